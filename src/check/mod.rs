@@ -1,0 +1,52 @@
+//! The rules: a manifest and a component in, a report out. Nothing here touches a disk.
+//!
+//! Reading a file already finds what is wrong in one value (`manifest::parse`). The rules look at
+//! what only several parts together can tell. Each family of rules is a file under `rules/`.
+
+mod component;
+mod rules;
+
+pub use component::{CheckedComponent, check_component};
+
+use std::sync::Arc;
+
+use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span};
+use crate::manifest::Manifest;
+
+/// What a rule may look at.
+pub struct Subject<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// Its text.
+    pub source: &'a Arc<SourceFile>,
+    /// The content of a file of the project or package, by its path relative to the manifest;
+    /// `None` where there is none.
+    pub file: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject").field("id", &self.manifest.metadata.id).finish_non_exhaustive()
+    }
+}
+
+/// Holds a manifest against every rule.
+pub fn check_manifest(subject: &Subject<'_>) -> Report {
+    let mut findings = Findings { source: subject.source, report: Report::new() };
+    for rule in rules::ALL {
+        rule(subject, &mut findings);
+    }
+    findings.report
+}
+
+/// Collects what the rules find in one text.
+struct Findings<'a> {
+    source: &'a Arc<SourceFile>,
+    report: Report,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, code: Code, span: Span, message: impl Into<String>, label: &str, help: Option<String>) {
+        self.report.push(Diagnostic::new(code, message).in_source(self.source).at(span, label).maybe_help(help));
+    }
+}

@@ -1,0 +1,59 @@
+//! Events that the plugin hears and tells.
+
+use std::collections::BTreeSet;
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::{Spanned, codes};
+use crate::document::did_you_mean;
+use crate::manifest::FieldType;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    let mut subscribed = BTreeSet::new();
+    for pattern in &manifest.events.subscribe {
+        if is_pattern(pattern, findings) && !subscribed.insert(pattern.as_str()) {
+            findings.add(codes::DUPLICATE, pattern.span(), format!("`{pattern}` is subscribed to twice"), "again", None);
+        }
+    }
+    for pattern in manifest.capabilities.publish.iter().chain(&manifest.capabilities.deny.publish) {
+        is_pattern(pattern, findings);
+    }
+    let mut published = BTreeSet::new();
+    for event in &manifest.events.publishes {
+        let name = &event.r#type;
+        if !published.insert(name.as_str()) {
+            findings.add(codes::DUPLICATE, name.span(), format!("the event `{name}` is declared twice"), "again", None);
+        }
+        if !is_name(name) {
+            let help = "write words joined by dots, such as `inventory.low_stock`".to_owned();
+            findings.add(codes::EVENT_PATTERN, name.span(), format!("`{name}` is no name of an event"), "no name", Some(help));
+        } else if !manifest.capabilities.publish.iter().any(|pattern| crate::manifest::event_matches(pattern, name)) {
+            let message = format!("the plugin declares `{name}`, but may not publish it");
+            let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
+            findings.add(codes::EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
+        }
+        for kind in event.payload.values().filter(|kind| FieldType::from_word(kind).is_none()) {
+            let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
+            findings.add(codes::INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
+        }
+    }
+}
+
+fn is_pattern(pattern: &Spanned<String>, findings: &mut Findings<'_>) -> bool {
+    let good = match pattern.strip_suffix('*') {
+        Some("") => true,
+        Some(prefix) => prefix.strip_suffix('.').is_some_and(is_name),
+        None => is_name(pattern),
+    };
+    if !good {
+        let help = "write an exact name, `order.*`, or `*`".to_owned();
+        findings.add(codes::EVENT_PATTERN, pattern.span(), format!("`{pattern}` matches no event"), "no pattern", Some(help));
+    }
+    good
+}
+
+fn is_name(name: &str) -> bool {
+    name.split('.').all(|word| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+    })
+}

@@ -1,0 +1,41 @@
+//! Labels in several languages.
+
+use std::collections::BTreeSet;
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::{Diagnostic, SourceFile, codes};
+use crate::document::{self, did_you_mean};
+use crate::manifest::label_keys;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    let keys: BTreeSet<String> = label_keys(manifest).into_iter().map(|(key, _)| key).collect();
+    for locale in &manifest.i18n.locales {
+        let path = format!("{}/{}.toml", manifest.i18n.dir, **locale);
+        let Some(bytes) = (subject.file)(&path) else {
+            let message = format!("`{path}` is not there");
+            findings.add(codes::MISSING_FILE, locale.span(), message, "no such file", None);
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let source = SourceFile::new(subject.source.path().with_file_name(&path), text);
+        let (node, report) = document::parse(&source);
+        findings.report.extend(report);
+        for entry in node.entries() {
+            if !keys.contains(&entry.key) {
+                let help = did_you_mean(&entry.key, keys.iter().map(String::as_str));
+                let finding = Diagnostic::new(codes::MISSING_TRANSLATION, format!("no label is called `{}`", entry.key))
+                    .in_source(&source)
+                    .at(entry.key_span.clone(), "translates nothing")
+                    .maybe_help(help);
+                findings.report.push(finding);
+            }
+        }
+        let missing: Vec<&str> = keys.iter().filter(|key| node.get(key).is_none()).map(String::as_str).collect();
+        if let Some(first) = missing.first() {
+            let message = format!("{} labels have no translation into `{}`, among them `{first}`", missing.len(), **locale);
+            let help = format!("add `\"{first}\" = \"…\"` to {path}");
+            findings.add(codes::MISSING_TRANSLATION, locale.span(), message, "incomplete", Some(help));
+        }
+    }
+}

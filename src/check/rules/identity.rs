@@ -1,0 +1,129 @@
+//! Who the plugin is, and whom it depends on.
+
+use semver::{Version, VersionReq};
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::{Spanned, codes};
+use crate::manifest::PluginId;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    let metadata = &manifest.metadata;
+    match &manifest.manifest_version {
+        None => findings.add(
+            codes::LEGACY_MANIFEST,
+            metadata.span.clone(),
+            "this manifest has no `manifest_version`",
+            "",
+            Some("write `manifest_version = 1` as the first line".to_owned()),
+        ),
+        Some(version) if **version != 1 => findings.add(
+            codes::MANIFEST_VERSION,
+            version.span(),
+            format!("manifest_version {version} is not known to this tool"),
+            "not 1",
+            Some("write `manifest_version = 1`, or update erp-plugin".to_owned()),
+        ),
+        Some(_) => {}
+    }
+    version(&metadata.version, findings);
+    if let Some(least) = &metadata.min_platform_version {
+        version(least, findings);
+    }
+    if let Some(license) = &metadata.license
+        && !is_license_expression(license)
+    {
+        findings.add(
+            codes::INVALID_VALUE,
+            license.span(),
+            format!("`{license}` is not an SPDX expression"),
+            "not SPDX",
+            Some("write `MIT`, `Apache-2.0`, `MIT OR Apache-2.0`, or `LicenseRef-Proprietary`".to_owned()),
+        );
+    }
+    for url in [&metadata.homepage, &metadata.repository].into_iter().flatten() {
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            let help = "begin it with https://".to_owned();
+            findings.add(codes::INVALID_VALUE, url.span(), format!("`{url}` is not a URL"), "no URL", Some(help));
+        }
+    }
+    dependencies(subject, findings);
+}
+
+fn version(version: &Spanned<String>, findings: &mut Findings<'_>) {
+    if let Err(error) = Version::parse(version) {
+        findings.add(
+            codes::INVALID_VALUE,
+            version.span(),
+            format!("`{version}` is not a version: {error}"),
+            "not semver",
+            Some("write three numbers, such as `0.1.0` or `1.2.3-beta.1`".to_owned()),
+        );
+    }
+}
+
+fn range(range: &Spanned<String>, findings: &mut Findings<'_>) {
+    if let Err(error) = VersionReq::parse(range) {
+        let help = "write a range such as `>=0.1, <1`, `^1.2` or `*`".to_owned();
+        findings.add(codes::INVALID_VALUE, range.span(), format!("`{range}` is not a range of versions: {error}"), "no range", Some(help));
+    }
+}
+
+fn dependencies(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    if let Some(platform) = &manifest.dependencies.platform {
+        range(platform, findings);
+    }
+    let mut seen: Vec<&PluginId> = Vec::new();
+    for dependency in &manifest.dependencies.plugins {
+        range(&dependency.version, findings);
+        if seen.contains(&&*dependency.id) {
+            let message = format!("`{}` is there twice", *dependency.id);
+            findings.add(codes::DUPLICATE, dependency.id.span(), message, "again", None);
+        }
+        seen.push(&dependency.id);
+    }
+    let all = manifest.dependencies.plugins.iter().map(|dependency| &dependency.id).chain(&manifest.metadata.dependencies);
+    for id in all.filter(|id| ***id == *manifest.metadata.id) {
+        findings.add(codes::SELF_DEPENDENCY, id.span(), "the plugin depends on itself", "its own id", None);
+    }
+}
+
+/// The shape of an SPDX expression: identifiers joined by AND, OR and WITH, with brackets. Whether
+/// an identifier is in SPDX's list is not judged: the list grows.
+fn is_license_expression(text: &str) -> bool {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let mut depth = 0_i32;
+    let mut wants_operand = true;
+    for word in spaced.split_whitespace() {
+        match word {
+            "(" if wants_operand => depth += 1,
+            ")" if !wants_operand && depth > 0 => depth -= 1,
+            "AND" | "OR" | "WITH" if !wants_operand => wants_operand = true,
+            "AND" | "OR" | "WITH" | "(" | ")" => return false,
+            identifier => {
+                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+:".contains(&byte);
+                if !wants_operand || !identifier.bytes().all(allowed) {
+                    return false;
+                }
+                wants_operand = false;
+            }
+        }
+    }
+    depth == 0 && !wants_operand
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_license_expression;
+
+    #[test]
+    fn license_expressions_are_told_from_prose() {
+        for good in ["MIT", "MIT OR Apache-2.0", "(MIT AND BSD-3-Clause) OR GPL-2.0+", "LicenseRef-Proprietary"] {
+            assert!(is_license_expression(good), "{good}");
+        }
+        for bad in ["", "MIT Apache", "AND MIT", "(MIT", "MIT)", "专有软件"] {
+            assert!(!is_license_expression(bad), "{bad}");
+        }
+    }
+}

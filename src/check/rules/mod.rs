@@ -1,0 +1,27 @@
+//! The rules on a manifest, a family a file.
+
+mod events;
+mod i18n;
+mod identity;
+mod pages;
+mod permissions;
+mod relations;
+mod runtime;
+mod schema;
+
+use super::{Findings, Subject};
+
+/// A rule, or a family of them.
+pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
+
+/// Every family, sorted by name.
+pub(super) const ALL: &[Rule] = &[
+    events::check,
+    i18n::check,
+    identity::check,
+    pages::check,
+    permissions::check,
+    relations::check,
+    runtime::check,
+    schema::check,
+];

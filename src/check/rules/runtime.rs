@@ -1,0 +1,48 @@
+//! What the component is built for, and its budgets.
+
+use super::super::{Findings, Subject};
+use crate::contract;
+use crate::diagnostics::codes;
+use crate::document::did_you_mean;
+
+/// Memory that a call may be given at the most.
+const MAX_MEMORY_BYTES: u64 = 512 << 20;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    let runtime = &manifest.runtime;
+    if runtime.memory.0 > MAX_MEMORY_BYTES {
+        let message = format!("{} of memory are more than a call may be given", *runtime.memory);
+        findings.add(codes::INVALID_VALUE, runtime.memory.span(), message, "at most 512MB", None);
+    }
+    if *runtime.fuel == 0 || runtime.timeout.0.is_zero() {
+        let span = if *runtime.fuel == 0 { runtime.fuel.span() } else { runtime.timeout.span() };
+        findings.add(codes::INVALID_VALUE, span, "a budget of 0 lets no call run", "no budget", None);
+    }
+    let Some(host_api) = contract::find(&runtime.abi) else {
+        let known: Vec<&str> = contract::versions().iter().map(|version| version.abi).collect();
+        let message = format!("the host API `{}` is not known to this tool", *runtime.abi);
+        findings.add(codes::UNKNOWN_ABI, runtime.abi.span(), message, "unknown", did_you_mean(&runtime.abi, known));
+        return;
+    };
+    let name = runtime.world.as_ref().map_or(host_api.default_world, |world| world.as_str());
+    let span = runtime.world.as_ref().map_or_else(|| runtime.span.clone(), crate::diagnostics::Spanned::span);
+    let Some(world) = host_api.world(name).filter(|_| host_api.worlds.contains(&name)) else {
+        let message = format!("{} has no world `{name}`", host_api.abi);
+        findings.add(codes::UNKNOWN_ABI, span, message, "unknown", did_you_mean(name, host_api.worlds.iter().copied()));
+        return;
+    };
+    let exports = world.exports();
+    let has = |interface: &str| host_api.is_legacy() || exports.iter().any(|name| name.contains(interface));
+    if let Some(pattern) = manifest.events.subscribe.first().filter(|_| !has("/event-handler@")) {
+        let message = format!("the world `{name}` cannot hear events");
+        let help = "write `world = \"event-plugin\"` or `\"entity-plugin\"` into [runtime]".to_owned();
+        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, pattern.span(), message, "nobody would hear it", Some(help));
+    }
+    let no_actions = !has("/actions@") || host_api.is_legacy();
+    if let Some(action) = manifest.ui.actions.first().filter(|_| no_actions) {
+        let message = format!("the world `{name}` has no actions");
+        let help = "write `world = \"entity-plugin\"` into [runtime]".to_owned();
+        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, action.name.span(), message, "nothing to call", Some(help));
+    }
+}

@@ -1,0 +1,97 @@
+//! Linking WASI away.
+//!
+//! A guest that is compiled with std imports a dozen WASI interfaces, most of which it never calls.
+//! The platform links none. So the core module is rewritten: every `wasi:` import becomes a
+//! function inside the module. Standard output and error go to the host's log, clock and randomness
+//! to the host's, what would leave the sandbox answers with an error, and what cannot be answered
+//! (sleeping, exiting, a clock that the host API lacks) says so in the log and traps. Bodies of the
+//! guest's own functions are not moved, so debug information stays right. Why this way and not
+//! another: `docs/decisions/linking-wasi-away.md`.
+
+mod core_module;
+mod inert;
+mod rewrite;
+mod shim;
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::read::ComponentInfo;
+use crate::contract::World;
+use core_module::CoreModule;
+
+/// A component whose only imports are the host API's.
+#[derive(Debug)]
+pub struct Linked {
+    /// The component.
+    pub component: Vec<u8>,
+    /// The WASI interfaces that were linked away, without their versions.
+    pub removed: Vec<String>,
+}
+
+/// Why a component could not be linked.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// It has more than one core module of its own.
+    #[error("the component holds {0} core modules")]
+    SeveralModules(usize),
+    /// A core module that is not made the way compilers for wasm32-wasip2 make them.
+    #[error("the core module cannot be rewritten: {0}")]
+    Unsupported(String),
+    /// The rewritten module could not be made a component again.
+    #[error("the rewritten module could not be encoded: {0}")]
+    Encode(String),
+}
+
+impl From<wasmparser::Error> for LinkError {
+    fn from(error: wasmparser::Error) -> LinkError {
+        LinkError::Unsupported(error.to_string())
+    }
+}
+
+impl From<wasm_encoder::reencode::Error> for LinkError {
+    fn from(error: wasm_encoder::reencode::Error) -> LinkError {
+        LinkError::Unsupported(error.to_string())
+    }
+}
+
+/// Links WASI away from a component that was built for `world`. `info` is what
+/// [`super::read`] said of it. A component without WASI imports is given back as it is.
+///
+/// # Errors
+/// [`LinkError`].
+pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Linked, LinkError> {
+    if !info.interfaces.imports.iter().any(|name| name.starts_with("wasi:")) {
+        return Ok(Linked { component: component.to_vec(), removed: Vec::new() });
+    }
+    let core = CoreModule::first_of(component)?;
+    let host = if world.host_api.is_legacy() { shim::HOST_LEGACY } else { shim::HOST_1_0_0 };
+    let shim = shim::Shim::assemble(host)?;
+    let inert = inert::InertBodies::new(&info.resolve, info.world);
+    let mut module = rewrite::rewrite(&core, &shim, &inert)?;
+    wasmparser::Validator::new_with_features(super::read::features())
+        .validate_all(&module)
+        .map_err(|error| LinkError::Encode(error.to_string()))?;
+
+    wit_component::embed_component_metadata(&mut module, &world.resolve, world.id, wit_component::StringEncoding::UTF8)
+        .map_err(|error| LinkError::Encode(format!("{error:#}")))?;
+    let component = wit_component::ComponentEncoder::default()
+        .module(&module)
+        .and_then(|encoder| encoder.validate(true).encode())
+        .map_err(|error| LinkError::Encode(format!("{error:#}")))?;
+    let removed: BTreeSet<String> = info
+        .interfaces
+        .imports
+        .iter()
+        .filter(|name| name.starts_with("wasi:"))
+        .map(|name| unversioned(name).to_owned())
+        .collect();
+    Ok(Linked { component, removed: removed.into_iter().collect() })
+}
+
+/// `wasi:io/streams@0.2.6` → `wasi:io/streams`. One module may import several versions of an
+/// interface, and they all mean the same here.
+fn unversioned(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(name, _)| name)
+}

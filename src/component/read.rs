@@ -1,0 +1,94 @@
+//! What a WebAssembly file is, and what a component imports and exports.
+
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wit_component::DecodedWasm;
+use wit_parser::{Resolve, WorldId};
+
+use crate::contract::InterfaceUse;
+use crate::diagnostics::{Diagnostic, codes};
+
+/// What a file is, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// A component.
+    Component,
+    /// A core module.
+    CoreModule,
+    /// No WebAssembly.
+    Other,
+}
+
+/// A component that was validated.
+#[derive(Debug)]
+pub struct ComponentInfo {
+    /// What it imports and exports.
+    pub interfaces: InterfaceUse,
+    /// How many core modules it holds, those of its adapters included.
+    pub core_modules: usize,
+    /// The types at its border.
+    pub resolve: Resolve,
+    /// Its own world there.
+    pub world: WorldId,
+}
+
+/// What a file is.
+pub fn classify(bytes: &[u8]) -> Binary {
+    match Parser::new(0).parse_all(bytes).next() {
+        Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => Binary::Component,
+        Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Binary::CoreModule,
+        _ => Binary::Other,
+    }
+}
+
+/// Validates a component and reads its border.
+///
+/// # Errors
+/// A finding with the code `component/not-wasm`, `component/core-module` or `component/invalid`.
+pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
+    match classify(bytes) {
+        Binary::Component => {}
+        Binary::CoreModule => {
+            return Err(Box::new(
+                Diagnostic::new(codes::CORE_MODULE, "this is a core module, not a component")
+                    .help("build for wasm32-wasip2: `erp-plugin build` does"),
+            ));
+        }
+        Binary::Other => {
+            return Err(Box::new(
+                Diagnostic::new(codes::NOT_WASM, format!("this is no WebAssembly: {}", first_bytes(bytes)))
+                    .help("build the plugin with `erp-plugin build`"),
+            ));
+        }
+    }
+    let invalid = |why: String| Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")));
+    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| invalid(error.message().to_owned()))?;
+    let (resolve, world) = match wit_component::decode(bytes) {
+        Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
+        Ok(DecodedWasm::WitPackage(..)) => return Err(invalid("it is a WIT package".to_owned())),
+        Err(error) => return Err(invalid(format!("{error:#}"))),
+    };
+    let core_modules = Parser::new(0)
+        .parse_all(bytes)
+        .filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. })))
+        .count();
+    Ok(ComponentInfo { interfaces: InterfaceUse::of(&resolve, world), core_modules, resolve, world })
+}
+
+/// The features that the host switches on, so that `check` and the host agree.
+pub(crate) fn features() -> WasmFeatures {
+    WasmFeatures::default()
+        - WasmFeatures::THREADS
+        - WasmFeatures::MEMORY64
+        - WasmFeatures::EXCEPTIONS
+        - WasmFeatures::GC
+        - WasmFeatures::FUNCTION_REFERENCES
+        - WasmFeatures::RELAXED_SIMD
+}
+
+fn first_bytes(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "the file is empty".to_owned();
+    }
+    let shown: Vec<String> = bytes.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("it begins with {} and not with 00 61 73 6d", shown.join(" "))
+}

@@ -1,0 +1,139 @@
+//! The versions of the host API.
+
+use wit_parser::{PackageId, Resolve, SourceMap, WorldId, WorldItem};
+
+/// A version of the host API, as it stands in `wit/`.
+#[derive(Debug)]
+pub struct HostApi {
+    /// The folder under `wit/`, and what the manifest's `abi` says for legacy.
+    pub name: &'static str,
+    /// What the manifest's `[runtime] abi` says.
+    pub abi: &'static str,
+    /// The world of a manifest that names none.
+    pub default_world: &'static str,
+    /// The worlds that a plugin may implement.
+    pub worlds: &'static [&'static str],
+    /// The text of the WIT.
+    pub wit: &'static str,
+}
+
+/// The platform's first contract.
+pub static LEGACY: HostApi = HostApi {
+    name: "legacy",
+    abi: "legacy",
+    default_world: "plugin-world",
+    worlds: &["plugin-world"],
+    wit: include_str!("../../wit/legacy/plugin.wit"),
+};
+
+/// Structured errors, call context, layered worlds.
+pub static V1_0_0: HostApi = HostApi {
+    name: "1.0.0",
+    abi: "erp:plugin@1.0.0",
+    default_world: "entity-plugin",
+    worlds: &["minimal-plugin", "event-plugin", "entity-plugin"],
+    wit: include_str!("../../wit/1.0.0/plugin.wit"),
+};
+
+/// Every version, the oldest first.
+pub fn versions() -> [&'static HostApi; 2] {
+    [&LEGACY, &V1_0_0]
+}
+
+/// The version that an `abi` names.
+pub fn find(abi: &str) -> Option<&'static HostApi> {
+    versions().into_iter().find(|version| version.abi == abi)
+}
+
+/// A world of a version, with its types resolved.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The version that it belongs to.
+    pub host_api: &'static HostApi,
+    /// Its name.
+    pub name: String,
+    /// Where its types are.
+    pub resolve: Resolve,
+    /// Its id there.
+    pub id: WorldId,
+}
+
+impl HostApi {
+    /// True for the platform's first contract.
+    pub fn is_legacy(&self) -> bool {
+        self.abi == LEGACY.abi
+    }
+
+    /// A world of this version, by name.
+    pub fn world(&'static self, name: &str) -> Option<World> {
+        let (resolve, package) = self.resolve();
+        let id = *resolve.packages[package].worlds.get(name)?;
+        Some(World { host_api: self, name: name.to_owned(), resolve, id })
+    }
+
+    /// The types of this version.
+    ///
+    /// # Panics
+    /// Never: the WIT is part of the binary, and a test parses every version.
+    #[expect(clippy::panic, reason = "the text is embedded; a test parses every version")]
+    pub fn resolve(&self) -> (Resolve, PackageId) {
+        let mut map = SourceMap::new();
+        map.push_str(&format!("wit/{}/plugin.wit", self.name), self.wit);
+        let group = match map.parse() {
+            Ok(group) => group,
+            Err((map, error)) => panic!("embedded WIT: {}", error.render(&map)),
+        };
+        let mut resolve = Resolve::default();
+        match resolve.push_group(group) {
+            Ok(package) => (resolve, package),
+            Err(error) => panic!("embedded WIT: {}", error.render(&resolve.source_map)),
+        }
+    }
+}
+
+impl World {
+    /// The names of the interfaces that the world imports, such as `erp:plugin/host-log@1.0.0`.
+    pub fn imports(&self) -> Vec<String> {
+        self.interface_names(&self.resolve.worlds[self.id].imports)
+    }
+
+    /// The names of the interfaces that the world exports.
+    pub fn exports(&self) -> Vec<String> {
+        self.interface_names(&self.resolve.worlds[self.id].exports)
+    }
+
+    fn interface_names<'a>(
+        &self,
+        items: impl IntoIterator<Item = (&'a wit_parser::WorldKey, &'a WorldItem)>,
+    ) -> Vec<String> {
+        items
+            .into_iter()
+            .filter(|(_, item)| matches!(item, WorldItem::Interface { .. }))
+            .map(|(key, _)| self.resolve.name_world_key(key))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_parses_and_has_its_worlds() {
+        for version in versions() {
+            for world in version.worlds {
+                let world = version.world(world).unwrap_or_else(|| panic!("{} lacks {world}", version.name));
+                assert!(!world.exports().is_empty(), "{} exports nothing", world.name);
+            }
+            assert!(version.worlds.contains(&version.default_world));
+        }
+    }
+
+    #[test]
+    fn every_declaration_of_a_version_says_since_when_it_is_there() {
+        for interface in V1_0_0.wit.match_indices("\ninterface ") {
+            let before = &V1_0_0.wit[..interface.0];
+            assert!(before.ends_with("@since(version = 1.0.0)"), "{}", &V1_0_0.wit[interface.0..interface.0 + 40]);
+        }
+    }
+}

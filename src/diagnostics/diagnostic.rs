@@ -1,0 +1,87 @@
+//! One finding.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Code, SourceFile, Span};
+
+/// How much a finding weighs. Errors make a command fail; the others never do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The platform would refuse this, or it would do something else than it says.
+    Error,
+    /// It works, but probably not as meant.
+    Warning,
+    /// It works; there is something better.
+    Hint,
+}
+
+/// A place in a source text with what to say about it. An empty text only underlines.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// The bytes to underline.
+    pub span: Span,
+    /// What to say there.
+    pub text: String,
+}
+
+/// One finding about the user's plugin.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    /// What kind of finding it is; stable for ever.
+    pub code: Code,
+    /// How much it weighs; the code's own severity unless a setting changed it.
+    pub severity: Severity,
+    /// What is wrong, as a phrase.
+    pub message: String,
+    /// The text that the labels point into.
+    pub source: Option<Arc<SourceFile>>,
+    /// The places; the first one is the place of the finding.
+    pub labels: Vec<Label>,
+    /// What to write or to type next.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding without a place.
+    pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            severity: code.severity(),
+            message: message.into(),
+            source: None,
+            labels: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// Says which text the labels point into.
+    #[must_use]
+    pub fn in_source(mut self, source: &Arc<SourceFile>) -> Diagnostic {
+        self.source = Some(Arc::clone(source));
+        self
+    }
+
+    /// Adds a place.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what to write or to type next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Like [`Diagnostic::help`], where there may be nothing to say.
+    #[must_use]
+    pub fn maybe_help(mut self, help: Option<String>) -> Diagnostic {
+        self.help = help.or(self.help);
+        self
+    }
+}

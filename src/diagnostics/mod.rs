@@ -1,0 +1,21 @@
+//! The vocabulary of findings.
+//!
+//! A *diagnostic* says that something is wrong with the user's plugin: its manifest, a scenario,
+//! its component, its package. It is data. Functions that find some return a [`Report`] beside
+//! their value and go on to find more. An *error* says that the tool could not do its own job
+//! (a disk, a network, a key) and lives as a typed enum beside the code that raises it.
+//!
+//! Wording: the message is a phrase that starts in lower case, without a full stop; a value comes
+//! after a colon or in backticks; `help` tells what to type or to write next.
+
+mod code;
+mod diagnostic;
+mod render;
+mod report;
+mod source;
+
+pub use code::{Code, codes};
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use render::{DiagnosticJson, HumanStyle, human};
+pub use report::Report;
+pub use source::{SourceFile, Span, Spanned};

@@ -1,0 +1,79 @@
+//! The findings of one run.
+
+use std::sync::Arc;
+
+use super::{Diagnostic, Severity, SourceFile};
+
+/// Findings in the order in which they were made.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// A report with nothing in it.
+    pub fn new() -> Report {
+        Report::default()
+    }
+
+    /// Adds a finding.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Adds all findings of another report.
+    pub fn extend(&mut self, other: Report) {
+        self.diagnostics.extend(other.diagnostics);
+    }
+
+    /// Gives every finding that has no source yet this one.
+    pub fn set_source(&mut self, source: &Arc<SourceFile>) {
+        for diagnostic in &mut self.diagnostics {
+            diagnostic.source.get_or_insert_with(|| Arc::clone(source));
+        }
+    }
+
+    /// Orders the findings by file and place, so that the order of the rules does not show.
+    pub fn sort(&mut self) {
+        self.diagnostics.sort_by_key(|diagnostic| {
+            (
+                diagnostic.source.as_ref().map(|source| source.path().to_path_buf()),
+                diagnostic.labels.first().map_or(usize::MAX, |label| label.span.start),
+            )
+        });
+    }
+
+    /// The findings.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// How many findings have this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// True where a finding of error level is among them.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// True where nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// `2 errors, 1 warning`, or `no findings`.
+    pub fn summary(&self) -> String {
+        let counts: Vec<String> = [
+            (self.count(Severity::Error), "error"),
+            (self.count(Severity::Warning), "warning"),
+            (self.count(Severity::Hint), "hint"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+        if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
+    }
+}

@@ -1,0 +1,165 @@
+//! A parsed document: values with their places.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diagnostics::{Diagnostic, Report, SourceFile, Span, codes};
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The bytes of the value; for a table under a header, the header.
+    pub span: Span,
+    /// What it is.
+    pub value: NodeValue,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+pub enum NodeValue {
+    /// A string.
+    String(String),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction or an exponent.
+    Float(f64),
+    /// true or false.
+    Boolean(bool),
+    /// An RFC 3339 date, time or both, as it was written.
+    Datetime(String),
+    /// Values in order.
+    Array(Vec<Node>),
+    /// Entries in the order of the file.
+    Table(Vec<Entry>),
+}
+
+/// One key of a table.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// Its value.
+    pub node: Node,
+}
+
+impl Node {
+    /// The entry of a table with this key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The entries of a table; none for anything else.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            NodeValue::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The text, where the value is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            NodeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The kind of the value in the words of the TOML specification.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            NodeValue::String(_) => "a string",
+            NodeValue::Integer(_) => "an integer",
+            NodeValue::Float(_) => "a float",
+            NodeValue::Boolean(_) => "a boolean",
+            NodeValue::Datetime(_) => "a date-time",
+            NodeValue::Array(_) => "an array",
+            NodeValue::Table(_) => "a table",
+        }
+    }
+
+    /// The same value as JSON; dates become strings.
+    pub fn to_json(&self) -> Value {
+        match &self.value {
+            NodeValue::String(text) | NodeValue::Datetime(text) => Value::String(text.clone()),
+            NodeValue::Integer(number) => Value::from(*number),
+            NodeValue::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+            NodeValue::Boolean(flag) => Value::Bool(*flag),
+            NodeValue::Array(items) => items.iter().map(Node::to_json).collect(),
+            NodeValue::Table(entries) => {
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect::<Map<_, _>>().into()
+            }
+        }
+    }
+
+    /// A document that came as JSON (the manifest inside a package). It has no places, and null
+    /// entries are left out, as TOML has no null.
+    pub fn from_json(value: &Value) -> Node {
+        let value = match value {
+            Value::Null => NodeValue::Table(Vec::new()),
+            Value::Bool(flag) => NodeValue::Boolean(*flag),
+            Value::Number(number) => match number.as_i64() {
+                Some(integer) => NodeValue::Integer(integer),
+                None => NodeValue::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => NodeValue::String(text.clone()),
+            Value::Array(items) => NodeValue::Array(items.iter().map(Node::from_json).collect()),
+            Value::Object(fields) => NodeValue::Table(
+                fields
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(key, value)| Entry { key: key.clone(), key_span: 0..0, node: Node::from_json(value) })
+                    .collect(),
+            ),
+        };
+        Node { span: 0..0, value }
+    }
+}
+
+/// Reads a text. What can be read is returned, whatever is wrong with the rest.
+pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    let mut report = Report::new();
+    for error in errors {
+        let message = error.message().trim().replace('\n', ", ");
+        let span = error.span().unwrap_or(0..0);
+        report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
+    }
+    (from_table(table.span(), table.get_ref()), report)
+}
+
+fn from_table(span: Span, table: &DeTable<'_>) -> Node {
+    let entries = table
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            node: from_value(value),
+        })
+        .collect();
+    Node { span, value: NodeValue::Table(entries) }
+}
+
+fn from_value(value: &Spanned<DeValue<'_>>) -> Node {
+    let span = value.span();
+    let value = match value.get_ref() {
+        DeValue::String(text) => NodeValue::String(text.to_string()),
+        DeValue::Integer(integer) => {
+            match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                Ok(number) => NodeValue::Integer(number),
+                // Kept as a float, so that the reader says "expected an integer" at its place.
+                Err(_) => NodeValue::Float(integer.as_str().parse().unwrap_or(f64::INFINITY)),
+            }
+        }
+        DeValue::Float(float) => NodeValue::Float(float.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(flag) => NodeValue::Boolean(*flag),
+        DeValue::Datetime(datetime) => NodeValue::Datetime(datetime.to_string()),
+        DeValue::Array(items) => NodeValue::Array(items.iter().map(from_value).collect()),
+        DeValue::Table(table) => return from_table(span, table),
+    };
+    Node { span, value }
+}

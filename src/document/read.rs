@@ -1,0 +1,246 @@
+//! From nodes to typed values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Entry, Node, NodeValue, did_you_mean};
+use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span, Spanned, codes};
+
+/// A type that can be read from a TOML value.
+pub trait FromToml: Sized {
+    /// Reads a value. On `None` the reader holds at least one finding that says why.
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Self>;
+
+    /// What stands for a key that is absent; `None` makes the key required.
+    fn absent() -> Option<Self> {
+        None
+    }
+
+    /// The JSON Schema of the value, for editors.
+    fn json_schema() -> Value;
+}
+
+/// Collects the findings of one document while it is read.
+#[derive(Debug)]
+pub struct Reader {
+    source: Arc<SourceFile>,
+    report: Report,
+}
+
+impl Reader {
+    /// A reader of values that stand in this text.
+    pub fn new(source: &Arc<SourceFile>) -> Reader {
+        Reader { source: Arc::clone(source), report: Report::new() }
+    }
+
+    /// Everything that was found.
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+
+    /// Adds a finding at a place.
+    pub fn find(&mut self, code: Code, span: Span, message: impl Into<String>, label: &str, help: Option<String>) {
+        let diagnostic = Diagnostic::new(code, message).in_source(&self.source).at(span, label).maybe_help(help);
+        self.report.push(diagnostic);
+    }
+
+    /// A value of another kind than the key takes.
+    pub fn wrong_type(&mut self, node: &Node, expected: &str) {
+        self.find(
+            codes::TOML_WRONG_TYPE,
+            node.span.clone(),
+            format!("expected {expected}, found {}", node.kind()),
+            &format!("not {expected}"),
+            None,
+        );
+    }
+
+    /// The value of a key of a table, or what stands for an absent one.
+    pub fn field<T: FromToml>(&mut self, table: &Node, key: &str, default: impl FnOnce() -> Option<T>) -> Option<T> {
+        match table.get(key) {
+            Some(node) => T::from_toml(node, self),
+            None => default().or_else(T::absent).or_else(|| {
+                self.find(
+                    codes::TOML_MISSING_KEY,
+                    table.span.clone(),
+                    format!("the key `{key}` is missing"),
+                    "in this table",
+                    Some(format!("add `{key} = …`")),
+                );
+                None
+            }),
+        }
+    }
+
+    /// Finds every key of a table that is not among the known ones.
+    pub fn unknown_keys(&mut self, table: &Node, known: &[&str]) {
+        for Entry { key, key_span, .. } in table.entries() {
+            if !known.contains(&key.as_str()) {
+                self.find(
+                    codes::TOML_UNKNOWN_KEY,
+                    key_span.clone(),
+                    format!("unknown key `{key}`"),
+                    "not known here",
+                    did_you_mean(key, known.iter().copied()),
+                );
+            }
+        }
+    }
+}
+
+impl FromToml for String {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<String> {
+        match &node.value {
+            NodeValue::String(text) => Some(text.clone()),
+            _ => {
+                reader.wrong_type(node, "a string");
+                None
+            }
+        }
+    }
+
+    fn json_schema() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+impl FromToml for bool {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<bool> {
+        match node.value {
+            NodeValue::Boolean(flag) => Some(flag),
+            _ => {
+                reader.wrong_type(node, "a boolean");
+                None
+            }
+        }
+    }
+
+    fn json_schema() -> Value {
+        json!({ "type": "boolean" })
+    }
+}
+
+impl FromToml for u64 {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<u64> {
+        match node.value {
+            NodeValue::Integer(number) if number >= 0 => Some(number.unsigned_abs()),
+            _ => {
+                reader.wrong_type(node, "a whole number of 0 or more");
+                None
+            }
+        }
+    }
+
+    fn json_schema() -> Value {
+        json!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+impl FromToml for u32 {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<u32> {
+        let number = u64::from_toml(node, reader)?;
+        number.try_into().map_err(|_| reader.wrong_type(node, "a number below 4,294,967,296")).ok()
+    }
+
+    fn json_schema() -> Value {
+        u64::json_schema()
+    }
+}
+
+/// Any value at all, as JSON.
+impl FromToml for Value {
+    fn from_toml(node: &Node, _: &mut Reader) -> Option<Value> {
+        Some(node.to_json())
+    }
+
+    fn json_schema() -> Value {
+        json!({})
+    }
+}
+
+/// Any value at all, with the places of its parts.
+impl FromToml for Node {
+    fn from_toml(node: &Node, _: &mut Reader) -> Option<Node> {
+        Some(node.clone())
+    }
+
+    fn json_schema() -> Value {
+        json!({})
+    }
+}
+
+impl<T: FromToml> FromToml for Option<T> {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Option<T>> {
+        T::from_toml(node, reader).map(Some)
+    }
+
+    fn absent() -> Option<Option<T>> {
+        Some(None)
+    }
+
+    fn json_schema() -> Value {
+        T::json_schema()
+    }
+}
+
+impl<T: FromToml> FromToml for Vec<T> {
+    /// Items that cannot be read are left out; their findings stay.
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Vec<T>> {
+        match &node.value {
+            NodeValue::Array(items) => Some(items.iter().filter_map(|item| T::from_toml(item, reader)).collect()),
+            _ => {
+                reader.wrong_type(node, "an array");
+                None
+            }
+        }
+    }
+
+    fn absent() -> Option<Vec<T>> {
+        Some(Vec::new())
+    }
+
+    fn json_schema() -> Value {
+        json!({ "type": "array", "items": T::json_schema() })
+    }
+}
+
+impl<T: FromToml> FromToml for BTreeMap<String, T> {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<BTreeMap<String, T>> {
+        match &node.value {
+            NodeValue::Table(entries) => Some(
+                entries
+                    .iter()
+                    .filter_map(|entry| Some((entry.key.clone(), T::from_toml(&entry.node, reader)?)))
+                    .collect(),
+            ),
+            _ => {
+                reader.wrong_type(node, "a table");
+                None
+            }
+        }
+    }
+
+    fn absent() -> Option<BTreeMap<String, T>> {
+        Some(BTreeMap::new())
+    }
+
+    fn json_schema() -> Value {
+        json!({ "type": "object", "additionalProperties": T::json_schema() })
+    }
+}
+
+impl<T: FromToml> FromToml for Spanned<T> {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Spanned<T>> {
+        Some(Spanned::new(T::from_toml(node, reader)?, node.span.clone()))
+    }
+
+    fn absent() -> Option<Spanned<T>> {
+        T::absent().map(|value| Spanned::new(value, 0..0))
+    }
+
+    fn json_schema() -> Value {
+        T::json_schema()
+    }
+}

@@ -1,0 +1,72 @@
+//! Writing files so that a kill at any moment leaves the old file or the new one.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+/// A file could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Who may read a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// What the umask allows.
+    Shared,
+    /// The user alone (0600).
+    Private,
+}
+
+/// Puts `bytes` in the place of a file, with all folders above it.
+///
+/// # Errors
+/// [`WriteError`]; the old file is still there then.
+pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
+    let failed = |source| WriteError { path: path.to_path_buf(), source };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs_err::create_dir_all(folder).map_err(failed)?;
+    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
+    if access == Access::Shared {
+        share(&file).map_err(failed)?;
+    }
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself lasts once the folder is on the disk.
+    #[cfg(unix)]
+    fs_err::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(())
+}
+
+/// Writes a file only where it holds something else; true where it did.
+///
+/// # Errors
+/// [`WriteError`].
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
+    if fs_err::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    write(path, bytes, Access::Shared).map(|()| true)
+}
+
+/// Temporary files are made for the user alone; this gives them the rights of any new file.
+#[cfg(unix)]
+fn share(file: &NamedTempFile) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn share(_: &NamedTempFile) -> io::Result<()> {
+    Ok(())
+}

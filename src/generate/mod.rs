@@ -1,0 +1,5 @@
+//! Code made from the contract and the manifest.
+
+mod bindings;
+
+pub use bindings::{GenerateError, rust_bindings};

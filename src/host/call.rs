@@ -1,0 +1,343 @@
+//! One call: a fresh instance, one transaction, everything or nothing.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, ComponentType, Instance, Lift, Lower, Val};
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+use super::bindings::v1::erp::plugin::types;
+use super::engine::{Runtime, TICK};
+use super::error::{CallError, Frames, ServiceError, TrapKind};
+use super::limits::{CallLimits, MemoryLimiter};
+use super::plugin::LoadedPlugin;
+use super::services::Services;
+use super::trace::Trace;
+use super::{SharedDatabase, SharedSurroundings, lock};
+use crate::document::words;
+use crate::manifest::TenantId;
+use crate::store::{Database, StoreError, StoredEvent};
+
+/// A user, and what they may do.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// UUID.
+    pub id: String,
+    /// The name that people read.
+    pub name: String,
+    /// Permission codes; `*` stands for all, `entity.*` for all of an entity.
+    pub permissions: Vec<String>,
+}
+
+impl Caller {
+    /// True where the user has a permission. Who may manage an entity may list it.
+    pub fn may(&self, code: &str) -> bool {
+        let entity = code.split_once('.').map_or(code, |(entity, _)| entity);
+        self.permissions.iter().any(|granted| {
+            granted == "*"
+                || granted == code
+                || granted.strip_suffix(".*").is_some_and(|prefix| prefix == entity)
+                || (code.ends_with(".list") && granted.strip_suffix(".manage").is_some_and(|prefix| prefix == entity))
+        })
+    }
+}
+
+words! {
+    /// What made the host call a plugin.
+    pub enum Trigger {
+        /// A request of a user.
+        Http = "http",
+        /// An event.
+        Event = "event",
+        /// A button.
+        Action = "action",
+        /// A developer or a test.
+        Call = "call",
+        /// The plugin's own life.
+        Lifecycle = "lifecycle",
+    }
+}
+
+/// On whose behalf a call runs.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// The same for a call and all that it causes.
+    pub request_id: String,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user; none for events and the plugin's own life.
+    pub caller: Option<Caller>,
+    /// What made the host call.
+    pub trigger: Trigger,
+    /// BCP 47.
+    pub locale: String,
+    /// How many events led to this call.
+    pub event_depth: u32,
+}
+
+/// What to call.
+#[derive(Debug, Clone)]
+pub enum Invocation<'a> {
+    /// The plugin is enabled.
+    Init,
+    /// A tenant came to the plugin.
+    TenantCreated,
+    /// An event is delivered.
+    Event {
+        /// The event.
+        event: &'a StoredEvent,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A button was pressed.
+    Action {
+        /// Its name.
+        name: &'a str,
+        /// JSON.
+        input: &'a Value,
+    },
+    /// Any export, as WAVE: `interface.function(arguments)`.
+    Wave(&'a str),
+}
+
+/// How a call went.
+#[derive(Debug)]
+pub struct CallOutcome {
+    /// What the guest gave, as JSON for actions and as WAVE text for named calls; null for the rest.
+    pub result: Result<Value, CallError>,
+    /// What happened.
+    pub trace: Trace,
+}
+
+/// What a store holds.
+pub struct CallState {
+    pub(super) services: Services,
+    memory: MemoryLimiter,
+}
+
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct EventRecord {
+    id: String,
+    #[component(name = "event-type")]
+    event_type: String,
+    source: String,
+    #[component(name = "occurred-at-ms")]
+    occurred_at_ms: u64,
+    attempt: u32,
+    payload: String,
+}
+
+impl Runtime {
+    /// Calls a plugin. Where the guest returns an error or is ended, nothing stays of the call;
+    /// otherwise `finish` runs in the same transaction before it is committed.
+    pub fn call(
+        &self,
+        plugin: &LoadedPlugin,
+        context: CallContext,
+        limits: CallLimits,
+        invocation: &Invocation<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> CallOutcome {
+        if let Err(error) = lock(database).begin() {
+            return CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
+        }
+        let services = Services::new(
+            Arc::clone(&plugin.manifest),
+            context,
+            limits.clone(),
+            Arc::clone(database),
+            Arc::clone(surroundings),
+        );
+        let mut store = Store::new(&self.engine, CallState { services, memory: MemoryLimiter::new(&limits) });
+        let result = run(plugin, &mut store, &limits, invocation);
+        let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let state = store.into_data();
+        let mut trace = state.services.trace;
+        trace.fuel = fuel;
+        trace.memory = state.memory.peak;
+
+        let mut database = lock(database);
+        let result = result.and_then(|value| {
+            let committed = finish(&mut database).and_then(|()| database.commit());
+            trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;
+            Ok(value)
+        });
+        if result.is_err() {
+            database.rollback();
+            trace.events.clear();
+        }
+        CallOutcome { result, trace }
+    }
+}
+
+fn run(plugin: &LoadedPlugin, store: &mut Store<CallState>, limits: &CallLimits, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+    store.limiter(|state| &mut state.memory);
+    let ticks = limits.time.as_millis().div_ceil(TICK.as_millis()).max(1);
+    store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+    store.set_hostcall_fuel(8 << 20);
+    let started = store.set_fuel(limits.fuel).and_then(|()| plugin.instances.instantiate(&mut *store));
+    let instance = started.map_err(|error| classify(&error, store))?;
+    let guest = Guest { plugin, instance };
+    match invocation {
+        Invocation::Wave(text) => guest.call_by_name(store, text),
+        _ if plugin.host_api.is_legacy() => guest.call_legacy(store, invocation),
+        _ => guest.call_v1(store, invocation),
+    }
+}
+
+struct Guest<'p> {
+    plugin: &'p LoadedPlugin,
+    instance: Instance,
+}
+
+type V1Result<T> = (Result<T, types::Error>,);
+type LegacyResult = (Result<(), String>,);
+
+impl Guest<'_> {
+    fn call_v1(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+        let context = store.data().services.context.to_v1(&self.plugin.manifest);
+        let exports = &self.plugin.exports;
+        let (result,): V1Result<()> = match invocation {
+            Invocation::Init => self.call(store, "base.init", exports.init, (context,))?,
+            Invocation::TenantCreated => {
+                let tenant = context.tenant_id.clone();
+                match exports.on_tenant_created {
+                    // A world without tenant hooks has nothing to do.
+                    None => return Ok(Value::Null),
+                    export => self.call(store, "tenant-hooks.on-tenant-created", export, (context, tenant))?,
+                }
+            }
+            Invocation::Event { event, attempt } => {
+                let record = EventRecord {
+                    id: event.id.clone(),
+                    event_type: event.event_type.clone(),
+                    source: event.source.clone(),
+                    occurred_at_ms: event.occurred_at_ms.max(0).cast_unsigned(),
+                    attempt: *attempt,
+                    payload: event.payload.to_string(),
+                };
+                self.call(store, "event-handler.handle-event", exports.handle_event, (context, record))?
+            }
+            Invocation::Action { name, input } => {
+                let parameters = (context, (*name).to_owned(), input.to_string());
+                let (result,): V1Result<String> = self.call(store, "actions.invoke", exports.invoke, parameters)?;
+                let text = result.map_err(|error| CallError::Guest(error.into()))?;
+                return serde_json::from_str(&text)
+                    .map_err(|error| CallError::BadCall(format!("the action gave text that is no JSON: {error}")));
+            }
+            Invocation::Wave(_) => return Ok(Value::Null),
+        };
+        result.map(|()| Value::Null).map_err(|error| CallError::Guest(error.into()))
+    }
+
+    fn call_legacy(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+        let exports = &self.plugin.exports;
+        let (result,): LegacyResult = match invocation {
+            Invocation::Init => self.call(store, "plugin-api.init", exports.init, ())?,
+            Invocation::TenantCreated => {
+                let tenant = store.data().services.context.tenant.to_string();
+                self.call(store, "plugin-api.on-tenant-created", exports.on_tenant_created, (tenant,))?
+            }
+            Invocation::Event { event, .. } => {
+                let parameters = (event.event_type.clone(), event.payload.to_string().into_bytes());
+                self.call(store, "plugin-api.handle-event", exports.handle_event, parameters)?
+            }
+            Invocation::Action { .. } => {
+                return Err(CallError::BadCall("the legacy host API has no actions".to_owned()));
+            }
+            Invocation::Wave(_) => return Ok(Value::Null),
+        };
+        result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
+    }
+
+    fn call<P, R>(&self, store: &mut Store<CallState>, name: &str, export: Option<ComponentExportIndex>, parameters: P) -> Result<R, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift + 'static,
+    {
+        let export = export.ok_or_else(|| CallError::BadCall(format!("the component does not export `{name}`")))?;
+        let function = self
+            .instance
+            .get_typed_func::<P, R>(&mut *store, &export)
+            .map_err(|error| CallError::BadCall(format!("`{name}` has another type: {error:#}")))?;
+        function.call(&mut *store, parameters).map_err(|error| classify(&error, store))
+    }
+
+    /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface.
+    fn call_by_name(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
+        let bad = |message: String| CallError::BadCall(message);
+        let open = text.find('(').ok_or_else(|| bad(format!("`{text}` is not `interface.function(arguments)`")))?;
+        let (interface, function) =
+            text[..open].trim().rsplit_once('.').ok_or_else(|| bad(format!("`{}` does not name an interface", &text[..open])))?;
+        let ty = self.plugin.component.component_type();
+        let engine = self.plugin.component.engine();
+        let known: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        let full = known
+            .iter()
+            .find(|name| *name == interface || name.split(['/', '@']).nth(1) == Some(interface))
+            .ok_or_else(|| bad(format!("there is no export `{interface}`; there are {}", known.join(", "))))?;
+        let export = self
+            .plugin
+            .component
+            .get_export_index(None, full)
+            .and_then(|interface| self.plugin.component.get_export_index(Some(&interface), function))
+            .ok_or_else(|| bad(format!("`{full}` has no function `{function}`")))?;
+        let called = self
+            .instance
+            .get_func(&mut *store, export)
+            .ok_or_else(|| bad(format!("`{full}` has no function `{function}`")))?;
+        let ty = called.ty(&*store);
+        let types: Vec<_> = ty.params().map(|(_, ty)| ty).collect();
+        // WAVE names a function by one word.
+        let call = format!("call{}", &text[open..]);
+        let arguments: Vec<Val> = UntypedFuncCall::parse(&call)
+            .and_then(|call| call.to_wasm_params(types.iter()))
+            .map_err(|error| bad(format!("the arguments do not fit: {error}")))?;
+        let mut results = vec![Val::Bool(false); ty.results().len()];
+        called.call(&mut *store, &arguments, &mut results).map_err(|error| classify(&error, store))?;
+        let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
+        let shown = shown.map_err(|error| bad(format!("the result cannot be shown: {error:#}")))?.join(", ");
+        match results.first() {
+            Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
+            _ => Ok(Value::String(shown)),
+        }
+    }
+}
+
+/// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
+fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
+    let frames = error.downcast_ref::<WasmBacktrace>().map(|backtrace| Frames(backtrace).lines()).unwrap_or_default();
+    let state = store.data();
+    let limits = &state.services.limits;
+    let (kind, message) = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel)),
+        Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time)),
+        Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
+        _ if state.memory.refused => {
+            (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory))
+        }
+        Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
+        Some(trap) => (TrapKind::Fault, trap.to_string()),
+        None => (TrapKind::Border, error.root_cause().to_string()),
+    };
+    CallError::Trap { kind, message, frames }
+}
+
+/// A panicking guest has written why to its standard error before it traps.
+fn panic_text(services: &Services) -> String {
+    let logs = &services.trace.logs;
+    let panicked = logs.iter().rposition(|record| record.message.contains("panicked at"));
+    match panicked {
+        Some(at) => logs[at..]
+            .iter()
+            .map(|record| record.message.trim())
+            .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
+    }
+}

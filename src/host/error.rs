@@ -1,0 +1,135 @@
+//! What goes wrong in a call.
+
+use std::fmt;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::document::words;
+use crate::store::StoreError;
+
+/// Why a host function refused or failed, as the guest sees it.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{message}")]
+pub struct ServiceError {
+    /// Stable dotted code.
+    pub code: String,
+    /// For developers.
+    pub message: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// What the code says more about; null where there is nothing.
+    pub details: Value,
+}
+
+impl ServiceError {
+    /// An error that will not go away by trying again.
+    pub fn new(code: &str, message: impl Into<String>) -> ServiceError {
+        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> ServiceError {
+        ServiceError {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            retryable: error.is_retryable(),
+            details: error.details(),
+        }
+    }
+}
+
+words! {
+    /// What ended a call from outside.
+    pub enum TrapKind {
+        /// The guest executed `unreachable`: a panic, an abort.
+        Unreachable = "unreachable",
+        /// The fuel is spent.
+        OutOfFuel = "out-of-fuel",
+        /// The time is over.
+        Timeout = "timeout",
+        /// The memory bound was reached, and the guest gave up.
+        MemoryLimit = "memory-limit",
+        /// The stack is exhausted.
+        StackOverflow = "stack-overflow",
+        /// Memory outside the guest's own, a division by zero, an indirect call of a wrong type.
+        Fault = "fault",
+        /// Something crossed the border that may not: bad UTF-8, a pointer out of bounds.
+        Border = "border",
+    }
+}
+
+/// Why a call failed. Whatever it was, nothing of the call was kept.
+#[derive(Debug, Clone, Error)]
+pub enum CallError {
+    /// The guest returned an error.
+    #[error("{0}")]
+    Guest(ServiceError),
+    /// The guest was ended.
+    #[error("the plugin trapped ({kind}): {message}")]
+    Trap {
+        /// What ended it.
+        kind: TrapKind,
+        /// In words.
+        message: String,
+        /// Function, file and line of the guest, the innermost first.
+        frames: Vec<String>,
+    },
+    /// The component has no such export, or the arguments do not fit.
+    #[error("{0}")]
+    BadCall(String),
+    /// The host failed: the commit, the database.
+    #[error("{0}")]
+    Host(ServiceError),
+}
+
+impl CallError {
+    /// The stable code that HTTP clients see.
+    pub fn code(&self) -> String {
+        match self {
+            CallError::Guest(error) | CallError::Host(error) => error.code.clone(),
+            CallError::Trap { kind: TrapKind::OutOfFuel, .. } => "limit.fuel".to_owned(),
+            CallError::Trap { kind: TrapKind::Timeout, .. } => "limit.time".to_owned(),
+            CallError::Trap { kind: TrapKind::MemoryLimit, .. } => "limit.memory".to_owned(),
+            CallError::Trap { .. } => "guest.panic".to_owned(),
+            CallError::BadCall(_) => "host.unsupported".to_owned(),
+        }
+    }
+}
+
+/// Frames of a trap as lines.
+pub(super) struct Frames<'a>(pub(super) &'a wasmtime::WasmBacktrace);
+
+impl Frames<'_> {
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0
+            .frames()
+            .iter()
+            .flat_map(|frame| {
+                let symbols = frame.symbols();
+                if symbols.is_empty() {
+                    vec![frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), demangled)]
+                } else {
+                    symbols.iter().map(|symbol| Symbol(symbol).to_string()).collect()
+                }
+            })
+            .collect()
+    }
+}
+
+struct Symbol<'a>(&'a wasmtime::FrameSymbol);
+
+impl fmt::Display for Symbol<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name().map_or_else(|| "?".to_owned(), demangled))?;
+        if let (Some(file), Some(line)) = (self.0.file(), self.0.line()) {
+            write!(f, " at {file}:{line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn demangled(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+}

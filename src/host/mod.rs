@@ -1,0 +1,35 @@
+//! The runtime: loads components, gives them the host API, and runs one call at a time in a fresh
+//! instance inside one transaction.
+//!
+//! It can be embedded: it knows no terminal, no HTTP and no folder but the cache that it is given.
+
+mod bindings;
+mod call;
+mod capabilities;
+mod compile;
+mod engine;
+mod error;
+mod limits;
+mod plugin;
+mod services;
+mod surroundings;
+mod trace;
+
+pub use call::{CallContext, CallOutcome, Caller, Invocation, Trigger};
+pub use engine::{Runtime, RuntimeError};
+pub use error::{CallError, ServiceError, TrapKind};
+pub use limits::CallLimits;
+pub use plugin::LoadedPlugin;
+pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
+pub use trace::{HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The database as the platform and a running call share it.
+pub type SharedDatabase = Arc<Mutex<crate::store::Database>>;
+
+/// Locks what a panicking thread may have left locked. Every unit of work begins with a clean
+/// transaction, so there is no half-done state to be afraid of.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! A plugin whose component is compiled and linked.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use super::call::CallState;
+use super::engine::{Runtime, RuntimeError};
+use crate::contract::{self, HostApi};
+use crate::manifest::Manifest;
+
+/// A plugin that can be called. Cloning is cheap.
+#[derive(Clone)]
+pub struct LoadedPlugin {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) host_api: &'static HostApi,
+    pub(super) component: Component,
+    pub(super) instances: InstancePre<CallState>,
+    pub(super) exports: Exports,
+    /// True where the compiled code came from the cache.
+    pub from_cache: bool,
+}
+
+/// Where the known exports are; none for one that the component lacks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Exports {
+    pub(super) init: Option<ComponentExportIndex>,
+    pub(super) on_tenant_created: Option<ComponentExportIndex>,
+    pub(super) handle_event: Option<ComponentExportIndex>,
+    pub(super) invoke: Option<ComponentExportIndex>,
+}
+
+impl std::fmt::Debug for LoadedPlugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedPlugin").field("id", &self.manifest.metadata.id).finish_non_exhaustive()
+    }
+}
+
+impl LoadedPlugin {
+    /// The plugin's manifest.
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+}
+
+impl Runtime {
+    /// Compiles and links a plugin's component. It must have passed `check`.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Load`].
+    pub fn load(&self, component: &[u8], manifest: Arc<Manifest>) -> Result<LoadedPlugin, RuntimeError> {
+        let failed = |error: wasmtime::Error| RuntimeError::Load(format!("{error:#}"));
+        let host_api = contract::find(&manifest.runtime.abi)
+            .ok_or_else(|| RuntimeError::Load(format!("unknown host API `{}`", manifest.runtime.abi)))?;
+        let (component, from_cache) = self.cache.component(&self.engine, component).map_err(failed)?;
+        let instances = self.linker.instantiate_pre(&component).map_err(failed)?;
+        let find = |interface: &str, function: &str| {
+            let interface = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&interface), function)
+        };
+        let exports = if host_api.is_legacy() {
+            let api = "erp:plugin/plugin-api";
+            Exports {
+                init: find(api, "init"),
+                on_tenant_created: find(api, "on-tenant-created"),
+                handle_event: find(api, "handle-event"),
+                invoke: None,
+            }
+        } else {
+            Exports {
+                init: find("erp:plugin/base@1.0.0", "init"),
+                on_tenant_created: find("erp:plugin/tenant-hooks@1.0.0", "on-tenant-created"),
+                handle_event: find("erp:plugin/event-handler@1.0.0", "handle-event"),
+                invoke: find("erp:plugin/actions@1.0.0", "invoke"),
+            }
+        };
+        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, from_cache })
+    }
+}

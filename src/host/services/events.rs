@@ -1,0 +1,38 @@
+//! Events that a guest tells.
+
+use serde_json::Value;
+
+use super::super::capabilities;
+use super::super::error::ServiceError;
+use super::super::trace::PublishedEvent;
+use super::{Services, limit};
+use crate::host::lock;
+
+impl Services {
+    /// Writes the event with the call's transaction; it leaves after the commit.
+    pub(super) fn publish(&mut self, event_type: &str, payload: Value) -> Result<(), ServiceError> {
+        self.call("events.publish", event_type, |services| {
+            if !capabilities::may_publish(&services.manifest, event_type) {
+                return Err(ServiceError::new(
+                    "cap.denied",
+                    format!("`{event_type}` is not granted: name it in `publish` of [capabilities]"),
+                ));
+            }
+            if services.trace.events.len() >= services.limits.events as usize {
+                return Err(limit("limit.events", format!("a call may tell {} events", services.limits.events)));
+            }
+            let depth = services.context.event_depth + 1;
+            if depth > services.limits.event_depth {
+                return Err(limit(
+                    "limit.event_depth",
+                    format!("{} events have led to one another already: do they go in a circle?", services.limits.event_depth),
+                ));
+            }
+            let id = lock(&services.surroundings).uuid();
+            let source = services.manifest.metadata.id.to_string();
+            services.with_database(|database, scope, _| database.add_event(scope, &id, event_type, &source, &payload, depth))?;
+            services.trace.events.push(PublishedEvent { event_type: event_type.to_owned(), payload });
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! The legacy host API over the same services: JSON as bytes, errors as text.
+
+use serde_json::{Map, Value};
+
+use super::super::bindings::legacy::erp::plugin::host_api;
+use super::super::call::CallState;
+use super::super::error::ServiceError;
+use super::super::trace::LogLevel;
+use super::database::list_query;
+use super::{parse_json, parse_object};
+
+/// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
+fn as_text(error: ServiceError) -> String {
+    format!("{}: {}", error.code, error.message)
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
+    std::str::from_utf8(bytes).map_err(|_| ServiceError::new("db.bad_json", format!("{what} is not UTF-8")))
+}
+
+fn object(what: &str, bytes: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+    // The platform reads no bytes at all as an empty object.
+    if bytes.is_empty() { Ok(Map::new()) } else { parse_object(what, utf8(what, bytes)?) }
+}
+
+impl host_api::Host for CallState {
+    fn db_insert(&mut self, entity: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
+        let row = object("the data", &data).map_err(as_text)?;
+        self.services.db_insert(&entity, &row).map(|row| bytes(&row.to_flat())).map_err(as_text)
+    }
+
+    fn db_query(&mut self, entity: String, filter: Vec<u8>, pagination: Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut query = object("the pagination", &pagination).map_err(as_text)?;
+        let filter = object("the filter", &filter).map_err(as_text)?;
+        query.insert("filter".to_owned(), Value::Object(filter));
+        let query = list_query(&query).map_err(as_text)?;
+        let page = self.services.db_query(&entity, &query).map_err(as_text)?;
+        Ok(bytes(&Value::Array(page.rows)))
+    }
+
+    fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
+        let patch = object("the data", &data).map_err(as_text)?;
+        let version = u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
+        self.services.db_update(&entity, &id, &patch, Some(version)).map(|row| bytes(&row.to_flat())).map_err(as_text)
+    }
+
+    fn db_delete(&mut self, entity: String, id: String) -> Result<(), String> {
+        self.services.db_delete(&entity, &id, None).map_err(as_text)
+    }
+
+    fn db_aggregate(&mut self, entity: String, query: Vec<u8>) -> Result<Vec<u8>, String> {
+        let query = object("the query", &query).map_err(as_text)?;
+        self.services.db_aggregate(&entity, &Value::Object(query)).map(|groups| bytes(&groups)).map_err(as_text)
+    }
+
+    fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
+        let payload = utf8("the payload", &payload).and_then(|text| parse_json("the payload", text)).map_err(as_text)?;
+        self.services.publish(&event_type, payload).map_err(as_text)
+    }
+
+    fn config_get(&mut self, key: String) -> Result<Vec<u8>, String> {
+        let value = self.services.config(&key).map_err(as_text)?;
+        Ok(bytes(&value.unwrap_or(Value::Null)))
+    }
+
+    fn log_write(&mut self, level: String, message: String) {
+        let level = LogLevel::from_word(&level.to_lowercase()).unwrap_or(LogLevel::Info);
+        self.services.log(level, &message, Value::Null);
+    }
+
+    fn current_user(&mut self) -> Result<Vec<u8>, String> {
+        self.services.current_user().map(|user| bytes(&user)).map_err(as_text)
+    }
+
+    fn check_permission(&mut self, permission: String) -> Result<bool, String> {
+        Ok(self.services.check_permission(&permission))
+    }
+
+    fn numbering_generate(&mut self, entity: String) -> Result<String, String> {
+        let rule = self.services.manifest.numbering.iter().find(|rule| rule.entity.as_str() == entity);
+        let rule = rule.map(|rule| rule.name.to_string()).ok_or_else(|| format!("numbering.unknown: `{entity}` has no rule"))?;
+        self.services.next_number(&rule).map_err(as_text)
+    }
+
+    fn setting_get(&mut self, key: String) -> Result<Vec<u8>, String> {
+        self.services.setting(&key).map(|value| bytes(&value)).map_err(as_text)
+    }
+}

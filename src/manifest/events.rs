@@ -1,0 +1,26 @@
+//! Names and patterns of events.
+
+/// True where an event name matches a pattern: an exact name, `a.*` for all that begin with `a.`,
+/// or `*` for all.
+pub fn event_matches(pattern: &str, event_type: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some("") => true,
+        Some(prefix) if prefix.ends_with('.') => event_type.len() > prefix.len() && event_type.starts_with(prefix),
+        _ => pattern == event_type,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_words_only() {
+        assert!(event_matches("order.*", "order.created"));
+        assert!(event_matches("order.*", "order.line.added"));
+        assert!(!event_matches("order.*", "order."));
+        assert!(!event_matches("order.*", "orders.created"));
+        assert!(!event_matches("order.created", "order.created.twice"));
+        assert!(event_matches("*", "anything"));
+    }
+}

@@ -1,0 +1,30 @@
+//! The labels of a manifest, each with the key that translations name it by.
+
+use super::Manifest;
+
+/// Every label: its key and its text in the manifest's own language.
+pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
+    let mut labels = vec![("plugin".to_owned(), manifest.metadata.name.to_string())];
+    for entity in &manifest.schema.entities {
+        labels.push((format!("entity.{}", *entity.name), entity.display_name.clone()));
+        for field in &entity.fields {
+            labels.push((format!("entity.{}.{}", *entity.name, *field.name), field.label().to_owned()));
+            for option in &field.options {
+                labels.push((format!("entity.{}.{}.{}", *entity.name, *field.name, option.value), option.label.clone()));
+            }
+        }
+    }
+    for permission in &manifest.permissions {
+        labels.push((format!("permission.{}", *permission.code), permission.name.clone()));
+    }
+    for page in &manifest.ui.pages {
+        labels.push((format!("page.{}", page.route()), page.label.clone()));
+    }
+    for action in &manifest.ui.actions {
+        labels.push((format!("action.{}", *action.name), action.label.clone()));
+    }
+    for setting in &manifest.settings.fields {
+        labels.push((format!("setting.{}", *setting.key), setting.label.clone()));
+    }
+    labels
+}

@@ -1,0 +1,21 @@
+//! `plugin.toml` as a value.
+//!
+//! [`parse`] never stops at the first problem: it returns what could be read and a report. Nothing
+//! here touches a disk, a clock or a terminal. What only a look at several parts can tell (a page
+//! that names an unknown entity) is the business of `check`.
+
+mod events;
+mod field_type;
+mod labels;
+mod model;
+mod names;
+mod parse;
+mod size;
+
+pub use events::event_matches;
+pub use field_type::{BaseType, FieldType};
+pub use labels::label_keys;
+pub use model::*;
+pub use names::{EntityName, FieldName, PluginId, RESERVED_FIELDS, TenantId, table_name};
+pub use parse::{from_json, parse};
+pub use size::{ByteSize, Timeout};

@@ -1,0 +1,134 @@
+//! Identifiers, each a type of its own so that arguments cannot be swapped.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::diagnostics::codes;
+use crate::document::{FromToml, Node, Reader};
+
+/// Names of the columns that the host owns. An entity's field may not be called like one.
+pub const RESERVED_FIELDS: [&str; 9] =
+    ["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version", "data"];
+
+/// The table of a plugin's entity: `plugin_<id with underscores>_<entity>`.
+pub fn table_name(plugin: &PluginId, entity: &EntityName) -> String {
+    format!("plugin_{}_{entity}", plugin.as_str().replace('-', "_"))
+}
+
+macro_rules! identifier {
+    ($(#[doc = $doc:literal])* $name:ident, $pattern:literal, $length:expr, $valid:expr) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The rule, as a regular expression and a length in characters.
+            pub const RULE: &'static str = concat!("`", $pattern, "`, ", $length, " characters");
+
+            /// The identifier, where the text follows the rule.
+            pub fn new(text: impl Into<String>) -> Option<$name> {
+                let text = text.into();
+                let valid: fn(&str) -> bool = $valid;
+                valid(&text).then_some($name(text))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromToml for $name {
+            fn from_toml(node: &Node, reader: &mut Reader) -> Option<$name> {
+                let text = String::from_toml(node, reader)?;
+                let found = $name::new(text.clone());
+                if found.is_none() {
+                    reader.find(
+                        codes::INVALID_NAME,
+                        node.span.clone(),
+                        format!("`{text}` is not a valid name here"),
+                        "not a valid name",
+                        Some(format!("the rule is {}", $name::RULE)),
+                    );
+                }
+                found
+            }
+
+            fn json_schema() -> Value {
+                json!({ "type": "string", "pattern": $pattern })
+            }
+        }
+    };
+}
+
+identifier!(
+    /// The name of a plugin, unique on a platform, such as `erp-inventory`.
+    PluginId,
+    "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+    "3 to 40",
+    |text| (3..=40).contains(&text.len()) && is_words(text, '-')
+);
+
+identifier!(
+    /// The name of an entity, such as `purchase_order`.
+    EntityName,
+    "^[a-z][a-z0-9]*(_[a-z0-9]+)*$",
+    "1 to 40",
+    |text| (1..=40).contains(&text.len()) && is_words(text, '_')
+);
+
+identifier!(
+    /// The name of a field of an entity, such as `unit_price`.
+    FieldName,
+    "^[a-z][a-z0-9]*(_[a-z0-9]+)*$",
+    "1 to 40",
+    |text| (1..=40).contains(&text.len()) && is_words(text, '_')
+);
+
+identifier!(
+    /// The name of a tenant, such as `acme`.
+    TenantId,
+    "^[a-z0-9]+([-_][a-z0-9]+)*$",
+    "1 to 64",
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+);
+
+/// Lower-case words of letters and digits, joined by one separator, the first letter a letter.
+fn is_words(text: &str, separator: char) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.split(separator).all(|word| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugin_ids_follow_their_rule() {
+        for good in ["erp-inventory", "abc", "a1-2"] {
+            assert!(PluginId::new(good).is_some(), "{good}");
+        }
+        for bad in ["ab", "1ab", "Erp", "erp_inventory", "erp--x", "erp-", "-erp", "库存-x", &"a".repeat(41)] {
+            assert!(PluginId::new(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tables_are_named_with_underscores() {
+        let plugin = PluginId::new("erp-inventory").unwrap();
+        let entity = EntityName::new("purchase_order").unwrap();
+        assert_eq!(table_name(&plugin, &entity), "plugin_erp_inventory_purchase_order");
+    }
+}

@@ -1,0 +1,46 @@
+//! Text to [`Manifest`].
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Manifest;
+use crate::diagnostics::{Report, SourceFile, codes};
+use crate::document::{self, FromToml, Node, NodeValue, Reader};
+
+/// Reads a manifest. It is `None` only where a required part could not be read; the report then
+/// holds an error that says which.
+pub fn parse(source: &Arc<SourceFile>) -> (Option<Manifest>, Report) {
+    let (node, mut report) = document::parse(source);
+    let mut reader = Reader::new(source);
+    let manifest = if report.has_errors() { None } else { read(&node, &mut reader) };
+    report.extend(reader.into_report());
+    (manifest, report)
+}
+
+/// Reads the manifest inside a package. `name` stands for the file in findings.
+pub fn from_json(name: &str, value: &Value) -> (Option<Manifest>, Report) {
+    let mut reader = Reader::new(&SourceFile::new(name, ""));
+    let manifest = read(&Node::from_json(value), &mut reader);
+    (manifest, reader.into_report())
+}
+
+fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
+    if let Some(permissions) = node.get("permissions")
+        && matches!(permissions.value, NodeValue::Table(_))
+    {
+        reader.find(
+            codes::PERMISSIONS_TABLE,
+            permissions.span.clone(),
+            "`[permissions]` is a table",
+            "not a list of permissions",
+            Some(
+                "what users may do is written `[[permissions]]`, one block each; what the plugin may ask of the \
+                 host goes into `[capabilities]`"
+                    .to_owned(),
+            ),
+        );
+        return None;
+    }
+    Manifest::from_toml(node, reader)
+}

@@ -1,0 +1,118 @@
+//! Quantities that a manifest writes with their unit: `"64MB"`, `"30s"`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::diagnostics::codes;
+use crate::document::{FromToml, Node, Reader};
+
+/// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as the platform reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+impl ByteSize {
+    /// Reads `"64MB"`, `"64 MiB"`, `"512"`.
+    pub fn parse(text: &str) -> Option<ByteSize> {
+        let (number, unit) = split_unit(text)?;
+        let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "kb" | "kib" => 1 << 10,
+            "mb" | "mib" => 1 << 20,
+            "gb" | "gib" => 1 << 30,
+            _ => return None,
+        };
+        number.checked_mul(factor).map(ByteSize)
+    }
+}
+
+impl fmt::Display for ByteSize {
+    /// At most three digits and a unit: `312 B`, `148 kB`, `2.0 MB`; here k is 1000, as file
+    /// managers and package registries count.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0..1_000 => write!(f, "{} B", self.0),
+            1_000..10_000 => write!(f, "{:.1} kB", self.0 as f64 / 1e3),
+            10_000..1_000_000 => write!(f, "{} kB", self.0 / 1_000),
+            _ => write!(f, "{:.1} MB", self.0 as f64 / 1e6),
+        }
+    }
+}
+
+/// A bound in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timeout(pub Duration);
+
+impl Timeout {
+    /// Reads `"30s"`, `"500ms"`, `"30m"`, `"2h"`, `"1d"`.
+    pub fn parse(text: &str) -> Option<Timeout> {
+        let (number, unit) = split_unit(text)?;
+        let milliseconds: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        number.checked_mul(milliseconds).map(Duration::from_millis).map(Timeout)
+    }
+}
+
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let number = text[..digits].replace('_', "").parse().ok()?;
+    Some((number, text[digits..].trim()))
+}
+
+macro_rules! quantity {
+    ($name:ident, $example:literal) => {
+        impl FromToml for $name {
+            fn from_toml(node: &Node, reader: &mut Reader) -> Option<$name> {
+                let text = String::from_toml(node, reader)?;
+                let found = $name::parse(&text);
+                if found.is_none() {
+                    reader.find(
+                        codes::INVALID_VALUE,
+                        node.span.clone(),
+                        format!("`{text}` is not a number with a unit"),
+                        "cannot be read",
+                        Some(concat!("write it like ", $example).to_owned()),
+                    );
+                }
+                found
+            }
+
+            fn json_schema() -> Value {
+                json!({ "type": "string", "examples": [$example.trim_matches('"')] })
+            }
+        }
+    };
+}
+
+quantity!(ByteSize, "\"64MB\"");
+quantity!(Timeout, "\"30s\"");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_read_with_their_units() {
+        assert_eq!(ByteSize::parse("64MB"), Some(ByteSize(64 << 20)));
+        assert_eq!(ByteSize::parse("1 MiB"), Some(ByteSize(1 << 20)));
+        assert_eq!(ByteSize::parse("64 apples"), None);
+        assert_eq!(ByteSize::parse("99999999999GB"), None);
+        assert_eq!(Timeout::parse("30s"), Some(Timeout(Duration::from_secs(30))));
+        assert_eq!(Timeout::parse("30"), None);
+    }
+
+    #[test]
+    fn sizes_are_shown_in_three_digits() {
+        assert_eq!(ByteSize(999).to_string(), "999 B");
+        assert_eq!(ByteSize(1_500).to_string(), "1.5 kB");
+        assert_eq!(ByteSize(116_583).to_string(), "116 kB");
+        assert_eq!(ByteSize(2_000_000).to_string(), "2.0 MB");
+    }
+}

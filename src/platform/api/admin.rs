@@ -1,0 +1,97 @@
+//! `/api/v1/admin/plugins`: a plugin's life.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Answer, Request, Response, identity, no_route, object};
+use crate::host::lock;
+use crate::platform::{Platform, PlatformError};
+use crate::signing::TrustStore;
+use crate::store::Scope;
+
+impl Platform {
+    pub(super) fn admin(&mut self, request: &Request, path: &[&str], trust: Option<&TrustStore>) -> Answer {
+        match (request.method.as_str(), path) {
+            ("GET", []) => Ok(Response::json(200, json!(self.plugins()))),
+            ("POST", ["upload"]) => {
+                check_digest(request)?;
+                let receipt = self.upload(&request.body, trust)?;
+                Ok(Response::json(201, json!(receipt)))
+            }
+            ("GET", [id]) => Ok(Response::json(200, self.detail(id)?)),
+            ("GET", [id, "versions", version]) => Ok(Response::json(200, json!(self.receipt(id, version)?))),
+            ("POST", [id, "install"]) => self.install(id).and_then(|()| self.state_of(id)),
+            ("POST", [id, "enable"]) => self.enable(id).and_then(|()| self.state_of(id)),
+            ("POST", [id, "disable"]) => self.disable(id).and_then(|()| self.state_of(id)),
+            ("DELETE", [id]) => self.uninstall(id).and_then(|()| self.state_of(id)),
+            ("POST", [id, "purge"]) => self.purge(id).map(|()| Response::empty(204)),
+            ("GET", [id, "health"]) => self.health(id),
+            ("GET", [id, "config"]) => {
+                let scope = self.scope(request)?;
+                let settings = lock(&self.database).settings(&self.installed(id)?.manifest, &scope)?;
+                Ok(Response::json(200, Value::Object(settings)))
+            }
+            ("PUT", [id, "config"]) => {
+                let scope = self.scope(request)?;
+                let values = object(request)?;
+                let manifest = self.installed(id)?.manifest.clone();
+                let settings = self.unit::<_, PlatformError>(|database, _| {
+                    database.set_settings(&manifest, &scope, &values)?;
+                    Ok(database.settings(&manifest, &scope)?)
+                })?;
+                Ok(Response::json(200, Value::Object(settings)))
+            }
+            _ => Err(no_route(request)),
+        }
+    }
+
+    pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
+        let identity = identity(request)?;
+        Ok(Scope { tenant: identity.tenant.clone(), user: Some(identity.caller.id.clone()), now: self.now() })
+    }
+
+    fn state_of(&self, id: &str) -> Answer {
+        let installed = self.installed(id)?;
+        Ok(Response::json(200, json!({ "id": id, "version": *installed.manifest.metadata.version, "status": installed.status })))
+    }
+
+    fn detail(&self, id: &str) -> Result<Value, PlatformError> {
+        let installed = self.installed(id)?;
+        let manifest = &installed.manifest;
+        Ok(json!({
+            "id": id,
+            "name": *manifest.metadata.name,
+            "version": *manifest.metadata.version,
+            "status": installed.status,
+            "error": installed.error,
+            "schema_version": manifest.schema.schema_version,
+            "entities": manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect::<Vec<_>>(),
+            "permissions": manifest.permissions.iter().map(|permission| permission.code.as_str()).collect::<Vec<_>>(),
+            "pages": manifest.ui.pages.iter().map(crate::manifest::Page::route).collect::<Vec<_>>(),
+            "subscriptions": manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(),
+        }))
+    }
+
+    fn health(&self, id: &str) -> Answer {
+        let installed = self.installed(id)?;
+        let body = match (&installed.loaded, &installed.error) {
+            (Some(_), _) => json!({ "status": "healthy", "plugin_id": id }),
+            (None, Some(error)) => json!({ "status": "error", "plugin_id": id, "error": error }),
+            (None, None) => json!({ "status": "unhealthy", "plugin_id": id, "state": installed.status }),
+        };
+        Ok(Response::json(200, body))
+    }
+}
+
+/// RFC 9530: where the client says what it sent, it must be what came.
+fn check_digest(request: &Request) -> Result<(), PlatformError> {
+    let Some(header) = &request.content_digest else { return Ok(()) };
+    let expected = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&request.body)));
+    if header.trim() == expected {
+        Ok(())
+    } else {
+        Err(PlatformError::new(400, "http.digest_mismatch", "the body is not what `content-digest` says: it was changed on the way"))
+    }
+}

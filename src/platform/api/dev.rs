@@ -1,0 +1,50 @@
+//! `/_dev`: what only a dev host has.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Request, Response, identity, no_route, object};
+use crate::host::lock;
+use crate::platform::{Platform, PlatformError};
+
+impl Platform {
+    pub(super) fn dev(&mut self, request: &Request, path: &[&str]) -> Answer {
+        match (request.method.as_str(), path) {
+            ("GET", ["tables"]) => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
+            ("GET", ["tenants"]) => Ok(Response::json(200, json!(self.directory.tenants()))),
+            ("GET", ["events"]) => {
+                let events = lock(&self.database).recent_events()?;
+                let shown: Vec<Value> = events
+                    .iter()
+                    .map(|event| {
+                        json!({
+                            "id": event.id, "tenant": event.tenant, "type": event.event_type, "source": event.source,
+                            "payload": event.payload, "occurred_at_ms": event.occurred_at_ms,
+                        })
+                    })
+                    .collect();
+                Ok(Response::json(200, Value::Array(shown)))
+            }
+            ("POST", ["events"]) => {
+                let body = object(request)?;
+                let event_type = body
+                    .get("type")
+                    .and_then(Value::as_str)
+                    .ok_or_else(|| PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event"))?;
+                let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
+                let before = self.activity.calls.len();
+                self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;
+                let calls: Vec<Value> = self.activity.calls[before.min(self.activity.calls.len())..]
+                    .iter()
+                    .map(|call| {
+                        json!({
+                            "plugin": call.plugin, "call": call.label, "error": call.error.as_ref().map(ToString::to_string),
+                            "fuel": call.trace.fuel, "rows_changed": call.trace.changes.len(),
+                        })
+                    })
+                    .collect();
+                Ok(Response::json(200, json!({ "delivered": calls })))
+            }
+            _ => Err(no_route(request)),
+        }
+    }
+}

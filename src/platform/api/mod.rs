@@ -1,0 +1,131 @@
+//! The HTTP API as a function: a request in, a response out. Paths and bodies are the platform's;
+//! `/_dev` is what only a dev host has.
+
+mod admin;
+mod dev;
+mod request;
+mod rows;
+
+pub use request::{Body, Request, Response};
+
+use serde_json::{Value, json};
+
+use super::{Identity, Platform, PlatformError};
+use crate::signing::TrustStore;
+
+type Answer = Result<Response, PlatformError>;
+
+impl Platform {
+    /// Answers a request. With `trust`, uploads need a good signature.
+    pub fn handle(&mut self, request: &Request, trust: Option<&TrustStore>) -> Response {
+        let answer = self.route(request, trust).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
+        // What the request told is delivered before the client hears of it, so that a client that
+        // asks next sees the effects. A failing delivery is in the activity and in the database.
+        match self.deliver_events() {
+            Ok(()) => answer,
+            Err(error) => {
+                let error = PlatformError::from(error);
+                Response::json(error.status, error.to_json())
+            }
+        }
+    }
+
+    fn route(&mut self, request: &Request, trust: Option<&TrustStore>) -> Answer {
+        let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        match path.as_slice() {
+            ["health"] => Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))),
+            ["api", "v1", "admin", "plugins", rest @ ..] => {
+                require(request, "plugin.admin")?;
+                self.admin(request, rest, trust)
+            }
+            ["api", "v1", "plugin-registry", "entities"] => self.registry(request),
+            ["api", "v1", "plugins", plugin, "pages"] => self.pages(request, plugin),
+            ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
+            ["_dev", rest @ ..] => {
+                require(request, "plugin.admin")?;
+                self.dev(request, rest)
+            }
+            _ => Err(no_route(request)),
+        }
+    }
+
+    /// The entities of all installed plugins, with labels in the language of the request.
+    fn registry(&self, request: &Request) -> Answer {
+        let identity = identity(request)?;
+        let mut entities = Vec::new();
+        for installed in self.plugins.values() {
+            let manifest = &installed.manifest;
+            for entity in &manifest.schema.entities {
+                let code = format!("{}.list", *entity.name);
+                if !entity.is_public && !identity.caller.may(&code) {
+                    continue;
+                }
+                let fields: Vec<Value> = entity
+                    .fields
+                    .iter()
+                    .map(|field| {
+                        json!({
+                            "name": *field.name, "field_type": field.field_type.word(), "base_type": field.field_type.base().word(),
+                            "display_name": field.label(), "required": field.required, "read_only": field.read_only,
+                        })
+                    })
+                    .collect();
+                entities.push(json!({
+                    "plugin": *manifest.metadata.id, "entity": *entity.name, "display_name": entity.display_name,
+                    "is_public": entity.is_public, "fields": fields,
+                }));
+            }
+        }
+        Ok(Response::json(200, Value::Array(entities)))
+    }
+
+    /// The pages that the user may open.
+    fn pages(&self, request: &Request, plugin: &str) -> Answer {
+        let identity = identity(request)?;
+        let manifest = &self.installed(plugin)?.manifest;
+        let pages: Vec<Value> = manifest
+            .ui
+            .pages
+            .iter()
+            .filter(|page| {
+                let needed = match (&page.permission, &page.entity) {
+                    (Some(permission), _) => Some(permission.to_string()),
+                    (None, Some(entity)) => Some(format!("{}.list", **entity)),
+                    (None, None) => None,
+                };
+                needed.is_none_or(|code| identity.caller.may(&code))
+            })
+            .map(|page| {
+                json!({
+                    "name": page.route(), "type": page.r#type.word(), "label": page.label, "menu_group": page.menu_group,
+                    "entity": page.entity.as_ref().map(|entity| entity.as_str()),
+                })
+            })
+            .collect();
+        Ok(Response::json(200, Value::Array(pages)))
+    }
+}
+
+fn identity(request: &Request) -> Result<&Identity, PlatformError> {
+    let missing = || PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`");
+    request.identity.as_ref().ok_or_else(missing)
+}
+
+fn require<'r>(request: &'r Request, permission: &str) -> Result<&'r Identity, PlatformError> {
+    let identity = identity(request)?;
+    if identity.caller.may(permission) { Ok(identity) } else { Err(PlatformError::denied(permission)) }
+}
+
+fn no_route(request: &Request) -> PlatformError {
+    PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path))
+}
+
+/// The body as a JSON object.
+fn object(request: &Request) -> Result<serde_json::Map<String, Value>, PlatformError> {
+    let bad = |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
+    match serde_json::from_slice(&request.body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(bad("it is another value".to_owned())),
+        Err(error) => Err(bad(error.to_string())),
+    }
+}

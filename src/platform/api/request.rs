@@ -1,0 +1,112 @@
+//! Requests and responses without a socket.
+
+use serde_json::Value;
+
+use crate::platform::Identity;
+
+/// A request whose user is known already.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// Who asks; none without a good token.
+    pub identity: Option<Identity>,
+    /// The `content-digest` header, where it is there.
+    pub content_digest: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What a response carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// JSON.
+    Json(Value),
+}
+
+/// A response.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// What it carries.
+    pub body: Body,
+}
+
+impl Request {
+    /// A request for a path with its query, as it stands in a URL.
+    pub fn new(method: &str, target: &str) -> Request {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(key), decode(value))
+            })
+            .collect();
+        Request { method: method.to_owned(), path: decode_path(path), query, ..Request::default() }
+    }
+
+    /// The first value of a key of the query.
+    pub fn query(&self, key: &str) -> Option<&str> {
+        self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Response {
+    /// A response with JSON.
+    pub fn json(status: u16, body: Value) -> Response {
+        Response { status, body: Body::Json(body) }
+    }
+
+    /// A response without a body.
+    pub fn empty(status: u16) -> Response {
+        Response { status, body: Body::Empty }
+    }
+}
+
+fn decode(text: &str) -> String {
+    decode_path(&text.replace('+', " "))
+}
+
+/// Percent-decoding; what is not decodable stays as it is.
+fn decode_path(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| bytes[at] == b'%') {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_decoded() {
+        let request = Request::new("GET", "/a%20b/c?search=%E8%9E%BA+x&filter=%7B%7D&empty");
+        assert_eq!(request.path, "/a b/c");
+        assert_eq!(request.query("search"), Some("螺 x"));
+        assert_eq!(request.query("empty"), Some(""));
+        assert_eq!(Request::new("GET", "/100%").path, "/100%");
+    }
+}

@@ -1,0 +1,66 @@
+//! Events: told, and delivered to everyone who subscribed.
+
+use serde_json::Value;
+
+use super::{Platform, PlatformError};
+use crate::host::{Invocation, Trigger, lock};
+use crate::manifest::{TenantId, event_matches};
+use crate::store::{PluginStatus, Scope, StoreError, StoredEvent};
+
+impl Platform {
+    /// Tells an event as the platform's base modules do, and delivers it with all that follows.
+    /// An `id` that was told before tells nothing anew, but is delivered again.
+    ///
+    /// # Errors
+    /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
+    pub fn tell(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
+        let now = self.now();
+        let id = lock(&self.surroundings).uuid();
+        let scope = Scope { tenant: tenant.clone(), user: None, now };
+        self.unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
+        self.deliver_events().map_err(PlatformError::from)
+    }
+
+    /// Delivers all events that are on their way, the oldest first, until none is left.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails; a plugin that fails only misses its event.
+    pub fn deliver_events(&mut self) -> Result<(), StoreError> {
+        loop {
+            let next = lock(&self.database).next_event()?;
+            let Some(event) = next else { return Ok(()) };
+            let listeners: Vec<String> = self
+                .plugins
+                .iter()
+                .filter(|(_, installed)| installed.status == PluginStatus::Running)
+                .filter(|(_, installed)| installed.manifest.events.subscribe.iter().any(|pattern| event_matches(pattern, &event.event_type)))
+                .map(|(id, _)| id.clone())
+                .collect();
+            for plugin in listeners {
+                self.deliver(&plugin, &event)?;
+            }
+            self.unit(|database, _| database.finish_event(event.seq))?;
+        }
+    }
+
+    /// One event to one plugin. That it was delivered is written in the call's own transaction: after
+    /// a kill, what was done is not done again.
+    fn deliver(&mut self, plugin: &str, event: &StoredEvent) -> Result<(), StoreError> {
+        let Some(manifest) = self.manifest(plugin) else { return Ok(()) };
+        let id = &manifest.metadata.id;
+        let before = lock(&self.database).delivery(event.seq, id)?;
+        if matches!(before, Some((_, true))) {
+            return Ok(());
+        }
+        let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
+        let invocation = Invocation::Event { event, attempt };
+        let result = self.call(plugin, &event.tenant, None, Trigger::Event, event.depth, &invocation, |database| {
+            database.record_delivery(event.seq, id, None)
+        });
+        if let Err(error) = result {
+            let why = error.to_string();
+            self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
+        }
+        Ok(())
+    }
+}

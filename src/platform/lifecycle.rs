@@ -1,0 +1,388 @@
+//! A plugin's life: uploaded → installed → running ⇄ disabled → uninstalled.
+
+use std::sync::Arc;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::state::Installed;
+use super::{Platform, PlatformError};
+use crate::archive::{self, Limits, Package};
+use crate::check::{Subject, check_component, check_manifest};
+use crate::diagnostics::{DiagnosticJson, Severity, SourceFile};
+use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
+use crate::manifest::{Manifest, TenantId, from_json};
+use crate::signing::{SignatureStatus, TrustStore};
+use crate::store::{Moment, PackageRecord, PluginRecord, PluginStatus, StoreError};
+
+/// What the platform gives for an accepted package; the same each time the same file comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Receipt {
+    /// The plugin's id.
+    pub id: String,
+    /// The plugin's version.
+    pub version: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of the signed statement, in hexadecimal.
+    pub content_id: String,
+    /// When it was accepted; RFC 3339, UTC.
+    pub accepted_at: String,
+    /// Ids of the keys that signed it.
+    pub signed_by: Vec<String>,
+}
+
+impl Platform {
+    /// Takes a package: verifies it, holds it against every rule, and keeps it. With `trust`, a good
+    /// signature by a trusted key is demanded.
+    ///
+    /// # Errors
+    /// [`PlatformError`] with all problems in its details.
+    pub fn upload(&mut self, bytes: &[u8], trust: Option<&TrustStore>) -> Result<Receipt, PlatformError> {
+        let package = archive::open(bytes, &Limits::default()).map_err(|problems| {
+            let first = problems.first().cloned();
+            let (code, message) = first.map_or_else(Default::default, |problem| (problem.code, problem.message));
+            let all: Vec<Value> = problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
+            PlatformError::new(422, &code, message).with_details(json!({ "problems": all }))
+        })?;
+        require_signature(&package, trust)?;
+        check_package(&package)?;
+
+        let manifest = Arc::new(package.manifest);
+        let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
+        let sha256 = archive::sha256_hex(bytes);
+        let now = self.now();
+        let record = PackageRecord {
+            sha256: sha256.clone(),
+            content_id: package.content_id,
+            size: bytes.len() as u64,
+            signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
+            accepted_at: now.to_string(),
+            bytes: bytes.to_vec(),
+        };
+        if let Some(known) = lock(&self.database).package(&id, &version)? {
+            return if known.sha256 == sha256 { Ok(receipt(&id, &version, known)) } else { Err(version_is_taken(&id, &version)) };
+        }
+        let before = self.plugins.get(&id);
+        if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
+            let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
+            return Err(PlatformError::new(409, "plugin.downgrade", message));
+        }
+        let is_running = before.is_some_and(|before| before.status == PluginStatus::Running);
+        let installed = Installed {
+            manifest: Arc::clone(&manifest),
+            status: PluginStatus::Uploaded,
+            error: None,
+            package_sha256: sha256,
+            manifest_json: package.manifest_json,
+            loaded: None,
+        };
+        let plugin_record = plugin_record(&id, &installed);
+        self.unit::<_, StoreError>(|database, _| {
+            database.add_package(&manifest.metadata.id, &version, &record)?;
+            database.put_plugin(&plugin_record, now)
+        })?;
+        self.plugins.insert(id.clone(), installed);
+        if is_running {
+            // A new version of a running plugin takes its place at once.
+            self.install(&id)?;
+            self.enable(&id)?;
+        }
+        Ok(receipt(&id, &version, record))
+    }
+
+    /// The receipt of a version that was accepted before.
+    ///
+    /// # Errors
+    /// 404 where it was not.
+    pub fn receipt(&self, id: &str, version: &str) -> Result<Receipt, PlatformError> {
+        let record = lock(&self.database).package(id, version)?;
+        let record = record.ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
+        Ok(receipt(id, version, record))
+    }
+
+    /// Makes a plugin's tables and registers it.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn install(&mut self, id: &str) -> Result<(), PlatformError> {
+        let mut installed = self.installed(id)?.clone();
+        if installed.status == PluginStatus::Running {
+            return Err(wrong_state(id, &installed, "uploaded, installed or disabled"));
+        }
+        for dependency in installed.manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional) {
+            if !self.plugins.get(dependency.id.as_str()).is_some_and(|other| is_installed(other.status)) {
+                let message = format!("`{id}` needs the plugin `{}`, which is not installed", *dependency.id);
+                return Err(PlatformError::new(409, "plugin.dependency", message));
+            }
+        }
+        installed.status = PluginStatus::Installed;
+        installed.error = None;
+        let record = plugin_record(id, &installed);
+        let manifest = Arc::clone(&installed.manifest);
+        let now = self.now();
+        self.unit::<_, StoreError>(|database, _| {
+            database.install_schema(&manifest)?;
+            database.register_plugin(&manifest, now)?;
+            database.put_plugin(&record, now)
+        })?;
+        self.plugins.insert(id.to_owned(), installed);
+        Ok(())
+    }
+
+    /// Loads a plugin, calls its `init` and, for each tenant that is new to it, its tenant hook.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; the plugin is then in the state `error`, with the reason.
+    pub fn enable(&mut self, id: &str) -> Result<(), PlatformError> {
+        let installed = self.installed(id)?.clone();
+        match installed.status {
+            PluginStatus::Running => return Ok(()),
+            status if is_installed(status) => {}
+            _ => return Err(wrong_state(id, &installed, "installed or disabled")),
+        }
+        let version = installed.manifest.metadata.version.to_string();
+        let package = lock(&self.database).package(id, &version)?;
+        let package = package.ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("the package of {id} {version} is gone")))?;
+        let opened = archive::open(&package.bytes, &Limits::default());
+        let component = opened.map(|package| package.component().to_vec()).unwrap_or_default();
+        let loaded = self.runtime.load(&component, Arc::clone(&installed.manifest));
+        match loaded.map_err(|error| PlatformError::new(422, "plugin.load", error.to_string())) {
+            Ok(loaded) => self.start(id, loaded),
+            Err(error) => {
+                self.fail(id, &error)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a plugin in place that comes from a project and not from a package, and starts it.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn run_loaded(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
+        let id = loaded.manifest().metadata.id.to_string();
+        self.plugins.insert(id.clone(), Installed {
+            manifest: Arc::clone(loaded.manifest()),
+            status: PluginStatus::Uploaded,
+            error: None,
+            package_sha256: String::new(),
+            manifest_json: Value::Null,
+            loaded: None,
+        });
+        self.install(&id)?;
+        self.start(&id, loaded.clone())
+    }
+
+    fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
+        let manifest = Arc::clone(loaded.manifest());
+        if let Some(installed) = self.plugins.get_mut(id) {
+            installed.loaded = Some(loaded);
+        }
+        let started = self.set_status(id, PluginStatus::Running, None).and_then(|()| self.greet(id, &manifest));
+        if let Err(error) = &started {
+            self.fail(id, error)?;
+        }
+        started
+    }
+
+    fn fail(&mut self, id: &str, error: &PlatformError) -> Result<(), PlatformError> {
+        self.stop(id);
+        self.set_status(id, PluginStatus::Error, Some(error.message.clone()))
+    }
+
+    /// `init`, and the tenant hook for those who are new.
+    fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
+        let tenants = self.directory.tenants().to_vec();
+        let Some(first) = tenants.first() else { return Ok(()) };
+        self.call(id, first, None, Trigger::Lifecycle, 0, &Invocation::Init, |_| Ok(()))?;
+        for tenant in &tenants {
+            self.greet_tenant(id, manifest, tenant)?;
+        }
+        Ok(())
+    }
+
+    fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
+        let plugin = &manifest.metadata.id;
+        if !lock(&self.database).has_tenant(plugin, tenant)? {
+            // Noted in the hook's own transaction: a hook that fails is called again.
+            self.call(id, tenant, None, Trigger::Lifecycle, 0, &Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
+        }
+        Ok(())
+    }
+
+    /// Stops a plugin; its data stay.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn disable(&mut self, id: &str) -> Result<(), PlatformError> {
+        let installed = self.installed(id)?;
+        if !is_installed(installed.status) {
+            return Err(wrong_state(id, installed, "running"));
+        }
+        self.stop(id);
+        self.set_status(id, PluginStatus::Disabled, None)
+    }
+
+    /// Takes a plugin out of service; its tables and rows stay.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn uninstall(&mut self, id: &str) -> Result<(), PlatformError> {
+        self.installed(id)?;
+        self.stop(id);
+        self.set_status(id, PluginStatus::Uninstalled, None)
+    }
+
+    /// Deletes an uninstalled plugin's tables with all rows of all tenants.
+    ///
+    /// # Errors
+    /// [`PlatformError`], also where the plugin is still installed.
+    pub fn purge(&mut self, id: &str) -> Result<(), PlatformError> {
+        let installed = self.installed(id)?.clone();
+        if installed.status != PluginStatus::Uninstalled {
+            return Err(wrong_state(id, &installed, "uninstalled"));
+        }
+        self.unit::<_, StoreError>(|database, _| {
+            database.drop_schema(&installed.manifest)?;
+            database.forget_plugin(&installed.manifest.metadata.id)
+        })?;
+        self.plugins.remove(id);
+        Ok(())
+    }
+
+    /// Brings back what ran when the platform last stopped, and delivers what was on its way. What
+    /// cannot be started is skipped; its state says why.
+    ///
+    /// # Errors
+    /// [`PlatformError`] where the database fails.
+    pub fn recover(&mut self) -> Result<(), PlatformError> {
+        let records = lock(&self.database).plugins()?;
+        for record in &records {
+            let (manifest, _) = from_json("erpx.json", &record.manifest);
+            let Some(manifest) = manifest else { continue };
+            let manifest = Arc::new(manifest);
+            if record.status != PluginStatus::Uploaded {
+                lock(&self.database).install_schema(&manifest)?;
+            }
+            self.plugins.insert(record.id.clone(), Installed {
+                manifest,
+                status: if record.status == PluginStatus::Running { PluginStatus::Installed } else { record.status },
+                error: record.error.clone(),
+                package_sha256: record.package_sha256.clone(),
+                manifest_json: record.manifest.clone(),
+                loaded: None,
+            });
+        }
+        for record in records.iter().filter(|record| record.status == PluginStatus::Running) {
+            // The reason stays in the plugin's state.
+            let _ = self.enable(&record.id);
+        }
+        self.deliver_events()?;
+        Ok(())
+    }
+
+    /// What the platform knows of its plugins, ordered by id.
+    pub fn plugins(&self) -> Vec<PluginRecord> {
+        self.plugins.iter().map(|(id, installed)| plugin_record(id, installed)).collect()
+    }
+
+    fn stop(&mut self, id: &str) {
+        if let Some(installed) = self.plugins.get_mut(id) {
+            installed.loaded = None;
+        }
+    }
+
+    fn set_status(&mut self, id: &str, status: PluginStatus, error: Option<String>) -> Result<(), PlatformError> {
+        let mut installed = self.installed(id)?.clone();
+        installed.status = status;
+        installed.error = error;
+        let record = plugin_record(id, &installed);
+        let now: Moment = self.now();
+        self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
+        self.plugins.insert(id.to_owned(), installed);
+        Ok(())
+    }
+}
+
+fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
+    PluginRecord {
+        id: id.to_owned(),
+        name: installed.manifest.metadata.name.to_string(),
+        version: installed.manifest.metadata.version.to_string(),
+        status: installed.status,
+        error: installed.error.clone(),
+        package_sha256: installed.package_sha256.clone(),
+        manifest: installed.manifest_json.clone(),
+    }
+}
+
+fn is_installed(status: PluginStatus) -> bool {
+    matches!(status, PluginStatus::Installed | PluginStatus::Running | PluginStatus::Disabled | PluginStatus::Error)
+}
+
+fn wrong_state(id: &str, installed: &Installed, wanted: &str) -> PlatformError {
+    let message = format!("the plugin `{id}` is {}, it must be {wanted}", installed.status.word());
+    PlatformError::new(409, "plugin.invalid_state", message)
+}
+
+fn version_is_taken(id: &str, version: &str) -> PlatformError {
+    let message = format!("{id} {version} was uploaded before with another content: raise the version");
+    PlatformError::new(409, "plugin.version_taken", message)
+}
+
+fn is_downgrade(installed: &str, uploaded: &str) -> bool {
+    match (Version::parse(installed), Version::parse(uploaded)) {
+        (Ok(installed), Ok(uploaded)) => uploaded < installed,
+        _ => false,
+    }
+}
+
+fn receipt(id: &str, version: &str, record: PackageRecord) -> Receipt {
+    Receipt {
+        id: id.to_owned(),
+        version: version.to_owned(),
+        sha256: record.sha256,
+        content_id: record.content_id,
+        accepted_at: record.accepted_at,
+        signed_by: record.signed_by,
+    }
+}
+
+fn require_signature(package: &Package, trust: Option<&TrustStore>) -> Result<(), PlatformError> {
+    let Some(trust) = trust else { return Ok(()) };
+    let judged = trust.judge(&package.envelope, package.manifest.metadata.id.as_str());
+    if judged.iter().any(|(_, status)| matches!(status, SignatureStatus::Good { .. })) {
+        return Ok(());
+    }
+    let (code, message) = match judged.first() {
+        None => ("signature/unsigned", "the package is not signed, and this platform takes signed ones only".to_owned()),
+        Some((key, SignatureStatus::Bad)) => ("signature/bad", format!("the signature of key {} is not good", key.short())),
+        Some((key, SignatureStatus::Revoked { reason })) => ("signature/revoked", format!("the key {} was revoked: {reason}", key.short())),
+        Some((key, SignatureStatus::OutOfScope { scopes })) => {
+            ("signature/out-of-scope", format!("the key {} may only sign {}", key.short(), scopes.join(", ")))
+        }
+        Some((key, _)) => ("signature/untrusted", format!("the key {} is not trusted here", key.short())),
+    };
+    Err(PlatformError::new(403, code, message))
+}
+
+/// The same rules as `erp-plugin check`, so that the platform is never the first to say no.
+fn check_package(package: &Package) -> Result<(), PlatformError> {
+    let source = SourceFile::new(archive::MANIFEST, "");
+    let file = |name: &str| package.file(name).map(<[u8]>::to_vec);
+    let mut report = check_manifest(&Subject { manifest: &package.manifest, source: &source, file: &file });
+    report.extend(check_component(package.component(), &package.manifest).report);
+    if !report.has_errors() {
+        return Ok(());
+    }
+    let errors: Vec<DiagnosticJson> = report
+        .diagnostics()
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(DiagnosticJson::from)
+        .collect();
+    let message = errors.first().map(|first| first.message.clone()).unwrap_or_default();
+    Err(PlatformError::new(422, "plugin.invalid", message).with_details(json!({ "problems": errors })))
+}

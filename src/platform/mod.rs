@@ -1,0 +1,20 @@
+//! The platform's contract on this machine: plugins and their life, users, events, and the HTTP API
+//! as a function from request to response.
+//!
+//! Scenarios and the dev host both stand on this room, so that what a test sees is what a client
+//! of the dev host sees. It opens no socket.
+
+mod activity;
+mod api;
+mod delivery;
+mod directory;
+mod lifecycle;
+mod platform_error;
+mod state;
+
+pub use activity::{Activity, CallRecord};
+pub use api::{Body, Request, Response};
+pub use directory::{Directory, Identity};
+pub use lifecycle::Receipt;
+pub use platform_error::PlatformError;
+pub use state::Platform;

@@ -1,0 +1,82 @@
+//! Why the platform refuses, with the status that an HTTP client gets.
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::host::{CallError, ServiceError};
+use crate::store::StoreError;
+
+/// A refusal or a failure.
+#[derive(Debug, Clone, Error)]
+#[error("{message}")]
+pub struct PlatformError {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable dotted code.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// What the code says more about; null where there is nothing.
+    pub details: Value,
+}
+
+impl PlatformError {
+    /// An error with a status and a code.
+    pub fn new(status: u16, code: &str, message: impl Into<String>) -> PlatformError {
+        PlatformError { status, code: code.to_owned(), message: message.into(), details: Value::Null }
+    }
+
+    pub(super) fn with_details(mut self, details: Value) -> PlatformError {
+        self.details = details;
+        self
+    }
+
+    pub(super) fn denied(permission: &str) -> PlatformError {
+        PlatformError::new(403, "auth.denied", format!("this needs the permission `{permission}`"))
+            .with_details(json!({ "permission": permission }))
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut body = json!({ "code": self.code, "message": self.message });
+        if !self.details.is_null() {
+            body["details"] = self.details.clone();
+        }
+        body
+    }
+}
+
+/// The status of a code that the store or a plugin gives.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "db.not_found" | "db.unknown_entity" => 404,
+        "db.version_conflict" | "db.unique" | "db.ref_restrict" => 409,
+        "auth.denied" | "cap.denied" => 403,
+        "auth.anonymous" => 401,
+        code if code.starts_with("host.") || code.starts_with("limit.") || code == "guest.panic" => 500,
+        code if code.starts_with("guest.") => 422,
+        code if code.starts_with("db.") || code.starts_with("config.") => 400,
+        // A plugin's own codes.
+        _ => 422,
+    }
+}
+
+impl From<StoreError> for PlatformError {
+    fn from(error: StoreError) -> PlatformError {
+        PlatformError::from(ServiceError::from(error))
+    }
+}
+
+impl From<ServiceError> for PlatformError {
+    fn from(error: ServiceError) -> PlatformError {
+        PlatformError { status: status_of(&error.code), code: error.code, message: error.message, details: error.details }
+    }
+}
+
+impl From<CallError> for PlatformError {
+    fn from(error: CallError) -> PlatformError {
+        match error {
+            CallError::Guest(error) | CallError::Host(error) => PlatformError::from(error),
+            other => PlatformError::new(500, &other.code(), other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The platform itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use super::activity::{Activity, CallRecord};
+use super::{Directory, Identity, PlatformError};
+use crate::host::{
+    CallContext, CallError, CallLimits, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
+    lock,
+};
+use crate::manifest::{Manifest, TenantId};
+use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
+
+/// Plugins, users, tables and events.
+pub struct Platform {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) database: SharedDatabase,
+    pub(super) surroundings: SharedSurroundings,
+    pub(super) directory: Directory,
+    pub(super) plugins: BTreeMap<String, Installed>,
+    pub(super) limits: Option<CallLimits>,
+    pub(super) activity: Activity,
+}
+
+/// A plugin that the platform knows.
+#[derive(Debug, Clone)]
+pub(super) struct Installed {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) status: PluginStatus,
+    pub(super) error: Option<String>,
+    pub(super) package_sha256: String,
+    pub(super) manifest_json: Value,
+    /// None for a plugin that is not running.
+    pub(super) loaded: Option<LoadedPlugin>,
+}
+
+impl std::fmt::Debug for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Platform").field("plugins", &self.plugins.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Platform {
+    /// A platform over a database. Plugins that were running are not started yet: see
+    /// [`Platform::recover`].
+    pub fn new(runtime: Arc<Runtime>, database: Database, surroundings: Surroundings, directory: Directory) -> Platform {
+        Platform {
+            runtime,
+            database: Arc::new(Mutex::new(database)),
+            surroundings: Arc::new(Mutex::new(surroundings)),
+            directory,
+            plugins: BTreeMap::new(),
+            limits: None,
+            activity: Activity::default(),
+        }
+    }
+
+    /// What happened since the last time this was asked.
+    pub fn take_activity(&mut self) -> Activity {
+        std::mem::take(&mut self.activity)
+    }
+
+    /// The users and tenants.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The manifest of a plugin that is known here.
+    pub fn manifest(&self, plugin: &str) -> Option<Arc<Manifest>> {
+        self.plugins.get(plugin).map(|installed| Arc::clone(&installed.manifest))
+    }
+
+    /// Now, by the platform's clock.
+    pub fn now(&self) -> Moment {
+        lock(&self.surroundings).now()
+    }
+
+    /// Moves a virtual clock.
+    pub fn advance(&mut self, milliseconds: u64) {
+        lock(&self.surroundings).advance(milliseconds);
+    }
+
+    /// Bounds of the next calls, in the place of the manifests' own; `None` for those again.
+    pub fn set_limits(&mut self, limits: Option<CallLimits>) {
+        self.limits = limits;
+    }
+
+    /// Calls an export by its name, with arguments in WAVE; gives the result as WAVE.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
+        self.call(plugin, &identity.tenant, Some(identity.caller.clone()), Trigger::Call, 0, &Invocation::Wave(call), |_| Ok(()))
+    }
+
+    /// Inserts a row without asking anyone: how fixtures come in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn insert_fixture(&mut self, plugin: &Manifest, entity: &str, tenant: &TenantId, row: &serde_json::Map<String, Value>) -> Result<String, StoreError> {
+        let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
+        let surroundings = Arc::clone(&self.surroundings);
+        let mut database = lock(&self.database);
+        let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
+        database.begin()?;
+        let inserted = database.insert(&entity, &scope, row, &mut || lock(&surroundings).uuid());
+        match inserted {
+            Ok(row) => database.commit().map(|_| row.id),
+            Err(error) => {
+                database.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    /// Every row of an entity that a tenant has, in the order of their making; with `deleted`, those
+    /// that were deleted too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn all_rows(&self, plugin: &Manifest, entity: &str, tenant: &TenantId, deleted: bool) -> Result<Vec<Value>, StoreError> {
+        let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
+        let database = lock(&self.database);
+        let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
+        let mut rows = Vec::new();
+        let mut query = ListQuery { limit: Some(200), include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
+        loop {
+            let page = database.list(&entity, &scope, &query)?;
+            rows.extend(page.rows.iter().map(Row::to_flat));
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Sets settings of a plugin for every tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_settings(&mut self, plugin: &Manifest, values: &serde_json::Map<String, Value>) -> Result<(), StoreError> {
+        let now = self.now();
+        let tenants = self.directory.tenants().to_vec();
+        self.unit(|database, _| {
+            tenants.iter().try_for_each(|tenant| {
+                database.set_settings(plugin, &Scope { tenant: tenant.clone(), user: None, now }, values)
+            })
+        })
+    }
+
+    /// One call of a running plugin, noted in the activity. `finish` runs in its transaction.
+    #[expect(clippy::too_many_arguments, reason = "all of it is different for each caller, and none of it belongs together")]
+    pub(super) fn call(
+        &mut self,
+        plugin: &str,
+        tenant: &TenantId,
+        caller: Option<Caller>,
+        trigger: Trigger,
+        event_depth: u32,
+        invocation: &Invocation<'_>,
+        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<Value, CallError> {
+        let installed = self.plugins.get(plugin);
+        let Some(loaded) = installed.and_then(|installed| installed.loaded.clone()) else {
+            return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
+        };
+        let context = CallContext {
+            request_id: lock(&self.surroundings).uuid(),
+            tenant: tenant.clone(),
+            caller,
+            trigger,
+            locale: loaded.manifest().i18n.default_locale.clone(),
+            event_depth,
+        };
+        let limits = self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest()));
+        let outcome = self.runtime.call(&loaded, context, limits, invocation, &self.database, &self.surroundings, finish);
+        let mut trace = outcome.trace;
+        self.activity.changes.append(&mut trace.changes.clone());
+        self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
+        self.activity.calls.push(CallRecord {
+            plugin: plugin.to_owned(),
+            label: label(invocation),
+            error: outcome.result.as_ref().err().cloned(),
+            trace,
+        });
+        outcome.result
+    }
+
+    /// A unit of work without a plugin: what it changes is noted in the activity.
+    pub(super) fn unit<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut database = lock(&self.database);
+        database.begin()?;
+        match work(&mut database, &self.surroundings) {
+            Ok(value) => {
+                self.activity.changes.extend(database.commit()?);
+                Ok(value)
+            }
+            Err(error) => {
+                database.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
+        self.plugins.get(plugin).ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("there is no plugin `{plugin}`")))
+    }
+}
+
+fn label(invocation: &Invocation<'_>) -> String {
+    match invocation {
+        Invocation::Init => "init".to_owned(),
+        Invocation::TenantCreated => "tenant created".to_owned(),
+        Invocation::Event { event, .. } => format!("event {}", event.event_type),
+        Invocation::Action { name, .. } => format!("action {name}"),
+        Invocation::Wave(call) => format!("call {call}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! Expected against actual: objects as subsets, arrays exactly.
+
+use serde_json::Value;
+
+use super::matcher::{self, StepTime};
+use crate::diagnostics::Span;
+use crate::document::{Node, NodeValue};
+
+/// A place where they differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// Where the expectation stands.
+    pub(super) span: Span,
+    /// Where in the value, such as `rows[0].qty`.
+    pub(super) path: String,
+    /// `expected 7, found 8`.
+    pub(super) message: String,
+}
+
+/// Every place where `actual` is not what `expected` says.
+pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare(expected, actual, path, time, &mut found);
+    found
+}
+
+fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, found: &mut Vec<Difference>) {
+    let mut differ = |message: String| found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message });
+    if let Some(text) = expected.as_str() {
+        match matcher::parse(text) {
+            Err(why) => return differ(why),
+            Ok(Some(matcher)) => {
+                if !matcher.accepts(actual, time) {
+                    differ(format!("expected {text}, found {}", show(actual)));
+                }
+                return;
+            }
+            Ok(None) => {}
+        }
+    }
+    let Some(value) = actual else {
+        return differ(format!("expected {}, found nothing", show(Some(&expected.to_json()))));
+    };
+    match (&expected.value, value) {
+        (NodeValue::Table(entries), Value::Object(fields)) => {
+            for entry in entries {
+                let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+                compare(&entry.node, fields.get(&entry.key), &path, time, found);
+            }
+        }
+        (NodeValue::Array(items), Value::Array(values)) => {
+            if items.len() != values.len() {
+                return differ(format!("expected {} items, found {}: {}", items.len(), values.len(), show(actual)));
+            }
+            for (index, (item, value)) in items.iter().zip(values).enumerate() {
+                compare(item, Some(value), &format!("{path}[{index}]"), time, found);
+            }
+        }
+        _ => {
+            let expected = expected.to_json();
+            if !equal(&expected, value) {
+                differ(format!("expected {}, found {}", show(Some(&expected)), show(actual)));
+            }
+        }
+    }
+}
+
+/// Numbers by value, whichever way they are written; decimal text equals the number it names.
+fn equal(expected: &Value, actual: &Value) -> bool {
+    if expected == actual {
+        return true;
+    }
+    let decimal = |value: &Value| match value {
+        Value::Number(number) => number.to_string().parse::<rust_decimal::Decimal>().ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    // Two texts are compared as texts: "1.0" and "1.00" are different codes.
+    let one_is_a_number = expected.is_number() || actual.is_number();
+    one_is_a_number && decimal(expected).is_some() && decimal(expected) == decimal(actual)
+}
+
+/// A value on one line, shortened.
+pub(super) fn show(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "nothing".to_owned() };
+    let text = value.to_string();
+    if text.chars().count() <= 160 { text } else { text.chars().take(159).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Moment;
+    use serde_json::json;
+
+    fn paths(expected: &str, actual: &Value) -> Vec<String> {
+        let source = crate::diagnostics::SourceFile::new("x", format!("v = {expected}"));
+        let (node, report) = crate::document::parse(&source);
+        assert!(report.is_empty());
+        let start = Moment::parse("2026-04-15T08:00:00Z").unwrap();
+        differences(node.get("v").unwrap(), Some(actual), "", StepTime { start, end: start })
+            .into_iter()
+            .map(|difference| difference.path)
+            .collect()
+    }
+
+    #[test]
+    fn objects_are_subsets_and_arrays_are_exact() {
+        assert!(paths("{ a = 1 }", &json!({ "a": 1, "b": 2 })).is_empty());
+        assert_eq!(paths("{ a = { b = [1, 2] } }", &json!({ "a": { "b": [1, 3] } })), ["a.b[1]"]);
+        assert_eq!(paths("[1]", &json!([1, 2])), [""]);
+        assert_eq!(paths("{ x = 1, y = '<absent>' }", &json!({ "y": 1 })), ["x", "y"]);
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        assert!(paths("1.5", &json!("1.50")).is_empty());
+        assert_eq!(paths("'1.5'", &json!("1.50")), [""]);
+    }
+}

@@ -1,0 +1,147 @@
+//! The tables of a `.test.toml` file.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostics::Spanned;
+use crate::document::{Node, table};
+use crate::manifest::TenantId;
+
+table! {
+    /// A file of scenarios.
+    pub struct ScenarioFile {
+        /// The format of this file: 1.
+        schema: Spanned<u64>,
+        /// What the scenarios are about.
+        suite: String = String::new(),
+        /// All that a run can observe is fixed here.
+        world: World,
+        /// Rows that tests begin with.
+        fixture: BTreeMap<String, Fixture>,
+        /// The tests.
+        test: Vec<Test>,
+    }
+}
+
+table! {
+    /// All that a run can observe.
+    pub struct World {
+        /// The host's clock; it moves one millisecond a host call.
+        now: Option<Spanned<Moment>>,
+        /// What ids and random bytes are made from.
+        seed: u64 = 1,
+        /// Who may act.
+        users: BTreeMap<String, User>,
+        /// Settings of the plugin, for every tenant.
+        settings: BTreeMap<String, serde_json::Value>,
+    }
+}
+
+table! {
+    /// Somebody who acts.
+    pub struct User {
+        /// The tenant that they belong to.
+        tenant: TenantId,
+        /// Permissions: codes of the manifest, `entity.*`, or `*`.
+        grants: Vec<String>,
+    }
+}
+
+table! {
+    /// Rows that tests begin with.
+    pub struct Fixture {
+        /// Whose rows they are.
+        tenant: TenantId,
+        /// Fixtures that come first.
+        needs: Vec<Spanned<String>>,
+        /// For each entity a table between pipes, typed by its fields; `~` leaves a value out.
+        rows: BTreeMap<String, Spanned<String>>,
+    }
+}
+
+table! {
+    /// A test: steps in order, for each case anew.
+    pub struct Test {
+        /// What it shows; `${column}` is the case's value.
+        name: Spanned<String>,
+        /// Words to pick tests by.
+        tags: Vec<String>,
+        /// Fixtures that are there at the beginning.
+        r#use: Vec<Spanned<String>>,
+        /// Values that the steps run with; each case is a test of its own.
+        case: Vec<Node>,
+        /// What is done.
+        step: Vec<Step>,
+    }
+}
+
+table! {
+    /// One act and what is expected of it.
+    pub struct Step {
+        /// What it shows.
+        name: Option<String>,
+        /// The user who acts.
+        r#as: Option<Spanned<String>>,
+        /// A request: method and path, relative to `/api/v1/plugins/<this plugin>`.
+        http: Option<Node>,
+        /// The body of the request.
+        json: Option<Node>,
+        /// An event that is told.
+        event: Option<Node>,
+        /// The tenant of the event.
+        tenant: Option<Spanned<TenantId>>,
+        /// What the event carries.
+        payload: Option<Node>,
+        /// How often the event is told.
+        repeat: Spanned<u64> = Spanned::new(1, 0..0),
+        /// An export that is called, with arguments in WAVE.
+        call: Option<Node>,
+        /// Time that passes, such as `30m`.
+        advance: Option<Node>,
+        /// Budgets of the calls, in the place of the manifest's: `{ fuel, memory, time }`.
+        budget: Option<Node>,
+        /// `open` allows effects that nothing expects.
+        effects: Option<Spanned<Effects>>,
+        /// What must be so afterwards.
+        expect: Option<Node>,
+        /// Values to remember: `capture.name = "$.path"`.
+        capture: BTreeMap<String, Spanned<String>>,
+    }
+}
+
+crate::document::words! {
+    /// Whether effects that nothing expects fail a test.
+    pub enum Effects {
+        /// They do.
+        Closed = "closed",
+        /// They do not.
+        Open = "open",
+    }
+}
+
+/// A date-time, with or without quotes.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(pub crate::store::Moment);
+
+impl crate::document::FromToml for Moment {
+    fn from_toml(node: &Node, reader: &mut crate::document::Reader) -> Option<Moment> {
+        use crate::document::NodeValue;
+        let text = match &node.value {
+            NodeValue::Datetime(text) | NodeValue::String(text) => text,
+            _ => {
+                reader.wrong_type(node, "a date-time");
+                return None;
+            }
+        };
+        let moment = crate::store::Moment::parse(text);
+        if moment.is_none() {
+            let help = Some("write it like 2026-04-15T08:00:00+08:00".to_owned());
+            let message = format!("`{text}` is not a date-time with an offset");
+            reader.find(crate::diagnostics::codes::SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
+        }
+        moment.map(Moment)
+    }
+
+    fn json_schema() -> serde_json::Value {
+        serde_json::json!({ "type": "string", "format": "date-time" })
+    }
+}

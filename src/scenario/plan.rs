@@ -1,0 +1,243 @@
+//! From a file to cases that can run: everything that can be known to be wrong is found here, before
+//! anything runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::model::{Fixture, ScenarioFile, Step, Test};
+use super::pipe_table;
+use super::substitute::used_names;
+use crate::diagnostics::{Report, SourceFile, Span, codes};
+use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
+use crate::manifest::Manifest;
+
+/// Keys of `expect`.
+const EXPECT_KEYS: [&str; 12] =
+    ["status", "json", "ok", "error", "result", "db", "changes", "events", "logs", "calls", "fuel", "memory"];
+
+/// A file of scenarios that was read and looked through.
+#[derive(Debug)]
+pub struct Suite {
+    /// Its text.
+    pub source: Arc<SourceFile>,
+    /// Its tables.
+    pub file: ScenarioFile,
+}
+
+/// One run: a test with the values of one of its cases.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'s> {
+    /// The file.
+    pub suite: &'s Suite,
+    /// Which test of the file.
+    pub test: &'s Test,
+    /// The values; none for a test without cases.
+    pub values: Option<&'s Node>,
+    /// From 0.
+    pub index: usize,
+}
+
+/// Reads a file and finds what is wrong in it. It is `None` where the report has errors.
+pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suite>, Report) {
+    let (node, mut report) = document::parse(source);
+    let mut reader = Reader::new(source);
+    let file = if report.has_errors() { None } else { ScenarioFile::from_toml(&node, &mut reader) };
+    if let Some(file) = &file {
+        look_through(file, manifest, source, &mut reader);
+    }
+    report.extend(reader.into_report());
+    let suite = file.filter(|_| !report.has_errors()).map(|file| Suite { source: Arc::clone(source), file });
+    (suite, report)
+}
+
+impl Suite {
+    /// The runs of the file, in its order.
+    pub fn cases(&self) -> Vec<Case<'_>> {
+        let mut cases = Vec::new();
+        for test in &self.file.test {
+            if test.case.is_empty() {
+                cases.push(Case { suite: self, test, values: None, index: 0 });
+            }
+            for (index, values) in test.case.iter().enumerate() {
+                cases.push(Case { suite: self, test, values: Some(values), index });
+            }
+        }
+        cases
+    }
+}
+
+impl Case<'_> {
+    /// The test's name with the case's values in it; the number of the case where they are not.
+    pub fn name(&self) -> String {
+        let template = self.test.name.as_str();
+        let Some(values) = self.values else { return template.to_owned() };
+        let mut name = template.to_owned();
+        for entry in values.entries() {
+            let text = match entry.node.to_json() {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            name = name.replace(&format!("${{{}}}", entry.key), &text);
+        }
+        if name == template {
+            let own = values.get("name").and_then(Node::as_str).map_or_else(|| (self.index + 1).to_string(), str::to_owned);
+            name = format!("{name} [{own}]");
+        }
+        name
+    }
+}
+
+fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, reader: &mut Reader) {
+    if *file.schema != 1 {
+        let message = format!("schema {} is not known to this tool", *file.schema);
+        reader.find(codes::SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
+    }
+    fixtures(file, manifest, source, reader);
+    let mut names = BTreeSet::new();
+    for test in &file.test {
+        if !names.insert(test.name.as_str()) {
+            reader.find(codes::DUPLICATE, test.name.span(), format!("the test `{}` is there twice", *test.name), "again", None);
+        }
+        one_test(file, test, reader);
+    }
+}
+
+fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, reader: &mut Reader) {
+    let known: Vec<&str> = file.fixture.keys().map(String::as_str).collect();
+    let mut used: BTreeSet<&str> = file.test.iter().flat_map(|test| &test.r#use).map(|name| name.as_str()).collect();
+    for fixture in file.fixture.values() {
+        used.extend(fixture.needs.iter().map(|name| name.as_str()));
+    }
+    for (name, fixture) in &file.fixture {
+        if !used.contains(name.as_str()) {
+            let help = Some(format!("write `use = [\"{name}\"]` in a test, or take it away"));
+            reader.find(codes::SCENARIO_UNUSED, fixture.span.clone(), format!("no test uses the fixture `{name}`"), "unused", help);
+        }
+        for needed in fixture.needs.iter().filter(|needed| !known.contains(&needed.as_str())) {
+            unknown("fixture", needed, needed.span(), &known, reader);
+        }
+        if needs_itself(file, name, &mut BTreeSet::new()) {
+            let message = format!("the fixture `{name}` needs itself");
+            reader.find(codes::SCENARIO_VALUE, fixture.span.clone(), message, "a circle of `needs`", None);
+        }
+        for (entity, text) in &fixture.rows {
+            let Some(found) = manifest.entity(entity) else {
+                let entities: Vec<&str> = manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect();
+                unknown("entity", entity, text.span(), &entities, reader);
+                continue;
+            };
+            match pipe_table::read(text, &text.span(), source.text(), Some(found)) {
+                Err((span, why)) => reader.find(codes::SCENARIO_VALUE, span, why, "here", None),
+                Ok(rows) => {
+                    for column in rows.first().into_iter().flat_map(Node::entries).filter(|column| found.field(&column.key).is_none()) {
+                        let fields: Vec<&str> = found.fields.iter().map(|field| field.name.as_str()).collect();
+                        unknown("field", &column.key, column.key_span.clone(), &fields, reader);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn needs_itself<'f>(file: &'f ScenarioFile, name: &'f str, above: &mut BTreeSet<&'f str>) -> bool {
+    if !above.insert(name) {
+        return true;
+    }
+    let circle = file.fixture.get(name).is_some_and(|fixture: &Fixture| fixture.needs.iter().any(|needed| needs_itself(file, needed, above)));
+    above.remove(name);
+    circle
+}
+
+fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
+    let fixtures: Vec<&str> = file.fixture.keys().map(String::as_str).collect();
+    for name in test.r#use.iter().filter(|name| !file.fixture.contains_key(name.as_str())) {
+        unknown("fixture", name, name.span(), &fixtures, reader);
+    }
+    if test.step.is_empty() {
+        let help = Some("add a `[[test.step]]`".to_owned());
+        reader.find(codes::SCENARIO_STEP, test.span.clone(), format!("the test `{}` has no step", *test.name), "does nothing", help);
+    }
+
+    // Names: the columns of the cases, and what earlier steps captured.
+    let mut used = BTreeSet::new();
+    used_names(&string_node(&test.name), &mut used);
+    let mut known: BTreeMap<String, Option<Span>> = BTreeMap::new();
+    for entry in test.case.iter().flat_map(Node::entries) {
+        known.entry(entry.key.clone()).or_insert_with(|| Some(entry.key_span.clone()));
+    }
+    for step in &test.step {
+        one_step(file, step, reader);
+        let mut in_step = BTreeSet::new();
+        for node in step_nodes(step) {
+            used_names(node, &mut in_step);
+        }
+        for name in in_step.iter().filter(|name| !known.contains_key(*name)) {
+            let names: Vec<&str> = known.keys().map(String::as_str).collect();
+            unknown("name", &format!("${{{name}}}"), step.span.clone(), &names, reader);
+        }
+        used.extend(in_step);
+        for (name, path) in &step.capture {
+            known.insert(name.clone(), Some(path.span()));
+        }
+    }
+    for (name, span) in known.into_iter().filter(|(name, _)| !used.contains(name) && name != "name") {
+        let help = Some(format!("use it as `${{{name}}}`, or take it away"));
+        let message = format!("nothing uses `{name}`");
+        reader.find(codes::SCENARIO_UNUSED, span.unwrap_or_else(|| test.span.clone()), message, "unused", help);
+    }
+}
+
+fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
+    let acts: Vec<&str> = [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
+        .into_iter()
+        .filter(|(_, act)| act.is_some())
+        .map(|(name, _)| name)
+        .collect();
+    match acts.as_slice() {
+        [act] => {
+            if matches!(*act, "http" | "call") && step.r#as.is_none() {
+                let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
+                reader.find(codes::SCENARIO_STEP, step.span.clone(), format!("nobody does this `{act}`"), "no user", help);
+            }
+            if *act == "event" && step.tenant.is_none() {
+                let help = Some("write `tenant = \"…\"`".to_owned());
+                reader.find(codes::SCENARIO_STEP, step.span.clone(), "the event belongs to no tenant", "no tenant", help);
+            }
+        }
+        [] => {
+            let help = Some("write one of `http`, `event`, `call`, `advance`".to_owned());
+            reader.find(codes::SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
+        }
+        several => {
+            let message = format!("the step does {} things: {}", several.len(), several.join(", "));
+            let help = Some("make a step of each, so that its expectations are its own".to_owned());
+            reader.find(codes::SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
+        }
+    }
+    if let Some(user) = step.r#as.as_ref().filter(|user| !user.contains("${") && !file.world.users.contains_key(user.as_str())) {
+        let users: Vec<&str> = file.world.users.keys().map(String::as_str).collect();
+        unknown("user", user, user.span(), &users, reader);
+    }
+    if let Some(expect) = &step.expect {
+        reader.unknown_keys(expect, &EXPECT_KEYS);
+    }
+    if let Some(budget) = &step.budget {
+        reader.unknown_keys(budget, &["fuel", "memory", "time"]);
+    }
+    if *step.repeat == 0 || *step.repeat > 1_000 {
+        reader.find(codes::SCENARIO_VALUE, step.repeat.span(), "an event is told 1 to 1,000 times", "out of bounds", None);
+    }
+}
+
+fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
+    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget, &step.expect].into_iter().flatten()
+}
+
+fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {
+    let help = did_you_mean(name, known.iter().copied());
+    reader.find(codes::SCENARIO_NAME, span, format!("there is no {what} `{name}`"), "unknown", help);
+}
+
+fn string_node(text: &str) -> Node {
+    Node { span: 0..0, value: NodeValue::String(text.to_owned()) }
+}

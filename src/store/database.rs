@@ -1,0 +1,171 @@
+//! The connection and its transactions.
+
+use std::path::Path;
+
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, Row as SqlRow, params_from_iter};
+use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
+
+use super::{Catalog, Change, StoreError, decimal, schema};
+
+/// Gives the id of the next new row.
+pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
+
+/// A database with the entities of the installed plugins.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    catalog: Catalog,
+    changes: Vec<Change>,
+}
+
+impl Database {
+    /// Opens or makes a database in a file. What was committed survives `kill -9` and a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`] where the file cannot be opened or is no database.
+    pub fn open(file: &Path) -> Result<Database, StoreError> {
+        let connection = Connection::open(file).map_err(StoreError::sqlite("open the database file"))?;
+        connection
+            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;")
+            .map_err(StoreError::sqlite("set up the database file"))?;
+        Database::set_up(connection)
+    }
+
+    /// A database in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], which only a lack of memory explains.
+    pub fn in_memory() -> Result<Database, StoreError> {
+        let connection = Connection::open_in_memory().map_err(StoreError::sqlite("open a database in memory"))?;
+        Database::set_up(connection)
+    }
+
+    fn set_up(connection: Connection) -> Result<Database, StoreError> {
+        connection.set_prepared_statement_cache_capacity(256);
+        decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
+        connection.execute_batch(schema::PLATFORM_TABLES).map_err(StoreError::sqlite("create the platform's tables"))?;
+        Ok(Database { connection, catalog: Catalog::default(), changes: Vec::new() })
+    }
+
+    /// The entities that the database knows.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(super) fn catalog_mut(&mut self) -> &mut Catalog {
+        &mut self.catalog
+    }
+
+    /// Begins a unit of work. Units do not nest.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn begin(&mut self) -> Result<(), StoreError> {
+        self.changes.clear();
+        self.execute_batch("begin a transaction", "begin immediate")
+    }
+
+    /// Makes the unit of work last; gives what it changed, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`]; nothing of the unit was kept then.
+    pub fn commit(&mut self) -> Result<Vec<Change>, StoreError> {
+        if let Err(error) = self.execute_batch("commit", "commit") {
+            self.rollback();
+            return Err(error);
+        }
+        Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Undoes the unit of work. Does nothing where none was begun.
+    pub fn rollback(&mut self) {
+        self.changes.clear();
+        if !self.connection.is_autocommit() {
+            // A failing rollback means that SQLite has rolled back by itself.
+            let _ = self.connection.execute_batch("rollback");
+        }
+    }
+
+    /// Runs `work` so that all of its writes happen, or none.
+    pub(super) fn atomically<T>(
+        &mut self,
+        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mark = self.changes.len();
+        self.execute_batch("set a savepoint", "savepoint step")?;
+        match work(self) {
+            Ok(value) => {
+                self.execute_batch("release a savepoint", "release step")?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.changes.truncate(mark);
+                self.execute_batch("go back to a savepoint", "rollback to step; release step")?;
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn record_change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub(super) fn execute_batch(&self, attempt: &'static str, sql: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(sql).map_err(StoreError::sqlite(attempt))
+    }
+
+    pub(super) fn execute(
+        &self,
+        attempt: &'static str,
+        sql: &str,
+        parameters: impl IntoIterator<Item = SqlValue>,
+    ) -> Result<usize, StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params_from_iter(parameters)))
+            .map_err(StoreError::sqlite(attempt))
+    }
+
+    pub(super) fn rows<T>(
+        &self,
+        attempt: &'static str,
+        sql: &str,
+        parameters: impl IntoIterator<Item = SqlValue>,
+        read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params_from_iter(parameters), read)?.collect())
+            .map_err(StoreError::sqlite(attempt))
+    }
+
+    pub(super) fn select<T>(
+        &self,
+        attempt: &'static str,
+        statement: &SelectStatement,
+        read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (sql, values) = statement.build(SqliteQueryBuilder);
+        self.rows(attempt, &sql, values.into_iter().map(bound), read)
+    }
+}
+
+/// sea-query's value as rusqlite's. The store binds text, integers, floats and booleans only.
+fn bound(value: BoundValue) -> SqlValue {
+    match value {
+        BoundValue::Bool(Some(flag)) => SqlValue::Integer(flag.into()),
+        BoundValue::BigInt(Some(number)) => SqlValue::Integer(number),
+        BoundValue::BigUnsigned(Some(number)) => SqlValue::Integer(number.cast_signed()),
+        BoundValue::Int(Some(number)) => SqlValue::Integer(number.into()),
+        BoundValue::Unsigned(Some(number)) => SqlValue::Integer(number.into()),
+        BoundValue::Double(Some(number)) => SqlValue::Real(number),
+        BoundValue::String(Some(text)) => SqlValue::Text(text),
+        _ => SqlValue::Null,
+    }
+}
+
+/// Text or null.
+pub(super) fn text_or_null(text: Option<&str>) -> SqlValue {
+    text.map_or(SqlValue::Null, |text| SqlValue::Text(text.to_owned()))
+}

@@ -1,0 +1,169 @@
+//! What the store refuses, each with a stable code that guests and HTTP clients see.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// A field whose value was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    /// The field.
+    pub field: String,
+    /// Why, as a phrase.
+    pub message: String,
+}
+
+/// Why the store refused or failed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// There is no such row for this tenant, or it was deleted.
+    #[error("{entity} `{id}` not found")]
+    NotFound {
+        /// The entity.
+        entity: String,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The row has another version than the caller expected.
+    #[error("{entity} `{id}` has version {actual}, not {expected}: someone else changed it")]
+    VersionConflict {
+        /// The entity.
+        entity: String,
+        /// The row.
+        id: String,
+        /// The version that the caller named.
+        expected: u32,
+        /// The version that the row has.
+        actual: u32,
+    },
+    /// Another live row of the tenant has the same value.
+    #[error("another {entity} has the same {}", fields.join(", "))]
+    Unique {
+        /// The entity.
+        entity: String,
+        /// The fields that must differ.
+        fields: Vec<String>,
+    },
+    /// A reference names a row that is not there.
+    #[error("`{field}` names a {target} that does not exist: `{id}`")]
+    RefMissing {
+        /// The field.
+        field: String,
+        /// The referenced entity.
+        target: String,
+        /// The id that the field names.
+        id: String,
+    },
+    /// Other rows name this one.
+    #[error("cannot delete {entity} `{id}`: {count} {dependent} row(s) name it")]
+    RefRestrict {
+        /// The entity.
+        entity: String,
+        /// The row.
+        id: String,
+        /// The entity of the rows that name it.
+        dependent: String,
+        /// How many there are.
+        count: u64,
+    },
+    /// Values that the entity does not take.
+    #[error("{entity}: {}", problems.iter().map(|problem| format!("{} {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
+    Validation {
+        /// The entity.
+        entity: String,
+        /// All of them.
+        problems: Vec<FieldProblem>,
+    },
+    /// No installed plugin has this entity.
+    #[error("unknown entity `{0}`")]
+    UnknownEntity(String),
+    /// The entity has no such field, or it cannot be used like this.
+    #[error("{entity}: {message}")]
+    UnknownField {
+        /// The entity.
+        entity: String,
+        /// Which field and why.
+        message: String,
+    },
+    /// A filter, a cursor or a query that cannot be read.
+    #[error("{0}")]
+    BadQuery(String),
+    /// A step of a batch that cannot be done.
+    #[error("step {step} of the batch: {message}")]
+    Batch {
+        /// From 1.
+        step: usize,
+        /// The error's own text.
+        message: String,
+        /// Its code.
+        code: &'static str,
+    },
+    /// The manifest has no such numbering rule.
+    #[error("unknown numbering rule `{0}`")]
+    UnknownNumbering(String),
+    /// A sequence has no number left in its digits.
+    #[error("numbering rule `{0}` is exhausted: no number left in its digits")]
+    NumberingExhausted(String),
+    /// The manifest has no such setting.
+    #[error("unknown setting `{0}`")]
+    UnknownSetting(String),
+    /// The database itself failed.
+    #[error("database: {attempt}: {source}")]
+    Sqlite {
+        /// What was tried.
+        attempt: &'static str,
+        /// Why it failed.
+        source: rusqlite::Error,
+    },
+}
+
+impl StoreError {
+    /// The stable dotted code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StoreError::NotFound { .. } => "db.not_found",
+            StoreError::VersionConflict { .. } => "db.version_conflict",
+            StoreError::Unique { .. } => "db.unique",
+            StoreError::RefMissing { .. } => "db.ref_missing",
+            StoreError::RefRestrict { .. } => "db.ref_restrict",
+            StoreError::Validation { .. } => "db.validation",
+            StoreError::UnknownEntity(_) => "db.unknown_entity",
+            StoreError::UnknownField { .. } => "db.unknown_field",
+            StoreError::BadQuery(_) => "db.bad_query",
+            StoreError::Batch { code, .. } => code,
+            StoreError::UnknownNumbering(_) => "numbering.unknown",
+            StoreError::NumberingExhausted(_) => "numbering.exhausted",
+            StoreError::UnknownSetting(_) => "config.unknown_setting",
+            StoreError::Sqlite { .. } => "host.database",
+        }
+    }
+
+    /// What the code says more about.
+    pub fn details(&self) -> Value {
+        match self {
+            StoreError::NotFound { entity, id } => json!({ "entity": entity, "id": id }),
+            StoreError::VersionConflict { entity, id, expected, actual } => {
+                json!({ "entity": entity, "id": id, "expected": expected, "actual": actual })
+            }
+            StoreError::Unique { entity, fields } => json!({ "entity": entity, "fields": fields }),
+            StoreError::RefMissing { field, target, id } => json!({ "field": field, "target": target, "id": id }),
+            StoreError::RefRestrict { entity, id, dependent, count } => {
+                json!({ "entity": entity, "id": id, "dependent": dependent, "count": count })
+            }
+            StoreError::Validation { entity, problems } => json!({ "entity": entity, "problems": problems }),
+            StoreError::UnknownField { entity, .. } => json!({ "entity": entity }),
+            StoreError::Batch { step, .. } => json!({ "step": step }),
+            _ => Value::Null,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, StoreError::VersionConflict { .. } | StoreError::Sqlite { .. })
+    }
+
+    /// A wrapper for `map_err` that says what was tried.
+    pub(super) fn sqlite(attempt: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+        move |source| StoreError::Sqlite { attempt, source }
+    }
+}

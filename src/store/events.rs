@@ -1,0 +1,137 @@
+//! Events on their way: written with the unit of work that tells them, delivered after it.
+
+use rusqlite::types::Value as SqlValue;
+use serde_json::Value;
+
+use super::{Database, Scope, StoreError};
+use crate::manifest::{PluginId, TenantId};
+
+/// An event that was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    /// Its place in the order of all events.
+    pub seq: i64,
+    /// UUID; the same each time the event is delivered.
+    pub id: String,
+    /// Whose event it is.
+    pub tenant: TenantId,
+    /// Words joined by dots.
+    pub event_type: String,
+    /// The plugin that told it, or `platform`.
+    pub source: String,
+    /// JSON.
+    pub payload: Value,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub occurred_at_ms: i64,
+    /// How many events led to this one.
+    pub depth: u32,
+}
+
+impl Database {
+    /// Writes an event as part of the unit of work.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn add_event(
+        &mut self,
+        scope: &Scope,
+        id: &str,
+        event_type: &str,
+        source: &str,
+        payload: &Value,
+        depth: u32,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "write an event",
+            "insert into erp_events (id, tenant_id, event_type, source, payload, occurred_at_ms, depth) values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                SqlValue::Text(id.to_owned()),
+                SqlValue::Text(scope.tenant.as_str().to_owned()),
+                SqlValue::Text(event_type.to_owned()),
+                SqlValue::Text(source.to_owned()),
+                SqlValue::Text(payload.to_string()),
+                SqlValue::Integer(scope.now.unix_ms),
+                SqlValue::Integer(depth.into()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The oldest event that was not delivered to everyone yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn next_event(&self) -> Result<Option<StoredEvent>, StoreError> {
+        Ok(self.events_where("where dispatched = 0 order by seq limit 1")?.pop())
+    }
+
+    /// The newest events, the last one first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn recent_events(&self) -> Result<Vec<StoredEvent>, StoreError> {
+        self.events_where("order by seq desc limit 100")
+    }
+
+    fn events_where(&self, rest: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        let sql = format!("select seq, id, tenant_id, event_type, source, payload, occurred_at_ms, depth from erp_events {rest}");
+        let rows = self.rows("read events", &sql, [], |row| {
+            let tenant: String = row.get(2)?;
+            let payload: String = row.get(5)?;
+            Ok(TenantId::new(tenant).map(|tenant| StoredEvent {
+                seq: row.get_unwrap(0),
+                id: row.get_unwrap(1),
+                tenant,
+                event_type: row.get_unwrap(3),
+                source: row.get_unwrap(4),
+                payload: serde_json::from_str(&payload).unwrap_or(Value::Null),
+                occurred_at_ms: row.get_unwrap(6),
+                depth: row.get_unwrap(7),
+            }))
+        })?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
+    /// Notes that everyone has had the event.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn finish_event(&mut self, seq: i64) -> Result<(), StoreError> {
+        self.execute("finish an event", "update erp_events set dispatched = 1 where seq = ?", [SqlValue::Integer(seq)])?;
+        Ok(())
+    }
+
+    /// Notes how a delivery went; `error` is `None` for one that was done.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn record_delivery(&mut self, seq: i64, plugin: &PluginId, error: Option<&str>) -> Result<(), StoreError> {
+        let state = if error.is_some() { "failed" } else { "done" };
+        self.execute(
+            "note a delivery",
+            "insert into erp_event_deliveries (event_seq, plugin_id, state, attempts, error) values (?, ?, ?, 1, ?) \
+             on conflict do update set state = excluded.state, attempts = attempts + 1, error = excluded.error",
+            [
+                SqlValue::Integer(seq),
+                SqlValue::Text(plugin.as_str().to_owned()),
+                SqlValue::Text(state.to_owned()),
+                super::database::text_or_null(error),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// How often an event was delivered to a plugin, and whether it was done.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn delivery(&self, seq: i64, plugin: &PluginId) -> Result<Option<(u32, bool)>, StoreError> {
+        let found = self.rows(
+            "read a delivery",
+            "select attempts, state from erp_event_deliveries where event_seq = ? and plugin_id = ?",
+            [SqlValue::Integer(seq), SqlValue::Text(plugin.as_str().to_owned())],
+            |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)? == "done")),
+        )?;
+        Ok(found.first().copied())
+    }
+}

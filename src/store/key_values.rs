@@ -1,0 +1,71 @@
+//! The small key-value store that a plugin has per tenant.
+
+use rusqlite::types::Value as SqlValue;
+use serde_json::Value;
+
+use super::{Database, Scope, StoreError};
+use crate::manifest::PluginId;
+
+impl Database {
+    /// The value of a key that has not expired.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
+        let mut parameters = place(plugin, scope, key);
+        parameters.push(SqlValue::Integer(scope.now.unix_ms));
+        let found = self.rows(
+            "read a key",
+            "select value from erp_key_values where plugin_id = ? and tenant_id = ? and key = ? \
+             and (expires_at_ms is null or expires_at_ms > ?)",
+            parameters,
+            |row| row.get::<_, String>(0),
+        )?;
+        Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
+    }
+
+    /// Sets a key, for `ttl_seconds` where they are given.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn set_key_value(
+        &mut self,
+        plugin: &PluginId,
+        scope: &Scope,
+        key: &str,
+        value: &Value,
+        ttl_seconds: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let mut parameters = place(plugin, scope, key);
+        parameters.push(SqlValue::Text(value.to_string()));
+        parameters.push(match ttl_seconds {
+            Some(seconds) => SqlValue::Integer(scope.now.plus_ms(i64::from(seconds) * 1_000).unix_ms),
+            None => SqlValue::Null,
+        });
+        self.execute(
+            "set a key",
+            "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, ?) \
+             on conflict do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms",
+            parameters,
+        )?;
+        Ok(())
+    }
+
+    /// Deletes a key; true where it was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError> {
+        let was_there = self.key_value(plugin, scope, key)?.is_some();
+        self.execute(
+            "delete a key",
+            "delete from erp_key_values where plugin_id = ? and tenant_id = ? and key = ?",
+            place(plugin, scope, key),
+        )?;
+        Ok(was_there)
+    }
+}
+
+fn place(plugin: &PluginId, scope: &Scope, key: &str) -> Vec<SqlValue> {
+    [plugin.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())).to_vec()
+}

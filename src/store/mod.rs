@@ -1,0 +1,37 @@
+//! The platform's tables on SQLite: plugins, their entities' rows, numbers, keys, settings.
+//!
+//! The store knows manifests and SQL; it knows neither WebAssembly nor HTTP. It takes the moment
+//! and the ids of new rows as arguments, so that a run can be repeated to the byte. Every statement
+//! names tables and columns that come from a manifest that was read and checked; values are always
+//! bound.
+
+mod aggregate;
+mod catalog;
+mod database;
+mod decimal;
+mod error;
+mod events;
+mod filter;
+mod key_values;
+mod moment;
+mod numbering;
+mod plugins;
+mod query;
+mod records;
+mod row;
+mod schema;
+mod settings;
+mod values;
+
+pub use aggregate::AggregateQuery;
+pub use catalog::{Catalog, EntityRef};
+pub use database::{Database, IdSource};
+pub use error::{FieldProblem, StoreError};
+pub use events::StoredEvent;
+pub use moment::Moment;
+pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
+pub use query::{ListQuery, Page};
+pub use records::BatchStep;
+pub use row::{Change, ChangeKind, Row, Scope};
+pub use schema::TableInfo;
+pub(crate) use values::normal_value;

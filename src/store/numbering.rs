@@ -1,0 +1,76 @@
+//! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that
+//! fails gives it back and no gap stays.
+
+use rusqlite::types::Value as SqlValue;
+
+use super::{Database, Moment, Scope, StoreError};
+use crate::manifest::{Manifest, NumberingRule, ResetRule};
+
+impl Database {
+    /// Takes the next number of a rule.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`], [`StoreError::Sqlite`].
+    pub fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
+        let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
+        let number = format_number(rule, sequence, scope.now)?;
+        let mut parameters = key(manifest, rule, scope);
+        parameters.push(SqlValue::Integer(sequence.cast_signed() + 1));
+        self.execute(
+            "take a number",
+            "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
+             on conflict do update set next = excluded.next",
+            parameters,
+        )?;
+        Ok(number)
+    }
+
+    /// The number that [`Database::next_number`] would give now.
+    ///
+    /// # Errors
+    /// As [`Database::next_number`].
+    pub fn peek_number(&self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
+        let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
+        format_number(rule, sequence, scope.now)
+    }
+
+    fn peek_sequence<'m>(&self, manifest: &'m Manifest, rule: &str, scope: &Scope) -> Result<(&'m NumberingRule, u64), StoreError> {
+        let rule = manifest.numbering_rule(rule).ok_or_else(|| StoreError::UnknownNumbering(rule.to_owned()))?;
+        let found = self.rows(
+            "look at a number",
+            "select next from erp_numbers where plugin_id = ? and tenant_id = ? and rule = ? and period = ?",
+            key(manifest, rule, scope),
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok((rule, found.first().map_or(rule.start, |next| next.unsigned_abs())))
+    }
+}
+
+fn key(manifest: &Manifest, rule: &NumberingRule, scope: &Scope) -> Vec<SqlValue> {
+    let period = match rule.reset_rule {
+        ResetRule::Never => String::new(),
+        ResetRule::Daily => scope.now.date(),
+        ResetRule::Monthly => scope.now.date()[..7].to_owned(),
+        ResetRule::Yearly => scope.now.date()[..4].to_owned(),
+    };
+    [manifest.metadata.id.as_str(), scope.tenant.as_str(), rule.name.as_str(), &period]
+        .map(|text| SqlValue::Text(text.to_owned()))
+        .to_vec()
+}
+
+fn format_number(rule: &NumberingRule, sequence: u64, now: Moment) -> Result<String, StoreError> {
+    let digits = rule.seq_length as usize;
+    let sequence = format!("{sequence:0digits$}");
+    if sequence.len() > digits.max(1) {
+        return Err(StoreError::NumberingExhausted(rule.name.to_string()));
+    }
+    let local = now.local();
+    Ok(rule
+        .format
+        .replace("{prefix}", &rule.prefix)
+        .replace("{YYYY}", &local.strftime("%Y").to_string())
+        .replace("{YY}", &local.strftime("%y").to_string())
+        .replace("{MM}", &local.strftime("%m").to_string())
+        .replace("{DD}", &local.strftime("%d").to_string())
+        .replace("{seq}", &sequence))
+}

@@ -1,0 +1,272 @@
+//! The platform's own tables about plugins and their packages.
+
+use rusqlite::types::Value as SqlValue;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::database::text_or_null;
+use super::{Database, Moment, StoreError};
+use crate::manifest::{Manifest, PluginId, TenantId, table_name};
+
+/// Where a plugin stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PluginStatus {
+    /// Its package is there, its tables are not.
+    Uploaded,
+    /// Its tables and permissions are there.
+    Installed,
+    /// It hears events and serves its pages.
+    Running,
+    /// It was switched off.
+    Disabled,
+    /// It could not be started.
+    Error,
+    /// It is gone; its data stayed.
+    Uninstalled,
+}
+
+impl PluginStatus {
+    /// The word in the `status` column.
+    pub fn word(self) -> &'static str {
+        match self {
+            PluginStatus::Uploaded => "uploaded",
+            PluginStatus::Installed => "installed",
+            PluginStatus::Running => "running",
+            PluginStatus::Disabled => "disabled",
+            PluginStatus::Error => "error",
+            PluginStatus::Uninstalled => "uninstalled",
+        }
+    }
+
+    fn from_word(word: &str) -> PluginStatus {
+        match word {
+            "uploaded" => PluginStatus::Uploaded,
+            "installed" => PluginStatus::Installed,
+            "running" => PluginStatus::Running,
+            "disabled" => PluginStatus::Disabled,
+            "uninstalled" => PluginStatus::Uninstalled,
+            _ => PluginStatus::Error,
+        }
+    }
+}
+
+/// A row of `plugins`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginRecord {
+    /// The plugin's id.
+    pub id: String,
+    /// The name that people read.
+    pub name: String,
+    /// The version that is there.
+    pub version: String,
+    /// Where it stands.
+    pub status: PluginStatus,
+    /// Why it could not be started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// SHA-256 of its package, in hexadecimal.
+    pub package_sha256: String,
+    /// The manifest as JSON.
+    #[serde(skip)]
+    pub manifest: Value,
+}
+
+/// A package that was accepted. Versions are never reused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRecord {
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// SHA-256 of the signed statement, in hexadecimal.
+    pub content_id: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Ids of the keys that signed it.
+    pub signed_by: Vec<String>,
+    /// RFC 3339, UTC.
+    pub accepted_at: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+impl Database {
+    /// Keeps an accepted package.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], also where this version is there already.
+    pub fn add_package(&mut self, plugin: &PluginId, version: &str, package: &PackageRecord) -> Result<(), StoreError> {
+        self.execute(
+            "keep the package",
+            "insert into erp_packages (plugin_id, version, sha256, content_id, size, signed_by, accepted_at, package) \
+             values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                SqlValue::Text(plugin.as_str().to_owned()),
+                SqlValue::Text(version.to_owned()),
+                SqlValue::Text(package.sha256.clone()),
+                SqlValue::Text(package.content_id.clone()),
+                SqlValue::Integer(package.size.cast_signed()),
+                SqlValue::Text(package.signed_by.join(" ")),
+                SqlValue::Text(package.accepted_at.clone()),
+                SqlValue::Blob(package.bytes.clone()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// An accepted package.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn package(&self, plugin: &str, version: &str) -> Result<Option<PackageRecord>, StoreError> {
+        let found = self.rows(
+            "read a package",
+            "select sha256, content_id, size, signed_by, accepted_at, package from erp_packages where plugin_id = ? and version = ?",
+            [SqlValue::Text(plugin.to_owned()), SqlValue::Text(version.to_owned())],
+            |row| {
+                let signed_by: String = row.get(3)?;
+                Ok(PackageRecord {
+                    sha256: row.get(0)?,
+                    content_id: row.get(1)?,
+                    size: row.get::<_, i64>(2)?.unsigned_abs(),
+                    signed_by: signed_by.split_whitespace().map(str::to_owned).collect(),
+                    accepted_at: row.get(4)?,
+                    bytes: row.get(5)?,
+                })
+            },
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Writes what the platform knows of a plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn put_plugin(&mut self, record: &PluginRecord, now: Moment) -> Result<(), StoreError> {
+        self.execute(
+            "write the plugin",
+            "insert into plugins (id, name, version, status, error, manifest_json, package_sha256, updated_at) \
+             values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set name = excluded.name, version = excluded.version, \
+             status = excluded.status, error = excluded.error, manifest_json = excluded.manifest_json, \
+             package_sha256 = excluded.package_sha256, updated_at = excluded.updated_at",
+            [
+                SqlValue::Text(record.id.clone()),
+                SqlValue::Text(record.name.clone()),
+                SqlValue::Text(record.version.clone()),
+                SqlValue::Text(record.status.word().to_owned()),
+                text_or_null(record.error.as_deref()),
+                SqlValue::Text(record.manifest.to_string()),
+                SqlValue::Text(record.package_sha256.clone()),
+                SqlValue::Text(now.to_string()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What the platform knows of its plugins, ordered by id.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
+        self.rows(
+            "read the plugins",
+            "select id, name, version, status, error, package_sha256, manifest_json from plugins order by id",
+            [],
+            |row| {
+                let manifest: String = row.get(6)?;
+                Ok(PluginRecord {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    version: row.get(2)?,
+                    status: PluginStatus::from_word(&row.get::<_, String>(3)?),
+                    error: row.get(4)?,
+                    package_sha256: row.get(5)?,
+                    manifest: serde_json::from_str(&manifest).unwrap_or(Value::Null),
+                })
+            },
+        )
+    }
+
+    /// Writes the entities, the schema version and the subscriptions of an installed plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn register_plugin(&mut self, manifest: &Manifest, now: Moment) -> Result<(), StoreError> {
+        let id = || SqlValue::Text(manifest.metadata.id.as_str().to_owned());
+        let version = SqlValue::Integer(manifest.schema.schema_version.cast_signed());
+        for entity in &manifest.schema.entities {
+            self.execute(
+                "register an entity",
+                "insert or replace into plugin_entities (plugin_id, entity, table_name, schema_version) values (?, ?, ?, ?)",
+                [
+                    id(),
+                    SqlValue::Text(entity.name.as_str().to_owned()),
+                    SqlValue::Text(table_name(&manifest.metadata.id, &entity.name)),
+                    version.clone(),
+                ],
+            )?;
+        }
+        self.execute(
+            "register the schema version",
+            "insert or ignore into plugin_schema_versions (plugin_id, schema_version, plugin_version, applied_at) values (?, ?, ?, ?)",
+            [id(), version, SqlValue::Text(manifest.metadata.version.to_string()), SqlValue::Text(now.to_string())],
+        )?;
+        self.execute("clear subscriptions", "delete from plugin_event_subscriptions where plugin_id = ?", [id()])?;
+        for pattern in &manifest.events.subscribe {
+            self.execute(
+                "register a subscription",
+                "insert or ignore into plugin_event_subscriptions (plugin_id, pattern) values (?, ?)",
+                [id(), SqlValue::Text(pattern.to_string())],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a plugin: its registration, numbers, keys and settings. Its packages stay, so that a
+    /// version is never reused.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn forget_plugin(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
+        for (table, column) in [
+            ("plugins", "id"),
+            ("plugin_entities", "plugin_id"),
+            ("plugin_schema_versions", "plugin_id"),
+            ("plugin_event_subscriptions", "plugin_id"),
+            ("erp_tenants", "plugin_id"),
+            ("erp_numbers", "plugin_id"),
+            ("erp_key_values", "plugin_id"),
+            ("erp_settings", "plugin_id"),
+        ] {
+            let sql = format!("delete from {table} where {column} = ?");
+            self.execute("forget the plugin", &sql, [SqlValue::Text(plugin.as_str().to_owned())])?;
+        }
+        Ok(())
+    }
+
+    /// True where the tenant came to the plugin before.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn has_tenant(&self, plugin: &PluginId, tenant: &TenantId) -> Result<bool, StoreError> {
+        let found = self.rows(
+            "look for the tenant",
+            "select 1 from erp_tenants where plugin_id = ? and tenant_id = ?",
+            [SqlValue::Text(plugin.as_str().to_owned()), SqlValue::Text(tenant.as_str().to_owned())],
+            |_| Ok(()),
+        )?;
+        Ok(!found.is_empty())
+    }
+
+    /// Notes that a tenant came to a plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn add_tenant(&mut self, plugin: &PluginId, tenant: &TenantId) -> Result<(), StoreError> {
+        self.execute(
+            "note the tenant",
+            "insert or ignore into erp_tenants (plugin_id, tenant_id) values (?, ?)",
+            [SqlValue::Text(plugin.as_str().to_owned()), SqlValue::Text(tenant.as_str().to_owned())],
+        )?;
+        Ok(())
+    }
+}

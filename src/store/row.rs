@@ -1,0 +1,97 @@
+//! Rows, who touches them, and what changed.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Moment;
+use crate::manifest::TenantId;
+
+/// On whose behalf the store works.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The tenant; no row of another one is ever seen.
+    pub tenant: TenantId,
+    /// The user, where one is calling.
+    pub user: Option<String>,
+    /// Now.
+    pub now: Moment,
+}
+
+/// A row of an entity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// UUID of version 7.
+    pub id: String,
+    /// The entity's fields.
+    pub data: Map<String, Value>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// The user, where one called.
+    pub created_by: Option<String>,
+    /// RFC 3339, UTC.
+    pub updated_at: String,
+    /// The user, where one called.
+    pub updated_by: Option<String>,
+    /// RFC 3339, UTC, where the row was deleted.
+    pub deleted_at: Option<String>,
+    /// From 1; raised by each change.
+    pub version: u32,
+}
+
+impl Row {
+    /// The shape of the HTTP API: the fields under `data`.
+    pub fn to_api(&self) -> Value {
+        let mut value = json!({
+            "id": self.id,
+            "data": self.data,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "version": self.version,
+        });
+        if let Some(deleted_at) = &self.deleted_at {
+            value["deleted_at"] = json!(deleted_at);
+        }
+        value
+    }
+
+    /// The shape that guests and scenarios see: the fields beside the standard columns.
+    pub fn to_flat(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("id".to_owned(), json!(self.id));
+        fields.extend(self.data.clone());
+        fields.insert("version".to_owned(), json!(self.version));
+        fields.insert("created_at".to_owned(), json!(self.created_at));
+        fields.insert("updated_at".to_owned(), json!(self.updated_at));
+        if let Some(deleted_at) = &self.deleted_at {
+            fields.insert("deleted_at".to_owned(), json!(deleted_at));
+        }
+        Value::Object(fields)
+    }
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// It is new.
+    Insert,
+    /// Its fields changed.
+    Update,
+    /// It was deleted.
+    Delete,
+    /// It came back.
+    Restore,
+}
+
+/// One row that a unit of work changed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// `plugin.entity`.
+    pub entity: String,
+    /// Whose row it is.
+    pub tenant: TenantId,
+    /// The row afterwards.
+    pub row: Row,
+}

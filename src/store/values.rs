@@ -1,0 +1,235 @@
+//! What a field takes: the one place where values are judged and brought into their stored form.
+
+use std::str::FromStr;
+
+use jiff::civil;
+use regex_lite::Regex;
+use rust_decimal::Decimal;
+use serde_json::{Map, Number, Value};
+use uuid::Uuid;
+
+use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
+use crate::document::did_you_mean;
+use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
+
+/// Digits behind the point of a `currency` whose field names no `scale`.
+const CURRENCY_SCALE: u32 = 2;
+
+/// Brings the values of a row that is written into their stored form.
+///
+/// With `whole`, the row is new or replaced: what is required must be there. Otherwise the values
+/// are merged into a row, and null takes a value away.
+pub(super) fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> Result<Map<String, Value>, StoreError> {
+    let mut problems = Vec::new();
+    let mut normal = Map::new();
+    for key in data.keys().filter(|key| entity.field(key).is_none()) {
+        let message = if RESERVED_FIELDS.contains(&key.as_str()) {
+            "is set by the host".to_owned()
+        } else {
+            let known = entity.fields.iter().map(|field| field.name.as_str());
+            match did_you_mean(key, known) {
+                Some(help) => format!("is not a field; {help}"),
+                None => "is not a field".to_owned(),
+            }
+        };
+        problems.push(FieldProblem { field: key.clone(), message });
+    }
+    for field in &entity.fields {
+        let name = field.name.as_str();
+        match data.get(name) {
+            Some(value) if !is_empty(value) => match normal_value(field, value) {
+                Ok(value) => {
+                    normal.insert(name.to_owned(), value);
+                }
+                Err(message) => problems.push(FieldProblem { field: name.to_owned(), message }),
+            },
+            Some(_) | None if field.required && (whole || data.contains_key(name)) => {
+                problems.push(FieldProblem { field: name.to_owned(), message: "is required".to_owned() });
+            }
+            Some(_) => {
+                normal.insert(name.to_owned(), Value::Null);
+            }
+            None => {}
+        }
+    }
+    if problems.is_empty() {
+        Ok(normal)
+    } else {
+        Err(StoreError::Validation { entity: entity.name.to_string(), problems })
+    }
+}
+
+/// The value of a field's `default` for a new row.
+pub(super) fn default_value(default: &Value, scope: &Scope, new_id: &mut dyn FnMut() -> String) -> Value {
+    match default.as_str() {
+        Some("$now") => Value::String(scope.now.to_string()),
+        Some("$today") => Value::String(scope.now.date()),
+        Some("$user.id") => scope.user.clone().map_or(Value::Null, Value::String),
+        Some("$uuid") => Value::String(new_id()),
+        _ => default.clone(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(str::is_empty)
+}
+
+/// The stored form of a value, or why it is refused.
+pub(crate) fn normal_value(field: &Field, value: &Value) -> Result<Value, String> {
+    let normal = by_type(field, value)?;
+    if let Some(validation) = &field.validation {
+        validate(validation, &normal)?;
+    }
+    Ok(normal)
+}
+
+fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
+    let text = || value.as_str().ok_or_else(|| format!("must be text, not {}", kind(value)));
+    match *field.field_type {
+        FieldType::Select => {
+            let text = text()?;
+            one_of_options(field, text)?;
+            Ok(value.clone())
+        }
+        FieldType::MultiSelect => {
+            for item in array_of_text(value)? {
+                one_of_options(field, item)?;
+            }
+            Ok(value.clone())
+        }
+        FieldType::Tags => array_of_text(value).map(|_| value.clone()),
+        FieldType::RefMany => array_of_text(value)?.into_iter().map(normal_uuid).collect::<Result<Vec<_>, _>>().map(Value::from),
+        FieldType::GeoPoint => match (value["lat"].as_f64(), value["lng"].as_f64()) {
+            (Some(lat), Some(lng)) if lat.abs() <= 90.0 && lng.abs() <= 180.0 => Ok(value.clone()),
+            _ => Err("must be { \"lat\": …, \"lng\": … } in degrees".to_owned()),
+        },
+        FieldType::Email if !text()?.contains('@') => Err("must be an e-mail address".to_owned()),
+        FieldType::Url if !text()?.starts_with("http://") && !text()?.starts_with("https://") => {
+            Err("must be a URL that starts with http:// or https://".to_owned())
+        }
+        FieldType::Time => {
+            let time = civil::Time::from_str(text()?).map_err(|_| "must be a time such as 08:30:00".to_owned())?;
+            Ok(Value::String(time.strftime("%H:%M:%S").to_string()))
+        }
+        _ => by_base_type(field, value),
+    }
+}
+
+fn by_base_type(field: &Field, value: &Value) -> Result<Value, String> {
+    match field.field_type.base() {
+        BaseType::Json => Ok(value.clone()),
+        BaseType::String if value.is_string() => Ok(value.clone()),
+        BaseType::String => Err(format!("must be text, not {}", kind(value))),
+        BaseType::Boolean if value.is_boolean() => Ok(value.clone()),
+        BaseType::Boolean => Err(format!("must be true or false, not {}", kind(value))),
+        BaseType::Integer => match value.as_i64() {
+            Some(number) => Ok(Value::from(number)),
+            None => Err("must be a whole number of 64 bits".to_owned()),
+        },
+        BaseType::Float => match value.as_f64().and_then(Number::from_f64) {
+            Some(number) => Ok(Value::Number(number)),
+            None => Err(format!("must be a number, not {}", kind(value))),
+        },
+        BaseType::Decimal => normal_decimal(field, value).map(Value::String),
+        BaseType::Uuid => normal_uuid(value.as_str().ok_or("must be a UUID")?).map(Value::String),
+        BaseType::Date => {
+            let date = value.as_str().and_then(|text| civil::Date::from_str(text).ok());
+            date.map(|date| Value::String(date.to_string())).ok_or_else(|| "must be a date such as 2026-04-15".to_owned())
+        }
+        BaseType::Datetime => {
+            let moment = value.as_str().and_then(Moment::parse);
+            moment
+                .map(|moment| Value::String(moment.to_string()))
+                .ok_or_else(|| "must be a date-time such as 2026-04-15T08:00:00Z".to_owned())
+        }
+    }
+}
+
+/// Decimal text with the digits that the field keeps. Nothing is ever rounded in silence.
+fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+        Value::Number(_) => return Err("must be decimal text such as \"0.35\": a JSON number with a fraction is not exact".to_owned()),
+        _ => return Err(format!("must be decimal text, not {}", kind(value))),
+    };
+    let mut decimal = Decimal::from_str_exact(&text).map_err(|_| format!("must be a decimal of at most 28 digits, not `{text}`"))?;
+    let scale = field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE));
+    if let Some(scale) = scale {
+        if decimal.normalize().scale() > scale {
+            return Err(format!("has more than {scale} digits behind the point"));
+        }
+        decimal.rescale(scale);
+    }
+    if let Some(precision) = field.precision {
+        let whole_digits = decimal.trunc().abs().to_string().trim_start_matches('0').len();
+        if whole_digits > precision.saturating_sub(scale.unwrap_or(0)) as usize {
+            return Err(format!("has more than {precision} digits"));
+        }
+    }
+    Ok(decimal.to_string())
+}
+
+fn normal_uuid(text: &str) -> Result<String, String> {
+    Uuid::parse_str(text).map(|uuid| uuid.to_string()).map_err(|_| format!("must be a UUID, not `{text}`"))
+}
+
+fn one_of_options(field: &Field, text: &str) -> Result<(), String> {
+    if field.options.iter().any(|option| option.value == text) {
+        return Ok(());
+    }
+    let known: Vec<&str> = field.options.iter().map(|option| option.value.as_str()).collect();
+    Err(format!("must be one of {}, not `{text}`", known.join(", ")))
+}
+
+fn array_of_text(value: &Value) -> Result<Vec<&str>, String> {
+    value
+        .as_array()
+        .and_then(|items| items.iter().map(Value::as_str).collect())
+        .ok_or_else(|| "must be an array of texts".to_owned())
+}
+
+fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
+    let refused = |why: String| Err(validation.message.clone().unwrap_or(why));
+    if let Some(text) = value.as_str() {
+        let length = text.chars().count() as u64;
+        if validation.min_length.is_some_and(|least| length < least) || validation.max_length.is_some_and(|most| length > most) {
+            return refused(format!("has {length} characters"));
+        }
+        if let Some(pattern) = &validation.pattern
+            && !Regex::new(&format!("^(?:{})$", **pattern)).is_ok_and(|regex| regex.is_match(text))
+        {
+            return refused(format!("does not match `{pattern}`"));
+        }
+    }
+    let bound = |bound: &Option<crate::diagnostics::Spanned<Value>>| bound.as_ref().and_then(|bound| decimal_of(bound));
+    if let Some(number) = decimal_of(value) {
+        if let Some(least) = bound(&validation.min).filter(|least| number < *least) {
+            return refused(format!("must be at least {least}"));
+        }
+        if let Some(most) = bound(&validation.max).filter(|most| number > *most) {
+            return refused(format!("must be at most {most}"));
+        }
+    }
+    Ok(())
+}
+
+/// A number in any of its spellings.
+pub(super) fn decimal_of(value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Number(number) => Decimal::from_str(&number.to_string()).ok(),
+        Value::String(text) => Decimal::from_str(text).ok(),
+        _ => None,
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
