@@ -1,8 +1,27 @@
-//! wip
+//! `erp-plugin`: scaffold, build, check, test, pack, sign and publish WebAssembly-component plugins for
+//! a multi-tenant ERP platform.
+//!
+//! The rooms, from the ground up; each may use those below, and `docs/architecture.md` says more:
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | words | [`diagnostics`], [`document`], [`exit_code`], [`files`], [`settings`], [`ui`] |
+//! | nouns | [`manifest`], [`contract`], [`component`], [`signing`], [`archive`], [`store`], [`project`] |
+//! | engines | [`check`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
+//! | platform | [`platform`] |
+//! | surfaces | [`scenario`], [`dev_host`] |
+//! | use cases | `commands`, `context`, `command_error`, `cli` |
+
 pub mod archive;
+pub mod build;
 pub mod check;
+mod cli;
+mod command_error;
+mod commands;
 pub mod component;
+mod context;
 pub mod contract;
+pub mod dev_host;
 pub mod diagnostics;
 pub mod document;
 pub mod exit_code;
@@ -11,6 +30,13 @@ pub mod generate;
 pub mod host;
 pub mod manifest;
 pub mod platform;
+pub mod project;
+pub mod registry;
+pub mod scaffold;
 pub mod scenario;
+pub mod settings;
 pub mod signing;
 pub mod store;
+pub mod ui;
+
+pub use cli::run;

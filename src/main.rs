@@ -1,1 +1,7 @@
-fn main(){}
+//! The program: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(erp_plugin::run(std::env::args_os().collect()).number())
+}

@@ -1,0 +1,137 @@
+//! Runs cargo and finds what it made.
+
+use std::ffi::OsString;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use cargo_metadata::{CrateType, Message, MetadataCommand, TargetKind};
+use thiserror::Error;
+
+use super::toolchain::{TARGET, Toolchain};
+
+/// How to build.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// The folder with `Cargo.toml`.
+    pub root: PathBuf,
+    /// The cargo to use.
+    pub cargo: OsString,
+    /// The toolchain.
+    pub toolchain: Toolchain,
+    /// cargo's profile.
+    pub profile: String,
+    /// cargo's `--target-dir`.
+    pub target_dir: Option<PathBuf>,
+    /// cargo's `--locked`.
+    pub locked: bool,
+    /// cargo's `--offline`.
+    pub offline: bool,
+    /// cargo's `--quiet`.
+    pub quiet: bool,
+    /// Colours in cargo's messages.
+    pub color: bool,
+}
+
+/// What cargo made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The component.
+    pub file: PathBuf,
+    /// True where cargo had nothing to do.
+    pub fresh: bool,
+}
+
+/// Why nothing was built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// `cargo metadata` failed: its own message says why.
+    #[error("cargo cannot read the project: {0}")]
+    Metadata(String),
+    /// The package has no library that becomes WebAssembly.
+    #[error("the package `{0}` has no library of the crate type `cdylib`")]
+    NoCdylib(String),
+    /// cargo could not be run.
+    #[error("cargo cannot be run: {0}")]
+    Cargo(std::io::Error),
+    /// cargo failed; its messages were shown.
+    #[error("cargo build failed ({0})")]
+    Failed(ExitStatus),
+    /// cargo succeeded, but told of no WebAssembly file.
+    #[error("cargo built the package, but no .wasm file came of it")]
+    NoArtifact,
+}
+
+/// Builds the package and finds its component. `show` gets cargo's messages as cargo renders them.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
+    let package = cdylib_package(&options.root, options)?;
+    let mut command = options.toolchain.cargo(&options.cargo);
+    command.current_dir(&options.root).args(["build", "--lib", "--target", TARGET, "--profile", &options.profile, "--package", &package]);
+    command.arg(if options.color { "--message-format=json-diagnostic-rendered-ansi" } else { "--message-format=json" });
+    command.arg(if options.color { "--color=always" } else { "--color=never" });
+    if let Some(folder) = &options.target_dir {
+        command.arg("--target-dir").arg(folder);
+    }
+    for (flag, wanted) in [("--locked", options.locked), ("--offline", options.offline), ("--quiet", options.quiet)] {
+        if wanted {
+            command.arg(flag);
+        }
+    }
+    let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(BuildError::Cargo)?;
+    let mut artifact = None;
+    if let Some(output) = cargo.stdout.take() {
+        let reader: Box<dyn Read> = Box::new(output);
+        for message in Message::parse_stream(BufReader::new(reader)).flatten() {
+            match message {
+                Message::CompilerMessage(message) => {
+                    if let Some(rendered) = &message.message.rendered {
+                        show(rendered);
+                    }
+                }
+                Message::CompilerArtifact(made) if made.target.is_kind(TargetKind::CDyLib) && made.target.crate_types.contains(&CrateType::CDyLib) => {
+                    let file = made.filenames.iter().find(|file| file.extension() == Some("wasm"));
+                    if let Some(file) = file {
+                        artifact = Some(Artifact { file: file.clone().into_std_path_buf(), fresh: made.fresh });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let status = cargo.wait().map_err(BuildError::Cargo)?;
+    if !status.success() {
+        return Err(BuildError::Failed(status));
+    }
+    artifact.ok_or(BuildError::NoArtifact)
+}
+
+/// The name of the package in `root`, which must make a cdylib.
+fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<String, BuildError> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root.join("Cargo.toml")).no_deps();
+    if options.offline {
+        command.other_options(vec!["--offline".to_owned()]);
+    }
+    let metadata = command.exec().map_err(|error| {
+        let text = match error {
+            cargo_metadata::Error::CargoMetadata { stderr } => stderr,
+            other => other.to_string(),
+        };
+        BuildError::Metadata(text.trim().trim_start_matches("error: ").to_owned())
+    })?;
+    let manifest = root.join("Cargo.toml");
+    let manifest = fs_err::canonicalize(&manifest).unwrap_or(manifest);
+    let package = metadata
+        .packages
+        .iter()
+        .find(|package| package.manifest_path.as_std_path() == manifest)
+        .ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
+    if package.targets.iter().any(|target| target.is_kind(TargetKind::CDyLib)) {
+        Ok(package.name.to_string())
+    } else {
+        Err(BuildError::NoCdylib(package.name.to_string()))
+    }
+}

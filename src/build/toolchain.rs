@@ -1,0 +1,150 @@
+//! Which toolchain builds for wasm32-wasip2, and how to get one.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// The script that makes the toolchain ready: `install.sh` runs the same file.
+pub const TOOLCHAIN_SCRIPT: &str = include_str!("toolchain.sh");
+/// What plugins are compiled for.
+pub(super) const TARGET: &str = "wasm32-wasip2";
+/// The name under which the script links its toolchain.
+const LINKED_NAME: &str = "erp-plugin-wasm";
+
+/// A toolchain that builds plugins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Toolchain {
+    /// The name for `cargo +name`; none for the active one.
+    pub name: Option<String>,
+    /// What `rustc --version` says.
+    pub rustc: String,
+}
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ToolchainFacts {
+    /// What `cargo --version` says; none where there is no cargo.
+    pub cargo: Option<String>,
+    /// What `rustup --version` says; none where there is no rustup.
+    pub rustup: Option<String>,
+    /// The toolchain that builds plugins; none where nothing does.
+    pub toolchain: Option<Toolchain>,
+}
+
+/// Why no plugin can be built.
+#[derive(Debug, Error)]
+pub enum ToolchainError {
+    /// There is no cargo.
+    #[error("cargo is not on the PATH")]
+    NoCargo,
+    /// No toolchain has a std for the target.
+    #[error("no Rust toolchain on this machine builds for {TARGET}")]
+    NoTarget,
+    /// The script failed.
+    #[error("making the toolchain ready failed{0}")]
+    Script(String),
+}
+
+impl Toolchain {
+    /// The toolchain to build with: the one that `wanted` names, else the active one, else the one
+    /// that the script made.
+    ///
+    /// # Errors
+    /// [`ToolchainError`].
+    pub fn find(wanted: Option<&str>, cargo: &OsString) -> Result<Toolchain, ToolchainError> {
+        let candidates = match wanted {
+            Some(name) => vec![Some(name.to_owned())],
+            None => vec![None, Some(LINKED_NAME.to_owned())],
+        };
+        let found = candidates.into_iter().find_map(|name| {
+            let rustc = rustc_version(name.as_deref())?;
+            has_target(name.as_deref()).then_some(Toolchain { name, rustc })
+        });
+        match found {
+            Some(toolchain) => Ok(toolchain),
+            None if version_of(cargo, &["--version"]).is_none() => Err(ToolchainError::NoCargo),
+            None => Err(ToolchainError::NoTarget),
+        }
+    }
+
+    /// A cargo that uses this toolchain.
+    pub(super) fn cargo(&self, cargo: &OsString) -> Command {
+        let mut command = match &self.name {
+            // `+name` is rustup's: the cargo that a parent cargo names in CARGO does not know it.
+            Some(name) => {
+                let mut command = Command::new("cargo");
+                command.arg(format!("+{name}"));
+                command
+            }
+            None => Command::new(cargo),
+        };
+        command.env("RUSTUP_AUTO_INSTALL", "0");
+        command
+    }
+}
+
+/// What is there on this machine.
+pub fn look_around(wanted: Option<&str>, cargo: &OsString) -> ToolchainFacts {
+    ToolchainFacts {
+        cargo: version_of(cargo, &["--version"]),
+        rustup: version_of(&"rustup".into(), &["--version"]),
+        toolchain: Toolchain::find(wanted, cargo).ok(),
+    }
+}
+
+/// Runs the script; what it says goes to standard error.
+///
+/// # Errors
+/// [`ToolchainError::Script`].
+pub fn run_script() -> Result<(), ToolchainError> {
+    let failed = |why: String| ToolchainError::Script(format!(": {why}"));
+    let mut shell = Command::new("sh")
+        .args(["-s", "--"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(format!("sh cannot be started: {error}")))?;
+    if let Some(mut stdin) = shell.stdin.take() {
+        stdin.write_all(TOOLCHAIN_SCRIPT.as_bytes()).map_err(|error| failed(error.to_string()))?;
+    }
+    let status = shell.wait().map_err(|error| failed(error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(ToolchainError::Script(String::new())) }
+}
+
+fn rustc(toolchain: Option<&str>, arguments: &[&str]) -> Option<String> {
+    let mut all: Vec<String> = toolchain.map(|name| format!("+{name}")).into_iter().collect();
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    version_of(&"rustc".into(), &all)
+}
+
+fn rustc_version(toolchain: Option<&str>) -> Option<String> {
+    rustc(toolchain, &["--version"])
+}
+
+fn has_target(toolchain: Option<&str>) -> bool {
+    let Some(folder) = rustc(toolchain, &["--print", "target-libdir", "--target", TARGET]) else { return false };
+    has_std(&PathBuf::from(folder))
+}
+
+fn has_std(folder: &Path) -> bool {
+    let Ok(entries) = fs_err::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+}
+
+/// The output of a command, on one line; none where it cannot be run or fails.
+fn version_of(program: &OsString, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("RUSTUP_AUTO_INSTALL", "0")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
+}

@@ -1,0 +1,163 @@
+//! The command line: global flags, and the way from arguments to an exit code.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
+use serde_json::json;
+
+use crate::command_error::CommandError;
+use crate::commands::Command;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::settings::Environment;
+use crate::ui::{ColorChoice, Format, Ui, Verbosity};
+
+/// Scaffold, build, check, test, pack, sign and publish plugins for the ERP platform
+#[derive(Debug, Parser)]
+#[command(name = "erp-plugin", version, propagate_version = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Every flag has a variable: ERP_PLUGIN_<FLAG>, such as ERP_PLUGIN_FORMAT=json.
+Exit status: 0 ok, 1 findings or failed tests, 2 usage, 3 bad manifest or configuration, 4 no test matched,
+5 toolchain missing, 6 network or server, 7 signature or trust, 70 bug, 101 cargo build failed, 130 interrupted.";
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// Work in this folder
+    #[arg(short = 'C', long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    pub directory: Option<PathBuf>,
+    /// The manifest, in the place of the nearest plugin.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub manifest_path: Option<PathBuf>,
+    /// How the result is written
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub format: Format,
+    /// When colours are used
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub color: ColorChoice,
+    /// Tell of warnings and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+    /// Tell of every step
+    #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Global options")]
+    pub verbose: bool,
+    /// Do without the network
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub offline: bool,
+    /// Answer every question with yes
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub yes: bool,
+}
+
+/// Runs a command line, its first word being the program's name.
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    let environment = Environment::of_this_process();
+    let wants_json = asks_for_json(&arguments);
+    catch_panics(wants_json);
+    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, wants_json),
+    };
+    let verbosity = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let ui = Ui::new(cli.global.format, cli.global.color, verbosity, &environment);
+    let result = Context::new(ui, environment, &cli.global).and_then(|context| match cli.command.run(&context) {
+        Ok(exit_code) => Ok(exit_code),
+        Err(error) => Ok(error.tell(&context.ui)),
+    });
+    match result {
+        Ok(exit_code) => exit_code,
+        Err((error, ui)) => error.tell(&ui),
+    }
+}
+
+/// The command line's definition, with a variable for every flag.
+pub(crate) fn command() -> clap::Command {
+    with_variables(Cli::command())
+}
+
+fn with_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|argument| {
+            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else { return argument };
+            let variable = format!("ERP_PLUGIN_{}", long.to_uppercase().replace('-', "_"));
+            let argument = argument.env(variable).hide_env_values(true).hide_env(true);
+            match argument.get_action() {
+                ArgAction::SetTrue => argument.value_parser(clap::builder::FalseyValueParser::new()),
+                _ => argument,
+            }
+        })
+        .mut_subcommands(with_variables)
+}
+
+/// Help and versions go to standard output; everything else is an error in usage.
+fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::Ok;
+    }
+    if wants_json {
+        let rendered = error.render().to_string();
+        let message = rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        CommandError::new(ExitCode::Usage, "usage", message).print_json();
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::Usage
+}
+
+/// Whether the arguments ask for JSON, where they cannot be parsed.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    words.iter().any(|word| word == "--format=json") || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+}
+
+/// A panic is a bug of ours: it says so, with what to report.
+fn catch_panics(wants_json: bool) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned());
+        let message = format!("bug in erp-plugin {}{place}: {}", env!("CARGO_PKG_VERSION"), text.unwrap_or_default());
+        let error = CommandError::new(ExitCode::Bug, "bug", message).hint("please report this line and the command that you ran");
+        if wants_json {
+            error.print_json();
+        } else {
+            error.print_plain();
+        }
+        std::process::exit(i32::from(ExitCode::Bug.number()));
+    }));
+}
+
+impl CommandError {
+    /// The one document of a command that failed.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        let findings: Vec<_> = self.report.diagnostics().iter().map(crate::diagnostics::DiagnosticJson::from).collect();
+        json!({
+            "ok": false,
+            "error": { "code": self.code, "message": self.message, "hints": self.hints, "exit_code": self.exit_code.number() },
+            "findings": findings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,186 @@
+//! Where errors of the rooms become errors of a command: with a code, hints and an exit code.
+
+use std::io::Write;
+
+use crate::archive::ArchiveError;
+use crate::build::{BuildError, ToolchainError};
+use crate::component::LinkError;
+use crate::dev_host::{DevHostError, StateFolderError};
+use crate::diagnostics::Report;
+use crate::exit_code::ExitCode;
+use crate::files::WriteError;
+use crate::generate::GenerateError;
+use crate::host::RuntimeError;
+use crate::project::{FileError, ProjectError};
+use crate::registry::PublishError;
+use crate::scaffold::{ScaffoldError, TemplateError};
+use crate::signing::{KeyError, TrustError};
+use crate::ui::{Format, Ui};
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) exit_code: ExitCode,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) hints: Vec<String>,
+    pub(crate) report: Report,
+}
+
+impl CommandError {
+    /// An error with a code for programs and a sentence for people.
+    pub(crate) fn new(exit_code: ExitCode, code: &str, message: impl Into<String>) -> CommandError {
+        CommandError { exit_code, code: code.to_owned(), message: message.into(), hints: Vec::new(), report: Report::new() }
+    }
+
+    /// Says what to type next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CommandError {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Findings that explain the error.
+    pub(crate) fn with_report(mut self, report: Report) -> CommandError {
+        self.report.extend(report);
+        self
+    }
+
+    /// Tells the user; gives the exit code.
+    pub(crate) fn tell(&self, ui: &Ui) -> ExitCode {
+        if ui.format() == Format::Json {
+            ui.result(&self.to_json(), String::new);
+        }
+        ui.report(&self.report);
+        ui.error(&self.message, &self.hints);
+        self.exit_code
+    }
+
+    /// For errors before there is a terminal to tell them on.
+    pub(crate) fn print_json(&self) {
+        // Standard output may be closed; there is nobody left to tell.
+        let _ = writeln!(std::io::stdout(), "{:#}", self.to_json());
+    }
+
+    /// For errors before there is a terminal to tell them on.
+    pub(crate) fn print_plain(&self) {
+        let hints: String = self.hints.iter().map(|hint| format!("\n  help: {hint}")).collect();
+        let _ = writeln!(std::io::stderr(), "error: {}{hints}", self.message);
+    }
+}
+
+impl From<ProjectError> for CommandError {
+    fn from(error: ProjectError) -> CommandError {
+        let new = CommandError::new(ExitCode::Configuration, "project", error.to_string());
+        match error {
+            ProjectError::NotFound { .. } => new.hint("go into a plugin project, or make one: erp-plugin new my-plugin"),
+            ProjectError::Unreadable(_) => new,
+        }
+    }
+}
+
+impl From<ToolchainError> for CommandError {
+    fn from(error: ToolchainError) -> CommandError {
+        let new = CommandError::new(ExitCode::Toolchain, "toolchain", error.to_string());
+        match error {
+            ToolchainError::NoCargo => new.hint("install Rust, then run: erp-plugin doctor --fix"),
+            ToolchainError::NoTarget => new.hint("erp-plugin doctor --fix"),
+            ToolchainError::Script(_) => new.hint("what failed stands above; run it again when it is mended: it goes on where it stopped"),
+        }
+    }
+}
+
+impl From<BuildError> for CommandError {
+    fn from(error: BuildError) -> CommandError {
+        let message = error.to_string();
+        match error {
+            BuildError::Failed(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
+            BuildError::Metadata(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
+            BuildError::Cargo(_) => CommandError::new(ExitCode::Toolchain, "toolchain", message).hint("erp-plugin doctor"),
+            BuildError::NoCdylib(_) => CommandError::new(ExitCode::Configuration, "build", message)
+                .hint("write into Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
+            BuildError::NoArtifact => CommandError::new(ExitCode::CargoBuild, "build", message)
+                .hint("is another `--target` set in a .cargo/config.toml above the project?"),
+        }
+    }
+}
+
+impl From<TrustError> for CommandError {
+    fn from(error: TrustError) -> CommandError {
+        CommandError::new(ExitCode::Configuration, "trust", error.to_string()).with_report(error.report)
+    }
+}
+
+impl From<KeyError> for CommandError {
+    fn from(error: KeyError) -> CommandError {
+        let new = CommandError::new(ExitCode::Trust, "key", error.to_string());
+        match error {
+            KeyError::NeedsPassphrase => new.hint("set ERP_PLUGIN_KEY_PASSPHRASE, or pass --passphrase-file"),
+            KeyError::NotAKey { .. } => new.hint("make a key with: erp-plugin key new NAME"),
+            _ => new,
+        }
+    }
+}
+
+impl From<PublishError> for CommandError {
+    fn from(error: PublishError) -> CommandError {
+        let message = error.to_string();
+        match error {
+            PublishError::BadAddress(_) => CommandError::new(ExitCode::Usage, "publish/address", message),
+            PublishError::Refused { status: 401, .. } => CommandError::new(ExitCode::Network, "publish/unauthorized", message)
+                .hint("set ERP_PLUGIN_TOKEN, or pass --token-file with a token of that platform"),
+            PublishError::Refused { status: 403, code, .. } if code.starts_with("signature/") => {
+                CommandError::new(ExitCode::Trust, &code, message).hint("sign it with a key that the platform trusts: erp-plugin sign")
+            }
+            PublishError::Refused { status: 403, .. } => CommandError::new(ExitCode::Network, "publish/forbidden", message)
+                .hint("the token's user lacks the permission plugin.admin"),
+            PublishError::Refused { status: 409, .. } => {
+                CommandError::new(ExitCode::Network, "publish/conflict", message).hint("raise `version` in plugin.toml, build and pack again")
+            }
+            PublishError::Refused { problems, code, .. } => {
+                let mut new = CommandError::new(ExitCode::Network, &code, message);
+                for problem in problems.iter().skip(1) {
+                    new = new.hint(problem.clone());
+                }
+                new
+            }
+            PublishError::Unreachable { .. } => {
+                CommandError::new(ExitCode::Network, "publish/unreachable", message).hint("is the address right, and does the server run?")
+            }
+            _ => CommandError::new(ExitCode::Network, "publish/protocol", message),
+        }
+    }
+}
+
+impl From<DevHostError> for CommandError {
+    fn from(error: DevHostError) -> CommandError {
+        let new = CommandError::new(ExitCode::Configuration, "dev-host", error.to_string());
+        match error {
+            DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
+            DevHostError::StateFolder(StateFolderError::InUse(_)) => new.hint("stop the other one, or name another folder: --state-dir"),
+            _ => new,
+        }
+    }
+}
+
+macro_rules! plain {
+    ($($error:ty => $exit_code:ident, $code:literal;)*) => {
+        $(
+            impl From<$error> for CommandError {
+                fn from(error: $error) -> CommandError {
+                    CommandError::new(ExitCode::$exit_code, $code, error.to_string())
+                }
+            }
+        )*
+    };
+}
+
+plain! {
+    WriteError => Configuration, "io";
+    FileError => Configuration, "pack";
+    ArchiveError => Configuration, "pack";
+    ScaffoldError => Configuration, "new";
+    TemplateError => Configuration, "template";
+    GenerateError => Bug, "generate";
+    LinkError => Configuration, "link";
+    RuntimeError => Configuration, "runtime";
+}

@@ -1,0 +1,103 @@
+//! `erp-plugin dev`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use super::key::trust_store;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::dev_host::{DevHost, Options, Token};
+use crate::exit_code::ExitCode;
+use crate::ui::Table;
+
+/// Serve the platform's HTTP API on this machine, on SQLite
+///
+/// Two tenants and four users are there from the start; their tokens are printed. Plugins come in with
+/// `erp-plugin publish`. Only this machine can reach it. Ctrl-C stops it; the state stays.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// The port; 0 for a free one
+    #[arg(short, long, value_name = "PORT", default_value_t = 7171)]
+    port: u16,
+    /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+    /// Take only packages that a key of this trust file has signed
+    #[arg(long, value_name = "FILE")]
+    trust_file: Option<PathBuf>,
+    /// Do not watch the project; needed until the dev host can watch
+    #[arg(long)]
+    no_watch: bool,
+}
+
+/// A dev host that listens. It is printed before the first request is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DevResult {
+    ok: bool,
+    /// The address.
+    url: String,
+    /// Where the state is kept.
+    state_dir: String,
+    /// Who may ask.
+    users: Vec<Token>,
+}
+
+pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
+    if !args.no_watch {
+        let error = CommandError::new(ExitCode::Usage, "dev", "the dev host does not watch projects yet");
+        return Err(error.hint("erp-plugin dev --no-watch"));
+    }
+    let state_dir = match &args.state_dir {
+        Some(folder) => context.path(folder),
+        None => match context.project() {
+            Ok(project) => project.root.join(".erp-plugin/dev"),
+            Err(error) => return Err(error.hint("or name a folder for the state: --state-dir")),
+        },
+    };
+    let trust = args.trust_file.as_deref().map(|file| trust_store(context, Some(file))).transpose()?;
+    let host = DevHost::start(Options {
+        port: args.port,
+        state_folder: state_dir.clone(),
+        cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+        trust,
+    })?;
+    for plugin in host.plugins() {
+        context.ui.status("Found", format!("{} {} ({})", plugin.id, plugin.version, plugin.status.word()));
+    }
+    let result = DevResult {
+        ok: true,
+        url: format!("http://{}", host.address),
+        state_dir: state_dir.display().to_string(),
+        users: host.state_folder.tokens.clone(),
+    };
+    context.ui.result(&result, || {
+        let mut table = Table::new();
+        table.row(["address", &result.url]);
+        table.row(["state", &result.state_dir]);
+        for user in &result.users {
+            table.row([user.user.as_str(), &user.token]);
+        }
+        format!("{}\nERP_PLUGIN_TOKEN=<token> erp-plugin publish --to {}", table.render(), result.url)
+    });
+    let verbose = context.ui.is_verbose();
+    let (tell, told) = std::sync::mpsc::channel::<String>();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for line in told {
+                if verbose || !line.starts_with(['2', '3']) {
+                    context.ui.foreign(&format!("{line}\n"));
+                }
+            }
+        });
+        host.serve(move |line| {
+            // The receiver lives as long as the server.
+            let _ = tell.send(line.to_owned());
+        })
+    })?;
+    context.ui.status("Stopped", "the state stays");
+    Ok(ExitCode::Ok)
+}

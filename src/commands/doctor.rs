@@ -1,0 +1,109 @@
+//! `erp-plugin doctor`.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use crate::build::{ToolchainFacts, look_around, run_script};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::host::Runtime;
+use crate::ui::Table;
+
+/// Say what this machine lacks for building plugins, and mend it with --fix
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Get what is missing: the same work as install.sh does
+    #[arg(long)]
+    fix: bool,
+}
+
+/// What is there and what is missing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DoctorResult {
+    /// True where nothing is missing that is needed.
+    ok: bool,
+    /// What was looked at.
+    checks: Vec<DoctorCheck>,
+    /// The toolchain.
+    toolchain: ToolchainFacts,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoctorCheck {
+    /// What it is.
+    name: &'static str,
+    ok: bool,
+    /// What was seen.
+    found: String,
+    /// Why it matters.
+    why: &'static str,
+    /// The command that mends it.
+    fix: Option<&'static str>,
+}
+
+pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
+    let cargo = context.cargo();
+    let look = || look_around(context.environment.rust_toolchain.as_deref(), &cargo);
+    let mut facts = look();
+    if args.fix && facts.toolchain.is_none() {
+        if context.offline {
+            let error = CommandError::new(ExitCode::Toolchain, "offline", "a toolchain must be downloaded, and --offline forbids it");
+            return Err(error.hint("leave --offline away"));
+        }
+        run_script()?;
+        facts = look();
+    }
+    let checks = checks(&facts);
+    let ok = checks.iter().all(|check| check.ok);
+    let result = DoctorResult { ok, checks, toolchain: facts };
+    context.ui.result(&result, || {
+        let mut table = Table::new();
+        for check in &result.checks {
+            table.row([if check.ok { "ok" } else { "missing" }, check.name, &check.found]);
+        }
+        let mut text = table.render();
+        for check in result.checks.iter().filter(|check| !check.ok) {
+            text.push_str(&format!("\n{}: {}\n", check.name, check.why));
+            if let Some(fix) = check.fix {
+                text.push_str(&format!("  {fix}\n"));
+            }
+        }
+        text
+    });
+    Ok(if ok { ExitCode::Ok } else { ExitCode::Toolchain })
+}
+
+fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
+    let found = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "not found".to_owned());
+    let engine = Runtime::new(None);
+    vec![
+        DoctorCheck {
+            name: "cargo",
+            ok: facts.cargo.is_some(),
+            found: found(&facts.cargo),
+            why: "cargo compiles the plugin's Rust code",
+            fix: Some("install Rust with rustup"),
+        },
+        DoctorCheck {
+            name: "wasm32-wasip2",
+            ok: facts.toolchain.is_some(),
+            found: facts.toolchain.as_ref().map_or_else(
+                || "no toolchain builds for it".to_owned(),
+                |toolchain| format!("{} ({})", toolchain.rustc, toolchain.name.as_deref().unwrap_or("active toolchain")),
+            ),
+            why: "plugins are compiled to wasm32-wasip2, which needs a std of its own",
+            fix: Some("erp-plugin doctor --fix"),
+        },
+        DoctorCheck {
+            name: "engine",
+            ok: engine.is_ok(),
+            found: engine.map_or_else(|error| error.to_string(), |_| "WebAssembly runs here".to_owned()),
+            why: "tests and the dev host run components on this machine",
+            fix: None,
+        },
+    ]
+}

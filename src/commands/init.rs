@@ -1,0 +1,18 @@
+//! `erp-plugin init`.
+
+use clap::Args;
+
+use super::CommandResult;
+use super::new::{TemplateArgs, scaffold};
+use crate::context::Context;
+
+/// Scaffold a plugin project in the current folder; nothing is overwritten
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    #[command(flatten)]
+    template: TemplateArgs,
+}
+
+pub(super) fn run(context: &Context, args: &InitArgs) -> CommandResult {
+    scaffold(context, &args.template, &context.directory, true)
+}

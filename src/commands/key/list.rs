@@ -1,0 +1,78 @@
+//! `erp-plugin key list`.
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::CommandResult;
+use super::store::{keys_folder, trust_store};
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::signing::PublicKey;
+use crate::ui::Table;
+
+/// List your keys and those that you trust
+#[derive(Debug, Args)]
+pub(crate) struct KeyListArgs {}
+
+/// Keys of this user.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct KeyListResult {
+    ok: bool,
+    /// Keys that sign.
+    own: Vec<OwnKey>,
+    /// Keys that are trusted.
+    trusted: Vec<KnownKey>,
+}
+
+/// A key that signs.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OwnKey {
+    /// Its name.
+    name: String,
+    /// `sha256:` and 64 digits.
+    id: String,
+}
+
+/// A key that is trusted.
+#[derive(Debug, Serialize, JsonSchema)]
+struct KnownKey {
+    /// `sha256:` and 64 digits.
+    id: String,
+    /// Whose it is.
+    publisher: String,
+    /// Plugins that it may sign.
+    scopes: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
+    let mut own = Vec::new();
+    if let Ok(entries) = fs_err::read_dir(keys_folder(context)?) {
+        for entry in entries.flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let Some(name) = file.strip_suffix(".pub.pem") else { continue };
+            let key = fs_err::read_to_string(entry.path()).ok().and_then(|pem| PublicKey::from_pem(&pem).ok());
+            own.extend(key.map(|key| OwnKey { name: name.to_owned(), id: key.id().to_string() }));
+        }
+    }
+    own.sort_by(|left, right| left.name.cmp(&right.name));
+    let trusted: Vec<KnownKey> = trust_store(context, None)?
+        .keys()
+        .map(|(id, key)| KnownKey { id: id.to_string(), publisher: key.publisher.clone(), scopes: key.scopes.clone() })
+        .collect();
+    let result = KeyListResult { ok: true, own, trusted };
+    context.ui.result(&result, || {
+        if result.own.is_empty() && result.trusted.is_empty() {
+            return "no keys yet: erp-plugin key new NAME".to_owned();
+        }
+        let mut table = Table::new();
+        for key in &result.own {
+            table.row(["own", &key.name, &key.id]);
+        }
+        for key in &result.trusted {
+            table.row(["trusted", &format!("{} ({})", key.publisher, key.scopes.join(", ")), &key.id]);
+        }
+        table.render()
+    });
+    Ok(ExitCode::Ok)
+}

@@ -1,0 +1,49 @@
+//! `erp-plugin key trust`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::super::CommandResult;
+use super::store::{trust_file, trust_store};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
+use crate::signing::{PublicKey, TrustedKey};
+
+/// Trust a public key for some plugins
+#[derive(Debug, Args)]
+pub(crate) struct KeyTrustArgs {
+    /// The file of the public key
+    public_key: PathBuf,
+    /// Whose key it is
+    #[arg(long, value_name = "TEXT")]
+    publisher: String,
+    /// Plugins that it may sign: an id, `prefix-*`, or `*`; several times for several
+    #[arg(long, value_name = "PATTERN", required = true)]
+    scope: Vec<String>,
+    /// The trust file, in the place of your own
+    #[arg(long, value_name = "FILE")]
+    trust_file: Option<PathBuf>,
+}
+
+pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
+    let pem = String::from_utf8_lossy(&context.read(&args.public_key)?).into_owned();
+    let key = PublicKey::from_pem(&pem)?;
+    let file = match &args.trust_file {
+        Some(file) => context.path(file),
+        None => trust_file(context)?,
+    };
+    let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { Default::default() };
+    let is_word = |scope: &&String| scope.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte));
+    if let Some(bad) = args.scope.iter().find(|scope| !is_word(scope)) {
+        return Err(CommandError::new(ExitCode::Usage, "trust", format!("`{bad}` is no id, no `prefix-*` and not `*`")));
+    }
+    let id = key.id();
+    store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: args.scope.clone(), revoked: None });
+    files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
+    let result = serde_json::json!({ "ok": true, "id": id, "trust_file": file.display().to_string() });
+    context.ui.result(&result, || format!("{} may sign {} ({})", args.publisher, args.scope.join(", "), file.display()));
+    Ok(ExitCode::Ok)
+}

@@ -1,0 +1,74 @@
+//! One file a command: its arguments, whose doc comments are the help, and its action.
+
+mod build;
+mod check;
+mod completions;
+mod dev;
+mod doctor;
+mod explain;
+mod generate;
+mod init;
+mod key;
+mod man;
+mod new;
+mod pack;
+mod publish;
+mod schema;
+mod sign;
+mod test;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+
+type CommandResult = Result<ExitCode, CommandError>;
+
+/// The commands, in the order in which a plugin meets them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(new::NewArgs),
+    Init(init::InitArgs),
+    Generate(generate::GenerateArgs),
+    Build(build::BuildArgs),
+    Check(check::CheckArgs),
+    Test(test::TestArgs),
+    Dev(dev::DevArgs),
+    Pack(pack::PackArgs),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
+    Publish(publish::PublishArgs),
+    Doctor(doctor::DoctorArgs),
+    Explain(explain::ExplainArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+}
+
+impl Command {
+    pub(crate) fn run(&self, context: &Context) -> CommandResult {
+        match self {
+            Command::New(args) => new::run(context, args),
+            Command::Init(args) => init::run(context, args),
+            Command::Generate(args) => generate::run(context, args),
+            Command::Build(args) => build::run(context, args),
+            Command::Check(args) => check::run(context, args),
+            Command::Test(args) => test::run(context, args),
+            Command::Dev(args) => dev::run(context, args),
+            Command::Pack(args) => pack::run(context, args),
+            Command::Key(command) => key::run(context, command),
+            Command::Sign(args) => sign::run(context, args),
+            Command::Verify(args) => verify::run(context, args),
+            Command::Publish(args) => publish::run(context, args),
+            Command::Doctor(args) => doctor::run(context, args),
+            Command::Explain(args) => explain::run(context, args),
+            Command::Schema(args) => schema::run(context, args),
+            Command::Completions(args) => completions::run(context, args),
+            Command::Man(args) => man::run(context, args),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `erp-plugin schema`.
+
+use clap::Args;
+use schemars::schema_for;
+use serde_json::{Value, json};
+
+use super::CommandResult;
+use super::{build, check, dev, doctor, explain, generate, key, new, pack, publish, sign, test, verify};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::document::{FromToml, did_you_mean};
+use crate::exit_code::ExitCode;
+use crate::manifest::Manifest;
+use crate::scenario::ScenarioFile;
+
+/// Print a JSON Schema: of plugin.toml, of scenarios, or of what a command prints with --format json
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// `manifest`, `scenario`, or the name of a command
+    name: String,
+}
+
+pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
+    let schemas = schemas();
+    let Some((_, schema)) = schemas.iter().find(|(name, _)| *name == args.name) else {
+        let help = did_you_mean(&args.name, schemas.iter().map(|(name, _)| *name));
+        let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
+        let error = CommandError::new(ExitCode::Usage, "schema", format!("there is no schema `{}`", args.name));
+        return Err(error.hint(help.unwrap_or_else(|| format!("known: {}", known.join(", ")))));
+    };
+    context.ui.raw_result(&format!("{schema:#}\n"));
+    Ok(ExitCode::Ok)
+}
+
+fn schemas() -> Vec<(&'static str, Value)> {
+    vec![
+        ("manifest", editor_schema("plugin.toml", Manifest::json_schema())),
+        ("scenario", editor_schema("A file of scenarios", ScenarioFile::json_schema())),
+        ("new", schema_for!(new::NewResult).to_value()),
+        ("init", schema_for!(new::NewResult).to_value()),
+        ("generate", schema_for!(generate::GenerateResult).to_value()),
+        ("build", schema_for!(build::BuildResult).to_value()),
+        ("check", schema_for!(check::CheckResult).to_value()),
+        ("test", schema_for!(test::TestResult).to_value()),
+        ("dev", schema_for!(dev::DevResult).to_value()),
+        ("pack", schema_for!(pack::PackResult).to_value()),
+        ("key-new", schema_for!(key::KeyNewResult).to_value()),
+        ("key-list", schema_for!(key::KeyListResult).to_value()),
+        ("sign", schema_for!(sign::SignResult).to_value()),
+        ("verify", schema_for!(verify::VerifyResult).to_value()),
+        ("publish", schema_for!(publish::PublishResult).to_value()),
+        ("doctor", schema_for!(doctor::DoctorResult).to_value()),
+        ("explain", schema_for!(explain::ExplainResult).to_value()),
+    ]
+}
+
+fn editor_schema(title: &str, mut schema: Value) -> Value {
+    schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    schema["title"] = json!(title);
+    schema
+}

@@ -1,0 +1,78 @@
+//! `erp-plugin sign`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use super::key::{PassphraseArgs, unlock};
+use super::verify::open_package;
+use crate::archive;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
+
+/// Add a signature to a package
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// The package; dist/<id>-<version>.erpx where it is absent
+    package: Option<PathBuf>,
+    /// Your key: its name, or the file of a secret key
+    #[arg(short, long, value_name = "NAME|FILE")]
+    key: String,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// A package that was signed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SignResult {
+    ok: bool,
+    /// The package.
+    package: String,
+    /// The key: `sha256:` and 64 digits.
+    key_id: String,
+    /// SHA-256 of the file as it is now.
+    sha256: String,
+    /// SHA-256 of the statement that was signed.
+    content_id: String,
+}
+
+pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
+    let file = package_file(context, args.package.as_ref())?;
+    let bytes = context.read(&file)?;
+    let package = open_package(&bytes)?;
+    let key = unlock(context, &args.key, &args.passphrase)?;
+    let mut envelope = package.envelope.clone();
+    envelope.sign(&key);
+    let signed = archive::with_envelope(&package, &envelope)?;
+    files::write(&file, &signed, Access::Shared)?;
+    let (shown, id) = (context.shown(&file), key.public().id());
+    let result = SignResult {
+        ok: true,
+        package: shown.clone(),
+        key_id: id.to_string(),
+        sha256: archive::sha256_hex(&signed),
+        content_id: package.content_id,
+    };
+    context.ui.result(&result, || format!("{shown} signed with {}…", id.short()));
+    Ok(ExitCode::Ok)
+}
+
+/// The package that was named, or the project's.
+pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, crate::command_error::CommandError> {
+    let file = match named {
+        Some(file) => context.path(file),
+        None => {
+            let open = context.open_project()?;
+            open.project.package_file(&open.manifest)
+        }
+    };
+    if file.is_file() {
+        return Ok(file);
+    }
+    let message = format!("there is no package at {}", context.shown(&file));
+    Err(crate::command_error::CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
+}

@@ -1,0 +1,179 @@
+//! `erp-plugin test`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use crate::check::check_component;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::diagnostics::{DiagnosticJson, Report};
+use crate::exit_code::ExitCode;
+use crate::scenario::{Case, CaseResult, Suite, read_suite, run_case};
+use crate::ui::Format;
+
+/// Run the scenarios in tests/ on the component, each case in a database of its own
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Only cases whose name holds this text
+    filter: Option<String>,
+    /// Only tests with this tag
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Cases that run at the same time; as many as there are cores where it is absent
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// The component, in the place of dist/<id>.wasm
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+}
+
+/// How the tests went.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TestResult {
+    ok: bool,
+    /// Cases that passed.
+    passed: usize,
+    /// Cases that failed.
+    failed: usize,
+    /// Cases that the filter left out.
+    skipped: usize,
+    /// The cases that ran, in the order of the files.
+    cases: Vec<CaseJson>,
+}
+
+/// A case that ran.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CaseJson {
+    /// The file.
+    file: String,
+    /// The name of the case.
+    name: String,
+    ok: bool,
+    /// How long it took, in milliseconds.
+    milliseconds: f64,
+    /// Fuel of all its calls.
+    fuel: u64,
+    /// Calls of the plugin.
+    calls: usize,
+    /// Why it failed.
+    findings: Vec<DiagnosticJson>,
+}
+
+pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
+    let started = Instant::now();
+    let open = context.open_project()?;
+    if open.report.has_errors() {
+        return Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest has errors").with_report(open.report));
+    }
+    let file = args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
+    if !file.is_file() {
+        let message = format!("there is no component at {}", context.shown(&file));
+        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
+    }
+    let component = context.read(&file)?;
+    let mut report = check_component(&component, &open.manifest).report;
+    if report.has_errors() {
+        return Err(CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest").with_report(report));
+    }
+    let files = open.project.scenario_files().map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let mut suites = Vec::new();
+    for file in files {
+        let (suite, findings) = read_suite(&context.source(&file)?, &open.manifest);
+        report.extend(findings);
+        suites.extend(suite);
+    }
+    if report.has_errors() {
+        return Err(CommandError::new(ExitCode::Configuration, "scenario", format!("the scenarios have errors: {}", report.summary())).with_report(report));
+    }
+    let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
+    let total = all.len();
+    let chosen: Vec<Case<'_>> = all
+        .into_iter()
+        .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
+        .filter(|case| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str())))
+        .collect();
+    if chosen.is_empty() {
+        let message = if total == 0 { "there are no tests in tests/*.test.toml".to_owned() } else { format!("none of {total} cases matches") };
+        return Err(CommandError::new(ExitCode::NoTests, "no-tests", message));
+    }
+
+    let runtime = context.runtime()?;
+    let plugin = runtime.load(&component, Arc::new(open.manifest))?;
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).clamp(1, chosen.len());
+    let results = run_all(&chosen, jobs, |case| run_case(&runtime, &plugin, case));
+
+    let failed = results.iter().filter(|result| !result.report.is_empty()).count();
+    if context.ui.format() == Format::Human {
+        tell(context, &chosen, &results);
+    }
+    let result = TestResult {
+        ok: failed == 0,
+        passed: results.len() - failed,
+        failed,
+        skipped: total - results.len(),
+        cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
+    };
+    context.ui.result(&result, || {
+        let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
+        format!("{} passed, {failed} failed{skipped} in {:.2} s", result.passed, started.elapsed().as_secs_f64())
+    });
+    Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
+}
+
+/// Runs the cases on several threads; the results have the order of the cases.
+fn run_all(cases: &[Case<'_>], jobs: usize, run: impl Fn(&Case<'_>) -> CaseResult + Sync) -> Vec<CaseResult> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, CaseResult)>> = Mutex::new(Vec::with_capacity(cases.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some((index, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?))) {
+                    let result = run(case);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
+    let mut file = "";
+    for (case, result) in cases.iter().zip(results) {
+        let shown = case.suite.source.path().to_str().unwrap_or_default();
+        if shown != file {
+            file = shown;
+            context.ui.status("Testing", format!("{shown}: {}", case.suite.file.suite));
+        }
+        let milliseconds = result.duration.as_secs_f64() * 1e3;
+        let mark = if result.report.is_empty() { "ok" } else { "FAILED" };
+        context.ui.status(mark, format!("{} ({milliseconds:.1} ms, {} fuel)", result.name, result.fuel));
+    }
+    let mut all = Report::new();
+    for result in results {
+        all.extend(result.report.clone());
+    }
+    context.ui.report(&all);
+}
+
+fn case_json(case: &Case<'_>, result: &CaseResult) -> CaseJson {
+    CaseJson {
+        file: case.suite.source.path().display().to_string(),
+        name: result.name.clone(),
+        ok: result.report.is_empty(),
+        milliseconds: (result.duration.as_secs_f64() * 1e5).round() / 1e2,
+        fuel: result.fuel,
+        calls: result.calls,
+        findings: result.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
+    }
+}

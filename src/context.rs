@@ -1,0 +1,113 @@
+//! What every command is given.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::GlobalArgs;
+use crate::command_error::CommandError;
+use crate::diagnostics::{Report, SourceFile};
+use crate::exit_code::ExitCode;
+use crate::host::Runtime;
+use crate::manifest::Manifest;
+use crate::project::Project;
+use crate::settings::{Environment, Folders};
+use crate::ui::Ui;
+
+/// The terminal, the environment, and where the user stands.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) ui: Ui,
+    pub(crate) environment: Environment,
+    pub(crate) folders: Folders,
+    /// Where the user stands; absolute.
+    pub(crate) directory: PathBuf,
+    pub(crate) offline: bool,
+    pub(crate) yes: bool,
+    manifest_path: Option<PathBuf>,
+}
+
+/// A project whose manifest could be read.
+#[derive(Debug)]
+pub(crate) struct OpenProject {
+    pub(crate) project: Project,
+    pub(crate) manifest: Manifest,
+    /// What reading the manifest found.
+    pub(crate) report: Report,
+}
+
+impl Context {
+    /// The context of a command line. On an error the terminal is given back, to tell it.
+    pub(crate) fn new(ui: Ui, environment: Environment, global: &GlobalArgs) -> Result<Context, (CommandError, Ui)> {
+        let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
+        let here = match std::env::current_dir() {
+            Ok(here) => here,
+            Err(error) => return Err((failed(format!("the current folder is gone: {error}")), ui)),
+        };
+        let directory = global.directory.as_ref().map_or_else(|| here.clone(), |folder| here.join(folder));
+        if !directory.is_dir() {
+            return Err((failed(format!("-C {} is no folder", directory.display())), ui));
+        }
+        let folders = Folders::of(&environment);
+        Ok(Context {
+            ui,
+            environment,
+            folders,
+            manifest_path: global.manifest_path.as_ref().map(|path| directory.join(path)),
+            directory,
+            offline: global.offline,
+            yes: global.yes,
+        })
+    }
+
+    /// The project that the user stands in, or that `--manifest-path` names.
+    pub(crate) fn project(&self) -> Result<Project, CommandError> {
+        Ok(match &self.manifest_path {
+            Some(file) => Project::open(file, &self.directory)?,
+            None => Project::find(&self.directory)?,
+        })
+    }
+
+    /// The project with its manifest; an error with all findings where it cannot be read.
+    pub(crate) fn open_project(&self) -> Result<OpenProject, CommandError> {
+        let project = self.project()?;
+        let (manifest, report) = project.manifest();
+        match manifest {
+            Some(manifest) => Ok(OpenProject { project, manifest, report }),
+            None => Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest cannot be read").with_report(report)),
+        }
+    }
+
+    /// The runtime, with the cache of compiled code.
+    pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, CommandError> {
+        Ok(Arc::new(Runtime::new(self.folders.cache.as_ref().map(|folder| folder.join("compiled")))?))
+    }
+
+    /// The cargo that builds plugins.
+    pub(crate) fn cargo(&self) -> OsString {
+        self.environment.cargo.clone().unwrap_or_else(|| "cargo".into())
+    }
+
+    /// A path of the command line.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// A path as the user knows it.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.directory).unwrap_or(path).display().to_string()
+    }
+
+    /// A file of the command line, as bytes.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, CommandError> {
+        fs_err::read(self.path(path)).map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))
+    }
+
+    /// A file of the command line, as text that findings point into.
+    pub(crate) fn source(&self, path: &Path) -> Result<Arc<SourceFile>, CommandError> {
+        let text = String::from_utf8(self.read(path)?).map_err(|_| {
+            CommandError::new(ExitCode::Configuration, "io", format!("{} is not UTF-8", path.display()))
+        })?;
+        Ok(SourceFile::new(self.shown(&self.path(path)), text))
+    }
+}

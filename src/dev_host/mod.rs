@@ -1,0 +1,7 @@
+//! The platform's contract on a loopback port: the HTTP server around `platform`.
+
+mod server;
+mod state_folder;
+
+pub use server::{DevHost, DevHostError, Options};
+pub use state_folder::{StateFolder, StateFolderError, Token};

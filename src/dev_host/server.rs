@@ -1,0 +1,259 @@
+//! The HTTP server: sockets, headers, tokens. What is answered comes from `platform`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body as HttpBody, to_bytes};
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response as HttpResponse;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::net::TcpListener;
+
+use super::{StateFolder, StateFolderError};
+use crate::host::{Runtime, RuntimeError, Surroundings};
+use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response};
+use crate::signing::TrustStore;
+use crate::store::{Database, StoreError};
+
+/// Bytes of a request at the most: a package and a little more.
+const MAX_BODY_BYTES: usize = 65 << 20;
+/// How long running requests may take when the host stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How to serve.
+#[derive(Debug)]
+pub struct Options {
+    /// The port; 0 for a free one.
+    pub port: u16,
+    /// Where the state is kept.
+    pub state_folder: PathBuf,
+    /// Where compiled components are kept.
+    pub cache: Option<PathBuf>,
+    /// With it, uploads need a good signature.
+    pub trust: Option<TrustStore>,
+}
+
+/// Why there is no dev host.
+#[derive(Debug, Error)]
+pub enum DevHostError {
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    StateFolder(#[from] StateFolderError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The runtime cannot start.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// What was there cannot be brought back.
+    #[error("the state cannot be brought back: {0}")]
+    Recover(#[from] PlatformError),
+    /// The port cannot be had.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server broke off.
+    #[error("the server stopped: {0}")]
+    Serve(std::io::Error),
+}
+
+/// A dev host that listens already.
+#[derive(Debug)]
+pub struct DevHost {
+    /// Where it listens; always on this machine alone.
+    pub address: SocketAddr,
+    /// The folder with its state and users.
+    pub state_folder: StateFolder,
+    runtime: tokio::runtime::Runtime,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    platform: Mutex<Platform>,
+    trust: Option<TrustStore>,
+    port: u16,
+    told: Mutex<Vec<String>>,
+}
+
+impl DevHost {
+    /// Opens the state, brings back what ran, and listens.
+    ///
+    /// # Errors
+    /// [`DevHostError`].
+    pub fn start(options: Options) -> Result<DevHost, DevHostError> {
+        let state_folder = StateFolder::open(&options.state_folder)?;
+        let database = Database::open(&state_folder.database())?;
+        let runtime = Arc::new(Runtime::new(options.cache)?);
+        let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), state_folder.directory());
+        platform.recover()?;
+
+        let listen = |source| DevHostError::Listen { port: options.port, source };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let shared = Arc::new(Shared {
+            platform: Mutex::new(platform),
+            trust: options.trust,
+            port: address.port(),
+            told: Mutex::new(Vec::new()),
+        });
+        Ok(DevHost { address, state_folder, runtime, listener, shared })
+    }
+
+    /// The plugins, with their states.
+    pub fn plugins(&self) -> Vec<crate::store::PluginRecord> {
+        self.shared.platform.lock().unwrap_or_else(PoisonError::into_inner).plugins()
+    }
+
+    /// Serves until the user interrupts it or it is told to end. `tell` gets a line for each request.
+    ///
+    /// # Errors
+    /// [`DevHostError::Serve`].
+    pub fn serve(self, tell: impl Fn(&str) + Send + 'static) -> Result<(), DevHostError> {
+        let shared = Arc::clone(&self.shared);
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&self.shared));
+        let listener = self.listener;
+        let teller = std::thread::spawn({
+            let shared = Arc::downgrade(&shared);
+            move || {
+                while let Some(shared) = shared.upgrade() {
+                    let lines = std::mem::take(&mut *shared.told.lock().unwrap_or_else(PoisonError::into_inner));
+                    drop(shared);
+                    lines.iter().for_each(|line| tell(line));
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        });
+        let result = self.runtime.block_on(async move {
+            let (stopped, stopping) = tokio::sync::oneshot::channel::<()>();
+            let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+                interrupted().await;
+                let _ = stopped.send(());
+            });
+            tokio::select! {
+                result = server => result,
+                // A client that holds its connection open does not hold us.
+                () = async { let _ = stopping.await; tokio::time::sleep(GRACE).await } => Ok(()),
+            }
+        });
+        self.runtime.shutdown_timeout(GRACE);
+        drop(shared);
+        drop(self.shared);
+        let _ = teller.join();
+        result.map_err(DevHostError::Serve)
+    }
+}
+
+/// Ctrl-C, or the signal that process managers send.
+async fn interrupted() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return ctrl_c.await;
+        };
+        tokio::select! {
+            () = ctrl_c => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c.await;
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpResponse {
+    let (parts, body) = request.into_parts();
+    if let Some(refusal) = refuse_strangers(&parts.headers, shared.port) {
+        return http_response(refusal);
+    }
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+        let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
+        return http_response(Response::json(413, json!({ "code": "http.too_large", "message": message })));
+    };
+    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
+    let mut request = Request::new(parts.method.as_str(), &target);
+    request.content_digest = text(&parts.headers, "content-digest");
+    request.body = body.to_vec();
+    let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+    // Guests and SQLite block; the threads that serve sockets must not.
+    let answered = tokio::task::spawn_blocking(move || {
+        let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
+        request.identity = token.and_then(|token| platform.directory().user(&token).cloned());
+        let response = platform.handle(&request, shared.trust.as_ref());
+        let activity = platform.take_activity();
+        drop(platform);
+        let mut told = shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push(format!("{} {} {}", response.status, request.method, request.path));
+        told.extend(lines(&activity));
+        response
+    })
+    .await;
+    match answered {
+        Ok(response) => http_response(response),
+        Err(_) => {
+            let message = "the dev host failed on this request; its log says more";
+            http_response(Response::json(500, json!({ "code": "host.bug", "message": message })))
+        }
+    }
+}
+
+/// A page of another site that a browser shows must not reach the dev host, also not by a name that
+/// resolves to this machine.
+fn refuse_strangers(headers: &HeaderMap, port: u16) -> Option<Response> {
+    let ours = |host: &str| [format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host);
+    let host = text(headers, header::HOST.as_str()).unwrap_or_default();
+    let origin = text(headers, header::ORIGIN.as_str());
+    let origin_is_ours = origin.as_deref().is_none_or(|origin| origin.strip_prefix("http://").is_some_and(ours));
+    if ours(&host) && origin_is_ours {
+        return None;
+    }
+    let message = "the dev host only answers requests for 127.0.0.1 and localhost";
+    Some(Response::json(403, json!({ "code": "http.foreign_host", "message": message })))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn http_response(response: Response) -> HttpResponse {
+    let body = match response.body {
+        Body::Empty => HttpBody::empty(),
+        Body::Json(Value::Null) => HttpBody::from("null"),
+        Body::Json(value) => HttpBody::from(value.to_string()),
+    };
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    answer
+}
+
+/// What plugins did, a line each.
+fn lines(activity: &Activity) -> Vec<String> {
+    let mut lines = Vec::new();
+    for call in &activity.calls {
+        let outcome = call.error.as_ref().map_or_else(|| "ok".to_owned(), ToString::to_string);
+        lines.push(format!("  {} {}: {outcome} ({} fuel, {} rows)", call.plugin, call.label, call.trace.fuel, call.trace.changes.len()));
+        for record in &call.trace.logs {
+            lines.push(format!("    {}: {}", record.level, record.message));
+        }
+    }
+    lines
+}

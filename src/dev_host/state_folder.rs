@@ -1,0 +1,132 @@
+//! The folder that a dev host keeps its state in, and the users that it begins with.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::files::{self, Access, WriteError};
+use crate::host::Caller;
+use crate::manifest::TenantId;
+use crate::platform::{Directory, Identity};
+
+const DATABASE: &str = "platform.sqlite";
+const TOKENS: &str = "tokens.json";
+const LOCK: &str = "lock";
+/// The users of a new dev host: name, tenant, permissions.
+const USERS: [(&str, &str, &[&str]); 4] = [
+    ("admin@acme", "acme", &["*"]),
+    ("viewer@acme", "acme", &[]),
+    ("admin@globex", "globex", &["*"]),
+    ("viewer@globex", "globex", &[]),
+];
+
+/// A dev user's token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Token {
+    /// Such as `admin@acme`.
+    pub user: String,
+    /// The tenant.
+    pub tenant: String,
+    /// What goes behind `authorization: Bearer`.
+    pub token: String,
+    /// Permissions; `*` stands for all.
+    pub permissions: Vec<String>,
+    id: String,
+}
+
+/// Why a state folder cannot be used.
+#[derive(Debug, Error)]
+pub enum StateFolderError {
+    /// Another dev host uses it.
+    #[error("another dev host uses {}", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be made or opened.
+    #[error("cannot use the state folder {}: {source}", folder.display())]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its tokens cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The operating system gave no random bytes for tokens.
+    #[error("the operating system gave no random bytes: {0}")]
+    NoRandomness(String),
+}
+
+/// A state folder that belongs to this process until it ends, however it ends.
+#[derive(Debug)]
+pub struct StateFolder {
+    folder: PathBuf,
+    /// The users.
+    pub tokens: Vec<Token>,
+    _lock: File,
+}
+
+impl StateFolder {
+    /// Opens or makes a state folder.
+    ///
+    /// # Errors
+    /// [`StateFolderError`].
+    pub fn open(folder: &Path) -> Result<StateFolder, StateFolderError> {
+        let unusable = |source| StateFolderError::Unusable { folder: folder.to_path_buf(), source };
+        fs_err::create_dir_all(folder).map_err(unusable)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
+        // The kernel gives the lock back when the process ends, also after kill -9.
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(StateFolderError::InUse(folder.to_path_buf())),
+            Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        let tokens = match fs_err::read(folder.join(TOKENS)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| unusable(error.into()))?,
+            Err(_) => {
+                let tokens = new_tokens()?;
+                let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
+                files::write(&folder.join(TOKENS), text.as_bytes(), Access::Private)?;
+                tokens
+            }
+        };
+        Ok(StateFolder { folder: folder.to_path_buf(), tokens, _lock: lock })
+    }
+
+    /// The file of the database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join(DATABASE)
+    }
+
+    /// The users by their tokens.
+    pub fn directory(&self) -> Directory {
+        let mut directory = Directory::default();
+        for token in &self.tokens {
+            let Some(tenant) = TenantId::new(token.tenant.clone()) else { continue };
+            let caller = Caller { id: token.id.clone(), name: token.user.clone(), permissions: token.permissions.clone() };
+            directory.add_user(token.token.clone(), Identity { tenant, caller });
+        }
+        directory
+    }
+}
+
+fn new_tokens() -> Result<Vec<Token>, StateFolderError> {
+    USERS
+        .into_iter()
+        .map(|(user, tenant, permissions)| {
+            let mut random = [0; 40];
+            getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
+            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let mut id = [0; 16];
+            id.copy_from_slice(&random[24..]);
+            Ok(Token {
+                user: user.to_owned(),
+                tenant: tenant.to_owned(),
+                token: format!("dev_{}", hex(&random[..24])),
+                permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+                id: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
+            })
+        })
+        .collect()
+}

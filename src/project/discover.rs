@@ -1,0 +1,111 @@
+//! Finds the project that a user stands in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::diagnostics::{Report, SourceFile};
+use crate::manifest::{self, Manifest};
+
+/// The manifest's file.
+const MANIFEST_FILE: &str = "plugin.toml";
+
+/// A folder with a `plugin.toml`.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder.
+    pub root: PathBuf,
+    /// The manifest's text, under the name that the user knows.
+    pub source: Arc<SourceFile>,
+}
+
+/// Why there is no project.
+#[derive(Debug, Error)]
+pub enum ProjectError {
+    /// Neither the folder nor one above it has a manifest.
+    #[error("there is no {MANIFEST_FILE} in {} or above it", folder.display())]
+    NotFound {
+        /// Where the search began.
+        folder: PathBuf,
+    },
+    /// The manifest cannot be read.
+    #[error("cannot read the manifest: {0}")]
+    Unreadable(std::io::Error),
+}
+
+impl Project {
+    /// The project of a folder, or of the nearest one above it.
+    ///
+    /// # Errors
+    /// [`ProjectError`].
+    pub fn find(folder: &Path) -> Result<Project, ProjectError> {
+        let file = folder.ancestors().map(|folder| folder.join(MANIFEST_FILE)).find(|file| file.is_file());
+        match file {
+            Some(file) => Project::open(&file, folder),
+            None => Err(ProjectError::NotFound { folder: folder.to_path_buf() }),
+        }
+    }
+
+    /// The project of a manifest. `from` is where the user stands: names are shown relative to it.
+    ///
+    /// # Errors
+    /// [`ProjectError::Unreadable`].
+    pub fn open(file: &Path, from: &Path) -> Result<Project, ProjectError> {
+        let text = fs_err::read_to_string(file).map_err(ProjectError::Unreadable)?;
+        let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let shown = file.strip_prefix(from).unwrap_or(file);
+        Ok(Project { source: SourceFile::new(shown, text), root })
+    }
+
+    /// The manifest, and what reading it found.
+    pub fn manifest(&self) -> (Option<Manifest>, Report) {
+        manifest::parse(&self.source)
+    }
+
+    /// Where `build` puts the finished component.
+    pub fn component_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist").join(format!("{}.wasm", *manifest.metadata.id))
+    }
+
+    /// Where `pack` puts the package.
+    pub fn package_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist").join(format!("{}-{}.erpx", *manifest.metadata.id, *manifest.metadata.version))
+    }
+
+    /// The scenario files, sorted.
+    ///
+    /// # Errors
+    /// The folder that could not be read.
+    pub fn scenario_files(&self) -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.root.join("tests")];
+        while let Some(folder) = folders.pop() {
+            if !folder.is_dir() {
+                continue;
+            }
+            for entry in fs_err::read_dir(&folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.to_string_lossy().ends_with(".test.toml") {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// The content of a file of the project, by its path relative to the manifest. Paths that leave
+    /// the project find nothing.
+    pub fn file(&self, path: &str) -> Option<Vec<u8>> {
+        let inside = Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        inside.then(|| fs_err::read(self.root.join(path)).ok()).flatten()
+    }
+
+    /// A path as the user knows it.
+    pub fn shown(&self, path: &Path, from: &Path) -> PathBuf {
+        path.strip_prefix(from).unwrap_or(path).to_path_buf()
+    }
+}

@@ -1,0 +1,7 @@
+//! A plugin project on the disk: where its parts are, and what is in them.
+
+mod discover;
+mod files;
+
+pub use discover::{Project, ProjectError};
+pub use files::{FileError, package_files};

@@ -1,0 +1,89 @@
+//! Environment variables: the only place that reads them.
+//!
+//! Each flag has a variable of its own, `ERP_PLUGIN_<FLAG>`, which the command line reads. Here are
+//! the others.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+/// Variables that are no flag, with what they do; for the documentation.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("ERP_PLUGIN_TOKEN", "The token for `publish`."),
+    ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
+    ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, in the place of the one that is found."),
+    ("NO_COLOR", "Set and not empty: no colour."),
+    ("CLICOLOR_FORCE", "Set and not `0`: colour also without a terminal."),
+    ("TERM", "`dumb`: no colour and no progress bars."),
+    ("CI", "Set and not empty: no progress bars and no questions."),
+    ("CARGO", "The cargo that builds plugins."),
+    ("XDG_CACHE_HOME", "Where compiled components are kept."),
+    ("XDG_CONFIG_HOME", "Where keys and the trust file are kept."),
+    ("XDG_DATA_HOME", "Where the toolchain from Debian's packages is kept."),
+    ("HTTPS_PROXY", "A proxy for `publish`; also `HTTP_PROXY` and `NO_PROXY`."),
+];
+
+/// What the environment says.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// No colour was asked for.
+    pub no_color: bool,
+    /// Colour was asked for, terminal or not.
+    pub force_color: bool,
+    /// The terminal can do nothing but text.
+    pub dumb_terminal: bool,
+    /// Nobody is watching.
+    pub ci: bool,
+    /// The cargo to use.
+    pub cargo: Option<OsString>,
+    /// The rustup toolchain that builds plugins.
+    pub rust_toolchain: Option<String>,
+    /// The user's home.
+    pub home: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`.
+    pub cache_home: Option<PathBuf>,
+    /// `XDG_CONFIG_HOME`.
+    pub config_home: Option<PathBuf>,
+    /// `XDG_DATA_HOME`.
+    pub data_home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    pub fn of_this_process() -> Environment {
+        let flag = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+        let folder = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        Environment {
+            no_color: flag("NO_COLOR"),
+            force_color: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0" && !value.is_empty()),
+            dumb_terminal: variable("TERM").is_some_and(|value| value == "dumb"),
+            ci: flag("CI"),
+            cargo: variable("CARGO"),
+            rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
+            home: folder("HOME").or_else(|| folder("USERPROFILE")),
+            cache_home: folder("XDG_CACHE_HOME"),
+            config_home: folder("XDG_CONFIG_HOME"),
+            data_home: folder("XDG_DATA_HOME"),
+        }
+    }
+
+    /// The token for `publish`. It is read where it is needed and kept nowhere else.
+    pub fn token() -> Option<Zeroizing<String>> {
+        text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)
+    }
+
+    /// The passphrase of a secret key.
+    pub fn key_passphrase() -> Option<Zeroizing<String>> {
+        text("ERP_PLUGIN_KEY_PASSPHRASE").map(Zeroizing::new)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads variables")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,230 @@
+//! The terminal. Nobody else prints.
+//!
+//! Standard output holds the result and nothing else; progress, warnings and questions go to standard
+//! error. In the JSON format the result is exactly one document, also where the command fails.
+
+mod progress;
+mod table;
+
+pub use progress::Progress;
+pub use table::Table;
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::diagnostics::{HumanStyle, Report, Severity, human};
+use crate::settings::Environment;
+
+/// Columns of the verb in front of a status line, as cargo has them.
+const VERB_WIDTH: usize = 12;
+/// Columns where the terminal does not say.
+const DEFAULT_WIDTH: usize = 80;
+
+/// What the result is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document; its schema: `erp-plugin schema`.
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is told on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// What is done.
+    #[default]
+    Normal,
+    /// Every step.
+    Verbose,
+}
+
+/// The two streams and how to write on them.
+#[derive(Debug)]
+pub struct Ui {
+    format: Format,
+    verbosity: Verbosity,
+    color: bool,
+    animated: bool,
+    interactive: bool,
+    width: usize,
+}
+
+impl Ui {
+    /// The terminal of this process.
+    pub fn new(format: Format, color: ColorChoice, verbosity: Verbosity, environment: &Environment) -> Ui {
+        let is_terminal = io::stderr().is_terminal();
+        let color = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if environment.no_color => false,
+            ColorChoice::Auto if environment.force_color => true,
+            ColorChoice::Auto => is_terminal && !environment.dumb_terminal,
+        };
+        let watched = is_terminal && !environment.ci && !environment.dumb_terminal;
+        Ui {
+            format,
+            verbosity,
+            color,
+            animated: watched && verbosity >= Verbosity::Normal,
+            interactive: watched && io::stdin().is_terminal(),
+            width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
+        }
+    }
+
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// True where every step is to be told.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
+    /// True where a question can be asked.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// True where standard error takes colours.
+    pub fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// Columns of the terminal.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The result: a document, or what `text` says of it.
+    pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        match self.format {
+            Format::Json => {
+                // A value of our own that cannot be written is a bug that tests meet.
+                let document = serde_json::to_string_pretty(value).unwrap_or_default();
+                write_stdout(&format!("{document}\n"));
+            }
+            Format::Human => {
+                let text = text();
+                if !text.is_empty() {
+                    write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
+                }
+            }
+        }
+    }
+
+    /// A result that is text in every format: a schema, a man page, a completion script.
+    pub fn raw_result(&self, text: &str) {
+        write_stdout(text);
+    }
+
+    /// What is being done: `    Packing inventory-0.1.0.erpx`.
+    pub fn status(&self, verb: &str, what: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Normal {
+            let verb = format!("{verb:>VERB_WIDTH$}");
+            self.line(&format!("{} {}", self.paint("1;32", &verb), what.as_ref()));
+        }
+    }
+
+    /// Something that is not as it should be, but no reason to stop.
+    pub fn warn(&self, what: impl AsRef<str>) {
+        self.line(&format!("{}: {}", self.paint("1;33", "warning"), what.as_ref()));
+    }
+
+    /// A step that only those who asked hear of.
+    pub fn detail(&self, what: impl AsRef<str>) {
+        if self.is_verbose() {
+            self.line(what.as_ref());
+        }
+    }
+
+    /// An error with what to do next.
+    pub fn error(&self, message: &str, hints: &[String]) {
+        self.line(&format!("{}: {message}", self.paint("1;31", "error")));
+        for hint in hints {
+            self.line(&format!("  {} {hint}", self.paint("1;36", "help:")));
+        }
+    }
+
+    /// Findings. In the JSON format they are part of the result and not written here.
+    pub fn report(&self, report: &Report) {
+        if self.format == Format::Json {
+            return;
+        }
+        let style = HumanStyle { width: self.width, color: self.color, unicode: true };
+        for diagnostic in report.diagnostics() {
+            if diagnostic.severity == Severity::Error || self.verbosity >= Verbosity::Normal {
+                self.line(human(diagnostic, style).trim_end_matches('\n'));
+                self.line("");
+            }
+        }
+    }
+
+    /// Text of another program, as it is.
+    pub fn foreign(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // A closed standard error is no reason to stop.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+
+    /// A bar for work whose length is known; silent without a terminal.
+    pub fn progress(&self, verb: &str, total: u64) -> Progress {
+        Progress::new(verb, total, self.animated)
+    }
+
+    /// Asks a question; `None` where nobody can answer.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        self.foreign(&format!("{question} "));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(answer.trim().to_owned())
+    }
+
+    /// Asks for a secret without showing it; `None` where nobody can answer.
+    pub fn ask_secret(&self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        rpassword::prompt_password(format!("{question} ")).ok()
+    }
+
+    /// `text` in a colour, where colours are used.
+    pub fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn line(&self, line: &str) {
+        self.foreign(&format!("{line}\n"));
+    }
+}
+
+fn write_stdout(text: &str) {
+    let mut stdout = io::stdout().lock();
+    // `erp-plugin … | head` closes the stream early, which is no error.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn terminal_width() -> usize {
+    let (_, columns) = console::Term::stderr().size();
+    usize::from(columns).clamp(40, 120)
+}
