@@ -29,6 +29,8 @@ pub enum Randomness {
 pub struct Surroundings {
     clock: Clock,
     randomness: Randomness,
+    /// The millisecond of the last id, and how many ids it has had.
+    last_id: (i64, u16),
 }
 
 /// As the platform and a running call share it.
@@ -37,12 +39,12 @@ pub type SharedSurroundings = Arc<Mutex<Surroundings>>;
 impl Surroundings {
     /// Those of this machine.
     pub fn of_this_machine() -> Surroundings {
-        Surroundings { clock: Clock::System, randomness: Randomness::System }
+        Surroundings { clock: Clock::System, randomness: Randomness::System, last_id: (0, 0) }
     }
 
     /// Fixed ones.
     pub fn fixed(now: Moment, seed: u64) -> Surroundings {
-        Surroundings { clock: Clock::Virtual(now), randomness: Randomness::Seeded(seed) }
+        Surroundings { clock: Clock::Virtual(now), randomness: Randomness::Seeded(seed), last_id: (0, 0) }
     }
 
     /// Now.
@@ -87,11 +89,17 @@ impl Surroundings {
         bytes
     }
 
-    /// A new UUID of version 7.
+    /// A new UUID of version 7. Ids sort in the order in which they were made: those of one
+    /// millisecond are told apart by a counter in the bits behind the time.
     pub fn uuid(&mut self) -> String {
+        let now = self.now().unix_ms.max(self.last_id.0);
+        let count = if now == self.last_id.0 { self.last_id.1 + 1 } else { 0 };
+        // The counter has 12 bits; what comes over borrows from the next millisecond.
+        self.last_id = if count > 0xfff { (now + 1, 0) } else { (now, count) };
         let mut random = [0; 10];
         random.copy_from_slice(&self.random_bytes(10));
-        let milliseconds = self.now().unix_ms.max(0).cast_unsigned();
+        random[..2].copy_from_slice(&self.last_id.1.to_be_bytes());
+        let milliseconds = self.last_id.0.cast_unsigned();
         Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().to_string()
     }
 }
@@ -108,7 +116,7 @@ mod tests {
             [surroundings.uuid(), surroundings.uuid()]
         };
         assert_eq!(ids(), ids());
-        assert_ne!(ids()[0], ids()[1]);
+        assert!(ids()[0] < ids()[1]);
         assert_eq!(&ids()[0][14..15], "7");
     }
 }

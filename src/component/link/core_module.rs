@@ -29,12 +29,18 @@ pub(super) struct FunctionImport<'a> {
 
 impl FunctionImport<'_> {
     pub(super) fn is_wasi(&self) -> bool {
-        self.module.starts_with("wasi:")
+        self.module.starts_with("wasi:") || self.is_preview1()
+    }
+
+    /// True for the flat interface that older versions of wasi-libc call.
+    pub(super) fn is_preview1(&self) -> bool {
+        self.module == "wasi_snapshot_preview1"
     }
 }
 
 impl<'a> CoreModule<'a> {
-    /// The guest's own module: the first one, where every other one is wit-component's.
+    /// The guest's own module: the only one with a memory. Others are wit-component's, or the adapter
+    /// between the two generations of WASI, and share it.
     pub(super) fn first_of(component: &'a [u8]) -> Result<CoreModule<'a>, LinkError> {
         let mut modules = Vec::new();
         for payload in Parser::new(0).parse_all(component) {
@@ -44,7 +50,7 @@ impl<'a> CoreModule<'a> {
                 modules.push(bytes);
             }
         }
-        let own = modules.iter().filter(|module| !is_encoders_own(module)).count();
+        let own = modules.iter().filter(|module| has_memory(module)).count();
         match modules.first() {
             Some(first) if own == 1 => CoreModule::read(first),
             _ => Err(LinkError::SeveralModules(own)),
@@ -103,21 +109,6 @@ impl<'a> CoreModule<'a> {
     }
 }
 
-/// True for the small modules with which wit-component ties others together: they define no memory
-/// and export functions under numbers, or import them.
-fn is_encoders_own(module: &[u8]) -> bool {
-    let mut has_memory = false;
-    let mut tables_only = true;
-    for payload in Parser::new(0).parse_all(module).flatten() {
-        match payload {
-            Payload::MemorySection(_) => has_memory = true,
-            Payload::ImportSection(section) => {
-                for import in section.into_imports().flatten() {
-                    tables_only &= import.module.is_empty();
-                }
-            }
-            _ => {}
-        }
-    }
-    !has_memory && tables_only
+fn has_memory(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).flatten().any(|payload| matches!(payload, Payload::MemorySection(_)))
 }

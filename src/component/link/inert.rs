@@ -17,6 +17,9 @@ use super::{LinkError, unversioned};
 /// Cases of errors that say "there is no such thing here", the best first.
 const REFUSALS: [&str; 5] = ["not-supported", "unsupported", "closed", "access", "access-denied"];
 
+/// Preview 1's number for "not supported".
+const PREVIEW1_NOT_SUPPORTED: i32 = 58;
+
 /// Makes bodies for the functions that a component imports.
 pub(super) struct InertBodies<'a> {
     resolve: &'a Resolve,
@@ -43,6 +46,13 @@ impl<'a> InertBodies<'a> {
     pub(super) fn body(&self, import: &FunctionImport<'_>, ty: &FuncType) -> Result<Body, LinkError> {
         let mut body = Body::new([]);
         if import.name.starts_with("[resource-drop]") {
+            body.instructions().end();
+            return Ok(body);
+        }
+        if import.is_preview1() {
+            if !ty.results().is_empty() {
+                body.instructions().i32_const(PREVIEW1_NOT_SUPPORTED);
+            }
             body.instructions().end();
             return Ok(body);
         }

@@ -52,7 +52,7 @@ impl Plan {
         // Which functions of the shim are called, directly or not.
         let mut wanted: Vec<u32> =
             core.imports.iter().filter(|import| import.is_wasi()).filter_map(|import| stand_in(import.module, import.name)).collect();
-        let writes_lines = core.imports.iter().any(|import| import.is_wasi() && import.name.contains("output-stream.") && import.name.contains("write"));
+        let writes_lines = core.imports.iter().any(|import| import.is_wasi() && import.name.contains("write"));
         let flush = shim_module.exports.get("flush").copied();
         wanted.extend(flush.filter(|_| writes_lines));
         let mut used = BTreeSet::new();
