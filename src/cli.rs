@@ -90,7 +90,9 @@ pub(crate) fn command() -> clap::Command {
 fn with_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(|argument| {
-            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else { return argument };
+            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
+                return argument;
+            };
             let variable = format!("ERP_PLUGIN_{}", long.to_uppercase().replace('-', "_"));
             let argument = argument.env(variable).hide_env_values(true).hide_env(true);
             match argument.get_action() {
@@ -120,7 +122,8 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
 /// Whether the arguments ask for JSON, where they cannot be parsed.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    words.iter().any(|word| word == "--format=json") || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
+    words.iter().any(|word| word == "--format=json")
+        || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
 /// A panic is a bug of ours: it says so, with what to report.
@@ -128,9 +131,13 @@ fn catch_panics(wants_json: bool) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
         let payload = panic.payload();
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| payload.downcast_ref::<String>().cloned());
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
         let message = format!("bug in erp-plugin {}{place}: {}", env!("CARGO_PKG_VERSION"), text.unwrap_or_default());
-        let error = CommandError::new(ExitCode::Bug, "bug", message).hint("please report this line and the command that you ran");
+        let error = CommandError::new(ExitCode::Bug, "bug", message)
+            .hint("please report this line and the command that you ran");
         if wants_json {
             error.print_json();
         } else {

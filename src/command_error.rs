@@ -30,7 +30,13 @@ pub(crate) struct CommandError {
 impl CommandError {
     /// An error with a code for programs and a sentence for people.
     pub(crate) fn new(exit_code: ExitCode, code: &str, message: impl Into<String>) -> CommandError {
-        CommandError { exit_code, code: code.to_owned(), message: message.into(), hints: Vec::new(), report: Report::new() }
+        CommandError {
+            exit_code,
+            code: code.to_owned(),
+            message: message.into(),
+            hints: Vec::new(),
+            report: Report::new(),
+        }
     }
 
     /// Says what to type next.
@@ -72,7 +78,9 @@ impl From<ProjectError> for CommandError {
     fn from(error: ProjectError) -> CommandError {
         let new = CommandError::new(ExitCode::Configuration, "project", error.to_string());
         match error {
-            ProjectError::NotFound { .. } => new.hint("go into a plugin project, or make one: erp-plugin new my-plugin"),
+            ProjectError::NotFound { .. } => {
+                new.hint("go into a plugin project, or make one: erp-plugin new my-plugin")
+            }
             ProjectError::Unreadable(_) => new,
         }
     }
@@ -84,7 +92,9 @@ impl From<ToolchainError> for CommandError {
         match error {
             ToolchainError::NoCargo => new.hint("install Rust, then run: erp-plugin doctor --fix"),
             ToolchainError::NoTarget => new.hint("erp-plugin doctor --fix"),
-            ToolchainError::Script(_) => new.hint("what failed stands above; run it again when it is mended: it goes on where it stopped"),
+            ToolchainError::Script(_) => {
+                new.hint("what failed stands above; run it again when it is mended: it goes on where it stopped")
+            }
         }
     }
 }
@@ -95,7 +105,9 @@ impl From<BuildError> for CommandError {
         match error {
             BuildError::Failed(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
             BuildError::Metadata(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
-            BuildError::Cargo(_) => CommandError::new(ExitCode::Toolchain, "toolchain", message).hint("erp-plugin doctor"),
+            BuildError::Cargo(_) => {
+                CommandError::new(ExitCode::Toolchain, "toolchain", message).hint("erp-plugin doctor")
+            }
             BuildError::NoCdylib(_) => CommandError::new(ExitCode::Configuration, "build", message)
                 .hint("write into Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
             BuildError::NoArtifact => CommandError::new(ExitCode::CargoBuild, "build", message)
@@ -126,15 +138,21 @@ impl From<PublishError> for CommandError {
         let message = error.to_string();
         match error {
             PublishError::BadAddress(_) => CommandError::new(ExitCode::Usage, "publish/address", message),
-            PublishError::Refused { status: 401, .. } => CommandError::new(ExitCode::Network, "publish/unauthorized", message)
-                .hint("set ERP_PLUGIN_TOKEN, or pass --token-file with a token of that platform"),
-            PublishError::Refused { status: 403, code, .. } if code.starts_with("signature/") => {
-                CommandError::new(ExitCode::Trust, &code, message).hint("sign it with a key that the platform trusts: erp-plugin sign")
+            PublishError::Refused { status: 401, .. } => {
+                CommandError::new(ExitCode::Network, "publish/unauthorized", message)
+                    .hint("set ERP_PLUGIN_TOKEN, or pass --token-file with a token of that platform")
             }
-            PublishError::Refused { status: 403, .. } => CommandError::new(ExitCode::Network, "publish/forbidden", message)
-                .hint("the token's user lacks the permission plugin.admin"),
+            PublishError::Refused { status: 403, code, .. } if code.starts_with("signature/") => {
+                CommandError::new(ExitCode::Trust, &code, message)
+                    .hint("sign it with a key that the platform trusts: erp-plugin sign")
+            }
+            PublishError::Refused { status: 403, .. } => {
+                CommandError::new(ExitCode::Network, "publish/forbidden", message)
+                    .hint("the token's user lacks the permission plugin.admin")
+            }
             PublishError::Refused { status: 409, .. } => {
-                CommandError::new(ExitCode::Network, "publish/conflict", message).hint("raise `version` in plugin.toml, build and pack again")
+                CommandError::new(ExitCode::Network, "publish/conflict", message)
+                    .hint("raise `version` in plugin.toml, build and pack again")
             }
             PublishError::Refused { problems, code, .. } => {
                 let mut new = CommandError::new(ExitCode::Network, &code, message);
@@ -143,9 +161,8 @@ impl From<PublishError> for CommandError {
                 }
                 new
             }
-            PublishError::Unreachable { .. } => {
-                CommandError::new(ExitCode::Network, "publish/unreachable", message).hint("is the address right, and does the server run?")
-            }
+            PublishError::Unreachable { .. } => CommandError::new(ExitCode::Network, "publish/unreachable", message)
+                .hint("is the address right, and does the server run?"),
             _ => CommandError::new(ExitCode::Network, "publish/protocol", message),
         }
     }
@@ -156,7 +173,9 @@ impl From<DevHostError> for CommandError {
         let new = CommandError::new(ExitCode::Configuration, "dev-host", error.to_string());
         match error {
             DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
-            DevHostError::StateFolder(StateFolderError::InUse(_)) => new.hint("stop the other one, or name another folder: --state-dir"),
+            DevHostError::StateFolder(StateFolderError::InUse(_)) => {
+                new.hint("stop the other one, or name another folder: --state-dir")
+            }
             _ => new,
         }
     }

@@ -74,7 +74,8 @@ impl Context {
         let (manifest, report) = project.manifest();
         match manifest {
             Some(manifest) => Ok(OpenProject { project, manifest, report }),
-            None => Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest cannot be read").with_report(report)),
+            None => Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest cannot be read")
+                .with_report(report)),
         }
     }
 
@@ -100,7 +101,8 @@ impl Context {
 
     /// A file of the command line, as bytes.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, CommandError> {
-        fs_err::read(self.path(path)).map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))
+        fs_err::read(self.path(path))
+            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))
     }
 
     /// A file of the command line, as text that findings point into.

@@ -13,7 +13,8 @@ mod write;
 pub use format::Limits;
 pub use names::name_problem;
 pub use package::{
-    COMPONENT, ENVELOPE, MANIFEST, Package, PackageParts, Problem, RELEASE_PAYLOAD_TYPE, build, open, open_structure, with_envelope,
+    COMPONENT, ENVELOPE, MANIFEST, Package, PackageParts, Problem, RELEASE_PAYLOAD_TYPE, build, open, open_structure,
+    with_envelope,
 };
 pub use read::{ArchiveError, Entry};
 pub use statement::{Statement, sha256_hex};

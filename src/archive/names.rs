@@ -19,7 +19,9 @@ pub fn name_problem(name: &str) -> Option<String> {
     parts.into_iter().find_map(|part| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let stem = part.split('.').next().unwrap_or(part).to_ascii_lowercase();
-        let numbered = |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit());
+        let numbered = |prefix: &str| {
+            stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
+        };
         if part.is_empty() {
             Some("an empty part: it begins or ends with a slash, or has two in a row".to_owned())
         } else if part.len() > MAX_PART_BYTES {
@@ -43,12 +45,32 @@ mod tests {
     #[test]
     fn names_that_leave_the_folder_or_mean_two_things_are_refused() {
         for bad in [
-            "", "../x", "a/../x", "/abs", "//abs", "C:\\x", "a\\b", "./a", "a//b", "a/", "nul", "con.json", "COM1", "a.", "名.json",
-            "a\0b", "a:b", " a", ".env", "a/b/c/d/e/f/g/h/i",
+            "",
+            "../x",
+            "a/../x",
+            "/abs",
+            "//abs",
+            "C:\\x",
+            "a\\b",
+            "./a",
+            "a//b",
+            "a/",
+            "nul",
+            "con.json",
+            "COM1",
+            "a.",
+            "名.json",
+            "a\0b",
+            "a:b",
+            " a",
+            ".env",
+            "a/b/c/d/e/f/g/h/i",
         ] {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
-        for good in ["component.wasm", "META/release.dsse.json", "assets/logo.svg", "i18n/zh-CN.json", "a/b/c/d/e/f/g/h", "_x"] {
+        for good in
+            ["component.wasm", "META/release.dsse.json", "assets/logo.svg", "i18n/zh-CN.json", "a/b/c/d/e/f/g/h", "_x"]
+        {
             assert_eq!(name_problem(good), None, "{good:?}");
         }
     }

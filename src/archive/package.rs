@@ -98,16 +98,20 @@ pub fn build(parts: &PackageParts) -> Result<Vec<u8>, ArchiveError> {
         Entry { name: WIT.to_owned(), bytes: parts.wit.clone().into_bytes() },
     ];
     entries.extend(parts.files.iter().cloned());
-    let statement = Statement::about(&entries, Predicate {
-        format_version: 1,
-        id: parts.id.clone(),
-        version: parts.version.clone(),
-        abi: parts.abi.clone(),
-        world: parts.world.clone(),
-        wit_sha256: sha256_hex(parts.wit.as_bytes()),
-        tool: parts.tool.clone(),
-    });
-    let payload = serde_json::to_vec(&statement).map_err(|error| ArchiveError::new("archive/statement", error.to_string()))?;
+    let statement = Statement::about(
+        &entries,
+        Predicate {
+            format_version: 1,
+            id: parts.id.clone(),
+            version: parts.version.clone(),
+            abi: parts.abi.clone(),
+            world: parts.world.clone(),
+            wit_sha256: sha256_hex(parts.wit.as_bytes()),
+            tool: parts.tool.clone(),
+        },
+    );
+    let payload =
+        serde_json::to_vec(&statement).map_err(|error| ArchiveError::new("archive/statement", error.to_string()))?;
     let envelope = Envelope::unsigned(RELEASE_PAYLOAD_TYPE, payload);
     entries.push(Entry { name: ENVELOPE.to_owned(), bytes: envelope.to_json().into_bytes() });
     let archive = write::write(&entries)?;
@@ -149,7 +153,8 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
         .filter(|name| find(name).is_none())
         .map(|name| Problem::new("package/missing-file", format!("`{name}` is missing")))
         .collect();
-    let (Some(mime_type), Some(envelope), Some(manifest)) = (find(MIME_TYPE_ENTRY), find(ENVELOPE), find(MANIFEST)) else {
+    let (Some(mime_type), Some(envelope), Some(manifest)) = (find(MIME_TYPE_ENTRY), find(ENVELOPE), find(MANIFEST))
+    else {
         return Err(missing);
     };
     if !missing.is_empty() {
@@ -163,7 +168,8 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
     if envelope.payload_type != RELEASE_PAYLOAD_TYPE {
         return Err(vec![Problem::new("package/statement", format!("the envelope holds `{}`", envelope.payload_type))]);
     }
-    let bad_statement = |why: String| vec![Problem::new("package/statement", format!("the signed statement cannot be read: {why}"))];
+    let bad_statement =
+        |why: String| vec![Problem::new("package/statement", format!("the signed statement cannot be read: {why}"))];
     let statement = parse_strict_json(&envelope.payload).map_err(bad_statement)?;
     let statement: Statement = serde_json::from_value(statement).map_err(|error| bad_statement(error.to_string()))?;
     if !statement.is_release() {
@@ -184,7 +190,10 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
     .into_iter()
     .filter(|(_, signed, stated)| signed != stated)
     .map(|(key, signed, stated)| {
-        Problem::new("package/statement-mismatch", format!("the statement signs {key} `{signed}`, the manifest says `{stated}`"))
+        Problem::new(
+            "package/statement-mismatch",
+            format!("the statement signs {key} `{signed}`, the manifest says `{stated}`"),
+        )
     })
     .collect();
     if !differs.is_empty() {
@@ -221,7 +230,11 @@ fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
 }
 
 fn report_problems(report: &Report) -> Vec<Problem> {
-    report.diagnostics().iter().map(|diagnostic| Problem::new(diagnostic.code.name(), diagnostic.message.clone())).collect()
+    report
+        .diagnostics()
+        .iter()
+        .map(|diagnostic| Problem::new(diagnostic.code.name(), diagnostic.message.clone()))
+        .collect()
 }
 
 fn digest_problems(entries: &[Entry], statement: &Statement) -> Vec<Problem> {
@@ -229,16 +242,25 @@ fn digest_problems(entries: &[Entry], statement: &Statement) -> Vec<Problem> {
     let covered = |name: &str| statement.subject.iter().find(|subject| subject.name == name);
     for entry in entries.iter().filter(|entry| entry.name != ENVELOPE) {
         match covered(&entry.name) {
-            None => problems.push(Problem::new("package/unsigned-file", format!("`{}` is not in the signed statement", entry.name))),
-            Some(subject) if subject.size != entry.bytes.len() as u64 || subject.digest.sha256 != sha256_hex(&entry.bytes) => {
-                problems.push(Problem::new("package/digest-mismatch", format!("`{}` is not the file that was signed", entry.name)));
+            None => problems.push(Problem::new(
+                "package/unsigned-file",
+                format!("`{}` is not in the signed statement", entry.name),
+            )),
+            Some(subject)
+                if subject.size != entry.bytes.len() as u64 || subject.digest.sha256 != sha256_hex(&entry.bytes) =>
+            {
+                problems.push(Problem::new(
+                    "package/digest-mismatch",
+                    format!("`{}` is not the file that was signed", entry.name),
+                ));
             }
             Some(_) => {}
         }
     }
     for subject in &statement.subject {
         if !entries.iter().any(|entry| entry.name == subject.name) {
-            problems.push(Problem::new("package/missing-file", format!("`{}` was signed but is not there", subject.name)));
+            problems
+                .push(Problem::new("package/missing-file", format!("`{}` was signed but is not there", subject.name)));
         }
     }
     if statement.subject.windows(2).any(|pair| pair[0].name >= pair[1].name) {
@@ -259,7 +281,10 @@ fn canonical_json(value: &Value) -> String {
             Value::Object(fields) => {
                 let mut keys: Vec<&String> = fields.keys().collect();
                 keys.sort();
-                keys.into_iter().map(|key| (key.clone(), sorted(&fields[key]))).collect::<serde_json::Map<_, _>>().into()
+                keys.into_iter()
+                    .map(|key| (key.clone(), sorted(&fields[key])))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()
             }
             other => other.clone(),
         }

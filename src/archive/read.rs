@@ -7,8 +7,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use thiserror::Error;
 
 use super::format::{
-    CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, EXTERNAL_ATTRIBUTES, LOCAL_HEADER, LOCAL_HEADER_SIZE,
-    Limits, STORED, VERSION_NEEDED,
+    CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, EXTERNAL_ATTRIBUTES, LOCAL_HEADER,
+    LOCAL_HEADER_SIZE, Limits, STORED, VERSION_NEEDED,
 };
 use super::write::{Record, assemble, order};
 use super::{name_problem, package};
@@ -63,21 +63,36 @@ struct Header {
 
 impl Header {
     fn record<'a>(&'a self, archive: &'a [u8]) -> Record<'a> {
-        Record { name: &self.name, method: self.method, crc: self.crc, stored: &archive[self.data.clone()], size: self.size }
+        Record {
+            name: &self.name,
+            method: self.method,
+            crc: self.crc,
+            stored: &archive[self.data.clone()],
+            size: self.size,
+        }
     }
 }
 
 fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError> {
     let fail = |code, message: String| Err(ArchiveError::new(code, message));
     if archive.len() as u64 > limits.archive_bytes {
-        return fail("archive/limit", format!("the archive has {} bytes; at most {} are read", archive.len(), limits.archive_bytes));
+        return fail(
+            "archive/limit",
+            format!("the archive has {} bytes; at most {} are read", archive.len(), limits.archive_bytes),
+        );
     }
     if archive.len() < END_SIZE {
-        return fail("archive/too-short", format!("{} bytes are too short for a package{}", archive.len(), what_it_is(archive)));
+        return fail(
+            "archive/too-short",
+            format!("{} bytes are too short for a package{}", archive.len(), what_it_is(archive)),
+        );
     }
     let end = &archive[archive.len() - END_SIZE..];
     if end[..4] != END_OF_DIRECTORY || end[20..] != [0, 0] {
-        return fail("archive/end-not-at-end", format!("the archive does not end with its directory{}", what_it_is(archive)));
+        return fail(
+            "archive/end-not-at-end",
+            format!("the archive does not end with its directory{}", what_it_is(archive)),
+        );
     }
     if end[4..8] != [0; 4] {
         return fail("archive/multi-disk", "the archive is part of a set of disks".to_owned());
@@ -104,7 +119,8 @@ fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError>
     let mut expected_offset = 0_usize;
     let mut total = 0_u64;
     for index in 0..count {
-        let Some(central) = archive.get(at..at + CENTRAL_HEADER_SIZE).filter(|header| header[..4] == CENTRAL_HEADER) else {
+        let Some(central) = archive.get(at..at + CENTRAL_HEADER_SIZE).filter(|header| header[..4] == CENTRAL_HEADER)
+        else {
             return fail("archive/directory-range", format!("entry {} of the directory is not there", index + 1));
         };
         let name_length = usize::from(u16_at(central, 28));
@@ -129,10 +145,20 @@ fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError>
         };
         let compressed = header.data.len() as u64;
         if size > limit || total > limits.total_bytes {
-            return fail("archive/limit", format!("`{name}` has {size} bytes, {total} in all; at most {limit}, {} in all", limits.total_bytes));
+            return fail(
+                "archive/limit",
+                format!("`{name}` has {size} bytes, {total} in all; at most {limit}, {} in all", limits.total_bytes),
+            );
         }
         if size > 1 << 20 && size / compressed.max(1) > limits.entry_ratio {
-            return fail("archive/limit", format!("`{name}` grows {} times when inflated; at most {}", size / compressed.max(1), limits.entry_ratio));
+            return fail(
+                "archive/limit",
+                format!(
+                    "`{name}` grows {} times when inflated; at most {}",
+                    size / compressed.max(1),
+                    limits.entry_ratio
+                ),
+            );
         }
         expected_offset = header.data.end;
         at += CENTRAL_HEADER_SIZE + name_length;
@@ -145,7 +171,13 @@ fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError>
     Ok(headers)
 }
 
-fn one_header(archive: &[u8], central: &[u8], name: &str, offset: usize, directory_start: usize) -> Result<Header, ArchiveError> {
+fn one_header(
+    archive: &[u8],
+    central: &[u8],
+    name: &str,
+    offset: usize,
+    directory_start: usize,
+) -> Result<Header, ArchiveError> {
     let fail = |code, message: &str| Err(ArchiveError::new(code, format!("`{name}`: {message}")));
     let (flags, method) = (u16_at(central, 8), u16_at(central, 10));
     if u16_at(central, 6) != VERSION_NEEDED {
@@ -199,7 +231,10 @@ fn check_names(headers: &[Header]) -> Result<(), ArchiveError> {
     folded.sort();
     for pair in folded.windows(2) {
         if pair[0] == pair[1] {
-            return Err(ArchiveError::new("archive/duplicate-name", format!("`{}` is there twice, apart from its case", pair[0])));
+            return Err(ArchiveError::new(
+                "archive/duplicate-name",
+                format!("`{}` is there twice, apart from its case", pair[0]),
+            ));
         }
     }
     // A file that is also a folder of another one; names between them in the order may differ.
@@ -220,11 +255,14 @@ fn inflate(record: &Record<'_>) -> Result<Entry, ArchiveError> {
         // One byte more than promised, so that a stream that goes on is seen.
         let mut bytes = Vec::with_capacity(size + 1);
         let mut stream = Decompress::new(false);
-        let status = stream
-            .decompress_vec(record.stored, &mut bytes, FlushDecompress::Finish)
-            .map_err(|error| ArchiveError::new("archive/deflate", format!("`{}` cannot be inflated: {error}", record.name)))?;
+        let status = stream.decompress_vec(record.stored, &mut bytes, FlushDecompress::Finish).map_err(|error| {
+            ArchiveError::new("archive/deflate", format!("`{}` cannot be inflated: {error}", record.name))
+        })?;
         if status != Status::StreamEnd || stream.total_in() != record.stored.len() as u64 || bytes.len() != size {
-            return Err(ArchiveError::new("archive/deflate", format!("`{}` does not inflate to the size it promises", record.name)));
+            return Err(ArchiveError::new(
+                "archive/deflate",
+                format!("`{}` does not inflate to the size it promises", record.name),
+            ));
         }
         bytes
     };
@@ -239,7 +277,9 @@ fn inflate(record: &Record<'_>) -> Result<Entry, ArchiveError> {
 /// A friendly word where the bytes are of a kind that people mix up.
 fn what_it_is(bytes: &[u8]) -> &'static str {
     match bytes {
-        [b'P', b'K', ..] => ": it is a zip that another tool made or that was cut; pack the project with `erp-plugin pack`",
+        [b'P', b'K', ..] => {
+            ": it is a zip that another tool made or that was cut; pack the project with `erp-plugin pack`"
+        }
         [0, b'a', b's', b'm', ..] => ": it is WebAssembly; pack the project with `erp-plugin pack`",
         [0x1f, 0x8b, ..] => ": it is gzip",
         [b'%', b'P', b'D', b'F', ..] => ": it is a PDF",

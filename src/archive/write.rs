@@ -6,8 +6,8 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use super::format::{
-    CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LOCAL_HEADER, STORED, VERSION_MADE_BY,
-    VERSION_NEEDED,
+    CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LOCAL_HEADER, STORED,
+    VERSION_MADE_BY, VERSION_NEEDED,
 };
 use super::read::{ArchiveError, Entry};
 use super::{name_problem, package};

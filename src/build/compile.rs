@@ -69,7 +69,16 @@ pub enum BuildError {
 pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
     let package = cdylib_package(&options.root, options)?;
     let mut command = options.toolchain.cargo(&options.cargo);
-    command.current_dir(&options.root).args(["build", "--lib", "--target", TARGET, "--profile", &options.profile, "--package", &package]);
+    command.current_dir(&options.root).args([
+        "build",
+        "--lib",
+        "--target",
+        TARGET,
+        "--profile",
+        &options.profile,
+        "--package",
+        &package,
+    ]);
     command.arg(if options.color { "--message-format=json-diagnostic-rendered-ansi" } else { "--message-format=json" });
     command.arg(if options.color { "--color=always" } else { "--color=never" });
     if let Some(folder) = &options.target_dir {
@@ -91,7 +100,10 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
                         show(rendered);
                     }
                 }
-                Message::CompilerArtifact(made) if made.target.is_kind(TargetKind::CDyLib) && made.target.crate_types.contains(&CrateType::CDyLib) => {
+                Message::CompilerArtifact(made)
+                    if made.target.is_kind(TargetKind::CDyLib)
+                        && made.target.crate_types.contains(&CrateType::CDyLib) =>
+                {
                     let file = made.filenames.iter().find(|file| file.extension() == Some("wasm"));
                     if let Some(file) = file {
                         artifact = Some(Artifact { file: file.clone().into_std_path_buf(), fresh: made.fresh });

@@ -74,7 +74,11 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
                 context.ui.status("Generated", "src/bindings.rs");
             }
             let toolchain = Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo())?;
-            context.ui.detail(format!("toolchain: {} ({})", toolchain.rustc, toolchain.name.as_deref().unwrap_or("active")));
+            context.ui.detail(format!(
+                "toolchain: {} ({})",
+                toolchain.rustc,
+                toolchain.name.as_deref().unwrap_or("active")
+            ));
             let rustc = toolchain.rustc.clone();
             let options = BuildOptions {
                 root: project.root.clone(),
@@ -97,9 +101,10 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let bytes = context.read(&file)?;
     let info = component::read(&bytes).map_err(|finding| refused(*finding))?;
     let linked = link(&bytes, &info, &world).map_err(|error| match error {
-        LinkError::SeveralModules(count) => {
-            refused(Diagnostic::new(codes::SEVERAL_MODULES, format!("the component holds {count} core modules and imports WASI")))
-        }
+        LinkError::SeveralModules(count) => refused(Diagnostic::new(
+            codes::SEVERAL_MODULES,
+            format!("the component holds {count} core modules and imports WASI"),
+        )),
         other => other.into(),
     })?;
 
@@ -108,7 +113,8 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let ships = args.release || args.profile.as_deref() == Some("release") || args.component.is_some();
     if !ships {
         let mut kept = Report::new();
-        for finding in checked.report.diagnostics().iter().filter(|finding| finding.code != codes::COMPONENT_TOO_LARGE) {
+        for finding in checked.report.diagnostics().iter().filter(|finding| finding.code != codes::COMPONENT_TOO_LARGE)
+        {
             kept.push(finding.clone());
         }
         checked.report = kept;
@@ -126,7 +132,10 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     if !linked.removed.is_empty() {
         context.ui.detail(format!("linked away: {}", linked.removed.join(", ")));
     }
-    context.ui.status("Linked", format!("{} WASI interfaces away, {} of the host API left", linked.removed.len(), interfaces.imports.len()));
+    context.ui.status(
+        "Linked",
+        format!("{} WASI interfaces away, {} of the host API left", linked.removed.len(), interfaces.imports.len()),
+    );
     let result = BuildResult {
         ok: true,
         component: shown.clone(),
@@ -139,7 +148,11 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         findings: checked.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
     };
     context.ui.result(&result, || {
-        if ships { format!("{shown}  {size} of {budget}") } else { format!("{shown}  {size} (debug; --release for the budget of {budget})") }
+        if ships {
+            format!("{shown}  {size} of {budget}")
+        } else {
+            format!("{shown}  {size} (debug; --release for the budget of {budget})")
+        }
     });
     Ok(ExitCode::Ok)
 }

@@ -51,7 +51,9 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
             report.extend(check_component(&context.read(&file)?, manifest).report);
             component = Some(context.shown(&file));
         }
-        for file in project.scenario_files().map_err(|error| super::super::command_error::CommandError::new(ExitCode::Configuration, "io", error.to_string()))? {
+        for file in project.scenario_files().map_err(|error| {
+            super::super::command_error::CommandError::new(ExitCode::Configuration, "io", error.to_string())
+        })? {
             report.extend(read_suite(&context.source(&file)?, manifest).1);
             scenarios += 1;
         }

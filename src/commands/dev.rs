@@ -59,11 +59,13 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         },
     };
     let trust = args.trust_file.as_deref().map(|file| trust_store(context, Some(file))).transpose()?;
+    let (tell, told) = std::sync::mpsc::channel::<String>();
     let host = DevHost::start(Options {
         port: args.port,
         state_folder: state_dir.clone(),
         cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
         trust,
+        tell,
     })?;
     for plugin in host.plugins() {
         context.ui.status("Found", format!("{} {} ({})", plugin.id, plugin.version, plugin.status.word()));
@@ -84,7 +86,6 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         format!("{}\nERP_PLUGIN_TOKEN=<token> erp-plugin publish --to {}", table.render(), result.url)
     });
     let verbose = context.ui.is_verbose();
-    let (tell, told) = std::sync::mpsc::channel::<String>();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for line in told {
@@ -93,10 +94,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
                 }
             }
         });
-        host.serve(move |line| {
-            // The receiver lives as long as the server.
-            let _ = tell.send(line.to_owned());
-        })
+        host.serve()
     })?;
     context.ui.status("Stopped", "the state stays");
     Ok(ExitCode::Ok)

@@ -51,7 +51,11 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
     let mut facts = look();
     if args.fix && facts.toolchain.is_none() {
         if context.offline {
-            let error = CommandError::new(ExitCode::Toolchain, "offline", "a toolchain must be downloaded, and --offline forbids it");
+            let error = CommandError::new(
+                ExitCode::Toolchain,
+                "offline",
+                "a toolchain must be downloaded, and --offline forbids it",
+            );
             return Err(error.hint("leave --offline away"));
         }
         run_script()?;
@@ -93,7 +97,9 @@ fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
             ok: facts.toolchain.is_some(),
             found: facts.toolchain.as_ref().map_or_else(
                 || "no toolchain builds for it".to_owned(),
-                |toolchain| format!("{} ({})", toolchain.rustc, toolchain.name.as_deref().unwrap_or("active toolchain")),
+                |toolchain| {
+                    format!("{} ({})", toolchain.rustc, toolchain.name.as_deref().unwrap_or("active toolchain"))
+                },
             ),
             why: "plugins are compiled to wasm32-wasip2, which needs a std of its own",
             fix: Some("erp-plugin doctor --fix"),

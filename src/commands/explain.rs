@@ -57,7 +57,9 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
             None => {
                 let known = codes::ALL.iter().map(|code| code.name());
                 let help = did_you_mean(name, known).unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
-                return Err(CommandError::new(ExitCode::Usage, "explain", format!("there is no code `{name}`")).hint(help));
+                return Err(
+                    CommandError::new(ExitCode::Usage, "explain", format!("there is no code `{name}`")).hint(help)
+                );
             }
         },
     };

@@ -39,7 +39,8 @@ pub(super) fn run(context: &Context, _: &GenerateArgs) -> CommandResult {
     let world = world_of(&open.manifest)?;
     let changed = write_bindings(&open.project, &open.manifest)?;
     let file = context.shown(&open.project.root.join("src/bindings.rs"));
-    let result = GenerateResult { ok: true, abi: world.host_api.abi.to_owned(), world: world.name, file: file.clone(), changed };
+    let result =
+        GenerateResult { ok: true, abi: world.host_api.abi.to_owned(), world: world.name, file: file.clone(), changed };
     context.ui.result(&result, || if changed { format!("{file} written") } else { format!("{file} is up to date") });
     Ok(ExitCode::Ok)
 }
@@ -50,8 +51,12 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
     let world = host_api.and_then(|host_api| host_api.world(name.unwrap_or(host_api.default_world)));
     world.ok_or_else(|| {
-        CommandError::new(ExitCode::Configuration, "manifest", "the manifest names a host API or a world that is not known")
-            .hint("erp-plugin check says which are")
+        CommandError::new(
+            ExitCode::Configuration,
+            "manifest",
+            "the manifest names a host API or a world that is not known",
+        )
+        .hint("erp-plugin check says which are")
     })
 }
 

@@ -21,7 +21,10 @@ pub(super) fn run(context: &Context, args: &ManArgs) -> CommandResult {
         None => root,
         Some(name) => match root.find_subcommand(name) {
             Some(found) => found.clone(),
-            None => return Err(CommandError::new(ExitCode::Usage, "man", format!("there is no command `{name}`")).hint("erp-plugin --help")),
+            None => {
+                return Err(CommandError::new(ExitCode::Usage, "man", format!("there is no command `{name}`"))
+                    .hint("erp-plugin --help"));
+            }
         },
     };
     let mut text = Vec::new();

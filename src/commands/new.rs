@@ -64,7 +64,11 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let id = args.id.clone().unwrap_or(name);
     let Some(id) = PluginId::new(id.clone()) else {
-        let error = CommandError::new(ExitCode::Usage, "new", format!("`{id}` is no id of a plugin: the rule is {}", PluginId::RULE));
+        let error = CommandError::new(
+            ExitCode::Usage,
+            "new",
+            format!("`{id}` is no id of a plugin: the rule is {}", PluginId::RULE),
+        );
         return Err(error.hint("name another folder, or pass --id, such as --id erp-inventory"));
     };
     let answers = Answers {
@@ -101,7 +105,8 @@ fn find_template(context: &Context, name: &str) -> Result<Template, CommandError
     if folder.is_dir() {
         return Ok(Template::from_folder(&folder)?);
     }
-    let known: Vec<String> = templates.iter().map(|template| format!("{} ({})", template.name, template.description)).collect();
+    let known: Vec<String> =
+        templates.iter().map(|template| format!("{} ({})", template.name, template.description)).collect();
     let error = CommandError::new(ExitCode::Usage, "template", format!("there is no template `{name}`"));
     Err(known.into_iter().fold(error, CommandError::hint))
 }

@@ -104,7 +104,11 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
         bytes: bytes.len() as u64,
         sha256: archive::sha256_hex(&bytes),
         content_id: package.content_id.clone(),
-        files: package.entries.iter().map(|entry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 }).collect(),
+        files: package
+            .entries
+            .iter()
+            .map(|entry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 })
+            .collect(),
     };
     context.ui.result(&result, || {
         let mut table = Table::new();

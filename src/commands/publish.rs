@@ -70,12 +70,21 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let (id, version) = (package.manifest.metadata.id.to_string(), package.manifest.metadata.version.to_string());
     let sha256 = archive::sha256_hex(&bytes);
     if context.offline {
-        let error = CommandError::new(ExitCode::Network, "offline", "publish needs the network, and --offline forbids it");
+        let error =
+            CommandError::new(ExitCode::Network, "offline", "publish needs the network, and --offline forbids it");
         return Err(error.hint("leave --offline away"));
     }
     let client = Client::new(&args.to, token(context, args)?, Duration::from_secs(args.timeout.max(1)))?;
-    let mut result =
-        PublishResult { ok: true, id, version, sha256, already_there: false, attempts: 0, dry_run: args.dry_run, receipt: Value::Null };
+    let mut result = PublishResult {
+        ok: true,
+        id,
+        version,
+        sha256,
+        already_there: false,
+        attempts: 0,
+        dry_run: args.dry_run,
+        receipt: Value::Null,
+    };
     if args.dry_run {
         let known = client.receipt(&result.id, &result.version)?;
         result.already_there = known.is_some();
@@ -112,7 +121,8 @@ fn token(context: &Context, args: &PublishArgs) -> Result<Option<Zeroizing<Strin
         None => Ok(Environment::token()),
         Some(file) => {
             let text = String::from_utf8(context.read(file)?);
-            let text = text.map_err(|_| CommandError::new(ExitCode::Configuration, "token", "the token file is not UTF-8"))?;
+            let text =
+                text.map_err(|_| CommandError::new(ExitCode::Configuration, "token", "the token file is not UTF-8"))?;
             Ok(Some(Zeroizing::new(text.trim().to_owned())))
         }
     }

@@ -62,7 +62,10 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
 }
 
 /// The package that was named, or the project's.
-pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, crate::command_error::CommandError> {
+pub(super) fn package_file(
+    context: &Context,
+    named: Option<&PathBuf>,
+) -> Result<PathBuf, crate::command_error::CommandError> {
     let file = match named {
         Some(file) => context.path(file),
         None => {

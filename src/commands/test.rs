@@ -71,9 +71,12 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
     if open.report.has_errors() {
-        return Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest has errors").with_report(open.report));
+        return Err(
+            CommandError::new(ExitCode::Configuration, "manifest", "the manifest has errors").with_report(open.report)
+        );
     }
-    let file = args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
+    let file =
+        args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
     if !file.is_file() {
         let message = format!("there is no component at {}", context.shown(&file));
         return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
@@ -81,9 +84,13 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let component = context.read(&file)?;
     let mut report = check_component(&component, &open.manifest).report;
     if report.has_errors() {
-        return Err(CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest").with_report(report));
+        return Err(CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest")
+            .with_report(report));
     }
-    let files = open.project.scenario_files().map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let files = open
+        .project
+        .scenario_files()
+        .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
     let mut suites = Vec::new();
     for file in files {
         let (suite, findings) = read_suite(&context.source(&file)?, &open.manifest);
@@ -91,7 +98,12 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         suites.extend(suite);
     }
     if report.has_errors() {
-        return Err(CommandError::new(ExitCode::Configuration, "scenario", format!("the scenarios have errors: {}", report.summary())).with_report(report));
+        return Err(CommandError::new(
+            ExitCode::Configuration,
+            "scenario",
+            format!("the scenarios have errors: {}", report.summary()),
+        )
+        .with_report(report));
     }
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
@@ -101,13 +113,20 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         .filter(|case| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str())))
         .collect();
     if chosen.is_empty() {
-        let message = if total == 0 { "there are no tests in tests/*.test.toml".to_owned() } else { format!("none of {total} cases matches") };
+        let message = if total == 0 {
+            "there are no tests in tests/*.test.toml".to_owned()
+        } else {
+            format!("none of {total} cases matches")
+        };
         return Err(CommandError::new(ExitCode::NoTests, "no-tests", message));
     }
 
     let runtime = context.runtime()?;
     let plugin = runtime.load(&component, Arc::new(open.manifest))?;
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).clamp(1, chosen.len());
+    let jobs = args
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+        .clamp(1, chosen.len());
     let results = run_all(&chosen, jobs, |case| run_case(&runtime, &plugin, case));
 
     let failed = results.iter().filter(|result| !result.report.is_empty()).count();
@@ -135,7 +154,9 @@ fn run_all(cases: &[Case<'_>], jobs: usize, run: impl Fn(&Case<'_>) -> CaseResul
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                while let Some((index, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?))) {
+                while let Some((index, case)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?)))
+                {
                     let result = run(case);
                     results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
                 }

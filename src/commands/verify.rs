@@ -93,8 +93,16 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     };
     let contents = contents(&package)?;
     let checks = vec![
-        CheckJson { name: "structure", ok: true, detail: format!("{} entries, {}", package.entries.len(), ByteSize(bytes.len() as u64)) },
-        CheckJson { name: "digests", ok: true, detail: format!("{} files are those of the statement", package.statement.subject.len()) },
+        CheckJson {
+            name: "structure",
+            ok: true,
+            detail: format!("{} entries, {}", package.entries.len(), ByteSize(bytes.len() as u64)),
+        },
+        CheckJson {
+            name: "digests",
+            ok: true,
+            detail: format!("{} files are those of the statement", package.statement.subject.len()),
+        },
         CheckJson { name: "signature", ok, detail: describe(status, &judged) },
         CheckJson { name: "manifest", ok: true, detail: format!("{id} {}", *package.manifest.metadata.version) },
         CheckJson { name: "component", ok: true, detail: contents },
@@ -113,7 +121,13 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     context.ui.result(&result, || {
         let mut table = Table::new();
         for check in &result.checks {
-            let mark = if !check.ok { "no" } else if check.name == "signature" && status != "good" { "?" } else { "ok" };
+            let mark = if !check.ok {
+                "no"
+            } else if check.name == "signature" && status != "good" {
+                "?"
+            } else {
+                "ok"
+            };
             table.row([mark, check.name, &check.detail]);
         }
         table.row(["", "sha256", &result.sha256]);
@@ -136,7 +150,8 @@ pub(super) fn open_package(bytes: &[u8]) -> Result<Package, CommandError> {
 fn refusal(problems: &[Problem]) -> CommandError {
     let first = problems.first();
     let code = first.map_or("package", |problem| problem.code.as_str());
-    let message = first.map_or_else(|| "this is no package".to_owned(), |problem| format!("{} ({code})", problem.message));
+    let message =
+        first.map_or_else(|| "this is no package".to_owned(), |problem| format!("{} ({code})", problem.message));
     let mut error = CommandError::new(ExitCode::Trust, code, message);
     for problem in problems.iter().skip(1) {
         error = error.hint(format!("also: {} ({})", problem.message, problem.code));
@@ -165,7 +180,9 @@ fn overall(judged: &[(KeyId, SignatureStatus)]) -> &'static str {
         "good"
     } else if judged.is_empty() {
         "unsigned"
-    } else if any(|status| matches!(status, SignatureStatus::UnknownKey)) && !any(|status| matches!(status, SignatureStatus::Bad)) {
+    } else if any(|status| matches!(status, SignatureStatus::UnknownKey))
+        && !any(|status| matches!(status, SignatureStatus::Bad))
+    {
         "untrusted"
     } else {
         "bad"
@@ -182,7 +199,9 @@ fn describe(status: &str, judged: &[(KeyId, SignatureStatus)]) -> String {
             SignatureStatus::Good { publisher } => format!("good, by {publisher} ({}…)", key.short()),
             SignatureStatus::Bad => format!("not good: key {}…", key.short()),
             SignatureStatus::UnknownKey => format!("by a key that you do not trust: {}…", key.short()),
-            SignatureStatus::OutOfScope { scopes } => format!("key {}… may only sign {}", key.short(), scopes.join(", ")),
+            SignatureStatus::OutOfScope { scopes } => {
+                format!("key {}… may only sign {}", key.short(), scopes.join(", "))
+            }
             SignatureStatus::Revoked { reason } => format!("key {}… was revoked: {reason}", key.short()),
         })
         .collect();

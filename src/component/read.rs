@@ -60,17 +60,18 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
             ));
         }
     }
-    let invalid = |why: String| Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")));
-    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| invalid(error.message().to_owned()))?;
+    let invalid =
+        |why: String| Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")));
+    Validator::new_with_features(features())
+        .validate_all(bytes)
+        .map_err(|error| invalid(error.message().to_owned()))?;
     let (resolve, world) = match wit_component::decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
         Ok(DecodedWasm::WitPackage(..)) => return Err(invalid("it is a WIT package".to_owned())),
         Err(error) => return Err(invalid(format!("{error:#}"))),
     };
-    let core_modules = Parser::new(0)
-        .parse_all(bytes)
-        .filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. })))
-        .count();
+    let core_modules =
+        Parser::new(0).parse_all(bytes).filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
     Ok(ComponentInfo { interfaces: InterfaceUse::of(&resolve, world), core_modules, resolve, world })
 }
 

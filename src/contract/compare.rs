@@ -35,7 +35,8 @@ pub fn compare(component: &[u8], used: &InterfaceUse, world: &World) -> Report {
     let exports = world.exports();
     let place = format!("world `{}` of {}", world.name, world.host_api.abi);
 
-    let foreign = used.exports.iter().any(|name| is_host_api(name)) && !used.exports.iter().any(|name| exports.contains(name));
+    let foreign =
+        used.exports.iter().any(|name| is_host_api(name)) && !used.exports.iter().any(|name| exports.contains(name));
     if foreign {
         let found: Vec<&str> = used.exports.iter().map(String::as_str).filter(|name| is_host_api(name)).collect();
         let found = found.join(", ");
@@ -47,7 +48,9 @@ pub fn compare(component: &[u8], used: &InterfaceUse, world: &World) -> Report {
     }
     for name in used.imports.iter().filter(|name| !imports.contains(name)) {
         let help = match name.split_once(':') {
-            Some(("wasi", _)) => "`erp-plugin build` links WASI away; a component from elsewhere must be built without it",
+            Some(("wasi", _)) => {
+                "`erp-plugin build` links WASI away; a component from elsewhere must be built without it"
+            }
             Some(("erp", _)) => "name a world or version that offers it in [runtime], or do not call it",
             _ => "take away the crate that calls this host",
         };
@@ -60,7 +63,8 @@ pub fn compare(component: &[u8], used: &InterfaceUse, world: &World) -> Report {
         );
     }
     for name in used.exports.iter().filter(|name| !exports.contains(name)) {
-        report.push(Diagnostic::new(codes::UNUSED_EXPORT, format!("`{name}` is not known to {place}: nobody calls it")));
+        report
+            .push(Diagnostic::new(codes::UNUSED_EXPORT, format!("`{name}` is not known to {place}: nobody calls it")));
     }
     if !report.has_errors()
         && let Err(error) = wit_component::targets(&world.resolve, world.id, component)

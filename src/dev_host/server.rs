@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// With it, uploads need a good signature.
     pub trust: Option<TrustStore>,
+    /// Gets a line for each request, and one for each call of a plugin.
+    pub tell: Sender<String>,
 }
 
 /// Why there is no dev host.
@@ -83,7 +86,7 @@ struct Shared {
     platform: Mutex<Platform>,
     trust: Option<TrustStore>,
     port: u16,
-    told: Mutex<Vec<String>>,
+    tell: Sender<String>,
 }
 
 impl DevHost {
@@ -99,14 +102,15 @@ impl DevHost {
         platform.recover()?;
 
         let listen = |source| DevHostError::Listen { port: options.port, source };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared {
             platform: Mutex::new(platform),
             trust: options.trust,
             port: address.port(),
-            told: Mutex::new(Vec::new()),
+            tell: options.tell,
         });
         Ok(DevHost { address, state_folder, runtime, listener, shared })
     }
@@ -116,25 +120,13 @@ impl DevHost {
         self.shared.platform.lock().unwrap_or_else(PoisonError::into_inner).plugins()
     }
 
-    /// Serves until the user interrupts it or it is told to end. `tell` gets a line for each request.
+    /// Serves until the user interrupts it or it is told to end.
     ///
     /// # Errors
     /// [`DevHostError::Serve`].
-    pub fn serve(self, tell: impl Fn(&str) + Send + 'static) -> Result<(), DevHostError> {
-        let shared = Arc::clone(&self.shared);
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&self.shared));
+    pub fn serve(self) -> Result<(), DevHostError> {
+        let router = Router::new().fallback(answer).with_state(self.shared);
         let listener = self.listener;
-        let teller = std::thread::spawn({
-            let shared = Arc::downgrade(&shared);
-            move || {
-                while let Some(shared) = shared.upgrade() {
-                    let lines = std::mem::take(&mut *shared.told.lock().unwrap_or_else(PoisonError::into_inner));
-                    drop(shared);
-                    lines.iter().for_each(|line| tell(line));
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
-        });
         let result = self.runtime.block_on(async move {
             let (stopped, stopping) = tokio::sync::oneshot::channel::<()>();
             let server = axum::serve(listener, router).with_graceful_shutdown(async move {
@@ -148,9 +140,6 @@ impl DevHost {
             }
         });
         self.runtime.shutdown_timeout(GRACE);
-        drop(shared);
-        drop(self.shared);
-        let _ = teller.join();
         result.map_err(DevHostError::Serve)
     }
 }
@@ -189,7 +178,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
     let mut request = Request::new(parts.method.as_str(), &target);
     request.content_digest = text(&parts.headers, "content-digest");
     request.body = body.to_vec();
-    let token = text(&parts.headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+    let token = text(&parts.headers, header::AUTHORIZATION.as_str())
+        .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
     // Guests and SQLite block; the threads that serve sockets must not.
     let answered = tokio::task::spawn_blocking(move || {
         let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,9 +187,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
         let response = platform.handle(&request, shared.trust.as_ref());
         let activity = platform.take_activity();
         drop(platform);
-        let mut told = shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.push(format!("{} {} {}", response.status, request.method, request.path));
-        told.extend(lines(&activity));
+        let first = format!("{} {} {}", response.status, request.method, request.path);
+        for line in std::iter::once(first).chain(lines(&activity)) {
+            // Nobody listens any more where the host is stopping.
+            let _ = shared.tell.send(line);
+        }
         response
     })
     .await;
@@ -250,7 +242,13 @@ fn lines(activity: &Activity) -> Vec<String> {
     let mut lines = Vec::new();
     for call in &activity.calls {
         let outcome = call.error.as_ref().map_or_else(|| "ok".to_owned(), ToString::to_string);
-        lines.push(format!("  {} {}: {outcome} ({} fuel, {} rows)", call.plugin, call.label, call.trace.fuel, call.trace.changes.len()));
+        lines.push(format!(
+            "  {} {}: {outcome} ({} fuel, {} rows)",
+            call.plugin,
+            call.label,
+            call.trace.fuel,
+            call.trace.changes.len()
+        ));
         for record in &call.trace.logs {
             lines.push(format!("    {}: {}", record.level, record.message));
         }

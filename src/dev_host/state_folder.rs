@@ -75,7 +75,8 @@ impl StateFolder {
     pub fn open(folder: &Path) -> Result<StateFolder, StateFolderError> {
         let unusable = |source| StateFolderError::Unusable { folder: folder.to_path_buf(), source };
         fs_err::create_dir_all(folder).map_err(unusable)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
         // The kernel gives the lock back when the process ends, also after kill -9.
         match lock.try_lock() {
             Ok(()) => {}
@@ -104,7 +105,8 @@ impl StateFolder {
         let mut directory = Directory::default();
         for token in &self.tokens {
             let Some(tenant) = TenantId::new(token.tenant.clone()) else { continue };
-            let caller = Caller { id: token.id.clone(), name: token.user.clone(), permissions: token.permissions.clone() };
+            let caller =
+                Caller { id: token.id.clone(), name: token.user.clone(), permissions: token.permissions.clone() };
             directory.add_user(token.token.clone(), Identity { tenant, caller });
         }
         directory

@@ -47,15 +47,11 @@ struct Drawn<'a> {
 
 impl<'a> Drawn<'a> {
     fn new(diagnostic: &'a Diagnostic) -> Drawn<'a> {
-        let source = diagnostic
-            .source
-            .as_ref()
-            .filter(|_| !diagnostic.labels.is_empty())
-            .map(|source| {
-                let start = diagnostic.labels.first().map_or(0, |label| label.span.start);
-                let (line, column) = source.line_and_column(start);
-                NamedSource::new(format!("{}:{line}:{column}", source.path().display()), source.text().to_owned())
-            });
+        let source = diagnostic.source.as_ref().filter(|_| !diagnostic.labels.is_empty()).map(|source| {
+            let start = diagnostic.labels.first().map_or(0, |label| label.span.start);
+            let (line, column) = source.line_and_column(start);
+            NamedSource::new(format!("{}:{line}:{column}", source.path().display()), source.text().to_owned())
+        });
         Drawn { diagnostic, source }
     }
 }

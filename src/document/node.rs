@@ -135,11 +135,7 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
 fn from_table(span: Span, table: &DeTable<'_>) -> Node {
     let entries = table
         .iter()
-        .map(|(key, value)| Entry {
-            key: key.get_ref().to_string(),
-            key_span: key.span(),
-            node: from_value(value),
-        })
+        .map(|(key, value)| Entry { key: key.get_ref().to_string(), key_span: key.span(), node: from_value(value) })
         .collect();
     Node { span, value: NodeValue::Table(entries) }
 }

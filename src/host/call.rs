@@ -174,7 +174,12 @@ impl Runtime {
     }
 }
 
-fn run(plugin: &LoadedPlugin, store: &mut Store<CallState>, limits: &CallLimits, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+fn run(
+    plugin: &LoadedPlugin,
+    store: &mut Store<CallState>,
+    limits: &CallLimits,
+    invocation: &Invocation<'_>,
+) -> Result<Value, CallError> {
     store.limiter(|state| &mut state.memory);
     let ticks = limits.time.as_millis().div_ceil(TICK.as_millis()).max(1);
     store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
@@ -254,7 +259,13 @@ impl Guest<'_> {
         result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
     }
 
-    fn call<P, R>(&self, store: &mut Store<CallState>, name: &str, export: Option<ComponentExportIndex>, parameters: P) -> Result<R, CallError>
+    fn call<P, R>(
+        &self,
+        store: &mut Store<CallState>,
+        name: &str,
+        export: Option<ComponentExportIndex>,
+        parameters: P,
+    ) -> Result<R, CallError>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift + 'static,
@@ -271,8 +282,10 @@ impl Guest<'_> {
     fn call_by_name(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
         let bad = |message: String| CallError::BadCall(message);
         let open = text.find('(').ok_or_else(|| bad(format!("`{text}` is not `interface.function(arguments)`")))?;
-        let (interface, function) =
-            text[..open].trim().rsplit_once('.').ok_or_else(|| bad(format!("`{}` does not name an interface", &text[..open])))?;
+        let (interface, function) = text[..open]
+            .trim()
+            .rsplit_once('.')
+            .ok_or_else(|| bad(format!("`{}` does not name an interface", &text[..open])))?;
         let ty = self.plugin.component.component_type();
         let engine = self.plugin.component.engine();
         let known: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();

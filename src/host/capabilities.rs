@@ -28,5 +28,6 @@ pub(super) fn may_read_config(manifest: &Manifest, key: &str) -> bool {
         None => pattern == key,
     };
     let capabilities = &manifest.capabilities;
-    capabilities.config.iter().any(|pattern| matches(pattern)) && !capabilities.deny.config.iter().any(|pattern| matches(pattern))
+    capabilities.config.iter().any(|pattern| matches(pattern))
+        && !capabilities.deny.config.iter().any(|pattern| matches(pattern))
 }

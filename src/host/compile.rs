@@ -23,7 +23,9 @@ impl CompileCache {
 
     /// The compiled component, from the cache where it is there; whether it was.
     pub(super) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, bool)> {
-        let Some(folder) = &self.folder else { return Component::from_binary(engine, bytes).map(|component| (component, false)) };
+        let Some(folder) = &self.folder else {
+            return Component::from_binary(engine, bytes).map(|component| (component, false));
+        };
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         let file = folder.join(format!("{}-{:016x}.cwasm", hex(&Sha256::digest(bytes)), hasher.finish()));

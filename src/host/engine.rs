@@ -48,7 +48,8 @@ impl Runtime {
     pub fn new(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
         let failed = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         // A pool makes instances cheap; where its address space cannot be had, they are made one by one.
-        let engine = Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))).map_err(failed)?;
+        let engine =
+            Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))).map_err(failed)?;
         let weak = engine.weak();
         std::thread::Builder::new()
             .name("epoch".to_owned())
@@ -64,7 +65,8 @@ impl Runtime {
             .map_err(|error| RuntimeError::Engine(format!("no thread for the deadline: {error}")))?;
         let mut linker = Linker::new(&engine);
         v1::HostData::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
-        legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
+        legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
+            .map_err(failed)?;
         Ok(Runtime { engine, linker, cache: CompileCache::new(cache) })
     }
 }

@@ -10,7 +10,8 @@ pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
         for field in &entity.fields {
             labels.push((format!("entity.{}.{}", *entity.name, *field.name), field.label().to_owned()));
             for option in &field.options {
-                labels.push((format!("entity.{}.{}.{}", *entity.name, *field.name, option.value), option.label.clone()));
+                labels
+                    .push((format!("entity.{}.{}.{}", *entity.name, *field.name, option.value), option.label.clone()));
             }
         }
     }

@@ -106,9 +106,9 @@ identifier!(
 /// Lower-case words of letters and digits, joined by one separator, the first letter a letter.
 fn is_words(text: &str, separator: char) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.split(separator).all(|word| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        })
+        && text
+            .split(separator)
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -33,7 +33,9 @@ impl Platform {
                 .plugins
                 .iter()
                 .filter(|(_, installed)| installed.status == PluginStatus::Running)
-                .filter(|(_, installed)| installed.manifest.events.subscribe.iter().any(|pattern| event_matches(pattern, &event.event_type)))
+                .filter(|(_, installed)| {
+                    installed.manifest.events.subscribe.iter().any(|pattern| event_matches(pattern, &event.event_type))
+                })
                 .map(|(id, _)| id.clone())
                 .collect();
             for plugin in listeners {

@@ -43,7 +43,8 @@ impl Platform {
         let package = archive::open(bytes, &Limits::default()).map_err(|problems| {
             let first = problems.first().cloned();
             let (code, message) = first.map_or_else(Default::default, |problem| (problem.code, problem.message));
-            let all: Vec<Value> = problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
+            let all: Vec<Value> =
+                problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
             PlatformError::new(422, &code, message).with_details(json!({ "problems": all }))
         })?;
         require_signature(&package, trust)?;
@@ -62,7 +63,11 @@ impl Platform {
             bytes: bytes.to_vec(),
         };
         if let Some(known) = lock(&self.database).package(&id, &version)? {
-            return if known.sha256 == sha256 { Ok(receipt(&id, &version, known)) } else { Err(version_is_taken(&id, &version)) };
+            return if known.sha256 == sha256 {
+                Ok(receipt(&id, &version, known))
+            } else {
+                Err(version_is_taken(&id, &version))
+            };
         }
         let before = self.plugins.get(&id);
         if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
@@ -98,7 +103,8 @@ impl Platform {
     /// 404 where it was not.
     pub fn receipt(&self, id: &str, version: &str) -> Result<Receipt, PlatformError> {
         let record = lock(&self.database).package(id, version)?;
-        let record = record.ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
+        let record = record
+            .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
         Ok(receipt(id, version, record))
     }
 
@@ -144,7 +150,9 @@ impl Platform {
         }
         let version = installed.manifest.metadata.version.to_string();
         let package = lock(&self.database).package(id, &version)?;
-        let package = package.ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("the package of {id} {version} is gone")))?;
+        let package = package.ok_or_else(|| {
+            PlatformError::new(404, "plugin.not_found", format!("the package of {id} {version} is gone"))
+        })?;
         let opened = archive::open(&package.bytes, &Limits::default());
         let component = opened.map(|package| package.component().to_vec()).unwrap_or_default();
         let loaded = self.runtime.load(&component, Arc::clone(&installed.manifest));
@@ -163,14 +171,17 @@ impl Platform {
     /// [`PlatformError`].
     pub fn run_loaded(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
         let id = loaded.manifest().metadata.id.to_string();
-        self.plugins.insert(id.clone(), Installed {
-            manifest: Arc::clone(loaded.manifest()),
-            status: PluginStatus::Uploaded,
-            error: None,
-            package_sha256: String::new(),
-            manifest_json: Value::Null,
-            loaded: None,
-        });
+        self.plugins.insert(
+            id.clone(),
+            Installed {
+                manifest: Arc::clone(loaded.manifest()),
+                status: PluginStatus::Uploaded,
+                error: None,
+                package_sha256: String::new(),
+                manifest_json: Value::Null,
+                loaded: None,
+            },
+        );
         self.install(&id)?;
         self.start(&id, loaded.clone())
     }
@@ -207,7 +218,9 @@ impl Platform {
         let plugin = &manifest.metadata.id;
         if !lock(&self.database).has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
-            self.call(id, tenant, None, Trigger::Lifecycle, 0, &Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
+            self.call(id, tenant, None, Trigger::Lifecycle, 0, &Invocation::TenantCreated, |database| {
+                database.add_tenant(plugin, tenant)
+            })?;
         }
         Ok(())
     }
@@ -266,14 +279,21 @@ impl Platform {
             if record.status != PluginStatus::Uploaded {
                 lock(&self.database).install_schema(&manifest)?;
             }
-            self.plugins.insert(record.id.clone(), Installed {
-                manifest,
-                status: if record.status == PluginStatus::Running { PluginStatus::Installed } else { record.status },
-                error: record.error.clone(),
-                package_sha256: record.package_sha256.clone(),
-                manifest_json: record.manifest.clone(),
-                loaded: None,
-            });
+            self.plugins.insert(
+                record.id.clone(),
+                Installed {
+                    manifest,
+                    status: if record.status == PluginStatus::Running {
+                        PluginStatus::Installed
+                    } else {
+                        record.status
+                    },
+                    error: record.error.clone(),
+                    package_sha256: record.package_sha256.clone(),
+                    manifest_json: record.manifest.clone(),
+                    loaded: None,
+                },
+            );
         }
         for record in records.iter().filter(|record| record.status == PluginStatus::Running) {
             // The reason stays in the plugin's state.
@@ -357,9 +377,15 @@ fn require_signature(package: &Package, trust: Option<&TrustStore>) -> Result<()
         return Ok(());
     }
     let (code, message) = match judged.first() {
-        None => ("signature/unsigned", "the package is not signed, and this platform takes signed ones only".to_owned()),
-        Some((key, SignatureStatus::Bad)) => ("signature/bad", format!("the signature of key {} is not good", key.short())),
-        Some((key, SignatureStatus::Revoked { reason })) => ("signature/revoked", format!("the key {} was revoked: {reason}", key.short())),
+        None => {
+            ("signature/unsigned", "the package is not signed, and this platform takes signed ones only".to_owned())
+        }
+        Some((key, SignatureStatus::Bad)) => {
+            ("signature/bad", format!("the signature of key {} is not good", key.short()))
+        }
+        Some((key, SignatureStatus::Revoked { reason })) => {
+            ("signature/revoked", format!("the key {} was revoked: {reason}", key.short()))
+        }
         Some((key, SignatureStatus::OutOfScope { scopes })) => {
             ("signature/out-of-scope", format!("the key {} may only sign {}", key.short(), scopes.join(", ")))
         }

@@ -68,7 +68,12 @@ impl From<StoreError> for PlatformError {
 
 impl From<ServiceError> for PlatformError {
     fn from(error: ServiceError) -> PlatformError {
-        PlatformError { status: status_of(&error.code), code: error.code, message: error.message, details: error.details }
+        PlatformError {
+            status: status_of(&error.code),
+            code: error.code,
+            message: error.message,
+            details: error.details,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::activity::{Activity, CallRecord};
 use super::{Directory, Identity, PlatformError};
 use crate::host::{
-    CallContext, CallError, CallLimits, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
-    lock,
+    CallContext, CallError, CallLimits, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings,
+    Surroundings, Trigger, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
@@ -46,7 +46,12 @@ impl std::fmt::Debug for Platform {
 impl Platform {
     /// A platform over a database. Plugins that were running are not started yet: see
     /// [`Platform::recover`].
-    pub fn new(runtime: Arc<Runtime>, database: Database, surroundings: Surroundings, directory: Directory) -> Platform {
+    pub fn new(
+        runtime: Arc<Runtime>,
+        database: Database,
+        surroundings: Surroundings,
+        directory: Directory,
+    ) -> Platform {
         Platform {
             runtime,
             database: Arc::new(Mutex::new(database)),
@@ -93,14 +98,28 @@ impl Platform {
     /// # Errors
     /// [`CallError`].
     pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
-        self.call(plugin, &identity.tenant, Some(identity.caller.clone()), Trigger::Call, 0, &Invocation::Wave(call), |_| Ok(()))
+        self.call(
+            plugin,
+            &identity.tenant,
+            Some(identity.caller.clone()),
+            Trigger::Call,
+            0,
+            &Invocation::Wave(call),
+            |_| Ok(()),
+        )
     }
 
     /// Inserts a row without asking anyone: how fixtures come in.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn insert_fixture(&mut self, plugin: &Manifest, entity: &str, tenant: &TenantId, row: &serde_json::Map<String, Value>) -> Result<String, StoreError> {
+    pub fn insert_fixture(
+        &mut self,
+        plugin: &Manifest,
+        entity: &str,
+        tenant: &TenantId,
+        row: &serde_json::Map<String, Value>,
+    ) -> Result<String, StoreError> {
         let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
         let surroundings = Arc::clone(&self.surroundings);
         let mut database = lock(&self.database);
@@ -121,12 +140,19 @@ impl Platform {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn all_rows(&self, plugin: &Manifest, entity: &str, tenant: &TenantId, deleted: bool) -> Result<Vec<Value>, StoreError> {
+    pub fn all_rows(
+        &self,
+        plugin: &Manifest,
+        entity: &str,
+        tenant: &TenantId,
+        deleted: bool,
+    ) -> Result<Vec<Value>, StoreError> {
         let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
         let database = lock(&self.database);
         let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
         let mut rows = Vec::new();
-        let mut query = ListQuery { limit: Some(200), include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
+        let mut query =
+            ListQuery { limit: Some(200), include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
         loop {
             let page = database.list(&entity, &scope, &query)?;
             rows.extend(page.rows.iter().map(Row::to_flat));
@@ -141,7 +167,11 @@ impl Platform {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn set_settings(&mut self, plugin: &Manifest, values: &serde_json::Map<String, Value>) -> Result<(), StoreError> {
+    pub fn set_settings(
+        &mut self,
+        plugin: &Manifest,
+        values: &serde_json::Map<String, Value>,
+    ) -> Result<(), StoreError> {
         let now = self.now();
         let tenants = self.directory.tenants().to_vec();
         self.unit(|database, _| {
@@ -152,7 +182,10 @@ impl Platform {
     }
 
     /// One call of a running plugin, noted in the activity. `finish` runs in its transaction.
-    #[expect(clippy::too_many_arguments, reason = "all of it is different for each caller, and none of it belongs together")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of it is different for each caller, and none of it belongs together"
+    )]
     pub(super) fn call(
         &mut self,
         plugin: &str,
@@ -176,7 +209,8 @@ impl Platform {
             event_depth,
         };
         let limits = self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest()));
-        let outcome = self.runtime.call(&loaded, context, limits, invocation, &self.database, &self.surroundings, finish);
+        let outcome =
+            self.runtime.call(&loaded, context, limits, invocation, &self.database, &self.surroundings, finish);
         let mut trace = outcome.trace;
         self.activity.changes.append(&mut trace.changes.clone());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
@@ -209,7 +243,9 @@ impl Platform {
     }
 
     pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
-        self.plugins.get(plugin).ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("there is no plugin `{plugin}`")))
+        self.plugins
+            .get(plugin)
+            .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("there is no plugin `{plugin}`")))
     }
 }
 

@@ -96,8 +96,13 @@ impl Client {
     /// [`PublishError::BadAddress`] and [`PublishError::Client`].
     pub fn new(address: &str, token: Option<Zeroizing<String>>, timeout: Duration) -> Result<Client, PublishError> {
         let base = checked_address(address, token.is_some())?;
-        if token.as_ref().is_some_and(|token| token.trim().is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace())) {
-            return Err(PublishError::BadAddress("the token is empty or holds white space: is its file whole?".to_owned()));
+        if token
+            .as_ref()
+            .is_some_and(|token| token.trim().is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()))
+        {
+            return Err(PublishError::BadAddress(
+                "the token is empty or holds white space: is its file whole?".to_owned(),
+            ));
         }
         // An error means that the provider was installed before.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -166,12 +171,20 @@ impl Client {
 
     /// Asks whether the version is there. A platform that is down is asked again, as long as there
     /// are attempts left.
-    fn probe(&self, id: &str, version: &str, sent: u32, retrying: &mut impl FnMut(&str, Duration)) -> Result<Option<Value>, PublishError> {
+    fn probe(
+        &self,
+        id: &str,
+        version: &str,
+        sent: u32,
+        retrying: &mut impl FnMut(&str, Duration),
+    ) -> Result<Option<Value>, PublishError> {
         let mut attempt = sent;
         loop {
             attempt += 1;
             match self.receipt(id, version) {
-                Err(PublishError::Refused { status, message, .. }) if retry::is_transient(status) && attempt < retry::MAX_ATTEMPTS => {
+                Err(PublishError::Refused { status, message, .. })
+                    if retry::is_transient(status) && attempt < retry::MAX_ATTEMPTS =>
+                {
                     pause(attempt, None, &message, retrying);
                 }
                 Err(PublishError::Unreachable { reason, .. }) if attempt < retry::MAX_ATTEMPTS => {
@@ -200,7 +213,13 @@ impl Client {
         }
     }
 
-    fn accepted(&self, receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<Published, PublishError> {
+    fn accepted(
+        &self,
+        receipt: Value,
+        sha256: &str,
+        already_there: bool,
+        attempts: u32,
+    ) -> Result<Published, PublishError> {
         match receipt["sha256"].as_str() {
             Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
             Some(_) if already_there => Err(PublishError::Refused {
@@ -209,14 +228,20 @@ impl Client {
                 message: "this version was uploaded before with another content: raise the version".to_owned(),
                 problems: Vec::new(),
             }),
-            found => Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: found.unwrap_or("none").to_owned() }),
+            found => Err(PublishError::WrongReceipt {
+                expected: sha256.to_owned(),
+                found: found.unwrap_or("none").to_owned(),
+            }),
         }
     }
 
     fn json(&self, response: Response) -> Result<Value, PublishError> {
-        let bytes = answer(response).map_err(|error| PublishError::NotAPlatform { address: self.base.clone(), reason: error.to_string() })?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| PublishError::NotAPlatform { address: self.base.clone(), reason: "the answer is not JSON".to_owned() })
+        let bytes = answer(response)
+            .map_err(|error| PublishError::NotAPlatform { address: self.base.clone(), reason: error.to_string() })?;
+        serde_json::from_slice(&bytes).map_err(|_| PublishError::NotAPlatform {
+            address: self.base.clone(),
+            reason: "the answer is not JSON".to_owned(),
+        })
     }
 
     fn refused(&self, response: Response) -> PublishError {
@@ -225,7 +250,8 @@ impl Client {
             let reason = "it redirects; a token never follows a redirect, so name the address itself".to_owned();
             return PublishError::NotAPlatform { address: self.base.clone(), reason };
         }
-        let body: Value = answer(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
+        let body: Value =
+            answer(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
         let text = |key: &str| body[key].as_str().map(printable);
         let problems = body["details"]["problems"].as_array().into_iter().flatten();
         PublishError::Refused {
@@ -251,7 +277,8 @@ fn checked_address(address: &str, has_token: bool) -> Result<String, PublishErro
     if !url.username().is_empty() || url.password().is_some() {
         return bad("a user and a password in it would be shown to others; use a token");
     }
-    let is_loopback = url.host_str().is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."));
+    let is_loopback =
+        url.host_str().is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."));
     match url.scheme() {
         "https" => {}
         "http" if is_loopback || !has_token => {}
@@ -322,10 +349,18 @@ mod tests {
 
     #[test]
     fn tokens_only_go_where_they_are_safe() {
-        assert!(checked_address("https://erp.example.com/", true).is_ok_and(|address| address == "https://erp.example.com"));
+        assert!(
+            checked_address("https://erp.example.com/", true).is_ok_and(|address| address == "https://erp.example.com")
+        );
         assert!(checked_address("http://127.0.0.1:7171", true).is_ok());
         assert!(checked_address("http://erp.example.com", false).is_ok());
-        for bad in ["http://erp.example.com", "https://user:secret@erp.example.com", "ftp://x", "erp.example.com", "file:///etc/passwd"] {
+        for bad in [
+            "http://erp.example.com",
+            "https://user:secret@erp.example.com",
+            "ftp://x",
+            "erp.example.com",
+            "file:///etc/passwd",
+        ] {
             assert!(checked_address(bad, true).is_err(), "{bad}");
         }
     }

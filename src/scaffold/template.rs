@@ -101,8 +101,10 @@ impl Template {
     /// [`TemplateError::NotATemplate`].
     pub fn from_folder(folder: &Path) -> Result<Template, TemplateError> {
         let not_a_template = |reason: String| TemplateError::NotATemplate(folder.display().to_string(), reason);
-        let text = fs_err::read_to_string(folder.join("template.toml")).map_err(|error| not_a_template(error.to_string()))?;
-        let description = description(&text).ok_or_else(|| not_a_template("template.toml has no `description`".to_owned()))?;
+        let text =
+            fs_err::read_to_string(folder.join("template.toml")).map_err(|error| not_a_template(error.to_string()))?;
+        let description =
+            description(&text).ok_or_else(|| not_a_template("template.toml has no `description`".to_owned()))?;
         let content = folder.join("content");
         let mut files = Vec::new();
         let mut folders = vec![content.clone()];
@@ -128,7 +130,10 @@ impl Template {
     /// # Errors
     /// [`TemplateError::Render`].
     pub fn render(&self, answers: &Answers) -> Result<Vec<PlannedFile>, TemplateError> {
-        let failed = |file: &str, error: &minijinja::Error| TemplateError::Render { file: file.to_owned(), reason: error.to_string() };
+        let failed = |file: &str, error: &minijinja::Error| TemplateError::Render {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        };
         let mut engine = Environment::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
@@ -153,8 +158,10 @@ impl Template {
 
 /// `dot_github/x.yml` → `.github/x.yml`, `Cargo.toml.tmpl` → `Cargo.toml`.
 fn project_path(path: &str) -> String {
-    let parts: Vec<String> =
-        path.split('/').map(|part| part.strip_prefix("dot_").map_or_else(|| part.to_owned(), |rest| format!(".{rest}"))).collect();
+    let parts: Vec<String> = path
+        .split('/')
+        .map(|part| part.strip_prefix("dot_").map_or_else(|| part.to_owned(), |rest| format!(".{rest}")))
+        .collect();
     let path = parts.join("/");
     path.strip_suffix(".tmpl").map_or(path.clone(), str::to_owned)
 }
@@ -172,13 +179,18 @@ mod tests {
             author: String::new(),
         };
         let templates = builtin();
-        assert_eq!(templates.iter().map(|template| template.name.as_str()).collect::<Vec<_>>(), ["inventory", "minimal"]);
+        assert_eq!(
+            templates.iter().map(|template| template.name.as_str()).collect::<Vec<_>>(),
+            ["inventory", "minimal"]
+        );
         for template in templates {
             let files = template.render(&answers).unwrap();
             for file in &files {
                 assert!(!file.text.contains("{="), "{}", file.path);
             }
-            for needed in [".github/workflows/plugin.yml", ".gitignore", "Cargo.toml", "README.md", "plugin.toml", "src/lib.rs"] {
+            for needed in
+                [".github/workflows/plugin.yml", ".gitignore", "Cargo.toml", "README.md", "plugin.toml", "src/lib.rs"]
+            {
                 assert!(files.iter().any(|file| file.path == needed), "{} lacks {needed}", template.name);
             }
         }

@@ -36,7 +36,8 @@ pub enum ScaffoldError {
 /// [`ScaffoldError`].
 pub fn write(folder: &Path, planned: &[PlannedFile], into_existing: bool) -> Result<(), ScaffoldError> {
     if into_existing {
-        let there: Vec<String> = planned.iter().filter(|file| folder.join(&file.path).exists()).map(|file| file.path.clone()).collect();
+        let there: Vec<String> =
+            planned.iter().filter(|file| folder.join(&file.path).exists()).map(|file| file.path.clone()).collect();
         if !there.is_empty() {
             return Err(ScaffoldError::Exists(there));
         }

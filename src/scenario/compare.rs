@@ -25,7 +25,8 @@ pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, t
 }
 
 fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, found: &mut Vec<Difference>) {
-    let mut differ = |message: String| found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message });
+    let mut differ =
+        |message: String| found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message });
     if let Some(text) = expected.as_str() {
         match matcher::parse(text) {
             Err(why) => return differ(why),

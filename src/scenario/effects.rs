@@ -55,12 +55,14 @@ struct Judge<'o, 'a> {
 
 impl Judge<'_, '_> {
     fn find(&mut self, code: Code, span: Span, message: String, label: &str, help: Option<String>) {
-        self.report.push(Diagnostic::new(code, message).in_source(self.observed.source).at(span, label).maybe_help(help));
+        self.report
+            .push(Diagnostic::new(code, message).in_source(self.observed.source).at(span, label).maybe_help(help));
     }
 
     fn differ(&mut self, what: &str, found: Vec<Difference>) {
         for difference in found {
-            let path = if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
+            let path =
+                if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
             self.find(codes::SCENARIO_MISMATCH, difference.span, path, &difference.message, None);
         }
     }
@@ -76,13 +78,25 @@ impl Judge<'_, '_> {
                     Some(expected) => {
                         for difference in differences(expected, Some(&json!(status)), "", self.observed.time) {
                             let help = Some(format!("the answer was {shown}"));
-                            self.find(codes::SCENARIO_MISMATCH, difference.span, "status".to_owned(), &difference.message, help);
+                            self.find(
+                                codes::SCENARIO_MISMATCH,
+                                difference.span,
+                                "status".to_owned(),
+                                &difference.message,
+                                help,
+                            );
                         }
                     }
                     None if *status >= 400 && !self.observed.open => {
                         let help = Some(format!("the answer was {shown}"));
                         let message = format!("the request was refused with {status}");
-                        self.find(codes::SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
+                        self.find(
+                            codes::SCENARIO_UNEXPECTED,
+                            self.observed.step_span.clone(),
+                            message,
+                            "nobody expects this",
+                            help,
+                        );
                     }
                     None => {}
                 }
@@ -112,10 +126,17 @@ impl Judge<'_, '_> {
 
     /// Calls of the plugin that failed.
     fn errors(&mut self, expect: &Node) {
-        let failed: Vec<&CallRecord> = self.observed.activity.calls.iter().filter(|call| call.error.is_some()).collect();
+        let failed: Vec<&CallRecord> =
+            self.observed.activity.calls.iter().filter(|call| call.error.is_some()).collect();
         if let Some(expected) = expect.get("error") {
             let Some((call, error)) = failed.first().and_then(|call| Some((call, call.error.as_ref()?))) else {
-                self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), "error".to_owned(), "expected an error, found none", None);
+                self.find(
+                    codes::SCENARIO_MISMATCH,
+                    expected.span.clone(),
+                    "error".to_owned(),
+                    "expected an error, found none",
+                    None,
+                );
                 return;
             };
             let found = differences(expected, Some(&error_json(error)), "", self.observed.time);
@@ -137,7 +158,13 @@ impl Judge<'_, '_> {
                 _ => None,
             };
             let message = format!("{} failed: {error}", call.label);
-            self.find(codes::SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", frames);
+            self.find(
+                codes::SCENARIO_UNEXPECTED,
+                self.observed.step_span.clone(),
+                message,
+                "nobody expects this",
+                frames,
+            );
         }
     }
 
@@ -146,9 +173,18 @@ impl Judge<'_, '_> {
         if let Some(expected) = expect.get("changes") {
             if expected.as_str() != Some("none") {
                 let help = Some("write `expect.changes = \"none\"`, or the rows as `expect.db.<entity>`".to_owned());
-                self.find(codes::SCENARIO_VALUE, expected.span.clone(), "`changes` only takes \"none\"".to_owned(), "here", help);
+                self.find(
+                    codes::SCENARIO_VALUE,
+                    expected.span.clone(),
+                    "`changes` only takes \"none\"".to_owned(),
+                    "here",
+                    help,
+                );
             } else if !changes.is_empty() {
-                let found: Vec<String> = changes.iter().map(|change| format!("{:?} {}", change.kind, change.entity).to_lowercase()).collect();
+                let found: Vec<String> = changes
+                    .iter()
+                    .map(|change| format!("{:?} {}", change.kind, change.entity).to_lowercase())
+                    .collect();
                 let label = format!("expected none, found {}", found.join(", "));
                 self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), "changes".to_owned(), &label, None);
             }
@@ -172,9 +208,18 @@ impl Judge<'_, '_> {
             let expected = database.is_some_and(|database| database.get(entity).is_some()) || own == Some(entity);
             if !expected && !reported.contains(&entity) {
                 reported.push(entity);
-                let help = Some(format!("expect it: `expect.db.{entity} = {{ rows = [{}] }}`", show(Some(&change.row.to_flat()))));
+                let help = Some(format!(
+                    "expect it: `expect.db.{entity} = {{ rows = [{}] }}`",
+                    show(Some(&change.row.to_flat()))
+                ));
                 let message = format!("a row of `{entity}` changed: {:?}", change.kind).to_lowercase();
-                self.find(codes::SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
+                self.find(
+                    codes::SCENARIO_UNEXPECTED,
+                    self.observed.step_span.clone(),
+                    message,
+                    "nobody expects this",
+                    help,
+                );
             }
         }
     }
@@ -184,7 +229,13 @@ impl Judge<'_, '_> {
         let Some(found) = self.observed.manifest.entity(entity) else {
             let known = self.observed.manifest.schema.entities.iter().map(|entity| entity.name.as_str());
             let help = crate::document::did_you_mean(entity, known);
-            self.find(codes::SCENARIO_NAME, expected.span.clone(), format!("there is no entity `{entity}`"), "unknown", help);
+            self.find(
+                codes::SCENARIO_NAME,
+                expected.span.clone(),
+                format!("there is no entity `{entity}`"),
+                "unknown",
+                help,
+            );
             return;
         };
         let deleted = matches!(expected.get("deleted").map(|node| &node.value), Some(NodeValue::Boolean(true)));
@@ -202,7 +253,13 @@ impl Judge<'_, '_> {
                 Some(rows) => rows.clone(),
                 None => {
                     let help = Some("write `{ rows = [{ … }] }`, or a table between pipes".to_owned());
-                    self.find(codes::SCENARIO_VALUE, expected.span.clone(), format!("`db.{entity}` needs `rows`"), "here", help);
+                    self.find(
+                        codes::SCENARIO_VALUE,
+                        expected.span.clone(),
+                        format!("`db.{entity}` needs `rows`"),
+                        "here",
+                        help,
+                    );
                     return;
                 }
             },
@@ -231,7 +288,13 @@ impl Judge<'_, '_> {
             None if !told.is_empty() && !self.observed.open => {
                 let help = Some(format!("expect them: `expect.events = [{}]`", show(told.first())));
                 let message = format!("{} event(s) were told", told.len());
-                self.find(codes::SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
+                self.find(
+                    codes::SCENARIO_UNEXPECTED,
+                    self.observed.step_span.clone(),
+                    message,
+                    "nobody expects this",
+                    help,
+                );
             }
             None => {}
         }
@@ -245,28 +308,50 @@ impl Judge<'_, '_> {
             .calls
             .iter()
             .flat_map(|call| &call.trace.logs)
-            .map(|record| (record.level, json!({ "level": record.level.word(), "message": record.message, "fields": record.fields })))
+            .map(|record| {
+                (
+                    record.level,
+                    json!({ "level": record.level.word(), "message": record.message, "fields": record.fields }),
+                )
+            })
             .collect();
         let mut expected_records = vec![false; records.len()];
         let mut from = 0;
         if let Some(expected) = expect.get("logs") {
             let NodeValue::Array(items) = &expected.value else {
                 let help = Some("write `[{ level = \"info\", message = \"…\" }]`".to_owned());
-                self.find(codes::SCENARIO_VALUE, expected.span.clone(), "`logs` takes an array".to_owned(), "here", help);
+                self.find(
+                    codes::SCENARIO_VALUE,
+                    expected.span.clone(),
+                    "`logs` takes an array".to_owned(),
+                    "here",
+                    help,
+                );
                 return;
             };
             for item in items {
-                let matching =
-                    (from..records.len()).find(|index| differences(item, Some(&records[*index].1), "", self.observed.time).is_empty());
+                let matching = (from..records.len())
+                    .find(|index| differences(item, Some(&records[*index].1), "", self.observed.time).is_empty());
                 match matching {
                     Some(index) => {
                         expected_records[index] = true;
                         from = index + 1;
                     }
                     None => {
-                        let written: Vec<String> = records[from..].iter().map(|(_, record)| show(Some(record))).collect();
-                        let help = Some(if written.is_empty() { "nothing was logged".to_owned() } else { format!("logged: {}", written.join(", ")) });
-                        self.find(codes::SCENARIO_MISMATCH, item.span.clone(), "logs".to_owned(), "no such record", help);
+                        let written: Vec<String> =
+                            records[from..].iter().map(|(_, record)| show(Some(record))).collect();
+                        let help = Some(if written.is_empty() {
+                            "nothing was logged".to_owned()
+                        } else {
+                            format!("logged: {}", written.join(", "))
+                        });
+                        self.find(
+                            codes::SCENARIO_MISMATCH,
+                            item.span.clone(),
+                            "logs".to_owned(),
+                            "no such record",
+                            help,
+                        );
                     }
                 }
             }
@@ -275,13 +360,22 @@ impl Judge<'_, '_> {
         let unexpected = records
             .iter()
             .zip(expected_records)
-            .filter(|((level, _), expected)| *level >= LogLevel::Warn && !expected && !self.observed.open && !expects_error)
+            .filter(|((level, _), expected)| {
+                *level >= LogLevel::Warn && !expected && !self.observed.open && !expects_error
+            })
             .map(|((level, record), _)| (*level, record["message"].as_str().unwrap_or_default().to_owned()))
             .collect::<Vec<_>>();
         for (level, message) in unexpected {
-            let help = Some(format!("expect it: `expect.logs = [{{ level = \"{level}\", message = \"<contains …>\" }}]`"));
+            let help =
+                Some(format!("expect it: `expect.logs = [{{ level = \"{level}\", message = \"<contains …>\" }}]`"));
             let message = format!("the plugin logged ({level}): {message}");
-            self.find(codes::SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
+            self.find(
+                codes::SCENARIO_UNEXPECTED,
+                self.observed.step_span.clone(),
+                message,
+                "nobody expects this",
+                help,
+            );
         }
     }
 
@@ -325,7 +419,9 @@ impl Judge<'_, '_> {
 
 fn error_json(error: &CallError) -> Value {
     match error {
-        CallError::Guest(error) => json!({ "kind": "guest", "code": error.code, "message": error.message, "details": error.details }),
+        CallError::Guest(error) => {
+            json!({ "kind": "guest", "code": error.code, "message": error.message, "details": error.details })
+        }
         CallError::Host(error) => json!({ "kind": "host", "code": error.code, "message": error.message }),
         CallError::Trap { kind, message, .. } => {
             json!({ "kind": "trap", "trap": kind.word(), "code": error.code(), "message": message })

@@ -57,23 +57,29 @@ fn word(inner: &str) -> Result<Matcher, String> {
             Matcher::Int(Some((number(low)?, number(high)?)))
         }
         "decimal" if argument.is_empty() => Matcher::Decimal(None),
-        "decimal" => Matcher::Decimal(Some(argument.parse().map_err(|_| format!("`{argument}` is no number of digits"))?)),
+        "decimal" => {
+            Matcher::Decimal(Some(argument.parse().map_err(|_| format!("`{argument}` is no number of digits"))?))
+        }
         "len" => Matcher::Length(argument.parse().map_err(|_| format!("`{argument}` is no length"))?),
         "contains" => Matcher::Contains(argument.to_owned()),
         "matches" => Matcher::Matches(
-            regex_lite::Regex::new(&format!("^(?:{argument})$")).map_err(|error| format!("the pattern cannot be read: {error}"))?,
+            regex_lite::Regex::new(&format!("^(?:{argument})$"))
+                .map_err(|error| format!("the pattern cannot be read: {error}"))?,
         ),
         "one-of" => Matcher::OneOf(argument.split('|').map(str::to_owned).collect()),
         "not" => match self::parse(argument)? {
             Some(matcher) => Matcher::Not(Box::new(matcher)),
-            None => Matcher::Not(Box::new(self::word(argument).unwrap_or_else(|_| Matcher::Literal(argument.to_owned())))),
+            None => {
+                Matcher::Not(Box::new(self::word(argument).unwrap_or_else(|_| Matcher::Literal(argument.to_owned()))))
+            }
         },
         now if now.starts_with("now") => {
             let shift = &now[3..];
             let milliseconds = match shift.strip_prefix(['+', '-']) {
                 None if shift.is_empty() => 0,
                 Some(length) => {
-                    let length = crate::manifest::Timeout::parse(length).ok_or_else(|| format!("`{length}` is no length of time"))?;
+                    let length = crate::manifest::Timeout::parse(length)
+                        .ok_or_else(|| format!("`{length}` is no length of time"))?;
                     let milliseconds = i64::try_from(length.0.as_millis()).unwrap_or(i64::MAX);
                     if shift.starts_with('-') { -milliseconds } else { milliseconds }
                 }
@@ -82,8 +88,9 @@ fn word(inner: &str) -> Result<Matcher, String> {
             Matcher::Now(milliseconds)
         }
         _ => {
-            let known =
-                ["any", "uuid", "now", "absent", "null", "int", "decimal", "len", "contains", "matches", "one-of", "not"];
+            let known = [
+                "any", "uuid", "now", "absent", "null", "int", "decimal", "len", "contains", "matches", "one-of", "not",
+            ];
             let help = crate::document::did_you_mean(word, known).unwrap_or_default();
             return Err(format!("unknown matcher `<{inner}>`; {help}"));
         }
@@ -105,9 +112,9 @@ impl Matcher {
                 let to = time.end.plus_ms(*shift).unix_ms;
                 (from..=to).contains(&moment.unix_ms)
             }),
-            Matcher::Int(range) => {
-                value.and_then(Value::as_i64).is_some_and(|number| range.is_none_or(|(low, high)| (low..=high).contains(&number)))
-            }
+            Matcher::Int(range) => value
+                .and_then(Value::as_i64)
+                .is_some_and(|number| range.is_none_or(|(low, high)| (low..=high).contains(&number))),
             Matcher::Decimal(scale) => text
                 .and_then(|text| Decimal::from_str(text).ok())
                 .is_some_and(|decimal| scale.is_none_or(|scale| decimal.scale() == scale)),
@@ -132,7 +139,9 @@ pub(super) fn compares(number: u64, condition: &str) -> Result<bool, String> {
         .into_iter()
         .find_map(|operator| Some((operator, condition.strip_prefix(operator)?)))
         .unwrap_or(("=", condition));
-    let bound = crate::manifest::ByteSize::parse(bound.trim()).ok_or_else(|| format!("`{condition}` is no bound such as `<= 250_000`"))?.0;
+    let bound = crate::manifest::ByteSize::parse(bound.trim())
+        .ok_or_else(|| format!("`{condition}` is no bound such as `<= 250_000`"))?
+        .0;
     Ok(match operator {
         "<=" => number <= bound,
         ">=" => number >= bound,

@@ -8,7 +8,12 @@ use crate::manifest::{BaseType, Entity};
 
 /// Reads a table into rows, typed by the entity's fields. `text` is the string's value and `span`
 /// its place with its quotes; where `source` shows the same text there, cells have places of their own.
-pub(super) fn read(text: &str, span: &Span, source: &str, entity: Option<&Entity>) -> Result<Vec<Node>, (Span, String)> {
+pub(super) fn read(
+    text: &str,
+    span: &Span,
+    source: &str,
+    entity: Option<&Entity>,
+) -> Result<Vec<Node>, (Span, String)> {
     let inner = source.get(span.clone()).and_then(|quoted| quoted.find(text)).filter(|_| !text.is_empty());
     let place = |offset: usize, length: usize| match inner {
         Some(start) => span.start + start + offset..span.start + start + offset + length,
@@ -43,14 +48,18 @@ pub(super) fn read(text: &str, span: &Span, source: &str, entity: Option<&Entity
         let row = row?;
         if row.len() != header.len() {
             let span = row.first().map_or_else(|| span.clone(), |(_, span)| span.clone());
-            return Err((span, format!("this row has {} cells, the head of the table has {}", row.len(), header.len())));
+            return Err((
+                span,
+                format!("this row has {} cells, the head of the table has {}", row.len(), header.len()),
+            ));
         }
         let mut entries = Vec::new();
         for ((name, name_span), (cell, cell_span)) in header.iter().zip(row) {
             if cell == "~" {
                 continue;
             }
-            let node = Node { span: cell_span.clone(), value: typed(name, &cell, entity).map_err(|why| (cell_span, why))? };
+            let node =
+                Node { span: cell_span.clone(), value: typed(name, &cell, entity).map_err(|why| (cell_span, why))? };
             entries.push(Entry { key: name.clone(), key_span: name_span.clone(), node });
         }
         let row_span = entries.first().map_or_else(|| span.clone(), |entry| entry.node.span.clone());

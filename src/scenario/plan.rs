@@ -80,7 +80,8 @@ impl Case<'_> {
             name = name.replace(&format!("${{{}}}", entry.key), &text);
         }
         if name == template {
-            let own = values.get("name").and_then(Node::as_str).map_or_else(|| (self.index + 1).to_string(), str::to_owned);
+            let own =
+                values.get("name").and_then(Node::as_str).map_or_else(|| (self.index + 1).to_string(), str::to_owned);
             name = format!("{name} [{own}]");
         }
         name
@@ -96,7 +97,13 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
     let mut names = BTreeSet::new();
     for test in &file.test {
         if !names.insert(test.name.as_str()) {
-            reader.find(codes::DUPLICATE, test.name.span(), format!("the test `{}` is there twice", *test.name), "again", None);
+            reader.find(
+                codes::DUPLICATE,
+                test.name.span(),
+                format!("the test `{}` is there twice", *test.name),
+                "again",
+                None,
+            );
         }
         one_test(file, test, reader);
     }
@@ -111,7 +118,13 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
     for (name, fixture) in &file.fixture {
         if !used.contains(name.as_str()) {
             let help = Some(format!("write `use = [\"{name}\"]` in a test, or take it away"));
-            reader.find(codes::SCENARIO_UNUSED, fixture.span.clone(), format!("no test uses the fixture `{name}`"), "unused", help);
+            reader.find(
+                codes::SCENARIO_UNUSED,
+                fixture.span.clone(),
+                format!("no test uses the fixture `{name}`"),
+                "unused",
+                help,
+            );
         }
         for needed in fixture.needs.iter().filter(|needed| !known.contains(&needed.as_str())) {
             unknown("fixture", needed, needed.span(), &known, reader);
@@ -129,7 +142,12 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
             match pipe_table::read(text, &text.span(), source.text(), Some(found)) {
                 Err((span, why)) => reader.find(codes::SCENARIO_VALUE, span, why, "here", None),
                 Ok(rows) => {
-                    for column in rows.first().into_iter().flat_map(Node::entries).filter(|column| found.field(&column.key).is_none()) {
+                    for column in rows
+                        .first()
+                        .into_iter()
+                        .flat_map(Node::entries)
+                        .filter(|column| found.field(&column.key).is_none())
+                    {
                         let fields: Vec<&str> = found.fields.iter().map(|field| field.name.as_str()).collect();
                         unknown("field", &column.key, column.key_span.clone(), &fields, reader);
                     }
@@ -143,7 +161,10 @@ fn needs_itself<'f>(file: &'f ScenarioFile, name: &'f str, above: &mut BTreeSet<
     if !above.insert(name) {
         return true;
     }
-    let circle = file.fixture.get(name).is_some_and(|fixture: &Fixture| fixture.needs.iter().any(|needed| needs_itself(file, needed, above)));
+    let circle = file
+        .fixture
+        .get(name)
+        .is_some_and(|fixture: &Fixture| fixture.needs.iter().any(|needed| needs_itself(file, needed, above)));
     above.remove(name);
     circle
 }
@@ -155,7 +176,13 @@ fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
     }
     if test.step.is_empty() {
         let help = Some("add a `[[test.step]]`".to_owned());
-        reader.find(codes::SCENARIO_STEP, test.span.clone(), format!("the test `{}` has no step", *test.name), "does nothing", help);
+        reader.find(
+            codes::SCENARIO_STEP,
+            test.span.clone(),
+            format!("the test `{}` has no step", *test.name),
+            "does nothing",
+            help,
+        );
     }
 
     // Names: the columns of the cases, and what earlier steps captured.
@@ -188,20 +215,33 @@ fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
 }
 
 fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
-    let acts: Vec<&str> = [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
-        .into_iter()
-        .filter(|(_, act)| act.is_some())
-        .map(|(name, _)| name)
-        .collect();
+    let acts: Vec<&str> =
+        [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
+            .into_iter()
+            .filter(|(_, act)| act.is_some())
+            .map(|(name, _)| name)
+            .collect();
     match acts.as_slice() {
         [act] => {
             if matches!(*act, "http" | "call") && step.r#as.is_none() {
                 let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
-                reader.find(codes::SCENARIO_STEP, step.span.clone(), format!("nobody does this `{act}`"), "no user", help);
+                reader.find(
+                    codes::SCENARIO_STEP,
+                    step.span.clone(),
+                    format!("nobody does this `{act}`"),
+                    "no user",
+                    help,
+                );
             }
             if *act == "event" && step.tenant.is_none() {
                 let help = Some("write `tenant = \"…\"`".to_owned());
-                reader.find(codes::SCENARIO_STEP, step.span.clone(), "the event belongs to no tenant", "no tenant", help);
+                reader.find(
+                    codes::SCENARIO_STEP,
+                    step.span.clone(),
+                    "the event belongs to no tenant",
+                    "no tenant",
+                    help,
+                );
             }
         }
         [] => {
@@ -214,7 +254,9 @@ fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
             reader.find(codes::SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
         }
     }
-    if let Some(user) = step.r#as.as_ref().filter(|user| !user.contains("${") && !file.world.users.contains_key(user.as_str())) {
+    if let Some(user) =
+        step.r#as.as_ref().filter(|user| !user.contains("${") && !file.world.users.contains_key(user.as_str()))
+    {
         let users: Vec<&str> = file.world.users.keys().map(String::as_str).collect();
         unknown("user", user, user.span(), &users, reader);
     }
@@ -225,12 +267,20 @@ fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
         reader.unknown_keys(budget, &["fuel", "memory", "time"]);
     }
     if *step.repeat == 0 || *step.repeat > 1_000 {
-        reader.find(codes::SCENARIO_VALUE, step.repeat.span(), "an event is told 1 to 1,000 times", "out of bounds", None);
+        reader.find(
+            codes::SCENARIO_VALUE,
+            step.repeat.span(),
+            "an event is told 1 to 1,000 times",
+            "out of bounds",
+            None,
+        );
     }
 }
 
 fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
-    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget, &step.expect].into_iter().flatten()
+    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget, &step.expect]
+        .into_iter()
+        .flatten()
 }
 
 fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {

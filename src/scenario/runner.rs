@@ -68,7 +68,13 @@ impl<'a> World<'a> {
         let suite = case.suite;
         let file = &suite.file;
         let manifest: &Manifest = plugin.manifest();
-        let broken = |what: String| Box::new(Diagnostic::new(codes::SCENARIO_UNEXPECTED, what).in_source(&suite.source).at(case.test.name.span(), "before the first step"));
+        let broken = |what: String| {
+            Box::new(
+                Diagnostic::new(codes::SCENARIO_UNEXPECTED, what)
+                    .in_source(&suite.source)
+                    .at(case.test.name.span(), "before the first step"),
+            )
+        };
 
         let mut directory = Directory::default();
         for tenant in TENANTS.into_iter().filter_map(TenantId::new) {
@@ -86,7 +92,8 @@ impl<'a> World<'a> {
         }
         let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
         let database = Database::in_memory().map_err(|error| broken(error.to_string()))?;
-        let mut platform = Platform::new(Arc::clone(runtime), database, Surroundings::fixed(now, file.world.seed), directory);
+        let mut platform =
+            Platform::new(Arc::clone(runtime), database, Surroundings::fixed(now, file.world.seed), directory);
         platform.run_loaded(plugin).map_err(|error| broken(format!("the plugin does not start: {error}")))?;
         let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
         platform.set_settings(manifest, &settings).map_err(|error| broken(error.to_string()))?;
@@ -105,7 +112,9 @@ impl<'a> World<'a> {
     }
 
     fn insert_fixture(&mut self, name: &str, done: &mut BTreeSet<String>) -> Result<(), Finding> {
-        let Some(fixture) = self.suite.file.fixture.get(name).filter(|_| done.insert(name.to_owned())) else { return Ok(()) };
+        let Some(fixture) = self.suite.file.fixture.get(name).filter(|_| done.insert(name.to_owned())) else {
+            return Ok(());
+        };
         for needed in &fixture.needs {
             self.insert_fixture(needed, done)?;
         }
@@ -114,15 +123,22 @@ impl<'a> World<'a> {
             let Some(text) = fixture.rows.get(entity.name.as_str()) else { continue };
             let node = Node { span: text.span(), value: NodeValue::String((**text).clone()) };
             let filled = self.fill(&node)?;
-            let rows = pipe_table::read(filled.as_str().unwrap_or_default(), &text.span(), self.suite.source.text(), Some(entity))
-                .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
+            let rows = pipe_table::read(
+                filled.as_str().unwrap_or_default(),
+                &text.span(),
+                self.suite.source.text(),
+                Some(entity),
+            )
+            .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
             for (index, row) in rows.iter().enumerate() {
                 let row = self.fill(row)?;
                 let fields = row.to_json().as_object().cloned().unwrap_or_default();
                 let id = self
                     .platform
                     .insert_fixture(self.manifest, entity.name.as_str(), &fixture.tenant, &fields)
-                    .map_err(|error| self.finding(codes::SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused"))?;
+                    .map_err(|error| {
+                        self.finding(codes::SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused")
+                    })?;
                 self.names.rows.insert(format!("{name}.{}.{index}", *entity.name), id);
             }
         }
@@ -175,7 +191,9 @@ impl<'a> World<'a> {
                 let node = Node { span: name.span(), value: NodeValue::String((**name).clone()) };
                 let filled = self.fill(&node)?;
                 let found = self.platform.directory().user(filled.as_str().unwrap_or_default()).cloned();
-                Some(found.ok_or_else(|| self.finding(codes::SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown"))?)
+                Some(found.ok_or_else(|| {
+                    self.finding(codes::SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown")
+                })?)
             }
             None => None,
         };
@@ -189,9 +207,9 @@ impl<'a> World<'a> {
                 None => Value::Object(Map::new()),
             };
             for _ in 0..*step.repeat {
-                self.platform
-                    .tell(tenant, &event_type, &payload)
-                    .map_err(|error| self.finding(codes::SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here"))?;
+                self.platform.tell(tenant, &event_type, &payload).map_err(|error| {
+                    self.finding(codes::SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
+                })?;
             }
             return Ok(((**tenant).clone(), Outcome::Other));
         }
@@ -203,7 +221,12 @@ impl<'a> World<'a> {
         if let Some(advance) = &step.advance {
             let text = self.text(advance)?;
             let length = Timeout::parse(&text).ok_or_else(|| {
-                self.finding(codes::SCENARIO_VALUE, advance.span.clone(), format!("`{text}` is no length of time such as `30m`"), "here")
+                self.finding(
+                    codes::SCENARIO_VALUE,
+                    advance.span.clone(),
+                    format!("`{text}` is no length of time such as `30m`"),
+                    "here",
+                )
             })?;
             self.platform.advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
         }
@@ -215,17 +238,39 @@ impl<'a> World<'a> {
 
     fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<Outcome, Finding> {
         let text = self.text(target)?;
-        let bad = || self.finding(codes::SCENARIO_VALUE, target.span.clone(), format!("`{text}` is not a method and a path"), "write it like GET /item");
+        let bad = || {
+            self.finding(
+                codes::SCENARIO_VALUE,
+                target.span.clone(),
+                format!("`{text}` is not a method and a path"),
+                "write it like GET /item",
+            )
+        };
         let (method, path) = text.trim().split_once(' ').ok_or_else(bad)?;
         let path = path.trim();
         let prefix = format!("/api/v1/plugins/{}", *self.manifest.metadata.id);
-        let full = if path.starts_with("/api/") || path.starts_with("/_dev/") { path.to_owned() } else { format!("{prefix}{path}") };
+        let full = if path.starts_with("/api/") || path.starts_with("/_dev/") {
+            path.to_owned()
+        } else {
+            format!("{prefix}{path}")
+        };
         let mut request = Request::new(method, &full);
         request.identity = Some(user.clone());
-        if let Some(json) = step.json.as_ref().map(|json| self.names.fill(json)).transpose().map_err(|error| self.unknown(&error))?.flatten() {
+        if let Some(json) = step
+            .json
+            .as_ref()
+            .map(|json| self.names.fill(json))
+            .transpose()
+            .map_err(|error| self.unknown(&error))?
+            .flatten()
+        {
             request.body = json.to_json().to_string().into_bytes();
         }
-        let entity = request.path.strip_prefix(&prefix).and_then(|rest| rest.trim_matches('/').split('/').next()).map(str::to_owned);
+        let entity = request
+            .path
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.trim_matches('/').split('/').next())
+            .map(str::to_owned);
         let response = self.platform.handle(&request, None);
         Ok(Outcome::Http { status: response.status, body: response.body, entity })
     }
@@ -270,7 +315,14 @@ impl<'a> World<'a> {
     fn text(&self, node: &Node) -> Result<String, Finding> {
         let filled = self.fill(node)?;
         let text = filled.as_str().map(str::to_owned);
-        text.ok_or_else(|| self.finding(codes::SCENARIO_VALUE, node.span.clone(), format!("expected text, found {}", filled.kind()), "here"))
+        text.ok_or_else(|| {
+            self.finding(
+                codes::SCENARIO_VALUE,
+                node.span.clone(),
+                format!("expected text, found {}", filled.kind()),
+                "here",
+            )
+        })
     }
 
     fn fill(&self, node: &Node) -> Result<Node, Finding> {

@@ -76,7 +76,9 @@ impl Names {
         }
         if let Some(at) = filled.find('@') {
             let rest = &filled[at + 1..];
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-')).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-'))
+                .unwrap_or(rest.len());
             let name = &rest[..end];
             if name.matches('.').count() == 2 {
                 let id = self.rows.get(name).ok_or_else(|| unknown(name))?;

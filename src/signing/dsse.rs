@@ -68,7 +68,8 @@ impl Envelope {
 
     /// What a signature covers: DSSE's pre-authentication encoding.
     pub(super) fn signed_bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, self.payload.len()).into_bytes();
+        let mut bytes =
+            format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, self.payload.len()).into_bytes();
         bytes.extend(&self.payload);
         bytes
     }
@@ -80,7 +81,8 @@ impl Envelope {
             .iter()
             .map(|entry| json!({ "keyid": entry.key_id, "sig": STANDARD.encode(&entry.signature) }))
             .collect();
-        json!({ "payload": STANDARD.encode(&self.payload), "payloadType": self.payload_type, "signatures": signatures }).to_string()
+        json!({ "payload": STANDARD.encode(&self.payload), "payloadType": self.payload_type, "signatures": signatures })
+            .to_string()
     }
 
     /// Reads an envelope. Fields that DSSE does not know are ignored, as it asks.
@@ -92,15 +94,18 @@ impl Envelope {
         let document = crate::document::parse_strict_json(bytes).map_err(EnvelopeError::Unreadable)?;
         let text = |value: &Value, what: &str| value.as_str().map(str::to_owned).ok_or_else(|| unreadable(what));
         let payload_type = text(&document["payloadType"], "`payloadType` is missing")?;
-        let payload = decode(&text(&document["payload"], "`payload` is missing")?).ok_or_else(|| unreadable("`payload` is not base64"))?;
+        let payload = decode(&text(&document["payload"], "`payload` is missing")?)
+            .ok_or_else(|| unreadable("`payload` is not base64"))?;
         let entries = document["signatures"].as_array().ok_or_else(|| unreadable("`signatures` is missing"))?;
         if entries.len() > MAX_SIGNATURES {
             return Err(EnvelopeError::TooManySignatures(entries.len()));
         }
         let mut signatures = Vec::with_capacity(entries.len());
         for entry in entries {
-            let key_id = KeyId::parse(&text(&entry["keyid"], "`keyid` is missing")?).ok_or_else(|| unreadable("`keyid` is not sha256: and 64 digits"))?;
-            let signature = decode(&text(&entry["sig"], "`sig` is missing")?).ok_or_else(|| unreadable("`sig` is not base64"))?;
+            let key_id = KeyId::parse(&text(&entry["keyid"], "`keyid` is missing")?)
+                .ok_or_else(|| unreadable("`keyid` is not sha256: and 64 digits"))?;
+            let signature =
+                decode(&text(&entry["sig"], "`sig` is missing")?).ok_or_else(|| unreadable("`sig` is not base64"))?;
             signatures.push(SignatureEntry { key_id, signature });
         }
         Ok(Envelope { payload_type, payload, signatures })

@@ -7,7 +7,10 @@ use ed25519_dalek::pkcs8::KeypairBytes;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use pkcs8::der::pem::PemLabel;
 use pkcs8::pkcs5::{EncryptionScheme, pbes2};
-use pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument};
+use pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, EncryptedPrivateKeyInfoRef, LineEnding,
+    SecretDocument,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -73,7 +76,8 @@ impl KeyId {
     /// The id that a text names; `None` where it is none.
     pub fn parse(text: &str) -> Option<KeyId> {
         let digest = text.strip_prefix("sha256:")?;
-        let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let is_digest =
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         is_digest.then(|| KeyId(text.to_owned()))
     }
 
@@ -140,11 +144,14 @@ impl SecretKey {
             "PRIVATE KEY" => {}
             "PUBLIC KEY" => return Err(not_a_key("it is a public key; signing needs the secret one".to_owned())),
             label if EncryptedPrivateKeyInfoRef::validate_pem_label(label).is_ok() => {
-                let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| not_a_key(error.to_string()))?;
+                let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
+                    .map_err(|error| not_a_key(error.to_string()))?;
                 check_cost(&info.encryption_algorithm)?;
                 let passphrase = passphrase.ok_or(KeyError::NeedsPassphrase)?;
                 let key = info.decrypt(passphrase.0.as_bytes()).map_err(|_| KeyError::WrongPassphrase)?;
-                return SigningKey::from_pkcs8_der(key.as_bytes()).map(SecretKey).map_err(|_| KeyError::WrongPassphrase);
+                return SigningKey::from_pkcs8_der(key.as_bytes())
+                    .map(SecretKey)
+                    .map_err(|_| KeyError::WrongPassphrase);
             }
             other => return Err(not_a_key(format!("it holds a `{other}`"))),
         }

@@ -105,7 +105,13 @@ impl TrustStore {
                 }
                 Ok(key) if key.id().as_str() != entry.keyid.as_str() => {
                     let help = format!("the key's id is {}", key.id());
-                    reader.find(codes::INVALID_VALUE, entry.keyid.span(), "this is not the id of the key", "another key", Some(help));
+                    reader.find(
+                        codes::INVALID_VALUE,
+                        entry.keyid.span(),
+                        "this is not the id of the key",
+                        "another key",
+                        Some(help),
+                    );
                 }
                 Ok(key) => {
                     let trusted = TrustedKey {
@@ -165,7 +171,11 @@ impl TrustStore {
     /// What each signature of an envelope is worth for a plugin.
     pub fn judge(&self, envelope: &Envelope, plugin: &str) -> Vec<(KeyId, SignatureStatus)> {
         let message = envelope.signed_bytes();
-        envelope.signatures.iter().map(|entry| (entry.key_id.clone(), self.judge_one(entry, &message, plugin))).collect()
+        envelope
+            .signatures
+            .iter()
+            .map(|entry| (entry.key_id.clone(), self.judge_one(entry, &message, plugin)))
+            .collect()
     }
 
     fn judge_one(&self, entry: &SignatureEntry, message: &[u8], plugin: &str) -> SignatureStatus {
@@ -199,7 +209,12 @@ mod tests {
 
     fn store_with(key: &PublicKey, scope: &str) -> TrustStore {
         let mut store = TrustStore::default();
-        store.add(TrustedKey { key: key.clone(), publisher: "甲公司".to_owned(), scopes: vec![scope.to_owned()], revoked: None });
+        store.add(TrustedKey {
+            key: key.clone(),
+            publisher: "甲公司".to_owned(),
+            scopes: vec![scope.to_owned()],
+            revoked: None,
+        });
         store
     }
 

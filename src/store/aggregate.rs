@@ -77,7 +77,12 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Sqlite`].
-    pub fn aggregate(&self, entity: &EntityRef, scope: &Scope, query: &AggregateQuery) -> Result<Vec<Value>, StoreError> {
+    pub fn aggregate(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        query: &AggregateQuery,
+    ) -> Result<Vec<Value>, StoreError> {
         let reach = if query.rows.by_plugin { Reach::All } else { Reach::Declared };
         let mut select = Query::select();
         select.from(Alias::new(entity.table())).cond_where(query::matching(entity, scope, &query.rows)?);
@@ -113,7 +118,9 @@ fn metric_expression(entity: &EntityRef, metric: &Metric) -> Result<Expr, StoreE
     let is_number = matches!(base, BaseType::Integer | BaseType::Float | BaseType::Decimal);
     let function = match metric.function.as_str() {
         "min" | "max" => metric.function.as_str(),
-        "sum" | "avg" if !is_number => return Err(bad(format!("`{name}` is no number: it has no {}", metric.function))),
+        "sum" | "avg" if !is_number => {
+            return Err(bad(format!("`{name}` is no number: it has no {}", metric.function)));
+        }
         "sum" if base == BaseType::Decimal => "decimal_sum",
         "avg" if base == BaseType::Decimal => "decimal_avg",
         "sum" | "avg" => metric.function.as_str(),

@@ -85,9 +85,10 @@ impl Catalog {
         });
         let mut dependents: Vec<Dependent> = declared.collect();
         for child in children {
-            if !dependents.iter().any(|known| {
-                known.entity.table() == child.entity.table() && known.foreign_key == child.foreign_key
-            }) {
+            if !dependents
+                .iter()
+                .any(|known| known.entity.table() == child.entity.table() && known.foreign_key == child.foreign_key)
+            {
                 dependents.push(child);
             }
         }

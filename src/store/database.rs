@@ -44,7 +44,9 @@ impl Database {
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
         connection.set_prepared_statement_cache_capacity(256);
         decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
-        connection.execute_batch(schema::PLATFORM_TABLES).map_err(StoreError::sqlite("create the platform's tables"))?;
+        connection
+            .execute_batch(schema::PLATFORM_TABLES)
+            .map_err(StoreError::sqlite("create the platform's tables"))?;
         Ok(Database { connection, catalog: Catalog::default(), changes: Vec::new() })
     }
 

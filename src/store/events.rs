@@ -74,7 +74,9 @@ impl Database {
     }
 
     fn events_where(&self, rest: &str) -> Result<Vec<StoredEvent>, StoreError> {
-        let sql = format!("select seq, id, tenant_id, event_type, source, payload, occurred_at_ms, depth from erp_events {rest}");
+        let sql = format!(
+            "select seq, id, tenant_id, event_type, source, payload, occurred_at_ms, depth from erp_events {rest}"
+        );
         let rows = self.rows("read events", &sql, [], |row| {
             let tenant: String = row.get(2)?;
             let payload: String = row.get(5)?;
@@ -97,7 +99,11 @@ impl Database {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn finish_event(&mut self, seq: i64) -> Result<(), StoreError> {
-        self.execute("finish an event", "update erp_events set dispatched = 1 where seq = ?", [SqlValue::Integer(seq)])?;
+        self.execute(
+            "finish an event",
+            "update erp_events set dispatched = 1 where seq = ?",
+            [SqlValue::Integer(seq)],
+        )?;
         Ok(())
     }
 

@@ -76,7 +76,12 @@ pub(super) fn contains_pattern(text: &str) -> LikeExpr {
     LikeExpr::new(format!("%{escaped}%")).escape('\\')
 }
 
-fn object(entity: &EntityRef, fields: &Map<String, Value>, reach: Reach, depth: usize) -> Result<Condition, StoreError> {
+fn object(
+    entity: &EntityRef,
+    fields: &Map<String, Value>,
+    reach: Reach,
+    depth: usize,
+) -> Result<Condition, StoreError> {
     if depth > MAX_DEPTH {
         return Err(bad(format!("the filter nests deeper than {MAX_DEPTH}")));
     }

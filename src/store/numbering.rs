@@ -34,7 +34,12 @@ impl Database {
         format_number(rule, sequence, scope.now)
     }
 
-    fn peek_sequence<'m>(&self, manifest: &'m Manifest, rule: &str, scope: &Scope) -> Result<(&'m NumberingRule, u64), StoreError> {
+    fn peek_sequence<'m>(
+        &self,
+        manifest: &'m Manifest,
+        rule: &str,
+        scope: &Scope,
+    ) -> Result<(&'m NumberingRule, u64), StoreError> {
         let rule = manifest.numbering_rule(rule).ok_or_else(|| StoreError::UnknownNumbering(rule.to_owned()))?;
         let found = self.rows(
             "look at a number",

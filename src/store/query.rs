@@ -69,7 +69,9 @@ impl Database {
             select.cond_where(order.after(cursor)?);
         }
         let mut found = self.select("list rows", &select, |row| {
-            let keys = (0..order.keys.len()).map(|index| sort_value(row, ROW_COLUMNS.len() + index)).collect::<Result<Vec<_>, _>>()?;
+            let keys = (0..order.keys.len())
+                .map(|index| sort_value(row, ROW_COLUMNS.len() + index))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok((read_row(row)?, keys))
         })?;
         let more = found.len() as u64 > limit;

@@ -111,7 +111,8 @@ impl Database {
     }
 
     fn get_any(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        let sql = format!("select {} from \"{}\" where tenant_id = ? and id = ?", ROW_COLUMNS.join(", "), entity.table());
+        let sql =
+            format!("select {} from \"{}\" where tenant_id = ? and id = ?", ROW_COLUMNS.join(", "), entity.table());
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
         self.rows("read a row", &sql, parameters, read_row)?.pop().ok_or_else(|| not_found(entity, id))
     }
@@ -234,10 +235,8 @@ impl Database {
             let mut named: BTreeMap<String, String> = BTreeMap::new();
             let mut rows = Vec::with_capacity(steps.len());
             for (index, step) in steps.iter().enumerate() {
-                let row = database.batch_step(own, scope, step, &named, &mut *new_id).map_err(|error| StoreError::Batch {
-                    step: index + 1,
-                    message: error.to_string(),
-                    code: error.code(),
+                let row = database.batch_step(own, scope, step, &named, &mut *new_id).map_err(|error| {
+                    StoreError::Batch { step: index + 1, message: error.to_string(), code: error.code() }
                 })?;
                 if let (Some(name), Some(id)) = (&step.name, row["id"].as_str()) {
                     named.insert(name.clone(), id.to_owned());
@@ -258,9 +257,10 @@ impl Database {
     ) -> Result<Value, StoreError> {
         let entity = self.catalog().entity(own, &step.entity)?;
         let resolve = |text: &str| match text.strip_prefix("$ref:") {
-            Some(name) => {
-                named.get(name).cloned().ok_or_else(|| StoreError::BadQuery(format!("no earlier step is named `{name}`")))
-            }
+            Some(name) => named
+                .get(name)
+                .cloned()
+                .ok_or_else(|| StoreError::BadQuery(format!("no earlier step is named `{name}`"))),
             None => Ok(text.to_owned()),
         };
         let mut data = step.data.clone();
@@ -280,7 +280,9 @@ impl Database {
             "increment" => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
             "assert" => {
                 let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
-                if let Some((key, value)) = data.iter().find(|(key, value)| row.data.get(*key).unwrap_or(&Value::Null) != *value) {
+                if let Some((key, value)) =
+                    data.iter().find(|(key, value)| row.data.get(*key).unwrap_or(&Value::Null) != *value)
+                {
                     let actual = row.data.get(key).unwrap_or(&Value::Null);
                     return Err(StoreError::BadQuery(format!("`{key}` is {actual}, not {value}")));
                 }
@@ -296,7 +298,13 @@ impl Database {
         Ok(row.to_flat())
     }
 
-    fn upsert(&mut self, entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, new_id: IdSource<'_>) -> Result<Row, StoreError> {
+    fn upsert(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        data: &Map<String, Value>,
+        new_id: IdSource<'_>,
+    ) -> Result<Row, StoreError> {
         let bad = || StoreError::BadQuery("an upsert takes {\"key\": [fields], \"row\": {…}}".to_owned());
         let row = data.get("row").and_then(Value::as_object).ok_or_else(bad)?;
         let keys = data.get("key").and_then(Value::as_array).filter(|keys| !keys.is_empty()).ok_or_else(bad)?;
@@ -305,7 +313,8 @@ impl Database {
             let key = key.as_str().ok_or_else(bad)?;
             filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
         }
-        let query = ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
+        let query =
+            ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
         match self.list(entity, scope, &query)?.rows.pop() {
             Some(found) => self.update(entity, scope, &found.id, row, None),
             None => self.insert(entity, scope, row, new_id),
@@ -325,13 +334,15 @@ impl Database {
         let mut patch = Map::new();
         for (name, amount) in amounts {
             let number = |value: &Value| {
-                values::decimal_of(value).ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
+                values::decimal_of(value)
+                    .ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
             };
             let old = row.data.get(name).map_or(Ok(rust_decimal::Decimal::ZERO), number)?;
             let new = old
                 .checked_add(number(amount)?)
                 .ok_or_else(|| StoreError::BadQuery(format!("`{name}` would have more than 28 digits")))?;
-            let is_integer = entity.field(name).is_some_and(|field| field.field_type.base() == crate::manifest::BaseType::Integer);
+            let is_integer =
+                entity.field(name).is_some_and(|field| field.field_type.base() == crate::manifest::BaseType::Integer);
             let value = match i64::try_from(new) {
                 Ok(integer) if is_integer && new.is_integer() => Value::from(integer),
                 _ => Value::String(new.to_string()),
@@ -345,7 +356,13 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn labels(&self, entity: &EntityRef, scope: &Scope, ids: &[String], label_field: Option<&str>) -> Result<Map<String, Value>, StoreError> {
+    pub fn labels(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        ids: &[String],
+        label_field: Option<&str>,
+    ) -> Result<Map<String, Value>, StoreError> {
         let field = label_field
             .map(str::to_owned)
             .or_else(|| entity.title_field.as_ref().map(|field| field.as_str().to_owned()))
@@ -364,7 +381,13 @@ impl Database {
         Ok(labels)
     }
 
-    fn get_version(&self, entity: &EntityRef, scope: &Scope, id: &str, expected: Option<u32>) -> Result<Row, StoreError> {
+    fn get_version(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: &str,
+        expected: Option<u32>,
+    ) -> Result<Row, StoreError> {
         let row = self.get(entity, scope, id)?;
         match expected {
             Some(expected) if expected != row.version => Err(StoreError::VersionConflict {
@@ -415,7 +438,12 @@ impl Database {
                 SqlValue::Integer(row.version.into()),
             ],
         )?;
-        self.record_change(Change { kind, entity: entity.qualified_name(), tenant: scope.tenant.clone(), row: row.clone() });
+        self.record_change(Change {
+            kind,
+            entity: entity.qualified_name(),
+            tenant: scope.tenant.clone(),
+            row: row.clone(),
+        });
         Ok(())
     }
 
@@ -479,7 +507,9 @@ fn not_found(entity: &EntityRef, id: &str) -> StoreError {
 
 /// Names the fields of a unique index that a write violated. SQLite says which columns they are.
 fn unique_violation(entity: &EntityRef, error: StoreError) -> StoreError {
-    let StoreError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, Some(message)), .. } = &error else { return error };
+    let StoreError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, Some(message)), .. } = &error else {
+        return error;
+    };
     if failure.extended_code != rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE {
         return error;
     }

@@ -89,7 +89,8 @@ impl Database {
                 self.add_column(&entity, field)?;
             }
             for index in &entity.indexes {
-                let columns: Vec<String> = index.fields.iter().map(|field| column_or_json(&entity, field.as_str())).collect();
+                let columns: Vec<String> =
+                    index.fields.iter().map(|field| column_or_json(&entity, field.as_str())).collect();
                 self.create_index(&entity, index.name.as_str(), &columns.join(", "), index.unique)?;
             }
         }
@@ -123,10 +124,18 @@ impl Database {
         known
             .into_iter()
             .map(|(plugin, entity, table)| {
-                let sql = format!("select count(*) filter (where deleted_at is null), count(deleted_at) from \"{table}\"");
-                let counts = self.rows("count rows", &sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+                let sql =
+                    format!("select count(*) filter (where deleted_at is null), count(deleted_at) from \"{table}\"");
+                let counts =
+                    self.rows("count rows", &sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
                 let (rows, deleted_rows) = counts.first().copied().unwrap_or_default();
-                Ok(TableInfo { plugin, entity, table, rows: rows.unsigned_abs(), deleted_rows: deleted_rows.unsigned_abs() })
+                Ok(TableInfo {
+                    plugin,
+                    entity,
+                    table,
+                    rows: rows.unsigned_abs(),
+                    deleted_rows: deleted_rows.unsigned_abs(),
+                })
             })
             .collect()
     }

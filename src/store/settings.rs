@@ -42,7 +42,12 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::UnknownSetting`], [`StoreError::Validation`] and [`StoreError::Sqlite`].
-    pub fn set_settings(&mut self, manifest: &Manifest, scope: &Scope, values: &Map<String, Value>) -> Result<(), StoreError> {
+    pub fn set_settings(
+        &mut self,
+        manifest: &Manifest,
+        scope: &Scope,
+        values: &Map<String, Value>,
+    ) -> Result<(), StoreError> {
         for (key, value) in values {
             let field = known(manifest, key)?;
             if let Err(message) = fits(field, value) {
@@ -65,9 +70,12 @@ impl Database {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn config(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        let found = self.rows("read the configuration", "select value from erp_config where key = ?", [SqlValue::Text(key.to_owned())], |row| {
-            row.get::<_, String>(0)
-        })?;
+        let found = self.rows(
+            "read the configuration",
+            "select value from erp_config where key = ?",
+            [SqlValue::Text(key.to_owned())],
+            |row| row.get::<_, String>(0),
+        )?;
         Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
     }
 

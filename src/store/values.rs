@@ -19,7 +19,11 @@ const CURRENCY_SCALE: u32 = 2;
 ///
 /// With `whole`, the row is new or replaced: what is required must be there. Otherwise the values
 /// are merged into a row, and null takes a value away.
-pub(super) fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> Result<Map<String, Value>, StoreError> {
+pub(super) fn normalize(
+    entity: &EntityRef,
+    data: &Map<String, Value>,
+    whole: bool,
+) -> Result<Map<String, Value>, StoreError> {
     let mut problems = Vec::new();
     let mut normal = Map::new();
     for key in data.keys().filter(|key| entity.field(key).is_none()) {
@@ -98,7 +102,9 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
             Ok(value.clone())
         }
         FieldType::Tags => array_of_text(value).map(|_| value.clone()),
-        FieldType::RefMany => array_of_text(value)?.into_iter().map(normal_uuid).collect::<Result<Vec<_>, _>>().map(Value::from),
+        FieldType::RefMany => {
+            array_of_text(value)?.into_iter().map(normal_uuid).collect::<Result<Vec<_>, _>>().map(Value::from)
+        }
         FieldType::GeoPoint => match (value["lat"].as_f64(), value["lng"].as_f64()) {
             (Some(lat), Some(lng)) if lat.abs() <= 90.0 && lng.abs() <= 180.0 => Ok(value.clone()),
             _ => Err("must be { \"lat\": …, \"lng\": … } in degrees".to_owned()),
@@ -134,7 +140,8 @@ fn by_base_type(field: &Field, value: &Value) -> Result<Value, String> {
         BaseType::Uuid => normal_uuid(value.as_str().ok_or("must be a UUID")?).map(Value::String),
         BaseType::Date => {
             let date = value.as_str().and_then(|text| civil::Date::from_str(text).ok());
-            date.map(|date| Value::String(date.to_string())).ok_or_else(|| "must be a date such as 2026-04-15".to_owned())
+            date.map(|date| Value::String(date.to_string()))
+                .ok_or_else(|| "must be a date such as 2026-04-15".to_owned())
         }
         BaseType::Datetime => {
             let moment = value.as_str().and_then(Moment::parse);
@@ -150,10 +157,13 @@ fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-        Value::Number(_) => return Err("must be decimal text such as \"0.35\": a JSON number with a fraction is not exact".to_owned()),
+        Value::Number(_) => {
+            return Err("must be decimal text such as \"0.35\": a JSON number with a fraction is not exact".to_owned());
+        }
         _ => return Err(format!("must be decimal text, not {}", kind(value))),
     };
-    let mut decimal = Decimal::from_str_exact(&text).map_err(|_| format!("must be a decimal of at most 28 digits, not `{text}`"))?;
+    let mut decimal =
+        Decimal::from_str_exact(&text).map_err(|_| format!("must be a decimal of at most 28 digits, not `{text}`"))?;
     let scale = field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE));
     if let Some(scale) = scale {
         if decimal.normalize().scale() > scale {
@@ -193,7 +203,9 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
     let refused = |why: String| Err(validation.message.clone().unwrap_or(why));
     if let Some(text) = value.as_str() {
         let length = text.chars().count() as u64;
-        if validation.min_length.is_some_and(|least| length < least) || validation.max_length.is_some_and(|most| length > most) {
+        if validation.min_length.is_some_and(|least| length < least)
+            || validation.max_length.is_some_and(|most| length > most)
+        {
             return refused(format!("has {length} characters"));
         }
         if let Some(pattern) = &validation.pattern

@@ -12,7 +12,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut subscribed = BTreeSet::new();
     for pattern in &manifest.events.subscribe {
         if is_pattern(pattern, findings) && !subscribed.insert(pattern.as_str()) {
-            findings.add(codes::DUPLICATE, pattern.span(), format!("`{pattern}` is subscribed to twice"), "again", None);
+            findings.add(
+                codes::DUPLICATE,
+                pattern.span(),
+                format!("`{pattern}` is subscribed to twice"),
+                "again",
+                None,
+            );
         }
     }
     for pattern in manifest.capabilities.publish.iter().chain(&manifest.capabilities.deny.publish) {
@@ -26,7 +32,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
         if !is_name(name) {
             let help = "write words joined by dots, such as `inventory.low_stock`".to_owned();
-            findings.add(codes::EVENT_PATTERN, name.span(), format!("`{name}` is no name of an event"), "no name", Some(help));
+            findings.add(
+                codes::EVENT_PATTERN,
+                name.span(),
+                format!("`{name}` is no name of an event"),
+                "no name",
+                Some(help),
+            );
         } else if !manifest.capabilities.publish.iter().any(|pattern| crate::manifest::event_matches(pattern, name)) {
             let message = format!("the plugin declares `{name}`, but may not publish it");
             let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
@@ -47,13 +59,22 @@ fn is_pattern(pattern: &Spanned<String>, findings: &mut Findings<'_>) -> bool {
     };
     if !good {
         let help = "write an exact name, `order.*`, or `*`".to_owned();
-        findings.add(codes::EVENT_PATTERN, pattern.span(), format!("`{pattern}` matches no event"), "no pattern", Some(help));
+        findings.add(
+            codes::EVENT_PATTERN,
+            pattern.span(),
+            format!("`{pattern}` matches no event"),
+            "no pattern",
+            Some(help),
+        );
     }
     good
 }
 
 fn is_name(name: &str) -> bool {
     name.split('.').all(|word| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
     })
 }

@@ -24,16 +24,18 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         for entry in node.entries() {
             if !keys.contains(&entry.key) {
                 let help = did_you_mean(&entry.key, keys.iter().map(String::as_str));
-                let finding = Diagnostic::new(codes::MISSING_TRANSLATION, format!("no label is called `{}`", entry.key))
-                    .in_source(&source)
-                    .at(entry.key_span.clone(), "translates nothing")
-                    .maybe_help(help);
+                let finding =
+                    Diagnostic::new(codes::MISSING_TRANSLATION, format!("no label is called `{}`", entry.key))
+                        .in_source(&source)
+                        .at(entry.key_span.clone(), "translates nothing")
+                        .maybe_help(help);
                 findings.report.push(finding);
             }
         }
         let missing: Vec<&str> = keys.iter().filter(|key| node.get(key).is_none()).map(String::as_str).collect();
         if let Some(first) = missing.first() {
-            let message = format!("{} labels have no translation into `{}`, among them `{first}`", missing.len(), **locale);
+            let message =
+                format!("{} labels have no translation into `{}`, among them `{first}`", missing.len(), **locale);
             let help = format!("add `\"{first}\" = \"…\"` to {path}");
             findings.add(codes::MISSING_TRANSLATION, locale.span(), message, "incomplete", Some(help));
         }

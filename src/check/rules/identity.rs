@@ -65,7 +65,13 @@ fn version(version: &Spanned<String>, findings: &mut Findings<'_>) {
 fn range(range: &Spanned<String>, findings: &mut Findings<'_>) {
     if let Err(error) = VersionReq::parse(range) {
         let help = "write a range such as `>=0.1, <1`, `^1.2` or `*`".to_owned();
-        findings.add(codes::INVALID_VALUE, range.span(), format!("`{range}` is not a range of versions: {error}"), "no range", Some(help));
+        findings.add(
+            codes::INVALID_VALUE,
+            range.span(),
+            format!("`{range}` is not a range of versions: {error}"),
+            "no range",
+            Some(help),
+        );
     }
 }
 
@@ -83,7 +89,8 @@ fn dependencies(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
         seen.push(&dependency.id);
     }
-    let all = manifest.dependencies.plugins.iter().map(|dependency| &dependency.id).chain(&manifest.metadata.dependencies);
+    let all =
+        manifest.dependencies.plugins.iter().map(|dependency| &dependency.id).chain(&manifest.metadata.dependencies);
     for id in all.filter(|id| ***id == *manifest.metadata.id) {
         findings.add(codes::SELF_DEPENDENCY, id.span(), "the plugin depends on itself", "its own id", None);
     }

@@ -25,7 +25,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut names = BTreeSet::new();
     for action in &manifest.ui.actions {
         if !names.insert(action.name.as_str()) {
-            findings.add(codes::DUPLICATE, action.name.span(), format!("the action `{}` is there twice", *action.name), "again", None);
+            findings.add(
+                codes::DUPLICATE,
+                action.name.span(),
+                format!("the action `{}` is there twice", *action.name),
+                "again",
+                None,
+            );
         }
         if manifest.entity(action.entity.as_str()).is_none() {
             super::relations::unknown_entity(manifest, action.entity.as_str(), action.entity.span(), findings);
@@ -59,7 +65,9 @@ fn crud(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
 fn filters(entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
     for filter in &page.filters {
         let is_known = known_field(entity, filter.as_str(), filter.span(), findings);
-        let opens = entity.field(filter.as_str()).is_some_and(|field| field.filterable || field.unique || field.field_type.is_reference());
+        let opens = entity
+            .field(filter.as_str())
+            .is_some_and(|field| field.filterable || field.unique || field.field_type.is_reference());
         if is_known && !opens {
             let message = format!("the page filters by `{}`, which is not filterable", **filter);
             let help = format!("write `filterable = true` for the field `{}`", **filter);
@@ -75,7 +83,13 @@ fn custom(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
         return;
     };
     if let Some(problem) = name_problem(file) {
-        findings.add(codes::MISSING_FILE, file.span(), format!("`{file}` cannot be packed: {problem}"), "bad path", None);
+        findings.add(
+            codes::MISSING_FILE,
+            file.span(),
+            format!("`{file}` cannot be packed: {problem}"),
+            "bad path",
+            None,
+        );
     } else if (subject.file)(file).is_none() {
         findings.add(codes::MISSING_FILE, file.span(), format!("`{file}` is not there"), "no such file", None);
     }

@@ -13,14 +13,26 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for permission in &manifest.permissions {
         let code = &permission.code;
         if !codes_seen.insert(code.as_str()) {
-            findings.add(codes::DUPLICATE, code.span(), format!("the permission `{code}` is there twice"), "again", None);
+            findings.add(
+                codes::DUPLICATE,
+                code.span(),
+                format!("the permission `{code}` is there twice"),
+                "again",
+                None,
+            );
         }
         let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
         match code.split_once('.') {
             Some((entity, action)) if manifest.entity(entity).is_some() && is_word(action) => {}
             Some((entity, action)) if is_word(action) => {
                 let message = format!("`{code}` begins with `{entity}`, which is no entity");
-                findings.add(codes::INVALID_PERMISSION, code.span(), message, "unknown entity", did_you_mean(entity, entities));
+                findings.add(
+                    codes::INVALID_PERMISSION,
+                    code.span(),
+                    message,
+                    "unknown entity",
+                    did_you_mean(entity, entities),
+                );
             }
             _ => {
                 let help = "write it as `<entity>.<action>`, such as `item.list`".to_owned();
@@ -37,7 +49,8 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             .collect();
         // Rows of a child are reached through their parent as well, but the API asks for these.
         if !missing.is_empty() {
-            let message = format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, missing.join(" and "));
+            let message =
+                format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, missing.join(" and "));
             let help = format!("add `[[permissions]]` with `code = \"{}\"`", missing[0]);
             findings.add(codes::MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
         }

@@ -21,7 +21,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             if !key.is_some_and(|key| refers_to(key, entity)) {
                 let message = format!("`{}.{}` is no ref to `{}`", *target.name, *relation.foreign_key, *entity.name);
                 let help = format!("name a field of `{}` with `ref_entity = \"{}\"`", *target.name, *entity.name);
-                findings.add(codes::BAD_RELATION, relation.foreign_key.span(), message, "does not lead back", Some(help));
+                findings.add(
+                    codes::BAD_RELATION,
+                    relation.foreign_key.span(),
+                    message,
+                    "does not lead back",
+                    Some(help),
+                );
             }
         }
     }
@@ -29,7 +35,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         match granted.split_once('.') {
             None => {
                 let help = "write it as `plugin.entity`".to_owned();
-                findings.add(codes::INVALID_VALUE, granted.span(), format!("`{}` names no plugin", **granted), "no plugin", Some(help));
+                findings.add(
+                    codes::INVALID_VALUE,
+                    granted.span(),
+                    format!("`{}` names no plugin", **granted),
+                    "no plugin",
+                    Some(help),
+                );
             }
             Some((plugin, _)) => declared_plugin(manifest, plugin, granted.span(), findings),
         }
@@ -39,7 +51,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 /// Finds a name that is no entity of the plugin.
 pub(super) fn unknown_entity(manifest: &Manifest, name: &str, span: Span, findings: &mut Findings<'_>) {
     let known = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
-    findings.add(codes::UNKNOWN_ENTITY, span, format!("there is no entity `{name}`"), "unknown", did_you_mean(name, known));
+    findings.add(
+        codes::UNKNOWN_ENTITY,
+        span,
+        format!("there is no entity `{name}`"),
+        "unknown",
+        did_you_mean(name, known),
+    );
 }
 
 fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
@@ -90,7 +108,8 @@ fn parent(manifest: &Manifest, entity: &Entity, findings: &mut Findings<'_>) {
         return;
     };
     if !entity.fields.iter().any(|field| refers_to(field, found)) {
-        let message = format!("`{}` is a child of `{}`, but has no field that names its row", *entity.name, *found.name);
+        let message =
+            format!("`{}` is a child of `{}`, but has no field that names its row", *entity.name, *found.name);
         let help = format!("add a field with `field_type = \"ref\"` and `ref_entity = \"{}\"`", *found.name);
         findings.add(codes::BAD_RELATION, parent.span(), message, "nothing ties them", Some(help));
     }

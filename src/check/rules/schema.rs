@@ -25,7 +25,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             findings.add(
                 codes::TABLE_NAME_TOO_LONG,
                 entity.name.span(),
-                format!("the table `{table}` has a name of {} bytes; PostgreSQL keeps {MAX_TABLE_NAME_BYTES}", table.len()),
+                format!(
+                    "the table `{table}` has a name of {} bytes; PostgreSQL keeps {MAX_TABLE_NAME_BYTES}",
+                    table.len()
+                ),
                 "too long together with the plugin's id",
                 Some(format!("shorten it by {} characters", table.len() - MAX_TABLE_NAME_BYTES)),
             );
@@ -45,7 +48,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Finds a name that is no field of the entity.
-pub(super) fn known_field(entity: &Entity, name: &str, span: crate::diagnostics::Span, findings: &mut Findings<'_>) -> bool {
+pub(super) fn known_field(
+    entity: &Entity,
+    name: &str,
+    span: crate::diagnostics::Span,
+    findings: &mut Findings<'_>,
+) -> bool {
     let known = entity.field(name).is_some();
     if !known {
         let fields = entity.fields.iter().map(|field| field.name.as_str());
@@ -113,7 +121,13 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
     if let Some(pattern) = pattern
         && let Err(error) = regex_lite::Regex::new(pattern)
     {
-        findings.add(codes::INVALID_VALUE, pattern.span(), format!("the pattern cannot be read: {error}"), "no regular expression", None);
+        findings.add(
+            codes::INVALID_VALUE,
+            pattern.span(),
+            format!("the pattern cannot be read: {error}"),
+            "no regular expression",
+            None,
+        );
     }
 }
 
@@ -122,7 +136,13 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
     if let Some(word) = default.as_str().filter(|word| word.starts_with('$')) {
         if !DEFAULT_WORDS.contains(&word) {
             let help = format!("known: {}", DEFAULT_WORDS.join(", "));
-            findings.add(codes::BAD_DEFAULT, default.span(), format!("`{word}` is not known"), "unknown word", Some(help));
+            findings.add(
+                codes::BAD_DEFAULT,
+                default.span(),
+                format!("`{word}` is not known"),
+                "unknown word",
+                Some(help),
+            );
         }
         return;
     }
@@ -137,7 +157,13 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut names = BTreeSet::new();
     for rule in &manifest.numbering {
         if !names.insert(rule.name.as_str()) {
-            findings.add(codes::DUPLICATE, rule.name.span(), format!("the numbering rule `{}` is there twice", *rule.name), "again", None);
+            findings.add(
+                codes::DUPLICATE,
+                rule.name.span(),
+                format!("the numbering rule `{}` is there twice", *rule.name),
+                "again",
+                None,
+            );
         }
         if manifest.entity(rule.entity.as_str()).is_none() {
             super::relations::unknown_entity(manifest, rule.entity.as_str(), rule.entity.span(), findings);
@@ -156,8 +182,18 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             .collect();
         if !missing.is_empty() {
             let span = if rule.format.span().is_empty() { rule.name.span() } else { rule.format.span() };
-            let message = format!("the numbers of `{}` would repeat: {} missing in its format", *rule.name, missing.join(" and "));
-            findings.add(codes::BAD_NUMBERING, span, message, "not unique", Some("write it like `{prefix}{YYYY}{MM}{DD}-{seq}`".to_owned()));
+            let message = format!(
+                "the numbers of `{}` would repeat: {} missing in its format",
+                *rule.name,
+                missing.join(" and ")
+            );
+            findings.add(
+                codes::BAD_NUMBERING,
+                span,
+                message,
+                "not unique",
+                Some("write it like `{prefix}{YYYY}{MM}{DD}-{seq}`".to_owned()),
+            );
         }
     }
     for entity in &manifest.schema.entities {
@@ -176,7 +212,13 @@ fn settings(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let mut keys = BTreeSet::new();
     for field in &subject.manifest.settings.fields {
         if !keys.insert(field.key.as_str()) {
-            findings.add(codes::DUPLICATE, field.key.span(), format!("the setting `{}` is there twice", *field.key), "again", None);
+            findings.add(
+                codes::DUPLICATE,
+                field.key.span(),
+                format!("the setting `{}` is there twice", *field.key),
+                "again",
+                None,
+            );
         }
     }
 }

@@ -37,7 +37,8 @@ pub(in crate::commands) struct KeyNewResult {
 }
 
 pub(super) fn run(context: &Context, args: &KeyNewArgs) -> CommandResult {
-    let is_name = !args.name.is_empty() && args.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let is_name =
+        !args.name.is_empty() && args.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !is_name {
         let message = format!("`{}` is no name of a key: letters, digits, `-` and `_`", args.name);
         return Err(CommandError::new(ExitCode::Usage, "key", message));
@@ -60,13 +61,7 @@ pub(super) fn run(context: &Context, args: &KeyNewArgs) -> CommandResult {
         public_key: public.display().to_string(),
     };
     context.ui.result(&result, || {
-        format!(
-            "key {} ({}…)\nsecret  {}\npublic  {}",
-            args.name,
-            id.short(),
-            secret.display(),
-            public.display()
-        )
+        format!("key {} ({}…)\nsecret  {}\npublic  {}", args.name, id.short(), secret.display(), public.display())
     });
     Ok(ExitCode::Ok)
 }

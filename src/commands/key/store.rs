@@ -23,7 +23,8 @@ impl PassphraseArgs {
     pub(super) fn given(&self, context: &Context) -> Result<Option<Passphrase>, CommandError> {
         if let Some(file) = &self.passphrase_file {
             let text = String::from_utf8(context.read(file)?);
-            let text = text.map_err(|_| CommandError::new(ExitCode::Configuration, "key", "the passphrase file is not UTF-8"))?;
+            let text = text
+                .map_err(|_| CommandError::new(ExitCode::Configuration, "key", "the passphrase file is not UTF-8"))?;
             return Ok(Some(Passphrase::new(text)));
         }
         Ok(Environment::key_passphrase().map(|text| Passphrase::new(text.to_string())))
@@ -43,7 +44,11 @@ pub(in crate::commands) fn trust_file(context: &Context) -> Result<PathBuf, Comm
 }
 
 fn no_home() -> CommandError {
-    CommandError::new(ExitCode::Configuration, "key", "there is no folder for keys: neither HOME nor XDG_CONFIG_HOME is set")
+    CommandError::new(
+        ExitCode::Configuration,
+        "key",
+        "there is no folder for keys: neither HOME nor XDG_CONFIG_HOME is set",
+    )
 }
 
 /// The keys that are trusted: those of the file that was named, or of the user's own.
@@ -59,12 +64,18 @@ pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) 
 }
 
 /// Opens the secret key that `name` names: a file, or one of the user's keys.
-pub(in crate::commands) fn unlock(context: &Context, name: &str, passphrase: &PassphraseArgs) -> Result<SecretKey, CommandError> {
+pub(in crate::commands) fn unlock(
+    context: &Context,
+    name: &str,
+    passphrase: &PassphraseArgs,
+) -> Result<SecretKey, CommandError> {
     let as_file = context.path(Path::new(name));
     let file = if as_file.is_file() { as_file } else { keys_folder(context)?.join(format!("{name}.pem")) };
     if !file.is_file() {
         let error = CommandError::new(ExitCode::Trust, "key", format!("there is no key `{name}`"));
-        return Err(error.hint("erp-plugin key list shows the keys").hint(format!("erp-plugin key new {name} makes one")));
+        return Err(error
+            .hint("erp-plugin key list shows the keys")
+            .hint(format!("erp-plugin key new {name} makes one")));
     }
     let pem = zeroize::Zeroizing::new(String::from_utf8_lossy(&context.read(&file)?).into_owned());
     let given = passphrase.given(context)?;

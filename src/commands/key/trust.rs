@@ -36,14 +36,22 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
         None => trust_file(context)?,
     };
     let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { Default::default() };
-    let is_word = |scope: &&String| scope.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte));
+    let is_word = |scope: &&String| {
+        scope.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte))
+    };
     if let Some(bad) = args.scope.iter().find(|scope| !is_word(scope)) {
-        return Err(CommandError::new(ExitCode::Usage, "trust", format!("`{bad}` is no id, no `prefix-*` and not `*`")));
+        return Err(CommandError::new(
+            ExitCode::Usage,
+            "trust",
+            format!("`{bad}` is no id, no `prefix-*` and not `*`"),
+        ));
     }
     let id = key.id();
     store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: args.scope.clone(), revoked: None });
     files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
     let result = serde_json::json!({ "ok": true, "id": id, "trust_file": file.display().to_string() });
-    context.ui.result(&result, || format!("{} may sign {} ({})", args.publisher, args.scope.join(", "), file.display()));
+    context
+        .ui
+        .result(&result, || format!("{} may sign {} ({})", args.publisher, args.scope.join(", "), file.display()));
     Ok(ExitCode::Ok)
 }

@@ -58,8 +58,14 @@ impl<'a> CoreModule<'a> {
     }
 
     pub(super) fn read(bytes: &'a [u8]) -> Result<CoreModule<'a>, LinkError> {
-        let mut module =
-            CoreModule { bytes, types: Vec::new(), imports: Vec::new(), functions: Vec::new(), exports: BTreeMap::new(), globals: 0 };
+        let mut module = CoreModule {
+            bytes,
+            types: Vec::new(),
+            imports: Vec::new(),
+            functions: Vec::new(),
+            exports: BTreeMap::new(),
+            globals: 0,
+        };
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
                 Payload::TypeSection(section) => {
@@ -77,7 +83,12 @@ impl<'a> CoreModule<'a> {
                             }
                             // Only the shim imports a memory.
                             TypeRef::Memory(_) if import.module == "guest" => {}
-                            _ => return Err(LinkError::Unsupported(format!("`{}` is imported and no function", import.name))),
+                            _ => {
+                                return Err(LinkError::Unsupported(format!(
+                                    "`{}` is imported and no function",
+                                    import.name
+                                )));
+                            }
                         }
                     }
                 }

@@ -58,7 +58,8 @@ impl<'a> InertBodies<'a> {
         }
         let place = || format!("{}#{}", import.module, import.name);
         let key = (import.name, unversioned(import.module).to_owned());
-        let function = self.functions.get(&key).ok_or_else(|| LinkError::Unsupported(format!("`{}` is not known", place())))?;
+        let function =
+            self.functions.get(&key).ok_or_else(|| LinkError::Unsupported(format!("`{}` is not known", place())))?;
         let signature = self.resolve.wasm_signature(AbiVariant::GuestImport, function);
         if signature.params.len() != ty.params().len() || signature.results.len() != ty.results().len() {
             return Err(LinkError::Unsupported(format!("`{}` has another type than its interface says", place())));

@@ -10,8 +10,9 @@ use std::ops::Range;
 
 use wasm_encoder::reencode::{Error as ReencodeError, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, ConstExpr, CustomSection, Encode, EntityType, ExportSection, Function as Body, FunctionSection, GlobalSection,
-    GlobalType, ImportSection, Module, NameMap, NameSection, RawSection, SectionId, TypeSection, ValType,
+    CodeSection, ConstExpr, CustomSection, Encode, EntityType, ExportSection, Function as Body, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, Module, NameMap, NameSection, RawSection, SectionId, TypeSection,
+    ValType,
 };
 use wasmparser::{BinaryReader, CodeSectionReader, KnownCustom, Name, Operator, Parser, Payload};
 
@@ -47,11 +48,17 @@ impl Plan {
     fn make(core: &CoreModule<'_>, shim: &Shim, inert: &InertBodies<'_>) -> Result<Plan, LinkError> {
         let shim_module = shim.module()?;
         let shim_bodies = shim.bodies()?;
-        let stand_in = |module: &str, name: &str| shim_module.exports.get(format!("{}#{name}", unversioned(module)).as_str()).copied();
+        let stand_in = |module: &str, name: &str| {
+            shim_module.exports.get(format!("{}#{name}", unversioned(module)).as_str()).copied()
+        };
 
         // Which functions of the shim are called, directly or not.
-        let mut wanted: Vec<u32> =
-            core.imports.iter().filter(|import| import.is_wasi()).filter_map(|import| stand_in(import.module, import.name)).collect();
+        let mut wanted: Vec<u32> = core
+            .imports
+            .iter()
+            .filter(|import| import.is_wasi())
+            .filter_map(|import| stand_in(import.module, import.name))
+            .collect();
         let writes_lines = core.imports.iter().any(|import| import.is_wasi() && import.name.contains("write"));
         let flush = shim_module.exports.get("flush").copied();
         wanted.extend(flush.filter(|_| writes_lines));
@@ -67,7 +74,8 @@ impl Plan {
         let mut shim_type = |ty: u32| {
             let ty = &shim_module.types[ty as usize];
             added_types.push((value_types(ty.params())?, value_types(ty.results())?));
-            u32::try_from(core.types.len() + added_types.len() - 1).map_err(|_| LinkError::Unsupported("too many types".to_owned()))
+            u32::try_from(core.types.len() + added_types.len() - 1)
+                .map_err(|_| LinkError::Unsupported("too many types".to_owned()))
         };
 
         // Imports: the guest's without WASI, then those that the shim needs.
@@ -89,21 +97,27 @@ impl Plan {
                 continue;
             }
             let known = core.imports.iter().position(|own| own.module == import.module && own.name == import.name);
-            shim_functions.insert(index, match known {
-                Some(own) => functions[own],
-                None => {
-                    added_imports.push((import.module.to_owned(), import.name.to_owned(), shim_type(import.ty)?));
-                    next += 1;
-                    next - 1
-                }
-            });
+            shim_functions.insert(
+                index,
+                match known {
+                    Some(own) => functions[own],
+                    None => {
+                        added_imports.push((import.module.to_owned(), import.name.to_owned(), shim_type(import.ty)?));
+                        next += 1;
+                        next - 1
+                    }
+                },
+            );
         }
         for slot in functions.iter_mut().skip(core.imports.len()) {
             *slot = next;
             next += 1;
         }
         if let Some(allocate) = allocate {
-            let own = core.exports.get("cabi_realloc").ok_or_else(|| LinkError::Unsupported("it exports no `cabi_realloc`".to_owned()))?;
+            let own = core
+                .exports
+                .get("cabi_realloc")
+                .ok_or_else(|| LinkError::Unsupported("it exports no `cabi_realloc`".to_owned()))?;
             shim_functions.insert(allocate, functions[*own as usize]);
         }
 
@@ -123,12 +137,14 @@ impl Plan {
                 copy.instruction(&renumber.parse_instruction(&mut reader)?);
             }
             let ty = shim_type(shim_module.type_of(*function))?;
-            let name = shim_module.exports.iter().find(|(_, index)| *index == function).map_or("wasi shim", |(name, _)| name);
+            let name =
+                shim_module.exports.iter().find(|(_, index)| *index == function).map_or("wasi shim", |(name, _)| name);
             added_functions.push((ty, copy, name.to_owned()));
         }
         for (index, import) in core.imports.iter().enumerate().filter(|(_, import)| import.is_wasi()) {
             let same_type = |function: u32| {
-                let (own, shim) = (&core.types[import.ty as usize], &shim_module.types[shim_module.type_of(function) as usize]);
+                let (own, shim) =
+                    (&core.types[import.ty as usize], &shim_module.types[shim_module.type_of(function) as usize]);
                 own.params() == shim.params() && own.results() == shim.results()
             };
             functions[index] = match stand_in(import.module, import.name) {
@@ -139,7 +155,11 @@ impl Plan {
                 }
                 None => {
                     let body = inert.body(import, &core.types[import.ty as usize])?;
-                    added_functions.push((import.ty, body, format!("{}#{} (inert)", unversioned(import.module), import.name)));
+                    added_functions.push((
+                        import.ty,
+                        body,
+                        format!("{}#{} (inert)", unversioned(import.module), import.name),
+                    ));
                     next += 1;
                     next - 1
                 }
@@ -256,7 +276,8 @@ impl Plan {
 
     fn own_globals(&self, mut globals: GlobalSection) -> GlobalSection {
         for _ in 0..self.added_globals {
-            globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
+            globals
+                .global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
         }
         globals
     }
@@ -293,8 +314,9 @@ impl Plan {
             let mut operators = body?.get_operators_reader()?;
             while !operators.eof() {
                 let at = operators.original_position();
-                let (Operator::Call { function_index } | Operator::ReturnCall { function_index } | Operator::RefFunc { function_index }) =
-                    operators.read()?
+                let (Operator::Call { function_index }
+                | Operator::ReturnCall { function_index }
+                | Operator::RefFunc { function_index }) = operators.read()?
                 else {
                     continue;
                 };
@@ -340,7 +362,11 @@ impl Reencode for Renumber<'_> {
         Ok(self.plan.functions[function as usize])
     }
 
-    fn parse_import_section(&mut self, out: &mut ImportSection, section: wasmparser::ImportSectionReader<'_>) -> Result<(), ReencodeError> {
+    fn parse_import_section(
+        &mut self,
+        out: &mut ImportSection,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), ReencodeError> {
         let mut function = 0;
         for import in section.into_imports() {
             let import = import?;
@@ -371,8 +397,14 @@ impl Reencode for Renumber<'_> {
         }
     }
 
-    fn parse_custom_name_subsection(&mut self, names: &mut NameSection, subsection: Name<'_>) -> Result<(), ReencodeError> {
-        let Name::Function(map) = subsection else { return utils::parse_custom_name_subsection(self, names, subsection) };
+    fn parse_custom_name_subsection(
+        &mut self,
+        names: &mut NameSection,
+        subsection: Name<'_>,
+    ) -> Result<(), ReencodeError> {
+        let Name::Function(map) = subsection else {
+            return utils::parse_custom_name_subsection(self, names, subsection);
+        };
         let mut sorted: BTreeMap<u32, String> = BTreeMap::new();
         for naming in map {
             let naming = naming?;

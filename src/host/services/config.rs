@@ -10,7 +10,10 @@ impl Services {
     pub(super) fn config(&mut self, key: &str) -> Result<Option<Value>, ServiceError> {
         self.call("config.get", key, |services| {
             if !capabilities::may_read_config(&services.manifest, key) {
-                return Err(ServiceError::new("cap.denied", format!("`{key}` is not granted: name it in `config` of [capabilities]")));
+                return Err(ServiceError::new(
+                    "cap.denied",
+                    format!("`{key}` is not granted: name it in `config` of [capabilities]"),
+                ));
             }
             services.with_database(|database, _, _| database.config(key))
         })
@@ -43,7 +46,10 @@ impl Services {
     ) -> Result<T, ServiceError> {
         self.call(function, key, |services| {
             if !services.manifest.capabilities.kv {
-                return Err(ServiceError::new("cap.denied", "the key-value store is not granted: write `kv = true` into [capabilities]"));
+                return Err(ServiceError::new(
+                    "cap.denied",
+                    "the key-value store is not granted: write `kv = true` into [capabilities]",
+                ));
             }
             work(services)
         })
@@ -60,7 +66,9 @@ impl Services {
     pub(super) fn kv_delete(&mut self, key: &str) -> Result<bool, ServiceError> {
         self.with_keys("kv.delete", key, |services| {
             services.take_writes(1)?;
-            services.with_database(|database, scope, _| database.delete_key_value(&services.manifest.metadata.id, scope, key))
+            services.with_database(|database, scope, _| {
+                database.delete_key_value(&services.manifest.metadata.id, scope, key)
+            })
         })
     }
 
@@ -68,17 +76,24 @@ impl Services {
         self.with_keys("kv.increment", key, |services| {
             let old = match services.kv_read(key)? {
                 None => 0,
-                Some(value) => {
-                    value.as_i64().ok_or_else(|| ServiceError::new("kv.not_a_number", format!("`{key}` holds {value}")))?
-                }
+                Some(value) => value
+                    .as_i64()
+                    .ok_or_else(|| ServiceError::new("kv.not_a_number", format!("`{key}` holds {value}")))?,
             };
-            let new = old.checked_add(by).ok_or_else(|| ServiceError::new("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
+            let new = old
+                .checked_add(by)
+                .ok_or_else(|| ServiceError::new("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
             services.kv_write(key, &Value::from(new), None)?;
             Ok(new)
         })
     }
 
-    pub(super) fn kv_compare_and_set(&mut self, key: &str, expected: Option<&Value>, value: &Value) -> Result<bool, ServiceError> {
+    pub(super) fn kv_compare_and_set(
+        &mut self,
+        key: &str,
+        expected: Option<&Value>,
+        value: &Value,
+    ) -> Result<bool, ServiceError> {
         self.with_keys("kv.compare-and-set", key, |services| {
             if services.kv_read(key)?.as_ref() != expected {
                 return Ok(false);
@@ -94,6 +109,8 @@ impl Services {
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         self.take_writes(1)?;
-        self.with_database(|database, scope, _| database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds))
+        self.with_database(|database, scope, _| {
+            database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
+        })
     }
 }

@@ -18,7 +18,8 @@ impl Services {
     /// An entity that the plugin may read.
     fn readable(&self, entity: &str) -> Result<EntityRef, ServiceError> {
         let found = super::lock(&self.database).catalog().entity(&self.manifest.metadata.id, entity)?;
-        if capabilities::may_read_entity(&self.manifest, found.plugin().as_str(), found.name.as_str(), found.is_public) {
+        if capabilities::may_read_entity(&self.manifest, found.plugin().as_str(), found.name.as_str(), found.is_public)
+        {
             Ok(found)
         } else {
             Err(ServiceError::new(
@@ -34,7 +35,10 @@ impl Services {
         if found.plugin() == &*self.manifest.metadata.id {
             Ok(found)
         } else {
-            Err(ServiceError::new("cap.denied", format!("`{}` belongs to another plugin: it can only be read", found.qualified_name())))
+            Err(ServiceError::new(
+                "cap.denied",
+                format!("`{}` belongs to another plugin: it can only be read", found.qualified_name()),
+            ))
         }
     }
 
@@ -93,7 +97,12 @@ impl Services {
         })
     }
 
-    pub(super) fn db_delete(&mut self, entity: &str, id: &str, expected_version: Option<u32>) -> Result<(), ServiceError> {
+    pub(super) fn db_delete(
+        &mut self,
+        entity: &str,
+        id: &str,
+        expected_version: Option<u32>,
+    ) -> Result<(), ServiceError> {
         self.call("db.delete", entity, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
@@ -144,7 +153,10 @@ impl Services {
 pub(super) fn list_query(query: &Map<String, Value>) -> Result<ListQuery, ServiceError> {
     let known = ["filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"];
     if let Some(key) = query.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(ServiceError::new("db.bad_query", format!("unknown key `{key}` in the query; known: {}", known.join(", "))));
+        return Err(ServiceError::new(
+            "db.bad_query",
+            format!("unknown key `{key}` in the query; known: {}", known.join(", ")),
+        ));
     }
     let text = |key: &str| query.get(key).and_then(Value::as_str).map(str::to_owned);
     let flag = |key: &str| query.get(key).and_then(Value::as_bool).unwrap_or(false);

@@ -25,12 +25,17 @@ impl Services {
             if depth > services.limits.event_depth {
                 return Err(limit(
                     "limit.event_depth",
-                    format!("{} events have led to one another already: do they go in a circle?", services.limits.event_depth),
+                    format!(
+                        "{} events have led to one another already: do they go in a circle?",
+                        services.limits.event_depth
+                    ),
                 ));
             }
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();
-            services.with_database(|database, scope, _| database.add_event(scope, &id, event_type, &source, &payload, depth))?;
+            services.with_database(|database, scope, _| {
+                database.add_event(scope, &id, event_type, &source, &payload, depth)
+            })?;
             services.trace.events.push(PublishedEvent { event_type: event_type.to_owned(), payload });
             Ok(())
         })

@@ -44,7 +44,8 @@ impl host_api::Host for CallState {
 
     fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
         let patch = object("the data", &data).map_err(as_text)?;
-        let version = u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
+        let version =
+            u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
         self.services.db_update(&entity, &id, &patch, Some(version)).map(|row| bytes(&row.to_flat())).map_err(as_text)
     }
 
@@ -58,7 +59,8 @@ impl host_api::Host for CallState {
     }
 
     fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
-        let payload = utf8("the payload", &payload).and_then(|text| parse_json("the payload", text)).map_err(as_text)?;
+        let payload =
+            utf8("the payload", &payload).and_then(|text| parse_json("the payload", text)).map_err(as_text)?;
         self.services.publish(&event_type, payload).map_err(as_text)
     }
 
@@ -82,7 +84,9 @@ impl host_api::Host for CallState {
 
     fn numbering_generate(&mut self, entity: String) -> Result<String, String> {
         let rule = self.services.manifest.numbering.iter().find(|rule| rule.entity.as_str() == entity);
-        let rule = rule.map(|rule| rule.name.to_string()).ok_or_else(|| format!("numbering.unknown: `{entity}` has no rule"))?;
+        let rule = rule
+            .map(|rule| rule.name.to_string())
+            .ok_or_else(|| format!("numbering.unknown: `{entity}` has no rule"))?;
         self.services.next_number(&rule).map_err(as_text)
     }
 

@@ -143,7 +143,8 @@ fn limit(code: &str, message: String) -> ServiceError {
 
 /// JSON that came from a guest.
 fn parse_json(what: &str, text: &str) -> Result<Value, ServiceError> {
-    serde_json::from_str(text).map_err(|error| ServiceError::new("db.bad_json", format!("{what} is not valid JSON: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| ServiceError::new("db.bad_json", format!("{what} is not valid JSON: {error}")))
 }
 
 /// A JSON object that came from a guest.

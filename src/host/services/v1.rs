@@ -34,7 +34,9 @@ impl From<types::Error> for ServiceError {
             message: error.message,
             retryable: error.retryable,
             // Text that is no JSON is kept as text.
-            details: error.details.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            details: error
+                .details
+                .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
         }
     }
 }
@@ -111,7 +113,11 @@ impl host_db::Host for CallState {
     fn query(&mut self, entity: String, query: String) -> Result<host_db::Page, types::Error> {
         let query = list_query(&parse_object("the query", &query)?)?;
         let page = self.services.db_query(&entity, &query)?;
-        Ok(host_db::Page { rows: page.rows.iter().map(text).collect(), next_cursor: page.next_cursor, total: page.total })
+        Ok(host_db::Page {
+            rows: page.rows.iter().map(text).collect(),
+            next_cursor: page.next_cursor,
+            total: page.total,
+        })
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
@@ -119,7 +125,13 @@ impl host_db::Host for CallState {
         Ok(self.services.db_count(&entity, filter)?)
     }
 
-    fn update(&mut self, entity: String, id: String, patch: String, expected_version: Option<u32>) -> Result<String, types::Error> {
+    fn update(
+        &mut self,
+        entity: String,
+        id: String,
+        patch: String,
+        expected_version: Option<u32>,
+    ) -> Result<String, types::Error> {
         let patch = parse_object("the patch", &patch)?;
         Ok(text(&self.services.db_update(&entity, &id, &patch, expected_version)?.to_flat()))
     }

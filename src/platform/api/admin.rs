@@ -54,7 +54,10 @@ impl Platform {
 
     fn state_of(&self, id: &str) -> Answer {
         let installed = self.installed(id)?;
-        Ok(Response::json(200, json!({ "id": id, "version": *installed.manifest.metadata.version, "status": installed.status })))
+        Ok(Response::json(
+            200,
+            json!({ "id": id, "version": *installed.manifest.metadata.version, "status": installed.status }),
+        ))
     }
 
     fn detail(&self, id: &str) -> Result<Value, PlatformError> {
@@ -92,6 +95,10 @@ fn check_digest(request: &Request) -> Result<(), PlatformError> {
     if header.trim() == expected {
         Ok(())
     } else {
-        Err(PlatformError::new(400, "http.digest_mismatch", "the body is not what `content-digest` says: it was changed on the way"))
+        Err(PlatformError::new(
+            400,
+            "http.digest_mismatch",
+            "the body is not what `content-digest` says: it was changed on the way",
+        ))
     }
 }

@@ -26,10 +26,9 @@ impl Platform {
             }
             ("POST", ["events"]) => {
                 let body = object(request)?;
-                let event_type = body
-                    .get("type")
-                    .and_then(Value::as_str)
-                    .ok_or_else(|| PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event"))?;
+                let event_type = body.get("type").and_then(Value::as_str).ok_or_else(|| {
+                    PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event")
+                })?;
                 let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
                 let before = self.activity.calls.len();
                 self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;

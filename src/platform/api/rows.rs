@@ -50,7 +50,11 @@ impl Platform {
                 require(request, &writes)?;
                 let (data, version) = record(request, &entity)?;
                 let version = version.ok_or_else(|| {
-                    PlatformError::new(400, "http.missing_version", "the body needs `version`: the version of the row that you changed")
+                    PlatformError::new(
+                        400,
+                        "http.missing_version",
+                        "the body needs `version`: the version of the row that you changed",
+                    )
                 })?;
                 let scope = self.scope(request)?;
                 let replaces = request.method == "PUT";
@@ -81,13 +85,18 @@ impl Platform {
             None => Ok(None),
             Some(text) => match text.parse::<u64>() {
                 Ok(number) if number > 0 => Ok(Some(number)),
-                _ => Err(PlatformError::new(400, "http.bad_query", format!("`{key}` must be a number from 1, not `{text}`"))),
+                _ => Err(PlatformError::new(
+                    400,
+                    "http.bad_query",
+                    format!("`{key}` must be a number from 1, not `{text}`"),
+                )),
             },
         };
         let size = number("page_size")?.unwrap_or(PAGE_SIZE);
         let page = number("page")?.unwrap_or(1);
         let descending = request.query("sort_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
-        let sort = request.query("sort_by").map(|field| if descending { format!("-{field}") } else { field.to_owned() });
+        let sort =
+            request.query("sort_by").map(|field| if descending { format!("-{field}") } else { field.to_owned() });
         let query = ListQuery {
             filter: filter(request)?,
             search: search(request),
@@ -109,7 +118,8 @@ impl Platform {
         let query = if request.method == "POST" {
             Value::Object(object(request)?)
         } else {
-            let group_by: Vec<&str> = request.query("group_by").map(|fields| fields.split(',').collect()).unwrap_or_default();
+            let group_by: Vec<&str> =
+                request.query("group_by").map(|fields| fields.split(',').collect()).unwrap_or_default();
             json!({ "group_by": group_by, "filter": filter(request)? })
         };
         let query = AggregateQuery::from_json(&query, false)?;
@@ -130,10 +140,16 @@ impl Platform {
             let Some((field, target)) = field.and_then(|field| Some((field, field.ref_entity.as_ref()?))) else {
                 return Err(PlatformError::new(400, "db.unknown_field", format!("`{name}` is no reference")));
             };
-            let ids: Vec<String> = ids.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+            let ids: Vec<String> =
+                ids.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
             let plugin = field.ref_plugin.as_deref().unwrap_or(entity.plugin());
             let resolved = match database.catalog().entity(plugin, target.as_str()) {
-                Ok(target) => database.labels(&target, &scope, &ids, field.ref_label_field.as_deref().map(crate::manifest::FieldName::as_str))?,
+                Ok(target) => database.labels(
+                    &target,
+                    &scope,
+                    &ids,
+                    field.ref_label_field.as_deref().map(crate::manifest::FieldName::as_str),
+                )?,
                 Err(_) => {
                     let fallback = field.ref_fallback_label.clone().unwrap_or_else(|| target.to_string());
                     ids.into_iter().map(|id| (id, Value::String(fallback.clone()))).collect()
@@ -146,7 +162,8 @@ impl Platform {
 
     fn invoke(&mut self, request: &Request, plugin: &str, entity: &EntityRef, id: &str, name: &str) -> Answer {
         let manifest = Arc::clone(entity.manifest());
-        let action = manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
+        let action =
+            manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
         let action = action.ok_or_else(|| no_route(request))?;
         let identity = require(request, &action.permission)?;
         let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
@@ -156,7 +173,8 @@ impl Platform {
         let input = Value::Object(input);
         let invocation = Invocation::Action { name, input: &input };
         let caller = Some(identity.caller.clone());
-        let result = self.call(plugin, &identity.tenant.clone(), caller, Trigger::Action, 0, &invocation, |_| Ok(()))?;
+        let result =
+            self.call(plugin, &identity.tenant.clone(), caller, Trigger::Action, 0, &invocation, |_| Ok(()))?;
         Ok(Response::json(200, result))
     }
 }
@@ -165,7 +183,8 @@ impl Platform {
 /// with `version` beside them.
 fn record(request: &Request, entity: &EntityRef) -> Result<(Map<String, Value>, Option<u32>), PlatformError> {
     let mut body = object(request)?;
-    let version = body.remove("version").and_then(|version| version.as_u64()).and_then(|version| u32::try_from(version).ok());
+    let version =
+        body.remove("version").and_then(|version| version.as_u64()).and_then(|version| u32::try_from(version).ok());
     let data = match body.get("data") {
         Some(Value::Object(data)) if body.len() == 1 => data.clone(),
         _ => body,
