@@ -30,7 +30,7 @@ Exit status: 0 ok, 1 findings or failed tests, 2 usage, 3 bad manifest or config
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
-pub struct GlobalArgs {
+pub(crate) struct GlobalArgs {
     /// Work in this folder
     #[arg(short = 'C', long, global = true, value_name = "FOLDER", help_heading = "Global options")]
     pub directory: Option<PathBuf>,
@@ -52,9 +52,6 @@ pub struct GlobalArgs {
     /// Do without the network
     #[arg(long, global = true, help_heading = "Global options")]
     pub offline: bool,
-    /// Answer every question with yes
-    #[arg(short, long, global = true, help_heading = "Global options")]
-    pub yes: bool,
 }
 
 /// Runs a command line, its first word being the program's name.
@@ -72,9 +69,9 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         _ => Verbosity::Normal,
     };
     let ui = Ui::new(cli.global.format, cli.global.color, verbosity, &environment);
-    let result = Context::new(ui, environment, &cli.global).and_then(|context| match cli.command.run(&context) {
-        Ok(exit_code) => Ok(exit_code),
-        Err(error) => Ok(error.tell(&context.ui)),
+    let result = Context::new(ui, environment, &cli.global).map(|context| match cli.command.run(&context) {
+        Ok(exit_code) => exit_code,
+        Err(error) => error.tell(&context.ui),
     });
     match result {
         Ok(exit_code) => exit_code,
@@ -143,6 +140,7 @@ fn catch_panics(wants_json: bool) {
         } else {
             error.print_plain();
         }
+        #[expect(clippy::exit, reason = "a bug ends the program; unwinding further would hide it")]
         std::process::exit(i32::from(ExitCode::Bug.number()));
     }));
 }

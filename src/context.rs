@@ -23,7 +23,6 @@ pub(crate) struct Context {
     /// Where the user stands; absolute.
     pub(crate) directory: PathBuf,
     pub(crate) offline: bool,
-    pub(crate) yes: bool,
     manifest_path: Option<PathBuf>,
 }
 
@@ -56,7 +55,6 @@ impl Context {
             manifest_path: global.manifest_path.as_ref().map(|path| directory.join(path)),
             directory,
             offline: global.offline,
-            yes: global.yes,
         })
     }
 

@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | words | [`diagnostics`], [`document`], [`exit_code`], [`files`], [`settings`], [`ui`] |
+//! | words | [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`settings`], [`ui`] |
 //! | nouns | [`manifest`], [`contract`], [`component`], [`signing`], [`archive`], [`store`], [`project`] |
 //! | engines | [`check`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
 //! | platform | [`platform`] |
@@ -23,6 +23,7 @@ mod context;
 pub mod contract;
 pub mod dev_host;
 pub mod diagnostics;
+pub mod digest;
 pub mod document;
 pub mod exit_code;
 pub mod files;

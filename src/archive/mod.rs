@@ -17,4 +17,4 @@ pub use package::{
     with_envelope,
 };
 pub use read::{ArchiveError, Entry};
-pub use statement::{Statement, sha256_hex};
+pub use statement::Statement;

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::format::{Limits, MIME_TYPE};
 use super::read::{self, ArchiveError, Entry};
-use super::statement::{Predicate, Statement, sha256_hex};
+use super::statement::{Predicate, Statement};
 use super::write;
 use crate::diagnostics::Report;
+use crate::digest::sha256_hex;
 use crate::document::parse_strict_json;
 use crate::manifest::{self, Manifest};
 use crate::signing::{Envelope, EnvelopeError};

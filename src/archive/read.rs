@@ -138,7 +138,7 @@ fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError>
         total = total.saturating_add(size);
         let limit = if name == package::COMPONENT {
             limits.component_bytes
-        } else if name.ends_with(".json") {
+        } else if is_json(name) {
             limits.json_bytes
         } else {
             limits.total_bytes
@@ -286,6 +286,10 @@ fn what_it_is(bytes: &[u8]) -> &'static str {
         [0x7f, b'E', b'L', b'F', ..] => ": it is a program",
         _ => "",
     }
+}
+
+fn is_json(name: &str) -> bool {
+    name.rsplit('.').next() == Some("json")
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

@@ -1,9 +1,9 @@
 //! What a publisher signs: the digests of all files, and what the package is.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Entry;
+use crate::digest::sha256_hex;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://erp-plugin.dev/attestations/release/v1";
@@ -81,9 +81,4 @@ impl Statement {
     pub(super) fn is_release(&self) -> bool {
         self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE && self.predicate.format_version == 1
     }
-}
-
-/// SHA-256 in lower-case hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

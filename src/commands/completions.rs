@@ -3,9 +3,7 @@
 use clap::Args;
 use clap_complete::{Shell, generate};
 
-use super::CommandResult;
 use crate::context::Context;
-use crate::exit_code::ExitCode;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -15,9 +13,8 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(context: &Context, args: &CompletionsArgs) -> CommandResult {
+pub(super) fn run(context: &Context, args: &CompletionsArgs) {
     let mut script = Vec::new();
     generate(args.shell, &mut crate::cli::command(), "erp-plugin", &mut script);
     context.ui.raw_result(&String::from_utf8_lossy(&script));
-    Ok(ExitCode::Ok)
 }

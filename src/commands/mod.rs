@@ -67,7 +67,10 @@ impl Command {
             Command::Doctor(args) => doctor::run(context, args),
             Command::Explain(args) => explain::run(context, args),
             Command::Schema(args) => schema::run(context, args),
-            Command::Completions(args) => completions::run(context, args),
+            Command::Completions(args) => {
+                completions::run(context, args);
+                Ok(ExitCode::Ok)
+            }
             Command::Man(args) => man::run(context, args),
         }
     }

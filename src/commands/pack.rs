@@ -12,6 +12,7 @@ use crate::archive::{self, Limits, PackageParts};
 use crate::check::{Subject, check_component, check_manifest};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::digest::sha256_hex;
 use crate::document;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -102,7 +103,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
         ok: true,
         package: shown.clone(),
         bytes: bytes.len() as u64,
-        sha256: archive::sha256_hex(&bytes),
+        sha256: sha256_hex(&bytes),
         content_id: package.content_id.clone(),
         files: package
             .entries

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 use super::CommandResult;
 use super::sign::package_file;
 use super::verify::open_package;
-use crate::archive;
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::manifest::ByteSize;
 use crate::registry::Client;
@@ -23,12 +23,12 @@ use crate::settings::Environment;
 /// Upload a package to a platform or a dev host
 ///
 /// Running it again is safe: a package that is there already is not sent again. The token comes from
-/// ERP_PLUGIN_TOKEN or a file.
+/// `ERP_PLUGIN_TOKEN` or a file.
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
-    /// The platform's address, such as https://erp.example.com
+    /// The platform's address, such as <https://erp.example.com>
     #[arg(long, value_name = "URL")]
     to: String,
     /// A file with the token
@@ -68,7 +68,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let bytes = context.read(&file)?;
     let package = open_package(&bytes)?;
     let (id, version) = (package.manifest.metadata.id.to_string(), package.manifest.metadata.version.to_string());
-    let sha256 = archive::sha256_hex(&bytes);
+    let sha256 = sha256_hex(&bytes);
     if context.offline {
         let error =
             CommandError::new(ExitCode::Network, "offline", "publish needs the network, and --offline forbids it");

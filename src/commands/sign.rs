@@ -11,6 +11,7 @@ use super::key::{PassphraseArgs, unlock};
 use super::verify::open_package;
 use crate::archive;
 use crate::context::Context;
+use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 
@@ -54,7 +55,7 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
         ok: true,
         package: shown.clone(),
         key_id: id.to_string(),
-        sha256: archive::sha256_hex(&signed),
+        sha256: sha256_hex(&signed),
         content_id: package.content_id,
     };
     context.ui.result(&result, || format!("{shown} signed with {}…", id.short()));

@@ -14,6 +14,7 @@ use crate::check::{Subject, check_component, check_manifest};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::{Severity, SourceFile};
+use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::manifest::ByteSize;
 use crate::signing::{KeyId, SignatureStatus};
@@ -112,7 +113,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         package: context.shown(&file),
         version: package.manifest.metadata.version.to_string(),
         id,
-        sha256: archive::sha256_hex(&bytes),
+        sha256: sha256_hex(&bytes),
         content_id: package.content_id.clone(),
         status,
         signatures: judged.into_iter().map(|(key, status)| SignatureJson { key_id: key.to_string(), status }).collect(),

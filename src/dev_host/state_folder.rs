@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::digest::hex;
 use crate::files::{self, Access, WriteError};
 use crate::host::Caller;
 use crate::manifest::TenantId;
@@ -119,7 +120,6 @@ fn new_tokens() -> Result<Vec<Token>, StateFolderError> {
         .map(|(user, tenant, permissions)| {
             let mut random = [0; 40];
             getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
-            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             let mut id = [0; 16];
             id.copy_from_slice(&random[24..]);
             Ok(Token {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep values nest at the most. serde_json's own bound is 128.
+/// How deep values nest at the most. `serde_json`'s own bound is 128.
 const MAX_DEPTH: usize = 32;
 
 /// Reads a JSON document.

@@ -38,7 +38,8 @@ impl Caller {
             granted == "*"
                 || granted == code
                 || granted.strip_suffix(".*").is_some_and(|prefix| prefix == entity)
-                || (code.ends_with(".list") && granted.strip_suffix(".manage").is_some_and(|prefix| prefix == entity))
+                || (code.split_once('.').is_some_and(|(_, action)| action == "list")
+                    && granted.strip_suffix(".manage").is_some_and(|prefix| prefix == entity))
         })
     }
 }
@@ -101,6 +102,17 @@ pub enum Invocation<'a> {
     Wave(&'a str),
 }
 
+/// A call: on whose behalf, within which bounds, of what.
+#[derive(Debug, Clone)]
+pub struct CallRequest<'a> {
+    /// On whose behalf.
+    pub context: CallContext,
+    /// Within which bounds.
+    pub limits: CallLimits,
+    /// Of what.
+    pub invocation: Invocation<'a>,
+}
+
 /// How a call went.
 #[derive(Debug)]
 pub struct CallOutcome {
@@ -111,7 +123,7 @@ pub struct CallOutcome {
 }
 
 /// What a store holds.
-pub struct CallState {
+pub(super) struct CallState {
     pub(super) services: Services,
     memory: MemoryLimiter,
 }
@@ -135,9 +147,7 @@ impl Runtime {
     pub fn call(
         &self,
         plugin: &LoadedPlugin,
-        context: CallContext,
-        limits: CallLimits,
-        invocation: &Invocation<'_>,
+        request: CallRequest<'_>,
         database: &SharedDatabase,
         surroundings: &SharedSurroundings,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
@@ -145,6 +155,7 @@ impl Runtime {
         if let Err(error) = lock(database).begin() {
             return CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
         }
+        let CallRequest { context, limits, invocation } = request;
         let services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
@@ -153,7 +164,7 @@ impl Runtime {
             Arc::clone(surroundings),
         );
         let mut store = Store::new(&self.engine, CallState { services, memory: MemoryLimiter::new(&limits) });
-        let result = run(plugin, &mut store, &limits, invocation);
+        let result = run(plugin, &mut store, &limits, &invocation);
         let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         let state = store.into_data();
         let mut trace = state.services.trace;

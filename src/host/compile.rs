@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::digest::sha256_hex;
 use crate::files::{self, Access};
 
 /// Compiled code by content, in a folder of the user's own.
@@ -28,7 +29,7 @@ impl CompileCache {
         };
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let file = folder.join(format!("{}-{:016x}.cwasm", hex(&Sha256::digest(bytes)), hasher.finish()));
+        let file = folder.join(format!("{}-{:016x}.cwasm", sha256_hex(bytes), hasher.finish()));
         if let Some(component) = read_cached(engine, &file) {
             return Ok((component, true));
         }
@@ -53,8 +54,4 @@ fn read_cached(engine: &Engine, file: &Path) -> Option<Component> {
     // that only this user can write, who could replace the program itself as well.
     #[expect(unsafe_code, reason = "see the safety comment; the only way to skip compiling")]
     unsafe { Component::deserialize(engine, code) }.ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,7 +15,7 @@ mod services;
 mod surroundings;
 mod trace;
 
-pub use call::{CallContext, CallOutcome, Caller, Invocation, Trigger};
+pub use call::{CallContext, CallOutcome, CallRequest, Caller, Invocation, Trigger};
 pub use engine::{Runtime, RuntimeError};
 pub use error::{CallError, ServiceError, TrapKind};
 pub use limits::CallLimits;

@@ -20,7 +20,7 @@ pub enum Clock {
 pub enum Randomness {
     /// The operating system.
     System,
-    /// A sequence that a seed determines (SplitMix64).
+    /// A sequence that a seed determines (`SplitMix64`).
     Seeded(u64),
 }
 

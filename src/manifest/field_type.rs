@@ -103,7 +103,11 @@ words! {
 impl FieldType {
     /// What the platform stores the field as.
     pub fn base(self) -> BaseType {
-        use FieldType::*;
+        use FieldType::{
+            Attachment, Autonumber, Barcode, Bigint, Boolean, Color, Currency, Date, Datetime, Decimal, Department,
+            Duration, Email, Float, GeoPoint, Image, Integer, Json, Markdown, MultiSelect, Percent, Phone, Rating, Ref,
+            RefMany, RichText, Select, String, Tags, Text, Time, Url, User, Uuid,
+        };
         match self {
             String | Text | Time | Select | Email | Phone | Url | RichText | Markdown | Barcode | Color
             | Autonumber => BaseType::String,

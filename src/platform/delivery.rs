@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::state::Occasion;
 use super::{Platform, PlatformError};
 use crate::host::{Invocation, Trigger, lock};
 use crate::manifest::{TenantId, event_matches};
@@ -56,9 +57,8 @@ impl Platform {
         }
         let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
         let invocation = Invocation::Event { event, attempt };
-        let result = self.call(plugin, &event.tenant, None, Trigger::Event, event.depth, &invocation, |database| {
-            database.record_delivery(event.seq, id, None)
-        });
+        let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
+        let result = self.call(plugin, occasion, invocation, |database| database.record_delivery(event.seq, id, None));
         if let Err(error) = result {
             let why = error.to_string();
             self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;

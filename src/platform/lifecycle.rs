@@ -6,11 +6,12 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::state::Installed;
+use super::state::{Installed, Occasion};
 use super::{Platform, PlatformError};
 use crate::archive::{self, Limits, Package};
 use crate::check::{Subject, check_component, check_manifest};
 use crate::diagnostics::{DiagnosticJson, Severity, SourceFile};
+use crate::digest::sha256_hex;
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::signing::{SignatureStatus, TrustStore};
@@ -52,7 +53,7 @@ impl Platform {
 
         let manifest = Arc::new(package.manifest);
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
-        let sha256 = archive::sha256_hex(bytes);
+        let sha256 = sha256_hex(bytes);
         let now = self.now();
         let record = PackageRecord {
             sha256: sha256.clone(),
@@ -207,7 +208,7 @@ impl Platform {
     fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         let tenants = self.directory.tenants().to_vec();
         let Some(first) = tenants.first() else { return Ok(()) };
-        self.call(id, first, None, Trigger::Lifecycle, 0, &Invocation::Init, |_| Ok(()))?;
+        self.call(id, Occasion::of(first, Trigger::Lifecycle), Invocation::Init, |_| Ok(()))?;
         for tenant in &tenants {
             self.greet_tenant(id, manifest, tenant)?;
         }
@@ -218,9 +219,8 @@ impl Platform {
         let plugin = &manifest.metadata.id;
         if !lock(&self.database).has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
-            self.call(id, tenant, None, Trigger::Lifecycle, 0, &Invocation::TenantCreated, |database| {
-                database.add_tenant(plugin, tenant)
-            })?;
+            let occasion = Occasion::of(tenant, Trigger::Lifecycle);
+            self.call(id, occasion, Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::activity::{Activity, CallRecord};
 use super::{Directory, Identity, PlatformError};
 use crate::host::{
-    CallContext, CallError, CallLimits, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings,
-    Surroundings, Trigger, lock,
+    CallContext, CallError, CallLimits, CallRequest, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase,
+    SharedSurroundings, Surroundings, Trigger, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
@@ -35,6 +35,32 @@ pub(super) struct Installed {
     pub(super) manifest_json: Value,
     /// None for a plugin that is not running.
     pub(super) loaded: Option<LoadedPlugin>,
+}
+
+/// Why a plugin is called, and for whom.
+#[derive(Debug, Clone)]
+pub(super) struct Occasion {
+    tenant: TenantId,
+    caller: Option<Caller>,
+    trigger: Trigger,
+    event_depth: u32,
+}
+
+impl Occasion {
+    /// Something that the platform does by itself.
+    pub(super) fn of(tenant: &TenantId, trigger: Trigger) -> Occasion {
+        Occasion { tenant: tenant.clone(), caller: None, trigger, event_depth: 0 }
+    }
+
+    /// Something that a user does.
+    pub(super) fn by(self, caller: &Caller) -> Occasion {
+        Occasion { caller: Some(caller.clone()), ..self }
+    }
+
+    /// Something that so many events led to.
+    pub(super) fn after_events(self, event_depth: u32) -> Occasion {
+        Occasion { event_depth, ..self }
+    }
 }
 
 impl std::fmt::Debug for Platform {
@@ -98,15 +124,8 @@ impl Platform {
     /// # Errors
     /// [`CallError`].
     pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
-        self.call(
-            plugin,
-            &identity.tenant,
-            Some(identity.caller.clone()),
-            Trigger::Call,
-            0,
-            &Invocation::Wave(call),
-            |_| Ok(()),
-        )
+        let occasion = Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller);
+        self.call(plugin, occasion, Invocation::Wave(call), |_| Ok(()))
     }
 
     /// Inserts a row without asking anyone: how fixtures come in.
@@ -182,44 +201,37 @@ impl Platform {
     }
 
     /// One call of a running plugin, noted in the activity. `finish` runs in its transaction.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all of it is different for each caller, and none of it belongs together"
-    )]
     pub(super) fn call(
         &mut self,
         plugin: &str,
-        tenant: &TenantId,
-        caller: Option<Caller>,
-        trigger: Trigger,
-        event_depth: u32,
-        invocation: &Invocation<'_>,
+        occasion: Occasion,
+        invocation: Invocation<'_>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
         let installed = self.plugins.get(plugin);
         let Some(loaded) = installed.and_then(|installed| installed.loaded.clone()) else {
             return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
         };
-        let context = CallContext {
-            request_id: lock(&self.surroundings).uuid(),
-            tenant: tenant.clone(),
-            caller,
-            trigger,
-            locale: loaded.manifest().i18n.default_locale.clone(),
-            event_depth,
+        let Occasion { tenant, caller, trigger, event_depth } = occasion;
+        let label = label(&invocation);
+        let request = CallRequest {
+            context: CallContext {
+                request_id: lock(&self.surroundings).uuid(),
+                tenant: tenant.clone(),
+                caller,
+                trigger,
+                locale: loaded.manifest().i18n.default_locale.clone(),
+                event_depth,
+            },
+            limits: self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest())),
+            invocation,
         };
-        let limits = self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest()));
-        let outcome =
-            self.runtime.call(&loaded, context, limits, invocation, &self.database, &self.surroundings, finish);
+        let outcome = self.runtime.call(&loaded, request, &self.database, &self.surroundings, finish);
         let mut trace = outcome.trace;
-        self.activity.changes.append(&mut trace.changes.clone());
+        self.activity.changes.extend(trace.changes.iter().cloned());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
-        self.activity.calls.push(CallRecord {
-            plugin: plugin.to_owned(),
-            label: label(invocation),
-            error: outcome.result.as_ref().err().cloned(),
-            trace,
-        });
+        let error = outcome.result.as_ref().err().cloned();
+        self.activity.calls.push(CallRecord { plugin: plugin.to_owned(), label, error, trace });
         outcome.result
     }
 

@@ -12,7 +12,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::retry;
-use crate::archive::sha256_hex;
+use crate::digest::sha256_hex;
 
 /// Bytes of an answer at the most.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
@@ -150,13 +150,13 @@ impl Client {
         let mut attempt = 0;
         loop {
             if let Some(receipt) = self.probe(id, version, attempt, &mut retrying)? {
-                return self.accepted(receipt, &sha256, attempt == 0, attempt);
+                return accepted(receipt, &sha256, attempt == 0, attempt);
             }
             attempt += 1;
             let (why, retry_after) = match self.send(package, sent.clone()) {
                 Ok(response) if response.status().is_success() => {
                     let receipt = self.json(response)?;
-                    return self.accepted(receipt, &sha256, false, attempt);
+                    return accepted(receipt, &sha256, false, attempt);
                 }
                 Ok(response) if retry::is_transient(response.status().as_u16()) && attempt < retry::MAX_ATTEMPTS => {
                     (format!("the platform answered {}", response.status()), retry_after(&response))
@@ -213,28 +213,6 @@ impl Client {
         }
     }
 
-    fn accepted(
-        &self,
-        receipt: Value,
-        sha256: &str,
-        already_there: bool,
-        attempts: u32,
-    ) -> Result<Published, PublishError> {
-        match receipt["sha256"].as_str() {
-            Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
-            Some(_) if already_there => Err(PublishError::Refused {
-                status: 409,
-                code: "plugin.version_taken".to_owned(),
-                message: "this version was uploaded before with another content: raise the version".to_owned(),
-                problems: Vec::new(),
-            }),
-            found => Err(PublishError::WrongReceipt {
-                expected: sha256.to_owned(),
-                found: found.unwrap_or("none").to_owned(),
-            }),
-        }
-    }
-
     fn json(&self, response: Response) -> Result<Value, PublishError> {
         let bytes = answer(response)
             .map_err(|error| PublishError::NotAPlatform { address: self.base.clone(), reason: error.to_string() })?;
@@ -267,6 +245,22 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error) -> PublishError {
         PublishError::Unreachable { address: self.base.clone(), reason: chain(error) }
+    }
+}
+
+/// A receipt for exactly what was sent.
+fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<Published, PublishError> {
+    match receipt["sha256"].as_str() {
+        Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
+        Some(_) if already_there => Err(PublishError::Refused {
+            status: 409,
+            code: "plugin.version_taken".to_owned(),
+            message: "this version was uploaded before with another content: raise the version".to_owned(),
+            problems: Vec::new(),
+        }),
+        found => {
+            Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: found.unwrap_or("none").to_owned() })
+        }
     }
 }
 

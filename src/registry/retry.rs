@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Attempts of an upload at the most.
 pub(super) const MAX_ATTEMPTS: u32 = 4;
 /// The longest wait that a server may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
@@ -34,6 +34,6 @@ mod tests {
         assert_eq!(wait(2, None, 0.0), Duration::from_millis(750));
         assert_eq!(wait(9, None, 1.0), Duration::from_secs(10));
         assert_eq!(wait(1, Some(3), 0.0), Duration::from_secs(3));
-        assert_eq!(wait(1, Some(86_400), 0.0), Duration::from_secs(60));
+        assert_eq!(wait(1, Some(86_400), 0.0), Duration::from_mins(1));
     }
 }

@@ -149,7 +149,7 @@ impl Judge<'_, '_> {
         }
         // The status, or the result, of the act itself already tells of its own error.
         let told_by_act = expect.get("status").is_some() || expect.get("result").is_some();
-        for call in failed.into_iter().filter(|call| !(told_by_act && !call.label.starts_with("event "))) {
+        for call in failed.into_iter().filter(|call| !told_by_act || call.label.starts_with("event ")) {
             let Some(error) = &call.error else { continue };
             let frames = match error {
                 CallError::Trap { frames, .. } if !frames.is_empty() => {

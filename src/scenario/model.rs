@@ -125,12 +125,9 @@ pub struct Moment(pub crate::store::Moment);
 impl crate::document::FromToml for Moment {
     fn from_toml(node: &Node, reader: &mut crate::document::Reader) -> Option<Moment> {
         use crate::document::NodeValue;
-        let text = match &node.value {
-            NodeValue::Datetime(text) | NodeValue::String(text) => text,
-            _ => {
-                reader.wrong_type(node, "a date-time");
-                return None;
-            }
+        let (NodeValue::Datetime(text) | NodeValue::String(text)) = &node.value else {
+            reader.wrong_type(node, "a date-time");
+            return None;
         };
         let moment = crate::store::Moment::parse(text);
         if moment.is_none() {

@@ -61,6 +61,7 @@ struct World<'a> {
     names: Names,
 }
 
+/// Boxed: it is far larger than what succeeds.
 type Finding = Box<Diagnostic>;
 
 impl<'a> World<'a> {
@@ -330,10 +331,12 @@ impl<'a> World<'a> {
         Ok(filled.unwrap_or(Node { span: node.span.clone(), value: NodeValue::Table(Vec::new()) }))
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]
     fn unknown(&self, error: &UnknownName) -> Finding {
         self.finding(codes::SCENARIO_NAME, error.span.clone(), format!("`{}` has no value here", error.name), "unknown")
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]
     fn finding(&self, code: crate::diagnostics::Code, span: Span, message: impl Into<String>, label: &str) -> Finding {
         Box::new(Diagnostic::new(code, message).in_source(&self.suite.source).at(span, label))
     }
@@ -362,6 +365,6 @@ fn default_now() -> Moment {
 
 /// The same id for the same name in every run.
 fn user_id(name: &str) -> String {
-    let digest = crate::archive::sha256_hex(name.as_bytes());
+    let digest = crate::digest::sha256_hex(name.as_bytes());
     format!("{}-{}-8{}-8{}-{}", &digest[..8], &digest[8..12], &digest[12..15], &digest[15..18], &digest[18..30])
 }

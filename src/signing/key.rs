@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::digest::hex;
+
 /// Work of a key derivation at the most, as log2 of scrypt's N: a key file is an input too.
 const MAX_SCRYPT_COST: u64 = 1 << 17;
 const MAX_PBKDF2_ROUNDS: u32 = 2_000_000;
@@ -218,7 +220,7 @@ impl PublicKey {
     /// The key's name.
     pub fn id(&self) -> KeyId {
         let der = self.0.to_public_key_der().map(|der| Sha256::digest(der.as_bytes()).to_vec()).unwrap_or_default();
-        KeyId(format!("sha256:{}", der.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        KeyId(format!("sha256:{}", hex(&der)))
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

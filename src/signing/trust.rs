@@ -97,6 +97,10 @@ impl TrustStore {
         let (node, mut report) = document::parse(source);
         let mut reader = Reader::new(source);
         let file = TrustFile::from_toml(&node, &mut reader);
+        if let Some(file) = file.as_ref().filter(|file| file.version != 1) {
+            let message = format!("version {} of trust files is not known to this tool", file.version);
+            reader.find(codes::INVALID_VALUE, file.span.clone(), message, "not 1", None);
+        }
         let mut store = TrustStore::default();
         for entry in file.iter().flat_map(|file| &file.keys) {
             match PublicKey::from_pem(&entry.public_key) {

@@ -12,7 +12,7 @@ use crate::context::Context;
 
 pub(super) use list::KeyListResult;
 pub(super) use new::KeyNewResult;
-pub(super) use store::{PassphraseArgs, trust_file, trust_store, unlock};
+pub(super) use store::{PassphraseArgs, trust_store, unlock};
 
 /// Make, list and trust keys
 #[derive(Debug, Subcommand)]

@@ -13,7 +13,7 @@ use crate::signing::{KeyError, Passphrase, SecretKey, TrustStore};
 /// Where a passphrase comes from. It is never an argument: those are visible to everyone.
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseArgs {
-    /// A file with the key's passphrase; else ERP_PLUGIN_KEY_PASSPHRASE, else a question
+    /// A file with the key's passphrase; else `ERP_PLUGIN_KEY_PASSPHRASE`, else a question
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::signing::{PublicKey, TrustedKey};
+use crate::signing::{PublicKey, TrustStore, TrustedKey};
 
 /// Trust a public key for some plugins
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
         Some(file) => context.path(file),
         None => trust_file(context)?,
     };
-    let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { Default::default() };
+    let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { TrustStore::default() };
     let is_word = |scope: &&String| {
         scope.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte))
     };

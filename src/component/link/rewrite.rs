@@ -45,6 +45,7 @@ struct Plan {
 }
 
 impl Plan {
+    #[expect(clippy::too_many_lines, reason = "one numbering: its parts depend on each other in this order")]
     fn make(core: &CoreModule<'_>, shim: &Shim, inert: &InertBodies<'_>) -> Result<Plan, LinkError> {
         let shim_module = shim.module()?;
         let shim_bodies = shim.bodies()?;
@@ -289,9 +290,8 @@ impl Plan {
         let mut head = BinaryReader::new(section, range.start);
         let count = head.read_var_u32()?;
         let count_width = head.current_position();
-        let bodies = match self.patched_bodies(section, range.start, count_width)? {
-            Some(bodies) => bodies,
-            None => return self.encoded_anew(section, range.start),
+        let Some(bodies) = self.patched_bodies(section, range.start, count_width)? else {
+            return self.encoded_anew(section, range.start);
         };
         let count = count + u32::try_from(self.added_functions.len()).unwrap_or(u32::MAX);
         let mut out = vec![0; count_width];

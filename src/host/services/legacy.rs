@@ -10,6 +10,7 @@ use super::database::list_query;
 use super::{parse_json, parse_object};
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 fn as_text(error: ServiceError) -> String {
     format!("{}: {}", error.code, error.message)
 }

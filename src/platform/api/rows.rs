@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
+use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{AggregateQuery, EntityRef, FieldProblem, ListQuery, PluginStatus, Row, StoreError};
 
@@ -172,9 +173,8 @@ impl Platform {
         input.insert("id".to_owned(), json!(id));
         let input = Value::Object(input);
         let invocation = Invocation::Action { name, input: &input };
-        let caller = Some(identity.caller.clone());
-        let result =
-            self.call(plugin, &identity.tenant.clone(), caller, Trigger::Action, 0, &invocation, |_| Ok(()))?;
+        let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
+        let result = self.call(plugin, occasion, invocation, |_| Ok(()))?;
         Ok(Response::json(200, result))
     }
 }
