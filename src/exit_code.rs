@@ -82,3 +82,19 @@ impl ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode;
+
+    #[test]
+    fn the_page_of_exit_codes_has_every_one() {
+        let page = include_str!("../docs/exit-codes.md");
+        for code in ExitCode::ALL {
+            assert!(
+                page.contains(&format!("| {} | {} |", code.number(), code.meaning())),
+                "docs/exit-codes.md lacks {code:?}"
+            );
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod completions;
+mod demo;
 mod dev;
 mod doctor;
 mod explain;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     Publish(publish::PublishArgs),
+    Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
@@ -64,6 +66,7 @@ impl Command {
             Command::Sign(args) => sign::run(context, args),
             Command::Verify(args) => verify::run(context, args),
             Command::Publish(args) => publish::run(context, args),
+            Command::Demo(args) => demo::run(context, args),
             Command::Doctor(args) => doctor::run(context, args),
             Command::Explain(args) => explain::run(context, args),
             Command::Schema(args) => schema::run(context, args),

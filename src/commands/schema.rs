@@ -5,7 +5,7 @@ use schemars::schema_for;
 use serde_json::{Value, json};
 
 use super::CommandResult;
-use super::{build, check, dev, doctor, explain, generate, key, new, pack, publish, sign, test, verify};
+use super::{build, check, demo, dev, doctor, explain, generate, key, new, pack, publish, sign, test, verify};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
@@ -49,6 +49,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("sign", schema_for!(sign::SignResult).to_value()),
         ("verify", schema_for!(verify::VerifyResult).to_value()),
         ("publish", schema_for!(publish::PublishResult).to_value()),
+        ("demo", schema_for!(demo::DemoResult).to_value()),
         ("doctor", schema_for!(doctor::DoctorResult).to_value()),
         ("explain", schema_for!(explain::ExplainResult).to_value()),
     ]

@@ -72,10 +72,17 @@ pub fn compare(component: &[u8], used: &InterfaceUse, world: &World) -> Report {
         let why = format!("{error:#}");
         report.push(
             Diagnostic::new(codes::INTERFACE_MISMATCH, format!("a type at the border differs from {place}"))
-                .help(format!("{}; run `erp-plugin generate` and build again", why.lines().next().unwrap_or_default())),
+                .help(format!("{}; run `erp-plugin generate` and build again", one_line(&why))),
         );
     }
     report
+}
+
+/// An error with its causes on one line of a bounded length.
+fn one_line(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cause = words.rsplit("type mismatch for ").next().unwrap_or(&words);
+    cause.chars().take(300).collect()
 }
 
 fn is_host_api(name: &str) -> bool {

@@ -119,6 +119,22 @@ impl Client {
         Ok(Client { http, base, token })
     }
 
+    /// Asks the platform's API; gives status and body, whatever the status is.
+    ///
+    /// # Errors
+    /// [`PublishError::Unreachable`] and [`PublishError::NotAPlatform`].
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), PublishError> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())
+            .map_err(|_| PublishError::BadAddress(format!("`{method}` is no HTTP method")))?;
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = self.authorized(request).send().map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        if status == 204 { Ok((status, Value::Null)) } else { self.json(response).map(|body| (status, body)) }
+    }
+
     /// The receipt of a version that the platform has already.
     ///
     /// # Errors

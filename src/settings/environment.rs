@@ -87,3 +87,14 @@ fn variable(name: &str) -> Option<OsString> {
 fn text(name: &str) -> Option<String> {
     variable(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_of_variables_has_every_one() {
+        let page = include_str!("../../docs/environment.md");
+        for (name, meaning) in super::VARIABLES {
+            assert!(page.contains(&format!("| `{name}` | {meaning} |")), "docs/environment.md lacks {name}");
+        }
+    }
+}

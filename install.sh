@@ -1,0 +1,62 @@
+#!/bin/sh
+# Builds and installs erp-plugin and makes sure that wasm32-wasip2 can be built.
+set -eu
+
+usage() {
+    cat <<'EOF'
+Usage: ./install.sh [--prefix FOLDER] [--no-toolchain] [--binary FILE] [--demo]
+
+  --prefix FOLDER   install to FOLDER/bin (default: cargo's own folder, usually ~/.cargo)
+  --no-toolchain    do not look for wasm32-wasip2, and get nothing for it
+  --binary FILE     use this erp-plugin, and build and install none
+  --demo            afterwards, go the whole way once on the inventory plugin
+
+What it downloads: crates from cargo's registry; and where no toolchain on this machine builds
+wasm32-wasip2 and rustup cannot add it, about 140 MB of Debian packages (Debian and its children).
+It can be interrupted at any point and run again. Nothing outside the prefix, this folder's target/,
+rustup's own folder and the user's data and cache folders is touched.
+EOF
+}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'install.sh: error: %s\n' "$1" >&2; exit "${2:-1}"; }
+
+prefix='' toolchain=yes binary='' demo=no
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix) [ $# -ge 2 ] || die "--prefix needs a folder" 2; prefix=$2; shift ;;
+        --prefix=*) prefix=${1#*=} ;;
+        --binary) [ $# -ge 2 ] || die "--binary needs a file" 2; binary=$2; shift ;;
+        --binary=*) binary=${1#*=} ;;
+        --no-toolchain) toolchain=no ;;
+        --demo) demo=yes ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage >&2; die "unknown argument: $1" 2 ;;
+    esac
+    shift
+done
+
+here=$(cd "$(dirname "$0")" && pwd)
+started=$(date +%s)
+
+if [ -z "$binary" ]; then
+    command -v cargo >/dev/null 2>&1 || die "cargo is not on the PATH: install Rust with rustup first" 5
+    command -v cc >/dev/null 2>&1 || die "there is no C compiler (cc), which SQLite needs: apt-get install gcc libc6-dev" 5
+    say "building erp-plugin (a cold build takes some minutes)"
+    root=${prefix:-${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}}
+    # RUSTUP_AUTO_INSTALL: never another toolchain than the one that is there.
+    RUSTUP_AUTO_INSTALL=0 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target}" \
+        cargo install --quiet --path "$here" --locked --force --root "$root" ||
+        die "erp-plugin could not be built; cargo's messages are above" 101
+    binary=$root/bin/erp-plugin
+    say "installed $binary ($("$binary" --version)) after $(($(date +%s) - started)) s"
+    case ":$PATH:" in *":$root/bin:"*) ;; *) say "note: $root/bin is not on the PATH" ;; esac
+fi
+
+if [ "$toolchain" = yes ]; then
+    # The same file as in the binary: `erp-plugin doctor --fix` does this work too.
+    sh "$here/src/build/toolchain.sh"
+fi
+"$binary" doctor >&2
+
+[ "$demo" = no ] || "$binary" demo

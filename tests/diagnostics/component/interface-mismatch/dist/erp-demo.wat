@@ -1,0 +1,1 @@
+(component (instance $base) (export "erp:plugin/base@1.0.0" (instance $base)))

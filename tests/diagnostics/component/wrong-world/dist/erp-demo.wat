@@ -1,0 +1,1 @@
+(component (instance $api) (export "erp:plugin/plugin-api" (instance $api)))

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Sets up what the tests need and runs them. ERP_PLUGIN_BLESS=1 writes expectations anew.
+set -eu
+cd "$(dirname "$0")/.."
+export RUSTUP_AUTO_INSTALL=0
+
+missing=''
+for tool in unzip jq openssl; do command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"; done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        apt-get install -y --no-install-recommends $missing >&2 || { apt-get update >&2 && apt-get install -y --no-install-recommends $missing >&2; }
+    else
+        echo "tests/run.sh: please install:$missing" >&2
+        exit 5
+    fi
+fi
+
+# Guests are compiled to wasm32-wasip2.
+sh src/build/toolchain.sh
+cargo test --locked "$@"
+# What install.sh shows to a user, with the binary that was just tested.
+./install.sh --no-toolchain --binary target/debug/erp-plugin --demo

@@ -1,0 +1,147 @@
+//! The floors of the house, held against the sources. `docs/architecture.md` says why.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::support::repository;
+
+/// Each room and the rooms that it may use. A room that is not here does not exist.
+const ROOMS: &[(&str, &[&str])] = &[
+    // Words.
+    ("diagnostics", &[]),
+    ("digest", &[]),
+    ("document", &["diagnostics"]),
+    ("exit_code", &[]),
+    ("files", &[]),
+    ("settings", &[]),
+    ("ui", &["diagnostics", "settings"]),
+    // Nouns.
+    ("manifest", &["diagnostics", "document"]),
+    ("contract", &["diagnostics"]),
+    ("component", &["contract", "diagnostics"]),
+    ("signing", &["diagnostics", "digest", "document"]),
+    ("archive", &["diagnostics", "digest", "document", "manifest", "signing"]),
+    ("store", &["diagnostics", "document", "manifest"]),
+    ("project", &["archive", "diagnostics", "manifest"]),
+    // Engines.
+    ("check", &["archive", "component", "contract", "diagnostics", "document", "manifest", "store"]),
+    ("generate", &["contract"]),
+    ("scaffold", &["files"]),
+    ("build", &[]),
+    ("host", &["component", "contract", "digest", "document", "files", "manifest", "store"]),
+    ("registry", &["digest"]),
+    // The platform's contract, and what stands on it.
+    ("platform", &["archive", "check", "diagnostics", "digest", "host", "manifest", "signing", "store"]),
+    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "platform", "store"]),
+    ("dev_host", &["digest", "files", "host", "manifest", "platform", "signing", "store"]),
+];
+
+/// The rooms of the program itself may use everything.
+const PROGRAM: [&str; 6] = ["main", "lib", "cli", "commands", "command_error", "context"];
+
+/// Heavy dependencies and the rooms that they live in.
+const HOMES: &[(&str, &[&str])] = &[
+    ("axum::", &["dev_host"]),
+    ("clap::", &["cli", "commands", "ui"]),
+    ("ed25519_dalek::", &["signing"]),
+    ("flate2::", &["archive"]),
+    ("indicatif::", &["ui"]),
+    ("miette::", &["diagnostics"]),
+    ("minijinja::", &["scaffold"]),
+    ("reqwest::", &["registry"]),
+    ("rusqlite::", &["store"]),
+    ("sea_query::", &["store"]),
+    ("std::process::Command", &["build", "commands"]),
+    ("tokio::", &["dev_host"]),
+    ("wasm_encoder::", &["component"]),
+    ("wasmtime::", &["host"]),
+    ("wit_bindgen_", &["generate"]),
+];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The room of each source file, and its text.
+fn files() -> Vec<(String, String, String)> {
+    let source = repository().join("src");
+    let mut paths = Vec::new();
+    sources(&source, &mut paths);
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&source).unwrap().to_string_lossy().replace('\\', "/");
+            let room = name.split(['/', '.']).next().unwrap().to_owned();
+            (room, name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn rooms_only_use_the_rooms_below_them() {
+    for (room, name, text) in files() {
+        if PROGRAM.contains(&room.as_str()) {
+            continue;
+        }
+        let (_, allowed) =
+            ROOMS.iter().find(|(known, _)| *known == room).unwrap_or_else(|| panic!("src/{name}: `{room}` is no room"));
+        for used in text.split("crate::").skip(1) {
+            let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            // `crate::bindings` stands in the options of the guest's generator.
+            let is_own = used == room || used.is_empty() || used == "bindings";
+            assert!(
+                is_own || allowed.contains(&used.as_str()),
+                "src/{name}: `{room}` may not use `{used}`; see docs/architecture.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn heavy_dependencies_have_one_home() {
+    for (room, name, text) in files() {
+        for (dependency, homes) in HOMES {
+            let uses = text.lines().any(|line| {
+                let line = line.trim_start();
+                line.contains(dependency)
+                    && !line.starts_with("//")
+                    && !line.contains(&format!("_{dependency}"))
+                    && !line.contains(&format!("::{dependency}"))
+            });
+            assert!(!uses || homes.contains(&room.as_str()), "src/{name} uses {dependency}, which lives in {homes:?}");
+        }
+    }
+}
+
+#[test]
+fn files_and_rooms_have_names_that_say_something() {
+    for (_, name, text) in files() {
+        for word in ["util", "utils", "helper", "helpers", "common", "misc", "manager"] {
+            assert!(!name.split(['/', '.', '_']).any(|part| part == word), "src/{name}: `{word}` says nothing");
+        }
+        assert!(text.starts_with("//!"), "src/{name} does not say what it is for");
+        let lines = text.lines().count();
+        assert!(lines <= 600, "src/{name} has {lines} lines: it may want to be a folder");
+    }
+}
+
+#[test]
+fn no_file_of_the_suite_is_forgotten() {
+    let folder = repository().join("tests/suite");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let listed: BTreeSet<String> =
+        main.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).map(str::to_owned).collect();
+    let there: BTreeSet<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .filter(|name| name != "main")
+        .collect();
+    assert_eq!(listed, there);
+}

@@ -1,0 +1,162 @@
+//! Pages that are made from the source, and commands that the documentation shows.
+
+use serde_json::Value;
+
+use crate::support::{Sandbox, expect_file, repository};
+
+const COMMANDS: [&str; 18] = [
+    "new",
+    "init",
+    "generate",
+    "build",
+    "check",
+    "test",
+    "dev",
+    "pack",
+    "key",
+    "sign",
+    "verify",
+    "publish",
+    "demo",
+    "doctor",
+    "explain",
+    "schema",
+    "completions",
+    "man",
+];
+
+#[test]
+fn the_command_reference_is_the_help() {
+    let sandbox = Sandbox::new();
+    let mut page =
+        "# Commands\n\nMade from `--help` by the tests; `ERP_PLUGIN_BLESS=1 tests/run.sh` writes it anew.\n".to_owned();
+    let mut add = |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.push("--help");
+        let help = sandbox.run(&all).succeeded().stdout;
+        let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let depth = if arguments.len() > 1 { "###" } else { "##" };
+        let title = ["erp-plugin"].iter().chain(arguments).copied().collect::<Vec<_>>().join(" ");
+        page.push_str(&format!("\n{depth} `{title}`\n\n```text\n{help}```\n"));
+    };
+    add(&[]);
+    for command in COMMANDS {
+        add(&[command]);
+        if command == "key" {
+            for sub in ["new", "list", "trust"] {
+                add(&["key", sub]);
+            }
+        }
+    }
+    expect_file(&repository().join("docs/cli.md"), &page);
+}
+
+#[test]
+fn the_page_of_codes_is_made_from_the_codes() {
+    let (_, explained) = Sandbox::new().json(&["explain"]);
+    let mut page =
+        "# Diagnostics\n\nMade from the codes by the tests. `erp-plugin explain CODE` shows the same with an example; \
+                    each code has a fixture in `tests/diagnostics/`.\n"
+            .to_owned();
+    for code in explained["codes"].as_array().unwrap() {
+        let text = |key: &str| code[key].as_str().unwrap();
+        page.push_str(&format!(
+            "\n## `{}`\n\n{} ({})\n\nWhy: {}\n\nWhat to do: {}\n",
+            text("code"),
+            text("title"),
+            text("severity"),
+            text("why"),
+            text("fix")
+        ));
+    }
+    expect_file(&repository().join("docs/diagnostics.md"), &page);
+}
+
+#[test]
+fn the_page_of_the_manifest_is_made_from_the_model() {
+    let schema: Value = serde_json::from_str(&Sandbox::new().run(&["schema", "manifest"]).succeeded().stdout).unwrap();
+    let mut page = "# plugin.toml\n\nMade from the model by the tests. `erp-plugin schema manifest` prints the JSON Schema for editors. \
+                    A key that is not here is an error; what the platform's plan names beyond it is reserved.\n"
+        .to_owned();
+    section("plugin.toml", "", &schema, &mut page);
+    expect_file(&repository().join("docs/manifest.md"), &page);
+}
+
+#[test]
+fn the_page_of_scenarios_lists_the_keys_of_the_model() {
+    let schema: Value = serde_json::from_str(&Sandbox::new().run(&["schema", "scenario"]).succeeded().stdout).unwrap();
+    let mut page = "# Keys of a scenario file\n\nMade from the model by the tests; `docs/scenarios.md` tells how they work together.\n".to_owned();
+    section("*.test.toml", "", &schema, &mut page);
+    expect_file(&repository().join("docs/scenario-keys.md"), &page);
+}
+
+fn section(title: &str, path: &str, schema: &Value, page: &mut String) {
+    let description = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
+    page.push_str(&format!("\n## `{title}`\n\n{description}\n\n| key | takes | meaning |\n|---|---|---|\n"));
+    let required: Vec<&str> = schema["required"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
+    let mut below = Vec::new();
+    for (key, value) in schema["properties"].as_object().unwrap() {
+        let inner = if value["type"] == "array" { &value["items"] } else { value };
+        let inner = if inner["properties"].is_null() && inner["additionalProperties"]["properties"].is_object() {
+            &inner["additionalProperties"]
+        } else {
+            inner
+        };
+        let own = value["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+        let needed = if required.contains(&key.as_str()) { " (required)" } else { "" };
+        page.push_str(&format!("| `{key}`{needed} | {} | {own} |\n", takes(value)));
+        if inner["properties"].is_object() {
+            let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let title = if value["type"] == "array" { format!("[[{name}]]") } else { format!("[{name}]") };
+            below.push((title, name, inner.clone()));
+        }
+    }
+    for (title, name, inner) in below {
+        section(&title, &name, &inner, page);
+    }
+}
+
+fn takes(schema: &Value) -> String {
+    if let Some(words) = schema["enum"].as_array() {
+        return words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(" ");
+    }
+    match schema["type"].as_str() {
+        Some("array") if schema["items"]["properties"].is_object() => "tables".to_owned(),
+        Some("array") => format!("array of {}", takes(&schema["items"])),
+        Some("object") => "table".to_owned(),
+        Some(word) => match schema["examples"][0].as_str() {
+            Some(example) => format!("{word}, like `\"{example}\"`"),
+            None => word.to_owned(),
+        },
+        None => "any value".to_owned(),
+    }
+}
+
+#[test]
+fn exit_codes_of_the_help_and_of_the_page_agree() {
+    let help = Sandbox::new().run(&["--help"]).succeeded().stdout;
+    let page = std::fs::read_to_string(repository().join("docs/exit-codes.md")).unwrap();
+    for code in [0, 1, 2, 3, 4, 5, 6, 7, 70, 101, 130] {
+        assert!(page.contains(&format!("| {code} |")), "docs/exit-codes.md lacks {code}");
+        assert!(help.split_whitespace().any(|word| word == code.to_string()), "--help lacks {code}");
+    }
+}
+
+#[test]
+fn the_documentation_only_shows_commands_that_exist() {
+    let mut pages = vec![repository().join("README.md")];
+    for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
+        pages.push(entry.unwrap().path());
+    }
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        for line in text.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("erp-plugin ")) {
+            let word = line.split([' ', '`']).find(|word| !word.starts_with('-')).unwrap_or_default();
+            assert!(
+                COMMANDS.contains(&word) || !word.bytes().all(|byte| byte.is_ascii_lowercase()),
+                "{}: there is no command `{word}`",
+                page.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The rules that hold for every command: streams, JSON, exit codes, closed standard input, no
+//! terminal, `--offline`, variables.
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+/// A command line that succeeds in a project without network and toolchain, and one that fails, with
+/// its exit code.
+struct Row {
+    command: &'static str,
+    succeeds: Option<&'static [&'static str]>,
+    fails: &'static [&'static str],
+    code: i32,
+    /// False for commands whose result is text in every format.
+    is_json: bool,
+}
+
+const ROWS: &[Row] = &[
+    Row { command: "new", succeeds: Some(&["new", "another"]), fails: &["new", "Bad_Name"], code: 2, is_json: true },
+    Row {
+        command: "init",
+        succeeds: Some(&["-C", "empty", "init", "--id", "erp-x"]),
+        fails: &["init", "--id", "erp-x"],
+        code: 3,
+        is_json: true,
+    },
+    Row {
+        command: "generate",
+        succeeds: Some(&["generate"]),
+        fails: &["-C", "empty", "generate"],
+        code: 3,
+        is_json: true,
+    },
+    Row { command: "build", succeeds: None, fails: &["-C", "empty", "build"], code: 3, is_json: true },
+    Row {
+        command: "check",
+        succeeds: Some(&["check"]),
+        fails: &["check", "--component", "plugin.toml"],
+        code: 1,
+        is_json: true,
+    },
+    Row { command: "test", succeeds: None, fails: &["test"], code: 3, is_json: true },
+    Row { command: "dev", succeeds: None, fails: &["dev"], code: 2, is_json: true },
+    Row { command: "pack", succeeds: None, fails: &["pack"], code: 3, is_json: true },
+    Row { command: "key", succeeds: Some(&["key", "list"]), fails: &["key", "new", "k"], code: 2, is_json: true },
+    Row { command: "sign", succeeds: None, fails: &["sign", "plugin.toml", "--key", "none"], code: 7, is_json: true },
+    Row { command: "verify", succeeds: None, fails: &["verify", "plugin.toml"], code: 7, is_json: true },
+    Row {
+        command: "publish",
+        succeeds: None,
+        fails: &["publish", "none.erpx", "--to", "http://127.0.0.1:1"],
+        code: 3,
+        is_json: true,
+    },
+    Row { command: "demo", succeeds: None, fails: &["demo", "--nonsense"], code: 2, is_json: true },
+    Row { command: "doctor", succeeds: None, fails: &["doctor", "--nonsense"], code: 2, is_json: true },
+    Row { command: "explain", succeeds: Some(&["explain"]), fails: &["explain", "no/code"], code: 2, is_json: true },
+    Row {
+        command: "schema",
+        succeeds: Some(&["schema", "manifest"]),
+        fails: &["schema", "nothing"],
+        code: 2,
+        is_json: true,
+    },
+    Row {
+        command: "completions",
+        succeeds: Some(&["completions", "bash"]),
+        fails: &["completions", "tcsh"],
+        code: 2,
+        is_json: false,
+    },
+    Row { command: "man", succeeds: Some(&["man", "build"]), fails: &["man", "nothing"], code: 2, is_json: false },
+];
+
+fn project() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["new", "erp-demo", "-q"]).succeeded();
+    for file in ["plugin.toml", "Cargo.toml", "src/lib.rs", "src/bindings.rs"] {
+        let content = sandbox.read(&format!("erp-demo/{file}"));
+        sandbox.write(file, content);
+    }
+    std::fs::create_dir(sandbox.path("empty")).unwrap();
+    // What is above the sandbox must not be found in the place of a project.
+    sandbox
+}
+
+#[test]
+fn the_table_names_every_command() {
+    let help = Sandbox::new().run(&["--help"]).succeeded().stdout;
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> = commands
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let listed: Vec<&str> = ROWS.iter().map(|row| row.command).collect();
+    assert_eq!(names, listed, "every command has a row here");
+}
+
+#[test]
+fn results_go_to_standard_output_and_talk_to_standard_error() {
+    for row in ROWS {
+        if let Some(arguments) = row.succeeds {
+            let output = project().run(arguments).succeeded();
+            assert!(!output.stdout.is_empty(), "{arguments:?} says nothing");
+            assert!(
+                !output.stdout.contains('\x1b') && !output.stderr.contains('\x1b'),
+                "{arguments:?} is coloured without a terminal"
+            );
+        }
+        let output = project().run(row.fails);
+        assert_eq!(output.code, row.code, "{:?}: {}{}", row.fails, output.stdout, output.stderr);
+        assert!(!output.stderr.is_empty(), "{:?} fails without a word", row.fails);
+    }
+}
+
+#[test]
+fn json_is_one_document_also_on_failure() {
+    for row in ROWS.iter().filter(|row| row.is_json) {
+        if let Some(arguments) = row.succeeds {
+            let (code, document) = project().json(arguments);
+            assert_eq!(code, 0, "{arguments:?}");
+            assert!(document.is_object());
+        }
+        let (code, document) = project().json(row.fails);
+        assert_eq!(code, row.code, "{:?}: {document}", row.fails);
+        assert_eq!(document["ok"], Value::Bool(false), "{:?}: {document}", row.fails);
+    }
+}
+
+#[test]
+fn every_json_result_has_a_schema_that_names_its_keys() {
+    for row in ROWS.iter().filter(|row| row.is_json && !matches!(row.command, "schema" | "key")) {
+        let sandbox = project();
+        let schema: Value = serde_json::from_str(&sandbox.run(&["schema", row.command]).succeeded().stdout).unwrap();
+        let properties =
+            schema["properties"].as_object().unwrap_or_else(|| panic!("{} has no properties", row.command));
+        if let Some(arguments) = row.succeeds {
+            let (_, document) = sandbox.json(arguments);
+            for key in document.as_object().unwrap().keys() {
+                assert!(properties.contains_key(key), "`{key}` of {} is not in its schema", row.command);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_waits_for_an_answer_that_nobody_can_give() {
+    // Standard input is closed for every run of a sandbox; a command that asked would fail or hang.
+    let sandbox = project();
+    sandbox.run(&["key", "new", "k"]).failed_with(2);
+    sandbox.run(&["key", "new", "k", "--no-passphrase"]).succeeded();
+}
+
+#[test]
+fn flags_have_variables() {
+    let sandbox = project().variable("ERP_PLUGIN_FORMAT", "json");
+    let output = sandbox.run(&["check"]).succeeded();
+    assert!(serde_json::from_str::<Value>(&output.stdout).is_ok(), "{}", output.stdout);
+    let quiet = project().variable("ERP_PLUGIN_QUIET", "1").run(&["new", "another"]).succeeded();
+    assert_eq!(quiet.stderr, "");
+    let forced = project().variable("CLICOLOR_FORCE", "1").run(&["explain", "no/code"]).failed_with(2);
+    assert!(forced.stderr.contains('\x1b'));
+    let plain =
+        project().variable("CLICOLOR_FORCE", "1").variable("NO_COLOR", "1").run(&["explain", "no/code"]).failed_with(2);
+    assert!(!plain.stderr.contains('\x1b'));
+}
+
+#[test]
+fn offline_holds() {
+    for row in ROWS {
+        let Some(arguments) = row.succeeds else { continue };
+        let mut arguments = arguments.to_vec();
+        arguments.push("--offline");
+        project().run(&arguments).succeeded();
+    }
+}
+
+#[test]
+fn secrets_are_no_arguments() {
+    for command in ["publish", "sign", "key new"] {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.push("--help");
+        let help = Sandbox::new().run(&arguments).succeeded().stdout;
+        for flag in ["--token ", "--passphrase ", "--password"] {
+            assert!(!help.contains(flag), "{command} takes {flag}");
+        }
+    }
+}
+
+#[test]
+fn versions_and_help_are_results() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&["--version"]).succeeded().stdout, concat!("erp-plugin ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert!(sandbox.run(&["build", "--help"]).succeeded().stdout.starts_with("Compile the plugin"));
+    assert_eq!(sandbox.run(&["biuld"]).failed_with(2).stdout, "");
+}

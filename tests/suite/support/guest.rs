@@ -1,0 +1,53 @@
+//! Components that tests need, each built once a run with the program itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use super::{Sandbox, repository};
+
+/// One cargo at a time: guests share a target folder, and two cores.
+static BUILDING: Mutex<()> = Mutex::new(());
+
+/// The release component of a template, as `erp-demo`.
+pub fn template_component(template: &str) -> &'static Path {
+    static MINIMAL: OnceLock<PathBuf> = OnceLock::new();
+    static INVENTORY: OnceLock<PathBuf> = OnceLock::new();
+    let cell = if template == "minimal" { &MINIMAL } else { &INVENTORY };
+    cell.get_or_init(|| {
+        let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sandbox = Sandbox::with_template(template);
+        keep(&sandbox, "erp-demo", "erp-demo", template)
+    })
+}
+
+/// The release component of a fixture project under `tests/fixtures`.
+pub fn fixture_component(name: &str) -> PathBuf {
+    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let sandbox = Sandbox::new();
+    copy(&repository().join("tests/fixtures").join(name), &sandbox.path(name));
+    let id = name;
+    keep(&sandbox, name, id, name)
+}
+
+fn keep(sandbox: &Sandbox, folder: &str, id: &str, name: &str) -> PathBuf {
+    let target = repository().join("target/test-guests");
+    let arguments = ["-C", folder, "build", "--release", "--target-dir", target.to_str().unwrap()];
+    sandbox.run(&arguments).succeeded();
+    let kept = repository().join(format!("target/test-guests/{name}.component.wasm"));
+    std::fs::copy(sandbox.path(&format!("{folder}/dist/{id}.wasm")), &kept).unwrap();
+    kept
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        let target = to.join(name.to_str().unwrap().trim_end_matches(".tmpl"));
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            drop(std::fs::copy(entry.path(), target).unwrap())
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A hermetic place to run the program in.
+
+mod guest;
+mod http;
+mod sandbox;
+
+pub use guest::{fixture_component, template_component};
+pub use http::{Answer, FaultServer, request};
+pub use sandbox::{DevHost, Output, Sandbox, repository};
+
+use std::path::Path;
+
+/// Holds a text against a file of expectations; with `ERP_PLUGIN_BLESS=1` writes the file.
+pub fn expect_file(file: &Path, actual: &str) {
+    if std::env::var_os("ERP_PLUGIN_BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, actual).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{} is not up to date (ERP_PLUGIN_BLESS=1 writes it anew).\n--- expected\n{expected}\n--- actual\n{actual}",
+        file.display()
+    );
+}

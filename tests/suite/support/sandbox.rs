@@ -1,0 +1,152 @@
+//! A folder of its own, an empty environment, and the program.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The folder of this repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder that goes with the test.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run gave.
+#[must_use = "look at the exit code, or call `succeeded`"]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Sandbox {
+        Sandbox { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// A sandbox with a project made from a template, in the folder `erp-demo`.
+    pub fn with_template(template: &str) -> Sandbox {
+        let sandbox = Sandbox::new();
+        sandbox.run(&["new", "erp-demo", "--template", template]).succeeded();
+        sandbox
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Sandbox {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    /// The program with nothing of this machine but the toolchain.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_erp-plugin"));
+        command.current_dir(self.folder.path()).args(arguments).env_clear().stdin(Stdio::null());
+        for name in ["PATH", "RUSTUP_HOME", "CARGO_HOME", "HOME", "RUSTUP_TOOLCHAIN", "ERP_PLUGIN_RUST_TOOLCHAIN"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            // Compiled components are the same for every test.
+            .env("XDG_CACHE_HOME", repository().join("target/test-cache"))
+            .env("RUSTUP_AUTO_INSTALL", "0")
+            .envs(self.variables.iter().cloned());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            text.replace(&self.folder.path().display().to_string(), "[SANDBOX]")
+        };
+        Output { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Runs a command with `--format json` and gives its document.
+    pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let mut all = arguments.to_vec();
+        all.extend(["--format", "json"]);
+        let output = self.run(&all);
+        let document = serde_json::from_str(&output.stdout).unwrap_or_else(|error| {
+            panic!("{arguments:?} printed no JSON ({error}): {}{}", output.stdout, output.stderr)
+        });
+        (output.code, document)
+    }
+
+    pub fn dev_host(&self, arguments: &[&str]) -> DevHost {
+        let mut all = vec!["dev", "--no-watch", "--port", "0", "--state-dir", "state", "--format", "json"];
+        all.extend(arguments);
+        let mut child = self.command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut document = String::new();
+        let mut reader = BufReader::new(child.stdout.take().unwrap());
+        while document.lines().last() != Some("}") {
+            assert!(reader.read_line(&mut document).unwrap() > 0, "the dev host ended: {document}");
+        }
+        DevHost { child, hello: serde_json::from_str(&document).unwrap() }
+    }
+}
+
+impl Output {
+    #[track_caller]
+    pub fn succeeded(self) -> Output {
+        assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn failed_with(self, code: i32) -> Output {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// A dev host that ends with the test.
+pub struct DevHost {
+    pub child: Child,
+    pub hello: Value,
+}
+
+impl DevHost {
+    pub fn url(&self) -> String {
+        self.hello["url"].as_str().unwrap().to_owned()
+    }
+
+    pub fn token(&self, user: &str) -> String {
+        let users = self.hello["users"].as_array().unwrap();
+        users.iter().find(|known| known["user"] == user).unwrap()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for DevHost {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

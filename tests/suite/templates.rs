@@ -1,0 +1,84 @@
+//! Every template, exactly as a user gets it.
+
+use std::path::Path;
+
+use crate::support::{Sandbox, expect_file, repository, template_component};
+
+fn tree(folder: &Path) -> String {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    let mut names: Vec<String> =
+        files.iter().map(|file| file.strip_prefix(folder).unwrap().to_string_lossy().replace('\\', "/")).collect();
+    names.sort();
+    names.join("\n") + "\n"
+}
+
+fn whole_way(template: &str) {
+    let component = template_component(template);
+    let sandbox = Sandbox::with_template(template);
+    let expected = repository().join(format!("tests/snapshots/templates/{template}.txt"));
+    expect_file(&expected, &tree(&sandbox.path("erp-demo")));
+
+    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(component).unwrap());
+    let (code, checked) = sandbox.json(&["-C", "erp-demo", "check"]);
+    assert_eq!((code, checked["findings"].as_array().unwrap().len()), (0, 0), "{checked}");
+    let (code, tested) = sandbox.json(&["-C", "erp-demo", "test"]);
+    assert_eq!((code, &tested["failed"]), (0, &0.into()), "{tested:#}");
+    assert!(tested["passed"].as_u64().unwrap() >= 2);
+    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    let first = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
+    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    assert_eq!(first, sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx"), "packing twice gives the same bytes");
+}
+
+#[test]
+fn minimal_goes_the_whole_way() {
+    whole_way("minimal");
+}
+
+#[test]
+fn inventory_goes_the_whole_way() {
+    whole_way("inventory");
+    let size = std::fs::metadata(template_component("inventory")).unwrap().len();
+    assert!(size < 150_000, "the inventory component has {size} bytes");
+}
+
+#[test]
+fn the_inventory_component_imports_nothing_but_the_host_api() {
+    let component = template_component("inventory");
+    let sandbox = Sandbox::with_template("inventory");
+    let arguments = ["-C", "erp-demo", "build", "--component", component.to_str().unwrap()];
+    let (code, built) = sandbox.json(&arguments);
+    assert_eq!(code, 0, "{built}");
+    let imports = built["imports"].as_array().unwrap();
+    assert!(imports.iter().all(|name| name.as_str().unwrap().starts_with("erp:plugin/")), "{imports:?}");
+    assert!(imports.iter().any(|name| name == "erp:plugin/host-db@1.0.0"), "{imports:?}");
+}
+
+#[test]
+fn the_same_template_gives_the_same_results_in_any_order_of_cases() {
+    let component = template_component("inventory");
+    let sandbox = Sandbox::with_template("inventory");
+    let run = |jobs: &str| {
+        let arguments = ["-C", "erp-demo", "test", "--component", component.to_str().unwrap(), "--jobs", jobs];
+        let (_, result) = sandbox.json(&arguments);
+        let cases = result["cases"].as_array().unwrap();
+        cases.iter().map(|case| (case["name"].to_string(), case["fuel"].to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(run("1"), run("4"), "fuel and results do not depend on who ran before");
+}
+
+#[test]
+fn new_never_overwrites_and_init_says_what_is_in_the_way() {
+    let sandbox = Sandbox::with_template("minimal");
+    let again = sandbox.run(&["new", "erp-demo"]).failed_with(3);
+    assert!(again.stderr.contains("is there already and is not empty"), "{}", again.stderr);
+    let init = sandbox.run(&["-C", "erp-demo", "init"]).failed_with(3);
+    assert!(init.stderr.contains("plugin.toml"), "{}", init.stderr);
+}
