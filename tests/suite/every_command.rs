@@ -28,11 +28,17 @@ const ROWS: &[Row] = &[
     Row {
         command: "generate",
         succeeds: Some(&["generate"]),
-        fails: &["-C", "empty", "generate"],
+        fails: &["--manifest-path", "empty/plugin.toml", "generate"],
         code: 3,
         is_json: true,
     },
-    Row { command: "build", succeeds: None, fails: &["-C", "empty", "build"], code: 3, is_json: true },
+    Row {
+        command: "build",
+        succeeds: None,
+        fails: &["--manifest-path", "empty/plugin.toml", "build"],
+        code: 3,
+        is_json: true,
+    },
     Row {
         command: "check",
         succeeds: Some(&["check"]),
@@ -81,7 +87,6 @@ fn project() -> Sandbox {
         sandbox.write(file, content);
     }
     std::fs::create_dir(sandbox.path("empty")).unwrap();
-    // What is above the sandbox must not be found in the place of a project.
     sandbox
 }
 

@@ -1,6 +1,6 @@
 //! Uploading over a bad network, to a server that refuses.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, FaultServer, Sandbox, template_component};
 
@@ -12,11 +12,15 @@ fn packed() -> (Sandbox, String) {
     (sandbox, sha256)
 }
 
-fn status(status: u16, body: impl ToString) -> Answer {
-    Answer::Status(status, "", body.to_string())
+fn status(status: u16, body: impl Into<Value>) -> Answer {
+    let body = match body.into() {
+        Value::String(text) => text,
+        json => json.to_string(),
+    };
+    Answer::Status(status, "", body)
 }
 
-fn publish(sandbox: &Sandbox, server: &FaultServer) -> (i32, serde_json::Value) {
+fn publish(sandbox: &Sandbox, server: &FaultServer) -> (i32, Value) {
     sandbox.json(&["-C", "erp-demo", "publish", "--to", &server.url])
 }
 

@@ -45,9 +45,9 @@ fn copy(from: &Path, to: &Path) {
         let name = entry.file_name();
         let target = to.join(name.to_str().unwrap().trim_end_matches(".tmpl"));
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            drop(std::fs::copy(entry.path(), target).unwrap())
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn request(
 ) -> (u16, Value) {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "host") {
         head.push_str(&format!("host: {address}\r\n"));

@@ -6,7 +6,7 @@ mod sandbox;
 
 pub use guest::{fixture_component, template_component};
 pub use http::{Answer, FaultServer, request};
-pub use sandbox::{DevHost, Output, Sandbox, repository};
+pub use sandbox::{DevHost, Sandbox, repository};
 
 use std::path::Path;
 

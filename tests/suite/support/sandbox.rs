@@ -18,7 +18,6 @@ pub struct Sandbox {
 }
 
 /// What a run gave.
-#[must_use = "look at the exit code, or call `succeeded`"]
 pub struct Output {
     pub code: i32,
     pub stdout: String,
@@ -74,6 +73,7 @@ impl Sandbox {
         command
     }
 
+    #[must_use = "look at the exit code, or call `succeeded`"]
     pub fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         let text = |bytes: &[u8]| {
