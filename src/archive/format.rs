@@ -1,7 +1,17 @@
-//! The constants of the container, and its bounds.
+//! The constants of the format, and its bounds.
 
-/// The content of the first entry.
+/// The entry that says what the file is.
+pub(super) const MIME_TYPE_ENTRY: &str = "mimetype";
+/// Its content.
 pub(super) const MIME_TYPE: &[u8] = b"application/vnd.erpx.v1+zip";
+/// The entry with the signed statement.
+pub(super) const ENVELOPE: &str = "META/release.dsse.json";
+/// The entry with the manifest.
+pub const MANIFEST: &str = "erpx.json";
+/// The entry with the component.
+pub(super) const COMPONENT: &str = "component.wasm";
+/// The entry with the WIT that the component was built for.
+pub(super) const WIT: &str = "wit/world.wit";
 
 pub(super) const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
 pub(super) const CENTRAL_HEADER: [u8; 4] = *b"PK\x01\x02";

@@ -10,11 +10,8 @@ mod read;
 mod statement;
 mod write;
 
-pub use format::Limits;
+pub use format::{Limits, MANIFEST};
 pub use names::name_problem;
-pub use package::{
-    COMPONENT, ENVELOPE, MANIFEST, Package, PackageParts, Problem, RELEASE_PAYLOAD_TYPE, build, open, open_structure,
-    with_envelope,
-};
+pub use package::{Package, PackageParts, Problem, build, open, with_envelope};
 pub use read::{ArchiveError, Entry};
 pub use statement::Statement;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::format::{Limits, MIME_TYPE};
+use super::format::{COMPONENT, ENVELOPE, Limits, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, WIT};
 use super::read::{self, ArchiveError, Entry};
 use super::statement::{Predicate, Statement};
 use super::write;
@@ -12,17 +12,8 @@ use crate::document::parse_strict_json;
 use crate::manifest::{self, Manifest};
 use crate::signing::{Envelope, EnvelopeError};
 
-/// The entry that says what the file is.
-pub(super) const MIME_TYPE_ENTRY: &str = "mimetype";
-/// The entry with the signed statement.
-pub const ENVELOPE: &str = "META/release.dsse.json";
-/// The entry with the manifest.
-pub const MANIFEST: &str = "erpx.json";
-/// The entry with the component.
-pub const COMPONENT: &str = "component.wasm";
-const WIT: &str = "wit/world.wit";
 /// What the envelope holds.
-pub const RELEASE_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+const RELEASE_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// What a package is made of.
 #[derive(Debug)]
@@ -131,14 +122,6 @@ pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, 
         entry.bytes = envelope.to_json().into_bytes();
     }
     write::write(&entries)
-}
-
-/// Reads the container alone: any file is judged for its structure.
-///
-/// # Errors
-/// [`ArchiveError`].
-pub fn open_structure(bytes: &[u8], limits: &Limits) -> Result<Vec<Entry>, ArchiveError> {
-    read::read(bytes, limits)
 }
 
 /// Reads a package: structure, envelope, digests, manifest, in this order; between the stages it

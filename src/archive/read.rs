@@ -7,11 +7,11 @@ use flate2::{Decompress, FlushDecompress, Status};
 use thiserror::Error;
 
 use super::format::{
-    CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, EXTERNAL_ATTRIBUTES, LOCAL_HEADER,
-    LOCAL_HEADER_SIZE, Limits, STORED, VERSION_NEEDED,
+    CENTRAL_HEADER, CENTRAL_HEADER_SIZE, COMPONENT, DEFLATED, END_OF_DIRECTORY, END_SIZE, EXTERNAL_ATTRIBUTES,
+    LOCAL_HEADER, LOCAL_HEADER_SIZE, Limits, STORED, VERSION_NEEDED,
 };
+use super::name_problem;
 use super::write::{Record, assemble, order};
-use super::{name_problem, package};
 
 /// A file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +136,7 @@ fn headers(archive: &[u8], limits: &Limits) -> Result<Vec<Header>, ArchiveError>
         let header = one_header(archive, central, name, expected_offset, directory_start)?;
         let size = u64::from(header.size);
         total = total.saturating_add(size);
-        let limit = if name == package::COMPONENT {
+        let limit = if name == COMPONENT {
             limits.component_bytes
         } else if is_json(name) {
             limits.json_bytes

@@ -6,11 +6,11 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
 use super::format::{
-    CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LOCAL_HEADER, STORED,
-    VERSION_MADE_BY, VERSION_NEEDED,
+    CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, ENVELOPE, EXTERNAL_ATTRIBUTES, LOCAL_HEADER,
+    MANIFEST, MIME_TYPE_ENTRY, STORED, VERSION_MADE_BY, VERSION_NEEDED,
 };
+use super::name_problem;
 use super::read::{ArchiveError, Entry};
-use super::{name_problem, package};
 
 /// Files below this size are stored: deflate would not earn its header.
 const MIN_DEFLATE_BYTES: usize = 512;
@@ -59,9 +59,9 @@ pub(super) fn write(entries: &[Entry]) -> Result<Vec<u8>, ArchiveError> {
 /// Where an entry stands: the type of the file, the signature, the manifest, then bytewise.
 pub(super) fn order(name: &str) -> (u8, &str) {
     match name {
-        package::MIME_TYPE_ENTRY => (0, name),
-        package::ENVELOPE => (1, name),
-        package::MANIFEST => (2, name),
+        MIME_TYPE_ENTRY => (0, name),
+        ENVELOPE => (1, name),
+        MANIFEST => (2, name),
         _ => (3, name),
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn assemble(records: &[Record<'_>]) -> Vec<u8> {
 
 fn deflate(entry: &Entry) -> Option<Vec<u8>> {
     let incompressible = COMPRESSED_ENDINGS.iter().any(|ending| entry.name.to_ascii_lowercase().ends_with(ending));
-    if entry.bytes.len() < MIN_DEFLATE_BYTES || incompressible || entry.name == package::MIME_TYPE_ENTRY {
+    if entry.bytes.len() < MIN_DEFLATE_BYTES || incompressible || entry.name == MIME_TYPE_ENTRY {
         return None;
     }
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());

@@ -43,11 +43,12 @@ main() {
             return
         fi
         say "asking rustup for $target"
-        if timeout 120 rustup target add "$target" >&2 && has_target; then
+        answer=$(RUST_BACKTRACE=0 timeout 120 rustup target add "$target" 2>&1) || answer="failed: $answer"
+        if has_target; then
             say "done: rustup has added $target"
             return
         fi
-        say "rustup cannot download it; taking Debian's packages instead"
+        say "rustup cannot add it ($(printf '%s\n' "$answer" | sed -n 's/.*error: //p' | head -n 1)); taking Debian's packages instead"
     fi
 
     require_tools

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::check::{Subject, check_component, check_manifest};
+use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report, Severity};
 use crate::exit_code::ExitCode;
@@ -51,9 +52,10 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
             report.extend(check_component(&context.read(&file)?, manifest).report);
             component = Some(context.shown(&file));
         }
-        for file in project.scenario_files().map_err(|error| {
-            super::super::command_error::CommandError::new(ExitCode::Configuration, "io", error.to_string())
-        })? {
+        for file in project
+            .scenario_files()
+            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?
+        {
             report.extend(read_suite(&context.source(&file)?, manifest).1);
             scenarios += 1;
         }

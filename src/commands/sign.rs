@@ -10,6 +10,7 @@ use super::CommandResult;
 use super::key::{PassphraseArgs, unlock};
 use super::verify::open_package;
 use crate::archive;
+use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
@@ -63,10 +64,7 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
 }
 
 /// The package that was named, or the project's.
-pub(super) fn package_file(
-    context: &Context,
-    named: Option<&PathBuf>,
-) -> Result<PathBuf, crate::command_error::CommandError> {
+pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
     let file = match named {
         Some(file) => context.path(file),
         None => {
@@ -78,5 +76,5 @@ pub(super) fn package_file(
         return Ok(file);
     }
     let message = format!("there is no package at {}", context.shown(&file));
-    Err(crate::command_error::CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
+    Err(CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
 }
