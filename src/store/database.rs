@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, Row as SqlRow, params_from_iter};
 use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
@@ -43,6 +44,10 @@ impl Database {
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
         connection.set_prepared_statement_cache_capacity(256);
+        // A misspelled column must be an error and not a text.
+        for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
+            connection.set_db_config(option, false).map_err(StoreError::sqlite("set up the database"))?;
+        }
         decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
         connection
             .execute_batch(schema::PLATFORM_TABLES)
@@ -64,7 +69,8 @@ impl Database {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn begin(&mut self) -> Result<(), StoreError> {
-        self.changes.clear();
+        // A unit that a panic broke off is undone here.
+        self.rollback();
         self.execute_batch("begin a transaction", "begin immediate")
     }
 

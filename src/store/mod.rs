@@ -30,6 +30,7 @@ pub use error::{FieldProblem, StoreError};
 pub use events::StoredEvent;
 pub use moment::Moment;
 pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
+pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
 pub use records::BatchStep;
 pub use row::{Change, ChangeKind, Row, Scope};

@@ -10,7 +10,7 @@ use super::records::{ROW_COLUMNS, read_row};
 use super::{Database, EntityRef, Row, Scope, StoreError, schema};
 
 /// Rows of a page at the most.
-const MAX_LIMIT: u64 = 200;
+pub(crate) const MAX_PAGE_ROWS: u64 = 200;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ impl Database {
     pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Page, StoreError> {
         let matching = matching(entity, scope, query)?;
         let order = Ordering::of(entity, query)?;
-        let limit = query.limit.unwrap_or(20).clamp(1, MAX_LIMIT);
+        let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE_ROWS);
 
         let mut select = Query::select();
         select.from(Alias::new(entity.table())).cond_where(matching.clone()).limit(limit + 1).offset(query.offset);

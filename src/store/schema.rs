@@ -142,13 +142,20 @@ impl Database {
 
     fn create_table(&self, entity: &EntityRef) -> Result<(), StoreError> {
         let table = entity.table();
+        // Columns come with the table where it is new: adding each to one that is there costs ten times as much.
+        let columns: String = entity
+            .fields
+            .iter()
+            .filter(|field| field.has_column())
+            .map(|field| format!(", {}", column_definition(field)))
+            .collect();
         self.execute_batch(
             "create a table",
             &format!(
                 "create table if not exists \"{table}\" (
                    id text primary key, tenant_id text not null, data text not null check (json_valid(data)),
                    created_at text not null, created_by text, updated_at text not null, updated_by text,
-                   deleted_at text, version integer not null default 1);
+                   deleted_at text, version integer not null default 1{columns});
                  create index if not exists \"{table}_tenant\" on \"{table}\" (tenant_id, id) where deleted_at is null;"
             ),
         )
@@ -165,19 +172,8 @@ impl Database {
             |_| Ok(()),
         )?;
         if known.is_empty() {
-            let collation = if field.field_type.base() == BaseType::Decimal {
-                format!(" collate {}", decimal::COLLATION)
-            } else {
-                String::new()
-            };
-            self.execute_batch(
-                "add a column",
-                &format!(
-                    "alter table \"{table}\" add column \"{column}\" generated always as \
-                     (json_extract(data, '$.{}')) virtual{collation}",
-                    *field.name
-                ),
-            )?;
+            let definition = column_definition(field);
+            self.execute_batch("add a column", &format!("alter table \"{table}\" add column {definition}"))?;
         }
         self.create_index(entity, field.name.as_str(), &format!("\"{column}\""), field.unique)
     }
@@ -198,6 +194,16 @@ impl Database {
 /// The generated column of a field.
 pub(super) fn column_name(field: &str) -> String {
     format!("_f_{field}")
+}
+
+/// A column that the field's value can be indexed by.
+fn column_definition(field: &Field) -> String {
+    let name = field.name.as_str();
+    let collation = match field.field_type.base() {
+        BaseType::Decimal => format!(" collate {}", decimal::COLLATION),
+        _ => String::new(),
+    };
+    format!("\"{}\" generated always as (json_extract(data, '$.{name}')) virtual{collation}", column_name(name))
 }
 
 fn column_or_json(entity: &EntityRef, field: &str) -> String {

@@ -8,7 +8,7 @@ use super::{Answer, Request, Response, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
 use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
-use crate::store::{AggregateQuery, EntityRef, FieldProblem, ListQuery, PluginStatus, Row, StoreError};
+use crate::store::{AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, StoreError};
 
 /// Rows of a page where the client says nothing.
 const PAGE_SIZE: u64 = 20;
@@ -94,6 +94,10 @@ impl Platform {
             },
         };
         let size = number("page_size")?.unwrap_or(PAGE_SIZE);
+        if size > MAX_PAGE_ROWS {
+            let message = format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}");
+            return Err(PlatformError::new(400, "http.bad_query", message));
+        }
         let page = number("page")?.unwrap_or(1);
         let descending = request.query("sort_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
         let sort =
