@@ -4,6 +4,7 @@
 # A second implementation of what `erp-plugin verify` does with signature and digests. It does not
 # judge the container's form, the manifest or the component.
 set -eu
+[ $# = 2 ] || { echo "usage: sh verify-without-erp-plugin.sh PACKAGE PUBLIC_KEY.pem" >&2; exit 2; }
 package=$1 key=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

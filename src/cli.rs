@@ -25,8 +25,10 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Every flag has a variable: ERP_PLUGIN_<FLAG>, such as ERP_PLUGIN_FORMAT=json.
-Exit status: 0 ok, 1 findings or failed tests, 2 usage, 3 bad manifest or configuration, 4 no test matched,
-5 toolchain missing, 6 network or server, 7 signature or trust, 70 bug, 101 cargo build failed, 130 interrupted.";
+Exit status: 0 ok, 1 findings or failed tests, 2 usage,
+3 bad manifest or configuration, 4 no test matched, 5 toolchain missing,
+6 network or server, 7 signature or trust, 70 bug,
+101 cargo build failed, 130 interrupted.";
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
@@ -70,6 +72,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     let ui = Ui::new(cli.global.format, cli.global.color, verbosity, &environment);
     let result = Context::new(ui, environment, &cli.global).map(|context| match cli.command.run(&context) {
+        Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,
         Ok(exit_code) => exit_code,
         Err(error) => error.tell(&context.ui),
     });

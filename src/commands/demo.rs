@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -16,6 +18,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::registry::Client;
+use crate::settings::Environment;
 
 /// The plugin that the demo makes.
 const PLUGIN: &str = "erp-inventory";
@@ -54,7 +57,12 @@ pub(super) fn run(context: &Context, _: &DemoArgs) -> CommandResult {
     let failed = |error: std::io::Error| CommandError::new(ExitCode::Configuration, "io", error.to_string());
     let folder = tempfile::Builder::new().prefix("erp-plugin-demo-").tempdir().map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
-    let mut demo = Demo { context, program, root: folder.path().to_path_buf(), steps: Vec::new() };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted)).map_err(failed)?;
+    }
+    let mut demo = Demo { context, program, root: folder.path().to_path_buf(), interrupted, steps: Vec::new() };
     let result = demo.on_this_machine().and_then(|()| demo.on_a_dev_host());
     let steps = demo.steps;
     // The folder goes also where a step failed.
@@ -72,6 +80,7 @@ struct Demo<'c> {
     context: &'c Context,
     program: PathBuf,
     root: PathBuf,
+    interrupted: Arc<AtomicBool>,
     steps: Vec<DemoStep>,
 }
 
@@ -85,7 +94,7 @@ impl Demo<'_> {
         self.command("build", &["build", "--release"], |result| {
             let imports: Vec<&str> =
                 result["imports"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            format!("{} bytes; imports {}", result["bytes"], imports.join(", "))
+            format!("{} bytes; imports {}", result["bytes"], imports.join(", ").replace("erp:plugin/", ""))
         })?;
         self.command("check", &["check"], |result| {
             format!("{} errors, {} warnings", result["errors"], result["warnings"])
@@ -127,42 +136,76 @@ impl Demo<'_> {
         })?;
 
         let admin = format!("/api/v1/admin/plugins/{PLUGIN}");
-        let items = format!("/api/v1/plugins/{PLUGIN}/inventory_item");
+        let rows = format!("/api/v1/plugins/{PLUGIN}");
+        let items = format!("{rows}/inventory_item");
         self.ask("install", &acme, ("POST", &format!("{admin}/install"), None), 200, |body| text(&body["status"]))?;
         self.ask("enable", &acme, ("POST", &format!("{admin}/enable"), None), 200, |body| text(&body["status"]))?;
         self.ask("tables", &acme, ("GET", "/_dev/tables", None), 200, |body| {
             let tables = body.as_array().into_iter().flatten();
-            tables.map(|table| text(&table["table"])).collect::<Vec<_>>().join(", ")
+            tables.map(|table| text(&table["entity"])).collect::<Vec<_>>().join(", ")
         })?;
+        // Each tenant has a row with the same code, and sees its own alone.
         let bolt = json!({ "data": { "sku": "A-001", "name": "螺丝", "unit_price": "0.35" } });
-        let created = self.ask("create", &acme, ("POST", &items, Some(&bolt)), 201, |body| text(&body["id"]))?;
-        let row = format!("{items}/{}", text(&created["id"]));
-        self.ask("read", &acme, ("GET", &row, None), 200, |body| body["data"].to_string())?;
-        let patch = json!({ "data": { "threshold": 5 }, "version": 1 });
-        self.ask("update", &acme, ("PATCH", &row, Some(&patch)), 200, |body| format!("version {}", body["version"]))?;
-        self.ask("stale update", &acme, ("PATCH", &row, Some(&patch)), 409, |body| text(&body["code"]))?;
-        let search = format!("{items}?search=%E8%9E%BA");
-        self.ask("search", &acme, ("GET", &search, None), 200, |body| format!("{} found", body["total"]))?;
-        self.ask("other tenant", &globex, ("GET", &row, None), 404, |body| text(&body["code"]))?;
-        self.ask("its own row", &globex, ("POST", &items, Some(&bolt)), 201, |_| {
-            "the same code, another tenant".to_owned()
+        let mut own = Vec::new();
+        for (tenant, client) in [("acme", &acme), ("globex", &globex)] {
+            let told = |what: String| format!("{tenant}: {what}");
+            let created =
+                self.ask("create", client, ("POST", &items, Some(&bolt)), 201, |body| told(text(&body["id"])))?;
+            let row = format!("{items}/{}", text(&created["id"]));
+            self.ask("read", client, ("GET", &row, None), 200, |body| told(body["data"].to_string()))?;
+            let patch = json!({ "data": { "threshold": 5 }, "version": 1 });
+            self.ask("update", client, ("PATCH", &row, Some(&patch)), 200, |body| {
+                told(format!("version {}", body["version"]))
+            })?;
+            self.ask("stale update", client, ("PATCH", &row, Some(&patch)), 409, |body| told(text(&body["code"])))?;
+            let spare = json!({ "data": { "sku": "A-002", "name": "螺母" } });
+            let spare =
+                self.ask("another row", client, ("POST", &items, Some(&spare)), 201, |body| told(text(&body["id"])))?;
+            let spare = format!("{items}/{}", text(&spare["id"]));
+            self.ask("delete", client, ("DELETE", &spare, None), 204, |_| told("softly".to_owned()))?;
+            let search = ("GET", &*format!("{items}?search=%E8%9E%BA"), None);
+            let found = self.ask("search", client, search, 200, |body| told(format!("{} found", body["total"])))?;
+            expect("rows that the search finds", &found["total"], &json!(1))?;
+            own.push(row);
+        }
+        self.ask("tenants", &globex, ("GET", &own[0], None), 404, |_| "globex cannot see acme's row".to_owned())?;
+
+        // An approved order goes into stock, once; a shipment takes from it.
+        let item = own[0].rsplit('/').next().unwrap_or_default().to_owned();
+        let orders = format!("{rows}/purchase_order");
+        let supplier = json!({ "data": { "supplier": "五金公司" } });
+        let order =
+            self.ask("order", &acme, ("POST", &orders, Some(&supplier)), 201, |body| text(&body["data"]["code"]))?;
+        let order_id = text(&order["id"]);
+        let line = json!({ "data": { "order_id": order_id, "item_id": item, "quantity": 30 } });
+        let lines = format!("{rows}/purchase_line");
+        self.ask("line", &acme, ("POST", &lines, Some(&line)), 201, |_| "30 pieces".to_owned())?;
+        let approve = format!("{orders}/{order_id}/actions/approve");
+        self.ask("approve", &acme, ("POST", &approve, None), 200, |body| text(&body["status"]))?;
+        let again = json!({ "type": "inventory.purchase_order.approved", "payload": { "order_id": order_id } });
+        self.ask("same event", &acme, ("POST", "/_dev/events", Some(&again)), 200, |body| {
+            format!("{} rows changed", body["delivered"][0]["rows_changed"])
         })?;
-        let lines = json!([{ "sku": "A-001", "quantity": 3 }]);
-        let event = json!({ "type": "sales.order.shipped", "payload": { "order_id": "SO-1", "lines": lines } });
-        self.ask("event", &acme, ("POST", "/_dev/events", Some(&event)), 200, |body| {
-            format!("{} rows changed by the plugin", body["delivered"][0]["rows_changed"])
+        let stock = |body: &Value| format!("stock is {}", body["data"]["quantity"]);
+        let received = self.ask("stock", &acme, ("GET", &own[0], None), 200, stock)?;
+        expect("stock after the order", &received["data"]["quantity"], &json!(30))?;
+        let shipped = json!([{ "sku": "A-001", "quantity": 3 }]);
+        let event = json!({ "type": "sales.order.shipped", "payload": { "order_id": "SO-1", "lines": shipped } });
+        self.ask("shipment", &acme, ("POST", "/_dev/events", Some(&event)), 200, |body| {
+            format!("{} rows changed", body["delivered"][0]["rows_changed"])
         })?;
-        self.ask("effect", &acme, ("GET", &row, None), 200, |body| format!("stock is {}", body["data"]["quantity"]))?;
-        let spare = json!({ "data": { "sku": "A-002", "name": "螺母" } });
-        let spare = self.ask("another row", &acme, ("POST", &items, Some(&spare)), 201, |body| text(&body["id"]))?;
-        let spare = format!("{items}/{}", text(&spare["id"]));
-        self.ask("delete", &acme, ("DELETE", &spare, None), 204, |_| "deleted softly".to_owned())?;
+        let left = self.ask("stock", &acme, ("GET", &own[0], None), 200, stock)?;
+        expect("stock after the shipment", &left["data"]["quantity"], &json!(27))?;
+
         self.ask("disable", &acme, ("POST", &format!("{admin}/disable"), None), 200, |body| text(&body["status"]))?;
         self.ask("uninstall", &acme, ("DELETE", &admin, None), 200, |body| text(&body["status"]))?;
-        self.ask("data stays", &acme, ("GET", "/_dev/tables", None), 200, |body| {
-            let rows = |table: &Value| table["rows"].as_u64().unwrap_or(0);
-            format!("{} rows", body.as_array().into_iter().flatten().map(rows).sum::<u64>())
+        let count_rows = |body: &Value| -> u64 {
+            body.as_array().into_iter().flatten().filter_map(|table| table["rows"].as_u64()).sum()
+        };
+        let kept = self.ask("data stays", &acme, ("GET", "/_dev/tables", None), 200, |body| {
+            format!("{} rows", count_rows(body))
         })?;
+        expect("rows that stay", &json!(count_rows(&kept)), &json!(6))?;
         let started = Instant::now();
         host.stop();
         self.done("stop", "the dev host has ended".to_owned(), started);
@@ -177,11 +220,7 @@ impl Demo<'_> {
         detail: impl FnOnce(&Value) -> String,
     ) -> Result<(), CommandError> {
         let started = Instant::now();
-        let output = self
-            .program_with(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+        let output = self.run_to_end(self.program_with(arguments))?;
         let result: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         if !output.status.success() {
             let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -194,10 +233,36 @@ impl Demo<'_> {
         Ok(())
     }
 
+    /// Runs a command in a process group of its own, which ends with us when we are told to end.
+    fn run_to_end(&self, mut command: Command) -> Result<Output, CommandError> {
+        let failed = |error: std::io::Error| CommandError::new(ExitCode::Configuration, "io", error.to_string());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        let group = child.id();
+        let waiting = std::thread::spawn(move || child.wait_with_output());
+        while !waiting.is_finished() {
+            if self.is_interrupted() {
+                end(&format!("-{group}"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let output = waiting.join().unwrap_or_else(|_| Err(std::io::Error::other("waiting for a command broke off")));
+        if self.is_interrupted() { Err(interrupted()) } else { output.map_err(failed) }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     fn program_with(&self, arguments: &[&str]) -> Command {
         let project = self.root.join(PLUGIN);
         let folder: &Path = if project.is_dir() { &project } else { &self.root };
         let mut command = Command::new(&self.program);
+        for variable in Environment::flag_variables() {
+            command.env_remove(variable);
+        }
         command
             .current_dir(folder)
             .args(arguments)
@@ -219,6 +284,9 @@ impl Demo<'_> {
         status: u16,
         detail: impl FnOnce(&Value) -> String,
     ) -> Result<Value, CommandError> {
+        if self.is_interrupted() {
+            return Err(interrupted());
+        }
         let started = Instant::now();
         let (found, answer) = client.ask(method, path, body)?;
         if found != status {
@@ -231,7 +299,9 @@ impl Demo<'_> {
 
     fn done(&mut self, name: &str, detail: String, started: Instant) {
         let elapsed = started.elapsed();
-        self.context.ui.status(name, format!("{:>7.3} s  {detail}", elapsed.as_secs_f64()));
+        let shown: String =
+            if detail.chars().count() > 58 { detail.chars().take(57).chain(['…']).collect() } else { detail.clone() };
+        self.context.ui.status(name, format!("{:>6.3} s  {shown}", elapsed.as_secs_f64()));
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         self.steps.push(DemoStep { name: name.to_owned(), detail, milliseconds });
     }
@@ -243,8 +313,11 @@ impl Demo<'_> {
         let state = self.root.join("state").to_string_lossy().into_owned();
         let trust = self.root.join("config/erp-plugin/trust.toml").to_string_lossy().into_owned();
         let arguments = ["dev", "--no-watch", "--port", "0", "--state-dir", &state, "--trust-file", &trust];
-        let mut child = self
-            .program_with(&arguments)
+        let mut command = self.program_with(&arguments);
+        // Ctrl-C reaches us alone; we end the dev host.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -277,7 +350,7 @@ impl DevHostProcess {
         #[cfg(unix)]
         {
             // A child of ours that was not waited for yet: the id is its.
-            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+            end(&self.child.id().to_string());
             let started = Instant::now();
             while started.elapsed() < STOP_TIME {
                 if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -297,6 +370,26 @@ impl Drop for DevHostProcess {
             self.stop();
         }
     }
+}
+
+/// Sends the signal that asks to end. `target` is a child of ours that was not waited for yet, or its
+/// group with a minus in front.
+#[cfg(unix)]
+fn end(target: &str) {
+    // Where it has ended by itself, there is nothing to do.
+    let _ = Command::new("kill").args(["-TERM", "--", target]).stderr(Stdio::null()).status();
+}
+
+fn interrupted() -> CommandError {
+    CommandError::new(ExitCode::Interrupted, "interrupted", "interrupted; everything that was started has ended")
+}
+
+fn expect(what: &str, found: &Value, expected: &Value) -> Result<(), CommandError> {
+    if found == expected {
+        return Ok(());
+    }
+    let message = format!("{what}: expected {expected}, found {found}");
+    Err(CommandError::new(ExitCode::Bug, "demo", message).hint("please report this"))
 }
 
 fn text(value: &Value) -> String {

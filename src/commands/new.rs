@@ -91,7 +91,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {
         let enter = if into_existing { String::new() } else { format!("cd {shown} && ") };
-        format!("{enter}erp-plugin build && erp-plugin test")
+        format!("{enter}erp-plugin build --release && erp-plugin test")
     });
     Ok(ExitCode::Ok)
 }

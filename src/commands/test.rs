@@ -14,7 +14,7 @@ use super::CommandResult;
 use crate::check::check_component;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{DiagnosticJson, Report};
+use crate::diagnostics::DiagnosticJson;
 use crate::exit_code::ExitCode;
 use crate::scenario::{Case, CaseResult, Suite, read_suite, run_case};
 use crate::ui::Format;
@@ -179,12 +179,8 @@ fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
         let milliseconds = result.duration.as_secs_f64() * 1e3;
         let mark = if result.report.is_empty() { "ok" } else { "FAILED" };
         context.ui.status(mark, format!("{} ({milliseconds:.1} ms, {} fuel)", result.name, result.fuel));
+        context.ui.report(&result.report);
     }
-    let mut all = Report::new();
-    for result in results {
-        all.extend(result.report.clone());
-    }
-    context.ui.report(&all);
 }
 
 fn case_json(case: &Case<'_>, result: &CaseResult) -> CaseJson {

@@ -176,6 +176,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
     };
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
     let mut request = Request::new(parts.method.as_str(), &target);
+    request.accept_language = text(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
     request.content_digest = text(&parts.headers, "content-digest");
     request.body = body.to_vec();
     let token = text(&parts.headers, header::AUTHORIZATION.as_str())
@@ -183,6 +184,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
     // Guests and SQLite block; the threads that serve sockets must not.
     let answered = tokio::task::spawn_blocking(move || {
         let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
+        request.has_token = token.is_some();
         request.identity = token.and_then(|token| platform.directory().user(&token).cloned());
         let response = platform.handle(&request, shared.trust.as_ref());
         let activity = platform.take_activity();

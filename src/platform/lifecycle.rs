@@ -6,6 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::labels::Labels;
 use super::state::{Installed, Occasion};
 use super::{Platform, PlatformError};
 use crate::archive::{self, Limits, Package};
@@ -51,6 +52,7 @@ impl Platform {
         require_signature(&package, trust)?;
         check_package(&package)?;
 
+        let labels = labels_of(&package);
         let manifest = Arc::new(package.manifest);
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
@@ -82,6 +84,7 @@ impl Platform {
             error: None,
             package_sha256: sha256,
             manifest_json: package.manifest_json,
+            labels,
             loaded: None,
         };
         let plugin_record = plugin_record(&id, &installed);
@@ -180,6 +183,7 @@ impl Platform {
                 error: None,
                 package_sha256: String::new(),
                 manifest_json: Value::Null,
+                labels: Labels::default(),
                 loaded: None,
             },
         );
@@ -276,6 +280,9 @@ impl Platform {
             let (manifest, _) = from_json("erpx.json", &record.manifest);
             let Some(manifest) = manifest else { continue };
             let manifest = Arc::new(manifest);
+            let package = lock(&self.database).package(&record.id, &record.version)?;
+            let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
+            let labels = package.as_ref().map(labels_of).unwrap_or_default();
             if record.status != PluginStatus::Uploaded {
                 lock(&self.database).install_schema(&manifest)?;
             }
@@ -291,6 +298,7 @@ impl Platform {
                     error: record.error.clone(),
                     package_sha256: record.package_sha256.clone(),
                     manifest_json: record.manifest.clone(),
+                    labels,
                     loaded: None,
                 },
             );
@@ -324,6 +332,10 @@ impl Platform {
         self.plugins.insert(id.to_owned(), installed);
         Ok(())
     }
+}
+
+fn labels_of(package: &Package) -> Labels {
+    Labels::read(&package.manifest, |name| package.file(name).map(<[u8]>::to_vec))
 }
 
 fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {

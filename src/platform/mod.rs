@@ -8,6 +8,7 @@ mod activity;
 mod api;
 mod delivery;
 mod directory;
+mod labels;
 mod lifecycle;
 mod platform_error;
 mod state;

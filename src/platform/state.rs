@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::activity::{Activity, CallRecord};
-use super::{Directory, Identity, PlatformError};
+use super::labels::Labels;
+use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase,
     SharedSurroundings, Surroundings, Trigger, lock,
@@ -33,6 +34,7 @@ pub(super) struct Installed {
     pub(super) error: Option<String>,
     pub(super) package_sha256: String,
     pub(super) manifest_json: Value,
+    pub(super) labels: Labels,
     /// None for a plugin that is not running.
     pub(super) loaded: Option<LoadedPlugin>,
 }
@@ -60,6 +62,13 @@ impl Occasion {
     /// Something that so many events led to.
     pub(super) fn after_events(self, event_depth: u32) -> Occasion {
         Occasion { event_depth, ..self }
+    }
+}
+
+impl Installed {
+    /// A label in the language of the request; `own` is its text in the manifest.
+    pub(super) fn label<'i>(&'i self, request: &Request, key: &str, own: &'i str) -> &'i str {
+        self.labels.text(request.accept_language.as_deref(), key, (&self.manifest.i18n.default_locale, own))
     }
 }
 

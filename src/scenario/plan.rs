@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::model::{Fixture, ScenarioFile, Step, Test};
-use super::pipe_table;
 use super::substitute::used_names;
+use super::{matcher, pipe_table};
 use crate::diagnostics::{Report, SourceFile, Span, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
 use crate::manifest::Manifest;
 
+/// Methods of the HTTP API.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// Keys of `expect`.
 const EXPECT_KEYS: [&str; 12] =
     ["status", "json", "ok", "error", "result", "db", "changes", "events", "logs", "calls", "fuel", "memory"];
@@ -105,7 +107,7 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
                 None,
             );
         }
-        one_test(file, test, reader);
+        one_test(file, test, manifest, reader);
     }
 }
 
@@ -169,7 +171,7 @@ fn needs_itself<'f>(file: &'f ScenarioFile, name: &'f str, above: &mut BTreeSet<
     circle
 }
 
-fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
+fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut Reader) {
     let fixtures: Vec<&str> = file.fixture.keys().map(String::as_str).collect();
     for name in test.r#use.iter().filter(|name| !file.fixture.contains_key(name.as_str())) {
         unknown("fixture", name, name.span(), &fixtures, reader);
@@ -193,7 +195,7 @@ fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
         known.entry(entry.key.clone()).or_insert_with(|| Some(entry.key_span.clone()));
     }
     for step in &test.step {
-        one_step(file, step, reader);
+        one_step(file, step, manifest, reader);
         let mut in_step = BTreeSet::new();
         for node in step_nodes(step) {
             used_names(node, &mut in_step);
@@ -214,7 +216,7 @@ fn one_test(file: &ScenarioFile, test: &Test, reader: &mut Reader) {
     }
 }
 
-fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
+fn one_step(file: &ScenarioFile, step: &Step, manifest: &Manifest, reader: &mut Reader) {
     let acts: Vec<&str> =
         [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
             .into_iter()
@@ -262,6 +264,10 @@ fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
     }
     if let Some(expect) = &step.expect {
         reader.unknown_keys(expect, &EXPECT_KEYS);
+        matchers(expect, reader);
+    }
+    if let Some(target) = &step.http {
+        request_line(target, manifest, reader);
     }
     if let Some(budget) = &step.budget {
         reader.unknown_keys(budget, &["fuel", "memory", "time"]);
@@ -274,6 +280,35 @@ fn one_step(file: &ScenarioFile, step: &Step, reader: &mut Reader) {
             "out of bounds",
             None,
         );
+    }
+}
+
+/// Finds texts in angle brackets that are no matcher.
+fn matchers(node: &Node, reader: &mut Reader) {
+    match &node.value {
+        NodeValue::String(text) if !text.contains("${") => {
+            if let Err(why) = matcher::parse(text) {
+                reader.find(codes::SCENARIO_VALUE, node.span.clone(), why, "no matcher", None);
+            }
+        }
+        NodeValue::Array(items) => items.iter().for_each(|item| matchers(item, reader)),
+        NodeValue::Table(entries) => entries.iter().for_each(|entry| matchers(&entry.node, reader)),
+        _ => {}
+    }
+}
+
+/// Finds a method or an entity that does not exist, where no case fills it in.
+fn request_line(target: &Node, manifest: &Manifest, reader: &mut Reader) {
+    let Some((method, path)) = target.as_str().and_then(|text| text.trim().split_once(' ')) else { return };
+    if !method.contains("${") && !METHODS.contains(&method) {
+        unknown("method", method, target.span.clone(), &METHODS, reader);
+    }
+    let path = path.trim();
+    let entity = path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
+    let is_relative = !path.starts_with("/api/") && !path.starts_with("/_dev/") && entity != "pages";
+    if is_relative && !entity.contains("${") && manifest.entity(entity).is_none() {
+        let entities: Vec<&str> = manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect();
+        unknown("entity", entity, target.span.clone(), &entities, reader);
     }
 }
 

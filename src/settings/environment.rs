@@ -68,6 +68,17 @@ impl Environment {
         }
     }
 
+    /// The variables of flags that are set, so that a child process can be started without them.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads variables")]
+    pub fn flag_variables() -> Vec<OsString> {
+        let own = |name: &OsString| name.to_string_lossy().starts_with("ERP_PLUGIN_");
+        // Which toolchain builds is a fact of this machine and no wish about one command.
+        std::env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| own(name) && name != "ERP_PLUGIN_RUST_TOOLCHAIN")
+            .collect()
+    }
+
     /// The token for `publish`. It is read where it is needed and kept nowhere else.
     pub fn token() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)

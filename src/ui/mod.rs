@@ -10,6 +10,7 @@ pub use progress::Progress;
 pub use table::Table;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -64,6 +65,7 @@ pub struct Ui {
     animated: bool,
     interactive: bool,
     width: usize,
+    lost_output: AtomicBool,
 }
 
 impl Ui {
@@ -85,6 +87,7 @@ impl Ui {
             animated: watched && verbosity >= Verbosity::Normal,
             interactive: watched && io::stdin().is_terminal(),
             width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
+            lost_output: AtomicBool::new(false),
         }
     }
 
@@ -119,12 +122,12 @@ impl Ui {
             Format::Json => {
                 // A value of our own that cannot be written is a bug that tests meet.
                 let document = serde_json::to_string_pretty(value).unwrap_or_default();
-                write_stdout(&format!("{document}\n"));
+                self.write_stdout(&format!("{document}\n"));
             }
             Format::Human => {
                 let text = text();
                 if !text.is_empty() {
-                    write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
+                    self.write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
                 }
             }
         }
@@ -132,7 +135,7 @@ impl Ui {
 
     /// A result that is text in every format: a schema, a man page, a completion script.
     pub fn raw_result(&self, text: &str) {
-        write_stdout(text);
+        self.write_stdout(text);
     }
 
     /// What is being done: `    Packing inventory-0.1.0.erpx`.
@@ -213,15 +216,27 @@ impl Ui {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    /// True where a result could not be written.
+    pub fn has_lost_output(&self) -> bool {
+        self.lost_output.load(Ordering::Relaxed)
+    }
+
+    fn write_stdout(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            // `erp-plugin … | head` closes the stream early, which is no error.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                self.lost_output.store(true, Ordering::Relaxed);
+                self.error(&format!("the result cannot be written: {error}"), &[]);
+            }
+        }
+    }
+
     fn line(&self, line: &str) {
         self.foreign(&format!("{line}\n"));
     }
-}
-
-fn write_stdout(text: &str) {
-    let mut stdout = io::stdout().lock();
-    // `erp-plugin … | head` closes the stream early, which is no error.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn terminal_width() -> usize {

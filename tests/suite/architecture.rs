@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("host", &["component", "contract", "digest", "document", "files", "manifest", "store"]),
     ("registry", &["digest"]),
     // The platform's contract, and what stands on it.
-    ("platform", &["archive", "check", "diagnostics", "digest", "host", "manifest", "signing", "store"]),
+    ("platform", &["archive", "check", "diagnostics", "digest", "document", "host", "manifest", "signing", "store"]),
     ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "platform", "store"]),
     ("dev_host", &["digest", "files", "host", "manifest", "platform", "signing", "store"]),
 ];

@@ -220,3 +220,18 @@ fn a_failed_event_is_kept_and_the_host_goes_on() {
     let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);
     assert_eq!(events[0]["type"], "inventory.purchase_order.approved");
 }
+
+#[test]
+fn labels_come_in_the_language_of_the_request() {
+    let sandbox = packed();
+    let host = running(&sandbox);
+    let token = host.token("admin@acme");
+    let label = |language: &str| {
+        let path = format!("/api/v1/plugins/{PLUGIN}/pages");
+        let (_, pages) = request(&host.url(), "GET", &path, Some(&token), b"", &[("accept-language", language)]);
+        pages[0]["label"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((label("zh-CN"), label("en-GB, zh;q=0.5")), ("商品".to_owned(), "Items".to_owned()));
+    let (status, body) = request(&host.url(), "GET", "/_dev/tenants", Some("dev_wrong"), b"", &[]);
+    assert_eq!((status, body["code"].as_str()), (401, Some("auth.invalid")));
+}

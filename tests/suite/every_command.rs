@@ -200,3 +200,27 @@ fn versions_and_help_are_results() {
     assert!(sandbox.run(&["build", "--help"]).succeeded().stdout.starts_with("Compile the plugin"));
     assert_eq!(sandbox.run(&["biuld"]).failed_with(2).stdout, "");
 }
+
+#[test]
+fn a_result_that_is_lost_is_no_success() {
+    let sandbox = project();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = sandbox.command(&["check"]).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("tmp")).unwrap();
+    let mut demo = sandbox.command(&["demo"]);
+    demo.env("TMPDIR", sandbox.path("tmp")).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut demo = demo.spawn().unwrap();
+    // Long enough to be inside of the build, short enough not to be through; either way it must end well.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let told = std::process::Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert_eq!(demo.wait().unwrap().code(), Some(130));
+    let left = std::fs::read_dir(sandbox.path("tmp")).unwrap().count();
+    assert_eq!(left, 0, "something is left in the temporary folder");
+}

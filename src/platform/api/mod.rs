@@ -64,14 +64,16 @@ impl Platform {
                     .fields
                     .iter()
                     .map(|field| {
+                        let key = format!("entity.{}.{}", *entity.name, *field.name);
                         json!({
                             "name": *field.name, "field_type": field.field_type.word(), "base_type": field.field_type.base().word(),
-                            "display_name": field.label(), "required": field.required, "read_only": field.read_only,
+                            "display_name": installed.label(request, &key, field.label()), "required": field.required, "read_only": field.read_only,
                         })
                     })
                     .collect();
                 entities.push(json!({
-                    "plugin": *manifest.metadata.id, "entity": *entity.name, "display_name": entity.display_name,
+                    "plugin": *manifest.metadata.id, "entity": *entity.name,
+                    "display_name": installed.label(request, &format!("entity.{}", *entity.name), &entity.display_name),
                     "is_public": entity.is_public, "fields": fields,
                 }));
             }
@@ -82,7 +84,8 @@ impl Platform {
     /// The pages that the user may open.
     fn pages(&self, request: &Request, plugin: &str) -> Answer {
         let identity = identity(request)?;
-        let manifest = &self.installed(plugin)?.manifest;
+        let installed = self.installed(plugin)?;
+        let manifest = &installed.manifest;
         let pages: Vec<Value> = manifest
             .ui
             .pages
@@ -97,7 +100,7 @@ impl Platform {
             })
             .map(|page| {
                 json!({
-                    "name": page.route(), "type": page.r#type.word(), "label": page.label, "menu_group": page.menu_group,
+                    "name": page.route(), "type": page.r#type.word(), "label": installed.label(request, &format!("page.{}", page.route()), &page.label), "menu_group": page.menu_group,
                     "entity": page.entity.as_ref().map(|entity| entity.as_str()),
                 })
             })
@@ -107,8 +110,13 @@ impl Platform {
 }
 
 fn identity(request: &Request) -> Result<&Identity, PlatformError> {
-    let missing = || PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`");
-    request.identity.as_ref().ok_or_else(missing)
+    request.identity.as_ref().ok_or_else(|| {
+        if request.has_token {
+            PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")
+        } else {
+            PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")
+        }
+    })
 }
 
 fn require<'r>(request: &'r Request, permission: &str) -> Result<&'r Identity, PlatformError> {

@@ -15,6 +15,10 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Who asks; none without a good token.
     pub identity: Option<Identity>,
+    /// True where a bearer token came, known or not.
+    pub has_token: bool,
+    /// The `accept-language` header, where it is there.
+    pub accept_language: Option<String>,
     /// The `content-digest` header, where it is there.
     pub content_digest: Option<String>,
     /// The body.
