@@ -173,6 +173,9 @@ impl From<DevHostError> for CommandError {
         let new = CommandError::new(ExitCode::Configuration, "dev-host", error.to_string());
         match error {
             DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
+            DevHostError::Store(_) => {
+                new.hint("move platform.sqlite in the state folder away, or name another folder: --state-dir")
+            }
             DevHostError::StateFolder(StateFolderError::InUse(_)) => {
                 new.hint("stop the other one, or name another folder: --state-dir")
             }

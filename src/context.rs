@@ -66,14 +66,16 @@ impl Context {
         })
     }
 
-    /// The project with its manifest; an error with all findings where it cannot be read.
+    /// The project with its manifest; an error with all findings where it has errors.
     pub(crate) fn open_project(&self) -> Result<OpenProject, CommandError> {
         let project = self.project()?;
         let (manifest, report) = project.manifest();
         match manifest {
-            Some(manifest) => Ok(OpenProject { project, manifest, report }),
-            None => Err(CommandError::new(ExitCode::Configuration, "manifest", "the manifest cannot be read")
-                .with_report(report)),
+            Some(manifest) if !report.has_errors() => Ok(OpenProject { project, manifest, report }),
+            _ => {
+                let message = format!("the manifest has errors: {}", report.summary());
+                Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report))
+            }
         }
     }
 

@@ -70,11 +70,6 @@ struct CaseJson {
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
-    if open.report.has_errors() {
-        return Err(
-            CommandError::new(ExitCode::Configuration, "manifest", "the manifest has errors").with_report(open.report)
-        );
-    }
     let file =
         args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
     if !file.is_file() {

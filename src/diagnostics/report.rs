@@ -33,10 +33,11 @@ impl Report {
         }
     }
 
-    /// Orders the findings by file and place, so that the order of the rules does not show.
+    /// Orders the findings: errors first, then by file and place, so that the order of the rules does not show.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by_key(|diagnostic| {
             (
+                diagnostic.severity,
                 diagnostic.source.as_ref().map(|source| source.path().to_path_buf()),
                 diagnostic.labels.first().map_or(usize::MAX, |label| label.span.start),
             )

@@ -18,6 +18,12 @@ pub trait FromToml: Sized {
         None
     }
 
+    /// What stands for a value that could not be read, so that one wrong value does not hide the rest of
+    /// its table. The finding stays, and nobody works with a document that has one.
+    fn fallback() -> Option<Self> {
+        Self::absent()
+    }
+
     /// The JSON Schema of the value, for editors.
     fn json_schema() -> Value;
 }
@@ -60,7 +66,7 @@ impl Reader {
     /// The value of a key of a table, or what stands for an absent one.
     pub fn field<T: FromToml>(&mut self, table: &Node, key: &str, default: impl FnOnce() -> Option<T>) -> Option<T> {
         match table.get(key) {
-            Some(node) => T::from_toml(node, self),
+            Some(node) => T::from_toml(node, self).or_else(default).or_else(T::fallback),
             None => default().or_else(T::absent).or_else(|| {
                 self.find(
                     codes::TOML_MISSING_KEY,
@@ -238,6 +244,10 @@ impl<T: FromToml> FromToml for Spanned<T> {
 
     fn absent() -> Option<Spanned<T>> {
         T::absent().map(|value| Spanned::new(value, 0..0))
+    }
+
+    fn fallback() -> Option<Spanned<T>> {
+        T::fallback().map(|value| Spanned::new(value, 0..0))
     }
 
     fn json_schema() -> Value {

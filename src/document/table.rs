@@ -148,6 +148,10 @@ macro_rules! words {
                 found
             }
 
+            fn fallback() -> Option<Self> {
+                Self::WORDS.first().and_then(|word| $name::from_word(word))
+            }
+
             fn json_schema() -> serde_json::Value {
                 serde_json::json!({ "type": "string", "enum": Self::WORDS })
             }

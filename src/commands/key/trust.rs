@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::CommandResult;
-use super::store::{trust_file, trust_store};
+use super::store::{keys_folder, trust_file, trust_store};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -15,7 +15,7 @@ use crate::signing::{PublicKey, TrustStore, TrustedKey};
 /// Trust a public key for some plugins
 #[derive(Debug, Args)]
 pub(crate) struct KeyTrustArgs {
-    /// The file of the public key
+    /// The file of the public key, or the name of one of your own keys
     public_key: PathBuf,
     /// Whose key it is
     #[arg(long, value_name = "TEXT")]
@@ -29,7 +29,10 @@ pub(crate) struct KeyTrustArgs {
 }
 
 pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
-    let pem = String::from_utf8_lossy(&context.read(&args.public_key)?).into_owned();
+    let named = context.path(&args.public_key);
+    let own = keys_folder(context)?.join(format!("{}.pub.pem", args.public_key.display()));
+    let public_key = if !named.exists() && own.is_file() { own } else { named };
+    let pem = String::from_utf8_lossy(&context.read(&public_key)?).into_owned();
     let key = PublicKey::from_pem(&pem)?;
     let file = match &args.trust_file {
         Some(file) => context.path(file),
