@@ -80,15 +80,17 @@ impl Database {
         let rows = self.rows("read events", &sql, [], |row| {
             let tenant: String = row.get(2)?;
             let payload: String = row.get(5)?;
-            Ok(TenantId::new(tenant).map(|tenant| StoredEvent {
-                seq: row.get_unwrap(0),
-                id: row.get_unwrap(1),
+            // A tenant's name was judged when the event was written.
+            let Some(tenant) = TenantId::new(tenant) else { return Ok(None) };
+            Ok(Some(StoredEvent {
+                seq: row.get(0)?,
+                id: row.get(1)?,
                 tenant,
-                event_type: row.get_unwrap(3),
-                source: row.get_unwrap(4),
+                event_type: row.get(3)?,
+                source: row.get(4)?,
                 payload: serde_json::from_str(&payload).unwrap_or(Value::Null),
-                occurred_at_ms: row.get_unwrap(6),
-                depth: row.get_unwrap(7),
+                occurred_at_ms: row.get(6)?,
+                depth: row.get(7)?,
             }))
         })?;
         Ok(rows.into_iter().flatten().collect())
