@@ -287,8 +287,11 @@ fn checked_address(address: &str, has_token: bool) -> Result<String, PublishErro
     if !url.username().is_empty() || url.password().is_some() {
         return bad("a user and a password in it would be shown to others; use a token");
     }
-    let is_loopback =
-        url.host_str().is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."));
+    // An address, and not a name that looks like one: `127.evil.example` is somebody else's.
+    let is_loopback = url.host_str().is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    });
     match url.scheme() {
         "https" => {}
         "http" if is_loopback || !has_token => {}
@@ -365,6 +368,7 @@ mod tests {
         assert!(checked_address("http://127.0.0.1:7171", true).is_ok());
         assert!(checked_address("http://erp.example.com", false).is_ok());
         for bad in [
+            "http://127.evil.example",
             "http://erp.example.com",
             "https://user:secret@erp.example.com",
             "ftp://x",

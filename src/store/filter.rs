@@ -14,6 +14,8 @@ use crate::manifest::BaseType;
 
 /// How deep filters nest at the most.
 const MAX_DEPTH: usize = 16;
+/// How many comparisons a filter makes at the most: the query builder recurses over all of them.
+const MAX_COMPARISONS: usize = 200;
 /// How many values an `in` holds at the most.
 const MAX_IN: usize = 1_000;
 /// The standard columns that filters and sorting may name.
@@ -37,8 +39,20 @@ pub(super) enum Usage {
 pub(super) fn condition(entity: &EntityRef, filter: &Value, reach: Reach) -> Result<Condition, StoreError> {
     match filter {
         Value::Null => Ok(Cond::all()),
+        Value::Object(_) if comparisons(filter) > MAX_COMPARISONS => {
+            Err(bad(format!("the filter makes more than {MAX_COMPARISONS} comparisons; use `in` for many values")))
+        }
         Value::Object(fields) => object(entity, fields, reach, 0),
         _ => Err(bad("a filter is a JSON object, such as {\"status\": \"draft\"}")),
+    }
+}
+
+/// How many comparisons a filter makes, at least; the values of an `in` count as one.
+fn comparisons(filter: &Value) -> usize {
+    match filter {
+        Value::Object(fields) => fields.values().map(comparisons).sum::<usize>().max(1),
+        Value::Array(items) => items.iter().filter(|item| item.is_object()).map(comparisons).sum::<usize>().max(1),
+        _ => 1,
     }
 }
 

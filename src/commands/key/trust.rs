@@ -50,6 +50,11 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
         ));
     }
     let id = key.id();
+    if let Some((_, known)) = store.keys().find(|(known, trusted)| **known == id && trusted.revoked.is_some()) {
+        let reason = known.revoked.clone().unwrap_or_default();
+        let error = CommandError::new(ExitCode::Trust, "trust", format!("this key was revoked: {reason}"));
+        return Err(error.hint(format!("where that was a mistake, take `revoked` out of {}", file.display())));
+    }
     store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: args.scope.clone(), revoked: None });
     files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
     let result = serde_json::json!({ "ok": true, "id": id, "trust_file": file.display().to_string() });
