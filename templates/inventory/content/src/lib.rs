@@ -31,7 +31,7 @@ impl tenant_hooks::Guest for Plugin {
 }
 
 impl event_handler::Guest for Plugin {
-    /// The host delivers an event at least once, so every effect asks first whether it has happened.
+    /// An event may come again, so every effect asks first whether it has happened.
     fn handle_event(_context: CallContext, event: event_handler::Event) -> Result<(), Error> {
         let payload = parse(&event.payload)?;
         match event.event_type.as_str() {
