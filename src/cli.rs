@@ -1,11 +1,12 @@
 //! The command line: global flags, and the way from arguments to an exit code.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
-use serde_json::json;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::command_error::CommandError;
 use crate::commands::Command;
@@ -59,9 +60,11 @@ pub(crate) struct GlobalArgs {
 /// Runs a command line, its first word being the program's name.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let environment = Environment::of_this_process();
+    let given = Given::of(&arguments);
     let wants_json = asks_for_json(&arguments);
     catch_panics(wants_json);
-    let cli = match command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let command = with_variables(Cli::command(), &given.overridden());
+    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
@@ -84,15 +87,62 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 
 /// The command line's definition, with a variable for every flag.
 pub(crate) fn command() -> clap::Command {
-    with_variables(Cli::command())
+    with_variables(Cli::command(), &BTreeSet::new())
 }
 
-fn with_variables(command: clap::Command) -> clap::Command {
+/// What the command line itself gives, before any variable is looked at.
+struct Given {
+    command: clap::Command,
+    matches: Option<ArgMatches>,
+}
+
+impl Given {
+    fn of(arguments: &[OsString]) -> Given {
+        let mut command = Cli::command();
+        command.build();
+        let matches = command.clone().ignore_errors(true).try_get_matches_from(arguments).ok();
+        Given { command, matches }
+    }
+
+    /// Flags whose variables do not count, because the command line gives one that conflicts with them.
+    fn overridden(&self) -> BTreeSet<String> {
+        let mut overridden = BTreeSet::new();
+        let mut level = self.matches.as_ref().map(|matches| (&self.command, matches));
+        while let Some((command, matches)) = level {
+            let given = command.get_arguments().filter(|argument| {
+                matches.try_contains_id(argument.get_id().as_str()).unwrap_or(false)
+                    && matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+            });
+            for argument in given {
+                // Conflicts hold both ways, and are declared one way.
+                let declared = command.get_arg_conflicts_with(argument);
+                let others = command.get_arguments().filter(|other| {
+                    command.get_arg_conflicts_with(other).iter().any(|mine| mine.get_id() == argument.get_id())
+                });
+                overridden.extend(declared.into_iter().chain(others).map(|other| other.get_id().to_string()));
+            }
+            level = matches.subcommand().and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)));
+        }
+        overridden
+    }
+}
+
+/// Whether JSON is asked for, also where the command line cannot be understood.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let after = words.windows(2).filter(|pair| pair[0] == "--format").map(|pair| pair[1].as_ref());
+    let joined = words.iter().filter_map(|word| word.strip_prefix("--format="));
+    after.chain(joined).last().map_or_else(Environment::asks_for_json, |format| format == "json")
+}
+
+fn with_variables(command: clap::Command, overridden: &BTreeSet<String>) -> clap::Command {
     command
         .mut_args(|argument| {
-            let Some(long) = argument.get_long().filter(|long| !matches!(*long, "help" | "version")) else {
+            let takes_one = |long: &&str| !matches!(*long, "help" | "version");
+            let Some(long) = argument.get_long().filter(takes_one) else { return argument };
+            if overridden.contains(argument.get_id().as_str()) {
                 return argument;
-            };
+            }
             let variable = format!("ERP_PLUGIN_{}", long.to_uppercase().replace('-', "_"));
             let argument = argument.env(variable).hide_env_values(true).hide_env(true);
             match argument.get_action() {
@@ -100,7 +150,7 @@ fn with_variables(command: clap::Command) -> clap::Command {
                 _ => argument,
             }
         })
-        .mut_subcommands(with_variables)
+        .mut_subcommands(|command| with_variables(command, overridden))
 }
 
 /// Help and versions go to standard output; everything else is an error in usage.
@@ -110,20 +160,15 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
         return ExitCode::Ok;
     }
     if wants_json {
+        // The first paragraph says what is wrong, and the lines below it name the arguments.
         let rendered = error.render().to_string();
-        let message = rendered.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let lines = rendered.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let message = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
         CommandError::new(ExitCode::Usage, "usage", message).print_json();
     } else {
         let _ = error.print();
     }
     ExitCode::Usage
-}
-
-/// Whether the arguments ask for JSON, where they cannot be parsed.
-fn asks_for_json(arguments: &[OsString]) -> bool {
-    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    words.iter().any(|word| word == "--format=json")
-        || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
 /// A panic is a bug of ours: it says so, with what to report.
@@ -146,18 +191,6 @@ fn catch_panics(wants_json: bool) {
         #[expect(clippy::exit, reason = "a bug ends the program; unwinding further would hide it")]
         std::process::exit(i32::from(ExitCode::Bug.number()));
     }));
-}
-
-impl CommandError {
-    /// The one document of a command that failed.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
-        let findings: Vec<_> = self.report.diagnostics().iter().map(crate::diagnostics::DiagnosticJson::from).collect();
-        json!({
-            "ok": false,
-            "error": { "code": self.code, "message": self.message, "hints": self.hints, "exit_code": self.exit_code.number() },
-            "findings": findings,
-        })
-    }
 }
 
 #[cfg(test)]

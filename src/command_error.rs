@@ -2,11 +2,14 @@
 
 use std::io::Write;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::archive::ArchiveError;
 use crate::build::{BuildError, ToolchainError};
 use crate::component::LinkError;
 use crate::dev_host::{DevHostError, StateFolderError};
-use crate::diagnostics::Report;
+use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
 use crate::files::WriteError;
 use crate::generate::GenerateError;
@@ -25,6 +28,30 @@ pub(crate) struct CommandError {
     pub(crate) message: String,
     pub(crate) hints: Vec<String>,
     pub(crate) report: Report,
+}
+
+/// What every command prints with `--format json` where it could not do its work.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct FailureJson {
+    /// Always false.
+    ok: bool,
+    /// Why.
+    error: ErrorJson,
+    /// What explains it, such as the findings of a manifest that cannot be read.
+    findings: Vec<DiagnosticJson>,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ErrorJson {
+    /// Stable.
+    code: String,
+    /// For people.
+    message: String,
+    /// What to type next.
+    hints: Vec<String>,
+    /// The program's exit code.
+    exit_code: u8,
 }
 
 impl CommandError {
@@ -61,10 +88,24 @@ impl CommandError {
         self.exit_code
     }
 
+    fn to_json(&self) -> FailureJson {
+        FailureJson {
+            ok: false,
+            error: ErrorJson {
+                code: self.code.clone(),
+                message: self.message.clone(),
+                hints: self.hints.clone(),
+                exit_code: self.exit_code.number(),
+            },
+            findings: self.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
+        }
+    }
+
     /// For errors before there is a terminal to tell them on.
     pub(crate) fn print_json(&self) {
         // Standard output may be closed; there is nobody left to tell.
-        let _ = writeln!(std::io::stdout(), "{:#}", self.to_json());
+        let _ = serde_json::to_writer_pretty(std::io::stdout(), &self.to_json());
+        let _ = writeln!(std::io::stdout());
     }
 
     /// For errors before there is a terminal to tell them on.
@@ -150,7 +191,9 @@ impl From<PublishError> for CommandError {
                 CommandError::new(ExitCode::Network, "publish/forbidden", message)
                     .hint("the token's user lacks the permission plugin.admin")
             }
-            PublishError::Refused { status: 409, .. } => {
+            PublishError::Refused { status: 409, code, .. }
+                if matches!(code.as_str(), "plugin.version_taken" | "plugin.downgrade") =>
+            {
                 CommandError::new(ExitCode::Network, "publish/conflict", message)
                     .hint("raise `version` in plugin.toml, build and pack again")
             }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 use thiserror::Error;
 
 /// A file could not be written.
@@ -36,10 +36,7 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError
         _ => Path::new("."),
     };
     fs_err::create_dir_all(folder).map_err(failed)?;
-    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
-    if access == Access::Shared {
-        share(&file).map_err(failed)?;
-    }
+    let mut file = new_file(folder, access).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The rename itself lasts once the folder is on the disk.
@@ -59,14 +56,14 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
     write(path, bytes, Access::Shared).map(|()| true)
 }
 
-/// Temporary files are made for the user alone; this gives them the rights of any new file.
-#[cfg(unix)]
-fn share(file: &NamedTempFile) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn share(_: &NamedTempFile) -> io::Result<()> {
-    Ok(())
+/// Temporary files are made for the user alone, unless they are asked to have the rights of any new file.
+fn new_file(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    #[cfg(unix)]
+    if access == Access::Shared {
+        use std::os::unix::fs::PermissionsExt;
+        // The system takes away from these what the umask forbids.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }

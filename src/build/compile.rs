@@ -123,7 +123,9 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
 /// The name of the package in `root`, which must make a cdylib.
 fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<String, BuildError> {
     let mut command = MetadataCommand::new();
-    command.manifest_path(root.join("Cargo.toml")).no_deps();
+    command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
+    // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
+    command.env("RUST_BACKTRACE", "0").env("RUSTUP_AUTO_INSTALL", "0");
     if options.offline {
         command.other_options(vec!["--offline".to_owned()]);
     }

@@ -50,23 +50,23 @@ pub enum ToolchainError {
 }
 
 impl Toolchain {
-    /// The toolchain to build with: the one that `wanted` names, else the active one, else the one
-    /// that the script made.
+    /// The toolchain to build with in `folder`: the one that `wanted` names, else the active one (which a
+    /// rust-toolchain.toml may choose), else the one that the script made.
     ///
     /// # Errors
     /// [`ToolchainError`].
-    pub fn find(wanted: Option<&str>, cargo: &OsString) -> Result<Toolchain, ToolchainError> {
+    pub fn find(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> Result<Toolchain, ToolchainError> {
         let candidates = match wanted {
             Some(name) => vec![Some(name.to_owned())],
             None => vec![None, Some(LINKED_NAME.to_owned())],
         };
         let found = candidates.into_iter().find_map(|name| {
-            let rustc = rustc_version(name.as_deref())?;
-            has_target(name.as_deref()).then_some(Toolchain { name, rustc })
+            let rustc = rustc(name.as_deref(), &["--version"], folder)?;
+            has_target(name.as_deref(), folder).then_some(Toolchain { name, rustc })
         });
         match found {
             Some(toolchain) => Ok(toolchain),
-            None if version_of(cargo, &["--version"]).is_none() => Err(ToolchainError::NoCargo),
+            None if version_of(cargo, &["--version"], folder).is_none() => Err(ToolchainError::NoCargo),
             None => Err(ToolchainError::NoTarget),
         }
     }
@@ -87,12 +87,12 @@ impl Toolchain {
     }
 }
 
-/// What is there on this machine.
-pub fn look_around(wanted: Option<&str>, cargo: &OsString) -> ToolchainFacts {
+/// What is there on this machine, for a project in `folder`.
+pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> ToolchainFacts {
     ToolchainFacts {
-        cargo: version_of(cargo, &["--version"]),
-        rustup: version_of(&"rustup".into(), &["--version"]),
-        toolchain: Toolchain::find(wanted, cargo).ok(),
+        cargo: version_of(cargo, &["--version"], folder),
+        rustup: version_of(&"rustup".into(), &["--version"], folder),
+        toolchain: Toolchain::find(wanted, cargo, folder).ok(),
     }
 }
 
@@ -115,20 +115,16 @@ pub fn run_script() -> Result<(), ToolchainError> {
     if status.success() { Ok(()) } else { Err(ToolchainError::Script(String::new())) }
 }
 
-fn rustc(toolchain: Option<&str>, arguments: &[&str]) -> Option<String> {
+fn rustc(toolchain: Option<&str>, arguments: &[&str], folder: &Path) -> Option<String> {
     let mut all: Vec<String> = toolchain.map(|name| format!("+{name}")).into_iter().collect();
     all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    version_of(&"rustc".into(), &all)
+    version_of(&"rustc".into(), &all, folder)
 }
 
-fn rustc_version(toolchain: Option<&str>) -> Option<String> {
-    rustc(toolchain, &["--version"])
-}
-
-fn has_target(toolchain: Option<&str>) -> bool {
-    let Some(folder) = rustc(toolchain, &["--print", "target-libdir", "--target", TARGET]) else { return false };
-    has_std(&PathBuf::from(folder))
+fn has_target(toolchain: Option<&str>, folder: &Path) -> bool {
+    let libraries = rustc(toolchain, &["--print", "target-libdir", "--target", TARGET], folder);
+    libraries.is_some_and(|libraries| has_std(&PathBuf::from(libraries)))
 }
 
 fn has_std(folder: &Path) -> bool {
@@ -137,8 +133,9 @@ fn has_std(folder: &Path) -> bool {
 }
 
 /// The output of a command, on one line; none where it cannot be run or fails.
-fn version_of(program: &OsString, arguments: &[&str]) -> Option<String> {
+fn version_of(program: &OsString, arguments: &[&str], folder: &Path) -> Option<String> {
     let output = Command::new(program)
+        .current_dir(folder)
         .args(arguments)
         .env("RUSTUP_AUTO_INSTALL", "0")
         .stdin(Stdio::null())

@@ -4,9 +4,11 @@
 //! what only several parts together can tell. Each family of rules is a file under `rules/`.
 
 mod component;
+mod package;
 mod rules;
 
 pub use component::{CheckedComponent, check_component};
+pub use package::check_package;
 
 use std::sync::Arc;
 

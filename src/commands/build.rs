@@ -73,7 +73,8 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
             if write_bindings(project, manifest)? {
                 context.ui.status("Generated", "src/bindings.rs");
             }
-            let toolchain = Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo())?;
+            let toolchain =
+                Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo(), &project.root)?;
             context.ui.detail(format!(
                 "toolchain: {} ({})",
                 toolchain.rustc,
@@ -132,10 +133,10 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     if !linked.removed.is_empty() {
         context.ui.detail(format!("linked away: {}", linked.removed.join(", ")));
     }
-    context.ui.status(
-        "Linked",
-        format!("{} WASI interfaces away, {} of the host API left", linked.removed.len(), interfaces.imports.len()),
-    );
+    if !linked.removed.is_empty() {
+        let (away, left) = (linked.removed.len(), interfaces.imports.len());
+        context.ui.status("Linked", format!("{away} WASI interfaces away, {left} of the host API left"));
+    }
     let result = BuildResult {
         ok: true,
         component: shown.clone(),

@@ -47,7 +47,7 @@ struct DoctorCheck {
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
     let cargo = context.cargo();
-    let look = || look_around(context.environment.rust_toolchain.as_deref(), &cargo);
+    let look = || look_around(context.environment.rust_toolchain.as_deref(), &cargo, &context.directory);
     let mut facts = look();
     if args.fix && facts.toolchain.is_none() {
         if context.offline {
@@ -90,7 +90,7 @@ fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
             ok: facts.cargo.is_some(),
             found: found(&facts.cargo),
             why: "cargo compiles the plugin's Rust code",
-            fix: Some("install Rust with rustup"),
+            fix: Some("curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs | sh"),
         },
         DoctorCheck {
             name: "wasm32-wasip2",

@@ -20,6 +20,9 @@ use crate::project::Project;
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {}
 
+/// Where the bindings stand in a project.
+pub(super) const BINDINGS_FILE: &str = "src/bindings.rs";
+
 /// Bindings that were written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct GenerateResult {
@@ -38,7 +41,7 @@ pub(super) fn run(context: &Context, _: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
     let world = world_of(&open.manifest)?;
     let changed = write_bindings(&open.project, &open.manifest)?;
-    let file = context.shown(&open.project.root.join("src/bindings.rs"));
+    let file = context.shown(&open.project.root.join(BINDINGS_FILE));
     let result =
         GenerateResult { ok: true, abi: world.host_api.abi.to_owned(), world: world.name, file: file.clone(), changed };
     context.ui.result(&result, || if changed { format!("{file} written") } else { format!("{file} is up to date") });
@@ -60,8 +63,13 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     })
 }
 
+/// The bindings for the world that a manifest names.
+pub(super) fn bindings_text(manifest: &Manifest) -> Result<String, CommandError> {
+    Ok(rust_bindings(&world_of(manifest)?)?)
+}
+
 /// Writes the bindings where they differ; true where they did.
 pub(super) fn write_bindings(project: &Project, manifest: &Manifest) -> Result<bool, CommandError> {
-    let text = rust_bindings(&world_of(manifest)?)?;
-    Ok(files::write_if_changed(&project.root.join("src/bindings.rs"), text.as_bytes())?)
+    let text = bindings_text(manifest)?;
+    Ok(files::write_if_changed(&project.root.join(BINDINGS_FILE), text.as_bytes())?)
 }

@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::generate::write_bindings;
+use super::generate::{BINDINGS_FILE, bindings_text};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
-use crate::manifest::PluginId;
-use crate::project::Project;
-use crate::scaffold::{Answers, Template, builtin, write};
+use crate::manifest::{self, PluginId};
+use crate::project::MANIFEST_FILE;
+use crate::scaffold::{Answers, PlannedFile, Template, builtin, write};
 
 /// Scaffold a plugin project from a template
 #[derive(Debug, Args)]
@@ -77,16 +78,13 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         display_name: args.display_name.clone().unwrap_or_else(|| id.to_string()),
         author: args.author.clone(),
     };
-    let planned = template.render(&answers)?;
+    let mut planned = template.render(&answers)?;
+    let bindings = PlannedFile { path: BINDINGS_FILE.to_owned(), text: bindings_for(&template, &planned)? };
+    planned.push(bindings);
+    planned.sort_by(|left, right| left.path.cmp(&right.path));
     write(folder, &planned, into_existing)?;
-    let project = Project::find(folder)?;
-    let mut files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
-    if let (Some(manifest), _) = project.manifest() {
-        write_bindings(&project, &manifest)?;
-        files.push("src/bindings.rs".to_owned());
-        files.sort();
-    }
-    let shown = context.shown(folder);
+    let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
+    let shown = if into_existing { ".".to_owned() } else { context.shown(folder) };
     context.ui.status("Created", format!("{id} from the template {} in {shown}", template.name));
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {
@@ -94,6 +92,20 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         format!("{enter}erp-plugin build --release && erp-plugin test")
     });
     Ok(ExitCode::Ok)
+}
+
+/// The bindings for the manifest that the template gives; a template without a good one is refused.
+fn bindings_for(template: &Template, planned: &[PlannedFile]) -> Result<String, CommandError> {
+    let refused = |why: String| {
+        let message = format!("the template `{}` gives no plugin: {why}", template.name);
+        CommandError::new(ExitCode::Configuration, "template", message)
+    };
+    let manifest = planned.iter().find(|file| file.path == MANIFEST_FILE);
+    let manifest = manifest.ok_or_else(|| refused(format!("it has no {MANIFEST_FILE}")))?;
+    match manifest::parse(&SourceFile::new(MANIFEST_FILE, manifest.text.as_str())) {
+        (Some(manifest), report) if !report.has_errors() => bindings_text(&manifest),
+        (_, report) => Err(refused(format!("its {MANIFEST_FILE} has errors")).with_report(report)),
+    }
 }
 
 fn find_template(context: &Context, name: &str) -> Result<Template, CommandError> {

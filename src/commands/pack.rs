@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::generate::world_of;
 use crate::archive::{self, Limits, PackageParts};
-use crate::check::{Subject, check_component, check_manifest};
+use crate::check::{Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::digest::sha256_hex;
@@ -93,6 +93,11 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
         let text = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
         CommandError::new(ExitCode::Bug, "bug", format!("the package that was made cannot be opened: {text}"))
     })?;
+    let report = check_package(&package).report;
+    if report.has_errors() {
+        let message = format!("the package would be refused: {}", report.summary());
+        return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
+    }
     let target = args.output.as_ref().map_or_else(|| project.package_file(manifest), |file| context.path(file));
     let shown = context.shown(&target);
     if !args.dry_run {

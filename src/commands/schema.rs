@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{build, check, demo, dev, doctor, explain, generate, key, new, pack, publish, sign, test, verify};
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;
@@ -16,7 +16,8 @@ use crate::scenario::ScenarioFile;
 /// Print a JSON Schema: of plugin.toml, of scenarios, or of what a command prints with --format json
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
-    /// `manifest`, `scenario`, or the name of a command
+    /// `manifest`, `scenario`, the name of a command such as `key-new`, or `failure`: what every command
+    /// prints where it could not do its work
     name: String,
 }
 
@@ -46,12 +47,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("pack", schema_for!(pack::PackResult).to_value()),
         ("key-new", schema_for!(key::KeyNewResult).to_value()),
         ("key-list", schema_for!(key::KeyListResult).to_value()),
+        ("key-trust", schema_for!(key::KeyTrustResult).to_value()),
         ("sign", schema_for!(sign::SignResult).to_value()),
         ("verify", schema_for!(verify::VerifyResult).to_value()),
         ("publish", schema_for!(publish::PublishResult).to_value()),
         ("demo", schema_for!(demo::DemoResult).to_value()),
         ("doctor", schema_for!(doctor::DoctorResult).to_value()),
         ("explain", schema_for!(explain::ExplainResult).to_value()),
+        ("failure", schema_for!(FailureJson).to_value()),
     ]
 }
 

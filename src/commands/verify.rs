@@ -10,10 +10,9 @@ use super::CommandResult;
 use super::key::trust_store;
 use super::sign::package_file;
 use crate::archive::{self, Limits, Package, Problem};
-use crate::check::{Subject, check_component, check_manifest};
+use crate::check::{CheckedComponent, check_package};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{Severity, SourceFile};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::manifest::ByteSize;
@@ -22,8 +21,8 @@ use crate::ui::Table;
 
 /// Say whether a package is exactly what its publisher signed, and whether you trust them
 ///
-/// Nothing is believed before it is checked: structure, digests, signatures, manifest, component, in
-/// this order. Works without a network.
+/// Nothing is believed before it is checked: structure, digests, manifest and component, then what the
+/// signatures are worth. Works without a network.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
@@ -162,16 +161,12 @@ fn refusal(problems: &[Problem]) -> CommandError {
 
 /// The same rules as `check`, on what is in the package.
 fn contents(package: &Package) -> Result<String, CommandError> {
-    let source = SourceFile::new(archive::MANIFEST, "");
-    let file = |name: &str| package.file(name).map(<[u8]>::to_vec);
-    let mut report = check_manifest(&Subject { manifest: &package.manifest, source: &source, file: &file });
-    let checked = check_component(package.component(), &package.manifest);
-    report.extend(checked.report);
-    if report.count(Severity::Error) > 0 {
+    let CheckedComponent { info, report } = check_package(package);
+    if report.has_errors() {
         let message = format!("what is in the package breaks the platform's rules: {}", report.summary());
         return Err(CommandError::new(ExitCode::Trust, "package/contents", message).with_report(report));
     }
-    let imports = checked.info.map_or(0, |info| info.interfaces.imports.len());
+    let imports = info.map_or(0, |info| info.interfaces.imports.len());
     Ok(format!("{}, {imports} imports, all of the host API", ByteSize(package.component().len() as u64)))
 }
 
@@ -181,9 +176,7 @@ fn overall(judged: &[(KeyId, SignatureStatus)]) -> &'static str {
         "good"
     } else if judged.is_empty() {
         "unsigned"
-    } else if any(|status| matches!(status, SignatureStatus::UnknownKey))
-        && !any(|status| matches!(status, SignatureStatus::Bad))
-    {
+    } else if judged.iter().all(|(_, status)| matches!(status, SignatureStatus::UnknownKey)) {
         "untrusted"
     } else {
         "bad"

@@ -190,7 +190,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
         let activity = platform.take_activity();
         drop(platform);
         let first = format!("{} {} {}", response.status, request.method, request.path);
-        for line in std::iter::once(first).chain(lines(&activity)) {
+        for line in std::iter::once(first).chain(lines(&activity)).map(|line| crate::diagnostics::printable(&line)) {
             // Nobody listens any more where the host is stopping.
             let _ = shared.tell.send(line);
         }

@@ -18,4 +18,4 @@ pub use code::{Code, codes};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use render::{DiagnosticJson, HumanStyle, human};
 pub use report::Report;
-pub use source::{SourceFile, Span, Spanned};
+pub use source::{SourceFile, Span, Spanned, printable};

@@ -6,7 +6,8 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, T
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Diagnostic, Severity};
+use super::diagnostic::Label;
+use super::{Diagnostic, Severity, SourceFile, Span, printable};
 
 /// How findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -15,14 +16,12 @@ pub struct HumanStyle {
     pub width: usize,
     /// ANSI colours.
     pub color: bool,
-    /// Box-drawing characters; plain ASCII otherwise.
-    pub unicode: bool,
 }
 
 /// A finding as people read it, with the lines that it points to.
 pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
     let theme = GraphicalTheme {
-        characters: if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+        characters: ThemeCharacters::unicode(),
         styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
     };
     let handler = GraphicalReportHandler::new_themed(theme)
@@ -37,28 +36,66 @@ pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
     text
 }
 
+/// Bytes of a line that is drawn whole.
+const MAX_LINE: usize = 1_000;
+/// Characters that are drawn on either side of the place that is meant, where its line is longer.
+const CONTEXT: usize = 40;
+
 /// What miette draws: its trait is met here and nowhere else, so that the rest of the house does
 /// not depend on how findings look.
 #[derive(Debug)]
 struct Drawn<'a> {
     diagnostic: &'a Diagnostic,
     source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
 }
 
 impl<'a> Drawn<'a> {
     fn new(diagnostic: &'a Diagnostic) -> Drawn<'a> {
-        let source = diagnostic.source.as_ref().filter(|_| !diagnostic.labels.is_empty()).map(|source| {
-            let start = diagnostic.labels.first().map_or(0, |label| label.span.start);
-            let (line, column) = source.line_and_column(start);
-            NamedSource::new(format!("{}:{line}:{column}", source.path().display()), source.text().to_owned())
-        });
-        Drawn { diagnostic, source }
+        let Some((source, first)) = diagnostic.source.as_ref().zip(diagnostic.labels.first()) else {
+            return Drawn { diagnostic, source: None, labels: Vec::new() };
+        };
+        let (line, column) = source.line_and_column(first.span.start);
+        let name = format!("{}:{line}:{column}", source.path().display());
+        let labeled = |label: &Label, span: Span| {
+            LabeledSpan::new((!label.text.is_empty()).then(|| label.text.clone()), span.start, span.len())
+        };
+        let (text, labels) = match cut_of_long_line(source, &first.span) {
+            Some((text, span)) => (text, vec![labeled(first, span)]),
+            None => {
+                let labels = diagnostic.labels.iter().map(|label| labeled(label, label.span.clone())).collect();
+                (source.text().to_owned(), labels)
+            }
+        };
+        Drawn { diagnostic, source: Some(NamedSource::new(name, text)), labels }
     }
+}
+
+/// A text with only the part of the line around `span`, on the same line, and `span` in it, where that line is
+/// too long to be drawn: one line of minified text would fill many screens.
+fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> {
+    let text = source.text();
+    let start = text.floor_char_boundary(span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+    if line_end - line_start <= MAX_LINE {
+        return None;
+    }
+    let before = text[line_start..start].char_indices().rev().take(CONTEXT).last();
+    let cut_start = before.map_or(start, |(at, _)| line_start + at);
+    let end = text.floor_char_boundary(span.end.clamp(start, line_end).min(start + MAX_LINE / 2));
+    let after = text[end..line_end].char_indices().nth(CONTEXT);
+    let cut_end = after.map_or(line_end, |(at, _)| end + at);
+    let (line, _) = source.line_and_column(start);
+    let lead = format!("{}… ", "\n".repeat(line - 1));
+    let at = lead.len() + (start - cut_start);
+    Some((format!("{lead}{} …", &text[cut_start..cut_end]), at..at + (end - start)))
 }
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        // A message may quote what stands in a stranger's package.
+        f.write_str(&printable(&self.diagnostic.message))
     }
 }
 
@@ -87,10 +124,7 @@ impl miette::Diagnostic for Drawn<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         self.source.as_ref()?;
-        Some(Box::new(self.diagnostic.labels.iter().map(|label| {
-            let text = (!label.text.is_empty()).then(|| label.text.clone());
-            LabeledSpan::new(text, label.span.start, label.span.len())
-        })))
+        Some(Box::new(self.labels.iter().cloned()))
     }
 }
 
@@ -130,5 +164,22 @@ impl From<&Diagnostic> for DiagnosticJson {
             column: at.map(|at| at.1),
             help: diagnostic.help.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::codes;
+
+    #[test]
+    fn a_place_far_to_the_right_is_drawn_within_bounds() {
+        let text = format!("a = 1\nb = \"{}进销存 bad\"\nc = 3\n", "销x".repeat(50_000));
+        let at = text.find("bad").unwrap();
+        let source = SourceFile::new("plugin.toml", text);
+        let finding = Diagnostic::new(codes::INVALID_VALUE, "no").in_source(&source).at(at..at + 3, "here");
+        let drawn = human(&finding, HumanStyle { width: 80, color: false });
+        assert!(drawn.contains("plugin.toml:2:100010") && drawn.contains("进销存 bad"), "{drawn}");
+        assert!(drawn.len() < 1_000, "{}", drawn.len());
     }
 }

@@ -1,8 +1,6 @@
 //! The findings of one run.
 
-use std::sync::Arc;
-
-use super::{Diagnostic, Severity, SourceFile};
+use super::{Diagnostic, Severity};
 
 /// Findings in the order in which they were made.
 #[derive(Debug, Clone, Default)]
@@ -24,13 +22,6 @@ impl Report {
     /// Adds all findings of another report.
     pub fn extend(&mut self, other: Report) {
         self.diagnostics.extend(other.diagnostics);
-    }
-
-    /// Gives every finding that has no source yet this one.
-    pub fn set_source(&mut self, source: &Arc<SourceFile>) {
-        for diagnostic in &mut self.diagnostics {
-            diagnostic.source.get_or_insert_with(|| Arc::clone(source));
-        }
     }
 
     /// Orders the findings: errors first, then by file and place, so that the order of the rules does not show.

@@ -84,9 +84,23 @@ impl<T: std::fmt::Display> std::fmt::Display for Spanned<T> {
     }
 }
 
+/// A stranger's text on one line that can neither take over a terminal nor turn its own text around.
+pub fn printable(text: &str) -> String {
+    let is_safe = |c: char| {
+        let turns_text = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        !c.is_control() && !turns_text
+    };
+    text.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_strangers_text_cannot_take_over_the_terminal() {
+        assert_eq!(printable("进销存\u{1b}[31m a\nb \u{202e}c"), "进销存\u{fffd}[31m a\u{fffd}b \u{fffd}c");
+    }
 
     #[test]
     fn columns_count_characters_and_not_bytes() {

@@ -341,7 +341,8 @@ fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel)),
         Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time)),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
-        _ if state.memory.refused => {
+        // A guest that runs out of memory says so before it gives up; what it says else had another cause.
+        _ if state.memory.refused && !panicked_for_another_reason(&state.services) => {
             (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory))
         }
         Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
@@ -349,6 +350,12 @@ fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
         None => (TrapKind::Border, error.root_cause().to_string()),
     };
     CallError::Trap { kind, message, frames }
+}
+
+fn panicked_for_another_reason(services: &Services) -> bool {
+    let panics = || services.trace.logs.iter().filter(|record| record.message.contains("panicked at"));
+    panics().next().is_some()
+        && !services.trace.logs.iter().any(|record| record.message.contains("memory allocation of"))
 }
 
 /// A panicking guest has written why to its standard error before it traps.

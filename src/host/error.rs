@@ -85,6 +85,11 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, CallError::Guest(error) | CallError::Host(error) if error.retryable)
+    }
+
     /// The stable code that HTTP clients see.
     pub fn code(&self) -> String {
         match self {

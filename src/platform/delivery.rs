@@ -6,11 +6,13 @@ use super::state::Occasion;
 use super::{Platform, PlatformError};
 use crate::host::{Invocation, Trigger, lock};
 use crate::manifest::{TenantId, event_matches};
-use crate::store::{PluginStatus, Scope, StoreError, StoredEvent};
+use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
+
+/// How often an event is offered to a plugin that says that it may take it later.
+const MAX_ATTEMPTS: u32 = 3;
 
 impl Platform {
     /// Tells an event as the platform's base modules do, and delivers it with all that follows.
-    /// An `id` that was told before tells nothing anew, but is delivered again.
     ///
     /// # Errors
     /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
@@ -25,7 +27,8 @@ impl Platform {
     /// Delivers all events that are on their way, the oldest first, until none is left.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails; a plugin that fails only misses its event.
+    /// [`StoreError`] where the database fails; a plugin that fails only misses its event, after three
+    /// attempts where its error is retryable, and can be given it again: [`Platform::redeliver`].
     pub fn deliver_events(&mut self) -> Result<(), StoreError> {
         loop {
             let next = lock(&self.database).next_event()?;
@@ -55,14 +58,30 @@ impl Platform {
         if matches!(before, Some((_, true))) {
             return Ok(());
         }
-        let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
-        let invocation = Invocation::Event { event, attempt };
-        let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
-        let result = self.call(plugin, occasion, invocation, |database| database.record_delivery(event.seq, id, None));
-        if let Err(error) = result {
+        let first = before.map_or(1, |(attempts, _)| attempts + 1);
+        for attempt in first..first + MAX_ATTEMPTS {
+            let invocation = Invocation::Event { event, attempt };
+            let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
+            let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
+            let Err(error) = self.call(plugin, occasion, invocation, done) else { return Ok(()) };
             let why = error.to_string();
             self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
+            if !error.is_retryable() {
+                return Ok(());
+            }
         }
         Ok(())
+    }
+
+    /// Delivers an event again to those who did not take it. Those who did are not asked twice.
+    ///
+    /// # Errors
+    /// 404 where there is no such event.
+    pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
+        let is_there = self.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
+        if !is_there {
+            return Err(PlatformError::new(404, "event.not_found", format!("there is no event `{id}`")));
+        }
+        self.deliver_events().map_err(PlatformError::from)
     }
 }

@@ -6,15 +6,16 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::dependencies::Stage;
 use super::labels::Labels;
 use super::state::{Installed, Occasion};
 use super::{Platform, PlatformError};
 use crate::archive::{self, Limits, Package};
-use crate::check::{Subject, check_component, check_manifest};
-use crate::diagnostics::{DiagnosticJson, Severity, SourceFile};
+use crate::check::check_package;
+use crate::diagnostics::{DiagnosticJson, Severity};
 use crate::digest::sha256_hex;
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
-use crate::manifest::{Manifest, TenantId, from_json};
+use crate::manifest::{Manifest, TenantId, from_json, table_name};
 use crate::signing::{SignatureStatus, TrustStore};
 use crate::store::{Moment, PackageRecord, PluginRecord, PluginStatus, StoreError};
 
@@ -50,7 +51,7 @@ impl Platform {
             PlatformError::new(422, &code, message).with_details(json!({ "problems": all }))
         })?;
         require_signature(&package, trust)?;
-        check_package(&package)?;
+        require_fit(&package)?;
 
         let labels = labels_of(&package);
         let manifest = Arc::new(package.manifest);
@@ -65,22 +66,30 @@ impl Platform {
             accepted_at: now.to_string(),
             bytes: bytes.to_vec(),
         };
-        if let Some(known) = lock(&self.database).package(&id, &version)? {
-            return if known.sha256 == sha256 {
-                Ok(receipt(&id, &version, known))
-            } else {
-                Err(version_is_taken(&id, &version))
-            };
+        let known = lock(&self.database).package(&id, &version)?;
+        if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
+            return Err(version_is_taken(&id, &version));
         }
         let before = self.plugins.get(&id);
+        if let (Some(known), Some(_)) = (&known, before) {
+            return Ok(receipt(&id, &version, known.clone()));
+        }
         if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
             return Err(PlatformError::new(409, "plugin.downgrade", message));
         }
-        let is_running = before.is_some_and(|before| before.status == PluginStatus::Running);
+        self.require_free_tables(&manifest)?;
+        // A new version of a running plugin takes its place at once.
+        let status = match before.map(|before| before.status) {
+            Some(PluginStatus::Running) => PluginStatus::Running,
+            _ => PluginStatus::Uploaded,
+        };
+        if status == PluginStatus::Running {
+            self.require_needs(&manifest, Stage::Running)?;
+        }
         let installed = Installed {
             manifest: Arc::clone(&manifest),
-            status: PluginStatus::Uploaded,
+            status,
             error: None,
             package_sha256: sha256,
             manifest_json: package.manifest_json,
@@ -88,17 +97,24 @@ impl Platform {
             loaded: None,
         };
         let plugin_record = plugin_record(&id, &installed);
+        // One unit: after a kill the old version runs, or `recover` starts the new one.
         self.unit::<_, StoreError>(|database, _| {
-            database.add_package(&manifest.metadata.id, &version, &record)?;
+            // A plugin that was purged left its packages behind, so that no version is used twice.
+            if known.is_none() {
+                database.add_package(&manifest.metadata.id, &version, &record)?;
+            }
+            if status == PluginStatus::Running {
+                database.install_schema(&manifest)?;
+                database.register_plugin(&manifest, now)?;
+            }
             database.put_plugin(&plugin_record, now)
         })?;
         self.plugins.insert(id.clone(), installed);
-        if is_running {
-            // A new version of a running plugin takes its place at once.
-            self.install(&id)?;
-            self.enable(&id)?;
+        if status == PluginStatus::Running {
+            lock(&self.database).serve_schema(&manifest);
+            self.launch(&id)?;
         }
-        Ok(receipt(&id, &version, record))
+        Ok(receipt(&id, &version, known.unwrap_or(record)))
     }
 
     /// The receipt of a version that was accepted before.
@@ -121,12 +137,8 @@ impl Platform {
         if installed.status == PluginStatus::Running {
             return Err(wrong_state(id, &installed, "uploaded, installed or disabled"));
         }
-        for dependency in installed.manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional) {
-            if !self.plugins.get(dependency.id.as_str()).is_some_and(|other| is_installed(other.status)) {
-                let message = format!("`{id}` needs the plugin `{}`, which is not installed", *dependency.id);
-                return Err(PlatformError::new(409, "plugin.dependency", message));
-            }
-        }
+        self.require_needs(&installed.manifest, Stage::Installed)?;
+        self.require_free_tables(&installed.manifest)?;
         installed.status = PluginStatus::Installed;
         installed.error = None;
         let record = plugin_record(id, &installed);
@@ -137,7 +149,21 @@ impl Platform {
             database.register_plugin(&manifest, now)?;
             database.put_plugin(&record, now)
         })?;
+        lock(&self.database).serve_schema(&manifest);
         self.plugins.insert(id.to_owned(), installed);
+        Ok(())
+    }
+
+    /// Refuses a plugin whose tables bear the names of another plugin's.
+    fn require_free_tables(&self, manifest: &Manifest) -> Result<(), PlatformError> {
+        let plugin = &manifest.metadata.id;
+        for entity in &manifest.schema.entities {
+            let table = table_name(plugin, &entity.name);
+            if let Some(owner) = lock(&self.database).other_owner(plugin, &table)? {
+                let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
+                return Err(PlatformError::new(409, "plugin.table_taken", message));
+            }
+        }
         Ok(())
     }
 
@@ -149,9 +175,16 @@ impl Platform {
         let installed = self.installed(id)?.clone();
         match installed.status {
             PluginStatus::Running => return Ok(()),
-            status if is_installed(status) => {}
+            status if Stage::Installed.is_reached_by(status) => {}
             _ => return Err(wrong_state(id, &installed, "installed or disabled")),
         }
+        self.require_needs(&installed.manifest, Stage::Running)?;
+        self.launch(id)
+    }
+
+    /// Loads the component of the version that is there, and starts it.
+    fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
+        let installed = self.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
         let package = lock(&self.database).package(id, &version)?;
         let package = package.ok_or_else(|| {
@@ -235,9 +268,10 @@ impl Platform {
     /// [`PlatformError`].
     pub fn disable(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.installed(id)?;
-        if !is_installed(installed.status) {
+        if !Stage::Installed.is_reached_by(installed.status) {
             return Err(wrong_state(id, installed, "running"));
         }
+        self.require_not_needed(id, Stage::Running)?;
         self.stop(id);
         self.set_status(id, PluginStatus::Disabled, None)
     }
@@ -248,8 +282,12 @@ impl Platform {
     /// [`PlatformError`].
     pub fn uninstall(&mut self, id: &str) -> Result<(), PlatformError> {
         self.installed(id)?;
+        self.require_not_needed(id, Stage::Installed)?;
         self.stop(id);
-        self.set_status(id, PluginStatus::Uninstalled, None)
+        self.set_status(id, PluginStatus::Uninstalled, None)?;
+        let plugin = self.installed(id)?.manifest.metadata.id.clone();
+        lock(&self.database).retire_schema(&plugin);
+        Ok(())
     }
 
     /// Deletes an uninstalled plugin's tables with all rows of all tenants.
@@ -283,8 +321,10 @@ impl Platform {
             let package = lock(&self.database).package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let labels = package.as_ref().map(labels_of).unwrap_or_default();
-            if record.status != PluginStatus::Uploaded {
-                lock(&self.database).install_schema(&manifest)?;
+            if Stage::Installed.is_reached_by(record.status) {
+                // Where a newer binary wants more of the tables, they get it now.
+                self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest))?;
+                lock(&self.database).serve_schema(&manifest);
             }
             self.plugins.insert(
                 record.id.clone(),
@@ -303,9 +343,12 @@ impl Platform {
                 },
             );
         }
-        for record in records.iter().filter(|record| record.status == PluginStatus::Running) {
-            // The reason stays in the plugin's state.
-            let _ = self.enable(&record.id);
+        let running = records.iter().filter(|record| record.status == PluginStatus::Running);
+        let running: Vec<String> = running.map(|record| record.id.clone()).collect();
+        for id in self.start_order(&running) {
+            if let Err(error) = self.enable(&id) {
+                self.fail(&id, &error)?;
+            }
         }
         self.deliver_events()?;
         Ok(())
@@ -348,10 +391,6 @@ fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
         package_sha256: installed.package_sha256.clone(),
         manifest: installed.manifest_json.clone(),
     }
-}
-
-fn is_installed(status: PluginStatus) -> bool {
-    matches!(status, PluginStatus::Installed | PluginStatus::Running | PluginStatus::Disabled | PluginStatus::Error)
 }
 
 fn wrong_state(id: &str, installed: &Installed, wanted: &str) -> PlatformError {
@@ -407,11 +446,8 @@ fn require_signature(package: &Package, trust: Option<&TrustStore>) -> Result<()
 }
 
 /// The same rules as `erp-plugin check`, so that the platform is never the first to say no.
-fn check_package(package: &Package) -> Result<(), PlatformError> {
-    let source = SourceFile::new(archive::MANIFEST, "");
-    let file = |name: &str| package.file(name).map(<[u8]>::to_vec);
-    let mut report = check_manifest(&Subject { manifest: &package.manifest, source: &source, file: &file });
-    report.extend(check_component(package.component(), &package.manifest).report);
+fn require_fit(package: &Package) -> Result<(), PlatformError> {
+    let report = check_package(package).report;
     if !report.has_errors() {
         return Ok(());
     }

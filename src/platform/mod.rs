@@ -7,6 +7,7 @@
 mod activity;
 mod api;
 mod delivery;
+mod dependencies;
 mod directory;
 mod labels;
 mod lifecycle;

@@ -49,7 +49,7 @@ impl PlatformError {
 fn status_of(code: &str) -> u16 {
     match code {
         "db.not_found" | "db.unknown_entity" => 404,
-        "db.version_conflict" | "db.unique" | "db.ref_restrict" => 409,
+        "db.version_conflict" | "db.unique" | "db.ref_restrict" | "db.cascade_too_large" => 409,
         "auth.denied" | "cap.denied" => 403,
         "auth.anonymous" => 401,
         code if code.starts_with("host.") || code.starts_with("limit.") || code == "guest.panic" => 500,

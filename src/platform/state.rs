@@ -191,6 +191,14 @@ impl Platform {
         }
     }
 
+    /// Sets keys of the platform's own configuration.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_config(&mut self, values: &BTreeMap<String, Value>) -> Result<(), StoreError> {
+        self.unit(|database, _| values.iter().try_for_each(|(key, value)| database.set_config(key, value)))
+    }
+
     /// Sets settings of a plugin for every tenant.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::diagnostics::{Report, SourceFile};
 use crate::manifest::{self, Manifest};
 
 /// The manifest's file.
-const MANIFEST_FILE: &str = "plugin.toml";
+pub const MANIFEST_FILE: &str = "plugin.toml";
 
 /// A folder with a `plugin.toml`.
 #[derive(Debug, Clone)]
@@ -102,10 +102,5 @@ impl Project {
     pub fn file(&self, path: &str) -> Option<Vec<u8>> {
         let inside = Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
         inside.then(|| fs_err::read(self.root.join(path)).ok()).flatten()
-    }
-
-    /// A path as the user knows it.
-    pub fn shown(&self, path: &Path, from: &Path) -> PathBuf {
-        path.strip_prefix(from).unwrap_or(path).to_path_buf()
     }
 }

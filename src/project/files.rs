@@ -50,10 +50,11 @@ pub enum FileError {
 /// [`FileError`].
 pub fn package_files(project: &Project, manifest: &Manifest) -> Result<Vec<Entry>, FileError> {
     let mut names = Vec::new();
-    for folder in FOLDERS.iter().map(|folder| (*folder).to_owned()).chain([manifest.i18n.dir.clone()]) {
-        collect(&project.root, &project.root.join(folder), &mut names)?;
+    let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
+    let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
+    for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages) {
+        collect(&project.root, &project.root.join(name), &mut names)?;
     }
-    names.extend(FILES.iter().map(|file| (*file).to_owned()).filter(|file| project.root.join(file).is_file()));
     names.sort();
     names.dedup();
     names
@@ -69,28 +70,28 @@ pub fn package_files(project: &Project, manifest: &Manifest) -> Result<Vec<Entry
         .collect()
 }
 
-fn collect(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<(), FileError> {
-    if !folder.is_dir() {
+/// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
+fn collect(root: &Path, path: &Path, names: &mut Vec<String>) -> Result<(), FileError> {
+    let kind = match fs_err::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FileError::Unreadable(error)),
+    };
+    if kind.is_dir() {
+        for entry in fs_err::read_dir(path).map_err(FileError::Unreadable)? {
+            collect(root, &entry.map_err(FileError::Unreadable)?.path(), names)?;
+        }
         return Ok(());
     }
-    for entry in fs_err::read_dir(folder).map_err(FileError::Unreadable)? {
-        let entry = entry.map_err(FileError::Unreadable)?;
-        let path = entry.path();
-        let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
-        let kind = entry.file_type().map_err(FileError::Unreadable)?;
-        if kind.is_dir() {
-            collect(root, &path, names)?;
-            continue;
-        }
-        if !kind.is_file() {
-            return Err(FileError::NotRegular { path: relative });
-        }
-        let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-        if let Some(problem) = name_problem(&name) {
-            return Err(FileError::Name { path: relative, problem });
-        }
-        names.push(name);
+    let relative = path.strip_prefix(root).unwrap_or(path).to_path_buf();
+    if !kind.is_file() {
+        return Err(FileError::NotRegular { path: relative });
     }
+    let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+    if let Some(problem) = name_problem(&name) {
+        return Err(FileError::Name { path: relative, problem });
+    }
+    names.push(name);
     Ok(())
 }
 

@@ -3,5 +3,5 @@
 mod discover;
 mod files;
 
-pub use discover::{Project, ProjectError};
+pub use discover::{MANIFEST_FILE, Project, ProjectError};
 pub use files::{FileError, package_files};

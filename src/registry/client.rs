@@ -170,10 +170,12 @@ impl Client {
             }
             attempt += 1;
             let (why, retry_after) = match self.send(package, sent.clone()) {
-                Ok(response) if response.status().is_success() => {
-                    let receipt = self.json(response)?;
-                    return accepted(receipt, &sha256, false, attempt);
-                }
+                Ok(response) if response.status().is_success() => match self.json(response) {
+                    Ok(receipt) => return accepted(receipt, &sha256, false, attempt),
+                    // An answer that was cut off leaves open what was stored: the platform is asked.
+                    Err(PublishError::Unreachable { reason, .. }) if attempt < retry::MAX_ATTEMPTS => (reason, None),
+                    Err(error) => return Err(error),
+                },
                 Ok(response) if retry::is_transient(response.status().as_u16()) && attempt < retry::MAX_ATTEMPTS => {
                     (format!("the platform answered {}", response.status()), retry_after(&response))
                 }
@@ -230,8 +232,10 @@ impl Client {
     }
 
     fn json(&self, response: Response) -> Result<Value, PublishError> {
-        let bytes = answer(response)
-            .map_err(|error| PublishError::NotAPlatform { address: self.base.clone(), reason: error.to_string() })?;
+        let bytes = answer(response).map_err(|error| PublishError::Unreachable {
+            address: self.base.clone(),
+            reason: format!("its answer broke off: {error}"),
+        })?;
         serde_json::from_slice(&bytes).map_err(|_| PublishError::NotAPlatform {
             address: self.base.clone(),
             reason: "the answer is not JSON".to_owned(),
@@ -284,6 +288,9 @@ fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) ->
 fn checked_address(address: &str, has_token: bool) -> Result<String, PublishError> {
     let bad = |why: &str| Err(PublishError::BadAddress(format!("`{address}` is no address of a platform: {why}")));
     let Ok(url) = reqwest::Url::parse(address) else { return bad("write it like https://erp.example.com") };
+    if url.query().is_some() || url.fragment().is_some() {
+        return bad("it has a query or a fragment; name the platform alone");
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return bad("a user and a password in it would be shown to others; use a token");
     }
@@ -337,9 +344,9 @@ fn chain(error: &reqwest::Error) -> String {
     if text.is_empty() { error.to_string() } else { text }
 }
 
-/// A server's text without what could take over a terminal.
+/// The beginning of a server's text, on one line that cannot take over a terminal.
 fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).take(2_000).collect()
+    crate::diagnostics::printable(text).chars().take(2_000).collect()
 }
 
 /// Tells how much of the body was read, which is how much was sent.
@@ -368,6 +375,8 @@ mod tests {
         assert!(checked_address("http://127.0.0.1:7171", true).is_ok());
         assert!(checked_address("http://erp.example.com", false).is_ok());
         for bad in [
+            "https://erp.example.com/?x=1",
+            "https://erp.example.com/#x",
             "http://127.evil.example",
             "http://erp.example.com",
             "https://user:secret@erp.example.com",

@@ -137,6 +137,8 @@ impl Template {
         let mut engine = Environment::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
+        // A value with quotes of its own stays one TOML string.
+        engine.add_filter("toml", |text: String| toml::Value::String(text).to_string());
         // Not `{{`: CI files and Rust's format strings have that.
         let syntax = SyntaxConfig::builder()
             .variable_delimiters("{=", "=}")
@@ -175,8 +177,8 @@ mod tests {
         let answers = Answers {
             id: "erp-x".to_owned(),
             crate_name: "erp-x".to_owned(),
-            display_name: "进销存".to_owned(),
-            author: String::new(),
+            display_name: "进销存 \"甲\\乙\"".to_owned(),
+            author: "\n".to_owned(),
         };
         let templates = builtin();
         assert_eq!(
@@ -187,6 +189,8 @@ mod tests {
             let files = template.render(&answers).unwrap();
             for file in &files {
                 assert!(!file.text.contains("{="), "{}", file.path);
+                let is_toml = Path::new(&file.path).extension().is_some_and(|extension| extension == "toml");
+                assert!(!is_toml || file.text.parse::<toml::Table>().is_ok(), "{}:\n{}", file.path, file.text);
             }
             for needed in
                 [".github/workflows/plugin.yml", ".gitignore", "Cargo.toml", "README.md", "plugin.toml", "src/lib.rs"]

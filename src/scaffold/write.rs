@@ -36,8 +36,12 @@ pub enum ScaffoldError {
 /// [`ScaffoldError`].
 pub fn write(folder: &Path, planned: &[PlannedFile], into_existing: bool) -> Result<(), ScaffoldError> {
     if into_existing {
-        let there: Vec<String> =
-            planned.iter().filter(|file| folder.join(&file.path).exists()).map(|file| file.path.clone()).collect();
+        // What an interrupted run left is no obstacle: run again, it completes.
+        let differs = |file: &&PlannedFile| {
+            let path = folder.join(&file.path);
+            path.exists() && !fs_err::read(path).is_ok_and(|there| there == file.text.as_bytes())
+        };
+        let there: Vec<String> = planned.iter().filter(differs).map(|file| file.path.clone()).collect();
         if !there.is_empty() {
             return Err(ScaffoldError::Exists(there));
         }

@@ -31,6 +31,8 @@ table! {
         seed: u64 = 1,
         /// Who may act.
         users: BTreeMap<String, User>,
+        /// Keys of the platform's configuration, as plugins read it with `host-config.get`.
+        config: BTreeMap<String, serde_json::Value>,
         /// Settings of the plugin, for every tenant.
         settings: BTreeMap<String, serde_json::Value>,
     }

@@ -200,6 +200,9 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
         for node in step_nodes(step) {
             used_names(node, &mut in_step);
         }
+        if let Some(user) = &step.r#as {
+            used_names(&string_node(user), &mut in_step);
+        }
         for name in in_step.iter().filter(|name| !known.contains_key(*name)) {
             let names: Vec<&str> = known.keys().map(String::as_str).collect();
             unknown("name", &format!("${{{name}}}"), step.span.clone(), &names, reader);

@@ -96,6 +96,7 @@ impl<'a> World<'a> {
         let mut platform =
             Platform::new(Arc::clone(runtime), database, Surroundings::fixed(now, file.world.seed), directory);
         platform.run_loaded(plugin).map_err(|error| broken(format!("the plugin does not start: {error}")))?;
+        platform.set_config(&file.world.config).map_err(|error| broken(error.to_string()))?;
         let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
         platform.set_settings(manifest, &settings).map_err(|error| broken(error.to_string()))?;
 
@@ -333,7 +334,15 @@ impl<'a> World<'a> {
 
     #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]
     fn unknown(&self, error: &UnknownName) -> Finding {
-        self.finding(codes::SCENARIO_NAME, error.span.clone(), format!("`{}` has no value here", error.name), "unknown")
+        let finding = self.finding(
+            codes::SCENARIO_NAME,
+            error.span.clone(),
+            format!("`{}` has no value here", error.name),
+            "unknown",
+        );
+        let is_row = error.name.contains('.');
+        let help = "a row is `@fixture.entity.n`, and the first row is 0; the test must `use` the fixture".to_owned();
+        Box::new(finding.maybe_help(is_row.then_some(help)))
     }
 
     #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]

@@ -74,7 +74,9 @@ impl Names {
                 },
             }
         }
-        if let Some(at) = filled.find('@') {
+        let mut from = 0;
+        while let Some(at) = filled[from..].find('@').map(|at| from + at) {
+            from = at + 1;
             let rest = &filled[at + 1..];
             let end = rest
                 .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-'))
@@ -83,6 +85,7 @@ impl Names {
             if name.matches('.').count() == 2 {
                 let id = self.rows.get(name).ok_or_else(|| unknown(name))?;
                 filled = format!("{}{id}{}", &filled[..at], &rest[end..]);
+                from = at + id.len();
             }
         }
         Ok(Some(Node { span: span.clone(), value: NodeValue::String(filled) }))

@@ -79,6 +79,11 @@ impl Environment {
             .collect()
     }
 
+    /// Whether the variable of `--format` asks for JSON, for errors in a command line that cannot be understood.
+    pub fn asks_for_json() -> bool {
+        text("ERP_PLUGIN_FORMAT").is_some_and(|format| format == "json")
+    }
+
     /// The token for `publish`. It is read where it is needed and kept nowhere else.
     pub fn token() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)

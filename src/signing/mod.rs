@@ -6,4 +6,4 @@ mod trust;
 
 pub use dsse::{Envelope, EnvelopeError, SignatureEntry};
 pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};
-pub use trust::{SignatureStatus, TrustEntry, TrustError, TrustFile, TrustStore, TrustedKey};
+pub use trust::{SignatureStatus, TrustEntry, TrustError, TrustFile, TrustStore, TrustedKey, is_scope};

@@ -30,7 +30,7 @@ table! {
         /// Whose key it is.
         publisher: String,
         /// Plugins that it may sign: exact ids, `prefix-*`, or `*`.
-        scopes: Vec<String>,
+        scopes: Vec<Spanned<String>>,
         /// Why it is trusted no more.
         revoked: Option<String>,
     }
@@ -103,6 +103,10 @@ impl TrustStore {
         }
         let mut store = TrustStore::default();
         for entry in file.iter().flat_map(|file| &file.keys) {
+            if let Some(bad) = entry.scopes.iter().find(|scope| !is_scope(scope)) {
+                let message = format!("`{}` is no id, no `prefix-*` and not `*`", **bad);
+                reader.find(codes::INVALID_VALUE, bad.span(), message, "matches nothing", None);
+            }
             match PublicKey::from_pem(&entry.public_key) {
                 Err(error) => {
                     reader.find(codes::INVALID_VALUE, entry.public_key.span(), error.to_string(), "not a key", None);
@@ -120,7 +124,7 @@ impl TrustStore {
                 Ok(key) => {
                     let trusted = TrustedKey {
                         publisher: entry.publisher.clone(),
-                        scopes: entry.scopes.clone(),
+                        scopes: entry.scopes.iter().map(|scope| (**scope).clone()).collect(),
                         revoked: entry.revoked.clone(),
                         key: key.clone(),
                     };
@@ -194,6 +198,19 @@ impl TrustStore {
             return SignatureStatus::OutOfScope { scopes: trusted.scopes.clone() };
         }
         SignatureStatus::Good { publisher: trusted.publisher.clone() }
+    }
+}
+
+/// True for what can be a scope: `*`, `acme-*`, or an id.
+pub fn is_scope(scope: &str) -> bool {
+    let is_id_part = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    match scope.strip_suffix('*') {
+        Some("") => true,
+        Some(prefix) => prefix.ends_with('-') && is_id_part(prefix),
+        None => is_id_part(scope) && !scope.ends_with('-'),
     }
 }
 

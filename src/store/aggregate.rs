@@ -7,6 +7,9 @@ use super::filter::{self, Reach, Usage};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
 use crate::manifest::BaseType;
 
+/// Groups and metrics of one query at the most.
+const MAX_COLUMNS: usize = 50;
+
 /// What to group and to sum.
 #[derive(Debug, Clone, Default)]
 pub struct AggregateQuery {
@@ -86,21 +89,31 @@ impl Database {
         let reach = if query.rows.by_plugin { Reach::All } else { Reach::Declared };
         let mut select = Query::select();
         select.from(Alias::new(entity.table())).cond_where(query::matching(entity, scope, &query.rows)?);
+        if query.group_by.len() + query.metrics.len() > MAX_COLUMNS {
+            return Err(StoreError::BadQuery(format!("an aggregate has at most {MAX_COLUMNS} groups and metrics")));
+        }
+        let base_of = |name: &str| entity.field(name).map_or(BaseType::String, |field| field.field_type.base());
         let mut names = Vec::new();
+        let mut bases = Vec::new();
         for field in &query.group_by {
             let expression = filter::field_expression(entity, field, reach, Usage::Filter)?;
             select.expr(expression.clone()).add_group_by([expression.clone()]).order_by_expr(expression, Order::Asc);
             names.push(field.clone());
+            bases.push(base_of(field));
         }
         for metric in &query.metrics {
             select.expr(metric_expression(entity, metric)?);
             names.push(metric.name.clone());
+            bases.push(match metric.function.as_str() {
+                "min" | "max" => metric.field.as_deref().map_or(BaseType::Integer, base_of),
+                _ => BaseType::Integer,
+            });
         }
         select.limit(10_000);
         self.select("aggregate rows", &select, |row| {
             let mut group = Map::new();
             for (index, name) in names.iter().enumerate() {
-                group.insert(name.clone(), sql_to_json(row.get_ref(index)?));
+                group.insert(name.clone(), sql_to_json(bases[index], row.get_ref(index)?));
             }
             Ok(Value::Object(group))
         })
@@ -129,9 +142,10 @@ fn metric_expression(entity: &EntityRef, metric: &Metric) -> Result<Expr, StoreE
     Ok(Expr::cust_with_expr(format!("{function}(?)"), expression))
 }
 
-fn sql_to_json(value: rusqlite::types::ValueRef<'_>) -> Value {
+fn sql_to_json(base: BaseType, value: rusqlite::types::ValueRef<'_>) -> Value {
     use rusqlite::types::ValueRef;
     match value {
+        ValueRef::Integer(number) if base == BaseType::Boolean => Value::from(number != 0),
         ValueRef::Integer(number) => Value::from(number),
         ValueRef::Real(number) => Value::from(number),
         ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),

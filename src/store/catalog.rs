@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::manifest::{Entity, Manifest, OnDelete, PluginId, table_name};
+use crate::manifest::{Entity, Field, Manifest, OnDelete, PluginId, table_name};
 
-/// The manifests of the installed plugins.
+/// The manifests of the installed plugins; one that was uninstalled is not among them.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     manifests: BTreeMap<PluginId, Arc<Manifest>>,
@@ -62,6 +62,16 @@ impl Catalog {
             .ok_or_else(|| StoreError::UnknownEntity(name.to_owned()))
     }
 
+    /// The entity that a reference of the plugin `own` leads to. Another plugin's entity can be
+    /// referred to where that plugin is installed and says `is_public`; otherwise there is nothing to
+    /// hold the reference against, and its label is the field's fallback.
+    pub fn referable(&self, own: &PluginId, field: &Field) -> Option<EntityRef> {
+        let target = field.ref_entity.as_ref()?;
+        let plugin = field.ref_plugin.as_deref().unwrap_or(own);
+        let found = self.entity(plugin, target.as_str()).ok()?;
+        (plugin == own || found.is_public).then_some(found)
+    }
+
     /// What hangs on the rows of an entity: its declared relations and its children.
     pub(super) fn dependents(&self, entity: &EntityRef) -> Vec<Dependent> {
         let own = entity.plugin();
@@ -97,6 +107,11 @@ impl Catalog {
 }
 
 impl EntityRef {
+    /// The entities of a manifest.
+    pub(super) fn all(manifest: &Arc<Manifest>) -> impl Iterator<Item = EntityRef> {
+        (0..manifest.schema.entities.len()).map(|index| EntityRef { manifest: Arc::clone(manifest), index })
+    }
+
     /// The plugin that the entity belongs to.
     pub fn plugin(&self) -> &PluginId {
         &self.manifest.metadata.id

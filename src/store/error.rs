@@ -66,6 +66,14 @@ pub enum StoreError {
         /// How many there are.
         count: u64,
     },
+    /// Too many rows would go with one that is deleted.
+    #[error("more than {most} rows would be deleted with this one, down to {entity}: delete in smaller steps")]
+    CascadeTooLarge {
+        /// The entity at which the bound was passed.
+        entity: String,
+        /// How many may go at once.
+        most: usize,
+    },
     /// Values that the entity does not take.
     #[error("{entity}: {}", problems.iter().map(|problem| format!("{} {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
     Validation {
@@ -126,6 +134,7 @@ impl StoreError {
             StoreError::Unique { .. } => "db.unique",
             StoreError::RefMissing { .. } => "db.ref_missing",
             StoreError::RefRestrict { .. } => "db.ref_restrict",
+            StoreError::CascadeTooLarge { .. } => "db.cascade_too_large",
             StoreError::Validation { .. } => "db.validation",
             StoreError::UnknownEntity(_) => "db.unknown_entity",
             StoreError::UnknownField { .. } => "db.unknown_field",
@@ -152,6 +161,7 @@ impl StoreError {
             }
             StoreError::Validation { entity, problems } => json!({ "entity": entity, "problems": problems }),
             StoreError::UnknownField { entity, .. } => json!({ "entity": entity }),
+            StoreError::CascadeTooLarge { entity, most } => json!({ "entity": entity, "most": most }),
             StoreError::Batch { step, .. } => json!({ "step": step }),
             _ => Value::Null,
         }

@@ -1,6 +1,7 @@
 //! Events on their way: written with the unit of work that tells them, delivered after it.
 
 use rusqlite::types::Value as SqlValue;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Database, Scope, StoreError};
@@ -25,6 +26,20 @@ pub struct StoredEvent {
     pub occurred_at_ms: i64,
     /// How many events led to this one.
     pub depth: u32,
+}
+
+/// How the delivery of an event to a plugin went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryRecord {
+    /// The plugin.
+    pub plugin: String,
+    /// `done` or `failed`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Database {
@@ -109,6 +124,15 @@ impl Database {
         Ok(())
     }
 
+    /// Puts an event on its way again; false where there is none of this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn reopen_event(&mut self, id: &str) -> Result<bool, StoreError> {
+        let sql = "update erp_events set dispatched = 0 where id = ?";
+        Ok(self.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
+    }
+
     /// Notes how a delivery went; `error` is `None` for one that was done.
     ///
     /// # Errors
@@ -127,6 +151,26 @@ impl Database {
             ],
         )?;
         Ok(())
+    }
+
+    /// How the deliveries of an event went, ordered by plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn deliveries(&self, seq: i64) -> Result<Vec<DeliveryRecord>, StoreError> {
+        self.rows(
+            "read deliveries",
+            "select plugin_id, state, attempts, error from erp_event_deliveries where event_seq = ? order by plugin_id",
+            [SqlValue::Integer(seq)],
+            |row| {
+                Ok(DeliveryRecord {
+                    plugin: row.get(0)?,
+                    state: row.get(1)?,
+                    attempts: row.get(2)?,
+                    error: row.get(3)?,
+                })
+            },
+        )
     }
 
     /// How often an event was delivered to a plugin, and whether it was done.

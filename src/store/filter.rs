@@ -141,6 +141,9 @@ fn comparison(entity: &EntityRef, name: &str, value: &Value, reach: Reach) -> Re
             "lt" => left.lt(scalar(entity, name, value)?),
             "lte" => left.lte(scalar(entity, name, value)?),
             "contains" => {
+                if !holds_text(entity, name) {
+                    return Err(bad(format!("`contains` looks into text, and `{name}` is none")));
+                }
                 let text = value.as_str().ok_or_else(|| bad("`contains` takes text"))?;
                 left.like(contains_pattern(text))
             }
@@ -162,16 +165,23 @@ fn comparison(entity: &EntityRef, name: &str, value: &Value, reach: Reach) -> Re
     Ok(all)
 }
 
-/// The value to compare with, in the field's stored form: `3` finds the decimal `3.00`.
+fn holds_text(entity: &EntityRef, name: &str) -> bool {
+    entity.field(name).is_some_and(|field| matches!(field.field_type.base(), BaseType::String | BaseType::Json))
+}
+
+/// The value to compare with, in the field's stored form: `3` finds the decimal `3.00`, and
+/// `2026-04-15T08:00:00+08:00` finds the moment that is stored in UTC.
 fn scalar(entity: &EntityRef, name: &str, value: &Value) -> Result<sea_query::Value, StoreError> {
-    let is_decimal = entity.field(name).is_some_and(|field| field.field_type.base() == BaseType::Decimal);
-    if is_decimal {
-        let decimal = values::decimal_of(value).ok_or_else(|| bad(format!("`{name}` is compared with a decimal")))?;
-        return Ok(decimal.to_string().into());
-    }
+    let normal = match entity.field(name) {
+        Some(field) => values::comparable(field, value),
+        None if name.ends_with("_at") => values::of_base_type(BaseType::Datetime, value),
+        None if name == "version" => values::of_base_type(BaseType::Integer, value),
+        None => values::of_base_type(BaseType::String, value),
+    };
+    let value = normal.map_err(|why| bad(format!("`{name}` cannot be compared with {value}: it {why}")))?;
     Ok(match value {
-        Value::String(text) => text.clone().into(),
-        Value::Bool(flag) => (*flag).into(),
+        Value::String(text) => text.into(),
+        Value::Bool(flag) => flag.into(),
         Value::Number(number) => match number.as_i64() {
             Some(integer) => integer.into(),
             None => number.as_f64().unwrap_or(f64::NAN).into(),

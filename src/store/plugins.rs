@@ -196,7 +196,8 @@ impl Database {
         for entity in &manifest.schema.entities {
             self.execute(
                 "register an entity",
-                "insert or replace into plugin_entities (plugin_id, entity, table_name, schema_version) values (?, ?, ?, ?)",
+                "insert into plugin_entities (plugin_id, entity, table_name, schema_version) values (?, ?, ?, ?) \
+                 on conflict (plugin_id, entity) do update set schema_version = excluded.schema_version",
                 [
                     id(),
                     SqlValue::Text(entity.name.as_str().to_owned()),

@@ -3,12 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Order, Query, SelectStatement};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filter::{self, Reach, Usage};
 use super::records::{ROW_COLUMNS, read_row};
 use super::{Database, EntityRef, Row, Scope, StoreError, schema};
 
+/// Characters of a search at the most: each searchable field of each row is looked through for them.
+const MAX_SEARCH: usize = 200;
 /// Rows of a page at the most.
 pub(crate) const MAX_PAGE_ROWS: u64 = 200;
 
@@ -66,8 +69,9 @@ impl Database {
             select.order_by_expr(key.expression.clone(), key.order.clone());
         }
         if let Some(cursor) = &query.cursor {
-            select.cond_where(order.after(cursor)?);
+            select.cond_where(order.after(cursor, &query.sort)?);
         }
+        let sort = &query.sort;
         let mut found = self.select("list rows", &select, |row| {
             let keys = (0..order.keys.len())
                 .map(|index| sort_value(row, ROW_COLUMNS.len() + index))
@@ -77,7 +81,7 @@ impl Database {
         let more = found.len() as u64 > limit;
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = match found.last() {
-            Some((_, keys)) if more => Some(URL_SAFE_NO_PAD.encode(json!(keys).to_string())),
+            Some((_, keys)) if more => Some(URL_SAFE_NO_PAD.encode(json!({ "sort": sort, "after": keys }).to_string())),
             _ => None,
         };
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
@@ -109,6 +113,13 @@ pub(super) fn matching(entity: &EntityRef, scope: &Scope, query: &ListQuery) -> 
     }
     all = all.add(filter::condition(entity, &query.filter, reach)?);
     if let Some(text) = query.search.as_deref().filter(|text| !text.is_empty()) {
+        if text.chars().count() > MAX_SEARCH {
+            return Err(StoreError::BadQuery(format!("a search has at most {MAX_SEARCH} characters")));
+        }
+        if !entity.fields.iter().any(|field| field.searchable) {
+            let message = format!("`{}` cannot be searched: none of its fields says `searchable = true`", *entity.name);
+            return Err(StoreError::BadQuery(message));
+        }
         let mut any = Cond::any();
         for field in entity.fields.iter().filter(|field| field.searchable) {
             let column = Expr::col(Alias::new(schema::column_name(field.name.as_str())));
@@ -138,19 +149,23 @@ impl Ordering {
                 Some(name) => (name, Order::Desc),
                 None => (name.as_str(), Order::Asc),
             };
-            // Null sorts as the empty text, so that a cursor can compare with it.
-            let field = filter::field_expression(entity, name, reach, Usage::Sort)?;
-            keys.push(SortKey { expression: field.if_null(""), order });
+            let expression = filter::field_expression(entity, name, reach, Usage::Sort)?;
+            keys.push(SortKey { expression, order });
         }
         keys.push(SortKey { expression: Expr::col(Alias::new("id")), order: Order::Asc });
         Ok(Ordering { keys })
     }
 
-    /// Rows behind the one that the cursor was made from.
-    fn after(&self, cursor: &str) -> Result<Condition, StoreError> {
+    /// Rows behind the one that the cursor was made from. What is absent sorts before everything else.
+    fn after(&self, cursor: &str, sort: &[String]) -> Result<Condition, StoreError> {
         let unreadable = || StoreError::BadQuery("the cursor is not one that this list gave".to_owned());
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| unreadable())?;
-        let values: Vec<Value> = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
+        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
+        if cursor.sort != sort {
+            let given = if cursor.sort.is_empty() { "id".to_owned() } else { cursor.sort.join(", ") };
+            return Err(StoreError::BadQuery(format!("the cursor belongs to a list in another order: by {given}")));
+        }
+        let values = cursor.after;
         if values.len() != self.keys.len() {
             return Err(unreadable());
         }
@@ -158,27 +173,41 @@ impl Ordering {
         for (index, key) in self.keys.iter().enumerate() {
             let mut all = Cond::all();
             for (earlier, value) in self.keys.iter().zip(&values).take(index) {
-                all = all.add(earlier.expression.clone().eq(cursor_value(value)));
+                let expression = earlier.expression.clone();
+                all = all.add(match cursor_value(value) {
+                    None => expression.is_null(),
+                    Some(value) => expression.eq(value),
+                });
             }
             let expression = key.expression.clone();
-            let value = cursor_value(&values[index]);
-            any = any.add(all.add(match key.order {
-                Order::Desc => expression.lt(value),
-                _ => expression.gt(value),
-            }));
+            let behind = match (&key.order, cursor_value(&values[index])) {
+                // Nothing comes behind what is absent in a falling order but more of the same.
+                (Order::Desc, None) => continue,
+                (Order::Desc, Some(value)) => expression.clone().lt(value).or(expression.is_null()),
+                (_, None) => expression.is_not_null(),
+                (_, Some(value)) => expression.gt(value),
+            };
+            any = any.add(all.add(behind));
         }
         Ok(any)
     }
 }
 
-fn cursor_value(value: &Value) -> sea_query::Value {
+/// Where a page ended: the order of the list, and the sort keys of its last row.
+#[derive(Deserialize)]
+struct Cursor {
+    sort: Vec<String>,
+    after: Vec<Value>,
+}
+
+fn cursor_value(value: &Value) -> Option<sea_query::Value> {
     match value {
         Value::Number(number) => match number.as_i64() {
-            Some(integer) => integer.into(),
-            None => number.as_f64().unwrap_or_default().into(),
+            Some(integer) => Some(integer.into()),
+            None => number.as_f64().map(Into::into),
         },
-        Value::String(text) => text.clone().into(),
-        _ => String::new().into(),
+        Value::String(text) => Some(text.clone().into()),
+        _ => None,
     }
 }
 
@@ -188,6 +217,6 @@ fn sort_value(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Value> 
         ValueRef::Integer(number) => Value::from(number),
         ValueRef::Real(number) => Value::from(number),
         ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
-        ValueRef::Null | ValueRef::Blob(_) => Value::from(""),
+        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
     })
 }

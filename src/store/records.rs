@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::catalog::Dependent;
 use super::database::text_or_null;
-use super::{Change, ChangeKind, Database, EntityRef, IdSource, ListQuery, Row, Scope, StoreError, values};
+use super::{Change, ChangeKind, Database, EntityRef, IdSource, ListQuery, Row, Scope, StoreError, schema, values};
 use crate::manifest::{FieldType, OnDelete, PluginId};
+
+/// How many rows go with one that is deleted, at the most, that one included.
+const MAX_CASCADE: usize = 10_000;
 
 pub(super) const ROW_COLUMNS: [&str; 8] =
     ["id", "data", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version"];
@@ -57,6 +60,21 @@ impl Database {
     /// [`StoreError::Validation`], [`StoreError::RefMissing`], [`StoreError::Unique`] and
     /// [`StoreError::Sqlite`].
     pub fn insert(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        data: &Map<String, Value>,
+        new_id: IdSource<'_>,
+    ) -> Result<Row, StoreError> {
+        if entity.fields.iter().any(|field| field.numbering.is_some()) {
+            // A row that is refused gives its number back.
+            self.atomically(|database| database.insert_row(entity, scope, data, new_id))
+        } else {
+            self.insert_row(entity, scope, data, new_id)
+        }
+    }
+
+    fn insert_row(
         &mut self,
         entity: &EntityRef,
         scope: &Scope,
@@ -163,11 +181,12 @@ impl Database {
         self.write(ChangeKind::Update, entity, scope, row)
     }
 
-    /// Deletes a row softly, with the rows that go with it.
+    /// Deletes a row softly, with the rows that go with it. A row that restricts hinders only where it
+    /// does not go too.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`] and
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
+    /// [`StoreError::CascadeTooLarge`] and [`StoreError::Sqlite`].
     pub fn delete(
         &mut self,
         entity: &EntityRef,
@@ -179,29 +198,44 @@ impl Database {
         self.atomically(|database| database.delete_with_dependents(entity, scope, row))
     }
 
-    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, mut row: Row) -> Result<(), StoreError> {
-        // The row goes first, so that a circle of cascades ends.
-        let id = row.id.clone();
-        row.deleted_at = Some(scope.now.to_string());
-        self.write(ChangeKind::Delete, entity, scope, row)?;
-        for dependent in self.catalog().dependents(entity) {
-            let hanging = self.hanging_rows(&dependent, scope, &id)?;
-            for row in &hanging {
+    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<(), StoreError> {
+        let mut waiting = vec![(entity.clone(), row)];
+        let mut restricting: Vec<(EntityRef, String, Dependent)> = Vec::new();
+        let mut deleted = 0;
+        while let Some((entity, row)) = waiting.pop() {
+            let id = row.id;
+            // It may have gone by another way since it was found.
+            let Ok(mut row) = self.get(&entity, scope, &id) else { continue };
+            deleted += 1;
+            if deleted > MAX_CASCADE {
+                return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });
+            }
+            row.deleted_at = Some(scope.now.to_string());
+            self.write(ChangeKind::Delete, &entity, scope, row)?;
+            let mut going = Vec::new();
+            for dependent in self.catalog().dependents(&entity) {
                 match dependent.on_delete {
-                    OnDelete::Restrict => {
-                        return Err(StoreError::RefRestrict {
-                            entity: entity.name.to_string(),
-                            id,
-                            dependent: dependent.entity.name.to_string(),
-                            count: hanging.len() as u64,
-                        });
+                    OnDelete::Restrict => restricting.push((entity.clone(), id.clone(), dependent)),
+                    OnDelete::Cascade => {
+                        let rows = self.hanging_rows(&dependent, scope, &id)?;
+                        going.extend(rows.into_iter().map(|row| (dependent.entity.clone(), row)));
                     }
-                    OnDelete::Cascade => self.delete_with_dependents(&dependent.entity, scope, row.clone())?,
                     OnDelete::Nullify => {
                         let patch = Map::from_iter([(dependent.foreign_key.clone(), Value::Null)]);
-                        self.update(&dependent.entity, scope, &row.id, &patch, None)?;
+                        for row in self.hanging_rows(&dependent, scope, &id)? {
+                            self.update(&dependent.entity, scope, &row.id, &patch, None)?;
+                        }
                     }
                 }
+            }
+            // The stack gives them back in their own order.
+            waiting.extend(going.into_iter().rev());
+        }
+        for (entity, id, dependent) in restricting {
+            let count = self.hanging_rows(&dependent, scope, &id)?.len() as u64;
+            if count > 0 {
+                let (entity, dependent) = (entity.name.to_string(), dependent.entity.name.to_string());
+                return Err(StoreError::RefRestrict { entity, id, dependent, count });
             }
         }
         Ok(())
@@ -449,10 +483,10 @@ impl Database {
 
     fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
         let sql = format!(
-            "select {} from \"{}\" where tenant_id = ? and deleted_at is null and json_extract(data, '$.{}') = ? order by id",
+            "select {} from \"{}\" where tenant_id = ? and deleted_at is null and {} = ? order by id",
             ROW_COLUMNS.join(", "),
             dependent.entity.table(),
-            dependent.foreign_key
+            schema::field_value(&dependent.entity, &dependent.foreign_key)
         );
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
         self.rows("find dependent rows", &sql, parameters, read_row)
@@ -460,10 +494,9 @@ impl Database {
 
     fn check_references(&self, entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<(), StoreError> {
         for field in entity.fields.iter().filter(|field| field.field_type.is_reference()) {
-            let (Some(target), Some(value)) = (&field.ref_entity, data.get(field.name.as_str())) else { continue };
-            let plugin = field.ref_plugin.as_deref().unwrap_or(entity.plugin());
+            let Some(value) = data.get(field.name.as_str()) else { continue };
             // A plugin that is not installed is no reason to refuse: its label has a fallback.
-            let Ok(target) = self.catalog().entity(plugin, target.as_str()) else { continue };
+            let Some(target) = self.catalog().referable(entity.plugin(), field) else { continue };
             let ids: Vec<&str> = match (*field.field_type, value) {
                 (FieldType::RefMany, Value::Array(ids)) => ids.iter().filter_map(Value::as_str).collect(),
                 (_, Value::String(id)) => vec![id],

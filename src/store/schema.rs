@@ -1,11 +1,13 @@
 //! Tables: the platform's own, and one for each entity.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rusqlite::types::Value as SqlValue;
 use serde::Serialize;
 
 use super::{Database, EntityRef, StoreError, decimal};
-use crate::manifest::{BaseType, Field, Manifest};
+use crate::manifest::{BaseType, Field, Manifest, PluginId};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
 /// stands behind `erp_` is the dev host's own.
@@ -18,6 +20,7 @@ create table if not exists plugin_entities (
   plugin_id text not null, entity text not null, table_name text not null, schema_version integer not null,
   primary key (plugin_id, entity)
 ) strict;
+create unique index if not exists plugin_entities_table on plugin_entities (table_name);
 create table if not exists plugin_schema_versions (
   plugin_id text not null, schema_version integer not null, plugin_version text not null, applied_at text not null,
   primary key (plugin_id, schema_version)
@@ -76,25 +79,45 @@ pub struct TableInfo {
 
 impl Database {
     /// Makes the tables of a plugin's entities where they are not there yet, and adds columns for
-    /// fields that are new. What is stored stays as it is.
+    /// fields that are new. What is stored stays as it is. [`Database::serve_schema`] puts them within reach,
+    /// once the unit of work has been committed.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn install_schema(&mut self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
-        self.catalog_mut().add(Arc::clone(manifest));
-        for entity in &manifest.schema.entities {
-            let entity = self.catalog().entity(&manifest.metadata.id, entity.name.as_str())?;
+        for entity in EntityRef::all(manifest) {
             self.create_table(&entity)?;
             for field in entity.fields.iter().filter(|field| field.has_column()) {
                 self.add_column(&entity, field)?;
             }
-            for index in &entity.indexes {
-                let columns: Vec<String> =
-                    index.fields.iter().map(|field| column_or_json(&entity, field.as_str())).collect();
-                self.create_index(&entity, index.name.as_str(), &columns.join(", "), index.unique)?;
-            }
+            self.make_indexes(&entity)?;
         }
         Ok(())
+    }
+
+    /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
+    /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn other_owner(&self, plugin: &PluginId, table: &str) -> Result<Option<String>, StoreError> {
+        let owners = self.rows(
+            "look for the table's owner",
+            "select plugin_id from plugin_entities where table_name = ? and plugin_id <> ?",
+            [SqlValue::Text(table.to_owned()), SqlValue::Text(plugin.as_str().to_owned())],
+            |row| row.get(0),
+        )?;
+        Ok(owners.into_iter().next())
+    }
+
+    /// Puts a plugin's entities within reach of queries and references.
+    pub fn serve_schema(&mut self, manifest: &Arc<Manifest>) {
+        self.catalog_mut().add(Arc::clone(manifest));
+    }
+
+    /// Takes a plugin's entities out of reach; their tables and rows stay.
+    pub fn retire_schema(&mut self, plugin: &PluginId) {
+        self.catalog_mut().remove(plugin);
     }
 
     /// Deletes a plugin's tables with all rows of all tenants.
@@ -155,8 +178,7 @@ impl Database {
                 "create table if not exists \"{table}\" (
                    id text primary key, tenant_id text not null, data text not null check (json_valid(data)),
                    created_at text not null, created_by text, updated_at text not null, updated_by text,
-                   deleted_at text, version integer not null default 1{columns});
-                 create index if not exists \"{table}_tenant\" on \"{table}\" (tenant_id, id) where deleted_at is null;"
+                   deleted_at text, version integer not null default 1{columns});"
             ),
         )
     }
@@ -175,18 +197,72 @@ impl Database {
             let definition = column_definition(field);
             self.execute_batch("add a column", &format!("alter table \"{table}\" add column {definition}"))?;
         }
-        self.create_index(entity, field.name.as_str(), &format!("\"{column}\""), field.unique)
+        Ok(())
     }
 
-    fn create_index(&self, entity: &EntityRef, name: &str, columns: &str, unique: bool) -> Result<(), StoreError> {
+    /// Makes the indexes that the entity asks for, and drops those that it no longer asks for. The name of
+    /// an index says everything about it, so that one that is there needs no second look.
+    fn make_indexes(&self, entity: &EntityRef) -> Result<(), StoreError> {
         let table = entity.table();
-        let (unique, suffix) = if unique { ("unique ", "unique") } else { ("", "index") };
-        self.execute_batch(
-            "create an index",
-            &format!(
-                "create {unique}index if not exists \"{table}_{name}_{suffix}\" on \"{table}\" (tenant_id, {columns}) \
-                 where deleted_at is null"
-            ),
+        let tenant = WantedIndex { table: &table, columns: Vec::new(), expressions: vec!["id".to_owned()], unique: "" };
+        let fields = entity.fields.iter().filter(|field| field.has_column()).map(|field| WantedIndex {
+            table: &table,
+            columns: vec![field.name.as_str()],
+            expressions: vec![field_value(entity, field.name.as_str())],
+            unique: if field.unique { "unique " } else { "" },
+        });
+        let declared = entity.indexes.iter().map(|index| WantedIndex {
+            table: &table,
+            columns: index.fields.iter().map(|field| field.as_str()).collect(),
+            expressions: index.fields.iter().map(|field| field_value(entity, field.as_str())).collect(),
+            unique: if index.unique { "unique " } else { "" },
+        });
+        let wanted: BTreeMap<String, String> = std::iter::once(tenant)
+            .chain(fields)
+            .chain(declared)
+            .map(|index| (index.name(), index.statement()))
+            .collect();
+        let there: BTreeSet<String> = self
+            .rows(
+                "list indexes",
+                "select name from sqlite_schema where type = 'index' and tbl_name = ? and sql is not null",
+                [SqlValue::Text(table.clone())],
+                |row| row.get(0),
+            )?
+            .into_iter()
+            .collect();
+        for name in there.iter().filter(|name| !wanted.contains_key(*name)) {
+            self.execute_batch("drop an index", &format!("drop index \"{name}\""))?;
+        }
+        for (_, statement) in wanted.iter().filter(|(name, _)| !there.contains(*name)) {
+            self.execute_batch("create an index", statement)?;
+        }
+        Ok(())
+    }
+}
+
+/// An index over the live rows of a tenant.
+struct WantedIndex<'e> {
+    table: &'e str,
+    /// The fields; none for the rows' own order.
+    columns: Vec<&'e str>,
+    expressions: Vec<String>,
+    /// `unique `, or nothing.
+    unique: &'static str,
+}
+
+impl WantedIndex<'_> {
+    /// Colons and commas never stand in the name of a table or of a field: two indexes never share a name.
+    fn name(&self) -> String {
+        format!("{}index:{}:{}", self.unique, self.table, self.columns.join(","))
+    }
+
+    fn statement(&self) -> String {
+        let WantedIndex { table, unique, expressions, .. } = self;
+        format!(
+            "create {unique}index \"{}\" on \"{table}\" (tenant_id, {}) where deleted_at is null",
+            self.name(),
+            expressions.join(", ")
         )
     }
 }
@@ -206,7 +282,8 @@ fn column_definition(field: &Field) -> String {
     format!("\"{}\" generated always as (json_extract(data, '$.{name}')) virtual{collation}", column_name(name))
 }
 
-fn column_or_json(entity: &EntityRef, field: &str) -> String {
+/// SQL for the value of a field: its column where it has one.
+pub(super) fn field_value(entity: &EntityRef, field: &str) -> String {
     if entity.field(field).is_some_and(Field::has_column) {
         format!("\"{}\"", column_name(field))
     } else {

@@ -117,12 +117,29 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
             let time = civil::Time::from_str(text()?).map_err(|_| "must be a time such as 08:30:00".to_owned())?;
             Ok(Value::String(time.strftime("%H:%M:%S").to_string()))
         }
-        _ => by_base_type(field, value),
+        _ => match field.field_type.base() {
+            BaseType::Decimal => normal_decimal(field, value).map(Value::String),
+            base => of_base_type(base, value),
+        },
     }
 }
 
-fn by_base_type(field: &Field, value: &Value) -> Result<Value, String> {
-    match field.field_type.base() {
+/// The form in which a value is compared with a field: part of an array or an object is left as it is.
+pub(super) fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
+    match (*field.field_type, field.field_type.base()) {
+        (FieldType::Time, _) => by_type(field, value),
+        // A number with a fraction may stand in a filter: it is compared and never kept.
+        (_, BaseType::Decimal) => match decimal_of(value) {
+            Some(decimal) => Ok(Value::String(decimal.to_string())),
+            None => Err("must be a decimal".to_owned()),
+        },
+        (_, base) => of_base_type(base, value),
+    }
+}
+
+/// The stored form of a value of a base type, decimals without a field's digits.
+pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
+    match base {
         BaseType::Json => Ok(value.clone()),
         BaseType::String if value.is_string() => Ok(value.clone()),
         BaseType::String => Err(format!("must be text, not {}", kind(value))),
@@ -136,7 +153,7 @@ fn by_base_type(field: &Field, value: &Value) -> Result<Value, String> {
             Some(number) => Ok(Value::Number(number)),
             None => Err(format!("must be a number, not {}", kind(value))),
         },
-        BaseType::Decimal => normal_decimal(field, value).map(Value::String),
+        BaseType::Decimal => exact_decimal(value).map(|decimal| Value::String(decimal.to_string())),
         BaseType::Uuid => normal_uuid(value.as_str().ok_or("must be a UUID")?).map(Value::String),
         BaseType::Date => {
             let date = value.as_str().and_then(|text| civil::Date::from_str(text).ok());
@@ -154,16 +171,7 @@ fn by_base_type(field: &Field, value: &Value) -> Result<Value, String> {
 
 /// Decimal text with the digits that the field keeps. Nothing is ever rounded in silence.
 fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-        Value::Number(_) => {
-            return Err("must be decimal text such as \"0.35\": a JSON number with a fraction is not exact".to_owned());
-        }
-        _ => return Err(format!("must be decimal text, not {}", kind(value))),
-    };
-    let mut decimal =
-        Decimal::from_str_exact(&text).map_err(|_| format!("must be a decimal of at most 28 digits, not `{text}`"))?;
+    let mut decimal = exact_decimal(value)?;
     let scale = field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE));
     if let Some(scale) = scale {
         if decimal.normalize().scale() > scale {
@@ -178,6 +186,18 @@ fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
         }
     }
     Ok(decimal.to_string())
+}
+
+fn exact_decimal(value: &Value) -> Result<Decimal, String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+        Value::Number(_) => {
+            return Err("must be decimal text such as \"0.35\": a JSON number with a fraction is not exact".to_owned());
+        }
+        _ => return Err(format!("must be decimal text, not {}", kind(value))),
+    };
+    Decimal::from_str_exact(&text).map_err(|_| format!("must be a decimal of at most 28 digits, not `{text}`"))
 }
 
 fn normal_uuid(text: &str) -> Result<String, String> {

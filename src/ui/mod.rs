@@ -101,11 +101,6 @@ impl Ui {
         self.verbosity == Verbosity::Verbose
     }
 
-    /// True where a question can be asked.
-    pub fn is_interactive(&self) -> bool {
-        self.interactive
-    }
-
     /// True where standard error takes colours.
     pub fn has_color(&self) -> bool {
         self.color
@@ -171,7 +166,7 @@ impl Ui {
         if self.format == Format::Json {
             return;
         }
-        let style = HumanStyle { width: self.width, color: self.color, unicode: true };
+        let style = HumanStyle { width: self.width, color: self.color };
         for diagnostic in report.diagnostics() {
             if diagnostic.severity == Severity::Error || self.verbosity >= Verbosity::Normal {
                 self.line(human(diagnostic, style).trim_end_matches('\n'));
@@ -190,17 +185,6 @@ impl Ui {
     /// A bar for work whose length is known; silent without a terminal.
     pub fn progress(&self, verb: &str, total: u64) -> Progress {
         Progress::new(verb, total, self.animated)
-    }
-
-    /// Asks a question; `None` where nobody can answer.
-    pub fn ask(&self, question: &str) -> Option<String> {
-        if !self.interactive {
-            return None;
-        }
-        self.foreign(&format!("{question} "));
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).ok()?;
-        Some(answer.trim().to_owned())
     }
 
     /// Asks for a secret without showing it; `None` where nobody can answer.

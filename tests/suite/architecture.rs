@@ -29,11 +29,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scaffold", &["files"]),
     ("build", &[]),
     ("host", &["component", "contract", "digest", "document", "files", "manifest", "store"]),
-    ("registry", &["digest"]),
+    ("registry", &["diagnostics", "digest"]),
     // The platform's contract, and what stands on it.
     ("platform", &["archive", "check", "diagnostics", "digest", "document", "host", "manifest", "signing", "store"]),
     ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "platform", "store"]),
-    ("dev_host", &["digest", "files", "host", "manifest", "platform", "signing", "store"]),
+    ("dev_host", &["diagnostics", "digest", "files", "host", "manifest", "platform", "signing", "store"]),
 ];
 
 /// The rooms of the program itself may use everything.

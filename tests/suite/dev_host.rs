@@ -2,32 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{DevHost, Sandbox, request, template_component};
+use crate::support::{Client, DevHost, Sandbox, request, template_component};
 
 const PLUGIN: &str = "erp-demo";
 
-struct Client<'h> {
-    host: &'h DevHost,
-    token: String,
-}
-
-impl Client<'_> {
-    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        request(&self.host.url(), method, path, Some(&self.token), &body, &[])
-    }
-
-    fn rows(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        self.ask(method, &format!("/api/v1/plugins/{PLUGIN}{path}"), body)
-    }
-
-    fn admin(&self, method: &str, path: &str) -> (u16, Value) {
-        self.ask(method, &format!("/api/v1/admin/plugins{path}"), &Value::Null)
-    }
-}
-
 fn client<'h>(host: &'h DevHost, user: &str) -> Client<'h> {
-    Client { host, token: host.token(user) }
+    Client::new(host, user, PLUGIN)
 }
 
 /// A sandbox with a packed inventory plugin.
@@ -39,17 +19,13 @@ fn packed() -> Sandbox {
 }
 
 fn upload(sandbox: &Sandbox, host: &DevHost) -> (u16, Value) {
-    let package = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
-    let token = host.token("admin@acme");
-    request(&host.url(), "POST", "/api/v1/admin/plugins/upload", Some(&token), &package, &[])
+    client(host, "admin@acme").upload(sandbox, "erp-demo/dist/erp-demo-0.1.0.erpx")
 }
 
 fn running(sandbox: &Sandbox) -> DevHost {
     let host = sandbox.dev_host(&[]);
     assert_eq!(upload(sandbox, &host).0, 201);
-    let admin = client(&host, "admin@acme");
-    assert_eq!(admin.admin("POST", &format!("/{PLUGIN}/install")).0, 200);
-    assert_eq!(admin.admin("POST", &format!("/{PLUGIN}/enable")).0, 200);
+    client(&host, "admin@acme").start();
     host
 }
 
@@ -58,21 +34,21 @@ fn a_plugin_lives_from_upload_to_purge_and_its_data_stay_until_then() {
     let sandbox = packed();
     let host = running(&sandbox);
     let admin = client(&host, "admin@acme");
-    let (_, detail) = admin.admin("GET", &format!("/{PLUGIN}"));
+    let (_, detail) = admin.admin("GET", "");
     assert_eq!(detail["status"], "running");
-    assert_eq!(admin.admin("GET", &format!("/{PLUGIN}/health")).1["status"], "healthy");
+    assert_eq!(admin.admin("GET", "/health").1["status"], "healthy");
     assert_eq!(admin.rows("POST", "/inventory_item", &json!({ "sku": "A-1", "name": "x" })).0, 201);
 
-    assert_eq!(admin.admin("POST", &format!("/{PLUGIN}/purge")).0, 409, "a running plugin is not purged");
-    assert_eq!(admin.admin("POST", &format!("/{PLUGIN}/disable")).1["status"], "disabled");
+    assert_eq!(admin.admin("POST", "/purge").0, 409, "a running plugin is not purged");
+    assert_eq!(admin.admin("POST", "/disable").1["status"], "disabled");
     assert_eq!(admin.rows("GET", "/inventory_item", &Value::Null).0, 409, "a disabled plugin serves no rows");
-    assert_eq!(admin.admin("DELETE", &format!("/{PLUGIN}")).1["status"], "uninstalled");
+    assert_eq!(admin.admin("DELETE", "").1["status"], "uninstalled");
     let rows =
         |tables: &Value| tables.as_array().unwrap().iter().map(|table| table["rows"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(rows(&admin.ask("GET", "/_dev/tables", &Value::Null).1), 1);
-    assert_eq!(admin.admin("POST", &format!("/{PLUGIN}/purge")).0, 204);
+    assert_eq!(admin.admin("POST", "/purge").0, 204);
     assert_eq!(rows(&admin.ask("GET", "/_dev/tables", &Value::Null).1), 0);
-    assert_eq!(admin.admin("GET", &format!("/{PLUGIN}")).0, 404);
+    assert_eq!(admin.admin("GET", "").0, 404);
 }
 
 #[test]
@@ -107,7 +83,7 @@ fn tenants_and_permissions_hold_over_http() {
     }
     let escape = "/inventory_item?filter=%7B%22tenant_id%22%3A%22acme%22%7D";
     assert_eq!(globex.rows("GET", escape, &Value::Null).0, 400, "the tenant is no field");
-    assert_eq!(viewer.admin("GET", "").0, 403);
+    assert_eq!(viewer.ask("GET", "/api/v1/admin/plugins", &Value::Null).0, 403);
     assert_eq!(request(&host.url(), "GET", "/api/v1/admin/plugins", None, b"", &[]).0, 401);
     assert_eq!(request(&host.url(), "GET", "/health", None, b"", &[]).0, 200);
 }
@@ -219,6 +195,40 @@ fn a_failed_event_is_kept_and_the_host_goes_on() {
     assert!(told["delivered"][0]["error"].as_str().unwrap().contains("there is no purchase_order"), "{told}");
     let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);
     assert_eq!(events[0]["type"], "inventory.purchase_order.approved");
+    let delivery = &events[0]["deliveries"][0];
+    assert_eq!((delivery["state"].as_str(), &delivery["attempts"]), (Some("failed"), &json!(1)), "{events}");
+
+    // What failed can be given again; the plugin learns that it is the second time.
+    let path = format!("/_dev/events/{}/redeliver", events[0]["id"].as_str().unwrap());
+    assert_eq!(admin.ask("POST", &path, &Value::Null).0, 200);
+    let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);
+    assert_eq!(events[0]["deliveries"][0]["attempts"], 2);
+    assert_eq!(admin.ask("POST", "/_dev/events/nobody/redeliver", &Value::Null).0, 404);
+}
+
+#[test]
+fn a_purged_plugin_comes_back_from_the_same_package() {
+    let sandbox = packed();
+    let host = running(&sandbox);
+    let admin = client(&host, "admin@acme");
+    assert_eq!(admin.admin("DELETE", "").0, 200);
+    assert_eq!(admin.admin("POST", "/purge").0, 204);
+    assert_eq!(upload(&sandbox, &host).0, 201);
+    admin.start();
+    assert_eq!(admin.rows("GET", "/inventory_item", &Value::Null).1["total"], 0);
+}
+
+#[test]
+fn a_refused_row_gives_its_number_back() {
+    let sandbox = packed();
+    let host = running(&sandbox);
+    let admin = client(&host, "admin@acme");
+    let (_, first) = admin.rows("POST", "/purchase_order", &json!({ "supplier": "甲" }));
+    assert_eq!(admin.rows("POST", "/purchase_order", &json!({ "supplier": "" })).0, 400);
+    let (_, second) = admin.rows("POST", "/purchase_order", &json!({ "supplier": "乙" }));
+    let number = |row: &Value| row["data"]["code"].as_str().unwrap()[10..].to_owned();
+    let digits = |row: &Value| number(row).trim_start_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().unwrap();
+    assert_eq!(digits(&second), digits(&first) + 1, "{first} {second}");
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod every_command;
 mod guests;
 mod packages;
 mod publish;
+mod storage;
 mod support;
 mod templates;

@@ -79,6 +79,9 @@ fn new_never_overwrites_and_init_says_what_is_in_the_way() {
     let sandbox = Sandbox::with_template("minimal");
     let again = sandbox.run(&["new", "erp-demo"]).failed_with(3);
     assert!(again.stderr.contains("is there already and is not empty"), "{}", again.stderr);
+    sandbox.run(&["-C", "erp-demo", "init"]).succeeded();
+    let manifest = sandbox.path("erp-demo/plugin.toml");
+    std::fs::write(&manifest, std::fs::read_to_string(&manifest).unwrap() + "# mine\n").unwrap();
     let init = sandbox.run(&["-C", "erp-demo", "init"]).failed_with(3);
     assert!(init.stderr.contains("plugin.toml"), "{}", init.stderr);
 }

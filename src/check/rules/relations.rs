@@ -3,7 +3,7 @@
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Span, codes};
 use crate::document::did_you_mean;
-use crate::manifest::{Entity, Field, Manifest};
+use crate::manifest::{Entity, Field, FieldType, Manifest};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -18,7 +18,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 continue;
             };
             let key = target.field(relation.foreign_key.as_str());
-            if !key.is_some_and(|key| refers_to(key, entity)) {
+            if let Some(many) = key.filter(|key| *key.field_type == FieldType::RefMany) {
+                let message = format!("`{}.{}` is a ref_many: nothing can be enforced on it", *target.name, *many.name);
+                let help =
+                    "make it a `ref`, or an entity of its own for the pairs, or take the relation away".to_owned();
+                findings.add(codes::BAD_RELATION, relation.foreign_key.span(), message, "a list of rows", Some(help));
+            } else if !key.is_some_and(|key| refers_to(key, entity)) {
                 let message = format!("`{}.{}` is no ref to `{}`", *target.name, *relation.foreign_key, *entity.name);
                 let help = format!("name a field of `{}` with `ref_entity = \"{}\"`", *target.name, *entity.name);
                 findings.add(

@@ -43,6 +43,9 @@ struct KnownKey {
     publisher: String,
     /// Plugins that it may sign.
     scopes: Vec<String>,
+    /// Why it is trusted no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<String>,
 }
 
 pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
@@ -58,7 +61,12 @@ pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
     own.sort_by(|left, right| left.name.cmp(&right.name));
     let trusted: Vec<KnownKey> = trust_store(context, None)?
         .keys()
-        .map(|(id, key)| KnownKey { id: id.to_string(), publisher: key.publisher.clone(), scopes: key.scopes.clone() })
+        .map(|(id, key)| KnownKey {
+            id: id.to_string(),
+            publisher: key.publisher.clone(),
+            scopes: key.scopes.clone(),
+            revoked: key.revoked.clone(),
+        })
         .collect();
     let result = KeyListResult { ok: true, own, trusted };
     context.ui.result(&result, || {
@@ -70,7 +78,8 @@ pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
             table.row(["own", &key.name, &key.id]);
         }
         for key in &result.trusted {
-            table.row(["trusted", &format!("{} ({})", key.publisher, key.scopes.join(", ")), &key.id]);
+            let word = if key.revoked.is_some() { "revoked" } else { "trusted" };
+            table.row([word, &format!("{} ({})", key.publisher, key.scopes.join(", ")), &key.id]);
         }
         table.render()
     });

@@ -13,6 +13,7 @@ use crate::context::Context;
 pub(super) use list::KeyListResult;
 pub(super) use new::KeyNewResult;
 pub(super) use store::{PassphraseArgs, trust_store, unlock};
+pub(super) use trust::KeyTrustResult;
 
 /// Make, list and trust keys
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::super::CommandResult;
 use super::store::{keys_folder, trust_file, trust_store};
@@ -10,7 +12,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::signing::{PublicKey, TrustStore, TrustedKey};
+use crate::signing::{PublicKey, TrustStore, TrustedKey, is_scope};
 
 /// Trust a public key for some plugins
 #[derive(Debug, Args)]
@@ -28,6 +30,18 @@ pub(crate) struct KeyTrustArgs {
     trust_file: Option<PathBuf>,
 }
 
+/// A key that is trusted now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct KeyTrustResult {
+    ok: bool,
+    /// `sha256:` and 64 digits.
+    id: String,
+    /// All plugins that it may sign now.
+    scopes: Vec<String>,
+    /// The file that says so.
+    trust_file: String,
+}
+
 pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
     let named = context.path(&args.public_key);
     let own = keys_folder(context)?.join(format!("{}.pub.pem", args.public_key.display()));
@@ -39,10 +53,7 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
         None => trust_file(context)?,
     };
     let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { TrustStore::default() };
-    let is_word = |scope: &&String| {
-        scope.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*".contains(&byte))
-    };
-    if let Some(bad) = args.scope.iter().find(|scope| !is_word(scope)) {
+    if let Some(bad) = args.scope.iter().find(|scope| !is_scope(scope)) {
         return Err(CommandError::new(
             ExitCode::Usage,
             "trust",
@@ -55,11 +66,19 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
         let error = CommandError::new(ExitCode::Trust, "trust", format!("this key was revoked: {reason}"));
         return Err(error.hint(format!("where that was a mistake, take `revoked` out of {}", file.display())));
     }
-    store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: args.scope.clone(), revoked: None });
+    // What the key was trusted with before, it stays trusted with.
+    let mut scopes: Vec<String> =
+        store.keys().find(|(known, _)| **known == id).map(|(_, known)| known.scopes.clone()).unwrap_or_default();
+    for scope in &args.scope {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: scopes.clone(), revoked: None });
     files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
-    let result = serde_json::json!({ "ok": true, "id": id, "trust_file": file.display().to_string() });
-    context
-        .ui
-        .result(&result, || format!("{} may sign {} ({})", args.publisher, args.scope.join(", "), file.display()));
+    let result = KeyTrustResult { ok: true, id: id.to_string(), scopes, trust_file: context.shown(&file) };
+    context.ui.result(&result, || {
+        format!("{} may sign {} ({})", args.publisher, result.scopes.join(", "), result.trust_file)
+    });
     Ok(ExitCode::Ok)
 }

@@ -158,22 +158,40 @@ pub(super) fn list_query(query: &Map<String, Value>) -> Result<ListQuery, Servic
             format!("unknown key `{key}` in the query; known: {}", known.join(", ")),
         ));
     }
-    let text = |key: &str| query.get(key).and_then(Value::as_str).map(str::to_owned);
-    let flag = |key: &str| query.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let sort = match query.get("sort") {
+    let wrong = |key: &str, wanted: &str| {
+        ServiceError::new("db.bad_query", format!("`{key}` of the query takes {wanted}, not {}", query[key]))
+    };
+    let given = |key: &str| query.get(key).filter(|value| !value.is_null());
+    let text = |key: &str| match given(key) {
+        None => Ok(None),
+        Some(value) => value.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| wrong(key, "text")),
+    };
+    let flag = |key: &str| match given(key) {
+        None => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| wrong(key, "true or false")),
+    };
+    let number = |key: &str| match given(key) {
+        None => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| wrong(key, "a whole number from 0")),
+    };
+    let sort = match given("sort") {
+        None => Vec::new(),
         Some(Value::String(field)) => vec![field.clone()],
-        Some(Value::Array(fields)) => fields.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
+        Some(Value::Array(fields)) => {
+            let names = fields.iter().map(|field| field.as_str().map(str::to_owned)).collect::<Option<_>>();
+            names.ok_or_else(|| wrong("sort", "names of fields"))?
+        }
+        Some(_) => return Err(wrong("sort", "a field or an array of fields")),
     };
     Ok(ListQuery {
         filter: query.get("filter").cloned().unwrap_or(Value::Null),
-        search: text("search"),
+        search: text("search")?,
         sort,
-        limit: query.get("limit").and_then(Value::as_u64),
-        offset: query.get("offset").and_then(Value::as_u64).unwrap_or(0),
-        cursor: text("cursor"),
-        with_total: flag("with_total"),
-        include_deleted: flag("include_deleted"),
+        limit: number("limit")?,
+        offset: number("offset")?.unwrap_or(0),
+        cursor: text("cursor")?,
+        with_total: flag("with_total")?,
+        include_deleted: flag("include_deleted")?,
         by_plugin: true,
     })
 }

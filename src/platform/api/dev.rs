@@ -11,18 +11,27 @@ impl Platform {
         match (request.method.as_str(), path) {
             ("GET", ["tables"]) => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
             ("GET", ["tenants"]) => Ok(Response::json(200, json!(self.directory.tenants()))),
+            ("PUT", ["config"]) => {
+                let values = object(request)?.into_iter().collect();
+                self.set_config(&values)?;
+                Ok(Response::json(200, json!(values)))
+            }
             ("GET", ["events"]) => {
-                let events = lock(&self.database).recent_events()?;
-                let shown: Vec<Value> = events
-                    .iter()
-                    .map(|event| {
-                        json!({
-                            "id": event.id, "tenant": event.tenant, "type": event.event_type, "source": event.source,
-                            "payload": event.payload, "occurred_at_ms": event.occurred_at_ms,
-                        })
-                    })
-                    .collect();
+                let database = lock(&self.database);
+                let mut shown = Vec::new();
+                for event in database.recent_events()? {
+                    shown.push(json!({
+                        "id": event.id, "tenant": event.tenant, "type": event.event_type, "source": event.source,
+                        "payload": event.payload, "occurred_at_ms": event.occurred_at_ms,
+                        "deliveries": database.deliveries(event.seq)?,
+                    }));
+                }
                 Ok(Response::json(200, Value::Array(shown)))
+            }
+            ("POST", ["events", id, "redeliver"]) => {
+                let before = self.activity.calls.len();
+                self.redeliver(id)?;
+                Ok(self.delivered_since(before))
             }
             ("POST", ["events"]) => {
                 let body = object(request)?;
@@ -32,18 +41,22 @@ impl Platform {
                 let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
                 let before = self.activity.calls.len();
                 self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;
-                let calls: Vec<Value> = self.activity.calls[before.min(self.activity.calls.len())..]
-                    .iter()
-                    .map(|call| {
-                        json!({
-                            "plugin": call.plugin, "call": call.label, "error": call.error.as_ref().map(ToString::to_string),
-                            "fuel": call.trace.fuel, "rows_changed": call.trace.changes.len(),
-                        })
-                    })
-                    .collect();
-                Ok(Response::json(200, json!({ "delivered": calls })))
+                Ok(self.delivered_since(before))
             }
             _ => Err(no_route(request)),
         }
+    }
+    /// The calls that came of an event.
+    fn delivered_since(&self, before: usize) -> Response {
+        let calls = self.activity.calls.iter().skip(before);
+        let calls: Vec<Value> = calls
+            .map(|call| {
+                json!({
+                    "plugin": call.plugin, "call": call.label, "error": call.error.as_ref().map(ToString::to_string),
+                    "fuel": call.trace.fuel, "rows_changed": call.trace.changes.len(),
+                })
+            })
+            .collect();
+        Response::json(200, json!({ "delivered": calls }))
     }
 }

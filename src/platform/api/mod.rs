@@ -10,6 +10,7 @@ pub use request::{Body, Request, Response};
 
 use serde_json::{Value, json};
 
+use super::dependencies::Stage;
 use super::{Identity, Platform, PlatformError};
 use crate::signing::TrustStore;
 
@@ -53,7 +54,7 @@ impl Platform {
     fn registry(&self, request: &Request) -> Answer {
         let identity = identity(request)?;
         let mut entities = Vec::new();
-        for installed in self.plugins.values() {
+        for installed in self.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status)) {
             let manifest = &installed.manifest;
             for entity in &manifest.schema.entities {
                 let code = format!("{}.list", *entity.name);

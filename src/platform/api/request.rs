@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::platform::Identity;
+use crate::document::did_you_mean;
+use crate::platform::{Identity, PlatformError};
 
 /// A request whose user is known already.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +57,35 @@ impl Request {
             })
             .collect();
         Request { method: method.to_owned(), path: decode_path(path), query, ..Request::default() }
+    }
+
+    /// Refuses keys of the query that nothing reads: a misspelled filter must not give all rows.
+    ///
+    /// # Errors
+    /// [`PlatformError`] with status 400.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), PlatformError> {
+        let Some((key, _)) = self.query.iter().find(|(key, _)| !known.contains(&key.as_str())) else { return Ok(()) };
+        let help = match (did_you_mean(key, known.iter().copied()), known) {
+            (Some(help), _) => help,
+            (None, []) => "there is none here".to_owned(),
+            (None, known) => format!("known here: {}", known.join(", ")),
+        };
+        Err(PlatformError::new(400, "http.bad_query", format!("unknown key `{key}` in the query; {help}")))
+    }
+
+    /// A number from 1 in the query.
+    ///
+    /// # Errors
+    /// [`PlatformError`] with status 400 where it is something else.
+    pub(super) fn number(&self, key: &str) -> Result<Option<u32>, PlatformError> {
+        match self.query(key).map(|text| (text, text.parse::<u32>())) {
+            None => Ok(None),
+            Some((_, Ok(number))) if number > 0 => Ok(Some(number)),
+            Some((text, _)) => {
+                let message = format!("`{key}` must be a whole number from 1, not `{text}`");
+                Err(PlatformError::new(400, "http.bad_query", message))
+            }
+        }
     }
 
     /// The first value of a key of the query.

@@ -27,6 +27,7 @@ impl Platform {
             ("GET", []) => self.list(request, &entity, &reads),
             ("GET", ["count"]) => {
                 require(request, &reads)?;
+                request.only(&["filter", "search"])?;
                 let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
                 let count = lock(&self.database).count(&entity, &self.scope(request)?, &query)?;
                 Ok(Response::json(200, json!({ "count": count })))
@@ -35,7 +36,10 @@ impl Platform {
             ("POST", ["resolve-labels"]) => self.resolve_labels(request, &entity, &reads),
             ("POST", []) => {
                 require(request, &writes)?;
-                let (data, _) = record(request, &entity)?;
+                let Record { data, version } = record(request, &entity)?;
+                if version.is_some() {
+                    return Err(problem(&entity, "version", "is set by the host"));
+                }
                 let scope = self.scope(request)?;
                 let row = self.unit::<_, StoreError>(|database, surroundings| {
                     database.insert(&entity, &scope, &data, &mut || lock(surroundings).uuid())
@@ -49,7 +53,7 @@ impl Platform {
             }
             ("PUT" | "PATCH", [id]) => {
                 require(request, &writes)?;
-                let (data, version) = record(request, &entity)?;
+                let Record { data, version } = record(request, &entity)?;
                 let version = version.ok_or_else(|| {
                     PlatformError::new(
                         400,
@@ -70,7 +74,8 @@ impl Platform {
             }
             ("DELETE", [id]) => {
                 require(request, &writes)?;
-                let version = request.query("version").and_then(|version| version.parse().ok());
+                request.only(&["version"])?;
+                let version = request.number("version")?;
                 let scope = self.scope(request)?;
                 self.unit::<_, StoreError>(|database, _| database.delete(&entity, &scope, id, version))?;
                 Ok(Response::empty(204))
@@ -82,24 +87,22 @@ impl Platform {
 
     fn list(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
         require(request, permission)?;
-        let number = |key: &str| match request.query(key) {
-            None => Ok(None),
-            Some(text) => match text.parse::<u64>() {
-                Ok(number) if number > 0 => Ok(Some(number)),
-                _ => Err(PlatformError::new(
-                    400,
-                    "http.bad_query",
-                    format!("`{key}` must be a number from 1, not `{text}`"),
-                )),
-            },
-        };
-        let size = number("page_size")?.unwrap_or(PAGE_SIZE);
+        request.only(&["page", "page_size", "search", "filter", "sort_by", "sort_order", "cursor"])?;
+        let size = request.number("page_size")?.map_or(PAGE_SIZE, u64::from);
         if size > MAX_PAGE_ROWS {
-            let message = format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}");
-            return Err(PlatformError::new(400, "http.bad_query", message));
+            return Err(bad_query(format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}")));
         }
-        let page = number("page")?.unwrap_or(1);
-        let descending = request.query("sort_order").is_some_and(|order| order.eq_ignore_ascii_case("desc"));
+        let page = request.number("page")?.map_or(1, u64::from);
+        let cursor = request.query("cursor").filter(|cursor| !cursor.is_empty());
+        if cursor.is_some() && request.query("page").is_some() {
+            return Err(bad_query("`page` and `cursor` are two ways to go on: take one"));
+        }
+        let descending = match request.query("sort_order") {
+            None => false,
+            Some(order) if order.eq_ignore_ascii_case("asc") => false,
+            Some(order) if order.eq_ignore_ascii_case("desc") => true,
+            Some(order) => return Err(bad_query(format!("`sort_order` must be asc or desc, not `{order}`"))),
+        };
         let sort =
             request.query("sort_by").map(|field| if descending { format!("-{field}") } else { field.to_owned() });
         let query = ListQuery {
@@ -107,8 +110,8 @@ impl Platform {
             search: search(request),
             sort: sort.into_iter().collect(),
             limit: Some(size),
-            offset: if request.query("cursor").is_some() { 0 } else { (page - 1).saturating_mul(size) },
-            cursor: request.query("cursor").map(str::to_owned),
+            offset: (page - 1).saturating_mul(size),
+            cursor: cursor.map(str::to_owned),
             with_total: true,
             ..ListQuery::default()
         };
@@ -123,6 +126,7 @@ impl Platform {
         let query = if request.method == "POST" {
             Value::Object(object(request)?)
         } else {
+            request.only(&["group_by", "filter"])?;
             let group_by: Vec<&str> =
                 request.query("group_by").map(|fields| fields.split(',').collect()).unwrap_or_default();
             json!({ "group_by": group_by, "filter": filter(request)? })
@@ -138,24 +142,28 @@ impl Platform {
         let scope = self.scope(request)?;
         let database = lock(&self.database);
         let body = object(request)?;
-        let wanted = body.get("fields").and_then(Value::as_object).cloned().unwrap_or_default();
+        let Some(wanted) = body.get("fields").and_then(Value::as_object).cloned() else {
+            return Err(bad_query("the body is {\"fields\": {\"<reference>\": [\"<id>\", …]}}"));
+        };
         let mut labels = Map::new();
         for (name, ids) in wanted {
-            let field = entity.field(&name).filter(|field| field.ref_entity.is_some());
-            let Some((field, target)) = field.and_then(|field| Some((field, field.ref_entity.as_ref()?))) else {
+            let Some((field, target)) = entity.field(&name).and_then(|field| Some((field, field.ref_entity.as_ref()?)))
+            else {
                 return Err(PlatformError::new(400, "db.unknown_field", format!("`{name}` is no reference")));
             };
-            let ids: Vec<String> =
-                ids.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-            let plugin = field.ref_plugin.as_deref().unwrap_or(entity.plugin());
-            let resolved = match database.catalog().entity(plugin, target.as_str()) {
-                Ok(target) => database.labels(
+            let texts = ids.as_array().and_then(|ids| ids.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+            let Some(texts) = texts else {
+                return Err(bad_query(format!("`{name}` takes an array of ids, not {ids}")));
+            };
+            let ids: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+            let resolved = match database.catalog().referable(entity.plugin(), field) {
+                Some(target) => database.labels(
                     &target,
                     &scope,
                     &ids,
                     field.ref_label_field.as_deref().map(crate::manifest::FieldName::as_str),
                 )?,
-                Err(_) => {
+                None => {
                     let fallback = field.ref_fallback_label.clone().unwrap_or_else(|| target.to_string());
                     ids.into_iter().map(|id| (id, Value::String(fallback.clone()))).collect()
                 }
@@ -183,12 +191,24 @@ impl Platform {
     }
 }
 
-/// The fields and the version of a body: `{"data": {…}, "version": 1}`, or the fields themselves
-/// with `version` beside them.
-fn record(request: &Request, entity: &EntityRef) -> Result<(Map<String, Value>, Option<u32>), PlatformError> {
+/// What a body brings for a row.
+struct Record {
+    data: Map<String, Value>,
+    /// The version of the row that the client saw.
+    version: Option<u32>,
+}
+
+/// The body is `{"data": {…}, "version": 1}`, or the fields themselves with `version` beside them.
+fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError> {
+    request.only(&[])?;
     let mut body = object(request)?;
-    let version =
-        body.remove("version").and_then(|version| version.as_u64()).and_then(|version| u32::try_from(version).ok());
+    let version = match body.remove("version") {
+        None | Some(Value::Null) => None,
+        Some(version) => {
+            let number = version.as_u64().and_then(|version| u32::try_from(version).ok());
+            Some(number.ok_or_else(|| problem(entity, "version", &format!("must be a whole number, not {version}")))?)
+        }
+    };
     let data = match body.get("data") {
         Some(Value::Object(data)) if body.len() == 1 => data.clone(),
         _ => body,
@@ -199,10 +219,19 @@ fn record(request: &Request, entity: &EntityRef) -> Result<(Map<String, Value>, 
         .map(|name| FieldProblem { field: name.clone(), message: "is read-only".to_owned() })
         .collect();
     if problems.is_empty() {
-        Ok((data, version))
+        Ok(Record { data, version })
     } else {
         Err(StoreError::Validation { entity: entity.name.to_string(), problems }.into())
     }
+}
+
+fn problem(entity: &EntityRef, field: &str, message: &str) -> PlatformError {
+    let problems = vec![FieldProblem { field: field.to_owned(), message: message.to_owned() }];
+    StoreError::Validation { entity: entity.name.to_string(), problems }.into()
+}
+
+fn bad_query(message: impl Into<String>) -> PlatformError {
+    PlatformError::new(400, "http.bad_query", message)
 }
 
 fn filter(request: &Request) -> Result<Value, PlatformError> {

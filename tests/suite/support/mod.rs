@@ -1,9 +1,11 @@
 //! A hermetic place to run the program in.
 
+mod client;
 mod guest;
 mod http;
 mod sandbox;
 
+pub use client::Client;
 pub use guest::{fixture_component, template_component};
 pub use http::{Answer, FaultServer, request};
 pub use sandbox::{DevHost, Sandbox, repository};

@@ -1,0 +1,109 @@
+//! Plugins that need other plugins.
+
+use std::collections::BTreeSet;
+
+use semver::{Version, VersionReq};
+
+use super::{Platform, PlatformError};
+use crate::manifest::Manifest;
+use crate::store::PluginStatus;
+
+/// How far along a plugin must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its tables are there.
+    Installed,
+    /// It hears events.
+    Running,
+}
+
+impl Stage {
+    pub(super) fn is_reached_by(self, status: PluginStatus) -> bool {
+        match self {
+            Stage::Running => status == PluginStatus::Running,
+            Stage::Installed => matches!(
+                status,
+                PluginStatus::Installed | PluginStatus::Running | PluginStatus::Disabled | PluginStatus::Error
+            ),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Stage::Installed => "installed",
+            Stage::Running => "running",
+        }
+    }
+}
+
+/// Ids and version ranges of the plugins without which a plugin does not work.
+fn needs(manifest: &Manifest) -> impl Iterator<Item = (&str, &str)> {
+    let declared = manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional);
+    let declared = declared.map(|dependency| (dependency.id.as_str(), dependency.version.as_str()));
+    declared.chain(manifest.metadata.dependencies.iter().map(|id| (id.as_str(), "*")))
+}
+
+impl Platform {
+    /// Refuses a plugin whose needs are not met.
+    pub(super) fn require_needs(&self, manifest: &Manifest, stage: Stage) -> Result<(), PlatformError> {
+        let id = manifest.metadata.id.as_str();
+        for (needed, range) in needs(manifest) {
+            let refused = |why: String| {
+                let message = format!("`{id}` needs the plugin `{needed}`, {why}");
+                Err(PlatformError::new(409, "plugin.dependency", message))
+            };
+            let Some(other) = self.plugins.get(needed).filter(|other| stage.is_reached_by(other.status)) else {
+                return refused(format!("which is not {}", stage.word()));
+            };
+            let version = other.manifest.metadata.version.as_str();
+            let fits = match (VersionReq::parse(range), Version::parse(version)) {
+                (Ok(range), Ok(version)) => range.matches(&version),
+                _ => false,
+            };
+            if !fits {
+                return refused(format!("version {range}, and {version} is there"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to take a plugin away from those that need it.
+    pub(super) fn require_not_needed(&self, id: &str, stage: Stage) -> Result<(), PlatformError> {
+        let dependents: Vec<&str> = self
+            .plugins
+            .iter()
+            .filter(|(_, other)| stage.is_reached_by(other.status))
+            .filter(|(_, other)| needs(&other.manifest).any(|(needed, _)| needed == id))
+            .map(|(other, _)| other.as_str())
+            .collect();
+        if dependents.is_empty() {
+            return Ok(());
+        }
+        let verb = if stage == Stage::Running { "disable" } else { "uninstall" };
+        let message = format!("`{id}` is needed by {}: {verb} that first", dependents.join(", "));
+        Err(PlatformError::new(409, "plugin.dependents", message))
+    }
+
+    /// The ids in an order in which each comes after those that it needs.
+    pub(super) fn start_order(&self, ids: &[String]) -> Vec<String> {
+        let mut waiting: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut order = Vec::with_capacity(ids.len());
+        while !waiting.is_empty() {
+            let ready: Vec<&str> = waiting
+                .iter()
+                .copied()
+                .filter(|id| {
+                    let manifest = self.plugins.get(*id).map(|plugin| &plugin.manifest);
+                    manifest.is_none_or(|manifest| !needs(manifest).any(|(needed, _)| waiting.contains(needed)))
+                })
+                .collect();
+            // A circle: none of its plugins can start, and each says why.
+            let next = if ready.is_empty() { waiting.iter().copied().collect() } else { ready };
+            for id in next {
+                waiting.remove(id);
+                order.push(id.to_owned());
+            }
+        }
+        order
+    }
+}
