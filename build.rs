@@ -1,8 +1,46 @@
-//! Rebuilds the program when a file is added to what it embeds; changed files cargo sees by itself.
+//! Rebuilds the program when a file is added to what it embeds (changed files cargo sees by itself), and
+//! takes the digest of everything that the rules of `check` are made of.
 
 #![expect(clippy::disallowed_macros, reason = "how a build script talks to cargo")]
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// What decides about a finding: the rules, what they read, and the host API that they hold it against.
+const RULES: [&str; 7] =
+    ["src/check", "src/component", "src/contract", "src/document", "src/expression", "src/manifest", "wit"];
 
 fn main() {
     println!("cargo::rerun-if-changed=templates");
     println!("cargo::rerun-if-changed=tests/diagnostics");
+    let mut files = Vec::new();
+    for folder in RULES {
+        println!("cargo::rerun-if-changed={folder}");
+        collect(Path::new(folder), &mut files);
+    }
+    files.sort();
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(file.to_string_lossy().as_bytes());
+        digest.update(Sha256::digest(read(&file)));
+    }
+    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("cargo::rustc-env=ERP_PLUGIN_RULE_SET={digest}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program's file helpers are not there yet")]
+fn read(file: &Path) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_default()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
 }

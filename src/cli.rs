@@ -41,8 +41,8 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub manifest_path: Option<PathBuf>,
     /// How the result is written
-    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
-    pub format: Format,
+    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    pub format: Option<Format>,
     /// When colours are used
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub color: ColorChoice,
@@ -73,7 +73,13 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let ui = Ui::new(cli.global.format, cli.global.color, verbosity, &environment);
+    let is_annotated = environment.github_actions && cli.command.writes_reports();
+    let format = cli.global.format.unwrap_or(if is_annotated { Format::Github } else { Format::Human });
+    let ui = Ui::new(format, cli.global.color, verbosity, &environment);
+    if !matches!(format, Format::Human | Format::Json) && !cli.command.writes_reports() {
+        let error = CommandError::new(ExitCode::Usage, "usage", "only `check` writes this format");
+        return error.hint("take --format human or --format json").tell(&ui);
+    }
     let result = Context::new(ui, environment, &cli.global).map(|context| match cli.command.run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,
         Ok(exit_code) => exit_code,

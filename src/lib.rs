@@ -26,6 +26,7 @@ pub mod diagnostics;
 pub mod digest;
 pub mod document;
 pub mod exit_code;
+pub mod expression;
 pub mod files;
 pub mod generate;
 pub mod host;

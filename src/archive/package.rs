@@ -36,6 +36,8 @@ pub struct PackageParts {
     pub files: Vec<Entry>,
     /// What packed it, such as `erp-plugin/0.1.0`.
     pub tool: String,
+    /// SHA-256 of the rules that it was held against.
+    pub rule_set: String,
 }
 
 /// A package whose structure, digests and manifest were checked. Signatures are not judged here:
@@ -100,6 +102,7 @@ pub fn build(parts: &PackageParts) -> Result<Vec<u8>, ArchiveError> {
             world: parts.world.clone(),
             wit_sha256: sha256_hex(parts.wit.as_bytes()),
             tool: parts.tool.clone(),
+            rule_set: parts.rule_set.clone(),
         },
     );
     let payload =

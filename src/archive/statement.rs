@@ -60,6 +60,8 @@ pub struct Predicate {
     pub wit_sha256: String,
     /// What packed it.
     pub tool: String,
+    /// SHA-256 of the rules that it was held against before it was packed.
+    pub rule_set: String,
 }
 
 impl Statement {

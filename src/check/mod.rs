@@ -6,14 +6,22 @@
 mod component;
 mod package;
 mod rules;
+mod settings;
 
 pub use component::{CheckedComponent, check_component};
 pub use package::check_package;
+pub use settings::weigh;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span};
+use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, codes};
+use crate::document::{closest, did_you_mean};
 use crate::manifest::Manifest;
+
+/// SHA-256 of everything that the rules are made of, in hexadecimal. Where two programs name the same one,
+/// they cannot disagree about a package.
+pub const RULE_SET: &str = env!("ERP_PLUGIN_RULE_SET");
 
 /// What a rule may look at.
 pub struct Subject<'a> {
@@ -50,5 +58,27 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn add(&mut self, code: Code, span: Span, message: impl Into<String>, label: &str, help: Option<String>) {
         self.report.push(Diagnostic::new(code, message).in_source(self.source).at(span, label).maybe_help(help));
+    }
+
+    /// Finds a name that is none of the known ones. Where one is near, writing that one is the fix.
+    fn unknown<'k>(
+        &mut self,
+        code: Code,
+        (name, span): (&str, Span),
+        message: String,
+        known: impl Iterator<Item = &'k str> + Clone,
+    ) {
+        self.add(code, span.clone(), message, "unknown", did_you_mean(name, known.clone()));
+        self.report.fix_last(closest(name, known).map(|word| Fix::replace_string(span, word)));
+    }
+
+    /// Finds every name that is there a second time.
+    fn unique<'n>(&mut self, what: &str, names: impl Iterator<Item = (&'n str, Span)>) {
+        let mut seen = BTreeSet::new();
+        for (name, span) in names {
+            if !seen.insert(name) {
+                self.add(codes::DUPLICATE, span, format!("the {what} `{name}` is there twice"), "again", None);
+            }
+        }
     }
 }

@@ -7,12 +7,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::check::{Subject, check_component, check_manifest};
+use crate::check::{RULE_SET, Subject, check_component, check_manifest, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{DiagnosticJson, Report, Severity};
+use crate::diagnostics::{DiagnosticJson, Report, Severity, apply_fixes, github, junit, sarif};
 use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
+use crate::project::{MANIFEST_FILE, Project};
 use crate::scenario::read_suite;
+use crate::ui::Format;
 
 /// Hold manifest, component and scenarios against the platform's rules
 ///
@@ -23,6 +26,22 @@ pub(crate) struct CheckArgs {
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
+    /// Whose weights count: `project` follows [check] of the manifest, `platform` does as an upload does
+    #[arg(long, value_enum, default_value_t)]
+    profile: ProfileArg,
+    /// Mend what can be mended without a doubt, in plugin.toml
+    #[arg(long)]
+    fix: bool,
+}
+
+/// Whose weights count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ProfileArg {
+    /// Those of [check].
+    #[default]
+    Project,
+    /// The platform's own.
+    Platform,
 }
 
 /// What was found.
@@ -36,12 +55,66 @@ pub(super) struct CheckResult {
     warnings: usize,
     /// The component that was checked; none where there is none.
     component: Option<String>,
+    /// SHA-256 of the rules; the same in two programs that cannot disagree.
+    rule_set: &'static str,
+    /// What `--fix` did.
+    fixed: Vec<String>,
     /// The findings, in the order of their places.
     findings: Vec<DiagnosticJson>,
 }
 
 pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
-    let project = context.project()?;
+    let mut project = context.project()?;
+    let mut looked = look(context, args, &project)?;
+    let mut fixed = Vec::new();
+    if args.fix {
+        // A fix may make another one possible: a key that is now spelled right has a value that is judged.
+        for _ in 0..MAX_FIX_ROUNDS {
+            let (text, made) = apply_fixes(&project.source, &looked.report);
+            if made.is_empty() {
+                break;
+            }
+            files::write(&project.root.join(MANIFEST_FILE), text.as_bytes(), Access::Shared)?;
+            fixed.extend(made);
+            project = context.project()?;
+            looked = look(context, args, &project)?;
+        }
+        for what in &fixed {
+            context.ui.status("Fixed", what);
+        }
+    }
+    let Looked { report, component, scenarios } = looked;
+    context.ui.report(&report);
+    match context.ui.format() {
+        Format::Sarif => context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET))),
+        Format::Github => context.ui.raw_result(&github(&report)),
+        Format::Junit => context.ui.raw_result(&junit(&report)),
+        Format::Human | Format::Json => {
+            let result = CheckResult {
+                ok: !report.has_errors(),
+                errors: report.count(Severity::Error),
+                warnings: report.count(Severity::Warning),
+                component: component.clone(),
+                rule_set: RULE_SET,
+                fixed,
+                findings: report.diagnostics().iter().map(DiagnosticJson::from).collect(),
+            };
+            context.ui.result(&result, || summary(&report, component.as_deref(), scenarios));
+        }
+    }
+    Ok(if report.has_errors() { ExitCode::Findings } else { ExitCode::Ok })
+}
+
+/// How often `--fix` looks again.
+const MAX_FIX_ROUNDS: usize = 10;
+
+struct Looked {
+    report: Report,
+    component: Option<String>,
+    scenarios: usize,
+}
+
+fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked, CommandError> {
     let (manifest, mut report) = project.manifest();
     let mut component = None;
     let mut scenarios = 0;
@@ -59,28 +132,25 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
             report.extend(read_suite(&context.source(&file)?, manifest).1);
             scenarios += 1;
         }
+        if args.profile == ProfileArg::Project {
+            weigh(&mut report, &manifest.check);
+        }
     }
     report.sort();
-    context.ui.report(&report);
-    let result = CheckResult {
-        ok: !report.has_errors(),
-        errors: report.count(Severity::Error),
-        warnings: report.count(Severity::Warning),
-        component: component.clone(),
-        findings: report.diagnostics().iter().map(DiagnosticJson::from).collect(),
-    };
-    context.ui.result(&result, || summary(&report, component.as_deref(), scenarios));
-    Ok(if report.has_errors() { ExitCode::Findings } else { ExitCode::Ok })
+    Ok(Looked { report, component, scenarios })
 }
 
 fn summary(report: &Report, component: Option<&str>, scenarios: usize) -> String {
+    let scenarios = if scenarios == 1 { "1 scenario file".to_owned() } else { format!("{scenarios} scenario files") };
     let what = match component {
-        Some(component) => format!("manifest, {component}, {scenarios} scenario files"),
-        None => format!("manifest, {scenarios} scenario files; no component yet (erp-plugin build)"),
+        Some(component) => format!("manifest, {component}, {scenarios}"),
+        None => format!("manifest, {scenarios}; no component yet (erp-plugin build)"),
     };
+    let fixable = report.diagnostics().iter().filter(|finding| finding.fix.is_some()).count();
+    let fix = if fixable > 0 { format!("\n{fixable} can be mended by: erp-plugin check --fix") } else { String::new() };
     let explain = match report.diagnostics().first() {
         Some(first) => format!("\nwhat a code means: erp-plugin explain {}", first.code.name()),
         None => String::new(),
     };
-    format!("checked {what}: {}{explain}", report.summary())
+    format!("checked {what}: {}{fix}{explain}", report.summary())
 }

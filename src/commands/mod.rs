@@ -52,6 +52,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// True for commands whose findings can be written in the formats of other tools.
+    pub(crate) fn writes_reports(&self) -> bool {
+        matches!(self, Command::Check(_))
+    }
+
     pub(crate) fn run(&self, context: &Context) -> CommandResult {
         match self {
             Command::New(args) => new::run(context, args),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::generate::world_of;
 use crate::archive::{self, Limits, PackageParts};
-use crate::check::{Subject, check_component, check_manifest, check_package};
+use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::digest::sha256_hex;
@@ -85,6 +85,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
         wit: world.host_api.wit.to_owned(),
         component,
         files: package_files(project, manifest)?,
+        rule_set: RULE_SET.to_owned(),
         tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let bytes = archive::build(&parts)?;

@@ -10,13 +10,14 @@ use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;
+use crate::expression::{FUNCTIONS, Function};
 use crate::manifest::Manifest;
 use crate::scenario::ScenarioFile;
 
 /// Print a JSON Schema: of plugin.toml, of scenarios, or of what a command prints with --format json
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
-    /// `manifest`, `scenario`, the name of a command such as `key-new`, or `failure`: what every command
+    /// `manifest`, `scenario`, `functions` (those of expressions), the name of a command such as `key-new`, or `failure`: what every command
     /// prints where it could not do its work
     name: String,
 }
@@ -54,8 +55,22 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("demo", schema_for!(demo::DemoResult).to_value()),
         ("doctor", schema_for!(doctor::DoctorResult).to_value()),
         ("explain", schema_for!(explain::ExplainResult).to_value()),
+        ("functions", functions()),
         ("failure", schema_for!(FailureJson).to_value()),
     ]
+}
+
+/// The functions of expressions, for the documentation and for editors.
+fn functions() -> Value {
+    let one = |function: &Function| {
+        let mut takes: Vec<String> = function.takes.iter().map(ToString::to_string).collect();
+        if function.repeats {
+            takes.push("…".to_owned());
+        }
+        let signature = format!("{}({})", function.name, takes.join(", "));
+        json!({ "name": function.name, "signature": signature, "gives": function.gives.to_string(), "meaning": function.meaning })
+    };
+    FUNCTIONS.iter().map(one).collect()
 }
 
 fn editor_schema(title: &str, mut schema: Value) -> Value {

@@ -143,6 +143,12 @@ declare! {
     BAD_NUMBERING = "manifest/bad-numbering", Error, "A numbering rule that cannot work, or a field that names none.",
         why: "Rows could not be given their number, or would get the same one twice.",
         fix: "The rule's `format` needs `{seq}`, and with a reset also the date parts that keep the periods apart; the field's `numbering` names a `[[numbering]]` block.";
+    DATA_SCOPE = "manifest/data-scope", Error, "Row scopes without a field that says whose a row is.",
+        why: "Administrators could narrow what a user sees, and the host could not tell which rows those are.",
+        fix: "Give the entity a field of the type `user` with `scope_role = \"owner\"`, and one of the type `department` where departments matter.";
+    UNUSED = "manifest/unused", Warning, "A declaration that nothing in the manifest uses.",
+        why: "It looks as if something were offered or granted that is not.",
+        fix: "Use it, or take it away.";
     UNKNOWN_DEPENDENCY = "manifest/unknown-dependency", Error, "Another plugin is used but not declared.",
         why: "The platform installs and orders plugins by their declared dependencies.",
         fix: "Add a `[[dependencies.plugins]]` block with its id, `optional = true` where the plugin also works without it.";
@@ -158,6 +164,12 @@ declare! {
     UNDECLARED_PERMISSION = "manifest/undeclared-permission", Error, "A page or an action asks for a permission that is not declared.",
         why: "No role could have it, so nobody could open the page or press the button.",
         fix: "Add a `[[permissions]]` block with that code, or name a declared one.";
+    UNUSED_PERMISSION = "manifest/unused-permission", Hint, "A permission that nothing in the manifest asks for.",
+        why: "Administrators would grant it, and perhaps nothing would change.",
+        fix: "Name it in a page, an action or a template; leave it where the plugin's code asks for it; or take it away.";
+    EVENT_LOOP = "manifest/event-loop", Warning, "The plugin subscribes to an event that it tells itself.",
+        why: "A handler that tells what it hears starts itself again; the platform ends such chains, and the work of the last link is lost.",
+        fix: "Subscribe to the exact events that you need, or make the handler tell nothing where it was called by its own event.";
     BAD_PAGE = "manifest/bad-page", Error, "A page without what its type needs, or with what it cannot use.",
         why: "The platform could not show it.",
         fix: "A `crud` page needs `entity`; a `custom` page needs `file`; filters must be `filterable` fields, and a search box needs a `searchable` one.";
@@ -179,6 +191,15 @@ declare! {
     MISSING_TRANSLATION = "manifest/missing-translation", Warning, "A label has no translation, or a translation has no label.",
         why: "Users of that language would see the label of another one.",
         fix: "Add the key to, or take it from, the file of the language.";
+    EXPRESSION_SYNTAX = "expression/syntax", Error, "An expression that cannot be read.",
+        why: "The platform would refuse the manifest, or never show, require or compute what the expression decides.",
+        fix: "Mend the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
+    EXPRESSION_TYPE = "expression/type", Error, "An expression that does not fit the entity's fields.",
+        why: "It names what is not there, compares what can never be equal, or gives another kind of value than its key needs.",
+        fix: "Use the fields of the entity and their options; conditions give true or false, and a computed field gives its own type.";
+    EXPRESSION_CYCLE = "expression/cycle", Error, "Computed fields that need each other.",
+        why: "There is no order in which they could be computed.",
+        fix: "Let one of them be computed from fields that users fill in.";
     NOT_WASM = "component/not-wasm", Error, "The file is no WebAssembly.",
         why: "The platform loads WebAssembly components only.",
         fix: "Build the plugin with `erp-plugin build`.";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Code, SourceFile, Span};
+use super::{Code, Fix, SourceFile, Span};
 
 /// How much a finding weighs. Errors make a command fail; the others never do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
@@ -42,6 +42,8 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write or to type next.
     pub help: Option<String>,
+    /// What `--fix` does about it.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -54,6 +56,7 @@ impl Diagnostic {
             source: None,
             labels: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -75,6 +78,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says what `--fix` does about it.
+    #[must_use]
+    pub fn fixed_by(mut self, fix: Fix) -> Diagnostic {
+        self.fix = Some(fix);
         self
     }
 

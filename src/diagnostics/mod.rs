@@ -10,12 +10,16 @@
 
 mod code;
 mod diagnostic;
+mod fix;
+mod formats;
 mod render;
 mod report;
 mod source;
 
 pub use code::{Code, codes};
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use fix::{Edit, Fix, apply_fixes};
+pub use formats::{github, junit, sarif};
 pub use render::{DiagnosticJson, HumanStyle, human};
 pub use report::Report;
 pub use source::{SourceFile, Span, Spanned, printable};

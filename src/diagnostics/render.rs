@@ -149,6 +149,9 @@ pub struct DiagnosticJson {
     /// What to write or to type next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// What `check --fix` does about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
 }
 
 impl From<&Diagnostic> for DiagnosticJson {
@@ -163,6 +166,7 @@ impl From<&Diagnostic> for DiagnosticJson {
             line: at.map(|at| at.0),
             column: at.map(|at| at.1),
             help: diagnostic.help.clone(),
+            fix: diagnostic.fix.as_ref().map(|fix| fix.title.clone()),
         }
     }
 }

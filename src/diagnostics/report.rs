@@ -1,6 +1,6 @@
 //! The findings of one run.
 
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Fix, Severity};
 
 /// Findings in the order in which they were made.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,18 @@ impl Report {
     /// Adds a finding.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// The findings, to weigh them anew.
+    pub fn retain(&mut self, keep: impl FnMut(&mut Diagnostic) -> bool) {
+        self.diagnostics.retain_mut(keep);
+    }
+
+    /// Says what `--fix` does about the last finding.
+    pub fn fix_last(&mut self, fix: Option<Fix>) {
+        if let Some(last) = self.diagnostics.last_mut() {
+            last.fix = fix.or(last.fix.take());
+        }
     }
 
     /// Adds all findings of another report.

@@ -30,6 +30,13 @@ impl SourceFile {
         &self.text
     }
 
+    /// Where the value of a string begins: `span` is its place with its quotes. None where escapes make the
+    /// text of the file another one.
+    pub fn inner_start(&self, span: &Span, value: &str) -> Option<usize> {
+        let quoted = self.text.get(span.clone()).filter(|_| !value.is_empty())?;
+        quoted.find(value).map(|at| span.start + at)
+    }
+
     /// Line and column, both from 1, the column in characters, of a byte offset.
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..self.text.floor_char_boundary(offset.min(self.text.len()))];

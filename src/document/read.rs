@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Entry, Node, NodeValue, did_you_mean};
-use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span, Spanned, codes};
+use super::{Entry, Node, NodeValue, closest, did_you_mean};
+use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, Spanned, codes};
 
 /// A type that can be read from a TOML value.
 pub trait FromToml: Sized {
@@ -52,6 +52,16 @@ impl Reader {
         self.report.push(diagnostic);
     }
 
+    /// Where the text of a string begins in the file, inside its quotes; none where escapes make it another text.
+    pub fn inner_start(&self, node: &Node, text: &str) -> Option<usize> {
+        self.source.inner_start(&node.span, text)
+    }
+
+    /// Says what `--fix` does about the last finding.
+    pub fn fix_last(&mut self, fix: Option<Fix>) {
+        self.report.fix_last(fix);
+    }
+
     /// A value of another kind than the key takes.
     pub fn wrong_type(&mut self, node: &Node, expected: &str) {
         self.find(
@@ -91,6 +101,8 @@ impl Reader {
                     "not known here",
                     did_you_mean(key, known.iter().copied()),
                 );
+                let other = closest(key, known.iter().copied()).filter(|other| table.get(other).is_none());
+                self.fix_last(other.map(|other| Fix::replace(format!("write `{other}`"), key_span.clone(), other)));
             }
         }
     }

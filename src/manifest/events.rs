@@ -1,5 +1,7 @@
 //! Names and patterns of events.
 
+use super::{Entity, PluginId, TriggerEvent};
+
 /// True where an event name matches a pattern: an exact name, `a.*` for all that begin with `a.`,
 /// or `*` for all.
 pub fn event_matches(pattern: &str, event_type: &str) -> bool {
@@ -7,6 +9,14 @@ pub fn event_matches(pattern: &str, event_type: &str) -> bool {
         Some("") => true,
         Some(prefix) if prefix.ends_with('.') => event_type.len() > prefix.len() && event_type.starts_with(prefix),
         _ => pattern == event_type,
+    }
+}
+
+/// The name of the event that a trigger tells.
+pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) -> String {
+    match &trigger.name {
+        Some(name) => (**name).clone(),
+        None => format!("{plugin}.{}.{}", *entity.name, *trigger.on),
     }
 }
 

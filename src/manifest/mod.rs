@@ -7,12 +7,13 @@
 mod events;
 mod field_type;
 mod labels;
+mod legacy;
 mod model;
 mod names;
 mod parse;
 mod size;
 
-pub use events::event_matches;
+pub use events::{event_matches, trigger_name};
 pub use field_type::{BaseType, FieldType};
 pub use labels::label_keys;
 pub use model::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Manifest;
+use super::{Manifest, legacy};
 use crate::diagnostics::{Report, SourceFile, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader};
 
@@ -42,5 +42,20 @@ fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
         );
         return None;
     }
-    Manifest::from_toml(node, reader)
+    let mut manifest = if legacy::is_legacy(node) {
+        let mut modern = node.clone();
+        legacy::modernize(&mut modern);
+        Manifest::from_toml(&modern, reader)
+    } else {
+        Manifest::from_toml(node, reader)
+    }?;
+    // From here on a dictionary is nothing but options. That it is there is the business of `check`.
+    for field in manifest.schema.entities.iter_mut().flat_map(|entity| &mut entity.fields) {
+        let dictionary = field.dictionary.as_ref().filter(|_| field.options.is_empty());
+        let found = dictionary.and_then(|code| manifest.dictionaries.iter().find(|known| *known.code == **code));
+        if let Some(dictionary) = found {
+            field.options.clone_from(&dictionary.items);
+        }
+    }
+    Some(manifest)
 }

@@ -11,7 +11,7 @@ use super::labels::Labels;
 use super::state::{Installed, Occasion};
 use super::{Platform, PlatformError};
 use crate::archive::{self, Limits, Package};
-use crate::check::check_package;
+use crate::check::{RULE_SET, check_package};
 use crate::diagnostics::{DiagnosticJson, Severity};
 use crate::digest::sha256_hex;
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
@@ -457,6 +457,12 @@ fn require_fit(package: &Package) -> Result<(), PlatformError> {
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .map(DiagnosticJson::from)
         .collect();
-    let message = errors.first().map(|first| first.message.clone()).unwrap_or_default();
-    Err(PlatformError::new(422, "plugin.invalid", message).with_details(json!({ "problems": errors })))
+    let mut message = errors.first().map(|first| first.message.clone()).unwrap_or_default();
+    if package.statement.predicate.rule_set != RULE_SET {
+        message.push_str(
+            " (the package was checked by other rules than the platform's: pack it with the platform's version)",
+        );
+    }
+    let details = json!({ "problems": errors, "rule_set": RULE_SET });
+    Err(PlatformError::new(422, "plugin.invalid", message).with_details(details))
 }

@@ -13,6 +13,7 @@ mod labels;
 mod lifecycle;
 mod platform_error;
 mod state;
+mod triggers;
 
 pub use activity::{Activity, CallRecord};
 pub use api::{Body, Request, Response};

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::activity::{Activity, CallRecord};
 use super::labels::Labels;
+use super::triggers::tell_changes;
 use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase,
@@ -243,6 +244,11 @@ impl Platform {
             limits: self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest())),
             invocation,
         };
+        let surroundings = Arc::clone(&self.surroundings);
+        let finish = |database: &mut Database| {
+            tell_changes(database, &surroundings, event_depth + 1)?;
+            finish(database)
+        };
         let outcome = self.runtime.call(&loaded, request, &self.database, &self.surroundings, finish);
         let mut trace = outcome.trace;
         self.activity.changes.extend(trace.changes.iter().cloned());
@@ -259,7 +265,11 @@ impl Platform {
     ) -> Result<T, E> {
         let mut database = lock(&self.database);
         database.begin()?;
-        match work(&mut database, &self.surroundings) {
+        let worked = work(&mut database, &self.surroundings).and_then(|value| {
+            tell_changes(&mut database, &self.surroundings, 0)?;
+            Ok(value)
+        });
+        match worked {
             Ok(value) => {
                 self.activity.changes.extend(database.commit()?);
                 Ok(value)

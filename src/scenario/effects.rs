@@ -243,7 +243,7 @@ impl Judge<'_, '_> {
         let deleted = matches!(expected.get("deleted").map(|node| &node.value), Some(NodeValue::Boolean(true)));
         let rows = match &expected.value {
             NodeValue::String(text) => {
-                match pipe_table::read(text, &expected.span, self.observed.source.text(), Some(found)) {
+                match pipe_table::read(text, &expected.span, self.observed.source, Some(found)) {
                     Ok(rows) => Node { span: expected.span.clone(), value: NodeValue::Array(rows) },
                     Err((span, why)) => {
                         self.find(codes::SCENARIO_VALUE, span, why, "here", None);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diagnostics::Span;
+use crate::diagnostics::{SourceFile, Span};
 use crate::document::{Entry, Node, NodeValue};
 use crate::manifest::{BaseType, Entity};
 
@@ -11,12 +11,12 @@ use crate::manifest::{BaseType, Entity};
 pub(super) fn read(
     text: &str,
     span: &Span,
-    source: &str,
+    source: &SourceFile,
     entity: Option<&Entity>,
 ) -> Result<Vec<Node>, (Span, String)> {
-    let inner = source.get(span.clone()).and_then(|quoted| quoted.find(text)).filter(|_| !text.is_empty());
+    let inner = source.inner_start(span, text);
     let place = |offset: usize, length: usize| match inner {
-        Some(start) => span.start + start + offset..span.start + start + offset + length,
+        Some(start) => start + offset..start + offset + length,
         None => span.clone(),
     };
     let mut lines = Vec::new();
@@ -99,10 +99,10 @@ mod tests {
         let source = "rows = '''\n  | sku | 名称 |\n  | A-1 | ~ |\n'''";
         let span = 7..source.len();
         let text = "  | sku | 名称 |\n  | A-1 | ~ |\n";
-        let rows = read(text, &span, source, None).unwrap();
+        let rows = read(text, &span, &SourceFile::new("x", source), None).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].to_json().to_string(), r#"{"sku":"A-1"}"#);
         assert_eq!(&source[rows[0].entries()[0].node.span.clone()], "A-1");
-        assert!(read("| a | b |\n| 1 |", &(0..0), "", None).is_err());
+        assert!(read("| a | b |\n| 1 |", &(0..0), &SourceFile::new("x", ""), None).is_err());
     }
 }

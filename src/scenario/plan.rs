@@ -141,7 +141,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
                 unknown("entity", entity, text.span(), &entities, reader);
                 continue;
             };
-            match pipe_table::read(text, &text.span(), source.text(), Some(found)) {
+            match pipe_table::read(text, &text.span(), source, Some(found)) {
                 Err((span, why)) => reader.find(codes::SCENARIO_VALUE, span, why, "here", None),
                 Ok(rows) => {
                     for column in rows

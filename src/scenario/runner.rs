@@ -125,13 +125,9 @@ impl<'a> World<'a> {
             let Some(text) = fixture.rows.get(entity.name.as_str()) else { continue };
             let node = Node { span: text.span(), value: NodeValue::String((**text).clone()) };
             let filled = self.fill(&node)?;
-            let rows = pipe_table::read(
-                filled.as_str().unwrap_or_default(),
-                &text.span(),
-                self.suite.source.text(),
-                Some(entity),
-            )
-            .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
+            let rows =
+                pipe_table::read(filled.as_str().unwrap_or_default(), &text.span(), &self.suite.source, Some(entity))
+                    .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
             for (index, row) in rows.iter().enumerate() {
                 let row = self.fill(row)?;
                 let fields = row.to_json().as_object().cloned().unwrap_or_default();
@@ -332,7 +328,6 @@ impl<'a> World<'a> {
         Ok(filled.unwrap_or(Node { span: node.span.clone(), value: NodeValue::Table(Vec::new()) }))
     }
 
-    #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]
     fn unknown(&self, error: &UnknownName) -> Finding {
         let finding = self.finding(
             codes::SCENARIO_NAME,
@@ -345,7 +340,6 @@ impl<'a> World<'a> {
         Box::new(finding.maybe_help(is_row.then_some(help)))
     }
 
-    #[expect(clippy::unnecessary_box_returns, reason = "see `Finding`")]
     fn finding(&self, code: crate::diagnostics::Code, span: Span, message: impl Into<String>, label: &str) -> Finding {
         Box::new(Diagnostic::new(code, message).in_source(&self.suite.source).at(span, label))
     }

@@ -17,6 +17,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("CLICOLOR_FORCE", "Set and not `0`: colour also without a terminal."),
     ("TERM", "`dumb`: no colour and no progress bars."),
     ("CI", "Set and not empty: no progress bars and no questions."),
+    ("GITHUB_ACTIONS", "`true`: `check` writes annotations where no `--format` is given."),
     ("CARGO", "The cargo that builds plugins."),
     ("XDG_CACHE_HOME", "Where compiled components are kept."),
     ("XDG_CONFIG_HOME", "Where keys and the trust file are kept."),
@@ -35,6 +36,8 @@ pub struct Environment {
     pub dumb_terminal: bool,
     /// Nobody is watching.
     pub ci: bool,
+    /// GitHub Actions runs the program.
+    pub github_actions: bool,
     /// The cargo to use.
     pub cargo: Option<OsString>,
     /// The rustup toolchain that builds plugins.
@@ -59,6 +62,7 @@ impl Environment {
             force_color: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0" && !value.is_empty()),
             dumb_terminal: variable("TERM").is_some_and(|value| value == "dumb"),
             ci: flag("CI"),
+            github_actions: variable("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             cargo: variable("CARGO"),
             rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
             home: folder("HOME").or_else(|| folder("USERPROFILE")),

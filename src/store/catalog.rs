@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::manifest::{Entity, Field, Manifest, OnDelete, PluginId, table_name};
+use crate::diagnostics::Spanned;
+use crate::manifest::{Entity, Field, FieldName, Manifest, OnDelete, PluginId, RelationType, table_name};
 
 /// The manifests of the installed plugins; one that was uninstalled is not among them.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,13 @@ impl Catalog {
             .ok_or_else(|| StoreError::UnknownEntity(name.to_owned()))
     }
 
+    /// An entity by `plugin.entity`.
+    pub fn by_qualified_name(&self, name: &str) -> Option<EntityRef> {
+        let (plugin, entity) = name.split_once('.')?;
+        let manifest = self.manifest(plugin)?;
+        EntityRef::all(manifest).find(|known| known.name.as_str() == entity)
+    }
+
     /// The entity that a reference of the plugin `own` leads to. Another plugin's entity can be
     /// referred to where that plugin is installed and says `is_public`; otherwise there is nothing to
     /// hold the reference against, and its label is the field's fallback.
@@ -75,31 +83,44 @@ impl Catalog {
     /// What hangs on the rows of an entity: its declared relations and its children.
     pub(super) fn dependents(&self, entity: &EntityRef) -> Vec<Dependent> {
         let own = entity.plugin();
-        let declared = entity.relations.iter().filter_map(|relation| {
-            Some(Dependent {
-                entity: self.entity(own, relation.target_entity.as_str()).ok()?,
-                foreign_key: relation.foreign_key.as_str().to_owned(),
-                on_delete: relation.on_delete,
-            })
-        });
-        let children = entity.manifest.schema.entities.iter().filter_map(|child| {
-            child.child_of.as_ref().filter(|parent| ***parent == *entity.name)?;
-            let key = child.fields.iter().find(|field| {
-                field.ref_plugin.is_none() && field.ref_entity.as_ref().is_some_and(|target| **target == *entity.name)
-            })?;
-            Some(Dependent {
-                entity: self.entity(own, child.name.as_str()).ok()?,
-                foreign_key: key.name.as_str().to_owned(),
-                on_delete: OnDelete::Cascade,
-            })
-        });
-        let mut dependents: Vec<Dependent> = declared.collect();
-        for child in children {
-            if !dependents
-                .iter()
-                .any(|known| known.entity.table() == child.entity.table() && known.foreign_key == child.foreign_key)
-            {
-                dependents.push(child);
+        let mut dependents: Vec<Dependent> = Vec::new();
+        let mut add = |name: &str, key: &Option<Spanned<FieldName>>, on_delete: OnDelete| {
+            let (Ok(entity), Some(key)) = (self.entity(own, name), key) else { return };
+            let foreign_key = key.as_str().to_owned();
+            let is_known =
+                |known: &Dependent| known.entity.table() == entity.table() && known.foreign_key == foreign_key;
+            if !dependents.iter().any(is_known) {
+                dependents.push(Dependent { entity, foreign_key, on_delete });
+            }
+        };
+        for relation in &entity.relations {
+            match (relation.r#type, &relation.through_entity) {
+                (RelationType::OneToMany, _) => {
+                    add(relation.target_entity.as_str(), &relation.foreign_key, relation.on_delete);
+                }
+                (RelationType::ManyToMany, Some(pairs)) => {
+                    add(pairs.as_str(), &relation.through_source_field, relation.on_delete);
+                }
+                _ => {}
+            }
+        }
+        for other in &entity.manifest.schema.entities {
+            // The other end of a relation that is declared there.
+            for relation in other.relations.iter().filter(|relation| *relation.target_entity == *entity.name) {
+                match (relation.r#type, &relation.through_entity) {
+                    (RelationType::ManyToOne, _) => add(other.name.as_str(), &relation.foreign_key, relation.on_delete),
+                    (RelationType::ManyToMany, Some(pairs)) => {
+                        add(pairs.as_str(), &relation.through_target_field, relation.on_delete);
+                    }
+                    _ => {}
+                }
+            }
+            if other.child_of.as_ref().is_some_and(|parent| **parent == *entity.name) {
+                let key = other.fields.iter().find(|field| {
+                    field.ref_plugin.is_none()
+                        && field.ref_entity.as_ref().is_some_and(|target| **target == *entity.name)
+                });
+                add(other.name.as_str(), &key.map(|key| key.name.clone()), OnDelete::Cascade);
             }
         }
         dependents

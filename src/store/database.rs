@@ -64,6 +64,11 @@ impl Database {
         &mut self.catalog
     }
 
+    /// What the unit of work has changed so far, in order.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// Begins a unit of work. Units do not nest.
     ///
     /// # Errors

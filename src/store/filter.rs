@@ -68,7 +68,7 @@ pub(super) fn field_expression(entity: &EntityRef, name: &str, reach: Reach, usa
         return Err(unknown(format!("there is no field `{name}`{help}")));
     };
     let open = match usage {
-        Usage::Filter => field.filterable || field.unique || field.field_type.is_reference(),
+        Usage::Filter => field.is_filterable(),
         Usage::Sort => field.sortable,
     };
     if reach == Reach::Declared && !open {

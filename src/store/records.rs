@@ -94,8 +94,9 @@ impl Database {
                 data.insert(name.to_owned(), values::default_value(default, scope, &mut *new_id));
             }
         }
-        let data = values::normalize(entity, &data, true)?;
+        let mut data = values::normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
+        self.settle(entity, scope, None, &mut data)?;
         let now = scope.now.to_string();
         let row = Row {
             id: new_id(),
@@ -151,6 +152,7 @@ impl Database {
         let patch = values::normalize(entity, patch, false)?;
         self.check_references(entity, scope, &patch)?;
         row.data.extend(patch);
+        self.settle(entity, scope, Some(id), &mut row.data)?;
         row.data.retain(|_, value| !value.is_null());
         self.write(ChangeKind::Update, entity, scope, row)
     }
@@ -170,13 +172,14 @@ impl Database {
     ) -> Result<Row, StoreError> {
         let mut row = self.get_version(entity, scope, id, expected_version)?;
         let mut data = data.clone();
-        for field in entity.fields.iter().filter(|field| field.read_only) {
+        for field in entity.fields.iter().filter(|field| field.read_only && field.computed.is_none()) {
             if let (false, Some(value)) = (data.contains_key(field.name.as_str()), row.data.get(field.name.as_str())) {
                 data.insert(field.name.as_str().to_owned(), value.clone());
             }
         }
-        let data = values::normalize(entity, &data, true)?;
+        let mut data = values::normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
+        self.settle(entity, scope, Some(id), &mut data)?;
         row.data = data.into_iter().filter(|(_, value)| !value.is_null()).collect();
         self.write(ChangeKind::Update, entity, scope, row)
     }

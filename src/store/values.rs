@@ -4,12 +4,14 @@ use std::str::FromStr;
 
 use jiff::civil;
 use regex_lite::Regex;
-use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
 use crate::document::did_you_mean;
+use crate::expression::Datum;
 use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
 
 /// Digits behind the point of a `currency` whose field names no `scale`.
@@ -41,6 +43,11 @@ pub(super) fn normalize(
     for field in &entity.fields {
         let name = field.name.as_str();
         match data.get(name) {
+            Some(_) if field.computed.is_some() => {
+                problems.push(FieldProblem { field: name.to_owned(), message: "is computed".to_owned() });
+            }
+            // What is computed is there in the end, whatever came.
+            None if field.computed.is_some() => {}
             Some(value) if !is_empty(value) => match normal_value(field, value) {
                 Ok(value) => {
                     normal.insert(name.to_owned(), value);
@@ -85,6 +92,24 @@ pub(crate) fn normal_value(field: &Field, value: &Value) -> Result<Value, String
         validate(validation, &normal)?;
     }
     Ok(normal)
+}
+
+/// The stored form of what an expression gave for a field.
+pub(super) fn normal_computed(field: &Field, value: &Datum) -> Result<Value, String> {
+    let value = match (field.field_type.base(), value) {
+        // Decimals are kept as text with the field's digits: what is computed is rounded to them.
+        (BaseType::Decimal, Datum::Number(number)) => match decimal_scale(field) {
+            Some(scale) => {
+                let mut rounded = number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero);
+                rounded.rescale(scale);
+                Value::String(rounded.to_string())
+            }
+            None => Value::String(number.normalize().to_string()),
+        },
+        (BaseType::Float, Datum::Number(number)) => number.to_f64().map_or(Value::Null, Value::from),
+        (_, value) => value.to_json(),
+    };
+    normal_value(field, &value)
 }
 
 fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
@@ -172,7 +197,7 @@ pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, Strin
 /// Decimal text with the digits that the field keeps. Nothing is ever rounded in silence.
 fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
     let mut decimal = exact_decimal(value)?;
-    let scale = field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE));
+    let scale = decimal_scale(field);
     if let Some(scale) = scale {
         if decimal.normalize().scale() > scale {
             return Err(format!("has more than {scale} digits behind the point"));
@@ -186,6 +211,11 @@ fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
         }
     }
     Ok(decimal.to_string())
+}
+
+/// Digits behind the point that a field keeps; none where it keeps what comes.
+fn decimal_scale(field: &Field) -> Option<u32> {
+    field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE))
 }
 
 fn exact_decimal(value: &Value) -> Result<Decimal, String> {

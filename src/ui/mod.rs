@@ -30,6 +30,12 @@ pub enum Format {
     Human,
     /// One JSON document; its schema: `erp-plugin schema`.
     Json,
+    /// SARIF 2.1.0 (`check`).
+    Sarif,
+    /// Annotations of GitHub Actions (`check`; chosen by itself where they run it).
+    Github,
+    /// JUnit XML (`check`).
+    Junit,
 }
 
 /// When colours are used.
@@ -119,7 +125,7 @@ impl Ui {
                 let document = serde_json::to_string_pretty(value).unwrap_or_default();
                 self.write_stdout(&format!("{document}\n"));
             }
-            Format::Human => {
+            Format::Human | Format::Sarif | Format::Github | Format::Junit => {
                 let text = text();
                 if !text.is_empty() {
                     self.write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
@@ -163,7 +169,7 @@ impl Ui {
 
     /// Findings. In the JSON format they are part of the result and not written here.
     pub fn report(&self, report: &Report) {
-        if self.format == Format::Json {
+        if !matches!(self.format, Format::Human | Format::Github) {
             return;
         }
         let style = HumanStyle { width: self.width, color: self.color };

@@ -133,6 +133,20 @@ fn takes(schema: &Value) -> String {
 }
 
 #[test]
+fn the_functions_of_expressions_are_those_of_the_language() {
+    let schema: Value = serde_json::from_str(&Sandbox::new().run(&["schema", "functions"]).succeeded().stdout).unwrap();
+    let file = repository().join("docs/expressions.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    let (before, _) = page.split_once("<!-- functions -->").unwrap();
+    let mut text = format!("{before}<!-- functions -->\n| function | gives |\n|---|---|\n");
+    for function in schema.as_array().unwrap() {
+        let text_of = |key: &str| function[key].as_str().unwrap();
+        text.push_str(&format!("| `{}` | {} |\n", text_of("signature"), text_of("meaning")));
+    }
+    expect_file(&file, &text);
+}
+
+#[test]
 fn exit_codes_of_the_help_and_of_the_page_agree() {
     let help = Sandbox::new().run(&["--help"]).succeeded().stdout;
     let page = std::fs::read_to_string(repository().join("docs/exit-codes.md")).unwrap();

@@ -271,3 +271,52 @@ fn a_plugin_is_not_taken_away_from_those_that_need_it() {
     let admin = Client::new(&host, "admin@acme", "erp-upper");
     assert_eq!(admin.admin("GET", "").1["status"], "running");
 }
+
+#[test]
+fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
+    let sandbox = Sandbox::new();
+    let host = sandbox.dev_host(&[]);
+    let tables = entity(
+        "line",
+        &[
+            field("quantity", "field_type = \"integer\""),
+            field("price", "field_type = \"currency\""),
+            field("net", "field_type = \"currency\"\ncomputed = \"quantity * price\""),
+            field("gross", "field_type = \"currency\"\ncomputed = \"round(net * 1.13, 2)\""),
+            field("status", "field_type = \"select\"\ndefault = \"open\"\noptions = [{ value = \"open\", label = \"o\" }, { value = \"closed\", label = \"c\" }]"),
+            field("reason", "field_type = \"string\"\nrequired_when = \"status == 'closed'\""),
+            field("above", "field_type = \"ref\"\nref_entity = \"line\"\nno_cycle = true"),
+            "[[schema.entities.constraints]]\nname = \"not_too_much\"\nexpr = \"quantity <= 100\"\nmessage = \"at most 100\"\n".to_owned(),
+            "[[schema.entities.trigger_events]]\non = \"update\"\nwhen = \"status == 'closed'\"\nname = \"demo.closed\"\n".to_owned(),
+        ]
+        .concat(),
+    );
+    let client = running(&sandbox, &host, "erp-rules", &tables);
+    let (status, row) = client.rows("POST", "/line", &json!({ "quantity": 3, "price": "0.35" }));
+    assert_eq!(status, 201, "{row}");
+    assert_eq!((&row["data"]["net"], &row["data"]["gross"]), (&json!("1.05"), &json!("1.19")));
+    let path = format!("/line/{}", row["id"].as_str().unwrap());
+    for (patch, field, message) in [
+        (json!({ "quantity": 101 }), "not_too_much", "at most 100"),
+        (json!({ "status": "closed" }), "reason", "is required here"),
+        (json!({ "net": "5" }), "net", "is computed"),
+        (json!({ "above": row["id"] }), "above", "leads back to the row itself"),
+    ] {
+        let (status, body) = client.rows("PATCH", &path, &json!({ "data": patch, "version": 1 }));
+        let problem = &body["details"]["problems"][0];
+        assert_eq!((status, &problem["field"], &problem["message"]), (400, &json!(field), &json!(message)), "{body}");
+    }
+    let (_, body) = client.rows("PATCH", &path, &json!({ "data": { "quantity": 4 }, "version": 1 }));
+    assert_eq!(body["data"]["gross"], "1.58", "computed anew: {body}");
+    let (_, below) = client.rows("POST", "/line", &json!({ "above": row["id"] }));
+    let (status, _) = client.rows("PATCH", &path, &json!({ "data": { "above": below["id"] }, "version": 2 }));
+    assert_eq!(status, 400, "a circle of two");
+
+    // Only the change that the condition holds for tells its event.
+    let patch = json!({ "data": { "status": "closed", "reason": "sold" }, "version": 2 });
+    assert_eq!(client.rows("PATCH", &path, &patch).0, 200);
+    let (_, events) = client.ask("GET", "/_dev/events", &Value::Null);
+    let events = events.as_array().unwrap();
+    assert_eq!((events.len(), &events[0]["type"]), (1, &json!("demo.closed")));
+    assert_eq!(events[0]["payload"]["data"]["reason"], "sold");
+}

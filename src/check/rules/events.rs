@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Spanned, codes};
+use crate::diagnostics::{Fix, Spanned, codes};
 use crate::document::did_you_mean;
-use crate::manifest::FieldType;
+use crate::manifest::{FieldType, event_matches};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -39,15 +39,38 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 "no name",
                 Some(help),
             );
-        } else if !manifest.capabilities.publish.iter().any(|pattern| crate::manifest::event_matches(pattern, name)) {
+        } else if !manifest.capabilities.publish.iter().any(|pattern| event_matches(pattern, name)) {
             let message = format!("the plugin declares `{name}`, but may not publish it");
             let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
             findings.add(codes::EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
+            findings.report.fix_last(grant(subject, name));
+        }
+        // Who names its own event exactly means it.
+        let mut stars = manifest.events.subscribe.iter().filter(|pattern| pattern.ends_with('*'));
+        let heard = stars.find(|pattern| event_matches(pattern, name));
+        if let Some(pattern) = heard {
+            let message = format!("the plugin hears its own event `{name}`");
+            let help =
+                "a handler that tells the event that it hears goes round until the platform ends the chain".to_owned();
+            findings.add(codes::EVENT_LOOP, pattern.span(), message, "matches its own event", Some(help));
         }
         for kind in event.payload.values().filter(|kind| FieldType::from_word(kind).is_none()) {
             let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
             findings.add(codes::INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
         }
+    }
+}
+
+/// Adds the event to the list of those that may be published, where such a list is there.
+fn grant(subject: &Subject<'_>, name: &str) -> Option<Fix> {
+    let title = format!("grant `{name}`");
+    let capabilities = &subject.manifest.capabilities;
+    match capabilities.publish.last() {
+        Some(last) => Some(Fix::insert(title, last.span().end, format!(", \"{name}\""))),
+        None if capabilities.span.is_empty() => {
+            Some(Fix::append(title, subject.source, &format!("[capabilities]\npublish = [\"{name}\"]")))
+        }
+        None => None,
     }
 }
 

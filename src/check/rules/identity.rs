@@ -15,7 +15,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             metadata.span.clone(),
             "this manifest has no `manifest_version`",
             "",
-            Some("write `manifest_version = 1` as the first line".to_owned()),
+            Some(
+                "it loads as it is. With `manifest_version = 1` as its first line and `abi = \"erp:plugin@1.0.0\"` in \
+                 [runtime] the plugin gains structured errors, batches, row versions, a key-value store and capabilities"
+                    .to_owned(),
+            ),
         ),
         Some(version) if **version != 1 => findings.add(
             codes::MANIFEST_VERSION,

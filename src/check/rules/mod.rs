@@ -1,6 +1,7 @@
 //! The rules on a manifest, a family a file.
 
 mod events;
+mod expressions;
 mod i18n;
 mod identity;
 mod pages;
@@ -9,7 +10,7 @@ mod relations;
 mod runtime;
 mod schema;
 
-use super::{Findings, Subject};
+use super::{Findings, Subject, settings};
 
 /// A rule, or a family of them.
 pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
@@ -17,6 +18,7 @@ pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
 /// Every family, sorted by name.
 pub(super) const ALL: &[Rule] = &[
     events::check,
+    expressions::check,
     i18n::check,
     identity::check,
     pages::check,
@@ -24,4 +26,5 @@ pub(super) const ALL: &[Rule] = &[
     relations::check,
     runtime::check,
     schema::check,
+    settings::check,
 ];

@@ -1,96 +1,247 @@
-//! Pages and actions.
-
-use std::collections::BTreeSet;
+//! Pages, actions and templates.
 
 use super::super::{Findings, Subject};
+use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
 use crate::archive::name_problem;
-use crate::diagnostics::codes;
-use crate::manifest::{Entity, Page, PageType};
+use crate::diagnostics::{Fix, Span, Spanned, codes};
+use crate::manifest::{
+    AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
+    WidgetType,
+};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
-    let mut routes = BTreeSet::new();
+    let mut routes: Vec<(&str, Span)> = Vec::new();
     for page in &manifest.ui.pages {
-        if !routes.insert(page.route()) {
-            let message = format!("two pages are called `{}`", page.route());
-            let help = "give one of them a `name` of its own".to_owned();
-            findings.add(codes::DUPLICATE, page.span.clone(), message, "again", Some(help));
-        }
-        match *page.r#type {
-            PageType::Crud => crud(subject, page, findings),
-            PageType::Custom => custom(subject, page, findings),
+        routes.push((page.route(), page.span.clone()));
+        one_page(subject, page, findings);
+        for tab in &page.pages {
+            one_page(subject, &tab.0, findings);
+            if *tab.0.r#type == PageType::Tabs {
+                let help = "put its pages beside this one".to_owned();
+                bad(findings, tab.0.r#type.span(), "tabs inside of tabs", Some(help));
+            }
         }
     }
-    let mut names = BTreeSet::new();
+    findings.unique("page", routes.into_iter());
+    findings.unique("action", manifest.ui.actions.iter().map(|action| (action.name.as_str(), action.name.span())));
     for action in &manifest.ui.actions {
-        if !names.insert(action.name.as_str()) {
-            findings.add(
-                codes::DUPLICATE,
-                action.name.span(),
-                format!("the action `{}` is there twice", *action.name),
-                "again",
-                None,
-            );
+        known_entity(manifest, &action.entity, findings);
+    }
+    findings
+        .unique("template", manifest.templates.iter().map(|template| (template.name.as_str(), template.name.span())));
+    for template in &manifest.templates {
+        known_entity(manifest, &template.entity, findings);
+        file(subject, &template.file, findings);
+    }
+}
+
+fn bad(findings: &mut Findings<'_>, span: Span, message: impl Into<String>, help: Option<String>) {
+    findings.add(codes::BAD_PAGE, span, message, "here", help);
+}
+
+fn one_page(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
+    let entity = page.entity.as_ref().and_then(|name| known_entity(subject.manifest, name, findings));
+    let kind = *page.r#type;
+    let shows_rows = !matches!(kind, PageType::Tabs | PageType::Dashboard | PageType::Custom);
+    if shows_rows && page.entity.is_none() {
+        bad(
+            findings,
+            page.r#type.span(),
+            format!("a {kind} page needs an entity"),
+            Some("add `entity = \"…\"`".to_owned()),
+        );
+    }
+    if let Some(entity) = entity {
+        for name in page.columns.iter().chain(&page.card_fields).chain(&page.label_field).chain(&page.card_title_field)
+        {
+            known_field(entity, name, findings);
         }
-        if manifest.entity(action.entity.as_str()).is_none() {
-            super::relations::unknown_entity(manifest, action.entity.as_str(), action.entity.span(), findings);
+        filters(subject, entity, page, findings);
+        search(subject, entity, page, findings);
+    }
+    let missing =
+        |key: &str, help: &str| (format!("a {kind} page needs `{key}`"), Some(format!("add `{key} = {help}`")));
+    let mut needs = |absent: bool, key: &str, help: &str| {
+        if absent {
+            let (message, help) = missing(key, help);
+            bad(findings, page.r#type.span(), message, help);
+        }
+    };
+    match kind {
+        PageType::Crud => {}
+        PageType::Tree => needs(page.parent_field.is_none(), "parent_field", "\"…\", its ref to its own entity"),
+        PageType::Detail => {
+            needs(page.sections.is_empty(), "sections", "[{ type = \"fields\", label = \"…\", fields = […] }]");
+        }
+        PageType::Tabs => needs(page.pages.is_empty(), "pages", "[{ type = \"crud\", … }]"),
+        PageType::Kanban => needs(page.lane_field.is_none(), "lane_field", "\"…\", a select field"),
+        PageType::Dashboard => {
+            needs(page.widgets.is_empty(), "widgets", "[{ type = \"stat\", label = \"…\", entity = \"…\" }]");
+        }
+        PageType::Graph => {
+            needs(page.source_field.is_none(), "source_field", "\"…\", the ref where an edge begins");
+            needs(page.target_field.is_none(), "target_field", "\"…\", the ref where an edge ends");
+        }
+        PageType::Custom => needs(page.file.is_none(), "file", "\"pages/….html\""),
+    }
+    if let Some(entity) = entity {
+        for key in page.parent_field.iter().chain(&page.source_field).chain(&page.target_field) {
+            let is_parent = page.parent_field.as_ref().is_some_and(|parent| parent.span() == key.span());
+            of_type(entity, key, findings, "a ref", |kind| kind == FieldType::Ref);
+            let field = entity.field(key.as_str());
+            if is_parent && field.is_some_and(|field| *field.field_type == FieldType::Ref && !refers_to(field, entity))
+            {
+                let message = format!("`{}` names no row of `{}`: it makes no tree", **key, *entity.name);
+                bad(findings, key.span(), message, None);
+            }
+        }
+        if let Some(lane) = &page.lane_field {
+            of_type(entity, lane, findings, "a select", |kind| kind == FieldType::Select);
+        }
+        for part in &page.sections {
+            section(subject, entity, part, findings);
+        }
+    }
+    for widget in &page.widgets {
+        dashboard_widget(subject, widget, findings);
+    }
+    if let Some(path) = &page.file {
+        file(subject, path, findings);
+    }
+}
+
+/// Finds a field that is not there or of another type.
+fn of_type(
+    entity: &Entity,
+    name: &Spanned<FieldName>,
+    findings: &mut Findings<'_>,
+    wanted: &str,
+    test: fn(FieldType) -> bool,
+) {
+    if !known_field(entity, name, findings) {
+        return;
+    }
+    if let Some(field) = entity.field(name.as_str()).filter(|field| !test(*field.field_type)) {
+        let message = format!("`{}` is a {}, and {wanted} is needed", **name, *field.field_type);
+        bad(findings, name.span(), message, None);
+    }
+}
+
+fn filters(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
+    for filter in &page.filters {
+        let is_known = known_field(entity, filter, findings);
+        let field = entity.field(filter.as_str()).filter(|field| is_known && !field.is_filterable());
+        if let Some(field) = field {
+            let message = format!("the page filters by `{}`, which is not filterable", **filter);
+            let help = format!("write `filterable = true` for the field `{}`", **filter);
+            findings.add(codes::BAD_PAGE, filter.span(), message, "not filterable", Some(help));
+            findings.report.fix_last(Fix::insert_line_after(
+                format!("make `{}` filterable", **filter),
+                subject.source,
+                &field.field_type.span(),
+                "filterable = true",
+            ));
         }
     }
 }
 
-fn crud(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
-    let Some(name) = &page.entity else {
-        let help = "add `entity = \"…\"`".to_owned();
-        findings.add(codes::BAD_PAGE, page.r#type.span(), "a crud page needs an entity", "no entity", Some(help));
-        return;
-    };
-    let Some(entity) = subject.manifest.entity(name.as_str()) else {
-        super::relations::unknown_entity(subject.manifest, name.as_str(), name.span(), findings);
-        return;
-    };
-    for column in &page.columns {
-        known_field(entity, column.as_str(), column.span(), findings);
-    }
-    filters(entity, page, findings);
+fn search(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
     if let Some(search) = page.enable_search.as_ref().filter(|search| ***search)
         && !entity.fields.iter().any(|field| field.searchable)
     {
         let message = format!("the page has a search box, but `{}` has no searchable field", *entity.name);
         let help = "write `searchable = true` for a field, or take the box away".to_owned();
         findings.add(codes::BAD_PAGE, search.span(), message, "finds nothing", Some(help));
+        let title = entity.title_field.as_ref().and_then(|title| entity.field(title.as_str()));
+        findings.report.fix_last(title.and_then(|title| {
+            let what = format!("make `{}` searchable", *title.name);
+            Fix::insert_line_after(what, subject.source, &title.field_type.span(), "searchable = true")
+        }));
     }
 }
 
-fn filters(entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
-    for filter in &page.filters {
-        let is_known = known_field(entity, filter.as_str(), filter.span(), findings);
-        let opens = entity
-            .field(filter.as_str())
-            .is_some_and(|field| field.filterable || field.unique || field.field_type.is_reference());
-        if is_known && !opens {
-            let message = format!("the page filters by `{}`, which is not filterable", **filter);
-            let help = format!("write `filterable = true` for the field `{}`", **filter);
-            findings.add(codes::BAD_PAGE, filter.span(), message, "not filterable", Some(help));
+fn section(subject: &Subject<'_>, entity: &Entity, section: &Section, findings: &mut Findings<'_>) {
+    match *section.r#type {
+        SectionType::Fields => {
+            if section.fields.is_empty() {
+                bad(
+                    findings,
+                    section.r#type.span(),
+                    "the section shows no fields",
+                    Some("add `fields = […]`".to_owned()),
+                );
+            }
+            for field in &section.fields {
+                known_field(entity, field, findings);
+            }
+        }
+        SectionType::Crud => {
+            let (Some(name), Some(filter)) = (&section.entity, &section.filter_field) else {
+                let help = "add `entity` and `filter_field`, its ref field that names the row".to_owned();
+                bad(findings, section.r#type.span(), "the section does not say whose rows it shows", Some(help));
+                return;
+            };
+            if let Some(other) = known_entity(subject.manifest, name, findings)
+                && known_field(other, filter, findings)
+                && !other.field(filter.as_str()).is_some_and(|field| refers_to(field, entity))
+            {
+                let message = format!("`{}.{}` is no ref to `{}`", *other.name, **filter, *entity.name);
+                bad(findings, filter.span(), message, None);
+            }
         }
     }
 }
 
-fn custom(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
-    let Some(file) = &page.file else {
-        let help = "add `file = \"pages/….html\"`".to_owned();
-        findings.add(codes::BAD_PAGE, page.r#type.span(), "a custom page needs a file", "no file", Some(help));
-        return;
-    };
-    if let Some(problem) = name_problem(file) {
-        findings.add(
-            codes::MISSING_FILE,
-            file.span(),
-            format!("`{file}` cannot be packed: {problem}"),
-            "bad path",
-            None,
-        );
-    } else if (subject.file)(file).is_none() {
-        findings.add(codes::MISSING_FILE, file.span(), format!("`{file}` is not there"), "no such file", None);
+fn dashboard_widget(subject: &Subject<'_>, widget: &DashboardWidget, findings: &mut Findings<'_>) {
+    let Some(entity) = known_entity(subject.manifest, &widget.entity, findings) else { return };
+    let base = |name: &Spanned<FieldName>| entity.field(name.as_str()).map(|field| field.field_type.base());
+    match (&widget.field, widget.func) {
+        (None, AggregateFunction::Count) => {}
+        (None, func) => {
+            let help = Some("add `field = \"…\"`".to_owned());
+            bad(findings, widget.r#type.span(), format!("`{func}` needs a field"), help);
+        }
+        (Some(field), func) => {
+            let sums = matches!(func, AggregateFunction::Sum | AggregateFunction::Avg);
+            let is_number = matches!(base(field), Some(BaseType::Integer | BaseType::Float | BaseType::Decimal));
+            if known_field(entity, field, findings) && sums && !is_number {
+                bad(findings, field.span(), format!("`{}` is no number: it has no {func}", **field), None);
+            }
+        }
+    }
+    if let Some(group) = &widget.group_by
+        && known_field(entity, group, findings)
+        && !entity.field(group.as_str()).is_some_and(crate::manifest::Field::is_filterable)
+    {
+        let help = Some(format!("write `filterable = true` for the field `{}`", **group));
+        bad(findings, group.span(), format!("`{}` cannot make groups: it is not filterable", **group), help);
+    }
+    match &widget.time_field {
+        None if *widget.r#type == WidgetType::Line => {
+            bad(
+                findings,
+                widget.r#type.span(),
+                "a line needs `time_field`",
+                Some("add `time_field = \"…\"`".to_owned()),
+            );
+        }
+        Some(time)
+            if known_field(entity, time, findings)
+                && !matches!(base(time), Some(BaseType::Date | BaseType::Datetime)) =>
+        {
+            bad(findings, time.span(), format!("`{}` is no date", **time), None);
+        }
+        _ => {}
+    }
+}
+
+fn file(subject: &Subject<'_>, path: &Spanned<String>, findings: &mut Findings<'_>) {
+    if let Some(problem) = name_problem(path) {
+        let message = format!("`{path}` cannot be packed: {problem}");
+        findings.add(codes::MISSING_FILE, path.span(), message, "bad path", None);
+    } else if (subject.file)(path).is_none() {
+        findings.add(codes::MISSING_FILE, path.span(), format!("`{path}` is not there"), "no such file", None);
     }
 }

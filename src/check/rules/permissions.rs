@@ -1,38 +1,26 @@
 //! What users may do.
 
-use std::collections::BTreeSet;
-
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Span, codes};
-use crate::document::did_you_mean;
-use crate::manifest::{Manifest, PageType};
+use crate::diagnostics::{Fix, Span, codes};
+use crate::document::{closest, did_you_mean};
+use crate::manifest::{Manifest, Permission};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
-    let mut codes_seen = BTreeSet::new();
+    findings.unique("permission", manifest.permissions.iter().map(|one| (one.code.as_str(), one.code.span())));
     for permission in &manifest.permissions {
         let code = &permission.code;
-        if !codes_seen.insert(code.as_str()) {
-            findings.add(
-                codes::DUPLICATE,
-                code.span(),
-                format!("the permission `{code}` is there twice"),
-                "again",
-                None,
-            );
-        }
         let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
         match code.split_once('.') {
-            Some((entity, action)) if manifest.entity(entity).is_some() && is_word(action) => {}
+            Some((entity, action)) if manifest.entity(entity).is_some() && is_word(action) => {
+                unused(manifest, permission, action, findings);
+            }
             Some((entity, action)) if is_word(action) => {
                 let message = format!("`{code}` begins with `{entity}`, which is no entity");
-                findings.add(
-                    codes::INVALID_PERMISSION,
-                    code.span(),
-                    message,
-                    "unknown entity",
-                    did_you_mean(entity, entities),
-                );
+                let help = did_you_mean(entity, entities.clone());
+                findings.add(codes::INVALID_PERMISSION, code.span(), message, "unknown entity", help);
+                let near = closest(entity, entities).map(|entity| format!("{entity}.{action}"));
+                findings.report.fix_last(near.map(|near| Fix::replace_string(code.span(), &near)));
             }
             _ => {
                 let help = "write it as `<entity>.<action>`, such as `item.list`".to_owned();
@@ -53,27 +41,67 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, missing.join(" and "));
             let help = format!("add `[[permissions]]` with `code = \"{}\"`", missing[0]);
             findings.add(codes::MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
+            let blocks: Vec<String> = missing.iter().map(|code| block(code, &entity.display_name)).collect();
+            let title = format!("declare {}", missing.join(" and "));
+            findings.report.fix_last(Some(Fix::append(title, subject.source, &blocks.join("\n\n"))));
         }
     }
     for action in &manifest.ui.actions {
-        declared(manifest, &action.permission, action.permission.span(), findings);
+        declared(subject, &action.permission, action.permission.span(), findings);
     }
-    for page in &manifest.ui.pages {
+    for permission in manifest.templates.iter().filter_map(|template| template.permission.as_ref()) {
+        declared(subject, permission, permission.span(), findings);
+    }
+    for page in
+        manifest.ui.pages.iter().flat_map(|page| std::iter::once(page).chain(page.pages.iter().map(|tab| &tab.0)))
+    {
         if let Some(permission) = &page.permission {
-            declared(manifest, permission, permission.span(), findings);
-        } else if let (PageType::Crud, Some(entity)) = (*page.r#type, &page.entity)
-            && manifest.entity(entity.as_str()).is_some()
-        {
-            declared(manifest, &format!("{}.list", **entity), entity.span(), findings);
+            declared(subject, permission, permission.span(), findings);
+        } else if let Some(entity) = page.entity.as_ref().filter(|entity| manifest.entity(entity.as_str()).is_some()) {
+            declared(subject, &format!("{}.list", **entity), entity.span(), findings);
         }
     }
 }
 
-fn declared(manifest: &Manifest, code: &str, span: Span, findings: &mut Findings<'_>) {
-    if manifest.permission(code).is_none() {
-        let known = manifest.permissions.iter().map(|permission| permission.code.as_str());
-        let message = format!("the permission `{code}` is not declared");
-        findings.add(codes::UNDECLARED_PERMISSION, span, message, "not declared", did_you_mean(code, known));
+/// Verbs of the plugin's own that no page, button or template asks for. The plugin's code may ask for them by
+/// itself, so that this is a hint.
+fn unused(manifest: &Manifest, permission: &Permission, action: &str, findings: &mut Findings<'_>) {
+    let code = permission.code.as_str();
+    let pages = manifest.ui.pages.iter().filter_map(|page| page.permission.as_ref());
+    let mut asked = pages
+        .chain(manifest.ui.actions.iter().map(|action| &action.permission))
+        .chain(manifest.templates.iter().filter_map(|template| template.permission.as_ref()));
+    if !matches!(action, "list" | "manage") && !asked.any(|asked| asked.as_str() == code) {
+        let message = format!("nothing in the manifest asks for the permission `{code}`");
+        let help = "the plugin's code may ask for it with check-permission; else take it away".to_owned();
+        findings.add(codes::UNUSED_PERMISSION, permission.code.span(), message, "asked for by code alone", Some(help));
+    }
+}
+
+fn block(code: &str, name: &str) -> String {
+    format!(
+        "[[permissions]]\ncode = \"{code}\"\nname = {}",
+        toml::Value::String(format!("{name} {}", code.rsplit('.').next().unwrap_or(code)))
+    )
+}
+
+fn declared(subject: &Subject<'_>, code: &str, span: Span, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    if manifest.permission(code).is_some() {
+        return;
+    }
+    let known = manifest.permissions.iter().map(|permission| permission.code.as_str());
+    let message = format!("the permission `{code}` is not declared");
+    findings.add(
+        codes::UNDECLARED_PERMISSION,
+        span.clone(),
+        message,
+        "not declared",
+        did_you_mean(code, known.clone()),
+    );
+    let is_written = subject.source.text().get(span.clone()).is_some_and(|text| text.trim_matches(['"', '\'']) == code);
+    if let Some(near) = closest(code, known).filter(|_| is_written) {
+        findings.report.fix_last(Some(Fix::replace_string(span, near)));
     }
 }
 

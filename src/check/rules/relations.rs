@@ -1,41 +1,27 @@
 //! References between entities, and between plugins.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Span, codes};
-use crate::document::did_you_mean;
-use crate::manifest::{Entity, Field, FieldType, Manifest};
+use super::schema::known_field;
+use crate::diagnostics::{Fix, Span, Spanned, codes};
+use crate::manifest::{BaseType, Entity, EntityName, Field, FieldName, FieldType, Manifest, Relation, RelationType};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {
         for field in &entity.fields {
             reference(manifest, field, findings);
+            choice(manifest, entity, field, findings);
         }
+        tree(entity, findings);
+        owner(entity, findings);
         parent(manifest, entity, findings);
+        findings
+            .unique("relation", entity.relations.iter().map(|relation| (relation.name.as_str(), relation.name.span())));
         for relation in &entity.relations {
-            let Some(target) = manifest.entity(relation.target_entity.as_str()) else {
-                unknown_entity(manifest, relation.target_entity.as_str(), relation.target_entity.span(), findings);
-                continue;
-            };
-            let key = target.field(relation.foreign_key.as_str());
-            if let Some(many) = key.filter(|key| *key.field_type == FieldType::RefMany) {
-                let message = format!("`{}.{}` is a ref_many: nothing can be enforced on it", *target.name, *many.name);
-                let help =
-                    "make it a `ref`, or an entity of its own for the pairs, or take the relation away".to_owned();
-                findings.add(codes::BAD_RELATION, relation.foreign_key.span(), message, "a list of rows", Some(help));
-            } else if !key.is_some_and(|key| refers_to(key, entity)) {
-                let message = format!("`{}.{}` is no ref to `{}`", *target.name, *relation.foreign_key, *entity.name);
-                let help = format!("name a field of `{}` with `ref_entity = \"{}\"`", *target.name, *entity.name);
-                findings.add(
-                    codes::BAD_RELATION,
-                    relation.foreign_key.span(),
-                    message,
-                    "does not lead back",
-                    Some(help),
-                );
-            }
+            one_relation(manifest, entity, relation, findings);
         }
     }
+    required_circle(manifest, findings);
     for granted in &manifest.capabilities.read_entities {
         match granted.split_once('.') {
             None => {
@@ -48,21 +34,85 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                     Some(help),
                 );
             }
-            Some((plugin, _)) => declared_plugin(manifest, plugin, granted.span(), findings),
+            Some((plugin, _)) => declared_plugin(subject, plugin, granted.span(), findings),
+        }
+    }
+    for field in manifest.schema.entities.iter().flat_map(|entity| &entity.fields) {
+        if let Some(plugin) = &field.ref_plugin {
+            declared_plugin(subject, plugin.as_str(), plugin.span(), findings);
         }
     }
 }
 
-/// Finds a name that is no entity of the plugin.
-pub(super) fn unknown_entity(manifest: &Manifest, name: &str, span: Span, findings: &mut Findings<'_>) {
-    let known = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
-    findings.add(
-        codes::UNKNOWN_ENTITY,
-        span,
-        format!("there is no entity `{name}`"),
-        "unknown",
-        did_you_mean(name, known),
-    );
+/// The entity of this name; finds a name that is none.
+pub(super) fn known_entity<'m>(
+    manifest: &'m Manifest,
+    name: &Spanned<EntityName>,
+    findings: &mut Findings<'_>,
+) -> Option<&'m Entity> {
+    let found = manifest.entity(name.as_str());
+    if found.is_none() {
+        let known = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
+        let message = format!("there is no entity `{}`", **name);
+        findings.unknown(codes::UNKNOWN_ENTITY, (name.as_str(), name.span()), message, known);
+    }
+    found
+}
+
+fn one_relation(manifest: &Manifest, entity: &Entity, relation: &Relation, findings: &mut Findings<'_>) {
+    let Some(target) = known_entity(manifest, &relation.target_entity, findings) else { return };
+    if let Some(shown) = &relation.display_field {
+        known_field(target, shown, findings);
+    }
+    match relation.r#type {
+        RelationType::OneToMany => ties(target, relation.foreign_key.as_ref(), entity, relation, findings),
+        RelationType::ManyToOne => ties(entity, relation.foreign_key.as_ref(), target, relation, findings),
+        RelationType::ManyToMany => {
+            let Some(pairs) = &relation.through_entity else {
+                let help = "add `through_entity`, whose rows are the pairs".to_owned();
+                findings.add(
+                    codes::BAD_RELATION,
+                    relation.name.span(),
+                    "a many_to_many without pairs",
+                    "no pairs",
+                    Some(help),
+                );
+                return;
+            };
+            let Some(pairs) = known_entity(manifest, pairs, findings) else { return };
+            ties(pairs, relation.through_source_field.as_ref(), entity, relation, findings);
+            ties(pairs, relation.through_target_field.as_ref(), target, relation, findings);
+        }
+    }
+}
+
+/// Finds a key that is no `ref` from one entity to another.
+fn ties(
+    from: &Entity,
+    key: Option<&Spanned<FieldName>>,
+    to: &Entity,
+    relation: &Relation,
+    findings: &mut Findings<'_>,
+) {
+    let help = || Some(format!("name a field of `{}` with `ref_entity = \"{}\"`", *from.name, *to.name));
+    let Some(key) = key else {
+        let message =
+            format!("the relation `{}` names no field that ties `{}` to `{}`", *relation.name, *from.name, *to.name);
+        findings.add(codes::BAD_RELATION, relation.name.span(), message, "no key", help());
+        return;
+    };
+    match from.field(key.as_str()) {
+        Some(many) if *many.field_type == FieldType::RefMany => {
+            let message = format!("`{}.{}` is a ref_many: nothing can be enforced on it", *from.name, *many.name);
+            let help = "make it a `ref`, or make the pairs an entity, or take the relation away".to_owned();
+            findings.add(codes::BAD_RELATION, key.span(), message, "a list of rows", Some(help));
+        }
+        Some(field) if refers_to(field, to) => {}
+        _ => {
+            let message = format!("`{}.{}` is no ref to `{}`", *from.name, **key, *to.name);
+            findings.add(codes::BAD_RELATION, key.span(), message, "does not lead there", help());
+        }
+    }
 }
 
 fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
@@ -75,27 +125,129 @@ fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
         }
         return;
     };
-    if !is_reference {
+    if !is_reference && field.field_type.base() != BaseType::Uuid {
         let message = format!("`{}` has a ref_entity, but is a {}", *field.name, *field.field_type);
         let help = "write `field_type = \"ref\"`, or take `ref_entity` away".to_owned();
         findings.add(codes::MISSING_REFERENCE, target.span(), message, "nothing uses it", Some(help));
+        findings.report.fix_last(Some(Fix::replace_string(field.field_type.span(), "ref")));
         return;
     }
-    if let Some(plugin) = &field.ref_plugin {
-        declared_plugin(manifest, plugin.as_str(), plugin.span(), findings);
+    if field.ref_plugin.is_none()
+        && let Some(entity) = known_entity(manifest, target, findings)
+    {
+        for name in field.ref_search_fields.iter().chain(&field.ref_label_field) {
+            known_field(entity, name, findings);
+        }
+    }
+}
+
+/// `cascade_from` and `cascade_filter`: what is chosen in one field narrows another one.
+fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Findings<'_>) {
+    if let Some(circle) = field.no_cycle.as_ref().filter(|circle| ***circle)
+        && !(*field.field_type == FieldType::Ref && refers_to(field, entity))
+    {
+        let message = format!("`{}` names no row of its own entity: it makes no circle", *field.name);
+        findings.add(codes::BAD_RELATION, circle.span(), message, "nothing to watch", None);
+    }
+    let (from, filter) = match (&field.cascade_from, &field.cascade_filter) {
+        (None, None) => return,
+        (Some(from), Some(filter)) => (from, filter),
+        (Some(one), None) | (None, Some(one)) => {
+            let help = "`cascade_from` is a ref of this entity, `cascade_filter` the field of the offered rows that names its row";
+            findings.add(
+                codes::BAD_RELATION,
+                one.span(),
+                "one half of a cascade",
+                "the other half is missing",
+                Some(help.to_owned()),
+            );
+            return;
+        }
+    };
+    if !known_field(entity, from, findings) {
         return;
     }
-    match manifest.entity(target.as_str()) {
-        None => unknown_entity(manifest, target.as_str(), target.span(), findings),
-        Some(entity) => {
-            if let Some(label) = &field.ref_label_field {
-                super::schema::known_field(entity, label.as_str(), label.span(), findings);
+    let source =
+        entity.field(from.as_str()).and_then(|field| field.ref_entity.as_ref().filter(|_| field.ref_plugin.is_none()));
+    let target = field.ref_entity.as_ref().filter(|_| field.ref_plugin.is_none());
+    let (Some(source), Some(target)) = (source, target) else {
+        if field.ref_plugin.is_none() {
+            findings.add(
+                codes::BAD_RELATION,
+                from.span(),
+                "a cascade leads from a ref to a ref",
+                "no ref of this plugin",
+                None,
+            );
+        }
+        return;
+    };
+    let (Some(source), Some(target)) = (manifest.entity(source.as_str()), manifest.entity(target.as_str())) else {
+        return;
+    };
+    if known_field(target, filter, findings) && !target.field(filter.as_str()).is_some_and(|key| refers_to(key, source))
+    {
+        let message = format!("`{}.{}` is no ref to `{}`", *target.name, **filter, *source.name);
+        findings.add(codes::BAD_RELATION, filter.span(), message, "does not lead there", None);
+    }
+}
+
+fn tree(entity: &Entity, findings: &mut Findings<'_>) {
+    if let Some(parent) = &entity.tree_parent
+        && known_field(entity, parent, findings)
+        && !entity.field(parent.as_str()).is_some_and(|field| refers_to(field, entity))
+    {
+        let message = format!("`{}` names no row of `{}`: it makes no tree", **parent, *entity.name);
+        let help = format!("the field needs `field_type = \"ref\"` and `ref_entity = \"{}\"`", *entity.name);
+        findings.add(codes::BAD_RELATION, parent.span(), message, "no tree", Some(help));
+    }
+}
+
+/// Whose rows they are: an entity with scopes needs a field that says so.
+fn owner(entity: &Entity, findings: &mut Findings<'_>) {
+    let owners = entity.fields.iter().filter(|field| field.scope_role.is_some());
+    for field in owners.clone().filter(|field| field.field_type.base() != BaseType::Uuid) {
+        let span = field.scope_role.as_ref().map_or_else(|| field.span.clone(), Spanned::span);
+        let message = format!("`{}` is a {} and names nobody", *field.name, *field.field_type);
+        let help = "a field with a scope_role is a `user`, a `department` or a `uuid`".to_owned();
+        findings.add(codes::DATA_SCOPE, span, message, "no id", Some(help));
+    }
+    if let Some(scoped) = entity.data_scope.as_ref().filter(|scoped| ***scoped)
+        && owners.count() == 0
+    {
+        let message = format!("`{}` has scopes, but no field says whose a row is", *entity.name);
+        let help = "write `scope_role = \"owner\"` for a field of the type `user`".to_owned();
+        findings.add(codes::DATA_SCOPE, scoped.span(), message, "nobody owns a row", Some(help));
+    }
+}
+
+/// Entities that need a row of each other before they can have their first one.
+fn required_circle(manifest: &Manifest, findings: &mut Findings<'_>) {
+    let needs = |entity: &Entity| {
+        let required = entity.fields.iter().filter(|field| field.required && *field.field_type == FieldType::Ref);
+        let own = required.filter(|field| field.ref_plugin.is_none());
+        own.filter_map(|field| manifest.entity(field.ref_entity.as_ref()?.as_str())).collect::<Vec<_>>()
+    };
+    for entity in &manifest.schema.entities {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut waiting = needs(entity);
+        while let Some(next) = waiting.pop() {
+            if *next.name == *entity.name {
+                let message = format!("no row of `{}` can ever be the first one: it needs another one", *entity.name);
+                let help = "let one of the fields on the way be optional".to_owned();
+                findings.add(codes::BAD_RELATION, entity.name.span(), message, "needs itself", Some(help));
+                break;
+            }
+            if !seen.contains(&next.name.as_str()) {
+                seen.push(next.name.as_str());
+                waiting.extend(needs(next));
             }
         }
     }
 }
 
-fn declared_plugin(manifest: &Manifest, plugin: &str, span: Span, findings: &mut Findings<'_>) {
+fn declared_plugin(subject: &Subject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
     let declared = manifest.dependencies.plugins.iter().any(|dependency| dependency.id.as_str() == plugin)
         || manifest.metadata.dependencies.iter().any(|id| id.as_str() == plugin)
         || manifest.metadata.id.as_str() == plugin;
@@ -103,15 +255,14 @@ fn declared_plugin(manifest: &Manifest, plugin: &str, span: Span, findings: &mut
         let message = format!("the plugin `{plugin}` is not declared as a dependency");
         let help = format!("add `[[dependencies.plugins]]` with `id = \"{plugin}\"`");
         findings.add(codes::UNKNOWN_DEPENDENCY, span, message, "not declared", Some(help));
+        let block = format!("[[dependencies.plugins]]\nid = \"{plugin}\"");
+        findings.report.fix_last(Some(Fix::append(format!("declare `{plugin}`"), subject.source, &block)));
     }
 }
 
 fn parent(manifest: &Manifest, entity: &Entity, findings: &mut Findings<'_>) {
     let Some(parent) = &entity.child_of else { return };
-    let Some(found) = manifest.entity(parent.as_str()) else {
-        unknown_entity(manifest, parent.as_str(), parent.span(), findings);
-        return;
-    };
+    let Some(found) = known_entity(manifest, parent, findings) else { return };
     if !entity.fields.iter().any(|field| refers_to(field, found)) {
         let message =
             format!("`{}` is a child of `{}`, but has no field that names its row", *entity.name, *found.name);
@@ -120,8 +271,9 @@ fn parent(manifest: &Manifest, entity: &Entity, findings: &mut Findings<'_>) {
     }
 }
 
-fn refers_to(field: &Field, entity: &Entity) -> bool {
-    field.field_type.is_reference()
+/// True for a field that names rows of an entity of the same plugin.
+pub(super) fn refers_to(field: &Field, entity: &Entity) -> bool {
+    (field.field_type.is_reference() || field.field_type.base() == BaseType::Uuid)
         && field.ref_plugin.is_none()
         && field.ref_entity.as_ref().is_some_and(|target| **target == *entity.name)
 }

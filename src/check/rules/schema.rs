@@ -1,11 +1,8 @@
 //! Entities and their fields.
 
-use std::collections::BTreeSet;
-
 use super::super::{Findings, Subject};
-use crate::diagnostics::codes;
-use crate::document::did_you_mean;
-use crate::manifest::{BaseType, Entity, Field, RESERVED_FIELDS, table_name};
+use crate::diagnostics::{Spanned, codes};
+use crate::manifest::{BaseType, Entity, Field, FieldName, FieldType, RESERVED_FIELDS, Widget, table_name};
 
 /// The longest name of a table that PostgreSQL keeps whole, in bytes.
 const MAX_TABLE_NAME_BYTES: usize = 63;
@@ -14,12 +11,9 @@ const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
-    let mut names = BTreeSet::new();
-    for entity in &manifest.schema.entities {
-        if !names.insert(entity.name.as_str()) {
-            let message = format!("the entity `{}` is there twice", *entity.name);
-            findings.add(codes::DUPLICATE, entity.name.span(), message, "again", None);
-        }
+    let entities = &manifest.schema.entities;
+    findings.unique("entity", entities.iter().map(|entity| (entity.name.as_str(), entity.name.span())));
+    for entity in entities {
         let table = table_name(&manifest.metadata.id, &entity.name);
         if table.len() > MAX_TABLE_NAME_BYTES {
             findings.add(
@@ -34,42 +28,35 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             );
         }
         if let Some(title) = &entity.title_field {
-            known_field(entity, title.as_str(), title.span(), findings);
+            known_field(entity, title, findings);
         }
-        fields(entity, findings);
+        fields(subject, entity, findings);
+        findings.unique("index", entity.indexes.iter().map(|index| (index.name.as_str(), index.name.span())));
         for index in &entity.indexes {
             for field in &index.fields {
-                known_field(entity, field.as_str(), field.span(), findings);
+                known_field(entity, field, findings);
             }
         }
     }
+    dictionaries(subject, findings);
     numbering(subject, findings);
     settings(subject, findings);
 }
 
 /// Finds a name that is no field of the entity.
-pub(super) fn known_field(
-    entity: &Entity,
-    name: &str,
-    span: crate::diagnostics::Span,
-    findings: &mut Findings<'_>,
-) -> bool {
-    let known = entity.field(name).is_some();
+pub(super) fn known_field(entity: &Entity, name: &Spanned<FieldName>, findings: &mut Findings<'_>) -> bool {
+    let known = entity.field(name.as_str()).is_some();
     if !known {
         let fields = entity.fields.iter().map(|field| field.name.as_str());
-        let message = format!("`{}` has no field `{name}`", *entity.name);
-        findings.add(codes::UNKNOWN_FIELD, span, message, "not a field", did_you_mean(name, fields));
+        let message = format!("`{}` has no field `{}`", *entity.name, **name);
+        findings.unknown(codes::UNKNOWN_FIELD, (name.as_str(), name.span()), message, fields);
     }
     known
 }
 
-fn fields(entity: &Entity, findings: &mut Findings<'_>) {
-    let mut names = BTreeSet::new();
+fn fields(subject: &Subject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
+    findings.unique("field", entity.fields.iter().map(|field| (field.name.as_str(), field.name.span())));
     for field in &entity.fields {
-        if !names.insert(field.name.as_str()) {
-            let message = format!("the field `{}` is there twice", *field.name);
-            findings.add(codes::DUPLICATE, field.name.span(), message, "again", None);
-        }
         if RESERVED_FIELDS.contains(&field.name.as_str()) {
             findings.add(
                 codes::RESERVED_NAME,
@@ -80,29 +67,74 @@ fn fields(entity: &Entity, findings: &mut Findings<'_>) {
             );
         }
         options(field, findings);
+        widget(field, findings);
         bounds(field, findings);
         default(field, findings);
+        if let Some(code) = &field.dictionary {
+            let known = subject.manifest.dictionaries.iter().map(|dictionary| dictionary.code.as_str());
+            if !known.clone().any(|known| known == code.as_str()) {
+                let message = format!("there is no dictionary `{}`", **code);
+                findings.unknown(codes::MISSING_OPTIONS, (code.as_str(), code.span()), message, known);
+            }
+        }
+    }
+}
+
+fn dictionaries(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let dictionaries = &subject.manifest.dictionaries;
+    findings
+        .unique("dictionary", dictionaries.iter().map(|dictionary| (dictionary.code.as_str(), dictionary.code.span())));
+    for dictionary in dictionaries {
+        findings.unique("item", dictionary.items.iter().map(|item| (item.value.as_str(), item.span.clone())));
+        if dictionary.items.is_empty() {
+            let message = format!("the dictionary `{}` has no items", *dictionary.code);
+            findings.add(codes::MISSING_OPTIONS, dictionary.code.span(), message, "offers nothing", None);
+        }
+        let is_used = subject.manifest.schema.entities.iter().flat_map(|entity| &entity.fields);
+        let is_used = is_used.filter_map(|field| field.dictionary.as_ref()).any(|code| **code == *dictionary.code);
+        if !is_used {
+            let message = format!("no field uses the dictionary `{}`", *dictionary.code);
+            let help = format!("write `dictionary = \"{}\"` in a select field, or take it away", *dictionary.code);
+            findings.add(codes::UNUSED, dictionary.code.span(), message, "unused", Some(help));
+        }
+    }
+}
+
+/// A widget that cannot show the field's values.
+fn widget(field: &Field, findings: &mut Findings<'_>) {
+    let Some(widget) = &field.ui_widget else { return };
+    let base = field.field_type.base();
+    let fits = match **widget {
+        Widget::Input | Widget::Textarea => !matches!(base, BaseType::Boolean),
+        Widget::Number | Widget::Currency => matches!(base, BaseType::Integer | BaseType::Float | BaseType::Decimal),
+        Widget::Select => matches!(base, BaseType::String | BaseType::Json | BaseType::Boolean),
+        Widget::Datepicker => matches!(base, BaseType::Date | BaseType::Datetime),
+        Widget::EntitySelect => field.ref_entity.is_some(),
+        Widget::Switch => base == BaseType::Boolean,
+    };
+    if !fits {
+        let message = format!("the widget `{}` cannot show a {}", **widget, *field.field_type);
+        let help = "take `ui_widget` away: each type has a widget of its own".to_owned();
+        findings.add(codes::BAD_PAGE, widget.span(), message, "does not fit", Some(help));
     }
 }
 
 fn options(field: &Field, findings: &mut Findings<'_>) {
     let kind = *field.field_type;
-    if kind.has_options() && field.options.is_empty() {
+    // The platform's first version wrote a list of values as a string with options.
+    let may_have_options = kind.has_options() || kind == FieldType::String;
+    if kind.has_options() && field.options.is_empty() && field.dictionary.is_none() {
         let help = "add `options = [{ value = \"…\", label = \"…\" }]`".to_owned();
         let message = format!("`{}` is a {kind} without options", *field.name);
         findings.add(codes::MISSING_OPTIONS, field.field_type.span(), message, "needs options", Some(help));
     }
-    if let (false, Some(option)) = (kind.has_options(), field.options.first()) {
+    if let (false, Some(option)) = (may_have_options, field.options.first()) {
         let message = format!("`{}` has options, but is a {kind}", *field.name);
         let help = "write `field_type = \"select\"`, or take the options away".to_owned();
         findings.add(codes::MISSING_OPTIONS, option.span.clone(), message, "nothing uses them", Some(help));
     }
-    let mut values = BTreeSet::new();
-    for option in &field.options {
-        if !values.insert(option.value.as_str()) {
-            let message = format!("the option `{}` is there twice", option.value);
-            findings.add(codes::DUPLICATE, option.span.clone(), message, "again", None);
-        }
+    if field.dictionary.is_none() {
+        findings.unique("option", field.options.iter().map(|option| (option.value.as_str(), option.span.clone())));
     }
 }
 
@@ -154,20 +186,9 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
 
 fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
-    let mut names = BTreeSet::new();
+    findings.unique("numbering rule", manifest.numbering.iter().map(|rule| (rule.name.as_str(), rule.name.span())));
     for rule in &manifest.numbering {
-        if !names.insert(rule.name.as_str()) {
-            findings.add(
-                codes::DUPLICATE,
-                rule.name.span(),
-                format!("the numbering rule `{}` is there twice", *rule.name),
-                "again",
-                None,
-            );
-        }
-        if manifest.entity(rule.entity.as_str()).is_none() {
-            super::relations::unknown_entity(manifest, rule.entity.as_str(), rule.entity.span(), findings);
-        }
+        super::relations::known_entity(manifest, &rule.entity, findings);
         use crate::manifest::ResetRule::{Daily, Monthly, Never, Yearly};
         let needed: &[&str] = match rule.reset_rule {
             Never => &["{seq}"],
@@ -202,23 +223,21 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let known = manifest.numbering.iter().map(|rule| rule.name.as_str());
             if manifest.numbering_rule(name).is_none() {
                 let message = format!("there is no numbering rule `{name}`");
-                findings.add(codes::BAD_NUMBERING, name.span(), message, "unknown", did_you_mean(name, known));
+                findings.unknown(codes::BAD_NUMBERING, (name, name.span()), message, known);
             }
         }
     }
 }
 
 fn settings(subject: &Subject<'_>, findings: &mut Findings<'_>) {
-    let mut keys = BTreeSet::new();
-    for field in &subject.manifest.settings.fields {
-        if !keys.insert(field.key.as_str()) {
-            findings.add(
-                codes::DUPLICATE,
-                field.key.span(),
-                format!("the setting `{}` is there twice", *field.key),
-                "again",
-                None,
-            );
+    let settings = &subject.manifest.settings;
+    findings.unique("setting", settings.fields.iter().map(|field| (field.key.as_str(), field.key.span())));
+    findings.unique("group", settings.groups.iter().map(|group| (group.name.as_str(), group.name.span())));
+    let groups = settings.groups.iter().map(|group| group.name.as_str());
+    for group in settings.fields.iter().filter_map(|field| field.group.as_ref()) {
+        if !groups.clone().any(|known| known == group.as_str()) {
+            let message = format!("there is no group of settings `{}`", **group);
+            findings.unknown(codes::INVALID_VALUE, (group.as_str(), group.span()), message, groups.clone());
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::dependencies::Stage;
 use super::{Identity, Platform, PlatformError};
+use crate::expression::Expression;
 use crate::signing::TrustStore;
 
 type Answer = Result<Response, PlatformError>;
@@ -68,7 +69,10 @@ impl Platform {
                         let key = format!("entity.{}.{}", *entity.name, *field.name);
                         json!({
                             "name": *field.name, "field_type": field.field_type.word(), "base_type": field.field_type.base().word(),
-                            "display_name": installed.label(request, &key, field.label()), "required": field.required, "read_only": field.read_only,
+                            "display_name": installed.label(request, &key, field.label()), "required": field.required,
+                            "read_only": field.read_only || field.computed.is_some(),
+                            "visible_when": field.visible_when.as_ref().map(Expression::as_str),
+                            "ui_widget": field.ui_widget.as_ref().map(|widget| widget.word()),
                         })
                     })
                     .collect();

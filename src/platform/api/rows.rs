@@ -8,7 +8,9 @@ use super::{Answer, Request, Response, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
 use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
-use crate::store::{AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, StoreError};
+use crate::store::{
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, StoreError, condition_holds,
+};
 
 /// Rows of a page where the client says nothing.
 const PAGE_SIZE: u64 = 20;
@@ -181,7 +183,12 @@ impl Platform {
         let identity = require(request, &action.permission)?;
         let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
         // The row must be one that the user's tenant has.
-        lock(&self.database).get(entity, &self.scope(request)?, id)?;
+        let scope = self.scope(request)?;
+        let row = lock(&self.database).get(entity, &scope, id)?;
+        if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
+            let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
+            return Err(PlatformError::new(409, "action.unavailable", message));
+        }
         input.insert("id".to_owned(), json!(id));
         let input = Value::Object(input);
         let invocation = Invocation::Action { name, input: &input };

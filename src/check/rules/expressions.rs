@@ -1,0 +1,65 @@
+//! Conditions and computed values.
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::codes;
+use crate::expression::{Expression, FieldKind, Type};
+use crate::manifest::{Entity, Field};
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    for entity in &manifest.schema.entities {
+        let fields: Vec<FieldKind<'_>> = entity.fields.iter().map(Field::kind).collect();
+        for field in &entity.fields {
+            for condition in field.visible_when.iter().chain(&field.required_when) {
+                one(condition, &fields, Type::Boolean, findings);
+            }
+            if let Some(computed) = &field.computed {
+                one(computed, &fields, field.kind().holds, findings);
+                beside_computed(field, findings);
+            }
+        }
+        cycles(entity, findings);
+        findings.unique(
+            "constraint",
+            entity.constraints.iter().map(|constraint| (constraint.name.as_str(), constraint.name.span())),
+        );
+        for constraint in &entity.constraints {
+            one(&constraint.expr, &fields, Type::Boolean, findings);
+        }
+        for condition in entity.trigger_events.iter().filter_map(|trigger| trigger.when.as_ref()) {
+            one(condition, &fields, Type::Boolean, findings);
+        }
+        for action in manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name) {
+            if let Some(condition) = &action.when {
+                one(condition, &fields, Type::Boolean, findings);
+            }
+        }
+    }
+}
+
+fn one(expression: &Expression, fields: &[FieldKind<'_>], wanted: Type, findings: &mut Findings<'_>) {
+    for problem in expression.problems(fields, wanted) {
+        let place = expression.place(&problem.span);
+        findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+    }
+}
+
+/// Keys that mean nothing for a value that is computed.
+fn beside_computed(field: &Field, findings: &mut Findings<'_>) {
+    let other = field.default.as_ref().map(|default| ("default", default.span()));
+    let other = other.or_else(|| field.numbering.as_ref().map(|rule| ("numbering", rule.span())));
+    if let Some((key, span)) = other {
+        let message = format!("`{}` is computed: its `{key}` is never used", *field.name);
+        findings.add(codes::BAD_DEFAULT, span, message, "never used", Some(format!("take `{key}` or `computed` away")));
+    }
+}
+
+fn cycles(entity: &Entity, findings: &mut Findings<'_>) {
+    for name in entity.computed_circle() {
+        let Some(computed) = entity.field(name).and_then(|field| field.computed.as_ref()) else { continue };
+        let message = format!("`{name}` is computed from itself, in a circle");
+        let needs = computed.names().into_iter().find(|needed| entity.computed_circle().contains(needed));
+        let help = needs.map(|needed| format!("it needs `{needed}`, which needs it in turn"));
+        findings.add(codes::EXPRESSION_CYCLE, computed.span(), message, "never ends", help);
+    }
+}

@@ -1,0 +1,77 @@
+//! `[check]`: how a project weighs what is found in it.
+
+use super::{Findings, Subject};
+use crate::diagnostics::{Code, Report, Severity, codes};
+use crate::manifest::CheckSettings;
+
+/// Weighs findings as the project wants it. Errors stay errors: the platform would refuse them all the same.
+pub fn weigh(report: &mut Report, settings: &CheckSettings) {
+    report.retain(|finding| {
+        let name = finding.code.name();
+        if finding.severity != Severity::Error && settings.ignore.iter().any(|ignored| ignored.as_str() == name) {
+            return false;
+        }
+        if let Some(wanted) = settings.severity.get(name).and_then(|word| severity(word))
+            && finding.severity != Severity::Error
+        {
+            finding.severity = wanted;
+        }
+        true
+    });
+}
+
+fn severity(word: &str) -> Option<Severity> {
+    match word {
+        "error" => Some(Severity::Error),
+        "warning" => Some(Severity::Warning),
+        "hint" => Some(Severity::Hint),
+        _ => None,
+    }
+}
+
+/// Finds settings that mean nothing.
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let settings = &subject.manifest.check;
+    let known = || codes::ALL.iter().map(|code| code.name());
+    for ignored in &settings.ignore {
+        match Code::find(ignored) {
+            None => {
+                let message = format!("there is no code `{ignored}`");
+                findings.unknown(codes::INVALID_VALUE, (ignored.as_str(), ignored.span()), message, known());
+            }
+            Some(code) if code.severity() == Severity::Error => {
+                let message = format!("`{ignored}` is an error: the platform refuses it, whatever is ignored here");
+                findings.add(codes::INVALID_VALUE, ignored.span(), message, "cannot be ignored", None);
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, word) in &settings.severity {
+        match (Code::find(name), severity(word)) {
+            (None, _) => {
+                let message = format!("there is no code `{name}`");
+                findings.add(
+                    codes::INVALID_VALUE,
+                    word.span(),
+                    message,
+                    "weighs nothing",
+                    crate::document::did_you_mean(name, known()),
+                );
+            }
+            (_, None) => {
+                let message = format!("`{word}` is no weight");
+                findings.unknown(
+                    codes::INVALID_VALUE,
+                    (word.as_str(), word.span()),
+                    message,
+                    ["error", "warning", "hint"].into_iter(),
+                );
+            }
+            (Some(code), Some(wanted)) if code.severity() == Severity::Error && wanted != Severity::Error => {
+                let message = format!("`{name}` is an error and cannot be made less");
+                findings.add(codes::INVALID_VALUE, word.span(), message, "stays an error", None);
+            }
+            _ => {}
+        }
+    }
+}

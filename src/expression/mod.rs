@@ -1,0 +1,19 @@
+//! Expressions of a manifest, such as `status == 'open' and quantity * unit_price > 1000`: parsed with
+//! places, checked against the fields of an entity, and computed over a row.
+//!
+//! One language for all keys that take one (`visible_when`, `required_when`, `computed`, `when`,
+//! constraints). Numbers are exact decimals. An expression has no loops and calls nothing but the
+//! functions of [`FUNCTIONS`], so that its cost is bounded by its length.
+
+mod evaluate;
+mod functions;
+mod place;
+mod syntax;
+mod token;
+mod types;
+
+pub use evaluate::{Datum, EvaluationError};
+pub use functions::{FUNCTIONS, Function};
+pub use place::Expression;
+pub use syntax::{MAX_CHARACTERS, MAX_DEPTH};
+pub use types::{FieldKind, Problem, Type};

@@ -1,0 +1,226 @@
+//! What is wrong with an expression before any row is there.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::evaluate::Datum;
+use super::functions;
+use super::syntax::{Operator, Term, TermKind};
+use crate::document::did_you_mean;
+
+/// What a term gives. Every type has null beside its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// true or false.
+    Boolean,
+    /// An exact decimal.
+    Number,
+    /// Text; also ids and times of day.
+    Text,
+    /// A day.
+    Date,
+    /// A moment.
+    Datetime,
+    /// Several texts.
+    List,
+    /// Null alone, or a value of which nothing is known.
+    Any,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Boolean => "true or false",
+            Type::Number => "a number",
+            Type::Text => "text",
+            Type::Date => "a date",
+            Type::Datetime => "a date-time",
+            Type::List => "a list",
+            Type::Any => "any value",
+        })
+    }
+}
+
+/// A field that an expression may name.
+#[derive(Debug, Clone)]
+pub struct FieldKind<'f> {
+    /// Its name.
+    pub name: &'f str,
+    /// What it holds.
+    pub holds: Type,
+    /// The only values that it takes; empty where there is no such list.
+    pub options: Vec<&'f str>,
+}
+
+/// Something that is wrong, and where in the expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the expression's text.
+    pub span: Range<usize>,
+    /// What is wrong, as a phrase.
+    pub message: String,
+    /// What to write.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: Option<String>) -> Problem {
+        Problem { span, message: message.into(), help }
+    }
+}
+
+/// Words that stand for something outside the row.
+pub(super) const WORDS: [(&str, Type); 3] =
+    [("$today", Type::Date), ("$now", Type::Datetime), ("$user.id", Type::Text)];
+
+/// Looks through a term; gives its type, and adds what is wrong to `problems`.
+pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) -> Type {
+    match &term.kind {
+        TermKind::Literal(datum) => type_of(datum),
+        TermKind::List(items) => {
+            for item in items {
+                check(item, fields, problems);
+            }
+            Type::List
+        }
+        TermKind::Name(name) => type_of_name(name, term, fields, problems),
+        TermKind::Not(inner) => {
+            expect(inner, Type::Boolean, fields, problems);
+            Type::Boolean
+        }
+        TermKind::Negative(inner) => {
+            expect(inner, Type::Number, fields, problems);
+            Type::Number
+        }
+        TermKind::Binary(operator, left, right) => binary(*operator, left, right, fields, problems),
+        TermKind::Call(name, arguments) => functions::check(name, arguments, term, fields, problems),
+    }
+}
+
+/// Looks through a term that must give a type.
+pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+    let found = check(term, fields, problems);
+    if !fits(found, wanted, term) {
+        problems.push(Problem::new(term.span.clone(), format!("this is {found}, and {wanted} is needed"), None));
+    }
+}
+
+/// A text that is written like a date may stand for one.
+fn fits(found: Type, wanted: Type, term: &Term) -> bool {
+    found == wanted
+        || found == Type::Any
+        || wanted == Type::Any
+        || (wanted == Type::Date && matches!(&term.kind, TermKind::Literal(Datum::Text(text)) if is_date(text)))
+}
+
+fn is_date(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok_and(|date| date.to_string() == text)
+}
+
+fn type_of(datum: &Datum) -> Type {
+    match datum {
+        Datum::Null => Type::Any,
+        Datum::Boolean(_) => Type::Boolean,
+        Datum::Number(_) => Type::Number,
+        Datum::Text(_) => Type::Text,
+        Datum::List(_) => Type::List,
+    }
+}
+
+fn type_of_name(name: &str, term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) -> Type {
+    if let Some(field) = fields.iter().find(|field| field.name == name) {
+        return field.holds;
+    }
+    if let Some((_, holds)) = WORDS.iter().find(|(word, _)| *word == name) {
+        return *holds;
+    }
+    let known = fields.iter().map(|field| field.name).chain(WORDS.iter().map(|(word, _)| *word));
+    let help = did_you_mean(name, known).or_else(|| Some(format!("text is written in quotes: '{name}'")));
+    problems.push(Problem::new(term.span.clone(), format!("there is no field `{name}`"), help));
+    Type::Any
+}
+
+fn binary(
+    operator: Operator,
+    left: &Term,
+    right: &Term,
+    fields: &[FieldKind<'_>],
+    problems: &mut Vec<Problem>,
+) -> Type {
+    match operator {
+        Operator::Or | Operator::And => {
+            expect(left, Type::Boolean, fields, problems);
+            expect(right, Type::Boolean, fields, problems);
+            Type::Boolean
+        }
+        Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder => {
+            arithmetic(operator, left, right, fields, problems)
+        }
+        Operator::In => {
+            check(left, fields, problems);
+            expect(right, Type::List, fields, problems);
+            if let TermKind::List(items) = &right.kind {
+                for item in items {
+                    known_option(left, item, fields, problems);
+                }
+            }
+            Type::Boolean
+        }
+        _ => {
+            let (one, other) = (check(left, fields, problems), check(right, fields, problems));
+            let is_order = !matches!(operator, Operator::Equal | Operator::NotEqual);
+            if !fits(one, other, left) && !fits(other, one, right) {
+                let span = left.span.start..right.span.end;
+                let help = match (one, other) {
+                    (Type::Datetime, _) | (_, Type::Datetime) => {
+                        Some("compare days: `date(field) >= '2026-04-15'`".to_owned())
+                    }
+                    (Type::Date, _) | (_, Type::Date) => Some("a day is written '2026-04-15'".to_owned()),
+                    _ => None,
+                };
+                problems.push(Problem::new(span, format!("{one} is compared with {other}"), help));
+            } else if is_order && (one == Type::Boolean || one == Type::List) {
+                problems.push(Problem::new(left.span.clone(), format!("{one} is neither less nor greater"), None));
+            }
+            known_option(left, right, fields, problems);
+            known_option(right, left, fields, problems);
+            Type::Boolean
+        }
+    }
+}
+
+/// A date moves by days; all else that is computed is a number.
+fn arithmetic(
+    operator: Operator,
+    left: &Term,
+    right: &Term,
+    fields: &[FieldKind<'_>],
+    problems: &mut Vec<Problem>,
+) -> Type {
+    let one = check(left, fields, problems);
+    if one == Type::Date && matches!(operator, Operator::Add | Operator::Subtract) {
+        expect(right, Type::Number, fields, problems);
+        return Type::Date;
+    }
+    if one == Type::Text && operator == Operator::Add {
+        let help = "texts are put together by `concat(a, b)`".to_owned();
+        problems.push(Problem::new(left.span.clone(), "text cannot be added", Some(help)));
+        return Type::Text;
+    }
+    if !fits(one, Type::Number, left) {
+        problems.push(Problem::new(left.span.clone(), format!("this is {one}, and a number is needed"), None));
+    }
+    expect(right, Type::Number, fields, problems);
+    Type::Number
+}
+
+/// A select that is compared with a value that it never has.
+fn known_option(field: &Term, value: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+    let (TermKind::Name(name), TermKind::Literal(Datum::Text(text))) = (&field.kind, &value.kind) else { return };
+    let Some(field) = fields.iter().find(|known| known.name == name && !known.options.is_empty()) else { return };
+    if !field.options.contains(&text.as_str()) {
+        let help = did_you_mean(text, field.options.iter().copied())
+            .unwrap_or_else(|| format!("its options: {}", field.options.join(", ")));
+        problems.push(Problem::new(value.span.clone(), format!("`{name}` has no option `{text}`"), Some(help)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Manifests that were written for the platform's first version: their spellings become those of
+//! today before anything is read, so that the rest of the house knows one spelling.
+
+use crate::document::{Entry, Node, NodeValue};
+
+/// True for a manifest without `manifest_version`.
+pub(super) fn is_legacy(document: &Node) -> bool {
+    document.get("manifest_version").is_none()
+}
+
+/// Brings the first version's spellings into today's.
+pub(super) fn modernize(document: &mut Node) {
+    for entity in items(entry(document, "schema").and_then(|schema| entry(schema, "entities"))) {
+        for relation in items(entry(entity, "relations")) {
+            rename(relation, "entity", "target_entity");
+            rename(relation, "relation_type", "type");
+            default(relation, "name", "target_entity");
+        }
+        for field in items(entry(entity, "fields")) {
+            lower_case(field, "field_type");
+        }
+    }
+    if document.get("runtime").is_none() {
+        add_table(document, "runtime");
+    }
+    if let Some(runtime) = entry(document, "runtime").filter(|runtime| runtime.get("abi").is_none()) {
+        add(runtime, "abi", "legacy");
+    }
+    for rule in items(entry(document, "numbering")) {
+        default(rule, "name", "entity");
+    }
+    for page in items(entry(document, "ui").and_then(|ui| entry(ui, "pages"))) {
+        // The first generation had lists only, and named them by their route.
+        if page.get("type").is_none() && page.get("entity").is_some() {
+            add(page, "type", "crud");
+        }
+        rename(page, "display_name", "label");
+        rename(page, "route", "name");
+    }
+}
+
+fn entry<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+    match &mut node.value {
+        NodeValue::Table(entries) => entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node),
+        _ => None,
+    }
+}
+
+fn items(node: Option<&mut Node>) -> impl Iterator<Item = &mut Node> {
+    node.into_iter().flat_map(|node| match &mut node.value {
+        NodeValue::Array(items) => items.iter_mut(),
+        _ => [].iter_mut(),
+    })
+}
+
+fn rename(node: &mut Node, old: &str, new: &str) {
+    let has_new = node.get(new).is_some();
+    if let NodeValue::Table(entries) = &mut node.value
+        && let Some(entry) = entries.iter_mut().find(|entry| entry.key == old && !has_new)
+    {
+        new.clone_into(&mut entry.key);
+    }
+}
+
+/// Gives a key the value of another one where it is absent.
+fn default(node: &mut Node, key: &str, from: &str) {
+    if node.get(key).is_none()
+        && let Some(value) = node.get(from).and_then(Node::as_str).map(str::to_owned)
+    {
+        add(node, key, &value);
+    }
+}
+
+fn add(node: &mut Node, key: &str, value: &str) {
+    let span = node.span.clone();
+    if let NodeValue::Table(entries) = &mut node.value {
+        let value = Node { span: span.clone(), value: NodeValue::String(value.to_owned()) };
+        entries.push(Entry { key: key.to_owned(), key_span: span, node: value });
+    }
+}
+
+fn add_table(node: &mut Node, key: &str) {
+    let span = node.span.clone();
+    if let NodeValue::Table(entries) = &mut node.value {
+        let value = Node { span: 0..0, value: NodeValue::Table(Vec::new()) };
+        entries.push(Entry { key: key.to_owned(), key_span: span, node: value });
+    }
+}
+
+fn lower_case(node: &mut Node, key: &str) {
+    if let Some(value) = entry(node, key)
+        && let NodeValue::String(text) = &mut value.value
+    {
+        *text = text.to_lowercase();
+    }
+}

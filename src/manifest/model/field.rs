@@ -1,0 +1,171 @@
+//! Fields.
+
+use serde_json::Value;
+
+use super::super::{BaseType, EntityName, FieldName, FieldType, PluginId};
+use crate::diagnostics::Spanned;
+use crate::document::{table, words};
+use crate::expression::{Expression, FieldKind, Type};
+
+table! {
+    /// A field of an entity.
+    pub struct Field {
+        /// Its name, the key in the row's JSON.
+        name: Spanned<FieldName>,
+        /// What it holds.
+        field_type: Spanned<FieldType>,
+        /// The name that people read.
+        display_name: Option<String>,
+        /// What it means.
+        description: Option<String>,
+        /// True where a row must have a value.
+        required: bool = false,
+        /// True where no two live rows of a tenant have the same value.
+        unique: bool = false,
+        /// The value of a row that brings none: a literal, or `$now`, `$today`, `$user.id`, `$uuid`.
+        default: Option<Spanned<Value>>,
+        /// The values of a `select` or `multi_select`.
+        options: Vec<FieldOption>,
+        /// The `[[dictionaries]]` block whose items are the options.
+        dictionary: Option<Spanned<FieldName>>,
+        /// What the form shows for it, where the type's own widget is not the right one.
+        ui_widget: Option<Spanned<Widget>>,
+        /// When forms show the field.
+        visible_when: Option<Expression>,
+        /// When a row must have a value, beside `required`.
+        required_when: Option<Expression>,
+        /// The value, computed from other fields of the row whenever it is written; nobody else sets it.
+        computed: Option<Expression>,
+        /// True where the search box looks into it.
+        searchable: bool = false,
+        /// True where lists can be filtered by it.
+        filterable: bool = false,
+        /// True where lists can be sorted by it.
+        sortable: bool = false,
+        /// Bounds on the value.
+        validation: Option<Validation>,
+        /// The entity that a `ref` or `ref_many` names rows of.
+        ref_entity: Option<Spanned<EntityName>>,
+        /// The plugin that `ref_entity` belongs to, where it is not this one.
+        ref_plugin: Option<Spanned<PluginId>>,
+        /// The field of the referenced row that stands for it.
+        ref_label_field: Option<Spanned<FieldName>>,
+        /// What is shown where the referenced plugin is not installed.
+        ref_fallback_label: Option<String>,
+        /// The fields of the referenced row that the search of a form looks into.
+        ref_search_fields: Vec<Spanned<FieldName>>,
+        /// Another `ref` of this entity: only rows that belong to its row are offered.
+        cascade_from: Option<Spanned<FieldName>>,
+        /// The field of the referenced rows that must name the row of `cascade_from`.
+        cascade_filter: Option<Spanned<FieldName>>,
+        /// True for a `ref` to the same entity that may not lead back to its own row.
+        no_cycle: Option<Spanned<bool>>,
+        /// What the field says about who may see the row.
+        scope_role: Option<Spanned<ScopeRole>>,
+        /// Digits of a decimal, in all.
+        precision: Option<u32>,
+        /// Digits of a decimal behind the point.
+        scale: Option<u32>,
+        /// The `[[numbering]]` rule that gives the value to rows that bring none.
+        numbering: Option<Spanned<String>>,
+        /// True where only the host and the plugin's own code set it, never a user.
+        read_only: bool = false,
+    }
+}
+
+words! {
+    /// What a form shows for a field.
+    pub enum Widget {
+        /// One line of text.
+        Input = "input",
+        /// Several lines of text.
+        Textarea = "textarea",
+        /// A number with its steps.
+        Number = "number",
+        /// A list to choose from.
+        Select = "select",
+        /// A calendar.
+        Datepicker = "datepicker",
+        /// A search for rows of another entity.
+        EntitySelect = "entity_select",
+        /// On and off.
+        Switch = "switch",
+        /// An amount of money.
+        Currency = "currency",
+    }
+}
+
+words! {
+    /// What a field says about who may see its row.
+    pub enum ScopeRole {
+        /// It names the user whose row it is.
+        Owner = "owner",
+        /// It names the department that the row belongs to.
+        Department = "department",
+    }
+}
+
+table! {
+    /// A value that a `select` offers.
+    pub struct FieldOption {
+        /// What is stored.
+        value: String,
+        /// What people read.
+        label: String,
+        /// The colour of its tag.
+        color: Option<String>,
+    }
+}
+
+table! {
+    /// Bounds on a field's value.
+    pub struct Validation {
+        /// A regular expression that the whole text must match.
+        pattern: Option<Spanned<String>>,
+        /// The least value.
+        min: Option<Spanned<Value>>,
+        /// The greatest value.
+        max: Option<Spanned<Value>>,
+        /// The least number of characters.
+        min_length: Option<u64>,
+        /// The greatest number of characters.
+        max_length: Option<u64>,
+        /// What to tell the user.
+        message: Option<String>,
+    }
+}
+
+impl Field {
+    /// What an expression sees of the field.
+    pub fn kind(&self) -> FieldKind<'_> {
+        let holds = match self.field_type.base() {
+            BaseType::String | BaseType::Uuid => Type::Text,
+            BaseType::Integer | BaseType::Float | BaseType::Decimal => Type::Number,
+            BaseType::Boolean => Type::Boolean,
+            BaseType::Date => Type::Date,
+            BaseType::Datetime => Type::Datetime,
+            BaseType::Json if matches!(*self.field_type, FieldType::Json | FieldType::GeoPoint) => Type::Any,
+            BaseType::Json => Type::List,
+        };
+        FieldKind {
+            name: self.name.as_str(),
+            holds,
+            options: self.options.iter().map(|option| option.value.as_str()).collect(),
+        }
+    }
+
+    /// True where the store keeps a column of its own for the field, so that it can be indexed.
+    pub fn has_column(&self) -> bool {
+        self.searchable || self.filterable || self.sortable || self.unique || self.field_type.is_reference()
+    }
+
+    /// True where lists can be filtered and grouped by it.
+    pub fn is_filterable(&self) -> bool {
+        self.filterable || self.unique || self.field_type.is_reference()
+    }
+
+    /// The name that people read.
+    pub fn label(&self) -> &str {
+        self.display_name.as_deref().unwrap_or(self.name.as_str())
+    }
+}

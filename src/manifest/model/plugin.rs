@@ -1,0 +1,187 @@
+//! Who the plugin is, what it is built for and what it may do: the head of `plugin.toml`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::{ByteSize, PluginId, Timeout};
+use super::{Dictionary, Entity, Events, I18n, NumberingRule, Permission, Schema, Settings, Template, Ui};
+
+use crate::diagnostics::Spanned;
+use crate::document::table;
+
+/// Fuel that a call may burn where the manifest says nothing: the platform's own default. Fuel
+/// counts WebAssembly instructions, so 10,000,000 is about 0.6 ms of one core: enough for an event
+/// handler, not for number crunching.
+pub const DEFAULT_FUEL: u64 = 10_000_000;
+
+table! {
+    /// A plugin's manifest.
+    pub struct Manifest {
+        /// The format of this file: 1. Absent in manifests that were written for the platform's first version.
+        manifest_version: Option<Spanned<u64>>,
+        /// Who the plugin is.
+        metadata: Metadata,
+        /// What the plugin needs beside itself.
+        dependencies: Dependencies,
+        /// What the component is built for, and its budgets per call.
+        runtime: Runtime,
+        /// What the plugin may ask of the host. Its own tables are always granted, all else is denied unless named here.
+        capabilities: Capabilities,
+        /// What a user may be allowed to do (RBAC).
+        permissions: Vec<Permission>,
+        /// The entities, each of which becomes a table per platform.
+        schema: Schema,
+        /// Rules that make numbers such as `PO20260415-0001`.
+        numbering: Vec<NumberingRule>,
+        /// Values that an administrator sets per tenant.
+        settings: Settings,
+        /// Events that the plugin hears and tells.
+        events: Events,
+        /// Pages and actions.
+        ui: Ui,
+        /// Labels in several languages.
+        i18n: I18n,
+        /// Bounds that `build` and `check` hold the plugin to.
+        budget: Budget,
+        /// Lists of values that several fields offer.
+        dictionaries: Vec<Dictionary>,
+        /// Documents that are made from rows.
+        templates: Vec<Template>,
+        /// How `check` weighs what it finds in this project.
+        check: CheckSettings,
+    }
+}
+
+table! {
+    /// How `check` weighs what it finds in this project. The platform's own rules (`check --profile platform`,
+    /// `pack` and every upload) do not look here.
+    pub struct CheckSettings {
+        /// Codes of warnings and hints that are not shown.
+        ignore: Vec<Spanned<String>>,
+        /// Codes with another weight: `error`, `warning` or `hint`. An error cannot be made less.
+        severity: BTreeMap<String, Spanned<String>>,
+    }
+}
+
+table! {
+    /// Who the plugin is.
+    pub struct Metadata {
+        /// The plugin's name on every platform; it never changes.
+        id: Spanned<PluginId>,
+        /// The name that people read.
+        name: Spanned<String>,
+        /// The version (semver); raise it with every upload.
+        version: Spanned<String>,
+        /// One sentence about the plugin.
+        description: String = String::new(),
+        /// Who made it.
+        author: String = String::new(),
+        /// The licence, an SPDX expression such as `MIT` or `MIT OR Apache-2.0`.
+        license: Option<Spanned<String>>,
+        /// Where to read about it.
+        homepage: Option<Spanned<String>>,
+        /// Where its source is.
+        repository: Option<Spanned<String>>,
+        /// Words to find it by.
+        keywords: Vec<String>,
+        /// The shelf it stands on, such as `supply-chain`.
+        category: Option<String>,
+        /// The name of an icon.
+        icon: Option<String>,
+        /// The least version of the platform (semver).
+        min_platform_version: Option<Spanned<String>>,
+        /// Ids of plugins that must be there; the platform's first spelling of `[[dependencies.plugins]]`.
+        dependencies: Vec<Spanned<PluginId>>,
+    }
+}
+
+table! {
+    /// What the plugin needs beside itself.
+    pub struct Dependencies {
+        /// The range of platform versions, such as `>=0.2, <1`.
+        platform: Option<Spanned<String>>,
+        /// Plugins that must be installed.
+        plugins: Vec<PluginDependency>,
+    }
+}
+
+table! {
+    /// A plugin that must be installed.
+    pub struct PluginDependency {
+        /// Its id.
+        id: Spanned<PluginId>,
+        /// The range of its versions.
+        version: Spanned<String> = Spanned::new("*".to_owned(), 0..0),
+        /// True where the plugin also works without it.
+        optional: bool = false,
+    }
+}
+
+table! {
+    /// What the component is built for, and its budgets per call.
+    pub struct Runtime {
+        /// The version of the host API: `erp:plugin@1.0.0` or `legacy`.
+        abi: Spanned<String> = Spanned::new("erp:plugin@1.0.0".to_owned(), 0..0),
+        /// The world of that version that the component implements.
+        world: Option<Spanned<String>>,
+        /// Linear memory that one call may use, all memories summed.
+        memory: Spanned<ByteSize> = Spanned::new(ByteSize(64 << 20), 0..0),
+        /// Fuel that one call may burn. It counts WebAssembly instructions: the default of 10,000,000 is about 0.6 ms of one core.
+        fuel: Spanned<u64> = Spanned::new(DEFAULT_FUEL, 0..0),
+        /// Time that one call may take, host calls included.
+        timeout: Spanned<Timeout> = Spanned::new(Timeout(Duration::from_secs(30)), 0..0),
+    }
+}
+
+table! {
+    /// What the plugin may ask of the host.
+    pub struct Capabilities {
+        /// Entities of other plugins that it reads, as `plugin.entity`.
+        read_entities: Vec<Spanned<String>>,
+        /// Events that it may publish: exact names, `a.*` or `*`.
+        publish: Vec<Spanned<String>>,
+        /// A key-value store per tenant.
+        kv: bool = false,
+        /// Keys of the platform's configuration that it reads; `*` at the end matches any rest.
+        config: Vec<Spanned<String>>,
+        /// What is denied whatever the lists above say.
+        deny: DeniedCapabilities,
+    }
+}
+
+table! {
+    /// What is denied whatever the other lists say.
+    pub struct DeniedCapabilities {
+        /// Entities of other plugins.
+        read_entities: Vec<Spanned<String>>,
+        /// Events.
+        publish: Vec<Spanned<String>>,
+        /// Keys of the platform's configuration.
+        config: Vec<Spanned<String>>,
+    }
+}
+
+table! {
+    /// Bounds that `build` and `check` hold the plugin to.
+    pub struct Budget {
+        /// The greatest size of the component.
+        wasm: Spanned<ByteSize> = Spanned::new(ByteSize(2 << 20), 0..0),
+    }
+}
+
+impl Manifest {
+    /// The entity of this name.
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.schema.entities.iter().find(|entity| entity.name.as_str() == name)
+    }
+
+    /// The permission of this code.
+    pub fn permission(&self, code: &str) -> Option<&Permission> {
+        self.permissions.iter().find(|permission| permission.code.as_str() == code)
+    }
+
+    /// The numbering rule of this name.
+    pub fn numbering_rule(&self, name: &str) -> Option<&NumberingRule> {
+        self.numbering.iter().find(|rule| rule.name.as_str() == name)
+    }
+}

@@ -1,0 +1,38 @@
+//! Events that the platform tells because a manifest's `trigger_events` ask for them.
+
+use serde_json::json;
+
+use crate::host::{SharedSurroundings, lock};
+use crate::manifest::{TriggerKind, trigger_name};
+use crate::store::{Change, ChangeKind, Database, Scope, StoreError, condition_holds};
+
+/// Writes the events for what the unit of work has changed so far, as part of the same unit.
+pub(super) fn tell_changes(
+    database: &mut Database,
+    surroundings: &SharedSurroundings,
+    depth: u32,
+) -> Result<(), StoreError> {
+    let changes: Vec<Change> = database.changes().to_vec();
+    for change in changes {
+        let Some(entity) = database.catalog().by_qualified_name(&change.entity) else { continue };
+        let happened = match change.kind {
+            ChangeKind::Insert | ChangeKind::Restore => TriggerKind::Create,
+            ChangeKind::Update => TriggerKind::Update,
+            ChangeKind::Delete => TriggerKind::Delete,
+        };
+        for trigger in entity.trigger_events.iter().filter(|trigger| *trigger.on == happened) {
+            let (id, now) = {
+                let mut surroundings = lock(surroundings);
+                (surroundings.uuid(), surroundings.now())
+            };
+            let scope = Scope { tenant: change.tenant.clone(), user: change.row.updated_by.clone(), now };
+            if trigger.when.as_ref().is_some_and(|when| !condition_holds(when, &entity, &scope, &change.row.data)) {
+                continue;
+            }
+            let name = trigger_name(entity.plugin(), &entity, trigger);
+            let payload = json!({ "entity": entity.name.as_str(), "id": change.row.id, "data": change.row.data });
+            database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
+
+use serde_json::{Map, Value};
+
+use super::{Database, EntityRef, FieldProblem, Scope, StoreError, values};
+use crate::expression::{Datum, Type};
+use crate::manifest::Field;
+
+/// How many rows a tree is deep at the most.
+const MAX_TREE_DEPTH: usize = 1_000;
+
+impl Database {
+    /// Computes what is computed, and refuses a row that breaks a rule. `data` is the whole row as it will be
+    /// stored, `id` the row's own where it has one already.
+    ///
+    /// # Errors
+    /// [`StoreError::Validation`] with all that is wrong.
+    pub(super) fn settle(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: Option<&str>,
+        data: &mut Map<String, Value>,
+    ) -> Result<(), StoreError> {
+        let mut problems = Vec::new();
+        let mut problem =
+            |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
+        for field in entity.computed_fields() {
+            let Some(computed) = &field.computed else { continue };
+            let name = field.name.as_str();
+            let value = computed.evaluate(&|name| lookup(entity, scope, data, name)).map_err(|error| error.to_string());
+            let stored = value.and_then(|value| match value {
+                Datum::Null => Ok(Value::Null),
+                value => values::normal_computed(field, &value),
+            });
+            match stored {
+                Ok(value) => {
+                    data.insert(name.to_owned(), value);
+                }
+                Err(why) => problem(name, format!("cannot be computed: {why}")),
+            }
+        }
+        let lookup = |name: &str| lookup(entity, scope, data, name);
+        for field in &entity.fields {
+            let is_missing = data.get(field.name.as_str()).is_none_or(Value::is_null);
+            let condition = field.required_when.as_ref().filter(|_| is_missing);
+            if condition.is_some_and(|condition| condition.evaluate(&lookup) == Ok(Datum::Boolean(true))) {
+                problem(field.name.as_str(), "is required here".to_owned());
+            }
+        }
+        for constraint in &entity.constraints {
+            match constraint.expr.evaluate(&lookup) {
+                // Where a value is missing nothing is said: that it must be there is `required`'s business.
+                Ok(Datum::Boolean(true) | Datum::Null) => {}
+                Ok(_) => problem(constraint.name.as_str(), constraint.message.clone()),
+                Err(error) => problem(constraint.name.as_str(), format!("cannot be judged: {error}")),
+            }
+        }
+        for field in entity.fields.iter().filter(|field| field.no_cycle.as_ref().is_some_and(|circle| **circle)) {
+            if let Some(message) = self.circle(entity, scope, id, field, data)? {
+                problem(field.name.as_str(), message);
+            }
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Validation { entity: entity.name.to_string(), problems })
+        }
+    }
+
+    /// Walks up from the row that a field names; says so where that leads back to the row itself.
+    fn circle(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: Option<&str>,
+        field: &Field,
+        data: &Map<String, Value>,
+    ) -> Result<Option<String>, StoreError> {
+        let name = field.name.as_str();
+        let mut next = data.get(name).and_then(Value::as_str).map(str::to_owned);
+        for _ in 0..MAX_TREE_DEPTH {
+            let Some(above) = next else { return Ok(None) };
+            if Some(above.as_str()) == id {
+                return Ok(Some("leads back to the row itself".to_owned()));
+            }
+            next = match self.get(entity, scope, &above) {
+                Ok(row) => row.data.get(name).and_then(Value::as_str).map(str::to_owned),
+                Err(StoreError::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(Some(format!("has more than {MAX_TREE_DEPTH} rows above it")))
+    }
+}
+
+/// Whether a condition of the manifest holds for a row; a condition that cannot be computed does not hold.
+pub(crate) fn condition_holds(
+    condition: &crate::expression::Expression,
+    entity: &EntityRef,
+    scope: &Scope,
+    data: &Map<String, Value>,
+) -> bool {
+    condition.evaluate(&|name| lookup(entity, scope, data, name)) == Ok(Datum::Boolean(true))
+}
+
+/// What a name in an expression stands for.
+fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
+    match name {
+        "$today" => Datum::Text(scope.now.date()),
+        "$now" => Datum::Text(scope.now.to_string()),
+        "$user.id" => scope.user.clone().map_or(Datum::Null, Datum::Text),
+        _ => {
+            let is_number = entity.field(name).is_some_and(|field| field.kind().holds == Type::Number);
+            data.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_number))
+        }
+    }
+}
