@@ -17,7 +17,7 @@ use crate::ui::{ColorChoice, Format, Ui, Verbosity};
 
 /// Scaffold, build, check, test, pack, sign and publish plugins for the ERP platform
 #[derive(Debug, Parser)]
-#[command(name = "erp-plugin", version, propagate_version = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(name = "erp-plugin", version, propagate_version = true, disable_help_subcommand = true, after_help = AFTER_HELP, max_term_width = 80)]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,

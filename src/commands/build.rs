@@ -160,7 +160,6 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
 
 fn refused(finding: Diagnostic) -> CommandError {
     let mut report = Report::new();
-    let message = finding.message.clone();
     report.push(finding);
-    CommandError::new(ExitCode::Findings, "component", message).with_report(report)
+    CommandError::new(ExitCode::Findings, "component", "the component cannot be used").with_report(report)
 }

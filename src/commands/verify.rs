@@ -73,7 +73,8 @@ struct SignatureJson {
 struct CheckJson {
     /// What was checked.
     name: &'static str,
-    ok: bool,
+    /// `ok`, `no`, or `unproven` where nobody who is trusted vouches for it.
+    outcome: &'static str,
     /// What was seen.
     detail: String,
 }
@@ -91,21 +92,26 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         "bad" => false,
         _ => !args.require_signature,
     };
+    let signature = match status {
+        "good" => "ok",
+        _ if !ok => "no",
+        _ => "unproven",
+    };
     let contents = contents(&package)?;
     let checks = vec![
         CheckJson {
             name: "structure",
-            ok: true,
+            outcome: "ok",
             detail: format!("{} entries, {}", package.entries.len(), ByteSize(bytes.len() as u64)),
         },
         CheckJson {
             name: "digests",
-            ok: true,
+            outcome: "ok",
             detail: format!("{} files are those of the statement", package.statement.subject.len()),
         },
-        CheckJson { name: "signature", ok, detail: describe(status, &judged) },
-        CheckJson { name: "manifest", ok: true, detail: format!("{id} {}", *package.manifest.metadata.version) },
-        CheckJson { name: "component", ok: true, detail: contents },
+        CheckJson { name: "signature", outcome: signature, detail: describe(status, &judged) },
+        CheckJson { name: "manifest", outcome: "ok", detail: format!("{id} {}", *package.manifest.metadata.version) },
+        CheckJson { name: "component", outcome: "ok", detail: contents },
     ];
     let result = VerifyResult {
         ok,
@@ -121,13 +127,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     context.ui.result(&result, || {
         let mut table = Table::new();
         for check in &result.checks {
-            let mark = if !check.ok {
-                "no"
-            } else if check.name == "signature" && status != "good" {
-                "?"
-            } else {
-                "ok"
-            };
+            let mark = if check.outcome == "unproven" { "?" } else { check.outcome };
             table.row([mark, check.name, &check.detail]);
         }
         table.row(["", "sha256", &result.sha256]);

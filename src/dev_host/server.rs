@@ -180,7 +180,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
     request.content_digest = text(&parts.headers, "content-digest");
     request.body = body.to_vec();
     let token = text(&parts.headers, header::AUTHORIZATION.as_str())
-        .and_then(|value| value.strip_prefix("Bearer ").map(str::to_owned));
+        .and_then(|value| value.split_once(' ').map(|(scheme, token)| (scheme.to_owned(), token.trim().to_owned())))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token);
     // Guests and SQLite block; the threads that serve sockets must not.
     let answered = tokio::task::spawn_blocking(move || {
         let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);

@@ -85,7 +85,10 @@ impl StateFolder {
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
         let tokens = match fs_err::read(folder.join(TOKENS)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| unusable(error.into()))?,
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                let why = format!("{TOKENS} cannot be read ({error}); move it away, and new users are made");
+                unusable(std::io::Error::other(why))
+            })?,
             Err(_) => {
                 let tokens = new_tokens()?;
                 let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();

@@ -144,6 +144,11 @@ impl FromToml for u64 {
     fn from_toml(node: &Node, reader: &mut Reader) -> Option<u64> {
         match node.value {
             NodeValue::Integer(number) if number >= 0 => Some(number.unsigned_abs()),
+            NodeValue::Integer(number) => {
+                let message = format!("expected a whole number of 0 or more, found {number}");
+                reader.find(codes::TOML_WRONG_TYPE, node.span.clone(), message, "below 0", None);
+                None
+            }
             _ => {
                 reader.wrong_type(node, "a whole number of 0 or more");
                 None

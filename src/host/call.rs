@@ -142,17 +142,23 @@ struct EventRecord {
 }
 
 impl Runtime {
-    /// Calls a plugin. Where the guest returns an error or is ended, nothing stays of the call;
-    /// otherwise `finish` runs in the same transaction before it is committed.
+    /// Calls a plugin. `prepare` runs in the call's transaction before the guest does, `finish` before the
+    /// commit. Where one of the three fails, or the guest is ended, nothing stays of any of them.
     pub fn call(
         &self,
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
         database: &SharedDatabase,
         surroundings: &SharedSurroundings,
+        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> CallOutcome {
-        if let Err(error) = lock(database).begin() {
+        let begun = {
+            let mut database = lock(database);
+            let begun = database.begin().and_then(|()| prepare(&mut database));
+            begun.inspect_err(|_| database.rollback())
+        };
+        if let Err(error) = begun {
             return CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
         }
         let CallRequest { context, limits, invocation } = request;

@@ -12,6 +12,12 @@ pub fn event_matches(pattern: &str, event_type: &str) -> bool {
     }
 }
 
+/// True for words of lower-case letters, digits, `_` and `-`, joined by dots.
+pub fn is_event_name(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    name.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part))
+}
+
 /// The name of the event that a trigger tells.
 pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) -> String {
     match &trigger.name {

@@ -13,10 +13,10 @@ mod names;
 mod parse;
 mod size;
 
-pub use events::{event_matches, trigger_name};
+pub use events::{event_matches, is_event_name, trigger_name};
 pub use field_type::{BaseType, FieldType};
 pub use labels::label_keys;
 pub use model::*;
-pub use names::{EntityName, FieldName, PluginId, RESERVED_FIELDS, TenantId, table_name};
+pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};
 pub use parse::{from_json, parse};
 pub use size::{ByteSize, Timeout};

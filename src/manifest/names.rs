@@ -12,6 +12,9 @@ use crate::document::{FromToml, Node, Reader};
 pub const RESERVED_FIELDS: [&str; 9] =
     ["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version", "data"];
 
+/// Names that no entity may have: the API has something else at their place.
+pub const RESERVED_ENTITIES: [&str; 1] = ["pages"];
+
 /// The table of a plugin's entity: `plugin_<id with underscores>_<entity>`.
 pub fn table_name(plugin: &PluginId, entity: &EntityName) -> String {
     format!("plugin_{}_{entity}", plugin.as_str().replace('-', "_"))

@@ -28,14 +28,13 @@ impl ByteSize {
 }
 
 impl fmt::Display for ByteSize {
-    /// At most three digits and a unit: `312 B`, `148 kB`, `2.0 MB`; here k is 1000, as file
-    /// managers and package registries count.
+    /// A few digits and the unit, as [`ByteSize::parse`] reads them: `312 B`, `148 KB`, `2.0 MB`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            0..1_000 => write!(f, "{} B", self.0),
-            1_000..10_000 => write!(f, "{:.1} kB", self.0 as f64 / 1e3),
-            10_000..1_000_000 => write!(f, "{} kB", self.0 / 1_000),
-            _ => write!(f, "{:.1} MB", self.0 as f64 / 1e6),
+            0..1_024 => write!(f, "{} B", self.0),
+            1_024..10_240 => write!(f, "{:.1} KB", self.0 as f64 / 1024.0),
+            10_240..1_048_576 => write!(f, "{} KB", self.0.div_ceil(1_024)),
+            _ => write!(f, "{:.1} MB", self.0 as f64 / 1_048_576.0),
         }
     }
 }
@@ -111,8 +110,11 @@ mod tests {
     #[test]
     fn sizes_are_shown_in_three_digits() {
         assert_eq!(ByteSize(999).to_string(), "999 B");
-        assert_eq!(ByteSize(1_500).to_string(), "1.5 kB");
-        assert_eq!(ByteSize(116_583).to_string(), "116 kB");
-        assert_eq!(ByteSize(2_000_000).to_string(), "2.0 MB");
+        assert_eq!(ByteSize(1_536).to_string(), "1.5 KB");
+        assert_eq!(ByteSize(116_583).to_string(), "114 KB");
+        for text in ["150KB", "64MB"] {
+            let shown = ByteSize::parse(text).unwrap().to_string().replace(".0", "").replace(' ', "");
+            assert_eq!(shown, text, "what is shown is what is written");
+        }
     }
 }

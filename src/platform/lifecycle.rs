@@ -17,7 +17,7 @@ use crate::digest::sha256_hex;
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
 use crate::manifest::{Manifest, TenantId, from_json, table_name};
 use crate::signing::{SignatureStatus, TrustStore};
-use crate::store::{Moment, PackageRecord, PluginRecord, PluginStatus, StoreError};
+use crate::store::{Database, Moment, PackageRecord, PluginRecord, PluginStatus, StoreError};
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -54,13 +54,13 @@ impl Platform {
         require_fit(&package)?;
 
         let labels = labels_of(&package);
-        let manifest = Arc::new(package.manifest);
+        let manifest = Arc::new(package.manifest.clone());
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
         let now = self.now();
         let record = PackageRecord {
             sha256: sha256.clone(),
-            content_id: package.content_id,
+            content_id: package.content_id.clone(),
             size: bytes.len() as u64,
             signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
             accepted_at: now.to_string(),
@@ -79,40 +79,51 @@ impl Platform {
             return Err(PlatformError::new(409, "plugin.downgrade", message));
         }
         self.require_free_tables(&manifest)?;
-        // A new version of a running plugin takes its place at once.
-        let status = match before.map(|before| before.status) {
-            Some(PluginStatus::Running) => PluginStatus::Running,
-            _ => PluginStatus::Uploaded,
-        };
-        if status == PluginStatus::Running {
-            self.require_needs(&manifest, Stage::Running)?;
-        }
-        let installed = Installed {
+        let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
+        let mut installed = Installed {
             manifest: Arc::clone(&manifest),
-            status,
+            status: if before.is_some() { PluginStatus::Running } else { PluginStatus::Uploaded },
             error: None,
             package_sha256: sha256,
-            manifest_json: package.manifest_json,
+            manifest_json: package.manifest_json.clone(),
             labels,
             loaded: None,
         };
         let plugin_record = plugin_record(&id, &installed);
-        // One unit: after a kill the old version runs, or `recover` starts the new one.
-        self.unit::<_, StoreError>(|database, _| {
+        let keep = |database: &mut Database| {
             // A plugin that was purged left its packages behind, so that no version is used twice.
             if known.is_none() {
                 database.add_package(&manifest.metadata.id, &version, &record)?;
             }
-            if status == PluginStatus::Running {
-                database.install_schema(&manifest)?;
-                database.register_plugin(&manifest, now)?;
-            }
             database.put_plugin(&plugin_record, now)
-        })?;
+        };
+        let Some(before) = before else {
+            self.unit::<_, StoreError>(|database, _| keep(database))?;
+            self.plugins.insert(id.clone(), installed);
+            return Ok(receipt(&id, &version, known.unwrap_or(record)));
+        };
+        // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
+        // a version that does not start leaves the old one running, also after a kill.
+        self.require_needs(&manifest, Stage::Running)?;
+        let loaded = self.load(package.component(), &manifest)?;
+        lock(&self.database).serve_schema(&manifest);
+        let replaced = self.init(&loaded, |database| {
+            database.install_schema(&manifest)?;
+            database.register_plugin(&manifest, now)?;
+            keep(database)
+        });
+        if let Err(error) = replaced {
+            lock(&self.database).serve_schema(&before.manifest);
+            let message = format!(
+                "version {version} does not start, and {} goes on: {}",
+                *before.manifest.metadata.version, error.message
+            );
+            return Err(PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code })));
+        }
+        installed.loaded = Some(loaded);
         self.plugins.insert(id.clone(), installed);
-        if status == PluginStatus::Running {
-            lock(&self.database).serve_schema(&manifest);
-            self.launch(&id)?;
+        if let Err(error) = self.greet_tenants(&id, &manifest) {
+            self.fail(&id, &error)?;
         }
         Ok(receipt(&id, &version, known.unwrap_or(record)))
     }
@@ -190,16 +201,24 @@ impl Platform {
         let package = package.ok_or_else(|| {
             PlatformError::new(404, "plugin.not_found", format!("the package of {id} {version} is gone"))
         })?;
-        let opened = archive::open(&package.bytes, &Limits::default());
-        let component = opened.map(|package| package.component().to_vec()).unwrap_or_default();
-        let loaded = self.runtime.load(&component, Arc::clone(&installed.manifest));
-        match loaded.map_err(|error| PlatformError::new(422, "plugin.load", error.to_string())) {
+        let opened = archive::open(&package.bytes, &Limits::default()).map_err(|problems| {
+            let why = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+            let message = format!("the stored package of {id} {version} cannot be read by this version: {why}");
+            PlatformError::new(422, "plugin.load", message)
+        });
+        let loaded = opened.and_then(|package| self.load(package.component(), &installed.manifest));
+        match loaded {
             Ok(loaded) => self.start(id, loaded),
             Err(error) => {
                 self.fail(id, &error)?;
                 Err(error)
             }
         }
+    }
+
+    fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
+        let loaded = self.runtime.load(component, Arc::clone(manifest));
+        loaded.map_err(|error| PlatformError::new(422, "plugin.load", error.to_string()))
     }
 
     /// Puts a plugin in place that comes from a project and not from a package, and starts it.
@@ -243,13 +262,30 @@ impl Platform {
 
     /// `init`, and the tenant hook for those who are new.
     fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
-        let tenants = self.directory.tenants().to_vec();
-        let Some(first) = tenants.first() else { return Ok(()) };
-        self.call(id, Occasion::of(first, Trigger::Lifecycle), Invocation::Init, |_| Ok(()))?;
-        for tenant in &tenants {
-            self.greet_tenant(id, manifest, tenant)?;
+        if let Some(loaded) = self.installed(id)?.loaded.clone() {
+            self.init(&loaded, |_| Ok(()))?;
         }
+        self.greet_tenants(id, manifest)
+    }
+
+    /// Calls `init`; `prepare` runs in its transaction, before the guest.
+    fn init(
+        &mut self,
+        loaded: &LoadedPlugin,
+        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<(), PlatformError> {
+        let tenants = self.directory.tenants().to_vec();
+        let Some(first) = tenants.first() else {
+            return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
+        };
+        let occasion = Occasion::of(first, Trigger::Lifecycle);
+        self.call_loaded(loaded, occasion, Invocation::Init, prepare, |_| Ok(()))?;
         Ok(())
+    }
+
+    fn greet_tenants(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
+        let tenants = self.directory.tenants().to_vec();
+        tenants.iter().try_for_each(|tenant| self.greet_tenant(id, manifest, tenant))
     }
 
     fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {

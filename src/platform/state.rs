@@ -230,6 +230,18 @@ impl Platform {
         let Some(loaded) = installed.and_then(|installed| installed.loaded.clone()) else {
             return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
         };
+        self.call_loaded(&loaded, occasion, invocation, |_| Ok(()), finish)
+    }
+
+    /// One call of a plugin that may not be in place yet. `prepare` runs in its transaction before the guest.
+    pub(super) fn call_loaded(
+        &mut self,
+        loaded: &LoadedPlugin,
+        occasion: Occasion,
+        invocation: Invocation<'_>,
+        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<Value, CallError> {
         let Occasion { tenant, caller, trigger, event_depth } = occasion;
         let label = label(&invocation);
         let request = CallRequest {
@@ -249,12 +261,13 @@ impl Platform {
             tell_changes(database, &surroundings, event_depth + 1)?;
             finish(database)
         };
-        let outcome = self.runtime.call(&loaded, request, &self.database, &self.surroundings, finish);
+        let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);
         let mut trace = outcome.trace;
         self.activity.changes.extend(trace.changes.iter().cloned());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
         let error = outcome.result.as_ref().err().cloned();
-        self.activity.calls.push(CallRecord { plugin: plugin.to_owned(), label, error, trace });
+        let plugin = loaded.manifest().metadata.id.to_string();
+        self.activity.calls.push(CallRecord { plugin, label, error, trace });
         outcome.result
     }
 

@@ -144,11 +144,12 @@ impl Judge<'_, '_> {
             let found = differences(expected, Some(&error_json(error)), "", self.observed.time);
             let what = format!("error of {}", call.label);
             self.differ(&what, found);
-            return;
         }
         if self.observed.open {
             return;
         }
+        // The expectation speaks of the first error; those behind it are expected by nobody.
+        let failed = failed.into_iter().skip(usize::from(expect.get("error").is_some())).collect::<Vec<_>>();
         // The status, or the result, of the act itself already tells of its own error.
         let told_by_act = expect.get("status").is_some() || expect.get("result").is_some();
         for call in failed.into_iter().filter(|call| !told_by_act || call.label.starts_with("event ")) {
@@ -267,6 +268,15 @@ impl Judge<'_, '_> {
             },
         };
         match self.observed.platform.all_rows(self.observed.manifest, entity, self.observed.tenant, deleted) {
+            Ok(actual) if rows_differ_in_number(&rows, &actual) => {
+                let expected_rows = match &rows.value {
+                    NodeValue::Array(items) => items.len(),
+                    _ => 0,
+                };
+                let label = format!("expected {expected_rows} rows, found {}", actual.len());
+                let help = Some(listed(&rows, &actual));
+                self.find(codes::SCENARIO_MISMATCH, rows.span.clone(), format!("db.{entity}"), &label, help);
+            }
             Ok(actual) => {
                 let actual = Value::Array(actual);
                 let found = differences(&rows, Some(&actual), "rows", self.observed.time);
@@ -418,6 +428,32 @@ impl Judge<'_, '_> {
         }
     }
 }
+
+fn rows_differ_in_number(expected: &Node, actual: &[Value]) -> bool {
+    matches!(&expected.value, NodeValue::Array(items) if items.len() != actual.len())
+}
+
+/// The rows that are there, a line each, with the fields that the expectation names.
+fn listed(expected: &Node, actual: &[Value]) -> String {
+    let NodeValue::Array(items) = &expected.value else { return String::new() };
+    let named = |key: &String| items.is_empty() || items.iter().any(|item| item.get(key).is_some());
+    let one = |row: &Value| {
+        let fields = row.as_object().into_iter().flatten().filter(|(key, _)| named(key));
+        let shown: Vec<String> = fields.map(|(key, value)| format!("{key} = {value}")).collect();
+        format!("  {}", shown.join(", "))
+    };
+    if actual.is_empty() {
+        return "there is no row".to_owned();
+    }
+    let mut lines: Vec<String> = actual.iter().take(MAX_LISTED).map(one).collect();
+    if actual.len() > MAX_LISTED {
+        lines.push(format!("  and {} more", actual.len() - MAX_LISTED));
+    }
+    format!("the rows are\n{}", lines.join("\n"))
+}
+
+/// How many rows a finding lists at the most.
+const MAX_LISTED: usize = 20;
 
 fn error_json(error: &CallError) -> Value {
     match error {

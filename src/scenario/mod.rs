@@ -10,6 +10,7 @@ mod model;
 mod pipe_table;
 mod plan;
 mod runner;
+mod steps;
 mod substitute;
 
 pub use model::ScenarioFile;

@@ -44,7 +44,7 @@ table! {
         /// The tenant that they belong to.
         tenant: TenantId,
         /// Permissions: codes of the manifest, `entity.*`, or `*`.
-        grants: Vec<String>,
+        grants: Vec<Spanned<String>>,
     }
 }
 
@@ -52,7 +52,7 @@ table! {
     /// Rows that tests begin with.
     pub struct Fixture {
         /// Whose rows they are.
-        tenant: TenantId,
+        tenant: Spanned<TenantId>,
         /// Fixtures that come first.
         needs: Vec<Spanned<String>>,
         /// For each entity a table between pipes, typed by its fields; `~` leaves a value out.

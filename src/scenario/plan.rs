@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use super::model::{Fixture, ScenarioFile, Step, Test};
 use super::substitute::used_names;
-use super::{matcher, pipe_table};
-use crate::diagnostics::{Report, SourceFile, Span, codes};
+use super::{pipe_table, steps};
+use crate::diagnostics::{Report, SourceFile, Span, Spanned, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, TenantId};
 
-/// Methods of the HTTP API.
-const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-/// Keys of `expect`.
-const EXPECT_KEYS: [&str; 12] =
-    ["status", "json", "ok", "error", "result", "db", "changes", "events", "logs", "calls", "fuel", "memory"];
+/// Tenants that exist in every world.
+pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
+/// The permission of those who manage plugins; no manifest declares it.
+const PLUGIN_ADMIN: &str = "plugin.admin";
 
 /// A file of scenarios that was read and looked through.
 #[derive(Debug)]
@@ -95,6 +94,7 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
         let message = format!("schema {} is not known to this tool", *file.schema);
         reader.find(codes::SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
     }
+    users(file, manifest, reader);
     fixtures(file, manifest, source, reader);
     let mut names = BTreeSet::new();
     for test in &file.test {
@@ -108,6 +108,36 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
             );
         }
         one_test(file, test, manifest, reader);
+    }
+}
+
+/// Permissions that no role could have: a typo in one would let a test pass because nobody may do anything.
+fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
+    for user in file.world.users.values() {
+        for grant in &user.grants {
+            let entity = grant.strip_suffix(".*").unwrap_or(grant);
+            let is_known = grant.as_str() == "*"
+                || grant.as_str() == PLUGIN_ADMIN
+                || manifest.permission(grant).is_some()
+                || (entity.len() < grant.len() && manifest.entity(entity).is_some());
+            if !is_known {
+                let codes: Vec<&str> = manifest.permissions.iter().map(|permission| permission.code.as_str()).collect();
+                unknown("permission", grant, grant.span(), &codes, reader);
+            }
+        }
+    }
+}
+
+/// The tenants of the file: those of its users, and those that every world has.
+fn known_tenants(file: &ScenarioFile) -> Vec<&str> {
+    TENANTS.into_iter().chain(file.world.users.values().map(|user| user.tenant.as_str())).collect()
+}
+
+/// A tenant that nobody belongs to: a typo in one would make a test of isolation pass for nothing.
+pub(super) fn tenant(file: &ScenarioFile, tenant: &Spanned<TenantId>, reader: &mut Reader) {
+    let known = known_tenants(file);
+    if !known.contains(&tenant.as_str()) {
+        unknown("tenant", tenant.as_str(), tenant.span(), &known, reader);
     }
 }
 
@@ -131,6 +161,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
         for needed in fixture.needs.iter().filter(|needed| !known.contains(&needed.as_str())) {
             unknown("fixture", needed, needed.span(), &known, reader);
         }
+        tenant(file, &fixture.tenant, reader);
         if needs_itself(file, name, &mut BTreeSet::new()) {
             let message = format!("the fixture `{name}` needs itself");
             reader.find(codes::SCENARIO_VALUE, fixture.span.clone(), message, "a circle of `needs`", None);
@@ -194,8 +225,12 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
     for entry in test.case.iter().flat_map(Node::entries) {
         known.entry(entry.key.clone()).or_insert_with(|| Some(entry.key_span.clone()));
     }
+    for name in used.iter().filter(|name| !known.contains_key(*name)) {
+        let columns: Vec<&str> = known.keys().map(String::as_str).collect();
+        unknown("column", &format!("${{{name}}}"), test.name.span(), &columns, reader);
+    }
     for step in &test.step {
-        one_step(file, step, manifest, reader);
+        steps::look_through(file, step, manifest, reader);
         let mut in_step = BTreeSet::new();
         for node in step_nodes(step) {
             used_names(node, &mut in_step);
@@ -219,109 +254,13 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
     }
 }
 
-fn one_step(file: &ScenarioFile, step: &Step, manifest: &Manifest, reader: &mut Reader) {
-    let acts: Vec<&str> =
-        [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
-            .into_iter()
-            .filter(|(_, act)| act.is_some())
-            .map(|(name, _)| name)
-            .collect();
-    match acts.as_slice() {
-        [act] => {
-            if matches!(*act, "http" | "call") && step.r#as.is_none() {
-                let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
-                reader.find(
-                    codes::SCENARIO_STEP,
-                    step.span.clone(),
-                    format!("nobody does this `{act}`"),
-                    "no user",
-                    help,
-                );
-            }
-            if *act == "event" && step.tenant.is_none() {
-                let help = Some("write `tenant = \"…\"`".to_owned());
-                reader.find(
-                    codes::SCENARIO_STEP,
-                    step.span.clone(),
-                    "the event belongs to no tenant",
-                    "no tenant",
-                    help,
-                );
-            }
-        }
-        [] => {
-            let help = Some("write one of `http`, `event`, `call`, `advance`".to_owned());
-            reader.find(codes::SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
-        }
-        several => {
-            let message = format!("the step does {} things: {}", several.len(), several.join(", "));
-            let help = Some("make a step of each, so that its expectations are its own".to_owned());
-            reader.find(codes::SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
-        }
-    }
-    if let Some(user) =
-        step.r#as.as_ref().filter(|user| !user.contains("${") && !file.world.users.contains_key(user.as_str()))
-    {
-        let users: Vec<&str> = file.world.users.keys().map(String::as_str).collect();
-        unknown("user", user, user.span(), &users, reader);
-    }
-    if let Some(expect) = &step.expect {
-        reader.unknown_keys(expect, &EXPECT_KEYS);
-        matchers(expect, reader);
-    }
-    if let Some(target) = &step.http {
-        request_line(target, manifest, reader);
-    }
-    if let Some(budget) = &step.budget {
-        reader.unknown_keys(budget, &["fuel", "memory", "time"]);
-    }
-    if *step.repeat == 0 || *step.repeat > 1_000 {
-        reader.find(
-            codes::SCENARIO_VALUE,
-            step.repeat.span(),
-            "an event is told 1 to 1,000 times",
-            "out of bounds",
-            None,
-        );
-    }
-}
-
-/// Finds texts in angle brackets that are no matcher.
-fn matchers(node: &Node, reader: &mut Reader) {
-    match &node.value {
-        NodeValue::String(text) if !text.contains("${") => {
-            if let Err(why) = matcher::parse(text) {
-                reader.find(codes::SCENARIO_VALUE, node.span.clone(), why, "no matcher", None);
-            }
-        }
-        NodeValue::Array(items) => items.iter().for_each(|item| matchers(item, reader)),
-        NodeValue::Table(entries) => entries.iter().for_each(|entry| matchers(&entry.node, reader)),
-        _ => {}
-    }
-}
-
-/// Finds a method or an entity that does not exist, where no case fills it in.
-fn request_line(target: &Node, manifest: &Manifest, reader: &mut Reader) {
-    let Some((method, path)) = target.as_str().and_then(|text| text.trim().split_once(' ')) else { return };
-    if !method.contains("${") && !METHODS.contains(&method) {
-        unknown("method", method, target.span.clone(), &METHODS, reader);
-    }
-    let path = path.trim();
-    let entity = path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
-    let is_relative = !path.starts_with("/api/") && !path.starts_with("/_dev/") && entity != "pages";
-    if is_relative && !entity.contains("${") && manifest.entity(entity).is_none() {
-        let entities: Vec<&str> = manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect();
-        unknown("entity", entity, target.span.clone(), &entities, reader);
-    }
-}
-
 fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
     [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget, &step.expect]
         .into_iter()
         .flatten()
 }
 
-fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {
+pub(super) fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {
     let help = did_you_mean(name, known.iter().copied());
     reader.find(codes::SCENARIO_NAME, span, format!("there is no {what} `{name}`"), "unknown", help);
 }

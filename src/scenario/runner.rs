@@ -10,7 +10,7 @@ use super::effects::{Observed, Outcome, judge};
 use super::matcher::StepTime;
 use super::model::{Effects, Step};
 use super::pipe_table;
-use super::plan::{Case, Suite};
+use super::plan::{Case, Suite, TENANTS};
 use super::substitute::{Names, UnknownName};
 use crate::diagnostics::{Diagnostic, Report, Span, codes};
 use crate::document::{Node, NodeValue};
@@ -33,9 +33,6 @@ pub struct CaseResult {
     /// Calls of the plugin.
     pub calls: usize,
 }
-
-/// Tenants that exist in every world.
-const TENANTS: [&str; 2] = ["acme", "globex"];
 
 /// Runs a case to its end or to the first step that fails.
 pub fn run_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> CaseResult {
@@ -82,11 +79,15 @@ impl<'a> World<'a> {
             directory.add_tenant(tenant);
         }
         for (name, user) in &file.world.users {
-            let caller = Caller { id: user_id(name), name: name.clone(), permissions: user.grants.clone() };
+            let caller = Caller {
+                id: user_id(name),
+                name: name.clone(),
+                permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
+            };
             directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });
         }
         for fixture in file.fixture.values() {
-            directory.add_tenant(fixture.tenant.clone());
+            directory.add_tenant((*fixture.tenant).clone());
         }
         for tenant in case.test.step.iter().filter_map(|step| step.tenant.as_ref()) {
             directory.add_tenant((**tenant).clone());

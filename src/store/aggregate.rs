@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::filter::{self, Reach, Usage};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
+use crate::document::did_you_mean;
 use crate::manifest::BaseType;
 
 /// Groups and metrics of one query at the most.
@@ -40,6 +41,7 @@ impl AggregateQuery {
     /// [`StoreError::BadQuery`].
     pub fn from_json(value: &Value, by_plugin: bool) -> Result<AggregateQuery, StoreError> {
         let bad = |message: &str| StoreError::BadQuery(message.to_owned());
+        only(value, &["group_by", "metrics", "aggregations", "filter"])?;
         let group_by = match &value["group_by"] {
             Value::Null => Vec::new(),
             Value::String(field) => vec![field.clone()],
@@ -55,6 +57,7 @@ impl AggregateQuery {
             Some(Value::Array(metrics)) => metrics
                 .iter()
                 .map(|metric| {
+                    only(metric, &["func", "field", "as"]).ok()?;
                     let function = metric["func"].as_str()?.to_owned();
                     let field = metric["field"].as_str().map(str::to_owned);
                     let name = metric["as"].as_str().map_or_else(
@@ -72,6 +75,18 @@ impl AggregateQuery {
             metrics,
             rows: ListQuery { filter: value["filter"].clone(), by_plugin, ..ListQuery::default() },
         })
+    }
+}
+
+/// Refuses keys that nothing reads: a misspelled filter must not give all rows.
+fn only(value: &Value, known: &[&str]) -> Result<(), StoreError> {
+    let unknown = value.as_object().into_iter().flat_map(Map::keys).find(|key| !known.contains(&key.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some(key) => {
+            let help = did_you_mean(key, known.iter().copied()).unwrap_or_default();
+            Err(StoreError::BadQuery(format!("unknown key `{key}`; {help}")))
+        }
     }
 }
 

@@ -116,13 +116,21 @@ pub enum StoreError {
     #[error("unknown setting `{0}`")]
     UnknownSetting(String),
     /// The database itself failed.
-    #[error("database: {attempt}: {source}")]
+    #[error("database: {attempt}: {}", without_statement(source))]
     Sqlite {
         /// What was tried.
         attempt: &'static str,
         /// Why it failed.
         source: rusqlite::Error,
     },
+}
+
+/// What SQLite says, without the statement, which is nobody's business but ours.
+fn without_statement(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl StoreError {

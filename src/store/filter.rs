@@ -18,6 +18,8 @@ const MAX_DEPTH: usize = 16;
 const MAX_COMPARISONS: usize = 200;
 /// How many values an `in` holds at the most.
 const MAX_IN: usize = 1_000;
+/// How many values a whole filter holds at the most: each is a parameter of the statement.
+const MAX_VALUES: usize = 5_000;
 /// The standard columns that filters and sorting may name.
 const STANDARD_COLUMNS: [&str; 6] = ["id", "created_at", "created_by", "updated_at", "updated_by", "version"];
 
@@ -42,6 +44,9 @@ pub(super) fn condition(entity: &EntityRef, filter: &Value, reach: Reach) -> Res
         Value::Object(_) if comparisons(filter) > MAX_COMPARISONS => {
             Err(bad(format!("the filter makes more than {MAX_COMPARISONS} comparisons; use `in` for many values")))
         }
+        Value::Object(_) if values_in(filter) > MAX_VALUES => {
+            Err(bad(format!("the filter holds more than {MAX_VALUES} values")))
+        }
         Value::Object(fields) => object(entity, fields, reach, 0),
         _ => Err(bad("a filter is a JSON object, such as {\"status\": \"draft\"}")),
     }
@@ -52,6 +57,14 @@ fn comparisons(filter: &Value) -> usize {
     match filter {
         Value::Object(fields) => fields.values().map(comparisons).sum::<usize>().max(1),
         Value::Array(items) => items.iter().filter(|item| item.is_object()).map(comparisons).sum::<usize>().max(1),
+        _ => 1,
+    }
+}
+
+fn values_in(filter: &Value) -> usize {
+    match filter {
+        Value::Object(fields) => fields.values().map(values_in).sum(),
+        Value::Array(items) => items.iter().map(values_in).sum(),
         _ => 1,
     }
 }
@@ -128,6 +141,9 @@ fn comparison(entity: &EntityRef, name: &str, value: &Value, reach: Reach) -> Re
         Value::Null => return Ok(Cond::all().add(operand()?.is_null())),
         plain => return Ok(Cond::all().add(operand()?.eq(scalar(entity, name, plain)?))),
     };
+    if operators.is_empty() {
+        return Err(bad(format!("`{name}` is compared with nothing: write {{\"{name}\": {{\"eq\": …}}}}")));
+    }
     let mut all = Cond::all();
     for (operator, value) in operators {
         let left = operand()?;

@@ -166,6 +166,9 @@ pub(super) fn comparable(field: &Field, value: &Value) -> Result<Value, String> 
 pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
     match base {
         BaseType::Json => Ok(value.clone()),
+        BaseType::String if value.as_str().is_some_and(|text| text.contains('\0')) => {
+            Err("holds the character U+0000, which no database keeps".to_owned())
+        }
         BaseType::String if value.is_string() => Ok(value.clone()),
         BaseType::String => Err(format!("must be text, not {}", kind(value))),
         BaseType::Boolean if value.is_boolean() => Ok(value.clone()),

@@ -161,9 +161,13 @@ impl Ui {
 
     /// An error with what to do next.
     pub fn error(&self, message: &str, hints: &[String]) {
-        self.line(&format!("{}: {message}", self.paint("1;31", "error")));
+        self.line(&format!("{}: {}", self.paint("1;31", "error"), self.wrapped(message, "error: ".len(), "  ")));
         for hint in hints {
-            self.line(&format!("  {} {hint}", self.paint("1;36", "help:")));
+            self.line(&format!(
+                "  {} {}",
+                self.paint("1;36", "help:"),
+                self.wrapped(hint, "  help: ".len(), "        ")
+            ));
         }
     }
 
@@ -222,6 +226,18 @@ impl Ui {
                 self.error(&format!("the result cannot be written: {error}"), &[]);
             }
         }
+    }
+
+    /// A sentence in the columns that are left behind `used` ones; words are never broken, so that a path or a
+    /// command can be copied.
+    fn wrapped(&self, text: &str, used: usize, indent: &str) -> String {
+        let first = " ".repeat(used);
+        let options = textwrap::Options::new(self.width)
+            .initial_indent(&first)
+            .subsequent_indent(indent)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::fill(text, options).trim_start().to_owned()
     }
 
     fn line(&self, line: &str) {

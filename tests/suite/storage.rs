@@ -320,3 +320,39 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
     assert_eq!((events.len(), &events[0]["type"]), (1, &json!("demo.closed")));
     assert_eq!(events[0]["payload"]["data"]["reason"], "sold");
 }
+
+#[test]
+fn a_version_that_does_not_start_leaves_the_old_one_running() {
+    let sandbox = Sandbox::new();
+    let mut host = sandbox.dev_host(&[]);
+    let word = field("word", "field_type = \"string\"");
+    let client = running(&sandbox, &host, "erp-up", &entity("note", &word));
+    assert_eq!(client.rows("POST", "/note", &json!({ "word": "x" })).0, 201);
+    let raise = |from: &str, to: &str, rest: &str| {
+        let manifest = String::from_utf8(sandbox.read("erp-up/plugin.toml")).unwrap();
+        let manifest = manifest.replace(&format!("version = \"{from}\"\n"), &format!("version = \"{to}\"\n"));
+        sandbox.write(
+            "erp-up/plugin.toml",
+            manifest.replace("world = \"minimal-plugin\"\n", &format!("world = \"minimal-plugin\"\n{rest}")),
+        );
+        sandbox.run(&["-C", "erp-up", "pack"]).succeeded();
+    };
+    // With so little fuel its `init` cannot run.
+    raise("0.1.0", "0.2.0", "fuel = 1\n");
+    let (status, body) = client.upload(&sandbox, "erp-up/dist/erp-up-0.2.0.erpx");
+    assert_eq!((status, body["code"].as_str()), (422, Some("plugin.start")), "{body}");
+    assert_eq!(client.admin("GET", "").1["version"], "0.1.0");
+    assert_eq!(client.list("note", &[]).1["total"], 1);
+    assert_eq!(client.admin("GET", "/versions/0.2.0").0, 404, "what was refused was not accepted");
+
+    let manifest = String::from_utf8(sandbox.read("erp-up/plugin.toml")).unwrap();
+    sandbox.write("erp-up/plugin.toml", manifest.replace("fuel = 1\n", "") + &field("more", "field_type = \"string\""));
+    sandbox.run(&["-C", "erp-up", "pack"]).succeeded();
+    assert_eq!(client.upload(&sandbox, "erp-up/dist/erp-up-0.2.0.erpx").0, 201);
+    assert_eq!(client.rows("POST", "/note", &json!({ "word": "y", "more": "z" })).0, 201);
+    host.kill();
+    let host = sandbox.dev_host(&[]);
+    let client = Client::new(&host, "admin@acme", "erp-up");
+    let (_, detail) = client.admin("GET", "");
+    assert_eq!((&detail["version"], &detail["status"]), (&json!("0.2.0"), &json!("running")));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Fix, Spanned, codes};
 use crate::document::did_you_mean;
-use crate::manifest::{FieldType, event_matches};
+use crate::manifest::{FieldType, event_matches, is_event_name};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -30,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         if !published.insert(name.as_str()) {
             findings.add(codes::DUPLICATE, name.span(), format!("the event `{name}` is declared twice"), "again", None);
         }
-        if !is_name(name) {
+        if !is_event_name(name) {
             let help = "write words joined by dots, such as `inventory.low_stock`".to_owned();
             findings.add(
                 codes::EVENT_PATTERN,
@@ -77,8 +77,8 @@ fn grant(subject: &Subject<'_>, name: &str) -> Option<Fix> {
 fn is_pattern(pattern: &Spanned<String>, findings: &mut Findings<'_>) -> bool {
     let good = match pattern.strip_suffix('*') {
         Some("") => true,
-        Some(prefix) => prefix.strip_suffix('.').is_some_and(is_name),
-        None => is_name(pattern),
+        Some(prefix) => prefix.strip_suffix('.').is_some_and(is_event_name),
+        None => is_event_name(pattern),
     };
     if !good {
         let help = "write an exact name, `order.*`, or `*`".to_owned();
@@ -91,13 +91,4 @@ fn is_pattern(pattern: &Spanned<String>, findings: &mut Findings<'_>) -> bool {
         );
     }
     good
-}
-
-fn is_name(name: &str) -> bool {
-    name.split('.').all(|word| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
-    })
 }

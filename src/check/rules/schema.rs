@@ -2,7 +2,9 @@
 
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Spanned, codes};
-use crate::manifest::{BaseType, Entity, Field, FieldName, FieldType, RESERVED_FIELDS, Widget, table_name};
+use crate::manifest::{
+    BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, Widget, table_name,
+};
 
 /// The longest name of a table that PostgreSQL keeps whole, in bytes.
 const MAX_TABLE_NAME_BYTES: usize = 63;
@@ -26,6 +28,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 "too long together with the plugin's id",
                 Some(format!("shorten it by {} characters", table.len() - MAX_TABLE_NAME_BYTES)),
             );
+        }
+        if RESERVED_ENTITIES.contains(&entity.name.as_str()) {
+            let message = format!("no entity can be called `{}`: the API has something else there", *entity.name);
+            findings.add(codes::RESERVED_NAME, entity.name.span(), message, "reserved", None);
         }
         if let Some(title) = &entity.title_field {
             known_field(entity, title, findings);
@@ -149,6 +155,18 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
         let message = format!("`{}` is a {} and cannot be unique", *field.name, *field.field_type);
         findings.add(codes::INVALID_VALUE, field.field_type.span(), message, "has no single value", None);
     }
+    if let Some(validation) = &field.validation {
+        let bound = |bound: &Option<Spanned<serde_json::Value>>| bound.as_ref().and_then(|bound| number(bound));
+        let lengths =
+            matches!((validation.min_length, validation.max_length), (Some(least), Some(most)) if least > most);
+        let values =
+            matches!((bound(&validation.min), bound(&validation.max)), (Some(least), Some(most)) if least > most);
+        if lengths || values {
+            let message =
+                format!("no value of `{}` could ever be valid: the least bound is above the greatest", *field.name);
+            findings.add(codes::INVALID_VALUE, validation.span.clone(), message, "nothing fits", None);
+        }
+    }
     let pattern = field.validation.as_ref().and_then(|validation| validation.pattern.as_ref());
     if let Some(pattern) = pattern
         && let Err(error) = regex_lite::Regex::new(pattern)
@@ -161,6 +179,11 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
             None,
         );
     }
+}
+
+fn number(value: &serde_json::Value) -> Option<rust_decimal::Decimal> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.parse().ok()
 }
 
 fn default(field: &Field, findings: &mut Findings<'_>) {

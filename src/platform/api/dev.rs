@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Request, Response, identity, no_route, object};
 use crate::host::lock;
+use crate::manifest::is_event_name;
 use crate::platform::{Platform, PlatformError};
 
 impl Platform {
@@ -38,6 +39,14 @@ impl Platform {
                 let event_type = body.get("type").and_then(Value::as_str).ok_or_else(|| {
                     PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event")
                 })?;
+                if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload")) {
+                    let message = format!("unknown key `{key}`; an event is {{\"type\": …, \"payload\": …}}");
+                    return Err(PlatformError::new(400, "http.bad_json", message));
+                }
+                if !is_event_name(event_type) {
+                    let message = format!("`{event_type}` is no name of an event: write words joined by dots");
+                    return Err(PlatformError::new(400, "event.bad_name", message));
+                }
                 let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
                 let before = self.activity.calls.len();
                 self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;

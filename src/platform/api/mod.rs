@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::dependencies::Stage;
 use super::{Identity, Platform, PlatformError};
+use crate::document::parse_strict_json;
 use crate::expression::Expression;
 use crate::signing::TrustStore;
 
@@ -34,14 +35,17 @@ impl Platform {
 
     fn route(&mut self, request: &Request, trust: Option<&TrustStore>) -> Answer {
         let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        let is_get = request.method == "GET";
         match path.as_slice() {
-            ["health"] => Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))),
+            ["health"] if is_get => {
+                Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
+            }
             ["api", "v1", "admin", "plugins", rest @ ..] => {
                 require(request, "plugin.admin")?;
                 self.admin(request, rest, trust)
             }
-            ["api", "v1", "plugin-registry", "entities"] => self.registry(request),
-            ["api", "v1", "plugins", plugin, "pages"] => self.pages(request, plugin),
+            ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
+            ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
                 require(request, "plugin.admin")?;
@@ -136,9 +140,9 @@ fn no_route(request: &Request) -> PlatformError {
 /// The body as a JSON object.
 fn object(request: &Request) -> Result<serde_json::Map<String, Value>, PlatformError> {
     let bad = |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
-    match serde_json::from_slice(&request.body) {
+    match parse_strict_json(&request.body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(bad("it is another value".to_owned())),
-        Err(error) => Err(bad(error.to_string())),
+        Err(error) => Err(bad(error)),
     }
 }

@@ -64,6 +64,14 @@ impl Request {
     /// # Errors
     /// [`PlatformError`] with status 400.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), PlatformError> {
+        let twice = self
+            .query
+            .iter()
+            .enumerate()
+            .find(|(index, (key, _))| self.query[..*index].iter().any(|(other, _)| other == key));
+        if let Some((_, (key, _))) = twice {
+            return Err(PlatformError::new(400, "http.bad_query", format!("`{key}` is in the query twice")));
+        }
         let Some((key, _)) = self.query.iter().find(|(key, _)| !known.contains(&key.as_str())) else { return Ok(()) };
         let help = match (did_you_mean(key, known.iter().copied()), known) {
             (Some(help), _) => help,

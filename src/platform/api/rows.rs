@@ -126,6 +126,7 @@ impl Platform {
     fn aggregate(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
         require(request, permission)?;
         let query = if request.method == "POST" {
+            request.only(&[])?;
             Value::Object(object(request)?)
         } else {
             request.only(&["group_by", "filter"])?;
@@ -181,6 +182,7 @@ impl Platform {
             manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
         let action = action.ok_or_else(|| no_route(request))?;
         let identity = require(request, &action.permission)?;
+        request.only(&[])?;
         let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
         // The row must be one that the user's tenant has.
         let scope = self.scope(request)?;

@@ -1,0 +1,187 @@
+//! What can be known to be wrong in one step before it runs.
+
+use super::matcher;
+use super::model::{ScenarioFile, Step};
+use super::plan::{tenant, unknown};
+use crate::diagnostics::codes;
+use crate::document::{Node, NodeValue, Reader};
+use crate::manifest::{ByteSize, Manifest, Timeout, is_event_name};
+
+/// Methods of the HTTP API.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+/// Keys of `expect`.
+const EXPECT_KEYS: [&str; 12] =
+    ["status", "json", "ok", "error", "result", "db", "changes", "events", "logs", "calls", "fuel", "memory"];
+
+pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest, reader: &mut Reader) {
+    act(step, reader);
+    if let Some(user) =
+        step.r#as.as_ref().filter(|user| !user.contains("${") && !file.world.users.contains_key(user.as_str()))
+    {
+        let users: Vec<&str> = file.world.users.keys().map(String::as_str).collect();
+        unknown("user", user, user.span(), &users, reader);
+    }
+    if let Some(name) = &step.tenant {
+        tenant(file, name, reader);
+    }
+    values(step, reader);
+    budget(step, reader);
+    if let Some(target) = &step.http {
+        request_line(target, manifest, reader);
+    }
+    if let Some(expect) = &step.expect {
+        reader.unknown_keys(expect, &EXPECT_KEYS);
+        matchers(expect, reader);
+    }
+    for entry in step.expect.as_ref().and_then(|expect| expect.get("db")).into_iter().flat_map(Node::entries) {
+        if manifest.entity(&entry.key).is_none() {
+            let entities: Vec<&str> = manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect();
+            unknown("entity", &entry.key, entry.key_span.clone(), &entities, reader);
+        }
+    }
+}
+
+/// Finds a step that does not do exactly one thing.
+fn act(step: &Step, reader: &mut Reader) {
+    let acts: Vec<&str> =
+        [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
+            .into_iter()
+            .filter(|(_, act)| act.is_some())
+            .map(|(name, _)| name)
+            .collect();
+    match acts.as_slice() {
+        [act] => {
+            if matches!(*act, "http" | "call") && step.r#as.is_none() {
+                let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
+                reader.find(
+                    codes::SCENARIO_STEP,
+                    step.span.clone(),
+                    format!("nobody does this `{act}`"),
+                    "no user",
+                    help,
+                );
+            }
+            if *act == "event" && step.tenant.is_none() {
+                let help = Some("write `tenant = \"…\"`".to_owned());
+                reader.find(
+                    codes::SCENARIO_STEP,
+                    step.span.clone(),
+                    "the event belongs to no tenant",
+                    "no tenant",
+                    help,
+                );
+            }
+        }
+        [] => {
+            let help = Some("write one of `http`, `event`, `call`, `advance`".to_owned());
+            reader.find(codes::SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
+        }
+        several => {
+            let message = format!("the step does {} things: {}", several.len(), several.join(", "));
+            let help = Some("make a step of each, so that its expectations are its own".to_owned());
+            reader.find(codes::SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
+        }
+    }
+}
+
+/// Finds names, lengths and paths that cannot be read.
+fn values(step: &Step, reader: &mut Reader) {
+    if let Some((text, node)) = step.event.as_ref().and_then(fixed_text)
+        && !is_event_name(text)
+    {
+        let help = Some("write words joined by dots, such as `inventory.low_stock`".to_owned());
+        let message = format!("`{text}` is no name of an event");
+        reader.find(codes::SCENARIO_VALUE, node.span.clone(), message, "no name", help);
+    }
+    if let Some((text, node)) = step.advance.as_ref().and_then(fixed_text)
+        && Timeout::parse(text).is_none()
+    {
+        let help = Some("write it like `30m`, `2h` or `1d`".to_owned());
+        let message = format!("`{text}` is no length of time");
+        reader.find(codes::SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
+    }
+    for path in step.capture.values().filter(|path| !is_path(path)) {
+        let help = Some("write it like `$.id` or `$.items[0].data.name`".to_owned());
+        reader.find(codes::SCENARIO_VALUE, path.span(), format!("`{path}` is no path"), "cannot be read", help);
+    }
+    if *step.repeat == 0 || *step.repeat > 1_000 {
+        reader.find(
+            codes::SCENARIO_VALUE,
+            step.repeat.span(),
+            "an event is told 1 to 1,000 times",
+            "out of bounds",
+            None,
+        );
+    }
+}
+
+fn budget(step: &Step, reader: &mut Reader) {
+    if let Some(budget) = &step.budget {
+        reader.unknown_keys(budget, &["fuel", "memory", "time"]);
+        for entry in budget.entries() {
+            let value = entry.node.to_json();
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let fits = match entry.key.as_str() {
+                "fuel" => text.replace('_', "").parse::<u64>().is_ok(),
+                "memory" => ByteSize::parse(&text).is_some(),
+                _ => Timeout::parse(&text).is_some(),
+            };
+            if !fits && !text.contains("${") {
+                let message = format!("`{text}` is no bound for {}", entry.key);
+                let help = Some("write `fuel = 60_000`, `memory = \"8MB\"`, `time = \"50ms\"`".to_owned());
+                reader.find(codes::SCENARIO_VALUE, entry.node.span.clone(), message, "cannot be read", help);
+            }
+        }
+    }
+}
+
+/// The text of a node, where no case fills it in.
+fn fixed_text(node: &Node) -> Option<(&str, &Node)> {
+    node.as_str().filter(|text| !text.contains("${")).map(|text| (text, node))
+}
+
+/// `$.a.b[0]`.
+fn is_path(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('$') else { return false };
+    rest.is_empty()
+        || (rest.starts_with(['.', '['])
+            && rest.split('.').skip(usize::from(rest.starts_with('.'))).all(|part| {
+                let (name, indexes) = part.split_once('[').map_or((part, ""), |(name, rest)| (name, rest));
+                let closed = indexes.is_empty() && !part.contains('[')
+                    || indexes.split('[').all(|index| {
+                        index
+                            .strip_suffix(']')
+                            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+                    });
+                closed && (!name.is_empty() || part.starts_with('['))
+            }))
+}
+
+/// Finds texts in angle brackets that are no matcher.
+fn matchers(node: &Node, reader: &mut Reader) {
+    match &node.value {
+        NodeValue::String(text) if !text.contains("${") => {
+            if let Err(why) = matcher::parse(text) {
+                reader.find(codes::SCENARIO_VALUE, node.span.clone(), why, "no matcher", None);
+            }
+        }
+        NodeValue::Array(items) => items.iter().for_each(|item| matchers(item, reader)),
+        NodeValue::Table(entries) => entries.iter().for_each(|entry| matchers(&entry.node, reader)),
+        _ => {}
+    }
+}
+
+/// Finds a method or an entity that does not exist, where no case fills it in.
+fn request_line(target: &Node, manifest: &Manifest, reader: &mut Reader) {
+    let Some((method, path)) = target.as_str().and_then(|text| text.trim().split_once(' ')) else { return };
+    if !method.contains("${") && !METHODS.contains(&method) {
+        unknown("method", method, target.span.clone(), &METHODS, reader);
+    }
+    let path = path.trim();
+    let entity = path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
+    let is_relative = !path.starts_with("/api/") && !path.starts_with("/_dev/") && entity != "pages";
+    if is_relative && !entity.contains("${") && manifest.entity(entity).is_none() {
+        let entities: Vec<&str> = manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect();
+        unknown("entity", entity, target.span.clone(), &entities, reader);
+    }
+}
