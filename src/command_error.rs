@@ -9,7 +9,7 @@ use crate::archive::ArchiveError;
 use crate::build::{BuildError, ToolchainError};
 use crate::component::LinkError;
 use crate::dev_host::{DevHostError, StateFolderError};
-use crate::diagnostics::{DiagnosticJson, Report};
+use crate::diagnostics::{Diagnostic, DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
 use crate::files::WriteError;
 use crate::generate::GenerateError;
@@ -64,6 +64,13 @@ impl CommandError {
             hints: Vec::new(),
             report: Report::new(),
         }
+    }
+
+    /// A finding that ends the command.
+    pub(crate) fn from_finding(finding: Diagnostic) -> CommandError {
+        let mut report = Report::new();
+        report.push(finding);
+        CommandError::new(ExitCode::Findings, "component", "the component cannot be used").with_report(report)
     }
 
     /// Says what to type next.

@@ -1,9 +1,14 @@
 //! The rules on a component.
 
-use crate::component::{self, ComponentInfo};
-use crate::contract::{self, compare};
-use crate::diagnostics::{Diagnostic, Report, codes};
+use std::sync::Arc;
+
+use crate::component::{self, ComponentInfo, Module, remedy, why};
+use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Spanned, codes};
 use crate::manifest::{ByteSize, Manifest};
+
+/// How many functions of a way to an import are shown.
+const MAX_STEPS: usize = 4;
 
 /// What a look at a component gave.
 #[derive(Debug)]
@@ -14,15 +19,16 @@ pub struct CheckedComponent {
     pub report: Report,
 }
 
-/// Holds a component against the world and the budget of its manifest.
-pub fn check_component(bytes: &[u8], manifest: &Manifest) -> CheckedComponent {
+/// Holds a component against the world, the capabilities and the budget of its manifest. `source` is the
+/// manifest's text, where there is one to point into.
+pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> CheckedComponent {
     let mut report = Report::new();
     let size = ByteSize(bytes.len() as u64);
     let budget = *manifest.budget.wasm;
     if size > budget {
         report.push(
             Diagnostic::new(codes::COMPONENT_TOO_LARGE, format!("the component has {size}, its budget is {budget}"))
-                .help("build with --release, or raise `[budget] wasm`"),
+                .help("build with --release (erp-plugin inspect shows what makes it large), or raise `[budget] wasm`"),
         );
     }
     let info = match component::read(bytes) {
@@ -36,7 +42,115 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest) -> CheckedComponent {
     let host_api = contract::find(&manifest.runtime.abi);
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
     if let Some(world) = host_api.and_then(|host_api| host_api.world(name.unwrap_or(host_api.default_world))) {
-        report.extend(compare(bytes, &info.interfaces, &world));
+        let judge = Judge { bytes, border: &info.border, manifest, source, world: &world };
+        for mismatch in compare(&info.border, &world.border()) {
+            report.push(judge.finding(mismatch));
+        }
     }
+    report.extend(super::capabilities::check(&info.border, manifest, source));
     CheckedComponent { info: Some(info), report }
+}
+
+struct Judge<'a> {
+    bytes: &'a [u8],
+    border: &'a Border,
+    manifest: &'a Manifest,
+    source: Option<&'a Arc<SourceFile>>,
+    world: &'a World,
+}
+
+impl Judge<'_> {
+    fn finding(&self, mismatch: Mismatch) -> Diagnostic {
+        let place = format!("world `{}` of {}", self.world.name, self.world.host_api.abi);
+        match mismatch {
+            Mismatch::OtherWorld { exports } => {
+                let finding = Diagnostic::new(codes::WRONG_WORLD, format!("the component is not built for {place}"))
+                    .help(format!(
+                        "it exports {}; the manifest's [runtime] abi and world must say so",
+                        exports.join(", ")
+                    ));
+                self.at_the_world(finding)
+            }
+            Mismatch::UnknownImport { import } if import.starts_with("wasi:") => self.wasi(&import, &place),
+            Mismatch::UnknownImport { import } => {
+                let help = if import.starts_with("erp:") {
+                    "name a world or version that offers it in [runtime], or do not call it"
+                } else {
+                    "take away the crate that calls this host"
+                };
+                Diagnostic::new(codes::UNKNOWN_IMPORT, format!("`{import}` is not offered by {place}")).help(help)
+            }
+            Mismatch::OtherVersion { import, offered } => {
+                let finding = Diagnostic::new(codes::WRONG_VERSION, format!("the component was built for `{import}`"))
+                    .help(format!(
+                        "{place} has `{offered}`: build with `erp-plugin build`, which takes the WIT of this binary"
+                    ));
+                self.at_the_world(finding)
+            }
+            Mismatch::UnknownFunction { import, function } => {
+                let message = format!("the component calls `{function}`, which `{import}` does not have");
+                Diagnostic::new(codes::INTERFACE_MISMATCH, message)
+                    .help("run `erp-plugin generate` to get the bindings of this binary, and build again")
+            }
+            Mismatch::MissingExport { export } => {
+                let message = format!("`{export}` is missing, which {place} promises");
+                let finding = Diagnostic::new(codes::MISSING_EXPORT, message)
+                    .help("implement its `Guest` trait, or name a smaller world in [runtime]");
+                self.at_the_world(finding)
+            }
+            Mismatch::MissingFunction { export, function } => {
+                let message = format!("`{export}` lacks `{function}`, which {place} promises");
+                Diagnostic::new(codes::MISSING_EXPORT, message)
+                    .help("run `erp-plugin generate` to get the bindings of this binary, and build again")
+            }
+            Mismatch::OtherType { interface, function, difference } => {
+                let message = format!("`{function}` of `{interface}` has another type than in {place}");
+                let help = format!(
+                    "in {}:\n  the component has  {}\n  the host API has   {}\nrun `erp-plugin generate` and build again",
+                    difference.place, difference.found, difference.offered
+                );
+                Diagnostic::new(codes::INTERFACE_MISMATCH, message).help(help)
+            }
+            Mismatch::UnusedExport { export } => {
+                Diagnostic::new(codes::UNUSED_EXPORT, format!("`{export}` is not known to {place}: nobody calls it"))
+            }
+        }
+    }
+
+    /// Points at the world in the manifest, and offers the one that the component fits.
+    fn at_the_world(&self, finding: Diagnostic) -> Diagnostic {
+        let Some(source) = self.source else { return finding };
+        let runtime = &self.manifest.runtime;
+        let world = runtime.world.as_ref().map(Spanned::span).filter(|span| !span.is_empty());
+        let place = world.clone().unwrap_or_else(|| runtime.abi.span());
+        let finding = if place.is_empty() { finding } else { finding.in_source(source).at(place, "named here") };
+        let fitting = targets(self.border);
+        match (best_target(&fitting), world) {
+            (Some(target), Some(world)) if target.host_api.abi == runtime.abi.as_str() => {
+                finding.in_source(source).fixed_by(Fix::replace_string(world, target.world))
+            }
+            _ => finding,
+        }
+    }
+
+    /// An import of WASI: what needs it, and what to do instead.
+    fn wasi(&self, import: &str, place: &str) -> Diagnostic {
+        let modules = Module::all_of(self.bytes).unwrap_or_default();
+        let mut help = Vec::new();
+        if let Some(why) = why(&modules, import) {
+            let likely = if why.is_guess { "probably needed by" } else { "needed by" };
+            if why.path.is_empty() {
+                help.push(format!("`{}` is called; which function calls it was stripped away", why.function));
+            } else {
+                let shown: Vec<&str> = why.path.iter().rev().take(MAX_STEPS).map(String::as_str).collect();
+                help.push(format!("{likely} {}", shown.join("\n  ← ")));
+            }
+            if let Some(name) = &why.crate_name {
+                help.push(format!("in the crate `{name}`"));
+            }
+        }
+        help.push(format!("in Rust it comes from {}", remedy(import)));
+        help.push("`erp-plugin build` links WASI away; a component from elsewhere must be built without it".to_owned());
+        Diagnostic::new(codes::WASI_IMPORT, format!("`{import}` is not offered by {place}")).help(help.join("\n"))
+    }
 }

@@ -3,6 +3,7 @@
 //! Reading a file already finds what is wrong in one value (`manifest::parse`). The rules look at
 //! what only several parts together can tell. Each family of rules is a file under `rules/`.
 
+mod capabilities;
 mod component;
 mod package;
 mod rules;
@@ -16,8 +17,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, codes};
-use crate::document::{closest, did_you_mean};
-use crate::manifest::Manifest;
+use crate::document::{self, closest, did_you_mean};
+use crate::manifest::{Manifest, ManifestText};
 
 /// SHA-256 of everything that the rules are made of, in hexadecimal. Where two programs name the same one,
 /// they cannot disagree about a package.
@@ -37,6 +38,17 @@ pub struct Subject<'a> {
 impl std::fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Subject").field("id", &self.manifest.metadata.id).finish_non_exhaustive()
+    }
+}
+
+impl Subject<'_> {
+    /// A fix that finds its place in the manifest's text; none where there is no text.
+    fn edit(&self, make: impl FnOnce(&ManifestText<'_>) -> Option<Fix>) -> Option<Fix> {
+        if self.source.text().is_empty() {
+            return None;
+        }
+        let (root, _) = document::parse(self.source);
+        make(&ManifestText::new(self.source, &root))
     }
 }
 

@@ -9,7 +9,7 @@ pub fn check_package(package: &Package) -> CheckedComponent {
     let source = SourceFile::new(MANIFEST, "");
     let file = |name: &str| package.file(name).map(<[u8]>::to_vec);
     let mut report = check_manifest(&Subject { manifest: &package.manifest, source: &source, file: &file });
-    let checked = check_component(package.component(), &package.manifest);
+    let checked = check_component(package.component(), &package.manifest, None);
     report.extend(checked.report);
     CheckedComponent { info: checked.info, report }
 }

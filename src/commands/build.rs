@@ -100,16 +100,16 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
     };
     let bytes = context.read(&file)?;
-    let info = component::read(&bytes).map_err(|finding| refused(*finding))?;
+    let info = component::read(&bytes).map_err(|finding| CommandError::from_finding(*finding))?;
     let linked = link(&bytes, &info, &world).map_err(|error| match error {
-        LinkError::SeveralModules(count) => refused(Diagnostic::new(
+        LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
             codes::SEVERAL_MODULES,
             format!("the component holds {count} core modules and imports WASI"),
         )),
         other => other.into(),
     })?;
 
-    let mut checked = check_component(&linked.component, manifest);
+    let mut checked = check_component(&linked.component, manifest, Some(&project.source));
     // The budget is for what ships: a debug build is allowed to be large.
     let ships = args.release || args.profile.as_deref() == Some("release") || args.component.is_some();
     if !ships {
@@ -127,14 +127,14 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let target = project.component_file(manifest);
     files::write(&target, &linked.component, Access::Shared)?;
     context.ui.report(&checked.report);
-    let interfaces = checked.info.map(|info| info.interfaces).unwrap_or_default();
+    let border = checked.info.map(|info| info.border).unwrap_or_default();
     let (size, budget) = (ByteSize(linked.component.len() as u64), *manifest.budget.wasm);
     let shown = context.shown(&target);
     if !linked.removed.is_empty() {
         context.ui.detail(format!("linked away: {}", linked.removed.join(", ")));
     }
     if !linked.removed.is_empty() {
-        let (away, left) = (linked.removed.len(), interfaces.imports.len());
+        let (away, left) = (linked.removed.len(), border.imports.len());
         context.ui.status("Linked", format!("{away} WASI interfaces away, {left} of the host API left"));
     }
     let result = BuildResult {
@@ -142,8 +142,8 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         component: shown.clone(),
         bytes: size.0,
         budget_bytes: budget.0,
-        imports: interfaces.imports,
-        exports: interfaces.exports,
+        imports: border.import_names(),
+        exports: border.export_names(),
         linked_away: linked.removed,
         rustc,
         findings: checked.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
@@ -156,10 +156,4 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
     });
     Ok(ExitCode::Ok)
-}
-
-fn refused(finding: Diagnostic) -> CommandError {
-    let mut report = Report::new();
-    report.push(finding);
-    CommandError::new(ExitCode::Findings, "component", "the component cannot be used").with_report(report)
 }

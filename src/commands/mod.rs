@@ -1,5 +1,6 @@
 //! One file a command: its arguments, whose doc comments are the help, and its action.
 
+mod add;
 mod build;
 mod check;
 mod completions;
@@ -9,6 +10,7 @@ mod doctor;
 mod explain;
 mod generate;
 mod init;
+mod inspect;
 mod key;
 mod man;
 mod new;
@@ -18,6 +20,7 @@ mod schema;
 mod sign;
 mod test;
 mod verify;
+mod wit;
 
 use clap::Subcommand;
 
@@ -32,11 +35,16 @@ type CommandResult = Result<ExitCode, CommandError>;
 pub(crate) enum Command {
     New(new::NewArgs),
     Init(init::InitArgs),
+    #[command(subcommand)]
+    Add(add::AddCommand),
     Generate(generate::GenerateArgs),
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Dev(dev::DevArgs),
+    #[command(subcommand)]
+    Wit(wit::WitCommand),
+    Inspect(inspect::InspectArgs),
     Pack(pack::PackArgs),
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -61,11 +69,14 @@ impl Command {
         match self {
             Command::New(args) => new::run(context, args),
             Command::Init(args) => init::run(context, args),
+            Command::Add(command) => add::run(context, command),
             Command::Generate(args) => generate::run(context, args),
             Command::Build(args) => build::run(context, args),
             Command::Check(args) => check::run(context, args),
             Command::Test(args) => test::run(context, args),
             Command::Dev(args) => dev::run(context, args),
+            Command::Wit(command) => wit::run(context, command),
+            Command::Inspect(args) => inspect::run(context, args),
             Command::Pack(args) => pack::run(context, args),
             Command::Key(command) => key::run(context, command),
             Command::Sign(args) => sign::run(context, args),

@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let component = context.read(&file)?;
     let mut report = open.report;
     report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
-    report.extend(check_component(&component, manifest).report);
+    report.extend(check_component(&component, manifest, Some(&project.source)).report);
     if report.has_errors() {
         let message = format!("the plugin is not fit to be packed: {}", report.summary());
         return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));

@@ -5,7 +5,9 @@ use schemars::schema_for;
 use serde_json::{Value, json};
 
 use super::CommandResult;
-use super::{build, check, demo, dev, doctor, explain, generate, key, new, pack, publish, sign, test, verify};
+use super::{
+    add, build, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, sign, test, verify, wit,
+};
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
@@ -40,11 +42,17 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("scenario", editor_schema("A file of scenarios", ScenarioFile::json_schema())),
         ("new", schema_for!(new::NewResult).to_value()),
         ("init", schema_for!(new::NewResult).to_value()),
+        ("add", schema_for!(add::AddResult).to_value()),
         ("generate", schema_for!(generate::GenerateResult).to_value()),
         ("build", schema_for!(build::BuildResult).to_value()),
         ("check", schema_for!(check::CheckResult).to_value()),
         ("test", schema_for!(test::TestResult).to_value()),
         ("dev", schema_for!(dev::DevResult).to_value()),
+        ("wit-list", schema_for!(wit::WitListResult).to_value()),
+        ("wit-export", schema_for!(wit::WitExportResult).to_value()),
+        ("wit-diff", schema_for!(wit::WitDiffResult).to_value()),
+        ("wit-targets", schema_for!(wit::WitTargetsResult).to_value()),
+        ("inspect", schema_for!(inspect::InspectResult).to_value()),
         ("pack", schema_for!(pack::PackResult).to_value()),
         ("key-new", schema_for!(key::KeyNewResult).to_value()),
         ("key-list", schema_for!(key::KeyListResult).to_value()),

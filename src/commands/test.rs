@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
     }
     let component = context.read(&file)?;
-    let mut report = check_component(&component, &open.manifest).report;
+    let mut report = check_component(&component, &open.manifest, Some(&open.project.source)).report;
     if report.has_errors() {
         return Err(CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest")
             .with_report(report));

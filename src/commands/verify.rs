@@ -166,7 +166,7 @@ fn contents(package: &Package) -> Result<String, CommandError> {
         let message = format!("what is in the package breaks the platform's rules: {}", report.summary());
         return Err(CommandError::new(ExitCode::Trust, "package/contents", message).with_report(report));
     }
-    let imports = info.map_or(0, |info| info.interfaces.imports.len());
+    let imports = info.map_or(0, |info| info.border.imports.len());
     Ok(format!("{}, {imports} imports, all of the host API", ByteSize(package.component().len() as u64)))
 }
 

@@ -1,8 +1,16 @@
-//! A built component: what is in it, and how WASI is linked away.
+//! A built component: what is in it, why, and how WASI is linked away.
 
+mod bounds;
 mod link;
+mod module;
+mod producers;
 mod read;
+mod why;
 
+pub use bounds::MAX_BYTES;
 pub use link::{LinkError, Linked, link};
+pub use module::{Function, Module};
+pub use producers::{Producer, producers};
 pub(crate) use read::features;
-pub use read::{Binary, ComponentInfo, classify, read};
+pub use read::{Binary, ComponentInfo, classify, read, wit_text};
+pub use why::{Why, remedy, why};

@@ -4,7 +4,8 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
-use crate::contract::InterfaceUse;
+use super::bounds;
+use crate::contract::Border;
 use crate::diagnostics::{Diagnostic, codes};
 
 /// What a file is, by its first bytes.
@@ -22,7 +23,7 @@ pub enum Binary {
 #[derive(Debug)]
 pub struct ComponentInfo {
     /// What it imports and exports.
-    pub interfaces: InterfaceUse,
+    pub border: Border,
     /// How many core modules it holds, those of its adapters included.
     pub core_modules: usize,
     /// The types at its border.
@@ -60,6 +61,12 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
             ));
         }
     }
+    if let Some(why) = bounds::excess(bytes) {
+        return Err(Box::new(
+            Diagnostic::new(codes::COMPONENT_EXCESSIVE, format!("the component is refused unread: {why}"))
+                .help("no plugin needs this; where yours does, split it or build with --release"),
+        ));
+    }
     let invalid =
         |why: String| Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")));
     Validator::new_with_features(features())
@@ -72,7 +79,19 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
     };
     let core_modules =
         Parser::new(0).parse_all(bytes).filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
-    Ok(ComponentInfo { interfaces: InterfaceUse::of(&resolve, world), core_modules, resolve, world })
+    Ok(ComponentInfo { border: Border::of(&resolve, world), core_modules, resolve, world })
+}
+
+/// A component's border as WIT.
+pub fn wit_text(info: &ComponentInfo) -> String {
+    let mut printer = wit_component::WitPrinter::default();
+    let packages: Vec<_> = info.resolve.packages.iter().map(|(id, _)| id).collect();
+    let Some(own) = info.resolve.worlds[info.world].package else { return String::new() };
+    let nested: Vec<_> = packages.into_iter().filter(|id| *id != own).collect();
+    match printer.print(&info.resolve, own, &nested) {
+        Ok(()) => printer.output.to_string(),
+        Err(error) => format!("// {error:#}\n"),
+    }
 }
 
 /// The features that the host switches on, so that `check` and the host agree.

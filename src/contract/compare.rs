@@ -1,88 +1,146 @@
 //! A component against a world, by structure.
 
-use wit_parser::{Resolve, WorldId, WorldItem};
+use super::border::{Border, Interface, serves, split_version};
+use super::shape::Difference;
 
-use super::World;
-use crate::diagnostics::{Diagnostic, Report, codes};
-
-/// The interfaces that a component imports and exports.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InterfaceUse {
-    /// Names such as `erp:plugin/host-log@1.0.0`.
-    pub imports: Vec<String>,
-    /// Names such as `erp:plugin/base@1.0.0`.
-    pub exports: Vec<String>,
+/// One thing that keeps a component from loading into a world, or that nobody would use there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is built for another world: it exports interfaces of the host API, and none of the world's.
+    OtherWorld {
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// It asks for an interface that the host does not have.
+    UnknownImport {
+        /// The interface.
+        import: String,
+    },
+    /// It asks for an interface of a version that the host does not serve.
+    OtherVersion {
+        /// The interface, with its version.
+        import: String,
+        /// The interface as the host has it.
+        offered: String,
+    },
+    /// It calls a function that the interface does not have.
+    UnknownFunction {
+        /// The interface.
+        import: String,
+        /// The function.
+        function: String,
+    },
+    /// It lacks an interface that the world promises.
+    MissingExport {
+        /// The interface.
+        export: String,
+    },
+    /// An interface that it offers lacks a function.
+    MissingFunction {
+        /// The interface.
+        export: String,
+        /// The function.
+        function: String,
+    },
+    /// A function has another type.
+    OtherType {
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: String,
+        /// Where and how.
+        difference: Difference,
+    },
+    /// It offers what nobody calls.
+    UnusedExport {
+        /// The interface.
+        export: String,
+    },
 }
 
-impl InterfaceUse {
-    /// The interfaces, functions and types at the border of a decoded component.
-    pub fn of(resolve: &Resolve, world: WorldId) -> InterfaceUse {
-        let world = &resolve.worlds[world];
-        // Types come along with the interfaces that use them and are no imports of their own.
-        let is_interface = |(_, item): &(_, &WorldItem)| !matches!(item, WorldItem::Type { .. });
-        InterfaceUse {
-            imports: world.imports.iter().filter(is_interface).map(|(key, _)| resolve.name_world_key(key)).collect(),
-            exports: world.exports.iter().filter(is_interface).map(|(key, _)| resolve.name_world_key(key)).collect(),
+impl Mismatch {
+    /// False for what does not keep the component from loading.
+    pub fn prevents_loading(&self) -> bool {
+        !matches!(self, Mismatch::UnusedExport { .. })
+    }
+
+    /// In a few words, for a table.
+    pub fn reason(&self) -> String {
+        match self {
+            Mismatch::OtherWorld { .. } => "it exports nothing of this world".to_owned(),
+            Mismatch::UnknownImport { import } => format!("it imports {}", short(import)),
+            Mismatch::OtherVersion { import, .. } => format!("it imports {import}, of another version"),
+            Mismatch::UnknownFunction { import, function } => format!("it calls {function} of {}", short(import)),
+            Mismatch::MissingExport { export } => format!("it lacks {}", short(export)),
+            Mismatch::MissingFunction { export, function } => format!("it lacks {function} of {}", short(export)),
+            Mismatch::OtherType { interface, function, .. } => {
+                format!("{function} of {} has another type", short(interface))
+            }
+            Mismatch::UnusedExport { export } => format!("nobody calls {}", short(export)),
         }
     }
 }
 
-/// What keeps a component from loading into a world. `component` is its bytes, `used` what it
-/// imports and exports.
-pub fn compare(component: &[u8], used: &InterfaceUse, world: &World) -> Report {
-    let mut report = Report::new();
-    let imports = world.imports();
-    let exports = world.exports();
-    let place = format!("world `{}` of {}", world.name, world.host_api.abi);
-
-    let foreign =
-        used.exports.iter().any(|name| is_host_api(name)) && !used.exports.iter().any(|name| exports.contains(name));
-    if foreign {
-        let found: Vec<&str> = used.exports.iter().map(String::as_str).filter(|name| is_host_api(name)).collect();
-        let found = found.join(", ");
-        report.push(
-            Diagnostic::new(codes::WRONG_WORLD, format!("the component is not built for {place}"))
-                .help(format!("it exports {found}; the manifest's [runtime] abi and world must say so")),
-        );
-        return report;
-    }
-    for name in used.imports.iter().filter(|name| !imports.contains(name)) {
-        let help = match name.split_once(':') {
-            Some(("wasi", _)) => {
-                "`erp-plugin build` links WASI away; a component from elsewhere must be built without it"
-            }
-            Some(("erp", _)) => "name a world or version that offers it in [runtime], or do not call it",
-            _ => "take away the crate that calls this host",
-        };
-        report.push(Diagnostic::new(codes::UNKNOWN_IMPORT, format!("`{name}` is not offered by {place}")).help(help));
-    }
-    for name in exports.iter().filter(|name| !used.exports.contains(name)) {
-        report.push(
-            Diagnostic::new(codes::MISSING_EXPORT, format!("`{name}` is missing, which {place} promises"))
-                .help("implement its `Guest` trait, or name a smaller world in [runtime]"),
-        );
-    }
-    for name in used.exports.iter().filter(|name| !exports.contains(name)) {
-        report
-            .push(Diagnostic::new(codes::UNUSED_EXPORT, format!("`{name}` is not known to {place}: nobody calls it")));
-    }
-    if !report.has_errors()
-        && let Err(error) = wit_component::targets(&world.resolve, world.id, component)
+/// Everything in which a component differs from what a world offers and promises.
+pub fn compare(component: &Border, world: &Border) -> Vec<Mismatch> {
+    let own: Vec<String> = component.export_names().into_iter().filter(|name| is_host_api(name)).collect();
+    if !own.is_empty()
+        && !component.exports.iter().any(|export| world.exports.iter().any(|known| known.name == export.name))
     {
-        let why = format!("{error:#}");
-        report.push(
-            Diagnostic::new(codes::INTERFACE_MISMATCH, format!("a type at the border differs from {place}"))
-                .help(format!("{}; run `erp-plugin generate` and build again", one_line(&why))),
-        );
+        return vec![Mismatch::OtherWorld { exports: own }];
     }
-    report
+    let mut found = Vec::new();
+    for import in &component.imports {
+        one_import(import, world, &mut found);
+    }
+    for promised in &world.exports {
+        let Some(export) = component.exports.iter().find(|export| export.name == promised.name) else {
+            found.push(Mismatch::MissingExport { export: promised.name.clone() });
+            continue;
+        };
+        for (name, wanted) in &promised.functions {
+            match export.functions.get(name) {
+                None => found.push(Mismatch::MissingFunction { export: export.name.clone(), function: name.clone() }),
+                Some(signature) => found.extend(signature.difference(wanted).map(|difference| Mismatch::OtherType {
+                    interface: export.name.clone(),
+                    function: name.clone(),
+                    difference,
+                })),
+            }
+        }
+    }
+    for export in component.exports.iter().filter(|export| !world.exports.iter().any(|known| known.name == export.name))
+    {
+        found.push(Mismatch::UnusedExport { export: export.name.clone() });
+    }
+    found
 }
 
-/// An error with its causes on one line of a bounded length.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cause = words.rsplit("type mismatch for ").next().unwrap_or(&words);
-    cause.chars().take(300).collect()
+fn one_import(import: &Interface, world: &Border, found: &mut Vec<Mismatch>) {
+    let Some(offered) = world.imports.iter().find(|offered| serves(&offered.name, &import.name)) else {
+        let (base, _) = split_version(&import.name);
+        found.push(match world.imports.iter().find(|offered| split_version(&offered.name).0 == base) {
+            Some(offered) => Mismatch::OtherVersion { import: import.name.clone(), offered: offered.name.clone() },
+            None => Mismatch::UnknownImport { import: import.name.clone() },
+        });
+        return;
+    };
+    for (name, signature) in &import.functions {
+        match offered.functions.get(name) {
+            None => found.push(Mismatch::UnknownFunction { import: import.name.clone(), function: name.clone() }),
+            Some(wanted) => found.extend(signature.difference(wanted).map(|difference| Mismatch::OtherType {
+                interface: import.name.clone(),
+                function: name.clone(),
+                difference,
+            })),
+        }
+    }
+}
+
+/// An interface of the host API by its own name, and any other one in full.
+fn short(name: &str) -> &str {
+    let own = name.strip_prefix("erp:plugin/").map(|name| name.split('@').next().unwrap_or(name));
+    own.unwrap_or(name)
 }
 
 fn is_host_api(name: &str) -> bool {

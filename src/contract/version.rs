@@ -1,6 +1,8 @@
 //! The versions of the host API.
 
-use wit_parser::{PackageId, Resolve, SourceMap, WorldId, WorldItem};
+use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
+
+use super::border::Border;
 
 /// A version of the host API, as it stands in `wit/`.
 #[derive(Debug)]
@@ -92,25 +94,9 @@ impl HostApi {
 }
 
 impl World {
-    /// The names of the interfaces that the world imports, such as `erp:plugin/host-log@1.0.0`.
-    pub fn imports(&self) -> Vec<String> {
-        self.interface_names(&self.resolve.worlds[self.id].imports)
-    }
-
-    /// The names of the interfaces that the world exports.
-    pub fn exports(&self) -> Vec<String> {
-        self.interface_names(&self.resolve.worlds[self.id].exports)
-    }
-
-    fn interface_names<'a>(
-        &self,
-        items: impl IntoIterator<Item = (&'a wit_parser::WorldKey, &'a WorldItem)>,
-    ) -> Vec<String> {
-        items
-            .into_iter()
-            .filter(|(_, item)| matches!(item, WorldItem::Interface { .. }))
-            .map(|(key, _)| self.resolve.name_world_key(key))
-            .collect()
+    /// Its interfaces, with the signatures of their functions.
+    pub fn border(&self) -> Border {
+        Border::of(&self.resolve, self.id)
     }
 }
 
@@ -123,7 +109,7 @@ mod tests {
         for version in versions() {
             for world in version.worlds {
                 let world = version.world(world).unwrap_or_else(|| panic!("{} lacks {world}", version.name));
-                assert!(!world.exports().is_empty(), "{} exports nothing", world.name);
+                assert!(!world.border().exports.is_empty(), "{} exports nothing", world.name);
             }
             assert!(version.worlds.contains(&version.default_world));
         }

@@ -218,6 +218,21 @@ declare! {
     UNKNOWN_IMPORT = "component/unknown-import", Error, "The component imports what the platform does not offer.",
         why: "The platform links the host API and nothing else, so the component could not be instantiated.",
         fix: "Build with `erp-plugin build`, which links WASI away; take away crates that call other hosts.";
+    WASI_IMPORT = "component/wasi-import", Error, "The component imports WASI.",
+        why: "The platform links the host API and nothing else: no files, no sockets, no environment. A Rust std guest drags in a dozen WASI interfaces without ever using them.",
+        fix: "Build with `erp-plugin build`, which links WASI away. For a component from elsewhere the finding names the function and the crate that need it, and what to use instead.";
+    WRONG_VERSION = "component/wrong-version", Error, "The component was built for another version of the host API.",
+        why: "Within a major version the host serves everything that is older; anything else has other functions or other types.",
+        fix: "Build with `erp-plugin build`, or name the version that it was built for in `[runtime] abi`. `erp-plugin wit targets` shows what it loads on.";
+    COMPONENT_EXCESSIVE = "component/excessive", Error, "The component passes a bound that is checked before anything looks closer.",
+        why: "Validating and compiling cost time and memory that a hostile component could choose; the bounds keep a server alive.",
+        fix: "Build with `--release`, take large dependencies away, or split the plugin.";
+    UNDECLARED_CAPABILITY = "component/undeclared-capability", Error, "The component asks for what the manifest does not grant.",
+        why: "The host would refuse every such call; and a reviewer reads in the manifest what a plugin may do.",
+        fix: "Add the key to `[capabilities]`, or take the call away.";
+    UNUSED_CAPABILITY = "component/unused-capability", Warning, "The manifest grants what the component never asks for.",
+        why: "A reviewer must judge everything that is granted, and a later version could use it unseen.",
+        fix: "Take the key out of `[capabilities]`.";
     INTERFACE_MISMATCH = "component/interface-mismatch", Error, "An import or export has another type than in the host API.",
         why: "The component was built against another text of the WIT: the call could not be made.",
         fix: "Run `erp-plugin generate` to get bindings for the WIT of this binary, and build again.";

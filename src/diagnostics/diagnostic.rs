@@ -88,6 +88,20 @@ impl Diagnostic {
         self
     }
 
+    /// Says what `--fix` does about it, where there is a text that it can change.
+    #[must_use]
+    pub fn maybe_fixed(
+        mut self,
+        source: Option<&Arc<SourceFile>>,
+        fix: impl FnOnce(&Arc<SourceFile>) -> Option<Fix>,
+    ) -> Diagnostic {
+        if let Some(source) = source {
+            self.fix = fix(source);
+            self.source = Some(Arc::clone(source));
+        }
+        self
+    }
+
     /// Like [`Diagnostic::help`], where there may be nothing to say.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Diagnostic {

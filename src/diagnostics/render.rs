@@ -28,6 +28,8 @@ pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
         .with_width(style.width)
         .with_links(false)
         .with_context_lines(1)
+        // Names and commands must be copied whole: they are not broken at their hyphens.
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
         // Its column counts bytes; ours, in the name of the source, counts characters.
         .without_primary_span_start();
     let mut text = String::new();

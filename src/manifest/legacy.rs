@@ -18,6 +18,12 @@ pub(super) fn modernize(document: &mut Node) {
         }
         for field in items(entry(entity, "fields")) {
             lower_case(field, "field_type");
+            // References were ids that said of what.
+            let is_reference = field.get("ref_entity").is_some();
+            if let Some(kind) = entry(field, "field_type").filter(|kind| is_reference && kind.as_str() == Some("uuid"))
+            {
+                kind.value = NodeValue::String("ref".to_owned());
+            }
         }
     }
     if document.get("runtime").is_none() {

@@ -4,6 +4,7 @@
 //! here touches a disk, a clock or a terminal. What only a look at several parts can tell (a page
 //! that names an unknown entity) is the business of `check`.
 
+mod edit;
 mod events;
 mod field_type;
 mod labels;
@@ -13,6 +14,7 @@ mod names;
 mod parse;
 mod size;
 
+pub use edit::ManifestText;
 pub use events::{event_matches, is_event_name, trigger_name};
 pub use field_type::{BaseType, FieldType};
 pub use labels::label_keys;

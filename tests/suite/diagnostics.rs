@@ -33,13 +33,11 @@ fn every_code_has_a_fixture_that_shows_it() {
         let sandbox = Sandbox::new();
         copy_into(&sandbox, &folder, "");
         let command = std::fs::read_to_string(folder.join("command")).unwrap_or_else(|_| "check".to_owned());
-        let minimal = if command.contains("{minimal}") {
-            template_component("minimal").display().to_string()
-        } else {
-            String::new()
+        let fill = |word: &str| match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
+            Some(template) => template_component(template).display().to_string(),
+            None => word.to_owned(),
         };
-        let arguments: Vec<String> =
-            command.split_whitespace().map(|word| word.replace("{minimal}", &minimal)).collect();
+        let arguments: Vec<String> = command.split_whitespace().map(fill).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = sandbox.run(&arguments);
         let shown: String = output
@@ -101,4 +99,70 @@ fn explain_shows_the_fixture_as_its_example() {
     assert!(text.contains("What to do:") && text.contains("`version` is a standard column"), "{text}");
     let unknown = sandbox.run(&["explain", "manifest/reserved-nam"]).failed_with(2);
     assert!(unknown.stderr.contains("did you mean `manifest/reserved-name`"), "{}", unknown.stderr);
+}
+
+#[test]
+fn what_can_be_fixed_is_fixed_once_and_for_all() {
+    let mut fixed = 0;
+    for code in codes() {
+        let folder = repository().join("tests/diagnostics").join(&code);
+        if folder.join("command").exists() {
+            continue;
+        }
+        let sandbox = Sandbox::new();
+        copy_into(&sandbox, &folder, "");
+        let (_, before) = sandbox.json(&["check"]);
+        let fixable = |findings: &serde_json::Value| {
+            findings["findings"].as_array().into_iter().flatten().filter(|finding| finding["fix"].is_string()).count()
+        };
+        if fixable(&before) == 0 {
+            continue;
+        }
+        let (_, after) = sandbox.json(&["check", "--fix"]);
+        assert!(!after["fixed"].as_array().unwrap().is_empty(), "{code}: {after}");
+        assert_eq!(fixable(&after), 0, "{code} still has something to fix: {after}");
+        assert!(after["errors"].as_u64() <= before["errors"].as_u64(), "{code} became worse: {after}");
+        let text = sandbox.read("plugin.toml");
+        let (_, again) = sandbox.json(&["check", "--fix"]);
+        assert!(
+            again["fixed"].as_array().unwrap().is_empty() && sandbox.read("plugin.toml") == text,
+            "{code}: {again}"
+        );
+        fixed += 1;
+    }
+    assert!(fixed >= 9, "only {fixed} fixtures have a fix");
+}
+
+#[test]
+fn check_writes_the_formats_of_other_tools() {
+    let folder = repository().join("tests/diagnostics/manifest/unknown-field");
+    let sandbox = Sandbox::new().variable("GITHUB_ACTIONS", "true");
+    copy_into(&sandbox, &folder, "");
+    let annotated = sandbox.run(&["check"]).failed_with(1).stdout;
+    assert!(annotated.starts_with("::error file=plugin.toml,line="), "{annotated}");
+    let sarif = sandbox.run(&["check", "--format", "sarif"]).failed_with(1).stdout;
+    let sarif: serde_json::Value = serde_json::from_str(&sarif).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "manifest/unknown-field");
+    let junit = sandbox.run(&["check", "--format", "junit"]).failed_with(1).stdout;
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+    sandbox.run(&["explain", "--format", "sarif"]).failed_with(2);
+}
+
+#[test]
+fn a_project_weighs_its_warnings_and_the_platform_does_not_care() {
+    let folder = repository().join("tests/diagnostics/manifest/unused");
+    let sandbox = Sandbox::new();
+    copy_into(&sandbox, &folder, "");
+    let manifest = String::from_utf8(sandbox.read("plugin.toml")).unwrap();
+    let warnings = |settings: &str, arguments: &[&str]| {
+        sandbox.write("plugin.toml", format!("{manifest}\n[check]\n{settings}\n"));
+        let (code, checked) = sandbox.json(arguments);
+        (code, checked["warnings"].as_u64().unwrap())
+    };
+    assert_eq!(warnings("", &["check"]), (0, 1));
+    assert_eq!(warnings("ignore = [\"manifest/unused\"]", &["check"]), (0, 0));
+    assert_eq!(warnings("ignore = [\"manifest/unused\"]", &["check", "--profile", "platform"]), (0, 1));
+    assert_eq!(warnings("severity = { \"manifest/unused\" = \"error\" }", &["check"]), (1, 0));
+    assert_eq!(warnings("ignore = [\"manifest/unknown-field\"]", &["check"]).0, 1, "an error cannot be ignored");
+    assert_eq!(warnings("ignore = [\"manifest/unusde\"]", &["check"]).0, 1, "a code that is none");
 }

@@ -4,14 +4,17 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 21] = [
     "new",
     "init",
+    "add",
     "generate",
     "build",
     "check",
     "test",
     "dev",
+    "wit",
+    "inspect",
     "pack",
     "key",
     "sign",
@@ -42,13 +45,20 @@ fn the_command_reference_is_the_help() {
     add(&[]);
     for command in COMMANDS {
         add(&[command]);
-        if command == "key" {
-            for sub in ["new", "list", "trust"] {
-                add(&["key", sub]);
-            }
+        for sub in subcommands(command) {
+            add(&[command, sub]);
         }
     }
     expect_file(&repository().join("docs/cli.md"), &page);
+}
+
+fn subcommands(command: &str) -> &'static [&'static str] {
+    match command {
+        "add" => &["entity", "field", "page", "permission", "event"],
+        "key" => &["new", "list", "trust"],
+        "wit" => &["list", "show", "export", "diff", "targets"],
+        _ => &[],
+    }
 }
 
 #[test]

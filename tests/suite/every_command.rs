@@ -26,6 +26,13 @@ const ROWS: &[Row] = &[
         is_json: true,
     },
     Row {
+        command: "add",
+        succeeds: Some(&["add", "permission", "note.print"]),
+        fails: &["add", "field", "nothing", "x", "string"],
+        code: 2,
+        is_json: true,
+    },
+    Row {
         command: "generate",
         succeeds: Some(&["generate"]),
         fails: &["--manifest-path", "empty/plugin.toml", "generate"],
@@ -48,6 +55,8 @@ const ROWS: &[Row] = &[
     },
     Row { command: "test", succeeds: None, fails: &["test"], code: 3, is_json: true },
     Row { command: "dev", succeeds: None, fails: &["dev"], code: 2, is_json: true },
+    Row { command: "wit", succeeds: Some(&["wit", "list"]), fails: &["wit", "show", "9.9.9"], code: 2, is_json: true },
+    Row { command: "inspect", succeeds: None, fails: &["inspect", "plugin.toml"], code: 1, is_json: true },
     Row { command: "pack", succeeds: None, fails: &["pack"], code: 3, is_json: true },
     Row { command: "key", succeeds: Some(&["key", "list"]), fails: &["key", "new", "k"], code: 2, is_json: true },
     Row { command: "sign", succeeds: None, fails: &["sign", "plugin.toml", "--key", "none"], code: 7, is_json: true },
@@ -137,7 +146,9 @@ fn json_is_one_document_also_on_failure() {
 fn every_json_result_has_a_schema_that_names_its_keys() {
     for row in ROWS.iter().filter(|row| row.is_json && !matches!(row.command, "schema" | "key")) {
         let sandbox = project();
-        let schema: Value = serde_json::from_str(&sandbox.run(&["schema", row.command]).succeeded().stdout).unwrap();
+        // Where commands stand below a command, each has a schema of its own.
+        let name = if row.command == "wit" { "wit-list" } else { row.command };
+        let schema: Value = serde_json::from_str(&sandbox.run(&["schema", name]).succeeded().stdout).unwrap();
         let properties =
             schema["properties"].as_object().unwrap_or_else(|| panic!("{} has no properties", row.command));
         if let Some(arguments) = row.succeeds {

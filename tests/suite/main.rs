@@ -10,11 +10,13 @@
 )]
 
 mod architecture;
+mod contracts;
 mod dev_host;
 mod diagnostics;
 mod documentation;
 mod every_command;
 mod guests;
+mod manifests;
 mod packages;
 mod publish;
 mod storage;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Fix, Spanned, codes};
+use crate::diagnostics::{Spanned, codes};
 use crate::document::did_you_mean;
 use crate::manifest::{FieldType, event_matches, is_event_name};
 
@@ -43,7 +43,9 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let message = format!("the plugin declares `{name}`, but may not publish it");
             let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
             findings.add(codes::EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
-            findings.report.fix_last(grant(subject, name));
+            findings.report.fix_last(
+                subject.edit(|text| text.add_item(&format!("grant `{name}`"), "capabilities", "publish", name)),
+            );
         }
         // Who names its own event exactly means it.
         let mut stars = manifest.events.subscribe.iter().filter(|pattern| pattern.ends_with('*'));
@@ -58,19 +60,6 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
             findings.add(codes::INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
         }
-    }
-}
-
-/// Adds the event to the list of those that may be published, where such a list is there.
-fn grant(subject: &Subject<'_>, name: &str) -> Option<Fix> {
-    let title = format!("grant `{name}`");
-    let capabilities = &subject.manifest.capabilities;
-    match capabilities.publish.last() {
-        Some(last) => Some(Fix::insert(title, last.span().end, format!(", \"{name}\""))),
-        None if capabilities.span.is_empty() => {
-            Some(Fix::append(title, subject.source, &format!("[capabilities]\npublish = [\"{name}\"]")))
-        }
-        None => None,
     }
 }
 

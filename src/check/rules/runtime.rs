@@ -32,7 +32,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         findings.add(codes::UNKNOWN_ABI, span, message, "unknown", did_you_mean(name, host_api.worlds.iter().copied()));
         return;
     };
-    let exports = world.exports();
+    let exports = world.border().export_names();
     let has = |interface: &str| host_api.is_legacy() || exports.iter().any(|name| name.contains(interface));
     if let Some(pattern) = manifest.events.subscribe.first().filter(|_| !has("/event-handler@")) {
         let message = format!("the world `{name}` cannot hear events");

@@ -62,7 +62,7 @@ impl From<wasm_encoder::reencode::Error> for LinkError {
 /// # Errors
 /// [`LinkError`].
 pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Linked, LinkError> {
-    if !info.interfaces.imports.iter().any(|name| name.starts_with("wasi:")) {
+    if !info.border.imports.iter().any(|import| import.name.starts_with("wasi:")) {
         return Ok(Linked { component: component.to_vec(), removed: Vec::new() });
     }
     let core = CoreModule::first_of(component)?;
@@ -81,11 +81,11 @@ pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Lin
         .and_then(|encoder| encoder.validate(true).encode())
         .map_err(|error| LinkError::Encode(format!("{error:#}")))?;
     let removed: BTreeSet<String> = info
-        .interfaces
+        .border
         .imports
         .iter()
-        .filter(|name| name.starts_with("wasi:"))
-        .map(|name| unversioned(name).to_owned())
+        .filter(|import| import.name.starts_with("wasi:"))
+        .map(|import| unversioned(&import.name).to_owned())
         .collect();
     Ok(Linked { component, removed: removed.into_iter().collect() })
 }

@@ -170,6 +170,11 @@ table! {
 }
 
 impl Manifest {
+    /// True for a manifest that was written for the platform's first version.
+    pub fn is_legacy(&self) -> bool {
+        self.manifest_version.is_none()
+    }
+
     /// The entity of this name.
     pub fn entity(&self, name: &str) -> Option<&Entity> {
         self.schema.entities.iter().find(|entity| entity.name.as_str() == name)

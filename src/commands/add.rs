@@ -1,0 +1,314 @@
+//! `erp-plugin add`.
+
+use clap::{Args, Subcommand};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use crate::check::{Subject, check_manifest};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::diagnostics::{Diagnostic, Fix, Report, Severity, SourceFile, apply_fixes, codes};
+use crate::document::{self, did_you_mean};
+use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
+use crate::manifest::{self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, is_event_name};
+use crate::project::MANIFEST_FILE;
+
+/// Add an entity, a field, a page, a permission or an event to plugin.toml
+///
+/// What is new comes beside what is alike; comments, order and layout of the rest stay as they are. Nothing is
+/// written where the manifest would have more errors than before.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AddCommand {
+    Entity(EntityArgs),
+    Field(FieldArgs),
+    Page(PageArgs),
+    Permission(PermissionArgs),
+    Event(EventArgs),
+}
+
+/// Add an entity with its fields, its permissions and a page
+#[derive(Debug, Args)]
+pub(crate) struct EntityArgs {
+    /// Its name, such as `purchase_order`
+    name: String,
+    /// The name that people read
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// A field, as `name:type`; several times for several
+    #[arg(long, value_name = "NAME:TYPE")]
+    field: Vec<String>,
+    /// Add no page
+    #[arg(long)]
+    no_page: bool,
+}
+
+/// Add a field to an entity
+#[derive(Debug, Args)]
+pub(crate) struct FieldArgs {
+    /// The entity
+    entity: String,
+    /// The field's name
+    name: String,
+    /// Its type, such as `string`, `currency`, `date`, `ref`
+    field_type: String,
+    /// The name that people read
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// A row must have a value
+    #[arg(long)]
+    required: bool,
+    /// No two rows have the same value
+    #[arg(long)]
+    unique: bool,
+    /// The search box looks into it
+    #[arg(long)]
+    searchable: bool,
+    /// Lists can be filtered by it
+    #[arg(long)]
+    filterable: bool,
+    /// Lists can be sorted by it
+    #[arg(long)]
+    sortable: bool,
+    /// The entity that a `ref` names rows of
+    #[arg(long, value_name = "ENTITY")]
+    ref_entity: Option<String>,
+    /// The values of a `select`, as `value=label`; several times for several
+    #[arg(long, value_name = "VALUE=LABEL")]
+    option: Vec<String>,
+}
+
+/// Add a page that shows an entity
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// What it shows: `crud`, `tree`, `kanban`, …
+    page_type: String,
+    /// The entity
+    entity: String,
+    /// The name that people read
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+}
+
+/// Add a permission
+#[derive(Debug, Args)]
+pub(crate) struct PermissionArgs {
+    /// Its code: an entity and an action, such as `order.approve`
+    code: String,
+    /// The name that administrators read
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+}
+
+/// Add an event that the plugin hears, or tells
+#[derive(Debug, Args)]
+pub(crate) struct EventArgs {
+    /// Its name, words joined by dots; `a.*` where it is heard
+    name: String,
+    /// The plugin tells it: declared, and granted in [capabilities]
+    #[arg(long)]
+    publish: bool,
+}
+
+/// What was added.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct AddResult {
+    ok: bool,
+    /// The manifest.
+    manifest: String,
+    /// What was added.
+    added: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
+    let project = context.project()?;
+    let source = &project.source;
+    let (root, syntax) = document::parse(source);
+    let (before, mut report) = manifest::parse(source);
+    report.extend(syntax);
+    let Some(before) = before else {
+        let message = "plugin.toml cannot be read as it is: mend it first";
+        return Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report));
+    };
+    let text = ManifestText::new(source, &root);
+    let fixes = match command {
+        AddCommand::Entity(args) => entity(args, &before, &text)?,
+        AddCommand::Field(args) => field(args, &before, &text)?,
+        AddCommand::Page(args) => page(args, &before, &text)?,
+        AddCommand::Permission(args) => permission(args, &before, &text)?,
+        AddCommand::Event(args) => event(args, &before, &text)?,
+    };
+    let mut changes = Report::new();
+    for fix in fixes {
+        changes.push(Diagnostic::new(codes::UNUSED, "").in_source(source).fixed_by(fix));
+    }
+    let (changed, added) = apply_fixes(source, &changes);
+    let after = SourceFile::new(source.path(), changed.as_str());
+    let old = errors(&before, source, &|path| project.file(path));
+    let (new_manifest, mut new_report) = manifest::parse(&after);
+    if let Some(manifest) = &new_manifest {
+        new_report.extend(check_manifest(&Subject { manifest, source: &after, file: &|path| project.file(path) }));
+    }
+    if new_manifest.is_none() || new_report.count(Severity::Error) > old {
+        let message = "nothing was written: the manifest would have an error that it does not have now";
+        return Err(CommandError::new(ExitCode::Configuration, "add", message).with_report(new_report));
+    }
+    let file = project.root.join(MANIFEST_FILE);
+    files::write(&file, changed.as_bytes(), Access::Shared)?;
+    let result = AddResult { ok: true, manifest: context.shown(&file), added };
+    context.ui.result(&result, || format!("added to {}: {}", result.manifest, result.added.join(", ")));
+    Ok(ExitCode::Ok)
+}
+
+type Fixes = Result<Vec<Fix>, CommandError>;
+
+fn errors(manifest: &Manifest, source: &std::sync::Arc<SourceFile>, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> usize {
+    check_manifest(&Subject { manifest, source, file }).count(Severity::Error)
+}
+
+fn usage(message: impl Into<String>, help: Option<String>) -> CommandError {
+    let error = CommandError::new(ExitCode::Usage, "add", message);
+    match help {
+        Some(help) => error.hint(help),
+        None => error,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn entity(args: &EntityArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    let name = &args.name;
+    if EntityName::new(name.as_str()).is_none() {
+        return Err(usage(
+            format!("`{name}` is no name of an entity"),
+            Some(format!("the rule is {}", EntityName::RULE)),
+        ));
+    }
+    if manifest.entity(name).is_some() {
+        return Err(usage(
+            format!("there is an entity `{name}` already"),
+            Some(format!("erp-plugin add field {name} …")),
+        ));
+    }
+    let shown = args.display_name.clone().unwrap_or_else(|| name.clone());
+    let mut block = format!("[[schema.entities]]\nname = \"{name}\"\ndisplay_name = {}", quoted(&shown));
+    for field in &args.field {
+        let (field, kind) = field.split_once(':').ok_or_else(|| usage(format!("`{field}` is not name:type"), None))?;
+        block.push_str(&format!("\n\n{}", field_block(field, kind, &[])?));
+    }
+    let mut fixes = vec![text.add_block(&format!("the entity {name}"), "schema.entities", &block)];
+    let permissions: Vec<String> = ["list", "manage"]
+        .iter()
+        .map(|action| permission_block(&format!("{name}.{action}"), &format!("{shown} {action}")))
+        .collect();
+    fixes.push(text.add_block("its permissions", "permissions", &permissions.join("\n\n")));
+    if !args.no_page {
+        fixes.push(text.add_block("a crud page", "ui.pages", &page_block("crud", name, &shown)));
+    }
+    Ok(fixes)
+}
+
+fn field(args: &FieldArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    let Some(entity) = manifest.entity(&args.entity) else {
+        let known = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
+        return Err(usage(format!("there is no entity `{}`", args.entity), did_you_mean(&args.entity, known)));
+    };
+    if entity.field(&args.name).is_some() {
+        return Err(usage(format!("`{}` has a field `{}` already", args.entity, args.name), None));
+    }
+    let mut lines = Vec::new();
+    if let Some(shown) = &args.display_name {
+        lines.push(format!("display_name = {}", quoted(shown)));
+    }
+    for (key, wanted) in [
+        ("required", args.required),
+        ("unique", args.unique),
+        ("searchable", args.searchable),
+        ("filterable", args.filterable),
+        ("sortable", args.sortable),
+    ] {
+        if wanted {
+            lines.push(format!("{key} = true"));
+        }
+    }
+    if let Some(target) = &args.ref_entity {
+        lines.push(format!("ref_entity = {}", quoted(target)));
+    }
+    if !args.option.is_empty() {
+        let option = |option: &String| {
+            let (value, label) = option.split_once('=').unwrap_or((option, option));
+            format!("{{ value = {}, label = {} }}", quoted(value), quoted(label))
+        };
+        let options: Vec<String> = args.option.iter().map(option).collect();
+        lines.push(format!("options = [{}]", options.join(", ")));
+    }
+    let block = field_block(&args.name, &args.field_type, &lines)?;
+    let table = text.table_where("schema.entities", "name", &args.entity).ok_or_else(|| {
+        usage(format!("`{}` is not written as a [[schema.entities]] block: add the field by hand", args.entity), None)
+    })?;
+    Ok(vec![text.add_block_inside(&format!("the field {}.{}", args.entity, args.name), table, "fields", &block)])
+}
+
+fn field_block(name: &str, kind: &str, lines: &[String]) -> Result<String, CommandError> {
+    if FieldName::new(name).is_none() {
+        return Err(usage(format!("`{name}` is no name of a field"), Some(format!("the rule is {}", FieldName::RULE))));
+    }
+    if FieldType::from_word(kind).is_none() {
+        let known = FieldType::WORDS.iter().copied();
+        let all = format!("known: {}", FieldType::WORDS.join(", "));
+        return Err(usage(format!("there is no type `{kind}`"), did_you_mean(kind, known).or(Some(all))));
+    }
+    let rest: String = lines.iter().map(|line| format!("\n{line}")).collect();
+    Ok(format!("[[schema.entities.fields]]\nname = \"{name}\"\nfield_type = \"{kind}\"{rest}"))
+}
+
+fn page(args: &PageArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    if PageType::from_word(&args.page_type).is_none() {
+        let help = did_you_mean(&args.page_type, PageType::WORDS.iter().copied());
+        return Err(usage(format!("there is no type of page `{}`", args.page_type), help));
+    }
+    let shown = manifest.entity(&args.entity).map_or(args.entity.clone(), |entity| entity.display_name.clone());
+    let label = args.label.clone().unwrap_or(shown);
+    let block = page_block(&args.page_type, &args.entity, &label);
+    Ok(vec![text.add_block(&format!("a {} page", args.page_type), "ui.pages", &block)])
+}
+
+fn page_block(kind: &str, entity: &str, label: &str) -> String {
+    format!("[[ui.pages]]\ntype = \"{kind}\"\nentity = \"{entity}\"\nlabel = {}", quoted(label))
+}
+
+fn permission(args: &PermissionArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    if manifest.permission(&args.code).is_some() {
+        return Err(usage(format!("there is a permission `{}` already", args.code), None));
+    }
+    let block = permission_block(&args.code, args.name.as_deref().unwrap_or(&args.code));
+    Ok(vec![text.add_block(&format!("the permission {}", args.code), "permissions", &block)])
+}
+
+fn permission_block(code: &str, name: &str) -> String {
+    format!("[[permissions]]\ncode = {}\nname = {}", quoted(code), quoted(name))
+}
+
+fn event(args: &EventArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    let name = args.name.as_str();
+    if !args.publish {
+        let fix = text.add_item(&format!("hears {name}"), "events", "subscribe", name);
+        return fix.map(|fix| vec![fix]).ok_or_else(|| usage(format!("the plugin hears `{name}` already"), None));
+    }
+    if !is_event_name(name) {
+        return Err(usage(format!("`{name}` is no name of an event: write words joined by dots"), None));
+    }
+    if manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name) {
+        return Err(usage(format!("the plugin tells `{name}` already"), None));
+    }
+    let block = format!("[[events.publishes]]\ntype = \"{name}\"");
+    let mut fixes = vec![text.add_block(&format!("tells {name}"), "events.publishes", &block)];
+    let granted = manifest.capabilities.publish.iter().any(|pattern| manifest::event_matches(pattern, name));
+    if !granted {
+        fixes.extend(text.add_item("its grant", "capabilities", "publish", name));
+    }
+    Ok(fixes)
+}

@@ -1,0 +1,291 @@
+//! `erp-plugin inspect`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::CommandResult;
+use crate::archive::{self, Limits, Package};
+use crate::command_error::CommandError;
+use crate::component::{self, ComponentInfo, Function, Module, Producer};
+use crate::context::Context;
+use crate::contract::{Border, best_target, targets};
+use crate::digest::sha256_hex;
+use crate::exit_code::ExitCode;
+use crate::manifest::{ByteSize, Capabilities};
+use crate::ui::Table;
+
+/// Functions and crates that are listed.
+const LISTED: usize = 12;
+
+/// Show what is in a component or package: imports, exports, sizes, files, signatures
+///
+/// Nothing is judged here: `check` and `verify` do that.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A .wasm or .erpx file; dist/<id>.wasm where it is absent
+    file: Option<PathBuf>,
+    /// Print the component's border as WIT, and nothing else
+    #[arg(long)]
+    wit: bool,
+}
+
+/// What is in a file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct InspectResult {
+    ok: bool,
+    /// The file.
+    file: String,
+    /// Its size in bytes.
+    bytes: u64,
+    /// SHA-256 of the file.
+    sha256: String,
+    /// What the package is; none for a component.
+    package: Option<PackageJson>,
+    /// The component.
+    component: ComponentJson,
+}
+
+/// What a package is. Nothing of it was verified.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PackageJson {
+    /// The plugin's id.
+    id: String,
+    /// The plugin's version.
+    version: String,
+    /// The host API.
+    abi: String,
+    /// What packed it.
+    tool: String,
+    /// SHA-256 of the rules that it was held against.
+    rule_set: String,
+    /// SHA-256 of the signed statement.
+    content_id: String,
+    /// Ids of the keys that say that they signed it.
+    signed_by: Vec<String>,
+    /// What the manifest grants.
+    capabilities: Vec<String>,
+    /// Its files.
+    files: Vec<FileJson>,
+}
+
+/// A file or a part with its size.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FileJson {
+    /// Its name.
+    name: String,
+    /// Its size in bytes.
+    bytes: u64,
+}
+
+/// What is in a component.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ComponentJson {
+    /// Its size in bytes.
+    bytes: u64,
+    /// What it asks for: interfaces with the functions that it calls.
+    imports: BTreeMap<String, Vec<String>>,
+    /// What it offers.
+    exports: BTreeMap<String, Vec<String>>,
+    /// What to write into `[runtime]`: `abi world`; none where no version of this binary loads it.
+    loads_on: Option<String>,
+    /// Languages and tools that made it.
+    producers: Vec<Producer>,
+    /// Its core modules.
+    modules: Vec<ModuleJson>,
+}
+
+/// A core module.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ModuleJson {
+    /// Its size in bytes.
+    bytes: u64,
+    /// Its sections.
+    sections: Vec<FileJson>,
+    /// Functions with a body.
+    functions: usize,
+    /// True where the compiler's names are there.
+    has_names: bool,
+    /// The largest functions.
+    largest: Vec<FileJson>,
+    /// Bytes of code by the crate that it comes from, the largest first; empty where names were stripped.
+    crates: Vec<FileJson>,
+}
+
+pub(super) fn run(context: &Context, args: &InspectArgs) -> CommandResult {
+    let file = match &args.file {
+        Some(file) => context.path(file),
+        None => {
+            let open = context.open_project()?;
+            open.project.component_file(&open.manifest)
+        }
+    };
+    let bytes = context.read(&file)?;
+    let package = if is_package(&bytes) { Some(open_package(&bytes)?) } else { None };
+    let component = package.as_ref().map_or(bytes.as_slice(), Package::component);
+    let info = component::read(component).map_err(|finding| CommandError::from_finding(*finding))?;
+    if args.wit {
+        context.ui.raw_result(&component::wit_text(&info));
+        return Ok(ExitCode::Ok);
+    }
+    let result = InspectResult {
+        ok: true,
+        file: context.shown(&file),
+        bytes: bytes.len() as u64,
+        sha256: sha256_hex(&bytes),
+        package: package.as_ref().map(package_json),
+        component: component_json(component, &info)?,
+    };
+    context.ui.result(&result, || shown(&result));
+    Ok(ExitCode::Ok)
+}
+
+/// The component of a package, or the file itself.
+pub(super) fn component_of(bytes: &[u8]) -> Result<Vec<u8>, CommandError> {
+    if is_package(bytes) { Ok(open_package(bytes)?.component().to_vec()) } else { Ok(bytes.to_vec()) }
+}
+
+fn is_package(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK")
+}
+
+fn open_package(bytes: &[u8]) -> Result<Package, CommandError> {
+    archive::open(bytes, &Limits::default()).map_err(|problems| {
+        let why =
+            problems.first().map_or_else(String::new, |problem| format!("{} ({})", problem.message, problem.code));
+        CommandError::new(ExitCode::Trust, "package", format!("the package cannot be opened: {why}"))
+            .hint("erp-plugin verify tells everything that is wrong")
+    })
+}
+
+fn package_json(package: &Package) -> PackageJson {
+    let predicate = &package.statement.predicate;
+    let file = |entry: &archive::Entry| FileJson { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
+    PackageJson {
+        id: predicate.id.clone(),
+        version: predicate.version.clone(),
+        abi: predicate.abi.clone(),
+        tool: predicate.tool.clone(),
+        rule_set: predicate.rule_set.clone(),
+        content_id: package.content_id.clone(),
+        signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
+        capabilities: granted(&package.manifest.capabilities),
+        files: package.entries.iter().map(file).collect(),
+    }
+}
+
+/// What the manifest grants, a line each.
+fn granted(capabilities: &Capabilities) -> Vec<String> {
+    let list = |word: &str, items: &[crate::diagnostics::Spanned<String>]| {
+        items.iter().map(|item| format!("{word} {}", **item)).collect::<Vec<_>>()
+    };
+    let mut lines = list("reads", &capabilities.read_entities);
+    lines.extend(list("publishes", &capabilities.publish));
+    lines.extend(list("configuration", &capabilities.config));
+    lines.extend(capabilities.kv.then(|| "key-value store".to_owned()));
+    lines
+}
+
+fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, CommandError> {
+    let unreadable = |error: String| CommandError::new(ExitCode::Findings, "component", error);
+    let modules = Module::all_of(bytes).map_err(|error| unreadable(error.to_string()))?;
+    let interfaces = |interfaces: &[crate::contract::Interface]| {
+        let names = |interface: &crate::contract::Interface| interface.functions.keys().cloned().collect();
+        interfaces.iter().map(|interface| (interface.name.clone(), names(interface))).collect()
+    };
+    let Border { imports, exports } = &info.border;
+    let fitting = targets(&info.border);
+    Ok(ComponentJson {
+        bytes: bytes.len() as u64,
+        imports: interfaces(imports),
+        exports: interfaces(exports),
+        loads_on: best_target(&fitting).map(|target| format!("{} {}", target.host_api.abi, target.world)),
+        producers: component::producers(bytes),
+        modules: modules.iter().map(module_json).collect(),
+    })
+}
+
+fn module_json(module: &Module) -> ModuleJson {
+    let part = |(name, bytes): (String, usize)| FileJson { name, bytes: bytes as u64 };
+    let own: Vec<(usize, &Function)> =
+        module.functions.iter().enumerate().filter(|(_, function)| function.import.is_none()).collect();
+    let mut largest = own.clone();
+    largest.sort_by_key(|(index, function)| (std::cmp::Reverse(function.size), *index));
+    let name = |index: usize, function: &Function| function.name.clone().unwrap_or_else(|| format!("function {index}"));
+    let mut crates: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, function) in own.iter().filter(|_| module.has_names()) {
+        *crates.entry(function.crate_name().unwrap_or("(no crate)")).or_default() += function.size;
+    }
+    let mut crates: Vec<(String, usize)> = crates.into_iter().map(|(name, size)| (name.to_owned(), size)).collect();
+    crates.sort_by_key(|(name, size)| (std::cmp::Reverse(*size), name.clone()));
+    ModuleJson {
+        bytes: module.size as u64,
+        sections: module.sections.iter().cloned().map(part).collect(),
+        functions: own.len(),
+        has_names: module.has_names(),
+        largest: largest
+            .iter()
+            .take(LISTED)
+            .map(|(index, function)| part((name(*index, function), function.size)))
+            .collect(),
+        crates: crates.into_iter().take(LISTED).map(part).collect(),
+    }
+}
+
+fn shown(result: &InspectResult) -> String {
+    let mut text = format!("{}  {}\nsha256  {}\n", result.file, ByteSize(result.bytes), result.sha256);
+    if let Some(package) = &result.package {
+        text.push_str(&format!("\n{} {}  for {}  by {}\n", package.id, package.version, package.abi, package.tool));
+        text.push_str(&section("files", &package.files));
+        text.push_str(&lines("granted", &package.capabilities, "nothing beside its own tables"));
+        text.push_str(&lines("signatures (not verified here)", &package.signed_by, "nobody has signed it"));
+    }
+    let component = &result.component;
+    if result.package.is_some() {
+        text.push_str(&format!("\ncomponent  {}\n", ByteSize(component.bytes)));
+    }
+    text.push_str(&border("imports", &component.imports));
+    text.push_str(&border("exports", &component.exports));
+    let loads_on = component.loads_on.as_deref().unwrap_or("no version that this binary knows");
+    text.push_str(&format!("\nloads on  {loads_on}\n"));
+    let made: Vec<String> =
+        component.producers.iter().map(|one| format!("{} {}", one.name, one.version).trim().to_owned()).collect();
+    text.push_str(&lines("made by", &made, "the component does not say"));
+    for (index, module) in component.modules.iter().enumerate() {
+        let title = format!("core module {}  {}  {} functions", index + 1, ByteSize(module.bytes), module.functions);
+        text.push_str(&section(&title, &module.sections));
+        if module.has_names {
+            text.push_str(&section("  code by crate", &module.crates));
+            text.push_str(&section("  largest functions", &module.largest));
+        } else if module.functions > 0 {
+            text.push_str("  which crates the code comes from cannot be told: names were stripped\n");
+        }
+    }
+    text
+}
+
+fn border(title: &str, interfaces: &BTreeMap<String, Vec<String>>) -> String {
+    let mut table = Table::new();
+    for (name, functions) in interfaces {
+        table.row([format!("  {name}"), functions.join(" ")]);
+    }
+    format!("\n{title}\n{}", table.render())
+}
+
+fn section(title: &str, parts: &[FileJson]) -> String {
+    let mut table = Table::new();
+    for part in parts {
+        table.row([format!("  {:>8}", ByteSize(part.bytes).to_string()), part.name.clone()]);
+    }
+    format!("\n{title}\n{}", table.render())
+}
+
+fn lines(title: &str, lines: &[String], none: &str) -> String {
+    if lines.is_empty() {
+        return format!("\n{title}\n  {none}\n");
+    }
+    format!("\n{title}\n{}", lines.iter().map(|line| format!("  {line}\n")).collect::<String>())
+}

@@ -1,0 +1,102 @@
+//! Why an import is there: the way from what the host calls to the function that needs it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::module::{Function, Module};
+
+/// What a call by reference costs beside a call by name: which function it reaches is a guess.
+const GUESS: u32 = 1_000;
+
+/// The way to an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// The function that is imported, such as `get-environment`.
+    pub function: String,
+    /// Names of the functions on the way, the one that the host calls first; empty where names were stripped.
+    pub path: Vec<String>,
+    /// The crate of the last function outside of the standard library.
+    pub crate_name: Option<String>,
+    /// True where the way leads over a call by reference, so that it is only likely.
+    pub is_guess: bool,
+}
+
+/// The shortest way to any function of an imported interface; none where nothing that can be called needs it.
+pub fn why(modules: &[Module], interface: &str) -> Option<Why> {
+    modules.iter().find_map(|module| why_in(module, interface))
+}
+
+fn why_in(module: &Module, interface: &str) -> Option<Why> {
+    let is_wanted = |function: &Function| function.import.as_ref().is_some_and(|(module, _)| module == interface);
+    if !module.functions.iter().any(is_wanted) {
+        return None;
+    }
+    let (end, cost, before) = shortest(module, is_wanted)?;
+    let mut indices = vec![end];
+    while let Some(previous) = indices.last().and_then(|last| before.get(last)) {
+        indices.push(*previous);
+    }
+    indices.reverse();
+    let function = |index: &u32| module.functions.get(*index as usize);
+    let path: Vec<String> = indices.iter().filter_map(|index| function(index)?.name.clone()).collect();
+    let own = indices.iter().rev().filter_map(|index| function(index)?.crate_name());
+    let crate_name = own.into_iter().find(|name| !matches!(*name, "std" | "core" | "alloc" | "wasip2" | "dlmalloc"));
+    Some(Why {
+        function: function(&end).and_then(|end| end.import.as_ref()).map(|(_, name)| name.clone()).unwrap_or_default(),
+        path: if module.has_names() { path } else { Vec::new() },
+        crate_name: crate_name.map(str::to_owned),
+        is_guess: cost >= GUESS,
+    })
+}
+
+/// The wanted function that is reached with the least guessing, what that costs, and each function's predecessor.
+fn shortest(module: &Module, is_wanted: impl Fn(&Function) -> bool) -> Option<(u32, u32, HashMap<u32, u32>)> {
+    let mut costs: HashMap<u32, u32> = HashMap::new();
+    let mut before: HashMap<u32, u32> = HashMap::new();
+    let mut waiting: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
+    for entry in &module.entries {
+        costs.insert(*entry, 0);
+        waiting.push(Reverse((0, *entry)));
+    }
+    while let Some(Reverse((cost, index))) = waiting.pop() {
+        let Some(function) = module.functions.get(index as usize) else { continue };
+        if costs.get(&index).is_some_and(|known| *known < cost) {
+            continue;
+        }
+        if is_wanted(function) {
+            return Some((index, cost, before));
+        }
+        let by_name = function.calls.iter().map(|called| (*called, cost + 1));
+        let by_reference = module.in_tables.iter().filter(|_| function.calls_by_reference);
+        for (called, cost) in by_name.chain(by_reference.map(|called| (*called, cost + GUESS))) {
+            if costs.get(&called).is_none_or(|known| cost < *known) {
+                costs.insert(called, cost);
+                before.insert(called, index);
+                waiting.push(Reverse((cost, called)));
+            }
+        }
+    }
+    None
+}
+
+/// What in Rust's standard library leads to an interface of WASI, and what to do instead.
+pub fn remedy(interface: &str) -> &'static str {
+    let base = interface.split('@').next().unwrap_or(interface);
+    match base {
+        "wasi:cli/environment" => "std::env: take values from settings (`host-config.setting`)",
+        "wasi:cli/exit" => "std::process::exit: return an error instead",
+        "wasi:cli/stdin" | "wasi:cli/stdout" | "wasi:cli/stderr" => "println! and panics: write with `host-log.log`",
+        name if name.starts_with("wasi:filesystem/") => {
+            "std::fs: keep rows with `host-db`, small values with `host-kv`"
+        }
+        name if name.starts_with("wasi:sockets/") => "std::net: the host opens no sockets for plugins",
+        name if name.starts_with("wasi:clocks/") => "std::time: ask `host-clock.now`",
+        name if name.starts_with("wasi:random/") => {
+            "HashMap and getrandom: use BTreeMap, or ask `host-clock.random-bytes`"
+        }
+        name if name.starts_with("wasi:http/") => "an HTTP client: plugins reach other servers through the host alone",
+        name if name.starts_with("wasi:io/") => "streams of the interfaces above",
+        name if name.starts_with("wasi:cli/terminal") => "looking whether standard output is a terminal",
+        _ => "take away what calls it",
+    }
+}

@@ -1,0 +1,276 @@
+//! Types at a border, without the place where they were declared, so that two of them can be compared.
+
+use std::fmt;
+
+use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind};
+
+/// The structure of a type. Names of records and variants are for people: two types are the same where their
+/// structure is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// `u32`, `string`, `bool`, …
+    Primitive(&'static str),
+    /// Named parts, all of which are there.
+    Record(Named<Shape>),
+    /// Named parts, one of which is there.
+    Variant(Named<Option<Shape>>),
+    /// Names, one of which is meant.
+    Enum(Named<()>),
+    /// Names, any of which are meant.
+    Flags(Named<()>),
+    /// Parts in order.
+    Tuple(Vec<Shape>),
+    /// Any number of a type; of exactly so many, where that is said.
+    List(Box<Shape>, Option<u32>),
+    /// A value or none.
+    Option(Box<Shape>),
+    /// A value or an error.
+    Result(Option<Box<Shape>>, Option<Box<Shape>>),
+    /// A handle; by its name, and whether it is borrowed.
+    Handle(String, bool),
+    /// A resource, a future, a stream, a map: by its kind.
+    Other(&'static str),
+}
+
+/// Parts by name, in order.
+#[derive(Debug, Clone)]
+pub struct Named<T> {
+    /// What people call the type.
+    pub name: String,
+    /// The parts.
+    pub parts: Vec<(String, T)>,
+}
+
+impl<T: PartialEq> PartialEq for Named<T> {
+    fn eq(&self, other: &Named<T>) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl<T: Eq> Eq for Named<T> {}
+
+/// What a function takes and gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Parameters by name, in order.
+    pub params: Vec<(String, Shape)>,
+    /// What it gives; none where it gives nothing.
+    pub result: Option<Shape>,
+}
+
+/// Where two signatures differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Which part: `parameter row`, `the result, error, field code`.
+    pub place: String,
+    /// What one side has there.
+    pub found: String,
+    /// What the other side has there.
+    pub offered: String,
+}
+
+impl Signature {
+    /// The signature of a function.
+    pub(super) fn of(resolve: &Resolve, function: &Function) -> Signature {
+        Signature {
+            params: function.params.iter().map(|param| (param.name.clone(), shape(resolve, param.ty))).collect(),
+            result: function.result.map(|result| shape(resolve, result)),
+        }
+    }
+
+    /// The first place where the signatures differ.
+    pub fn difference(&self, offered: &Signature) -> Option<Difference> {
+        if self == offered {
+            return None;
+        }
+        let one_difference = |place: String, found: String, offered: String| Some(Difference { place, found, offered });
+        if self.params.len() != offered.params.len() {
+            return one_difference("the parameters".to_owned(), self.to_string(), offered.to_string());
+        }
+        for ((name, found), (other, wanted)) in self.params.iter().zip(&offered.params) {
+            if name != other {
+                return one_difference("the parameters".to_owned(), self.to_string(), offered.to_string());
+            }
+            if found != wanted {
+                return Some(found.difference(wanted, format!("parameter `{name}`")));
+            }
+        }
+        match (&self.result, &offered.result) {
+            (Some(found), Some(wanted)) => Some(found.difference(wanted, "the result".to_owned())),
+            (found, wanted) => {
+                let shown = |result: &Option<Shape>| result.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+                one_difference("the result".to_owned(), shown(found), shown(wanted))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let params: Vec<String> = self.params.iter().map(|(name, shape)| format!("{name}: {shape}")).collect();
+        write!(f, "func({})", params.join(", "))?;
+        self.result.as_ref().map_or(Ok(()), |result| write!(f, " -> {result}"))
+    }
+}
+
+impl Shape {
+    /// The innermost place where two types differ, on the way from `place`.
+    fn difference(&self, offered: &Shape, place: String) -> Difference {
+        let inner = match (self, offered) {
+            (Shape::Record(found), Shape::Record(wanted)) => {
+                named(found, wanted, "field", |one, other| (one != other).then_some((Some(one), Some(other))))
+            }
+            (Shape::Variant(found), Shape::Variant(wanted)) => {
+                named(found, wanted, "case", |one, other| (one != other).then_some((one.as_ref(), other.as_ref())))
+            }
+            (Shape::List(found, size), Shape::List(wanted, other)) if size == other => {
+                Some(("item".to_owned(), &**found, &**wanted))
+            }
+            (Shape::Option(found), Shape::Option(wanted)) => Some(("value".to_owned(), &**found, &**wanted)),
+            (Shape::Result(ok, error), Shape::Result(wanted_ok, wanted_error)) => {
+                let part = |name: &str, one: &'_ Option<Box<Shape>>, other: &'_ Option<Box<Shape>>| {
+                    (one != other).then(|| name.to_owned())
+                };
+                match (part("value", ok, wanted_ok), ok, wanted_ok, error, wanted_error) {
+                    (Some(name), Some(one), Some(other), _, _) => Some((name, &**one, &**other)),
+                    (None, _, _, Some(one), Some(other)) => Some(("error".to_owned(), &**one, &**other)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        match inner {
+            Some((name, found, wanted)) => found.difference(wanted, format!("{place}, {name}")),
+            None => Difference { place, found: self.whole(), offered: offered.whole() },
+        }
+    }
+
+    /// The type with its parts, one level deep.
+    fn whole(&self) -> String {
+        let list = |name: &str, kind: &str, parts: Vec<String>| format!("{kind} {name} {{ {} }}", parts.join(", "));
+        match self {
+            Shape::Record(parts) => list(
+                &parts.name,
+                "record",
+                parts.parts.iter().map(|(name, shape)| format!("{name}: {shape}")).collect(),
+            ),
+            Shape::Variant(cases) => {
+                let case = |(name, shape): &(String, Option<Shape>)| match shape {
+                    Some(shape) => format!("{name}({shape})"),
+                    None => name.clone(),
+                };
+                list(&cases.name, "variant", cases.parts.iter().map(case).collect())
+            }
+            Shape::Enum(cases) => {
+                list(&cases.name, "enum", cases.parts.iter().map(|(name, ())| name.clone()).collect())
+            }
+            Shape::Flags(flags) => {
+                list(&flags.name, "flags", flags.parts.iter().map(|(name, ())| name.clone()).collect())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The only part in which two named types differ; none where their names or more than one part do.
+fn named<'s, T>(
+    found: &'s Named<T>,
+    wanted: &'s Named<T>,
+    kind: &str,
+    differs: impl Fn(&'s T, &'s T) -> Option<(Option<&'s Shape>, Option<&'s Shape>)>,
+) -> Option<(String, &'s Shape, &'s Shape)> {
+    let names = |named: &Named<T>| named.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    if names(found) != names(wanted) {
+        return None;
+    }
+    let mut different = found.parts.iter().zip(&wanted.parts).filter_map(|((name, one), (_, other))| {
+        let (one, other) = differs(one, other)?;
+        Some((format!("{kind} `{name}`"), one?, other?))
+    });
+    let first = different.next();
+    if different.next().is_some() { None } else { first }
+}
+
+impl fmt::Display for Shape {
+    /// As WIT writes it; a named type by its name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Primitive(name) | Shape::Other(name) => f.write_str(name),
+            Shape::Record(named) => f.write_str(&named.name),
+            Shape::Variant(named) => f.write_str(&named.name),
+            Shape::Enum(named) | Shape::Flags(named) => f.write_str(&named.name),
+            Shape::Tuple(parts) => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                write!(f, "tuple<{}>", parts.join(", "))
+            }
+            Shape::List(item, None) => write!(f, "list<{item}>"),
+            Shape::List(item, Some(size)) => write!(f, "list<{item}, {size}>"),
+            Shape::Option(value) => write!(f, "option<{value}>"),
+            Shape::Result(None, None) => f.write_str("result"),
+            Shape::Result(Some(value), None) => write!(f, "result<{value}>"),
+            Shape::Result(value, Some(error)) => {
+                write!(f, "result<{}, {error}>", value.as_ref().map_or("_".to_owned(), ToString::to_string))
+            }
+            Shape::Handle(name, true) => write!(f, "borrow<{name}>"),
+            Shape::Handle(name, false) => f.write_str(name),
+        }
+    }
+}
+
+/// The structure of a type. WIT has no type that holds itself.
+pub(super) fn shape(resolve: &Resolve, ty: Type) -> Shape {
+    let Type::Id(id) = ty else { return Shape::Primitive(primitive(ty)) };
+    let definition = &resolve.types[id];
+    let name = definition.name.clone().unwrap_or_else(|| definition.kind.as_str().to_owned());
+    let boxed = |ty: Type| Box::new(shape(resolve, ty));
+    match &definition.kind {
+        TypeDefKind::Type(inner) => shape(resolve, *inner),
+        TypeDefKind::Record(record) => {
+            let parts = record.fields.iter().map(|field| (field.name.clone(), shape(resolve, field.ty))).collect();
+            Shape::Record(Named { name, parts })
+        }
+        TypeDefKind::Variant(variant) => {
+            let case = |case: &wit_parser::Case| (case.name.clone(), case.ty.map(|ty| shape(resolve, ty)));
+            Shape::Variant(Named { name, parts: variant.cases.iter().map(case).collect() })
+        }
+        TypeDefKind::Enum(cases) => {
+            Shape::Enum(Named { name, parts: cases.cases.iter().map(|case| (case.name.clone(), ())).collect() })
+        }
+        TypeDefKind::Flags(flags) => {
+            Shape::Flags(Named { name, parts: flags.flags.iter().map(|flag| (flag.name.clone(), ())).collect() })
+        }
+        TypeDefKind::Tuple(tuple) => Shape::Tuple(tuple.types.iter().map(|ty| shape(resolve, *ty)).collect()),
+        TypeDefKind::List(item) => Shape::List(boxed(*item), None),
+        TypeDefKind::FixedLengthList(item, size) => Shape::List(boxed(*item), Some(*size)),
+        TypeDefKind::Option(value) => Shape::Option(boxed(*value)),
+        TypeDefKind::Result(result) => Shape::Result(result.ok.map(boxed), result.err.map(boxed)),
+        TypeDefKind::Handle(handle) => {
+            let (id, borrowed) = match handle {
+                Handle::Own(id) => (*id, false),
+                Handle::Borrow(id) => (*id, true),
+            };
+            Shape::Handle(resolve.types[id].name.clone().unwrap_or_default(), borrowed)
+        }
+        other => Shape::Other(other.as_str()),
+    }
+}
+
+fn primitive(ty: Type) -> &'static str {
+    match ty {
+        Type::Bool => "bool",
+        Type::U8 => "u8",
+        Type::U16 => "u16",
+        Type::U32 => "u32",
+        Type::U64 => "u64",
+        Type::S8 => "s8",
+        Type::S16 => "s16",
+        Type::S32 => "s32",
+        Type::S64 => "s64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::Char => "char",
+        Type::String => "string",
+        Type::ErrorContext => "error-context",
+        Type::Id(_) => "type",
+    }
+}

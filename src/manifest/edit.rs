@@ -1,0 +1,183 @@
+//! Additions to a manifest's text, as a careful person would make them: beside what is alike, with comments,
+//! order and layout of everything else as they are.
+
+use crate::diagnostics::{Edit, Fix, SourceFile, Span};
+use crate::document::{Node, NodeValue};
+
+/// A manifest's text with the places of its tables.
+#[derive(Debug)]
+pub struct ManifestText<'a> {
+    source: &'a SourceFile,
+    root: &'a Node,
+    /// Where headers begin, in order.
+    headers: Vec<usize>,
+}
+
+impl<'a> ManifestText<'a> {
+    /// `root` is what `document::parse` gave for `source`.
+    pub fn new(source: &'a SourceFile, root: &'a Node) -> ManifestText<'a> {
+        let mut headers = Vec::new();
+        collect_headers(source.text(), root, &mut headers);
+        headers.sort_unstable();
+        headers.dedup();
+        ManifestText { source, root, headers }
+    }
+
+    /// Adds a block behind the last one of the array of tables at `path` (`schema.entities`), with all that belongs
+    /// to that one; at the end of the file where there is none.
+    pub fn add_block(&self, title: &str, path: &str, block: &str) -> Fix {
+        let last = self.node(path).and_then(|node| self.last_header(node));
+        match last {
+            Some(header) => self.insert_behind(title, header, block),
+            None => Fix::append(title, self.source, block),
+        }
+    }
+
+    /// Adds a block behind the last part of one table, or of its sub-tables at `inner`.
+    pub fn add_block_inside(&self, title: &str, table: &Node, inner: &str, block: &str) -> Fix {
+        let last = table.get(inner).and_then(|node| self.last_header(node)).unwrap_or(table.span.start);
+        self.insert_behind(title, last, block)
+    }
+
+    /// Adds an item to a list of texts: `key` of the table at `path`. Makes the key, or the table, where it is not there.
+    /// None where the item is there already, or the list is written in a way that this does not understand.
+    pub fn add_item(&self, title: &str, path: &str, key: &str, item: &str) -> Option<Fix> {
+        let quoted = format!("\"{item}\"");
+        let Some(table) = self.node(path) else {
+            return Some(Fix::append(title, self.source, &format!("[{path}]\n{key} = [{quoted}]")));
+        };
+        let Some(list) = table.get(key) else {
+            if !self.is_header(&table.span) {
+                return None;
+            }
+            return Fix::insert_line_after(title, self.source, &table.span, &format!("{key} = [{quoted}]"));
+        };
+        let NodeValue::Array(items) = &list.value else { return None };
+        if items.iter().any(|known| known.as_str() == Some(item)) {
+            return None;
+        }
+        match items.last() {
+            None => Some(Fix::replace(title, list.span.clone(), format!("[{quoted}]"))),
+            Some(last) => {
+                // In a list of several lines the item gets a line of its own, with the same indent.
+                let text = self.source.text();
+                let line_start = text[..last.span.start].rfind('\n').map_or(0, |at| at + 1);
+                let indent: String =
+                    text[line_start..last.span.start].chars().take_while(|c| c.is_whitespace()).collect();
+                let alone = line_start > list.span.start && text[line_start..last.span.start].trim().is_empty();
+                let added = if alone { format!(",\n{indent}{quoted}") } else { format!(", {quoted}") };
+                Some(Fix::insert(title, last.span.end, added))
+            }
+        }
+    }
+
+    /// The table of an array that has this value for a key.
+    pub fn table_where(&self, path: &str, key: &str, value: &str) -> Option<&'a Node> {
+        let NodeValue::Array(items) = &self.node(path)?.value else { return None };
+        let found = items.iter().find(|item| item.get(key).and_then(Node::as_str) == Some(value));
+        found.filter(|table| self.is_header(&table.span))
+    }
+
+    fn node(&self, path: &str) -> Option<&'a Node> {
+        path.split('.').try_fold(self.root, |node, key| node.get(key))
+    }
+
+    fn is_header(&self, span: &Span) -> bool {
+        self.headers.binary_search(&span.start).is_ok()
+    }
+
+    /// The last header inside of a node.
+    fn last_header(&self, node: &Node) -> Option<usize> {
+        let mut inside = Vec::new();
+        collect_headers(self.source.text(), node, &mut inside);
+        inside.into_iter().max()
+    }
+
+    /// Inserts a block behind the one whose header begins at `header`, in front of the comments of the next one.
+    fn insert_behind(&self, title: &str, header: usize, block: &str) -> Fix {
+        let text = self.source.text();
+        let next = self.headers.iter().copied().find(|other| *other > header).unwrap_or(text.len());
+        let mut end = header;
+        let mut at = header;
+        for line in text[header..next].split_inclusive('\n') {
+            at += line.len();
+            let is_content = !line.trim().is_empty() && !line.trim_start().starts_with('#');
+            if is_content {
+                end = at - (line.len() - line.trim_end().len());
+            }
+        }
+        Fix { title: title.to_owned(), edits: vec![Edit { span: end..end, text: format!("\n\n{block}") }] }
+    }
+}
+
+/// Where the headers of a node's tables begin; tables that are written inline have none.
+fn collect_headers(text: &str, node: &Node, headers: &mut Vec<usize>) {
+    match &node.value {
+        NodeValue::Table(entries) => {
+            if text[node.span.start.min(text.len())..].starts_with('[') {
+                headers.push(node.span.start);
+            }
+            for entry in entries {
+                collect_headers(text, &entry.node, headers);
+            }
+        }
+        NodeValue::Array(items) => {
+            for item in items.iter().filter(|item| matches!(item.value, NodeValue::Table(_))) {
+                collect_headers(text, item, headers);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::{Diagnostic, Report, apply_fixes, codes};
+    use crate::document;
+
+    const TEXT: &str = "# mine
+[schema] # tables
+[[schema.entities]]
+name = \"a\"
+
+[[schema.entities.fields]]
+name = \"x\" # the x
+
+# the second one
+[[schema.entities]]
+name = \"b\"
+
+# pages
+[ui]
+list = [
+  \"one\",
+]
+";
+
+    fn added(fix: impl FnOnce(&ManifestText<'_>) -> Fix) -> String {
+        let source = SourceFile::new("plugin.toml", TEXT);
+        let (root, _) = document::parse(&source);
+        let fix = fix(&ManifestText::new(&source, &root));
+        let mut report = Report::new();
+        report.push(Diagnostic::new(codes::INVALID_VALUE, "").in_source(&source).fixed_by(fix));
+        apply_fixes(&source, &report).0
+    }
+
+    #[test]
+    fn blocks_come_beside_their_like_and_comments_stay_where_they_are() {
+        let text = added(|text| text.add_block("", "schema.entities", "[[schema.entities]]\nname = \"c\""));
+        assert!(text.contains("name = \"b\"\n\n[[schema.entities]]\nname = \"c\"\n\n# pages\n[ui]"), "{text}");
+        let text = added(|text| {
+            let table = text.table_where("schema.entities", "name", "a").unwrap();
+            text.add_block_inside("", table, "fields", "[[schema.entities.fields]]\nname = \"y\"")
+        });
+        assert!(text.contains("# the x\n\n[[schema.entities.fields]]\nname = \"y\"\n\n# the second one\n"), "{text}");
+        let text = added(|text| text.add_item("", "ui", "list", "two").unwrap());
+        assert!(text.contains("  \"one\",\n  \"two\",\n]"), "{text}");
+        let text = added(|text| text.add_item("", "ui", "other", "two").unwrap());
+        assert!(text.contains("[ui]\nother = [\"two\"]\nlist"), "{text}");
+        let text = added(|text| text.add_item("", "events", "subscribe", "a.*").unwrap());
+        assert!(text.ends_with("]\n\n[events]\nsubscribe = [\"a.*\"]\n"), "{text}");
+    }
+}
