@@ -136,7 +136,12 @@ impl From<ProjectError> for CommandError {
 
 impl From<ToolchainError> for CommandError {
     fn from(error: ToolchainError) -> CommandError {
-        let new = CommandError::new(ExitCode::Toolchain, "toolchain", error.to_string());
+        let code = match error {
+            ToolchainError::NoCargo => "toolchain/missing-cargo",
+            ToolchainError::NoTarget => "toolchain/missing-target",
+            ToolchainError::Script(_) => "toolchain/script",
+        };
+        let new = CommandError::new(ExitCode::Toolchain, code, error.to_string());
         match error {
             ToolchainError::NoCargo => new.hint("install Rust, then run: erp-plugin doctor --fix"),
             ToolchainError::NoTarget => new.hint("erp-plugin doctor --fix"),

@@ -5,11 +5,13 @@
 
 mod capabilities;
 mod component;
+mod evolution;
 mod package;
 mod rules;
 mod settings;
 
 pub use component::{CheckedComponent, check_component};
+pub use evolution::check_evolution;
 pub use package::check_package;
 pub use settings::weigh;
 

@@ -1,18 +1,20 @@
 //! `erp-plugin check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::check::{RULE_SET, Subject, check_component, check_manifest, weigh};
+use super::verify::open_package;
+use crate::check::{RULE_SET, Subject, check_component, check_evolution, check_manifest, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report, Severity, apply_fixes, github, junit, sarif};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
+use crate::manifest::Manifest;
 use crate::project::{MANIFEST_FILE, Project};
 use crate::scenario::read_suite;
 use crate::ui::Format;
@@ -29,6 +31,9 @@ pub(crate) struct CheckArgs {
     /// Whose weights count: `project` follows [check] of the manifest, `platform` does as an upload does
     #[arg(long, value_enum, default_value_t)]
     profile: ProfileArg,
+    /// The previous version, a package or a project's folder: what does this one ask for beyond it?
+    #[arg(long, value_name = "FILE|FOLDER")]
+    previous: Option<PathBuf>,
     /// Mend what can be mended without a doubt, in plugin.toml
     #[arg(long)]
     fix: bool,
@@ -132,12 +137,31 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
             report.extend(read_suite(&context.source(&file)?, manifest).1);
             scenarios += 1;
         }
+        if let Some(previous) = &args.previous {
+            let previous = previous_manifest(context, previous)?;
+            let subject = Subject { manifest, source: &project.source, file: &|path| project.file(path) };
+            report.extend(check_evolution(&subject, &previous));
+        }
         if args.profile == ProfileArg::Project {
             weigh(&mut report, &manifest.check);
         }
     }
     report.sort();
     Ok(Looked { report, component, scenarios })
+}
+
+/// The manifest of a package, or of a project's folder.
+fn previous_manifest(context: &Context, path: &Path) -> Result<Manifest, CommandError> {
+    let path = context.path(path);
+    if path.is_dir() {
+        let previous = Project::open(&path.join(MANIFEST_FILE), &context.directory)?;
+        let (manifest, report) = previous.manifest();
+        return manifest.ok_or_else(|| {
+            CommandError::new(ExitCode::Configuration, "manifest", "the previous manifest cannot be read")
+                .with_report(report)
+        });
+    }
+    Ok(open_package(&context.read(&path)?)?.manifest)
 }
 
 fn summary(report: &Report, component: Option<&str>, scenarios: usize) -> String {

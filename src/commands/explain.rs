@@ -11,15 +11,16 @@ use crate::context::Context;
 use crate::diagnostics::{Code, Severity, codes};
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
+use crate::host::{ERROR_CODES, ErrorCode};
 use crate::ui::Table;
 
 /// The fixtures that prove the codes; each is its code's example.
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tests/diagnostics");
 
-/// Say what a diagnostic's code means, with an example; all codes where none is named
+/// Say what the code of a finding or of an error means; all codes where none is named
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The code, such as manifest/reserved-name
+    /// The code, such as manifest/reserved-name or limit.fuel
     code: Option<String>,
 }
 
@@ -27,8 +28,25 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ExplainResult {
     ok: bool,
-    /// The codes; one where one was named.
+    /// The codes of findings; one where one was named.
     codes: Vec<CodeJson>,
+    /// The codes of errors that guests and HTTP clients see; one where one was named.
+    errors: Vec<ErrorJson>,
+}
+
+/// What an error's code means.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ErrorJson {
+    /// The stable name.
+    code: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// One line.
+    title: &'static str,
+    /// Why it comes.
+    why: &'static str,
+    /// What to do.
+    fix: &'static str,
 }
 
 /// What a code means.
@@ -50,51 +68,71 @@ struct CodeJson {
 }
 
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
-    let chosen: Vec<Code> = match &args.code {
-        None => codes::ALL.to_vec(),
-        Some(name) => match Code::find(name) {
-            Some(code) => vec![code],
-            None => {
-                let known = codes::ALL.iter().map(|code| code.name());
-                let help = did_you_mean(name, known).unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
-                return Err(
-                    CommandError::new(ExitCode::Usage, "explain", format!("there is no code `{name}`")).hint(help)
-                );
-            }
+    let (chosen, errors): (Vec<Code>, Vec<ErrorCode>) = match &args.code {
+        None => (codes::ALL.to_vec(), ERROR_CODES.to_vec()),
+        Some(name) => match (Code::find(name), ErrorCode::find(name)) {
+            (Some(code), _) => (vec![code], Vec::new()),
+            (None, Some(error)) => (Vec::new(), vec![*error]),
+            (None, None) => return Err(unknown(name)),
         },
     };
     let one = args.code.is_some();
+    let code_json = |code: Code| CodeJson {
+        code: code.name(),
+        severity: code.severity(),
+        title: code.title(),
+        why: code.why(),
+        fix: code.fix(),
+        example: one.then(|| example(code)).flatten(),
+    };
+    let error_json = |error: ErrorCode| ErrorJson {
+        code: error.name,
+        status: error.status,
+        title: error.title,
+        why: error.why,
+        fix: error.fix,
+    };
     let result = ExplainResult {
         ok: true,
-        codes: chosen
-            .into_iter()
-            .map(|code| CodeJson {
-                code: code.name(),
-                severity: code.severity(),
-                title: code.title(),
-                why: code.why(),
-                fix: code.fix(),
-                example: one.then(|| example(code)).flatten(),
-            })
-            .collect(),
+        codes: chosen.into_iter().map(code_json).collect(),
+        errors: errors.into_iter().map(error_json).collect(),
     };
-    context.ui.result(&result, || match result.codes.as_slice() {
-        [code] => {
+    context.ui.result(&result, || shown(context, &result));
+    Ok(ExitCode::Ok)
+}
+
+fn unknown(name: &str) -> CommandError {
+    let known = codes::ALL.iter().map(|code| code.name()).chain(ERROR_CODES.iter().map(|error| error.name));
+    let help = did_you_mean(name, known).unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
+    CommandError::new(ExitCode::Usage, "explain", format!("there is no code `{name}`")).hint(help)
+}
+
+fn shown(context: &Context, result: &ExplainResult) -> String {
+    let text = |title: String, why: &str, fix: &str| {
+        let paragraph = |text: &str| context.ui.paragraph(text);
+        format!("{}\n\n{}\n\n{}\n", paragraph(&title), paragraph(why), paragraph(&format!("What to do: {fix}")))
+    };
+    match (result.codes.as_slice(), result.errors.as_slice()) {
+        ([code], []) => {
             let example = code.example.as_ref().map_or_else(String::new, |example| {
                 let indented: String = example.lines().map(|line| format!("    {line}\n")).collect();
                 format!("\nExample:\n\n{indented}")
             });
-            format!("{}: {}\n\n{}\n\nWhat to do: {}\n{example}", code.code, code.title, code.why, code.fix)
+            format!("{}{example}", text(format!("{}: {}", code.code, code.title), code.why, code.fix))
         }
-        codes => {
+        ([], [error]) => text(format!("{} ({}): {}", error.code, error.status, error.title), error.why, error.fix),
+        (codes, errors) => {
             let mut table = Table::new();
-            for code in codes {
-                table.row([code.code, code.title]);
+            for (code, title) in codes
+                .iter()
+                .map(|code| (code.code, code.title))
+                .chain(errors.iter().map(|error| (error.code, error.title)))
+            {
+                table.row([code, title]);
             }
             table.render()
         }
-    });
-    Ok(ExitCode::Ok)
+    }
 }
 
 /// What the fixture of a code looks like to a user, as far as one can be shown.

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::expression::{FUNCTIONS, Function};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, RESERVED_KEYS};
 use crate::scenario::ScenarioFile;
 
 /// Print a JSON Schema: of plugin.toml, of scenarios, or of what a command prints with --format json
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
 
 fn schemas() -> Vec<(&'static str, Value)> {
     vec![
-        ("manifest", editor_schema("plugin.toml", Manifest::json_schema())),
+        ("manifest", manifest_schema()),
         ("scenario", editor_schema("A file of scenarios", ScenarioFile::json_schema())),
         ("new", schema_for!(new::NewResult).to_value()),
         ("init", schema_for!(new::NewResult).to_value()),
@@ -66,6 +66,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("functions", functions()),
         ("failure", schema_for!(FailureJson).to_value()),
     ]
+}
+
+fn manifest_schema() -> Value {
+    let mut schema = editor_schema("plugin.toml", Manifest::json_schema());
+    let reserved =
+        RESERVED_KEYS.iter().map(|(table, key, purpose)| json!({ "table": table, "key": key, "for": purpose }));
+    schema["x-reserved"] = reserved.collect();
+    schema
 }
 
 /// The functions of expressions, for the documentation and for editors.

@@ -116,6 +116,15 @@ declare! {
     RESERVED_NAME = "manifest/reserved-name", Error, "A field with the name of a standard column.",
         why: "The host owns id, tenant_id, created_at, created_by, updated_at, updated_by, deleted_at, version and data; a field of that name could not be told from it.",
         fix: "Give the field another name.";
+    RESERVED_KEY = "manifest/reserved-key", Error, "A key that is reserved for a later version.",
+        why: "Nothing acts on it yet. A key that is accepted and does nothing would promise what nobody keeps.",
+        fix: "Take it away for now. `docs/manifest.md` lists the reserved keys and what they are for.";
+    VERSION_NOT_RAISED = "manifest/version-not-raised", Error, "The version is not higher than the previous one.",
+        why: "A platform never takes two contents for one version, and no older version after a newer one.",
+        fix: "Raise `version` in `[metadata]`.";
+    NEW_CAPABILITY = "manifest/new-capability", Warning, "The plugin asks for more than its previous version.",
+        why: "Administrators agreed to what the previous version asked for; they must agree again.",
+        fix: "Say in the changelog what it is for, or do without it.";
     DUPLICATE = "manifest/duplicate", Error, "The same name twice.",
         why: "The second one would hide the first one.",
         fix: "Rename one of them, or take it away.";

@@ -97,7 +97,10 @@ impl CallError {
             CallError::Trap { kind: TrapKind::OutOfFuel, .. } => "limit.fuel".to_owned(),
             CallError::Trap { kind: TrapKind::Timeout, .. } => "limit.time".to_owned(),
             CallError::Trap { kind: TrapKind::MemoryLimit, .. } => "limit.memory".to_owned(),
-            CallError::Trap { .. } => "guest.panic".to_owned(),
+            CallError::Trap { kind: TrapKind::StackOverflow, .. } => "guest.stack_overflow".to_owned(),
+            CallError::Trap { kind: TrapKind::Fault, .. } => "guest.fault".to_owned(),
+            CallError::Trap { kind: TrapKind::Border, .. } => "guest.border".to_owned(),
+            CallError::Trap { kind: TrapKind::Unreachable, .. } => "guest.panic".to_owned(),
             CallError::BadCall(_) => "host.unsupported".to_owned(),
         }
     }

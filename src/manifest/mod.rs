@@ -12,6 +12,7 @@ mod legacy;
 mod model;
 mod names;
 mod parse;
+mod reserved;
 mod size;
 
 pub use edit::ManifestText;
@@ -21,4 +22,5 @@ pub use labels::label_keys;
 pub use model::*;
 pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};
 pub use parse::{from_json, parse};
+pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Manifest, legacy};
+use super::{Manifest, legacy, reserved};
 use crate::diagnostics::{Report, SourceFile, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader};
 
@@ -42,6 +42,8 @@ fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
         );
         return None;
     }
+    let known = reserved::without_reserved(node, reader);
+    let node = known.as_ref().unwrap_or(node);
     let mut manifest = if legacy::is_legacy(node) {
         let mut modern = node.clone();
         legacy::modernize(&mut modern);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::host::{CallError, ServiceError};
+use crate::host::{CallError, ErrorCode, ServiceError};
 use crate::store::StoreError;
 
 /// A refusal or a failure.
@@ -45,19 +45,9 @@ impl PlatformError {
     }
 }
 
-/// The status of a code that the store or a plugin gives.
+/// The status of a code; a plugin's own codes are refusals of what was asked.
 fn status_of(code: &str) -> u16 {
-    match code {
-        "db.not_found" | "db.unknown_entity" => 404,
-        "db.version_conflict" | "db.unique" | "db.ref_restrict" | "db.cascade_too_large" => 409,
-        "auth.denied" | "cap.denied" => 403,
-        "auth.anonymous" => 401,
-        code if code.starts_with("host.") || code.starts_with("limit.") || code == "guest.panic" => 500,
-        code if code.starts_with("guest.") => 422,
-        code if code.starts_with("db.") || code.starts_with("config.") => 400,
-        // A plugin's own codes.
-        _ => 422,
-    }
+    ErrorCode::find(code).map_or(422, |code| code.status)
 }
 
 impl From<StoreError> for PlatformError {
@@ -81,7 +71,7 @@ impl From<CallError> for PlatformError {
     fn from(error: CallError) -> PlatformError {
         match error {
             CallError::Guest(error) | CallError::Host(error) => PlatformError::from(error),
-            other => PlatformError::new(500, &other.code(), other.to_string()),
+            other => PlatformError::new(status_of(&other.code()), &other.code(), other.to_string()),
         }
     }
 }

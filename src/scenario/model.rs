@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostics::Spanned;
-use crate::document::{Node, table};
+use crate::document::{FromToml, Node, Reader, table};
 use crate::manifest::TenantId;
 
 table! {
@@ -104,7 +104,7 @@ table! {
         /// `open` allows effects that nothing expects.
         effects: Option<Spanned<Effects>>,
         /// What must be so afterwards.
-        expect: Option<Node>,
+        expect: Option<Expect>,
         /// Values to remember: `capture.name = "$.path"`.
         capture: BTreeMap<String, Spanned<String>>,
     }
@@ -120,12 +120,53 @@ crate::document::words! {
     }
 }
 
+/// What must be so after a step: the keys of `EXPECT_KEYS`.
+#[derive(Debug, Clone)]
+pub struct Expect(pub Node);
+
+/// The keys of `expect`, and what they say.
+pub(super) const EXPECT_KEYS: [(&str, &str); 12] = [
+    ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
+    ("json", "The body of the answer: an object is a subset, an array is exact."),
+    ("ok", "Whether all calls of the plugin succeeded."),
+    ("error", "The error of the first call that failed: `{ kind, code, message }`, for traps `{ kind, trap }`."),
+    ("result", "What a call gave, as WAVE."),
+    ("db", "For each entity its live rows of the tenant, all of them: a table between pipes, or `{ rows, deleted }`."),
+    ("changes", "`none`: no row changed."),
+    ("events", "The events that were told, in order; or `{ count }`."),
+    ("logs", "Log records, in order; warnings and errors must all be here."),
+    ("calls", "The host calls that were made, in order."),
+    ("fuel", "A bound on the fuel of all calls, such as `< 200_000`."),
+    ("memory", "A bound on the memory of a call, such as `<= 2MB`."),
+];
+
+impl std::ops::Deref for Expect {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+impl FromToml for Expect {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Expect> {
+        reader.unknown_keys(node, &EXPECT_KEYS.map(|(key, _)| key));
+        Some(Expect(node.clone()))
+    }
+
+    fn json_schema() -> serde_json::Value {
+        let one = |(key, meaning): (&str, &str)| (key.to_owned(), serde_json::json!({ "description": meaning }));
+        let properties: serde_json::Map<String, serde_json::Value> = EXPECT_KEYS.into_iter().map(one).collect();
+        serde_json::json!({ "type": "object", "properties": properties, "additionalProperties": false, "required": [] })
+    }
+}
+
 /// A date-time, with or without quotes.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment(pub crate::store::Moment);
 
-impl crate::document::FromToml for Moment {
-    fn from_toml(node: &Node, reader: &mut crate::document::Reader) -> Option<Moment> {
+impl FromToml for Moment {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Moment> {
         use crate::document::NodeValue;
         let (NodeValue::Datetime(text) | NodeValue::String(text)) = &node.value else {
             reader.wrong_type(node, "a date-time");

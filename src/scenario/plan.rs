@@ -255,9 +255,10 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
 }
 
 fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
-    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget, &step.expect]
+    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget]
         .into_iter()
         .flatten()
+        .chain(step.expect.as_deref())
 }
 
 pub(super) fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {

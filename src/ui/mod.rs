@@ -228,6 +228,11 @@ impl Ui {
         }
     }
 
+    /// A paragraph in the columns of the terminal.
+    pub fn paragraph(&self, text: &str) -> String {
+        self.wrapped(text, 0, "")
+    }
+
     /// A sentence in the columns that are left behind `used` ones; words are never broken, so that a path or a
     /// command can be copied.
     fn wrapped(&self, text: &str, used: usize, indent: &str) -> String {

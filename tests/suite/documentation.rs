@@ -83,12 +83,98 @@ fn the_page_of_codes_is_made_from_the_codes() {
 }
 
 #[test]
+fn the_page_of_errors_is_made_from_the_codes_and_the_sources_know_no_other() {
+    let (_, explained) = Sandbox::new().json(&["explain"]);
+    let mut page = "# Errors\n\nThe codes that guests and HTTP clients see, made from the source by the tests. `erp-plugin explain CODE` shows the same. A plugin's own \
+                    codes are answered with 422.\n\n| code | status | meaning | why | what to do |\n|---|---|---|---|---|\n"
+        .to_owned();
+    let mut known = Vec::new();
+    for error in explained["errors"].as_array().unwrap() {
+        let text = |key: &str| error[key].as_str().unwrap().replace('|', "\\|");
+        page.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} |\n",
+            text("code"),
+            error["status"],
+            text("title"),
+            text("why"),
+            text("fix")
+        ));
+        known.push(text("code"));
+    }
+    expect_file(&repository().join("docs/errors.md"), &page);
+    let mut used = Vec::new();
+    for folder in ["src/host", "src/platform", "src/store", "src/dev_host"] {
+        codes_in(&repository().join(folder), &mut used);
+    }
+    used.sort();
+    used.dedup();
+    let unknown: Vec<&String> = used.iter().filter(|code| !known.contains(code)).collect();
+    assert!(unknown.is_empty(), "codes that `explain` does not know: {unknown:?}");
+    let unused: Vec<&String> = known.iter().filter(|code| !used.contains(code)).collect();
+    assert!(unused.is_empty(), "codes that nothing gives: {unused:?}");
+}
+
+/// Texts such as `"db.not_found"` that stand where an error is made: behind `new(`, a status, or an arrow.
+fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            codes_in(&path, found);
+        } else if path.file_name().is_some_and(|name| name != "error_codes.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (at, _) in text.match_indices('"') {
+                let Some(word) = text[at + 1..].split('"').next() else { continue };
+                let is_code = word.split_once('.').is_some_and(|(area, rest)| {
+                    matches!(
+                        area,
+                        "auth"
+                            | "cap"
+                            | "db"
+                            | "numbering"
+                            | "config"
+                            | "kv"
+                            | "limit"
+                            | "guest"
+                            | "host"
+                            | "http"
+                            | "plugin"
+                            | "action"
+                            | "event"
+                    ) && !rest.is_empty()
+                        && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                });
+                let before = text[..at].trim_end();
+                let behind_a_status = before
+                    .strip_suffix(',')
+                    .is_some_and(|before| before.ends_with(|character: char| character.is_ascii_digit()));
+                let is_made = behind_a_status
+                    || ["new(", "=>", "\"code\":", "bad("].iter().any(|mark| before.ends_with(mark))
+                    || word.starts_with("limit.");
+                if is_code && is_made {
+                    found.push(word.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn the_page_of_the_manifest_is_made_from_the_model() {
     let schema: Value = serde_json::from_str(&Sandbox::new().run(&["schema", "manifest"]).succeeded().stdout).unwrap();
     let mut page = "# plugin.toml\n\nMade from the model by the tests. `erp-plugin schema manifest` prints the JSON Schema for editors. \
-                    A key that is not here is an error; what the platform's plan names beyond it is reserved.\n"
+                    A key that is not here is an error.\n"
         .to_owned();
     section("plugin.toml", "", &schema, &mut page);
+    page.push_str("\n## Reserved\n\nThe platform's plan names these; nothing in this version acts on them, so each is an error until its part is there.\n\n| key | for |\n|---|---|\n");
+    for reserved in schema["x-reserved"].as_array().unwrap() {
+        let text = |key: &str| reserved[key].as_str().unwrap();
+        let name = if text("table").is_empty() {
+            text("key").to_owned()
+        } else {
+            format!("{}.{}", text("table"), text("key"))
+        };
+        page.push_str(&format!("| `{name}` | {} |\n", text("for")));
+    }
     expect_file(&repository().join("docs/manifest.md"), &page);
 }
 

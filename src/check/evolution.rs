@@ -1,0 +1,56 @@
+//! A manifest against that of the previous version: what administrators must agree to anew.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+
+use super::{Findings, Subject};
+use crate::diagnostics::{Report, Span, codes};
+use crate::manifest::Manifest;
+
+/// Holds a manifest against the one of the previous version.
+pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
+    let mut findings = Findings { source: subject.source, report: Report::new() };
+    let (old, new) = (&previous.metadata, &subject.manifest.metadata);
+    if *old.id != *new.id {
+        let message = format!("the previous version is of another plugin, `{}`", *old.id);
+        findings.add(codes::INVALID_VALUE, new.id.span(), message, "another id", None);
+        return findings.report;
+    }
+    if let (Ok(before), Ok(now)) = (Version::parse(&old.version), Version::parse(&new.version))
+        && now <= before
+    {
+        let message = format!("the version is {now}, and the previous one was {before}");
+        let help = format!("write at least `{}.{}.{}`", before.major, before.minor, before.patch + 1);
+        findings.add(codes::VERSION_NOT_RAISED, new.version.span(), message, "not raised", Some(help));
+    }
+    let before: BTreeSet<String> = asks(previous).into_iter().map(|(what, _)| what).collect();
+    for (what, span) in asks(subject.manifest) {
+        if !before.contains(&what) {
+            let help = "administrators must agree to this: say in the changelog what it is for".to_owned();
+            findings.add(codes::NEW_CAPABILITY, span, format!("the plugin now asks {what}"), "new", Some(help));
+        }
+    }
+    findings.report
+}
+
+/// Everything that a plugin asks of the host, of other plugins and of administrators, and where it says so.
+fn asks(manifest: &Manifest) -> Vec<(String, Span)> {
+    let capabilities = &manifest.capabilities;
+    let mut asks: Vec<(String, Span)> = Vec::new();
+    for (verb, items) in [
+        ("to read", &capabilities.read_entities),
+        ("to publish", &capabilities.publish),
+        ("for the configuration", &capabilities.config),
+        ("to hear", &manifest.events.subscribe),
+    ] {
+        asks.extend(items.iter().map(|item| (format!("{verb} `{}`", **item), item.span())));
+    }
+    if capabilities.kv {
+        asks.push(("for a key-value store".to_owned(), capabilities.span.clone()));
+    }
+    for dependency in manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional) {
+        asks.push((format!("for the plugin `{}`", *dependency.id), dependency.id.span()));
+    }
+    asks
+}

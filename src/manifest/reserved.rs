@@ -1,0 +1,58 @@
+//! Keys that the platform's plan names and that nothing in this version acts on.
+//!
+//! A key that was accepted in silence would promise what nobody keeps, so each is an error of its own until its
+//! part of the tool is there.
+
+use crate::diagnostics::codes;
+use crate::document::{Node, NodeValue, Reader};
+
+/// The table (empty for the file itself), the key, and what it is for.
+pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
+    ("", "demo", "rows that show the plugin on request"),
+    ("", "dev", "settings of the dev host"),
+    ("", "endpoints", "HTTP endpoints of the plugin"),
+    ("", "fixtures", "rows that come with the plugin"),
+    ("", "hooks", "code that runs before and after a row is written"),
+    ("", "http", "credentials for outgoing requests"),
+    ("", "import", "mappings for imported files"),
+    ("", "jobs", "work that runs by the clock"),
+    ("", "migrations", "steps from one version's tables to the next"),
+    ("", "nodes", "nodes of workflows"),
+    ("", "reports", "tables and charts to print"),
+    ("", "roles", "roles that come with the plugin"),
+    ("", "rules", "what happens when rows change, without code"),
+    ("", "workflows", "states of a row and the ways between them"),
+    ("capabilities", "blob", "files that the plugin keeps"),
+    ("capabilities", "http", "addresses that the plugin may call"),
+    ("capabilities", "memory", "conversations that the plugin keeps"),
+    ("capabilities", "secrets", "secrets that the plugin reads"),
+    ("runtime", "max_instances", "calls that run at the same time"),
+    ("ui", "menu", "groups of the menu"),
+];
+
+/// Finds reserved keys; gives the document without them, where there are any.
+pub(super) fn without_reserved(document: &Node, reader: &mut Reader) -> Option<Node> {
+    let mut changed: Option<Node> = None;
+    for (table, key, purpose) in RESERVED_KEYS {
+        let holder = if table.is_empty() { Some(document) } else { document.get(table) };
+        let Some(entry) = holder.and_then(|holder| holder.entries().iter().find(|entry| entry.key == *key)) else {
+            continue;
+        };
+        let message = format!("`{key}` is reserved for a later version ({purpose})");
+        let help = Some("take it away for now: nothing acts on it yet".to_owned());
+        reader.find(codes::RESERVED_KEY, entry.key_span.clone(), message, "nothing acts on it", help);
+        let document = changed.get_or_insert_with(|| document.clone());
+        let holder = if table.is_empty() { Some(document) } else { table_of(document, table) };
+        if let Some(NodeValue::Table(entries)) = holder.map(|holder| &mut holder.value) {
+            entries.retain(|entry| entry.key != *key);
+        }
+    }
+    changed
+}
+
+fn table_of<'n>(document: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+    match &mut document.value {
+        NodeValue::Table(entries) => entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node),
+        _ => None,
+    }
+}
