@@ -1,9 +1,10 @@
 //! What the manifest grants against what the component asks for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::contract::Border;
-use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span, codes};
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span, Spanned, codes};
 use crate::manifest::Manifest;
 
 /// A capability: the functions that need it, and what the manifest says of it.
@@ -23,7 +24,7 @@ struct Capability<'m> {
 /// Finds what is asked for and not granted, and what is granted and not asked for.
 pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let granted = &manifest.capabilities;
-    let list = |items: &[crate::diagnostics::Spanned<String>]| items.first().map(crate::diagnostics::Spanned::span);
+    let list = |items: &[Spanned<String>]| items.first().map(Spanned::span);
     let capabilities = [
         Capability {
             key: "publish",
@@ -94,6 +95,29 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
                 report.push(finding);
             }
             _ => {}
+        }
+    }
+    report
+}
+
+/// Finds what is granted and used by the component, and by no scenario. `used` holds the host functions that the
+/// scenarios made the plugin call, such as `events.publish`.
+pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<&'static str>) -> Report {
+    let granted = &manifest.capabilities;
+    let first = |items: &[Spanned<String>]| items.first().map_or_else(|| granted.span.clone(), Spanned::span);
+    let mut report = Report::new();
+    for (key, is_granted, area, place) in [
+        ("publish", !granted.publish.is_empty(), "events.publish", first(&granted.publish)),
+        ("config", !granted.config.is_empty(), "config.get", first(&granted.config)),
+        ("kv", granted.kv, "kv.", granted.span.clone()),
+    ] {
+        if is_granted && !used.iter().any(|function| function.starts_with(area)) {
+            let message = format!("`{key}` is granted, and no scenario makes the plugin use it");
+            let finding = Diagnostic::new(codes::UNTESTED_CAPABILITY, message)
+                .in_source(source)
+                .at(place, "never used in a test")
+                .help("write a scenario that needs it, or take it away: a reviewer grants what stands here");
+            report.push(finding);
         }
     }
     report

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::component::{self, ComponentInfo, Module, remedy, why};
 use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
-use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Spanned, codes};
+use crate::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned, codes};
 use crate::manifest::{ByteSize, Manifest};
 
 /// How many functions of a way to an import are shown.
@@ -125,12 +125,26 @@ impl Judge<'_> {
         let place = world.clone().unwrap_or_else(|| runtime.abi.span());
         let finding = if place.is_empty() { finding } else { finding.in_source(source).at(place, "named here") };
         let fitting = targets(self.border);
-        match (best_target(&fitting), world) {
-            (Some(target), Some(world)) if target.host_api.abi == runtime.abi.as_str() => {
-                finding.in_source(source).fixed_by(Fix::replace_string(world, target.world))
-            }
-            _ => finding,
+        let Some(target) = best_target(&fitting) else { return finding };
+        let abi = Some(runtime.abi.span()).filter(|span| !span.is_empty());
+        let other_abi = target.host_api.abi != runtime.abi.as_str();
+        let title = format!("write abi = \"{}\", world = \"{}\"", target.host_api.abi, target.world);
+        let mut edits = Vec::new();
+        match (&abi, other_abi) {
+            (Some(abi), true) => edits.push(Edit { span: abi.clone(), text: format!("\"{}\"", target.host_api.abi) }),
+            (None, true) => return finding,
+            (_, false) => {}
         }
+        match (world, abi) {
+            (Some(world), _) => edits.push(Edit { span: world, text: format!("\"{}\"", target.world) }),
+            (None, Some(abi)) => {
+                let line = format!("world = \"{}\"", target.world);
+                let Some(fix) = Fix::insert_line_after("", source, &abi, &line) else { return finding };
+                edits.extend(fix.edits);
+            }
+            (None, None) => return finding,
+        }
+        finding.in_source(source).fixed_by(Fix { title, edits })
     }
 
     /// An import of WASI: what needs it, and what to do instead.

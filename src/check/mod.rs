@@ -10,6 +10,7 @@ mod package;
 mod rules;
 mod settings;
 
+pub use capabilities::check_tested;
 pub use component::{CheckedComponent, check_component};
 pub use evolution::check_evolution;
 pub use package::check_package;

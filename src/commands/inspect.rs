@@ -260,8 +260,8 @@ fn shown(result: &InspectResult) -> String {
         if module.has_names {
             text.push_str(&section("  code by crate", &module.crates));
             text.push_str(&section("  largest functions", &module.largest));
-        } else if module.functions > 0 {
-            text.push_str("  which crates the code comes from cannot be told: names were stripped\n");
+        } else if index == 0 {
+            text.push_str("  names were stripped: a build without --release shows crates and functions\n");
         }
     }
     text

@@ -1,5 +1,6 @@
 //! `erp-plugin test`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::check::check_component;
+use crate::check::{check_component, check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::DiagnosticJson;
+use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
 use crate::scenario::{Case, CaseResult, Suite, read_suite, run_case};
 use crate::ui::Format;
@@ -45,6 +46,8 @@ pub(super) struct TestResult {
     failed: usize,
     /// Cases that the filter left out.
     skipped: usize,
+    /// What a whole run tells about the plugin.
+    findings: Vec<DiagnosticJson>,
     /// The cases that ran, in the order of the files.
     cases: Vec<CaseJson>,
 }
@@ -117,7 +120,8 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     }
 
     let runtime = context.runtime()?;
-    let plugin = runtime.load(&component, Arc::new(open.manifest))?;
+    let manifest = Arc::new(open.manifest);
+    let plugin = runtime.load(&component, Arc::clone(&manifest))?;
     let jobs = args
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
@@ -128,11 +132,21 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     if context.ui.format() == Format::Human {
         tell(context, &chosen, &results);
     }
+    // What some cases leave out the others may use: only a whole run can tell.
+    let mut findings = Report::new();
+    if failed == 0 && results.len() == total {
+        let used: BTreeSet<&'static str> =
+            results.iter().flat_map(|result| result.host_functions.iter().copied()).collect();
+        findings.extend(check_tested(&manifest, &open.project.source, &used));
+        weigh(&mut findings, &manifest.check);
+        context.ui.report(&findings);
+    }
     let result = TestResult {
         ok: failed == 0,
         passed: results.len() - failed,
         failed,
         skipped: total - results.len(),
+        findings: findings.diagnostics().iter().map(DiagnosticJson::from).collect(),
         cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
     };
     context.ui.result(&result, || {

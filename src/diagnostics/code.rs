@@ -242,6 +242,9 @@ declare! {
     UNUSED_CAPABILITY = "component/unused-capability", Warning, "The manifest grants what the component never asks for.",
         why: "A reviewer must judge everything that is granted, and a later version could use it unseen.",
         fix: "Take the key out of `[capabilities]`.";
+    UNTESTED_CAPABILITY = "scenario/untested-capability", Hint, "A capability that no scenario makes the plugin use.",
+        why: "Nobody has seen what the plugin does with it; and what is granted must be reviewed.",
+        fix: "Write a scenario that needs it, or take it out of `[capabilities]`.";
     INTERFACE_MISMATCH = "component/interface-mismatch", Error, "An import or export has another type than in the host API.",
         why: "The component was built against another text of the WIT: the call could not be made.",
         fix: "Run `erp-plugin generate` to get bindings for the WIT of this binary, and build again.";

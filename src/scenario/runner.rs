@@ -32,6 +32,8 @@ pub struct CaseResult {
     pub fuel: u64,
     /// Calls of the plugin.
     pub calls: usize,
+    /// Functions of the host that its calls used, such as `events.publish`.
+    pub host_functions: BTreeSet<&'static str>,
 }
 
 /// Runs a case to its end or to the first step that fails.
@@ -42,13 +44,21 @@ pub fn run_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) 
         Err(finding) => one(*finding),
         Ok(mut world) => world.run(case, &mut totals),
     };
-    CaseResult { name: case.name(), report, duration: started.elapsed(), fuel: totals.fuel, calls: totals.calls }
+    CaseResult {
+        name: case.name(),
+        report,
+        duration: started.elapsed(),
+        fuel: totals.fuel,
+        calls: totals.calls,
+        host_functions: totals.host_functions,
+    }
 }
 
 #[derive(Default)]
 struct Totals {
     fuel: u64,
     calls: usize,
+    host_functions: BTreeSet<&'static str>,
 }
 
 struct World<'a> {
@@ -164,6 +174,8 @@ impl<'a> World<'a> {
 
         let activity = self.platform.take_activity();
         totals.calls += activity.calls.len();
+        let used = activity.calls.iter().flat_map(|call| &call.trace.host_calls).map(|call| call.function);
+        totals.host_functions.extend(used);
         totals.fuel += activity.calls.iter().map(|call| call.trace.fuel).sum::<u64>();
         let expect = step.expect.as_ref().map(|expect| self.fill(expect)).transpose()?;
         let observed = Observed {
