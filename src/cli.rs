@@ -73,12 +73,14 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let is_annotated = environment.github_actions && cli.command.writes_reports();
+    let is_annotated = environment.github_actions && cli.command.formats().contains(&Format::Github);
     let format = cli.global.format.unwrap_or(if is_annotated { Format::Github } else { Format::Human });
     let ui = Ui::new(format, cli.global.color, verbosity, &environment);
-    if !matches!(format, Format::Human | Format::Json) && !cli.command.writes_reports() {
-        let error = CommandError::new(ExitCode::Usage, "usage", "only `check` writes this format");
-        return error.hint("take --format human or --format json").tell(&ui);
+    if !cli.command.formats().contains(&format) {
+        let known: Vec<&str> = cli.command.formats().iter().map(|format| format.word()).collect();
+        let message = format!("this command does not write the format {}", format.word());
+        let error = CommandError::new(ExitCode::Usage, "usage", message);
+        return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
     }
     let result = Context::new(ui, environment, &cli.global).map(|context| match cli.command.run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,

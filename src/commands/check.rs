@@ -94,7 +94,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
         Format::Sarif => context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET))),
         Format::Github => context.ui.raw_result(&github(&report)),
         Format::Junit => context.ui.raw_result(&junit(&report)),
-        Format::Human | Format::Json => {
+        _ => {
             let result = CheckResult {
                 ok: !report.has_errors(),
                 errors: report.count(Severity::Error),

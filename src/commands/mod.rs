@@ -27,6 +27,7 @@ use clap::Subcommand;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
+use crate::ui::Format;
 
 type CommandResult = Result<ExitCode, CommandError>;
 
@@ -60,9 +61,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// True for commands whose findings can be written in the formats of other tools.
-    pub(crate) fn writes_reports(&self) -> bool {
-        matches!(self, Command::Check(_))
+    /// The formats that the command writes.
+    pub(crate) fn formats(&self) -> &'static [Format] {
+        use Format::{Github, Html, Human, Json, Jsonl, Junit, Sarif, Tap};
+        match self {
+            Command::Check(_) => &[Human, Json, Sarif, Github, Junit],
+            Command::Test(_) => &[Human, Json, Github, Junit, Tap, Jsonl, Html],
+            _ => &[Human, Json],
+        }
     }
 
     pub(crate) fn run(&self, context: &Context) -> CommandResult {

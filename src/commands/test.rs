@@ -16,8 +16,9 @@ use crate::check::{check_component, check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report};
+use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::scenario::{Case, CaseResult, Suite, read_suite, run_case};
+use crate::scenario::{Case, CaseResult, Ran, Suite, read_suite, reports, run_case};
 use crate::ui::Format;
 
 /// Run the scenarios in tests/ on the component, each case in a database of its own
@@ -31,9 +32,42 @@ pub(crate) struct TestArgs {
     /// Cases that run at the same time; as many as there are cores where it is absent
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
+    /// Run the cases in an order that this number makes; results do not depend on it
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Run one of several parts, such as 1/4; each case is in exactly one, whatever is added later
+    #[arg(long, value_name = "PART/PARTS")]
+    partition: Option<Partition>,
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
+}
+
+/// One of several parts of the cases.
+#[derive(Debug, Clone, Copy)]
+struct Partition {
+    part: u64,
+    parts: u64,
+}
+
+impl std::str::FromStr for Partition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Partition, String> {
+        let bad = || "write it like 1/4".to_owned();
+        let (part, parts) = text.split_once('/').ok_or_else(bad)?;
+        let (part, parts) = (part.parse().map_err(|_| bad())?, parts.parse().map_err(|_| bad())?);
+        if (1..=parts).contains(&part) { Ok(Partition { part, parts }) } else { Err(bad()) }
+    }
+}
+
+impl Partition {
+    /// Whether a case is in the part: by its name, so that new cases move no old one.
+    fn holds(self, case: &Case<'_>) -> bool {
+        let digest = sha256_hex(format!("{}\n{}", case.suite.source.path().display(), case.name()).as_bytes());
+        let number = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
+        number % self.parts == self.part - 1
+    }
 }
 
 /// How the tests went.
@@ -109,6 +143,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         .into_iter()
         .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
         .filter(|case| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str())))
+        .filter(|case| args.partition.is_none_or(|partition| partition.holds(case)))
         .collect();
     if chosen.is_empty() {
         let message = if total == 0 {
@@ -126,10 +161,11 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
         .clamp(1, chosen.len());
-    let results = run_all(&chosen, jobs, |case| run_case(&runtime, &plugin, case));
+    let order = order(chosen.len(), args.shuffle);
+    let results = run_all(&chosen, &order, jobs, |case| run_case(&runtime, &plugin, case));
 
     let failed = results.iter().filter(|result| !result.report.is_empty()).count();
-    if context.ui.format() == Format::Human {
+    if matches!(context.ui.format(), Format::Human | Format::Github) {
         tell(context, &chosen, &results);
     }
     // What some cases leave out the others may use: only a whole run can tell.
@@ -149,22 +185,44 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         findings: findings.diagnostics().iter().map(DiagnosticJson::from).collect(),
         cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
     };
-    context.ui.result(&result, || {
-        let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
-        format!("{} passed, {failed} failed{skipped} in {:.2} s", result.passed, started.elapsed().as_secs_f64())
+    let ran: Vec<Ran<'_>> = chosen.iter().zip(&results).collect();
+    context.ui.result(&result, || match context.ui.format() {
+        Format::Github => reports::annotations(&ran),
+        Format::Junit => reports::junit(&ran),
+        Format::Tap => reports::tap(&ran),
+        Format::Jsonl => reports::json_lines(&ran),
+        Format::Html => reports::html(&ran),
+        _ => {
+            let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
+            format!("{} passed, {failed} failed{skipped} in {:.2} s", result.passed, started.elapsed().as_secs_f64())
+        }
     });
     Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
 }
 
+/// The order in which the cases run.
+fn order(count: usize, shuffle: Option<u64>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    if let Some(seed) = shuffle {
+        order.sort_by_cached_key(|index| sha256_hex(format!("{seed} {index}").as_bytes()));
+    }
+    order
+}
+
 /// Runs the cases on several threads; the results have the order of the cases.
-fn run_all(cases: &[Case<'_>], jobs: usize, run: impl Fn(&Case<'_>) -> CaseResult + Sync) -> Vec<CaseResult> {
+fn run_all(
+    cases: &[Case<'_>],
+    order: &[usize],
+    jobs: usize,
+    run: impl Fn(&Case<'_>) -> CaseResult + Sync,
+) -> Vec<CaseResult> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, CaseResult)>> = Mutex::new(Vec::with_capacity(cases.len()));
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
                 while let Some((index, case)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((index, cases.get(index)?)))
+                    order.get(next.fetch_add(1, Ordering::Relaxed)).and_then(|index| Some((*index, cases.get(*index)?)))
                 {
                     let result = run(case);
                     results.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));

@@ -85,15 +85,15 @@ pub fn junit(report: &Report) -> String {
         .iter()
         .map(|diagnostic| {
             let place = Place::of(diagnostic);
-            let file = place
-                .as_ref()
-                .map_or_else(String::new, |place| format!(" file=\"{}\" line=\"{}\"", xml(&place.file), place.line));
-            let head = format!("    <testcase classname=\"check\" name=\"{}\"{file}", xml(diagnostic.code.name()));
-            let text = xml(&with_help(diagnostic));
+            let file = place.as_ref().map_or_else(String::new, |place| {
+                format!(" file=\"{}\" line=\"{}\"", xml_text(&place.file), place.line)
+            });
+            let head = format!("    <testcase classname=\"check\" name=\"{}\"{file}", xml_text(diagnostic.code.name()));
+            let text = xml_text(&with_help(diagnostic));
             match diagnostic.severity {
                 Severity::Error => format!(
                     "{head}>\n      <failure message=\"{}\">{text}</failure>\n    </testcase>\n",
-                    xml(&diagnostic.message)
+                    xml_text(&diagnostic.message)
                 ),
                 _ => format!("{head}>\n      <system-out>{text}</system-out>\n    </testcase>\n"),
             }
@@ -145,7 +145,8 @@ fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace(':', "%3A").replace(',', "%2C").replace('\n', "%0A")
 }
 
-fn xml(text: &str) -> String {
+/// Text as XML and HTML have it.
+pub fn xml_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -19,7 +19,7 @@ mod source;
 pub use code::{Code, codes};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fix::{Edit, Fix, apply_fixes};
-pub use formats::{github, junit, sarif};
+pub use formats::{github, junit, sarif, xml_text};
 pub use render::{DiagnosticJson, HumanStyle, human};
 pub use report::Report;
 pub use source::{SourceFile, Span, Spanned, printable};

@@ -9,10 +9,12 @@ mod matcher;
 mod model;
 mod pipe_table;
 mod plan;
+pub mod reports;
 mod runner;
 mod steps;
 mod substitute;
 
 pub use model::ScenarioFile;
 pub use plan::{Case, Suite, read_suite};
+pub use reports::Ran;
 pub use runner::{CaseResult, run_case};

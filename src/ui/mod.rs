@@ -32,10 +32,32 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0 (`check`).
     Sarif,
-    /// Annotations of GitHub Actions (`check`; chosen by itself where they run it).
+    /// Annotations of GitHub Actions (`check`, `test`; chosen by themselves where they run).
     Github,
-    /// JUnit XML (`check`).
+    /// JUnit XML (`check`, `test`).
     Junit,
+    /// TAP 14 (`test`).
+    Tap,
+    /// JSON, a document a line (`test`).
+    Jsonl,
+    /// One page (`test`).
+    Html,
+}
+
+impl Format {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Human => "human",
+            Format::Json => "json",
+            Format::Sarif => "sarif",
+            Format::Github => "github",
+            Format::Junit => "junit",
+            Format::Tap => "tap",
+            Format::Jsonl => "jsonl",
+            Format::Html => "html",
+        }
+    }
 }
 
 /// When colours are used.
@@ -125,7 +147,7 @@ impl Ui {
                 let document = serde_json::to_string_pretty(value).unwrap_or_default();
                 self.write_stdout(&format!("{document}\n"));
             }
-            Format::Human | Format::Sarif | Format::Github | Format::Junit => {
+            _ => {
                 let text = text();
                 if !text.is_empty() {
                     self.write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
