@@ -2,6 +2,7 @@
 
 mod add;
 mod build;
+mod call;
 mod check;
 mod completions;
 mod demo;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Test(test::TestArgs),
+    Call(call::CallArgs),
     Dev(dev::DevArgs),
     #[command(subcommand)]
     Wit(wit::WitCommand),
@@ -80,6 +82,7 @@ impl Command {
             Command::Build(args) => build::run(context, args),
             Command::Check(args) => check::run(context, args),
             Command::Test(args) => test::run(context, args),
+            Command::Call(args) => call::run(context, args),
             Command::Dev(args) => dev::run(context, args),
             Command::Wit(command) => wit::run(context, command),
             Command::Inspect(args) => inspect::run(context, args),

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{
-    add, build, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, sign, test, verify, wit,
+    add, build, call, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, sign, test,
+    verify, wit,
 };
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
@@ -47,6 +48,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("build", schema_for!(build::BuildResult).to_value()),
         ("check", schema_for!(check::CheckResult).to_value()),
         ("test", schema_for!(test::TestResult).to_value()),
+        ("call", schema_for!(call::CallResult).to_value()),
         ("dev", schema_for!(dev::DevResult).to_value()),
         ("wit-list", schema_for!(wit::WitListResult).to_value()),
         ("wit-export", schema_for!(wit::WitExportResult).to_value()),

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, ComponentType, Instance, Lift, Lower, Val};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, ComponentType, Func, Instance, Lift, Lower, Type, Val,
+};
 use wasmtime::{Store, Trap, WasmBacktrace};
 
+use super::arguments;
 use super::bindings::v1::erp::plugin::types;
 use super::engine::{Runtime, TICK};
 use super::error::{CallError, Frames, ServiceError, TrapKind};
@@ -100,6 +103,13 @@ pub enum Invocation<'a> {
     },
     /// Any export, as WAVE: `interface.function(arguments)`.
     Wave(&'a str),
+    /// Any export, with an object of arguments by their names; a `ctx` that is left out is the call's own.
+    Named {
+        /// `interface.function`.
+        function: &'a str,
+        /// The arguments.
+        arguments: &'a serde_json::Map<String, Value>,
+    },
 }
 
 /// A call: on whose behalf, within which bounds, of what.
@@ -205,7 +215,8 @@ fn run(
     let instance = started.map_err(|error| classify(&error, store))?;
     let guest = Guest { plugin, instance };
     match invocation {
-        Invocation::Wave(text) => guest.call_by_name(store, text),
+        Invocation::Wave(text) => guest.call_wave(store, text),
+        Invocation::Named { function, arguments } => guest.call_named(store, function, arguments),
         _ if plugin.host_api.is_legacy() => guest.call_legacy(store, invocation),
         _ => guest.call_v1(store, invocation),
     }
@@ -251,7 +262,7 @@ impl Guest<'_> {
                 return serde_json::from_str(&text)
                     .map_err(|error| CallError::BadCall(format!("the action gave text that is no JSON: {error}")));
             }
-            Invocation::Wave(_) => return Ok(Value::Null),
+            Invocation::Wave(_) | Invocation::Named { .. } => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|error| CallError::Guest(error.into()))
     }
@@ -271,7 +282,7 @@ impl Guest<'_> {
             Invocation::Action { .. } => {
                 return Err(CallError::BadCall("the legacy host API has no actions".to_owned()));
             }
-            Invocation::Wave(_) => return Ok(Value::Null),
+            Invocation::Wave(_) | Invocation::Named { .. } => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
     }
@@ -296,45 +307,69 @@ impl Guest<'_> {
     }
 
     /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface.
-    fn call_by_name(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
-        let bad = |message: String| CallError::BadCall(message);
-        let open = text.find('(').ok_or_else(|| bad(format!("`{text}` is not `interface.function(arguments)`")))?;
-        let (interface, function) = text[..open]
-            .trim()
-            .rsplit_once('.')
-            .ok_or_else(|| bad(format!("`{}` does not name an interface", &text[..open])))?;
+    fn call_wave(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
+        let open =
+            text.find('(').ok_or_else(|| bad_call(format!("`{text}` is not `interface.function(arguments)`")))?;
+        let called = self.export(store, text[..open].trim())?;
+        let types: Vec<_> = called.ty(&*store).params().map(|(_, ty)| ty).collect();
+        // WAVE names a function by one word.
+        let call = format!("call{}", &text[open..]);
+        let arguments: Vec<Val> = UntypedFuncCall::parse(&call)
+            .and_then(|call| call.to_wasm_params(types.iter()))
+            .map_err(|error| bad_call(format!("the arguments do not fit: {error}")))?;
+        call_untyped(called, store, &arguments)
+    }
+
+    fn call_named(
+        &self,
+        store: &mut Store<CallState>,
+        function: &str,
+        given: &serde_json::Map<String, Value>,
+    ) -> Result<Value, CallError> {
+        let called = self.export(store, function)?;
+        let ty = called.ty(&*store);
+        let parameters: Vec<(String, Type)> = ty.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
+        arguments::only(given, parameters.iter().map(|(name, _)| name.as_str()), "the function").map_err(bad_call)?;
+        let context = store.data().services.context.to_json(&self.plugin.manifest);
+        let values = parameters.iter().map(|(name, ty)| {
+            let value = given.get(name).or_else(|| (name == "ctx").then_some(&context)).unwrap_or(&Value::Null);
+            arguments::value_of(ty, value, name)
+        });
+        let values: Vec<Val> = values.collect::<Result<_, _>>().map_err(bad_call)?;
+        call_untyped(called, store, &values)
+    }
+
+    /// An export by `interface.function`, the interface with or without its package and version.
+    fn export(&self, store: &mut Store<CallState>, name: &str) -> Result<Func, CallError> {
+        let (interface, function) =
+            name.rsplit_once('.').ok_or_else(|| bad_call(format!("`{name}` does not name an interface")))?;
         let ty = self.plugin.component.component_type();
         let engine = self.plugin.component.engine();
         let known: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let full = known
             .iter()
             .find(|name| *name == interface || name.split(['/', '@']).nth(1) == Some(interface))
-            .ok_or_else(|| bad(format!("there is no export `{interface}`; there are {}", known.join(", "))))?;
-        let export = self
-            .plugin
-            .component
-            .get_export_index(None, full)
-            .and_then(|interface| self.plugin.component.get_export_index(Some(&interface), function))
-            .ok_or_else(|| bad(format!("`{full}` has no function `{function}`")))?;
-        let called = self
-            .instance
-            .get_func(&mut *store, export)
-            .ok_or_else(|| bad(format!("`{full}` has no function `{function}`")))?;
-        let ty = called.ty(&*store);
-        let types: Vec<_> = ty.params().map(|(_, ty)| ty).collect();
-        // WAVE names a function by one word.
-        let call = format!("call{}", &text[open..]);
-        let arguments: Vec<Val> = UntypedFuncCall::parse(&call)
-            .and_then(|call| call.to_wasm_params(types.iter()))
-            .map_err(|error| bad(format!("the arguments do not fit: {error}")))?;
-        let mut results = vec![Val::Bool(false); ty.results().len()];
-        called.call(&mut *store, &arguments, &mut results).map_err(|error| classify(&error, store))?;
-        let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
-        let shown = shown.map_err(|error| bad(format!("the result cannot be shown: {error:#}")))?.join(", ");
-        match results.first() {
-            Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
-            _ => Ok(Value::String(shown)),
-        }
+            .ok_or_else(|| bad_call(format!("there is no export `{interface}`; there are {}", known.join(", "))))?;
+        let index = self.plugin.component.get_export_index(None, full);
+        let found = index.and_then(|index| self.plugin.component.get_export_index(Some(&index), function));
+        let found = found.and_then(|export| self.instance.get_func(&mut *store, export));
+        found.ok_or_else(|| bad_call(format!("`{full}` has no function `{function}`")))
+    }
+}
+
+fn bad_call(message: String) -> CallError {
+    CallError::BadCall(message)
+}
+
+/// Calls a function; its result as WAVE.
+fn call_untyped(called: Func, store: &mut Store<CallState>, arguments: &[Val]) -> Result<Value, CallError> {
+    let mut results = vec![Val::Bool(false); called.ty(&*store).results().len()];
+    called.call(&mut *store, arguments, &mut results).map_err(|error| classify(&error, store))?;
+    let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
+    let shown = shown.map_err(|error| bad_call(format!("the result cannot be shown: {error:#}")))?.join(", ");
+    match results.first() {
+        Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
+        _ => Ok(Value::String(shown)),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "new",
     "init",
     "add",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 21] = [
     "build",
     "check",
     "test",
+    "call",
     "dev",
     "wit",
     "inspect",

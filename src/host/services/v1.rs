@@ -222,6 +222,15 @@ impl host_kv::Host for CallState {
 }
 
 impl super::super::call::CallContext {
+    /// The context with the names of the WIT.
+    pub(in crate::host) fn to_json(&self, manifest: &crate::manifest::Manifest) -> serde_json::Value {
+        let context = self.to_v1(manifest);
+        json!({
+            "request-id": context.request_id, "plugin-id": context.plugin_id, "tenant-id": context.tenant_id,
+            "user-id": context.user_id, "trigger": context.trigger, "locale": context.locale, "extra": context.extra,
+        })
+    }
+
     /// The context as host API 1.0.0 writes it.
     pub(in crate::host) fn to_v1(&self, manifest: &crate::manifest::Manifest) -> types::CallContext {
         types::CallContext {

@@ -1,0 +1,218 @@
+//! `erp-plugin call`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::CommandResult;
+use crate::check::check_component;
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::host::{CallError, Caller, Surroundings};
+use crate::manifest::{ByteSize, TenantId};
+use crate::platform::{Activity, Directory, Identity, Platform};
+use crate::store::{Database, Moment};
+use crate::ui::Table;
+
+/// Call one export once and show everything that it did
+///
+/// The plugin runs as in a scenario: `init` first, then the call, in a database of its own that is gone
+/// afterwards (or stays, with --database). `ctx` may be left out of JSON arguments: it is filled in.
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// `interface.function(arguments in WAVE)`, or `interface.function` with --json
+    call: String,
+    /// The arguments as a JSON object, by their names
+    #[arg(long, value_name = "JSON")]
+    json: Option<String>,
+    /// The tenant
+    #[arg(long, value_name = "TENANT", default_value = "acme")]
+    tenant: String,
+    /// A permission of the user who calls; several times for several
+    #[arg(long, value_name = "CODE", default_value = "*")]
+    grant: Vec<String>,
+    /// The host's clock, such as 2026-04-15T08:00:00+08:00; this machine's where it is absent
+    #[arg(long, value_name = "MOMENT")]
+    now: Option<String>,
+    /// What ids and random bytes are made from, with --now
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// A file to keep the database in
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// The component, in the place of dist/<id>.wasm
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+}
+
+/// What a call did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CallResult {
+    /// True where the call succeeded.
+    ok: bool,
+    /// What it gave, as WAVE.
+    result: Option<Value>,
+    /// Why it failed.
+    error: Option<String>,
+    /// The code of the error; `erp-plugin explain` says more.
+    code: Option<String>,
+    /// Functions of the guest where it trapped, the innermost first.
+    frames: Vec<String>,
+    /// Fuel that it burned.
+    fuel: u64,
+    /// The most memory that it had, in bytes.
+    memory_bytes: u64,
+    /// Calls of the host, in order.
+    host_calls: Vec<HostCallJson>,
+    /// Rows that changed.
+    rows: Vec<Value>,
+    /// Events that it told.
+    events: Vec<Value>,
+    /// What it logged.
+    logs: Vec<Value>,
+}
+
+/// A call of the host.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HostCallJson {
+    /// Such as `db.insert`.
+    function: &'static str,
+    /// What it was about.
+    subject: String,
+    /// The code of its error.
+    error: Option<String>,
+}
+
+pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
+    let usage = |message: String| CommandError::new(ExitCode::Usage, "call", message);
+    let tenant = TenantId::new(args.tenant.as_str())
+        .ok_or_else(|| usage(format!("`{}` is no name of a tenant", args.tenant)))?;
+    let arguments = args.json.as_deref().map(json_object).transpose().map_err(usage)?;
+    let surroundings = match &args.now {
+        None => Surroundings::of_this_machine(),
+        Some(now) => {
+            let moment = Moment::parse(now).ok_or_else(|| usage(format!("`{now}` is no date-time with an offset")))?;
+            Surroundings::fixed(moment, args.seed)
+        }
+    };
+    let open = context.open_project()?;
+    let file =
+        args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
+    if !file.is_file() {
+        let message = format!("there is no component at {}", context.shown(&file));
+        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
+    }
+    let component = context.read(&file)?;
+    let report = check_component(&component, &open.manifest, Some(&open.project.source)).report;
+    if report.has_errors() {
+        let error = CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest");
+        return Err(error.with_report(report));
+    }
+    let runtime = context.runtime()?;
+    let id = open.manifest.metadata.id.to_string();
+    let plugin = runtime.load(&component, std::sync::Arc::new(open.manifest))?;
+    let database = match &args.database {
+        Some(file) => Database::open(&context.path(file)),
+        None => Database::in_memory(),
+    };
+    let failed = |message: String| CommandError::new(ExitCode::Configuration, "call", message);
+    let database = database.map_err(|error| failed(error.to_string()))?;
+    let caller = Caller {
+        id: "00000000-0000-7000-8000-000000000001".to_owned(),
+        name: "call".to_owned(),
+        permissions: args.grant.clone(),
+    };
+    let identity = Identity { tenant: tenant.clone(), caller };
+    let mut directory = Directory::default();
+    directory.add_tenant(tenant);
+    let mut platform = Platform::new(runtime, database, surroundings, directory);
+    platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
+    platform.take_activity();
+    let outcome = match &arguments {
+        Some(arguments) => platform.call_named(&id, &identity, args.call.trim(), arguments),
+        None => platform.call_by_name(&id, &identity, args.call.trim()),
+    };
+    if let Err(CallError::BadCall(message)) = &outcome {
+        return Err(usage(message.clone()).hint("erp-plugin inspect --wit shows the exports with their types"));
+    }
+    let result = result_of(outcome, &platform.take_activity());
+    context.ui.result(&result, || shown(&result));
+    Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
+}
+
+fn json_object(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err("--json takes an object of arguments by their names".to_owned()),
+        Err(error) => Err(format!("--json is not JSON: {error}")),
+    }
+}
+
+fn result_of(outcome: Result<Value, CallError>, activity: &Activity) -> CallResult {
+    let trace = activity.calls.first().map(|call| call.trace.clone()).unwrap_or_default();
+    let error = outcome.as_ref().err();
+    let frames = match error {
+        Some(CallError::Trap { frames, .. }) => frames.clone(),
+        _ => Vec::new(),
+    };
+    CallResult {
+        ok: error.is_none(),
+        error: error.map(ToString::to_string),
+        code: error.map(CallError::code),
+        result: outcome.ok(),
+        frames,
+        fuel: trace.fuel,
+        memory_bytes: trace.memory,
+        host_calls: trace
+            .host_calls
+            .iter()
+            .map(|call| HostCallJson {
+                function: call.function,
+                subject: call.subject.clone(),
+                error: call.error.clone(),
+            })
+            .collect(),
+        rows: activity
+            .changes
+            .iter()
+            .map(|change| json!({ "change": change.kind, "entity": change.entity, "row": change.row.to_flat() }))
+            .collect(),
+        events: activity.events.iter().map(|(_, event)| json!(event)).collect(),
+        logs: trace
+            .logs
+            .iter()
+            .map(|record| json!({ "level": record.level.word(), "message": record.message, "fields": record.fields }))
+            .collect(),
+    }
+}
+
+fn shown(result: &CallResult) -> String {
+    let mut text = match (&result.result, &result.error) {
+        (Some(Value::String(wave)), _) => format!("{}\n", if wave.is_empty() { "()" } else { wave }),
+        (_, Some(error)) => format!("failed ({}): {error}\n", result.code.as_deref().unwrap_or("no code")),
+        _ => String::new(),
+    };
+    for frame in &result.frames {
+        text.push_str(&format!("  in {frame}\n"));
+    }
+    let mut calls = Table::new();
+    for call in &result.host_calls {
+        calls.row([format!("  {}", call.function), call.subject.clone(), call.error.clone().unwrap_or_default()]);
+    }
+    let list = |title: &str, items: &[Value]| {
+        let lines: String = items.iter().map(|item| format!("  {item}\n")).collect();
+        if lines.is_empty() { String::new() } else { format!("\n{title}\n{lines}") }
+    };
+    if !result.host_calls.is_empty() {
+        text.push_str(&format!("\nhost calls\n{}", calls.render()));
+    }
+    text.push_str(&list("rows", &result.rows));
+    text.push_str(&list("events", &result.events));
+    text.push_str(&list("log", &result.logs));
+    text.push_str(&format!("\n{} fuel, {} of memory\n", result.fuel, ByteSize(result.memory_bytes)));
+    text
+}
