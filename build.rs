@@ -8,8 +8,18 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// What decides about a finding: the rules, what they read, and the host API that they hold it against.
-const RULES: [&str; 7] =
-    ["src/check", "src/component", "src/contract", "src/document", "src/expression", "src/manifest", "wit"];
+const RULES: [&str; 8] = [
+    "src/check",
+    "src/component",
+    "src/contract",
+    "src/diagnostics",
+    "src/document",
+    "src/expression",
+    "src/manifest",
+    "wit",
+];
+/// The versions of the libraries that read files for them.
+const LOCK: &str = "Cargo.lock";
 
 fn main() {
     println!("cargo::rerun-if-changed=templates");
@@ -19,6 +29,8 @@ fn main() {
         println!("cargo::rerun-if-changed={folder}");
         collect(Path::new(folder), &mut files);
     }
+    println!("cargo::rerun-if-changed={LOCK}");
+    files.push(PathBuf::from(LOCK));
     files.sort();
     let mut digest = Sha256::new();
     for file in files {

@@ -49,8 +49,8 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
                 ("host-kv", "increment"),
                 ("host-kv", "compare-and-set"),
             ],
-            is_granted: granted.kv,
-            place: None,
+            is_granted: *granted.kv,
+            place: Some(granted.kv.span()),
             example: "kv = true",
         },
         Capability {
@@ -109,7 +109,7 @@ pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeS
     for (key, is_granted, area, place) in [
         ("publish", !granted.publish.is_empty(), "events.publish", first(&granted.publish)),
         ("config", !granted.config.is_empty(), "config.get", first(&granted.config)),
-        ("kv", granted.kv, "kv.", granted.span.clone()),
+        ("kv", *granted.kv, "kv.", granted.kv.span()),
     ] {
         if is_granted && !used.iter().any(|function| function.starts_with(area)) {
             let message = format!("`{key}` is granted, and no scenario makes the plugin use it");

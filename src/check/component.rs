@@ -42,10 +42,22 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     let host_api = contract::find(&manifest.runtime.abi);
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
     if let Some(world) = host_api.and_then(|host_api| host_api.world(name.unwrap_or(host_api.default_world))) {
-        let judge = Judge { bytes, border: &info.border, manifest, source, world: &world };
+        let modules = std::cell::OnceCell::new();
+        let judge = Judge { bytes, border: &info.border, manifest, source, world: &world, modules };
         for mismatch in compare(&info.border, &world.border()) {
             report.push(judge.finding(mismatch));
         }
+        let wasi = report.diagnostics().iter().filter(|finding| finding.code == codes::WASI_IMPORT).count();
+        let mut advised = false;
+        report.retain(|finding| {
+            // What to do about all of them is said once.
+            if finding.code == codes::WASI_IMPORT && !std::mem::replace(&mut advised, true) {
+                let advice = "`erp-plugin build` links WASI away; a component from elsewhere must be built without it";
+                let all = if wasi > 1 { format!("\n{advice} (all {wasi} imports)") } else { format!("\n{advice}") };
+                finding.help = finding.help.take().map(|help| help + &all);
+            }
+            true
+        });
     }
     report.extend(super::capabilities::check(&info.border, manifest, source));
     CheckedComponent { info: Some(info), report }
@@ -57,6 +69,8 @@ struct Judge<'a> {
     manifest: &'a Manifest,
     source: Option<&'a Arc<SourceFile>>,
     world: &'a World,
+    /// The core modules, read once: only imports of WASI need them.
+    modules: std::cell::OnceCell<Vec<Module>>,
 }
 
 impl Judge<'_> {
@@ -94,9 +108,8 @@ impl Judge<'_> {
             }
             Mismatch::MissingExport { export } => {
                 let message = format!("`{export}` is missing, which {place} promises");
-                let finding = Diagnostic::new(codes::MISSING_EXPORT, message)
-                    .help("implement its `Guest` trait, or name a smaller world in [runtime]");
-                self.at_the_world(finding)
+                Diagnostic::new(codes::MISSING_EXPORT, message)
+                    .help("implement its `Guest` trait, or name a smaller world in [runtime]")
             }
             Mismatch::MissingFunction { export, function } => {
                 let message = format!("`{export}` lacks `{function}`, which {place} promises");
@@ -149,9 +162,9 @@ impl Judge<'_> {
 
     /// An import of WASI: what needs it, and what to do instead.
     fn wasi(&self, import: &str, place: &str) -> Diagnostic {
-        let modules = Module::all_of(self.bytes).unwrap_or_default();
+        let modules = self.modules.get_or_init(|| Module::all_of(self.bytes).unwrap_or_default());
         let mut help = Vec::new();
-        if let Some(why) = why(&modules, import) {
+        if let Some(why) = why(modules, import) {
             let likely = if why.is_guess { "probably needed by" } else { "needed by" };
             if why.path.is_empty() {
                 help.push(format!("`{}` is called; which function calls it was stripped away", why.function));
@@ -164,7 +177,6 @@ impl Judge<'_> {
             }
         }
         help.push(format!("in Rust it comes from {}", remedy(import)));
-        help.push("`erp-plugin build` links WASI away; a component from elsewhere must be built without it".to_owned());
         Diagnostic::new(codes::WASI_IMPORT, format!("`{import}` is not offered by {place}")).help(help.join("\n"))
     }
 }

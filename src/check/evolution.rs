@@ -46,8 +46,8 @@ fn asks(manifest: &Manifest) -> Vec<(String, Span)> {
     ] {
         asks.extend(items.iter().map(|item| (format!("{verb} `{}`", **item), item.span())));
     }
-    if capabilities.kv {
-        asks.push(("for a key-value store".to_owned(), capabilities.span.clone()));
+    if *capabilities.kv {
+        asks.push(("for a key-value store".to_owned(), capabilities.kv.span()));
     }
     for dependency in manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional) {
         asks.push((format!("for the plugin `{}`", *dependency.id), dependency.id.span()));

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, codes};
-use crate::document::{self, closest, did_you_mean};
+use crate::document::{self, did_you_mean, obvious};
 use crate::manifest::{Manifest, ManifestText};
 
 /// SHA-256 of everything that the rules are made of, in hexadecimal. Where two programs name the same one,
@@ -84,7 +84,7 @@ impl Findings<'_> {
         known: impl Iterator<Item = &'k str> + Clone,
     ) {
         self.add(code, span.clone(), message, "unknown", did_you_mean(name, known.clone()));
-        self.report.fix_last(closest(name, known).map(|word| Fix::replace_string(span, word)));
+        self.report.fix_last(obvious(name, known).map(|word| Fix::replace_string(span, word)));
     }
 
     /// Finds every name that is there a second time.

@@ -13,7 +13,6 @@ use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::{self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, is_event_name};
-use crate::project::MANIFEST_FILE;
 
 /// Add an entity, a field, a page, a permission or an event to plugin.toml
 ///
@@ -89,6 +88,12 @@ pub(crate) struct PageArgs {
     /// The name that people read
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
+    /// Its name in URLs, where the entity has a page already
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A further key of the page, such as `parent_field=above`; several times for several
+    #[arg(long, value_name = "KEY=FIELD")]
+    set: Vec<String>,
 }
 
 /// Add a permission
@@ -154,14 +159,18 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
         let message = "nothing was written: the manifest would have an error that it does not have now";
         return Err(CommandError::new(ExitCode::Configuration, "add", message).with_report(new_report));
     }
-    let file = project.root.join(MANIFEST_FILE);
-    files::write(&file, changed.as_bytes(), Access::Shared)?;
-    let result = AddResult { ok: true, manifest: context.shown(&file), added };
+    files::write(&project.manifest_file, changed.as_bytes(), Access::Shared)?;
+    let result = AddResult { ok: true, manifest: context.shown(&project.manifest_file), added };
     context.ui.result(&result, || format!("added to {}: {}", result.manifest, result.added.join(", ")));
     Ok(ExitCode::Ok)
 }
 
 type Fixes = Result<Vec<Fix>, CommandError>;
+
+/// An addition that finds no place: what is alike is written inline.
+fn placed(fix: Option<Fix>, path: &str) -> Result<Fix, CommandError> {
+    fix.ok_or_else(|| usage(format!("`{path}` is written inline in this manifest: add it there by hand"), None))
+}
 
 fn errors(manifest: &Manifest, source: &std::sync::Arc<SourceFile>, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> usize {
     check_manifest(&Subject { manifest, source, file }).count(Severity::Error)
@@ -199,14 +208,16 @@ fn entity(args: &EntityArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fi
         let (field, kind) = field.split_once(':').ok_or_else(|| usage(format!("`{field}` is not name:type"), None))?;
         block.push_str(&format!("\n\n{}", field_block(field, kind, &[])?));
     }
-    let mut fixes = vec![text.add_block(&format!("the entity {name}"), "schema.entities", &block)];
+    let mut fixes =
+        vec![placed(text.add_block(&format!("the entity {name}"), "schema.entities", &block), "schema.entities")?];
     let permissions: Vec<String> = ["list", "manage"]
         .iter()
-        .map(|action| permission_block(&format!("{name}.{action}"), &format!("{shown} {action}")))
+        .map(|action| permission_block(&format!("{name}.{action}"), &permission_name(manifest, action, &shown)))
         .collect();
-    fixes.push(text.add_block("its permissions", "permissions", &permissions.join("\n\n")));
+    fixes.push(placed(text.add_block("its permissions", "permissions", &permissions.join("\n\n")), "permissions")?);
     if !args.no_page {
-        fixes.push(text.add_block("a crud page", "ui.pages", &page_block("crud", name, &shown)));
+        let page = page_block("crud", name, &shown, &[]);
+        fixes.push(placed(text.add_block("a crud page", "ui.pages", &page), "ui.pages")?);
     }
     Ok(fixes)
 }
@@ -272,12 +283,33 @@ fn page(args: &PageArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes 
     }
     let shown = manifest.entity(&args.entity).map_or(args.entity.clone(), |entity| entity.display_name.clone());
     let label = args.label.clone().unwrap_or(shown);
-    let block = page_block(&args.page_type, &args.entity, &label);
-    Ok(vec![text.add_block(&format!("a {} page", args.page_type), "ui.pages", &block)])
+    let mut lines = Vec::new();
+    if let Some(name) = &args.name {
+        lines.push(format!("name = {}", quoted(name)));
+    }
+    for key in &args.set {
+        let (key, value) = key.split_once('=').ok_or_else(|| usage(format!("`{key}` is not KEY=FIELD"), None))?;
+        lines.push(format!("{key} = {}", quoted(value)));
+    }
+    let block = page_block(&args.page_type, &args.entity, &label, &lines);
+    let title = format!("a {} page", args.page_type);
+    Ok(vec![placed(text.add_block(&title, "ui.pages", &block), "ui.pages")?])
 }
 
-fn page_block(kind: &str, entity: &str, label: &str) -> String {
-    format!("[[ui.pages]]\ntype = \"{kind}\"\nentity = \"{entity}\"\nlabel = {}", quoted(label))
+fn page_block(kind: &str, entity: &str, label: &str, lines: &[String]) -> String {
+    let rest: String = lines.iter().map(|line| format!("\n{line}")).collect();
+    format!("[[ui.pages]]\ntype = \"{kind}\"\nentity = \"{entity}\"\nlabel = {}{rest}", quoted(label))
+}
+
+/// What administrators read, in the manifest's own language.
+fn permission_name(manifest: &Manifest, action: &str, entity: &str) -> String {
+    let is_chinese = manifest.i18n.default_locale.starts_with("zh");
+    match (action, is_chinese) {
+        ("list", true) => format!("查看{entity}"),
+        (_, true) => format!("管理{entity}"),
+        ("list", false) => format!("See {entity}"),
+        (_, false) => format!("Manage {entity}"),
+    }
 }
 
 fn permission(args: &PermissionArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
@@ -285,7 +317,7 @@ fn permission(args: &PermissionArgs, manifest: &Manifest, text: &ManifestText<'_
         return Err(usage(format!("there is a permission `{}` already", args.code), None));
     }
     let block = permission_block(&args.code, args.name.as_deref().unwrap_or(&args.code));
-    Ok(vec![text.add_block(&format!("the permission {}", args.code), "permissions", &block)])
+    Ok(vec![placed(text.add_block(&format!("the permission {}", args.code), "permissions", &block), "permissions")?])
 }
 
 fn permission_block(code: &str, name: &str) -> String {
@@ -295,8 +327,11 @@ fn permission_block(code: &str, name: &str) -> String {
 fn event(args: &EventArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
     let name = args.name.as_str();
     if !args.publish {
+        if manifest.events.subscribe.iter().any(|known| known.as_str() == name) {
+            return Err(usage(format!("the plugin hears `{name}` already"), None));
+        }
         let fix = text.add_item(&format!("hears {name}"), "events", "subscribe", name);
-        return fix.map(|fix| vec![fix]).ok_or_else(|| usage(format!("the plugin hears `{name}` already"), None));
+        return Ok(vec![placed(fix, "events.subscribe")?]);
     }
     if !is_event_name(name) {
         return Err(usage(format!("`{name}` is no name of an event: write words joined by dots"), None));
@@ -305,10 +340,11 @@ fn event(args: &EventArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixe
         return Err(usage(format!("the plugin tells `{name}` already"), None));
     }
     let block = format!("[[events.publishes]]\ntype = \"{name}\"");
-    let mut fixes = vec![text.add_block(&format!("tells {name}"), "events.publishes", &block)];
-    let granted = manifest.capabilities.publish.iter().any(|pattern| manifest::event_matches(pattern, name));
-    if !granted {
-        fixes.extend(text.add_item("its grant", "capabilities", "publish", name));
+    let mut fixes =
+        vec![placed(text.add_block(&format!("tells {name}"), "events.publishes", &block), "events.publishes")?];
+    if !manifest.capabilities.may_publish(name) {
+        let grant = text.add_item("its grant", "capabilities", "publish", name);
+        fixes.push(placed(grant, "capabilities.publish")?);
     }
     Ok(fixes)
 }

@@ -11,7 +11,7 @@ use super::verify::open_package;
 use crate::check::{RULE_SET, Subject, check_component, check_evolution, check_manifest, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{DiagnosticJson, Report, Severity, apply_fixes, github, junit, sarif};
+use crate::diagnostics::{DiagnosticJson, Report, Severity, apply_fixes, codes, github, junit, sarif};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::Manifest;
@@ -73,16 +73,15 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     let mut looked = look(context, args, &project)?;
     let mut fixed = Vec::new();
     if args.fix {
-        // A fix may make another one possible: a key that is now spelled right has a value that is judged.
-        for _ in 0..MAX_FIX_ROUNDS {
-            let (text, made) = apply_fixes(&project.source, &looked.report);
-            if made.is_empty() {
+        while let Some((next, found, made)) = mend(context, args, &project, &looked.report)? {
+            fixed.extend(made);
+            (project, looked) = (next, found);
+            if fixed.len() > MAX_FIXES {
                 break;
             }
-            files::write(&project.root.join(MANIFEST_FILE), text.as_bytes(), Access::Shared)?;
-            fixed.extend(made);
-            project = context.project()?;
-            looked = look(context, args, &project)?;
+        }
+        if !fixed.is_empty() {
+            files::write(&project.manifest_file, project.source.text().as_bytes(), Access::Shared)?;
         }
         for what in &fixed {
             context.ui.status("Fixed", what);
@@ -110,8 +109,44 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     Ok(if report.has_errors() { ExitCode::Findings } else { ExitCode::Ok })
 }
 
-/// How often `--fix` looks again.
-const MAX_FIX_ROUNDS: usize = 10;
+/// How many fixes are made in one run at the most.
+const MAX_FIXES: usize = 2_000;
+
+/// Makes the fixes of a report, all of them, or the first one that does no harm: a text that would have other errors
+/// than before is never kept. None where nothing could be mended. Nothing is written here.
+fn mend(
+    context: &Context,
+    args: &CheckArgs,
+    project: &Project,
+    report: &Report,
+) -> Result<Option<(Project, Looked, Vec<String>)>, CommandError> {
+    let fixes = report.diagnostics().iter().filter(|finding| finding.fix.is_some());
+    let mut attempts = vec![report.clone()];
+    for finding in fixes {
+        let mut one = Report::new();
+        one.push(finding.clone());
+        attempts.push(one);
+    }
+    for attempt in attempts {
+        let (text, made) = apply_fixes(&project.source, &attempt);
+        if made.is_empty() {
+            continue;
+        }
+        let changed = project.with_text(text);
+        let looked = look(context, args, &changed)?;
+        let is_readable = !looked.report.diagnostics().iter().any(|finding| finding.code == codes::TOML_SYNTAX);
+        // A key that is spelled right may bring out what was hidden behind it, but nothing graver than what was mended.
+        if is_readable && weight(&looked.report) < weight(report) {
+            return Ok(Some((changed, looked, made)));
+        }
+    }
+    Ok(None)
+}
+
+/// Errors, warnings and hints; what has fewer of the graver ones is better.
+fn weight(report: &Report) -> [usize; 3] {
+    [Severity::Error, Severity::Warning, Severity::Hint].map(|severity| report.count(severity))
+}
 
 struct Looked {
     report: Report,

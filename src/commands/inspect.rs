@@ -185,7 +185,7 @@ fn granted(capabilities: &Capabilities) -> Vec<String> {
     let mut lines = list("reads", &capabilities.read_entities);
     lines.extend(list("publishes", &capabilities.publish));
     lines.extend(list("configuration", &capabilities.config));
-    lines.extend(capabilities.kv.then(|| "key-value store".to_owned()));
+    lines.extend((*capabilities.kv).then(|| "key-value store".to_owned()));
     lines
 }
 

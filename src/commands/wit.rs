@@ -11,7 +11,9 @@ use super::inspect::component_of;
 use crate::command_error::CommandError;
 use crate::component;
 use crate::context::Context;
-use crate::contract::{self, Change, ChangeClass, HostApi, Mismatch, WitText, best_target, changes, compare, targets};
+use crate::contract::{
+    self, Change, ChangeClass, HostApi, Mismatch, WitText, best_target, changes, compare, least_version, targets,
+};
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -99,6 +101,10 @@ pub(super) struct WitDiffResult {
     ok: bool,
     /// What the version number must rise by at least; none where nothing changed.
     class: Option<ChangeClass>,
+    /// The least version that the new text must have; none where nothing changed or the old one has none.
+    least_version: Option<String>,
+    /// True where the new text's own version is high enough; none where that cannot be said.
+    version_is_enough: Option<bool>,
     /// The changes, the gravest first.
     changes: Vec<Change>,
     /// What that means for components.
@@ -232,6 +238,10 @@ fn wit_text(context: &Context, name: &str) -> Result<WitText, CommandError> {
         let text = String::from_utf8_lossy(&context.read(&path)?).into_owned();
         (context.shown(&path), text)
     } else {
+        if name.contains(['/', '.']) && version(name).is_err() {
+            return Err(CommandError::new(ExitCode::Configuration, "io", format!("there is no file {name}"))
+                .hint("name a .wit file, or a version of `erp-plugin wit list`"));
+        }
         let api = version(name).map_err(|error| error.hint("or name a .wit file"))?;
         (format!("wit/{}/plugin.wit", api.name), api.wit.to_owned())
     };
@@ -244,7 +254,16 @@ fn diff(context: &Context, args: &DiffArgs) -> CommandResult {
     let components =
         args.component.iter().map(|file| still_loads(context, file, &old, &new)).collect::<Result<Vec<_>, _>>()?;
     let ok = components.iter().all(|component| component.loads);
-    let result = WitDiffResult { ok, class: found.first().map(|change| change.class), changes: found, components };
+    let class = found.first().map(|change| change.class);
+    let least = class.zip(old.version()).map(|(class, version)| least_version(version, class));
+    let result = WitDiffResult {
+        ok,
+        class,
+        version_is_enough: least.as_ref().zip(new.version()).map(|(least, version)| version >= least),
+        least_version: least.map(|least| least.to_string()),
+        changes: found,
+        components,
+    };
     context.ui.result(&result, || {
         let mut table = Table::new();
         for change in &result.changes {
@@ -252,7 +271,16 @@ fn diff(context: &Context, args: &DiffArgs) -> CommandResult {
         }
         let mut text = match result.class {
             None => "nothing changed".to_owned(),
-            Some(class) => format!("{}\nthe version must rise by a {class} number at least", table.render()),
+            Some(class) => {
+                let least =
+                    result.least_version.as_ref().map_or_else(String::new, |least| format!(": {least} at least"));
+                let enough = match result.version_is_enough {
+                    Some(true) => ", as it does",
+                    Some(false) => ", and does not",
+                    None => "",
+                };
+                format!("{}\nthe version must rise by a {class} number{least}{enough}", table.render())
+            }
         };
         for component in &result.components {
             let reasons = component.reasons.join("; ");
@@ -275,6 +303,7 @@ fn still_loads(context: &Context, file: &Path, old: &WitText, new: &WitText) -> 
     let fitting = old.worlds().iter().filter(|(_, world)| problems(world).is_empty());
     let world = fitting.max_by_key(|(_, world)| world.exports.len()).map(|(name, _)| name.clone());
     let reasons = match &world {
+        _ if !new.serves(old) => vec!["it asks for the old version of the package".to_owned()],
         None => vec!["it fits no world of the old text".to_owned()],
         Some(name) => match new.worlds().get(name) {
             Some(world) => problems(world),

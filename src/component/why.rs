@@ -27,7 +27,10 @@ pub fn why(modules: &[Module], interface: &str) -> Option<Why> {
 }
 
 fn why_in(module: &Module, interface: &str) -> Option<Why> {
-    let is_wanted = |function: &Function| function.import.as_ref().is_some_and(|(module, _)| module == interface);
+    // The core module names the versions that its parts were written for; the component names the newest of them.
+    let base = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+    let wanted = base(interface);
+    let is_wanted = |function: &Function| function.import.as_ref().is_some_and(|(module, _)| base(module) == wanted);
     if !module.functions.iter().any(is_wanted) {
         return None;
     }
@@ -95,8 +98,8 @@ pub fn remedy(interface: &str) -> &'static str {
             "HashMap and getrandom: use BTreeMap, or ask `host-clock.random-bytes`"
         }
         name if name.starts_with("wasi:http/") => "an HTTP client: plugins reach other servers through the host alone",
-        name if name.starts_with("wasi:io/") => "streams of the interfaces above",
-        name if name.starts_with("wasi:cli/terminal") => "looking whether standard output is a terminal",
-        _ => "take away what calls it",
+        name if name.starts_with("wasi:io/") => "the streams of files, sockets and standard output",
+        name if name.starts_with("wasi:cli/terminal") => "a look whether standard output is a terminal",
+        _ => "a crate that calls another host",
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use semver::Version;
 use thiserror::Error;
 use wit_parser::{Resolve, SourceMap};
 
-use super::border::{Border, Interface};
+use super::border::{Border, Interface, serves};
 use super::shape::Signature;
 
 /// What a change asks of the version number.
@@ -45,6 +46,8 @@ pub struct Change {
 pub struct WitText {
     /// Its worlds by name; names of interfaces are without the version.
     worlds: BTreeMap<String, Border>,
+    /// The package's name, and its version where it has one.
+    package: (String, Option<Version>),
     text: String,
 }
 
@@ -67,12 +70,29 @@ impl WitText {
             Ok(package) => package,
             Err(error) => return Err(WitError(error.render(&resolve.source_map))),
         };
+        let name = &resolve.packages[package].name;
+        let named = (format!("{}:{}", name.namespace, name.name), name.version.clone());
         let worlds = resolve.packages[package]
             .worlds
             .iter()
             .map(|(name, world)| (name.clone(), without_versions(Border::of(&resolve, *world))))
             .collect();
-        Ok(WitText { worlds, text: text.to_owned() })
+        Ok(WitText { worlds, package: named, text: text.to_owned() })
+    }
+
+    /// The version of the package.
+    pub fn version(&self) -> Option<&Version> {
+        self.package.1.as_ref()
+    }
+
+    /// True where a host with this text serves components that were built for the other one, as far as names and
+    /// versions of packages go.
+    pub fn serves(&self, old: &WitText) -> bool {
+        let name = |text: &WitText| match &text.package {
+            (name, Some(version)) => format!("{name}@{version}"),
+            (name, None) => name.clone(),
+        };
+        serves(&name(self), &name(old))
     }
 
     /// Its worlds, by name.
@@ -99,6 +119,17 @@ pub fn changes(old: &WitText, new: &WitText) -> Vec<Change> {
             found.push(change);
         }
     };
+    if !new.serves(old) {
+        let shown =
+            |text: &WitText| text.version().map_or("no version".to_owned(), |version| format!("version {version}"));
+        let what = format!(
+            "the package `{}` has {} and had {}: components ask for the old one",
+            new.package.0,
+            shown(new),
+            shown(old)
+        );
+        add(ChangeClass::Major, what);
+    }
     for (name, before) in &old.worlds {
         let Some(after) = new.worlds.get(name) else {
             add(ChangeClass::Major, format!("the world `{name}` is gone"));
@@ -110,7 +141,7 @@ pub fn changes(old: &WitText, new: &WitText) -> Vec<Change> {
     for name in new.worlds.keys().filter(|name| !old.worlds.contains_key(*name)) {
         add(ChangeClass::Minor, format!("the world `{name}` is new"));
     }
-    if found.is_empty() && old.text != new.text {
+    if found.is_empty() && without_version_line(&old.text) != without_version_line(&new.text) {
         found.push(Change {
             class: ChangeClass::Patch,
             what: "comments or layout changed, and nothing else".to_owned(),
@@ -118,6 +149,22 @@ pub fn changes(old: &WitText, new: &WitText) -> Vec<Change> {
     }
     found.sort_by(|left, right| right.class.cmp(&left.class).then_with(|| left.what.cmp(&right.what)));
     found
+}
+
+/// The text without its package line, whose version is judged by itself.
+fn without_version_line(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("package ")).collect::<Vec<_>>().join("\n")
+}
+
+/// The least version that a text with these changes must have.
+pub fn least_version(old: &Version, class: ChangeClass) -> Version {
+    match (class, old.major) {
+        // Before 1.0 the minor number says what breaks.
+        (ChangeClass::Major, 0) => Version::new(0, old.minor + 1, 0),
+        (ChangeClass::Major, major) => Version::new(major + 1, 0, 0),
+        (ChangeClass::Minor, 0) | (ChangeClass::Patch, _) => Version::new(old.major, old.minor, old.patch + 1),
+        (ChangeClass::Minor, major) => Version::new(major, old.minor + 1, 0),
+    }
 }
 
 type Add<'a> = dyn FnMut(ChangeClass, String) + 'a;
@@ -206,6 +253,11 @@ world w { import host; export guest; }";
         assert_eq!(classes(&format!("// hello\n{OLD}"))[0].0, ChangeClass::Patch);
         let grown = OLD.replace("get:", "all: func() -> list<row>; get:").replace("1.0.0", "1.1.0");
         assert_eq!(classes(&grown), [(ChangeClass::Minor, "`a:b/host` gains `all`".to_owned())]);
+        let moved = classes(&OLD.replace("1.0.0", "2.0.0"));
+        assert_eq!(moved[0].0, ChangeClass::Major, "components ask for 1.0.0: {moved:?}");
+        let one = Version::new(1, 2, 3);
+        assert_eq!(least_version(&one, ChangeClass::Minor), Version::new(1, 3, 0));
+        assert_eq!(least_version(&Version::new(0, 2, 3), ChangeClass::Major), Version::new(0, 3, 0));
         let wider = classes(&OLD.replace("n: u32", "n: u64"));
         assert_eq!(wider[0].0, ChangeClass::Major);
         assert!(wider[0].1.contains("field `n` was `u32` and is `u64`"), "{wider:?}");

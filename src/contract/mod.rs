@@ -10,7 +10,7 @@ mod version;
 
 pub use border::{Border, Interface};
 pub use compare::{Mismatch, compare};
-pub use evolution::{Change, ChangeClass, WitText, changes, without_versions};
+pub use evolution::{Change, ChangeClass, WitText, changes, least_version, without_versions};
 pub use shape::{Difference, Shape, Signature};
 pub use targets::{Target, best_target, targets};
 pub use version::{HostApi, LEGACY, V1_0_0, World, find, versions};

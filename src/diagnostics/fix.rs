@@ -53,7 +53,7 @@ impl Fix {
     /// as inside an inline table.
     pub fn insert_line_after(title: impl Into<String>, source: &SourceFile, span: &Span, line: &str) -> Option<Fix> {
         let rest = source.text().get(span.end..)?;
-        let end = rest.find('\n').unwrap_or(rest.len());
+        let end = rest.find(['\r', '\n']).unwrap_or(rest.len());
         let behind = rest[..end].trim();
         (behind.is_empty() || behind.starts_with('#')).then(|| Fix::insert(title, span.end + end, format!("\n{line}")))
     }
@@ -79,11 +79,12 @@ pub fn apply_fixes(source: &SourceFile, report: &Report) -> (String, Vec<String>
     }
     let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
     edits.sort_by_key(|edit| edit.span.start);
+    let has_crlf = source.text().contains("\r\n");
     let mut text = String::with_capacity(source.text().len());
     let mut at = 0;
     for edit in edits {
         text.push_str(&source.text()[at..edit.span.start]);
-        text.push_str(&edit.text);
+        text.push_str(&if has_crlf { edit.text.replace('\n', "\r\n") } else { edit.text.clone() });
         at = edit.span.end;
     }
     text.push_str(&source.text()[at..]);

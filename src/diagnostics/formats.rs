@@ -34,7 +34,10 @@ pub fn sarif(report: &Report, digest: &str) -> Value {
                 "level": level(diagnostic.severity),
                 "message": { "text": with_help(diagnostic) },
             });
-            if let Some(place) = Place::of(diagnostic) {
+            // Code hosts drop results without a place: what is about the plugin as a whole stands at its manifest.
+            let whole = Place { file: "plugin.toml".to_owned(), line: 1, column: 1, end_line: 1, end_column: 1 };
+            {
+                let place = Place::of(diagnostic).unwrap_or(whole);
                 result["locations"] = json!([{ "physicalLocation": {
                     "artifactLocation": { "uri": place.file },
                     "region": { "startLine": place.line, "startColumn": place.column, "endLine": place.end_line, "endColumn": place.end_column },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters, ThemeStyles};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacters, ThemeStyles};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -48,32 +48,67 @@ const CONTEXT: usize = 40;
 #[derive(Debug)]
 struct Drawn<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<NamedSource<String>>,
+    excerpt: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
+}
+
+/// The lines that are drawn. miette would look through the whole text for them, for each finding anew.
+#[derive(Debug)]
+struct Excerpt {
+    name: String,
+    text: String,
+    /// The number of the first line, from 0.
+    first_line: usize,
+}
+
+impl miette::SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        _: &miette::SourceSpan,
+        _: usize,
+        _: usize,
+    ) -> Result<Box<dyn miette::SpanContents<'a> + 'a>, miette::MietteError> {
+        let all = miette::SourceSpan::from(0..self.text.len());
+        let lines = self.text.lines().count();
+        Ok(Box::new(miette::MietteSpanContents::new_named(
+            self.name.clone(),
+            self.text.as_bytes(),
+            all,
+            self.first_line,
+            0,
+            lines,
+        )))
+    }
 }
 
 impl<'a> Drawn<'a> {
     fn new(diagnostic: &'a Diagnostic) -> Drawn<'a> {
         let Some((source, first)) = diagnostic.source.as_ref().zip(diagnostic.labels.first()) else {
-            return Drawn { diagnostic, source: None, labels: Vec::new() };
+            return Drawn { diagnostic, excerpt: None, labels: Vec::new() };
         };
         let (line, column) = source.line_and_column(first.span.start);
         let name = format!("{}:{line}:{column}", source.path().display());
         let labeled = |label: &Label, span: Span| {
             LabeledSpan::new((!label.text.is_empty()).then(|| label.text.clone()), span.start, span.len())
         };
-        let (text, labels) = match cut_of_long_line(source, &first.span) {
-            Some((text, span)) => (text, vec![labeled(first, span)]),
-            None => {
-                let labels = diagnostic.labels.iter().map(|label| labeled(label, label.span.clone())).collect();
-                (source.text().to_owned(), labels)
-            }
-        };
-        Drawn { diagnostic, source: Some(NamedSource::new(name, text)), labels }
+        if let Some((text, span)) = cut_of_long_line(source, &first.span) {
+            let excerpt = Excerpt { name, text, first_line: line - 1 };
+            return Drawn { diagnostic, excerpt: Some(excerpt), labels: vec![labeled(first, span)] };
+        }
+        let from = diagnostic.labels.iter().map(|label| label.span.start).min().unwrap_or(0);
+        let to = diagnostic.labels.iter().map(|label| label.span.end).max().unwrap_or(0);
+        let (bytes, first_line) = source.lines_around(&(from..to));
+        let labels = diagnostic.labels.iter().map(|label| {
+            let inside = |at: usize| at.clamp(bytes.start, bytes.end) - bytes.start;
+            labeled(label, inside(label.span.start)..inside(label.span.end))
+        });
+        let labels = labels.collect();
+        let excerpt = Excerpt { name, text: source.text()[bytes].to_owned(), first_line };
+        Drawn { diagnostic, excerpt: Some(excerpt), labels }
     }
 }
 
-/// A text with only the part of the line around `span`, on the same line, and `span` in it, where that line is
+/// The part of the line around `span`, and `span` in it, where that line is
 /// too long to be drawn: one line of minified text would fill many screens.
 fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> {
     let text = source.text();
@@ -88,8 +123,7 @@ fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> 
     let end = text.floor_char_boundary(span.end.clamp(start, line_end).min(start + MAX_LINE / 2));
     let after = text[end..line_end].char_indices().nth(CONTEXT);
     let cut_end = after.map_or(line_end, |(at, _)| end + at);
-    let (line, _) = source.line_and_column(start);
-    let lead = format!("{}… ", "\n".repeat(line - 1));
+    let lead = "… ";
     let at = lead.len() + (start - cut_start);
     Some((format!("{lead}{} …", &text[cut_start..cut_end]), at..at + (end - start)))
 }
@@ -121,11 +155,11 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+        self.excerpt.as_ref().map(|excerpt| excerpt as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.source.as_ref()?;
+        self.excerpt.as_ref()?;
         Some(Box::new(self.labels.iter().cloned()))
     }
 }

@@ -2,22 +2,24 @@
 
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A range of bytes in a source text.
 pub type Span = Range<usize>;
 
 /// A text with the name that the user knows it by.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SourceFile {
     path: PathBuf,
     text: String,
+    /// Where lines begin; found when it is first asked for.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl SourceFile {
     /// `path` is shown as it is given: callers pass it relative to where the user stands.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<SourceFile> {
-        Arc::new(SourceFile { path: path.into(), text: text.into() })
+        Arc::new(SourceFile { path: path.into(), text: text.into(), lines: OnceLock::new() })
     }
 
     /// The name of the text, as the user knows it.
@@ -39,10 +41,29 @@ impl SourceFile {
 
     /// Line and column, both from 1, the column in characters, of a byte offset.
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(offset.min(self.text.len()))];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
+        let line = self.line_of(offset);
+        (line + 1, self.text[self.lines()[line]..offset].chars().count() + 1)
+    }
+
+    /// The lines that a span touches and one on either side: their bytes, and the number of the first one, from 0.
+    pub(super) fn lines_around(&self, span: &Span) -> (Span, usize) {
+        let lines = self.lines();
+        let first = self.line_of(span.start.min(self.text.len())).saturating_sub(1);
+        let last = self.line_of(span.end.clamp(span.start, self.text.len())) + 1;
+        let end = lines.get(last + 1).map_or(self.text.len(), |next| next - 1);
+        (lines[first]..end.max(lines[first]), first)
+    }
+
+    fn line_of(&self, offset: usize) -> usize {
+        self.lines().partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let starts = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(starts).collect()
+        })
     }
 }
 

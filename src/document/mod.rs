@@ -14,5 +14,5 @@ mod table;
 pub use node::{Entry, Node, NodeValue, parse};
 pub use read::{FromToml, Reader};
 pub use strict_json::parse as parse_strict_json;
-pub use suggest::{closest, did_you_mean};
+pub use suggest::{closest, did_you_mean, obvious};
 pub(crate) use table::{table, words};

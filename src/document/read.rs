@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Entry, Node, NodeValue, closest, did_you_mean};
+use super::{Entry, Node, NodeValue, did_you_mean, obvious};
 use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, Spanned, codes};
 
 /// A type that can be read from a TOML value.
@@ -22,6 +22,12 @@ pub trait FromToml: Sized {
     /// its table. The finding stays, and nobody works with a document that has one.
     fn fallback() -> Option<Self> {
         Self::absent()
+    }
+
+    /// What stands for a required value that is missing or could not be read, where one can be made up, so that
+    /// the rest of the document is looked at in the same run. Nobody works with a document that has a finding.
+    fn placeholder() -> Option<Self> {
+        None
     }
 
     /// The JSON Schema of the value, for editors.
@@ -76,7 +82,7 @@ impl Reader {
     /// The value of a key of a table, or what stands for an absent one.
     pub fn field<T: FromToml>(&mut self, table: &Node, key: &str, default: impl FnOnce() -> Option<T>) -> Option<T> {
         match table.get(key) {
-            Some(node) => T::from_toml(node, self).or_else(default).or_else(T::fallback),
+            Some(node) => T::from_toml(node, self).or_else(default).or_else(T::fallback).or_else(T::placeholder),
             None => default().or_else(T::absent).or_else(|| {
                 self.find(
                     codes::TOML_MISSING_KEY,
@@ -85,7 +91,7 @@ impl Reader {
                     "in this table",
                     Some(format!("add `{key} = …`")),
                 );
-                None
+                T::placeholder()
             }),
         }
     }
@@ -101,7 +107,7 @@ impl Reader {
                     "not known here",
                     did_you_mean(key, known.iter().copied()),
                 );
-                let other = closest(key, known.iter().copied()).filter(|other| table.get(other).is_none());
+                let other = obvious(key, known.iter().copied()).filter(|other| table.get(other).is_none());
                 self.fix_last(other.map(|other| Fix::replace(format!("write `{other}`"), key_span.clone(), other)));
             }
         }
@@ -117,6 +123,10 @@ impl FromToml for String {
                 None
             }
         }
+    }
+
+    fn placeholder() -> Option<String> {
+        Some(String::new())
     }
 
     fn json_schema() -> Value {
@@ -265,6 +275,10 @@ impl<T: FromToml> FromToml for Spanned<T> {
 
     fn fallback() -> Option<Spanned<T>> {
         T::fallback().map(|value| Spanned::new(value, 0..0))
+    }
+
+    fn placeholder() -> Option<Spanned<T>> {
+        T::placeholder().map(|value| Spanned::new(value, 0..0))
     }
 
     fn json_schema() -> Value {

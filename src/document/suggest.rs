@@ -2,13 +2,44 @@
 
 /// The nearest of the known words, where one is near enough to be what was meant.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest(word, known, |length| (length / 3).max(1)).map(|(_, candidate)| candidate)
+}
+
+/// The known word that a misspelled one must be: one or two letters away, and no other one is. For changes that nobody
+/// is asked about.
+pub fn obvious<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let most = |length: usize| match length {
+        0..5 => 0,
+        5..8 => 1,
+        _ => 2,
+    };
+    let (distance, found) = nearest(word, known.clone(), most)?;
+    let others = known.into_iter().filter(|other| *other != found);
+    let next = nearest(word, others, |_| distance);
+    if next.is_none() { Some(found) } else { None }
+}
+
+fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    most: impl Fn(usize) -> usize,
+) -> Option<(usize, &'a str)> {
     let folded = word.to_lowercase().replace(['-', ' '], "_");
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase().replace('-', "_")), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let length = folded.chars().count();
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in known {
+        let other = candidate.chars().count();
+        let bound = most(other.max(length));
+        // Words of very different lengths need no closer look.
+        if other.abs_diff(length) > bound {
+            continue;
+        }
+        let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase().replace('-', "_"));
+        if distance <= bound && best.is_none_or(|(known, _)| distance < known) {
+            best = Some((distance, candidate));
+        }
+    }
+    best
 }
 
 /// A help text: the nearest word, or all of them where they are few.
@@ -32,6 +63,11 @@ mod tests {
     fn a_near_word_is_found_and_a_far_one_is_not() {
         assert_eq!(closest("feild_type", ["field_type", "name"]), Some("field_type"));
         assert_eq!(closest("display-name", ["display_name"]), Some("display_name"));
+        assert_eq!(obvious("feild_type", ["field_type", "name"]), Some("field_type"));
+        assert_eq!(obvious("one_to_one", ["one_to_many", "many_to_one"]), None, "three letters are a guess");
+        assert_eq!(obvious("data", ["date", "text"]), None, "short words are near to too many");
+        assert_eq!(obvious("q", ["g", "h"]), None);
+        assert_eq!(obvious("titel", ["title", "total"]), Some("title"));
         assert_eq!(closest("banana", ["field_type", "name"]), None);
         assert_eq!(did_you_mean("x", ["name", "label"]), Some("known here: name, label".to_owned()));
     }

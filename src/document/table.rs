@@ -144,7 +144,7 @@ macro_rules! words {
                             .map(|word| format!("did you mean `{word}`?"))
                             .or_else(|| Some(format!("one of: {}", Self::WORDS.join(", ")))),
                     );
-                    let near = $crate::document::closest(word, Self::WORDS.iter().copied());
+                    let near = $crate::document::obvious(word, Self::WORDS.iter().copied());
                     reader.fix_last(near.map(|near| $crate::diagnostics::Fix::replace_string(node.span.clone(), near)));
                 }
                 found

@@ -24,6 +24,8 @@ pub enum Datum {
     Text(String),
     /// Several values.
     List(Vec<Datum>),
+    /// A value that nothing can be computed from, and why.
+    Unusable(String),
 }
 
 /// An expression that gives nothing for a row: a division by zero, a number of more than 28 digits.
@@ -35,19 +37,24 @@ impl Datum {
     /// A value of a row. `is_number` reads text as a number, as decimals are stored.
     pub fn from_json(value: &Value, is_number: bool) -> Datum {
         match value {
-            Value::Null | Value::Object(_) => Datum::Null,
+            Value::Null => Datum::Null,
+            Value::Object(_) => Datum::Unusable("a JSON object".to_owned()),
             Value::Bool(flag) => Datum::Boolean(*flag),
-            Value::Number(number) => decimal(&number.to_string()).map_or(Datum::Null, Datum::Number),
-            Value::String(text) if is_number => decimal(text).map_or(Datum::Null, Datum::Number),
+            Value::Number(number) => Datum::number(&number.to_string()),
+            Value::String(text) if is_number => Datum::number(text),
             Value::String(text) => Datum::Text(text.clone()),
             Value::Array(items) => Datum::List(items.iter().map(|item| Datum::from_json(item, false)).collect()),
         }
     }
 
+    fn number(text: &str) -> Datum {
+        decimal(text).map_or_else(|| Datum::Unusable(format!("{text}, which has more than 28 digits")), Datum::Number)
+    }
+
     /// The value as JSON; numbers that are whole become JSON numbers, all others decimal text.
     pub fn to_json(&self) -> Value {
         match self {
-            Datum::Null => Value::Null,
+            Datum::Null | Datum::Unusable(_) => Value::Null,
             Datum::Boolean(flag) => Value::Bool(*flag),
             Datum::Number(number) => match number.normalize() {
                 whole if whole.is_integer() => {
@@ -63,7 +70,7 @@ impl Datum {
     /// The value as people read it.
     pub(super) fn shown(&self) -> String {
         match self {
-            Datum::Null => String::new(),
+            Datum::Null | Datum::Unusable(_) => String::new(),
             Datum::Boolean(flag) => flag.to_string(),
             Datum::Number(number) => number.to_string(),
             Datum::Text(text) => text.clone(),
@@ -83,7 +90,10 @@ pub(super) fn evaluate(term: &Term, lookup: &dyn Fn(&str) -> Datum) -> Result<Da
         TermKind::List(items) => {
             Datum::List(items.iter().map(|item| evaluate(item, lookup)).collect::<Result<_, _>>()?)
         }
-        TermKind::Name(name) => lookup(name),
+        TermKind::Name(name) => match lookup(name) {
+            Datum::Unusable(why) => return Err(EvaluationError(format!("`{name}` is {why}"))),
+            value => value,
+        },
         TermKind::Not(inner) => match truth(&evaluate(inner, lookup)?) {
             Some(holds) => Datum::Boolean(!holds),
             None => Datum::Null,

@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::evaluate::{Datum, EvaluationError};
 use super::syntax::Term;
-use super::types::{FieldKind, Problem, Type, check as check_term, expect};
+use super::types::{FieldKind, Problem, Type, check as check_term, expect, fits};
 use crate::document::did_you_mean;
 
 /// A function.
@@ -160,16 +160,29 @@ pub(super) fn check(
         problems.push(Problem::new(term.span.clone(), message, None));
         return function.gives;
     }
-    let mut last = Type::Any;
+    // The type of what comes out, where the function gives back what it was given.
+    let mut common = Type::Any;
     for (index, argument) in arguments.iter().enumerate() {
-        last = function.takes[index.min(wanted - 1)];
-        if last == Type::Any {
-            last = check_term(argument, fields, problems);
-        } else {
-            expect(argument, last, fields, problems);
+        let takes = function.takes[index.min(wanted - 1)];
+        if takes != Type::Any {
+            expect(argument, takes, fields, problems);
+            continue;
+        }
+        let found = check_term(argument, fields, problems);
+        if matches!(name, "len" | "contains") && !matches!(found, Type::Text | Type::List | Type::Any) {
+            problems.push(Problem::new(
+                argument.span.clone(),
+                format!("this is {found}, and text or a list is needed"),
+                None,
+            ));
+        } else if function.gives == Type::Any && !fits(found, common, argument) {
+            let message = format!("this is {found}, and the value in front of it is {common}");
+            problems.push(Problem::new(argument.span.clone(), message, None));
+        } else if common == Type::Any {
+            common = found;
         }
     }
-    if function.gives == Type::Any { last } else { function.gives }
+    if function.gives == Type::Any { common } else { function.gives }
 }
 
 /// What a function gives. A missing value makes the result null, except where the function says otherwise.
@@ -199,7 +212,11 @@ pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationEr
         "ceil" => Datum::Number(number(at(0))?.ceil()),
         "floor" => Datum::Number(number(at(0))?.floor()),
         "round" => {
-            let digits = number(at(1))?.to_u32().unwrap_or(0).min(28);
+            let digits = number(at(1))?;
+            let digits = digits
+                .to_u32()
+                .filter(|digits| *digits <= 28)
+                .ok_or_else(|| EvaluationError(format!("`round` keeps 0 to 28 digits, not {digits}")))?;
             Datum::Number(number(at(0))?.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero))
         }
         "len" => Datum::Number(match at(0) {

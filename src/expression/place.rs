@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Datum, EvaluationError, evaluate};
 use super::syntax::{Term, TermKind, parse};
-use super::types::{FieldKind, Problem, Type, check, expect};
+use super::types::{FieldKind, Problem, Type, check, check_stored, expect};
 use crate::diagnostics::{Span, codes};
 use crate::document::{FromToml, Node, Reader};
 
@@ -54,6 +54,13 @@ impl Expression {
             }
             wanted => expect(&self.root, wanted, fields, &mut problems),
         }
+        problems
+    }
+
+    /// What is wrong for an entity with these fields, where the value is stored in one of them.
+    pub fn stored_problems(&self, fields: &[FieldKind<'_>], field: &FieldKind<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        check_stored(&self.root, field, fields, &mut problems);
         problems
     }
 
@@ -115,7 +122,7 @@ mod tests {
     use super::*;
 
     fn fields() -> Vec<FieldKind<'static>> {
-        let field = |name, holds| FieldKind { name, holds, options: Vec::new() };
+        let field = |name, holds| FieldKind { name, holds, options: Vec::new(), is_whole: name == "quantity" };
         vec![
             field("quantity", Type::Number),
             field("price", Type::Number),
@@ -124,7 +131,7 @@ mod tests {
             field("seen", Type::Datetime),
             field("tags", Type::List),
             field("done", Type::Boolean),
-            FieldKind { name: "status", holds: Type::Text, options: vec!["open", "closed"] },
+            FieldKind { name: "status", holds: Type::Text, options: vec!["open", "closed"], is_whole: false },
         ]
     }
 
@@ -198,6 +205,11 @@ mod tests {
             ("quantity ＞ 1", "＞"),
             ("done > true", "done"),
             ("status in ['open', 'gone']", "'gone'"),
+            ("quantity in [1, 'a']", "'a'"),
+            ("len(quantity) > 1", "quantity"),
+            ("contains(done, 'a')", "done"),
+            ("if(done, 'a', 1) == 'a'", "1"),
+            ("coalesce(name, quantity) == 'a'", "quantity"),
         ] {
             let found = problems(text, Type::Boolean);
             let places: Vec<&str> = found.iter().map(|problem| &text[problem.span.clone()]).collect();
@@ -205,6 +217,22 @@ mod tests {
         }
         assert_eq!(problems("due >= '2026-04-15' and date(seen) == $today", Type::Boolean), []);
         assert_eq!(problems("quantity", Type::Boolean).len(), 1);
+        let stored = |text: &str, name: &str| {
+            let fields = fields();
+            let field = fields.iter().find(|field| field.name == name).unwrap();
+            Expression::parse(text).unwrap().stored_problems(&fields, field).len()
+        };
+        for (text, name, expected) in [
+            ("if(done, 'open', 'closd')", "status", 1),
+            ("if(done, 'open', null)", "status", 0),
+            ("quantity / 2", "quantity", 1),
+            ("round(quantity / 2, 0) + 1", "quantity", 0),
+            ("price", "quantity", 1),
+            ("quantity * 2", "price", 0),
+            ("name", "price", 1),
+        ] {
+            assert_eq!(stored(text, name), expected, "{text} in {name}");
+        }
         assert!(Expression::parse(&"(".repeat(100)).is_err());
         assert!(Expression::parse(&"not ".repeat(100)).is_err());
         assert!(Expression::parse(&"1 + ".repeat(1_000)).is_err());

@@ -50,6 +50,8 @@ pub struct FieldKind<'f> {
     pub holds: Type,
     /// The only values that it takes; empty where there is no such list.
     pub options: Vec<&'f str>,
+    /// True for a number without a fraction.
+    pub is_whole: bool,
 }
 
 /// Something that is wrong, and where in the expression.
@@ -97,6 +99,66 @@ pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Pr
     }
 }
 
+/// Looks through a term whose value is stored in a field: it must give one of the field's values.
+pub(super) fn check_stored(term: &Term, field: &FieldKind<'_>, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+    expect(term, field.holds, fields, problems);
+    for result in results(term) {
+        match &result.kind {
+            TermKind::Literal(Datum::Text(text))
+                if !field.options.is_empty() && !field.options.contains(&text.as_str()) =>
+            {
+                let help = did_you_mean(text, field.options.iter().copied())
+                    .unwrap_or_else(|| format!("its options: {}", field.options.join(", ")));
+                problems.push(Problem::new(
+                    result.span.clone(),
+                    format!("`{}` has no option `{text}`", field.name),
+                    Some(help),
+                ));
+            }
+            _ if field.is_whole && may_have_fraction(result, fields) => {
+                let message = format!("this may have a fraction, and `{}` takes whole numbers", field.name);
+                problems.push(Problem::new(
+                    result.span.clone(),
+                    message,
+                    Some("write `round(…, 0)`, or make it a decimal".to_owned()),
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The terms one of which is the value: both branches of an `if`, every value of a `coalesce`.
+fn results(term: &Term) -> Vec<&Term> {
+    match &term.kind {
+        TermKind::Call(name, arguments) if name == "if" => arguments.iter().skip(1).flat_map(results).collect(),
+        TermKind::Call(name, arguments) if name == "coalesce" => arguments.iter().flat_map(results).collect(),
+        _ => vec![term],
+    }
+}
+
+fn may_have_fraction(term: &Term, fields: &[FieldKind<'_>]) -> bool {
+    match &term.kind {
+        TermKind::Literal(Datum::Number(number)) => !number.is_integer(),
+        TermKind::Name(name) => {
+            fields.iter().any(|field| field.name == name && field.holds == Type::Number && !field.is_whole)
+        }
+        TermKind::Negative(inner) => may_have_fraction(inner, fields),
+        TermKind::Binary(Operator::Divide, ..) => true,
+        TermKind::Binary(_, left, right) => may_have_fraction(left, fields) || may_have_fraction(right, fields),
+        TermKind::Call(name, arguments) => match name.as_str() {
+            "round" => {
+                !matches!(arguments.get(1).map(|digits| &digits.kind), Some(TermKind::Literal(Datum::Number(digits))) if digits.is_zero())
+            }
+            "abs" | "min" | "max" | "if" | "coalesce" => {
+                arguments.iter().any(|argument| may_have_fraction(argument, fields))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// Looks through a term that must give a type.
 pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
     let found = check(term, fields, problems);
@@ -106,7 +168,7 @@ pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], proble
 }
 
 /// A text that is written like a date may stand for one.
-fn fits(found: Type, wanted: Type, term: &Term) -> bool {
+pub(super) fn fits(found: Type, wanted: Type, term: &Term) -> bool {
     found == wanted
         || found == Type::Any
         || wanted == Type::Any
@@ -119,7 +181,7 @@ fn is_date(text: &str) -> bool {
 
 fn type_of(datum: &Datum) -> Type {
     match datum {
-        Datum::Null => Type::Any,
+        Datum::Null | Datum::Unusable(_) => Type::Any,
         Datum::Boolean(_) => Type::Boolean,
         Datum::Number(_) => Type::Number,
         Datum::Text(_) => Type::Text,
@@ -157,10 +219,14 @@ fn binary(
             arithmetic(operator, left, right, fields, problems)
         }
         Operator::In => {
-            check(left, fields, problems);
+            let one = check(left, fields, problems);
             expect(right, Type::List, fields, problems);
             if let TermKind::List(items) = &right.kind {
                 for item in items {
+                    let other = check(item, fields, &mut Vec::new());
+                    if !fits(one, other, left) && !fits(other, one, item) {
+                        problems.push(Problem::new(item.span.clone(), format!("{other} is looked for as {one}"), None));
+                    }
                     known_option(left, item, fields, problems);
                 }
             }

@@ -1,13 +1,6 @@
 //! What a plugin may ask of the host.
 
-use crate::manifest::{Manifest, event_matches};
-
-/// True where the manifest grants the event and does not deny it.
-pub(super) fn may_publish(manifest: &Manifest, event_type: &str) -> bool {
-    let capabilities = &manifest.capabilities;
-    capabilities.publish.iter().any(|pattern| event_matches(pattern, event_type))
-        && !capabilities.deny.publish.iter().any(|pattern| event_matches(pattern, event_type))
-}
+use crate::manifest::Manifest;
 
 /// True for the plugin's own entities, and for others' that the manifest grants and that are public.
 pub(super) fn may_read_entity(manifest: &Manifest, plugin: &str, entity: &str, is_public: bool) -> bool {

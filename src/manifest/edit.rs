@@ -24,12 +24,11 @@ impl<'a> ManifestText<'a> {
     }
 
     /// Adds a block behind the last one of the array of tables at `path` (`schema.entities`), with all that belongs
-    /// to that one; at the end of the file where there is none.
-    pub fn add_block(&self, title: &str, path: &str, block: &str) -> Fix {
-        let last = self.node(path).and_then(|node| self.last_header(node));
-        match last {
-            Some(header) => self.insert_behind(title, header, block),
-            None => Fix::append(title, self.source, block),
+    /// to that one; at the end of the file where there is none. None where they are written inline.
+    pub fn add_block(&self, title: &str, path: &str, block: &str) -> Option<Fix> {
+        match self.node(path) {
+            None => Some(Fix::append(title, self.source, block)),
+            Some(node) => Some(self.insert_behind(title, self.last_header(node)?, block)),
         }
     }
 
@@ -40,35 +39,52 @@ impl<'a> ManifestText<'a> {
     }
 
     /// Adds an item to a list of texts: `key` of the table at `path`. Makes the key, or the table, where it is not there.
-    /// None where the item is there already, or the list is written in a way that this does not understand.
+    /// None where the list is written in a way that this does not understand.
     pub fn add_item(&self, title: &str, path: &str, key: &str, item: &str) -> Option<Fix> {
-        let quoted = format!("\"{item}\"");
+        let line = format!("{key} = [\"{item}\"]");
         let Some(table) = self.node(path) else {
-            return Some(Fix::append(title, self.source, &format!("[{path}]\n{key} = [{quoted}]")));
+            return Some(Fix::append(title, self.source, &format!("[{path}]\n{line}")));
         };
         let Some(list) = table.get(key) else {
-            if !self.is_header(&table.span) {
-                return None;
+            if self.is_header(&table.span) {
+                return Fix::insert_line_after(title, self.source, &table.span, &line);
             }
-            return Fix::insert_line_after(title, self.source, &table.span, &format!("{key} = [{quoted}]"));
+            // The table is only there because of those inside of it: its own header comes in front of theirs.
+            let mut inside = Vec::new();
+            collect_headers(self.source.text(), table, &mut inside);
+            let first = inside.into_iter().min()?;
+            return Some(Fix::insert(title, first, format!("[{path}]\n{line}\n\n")));
         };
         let NodeValue::Array(items) = &list.value else { return None };
-        if items.iter().any(|known| known.as_str() == Some(item)) {
-            return None;
+        Some(match items.last() {
+            None => Fix::replace(title, list.span.clone(), format!("[\"{item}\"]")),
+            Some(last) => Fix { title: title.to_owned(), edits: self.behind_the_last(&list.span, &last.span, item) },
+        })
+    }
+
+    /// In a list of several lines the item gets a line of its own, with the same indent, behind the comment of the
+    /// line in front of it.
+    fn behind_the_last(&self, list: &Span, last: &Span, item: &str) -> Vec<Edit> {
+        let text = self.source.text();
+        let line_start = text[..last.start].rfind('\n').map_or(0, |at| at + 1);
+        let indent = &text[line_start..last.start];
+        let insert = |at: usize, text: String| Edit { span: at..at, text };
+        if line_start <= list.start || !indent.trim().is_empty() {
+            return vec![insert(last.end, format!(", \"{item}\""))];
         }
-        match items.last() {
-            None => Some(Fix::replace(title, list.span.clone(), format!("[{quoted}]"))),
-            Some(last) => {
-                // In a list of several lines the item gets a line of its own, with the same indent.
-                let text = self.source.text();
-                let line_start = text[..last.span.start].rfind('\n').map_or(0, |at| at + 1);
-                let indent: String =
-                    text[line_start..last.span.start].chars().take_while(|c| c.is_whitespace()).collect();
-                let alone = line_start > list.span.start && text[line_start..last.span.start].trim().is_empty();
-                let added = if alone { format!(",\n{indent}{quoted}") } else { format!(", {quoted}") };
-                Some(Fix::insert(title, last.span.end, added))
-            }
+        let line_end = text[last.end..].find(['\r', '\n']).map_or(text.len(), |at| last.end + at);
+        let has_comma = text[last.end..line_end].trim_start().starts_with(',');
+        let closes_here = text[last.end..line_end].contains(']') && !text[last.end..line_end].contains('#');
+        if closes_here {
+            return vec![insert(last.end, format!(",\n{indent}\"{item}\""))];
         }
+        let mut edits = Vec::new();
+        if !has_comma {
+            edits.push(insert(last.end, ",".to_owned()));
+        }
+        let comma = if has_comma { "," } else { "" };
+        edits.push(insert(line_end, format!("\n{indent}\"{item}\"{comma}")));
+        edits
     }
 
     /// The table of an array that has this value for a key.
@@ -151,7 +167,7 @@ name = \"b\"
 # pages
 [ui]
 list = [
-  \"one\",
+  \"one\", # the first
 ]
 ";
 
@@ -166,7 +182,7 @@ list = [
 
     #[test]
     fn blocks_come_beside_their_like_and_comments_stay_where_they_are() {
-        let text = added(|text| text.add_block("", "schema.entities", "[[schema.entities]]\nname = \"c\""));
+        let text = added(|text| text.add_block("", "schema.entities", "[[schema.entities]]\nname = \"c\"").unwrap());
         assert!(text.contains("name = \"b\"\n\n[[schema.entities]]\nname = \"c\"\n\n# pages\n[ui]"), "{text}");
         let text = added(|text| {
             let table = text.table_where("schema.entities", "name", "a").unwrap();
@@ -174,7 +190,7 @@ list = [
         });
         assert!(text.contains("# the x\n\n[[schema.entities.fields]]\nname = \"y\"\n\n# the second one\n"), "{text}");
         let text = added(|text| text.add_item("", "ui", "list", "two").unwrap());
-        assert!(text.contains("  \"one\",\n  \"two\",\n]"), "{text}");
+        assert!(text.contains("  \"one\", # the first\n  \"two\",\n]"), "{text}");
         let text = added(|text| text.add_item("", "ui", "other", "two").unwrap());
         assert!(text.contains("[ui]\nother = [\"two\"]\nlist"), "{text}");
         let text = added(|text| text.add_item("", "events", "subscribe", "a.*").unwrap());

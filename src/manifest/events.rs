@@ -1,6 +1,6 @@
 //! Names and patterns of events.
 
-use super::{Entity, PluginId, TriggerEvent};
+use super::{Entity, Manifest, PluginId, TriggerEvent};
 
 /// True where an event name matches a pattern: an exact name, `a.*` for all that begin with `a.`,
 /// or `*` for all.
@@ -24,6 +24,12 @@ pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) 
         Some(name) => (**name).clone(),
         None => format!("{plugin}.{}.{}", *entity.name, *trigger.on),
     }
+}
+
+/// True where a trigger may tell an event: one of the plugin's own name, or one that it may publish.
+pub fn may_trigger(manifest: &Manifest, name: &str) -> bool {
+    let own = name.strip_prefix(manifest.metadata.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    own || manifest.capabilities.may_publish(name)
 }
 
 #[cfg(test)]

@@ -122,6 +122,12 @@ impl FieldType {
         }
     }
 
+    /// The word with its article, for sentences.
+    pub fn with_article(self) -> String {
+        let article = if self.word().starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+        format!("{article} {}", self.word())
+    }
+
     /// True for types whose value is one of `options`.
     pub fn has_options(self) -> bool {
         matches!(self, FieldType::Select | FieldType::MultiSelect)

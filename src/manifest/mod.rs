@@ -16,7 +16,7 @@ mod reserved;
 mod size;
 
 pub use edit::ManifestText;
-pub use events::{event_matches, is_event_name, trigger_name};
+pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, FieldType};
 pub use labels::label_keys;
 pub use model::*;

@@ -66,6 +66,11 @@ macro_rules! identifier {
                 found
             }
 
+            fn placeholder() -> Option<$name> {
+                // A plugin's id stands once; names of entities and fields must differ from each other.
+                (stringify!($name) == "PluginId").then(|| $name("unnamed-plugin".to_owned()))
+            }
+
             fn json_schema() -> Value {
                 json!({ "type": "string", "pattern": $pattern })
             }

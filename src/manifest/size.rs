@@ -34,7 +34,8 @@ impl fmt::Display for ByteSize {
             0..1_024 => write!(f, "{} B", self.0),
             1_024..10_240 => write!(f, "{:.1} KB", self.0 as f64 / 1024.0),
             10_240..1_048_576 => write!(f, "{} KB", self.0.div_ceil(1_024)),
-            _ => write!(f, "{:.1} MB", self.0 as f64 / 1_048_576.0),
+            1_048_576..1_073_741_824 => write!(f, "{:.1} MB", self.0 as f64 / 1_048_576.0),
+            _ => write!(f, "{:.1} GB", self.0 as f64 / 1_073_741_824.0),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::host::{SharedSurroundings, lock};
-use crate::manifest::{TriggerKind, trigger_name};
+use crate::manifest::{TriggerKind, may_trigger, trigger_name};
 use crate::store::{Change, ChangeKind, Database, Scope, StoreError, condition_holds};
 
 /// Writes the events for what the unit of work has changed so far, as part of the same unit.
@@ -31,6 +31,10 @@ pub(super) fn tell_changes(
             }
             let name = trigger_name(entity.plugin(), &entity, trigger);
             let payload = json!({ "entity": entity.name.as_str(), "id": change.row.id, "data": change.row.data });
+            // `check` says so before; a manifest that came by another way is held to the same.
+            if !may_trigger(entity.manifest(), &name) {
+                continue;
+            }
             database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
         }
     }

@@ -16,6 +16,8 @@ pub const MANIFEST_FILE: &str = "plugin.toml";
 pub struct Project {
     /// The folder.
     pub root: PathBuf,
+    /// The manifest's file.
+    pub manifest_file: PathBuf,
     /// The manifest's text, under the name that the user knows.
     pub source: Arc<SourceFile>,
 }
@@ -55,7 +57,13 @@ impl Project {
         let text = fs_err::read_to_string(file).map_err(ProjectError::Unreadable)?;
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let shown = file.strip_prefix(from).unwrap_or(file);
-        Ok(Project { source: SourceFile::new(shown, text), root })
+        Ok(Project { source: SourceFile::new(shown, text), root, manifest_file: file.to_path_buf() })
+    }
+
+    /// The same project with another text of its manifest, which nobody has written yet.
+    #[must_use]
+    pub fn with_text(&self, text: String) -> Project {
+        Project { source: SourceFile::new(self.source.path(), text), ..self.clone() }
     }
 
     /// The manifest, and what reading it found.

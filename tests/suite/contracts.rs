@@ -42,11 +42,21 @@ fn a_change_of_the_wit_says_what_it_asks_and_whom_it_breaks() {
     let (code, grown) =
         diff(wit.replace("  uuid-v7: func() -> string;", "  uuid-v7: func() -> string;\n  uuid-v4: func() -> string;"));
     assert_eq!((code, &grown["class"]), (0, &json!("minor")), "{grown}");
+    assert_eq!((&grown["least_version"], &grown["version_is_enough"]), (&json!("1.1.0"), &json!(false)), "{grown}");
+    let (code, moved) = diff(
+        wit.replace("package erp:plugin@1.0.0", "package erp:plugin@2.0.0")
+            .replace("since(version = 1.0.0)", "since(version = 2.0.0)"),
+    );
+    assert_eq!(
+        (code, &moved["class"], &moved["components"][0]["loads"]),
+        (1, &json!("major"), &json!(false)),
+        "{moved}"
+    );
     let (code, narrowed) = diff(wit.replace("batch: func(ops: list<op>)", "batch: func(steps: list<op>)"));
     assert_eq!((code, &narrowed["class"]), (1, &json!("major")), "{narrowed}");
     assert_eq!(narrowed["components"][0]["reasons"][0], "batch of host-db has another type");
-    let broken = sandbox.run(&["wit", "diff", "1.0.0", "none.wit"]).failed_with(2);
-    assert!(broken.stderr.contains("or name a .wit file"), "{}", broken.stderr);
+    let broken = sandbox.run(&["wit", "diff", "1.0.0", "none.wit"]).failed_with(3);
+    assert!(broken.stderr.contains("name a .wit file"), "{}", broken.stderr);
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn add_writes_what_check_accepts_and_leaves_the_rest_alone() {
     assert!(before.lines().filter(|line| !line.is_empty()).all(|line| kept.contains(&line)), "{after}");
     let place = |text: &str| after.find(text).unwrap_or_else(|| panic!("{text} is not in\n{after}"));
     assert!(place("supplier_id") < place("name = \"supplier\""), "a field comes beside the fields of its entity");
-    assert!(place("供应商 manage") < place("[[schema.entities]]"), "permissions come beside permissions");
+    assert!(place("管理供应商") < place("[[schema.entities]]"), "permissions come beside permissions");
 
     for (arguments, word) in [
         (vec!["field", "notee", "x", "string"], "did you mean `note`?"),
@@ -176,4 +176,124 @@ pub fn big_manifest(entities: usize) -> String {
         ));
     }
     text
+}
+
+/// A project with this manifest; `check --fix` and `add` on it.
+fn edited(manifest: &str, arguments: &[&str]) -> (i32, String, String) {
+    let sandbox = Sandbox::new();
+    sandbox.write("plugin.toml", manifest);
+    let output = sandbox.run(arguments);
+    (output.code, String::from_utf8(sandbox.read("plugin.toml")).unwrap(), output.stderr)
+}
+
+const HEAD: &str = "manifest_version = 1\n[metadata]\nid = \"erp-x\"\nname = \"x\"\nversion = \"0.1.0\"\n";
+
+#[test]
+fn fixes_never_make_a_manifest_worse() {
+    for (manifest, is_changed) in [
+        // Two misspellings of one key.
+        (format!("{HEAD}descripton = \"a\"\ndescrption = \"b\"\n"), true),
+        // A header that is misspelled more than once.
+        (
+            format!(
+                "{HEAD}[[permisions]]\ncode = \"a.b\"\nname = \"x\"\n[[permisions]]\ncode = \"a.c\"\nname = \"y\"\n"
+            ),
+            false,
+        ),
+        // Lists that are written inline.
+        (
+            format!(
+                "permissions = [{{ code = \"note.list\", name = \"x\" }}]\n{HEAD}[[schema.entities]]\nname = \"note\"\ndisplay_name = \"n\"\n"
+            ),
+            false,
+        ),
+        (format!("{HEAD}[events]\nsubscribe = [\"a.b\",]\n[[events.publishes]]\ntype = \"c.d\"\n"), true),
+    ] {
+        let (_, text, stderr) = edited(&manifest, &["check", "--fix"]);
+        assert!(text.parse::<toml::Table>().is_ok(), "{manifest}\n---\n{text}\n{stderr}");
+        assert_eq!(text != manifest, is_changed, "{manifest}\n---\n{text}");
+    }
+    let windows = format!("{HEAD}[[schema.entities]]\nname = \"note\"\ndisplay_name = \"n\"\n").replace('\n', "\r\n");
+    let (_, text, _) = edited(&windows, &["check", "--fix"]);
+    assert!(text.contains("note.manage") && !text.replace("\r\n", "").contains('\n'), "{text:?}");
+}
+
+#[test]
+fn edits_go_where_the_manifest_was_read_from() {
+    let sandbox = Sandbox::new();
+    sandbox.write("plugin.toml", "# not this one\n");
+    sandbox.write("other.toml", format!("{HEAD}descripton = \"a\"\n"));
+    sandbox.run(&["--manifest-path", "other.toml", "check", "--fix"]).succeeded();
+    sandbox.run(&["--manifest-path", "other.toml", "add", "event", "a.b"]).succeeded();
+    assert_eq!(sandbox.read("plugin.toml"), b"# not this one\n");
+    let other = String::from_utf8(sandbox.read("other.toml")).unwrap();
+    assert!(other.contains("description = ") && other.contains("subscribe = [\"a.b\"]"), "{other}");
+}
+
+#[test]
+fn a_broken_head_does_not_hide_the_rest() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "plugin.toml",
+        "manifest_version = 1\n[metadata]\nid = \"X\"\n[[schema.entities]]\nname = \"a\"\ndisplay_name = \"a\"\ntitle_field = \"b\"\n",
+    );
+    let (_, checked) = sandbox.json(&["check"]);
+    let codes: Vec<&str> =
+        checked["findings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(
+        codes,
+        [
+            "toml/missing-key",
+            "toml/missing-key",
+            "manifest/invalid-name",
+            "manifest/unknown-field",
+            "manifest/missing-permission"
+        ],
+        "{checked}"
+    );
+}
+
+#[test]
+fn a_plugin_cannot_have_the_platform_tell_the_events_of_others() {
+    let entity = |rest: &str| {
+        format!(
+            "{HEAD}{rest}[[permissions]]\ncode = \"n.list\"\nname = \"x\"\n[[permissions]]\ncode = \"n.manage\"\nname = \"y\"\n[[schema.entities]]\nname = \"n\"\ndisplay_name = \"n\"\n"
+        )
+    };
+    let codes = |manifest: String| {
+        let sandbox = Sandbox::new();
+        sandbox.write("plugin.toml", manifest);
+        let (_, checked) = sandbox.json(&["check"]);
+        let findings = checked["findings"].as_array().unwrap().clone();
+        findings.iter().map(|one| one["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let trigger = |name: &str| format!("trigger_events = [{{ on = \"create\", name = \"{name}\" }}]\n");
+    assert_eq!(codes(entity("") + &trigger("sales.order.shipped")), ["manifest/event-not-granted"]);
+    assert_eq!(codes(entity("[capabilities]\npublish = [\"sales.*\"]\n") + &trigger("sales.order.shipped")), [""; 0]);
+    assert_eq!(
+        codes(
+            entity("[capabilities]\npublish = [\"sales.*\"]\ndeny.publish = [\"*\"]\n")
+                + &trigger("sales.order.shipped")
+        ),
+        ["manifest/event-not-granted"]
+    );
+    assert_eq!(codes(entity("") + &trigger("erp-x.n.made")), [""; 0]);
+    assert_eq!(codes(entity("") + &trigger("Bad Name")), ["manifest/event-pattern"]);
+}
+
+#[test]
+fn long_chains_and_long_lines_cost_no_more_than_their_length() {
+    let sandbox = Sandbox::new();
+    let fields: String = (0..2_000)
+        .map(|n| format!("{{ name = \"f{n}\", field_type = \"integer\", computed = \"f{} + 1\" }}, ", n + 1))
+        .collect();
+    let end = "{ name = \"f2000\", field_type = \"integer\", title = 1 }";
+    sandbox.write(
+        "plugin.toml",
+        format!("{HEAD}[[schema.entities]]\nname = \"a\"\ndisplay_name = \"a\"\nfields = [{fields}{end}]\n"),
+    );
+    let (code, checked) = sandbox.json(&["check"]);
+    assert_eq!((code, checked["errors"].as_u64()), (1, Some(1)), "{}", checked["findings"]);
+    let shown = sandbox.run(&["check"]).failed_with(1).stderr;
+    assert!(shown.len() < 3_000, "{}", shown.len());
 }

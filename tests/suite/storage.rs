@@ -287,7 +287,7 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
             field("reason", "field_type = \"string\"\nrequired_when = \"status == 'closed'\""),
             field("above", "field_type = \"ref\"\nref_entity = \"line\"\nno_cycle = true"),
             "[[schema.entities.constraints]]\nname = \"not_too_much\"\nexpr = \"quantity <= 100\"\nmessage = \"at most 100\"\n".to_owned(),
-            "[[schema.entities.trigger_events]]\non = \"update\"\nwhen = \"status == 'closed'\"\nname = \"demo.closed\"\n".to_owned(),
+            "[[schema.entities.trigger_events]]\non = \"update\"\nwhen = \"status == 'closed'\"\nname = \"erp-rules.closed\"\n".to_owned(),
         ]
         .concat(),
     );
@@ -317,7 +317,7 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
     assert_eq!(client.rows("PATCH", &path, &patch).0, 200);
     let (_, events) = client.ask("GET", "/_dev/events", &Value::Null);
     let events = events.as_array().unwrap();
-    assert_eq!((events.len(), &events[0]["type"]), (1, &json!("demo.closed")));
+    assert_eq!((events.len(), &events[0]["type"]), (1, &json!("erp-rules.closed")));
     assert_eq!(events[0]["payload"]["data"]["reason"], "sold");
 }
 

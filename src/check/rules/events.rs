@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Spanned, codes};
 use crate::document::did_you_mean;
-use crate::manifest::{FieldType, event_matches, is_event_name};
+use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -24,6 +24,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for pattern in manifest.capabilities.publish.iter().chain(&manifest.capabilities.deny.publish) {
         is_pattern(pattern, findings);
     }
+    triggers(subject, findings);
     let mut published = BTreeSet::new();
     for event in &manifest.events.publishes {
         let name = &event.r#type;
@@ -39,7 +40,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 "no name",
                 Some(help),
             );
-        } else if !manifest.capabilities.publish.iter().any(|pattern| event_matches(pattern, name)) {
+        } else if !manifest.capabilities.may_publish(name) {
             let message = format!("the plugin declares `{name}`, but may not publish it");
             let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
             findings.add(codes::EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
@@ -59,6 +60,39 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         for kind in event.payload.values().filter(|kind| FieldType::from_word(kind).is_none()) {
             let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
             findings.add(codes::INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
+        }
+    }
+}
+
+/// Events that the platform tells for the plugin: only those of its own name need no grant.
+fn triggers(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    for entity in &manifest.schema.entities {
+        let mut seen = BTreeSet::new();
+        for trigger in &entity.trigger_events {
+            let name = trigger_name(&manifest.metadata.id, entity, trigger);
+            let span = trigger.name.as_ref().map_or_else(|| trigger.on.span(), Spanned::span);
+            if trigger.when.is_none() && !seen.insert((name.clone(), trigger.on.word())) {
+                let message = format!("`{name}` is told twice for the same change");
+                findings.add(codes::DUPLICATE, span.clone(), message, "again", None);
+            }
+            if trigger.name.is_none() {
+                continue;
+            }
+            if !is_event_name(&name) {
+                let help = Some("write words joined by dots, such as `inventory.low_stock`".to_owned());
+                findings.add(codes::EVENT_PATTERN, span, format!("`{name}` is no name of an event"), "no name", help);
+            } else if !may_trigger(manifest, &name) {
+                let message = format!("the platform would tell `{name}` for the plugin, which may not publish it");
+                let help = format!(
+                    "add it to `publish` in [capabilities], or begin its name with `{}.`",
+                    *manifest.metadata.id
+                );
+                findings.add(codes::EVENT_NOT_GRANTED, span, message, "not granted", Some(help));
+                findings.report.fix_last(
+                    subject.edit(|text| text.add_item(&format!("grant `{name}`"), "capabilities", "publish", &name)),
+                );
+            }
         }
     }
 }

@@ -14,7 +14,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 one(condition, &fields, Type::Boolean, findings);
             }
             if let Some(computed) = &field.computed {
-                one(computed, &fields, field.kind().holds, findings);
+                for problem in computed.stored_problems(&fields, &field.kind()) {
+                    let place = computed.place(&problem.span);
+                    findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+                }
                 beside_computed(field, findings);
             }
         }
@@ -55,10 +58,12 @@ fn beside_computed(field: &Field, findings: &mut Findings<'_>) {
 }
 
 fn cycles(entity: &Entity, findings: &mut Findings<'_>) {
-    for name in entity.computed_circle() {
+    let circle = entity.computed_circle();
+    for name in &circle {
+        let name = *name;
         let Some(computed) = entity.field(name).and_then(|field| field.computed.as_ref()) else { continue };
         let message = format!("`{name}` is computed from itself, in a circle");
-        let needs = computed.names().into_iter().find(|needed| entity.computed_circle().contains(needed));
+        let needs = computed.names().into_iter().find(|needed| circle.contains(needed));
         let help = needs.map(|needed| format!("it needs `{needed}`, which needs it in turn"));
         findings.add(codes::EXPRESSION_CYCLE, computed.span(), message, "never ends", help);
     }

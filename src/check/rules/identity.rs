@@ -55,7 +55,9 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn version(version: &Spanned<String>, findings: &mut Findings<'_>) {
-    if let Err(error) = Version::parse(version) {
+    // One that is missing was found before.
+    let is_there = !version.span().is_empty() || !version.is_empty();
+    if let (true, Err(error)) = (is_there, Version::parse(version)) {
         findings.add(
             codes::INVALID_VALUE,
             version.span(),

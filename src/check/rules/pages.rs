@@ -104,11 +104,42 @@ fn one_page(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
             section(subject, entity, part, findings);
         }
     }
+    unused_keys(page, findings);
     for widget in &page.widgets {
         dashboard_widget(subject, widget, findings);
     }
     if let Some(path) = &page.file {
         file(subject, path, findings);
+    }
+}
+
+/// Finds keys that belong to another type of page.
+fn unused_keys(page: &Page, findings: &mut Findings<'_>) {
+    use PageType::{Crud, Custom, Dashboard, Detail, Graph, Kanban, Tabs, Tree};
+    let kind = *page.r#type;
+    let given: [(&str, bool, &[PageType]); 15] = [
+        ("columns", !page.columns.is_empty(), &[Crud, Tree]),
+        ("filters", !page.filters.is_empty(), &[Crud, Kanban, Tree]),
+        ("enable_search", page.enable_search.is_some(), &[Crud, Kanban, Tree]),
+        ("enable_views", !page.enable_views.is_empty(), &[Crud]),
+        ("parent_field", page.parent_field.is_some(), &[Tree]),
+        ("label_field", page.label_field.is_some(), &[Tree, Graph]),
+        ("lane_field", page.lane_field.is_some(), &[Kanban]),
+        ("card_title_field", page.card_title_field.is_some(), &[Kanban]),
+        ("card_fields", !page.card_fields.is_empty(), &[Kanban]),
+        ("source_field", page.source_field.is_some(), &[Graph]),
+        ("target_field", page.target_field.is_some(), &[Graph]),
+        ("sections", !page.sections.is_empty(), &[Detail]),
+        ("widgets", !page.widgets.is_empty(), &[Dashboard]),
+        ("pages", !page.pages.is_empty(), &[Tabs]),
+        ("file", page.file.is_some(), &[Custom]),
+    ];
+    for (key, is_given, kinds) in given {
+        if is_given && !kinds.contains(&kind) {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+            let help = format!("take it away, or make the page a {}", known.join(" or a "));
+            bad(findings, page.r#type.span(), format!("nothing acts on `{key}` of a {kind} page"), Some(help));
+        }
     }
 }
 
@@ -124,7 +155,7 @@ fn of_type(
         return;
     }
     if let Some(field) = entity.field(name.as_str()).filter(|field| !test(*field.field_type)) {
-        let message = format!("`{}` is a {}, and {wanted} is needed", **name, *field.field_type);
+        let message = format!("`{}` is {}, and {wanted} is needed", **name, field.field_type.with_article());
         bad(findings, name.span(), message, None);
     }
 }

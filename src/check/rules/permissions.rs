@@ -2,7 +2,7 @@
 
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Fix, Span, codes};
-use crate::document::{closest, did_you_mean};
+use crate::document::{did_you_mean, obvious};
 use crate::manifest::{Manifest, Permission};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
@@ -19,7 +19,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 let message = format!("`{code}` begins with `{entity}`, which is no entity");
                 let help = did_you_mean(entity, entities.clone());
                 findings.add(codes::INVALID_PERMISSION, code.span(), message, "unknown entity", help);
-                let near = closest(entity, entities).map(|entity| format!("{entity}.{action}"));
+                let near = obvious(entity, entities).map(|entity| format!("{entity}.{action}"));
                 findings.report.fix_last(near.map(|near| Fix::replace_string(code.span(), &near)));
             }
             _ => {
@@ -43,7 +43,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             findings.add(codes::MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
             let blocks: Vec<String> = missing.iter().map(|code| block(code, &entity.display_name)).collect();
             let title = format!("declare {}", missing.join(" and "));
-            findings.report.fix_last(Some(Fix::append(title, subject.source, &blocks.join("\n\n"))));
+            findings.report.fix_last(subject.edit(|text| text.add_block(&title, "permissions", &blocks.join("\n\n"))));
         }
     }
     for action in &manifest.ui.actions {
@@ -100,7 +100,7 @@ fn declared(subject: &Subject<'_>, code: &str, span: Span, findings: &mut Findin
         did_you_mean(code, known.clone()),
     );
     let is_written = subject.source.text().get(span.clone()).is_some_and(|text| text.trim_matches(['"', '\'']) == code);
-    if let Some(near) = closest(code, known).filter(|_| is_written) {
+    if let Some(near) = obvious(code, known).filter(|_| is_written) {
         findings.report.fix_last(Some(Fix::replace_string(span, near)));
     }
 }

@@ -34,6 +34,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                     Some(help),
                 );
             }
+            Some((plugin, _)) if plugin == manifest.metadata.id.as_str() => {
+                let message = format!("`{}` is the plugin's own: it is always granted", **granted);
+                findings.add(codes::UNUSED, granted.span(), message, "needs no grant", Some("take it away".to_owned()));
+            }
             Some((plugin, _)) => declared_plugin(subject, plugin, granted.span(), findings),
         }
     }
@@ -119,14 +123,14 @@ fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
     let is_reference = field.field_type.is_reference();
     let Some(target) = &field.ref_entity else {
         if is_reference {
-            let message = format!("`{}` is a {} and does not say of what", *field.name, *field.field_type);
+            let message = format!("`{}` is {} and does not say of what", *field.name, field.field_type.with_article());
             let help = "add `ref_entity = \"…\"`".to_owned();
             findings.add(codes::MISSING_REFERENCE, field.field_type.span(), message, "needs ref_entity", Some(help));
         }
         return;
     };
     if !is_reference && field.field_type.base() != BaseType::Uuid {
-        let message = format!("`{}` has a ref_entity, but is a {}", *field.name, *field.field_type);
+        let message = format!("`{}` has a ref_entity, but is {}", *field.name, field.field_type.with_article());
         let help = "write `field_type = \"ref\"`, or take `ref_entity` away".to_owned();
         findings.add(codes::MISSING_REFERENCE, target.span(), message, "nothing uses it", Some(help));
         findings.report.fix_last(Some(Fix::replace_string(field.field_type.span(), "ref")));
@@ -208,7 +212,7 @@ fn owner(entity: &Entity, findings: &mut Findings<'_>) {
     let owners = entity.fields.iter().filter(|field| field.scope_role.is_some());
     for field in owners.clone().filter(|field| field.field_type.base() != BaseType::Uuid) {
         let span = field.scope_role.as_ref().map_or_else(|| field.span.clone(), Spanned::span);
-        let message = format!("`{}` is a {} and names nobody", *field.name, *field.field_type);
+        let message = format!("`{}` is {} and names nobody", *field.name, field.field_type.with_article());
         let help = "a field with a scope_role is a `user`, a `department` or a `uuid`".to_owned();
         findings.add(codes::DATA_SCOPE, span, message, "no id", Some(help));
     }
@@ -256,7 +260,8 @@ fn declared_plugin(subject: &Subject<'_>, plugin: &str, span: Span, findings: &m
         let help = format!("add `[[dependencies.plugins]]` with `id = \"{plugin}\"`");
         findings.add(codes::UNKNOWN_DEPENDENCY, span, message, "not declared", Some(help));
         let block = format!("[[dependencies.plugins]]\nid = \"{plugin}\"");
-        findings.report.fix_last(Some(Fix::append(format!("declare `{plugin}`"), subject.source, &block)));
+        let title = format!("declare `{plugin}`");
+        findings.report.fix_last(subject.edit(|text| text.add_block(&title, "dependencies.plugins", &block)));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Spanned, codes};
 use crate::manifest::{
-    BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, Widget, table_name,
+    BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
 
 /// The longest name of a table that PostgreSQL keeps whole, in bytes.
@@ -119,7 +119,7 @@ fn widget(field: &Field, findings: &mut Findings<'_>) {
         Widget::Switch => base == BaseType::Boolean,
     };
     if !fits {
-        let message = format!("the widget `{}` cannot show a {}", **widget, *field.field_type);
+        let message = format!("the widget `{}` cannot show {}", **widget, field.field_type.with_article());
         let help = "take `ui_widget` away: each type has a widget of its own".to_owned();
         findings.add(codes::BAD_PAGE, widget.span(), message, "does not fit", Some(help));
     }
@@ -131,11 +131,11 @@ fn options(field: &Field, findings: &mut Findings<'_>) {
     let may_have_options = kind.has_options() || kind == FieldType::String;
     if kind.has_options() && field.options.is_empty() && field.dictionary.is_none() {
         let help = "add `options = [{ value = \"…\", label = \"…\" }]`".to_owned();
-        let message = format!("`{}` is a {kind} without options", *field.name);
+        let message = format!("`{}` is {} without options", *field.name, kind.with_article());
         findings.add(codes::MISSING_OPTIONS, field.field_type.span(), message, "needs options", Some(help));
     }
     if let (false, Some(option)) = (may_have_options, field.options.first()) {
-        let message = format!("`{}` has options, but is a {kind}", *field.name);
+        let message = format!("`{}` has options, but is {}", *field.name, kind.with_article());
         let help = "write `field_type = \"select\"`, or take the options away".to_owned();
         findings.add(codes::MISSING_OPTIONS, option.span.clone(), message, "nothing uses them", Some(help));
     }
@@ -151,8 +151,16 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
         let message = format!("`{}` has more digits behind the point ({scale}) than in all ({precision})", *field.name);
         findings.add(codes::INVALID_VALUE, field.name.span(), message, "scale > precision", None);
     }
+    if field.precision.is_some() && field.field_type.base() != BaseType::Decimal {
+        let message = format!(
+            "`{}` is {}: `precision` and `scale` are for decimals",
+            *field.name,
+            field.field_type.with_article()
+        );
+        findings.add(codes::INVALID_VALUE, field.field_type.span(), message, "nothing acts on it", None);
+    }
     if field.unique && field.field_type.base() == BaseType::Json {
-        let message = format!("`{}` is a {} and cannot be unique", *field.name, *field.field_type);
+        let message = format!("`{}` is {} and cannot be unique", *field.name, field.field_type.with_article());
         findings.add(codes::INVALID_VALUE, field.field_type.span(), message, "has no single value", None);
     }
     if let Some(validation) = &field.validation {
@@ -257,6 +265,19 @@ fn settings(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     findings.unique("setting", settings.fields.iter().map(|field| (field.key.as_str(), field.key.span())));
     findings.unique("group", settings.groups.iter().map(|group| (group.name.as_str(), group.name.span())));
     let groups = settings.groups.iter().map(|group| group.name.as_str());
+    for field in &settings.fields {
+        let Some(default) = &field.default else { continue };
+        let fits = match field.setting_type {
+            SettingType::Text => default.is_string(),
+            SettingType::Number => default.is_number(),
+            SettingType::Boolean => default.is_boolean(),
+            SettingType::Select => field.options.iter().any(|option| default.as_str() == Some(option.value.as_str())),
+        };
+        if !fits {
+            let message = format!("the default of the setting `{}` is no {}", *field.key, field.setting_type);
+            findings.add(codes::BAD_DEFAULT, default.span(), message, "does not fit", None);
+        }
+    }
     for group in settings.fields.iter().filter_map(|field| field.group.as_ref()) {
         if !groups.clone().any(|known| known == group.as_str()) {
             let message = format!("there is no group of settings `{}`", **group);

@@ -45,7 +45,7 @@ impl Services {
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         self.call(function, key, |services| {
-            if !services.manifest.capabilities.kv {
+            if !*services.manifest.capabilities.kv {
                 return Err(ServiceError::new(
                     "cap.denied",
                     "the key-value store is not granted: write `kv = true` into [capabilities]",

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::super::capabilities;
 use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
 use super::{Services, limit};
@@ -12,7 +11,7 @@ impl Services {
     /// Writes the event with the call's transaction; it leaves after the commit.
     pub(super) fn publish(&mut self, event_type: &str, payload: Value) -> Result<(), ServiceError> {
         self.call("events.publish", event_type, |services| {
-            if !capabilities::may_publish(&services.manifest, event_type) {
+            if !services.manifest.capabilities.may_publish(event_type) {
                 return Err(ServiceError::new(
                     "cap.denied",
                     format!("`{event_type}` is not granted: name it in `publish` of [capabilities]"),

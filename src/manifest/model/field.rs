@@ -151,6 +151,7 @@ impl Field {
             name: self.name.as_str(),
             holds,
             options: self.options.iter().map(|option| option.value.as_str()).collect(),
+            is_whole: self.field_type.base() == BaseType::Integer,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{ByteSize, PluginId, Timeout};
+use super::super::{ByteSize, PluginId, Timeout, event_matches};
 use super::{Dictionary, Entity, Events, I18n, NumberingRule, Permission, Schema, Settings, Template, Ui};
 
 use crate::diagnostics::Spanned;
@@ -141,7 +141,7 @@ table! {
         /// Events that it may publish: exact names, `a.*` or `*`.
         publish: Vec<Spanned<String>>,
         /// A key-value store per tenant.
-        kv: bool = false,
+        kv: Spanned<bool> = Spanned::new(false, 0..0),
         /// Keys of the platform's configuration that it reads; `*` at the end matches any rest.
         config: Vec<Spanned<String>>,
         /// What is denied whatever the lists above say.
@@ -166,6 +166,14 @@ table! {
     pub struct Budget {
         /// The greatest size of the component.
         wasm: Spanned<ByteSize> = Spanned::new(ByteSize(2 << 20), 0..0),
+    }
+}
+
+impl Capabilities {
+    /// True where the plugin may tell an event: it is granted, and not denied.
+    pub fn may_publish(&self, event_type: &str) -> bool {
+        self.publish.iter().any(|pattern| event_matches(pattern, event_type))
+            && !self.deny.publish.iter().any(|pattern| event_matches(pattern, event_type))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Entities and what holds between them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::{EntityName, FieldName};
 use super::{Field, FieldOption};
 use crate::diagnostics::Spanned;
@@ -195,30 +197,46 @@ table! {
 }
 
 impl Entity {
-    /// The computed fields in an order in which each comes after those that it needs. Those that make a circle
-    /// are left out.
+    /// The computed fields in an order in which each comes after those that it needs. Those that make a circle, and
+    /// those that need them, are left out.
     pub fn computed_fields(&self) -> Vec<&Field> {
-        let mut waiting: Vec<&Field> = self.fields.iter().filter(|field| field.computed.is_some()).collect();
-        let mut order = Vec::with_capacity(waiting.len());
-        loop {
-            let is_ready = |field: &Field| {
-                let needs = field.computed.as_ref().map(Expression::names).unwrap_or_default();
-                !needs.iter().any(|needed| waiting.iter().any(|other| other.name.as_str() == *needed))
-            };
-            let ready: Vec<&Field> = waiting.iter().copied().filter(|field| is_ready(field)).collect();
-            if ready.is_empty() {
-                return order;
+        let computed: BTreeMap<&str, &Field> = self
+            .fields
+            .iter()
+            .filter(|field| field.computed.is_some())
+            .map(|field| (field.name.as_str(), field))
+            .collect();
+        let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut needed_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, field) in &computed {
+            let needs = field.computed.as_ref().map(Expression::names).unwrap_or_default();
+            let needs: Vec<&str> = needs.into_iter().filter(|needed| computed.contains_key(needed)).collect();
+            missing.insert(name, needs.len());
+            for needed in needs {
+                needed_by.entry(needed).or_default().push(name);
             }
-            waiting.retain(|field| !ready.iter().any(|done| *done.name == *field.name));
-            order.extend(ready);
         }
+        let mut ready: Vec<&str> = computed.keys().copied().filter(|name| missing.get(name) == Some(&0)).collect();
+        let mut order = Vec::with_capacity(computed.len());
+        while let Some(name) = ready.pop() {
+            order.extend(computed.get(name).copied());
+            for dependent in needed_by.get(name).into_iter().flatten() {
+                if let Some(count) = missing.get_mut(dependent) {
+                    *count -= 1;
+                    if *count == 0 {
+                        ready.push(dependent);
+                    }
+                }
+            }
+        }
+        order
     }
 
     /// The computed fields that need each other, or one that does.
     pub fn computed_circle(&self) -> Vec<&str> {
-        let order = self.computed_fields();
+        let order: BTreeSet<&str> = self.computed_fields().iter().map(|field| field.name.as_str()).collect();
         let computed = self.fields.iter().filter(|field| field.computed.is_some()).map(|field| field.name.as_str());
-        computed.filter(|name| !order.iter().any(|field| field.name.as_str() == *name)).collect()
+        computed.filter(|name| !order.contains(name)).collect()
     }
 
     /// The field of this name.
