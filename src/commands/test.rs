@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::scenario::{Case, CaseResult, Ran, Suite, read_suite, reports, run_case};
+use crate::scenario::{Case, CaseResult, Ran, Suite, explore_case, read_suite, reports, run_case};
 use crate::ui::Format;
 
 /// Run the scenarios in tests/ on the component, each case in a database of its own
@@ -38,6 +38,9 @@ pub(crate) struct TestArgs {
     /// Run one of several parts, such as 1/4; each case is in exactly one, whatever is added later
     #[arg(long, value_name = "PART/PARTS")]
     partition: Option<Partition>,
+    /// Run each case again and again, and let each call of the host fail once: the plugin must bear it
+    #[arg(long)]
+    explore: bool,
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
@@ -80,6 +83,8 @@ pub(super) struct TestResult {
     failed: usize,
     /// Cases that the filter left out.
     skipped: usize,
+    /// Runs in which a call of the host failed, with --explore.
+    faults: usize,
     /// What a whole run tells about the plugin.
     findings: Vec<DiagnosticJson>,
     /// The cases that ran, in the order of the files.
@@ -162,7 +167,17 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
         .clamp(1, chosen.len());
     let order = order(chosen.len(), args.shuffle);
-    let results = run_all(&chosen, &order, jobs, |case| run_case(&runtime, &plugin, case));
+    let explored = AtomicUsize::new(0);
+    let results = run_all(&chosen, &order, jobs, |case| {
+        let mut result = run_case(&runtime, &plugin, case);
+        // What fails by itself says nothing about faults.
+        if args.explore && result.report.is_empty() {
+            let found = explore_case(&runtime, &plugin, case);
+            explored.fetch_add(found.faults, Ordering::Relaxed);
+            result.report.extend(found.report);
+        }
+        result
+    });
 
     let failed = results.iter().filter(|result| !result.report.is_empty()).count();
     if matches!(context.ui.format(), Format::Human | Format::Github) {
@@ -182,6 +197,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         passed: results.len() - failed,
         failed,
         skipped: total - results.len(),
+        faults: explored.into_inner(),
         findings: findings.diagnostics().iter().map(DiagnosticJson::from).collect(),
         cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
     };
@@ -194,7 +210,9 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         Format::Html => reports::html(&ran),
         _ => {
             let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
-            format!("{} passed, {failed} failed{skipped} in {:.2} s", result.passed, started.elapsed().as_secs_f64())
+            let faults = if args.explore { format!(", {} faults tried", result.faults) } else { String::new() };
+            let seconds = started.elapsed().as_secs_f64();
+            format!("{} passed, {failed} failed{skipped}{faults} in {seconds:.2} s", result.passed)
         }
     });
     Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })

@@ -242,6 +242,9 @@ declare! {
     UNUSED_CAPABILITY = "component/unused-capability", Warning, "The manifest grants what the component never asks for.",
         why: "A reviewer must judge everything that is granted, and a later version could use it unseen.",
         fix: "Take the key out of `[capabilities]`.";
+    SCENARIO_FAULT = "scenario/fault", Error, "The plugin does not bear that the host fails once.",
+        why: "Disks fill up and connections break. The host undoes a call whose error is passed on, and gives an event again; a plugin that traps or goes on leaves other rows than it should.",
+        fix: "Pass errors of the host on with `?`; do not unwrap them, and do not go on as if nothing had happened.";
     UNTESTED_CAPABILITY = "scenario/untested-capability", Hint, "A capability that no scenario makes the plugin use.",
         why: "Nobody has seen what the plugin does with it; and what is granted must be reviewed.",
         fix: "Write a scenario that needs it, or take it out of `[capabilities]`.";

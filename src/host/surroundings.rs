@@ -31,6 +31,8 @@ pub struct Surroundings {
     randomness: Randomness,
     /// The millisecond of the last id, and how many ids it has had.
     last_id: (i64, u16),
+    /// How many calls of the host are still to come before one of them fails; none where none shall.
+    fails_after: Option<u64>,
 }
 
 /// As the platform and a running call share it.
@@ -39,12 +41,17 @@ pub type SharedSurroundings = Arc<Mutex<Surroundings>>;
 impl Surroundings {
     /// Those of this machine.
     pub fn of_this_machine() -> Surroundings {
-        Surroundings { clock: Clock::System, randomness: Randomness::System, last_id: (0, 0) }
+        Surroundings { clock: Clock::System, randomness: Randomness::System, last_id: (0, 0), fails_after: None }
     }
 
     /// Fixed ones.
     pub fn fixed(now: Moment, seed: u64) -> Surroundings {
-        Surroundings { clock: Clock::Virtual(now), randomness: Randomness::Seeded(seed), last_id: (0, 0) }
+        Surroundings {
+            clock: Clock::Virtual(now),
+            randomness: Randomness::Seeded(seed),
+            last_id: (0, 0),
+            fails_after: None,
+        }
     }
 
     /// Now.
@@ -59,6 +66,26 @@ impl Surroundings {
     pub fn advance(&mut self, milliseconds: u64) {
         if let Clock::Virtual(now) = &mut self.clock {
             *now = now.plus_ms(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Makes one call of the host fail, after so many others: what a disk or a network does once in a while.
+    pub fn fail_after(&mut self, calls: u64) {
+        self.fails_after = Some(calls);
+    }
+
+    /// Counts a call of the host; true for the one that shall fail.
+    pub(super) fn takes_fault(&mut self) -> bool {
+        match self.fails_after {
+            Some(0) => {
+                self.fails_after = None;
+                true
+            }
+            Some(calls) => {
+                self.fails_after = Some(calls - 1);
+                false
+            }
+            None => false,
         }
     }
 

@@ -124,6 +124,11 @@ impl Platform {
         lock(&self.surroundings).advance(milliseconds);
     }
 
+    /// Makes one call of the host fail, after so many others.
+    pub fn fail_after(&mut self, calls: u64) {
+        lock(&self.surroundings).fail_after(calls);
+    }
+
     /// Bounds of the next calls, in the place of the manifests' own; `None` for those again.
     pub fn set_limits(&mut self, limits: Option<CallLimits>) {
         self.limits = limits;

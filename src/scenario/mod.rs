@@ -5,6 +5,7 @@
 
 mod compare;
 mod effects;
+mod explore;
 mod matcher;
 mod model;
 mod pipe_table;
@@ -14,6 +15,7 @@ mod runner;
 mod steps;
 mod substitute;
 
+pub use explore::{Explored, explore_case};
 pub use model::ScenarioFile;
 pub use plan::{Case, Suite, read_suite};
 pub use reports::Ran;

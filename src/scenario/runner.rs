@@ -15,7 +15,7 @@ use super::substitute::{Names, UnknownName};
 use crate::diagnostics::{Diagnostic, Report, Span, codes};
 use crate::document::{Node, NodeValue};
 use crate::host::{CallLimits, Caller, LoadedPlugin, Runtime, Surroundings};
-use crate::manifest::{ByteSize, Manifest, TenantId, Timeout};
+use crate::manifest::{BaseType, ByteSize, Manifest, TenantId, Timeout};
 use crate::platform::{Body, Directory, Identity, Platform, Request};
 use crate::store::{Database, Moment};
 
@@ -61,8 +61,8 @@ struct Totals {
     host_functions: BTreeSet<&'static str>,
 }
 
-struct World<'a> {
-    platform: Platform,
+pub(super) struct World<'a> {
+    pub(super) platform: Platform,
     manifest: &'a Manifest,
     suite: &'a Suite,
     names: Names,
@@ -72,7 +72,11 @@ struct World<'a> {
 type Finding = Box<Diagnostic>;
 
 impl<'a> World<'a> {
-    fn build(runtime: &Arc<Runtime>, plugin: &'a LoadedPlugin, case: &Case<'a>) -> Result<World<'a>, Finding> {
+    pub(super) fn build(
+        runtime: &Arc<Runtime>,
+        plugin: &'a LoadedPlugin,
+        case: &Case<'a>,
+    ) -> Result<World<'a>, Finding> {
         let suite = case.suite;
         let file = &suite.file;
         let manifest: &Manifest = plugin.manifest();
@@ -162,6 +166,37 @@ impl<'a> World<'a> {
             }
         }
         Report::new()
+    }
+
+    /// Does what a step does, with what it remembers, and expects nothing.
+    pub(super) fn act_alone(&mut self, step: &Step) -> Result<(), Finding> {
+        let budget = step.budget.as_ref().map(|budget| self.fill(budget)).transpose()?;
+        let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
+        self.platform.set_limits(limits);
+        let (_, outcome) = self.act(step)?;
+        self.platform.set_limits(None);
+        self.capture(step, &outcome)
+    }
+
+    /// The rows of every entity and tenant, with their fields alone: ids and moments differ from run to run.
+    pub(super) fn rows_of_all_tenants(&self) -> Value {
+        let tenants = self.platform.directory().tenants().to_vec();
+        let mut all = Map::new();
+        for entity in &self.manifest.schema.entities {
+            for tenant in &tenants {
+                let rows =
+                    self.platform.all_rows(self.manifest, entity.name.as_str(), tenant, false).unwrap_or_default();
+                let own = |row: &Value| {
+                    let fields = entity.fields.iter().filter(|field| field.field_type.base() != BaseType::Uuid);
+                    let fields = fields.filter(|field| field.field_type.base() != BaseType::Datetime);
+                    let value =
+                        |field: &crate::manifest::Field| (field.name.to_string(), row[field.name.as_str()].clone());
+                    Value::Object(fields.map(value).collect())
+                };
+                all.insert(format!("{} {tenant}", *entity.name), rows.iter().map(own).collect());
+            }
+        }
+        Value::Object(all)
     }
 
     fn step(&mut self, step: &Step, totals: &mut Totals) -> Result<Report, Finding> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Sandbox, expect_file, repository, template_component};
+use crate::support::{Sandbox, expect_file, fixture_component, repository, template_component};
 
 fn codes() -> Vec<String> {
     let (code, explained) = Sandbox::new().json(&["explain"]);
@@ -34,6 +34,7 @@ fn every_code_has_a_fixture_that_shows_it() {
         copy_into(&sandbox, &folder, "");
         let command = std::fs::read_to_string(folder.join("command")).unwrap_or_else(|_| "check".to_owned());
         let fill = |word: &str| match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
+            Some(fixture) if fixture.ends_with("-plugin") => fixture_component(fixture).display().to_string(),
             Some(template) => template_component(template).display().to_string(),
             None => word.to_owned(),
         };

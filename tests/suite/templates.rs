@@ -31,6 +31,9 @@ fn whole_way(template: &str) {
     let (code, tested) = sandbox.json(&["-C", "erp-demo", "test"]);
     assert_eq!((code, &tested["failed"]), (0, &0.into()), "{tested:#}");
     assert!(tested["passed"].as_u64().unwrap() >= 2);
+    let (code, explored) = sandbox.json(&["-C", "erp-demo", "test", "--explore"]);
+    assert_eq!((code, &explored["failed"]), (0, &0.into()), "{explored:#}");
+    assert!(template == "minimal" || explored["faults"].as_u64().unwrap() > 20, "{}", explored["faults"]);
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let first = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
@@ -84,4 +87,60 @@ fn new_never_overwrites_and_init_says_what_is_in_the_way() {
     std::fs::write(&manifest, std::fs::read_to_string(&manifest).unwrap() + "# mine\n").unwrap();
     let init = sandbox.run(&["-C", "erp-demo", "init"]).failed_with(3);
     assert!(init.stderr.contains("plugin.toml"), "{}", init.stderr);
+}
+
+#[test]
+fn reports_tell_every_case_and_parts_make_a_whole() {
+    let component = template_component("inventory");
+    let sandbox = Sandbox::with_template("inventory");
+    let run = |rest: &[&str]| {
+        let mut arguments = vec!["-C", "erp-demo", "test", "--component", component.to_str().unwrap()];
+        arguments.extend(rest);
+        sandbox.run(&arguments)
+    };
+    let cases = 23;
+    let junit = run(&["--format", "junit"]).succeeded().stdout;
+    assert_eq!(junit.matches("<testcase ").count(), cases, "{junit}");
+    assert!(junit.contains("file=\"tests/items.test.toml\" line=\""), "{junit}");
+    let tap = run(&["--format", "tap"]).succeeded().stdout;
+    assert!(tap.starts_with(&format!("TAP version 14\n1..{cases}\nok 1 - ")), "{tap}");
+    let lines = run(&["--format", "jsonl"]).succeeded().stdout;
+    assert_eq!(lines.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()).count(), cases + 1);
+    let html = run(&["--format", "html"]).succeeded().stdout;
+    assert_eq!(html.matches("<tr class=\"ok\">").count(), cases, "{html}");
+    run(&["--format", "sarif"]).failed_with(2);
+
+    let mut names = std::collections::BTreeSet::new();
+    for part in ["1/3", "2/3", "3/3"] {
+        let arguments = [
+            "-C",
+            "erp-demo",
+            "test",
+            "--component",
+            component.to_str().unwrap(),
+            "--partition",
+            part,
+            "--shuffle",
+            "7",
+        ];
+        let (_, result) = sandbox.json(&arguments);
+        for case in result["cases"].as_array().unwrap() {
+            assert!(names.insert(case["name"].to_string()), "{} is in two parts", case["name"]);
+        }
+    }
+    assert_eq!(names.len(), cases);
+    run(&["--partition", "4/3"]).failed_with(2);
+
+    // A failing case has its place in every report.
+    let scenario = String::from_utf8(sandbox.read("erp-demo/tests/items.test.toml")).unwrap();
+    sandbox.write("erp-demo/tests/items.test.toml", scenario.replace("expect.status = 204", "expect.status = 205"));
+    let junit = run(&["--format", "junit"]).failed_with(1).stdout;
+    assert!(
+        junit.contains("tests/items.test.toml:") && junit.contains("<failure type=\"scenario/mismatch\""),
+        "{junit}"
+    );
+    let tap = run(&["--format", "tap"]).failed_with(1).stdout;
+    assert!(tap.contains("not ok") && tap.contains("    - at: \"tests/items.test.toml:"), "{tap}");
+    let github = run(&["--format", "github"]).failed_with(1).stdout;
+    assert!(github.starts_with("::error file=tests/items.test.toml,line="), "{github}");
 }

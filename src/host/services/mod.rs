@@ -55,8 +55,15 @@ impl Services {
         subject: &str,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        lock(&self.surroundings).advance(1);
-        let result = if self.trace.host_calls.len() >= self.limits.host_calls as usize {
+        let is_faulty = {
+            let mut surroundings = lock(&self.surroundings);
+            surroundings.advance(1);
+            surroundings.takes_fault()
+        };
+        let result = if is_faulty {
+            let error = ServiceError::new("host.database", "the database failed, as a test wanted it");
+            Err(ServiceError { retryable: true, ..error })
+        } else if self.trace.host_calls.len() >= self.limits.host_calls as usize {
             Err(limit("limit.host_calls", format!("a call may call the host {} times", self.limits.host_calls)))
         } else {
             work(self)

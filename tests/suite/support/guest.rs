@@ -34,7 +34,10 @@ fn keep(sandbox: &Sandbox, folder: &str, id: &str, name: &str) -> PathBuf {
     let arguments = ["-C", folder, "build", "--release", "--target-dir", target.to_str().unwrap()];
     sandbox.run(&arguments).succeeded();
     let kept = repository().join(format!("target/test-guests/{name}.component.wasm"));
-    std::fs::copy(sandbox.path(&format!("{folder}/dist/{id}.wasm")), &kept).unwrap();
+    // Another test may be reading the one that is there: the new one takes its place at once.
+    let new = kept.with_extension(format!("{}.new", std::process::id()));
+    std::fs::copy(sandbox.path(&format!("{folder}/dist/{id}.wasm")), &new).unwrap();
+    std::fs::rename(&new, &kept).unwrap();
     kept
 }
 
