@@ -215,8 +215,9 @@ fn module_json(module: &Module) -> ModuleJson {
     let mut largest = own.clone();
     largest.sort_by_key(|(index, function)| (std::cmp::Reverse(function.size), *index));
     let name = |index: usize, function: &Function| function.name.clone().unwrap_or_else(|| format!("function {index}"));
+    let has_names = module.has_names();
     let mut crates: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, function) in own.iter().filter(|_| module.has_names()) {
+    for (_, function) in own.iter().filter(|_| has_names) {
         *crates.entry(function.crate_name().unwrap_or("(no crate)")).or_default() += function.size;
     }
     let mut crates: Vec<(String, usize)> = crates.into_iter().map(|(name, size)| (name.to_owned(), size)).collect();
@@ -225,7 +226,7 @@ fn module_json(module: &Module) -> ModuleJson {
         bytes: module.size as u64,
         sections: module.sections.iter().cloned().map(part).collect(),
         functions: own.len(),
-        has_names: module.has_names(),
+        has_names,
         largest: largest
             .iter()
             .take(LISTED)
