@@ -6,9 +6,11 @@
 //! bound.
 
 mod aggregate;
+mod batch;
 mod catalog;
 mod database;
 mod decimal;
+mod deletion;
 mod error;
 mod events;
 mod filter;
@@ -25,6 +27,7 @@ mod settings;
 mod values;
 
 pub use aggregate::AggregateQuery;
+pub use batch::BatchStep;
 pub use catalog::{Catalog, EntityRef};
 pub use database::{Database, IdSource};
 pub use error::{FieldProblem, StoreError};
@@ -33,7 +36,7 @@ pub use moment::Moment;
 pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
 pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
-pub use records::BatchStep;
+
 pub use row::{Change, ChangeKind, Row, Scope};
 pub(crate) use rules::condition_holds;
 pub use schema::TableInfo;

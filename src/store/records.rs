@@ -1,17 +1,11 @@
-//! One row at a time: insert, read, change, delete, restore, and several of them as a batch.
-
-use std::collections::BTreeMap;
+//! One row at a time: insert, read, change, restore.
 
 use rusqlite::types::Value as SqlValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::catalog::Dependent;
 use super::database::text_or_null;
-use super::{Change, ChangeKind, Database, EntityRef, IdSource, ListQuery, Row, Scope, StoreError, schema, values};
-use crate::manifest::{FieldType, OnDelete, PluginId};
-
-/// How many rows go with one that is deleted, at the most, that one included.
-const MAX_CASCADE: usize = 10_000;
+use super::{Change, ChangeKind, Database, EntityRef, IdSource, Row, Scope, StoreError, values};
+use crate::manifest::FieldType;
 
 pub(super) const ROW_COLUMNS: [&str; 8] =
     ["id", "data", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version"];
@@ -34,23 +28,6 @@ pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         deleted_at: row.get(6)?,
         version: row.get(7)?,
     })
-}
-
-/// One step of a batch.
-#[derive(Debug, Clone)]
-pub struct BatchStep {
-    /// `insert`, `update`, `upsert`, `delete`, `increment` or `assert`.
-    pub kind: String,
-    /// The entity, as the plugin calls it.
-    pub entity: String,
-    /// The row, or `$ref:<name>`.
-    pub id: Option<String>,
-    /// What the kind takes.
-    pub data: Map<String, Value>,
-    /// The version that the row must have.
-    pub expected_version: Option<u32>,
-    /// A name for `$ref:`.
-    pub name: Option<String>,
 }
 
 impl Database {
@@ -184,66 +161,6 @@ impl Database {
         self.write(ChangeKind::Update, entity, scope, row)
     }
 
-    /// Deletes a row softly, with the rows that go with it. A row that restricts hinders only where it
-    /// does not go too.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
-    /// [`StoreError::CascadeTooLarge`] and [`StoreError::Sqlite`].
-    pub fn delete(
-        &mut self,
-        entity: &EntityRef,
-        scope: &Scope,
-        id: &str,
-        expected_version: Option<u32>,
-    ) -> Result<(), StoreError> {
-        let row = self.get_version(entity, scope, id, expected_version)?;
-        self.atomically(|database| database.delete_with_dependents(entity, scope, row))
-    }
-
-    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<(), StoreError> {
-        let mut waiting = vec![(entity.clone(), row)];
-        let mut restricting: Vec<(EntityRef, String, Dependent)> = Vec::new();
-        let mut deleted = 0;
-        while let Some((entity, row)) = waiting.pop() {
-            let id = row.id;
-            // It may have gone by another way since it was found.
-            let Ok(mut row) = self.get(&entity, scope, &id) else { continue };
-            deleted += 1;
-            if deleted > MAX_CASCADE {
-                return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });
-            }
-            row.deleted_at = Some(scope.now.to_string());
-            self.write(ChangeKind::Delete, &entity, scope, row)?;
-            let mut going = Vec::new();
-            for dependent in self.catalog().dependents(&entity) {
-                match dependent.on_delete {
-                    OnDelete::Restrict => restricting.push((entity.clone(), id.clone(), dependent)),
-                    OnDelete::Cascade => {
-                        let rows = self.hanging_rows(&dependent, scope, &id)?;
-                        going.extend(rows.into_iter().map(|row| (dependent.entity.clone(), row)));
-                    }
-                    OnDelete::Nullify => {
-                        let patch = Map::from_iter([(dependent.foreign_key.clone(), Value::Null)]);
-                        for row in self.hanging_rows(&dependent, scope, &id)? {
-                            self.update(&dependent.entity, scope, &row.id, &patch, None)?;
-                        }
-                    }
-                }
-            }
-            // The stack gives them back in their own order.
-            waiting.extend(going.into_iter().rev());
-        }
-        for (entity, id, dependent) in restricting {
-            let count = self.hanging_rows(&dependent, scope, &id)?.len() as u64;
-            if count > 0 {
-                let (entity, dependent) = (entity.name.to_string(), dependent.entity.name.to_string());
-                return Err(StoreError::RefRestrict { entity, id, dependent, count });
-            }
-        }
-        Ok(())
-    }
-
     /// Brings a deleted row back.
     ///
     /// # Errors
@@ -255,138 +172,6 @@ impl Database {
             return Err(not_found(entity, id));
         }
         self.write(ChangeKind::Restore, entity, scope, row)
-    }
-
-    /// Does all steps or none; gives the rows in the order of the steps.
-    ///
-    /// # Errors
-    /// [`StoreError::Batch`], which names the step.
-    pub fn batch(
-        &mut self,
-        own: &PluginId,
-        scope: &Scope,
-        steps: &[BatchStep],
-        new_id: IdSource<'_>,
-    ) -> Result<Vec<Value>, StoreError> {
-        self.atomically(|database| {
-            let mut named: BTreeMap<String, String> = BTreeMap::new();
-            let mut rows = Vec::with_capacity(steps.len());
-            for (index, step) in steps.iter().enumerate() {
-                let row = database.batch_step(own, scope, step, &named, &mut *new_id).map_err(|error| {
-                    StoreError::Batch { step: index + 1, message: error.to_string(), code: error.code() }
-                })?;
-                if let (Some(name), Some(id)) = (&step.name, row["id"].as_str()) {
-                    named.insert(name.clone(), id.to_owned());
-                }
-                rows.push(row);
-            }
-            Ok(rows)
-        })
-    }
-
-    fn batch_step(
-        &mut self,
-        own: &PluginId,
-        scope: &Scope,
-        step: &BatchStep,
-        named: &BTreeMap<String, String>,
-        new_id: IdSource<'_>,
-    ) -> Result<Value, StoreError> {
-        let entity = self.catalog().entity(own, &step.entity)?;
-        let resolve = |text: &str| match text.strip_prefix("$ref:") {
-            Some(name) => named
-                .get(name)
-                .cloned()
-                .ok_or_else(|| StoreError::BadQuery(format!("no earlier step is named `{name}`"))),
-            None => Ok(text.to_owned()),
-        };
-        let mut data = step.data.clone();
-        for value in data.values_mut() {
-            if let Some(text) = value.as_str().filter(|text| text.starts_with("$ref:")) {
-                *value = Value::String(resolve(text)?);
-            }
-        }
-        let id = || {
-            let id = step.id.as_deref().ok_or_else(|| StoreError::BadQuery(format!("`{}` needs an id", step.kind)))?;
-            resolve(id)
-        };
-        let row = match step.kind.as_str() {
-            "insert" => self.insert(&entity, scope, &data, new_id)?,
-            "update" => self.update(&entity, scope, &id()?, &data, step.expected_version)?,
-            "upsert" => self.upsert(&entity, scope, &data, new_id)?,
-            "increment" => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
-            "assert" => {
-                let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
-                if let Some((key, value)) =
-                    data.iter().find(|(key, value)| row.data.get(*key).unwrap_or(&Value::Null) != *value)
-                {
-                    let actual = row.data.get(key).unwrap_or(&Value::Null);
-                    return Err(StoreError::BadQuery(format!("`{key}` is {actual}, not {value}")));
-                }
-                row
-            }
-            "delete" => {
-                let id = id()?;
-                self.delete(&entity, scope, &id, step.expected_version)?;
-                return Ok(json!({ "id": id }));
-            }
-            other => return Err(StoreError::BadQuery(format!("unknown kind of step `{other}`"))),
-        };
-        Ok(row.to_flat())
-    }
-
-    fn upsert(
-        &mut self,
-        entity: &EntityRef,
-        scope: &Scope,
-        data: &Map<String, Value>,
-        new_id: IdSource<'_>,
-    ) -> Result<Row, StoreError> {
-        let bad = || StoreError::BadQuery("an upsert takes {\"key\": [fields], \"row\": {…}}".to_owned());
-        let row = data.get("row").and_then(Value::as_object).ok_or_else(bad)?;
-        let keys = data.get("key").and_then(Value::as_array).filter(|keys| !keys.is_empty()).ok_or_else(bad)?;
-        let mut filter = Map::new();
-        for key in keys {
-            let key = key.as_str().ok_or_else(bad)?;
-            filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
-        }
-        let query =
-            ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
-        match self.list(entity, scope, &query)?.rows.pop() {
-            Some(found) => self.update(entity, scope, &found.id, row, None),
-            None => self.insert(entity, scope, row, new_id),
-        }
-    }
-
-    /// Adds exact amounts to number fields.
-    fn increment(
-        &mut self,
-        entity: &EntityRef,
-        scope: &Scope,
-        id: &str,
-        amounts: &Map<String, Value>,
-        expected_version: Option<u32>,
-    ) -> Result<Row, StoreError> {
-        let row = self.get_version(entity, scope, id, expected_version)?;
-        let mut patch = Map::new();
-        for (name, amount) in amounts {
-            let number = |value: &Value| {
-                values::decimal_of(value)
-                    .ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
-            };
-            let old = row.data.get(name).map_or(Ok(rust_decimal::Decimal::ZERO), number)?;
-            let new = old
-                .checked_add(number(amount)?)
-                .ok_or_else(|| StoreError::BadQuery(format!("`{name}` would have more than 28 digits")))?;
-            let is_integer =
-                entity.field(name).is_some_and(|field| field.field_type.base() == crate::manifest::BaseType::Integer);
-            let value = match i64::try_from(new) {
-                Ok(integer) if is_integer && new.is_integer() => Value::from(integer),
-                _ => Value::String(new.to_string()),
-            };
-            patch.insert(name.clone(), value);
-        }
-        self.update(entity, scope, id, &patch, None)
     }
 
     /// `{id: label}` of the rows that exist.
@@ -418,7 +203,7 @@ impl Database {
         Ok(labels)
     }
 
-    fn get_version(
+    pub(super) fn get_version(
         &self,
         entity: &EntityRef,
         scope: &Scope,
@@ -437,7 +222,13 @@ impl Database {
         }
     }
 
-    fn write(&mut self, kind: ChangeKind, entity: &EntityRef, scope: &Scope, mut row: Row) -> Result<Row, StoreError> {
+    pub(super) fn write(
+        &mut self,
+        kind: ChangeKind,
+        entity: &EntityRef,
+        scope: &Scope,
+        mut row: Row,
+    ) -> Result<Row, StoreError> {
         row.updated_at = scope.now.to_string();
         row.updated_by.clone_from(&scope.user);
         row.version += 1;
@@ -482,17 +273,6 @@ impl Database {
             row: row.clone(),
         });
         Ok(())
-    }
-
-    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
-        let sql = format!(
-            "select {} from \"{}\" where tenant_id = ? and deleted_at is null and {} = ? order by id",
-            ROW_COLUMNS.join(", "),
-            dependent.entity.table(),
-            schema::field_value(&dependent.entity, &dependent.foreign_key)
-        );
-        let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
-        self.rows("find dependent rows", &sql, parameters, read_row)
     }
 
     fn check_references(&self, entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<(), StoreError> {

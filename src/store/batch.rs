@@ -1,0 +1,159 @@
+//! Several writes at once, all of them or none.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Database, EntityRef, IdSource, ListQuery, Row, Scope, StoreError, values};
+use crate::manifest::PluginId;
+
+/// One step of a batch.
+#[derive(Debug, Clone)]
+pub struct BatchStep {
+    /// `insert`, `update`, `upsert`, `delete`, `increment` or `assert`.
+    pub kind: String,
+    /// The entity, as the plugin calls it.
+    pub entity: String,
+    /// The row, or `$ref:<name>`.
+    pub id: Option<String>,
+    /// What the kind takes.
+    pub data: Map<String, Value>,
+    /// The version that the row must have.
+    pub expected_version: Option<u32>,
+    /// A name for `$ref:`.
+    pub name: Option<String>,
+}
+
+impl Database {
+    /// Does all steps or none; gives the rows in the order of the steps.
+    ///
+    /// # Errors
+    /// [`StoreError::Batch`], which names the step.
+    pub fn batch(
+        &mut self,
+        own: &PluginId,
+        scope: &Scope,
+        steps: &[BatchStep],
+        new_id: IdSource<'_>,
+    ) -> Result<Vec<Value>, StoreError> {
+        self.atomically(|database| {
+            let mut named: BTreeMap<String, String> = BTreeMap::new();
+            let mut rows = Vec::with_capacity(steps.len());
+            for (index, step) in steps.iter().enumerate() {
+                let row = database.batch_step(own, scope, step, &named, &mut *new_id).map_err(|error| {
+                    StoreError::Batch { step: index + 1, message: error.to_string(), code: error.code() }
+                })?;
+                if let (Some(name), Some(id)) = (&step.name, row["id"].as_str()) {
+                    named.insert(name.clone(), id.to_owned());
+                }
+                rows.push(row);
+            }
+            Ok(rows)
+        })
+    }
+
+    fn batch_step(
+        &mut self,
+        own: &PluginId,
+        scope: &Scope,
+        step: &BatchStep,
+        named: &BTreeMap<String, String>,
+        new_id: IdSource<'_>,
+    ) -> Result<Value, StoreError> {
+        let entity = self.catalog().entity(own, &step.entity)?;
+        let resolve = |text: &str| match text.strip_prefix("$ref:") {
+            Some(name) => named
+                .get(name)
+                .cloned()
+                .ok_or_else(|| StoreError::BadQuery(format!("no earlier step is named `{name}`"))),
+            None => Ok(text.to_owned()),
+        };
+        let mut data = step.data.clone();
+        for value in data.values_mut() {
+            if let Some(text) = value.as_str().filter(|text| text.starts_with("$ref:")) {
+                *value = Value::String(resolve(text)?);
+            }
+        }
+        let id = || {
+            let id = step.id.as_deref().ok_or_else(|| StoreError::BadQuery(format!("`{}` needs an id", step.kind)))?;
+            resolve(id)
+        };
+        let row = match step.kind.as_str() {
+            "insert" => self.insert(&entity, scope, &data, new_id)?,
+            "update" => self.update(&entity, scope, &id()?, &data, step.expected_version)?,
+            "upsert" => self.upsert(&entity, scope, &data, new_id)?,
+            "increment" => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
+            "assert" => {
+                let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
+                if let Some((key, value)) =
+                    data.iter().find(|(key, value)| row.data.get(*key).unwrap_or(&Value::Null) != *value)
+                {
+                    let actual = row.data.get(key).unwrap_or(&Value::Null);
+                    return Err(StoreError::BadQuery(format!("`{key}` is {actual}, not {value}")));
+                }
+                row
+            }
+            "delete" => {
+                let id = id()?;
+                self.delete(&entity, scope, &id, step.expected_version)?;
+                return Ok(json!({ "id": id }));
+            }
+            other => return Err(StoreError::BadQuery(format!("unknown kind of step `{other}`"))),
+        };
+        Ok(row.to_flat())
+    }
+
+    fn upsert(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        data: &Map<String, Value>,
+        new_id: IdSource<'_>,
+    ) -> Result<Row, StoreError> {
+        let bad = || StoreError::BadQuery("an upsert takes {\"key\": [fields], \"row\": {…}}".to_owned());
+        let row = data.get("row").and_then(Value::as_object).ok_or_else(bad)?;
+        let keys = data.get("key").and_then(Value::as_array).filter(|keys| !keys.is_empty()).ok_or_else(bad)?;
+        let mut filter = Map::new();
+        for key in keys {
+            let key = key.as_str().ok_or_else(bad)?;
+            filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
+        }
+        let query =
+            ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
+        match self.list(entity, scope, &query)?.rows.pop() {
+            Some(found) => self.update(entity, scope, &found.id, row, None),
+            None => self.insert(entity, scope, row, new_id),
+        }
+    }
+
+    /// Adds exact amounts to number fields.
+    fn increment(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: &str,
+        amounts: &Map<String, Value>,
+        expected_version: Option<u32>,
+    ) -> Result<Row, StoreError> {
+        let row = self.get_version(entity, scope, id, expected_version)?;
+        let mut patch = Map::new();
+        for (name, amount) in amounts {
+            let number = |value: &Value| {
+                values::decimal_of(value)
+                    .ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
+            };
+            let old = row.data.get(name).map_or(Ok(rust_decimal::Decimal::ZERO), number)?;
+            let new = old
+                .checked_add(number(amount)?)
+                .ok_or_else(|| StoreError::BadQuery(format!("`{name}` would have more than 28 digits")))?;
+            let is_integer =
+                entity.field(name).is_some_and(|field| field.field_type.base() == crate::manifest::BaseType::Integer);
+            let value = match i64::try_from(new) {
+                Ok(integer) if is_integer && new.is_integer() => Value::from(integer),
+                _ => Value::String(new.to_string()),
+            };
+            patch.insert(name.clone(), value);
+        }
+        self.update(entity, scope, id, &patch, None)
+    }
+}

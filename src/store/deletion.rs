@@ -1,0 +1,85 @@
+//! Deleting rows, and what goes with them.
+
+use rusqlite::types::Value as SqlValue;
+use serde_json::{Map, Value};
+
+use super::catalog::Dependent;
+use super::records::{ROW_COLUMNS, read_row};
+use super::{ChangeKind, Database, EntityRef, Row, Scope, StoreError, schema};
+use crate::manifest::OnDelete;
+
+/// How many rows go with one that is deleted, at the most, that one included.
+const MAX_CASCADE: usize = 10_000;
+
+impl Database {
+    /// Deletes a row softly, with the rows that go with it. A row that restricts hinders only where it
+    /// does not go too.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
+    /// [`StoreError::CascadeTooLarge`] and [`StoreError::Sqlite`].
+    pub fn delete(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: &str,
+        expected_version: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let row = self.get_version(entity, scope, id, expected_version)?;
+        self.atomically(|database| database.delete_with_dependents(entity, scope, row))
+    }
+
+    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<(), StoreError> {
+        let mut waiting = vec![(entity.clone(), row)];
+        let mut restricting: Vec<(EntityRef, String, Dependent)> = Vec::new();
+        let mut deleted = 0;
+        while let Some((entity, row)) = waiting.pop() {
+            let id = row.id;
+            // It may have gone by another way since it was found.
+            let Ok(mut row) = self.get(&entity, scope, &id) else { continue };
+            deleted += 1;
+            if deleted > MAX_CASCADE {
+                return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });
+            }
+            row.deleted_at = Some(scope.now.to_string());
+            self.write(ChangeKind::Delete, &entity, scope, row)?;
+            let mut going = Vec::new();
+            for dependent in self.catalog().dependents(&entity) {
+                match dependent.on_delete {
+                    OnDelete::Restrict => restricting.push((entity.clone(), id.clone(), dependent)),
+                    OnDelete::Cascade => {
+                        let rows = self.hanging_rows(&dependent, scope, &id)?;
+                        going.extend(rows.into_iter().map(|row| (dependent.entity.clone(), row)));
+                    }
+                    OnDelete::Nullify => {
+                        let patch = Map::from_iter([(dependent.foreign_key.clone(), Value::Null)]);
+                        for row in self.hanging_rows(&dependent, scope, &id)? {
+                            self.update(&dependent.entity, scope, &row.id, &patch, None)?;
+                        }
+                    }
+                }
+            }
+            // The stack gives them back in their own order.
+            waiting.extend(going.into_iter().rev());
+        }
+        for (entity, id, dependent) in restricting {
+            let count = self.hanging_rows(&dependent, scope, &id)?.len() as u64;
+            if count > 0 {
+                let (entity, dependent) = (entity.name.to_string(), dependent.entity.name.to_string());
+                return Err(StoreError::RefRestrict { entity, id, dependent, count });
+            }
+        }
+        Ok(())
+    }
+
+    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
+        let sql = format!(
+            "select {} from \"{}\" where tenant_id = ? and deleted_at is null and {} = ? order by id",
+            ROW_COLUMNS.join(", "),
+            dependent.entity.table(),
+            schema::field_value(&dependent.entity, &dependent.foreign_key)
+        );
+        let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
+        self.rows("find dependent rows", &sql, parameters, read_row)
+    }
+}
