@@ -277,14 +277,18 @@ impl Platform {
             invocation,
         };
         let surroundings = Arc::clone(&self.surroundings);
+        let mut told = Vec::new();
         let finish = |database: &mut Database| {
-            tell_changes(database, &surroundings, event_depth + 1)?;
+            told = tell_changes(database, &surroundings, event_depth + 1)?;
             finish(database)
         };
         let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);
         let mut trace = outcome.trace;
         self.activity.changes.extend(trace.changes.iter().cloned());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
+        if outcome.result.is_ok() {
+            self.activity.events.extend(told);
+        }
         let error = outcome.result.as_ref().err().cloned();
         let plugin = loaded.manifest().metadata.id.to_string();
         self.activity.calls.push(CallRecord { plugin, label, error, trace });
@@ -299,11 +303,12 @@ impl Platform {
         let mut database = lock(&self.database);
         database.begin()?;
         let worked = work(&mut database, &self.surroundings).and_then(|value| {
-            tell_changes(&mut database, &self.surroundings, 0)?;
-            Ok(value)
+            let told = tell_changes(&mut database, &self.surroundings, 0)?;
+            Ok((value, told))
         });
         match worked {
-            Ok(value) => {
+            Ok((value, told)) => {
+                self.activity.events.extend(told);
                 self.activity.changes.extend(database.commit()?);
                 Ok(value)
             }

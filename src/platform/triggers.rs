@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use crate::host::{SharedSurroundings, lock};
-use crate::manifest::{TriggerKind, may_trigger, trigger_name};
+use crate::host::{PublishedEvent, SharedSurroundings, lock};
+use crate::manifest::{TenantId, TriggerKind, may_trigger, trigger_name};
 use crate::store::{Change, ChangeKind, Database, Scope, StoreError, condition_holds};
 
-/// Writes the events for what the unit of work has changed so far, as part of the same unit.
+/// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
 pub(super) fn tell_changes(
     database: &mut Database,
     surroundings: &SharedSurroundings,
     depth: u32,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(TenantId, PublishedEvent)>, StoreError> {
+    let mut told = Vec::new();
     let changes: Vec<Change> = database.changes().to_vec();
     for change in changes {
         let Some(entity) = database.catalog().by_qualified_name(&change.entity) else { continue };
@@ -36,7 +37,8 @@ pub(super) fn tell_changes(
                 continue;
             }
             database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
+            told.push((change.tenant.clone(), PublishedEvent { event_type: name, payload }));
         }
     }
-    Ok(())
+    Ok(told)
 }

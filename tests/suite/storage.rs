@@ -356,3 +356,29 @@ fn a_version_that_does_not_start_leaves_the_old_one_running() {
     let (_, detail) = client.admin("GET", "");
     assert_eq!((&detail["version"], &detail["status"]), (&json!("0.2.0"), &json!("running")));
 }
+
+#[test]
+fn scenarios_see_the_events_that_the_platform_tells_for_a_plugin() {
+    let sandbox = Sandbox::new();
+    let tables = entity(
+        "note",
+        &(field("word", "field_type = \"string\"") + "[[schema.entities.trigger_events]]\non = \"create\"\n"),
+    );
+    pack(&sandbox, "erp-told", &tables);
+    let scenario = |expected: &str| {
+        format!(
+            "schema = 1\n[world.users]\nann = {{ tenant = \"acme\", grants = [\"*\"] }}\n[[test]]\nname = \"a note is told\"\n[[test.step]]\nas = \"ann\"\n\
+             http = \"POST /note\"\njson = {{ word = \"x\" }}\nexpect.status = 201\n{expected}"
+        )
+    };
+    sandbox.write("erp-told/tests/note.test.toml", scenario(""));
+    let (code, tested) = sandbox.json(&["-C", "erp-told", "test"]);
+    assert_eq!(
+        (code, &tested["cases"][0]["findings"][0]["code"]),
+        (1, &json!("scenario/unexpected-effect")),
+        "{tested}"
+    );
+    let expected = "expect.events = [{ type = \"erp-told.note.create\", payload = { entity = \"note\", data = { word = \"x\" } } }]\n";
+    sandbox.write("erp-told/tests/note.test.toml", scenario(expected));
+    sandbox.run(&["-C", "erp-told", "test"]).succeeded();
+}
