@@ -150,7 +150,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     }
     let (changed, added) = apply_fixes(source, &changes);
     let after = SourceFile::new(source.path(), changed.as_str());
-    let old = errors(&before, source, &|path| project.file(path));
+    let old = report.count(Severity::Error) + errors(&before, source, &|path| project.file(path));
     let (new_manifest, mut new_report) = manifest::parse(&after);
     if let Some(manifest) = &new_manifest {
         new_report.extend(check_manifest(&Subject { manifest, source: &after, file: &|path| project.file(path) }));

@@ -89,6 +89,7 @@ impl StateFolder {
                 let why = format!("{TOKENS} cannot be read ({error}); move it away, and new users are made");
                 unusable(std::io::Error::other(why))
             })?,
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(error)),
             Err(_) => {
                 let tokens = new_tokens()?;
                 let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();

@@ -78,7 +78,8 @@ pub fn apply_fixes(source: &SourceFile, report: &Report) -> (String, Vec<String>
         }
     }
     let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
-    edits.sort_by_key(|edit| edit.span.start);
+    // What is inserted where something is replaced comes before it.
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let has_crlf = source.text().contains("\r\n");
     let mut text = String::with_capacity(source.text().len());
     let mut at = 0;
@@ -112,6 +113,11 @@ mod tests {
         assert_eq!(text, "x = 1\nb = 2 # two\nd = 4\n\n[c]\n");
         assert_eq!(made, ["first", "third", "fourth"]);
         let inline = SourceFile::new("plugin.toml", "f = { a = 1, b = 2 }\n");
+        let mut report = Report::new();
+        for fix in [Fix::replace("replaced", 0..1, "x"), Fix::replace("inserted", 0..0, "# ")] {
+            report.push(Diagnostic::new(codes::INVALID_VALUE, "x").in_source(&source).at(0..1, "").fixed_by(fix));
+        }
+        assert_eq!(apply_fixes(&source, &report).0, "# x = 1\nb = 2 # two\n");
         assert_eq!(Fix::insert_line_after("x", &inline, &(10..11), "c = 3"), None);
     }
 }

@@ -148,8 +148,10 @@ fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace(':', "%3A").replace(',', "%2C").replace('\n', "%0A")
 }
 
-/// Text as XML and HTML have it.
+/// Text as XML and HTML have it. XML has no way to write most control characters.
 pub fn xml_text(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_control() && !"\n\t".contains(c) { '\u{fffd}' } else { c }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -48,7 +48,8 @@ impl Datum {
     }
 
     fn number(text: &str) -> Datum {
-        decimal(text).map_or_else(|| Datum::Unusable(format!("{text}, which has more than 28 digits")), Datum::Number)
+        read_decimal(text)
+            .map_or_else(|| Datum::Unusable(format!("{text}, which has more than 28 digits")), Datum::Number)
     }
 
     /// The value as JSON; numbers that are whole become JSON numbers, all others decimal text.
@@ -79,7 +80,8 @@ impl Datum {
     }
 }
 
-fn decimal(text: &str) -> Option<Decimal> {
+/// A decimal as people and JSON write it, `1e-7` among it; none where it has more than 28 digits.
+pub(crate) fn read_decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 

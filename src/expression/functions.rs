@@ -48,7 +48,7 @@ pub const FUNCTIONS: &[Function] = &[
         takes: &[Any],
         repeats: true,
         gives: Text,
-        meaning: "the values as one text; null adds nothing",
+        meaning: "the values as one text of at most 64 KB; null adds nothing",
     },
     Function {
         name: "contains",
@@ -185,11 +185,25 @@ pub(super) fn check(
     if function.gives == Type::Any { common } else { function.gives }
 }
 
+/// A computed field may be made from computed fields: without a bound, four of them fill the memory.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+fn concat(values: &[Datum]) -> Result<Datum, EvaluationError> {
+    let mut text = String::new();
+    for value in values {
+        text.push_str(&value.shown());
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(EvaluationError(format!("`concat` would give more than {} KB", MAX_TEXT_BYTES / 1024)));
+        }
+    }
+    Ok(Datum::Text(text))
+}
+
 /// What a function gives. A missing value makes the result null, except where the function says otherwise.
 pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationError> {
     match name {
         "coalesce" => return Ok(values.into_iter().find(|value| *value != Datum::Null).unwrap_or(Datum::Null)),
-        "concat" => return Ok(Datum::Text(values.iter().map(Datum::shown).collect())),
+        "concat" => return concat(&values),
         "if" => {
             let mut values = values.into_iter();
             let holds = values.next() == Some(Datum::Boolean(true));
@@ -259,4 +273,17 @@ pub(super) fn text(value: &Datum) -> Result<&str, EvaluationError> {
 
 pub(super) fn day(value: &Datum) -> Result<Date, EvaluationError> {
     text(value)?.parse().map_err(|_| EvaluationError(format!("`{}` is no day", value.shown())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_does_not_grow_without_bound() {
+        let long = Datum::Text("进".repeat(MAX_TEXT_BYTES / 6));
+        assert!(concat(&[long.clone(), long.clone()]).is_ok());
+        let error = concat(&[long.clone(), long.clone(), long]).unwrap_err();
+        assert_eq!(error.to_string(), "`concat` would give more than 64 KB");
+    }
 }

@@ -3,7 +3,8 @@
 //!
 //! One language for all keys that take one (`visible_when`, `required_when`, `computed`, `when`,
 //! constraints). Numbers are exact decimals. An expression has no loops and calls nothing but the
-//! functions of [`FUNCTIONS`], so that its cost is bounded by its length.
+//! functions of [`FUNCTIONS`], and no text that it makes is longer than 64 KB: its cost is bounded by its
+//! length.
 
 mod evaluate;
 mod functions;
@@ -12,6 +13,7 @@ mod syntax;
 mod token;
 mod types;
 
+pub(crate) use evaluate::read_decimal;
 pub use evaluate::{Datum, EvaluationError};
 pub use functions::{FUNCTIONS, Function};
 pub use place::Expression;

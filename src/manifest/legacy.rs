@@ -77,10 +77,11 @@ fn default(node: &mut Node, key: &str, from: &str) {
     }
 }
 
+/// What is made up has no place of its own: a fix has nothing to replace there.
 fn add(node: &mut Node, key: &str, value: &str) {
     let span = node.span.clone();
     if let NodeValue::Table(entries) = &mut node.value {
-        let value = Node { span: span.clone(), value: NodeValue::String(value.to_owned()) };
+        let value = Node { span: 0..0, value: NodeValue::String(value.to_owned()) };
         entries.push(Entry { key: key.to_owned(), key_span: span, node: value });
     }
 }

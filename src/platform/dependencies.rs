@@ -43,6 +43,13 @@ fn needs(manifest: &Manifest) -> impl Iterator<Item = (&str, &str)> {
     declared.chain(manifest.metadata.dependencies.iter().map(|id| (id.as_str(), "*")))
 }
 
+fn fits(range: &str, version: &str) -> bool {
+    match (VersionReq::parse(range), Version::parse(version)) {
+        (Ok(range), Ok(version)) => range.matches(&version),
+        _ => false,
+    }
+}
+
 impl Platform {
     /// Refuses a plugin whose needs are not met.
     pub(super) fn require_needs(&self, manifest: &Manifest, stage: Stage) -> Result<(), PlatformError> {
@@ -56,11 +63,7 @@ impl Platform {
                 return refused(format!("which is not {}", stage.word()));
             };
             let version = other.manifest.metadata.version.as_str();
-            let fits = match (VersionReq::parse(range), Version::parse(version)) {
-                (Ok(range), Ok(version)) => range.matches(&version),
-                _ => false,
-            };
-            if !fits {
+            if !fits(range, version) {
                 return refused(format!("version {range}, and {version} is there"));
             }
         }
@@ -82,6 +85,21 @@ impl Platform {
         let verb = if stage == Stage::Running { "disable" } else { "uninstall" };
         let message = format!("`{id}` is needed by {}: {verb} that first", dependents.join(", "));
         Err(PlatformError::new(409, "plugin.dependents", message))
+    }
+
+    /// Refuses a new version that would break what was installed upon the one before it.
+    pub(super) fn require_still_fits(&self, id: &str, version: &str) -> Result<(), PlatformError> {
+        for (other, plugin) in self.plugins.iter().filter(|(_, other)| Stage::Installed.is_reached_by(other.status)) {
+            if let Some((_, range)) =
+                needs(&plugin.manifest).find(|(needed, range)| *needed == id && !fits(range, version))
+            {
+                let message = format!(
+                    "`{other}` needs `{id}` {range}, which {version} is not: upgrade or uninstall `{other}` first"
+                );
+                return Err(PlatformError::new(409, "plugin.dependents", message));
+            }
+        }
+        Ok(())
     }
 
     /// The ids in an order in which each comes after those that it needs.

@@ -79,10 +79,17 @@ impl Platform {
             return Err(PlatformError::new(409, "plugin.downgrade", message));
         }
         self.require_free_tables(&manifest)?;
+        self.require_still_fits(&id, &version)?;
+        // What is installed stays so, with the tables of the new version: others may rest upon it.
+        let is_installed = before.is_some_and(|before| Stage::Installed.is_reached_by(before.status));
         let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
         let mut installed = Installed {
             manifest: Arc::clone(&manifest),
-            status: if before.is_some() { PluginStatus::Running } else { PluginStatus::Uploaded },
+            status: match (&before, is_installed) {
+                (Some(_), _) => PluginStatus::Running,
+                (None, true) => PluginStatus::Installed,
+                (None, false) => PluginStatus::Uploaded,
+            },
             error: None,
             package_sha256: sha256,
             manifest_json: package.manifest_json.clone(),
@@ -98,7 +105,19 @@ impl Platform {
             database.put_plugin(&plugin_record, now)
         };
         let Some(before) = before else {
-            self.unit::<_, StoreError>(|database, _| keep(database))?;
+            if is_installed {
+                self.require_needs(&manifest, Stage::Installed)?;
+            }
+            self.unit::<_, StoreError>(|database, _| {
+                if is_installed {
+                    database.install_schema(&manifest)?;
+                    database.register_plugin(&manifest, now)?;
+                }
+                keep(database)
+            })?;
+            if is_installed {
+                lock(&self.database).serve_schema(&manifest);
+            }
             self.plugins.insert(id.clone(), installed);
             return Ok(receipt(&id, &version, known.unwrap_or(record)));
         };
@@ -336,7 +355,7 @@ impl Platform {
             return Err(wrong_state(id, &installed, "uninstalled"));
         }
         self.unit::<_, StoreError>(|database, _| {
-            database.drop_schema(&installed.manifest)?;
+            database.drop_schema(&installed.manifest.metadata.id)?;
             database.forget_plugin(&installed.manifest.metadata.id)
         })?;
         self.plugins.remove(id);
@@ -350,6 +369,7 @@ impl Platform {
     /// [`PlatformError`] where the database fails.
     pub fn recover(&mut self) -> Result<(), PlatformError> {
         let records = lock(&self.database).plugins()?;
+        let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
             let (manifest, _) = from_json("erpx.json", &record.manifest);
             let Some(manifest) = manifest else { continue };
@@ -359,7 +379,8 @@ impl Platform {
             let labels = package.as_ref().map(labels_of).unwrap_or_default();
             if Stage::Installed.is_reached_by(record.status) {
                 // Where a newer binary wants more of the tables, they get it now.
-                self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest))?;
+                let made = self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
+                refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
                 lock(&self.database).serve_schema(&manifest);
             }
             self.plugins.insert(
@@ -379,7 +400,11 @@ impl Platform {
                 },
             );
         }
+        for (id, error) in &refused {
+            self.fail(id, error)?;
+        }
         let running = records.iter().filter(|record| record.status == PluginStatus::Running);
+        let running = running.filter(|record| refused.iter().all(|(id, _)| *id != record.id));
         let running: Vec<String> = running.map(|record| record.id.clone()).collect();
         for id in self.start_order(&running) {
             if let Err(error) = self.enable(&id) {

@@ -276,10 +276,11 @@ impl Platform {
             limits: self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest())),
             invocation,
         };
+        let most_deep = request.limits.event_depth;
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();
         let finish = |database: &mut Database| {
-            told = tell_changes(database, &surroundings, event_depth + 1)?;
+            told = tell_changes(database, &surroundings, event_depth + 1, most_deep)?;
             finish(database)
         };
         let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);
@@ -303,7 +304,8 @@ impl Platform {
         let mut database = lock(&self.database);
         database.begin()?;
         let worked = work(&mut database, &self.surroundings).and_then(|value| {
-            let told = tell_changes(&mut database, &self.surroundings, 0)?;
+            // What no event led to begins a chain.
+            let told = tell_changes(&mut database, &self.surroundings, 0, 0)?;
             Ok((value, told))
         });
         match worked {

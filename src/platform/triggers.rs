@@ -7,10 +7,13 @@ use crate::manifest::{TenantId, TriggerKind, may_trigger, trigger_name};
 use crate::store::{Change, ChangeKind, Database, Scope, StoreError, condition_holds};
 
 /// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
+/// A chain of events is held to `most_deep` here as it is where a guest tells one: what a plugin does
+/// about an event may be what the event is told for.
 pub(super) fn tell_changes(
     database: &mut Database,
     surroundings: &SharedSurroundings,
     depth: u32,
+    most_deep: u32,
 ) -> Result<Vec<(TenantId, PublishedEvent)>, StoreError> {
     let mut told = Vec::new();
     let changes: Vec<Change> = database.changes().to_vec();
@@ -35,6 +38,9 @@ pub(super) fn tell_changes(
             // `check` says so before; a manifest that came by another way is held to the same.
             if !may_trigger(entity.manifest(), &name) {
                 continue;
+            }
+            if depth > most_deep {
+                return Err(StoreError::EventDepth(most_deep));
             }
             database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
             told.push((change.tenant.clone(), PublishedEvent { event_type: name, payload }));

@@ -162,7 +162,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
             unknown("fixture", needed, needed.span(), &known, reader);
         }
         tenant(file, &fixture.tenant, reader);
-        if needs_itself(file, name, &mut BTreeSet::new()) {
+        if needs_itself(file, name, name, &mut BTreeSet::new()) {
             let message = format!("the fixture `{name}` needs itself");
             reader.find(codes::SCENARIO_VALUE, fixture.span.clone(), message, "a circle of `needs`", None);
         }
@@ -190,16 +190,14 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
     }
 }
 
-fn needs_itself<'f>(file: &'f ScenarioFile, name: &'f str, above: &mut BTreeSet<&'f str>) -> bool {
-    if !above.insert(name) {
-        return true;
-    }
-    let circle = file
-        .fixture
-        .get(name)
-        .is_some_and(|fixture: &Fixture| fixture.needs.iter().any(|needed| needs_itself(file, needed, above)));
-    above.remove(name);
-    circle
+/// Whether `name` is among what `at` needs, at any distance.
+fn needs_itself<'f>(file: &'f ScenarioFile, name: &str, at: &'f str, seen: &mut BTreeSet<&'f str>) -> bool {
+    file.fixture.get(at).is_some_and(|fixture: &Fixture| {
+        fixture
+            .needs
+            .iter()
+            .any(|needed| needed.as_str() == name || (seen.insert(needed) && needs_itself(file, name, needed, seen)))
+    })
 }
 
 fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut Reader) {

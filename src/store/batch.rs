@@ -81,7 +81,7 @@ impl Database {
         let row = match step.kind.as_str() {
             "insert" => self.insert(&entity, scope, &data, new_id)?,
             "update" => self.update(&entity, scope, &id()?, &data, step.expected_version)?,
-            "upsert" => self.upsert(&entity, scope, &data, new_id)?,
+            "upsert" => self.upsert(&entity, scope, &data, step.expected_version, new_id)?,
             "increment" => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
             "assert" => {
                 let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
@@ -108,6 +108,7 @@ impl Database {
         entity: &EntityRef,
         scope: &Scope,
         data: &Map<String, Value>,
+        expected_version: Option<u32>,
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError> {
         let bad = || StoreError::BadQuery("an upsert takes {\"key\": [fields], \"row\": {…}}".to_owned());
@@ -121,7 +122,7 @@ impl Database {
         let query =
             ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
         match self.list(entity, scope, &query)?.rows.pop() {
-            Some(found) => self.update(entity, scope, &found.id, row, None),
+            Some(found) => self.update(entity, scope, &found.id, row, expected_version),
             None => self.insert(entity, scope, row, new_id),
         }
     }

@@ -36,7 +36,11 @@ impl Database {
         while let Some((entity, row)) = waiting.pop() {
             let id = row.id;
             // It may have gone by another way since it was found.
-            let Ok(mut row) = self.get(&entity, scope, &id) else { continue };
+            let mut row = match self.get(&entity, scope, &id) {
+                Ok(row) => row,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
             deleted += 1;
             if deleted > MAX_CASCADE {
                 return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });

@@ -115,6 +115,9 @@ pub enum StoreError {
     /// The manifest has no such setting.
     #[error("unknown setting `{0}`")]
     UnknownSetting(String),
+    /// An event that would be one too many in its chain.
+    #[error("{0} events have led to one another already: do they go in a circle?")]
+    EventDepth(u32),
     /// The database itself failed.
     #[error("database: {attempt}: {}", without_statement(source))]
     Sqlite {
@@ -151,6 +154,7 @@ impl StoreError {
             StoreError::UnknownNumbering(_) => "numbering.unknown",
             StoreError::NumberingExhausted(_) => "numbering.exhausted",
             StoreError::UnknownSetting(_) => "config.unknown_setting",
+            StoreError::EventDepth(_) => "limit.event_depth",
             StoreError::Sqlite { .. } => "host.database",
         }
     }

@@ -12,6 +12,8 @@ use super::{Database, EntityRef, Row, Scope, StoreError, schema};
 
 /// Characters of a search at the most: each searchable field of each row is looked through for them.
 const MAX_SEARCH: usize = 200;
+/// Fields that a list is sorted by: the condition for the next page grows with their square.
+const MAX_SORT_KEYS: usize = 8;
 /// Rows of a page at the most.
 pub(crate) const MAX_PAGE_ROWS: u64 = 200;
 
@@ -143,6 +145,9 @@ struct Ordering {
 impl Ordering {
     fn of(entity: &EntityRef, query: &ListQuery) -> Result<Ordering, StoreError> {
         let reach = if query.by_plugin { Reach::All } else { Reach::Declared };
+        if query.sort.len() > MAX_SORT_KEYS {
+            return Err(StoreError::BadQuery(format!("a list is sorted by at most {MAX_SORT_KEYS} fields")));
+        }
         let mut keys = Vec::new();
         for name in &query.sort {
             let (name, order) = match name.strip_prefix('-') {

@@ -124,12 +124,18 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn drop_schema(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
-        for entity in &manifest.schema.entities {
-            let table = crate::manifest::table_name(&manifest.metadata.id, &entity.name);
+    pub fn drop_schema(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
+        // Also those of entities that a later version no longer had.
+        let tables = self.rows(
+            "list a plugin's tables",
+            "select table_name from plugin_entities where plugin_id = ?",
+            [SqlValue::Text(plugin.as_str().to_owned())],
+            |row| row.get::<_, String>(0),
+        )?;
+        for table in tables {
             self.execute_batch("drop a table", &format!("drop table if exists \"{table}\""))?;
         }
-        self.catalog_mut().remove(&manifest.metadata.id);
+        self.catalog_mut().remove(plugin);
         Ok(())
     }
 

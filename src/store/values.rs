@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
 use crate::document::did_you_mean;
-use crate::expression::Datum;
+use crate::expression::{Datum, read_decimal};
 use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
 
 /// Digits behind the point of a `currency` whose field names no `scale`.
@@ -275,6 +275,14 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
         if let Some(most) = bound(&validation.max).filter(|most| number > *most) {
             return refused(format!("must be at most {most}"));
         }
+    } else if let Some(number) = value.as_f64() {
+        // Beyond what a decimal holds, either in size or in digits, only a float goes.
+        if let Some(least) = bound(&validation.min).filter(|least| least.to_f64().is_some_and(|least| number < least)) {
+            return refused(format!("must be at least {least}"));
+        }
+        if let Some(most) = bound(&validation.max).filter(|most| most.to_f64().is_some_and(|most| number > most)) {
+            return refused(format!("must be at most {most}"));
+        }
     }
     Ok(())
 }
@@ -282,8 +290,8 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
 /// A number in any of its spellings.
 pub(super) fn decimal_of(value: &Value) -> Option<Decimal> {
     match value {
-        Value::Number(number) => Decimal::from_str(&number.to_string()).ok(),
-        Value::String(text) => Decimal::from_str(text).ok(),
+        Value::Number(number) => read_decimal(&number.to_string()),
+        Value::String(text) => read_decimal(text),
         _ => None,
     }
 }

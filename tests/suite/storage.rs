@@ -210,6 +210,28 @@ fn two_plugins_never_share_a_table() {
 }
 
 #[test]
+fn a_purge_takes_what_earlier_versions_left() {
+    let sandbox = Sandbox::new();
+    let host = sandbox.dev_host(&[]);
+    let word = field("word", "field_type = \"string\"");
+    let tables = entity("kept", &word) + &entity("gone", &word);
+    let client = running(&sandbox, &host, "erp-less", &tables);
+    assert_eq!(client.rows("POST", "/gone", &json!({ "word": "x" })).0, 201);
+    let first = String::from_utf8(sandbox.read("erp-less/plugin.toml")).unwrap();
+    let second = first.replace("version = \"0.1.0\"\n", "version = \"0.2.0\"\n");
+    assert!(second.contains(&tables), "{second}");
+    sandbox.write("erp-less/plugin.toml", second.replace(&tables, &entity("kept", &word)));
+    sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
+    assert_eq!(client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx").0, 201);
+    assert_eq!(client.rows("GET", "/gone", &Value::Null).0, 404);
+    assert_eq!(client.admin("DELETE", "").0, 200);
+    assert_eq!(client.admin("POST", "/purge").0, 204);
+    assert_eq!(client.upload(&sandbox, "erp-less/dist/erp-less-0.1.0.erpx").0, 201);
+    client.start();
+    assert_eq!(client.list("gone", &[]).1["total"], 0, "nothing of the purged rows came back");
+}
+
+#[test]
 fn indexes_never_share_a_name() {
     let sandbox = Sandbox::new();
     let host = sandbox.dev_host(&[]);
@@ -257,6 +279,21 @@ fn a_plugin_is_not_taken_away_from_those_that_need_it() {
     lower.start();
     assert_eq!(base.admin("POST", "/disable").1["code"], "plugin.dependents");
     assert_eq!(base.admin("DELETE", "").1["code"], "plugin.dependents");
+    let manifest = String::from_utf8(sandbox.read("erp-base/plugin.toml")).unwrap();
+    let raise = |version: &str| {
+        sandbox.write("erp-base/plugin.toml", manifest.replace("\"0.1.0\"", &format!("\"{version}\"")));
+        sandbox.run(&["-C", "erp-base", "pack"]).succeeded();
+        base.upload(&sandbox, &format!("erp-base/dist/erp-base-{version}.erpx"))
+    };
+    assert_eq!(raise("0.1.5").0, 201);
+    assert_eq!(raise("0.2.0").1["code"], "plugin.dependents");
+    // A new version of what is installed is installed: nothing under the other one goes away.
+    assert_eq!(lower.admin("POST", "/disable").0, 200);
+    assert_eq!(base.admin("POST", "/disable").0, 200);
+    assert_eq!(raise("0.1.6").0, 201);
+    assert_eq!(base.admin("GET", "").1["status"], "installed");
+    base.admin("POST", "/enable");
+    lower.admin("POST", "/enable");
 
     // An entity that is not public stays closed to references: neither its labels nor its ids can be found out.
     let (_, secret) = base.rows("POST", "/secret", &json!({ "word": "salary" }));
@@ -286,6 +323,7 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
             field("status", "field_type = \"select\"\ndefault = \"open\"\noptions = [{ value = \"open\", label = \"o\" }, { value = \"closed\", label = \"c\" }]"),
             field("reason", "field_type = \"string\"\nrequired_when = \"status == 'closed'\""),
             field("above", "field_type = \"ref\"\nref_entity = \"line\"\nno_cycle = true"),
+            field("weight", "field_type = \"float\"\nvalidation = { min = 0, max = 100 }"),
             "[[schema.entities.constraints]]\nname = \"not_too_much\"\nexpr = \"quantity <= 100\"\nmessage = \"at most 100\"\n".to_owned(),
             "[[schema.entities.trigger_events]]\non = \"update\"\nwhen = \"status == 'closed'\"\nname = \"erp-rules.closed\"\n".to_owned(),
         ]
@@ -301,6 +339,8 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
         (json!({ "status": "closed" }), "reason", "is required here"),
         (json!({ "net": "5" }), "net", "is computed"),
         (json!({ "above": row["id"] }), "above", "leads back to the row itself"),
+        (json!({ "weight": 1e30 }), "weight", "must be at most 100"),
+        (json!({ "weight": -1e-7 }), "weight", "must be at least 0"),
     ] {
         let (status, body) = client.rows("PATCH", &path, &json!({ "data": patch, "version": 1 }));
         let problem = &body["details"]["problems"][0];

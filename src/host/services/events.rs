@@ -6,6 +6,7 @@ use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
 use super::{Services, limit};
 use crate::host::lock;
+use crate::store::StoreError;
 
 impl Services {
     /// Writes the event with the call's transaction; it leaves after the commit.
@@ -22,13 +23,7 @@ impl Services {
             }
             let depth = services.context.event_depth + 1;
             if depth > services.limits.event_depth {
-                return Err(limit(
-                    "limit.event_depth",
-                    format!(
-                        "{} events have led to one another already: do they go in a circle?",
-                        services.limits.event_depth
-                    ),
-                ));
+                return Err(StoreError::EventDepth(services.limits.event_depth).into());
             }
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();
