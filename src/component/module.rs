@@ -57,7 +57,6 @@ impl Module {
 
     fn read(bytes: &[u8]) -> Result<Module, BinaryReaderError> {
         let mut module = Module { size: bytes.len(), ..Module::default() };
-        let mut imported = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             if let Some((id, range)) = payload.as_section() {
@@ -77,7 +76,6 @@ impl Module {
                         if let TypeRef::Func(_) = import.ty {
                             let import = Some((import.module.to_owned(), import.name.to_owned()));
                             module.functions.push(Function { import, ..Function::default() });
-                            imported += 1;
                         }
                     }
                 }
@@ -112,7 +110,6 @@ impl Module {
                 _ => {}
             }
         }
-        debug_assert!(module.functions.len() >= imported);
         Ok(module)
     }
 

@@ -61,6 +61,7 @@ fn shortest(module: &Module, is_wanted: impl Fn(&Function) -> bool) -> Option<(u
         costs.insert(*entry, 0);
         waiting.push(Reverse((0, *entry)));
     }
+    let mut tables_are_walked = false;
     while let Some(Reverse((cost, index))) = waiting.pop() {
         let Some(function) = module.functions.get(index as usize) else { continue };
         if costs.get(&index).is_some_and(|known| *known < cost) {
@@ -70,7 +71,11 @@ fn shortest(module: &Module, is_wanted: impl Fn(&Function) -> bool) -> Option<(u
             return Some((index, cost, before));
         }
         let by_name = function.calls.iter().map(|called| (*called, cost + 1));
-        let by_reference = module.in_tables.iter().filter(|_| function.calls_by_reference);
+        // The cheapest function that calls by reference comes first: what the tables hold is never reached
+        // for less later, so they are walked once.
+        let walks_tables = function.calls_by_reference && !tables_are_walked;
+        tables_are_walked |= walks_tables;
+        let by_reference = module.in_tables.iter().filter(|_| walks_tables);
         for (called, cost) in by_name.chain(by_reference.map(|called| (*called, cost + GUESS))) {
             if costs.get(&called).is_none_or(|known| cost < *known) {
                 costs.insert(called, cost);
