@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::check::check_component;
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::diagnostics::{Report, SourceFile};
@@ -77,6 +78,27 @@ impl Context {
                 Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report))
             }
         }
+    }
+
+    /// The component that was built, or the one at `path`, and what its check found; an error where it
+    /// does not fit its manifest.
+    pub(crate) fn fitting_component(
+        &self,
+        open: &OpenProject,
+        path: Option<&Path>,
+    ) -> Result<(Vec<u8>, Report), CommandError> {
+        let file = path.map_or_else(|| open.project.component_file(&open.manifest), |file| self.path(file));
+        if !file.is_file() {
+            let message = format!("there is no component at {}", self.shown(&file));
+            return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
+        }
+        let component = self.read(&file)?;
+        let report = check_component(&component, &open.manifest, Some(&open.project.source)).report;
+        if report.has_errors() {
+            let message = "the component does not fit its manifest";
+            return Err(CommandError::new(ExitCode::Configuration, "component", message).with_report(report));
+        }
+        Ok((component, report))
     }
 
     /// The runtime, with the cache of compiled code.

@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::CommandResult;
-use crate::check::check_component;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -100,18 +99,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
         }
     };
     let open = context.open_project()?;
-    let file =
-        args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
-    if !file.is_file() {
-        let message = format!("there is no component at {}", context.shown(&file));
-        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
-    }
-    let component = context.read(&file)?;
-    let report = check_component(&component, &open.manifest, Some(&open.project.source)).report;
-    if report.has_errors() {
-        let error = CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest");
-        return Err(error.with_report(report));
-    }
+    let (component, _) = context.fitting_component(&open, args.component.as_deref())?;
     let runtime = context.runtime()?;
     let id = open.manifest.metadata.id.to_string();
     let plugin = runtime.load(&component, std::sync::Arc::new(open.manifest))?;

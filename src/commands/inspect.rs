@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::archive::{self, Limits, Package};
+use super::verify::open_package;
+use crate::archive::{self, Package};
 use crate::command_error::CommandError;
 use crate::component::{self, ComponentInfo, Function, Module, Producer};
 use crate::context::Context;
@@ -150,15 +151,6 @@ pub(super) fn component_of(bytes: &[u8]) -> Result<Vec<u8>, CommandError> {
 
 fn is_package(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK")
-}
-
-fn open_package(bytes: &[u8]) -> Result<Package, CommandError> {
-    archive::open(bytes, &Limits::default()).map_err(|problems| {
-        let why =
-            problems.first().map_or_else(String::new, |problem| format!("{} ({})", problem.message, problem.code));
-        CommandError::new(ExitCode::Trust, "package", format!("the package cannot be opened: {why}"))
-            .hint("erp-plugin verify tells everything that is wrong")
-    })
 }
 
 fn package_json(package: &Package) -> PackageJson {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::check::{check_component, check_tested, weigh};
+use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report};
@@ -112,18 +112,7 @@ struct CaseJson {
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
-    let file =
-        args.component.as_ref().map_or_else(|| open.project.component_file(&open.manifest), |file| context.path(file));
-    if !file.is_file() {
-        let message = format!("there is no component at {}", context.shown(&file));
-        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
-    }
-    let component = context.read(&file)?;
-    let mut report = check_component(&component, &open.manifest, Some(&open.project.source)).report;
-    if report.has_errors() {
-        return Err(CommandError::new(ExitCode::Configuration, "component", "the component does not fit its manifest")
-            .with_report(report));
-    }
+    let (component, mut report) = context.fitting_component(&open, args.component.as_deref())?;
     let files = open
         .project
         .scenario_files()
