@@ -31,6 +31,7 @@ pub mod files;
 pub mod generate;
 pub mod host;
 pub mod manifest;
+pub mod outgoing;
 pub mod platform;
 pub mod project;
 pub mod registry;

@@ -21,11 +21,11 @@ struct Capability<'m> {
     example: &'m str,
 }
 
-/// Finds what is asked for and not granted, and what is granted and not asked for.
-pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
+/// Every capability that the manifest can grant.
+fn capabilities(manifest: &Manifest) -> [Capability<'_>; 8] {
     let granted = &manifest.capabilities;
     let list = |items: &[Spanned<String>]| items.first().map(Spanned::span);
-    let capabilities = [
+    [
         Capability {
             key: "publish",
             functions: &[("host-events", "publish"), ("host-api", "event-publish")],
@@ -54,6 +54,39 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
             example: "kv = true",
         },
         Capability {
+            key: "secrets",
+            functions: &[("host-config", "secret")],
+            is_granted: !granted.secrets.is_empty(),
+            place: list(&granted.secrets),
+            example: "secrets = [\"<key>\"]",
+        },
+        Capability {
+            key: "http",
+            functions: &[("host-http", "send")],
+            is_granted: !granted.http.is_empty(),
+            place: list(&granted.http),
+            example: "http = [\"https://<host>/<path>/*\"]",
+        },
+        Capability {
+            key: "blob",
+            functions: &[("host-blob", "put"), ("host-blob", "get"), ("host-blob", "stat"), ("host-blob", "delete")],
+            is_granted: *granted.blob,
+            place: Some(granted.blob.span()),
+            example: "blob = true",
+        },
+        Capability {
+            key: "memory",
+            functions: &[
+                ("host-memory", "append"),
+                ("host-memory", "recent"),
+                ("host-memory", "search"),
+                ("host-memory", "clear"),
+            ],
+            is_granted: *granted.memory,
+            place: Some(granted.memory.span()),
+            example: "memory = true",
+        },
+        Capability {
             key: "read_entities",
             functions: &[
                 ("host-db", "get"),
@@ -67,9 +100,13 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
             place: list(&granted.read_entities),
             example: "read_entities = [\"<plugin>.<entity>\"]",
         },
-    ];
+    ]
+}
+
+/// Finds what is asked for and not granted, and what is granted and not asked for.
+pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
-    for capability in capabilities {
+    for capability in capabilities(manifest) {
         let asked = capability.functions.iter().find(|(interface, function)| border.calls(interface, function));
         // Whether a query is about another plugin's table cannot be seen from outside.
         let needs_grant = capability.key != "read_entities";
@@ -81,7 +118,7 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
                     "write `{}` into [capabilities]; without it every such call is refused",
                     capability.example
                 ));
-                report.push(finding.maybe_fixed(source, |source| grant_kv(&capability, manifest, source)));
+                report.push(finding.maybe_fixed(source, |source| grant_switch(&capability, manifest, source)));
             }
             None if capability.is_granted => {
                 let message = format!("`{}` is granted, and the component never asks for it", capability.key);
@@ -103,16 +140,16 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
 /// Finds what is granted and used by the component, and by no scenario. `used` holds the host functions that the
 /// scenarios made the plugin call, such as `events.publish`.
 pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<&'static str>) -> Report {
-    let granted = &manifest.capabilities;
-    let first = |items: &[Spanned<String>]| items.first().map_or_else(|| granted.span.clone(), Spanned::span);
     let mut report = Report::new();
-    for (key, is_granted, area, place) in [
-        ("publish", !granted.publish.is_empty(), "events.publish", first(&granted.publish)),
-        ("config", !granted.config.is_empty(), "config.get", first(&granted.config)),
-        ("kv", *granted.kv, "kv.", granted.kv.span()),
-    ] {
-        if is_granted && !used.iter().any(|function| function.starts_with(area)) {
-            let message = format!("`{key}` is granted, and no scenario makes the plugin use it");
+    for capability in capabilities(manifest) {
+        let called = |(interface, function): &(&str, &str)| {
+            let area = interface.trim_start_matches("host-");
+            used.iter().any(|used| used.split_once('.') == Some((area, *function)))
+        };
+        // That a query is about another plugin's table cannot be told from its name.
+        if capability.is_granted && capability.key != "read_entities" && !capability.functions.iter().any(called) {
+            let message = format!("`{}` is granted, and no scenario makes the plugin use it", capability.key);
+            let place = capability.place.unwrap_or_else(|| manifest.capabilities.span.clone());
             let finding = Diagnostic::new(codes::UNTESTED_CAPABILITY, message)
                 .in_source(source)
                 .at(place, "never used in a test")
@@ -124,14 +161,15 @@ pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeS
 }
 
 /// A key that is a switch can be turned on without asking what for.
-fn grant_kv(capability: &Capability<'_>, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
-    if capability.key != "kv" {
+fn grant_switch(capability: &Capability<'_>, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
+    let key = capability.key;
+    if !matches!(key, "kv" | "blob" | "memory") {
         return None;
     }
     let span = &manifest.capabilities.span;
     if span.is_empty() {
-        Some(Fix::append("grant `kv`", source, "[capabilities]\nkv = true"))
+        Some(Fix::append(format!("grant `{key}`"), source, &format!("[capabilities]\n{key} = true")))
     } else {
-        Fix::insert_line_after("grant `kv`", source, span, "kv = true")
+        Fix::insert_line_after(format!("grant `{key}`"), source, span, &format!("{key} = true"))
     }
 }

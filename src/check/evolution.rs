@@ -42,12 +42,20 @@ fn asks(manifest: &Manifest) -> Vec<(String, Span)> {
         ("to read", &capabilities.read_entities),
         ("to publish", &capabilities.publish),
         ("for the configuration", &capabilities.config),
+        ("for the secret", &capabilities.secrets),
+        ("to call", &capabilities.http),
         ("to hear", &manifest.events.subscribe),
     ] {
         asks.extend(items.iter().map(|item| (format!("{verb} `{}`", **item), item.span())));
     }
-    if *capabilities.kv {
-        asks.push(("for a key-value store".to_owned(), capabilities.kv.span()));
+    for (what, switch) in [
+        ("for a key-value store", &capabilities.kv),
+        ("to keep files", &capabilities.blob),
+        ("to remember conversations", &capabilities.memory),
+    ] {
+        if **switch {
+            asks.push((what.to_owned(), switch.span()));
+        }
     }
     for dependency in manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional) {
         asks.push((format!("for the plugin `{}`", *dependency.id), dependency.id.span()));

@@ -113,6 +113,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
         id: "00000000-0000-7000-8000-000000000001".to_owned(),
         name: "call".to_owned(),
         permissions: args.grant.clone(),
+        department: None,
     };
     let identity = Identity { tenant: tenant.clone(), caller };
     let mut directory = Directory::default();

@@ -15,6 +15,8 @@ pub struct Target {
     pub mismatches: Vec<Mismatch>,
     /// Interfaces that the world promises to the host.
     exports: usize,
+    /// Interfaces that the world may ask the host for.
+    imports: usize,
 }
 
 impl Target {
@@ -33,15 +35,15 @@ pub fn targets(component: &Border) -> Vec<Target> {
             let border = host_api.world(name)?.border();
             let mut mismatches = compare(component, &border);
             mismatches.retain(Mismatch::prevents_loading);
-            Some(Target { host_api, world: name, mismatches, exports: border.exports.len() })
+            Some(Target { host_api, world: name, mismatches, exports: border.exports.len(), imports: border.imports.len() })
         })
         .collect()
 }
 
 /// The world to name in the manifest: of the oldest version that the component loads into, the one whose exports
-/// the component has all of; so that nothing that it offers is lost.
+/// the component has all of, so that nothing that it offers is lost; of several such, the narrowest.
 pub fn best_target(targets: &[Target]) -> Option<&Target> {
     let oldest = targets.iter().find(|target| target.loads())?;
     let same = targets.iter().filter(|target| target.loads() && target.host_api.abi == oldest.host_api.abi);
-    same.max_by_key(|target| target.exports)
+    same.max_by_key(|target| (target.exports, std::cmp::Reverse(target.imports)))
 }

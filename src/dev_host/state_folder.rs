@@ -110,8 +110,12 @@ impl StateFolder {
         let mut directory = Directory::default();
         for token in &self.tokens {
             let Some(tenant) = TenantId::new(token.tenant.clone()) else { continue };
-            let caller =
-                Caller { id: token.id.clone(), name: token.user.clone(), permissions: token.permissions.clone() };
+            let caller = Caller {
+                id: token.id.clone(),
+                name: token.user.clone(),
+                permissions: token.permissions.clone(),
+                department: None,
+            };
             directory.add_user(token.token.clone(), Identity { tenant, caller });
         }
         directory

@@ -3,7 +3,7 @@
 pub(super) mod v1 {
     wasmtime::component::bindgen!({
         path: "wit/1.0.0",
-        world: "host-data",
+        world: "host-full",
         imports: { "erp:plugin/host-clock@1.0.0.random-bytes": trappable },
     });
 }

@@ -1,51 +1,29 @@
 //! One call: a fresh instance, one transaction, everything or nothing.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, ComponentType, Func, Instance, Lift, Lower, Type, Val,
 };
-use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime::{CallHook, Store, StoreContextMut, Trap, WasmBacktrace};
 
 use super::arguments;
 use super::bindings::v1::erp::plugin::types;
+use super::caller::Caller;
 use super::engine::{Runtime, TICK};
 use super::error::{CallError, Frames, ServiceError, TrapKind};
+use super::faults::{FaultAction, FaultPlace};
 use super::limits::{CallLimits, MemoryLimiter};
 use super::plugin::LoadedPlugin;
 use super::services::Services;
-use super::trace::Trace;
+use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::document::words;
 use crate::manifest::TenantId;
 use crate::store::{Database, StoreError, StoredEvent};
-
-/// A user, and what they may do.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// UUID.
-    pub id: String,
-    /// The name that people read.
-    pub name: String,
-    /// Permission codes; `*` stands for all, `entity.*` for all of an entity.
-    pub permissions: Vec<String>,
-}
-
-impl Caller {
-    /// True where the user has a permission. Who may manage an entity may list it.
-    pub fn may(&self, code: &str) -> bool {
-        let entity = code.split_once('.').map_or(code, |(entity, _)| entity);
-        self.permissions.iter().any(|granted| {
-            granted == "*"
-                || granted == code
-                || granted.strip_suffix(".*").is_some_and(|prefix| prefix == entity)
-                || (code.split_once('.').is_some_and(|(_, action)| action == "list")
-                    && granted.strip_suffix(".manage").is_some_and(|prefix| prefix == entity))
-        })
-    }
-}
 
 words! {
     /// What made the host call a plugin.
@@ -119,6 +97,8 @@ pub struct CallRequest<'a> {
     pub context: CallContext,
     /// Within which bounds.
     pub limits: CallLimits,
+    /// How much of it is kept.
+    pub detail: Detail,
     /// Of what.
     pub invocation: Invocation<'a>,
 }
@@ -163,32 +143,42 @@ impl Runtime {
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> CallOutcome {
+        let started = Instant::now();
+        let CallRequest { context, limits, detail, invocation } = request;
         let begun = {
             let mut database = lock(database);
             let begun = database.begin().and_then(|()| prepare(&mut database));
+            database.note_statements(detail == Detail::Full);
             begun.inspect_err(|_| database.rollback())
         };
         if let Err(error) = begun {
             return CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
         }
-        let CallRequest { context, limits, invocation } = request;
         let services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
             limits.clone(),
             Arc::clone(database),
             Arc::clone(surroundings),
+            detail,
         );
         let mut store = Store::new(&self.engine, CallState { services, memory: MemoryLimiter::new(&limits) });
         let result = run(plugin, &mut store, &limits, &invocation);
-        let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         let state = store.into_data();
+        let result = result.map_err(|error| error.without_secrets(&state.services));
         let mut trace = state.services.trace;
         trace.fuel = fuel;
         trace.memory = state.memory.peak;
 
         let mut database = lock(database);
+        database.note_statements(false);
         let result = result.and_then(|value| {
+            let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
+            if let Some(FaultAction::Fail(message)) = fault {
+                let error = ServiceError::new("host.database", message);
+                return Err(CallError::Host(ServiceError { retryable: true, ..error }));
+            }
             let committed = finish(&mut database).and_then(|()| database.commit());
             trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
@@ -197,6 +187,7 @@ impl Runtime {
             database.rollback();
             trace.events.clear();
         }
+        trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         CallOutcome { result, trace }
     }
 }
@@ -208,10 +199,12 @@ fn run(
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
     store.limiter(|state| &mut state.memory);
-    let ticks = limits.time.as_millis().div_ceil(TICK.as_millis()).max(1);
+    let ticks = limits.time().as_millis().div_ceil(TICK.as_millis()).max(1);
     store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
-    store.set_hostcall_fuel(8 << 20);
-    let started = store.set_fuel(limits.fuel).and_then(|()| plugin.instances.instantiate(&mut *store));
+    store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
+    store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
+    store.call_hook(at_border);
+    let started = store.set_fuel(limits.fuel()).and_then(|()| plugin.instances.instantiate(&mut *store));
     let instance = started.map_err(|error| classify(&error, store))?;
     let guest = Guest { plugin, instance };
     match invocation {
@@ -219,6 +212,27 @@ fn run(
         Invocation::Named { function, arguments } => guest.call_named(store, function, arguments),
         _ if plugin.host_api.is_legacy() => guest.call_legacy(store, invocation),
         _ => guest.call_v1(store, invocation),
+    }
+}
+
+/// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends
+/// the guest where the host call says so.
+fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmtime::Result<()> {
+    match hook {
+        CallHook::CallingHost => {
+            let left = store.get_fuel().unwrap_or(0);
+            let is_full = store.data().services.detail == Detail::Full;
+            let frames = if is_full { Frames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
+            let services = &mut store.data_mut().services;
+            services.fuel_burned = services.limits.fuel().saturating_sub(left);
+            services.frames = frames;
+            Ok(())
+        }
+        CallHook::ReturningFromHost => match store.data().services.ending {
+            Some(trap) => Err(trap.into()),
+            None => Ok(()),
+        },
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
     }
 }
 
@@ -379,18 +393,28 @@ fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
     let state = store.data();
     let limits = &state.services.limits;
     let (kind, message) = match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel)),
-        Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time)),
+        Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
+        Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
         // A guest that runs out of memory says so before it gives up; what it says else had another cause.
         _ if state.memory.refused && !panicked_for_another_reason(&state.services) => {
-            (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory))
+            (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory()))
+        }
+        // What does not fit at the start has no trap.
+        None if state.memory.refused_elements => (TrapKind::TableLimit, error.root_cause().to_string()),
+        None if is_border_bound(error) => {
+            (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
         }
         Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
         Some(trap) => (TrapKind::Fault, trap.to_string()),
         None => (TrapKind::Border, error.root_cause().to_string()),
     };
     CallError::Trap { kind, message, frames }
+}
+
+/// wasmtime has no type for this error.
+fn is_border_bound(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
 fn panicked_for_another_reason(services: &Services) -> bool {

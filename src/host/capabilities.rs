@@ -14,6 +14,13 @@ pub(super) fn may_read_entity(manifest: &Manifest, plugin: &str, entity: &str, i
         && !capabilities.deny.read_entities.iter().any(|denied| **denied == name)
 }
 
+/// True where the manifest grants the secret.
+pub(super) fn may_read_secret(manifest: &Manifest, key: &str) -> bool {
+    let capabilities = &manifest.capabilities;
+    capabilities.secrets.iter().any(|granted| **granted == key)
+        && !capabilities.deny.secrets.iter().any(|denied| **denied == key)
+}
+
 /// True where the manifest grants the key; `*` at the end of a pattern matches any rest.
 pub(super) fn may_read_config(manifest: &Manifest, key: &str) -> bool {
     let matches = |pattern: &str| match pattern.strip_suffix('*') {

@@ -64,7 +64,7 @@ impl Runtime {
             })
             .map_err(|error| RuntimeError::Engine(format!("no thread for the deadline: {error}")))?;
         let mut linker = Linker::new(&engine);
-        v1::HostData::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
+        v1::HostFull::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
         legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
             .map_err(failed)?;
         Ok(Runtime { engine, linker, cache: CompileCache::new(cache) })

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::services::Services;
 use crate::document::words;
 use crate::store::StoreError;
 
@@ -55,6 +56,10 @@ words! {
         StackOverflow = "stack-overflow",
         /// Memory outside the guest's own, a division by zero, an indirect call of a wrong type.
         Fault = "fault",
+        /// The bound of tables was reached.
+        TableLimit = "table-limit",
+        /// The guest handed over too much at once.
+        BorderLimit = "border-limit",
         /// Something crossed the border that may not: bad UTF-8, a pointer out of bounds.
         Border = "border",
     }
@@ -85,6 +90,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The error without the secrets that the guest was given: it may have written them into its message.
+    pub(super) fn without_secrets(self, services: &Services) -> CallError {
+        let clean = |error: ServiceError| ServiceError { message: services.without_secrets(error.message), ..error };
+        match self {
+            CallError::Guest(error) => CallError::Guest(clean(error)),
+            CallError::Trap { kind, message, frames } => {
+                CallError::Trap { kind, message: services.without_secrets(message), frames }
+            }
+            other => other,
+        }
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, CallError::Guest(error) | CallError::Host(error) if error.retryable)
@@ -97,6 +114,8 @@ impl CallError {
             CallError::Trap { kind: TrapKind::OutOfFuel, .. } => "limit.fuel".to_owned(),
             CallError::Trap { kind: TrapKind::Timeout, .. } => "limit.time".to_owned(),
             CallError::Trap { kind: TrapKind::MemoryLimit, .. } => "limit.memory".to_owned(),
+            CallError::Trap { kind: TrapKind::TableLimit, .. } => "limit.tables".to_owned(),
+            CallError::Trap { kind: TrapKind::BorderLimit, .. } => "limit.border_bytes".to_owned(),
             CallError::Trap { kind: TrapKind::StackOverflow, .. } => "guest.stack_overflow".to_owned(),
             CallError::Trap { kind: TrapKind::Fault, .. } => "guest.fault".to_owned(),
             CallError::Trap { kind: TrapKind::Border, .. } => "guest.border".to_owned(),

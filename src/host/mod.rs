@@ -6,25 +6,30 @@
 mod arguments;
 mod bindings;
 mod call;
+mod caller;
 mod capabilities;
 mod compile;
 mod engine;
 mod error;
 mod error_codes;
+mod faults;
 mod limits;
 mod plugin;
 mod services;
 mod surroundings;
 mod trace;
 
-pub use call::{CallContext, CallOutcome, CallRequest, Caller, Invocation, Trigger};
+pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
+pub(crate) use caller::split_grant;
+pub use caller::{Caller, Department, EffectiveScope};
 pub use engine::{Runtime, RuntimeError};
 pub use error::{CallError, ServiceError, TrapKind};
 pub use error_codes::{ERROR_CODES, ErrorCode};
-pub use limits::CallLimits;
+pub use faults::{Fault, FaultAction, FaultPlace};
+pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use plugin::LoadedPlugin;
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
-pub use trace::{HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
+pub use trace::{Denial, Detail, HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

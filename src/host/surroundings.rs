@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use uuid::Builder;
 
+use super::faults::{Fault, FaultAction, FaultPlace, Faults};
+use crate::outgoing::HttpTransport;
 use crate::store::Moment;
 
 /// What tells the time.
@@ -31,8 +33,10 @@ pub struct Surroundings {
     randomness: Randomness,
     /// The millisecond of the last id, and how many ids it has had.
     last_id: (i64, u16),
-    /// How many calls of the host are still to come before one of them fails; none where none shall.
-    fails_after: Option<u64>,
+    /// What is made to go wrong.
+    faults: Faults,
+    /// Who sends requests of plugins; nobody where it is none.
+    transport: Option<Arc<dyn HttpTransport>>,
 }
 
 /// As the platform and a running call share it.
@@ -41,17 +45,26 @@ pub type SharedSurroundings = Arc<Mutex<Surroundings>>;
 impl Surroundings {
     /// Those of this machine.
     pub fn of_this_machine() -> Surroundings {
-        Surroundings { clock: Clock::System, randomness: Randomness::System, last_id: (0, 0), fails_after: None }
+        Surroundings::new(Clock::System, Randomness::System)
     }
 
     /// Fixed ones.
     pub fn fixed(now: Moment, seed: u64) -> Surroundings {
-        Surroundings {
-            clock: Clock::Virtual(now),
-            randomness: Randomness::Seeded(seed),
-            last_id: (0, 0),
-            fails_after: None,
-        }
+        Surroundings::new(Clock::Virtual(now), Randomness::Seeded(seed))
+    }
+
+    fn new(clock: Clock, randomness: Randomness) -> Surroundings {
+        Surroundings { clock, randomness, last_id: (0, 0), faults: Faults::default(), transport: None }
+    }
+
+    /// The same, with somebody who sends requests of plugins.
+    #[must_use]
+    pub fn with_transport(self, transport: Arc<dyn HttpTransport>) -> Surroundings {
+        Surroundings { transport: Some(transport), ..self }
+    }
+
+    pub(super) fn transport(&self) -> Option<Arc<dyn HttpTransport>> {
+        self.transport.clone()
     }
 
     /// Now.
@@ -69,24 +82,19 @@ impl Surroundings {
         }
     }
 
-    /// Makes one call of the host fail, after so many others: what a disk or a network does once in a while.
-    pub fn fail_after(&mut self, calls: u64) {
-        self.fails_after = Some(calls);
+    /// Makes something go wrong, once: what a disk or a network does now and then.
+    pub fn add_fault(&mut self, fault: Fault) {
+        self.faults.add(fault);
     }
 
-    /// Counts a call of the host; true for the one that shall fail.
-    pub(super) fn takes_fault(&mut self) -> bool {
-        match self.fails_after {
-            Some(0) => {
-                self.fails_after = None;
-                true
-            }
-            Some(calls) => {
-                self.fails_after = Some(calls - 1);
-                false
-            }
-            None => false,
-        }
+    /// Forgets faults that did not happen; gives them.
+    pub fn clear_faults(&mut self) -> Vec<Fault> {
+        self.faults.clear()
+    }
+
+    /// Counts a place where faults happen; gives what happens there.
+    pub(super) fn take_fault(&mut self, is_here: impl Fn(&FaultPlace) -> bool) -> Option<FaultAction> {
+        self.faults.take(is_here)
     }
 
     /// 64 random bits.

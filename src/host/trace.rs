@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ServiceError;
 use crate::document::words;
 use crate::store::Change;
 
@@ -21,6 +20,16 @@ words! {
         /// Something failed.
         Error = "error",
     }
+}
+
+/// How much of a call is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// Which calls of the host there were, and how they went.
+    #[default]
+    Outline,
+    /// Their arguments, results, statements and places in the guest's source too.
+    Full,
 }
 
 /// A line that the guest wrote to the log.
@@ -43,6 +52,29 @@ pub struct HostCall {
     pub subject: String,
     /// The code of the error that it gave; none where it succeeded.
     pub error: Option<String>,
+    /// Fuel that was burned before it, from the beginning of the call.
+    pub fuel: u64,
+    /// Rows that it gave.
+    pub rows: u64,
+    /// What it was called with. Null in an outline.
+    pub arguments: Value,
+    /// What it gave. Null in an outline.
+    pub result: Value,
+    /// Statements that it made the database execute, without their values. Empty in an outline.
+    pub sql: Vec<String>,
+    /// Functions, files and lines of the guest, the innermost first. Empty in an outline and without debug information.
+    pub frames: Vec<String>,
+}
+
+/// A call of the host that was denied: the manifest does not grant it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    /// Such as `kv.get`.
+    pub function: &'static str,
+    /// What it was about.
+    pub subject: String,
+    /// Why.
+    pub message: String,
 }
 
 /// An event that the guest told.
@@ -60,6 +92,8 @@ pub struct PublishedEvent {
 pub struct Trace {
     /// Calls of the host API, in order.
     pub host_calls: Vec<HostCall>,
+    /// Those among them that were denied.
+    pub denials: Vec<Denial>,
     /// What the guest wrote to the log.
     pub logs: Vec<LogRecord>,
     /// Log records that were over the bound.
@@ -72,14 +106,6 @@ pub struct Trace {
     pub fuel: u64,
     /// The most linear memory that was in use, in bytes.
     pub memory: u64,
-}
-
-impl Trace {
-    pub(super) fn record(&mut self, function: &'static str, subject: &str, error: Option<&ServiceError>) {
-        self.host_calls.push(HostCall {
-            function,
-            subject: subject.to_owned(),
-            error: error.map(|error| error.code.clone()),
-        });
-    }
+    /// How long the call took, in nanoseconds of this machine's clock.
+    pub nanoseconds: u64,
 }

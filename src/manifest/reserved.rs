@@ -22,10 +22,6 @@ pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("", "roles", "roles that come with the plugin"),
     ("", "rules", "what happens when rows change, without code"),
     ("", "workflows", "states of a row and the ways between them"),
-    ("capabilities", "blob", "files that the plugin keeps"),
-    ("capabilities", "http", "addresses that the plugin may call"),
-    ("capabilities", "memory", "conversations that the plugin keeps"),
-    ("capabilities", "secrets", "secrets that the plugin reads"),
     ("runtime", "max_instances", "calls that run at the same time"),
     ("ui", "menu", "groups of the menu"),
 ];

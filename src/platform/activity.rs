@@ -1,5 +1,7 @@
 //! What happened since someone last looked.
 
+use serde::Serialize;
+
 use crate::host::{CallError, PublishedEvent, Trace};
 use crate::manifest::TenantId;
 use crate::store::Change;
@@ -9,12 +11,44 @@ use crate::store::Change;
 pub struct CallRecord {
     /// The plugin.
     pub plugin: String,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The request that it belongs to.
+    pub request_id: String,
+    /// The moment at which it began, in milliseconds since 1970.
+    pub began_ms: i64,
     /// What was called, such as `event inventory.purchase_order.approved`.
     pub label: String,
     /// Why it failed, where it did.
     pub error: Option<CallError>,
     /// What happened in it.
     pub trace: Trace,
+}
+
+/// How a plugin has done since the platform started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Calls.
+    pub calls: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Time of all calls, in microseconds.
+    pub microseconds: u64,
+    /// Time of the longest one.
+    pub longest_microseconds: u64,
+    /// Fuel of all calls.
+    pub fuel: u64,
+}
+
+impl Counters {
+    pub(super) fn add(&mut self, call: &CallRecord) {
+        let microseconds = call.trace.nanoseconds / 1_000;
+        self.calls += 1;
+        self.errors += u64::from(call.error.is_some());
+        self.microseconds += microseconds;
+        self.longest_microseconds = self.longest_microseconds.max(microseconds);
+        self.fuel += call.trace.fuel;
+    }
 }
 
 /// What happened: calls of plugins, rows that changed, events that left.

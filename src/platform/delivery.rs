@@ -19,7 +19,7 @@ impl Platform {
     pub fn tell(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
         let now = self.now();
         let id = lock(&self.surroundings).uuid();
-        let scope = Scope { tenant: tenant.clone(), user: None, now };
+        let scope = Scope::of_tenant(tenant, now);
         self.unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
         self.deliver_events().map_err(PlatformError::from)
     }

@@ -15,7 +15,7 @@ mod platform_error;
 mod state;
 mod triggers;
 
-pub use activity::{Activity, CallRecord};
+pub use activity::{Activity, CallRecord, Counters};
 pub use api::{Body, Request, Response};
 pub use directory::{Directory, Identity};
 pub use lifecycle::Receipt;

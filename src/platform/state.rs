@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::activity::{Activity, CallRecord};
+use super::activity::{Activity, CallRecord, Counters};
 use super::labels::Labels;
 use super::triggers::tell_changes;
 use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
-    CallContext, CallError, CallLimits, CallRequest, Caller, Invocation, LoadedPlugin, Runtime, SharedDatabase,
-    SharedSurroundings, Surroundings, Trigger, lock,
+    CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
+    Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
@@ -23,7 +23,9 @@ pub struct Platform {
     pub(super) surroundings: SharedSurroundings,
     pub(super) directory: Directory,
     pub(super) plugins: BTreeMap<String, Installed>,
-    pub(super) limits: Option<CallLimits>,
+    pub(super) limits: LimitOverrides,
+    pub(super) detail: Detail,
+    pub(super) counters: BTreeMap<String, Counters>,
     pub(super) activity: Activity,
 }
 
@@ -94,7 +96,9 @@ impl Platform {
             surroundings: Arc::new(Mutex::new(surroundings)),
             directory,
             plugins: BTreeMap::new(),
-            limits: None,
+            limits: LimitOverrides::default(),
+            detail: Detail::default(),
+            counters: BTreeMap::new(),
             activity: Activity::default(),
         }
     }
@@ -124,14 +128,45 @@ impl Platform {
         lock(&self.surroundings).advance(milliseconds);
     }
 
-    /// Makes one call of the host fail, after so many others.
-    pub fn fail_after(&mut self, calls: u64) {
-        lock(&self.surroundings).fail_after(calls);
+    /// Makes something go wrong, once.
+    pub fn add_fault(&mut self, fault: Fault) {
+        lock(&self.surroundings).add_fault(fault);
     }
 
-    /// Bounds of the next calls, in the place of the manifests' own; `None` for those again.
-    pub fn set_limits(&mut self, limits: Option<CallLimits>) {
+    /// Forgets the faults that did not happen; gives them.
+    pub fn clear_faults(&mut self) -> Vec<Fault> {
+        lock(&self.surroundings).clear_faults()
+    }
+
+    /// Bounds of the next calls, in the place of the manifests' own.
+    pub fn set_limits(&mut self, limits: LimitOverrides) {
         self.limits = limits;
+    }
+
+    /// How much is kept of the next calls.
+    pub fn set_detail(&mut self, detail: Detail) {
+        self.detail = detail;
+    }
+
+    /// How each plugin has done since the platform started.
+    pub fn counters(&self) -> &BTreeMap<String, Counters> {
+        &self.counters
+    }
+
+    /// Copies the database into a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_database(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        lock(&self.database).copy_to(file)
+    }
+
+    /// Rows of a statement that only reads, in the dev host's own tables: names of the columns, and at most `most` rows.
+    ///
+    /// # Errors
+    /// [`StoreError::BadQuery`].
+    pub fn inspect(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+        lock(&self.database).inspect(sql, most)
     }
 
     /// Calls an export by its name, with arguments in WAVE; gives the result as WAVE.
@@ -169,19 +204,12 @@ impl Platform {
         tenant: &TenantId,
         row: &serde_json::Map<String, Value>,
     ) -> Result<String, StoreError> {
-        let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
-        let surroundings = Arc::clone(&self.surroundings);
-        let mut database = lock(&self.database);
-        let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
-        database.begin()?;
-        let inserted = database.insert(&entity, &scope, row, &mut || lock(&surroundings).uuid());
-        match inserted {
-            Ok(row) => database.commit().map(|_| row.id),
-            Err(error) => {
-                database.rollback();
-                Err(error)
-            }
-        }
+        let scope = Scope::of_tenant(tenant, self.now());
+        let entity = lock(&self.database).catalog().entity(&plugin.metadata.id, entity)?;
+        self.quiet_unit(|database, surroundings| {
+            let row = database.insert(&entity, &scope, row, &mut || lock(surroundings).uuid())?;
+            Ok(row.id)
+        })
     }
 
     /// Every row of an entity that a tenant has, in the order of their making; with `deleted`, those
@@ -196,7 +224,7 @@ impl Platform {
         tenant: &TenantId,
         deleted: bool,
     ) -> Result<Vec<Value>, StoreError> {
-        let scope = Scope { tenant: tenant.clone(), user: None, now: self.now() };
+        let scope = Scope::of_tenant(tenant, self.now());
         let database = lock(&self.database);
         let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
         let mut rows = Vec::new();
@@ -232,8 +260,21 @@ impl Platform {
         let now = self.now();
         let tenants = self.directory.tenants().to_vec();
         self.unit(|database, _| {
+            tenants.iter().try_for_each(|tenant| database.set_settings(plugin, &Scope::of_tenant(tenant, now), values))
+        })
+    }
+
+    /// Sets secrets of a plugin for every tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_secrets(&mut self, plugin: &Manifest, values: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let now = self.now();
+        let tenants = self.directory.tenants().to_vec();
+        self.unit(|database, _| {
             tenants.iter().try_for_each(|tenant| {
-                database.set_settings(plugin, &Scope { tenant: tenant.clone(), user: None, now }, values)
+                let scope = Scope::of_tenant(tenant, now);
+                values.iter().try_for_each(|(key, value)| database.set_secret(&plugin.metadata.id, &scope, key, value))
             })
         })
     }
@@ -264,19 +305,23 @@ impl Platform {
     ) -> Result<Value, CallError> {
         let Occasion { tenant, caller, trigger, event_depth } = occasion;
         let label = label(&invocation);
+        let request_id = lock(&self.surroundings).uuid();
+        let began_ms = self.now().unix_ms;
+        let user = caller.as_ref().map(|caller| caller.id.clone());
         let request = CallRequest {
             context: CallContext {
-                request_id: lock(&self.surroundings).uuid(),
+                request_id: request_id.clone(),
                 tenant: tenant.clone(),
                 caller,
                 trigger,
                 locale: loaded.manifest().i18n.default_locale.clone(),
                 event_depth,
             },
-            limits: self.limits.clone().unwrap_or_else(|| CallLimits::of(loaded.manifest())),
+            limits: CallLimits::of(loaded.manifest()).with(&self.limits),
+            detail: self.detail,
             invocation,
         };
-        let most_deep = request.limits.event_depth;
+        let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();
         let finish = |database: &mut Database| {
@@ -290,10 +335,39 @@ impl Platform {
         if outcome.result.is_ok() {
             self.activity.events.extend(told);
         }
+        // What was denied is kept whatever became of the call.
+        if !trace.denials.is_empty() {
+            let plugin = &loaded.manifest().metadata.id;
+            let scope = Scope { user, ..Scope::of_tenant(&tenant, self.now()) };
+            let kept = self.quiet_unit(|database, _| {
+                trace.denials.iter().try_for_each(|denial| {
+                    database.record_denial(plugin, &scope, denial.function, &denial.subject, &denial.message)
+                })
+            });
+            kept.map_err(|error| CallError::Host(error.into()))?;
+        }
         let error = outcome.result.as_ref().err().cloned();
         let plugin = loaded.manifest().metadata.id.to_string();
-        self.activity.calls.push(CallRecord { plugin, label, error, trace });
+        let call = CallRecord { plugin: plugin.clone(), tenant, request_id, began_ms, label, error, trace };
+        self.counters.entry(plugin).or_default().add(&call);
+        self.activity.calls.push(call);
         outcome.result
+    }
+
+    /// A unit of work that nobody hears of.
+    fn quiet_unit<T>(
+        &mut self,
+        work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut database = lock(&self.database);
+        database.begin()?;
+        match work(&mut database, &self.surroundings).and_then(|value| database.commit().map(|_| value)) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                database.rollback();
+                Err(error)
+            }
+        }
     }
 
     /// A unit of work without a plugin: what it changes is noted in the activity.

@@ -13,7 +13,7 @@ pub(super) fn tell_changes(
     database: &mut Database,
     surroundings: &SharedSurroundings,
     depth: u32,
-    most_deep: u32,
+    most_deep: u64,
 ) -> Result<Vec<(TenantId, PublishedEvent)>, StoreError> {
     let mut told = Vec::new();
     let changes: Vec<Change> = database.changes().to_vec();
@@ -29,7 +29,11 @@ pub(super) fn tell_changes(
                 let mut surroundings = lock(surroundings);
                 (surroundings.uuid(), surroundings.now())
             };
-            let scope = Scope { tenant: change.tenant.clone(), user: change.row.updated_by.clone(), now };
+            let scope = Scope::of_tenant(&change.tenant, now);
+            let scope = match &change.row.updated_by {
+                Some(user) => scope.by(user),
+                None => scope,
+            };
             if trigger.when.as_ref().is_some_and(|when| !condition_holds(when, &entity, &scope, &change.row.data)) {
                 continue;
             }
@@ -39,7 +43,7 @@ pub(super) fn tell_changes(
             if !may_trigger(entity.manifest(), &name) {
                 continue;
             }
-            if depth > most_deep {
+            if u64::from(depth) > most_deep {
                 return Err(StoreError::EventDepth(most_deep));
             }
             database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;

@@ -105,7 +105,7 @@ impl Client {
             ));
         }
         // An error means that the provider was installed before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        super::network::choose_cryptography();
         let mut builder = HttpClient::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))

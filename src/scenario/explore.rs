@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::plan::Case;
 use super::runner::World;
 use crate::diagnostics::{Diagnostic, Report, codes};
-use crate::host::{CallError, LoadedPlugin, Runtime};
+use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime};
 
 /// How many calls of the host are made to fail in one case at the most.
 const MAX_FAULTS: usize = 500;
@@ -67,7 +67,9 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
 fn run(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, fault: Option<u64>) -> Option<Outcome> {
     let mut world = World::build(runtime, plugin, case).ok()?;
     if let Some(calls) = fault {
-        world.platform.fail_after(calls);
+        let place = FaultPlace::HostCall { function: None, subject: None };
+        let action = FaultAction::Fail("the database failed, as a test wanted it".to_owned());
+        world.platform.add_fault(Fault { place, nth: calls + 1, action });
     }
     let mut outcome = Outcome { host_calls: Vec::new(), trap: None, rows: Value::Null };
     for step in &case.test.step {

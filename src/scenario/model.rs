@@ -29,12 +29,44 @@ table! {
         now: Option<Spanned<Moment>>,
         /// What ids and random bytes are made from.
         seed: u64 = 1,
-        /// Who may act.
+        /// Who may act; `@users.name` is a user's id.
         users: BTreeMap<String, User>,
+        /// Departments that users work in; `@departments.name` is a department's id.
+        departments: BTreeMap<String, WorldDepartment>,
         /// Keys of the platform's configuration, as plugins read it with `host-config.get`.
         config: BTreeMap<String, serde_json::Value>,
         /// Settings of the plugin, for every tenant.
         settings: BTreeMap<String, serde_json::Value>,
+        /// Secrets of the plugin, for every tenant.
+        secrets: BTreeMap<String, String>,
+        /// Responses to the plugin's HTTP requests; there is no network.
+        http: Vec<HttpResponseOf>,
+        /// A file with more responses, beside this one; `test --record-http` adds those that it lacks.
+        cassette: Option<Spanned<String>>,
+    }
+}
+
+table! {
+    /// A department.
+    pub struct WorldDepartment {
+        /// The one above it.
+        parent: Option<Spanned<String>>,
+    }
+}
+
+table! {
+    /// A response to a request of the plugin.
+    pub struct HttpResponseOf {
+        /// Method and address, such as `GET https://api.example.com/rates`.
+        request: Spanned<String>,
+        /// The status.
+        status: u64 = 200,
+        /// The headers.
+        headers: BTreeMap<String, String>,
+        /// The body as JSON.
+        json: Option<Node>,
+        /// The body as text.
+        body: Option<String>,
     }
 }
 
@@ -43,8 +75,10 @@ table! {
     pub struct User {
         /// The tenant that they belong to.
         tenant: TenantId,
-        /// Permissions: codes of the manifest, `entity.*`, or `*`.
+        /// Permissions: codes of the manifest, `entity.*`, or `*`; a level of its data scope may follow, as in `order.list:self`.
         grants: Vec<Spanned<String>>,
+        /// The department that they work in.
+        department: Option<Spanned<String>>,
     }
 }
 

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::model::{Fixture, ScenarioFile, Step, Test};
+use super::model::{Fixture, HttpResponseOf, ScenarioFile, Step, Test};
 use super::substitute::used_names;
 use super::{pipe_table, steps};
 use crate::diagnostics::{Report, SourceFile, Span, Spanned, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
-use crate::manifest::{Manifest, TenantId};
+use crate::host::split_grant;
+use crate::manifest::{DataScope, Manifest, TenantId};
+use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
 
 /// Tenants that exist in every world.
 pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
@@ -23,6 +25,8 @@ pub struct Suite {
     pub source: Arc<SourceFile>,
     /// Its tables.
     pub file: ScenarioFile,
+    /// Responses to HTTP requests of the plugin.
+    pub cassette: Arc<Cassette>,
 }
 
 /// One run: a test with the values of one of its cases.
@@ -47,11 +51,42 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
         look_through(file, manifest, source, &mut reader);
     }
     report.extend(reader.into_report());
-    let suite = file.filter(|_| !report.has_errors()).map(|file| Suite { source: Arc::clone(source), file });
+    let suite = file.filter(|_| !report.has_errors()).map(|file| {
+        let cassette = Arc::new(Cassette::new(file.world.http.iter().filter_map(interaction).collect(), None));
+        Suite { source: Arc::clone(source), file, cassette }
+    });
     (suite, report)
 }
 
+/// A response of the file as a cassette holds it.
+fn interaction(response: &HttpResponseOf) -> Option<Interaction> {
+    let (method, url) = response.request.split_once(' ')?;
+    let body = match (&response.json, &response.body) {
+        (Some(json), _) => json.to_json().to_string(),
+        (None, body) => body.clone().unwrap_or_default(),
+    };
+    Some(Interaction {
+        method: method.to_owned(),
+        url: url.trim().to_owned(),
+        request_body: None,
+        status: u16::try_from(response.status).ok()?,
+        headers: response.headers.clone().into_iter().collect(),
+        body: BodyText::Text(body),
+    })
+}
+
 impl Suite {
+    /// Adds what the file's cassette holds. Requests that it lacks go to `network` and are kept, where one is given.
+    pub fn add_cassette(&mut self, recorded: Vec<Interaction>, network: Option<Arc<dyn HttpTransport>>) {
+        let own = self.cassette.interactions();
+        self.cassette = Arc::new(Cassette::new(own.into_iter().chain(recorded).collect(), network));
+    }
+
+    /// What was added to the file's own responses: what belongs into its cassette.
+    pub fn recorded(&self) -> Vec<Interaction> {
+        self.cassette.interactions().split_off(self.file.world.http.len())
+    }
+
     /// The runs of the file, in its order.
     pub fn cases(&self) -> Vec<Case<'_>> {
         let mut cases = Vec::new();
@@ -95,6 +130,7 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
         reader.find(codes::SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
     }
     users(file, manifest, reader);
+    world(file, manifest, reader);
     fixtures(file, manifest, source, reader);
     let mut names = BTreeSet::new();
     for test in &file.test {
@@ -114,16 +150,57 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
 /// Permissions that no role could have: a typo in one would let a test pass because nobody may do anything.
 fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     for user in file.world.users.values() {
-        for grant in &user.grants {
+        if let Some(name) = user.department.as_ref().filter(|name| !file.world.departments.contains_key(name.as_str()))
+        {
+            let known: Vec<&str> = file.world.departments.keys().map(String::as_str).collect();
+            unknown("department", name, name.span(), &known, reader);
+        }
+        for granted in &user.grants {
+            let (grant, level) = split_grant(granted);
+            if let Some(level) = level.filter(|level| DataScope::from_word(level).is_none()) {
+                unknown("level of a data scope", level, granted.span(), DataScope::WORDS, reader);
+            }
             let entity = grant.strip_suffix(".*").unwrap_or(grant);
-            let is_known = grant.as_str() == "*"
-                || grant.as_str() == PLUGIN_ADMIN
+            let is_known = grant == "*"
+                || grant == PLUGIN_ADMIN
                 || manifest.permission(grant).is_some()
                 || (entity.len() < grant.len() && manifest.entity(entity).is_some());
             if !is_known {
                 let codes: Vec<&str> = manifest.permissions.iter().map(|permission| permission.code.as_str()).collect();
-                unknown("permission", grant, grant.span(), &codes, reader);
+                unknown("permission", grant, granted.span(), &codes, reader);
             }
+        }
+    }
+}
+
+/// Departments that are not there, and responses that no request fits.
+fn world(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
+    let known: Vec<&str> = file.world.departments.keys().map(String::as_str).collect();
+    for parent in file.world.departments.values().filter_map(|department| department.parent.as_ref()) {
+        if !known.contains(&parent.as_str()) {
+            unknown("department", parent, parent.span(), &known, reader);
+        }
+    }
+    for response in &file.world.http {
+        let request = &response.request;
+        let granted = manifest.capabilities.http.iter().map(|pattern| pattern.as_str());
+        let why = match request.split_once(' ') {
+            None => Some("write a method and an address, such as `GET https://api.example.com/rates`".to_owned()),
+            Some((_, url)) => allowed(granted, url.trim()).err(),
+        };
+        if let Some(why) = why {
+            let message = "the plugin can never send this request".to_owned();
+            reader.find(codes::SCENARIO_VALUE, request.span(), message, "no such request", Some(why));
+        }
+        if interaction(response).is_none_or(|response| !(100..600).contains(&response.status)) {
+            let message = format!("{} is no HTTP status", response.status);
+            reader.find(codes::SCENARIO_VALUE, response.span.clone(), message, "cannot be given", None);
+        }
+    }
+    for key in file.world.secrets.keys() {
+        let known: Vec<&str> = manifest.capabilities.secrets.iter().map(|secret| secret.as_str()).collect();
+        if !known.contains(&key.as_str()) {
+            unknown("secret", key, file.world.span.clone(), &known, reader);
         }
     }
 }

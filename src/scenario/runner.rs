@@ -9,13 +9,14 @@ use serde_json::{Map, Value};
 use super::effects::{Observed, Outcome, judge};
 use super::matcher::StepTime;
 use super::model::{Effects, Step};
-use super::pipe_table;
 use super::plan::{Case, Suite, TENANTS};
 use super::substitute::{Names, UnknownName};
+use super::{pipe_table, steps};
 use crate::diagnostics::{Diagnostic, Report, Span, codes};
 use crate::document::{Node, NodeValue};
-use crate::host::{CallLimits, Caller, LoadedPlugin, Runtime, Surroundings};
-use crate::manifest::{BaseType, ByteSize, Manifest, TenantId, Timeout};
+use crate::host::{Caller, Department, LimitOverrides, LoadedPlugin, Runtime, Surroundings};
+use crate::manifest::{BaseType, Manifest, TenantId, Timeout};
+use crate::outgoing::HttpTransport;
 use crate::platform::{Body, Directory, Identity, Platform, Request};
 use crate::store::{Database, Moment};
 
@@ -92,11 +93,18 @@ impl<'a> World<'a> {
         for tenant in TENANTS.into_iter().filter_map(TenantId::new) {
             directory.add_tenant(tenant);
         }
+        for (name, department) in &file.world.departments {
+            directory.add_department(id_of(name), department.parent.as_ref().map(|parent| id_of(parent)));
+        }
         for (name, user) in &file.world.users {
             let caller = Caller {
-                id: user_id(name),
+                id: id_of(name),
                 name: name.clone(),
                 permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
+                department: user
+                    .department
+                    .as_ref()
+                    .map(|name| Department { id: id_of(name), ..Department::default() }),
             };
             directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });
         }
@@ -107,15 +115,21 @@ impl<'a> World<'a> {
             directory.add_tenant((**tenant).clone());
         }
         let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
+        let transport: Arc<dyn HttpTransport> = suite.cassette.clone();
+        let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
         let database = Database::in_memory().map_err(|error| broken(error.to_string()))?;
-        let mut platform =
-            Platform::new(Arc::clone(runtime), database, Surroundings::fixed(now, file.world.seed), directory);
+        let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
         platform.run_loaded(plugin).map_err(|error| broken(format!("the plugin does not start: {error}")))?;
         platform.set_config(&file.world.config).map_err(|error| broken(error.to_string()))?;
         let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
         platform.set_settings(manifest, &settings).map_err(|error| broken(error.to_string()))?;
 
+        platform.set_secrets(manifest, &file.world.secrets).map_err(|error| broken(error.to_string()))?;
+
         let mut world = World { platform, manifest, suite, names: Names::default() };
+        let people = file.world.users.keys().map(|name| (format!("users.{name}"), id_of(name)));
+        let departments = file.world.departments.keys().map(|name| (format!("departments.{name}"), id_of(name)));
+        world.names.rows.extend(people.chain(departments));
         for entry in case.values.into_iter().flat_map(Node::entries) {
             world.names.values.insert(entry.key.clone(), entry.node.clone());
         }
@@ -172,9 +186,9 @@ impl<'a> World<'a> {
     pub(super) fn act_alone(&mut self, step: &Step) -> Result<(), Finding> {
         let budget = step.budget.as_ref().map(|budget| self.fill(budget)).transpose()?;
         let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
-        self.platform.set_limits(limits);
+        self.platform.set_limits(limits.unwrap_or_default());
         let (_, outcome) = self.act(step)?;
-        self.platform.set_limits(None);
+        self.platform.set_limits(LimitOverrides::default());
         self.capture(step, &outcome)
     }
 
@@ -203,9 +217,9 @@ impl<'a> World<'a> {
         let start = self.platform.now();
         let budget = step.budget.as_ref().map(|budget| self.fill(budget)).transpose()?;
         let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
-        self.platform.set_limits(limits);
+        self.platform.set_limits(limits.unwrap_or_default());
         let (tenant, outcome) = self.act(step)?;
-        self.platform.set_limits(None);
+        self.platform.set_limits(LimitOverrides::default());
 
         let activity = self.platform.take_activity();
         totals.calls += activity.calls.len();
@@ -340,20 +354,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn limits(&self, budget: &Node) -> Result<CallLimits, Finding> {
-        let mut limits = CallLimits::of(self.manifest);
+    fn limits(&self, budget: &Node) -> Result<LimitOverrides, Finding> {
+        let mut limits = LimitOverrides::default();
         for entry in budget.entries() {
-            let value = entry.node.to_json();
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let fits = match entry.key.as_str() {
-                "fuel" => text.replace('_', "").parse().map(|fuel| limits.fuel = fuel).is_ok(),
-                "memory" => ByteSize::parse(&text).map(|memory| limits.memory = memory.0).is_some(),
-                _ => Timeout::parse(&text).map(|time| limits.time = time.0).is_some(),
-            };
-            if !fits {
-                let message = format!("`{text}` is no bound for {}", entry.key);
-                return Err(self.finding(codes::SCENARIO_VALUE, entry.node.span.clone(), message, "here"));
-            }
+            limits.add(&entry.key, &steps::scalar(&entry.node)).map_err(|error| {
+                self.finding(codes::SCENARIO_VALUE, entry.node.span.clone(), error.to_string(), "here")
+            })?;
         }
         Ok(limits)
     }
@@ -415,7 +421,7 @@ fn default_now() -> Moment {
 }
 
 /// The same id for the same name in every run.
-fn user_id(name: &str) -> String {
+pub(super) fn id_of(name: &str) -> String {
     let digest = crate::digest::sha256_hex(name.as_bytes());
     format!("{}-{}-8{}-8{}-{}", &digest[..8], &digest[8..12], &digest[12..15], &digest[15..18], &digest[18..30])
 }

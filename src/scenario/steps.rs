@@ -5,7 +5,8 @@ use super::model::{ScenarioFile, Step};
 use super::plan::{tenant, unknown};
 use crate::diagnostics::codes;
 use crate::document::{Node, NodeValue, Reader};
-use crate::manifest::{ByteSize, Manifest, Timeout, is_event_name};
+use crate::host::{LIMITS, LimitError, LimitOverrides};
+use crate::manifest::{Manifest, Timeout, is_event_name};
 
 /// Methods of the HTTP API.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -113,22 +114,24 @@ fn values(step: &Step, reader: &mut Reader) {
 
 fn budget(step: &Step, reader: &mut Reader) {
     if let Some(budget) = &step.budget {
-        reader.unknown_keys(budget, &["fuel", "memory", "time"]);
+        reader.unknown_keys(budget, &LIMITS.map(|limit| limit.name));
         for entry in budget.entries() {
-            let value = entry.node.to_json();
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let fits = match entry.key.as_str() {
-                "fuel" => text.replace('_', "").parse::<u64>().is_ok(),
-                "memory" => ByteSize::parse(&text).is_some(),
-                _ => Timeout::parse(&text).is_some(),
-            };
-            if !fits && !text.contains("${") {
-                let message = format!("`{text}` is no bound for {}", entry.key);
+            let text = scalar(&entry.node);
+            if let (false, Err(error @ LimitError::Value { .. })) =
+                (text.contains("${"), LimitOverrides::default().add(&entry.key, &text))
+            {
                 let help = Some("write `fuel = 60_000`, `memory = \"8MB\"`, `time = \"50ms\"`".to_owned());
-                reader.find(codes::SCENARIO_VALUE, entry.node.span.clone(), message, "cannot be read", help);
+                let span = entry.node.span.clone();
+                reader.find(codes::SCENARIO_VALUE, span, error.to_string(), "cannot be read", help);
             }
         }
     }
+}
+
+/// A text, or a number as it is written.
+pub(super) fn scalar(node: &Node) -> String {
+    let value = node.to_json();
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The text of a node, where no case fills it in.

@@ -1,4 +1,4 @@
-//! `${name}` and `@fixture.entity.n` in the values of a step.
+//! `${name}`, `@fixture.entity.n`, `@users.name` and `@departments.name` in the values of a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::document::{Entry, Node, NodeValue};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) values: BTreeMap<String, Node>,
-    /// `fixture.entity.n` → id.
+    /// `fixture.entity.n`, `users.name` and `departments.name` → id.
     pub(super) rows: BTreeMap<String, String>,
 }
 
@@ -82,7 +82,8 @@ impl Names {
                 .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '-'))
                 .unwrap_or(rest.len());
             let name = &rest[..end];
-            if name.matches('.').count() == 2 {
+            let is_somebody = name.starts_with("users.") || name.starts_with("departments.");
+            if is_somebody || name.matches('.').count() == 2 {
                 let id = self.rows.get(name).ok_or_else(|| unknown(name))?;
                 filled = format!("{}{id}{}", &filled[..at], &rest[end..]);
                 from = at + id.len();

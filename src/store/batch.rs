@@ -4,14 +4,33 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Database, EntityRef, IdSource, ListQuery, Row, Scope, StoreError, values};
+use super::{Database, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError, values};
+use crate::document::words;
 use crate::manifest::PluginId;
+
+words! {
+    /// What a step of a batch does.
+    pub enum BatchKind {
+        /// A new row.
+        Insert = "insert",
+        /// Values of a row change.
+        Update = "update",
+        /// The row with these keys changes, or comes.
+        Upsert = "upsert",
+        /// A row goes.
+        Delete = "delete",
+        /// Numbers of a row grow.
+        Increment = "increment",
+        /// Values of a row must be these.
+        Assert = "assert",
+    }
+}
 
 /// One step of a batch.
 #[derive(Debug, Clone)]
 pub struct BatchStep {
-    /// `insert`, `update`, `upsert`, `delete`, `increment` or `assert`.
-    pub kind: String,
+    /// What it does.
+    pub kind: BatchKind,
     /// The entity, as the plugin calls it.
     pub entity: String,
     /// The row, or `$ref:<name>`.
@@ -25,7 +44,7 @@ pub struct BatchStep {
 }
 
 impl Database {
-    /// Does all steps or none; gives the rows in the order of the steps.
+    /// Does all steps or none, each within its own reach; gives the rows in the order of the steps.
     ///
     /// # Errors
     /// [`StoreError::Batch`], which names the step.
@@ -33,14 +52,16 @@ impl Database {
         &mut self,
         own: &PluginId,
         scope: &Scope,
+        reaches: &[RowReach],
         steps: &[BatchStep],
         new_id: IdSource<'_>,
     ) -> Result<Vec<Value>, StoreError> {
         self.atomically(|database| {
             let mut named: BTreeMap<String, String> = BTreeMap::new();
             let mut rows = Vec::with_capacity(steps.len());
-            for (index, step) in steps.iter().enumerate() {
-                let row = database.batch_step(own, scope, step, &named, &mut *new_id).map_err(|error| {
+            for (index, (step, reach)) in steps.iter().zip(reaches).enumerate() {
+                let scope = scope.clone().within(reach.clone());
+                let row = database.batch_step(own, &scope, step, &named, &mut *new_id).map_err(|error| {
                     StoreError::Batch { step: index + 1, message: error.to_string(), code: error.code() }
                 })?;
                 if let (Some(name), Some(id)) = (&step.name, row["id"].as_str()) {
@@ -75,30 +96,39 @@ impl Database {
             }
         }
         let id = || {
-            let id = step.id.as_deref().ok_or_else(|| StoreError::BadQuery(format!("`{}` needs an id", step.kind)))?;
+            let id = step
+                .id
+                .as_deref()
+                .ok_or_else(|| StoreError::BadQuery(format!("`{}` needs an id", step.kind.word())))?;
             resolve(id)
         };
-        let row = match step.kind.as_str() {
-            "insert" => self.insert(&entity, scope, &data, new_id)?,
-            "update" => self.update(&entity, scope, &id()?, &data, step.expected_version)?,
-            "upsert" => self.upsert(&entity, scope, &data, step.expected_version, new_id)?,
-            "increment" => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
-            "assert" => {
+        let row = match step.kind {
+            BatchKind::Insert => self.insert(&entity, scope, &data, new_id)?,
+            BatchKind::Update => self.update(&entity, scope, &id()?, &data, step.expected_version)?,
+            BatchKind::Upsert => self.upsert(&entity, scope, &data, step.expected_version, new_id)?,
+            BatchKind::Increment => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
+            BatchKind::Assert => {
                 let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
-                if let Some((key, value)) =
-                    data.iter().find(|(key, value)| row.data.get(*key).unwrap_or(&Value::Null) != *value)
-                {
+                for (key, value) in &data {
                     let actual = row.data.get(key).unwrap_or(&Value::Null);
-                    return Err(StoreError::BadQuery(format!("`{key}` is {actual}, not {value}")));
+                    // By value, as filters compare: 3 is the decimal 3.00.
+                    let is_equal = match entity.field(key) {
+                        Some(field) if !value.is_null() && !actual.is_null() => {
+                            values::comparable(field, value).ok() == values::comparable(field, actual).ok()
+                        }
+                        _ => actual == value,
+                    };
+                    if !is_equal {
+                        return Err(StoreError::BadQuery(format!("`{key}` is {actual}, not {value}")));
+                    }
                 }
                 row
             }
-            "delete" => {
+            BatchKind::Delete => {
                 let id = id()?;
                 self.delete(&entity, scope, &id, step.expected_version)?;
                 return Ok(json!({ "id": id }));
             }
-            other => return Err(StoreError::BadQuery(format!("unknown kind of step `{other}`"))),
         };
         Ok(row.to_flat())
     }

@@ -1,11 +1,13 @@
 //! The connection and its transactions.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value as SqlValue;
+use rusqlite::types::{Value as SqlValue, ValueRef};
 use rusqlite::{Connection, Row as SqlRow, params_from_iter};
 use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
+use serde_json::Value;
 
 use super::{Catalog, Change, StoreError, decimal, schema};
 
@@ -18,6 +20,10 @@ pub struct Database {
     connection: Connection,
     catalog: Catalog,
     changes: Vec<Change>,
+    /// What stays of a unit of work that is undone: numbers that may leave gaps.
+    lasting: Vec<(&'static str, Vec<SqlValue>)>,
+    /// Statements since they were asked for; none where nobody asks.
+    statements: RefCell<Option<Vec<String>>>,
 }
 
 impl Database {
@@ -52,7 +58,13 @@ impl Database {
         connection
             .execute_batch(schema::PLATFORM_TABLES)
             .map_err(StoreError::sqlite("create the platform's tables"))?;
-        Ok(Database { connection, catalog: Catalog::default(), changes: Vec::new() })
+        Ok(Database {
+            connection,
+            catalog: Catalog::default(),
+            changes: Vec::new(),
+            lasting: Vec::new(),
+            statements: RefCell::new(None),
+        })
     }
 
     /// The entities that the database knows.
@@ -88,6 +100,7 @@ impl Database {
             self.rollback();
             return Err(error);
         }
+        self.lasting.clear();
         Ok(std::mem::take(&mut self.changes))
     }
 
@@ -98,6 +111,57 @@ impl Database {
             // A failing rollback means that SQLite has rolled back by itself.
             let _ = self.connection.execute_batch("rollback");
         }
+        for (sql, parameters) in std::mem::take(&mut self.lasting) {
+            // A number that cannot be kept is given again, which only closes a gap.
+            let _ = self.execute("keep a number", sql, parameters);
+        }
+    }
+
+    /// Does a statement again where the unit of work is undone.
+    pub(super) fn keep_after_rollback(&mut self, sql: &'static str, parameters: Vec<SqlValue>) {
+        self.lasting.push((sql, parameters));
+    }
+
+    /// Begins to note the statements that are executed, or stops.
+    pub fn note_statements(&mut self, wanted: bool) {
+        self.statements = RefCell::new(wanted.then(Vec::new));
+    }
+
+    /// The statements since the last time this was asked, without their values.
+    pub fn take_statements(&mut self) -> Vec<String> {
+        self.statements.get_mut().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note(&self, sql: &str) {
+        if let Some(statements) = self.statements.borrow_mut().as_mut() {
+            statements.push(sql.to_owned());
+        }
+    }
+
+    /// Copies the whole database into a file that is not there yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let name = file.to_string_lossy().into_owned();
+        self.execute("copy the database", "vacuum into ?", [SqlValue::Text(name)]).map(|_| ())
+    }
+
+    /// Rows of a statement that only reads: names of the columns, and at most `most` rows.
+    ///
+    /// # Errors
+    /// [`StoreError::BadQuery`] where the statement writes or cannot be read.
+    pub fn inspect(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+        let bad = |error: rusqlite::Error| StoreError::BadQuery(error.to_string());
+        let mut statement = self.connection.prepare(sql).map_err(bad)?;
+        if !statement.readonly() {
+            return Err(StoreError::BadQuery("the statement writes; only reading is allowed here".to_owned()));
+        }
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let columns = names.len();
+        let read = |row: &SqlRow<'_>| (0..columns).map(|index| row.get_ref(index).map(json_of)).collect();
+        let rows = statement.query_map([], read).map_err(bad)?.take(most).collect::<Result<_, _>>().map_err(bad)?;
+        Ok((names, rows))
     }
 
     /// Runs `work` so that all of its writes happen, or none.
@@ -134,6 +198,7 @@ impl Database {
         sql: &str,
         parameters: impl IntoIterator<Item = SqlValue>,
     ) -> Result<usize, StoreError> {
+        self.note(sql);
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params_from_iter(parameters)))
@@ -147,6 +212,7 @@ impl Database {
         parameters: impl IntoIterator<Item = SqlValue>,
         read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
+        self.note(sql);
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_map(params_from_iter(parameters), read)?.collect())
@@ -175,6 +241,17 @@ fn bound(value: BoundValue) -> SqlValue {
         BoundValue::Double(Some(number)) => SqlValue::Real(number),
         BoundValue::String(Some(text)) => SqlValue::Text(text),
         _ => SqlValue::Null,
+    }
+}
+
+/// A value of SQLite as JSON; bytes as their number.
+fn json_of(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::from(number),
+        ValueRef::Real(number) => Value::from(number),
+        ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
+        ValueRef::Blob(bytes) => Value::from(format!("{} bytes", bytes.len())),
     }
 }
 

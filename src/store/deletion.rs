@@ -12,8 +12,8 @@ use crate::manifest::OnDelete;
 const MAX_CASCADE: usize = 10_000;
 
 impl Database {
-    /// Deletes a row softly, with the rows that go with it. A row that restricts hinders only where it
-    /// does not go too.
+    /// Deletes a row softly, with the rows that go with it; gives how many rows changed. A row that restricts
+    /// hinders only where it does not go too.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
@@ -24,15 +24,24 @@ impl Database {
         scope: &Scope,
         id: &str,
         expected_version: Option<u32>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
         let row = self.get_version(entity, scope, id, expected_version)?;
-        self.atomically(|database| database.delete_with_dependents(entity, scope, row))
+        let all_rows = scope.of_all_rows();
+        self.atomically(|database| database.delete_with_dependents(entity, &all_rows, row))
     }
 
-    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<(), StoreError> {
+    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<usize, StoreError> {
         let mut waiting = vec![(entity.clone(), row)];
         let mut restricting: Vec<(EntityRef, String, Dependent)> = Vec::new();
-        let mut deleted = 0;
+        let mut touched = 0;
+        let mut touch = |entity: &EntityRef, rows: usize| {
+            touched += rows;
+            if touched > MAX_CASCADE {
+                return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });
+            }
+            Ok(touched)
+        };
+        let mut total = 0;
         while let Some((entity, row)) = waiting.pop() {
             let id = row.id;
             // It may have gone by another way since it was found.
@@ -41,10 +50,7 @@ impl Database {
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(error),
             };
-            deleted += 1;
-            if deleted > MAX_CASCADE {
-                return Err(StoreError::CascadeTooLarge { entity: entity.name.to_string(), most: MAX_CASCADE });
-            }
+            total = touch(&entity, 1)?;
             row.deleted_at = Some(scope.now.to_string());
             self.write(ChangeKind::Delete, &entity, scope, row)?;
             let mut going = Vec::new();
@@ -57,7 +63,9 @@ impl Database {
                     }
                     OnDelete::Nullify => {
                         let patch = Map::from_iter([(dependent.foreign_key.clone(), Value::Null)]);
-                        for row in self.hanging_rows(&dependent, scope, &id)? {
+                        let rows = self.hanging_rows(&dependent, scope, &id)?;
+                        total = touch(&dependent.entity, rows.len())?;
+                        for row in rows {
                             self.update(&dependent.entity, scope, &row.id, &patch, None)?;
                         }
                     }
@@ -67,23 +75,38 @@ impl Database {
             waiting.extend(going.into_iter().rev());
         }
         for (entity, id, dependent) in restricting {
-            let count = self.hanging_rows(&dependent, scope, &id)?.len() as u64;
+            let count = self.hanging_count(&dependent, scope, &id)?;
             if count > 0 {
                 let (entity, dependent) = (entity.name.to_string(), dependent.entity.name.to_string());
                 return Err(StoreError::RefRestrict { entity, id, dependent, count });
             }
         }
-        Ok(())
+        Ok(total)
     }
 
-    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
-        let sql = format!(
-            "select {} from \"{}\" where tenant_id = ? and deleted_at is null and {} = ? order by id",
-            ROW_COLUMNS.join(", "),
-            dependent.entity.table(),
-            schema::field_value(&dependent.entity, &dependent.foreign_key)
-        );
-        let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
-        self.rows("find dependent rows", &sql, parameters, read_row)
+    fn hanging_count(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<u64, StoreError> {
+        let sql = format!("select count(*) from {}", hanging(dependent));
+        let counts = self.rows("count dependent rows", &sql, place(scope, id), |row| row.get::<_, i64>(0))?;
+        Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
+
+    /// One more than may go at the most, so that a table of millions is not read to find out that it is too much.
+    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
+        let columns = ROW_COLUMNS.join(", ");
+        let sql = format!("select {columns} from {} order by id limit {}", hanging(dependent), MAX_CASCADE + 1);
+        self.rows("find dependent rows", &sql, place(scope, id), read_row)
+    }
+}
+
+/// The live rows of a tenant that name a row.
+fn hanging(dependent: &Dependent) -> String {
+    format!(
+        "\"{}\" where tenant_id = ? and deleted_at is null and {} = ?",
+        dependent.entity.table(),
+        schema::field_value(&dependent.entity, &dependent.foreign_key)
+    )
+}
+
+fn place(scope: &Scope, id: &str) -> [SqlValue; 2] {
+    [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())]
 }

@@ -66,6 +66,12 @@ pub enum StoreError {
         /// How many there are.
         count: u64,
     },
+    /// A row that the user could not see afterwards.
+    #[error("{entity}: the row would be out of your data scope")]
+    OutOfReach {
+        /// The entity.
+        entity: String,
+    },
     /// Too many rows would go with one that is deleted.
     #[error("more than {most} rows would be deleted with this one, down to {entity}: delete in smaller steps")]
     CascadeTooLarge {
@@ -112,12 +118,20 @@ pub enum StoreError {
     /// A sequence has no number left in its digits.
     #[error("numbering rule `{0}` is exhausted: no number left in its digits")]
     NumberingExhausted(String),
+    /// A secret that nobody has set.
+    #[error(
+        "the secret `{0}` has no value: set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario"
+    )]
+    NoSecret(String),
+    /// There is no such file.
+    #[error("there is no file `{0}`")]
+    NoBlob(String),
     /// The manifest has no such setting.
     #[error("unknown setting `{0}`")]
     UnknownSetting(String),
     /// An event that would be one too many in its chain.
     #[error("{0} events have led to one another already: do they go in a circle?")]
-    EventDepth(u32),
+    EventDepth(u64),
     /// The database itself failed.
     #[error("database: {attempt}: {}", without_statement(source))]
     Sqlite {
@@ -145,6 +159,7 @@ impl StoreError {
             StoreError::Unique { .. } => "db.unique",
             StoreError::RefMissing { .. } => "db.ref_missing",
             StoreError::RefRestrict { .. } => "db.ref_restrict",
+            StoreError::OutOfReach { .. } => "auth.out_of_scope",
             StoreError::CascadeTooLarge { .. } => "db.cascade_too_large",
             StoreError::Validation { .. } => "db.validation",
             StoreError::UnknownEntity(_) => "db.unknown_entity",
@@ -154,6 +169,8 @@ impl StoreError {
             StoreError::UnknownNumbering(_) => "numbering.unknown",
             StoreError::NumberingExhausted(_) => "numbering.exhausted",
             StoreError::UnknownSetting(_) => "config.unknown_setting",
+            StoreError::NoSecret(_) => "config.no_secret",
+            StoreError::NoBlob(_) => "blob.not_found",
             StoreError::EventDepth(_) => "limit.event_depth",
             StoreError::Sqlite { .. } => "host.database",
         }
@@ -172,7 +189,7 @@ impl StoreError {
                 json!({ "entity": entity, "id": id, "dependent": dependent, "count": count })
             }
             StoreError::Validation { entity, problems } => json!({ "entity": entity, "problems": problems }),
-            StoreError::UnknownField { entity, .. } => json!({ "entity": entity }),
+            StoreError::OutOfReach { entity } | StoreError::UnknownField { entity, .. } => json!({ "entity": entity }),
             StoreError::CascadeTooLarge { entity, most } => json!({ "entity": entity, "most": most }),
             StoreError::Batch { step, .. } => json!({ "step": step }),
             _ => Value::Null,

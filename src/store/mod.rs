@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod batch;
+mod blobs;
 mod catalog;
 mod database;
 mod decimal;
@@ -15,19 +16,23 @@ mod error;
 mod events;
 mod filter;
 mod key_values;
+mod memory;
 mod moment;
 mod numbering;
 mod plugins;
 mod query;
+mod reach;
 mod records;
 mod row;
 mod rules;
 mod schema;
+mod secrets;
 mod settings;
 mod values;
 
 pub use aggregate::AggregateQuery;
-pub use batch::BatchStep;
+pub use batch::{BatchKind, BatchStep};
+pub use blobs::BlobInfo;
 pub use catalog::{Catalog, EntityRef};
 pub use database::{Database, IdSource};
 pub use error::{FieldProblem, StoreError};
@@ -37,6 +42,7 @@ pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
 pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
 
+pub use reach::RowReach;
 pub use row::{Change, ChangeKind, Row, Scope};
 pub(crate) use rules::condition_holds;
 pub use schema::TableInfo;

@@ -1,10 +1,14 @@
 //! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that
-//! fails gives it back and no gap stays.
+//! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
 
 use rusqlite::types::Value as SqlValue;
 
 use super::{Database, Moment, Scope, StoreError};
 use crate::manifest::{Manifest, NumberingRule, ResetRule};
+
+/// A number that is taken twice stays at the higher one.
+const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
+     on conflict do update set next = max(next, excluded.next)";
 
 impl Database {
     /// Takes the next number of a rule.
@@ -16,12 +20,10 @@ impl Database {
         let number = format_number(rule, sequence, scope.now)?;
         let mut parameters = key(manifest, rule, scope);
         parameters.push(SqlValue::Integer(sequence.cast_signed() + 1));
-        self.execute(
-            "take a number",
-            "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
-             on conflict do update set next = excluded.next",
-            parameters,
-        )?;
+        self.execute("take a number", TAKE_NUMBER, parameters.clone())?;
+        if !rule.gapless {
+            self.keep_after_rollback(TAKE_NUMBER, parameters);
+        }
         Ok(number)
     }
 

@@ -237,6 +237,9 @@ impl Database {
             ("erp_numbers", "plugin_id"),
             ("erp_key_values", "plugin_id"),
             ("erp_settings", "plugin_id"),
+            ("erp_secrets", "plugin_id"),
+            ("erp_blobs", "plugin_id"),
+            ("erp_memory", "plugin_id"),
         ] {
             let sql = format!("delete from {table} where {column} = ?");
             self.execute("forget the plugin", &sql, [SqlValue::Text(plugin.as_str().to_owned())])?;

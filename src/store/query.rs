@@ -113,6 +113,9 @@ pub(super) fn matching(entity: &EntityRef, scope: &Scope, query: &ListQuery) -> 
     if !query.include_deleted {
         all = all.add(Expr::col(Alias::new("deleted_at")).is_null());
     }
+    if let Some(within) = scope.reach.condition(entity)? {
+        all = all.add(within);
+    }
     all = all.add(filter::condition(entity, &query.filter, reach)?);
     if let Some(text) = query.search.as_deref().filter(|text| !text.is_empty()) {
         if text.chars().count() > MAX_SEARCH {

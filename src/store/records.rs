@@ -74,6 +74,7 @@ impl Database {
         let mut data = values::normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
         self.settle(entity, scope, None, &mut data)?;
+        within_reach(entity, scope, scope.user.as_deref(), &data)?;
         let now = scope.now.to_string();
         let row = Row {
             id: new_id(),
@@ -110,7 +111,10 @@ impl Database {
         let sql =
             format!("select {} from \"{}\" where tenant_id = ? and id = ?", ROW_COLUMNS.join(", "), entity.table());
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
-        self.rows("read a row", &sql, parameters, read_row)?.pop().ok_or_else(|| not_found(entity, id))
+        let row = self.rows("read a row", &sql, parameters, read_row)?.pop();
+        // A row out of reach is not there: that it exists is nobody's business either.
+        row.filter(|row| scope.reach.admits(entity, row.created_by.as_deref(), &row.data))
+            .ok_or_else(|| not_found(entity, id))
     }
 
     /// Merges `patch` into a row; null takes a value away.
@@ -130,6 +134,7 @@ impl Database {
         self.check_references(entity, scope, &patch)?;
         row.data.extend(patch);
         self.settle(entity, scope, Some(id), &mut row.data)?;
+        within_reach(entity, scope, row.created_by.as_deref(), &row.data)?;
         row.data.retain(|_, value| !value.is_null());
         self.write(ChangeKind::Update, entity, scope, row)
     }
@@ -157,6 +162,7 @@ impl Database {
         let mut data = values::normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
         self.settle(entity, scope, Some(id), &mut data)?;
+        within_reach(entity, scope, row.created_by.as_deref(), &data)?;
         row.data = data.into_iter().filter(|(_, value)| !value.is_null()).collect();
         self.write(ChangeKind::Update, entity, scope, row)
     }
@@ -165,12 +171,16 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where it was never there or is not deleted, [`StoreError::Unique`]
-    /// where a newer row took its place, [`StoreError::Sqlite`].
+    /// where a newer row took its place, and those of [`Database::insert`].
     pub fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
         let mut row = self.get_any(entity, scope, id)?;
         if row.deleted_at.take().is_none() {
             return Err(not_found(entity, id));
         }
+        // What the row names may have gone, and rules may have changed, while it was away.
+        self.check_references(entity, scope, &row.data)?;
+        self.settle(entity, scope, Some(id), &mut row.data)?;
+        row.data.retain(|_, value| !value.is_null());
         self.write(ChangeKind::Restore, entity, scope, row)
     }
 
@@ -276,6 +286,7 @@ impl Database {
     }
 
     fn check_references(&self, entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<(), StoreError> {
+        let all_rows = scope.of_all_rows();
         for field in entity.fields.iter().filter(|field| field.field_type.is_reference()) {
             let Some(value) = data.get(field.name.as_str()) else { continue };
             // A plugin that is not installed is no reason to refuse: its label has a fallback.
@@ -286,7 +297,7 @@ impl Database {
                 _ => Vec::new(),
             };
             for id in ids {
-                match self.get(&target, scope, id) {
+                match self.get(&target, &all_rows, id) {
                     Ok(_) => {}
                     Err(StoreError::NotFound { .. }) => {
                         return Err(StoreError::RefMissing {
@@ -315,6 +326,20 @@ fn row_parameters(row: &Row) -> Vec<SqlValue> {
         text_or_null(row.deleted_at.as_deref()),
         SqlValue::Integer(row.version.into()),
     ]
+}
+
+/// Nobody makes a row, or changes one into a row, that they could not see.
+fn within_reach(
+    entity: &EntityRef,
+    scope: &Scope,
+    created_by: Option<&str>,
+    data: &Map<String, Value>,
+) -> Result<(), StoreError> {
+    if scope.reach.admits(entity, created_by, data) {
+        Ok(())
+    } else {
+        Err(StoreError::OutOfReach { entity: entity.name.to_string() })
+    }
 }
 
 fn not_found(entity: &EntityRef, id: &str) -> StoreError {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Moment;
+use super::{Moment, RowReach};
 use crate::manifest::TenantId;
 
 /// On whose behalf the store works.
@@ -15,6 +15,32 @@ pub struct Scope {
     pub user: Option<String>,
     /// Now.
     pub now: Moment,
+    /// Whose rows of the entity that is asked for.
+    pub reach: RowReach,
+}
+
+impl Scope {
+    /// All rows of a tenant, at a moment, on nobody's behalf.
+    pub fn of_tenant(tenant: &TenantId, now: Moment) -> Scope {
+        Scope { tenant: tenant.clone(), user: None, now, reach: RowReach::All }
+    }
+
+    /// The same, for a user.
+    #[must_use]
+    pub fn by(self, user: &str) -> Scope {
+        Scope { user: Some(user.to_owned()), ..self }
+    }
+
+    /// The same, for rows within a reach.
+    #[must_use]
+    pub fn within(self, reach: RowReach) -> Scope {
+        Scope { reach, ..self }
+    }
+
+    /// The same, for all rows of the tenant: what hangs on a row is found whoever asks.
+    pub(super) fn of_all_rows(&self) -> Scope {
+        self.clone().within(RowReach::All)
+    }
 }
 
 /// A row of an entity.

@@ -55,6 +55,23 @@ create table if not exists erp_settings (
   plugin_id text not null, tenant_id text not null, key text not null, value text not null,
   primary key (plugin_id, tenant_id, key)
 ) strict;
+create table if not exists erp_secrets (
+  plugin_id text not null, tenant_id text not null, key text not null, value text not null,
+  primary key (plugin_id, tenant_id, key)
+) strict;
+create table if not exists erp_blobs (
+  id text primary key, plugin_id text not null, tenant_id text not null, name text not null, mime text not null,
+  sha256 text not null, created_at text not null, content blob not null
+) strict;
+create table if not exists erp_memory (
+  seq integer primary key autoincrement, plugin_id text not null, tenant_id text not null, session text not null,
+  item text not null, at text not null
+) strict;
+create index if not exists erp_memory_session on erp_memory (plugin_id, tenant_id, session, seq);
+create table if not exists erp_denials (
+  seq integer primary key autoincrement, at text not null, tenant_id text not null, user_id text, plugin_id text not null,
+  function text not null, subject text not null, message text not null
+) strict;
 create table if not exists erp_config (key text primary key, value text not null) strict;
 create table if not exists erp_audit (
   seq integer primary key autoincrement, at text not null, tenant_id text not null, user_id text, entity text not null,

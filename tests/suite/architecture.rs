@@ -20,17 +20,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("manifest", &["diagnostics", "document", "expression"]),
     ("contract", &["diagnostics"]),
     ("component", &["contract", "diagnostics"]),
+    ("outgoing", &[]),
     ("signing", &["diagnostics", "digest", "document"]),
     ("archive", &["diagnostics", "digest", "document", "manifest", "signing"]),
-    ("store", &["diagnostics", "document", "expression", "manifest"]),
+    ("store", &["diagnostics", "digest", "document", "expression", "manifest"]),
     ("project", &["archive", "diagnostics", "manifest"]),
     // Engines.
-    ("check", &["archive", "component", "contract", "diagnostics", "document", "expression", "manifest", "store"]),
+    (
+        "check",
+        &["archive", "component", "contract", "diagnostics", "document", "expression", "manifest", "outgoing", "store"],
+    ),
     ("generate", &["contract"]),
     ("scaffold", &["files"]),
     ("build", &[]),
-    ("host", &["component", "contract", "digest", "document", "files", "manifest", "store"]),
-    ("registry", &["diagnostics", "digest"]),
+    ("host", &["component", "contract", "digest", "document", "expression", "files", "manifest", "outgoing", "store"]),
+    ("registry", &["diagnostics", "digest", "outgoing"]),
     // The platform's contract, and what stands on it.
     (
         "platform",
@@ -47,7 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "platform", "store"]),
+    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "platform", "store"]),
     ("dev_host", &["diagnostics", "digest", "files", "host", "manifest", "platform", "signing", "store"]),
 ];
 
@@ -68,6 +72,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sea_query::", &["store"]),
     ("std::process::Command", &["build", "commands"]),
     ("tokio::", &["dev_host"]),
+    ("url::", &["outgoing"]),
     ("wasm_encoder::", &["component"]),
     ("wasmtime::", &["host"]),
     ("wit_bindgen_", &["generate"]),

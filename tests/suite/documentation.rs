@@ -133,7 +133,7 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "db"
                             | "numbering"
                             | "config"
-                            | "kv"
+                            | "kv" | "expr" | "blob"
                             | "limit"
                             | "guest"
                             | "host"

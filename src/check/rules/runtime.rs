@@ -4,12 +4,20 @@ use super::super::{Findings, Subject};
 use crate::contract;
 use crate::diagnostics::codes;
 use crate::document::did_you_mean;
+use crate::outgoing::UrlPattern;
 
 /// Memory that a call may be given at the most.
 const MAX_MEMORY_BYTES: u64 = 512 << 20;
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
+    for pattern in manifest.capabilities.http.iter().chain(&manifest.capabilities.deny.http) {
+        if UrlPattern::parse(pattern).is_none() {
+            let message = format!("`{pattern}` is no address that could be called");
+            let help = "write it like `https://api.example.com/v1/*`; the host may begin with `*.`".to_owned();
+            findings.add(codes::INVALID_VALUE, pattern.span(), message, "no address", Some(help));
+        }
+    }
     let runtime = &manifest.runtime;
     if runtime.memory.0 > MAX_MEMORY_BYTES {
         let message = format!("{} of memory are more than a call may be given", *runtime.memory);

@@ -1,18 +1,12 @@
 //! Tables.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::capabilities;
 use super::super::error::ServiceError;
-use super::Services;
-use crate::store::{AggregateQuery, BatchStep, EntityRef, ListQuery, Row};
-
-/// A page of rows as a guest gets it.
-pub(super) struct FlatPage {
-    pub(super) rows: Vec<Value>,
-    pub(super) next_cursor: Option<String>,
-    pub(super) total: Option<u64>,
-}
+use super::shown::{FlatPage, Json};
+use super::{Services, denied};
+use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, RowReach, Scope, StoreError};
 
 impl Services {
     /// An entity that the plugin may read.
@@ -22,10 +16,10 @@ impl Services {
         {
             Ok(found)
         } else {
-            Err(ServiceError::new(
-                "cap.denied",
-                format!("`{}` is not granted: name it in `read_entities` of [capabilities]", found.qualified_name()),
-            ))
+            Err(denied(format!(
+                "`{}` is not granted: name it in `read_entities` of [capabilities]",
+                found.qualified_name()
+            )))
         }
     }
 
@@ -35,52 +29,83 @@ impl Services {
         if found.plugin() == &*self.manifest.metadata.id {
             Ok(found)
         } else {
-            Err(ServiceError::new(
-                "cap.denied",
-                format!("`{}` belongs to another plugin: it can only be read", found.qualified_name()),
-            ))
+            Err(denied(format!("`{}` belongs to another plugin: it can only be read", found.qualified_name())))
         }
     }
 
-    pub(super) fn db_insert(&mut self, entity: &str, row: &Map<String, Value>) -> Result<Row, ServiceError> {
-        self.call("db.insert", entity, |services| {
+    /// The scope in which a user of the guest may read, or write, rows of an entity.
+    fn scope_of(&self, entity: &EntityRef, action: &str) -> Scope {
+        // A permission is one of the plugin that owns the entity.
+        let reach = if entity.plugin() == &*self.manifest.metadata.id {
+            self.reach(entity.name.as_str(), action)
+        } else {
+            RowReach::All
+        };
+        self.scope().within(reach)
+    }
+
+    fn reading<T>(
+        &self,
+        entity: &EntityRef,
+        work: impl FnOnce(&Database, &Scope) -> Result<T, StoreError>,
+    ) -> Result<T, ServiceError> {
+        self.with_scope(&self.scope_of(entity, "list"), |database, scope, _| work(database, scope))
+    }
+
+    fn writing<T>(
+        &self,
+        entity: &EntityRef,
+        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
+    ) -> Result<T, ServiceError> {
+        self.with_scope(&self.scope_of(entity, "manage"), work)
+    }
+
+    pub(super) fn db_insert(&mut self, entity: &str, row: &Map<String, Value>) -> Result<Json, ServiceError> {
+        let arguments = || json!({ "row": row });
+        self.call("db.insert", entity, arguments, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
-            services.with_database(|database, scope, new_id| database.insert(&entity, scope, row, new_id))
+            services.writing(&entity, |database, scope, new_id| database.insert(&entity, scope, row, new_id)).map(flat)
         })
     }
 
-    pub(super) fn db_get(&mut self, entity: &str, id: &str) -> Result<Option<Row>, ServiceError> {
-        self.call("db.get", entity, |services| {
+    pub(super) fn db_get(&mut self, entity: &str, id: &str) -> Result<Option<Json>, ServiceError> {
+        let arguments = || json!({ "id": id });
+        self.call("db.get", entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.take_rows(1)?;
-            match services.with_database(|database, scope, _| database.get(&entity, scope, id)) {
-                Ok(row) => Ok(Some(row)),
+            match services.reading(&entity, |database, scope| database.get(&entity, scope, id)) {
+                Ok(row) => Ok(Some(flat(row))),
                 Err(error) if error.code == "db.not_found" => Ok(None),
                 Err(error) => Err(error),
             }
         })
     }
 
-    pub(super) fn db_query(&mut self, entity: &str, query: &ListQuery) -> Result<FlatPage, ServiceError> {
-        self.call("db.query", entity, |services| {
+    pub(super) fn db_query(&mut self, entity: &str, query: &Map<String, Value>) -> Result<FlatPage, ServiceError> {
+        let arguments = || json!({ "query": query });
+        self.call("db.query", entity, arguments, |services| {
+            let query = list_query(query)?;
             let entity = services.readable(entity)?;
-            let page = services.with_database(|database, scope, _| database.list(&entity, scope, query))?;
+            let page = services.reading(&entity, |database, scope| database.list(&entity, scope, &query))?;
             services.take_rows(page.rows.len())?;
-            Ok(FlatPage {
-                rows: page.rows.iter().map(Row::to_flat).collect(),
-                next_cursor: page.next_cursor,
-                total: page.total,
-            })
+            let rows = page.rows.into_iter().map(flat).collect();
+            Ok(FlatPage { rows, next_cursor: page.next_cursor, total: page.total })
         })
     }
 
     pub(super) fn db_count(&mut self, entity: &str, filter: Value) -> Result<u64, ServiceError> {
-        self.call("db.count", entity, |services| {
-            let entity = services.readable(entity)?;
-            let query = ListQuery { filter, by_plugin: true, ..ListQuery::default() };
-            services.with_database(|database, scope, _| database.count(&entity, scope, &query))
-        })
+        let shown = filter.clone();
+        self.call(
+            "db.count",
+            entity,
+            || json!({ "filter": shown }),
+            |services| {
+                let entity = services.readable(entity)?;
+                let query = ListQuery { filter, by_plugin: true, ..ListQuery::default() };
+                services.reading(&entity, |database, scope| database.count(&entity, scope, &query))
+            },
+        )
     }
 
     pub(super) fn db_update(
@@ -89,11 +114,15 @@ impl Services {
         id: &str,
         patch: &Map<String, Value>,
         expected_version: Option<u32>,
-    ) -> Result<Row, ServiceError> {
-        self.call("db.update", entity, |services| {
+    ) -> Result<Json, ServiceError> {
+        let arguments = || json!({ "id": id, "patch": patch, "expected-version": expected_version });
+        self.call("db.update", entity, arguments, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
-            services.with_database(|database, scope, _| database.update(&entity, scope, id, patch, expected_version))
+            let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
+                database.update(&entity, scope, id, patch, expected_version)
+            };
+            services.writing(&entity, update).map(flat)
         })
     }
 
@@ -103,54 +132,75 @@ impl Services {
         id: &str,
         expected_version: Option<u32>,
     ) -> Result<(), ServiceError> {
-        self.call("db.delete", entity, |services| {
+        let arguments = || json!({ "id": id, "expected-version": expected_version });
+        self.call("db.delete", entity, arguments, |services| {
             let entity = services.writable(entity)?;
-            services.take_writes(1)?;
-            services.with_database(|database, scope, _| database.delete(&entity, scope, id, expected_version))
+            let touched = services
+                .writing(&entity, |database, scope, _| database.delete(&entity, scope, id, expected_version))?;
+            services.take_writes(touched)
         })
     }
 
-    pub(super) fn db_restore(&mut self, entity: &str, id: &str) -> Result<Row, ServiceError> {
-        self.call("db.restore", entity, |services| {
+    pub(super) fn db_restore(&mut self, entity: &str, id: &str) -> Result<Json, ServiceError> {
+        let arguments = || json!({ "id": id });
+        self.call("db.restore", entity, arguments, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
-            services.with_database(|database, scope, _| database.restore(&entity, scope, id))
+            services.writing(&entity, |database, scope, _| database.restore(&entity, scope, id)).map(flat)
         })
     }
 
-    pub(super) fn db_aggregate(&mut self, entity: &str, query: &Value) -> Result<Value, ServiceError> {
-        self.call("db.aggregate", entity, |services| {
+    pub(super) fn db_aggregate(&mut self, entity: &str, query: &Value) -> Result<Json, ServiceError> {
+        let arguments = || json!({ "query": query });
+        self.call("db.aggregate", entity, arguments, |services| {
             let entity = services.readable(entity)?;
             let query = AggregateQuery::from_json(query, true)?;
-            let groups = services.with_database(|database, scope, _| database.aggregate(&entity, scope, &query))?;
+            let groups = services.reading(&entity, |database, scope| database.aggregate(&entity, scope, &query))?;
             services.take_rows(groups.len())?;
-            Ok(Value::Array(groups))
+            Ok(Json::from(&Value::Array(groups)))
         })
     }
 
-    pub(super) fn db_batch(&mut self, steps: &[BatchStep]) -> Result<Vec<Value>, ServiceError> {
-        let subject = steps.iter().map(|step| format!("{} {}", step.kind, step.entity)).collect::<Vec<_>>().join(", ");
-        self.call("db.batch", &subject, |services| {
+    pub(super) fn db_batch(&mut self, steps: &[BatchStep]) -> Result<Vec<Json>, ServiceError> {
+        let named = |step: &BatchStep| format!("{} {}", step.kind.word(), step.entity);
+        let subject = steps.iter().map(named).collect::<Vec<_>>().join(", ");
+        let arguments = || {
+            let one = |step: &BatchStep| json!({ "kind": step.kind.word(), "entity": step.entity, "id": step.id, "data": step.data });
+            json!({ "ops": steps.iter().map(one).collect::<Vec<_>>() })
+        };
+        self.call("db.batch", &subject, arguments, |services| {
+            let mut scopes = Vec::with_capacity(steps.len());
             for step in steps {
-                services.writable(&step.entity)?;
+                let entity = services.writable(&step.entity)?;
+                scopes.push(services.scope_of(&entity, "manage").reach);
             }
             services.take_writes(steps.len())?;
             let own = (*services.manifest.metadata.id).clone();
-            services.with_database(|database, scope, new_id| database.batch(&own, scope, steps, new_id))
+            let rows = services
+                .with_database(|database, scope, new_id| database.batch(&own, scope, &scopes, steps, new_id))?;
+            Ok(rows.iter().map(Json::from).collect())
         })
     }
 
-    pub(super) fn db_labels(&mut self, entity: &str, ids: &[String]) -> Result<Value, ServiceError> {
-        self.call("db.resolve-labels", entity, |services| {
+    pub(super) fn db_labels(&mut self, entity: &str, ids: &[String]) -> Result<Json, ServiceError> {
+        let arguments = || json!({ "ids": ids });
+        self.call("db.resolve-labels", entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.take_rows(ids.len())?;
-            services.with_database(|database, scope, _| database.labels(&entity, scope, ids, None)).map(Value::Object)
+            let labels = services.reading(&entity, |database, scope| database.labels(&entity, scope, ids, None))?;
+            Ok(Json::from(&Value::Object(labels)))
         })
     }
 }
 
+/// A row as guests see it.
+#[expect(clippy::needless_pass_by_value, reason = "what `map` takes")]
+fn flat(row: Row) -> Json {
+    Json::from(&row.to_flat())
+}
+
 /// `{"filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"}`.
-pub(super) fn list_query(query: &Map<String, Value>) -> Result<ListQuery, ServiceError> {
+fn list_query(query: &Map<String, Value>) -> Result<ListQuery, ServiceError> {
     let known = ["filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"];
     if let Some(key) = query.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(ServiceError::new(

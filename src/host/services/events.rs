@@ -1,29 +1,27 @@
 //! Events that a guest tells.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
-use super::{Services, limit};
+use super::{Services, denied, within};
 use crate::host::lock;
 use crate::store::StoreError;
 
 impl Services {
     /// Writes the event with the call's transaction; it leaves after the commit.
     pub(super) fn publish(&mut self, event_type: &str, payload: Value) -> Result<(), ServiceError> {
-        self.call("events.publish", event_type, |services| {
+        let shown = payload.clone();
+        let arguments = || json!({ "payload": shown });
+        self.call("events.publish", event_type, arguments, |services| {
             if !services.manifest.capabilities.may_publish(event_type) {
-                return Err(ServiceError::new(
-                    "cap.denied",
-                    format!("`{event_type}` is not granted: name it in `publish` of [capabilities]"),
-                ));
+                return Err(denied(format!("`{event_type}` is not granted: name it in `publish` of [capabilities]")));
             }
-            if services.trace.events.len() >= services.limits.events as usize {
-                return Err(limit("limit.events", format!("a call may tell {} events", services.limits.events)));
-            }
+            let told = services.trace.events.len() as u64 + 1;
+            within("limit.events", told, services.limits.events(), "events may be told")?;
             let depth = services.context.event_depth + 1;
-            if depth > services.limits.event_depth {
-                return Err(StoreError::EventDepth(services.limits.event_depth).into());
+            if u64::from(depth) > services.limits.event_depth() {
+                return Err(StoreError::EventDepth(services.limits.event_depth()).into());
             }
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();

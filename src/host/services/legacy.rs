@@ -6,7 +6,7 @@ use super::super::bindings::legacy::erp::plugin::host_api;
 use super::super::call::CallState;
 use super::super::error::ServiceError;
 use super::super::trace::LogLevel;
-use super::database::list_query;
+use super::shown::Json;
 use super::{parse_json, parse_object};
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
@@ -15,8 +15,8 @@ fn as_text(error: ServiceError) -> String {
     format!("{}: {}", error.code, error.message)
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
-    value.to_string().into_bytes()
+fn bytes(value: Json) -> Vec<u8> {
+    value.0.into_bytes()
 }
 
 fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
@@ -31,23 +31,23 @@ fn object(what: &str, bytes: &[u8]) -> Result<Map<String, Value>, ServiceError> 
 impl host_api::Host for CallState {
     fn db_insert(&mut self, entity: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
         let row = object("the data", &data).map_err(as_text)?;
-        self.services.db_insert(&entity, &row).map(|row| bytes(&row.to_flat())).map_err(as_text)
+        self.services.db_insert(&entity, &row).map(bytes).map_err(as_text)
     }
 
     fn db_query(&mut self, entity: String, filter: Vec<u8>, pagination: Vec<u8>) -> Result<Vec<u8>, String> {
         let mut query = object("the pagination", &pagination).map_err(as_text)?;
         let filter = object("the filter", &filter).map_err(as_text)?;
         query.insert("filter".to_owned(), Value::Object(filter));
-        let query = list_query(&query).map_err(as_text)?;
         let page = self.services.db_query(&entity, &query).map_err(as_text)?;
-        Ok(bytes(&Value::Array(page.rows)))
+        let rows: Vec<String> = page.rows.into_iter().map(|row| row.0).collect();
+        Ok(format!("[{}]", rows.join(",")).into_bytes())
     }
 
     fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
         let patch = object("the data", &data).map_err(as_text)?;
         let version =
             u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
-        self.services.db_update(&entity, &id, &patch, Some(version)).map(|row| bytes(&row.to_flat())).map_err(as_text)
+        self.services.db_update(&entity, &id, &patch, Some(version)).map(bytes).map_err(as_text)
     }
 
     fn db_delete(&mut self, entity: String, id: String) -> Result<(), String> {
@@ -56,7 +56,7 @@ impl host_api::Host for CallState {
 
     fn db_aggregate(&mut self, entity: String, query: Vec<u8>) -> Result<Vec<u8>, String> {
         let query = object("the query", &query).map_err(as_text)?;
-        self.services.db_aggregate(&entity, &Value::Object(query)).map(|groups| bytes(&groups)).map_err(as_text)
+        self.services.db_aggregate(&entity, &Value::Object(query)).map(bytes).map_err(as_text)
     }
 
     fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
@@ -67,7 +67,7 @@ impl host_api::Host for CallState {
 
     fn config_get(&mut self, key: String) -> Result<Vec<u8>, String> {
         let value = self.services.config(&key).map_err(as_text)?;
-        Ok(bytes(&value.unwrap_or(Value::Null)))
+        Ok(value.map_or_else(|| b"null".to_vec(), bytes))
     }
 
     fn log_write(&mut self, level: String, message: String) {
@@ -76,7 +76,7 @@ impl host_api::Host for CallState {
     }
 
     fn current_user(&mut self) -> Result<Vec<u8>, String> {
-        self.services.current_user().map(|user| bytes(&user)).map_err(as_text)
+        self.services.current_user().map(bytes).map_err(as_text)
     }
 
     fn check_permission(&mut self, permission: String) -> Result<bool, String> {
@@ -92,6 +92,6 @@ impl host_api::Host for CallState {
     }
 
     fn setting_get(&mut self, key: String) -> Result<Vec<u8>, String> {
-        self.services.setting(&key).map(|value| bytes(&value)).map_err(as_text)
+        self.services.setting(&key).map(bytes).map_err(as_text)
     }
 }

@@ -3,26 +3,39 @@
 //! Each function checks the capability, holds the call to its bounds, does the work in the call's
 //! transaction, and leaves a record in the trace. They can be tested without any WebAssembly.
 
+mod blobs;
 mod config;
+mod context;
 mod database;
 mod events;
+mod expressions;
+mod http;
+mod keys;
 mod legacy;
+mod memory;
+mod shown;
 mod v1;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use wasmtime::Trap;
 
-use super::call::{CallContext, Caller};
+use self::shown::Given;
+use super::call::CallContext;
 use super::error::ServiceError;
+use super::faults::{FaultAction, FaultPlace};
 use super::limits::CallLimits;
-use super::trace::{LogLevel, LogRecord, Trace};
+use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::manifest::Manifest;
-use crate::store::{Database, Scope};
+use crate::store::{Database, RowReach, Scope};
 
 /// Longest log message in bytes; the rest is cut.
 const MAX_LOG_BYTES: usize = 8 << 10;
+/// Shorter secrets are not looked for in texts: half of every text would be stars.
+const MIN_REDACTED: usize = 6;
 
 /// The host's side of one call.
 #[derive(Debug)]
@@ -33,8 +46,23 @@ pub(super) struct Services {
     pub(super) database: SharedDatabase,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
+    pub(super) detail: Detail,
+    /// What the guest has burned when it called the host; the border sets it before each call.
+    pub(super) fuel_burned: u64,
+    /// Where in its source the guest called the host; the border sets it where details are wanted.
+    pub(super) frames: Vec<String>,
+    /// What ends the guest as soon as the host call returns.
+    pub(super) ending: Option<Trap>,
+    /// Time that the host pretended to need.
+    delayed: Duration,
+    /// Secrets that the guest has been given.
+    secrets: Vec<String>,
     rows: u64,
-    writes: u32,
+    writes: u64,
+    bytes: u64,
+    blob_bytes: u64,
+    log_bytes: u64,
+    http_requests: u64,
 }
 
 impl Services {
@@ -44,31 +72,99 @@ impl Services {
         limits: CallLimits,
         database: SharedDatabase,
         surroundings: SharedSurroundings,
+        detail: Detail,
     ) -> Services {
-        Services { manifest, context, limits, database, surroundings, trace: Trace::default(), rows: 0, writes: 0 }
+        Services {
+            manifest,
+            context,
+            limits,
+            database,
+            surroundings,
+            trace: Trace::default(),
+            detail,
+            fuel_burned: 0,
+            frames: Vec::new(),
+            ending: None,
+            delayed: Duration::ZERO,
+            secrets: Vec::new(),
+            rows: 0,
+            writes: 0,
+            bytes: 0,
+            blob_bytes: 0,
+            log_bytes: 0,
+            http_requests: 0,
+        }
     }
 
-    /// Does one host call: counts it, moves a virtual clock, records how it went.
-    fn call<T>(
+    /// Does one host call: counts it, moves a virtual clock, lets it fail where a test wants it, records how it went.
+    fn call<T: Given>(
         &mut self,
         function: &'static str,
         subject: &str,
+        arguments: impl FnOnce() -> Value,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        let is_faulty = {
+        let fault = {
             let mut surroundings = lock(&self.surroundings);
             surroundings.advance(1);
-            surroundings.takes_fault()
+            surroundings.take_fault(|place| match place {
+                FaultPlace::HostCall { function: wanted, subject: about } => {
+                    wanted.as_ref().is_none_or(|wanted| wanted == function)
+                        && about.as_ref().is_none_or(|about| about == subject)
+                }
+                FaultPlace::Commit => false,
+            })
         };
-        let result = if is_faulty {
-            let error = ServiceError::new("host.database", "the database failed, as a test wanted it");
-            Err(ServiceError { retryable: true, ..error })
-        } else if self.trace.host_calls.len() >= self.limits.host_calls as usize {
-            Err(limit("limit.host_calls", format!("a call may call the host {} times", self.limits.host_calls)))
-        } else {
-            work(self)
+        let is_full = self.detail == Detail::Full;
+        let arguments = if is_full { arguments() } else { Value::Null };
+        let rows = self.rows;
+        let result = match fault {
+            Some(FaultAction::Fail(message)) => {
+                Err(ServiceError { retryable: true, ..ServiceError::new("host.database", message) })
+            }
+            Some(FaultAction::EndFuel) => {
+                self.ending = Some(Trap::OutOfFuel);
+                Err(ServiceError::new("limit.fuel", "the fuel is spent"))
+            }
+            Some(FaultAction::Delay(time)) => {
+                let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                lock(&self.surroundings).advance(milliseconds);
+                self.delayed += time;
+                if self.delayed > self.limits.time() {
+                    self.ending = Some(Trap::Interrupt);
+                    Err(ServiceError::new("limit.time", "the time is over"))
+                } else {
+                    work(self)
+                }
+            }
+            None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
+                let message = format!("a call may call the host {} times", self.limits.host_calls());
+                Err(limit("limit.host_calls", message))
+            }
+            None => work(self),
         };
-        self.trace.record(function, subject, result.as_ref().err());
+        let result = result.and_then(|given| self.take_bytes(given.bytes()).map(|()| given));
+        let error = result.as_ref().err();
+        if let Some(error) = error.filter(|error| error.code == "cap.denied") {
+            let (subject, message) = (subject.to_owned(), error.message.clone());
+            self.trace.denials.push(Denial { function, subject, message });
+        }
+        let record = HostCall {
+            function,
+            subject: subject.to_owned(),
+            error: error.map(|error| error.code.clone()),
+            fuel: self.fuel_burned,
+            rows: self.rows - rows,
+            arguments: self.redacted(arguments),
+            result: match (&result, is_full) {
+                (Ok(given), true) => self.redacted(given.shown()),
+                (Err(error), true) => Value::String(error.message.clone()),
+                (_, false) => Value::Null,
+            },
+            sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
+            frames: std::mem::take(&mut self.frames),
+        };
+        self.trace.host_calls.push(record);
         result
     }
 
@@ -77,45 +173,68 @@ impl Services {
         &self,
         work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, crate::store::StoreError>,
     ) -> Result<T, ServiceError> {
-        let scope = self.scope();
+        self.with_scope(&self.scope(), work)
+    }
+
+    fn with_scope<T>(
+        &self,
+        scope: &Scope,
+        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, crate::store::StoreError>,
+    ) -> Result<T, ServiceError> {
         let surroundings = Arc::clone(&self.surroundings);
         let mut new_id = move || lock(&surroundings).uuid();
-        work(&mut lock(&self.database), &scope, &mut new_id).map_err(ServiceError::from)
+        work(&mut lock(&self.database), scope, &mut new_id).map_err(ServiceError::from)
     }
 
     fn scope(&self) -> Scope {
-        Scope {
-            tenant: self.context.tenant.clone(),
-            user: self.context.caller.as_ref().map(|caller| caller.id.clone()),
-            now: lock(&self.surroundings).now(),
+        let now = lock(&self.surroundings).now();
+        let scope = Scope::of_tenant(&self.context.tenant, now);
+        match &self.context.caller {
+            Some(caller) => scope.by(&caller.id),
+            None => scope,
+        }
+    }
+
+    /// Whose rows of an entity the guest reaches: those that the user whom it works for may see. Where the user has
+    /// no permission at all, the plugin's own rights count: an approver need not be able to list what is approved.
+    fn reach(&self, entity: &str, action: &str) -> RowReach {
+        let code = format!("{entity}.{action}");
+        match &self.context.caller {
+            Some(caller) if caller.may(&code) => caller.reach(&code),
+            _ => RowReach::All,
         }
     }
 
     fn take_rows(&mut self, rows: usize) -> Result<(), ServiceError> {
         self.rows += rows as u64;
-        if self.rows > self.limits.rows {
-            return Err(limit("limit.rows", format!("a call may read {} rows", self.limits.rows)));
-        }
-        Ok(())
+        within("limit.rows", self.rows, self.limits.rows(), "rows may be read")
     }
 
     fn take_writes(&mut self, writes: usize) -> Result<(), ServiceError> {
-        self.writes = self.writes.saturating_add(u32::try_from(writes).unwrap_or(u32::MAX));
-        if self.writes > self.limits.writes {
-            return Err(limit("limit.writes", format!("a call may write {} rows", self.limits.writes)));
-        }
-        Ok(())
+        self.writes += writes as u64;
+        within("limit.writes", self.writes, self.limits.writes(), "rows may be written")
+    }
+
+    fn take_bytes(&mut self, bytes: u64) -> Result<(), ServiceError> {
+        within("limit.result_bytes", bytes, self.limits.result_bytes(), "bytes may come of one call of the host")?;
+        self.bytes += bytes;
+        within("limit.bytes", self.bytes, self.limits.bytes(), "bytes may come of all calls of the host")
     }
 
     /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
     pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
         lock(&self.surroundings).advance(1);
-        if self.trace.logs.len() >= self.limits.log_records as usize {
+        let end = message.floor_char_boundary(MAX_LOG_BYTES);
+        let fields = if fields.is_null() { fields } else { self.redacted(fields) };
+        let size = end as u64 + if fields.is_null() { 0 } else { fields.to_string().len() as u64 };
+        let is_over = self.trace.logs.len() as u64 >= self.limits.log_records()
+            || self.log_bytes + size > self.limits.log_bytes();
+        if is_over {
             self.trace.suppressed_logs += 1;
             return;
         }
-        let end = message.floor_char_boundary(MAX_LOG_BYTES);
-        let message = message[..end]
+        self.log_bytes += size;
+        let message: String = message[..end]
             .trim_end_matches('\n')
             .chars()
             .flat_map(|character| {
@@ -124,28 +243,49 @@ impl Services {
                 escaped.into_iter().flatten().chain((!escape).then_some(character))
             })
             .collect();
+        let message = self.without_secrets(message);
         self.trace.logs.push(LogRecord { level, message, fields });
     }
 
-    pub(super) fn current_user(&mut self) -> Result<Value, ServiceError> {
-        self.call("context.current-user", "", |services| match &services.context.caller {
-            Some(Caller { id, name, permissions }) => {
-                Ok(serde_json::json!({ "id": id, "name": name, "permissions": permissions }))
-            }
-            None => Err(ServiceError::new("auth.anonymous", "no user is calling")),
-        })
+    /// A text without the secrets that the guest was given.
+    pub(super) fn without_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "***"))
     }
 
-    pub(super) fn check_permission(&mut self, code: &str) -> bool {
-        let allowed = self.call("context.check-permission", code, |services| {
-            Ok(services.context.caller.as_ref().is_some_and(|caller| caller.may(code)))
-        });
-        allowed.unwrap_or(false)
+    /// A value without the secrets that the guest was given.
+    fn redacted(&self, value: Value) -> Value {
+        if self.secrets.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(text) => Value::String(self.without_secrets(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.redacted(item)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(key, value)| (self.without_secrets(key), self.redacted(value))).collect()
+            }
+            other => other,
+        }
+    }
+
+    /// Remembers a secret, so that it stands nowhere.
+    fn keep_secret(&mut self, secret: &str) {
+        if secret.len() >= MIN_REDACTED {
+            self.secrets.push(secret.to_owned());
+        }
     }
 }
 
 fn limit(code: &str, message: String) -> ServiceError {
     ServiceError::new(code, message)
+}
+
+/// An error with its bound where there is too much of something.
+fn within(code: &str, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
+    if used <= bound { Ok(()) } else { Err(limit(code, format!("only {bound} {what}"))) }
+}
+
+fn denied(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("cap.denied", message)
 }
 
 /// JSON that came from a guest.

@@ -3,15 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::super::bindings::v1::erp::plugin::{
-    host_clock, host_config, host_context, host_db, host_events, host_kv, host_log, host_numbering, types,
+    host_blob, host_clock, host_config, host_context, host_db, host_events, host_expr, host_http, host_kv, host_log,
+    host_memory, host_numbering, types,
 };
 use super::super::call::CallState;
 use super::super::error::ServiceError;
 use super::super::lock;
 use super::super::trace::LogLevel;
-use super::database::list_query;
+use super::shown::Json;
 use super::{parse_json, parse_object};
-use crate::store::BatchStep;
+use crate::document::did_you_mean;
+use crate::outgoing::HttpRequest;
+use crate::store::{BatchKind, BatchStep, BlobInfo};
 
 /// Most bytes that a guest gets at once.
 const MAX_RANDOM_BYTES: u32 = 65_536;
@@ -41,8 +44,12 @@ impl From<types::Error> for ServiceError {
     }
 }
 
-fn text(value: &Value) -> String {
-    value.to_string()
+fn texts(rows: Vec<Json>) -> Vec<String> {
+    rows.into_iter().map(|row| row.0).collect()
+}
+
+fn optional(value: Option<Json>) -> Option<String> {
+    value.map(|value| value.0)
 }
 
 impl types::Host for CallState {}
@@ -67,11 +74,15 @@ impl host_context::Host for CallState {
     }
 
     fn current_user(&mut self) -> Result<String, types::Error> {
-        Ok(text(&self.services.current_user()?))
+        Ok(self.services.current_user()?.0)
     }
 
     fn check_permission(&mut self, code: String) -> bool {
         self.services.check_permission(&code)
+    }
+
+    fn data_scope(&mut self, entity: String, action: String) -> String {
+        self.services.data_scope(&entity, &action)
     }
 }
 
@@ -103,21 +114,17 @@ impl host_clock::Host for CallState {
 impl host_db::Host for CallState {
     fn insert(&mut self, entity: String, row: String) -> Result<String, types::Error> {
         let row = parse_object("the row", &row)?;
-        Ok(text(&self.services.db_insert(&entity, &row)?.to_flat()))
+        Ok(self.services.db_insert(&entity, &row)?.0)
     }
 
     fn get(&mut self, entity: String, id: String) -> Result<Option<String>, types::Error> {
-        Ok(self.services.db_get(&entity, &id)?.map(|row| text(&row.to_flat())))
+        Ok(optional(self.services.db_get(&entity, &id)?))
     }
 
     fn query(&mut self, entity: String, query: String) -> Result<host_db::Page, types::Error> {
-        let query = list_query(&parse_object("the query", &query)?)?;
+        let query = parse_object("the query", &query)?;
         let page = self.services.db_query(&entity, &query)?;
-        Ok(host_db::Page {
-            rows: page.rows.iter().map(text).collect(),
-            next_cursor: page.next_cursor,
-            total: page.total,
-        })
+        Ok(host_db::Page { rows: texts(page.rows), next_cursor: page.next_cursor, total: page.total })
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
@@ -133,7 +140,7 @@ impl host_db::Host for CallState {
         expected_version: Option<u32>,
     ) -> Result<String, types::Error> {
         let patch = parse_object("the patch", &patch)?;
-        Ok(text(&self.services.db_update(&entity, &id, &patch, expected_version)?.to_flat()))
+        Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.0)
     }
 
     fn delete(&mut self, entity: String, id: String, expected_version: Option<u32>) -> Result<(), types::Error> {
@@ -141,19 +148,23 @@ impl host_db::Host for CallState {
     }
 
     fn restore(&mut self, entity: String, id: String) -> Result<String, types::Error> {
-        Ok(text(&self.services.db_restore(&entity, &id)?.to_flat()))
+        Ok(self.services.db_restore(&entity, &id)?.0)
     }
 
     fn aggregate(&mut self, entity: String, query: String) -> Result<String, types::Error> {
         let query = parse_json("the query", &query)?;
-        Ok(text(&self.services.db_aggregate(&entity, &query)?))
+        Ok(self.services.db_aggregate(&entity, &query)?.0)
     }
 
     fn batch(&mut self, ops: Vec<host_db::Op>) -> Result<Vec<String>, types::Error> {
         let mut steps = Vec::with_capacity(ops.len());
         for op in ops {
+            let kind = BatchKind::from_word(&op.kind).ok_or_else(|| {
+                let help = did_you_mean(&op.kind, BatchKind::WORDS.iter().copied()).unwrap_or_default();
+                ServiceError::new("db.bad_query", format!("unknown kind of step `{}`; {help}", op.kind))
+            })?;
             steps.push(BatchStep {
-                kind: op.kind,
+                kind,
                 entity: op.entity,
                 id: op.id,
                 data: op.data.map_or(Ok(Map::new()), |data| parse_object("the data of a step", &data))?,
@@ -161,11 +172,11 @@ impl host_db::Host for CallState {
                 name: op.name,
             });
         }
-        Ok(self.services.db_batch(&steps)?.iter().map(text).collect())
+        Ok(texts(self.services.db_batch(&steps)?))
     }
 
     fn resolve_labels(&mut self, entity: String, ids: Vec<String>) -> Result<String, types::Error> {
-        Ok(text(&self.services.db_labels(&entity, &ids)?))
+        Ok(self.services.db_labels(&entity, &ids)?.0)
     }
 }
 
@@ -178,11 +189,15 @@ impl host_events::Host for CallState {
 
 impl host_config::Host for CallState {
     fn get(&mut self, key: String) -> Result<Option<String>, types::Error> {
-        Ok(self.services.config(&key)?.as_ref().map(text))
+        Ok(optional(self.services.config(&key)?))
     }
 
     fn setting(&mut self, key: String) -> Result<String, types::Error> {
-        Ok(text(&self.services.setting(&key)?))
+        Ok(self.services.setting(&key)?.0)
+    }
+
+    fn secret(&mut self, key: String) -> Result<String, types::Error> {
+        Ok(self.services.secret(&key)?)
     }
 }
 
@@ -198,7 +213,7 @@ impl host_numbering::Host for CallState {
 
 impl host_kv::Host for CallState {
     fn get(&mut self, key: String) -> Result<Option<String>, types::Error> {
-        Ok(self.services.kv_get(&key)?.as_ref().map(text))
+        Ok(optional(self.services.kv_get(&key)?))
     }
 
     fn set(&mut self, key: String, value: String, ttl_seconds: Option<u32>) -> Result<(), types::Error> {
@@ -218,6 +233,71 @@ impl host_kv::Host for CallState {
         let expected = expected.map(|text| parse_json("the expected value", &text)).transpose()?;
         let value = parse_json("the value", &value)?;
         Ok(self.services.kv_compare_and_set(&key, expected.as_ref(), &value)?)
+    }
+}
+
+impl host_expr::Host for CallState {
+    fn eval(&mut self, expression: String, vars: String) -> Result<String, types::Error> {
+        let vars = parse_object("the values", &vars)?;
+        Ok(self.services.evaluate(&expression, &vars)?.0)
+    }
+
+    fn render(&mut self, template: String, vars: String) -> Result<String, types::Error> {
+        let vars = parse_object("the values", &vars)?;
+        Ok(self.services.render(&template, &vars)?)
+    }
+}
+
+impl host_http::Host for CallState {
+    fn send(&mut self, request: host_http::Request) -> Result<host_http::Response, types::Error> {
+        let host_http::Request { method, url, headers, body, timeout_ms } = request;
+        let request = HttpRequest { method, url, headers, body };
+        let response = self.services.send_http(&request, timeout_ms)?;
+        Ok(host_http::Response { status: response.status, headers: response.headers, body: response.body })
+    }
+}
+
+impl From<BlobInfo> for host_blob::BlobInfo {
+    fn from(info: BlobInfo) -> host_blob::BlobInfo {
+        let BlobInfo { id, name, mime, size, sha256 } = info;
+        host_blob::BlobInfo { id, name, mime, size, sha256 }
+    }
+}
+
+impl host_blob::Host for CallState {
+    fn put(&mut self, name: String, mime: String, data: Vec<u8>) -> Result<host_blob::BlobInfo, types::Error> {
+        Ok(self.services.blob_put(&name, &mime, data)?.into())
+    }
+
+    fn get(&mut self, id: String, offset: u64, len: u32) -> Result<Vec<u8>, types::Error> {
+        Ok(self.services.blob_get(&id, offset, len)?)
+    }
+
+    fn stat(&mut self, id: String) -> Result<host_blob::BlobInfo, types::Error> {
+        Ok(self.services.blob_stat(&id)?.into())
+    }
+
+    fn delete(&mut self, id: String) -> Result<(), types::Error> {
+        Ok(self.services.blob_delete(&id)?)
+    }
+}
+
+impl host_memory::Host for CallState {
+    fn append(&mut self, session: String, item: String) -> Result<(), types::Error> {
+        let item = parse_json("the item", &item)?;
+        Ok(self.services.memory_append(&session, &item)?)
+    }
+
+    fn recent(&mut self, session: String, limit: u32) -> Result<Vec<String>, types::Error> {
+        Ok(texts(self.services.memory_recall("memory.recent", &session, None, limit)?))
+    }
+
+    fn search(&mut self, session: String, text: String, limit: u32) -> Result<Vec<String>, types::Error> {
+        Ok(texts(self.services.memory_recall("memory.search", &session, Some(&text), limit)?))
+    }
+
+    fn clear(&mut self, session: String) -> Result<(), types::Error> {
+        Ok(self.services.memory_clear(&session)?)
     }
 }
 

@@ -144,6 +144,15 @@ table! {
         kv: Spanned<bool> = Spanned::new(false, 0..0),
         /// Keys of the platform's configuration that it reads; `*` at the end matches any rest.
         config: Vec<Spanned<String>>,
+        /// Secrets that it reads, by their keys.
+        secrets: Vec<Spanned<String>>,
+        /// Addresses that it may call, such as `https://api.example.com/v1/*`; the host may begin with `*.`. Private
+        /// addresses are refused unless they are written here as they are.
+        http: Vec<Spanned<String>>,
+        /// Files that it keeps per tenant.
+        blob: Spanned<bool> = Spanned::new(false, 0..0),
+        /// What conversations and workflows remember, per tenant and session.
+        memory: Spanned<bool> = Spanned::new(false, 0..0),
         /// What is denied whatever the lists above say.
         deny: DeniedCapabilities,
     }
@@ -158,6 +167,10 @@ table! {
         publish: Vec<Spanned<String>>,
         /// Keys of the platform's configuration.
         config: Vec<Spanned<String>>,
+        /// Secrets.
+        secrets: Vec<Spanned<String>>,
+        /// Addresses.
+        http: Vec<Spanned<String>>,
     }
 }
 

@@ -193,6 +193,8 @@ table! {
         start: u64 = 1,
         /// When it starts again.
         reset_rule: ResetRule = ResetRule::Never,
+        /// True where no number may be missing: a call that fails then gives its number back, and others wait for it.
+        gapless: bool = true,
     }
 }
 

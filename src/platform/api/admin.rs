@@ -43,13 +43,35 @@ impl Platform {
                 })?;
                 Ok(Response::json(200, Value::Object(settings)))
             }
+            ("PUT", [id, "secrets"]) => self.put_secrets(request, id),
             _ => Err(no_route(request)),
         }
     }
 
     pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
         let identity = identity(request)?;
-        Ok(Scope { tenant: identity.tenant.clone(), user: Some(identity.caller.id.clone()), now: self.now() })
+        Ok(Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id))
+    }
+
+    /// `{"<key>": "<value>"}`, for the tenant of the request; nobody ever reads them here.
+    fn put_secrets(&mut self, request: &Request, id: &str) -> Answer {
+        let scope = self.scope(request)?;
+        let values = object(request)?;
+        let manifest = self.installed(id)?.manifest.clone();
+        for (key, value) in &values {
+            let is_known = manifest.capabilities.secrets.iter().any(|secret| **secret == *key);
+            if !is_known || !value.is_string() {
+                let why = if is_known { "takes text" } else { "is not among the `secrets` of [capabilities]" };
+                return Err(PlatformError::new(422, "config.bad_secret", format!("`{key}` {why}")));
+            }
+        }
+        self.unit::<_, PlatformError>(|database, _| {
+            for (key, value) in &values {
+                database.set_secret(&manifest.metadata.id, &scope, key, value.as_str().unwrap_or_default())?;
+            }
+            Ok(())
+        })?;
+        Ok(Response::empty(204))
     }
 
     fn state_of(&self, id: &str) -> Answer {

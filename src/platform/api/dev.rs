@@ -11,6 +11,14 @@ impl Platform {
     pub(super) fn dev(&mut self, request: &Request, path: &[&str]) -> Answer {
         match (request.method.as_str(), path) {
             ("GET", ["tables"]) => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
+            ("GET", ["counters"]) => Ok(Response::json(200, json!(self.counters()))),
+            ("GET", ["denials"]) => {
+                let sql = "select at, tenant_id as tenant, user_id as user, plugin_id as plugin, function, subject, message \
+                           from erp_denials order by seq desc";
+                let (names, rows) = self.inspect(sql, 200)?;
+                let one = |row: Vec<Value>| names.iter().cloned().zip(row).collect::<Value>();
+                Ok(Response::json(200, rows.into_iter().map(one).collect()))
+            }
             ("GET", ["tenants"]) => Ok(Response::json(200, json!(self.directory.tenants()))),
             ("PUT", ["config"]) => {
                 let values = object(request)?.into_iter().collect();

@@ -9,7 +9,8 @@ use crate::host::{Invocation, Trigger, lock};
 use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, StoreError, condition_holds,
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, Scope, StoreError,
+    condition_holds,
 };
 
 /// Rows of a page where the client says nothing.
@@ -31,7 +32,7 @@ impl Platform {
                 require(request, &reads)?;
                 request.only(&["filter", "search"])?;
                 let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
-                let count = lock(&self.database).count(&entity, &self.scope(request)?, &query)?;
+                let count = lock(&self.database).count(&entity, &self.scope_for(request, &reads)?, &query)?;
                 Ok(Response::json(200, json!({ "count": count })))
             }
             ("GET" | "POST", ["aggregate"]) => self.aggregate(request, &entity, &reads),
@@ -42,7 +43,7 @@ impl Platform {
                 if version.is_some() {
                     return Err(problem(&entity, "version", "is set by the host"));
                 }
-                let scope = self.scope(request)?;
+                let scope = self.scope_for(request, &writes)?;
                 let row = self.unit::<_, StoreError>(|database, surroundings| {
                     database.insert(&entity, &scope, &data, &mut || lock(surroundings).uuid())
                 })?;
@@ -50,7 +51,7 @@ impl Platform {
             }
             ("GET", [id]) => {
                 require(request, &reads)?;
-                let row = lock(&self.database).get(&entity, &self.scope(request)?, id)?;
+                let row = lock(&self.database).get(&entity, &self.scope_for(request, &reads)?, id)?;
                 Ok(Response::json(200, row.to_api()))
             }
             ("PUT" | "PATCH", [id]) => {
@@ -63,7 +64,7 @@ impl Platform {
                         "the body needs `version`: the version of the row that you changed",
                     )
                 })?;
-                let scope = self.scope(request)?;
+                let scope = self.scope_for(request, &writes)?;
                 let replaces = request.method == "PUT";
                 let row = self.unit::<_, StoreError>(|database, _| {
                     if replaces {
@@ -78,13 +79,19 @@ impl Platform {
                 require(request, &writes)?;
                 request.only(&["version"])?;
                 let version = request.number("version")?;
-                let scope = self.scope(request)?;
+                let scope = self.scope_for(request, &writes)?;
                 self.unit::<_, StoreError>(|database, _| database.delete(&entity, &scope, id, version))?;
                 Ok(Response::empty(204))
             }
             ("POST", [id, "actions", action]) => self.invoke(request, plugin, &entity, id, action),
             _ => Err(no_route(request)),
         }
+    }
+
+    /// Whose rows the user reaches by a permission.
+    fn scope_for(&self, request: &Request, permission: &str) -> Result<Scope, PlatformError> {
+        let reach = require(request, permission)?.caller.reach(permission);
+        Ok(self.scope(request)?.within(reach))
     }
 
     fn list(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
@@ -117,7 +124,7 @@ impl Platform {
             with_total: true,
             ..ListQuery::default()
         };
-        let found = lock(&self.database).list(entity, &self.scope(request)?, &query)?;
+        let found = lock(&self.database).list(entity, &self.scope_for(request, permission)?, &query)?;
         let items: Vec<Value> = found.rows.iter().map(Row::to_api).collect();
         let body = json!({ "items": items, "total": found.total, "page": page, "page_size": size, "next_cursor": found.next_cursor });
         Ok(Response::json(200, body))
@@ -135,7 +142,7 @@ impl Platform {
             json!({ "group_by": group_by, "filter": filter(request)? })
         };
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = lock(&self.database).aggregate(entity, &self.scope(request)?, &query)?;
+        let groups = lock(&self.database).aggregate(entity, &self.scope_for(request, permission)?, &query)?;
         Ok(Response::json(200, Value::Array(groups)))
     }
 
@@ -149,6 +156,7 @@ impl Platform {
             return Err(bad_query("the body is {\"fields\": {\"<reference>\": [\"<id>\", …]}}"));
         };
         let mut labels = Map::new();
+        let mut asked = 0;
         for (name, ids) in wanted {
             let Some((field, target)) = entity.field(&name).and_then(|field| Some((field, field.ref_entity.as_ref()?)))
             else {
@@ -159,6 +167,10 @@ impl Platform {
                 return Err(bad_query(format!("`{name}` takes an array of ids, not {ids}")));
             };
             let ids: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+            asked += ids.len() as u64;
+            if asked > MAX_PAGE_ROWS {
+                return Err(bad_query(format!("labels of at most {MAX_PAGE_ROWS} rows can be asked for at once")));
+            }
             let resolved = match database.catalog().referable(entity.plugin(), field) {
                 Some(target) => database.labels(
                     &target,
@@ -184,8 +196,9 @@ impl Platform {
         let identity = require(request, &action.permission)?;
         request.only(&[])?;
         let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
-        // The row must be one that the user's tenant has.
-        let scope = self.scope(request)?;
+        // The row must be one that the user can see; who may only act is told no more than that it is there.
+        let code = format!("{}.list", *entity.name);
+        let scope = if identity.caller.may(&code) { self.scope_for(request, &code)? } else { self.scope(request)? };
         let row = lock(&self.database).get(entity, &scope, id)?;
         if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
             let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);

@@ -1,0 +1,87 @@
+//! Faults: what a test makes go wrong on the host's side of a call.
+
+use std::time::Duration;
+
+/// What happens in the place of a call of the host, or before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultAction {
+    /// The call fails, as when the database or the network does; the guest may try again later.
+    Fail(String),
+    /// The call takes so long, on the platform's clock.
+    Delay(Duration),
+    /// The guest's fuel is spent just before the call.
+    EndFuel,
+}
+
+/// Where a fault happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultPlace {
+    /// At a call of the host: `db.insert`, or any where it is `None`; about an entity or key where one is named.
+    HostCall {
+        /// Such as `db.insert`.
+        function: Option<String>,
+        /// The entity, key or name that the call is about.
+        subject: Option<String>,
+    },
+    /// When the transaction of a call is to be committed.
+    Commit,
+}
+
+/// One thing that goes wrong, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub place: FaultPlace,
+    /// At how many-th such place, from 1.
+    pub nth: u64,
+    /// What happens. At a commit only [`FaultAction::Fail`] has a meaning.
+    pub action: FaultAction,
+}
+
+/// The faults that are still to come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    /// Forgets those that did not happen; gives them.
+    pub(super) fn clear(&mut self) -> Vec<Fault> {
+        std::mem::take(&mut self.0)
+    }
+
+    /// Counts a place; gives what happens there.
+    pub(super) fn take(&mut self, is_here: impl Fn(&FaultPlace) -> bool) -> Option<FaultAction> {
+        let mut happens = None;
+        self.0.retain_mut(|fault| {
+            if !is_here(&fault.place) {
+                return true;
+            }
+            fault.nth = fault.nth.saturating_sub(1);
+            if fault.nth == 0 && happens.is_none() {
+                happens = Some(fault.action.clone());
+                return false;
+            }
+            true
+        });
+        happens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_happens_once_at_its_place() {
+        let place = FaultPlace::HostCall { function: Some("db.get".to_owned()), subject: None };
+        let mut faults = Faults::default();
+        faults.add(Fault { place: place.clone(), nth: 2, action: FaultAction::EndFuel });
+        assert_eq!(faults.take(|_| false), None);
+        assert_eq!(faults.take(|known| *known == place), None);
+        assert_eq!(faults.take(|known| *known == place), Some(FaultAction::EndFuel));
+        assert_eq!(faults.take(|known| *known == place), None);
+    }
+}

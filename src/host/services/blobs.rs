@@ -1,0 +1,83 @@
+//! Files that the plugin keeps.
+
+use serde_json::{Value, json};
+
+use super::super::error::ServiceError;
+use super::shown::{Bytes, Given};
+use super::{Services, denied, within};
+use crate::store::BlobInfo;
+
+/// The longest name of a file, in characters.
+const MAX_NAME: usize = 200;
+
+impl Services {
+    fn with_blobs<T: Given>(
+        &mut self,
+        function: &'static str,
+        subject: &str,
+        arguments: impl FnOnce() -> Value,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.call(function, subject, arguments, |services| {
+            if !*services.manifest.capabilities.blob {
+                return Err(denied("keeping files is not granted: write `blob = true` into [capabilities]"));
+            }
+            work(services)
+        })
+    }
+
+    pub(super) fn blob_put(&mut self, name: &str, mime: &str, data: Vec<u8>) -> Result<BlobInfo, ServiceError> {
+        let size = data.len() as u64;
+        let arguments = || json!({ "name": name, "mime": mime, "bytes": size });
+        self.with_blobs("blob.put", name, arguments, |services| {
+            let is_name = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.contains(['/', '\\', '\0']);
+            if !is_name || !mime.contains('/') {
+                let message = format!("a file has a name without slashes and a media type, not `{name}` and `{mime}`");
+                return Err(ServiceError::new("blob.bad_name", message));
+            }
+            services.take_writes(1)?;
+            services.blob_bytes += size;
+            let bound = services.limits.blob_bytes();
+            within("limit.blob_bytes", services.blob_bytes, bound, "bytes of files may be stored")?;
+            let plugin = &services.manifest.metadata.id;
+            services
+                .with_database(|database, scope, new_id| database.put_blob(plugin, scope, (name, mime), data, new_id))
+        })
+    }
+
+    pub(super) fn blob_get(&mut self, id: &str, offset: u64, length: u32) -> Result<Vec<u8>, ServiceError> {
+        let arguments = || json!({ "id": id, "offset": offset, "len": length });
+        let given = self.with_blobs("blob.get", id, arguments, |services| {
+            // Asked for before it is read: a file of a gigabyte must not come into memory to be refused.
+            let bound = services.limits.result_bytes();
+            let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
+            within("limit.result_bytes", size, bound, "bytes may come of one call of the host")?;
+            let plugin = &services.manifest.metadata.id;
+            services
+                .with_database(|database, scope, _| database.blob_part(plugin, scope, id, offset, length))
+                .map(Bytes)
+        })?;
+        Ok(given.0)
+    }
+
+    pub(super) fn blob_stat(&mut self, id: &str) -> Result<BlobInfo, ServiceError> {
+        self.with_blobs("blob.stat", id, || json!({ "id": id }), |services| services.blob_info(id))
+    }
+
+    pub(super) fn blob_delete(&mut self, id: &str) -> Result<(), ServiceError> {
+        self.with_blobs(
+            "blob.delete",
+            id,
+            || json!({ "id": id }),
+            |services| {
+                services.take_writes(1)?;
+                let plugin = &services.manifest.metadata.id;
+                services.with_database(|database, scope, _| database.delete_blob(plugin, scope, id))
+            },
+        )
+    }
+
+    fn blob_info(&self, id: &str) -> Result<BlobInfo, ServiceError> {
+        self.with_database(|database, scope, _| database.blob_info(&self.manifest.metadata.id, scope, id))
+    }
+}

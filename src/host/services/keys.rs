@@ -1,0 +1,89 @@
+//! The key-value store.
+
+use serde_json::{Value, json};
+
+use super::super::error::ServiceError;
+use super::shown::{Given, Json};
+use super::{Services, denied};
+
+impl Services {
+    /// Does one call of the key-value store, where the manifest grants it.
+    fn with_keys<T: Given>(
+        &mut self,
+        function: &'static str,
+        key: &str,
+        arguments: impl FnOnce() -> Value,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.call(function, key, arguments, |services| {
+            if !*services.manifest.capabilities.kv {
+                return Err(denied("the key-value store is not granted: write `kv = true` into [capabilities]"));
+            }
+            work(services)
+        })
+    }
+
+    pub(super) fn kv_get(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
+        let arguments = || json!({ "key": key });
+        self.with_keys("kv.get", key, arguments, |services| Ok(services.kv_read(key)?.as_ref().map(Json::from)))
+    }
+
+    pub(super) fn kv_set(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
+        let arguments = || json!({ "key": key, "value": value, "ttl-seconds": ttl_seconds });
+        self.with_keys("kv.set", key, arguments, |services| services.kv_write(key, value, ttl_seconds))
+    }
+
+    pub(super) fn kv_delete(&mut self, key: &str) -> Result<bool, ServiceError> {
+        let arguments = || json!({ "key": key });
+        self.with_keys("kv.delete", key, arguments, |services| {
+            services.take_writes(1)?;
+            services.with_database(|database, scope, _| {
+                database.delete_key_value(&services.manifest.metadata.id, scope, key)
+            })
+        })
+    }
+
+    pub(super) fn kv_increment(&mut self, key: &str, by: i64) -> Result<i64, ServiceError> {
+        let arguments = || json!({ "key": key, "by": by });
+        self.with_keys("kv.increment", key, arguments, |services| {
+            let old = match services.kv_read(key)? {
+                None => 0,
+                Some(value) => value
+                    .as_i64()
+                    .ok_or_else(|| ServiceError::new("kv.not_a_number", format!("`{key}` holds {value}")))?,
+            };
+            let new = old
+                .checked_add(by)
+                .ok_or_else(|| ServiceError::new("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
+            services.kv_write(key, &Value::from(new), None)?;
+            Ok(new)
+        })
+    }
+
+    pub(super) fn kv_compare_and_set(
+        &mut self,
+        key: &str,
+        expected: Option<&Value>,
+        value: &Value,
+    ) -> Result<bool, ServiceError> {
+        let arguments = || json!({ "key": key, "expected": expected, "value": value });
+        self.with_keys("kv.compare-and-set", key, arguments, |services| {
+            if services.kv_read(key)?.as_ref() != expected {
+                return Ok(false);
+            }
+            services.kv_write(key, value, None)?;
+            Ok(true)
+        })
+    }
+
+    fn kv_read(&self, key: &str) -> Result<Option<Value>, ServiceError> {
+        self.with_database(|database, scope, _| database.key_value(&self.manifest.metadata.id, scope, key))
+    }
+
+    fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
+        self.take_writes(1)?;
+        self.with_database(|database, scope, _| {
+            database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
+        })
+    }
+}

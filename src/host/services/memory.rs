@@ -1,0 +1,68 @@
+//! What conversations and workflows remember.
+
+use serde_json::{Value, json};
+
+use super::super::error::ServiceError;
+use super::shown::{Given, Json};
+use super::{Services, denied};
+
+/// Items that one call gives at the most.
+const MAX_ITEMS: u32 = 200;
+
+impl Services {
+    fn with_memory<T: Given>(
+        &mut self,
+        function: &'static str,
+        session: &str,
+        arguments: impl FnOnce() -> Value,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.call(function, session, arguments, |services| {
+            if !*services.manifest.capabilities.memory {
+                return Err(denied("the memory is not granted: write `memory = true` into [capabilities]"));
+            }
+            work(services)
+        })
+    }
+
+    pub(super) fn memory_append(&mut self, session: &str, item: &Value) -> Result<(), ServiceError> {
+        let arguments = || json!({ "session": session, "item": item });
+        self.with_memory("memory.append", session, arguments, |services| {
+            services.take_writes(1)?;
+            let plugin = &services.manifest.metadata.id;
+            services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
+        })
+    }
+
+    /// The newest items; with a text, those that hold it.
+    pub(super) fn memory_recall(
+        &mut self,
+        function: &'static str,
+        session: &str,
+        text: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Json>, ServiceError> {
+        let arguments = || json!({ "session": session, "text": text, "limit": limit });
+        self.with_memory(function, session, arguments, |services| {
+            let plugin = &services.manifest.metadata.id;
+            let items = services.with_database(|database, scope, _| {
+                database.recall(plugin, scope, session, text, limit.min(MAX_ITEMS))
+            })?;
+            services.take_rows(items.len())?;
+            Ok(items.iter().map(Json::from).collect())
+        })
+    }
+
+    pub(super) fn memory_clear(&mut self, session: &str) -> Result<(), ServiceError> {
+        self.with_memory(
+            "memory.clear",
+            session,
+            || json!({ "session": session }),
+            |services| {
+                services.take_writes(1)?;
+                let plugin = &services.manifest.metadata.id;
+                services.with_database(|database, scope, _| database.forget(plugin, scope, session))
+            },
+        )
+    }
+}

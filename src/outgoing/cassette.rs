@@ -1,0 +1,131 @@
+//! Responses from a cassette, in the place of the network: what tests replay, and what a recording keeps.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::{HttpRequest, HttpResponse, HttpTransport, Network, TransportError};
+
+/// A request and its response, as a cassette's file holds them. Headers of requests are left out: they hold
+/// credentials more often than they matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interaction {
+    /// Such as `GET`.
+    pub method: String,
+    /// The whole address.
+    pub url: String,
+    /// The body of the request; a request fits only with the same one. Any fits where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<BodyText>,
+    /// The status.
+    pub status: u16,
+    /// Headers of the response.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// The body of the response.
+    #[serde(default)]
+    pub body: BodyText,
+}
+
+/// Bytes: text where they are text, else Base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BodyText {
+    /// UTF-8.
+    Text(String),
+    /// Anything else.
+    Base64 {
+        /// In the usual alphabet, with padding.
+        base64: String,
+    },
+}
+
+impl Default for BodyText {
+    fn default() -> BodyText {
+        BodyText::Text(String::new())
+    }
+}
+
+impl BodyText {
+    fn of(bytes: &[u8]) -> BodyText {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => BodyText::Text(text.to_owned()),
+            Err(_) => BodyText::Base64 { base64: STANDARD.encode(bytes) },
+        }
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, TransportError> {
+        match self {
+            BodyText::Text(text) => Ok(text.clone().into_bytes()),
+            BodyText::Base64 { base64 } => STANDARD
+                .decode(base64)
+                .map_err(|error| TransportError::Failed(format!("the cassette holds broken Base64: {error}"))),
+        }
+    }
+}
+
+/// Answers from what was recorded, and records what was not where it may.
+#[derive(Debug)]
+pub struct Cassette {
+    interactions: Mutex<Vec<Interaction>>,
+    network: Option<Arc<dyn HttpTransport>>,
+}
+
+impl Cassette {
+    /// A cassette that answers with these. What it does not know goes to `network` and is kept, where one is given.
+    pub fn new(interactions: Vec<Interaction>, network: Option<Arc<dyn HttpTransport>>) -> Cassette {
+        Cassette { interactions: Mutex::new(interactions), network }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Interaction>> {
+        self.interactions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that it knows, the recorded ones last.
+    pub fn interactions(&self) -> Vec<Interaction> {
+        self.known().clone()
+    }
+}
+
+impl HttpTransport for Cassette {
+    fn send(
+        &self,
+        request: &HttpRequest,
+        network: Network,
+        timeout: Duration,
+        most_bytes: u64,
+    ) -> Result<HttpResponse, TransportError> {
+        let body = request.body.as_deref().map(BodyText::of);
+        let known = self
+            .known()
+            .iter()
+            .find(|known| {
+                known.method == request.method
+                    && known.url == request.url
+                    && known.request_body.as_ref().is_none_or(|wanted| Some(wanted) == body.as_ref())
+            })
+            .cloned();
+        if let Some(known) = known {
+            let (status, headers, body) = (known.status, known.headers.clone(), known.body.bytes()?);
+            return Ok(HttpResponse { status, headers, body });
+        }
+        let Some(outside) = &self.network else {
+            let message = format!("no recorded response to {} {}", request.method, request.url);
+            return Err(TransportError::Unknown(message));
+        };
+        let response = outside.send(request, network, timeout, most_bytes)?;
+        self.known().push(Interaction {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            request_body: body,
+            status: response.status,
+            headers: response.headers.clone(),
+            body: BodyText::of(&response.body),
+        });
+        Ok(response)
+    }
+}

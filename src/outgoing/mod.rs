@@ -1,0 +1,10 @@
+//! Requests that plugins send into the world: which addresses a manifest allows, who carries them, and
+//! cassettes that answer in the place of the network.
+
+mod cassette;
+mod pattern;
+mod transport;
+
+pub use cassette::{BodyText, Cassette, Interaction};
+pub use pattern::{UrlPattern, allowed, is_public};
+pub use transport::{HttpRequest, HttpResponse, HttpTransport, Network, TransportError};

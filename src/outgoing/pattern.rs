@@ -1,0 +1,174 @@
+//! Which addresses a manifest allows, and which of them are private.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::Network;
+
+/// Whether the patterns of a manifest allow an address, and how far it may lead; the reason where they do not.
+///
+/// A pattern is an address whose host may begin with `*.` and whose path may end with `*`:
+/// `https://api.example.com/v1/*`.
+///
+/// # Errors
+/// The reason.
+pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result<Network, String> {
+    let address = Url::parse(url).map_err(|error| format!("`{url}` is no address: {error}"))?;
+    if !matches!(address.scheme(), "http" | "https") {
+        return Err(format!("`{}` is not http or https", address.scheme()));
+    }
+    if !address.username().is_empty() || address.password().is_some() {
+        return Err("an address with a name and a password in it is not sent".to_owned());
+    }
+    for pattern in patterns {
+        let Some(pattern) = UrlPattern::parse(pattern) else { continue };
+        if pattern.matches(&address) {
+            return Ok(pattern.network());
+        }
+    }
+    let origin = address.origin().ascii_serialization();
+    Err(format!("`{origin}` is not granted: name it in `http` of [capabilities], such as \"{origin}/*\""))
+}
+
+/// An address of a manifest's allow-list.
+#[derive(Debug)]
+pub struct UrlPattern {
+    scheme: String,
+    host: String,
+    any_subdomain: bool,
+    port: Option<u16>,
+    path: String,
+    any_rest: bool,
+}
+
+impl UrlPattern {
+    /// Reads a pattern; none where it is not an address.
+    pub fn parse(text: &str) -> Option<UrlPattern> {
+        let any_subdomain = text.contains("://*.");
+        let url = Url::parse(&text.replacen("://*.", "://", 1)).ok()?;
+        let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !is_plain {
+            return None;
+        }
+        let path = url.path();
+        let any_rest = path.ends_with('*');
+        Some(UrlPattern {
+            scheme: url.scheme().to_owned(),
+            host: url.host_str()?.to_owned(),
+            any_subdomain,
+            port: url.port_or_known_default(),
+            path: path.trim_end_matches('*').to_owned(),
+            any_rest,
+        })
+    }
+
+    fn matches(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let is_host = if self.any_subdomain {
+            host.strip_suffix(self.host.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        } else {
+            host == self.host
+        };
+        let is_path = if self.any_rest { url.path().starts_with(&self.path) } else { url.path() == self.path };
+        url.scheme() == self.scheme && is_host && url.port_or_known_default() == self.port && is_path
+    }
+
+    /// Who writes a private address into the manifest wants it; a name may lead anywhere.
+    fn network(&self) -> Network {
+        let is_private = match Host::parse(&self.host) {
+            Ok(Host::Ipv4(address)) => !is_public(address.into()),
+            Ok(Host::Ipv6(address)) => !is_public(address.into()),
+            _ => self.host == "localhost",
+        };
+        if is_private && !self.any_subdomain { Network::Any } else { Network::Public }
+    }
+}
+
+/// True for an address that anyone on the internet can have: none of a machine, a house or a provider's own.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            let is_special = address.is_unspecified()
+                || address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_broadcast()
+                || address.is_documentation();
+            let is_shared = a == 100 && (64..128).contains(&b);
+            let is_reserved =
+                a == 0 || a >= 240 || (a == 192 && b == 0 && c == 0) || (a == 198 && (b == 18 || b == 19));
+            !(is_special || is_shared || is_reserved)
+        }
+        IpAddr::V6(address) => {
+            if let Some(inner) = address.to_ipv4() {
+                // Mapped and compatible addresses lead to the IPv4 address in them.
+                return is_public(inner.into()) && !address.is_loopback();
+            }
+            let first = address.segments()[0];
+            let is_unique_local = first & 0xfe00 == 0xfc00;
+            let is_link_local = first & 0xffc0 == 0xfe80;
+            // 2001:db8::/32 is for examples, 64:ff9b::/96 and 2002::/16 carry IPv4 addresses inside.
+            let is_carrier = first == 0x2002 || (first == 0x64 && address.segments()[1] == 0xff9b);
+            let is_example = first == 0x2001 && address.segments()[1] == 0x0db8;
+            !(address.is_unspecified()
+                || address.is_loopback()
+                || address.is_multicast()
+                || is_unique_local
+                || is_link_local
+                || is_carrier
+                || is_example)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(pattern: &str, url: &str) -> Option<Network> {
+        allowed([pattern].into_iter(), url).ok()
+    }
+
+    #[test]
+    fn patterns_allow_what_they_say() {
+        let api = "https://api.example.com/v1/*";
+        assert_eq!(network(api, "https://api.example.com/v1/rates?x=1"), Some(Network::Public));
+        for refused in [
+            "https://api.example.com/v2/rates",
+            "http://api.example.com/v1/rates",
+            "https://api.example.com:8443/v1/rates",
+            "https://api.example.com.evil.com/v1/rates",
+            "https://user@api.example.com/v1/rates",
+            "https://api.example.com/v1/../v2",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(network(api, refused), None, "{refused}");
+        }
+        assert_eq!(network("https://*.example.com/*", "https://a.example.com/x"), Some(Network::Public));
+        assert_eq!(network("https://*.example.com/*", "https://example.com/x"), None);
+        assert_eq!(network("http://127.0.0.1:8080/*", "http://127.0.0.1:8080/x"), Some(Network::Any));
+    }
+
+    #[test]
+    fn private_addresses_are_told_from_public_ones() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "100.64.0.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "0.0.0.0",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+        for public in ["1.1.1.1", "2606:4700::1111"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+    }
+}

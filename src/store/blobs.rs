@@ -1,0 +1,114 @@
+//! Files that plugins keep per tenant.
+
+use rusqlite::types::Value as SqlValue;
+
+use super::{Database, IdSource, Scope, StoreError};
+use crate::digest::sha256_hex;
+use crate::manifest::PluginId;
+
+/// A file without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// UUID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its media type.
+    pub mime: String,
+    /// Bytes.
+    pub size: u64,
+    /// Of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Database {
+    /// Stores a file.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn put_blob(
+        &mut self,
+        plugin: &PluginId,
+        scope: &Scope,
+        (name, mime): (&str, &str),
+        content: Vec<u8>,
+        new_id: IdSource<'_>,
+    ) -> Result<BlobInfo, StoreError> {
+        let info = BlobInfo {
+            id: new_id(),
+            name: name.to_owned(),
+            mime: mime.to_owned(),
+            size: content.len() as u64,
+            sha256: sha256_hex(&content),
+        };
+        let now = scope.now.to_string();
+        let texts = [&info.id, plugin.as_str(), scope.tenant.as_str(), name, mime, &info.sha256, &now];
+        let mut parameters = texts.map(|text| SqlValue::Text(text.to_owned())).to_vec();
+        parameters.push(SqlValue::Blob(content));
+        self.execute(
+            "store a file",
+            "insert into erp_blobs (id, plugin_id, tenant_id, name, mime, sha256, created_at, content) \
+             values (?, ?, ?, ?, ?, ?, ?, ?)",
+            parameters,
+        )?;
+        Ok(info)
+    }
+
+    /// What a file is.
+    ///
+    /// # Errors
+    /// [`StoreError::NoBlob`] and [`StoreError::Sqlite`].
+    pub fn blob_info(&self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<BlobInfo, StoreError> {
+        let found = self.rows(
+            "look at a file",
+            "select id, name, mime, length(content), sha256 from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
+            place(plugin, scope, id),
+            |row| {
+                let size = row.get::<_, i64>(3)?.unsigned_abs();
+                Ok(BlobInfo { id: row.get(0)?, name: row.get(1)?, mime: row.get(2)?, size, sha256: row.get(4)? })
+            },
+        )?;
+        found.into_iter().next().ok_or_else(|| StoreError::NoBlob(id.to_owned()))
+    }
+
+    /// A part of a file: `length` bytes from `offset`, fewer at its end.
+    ///
+    /// # Errors
+    /// As [`Database::blob_info`].
+    pub fn blob_part(
+        &self,
+        plugin: &PluginId,
+        scope: &Scope,
+        id: &str,
+        offset: u64,
+        length: u32,
+    ) -> Result<Vec<u8>, StoreError> {
+        let from = i64::try_from(offset).unwrap_or(i64::MAX).saturating_add(1);
+        let mut parameters = vec![SqlValue::Integer(from), SqlValue::Integer(length.into())];
+        parameters.extend(place(plugin, scope, id));
+        let found = self.rows(
+            "read a file",
+            "select substr(content, ?, ?) from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
+            parameters,
+            |row| row.get::<_, Vec<u8>>(0),
+        )?;
+        found.into_iter().next().ok_or_else(|| StoreError::NoBlob(id.to_owned()))
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// As [`Database::blob_info`].
+    pub fn delete_blob(&mut self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<(), StoreError> {
+        let deleted = self.execute(
+            "delete a file",
+            "delete from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
+            place(plugin, scope, id),
+        )?;
+        if deleted == 0 { Err(StoreError::NoBlob(id.to_owned())) } else { Ok(()) }
+    }
+}
+
+fn place(plugin: &PluginId, scope: &Scope, id: &str) -> [SqlValue; 3] {
+    [plugin.as_str(), scope.tenant.as_str(), id].map(|text| SqlValue::Text(text.to_owned()))
+}

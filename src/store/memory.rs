@@ -1,0 +1,69 @@
+//! What conversations and workflows remember, per tenant and session.
+
+use rusqlite::types::Value as SqlValue;
+use serde_json::Value;
+
+use super::{Database, Scope, StoreError};
+use crate::manifest::PluginId;
+
+impl Database {
+    /// Adds an item to a session.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn remember(
+        &mut self,
+        plugin: &PluginId,
+        scope: &Scope,
+        session: &str,
+        item: &Value,
+    ) -> Result<(), StoreError> {
+        let texts = [plugin.as_str(), scope.tenant.as_str(), session, &item.to_string(), &scope.now.to_string()];
+        self.execute(
+            "remember an item",
+            "insert into erp_memory (plugin_id, tenant_id, session, item, at) values (?, ?, ?, ?, ?)",
+            texts.map(|text| SqlValue::Text(text.to_owned())),
+        )?;
+        Ok(())
+    }
+
+    /// The newest items of a session, the oldest of them first; with `text`, only those whose JSON holds it.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn recall(
+        &self,
+        plugin: &PluginId,
+        scope: &Scope,
+        session: &str,
+        text: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Value>, StoreError> {
+        let texts = [plugin.as_str(), scope.tenant.as_str(), session, text.unwrap_or_default()];
+        let mut parameters = texts.map(|text| SqlValue::Text(text.to_owned())).to_vec();
+        parameters.push(SqlValue::Integer(limit.into()));
+        let mut found = self.rows(
+            "recall items",
+            "select item from erp_memory where plugin_id = ? and tenant_id = ? and session = ? \
+             and instr(item, ?) > 0 order by seq desc limit ?",
+            parameters,
+            |row| row.get::<_, String>(0),
+        )?;
+        found.reverse();
+        Ok(found.iter().map(|item| serde_json::from_str(item).unwrap_or(Value::Null)).collect())
+    }
+
+    /// Forgets a session.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn forget(&mut self, plugin: &PluginId, scope: &Scope, session: &str) -> Result<(), StoreError> {
+        let texts = [plugin.as_str(), scope.tenant.as_str(), session];
+        self.execute(
+            "forget a session",
+            "delete from erp_memory where plugin_id = ? and tenant_id = ? and session = ?",
+            texts.map(|text| SqlValue::Text(text.to_owned())),
+        )?;
+        Ok(())
+    }
+}

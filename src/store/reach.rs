@@ -1,0 +1,86 @@
+//! Whose rows of an entity somebody may touch.
+
+use sea_query::{Alias, Cond, Condition, Expr, ExprTrait};
+use serde_json::{Map, Value};
+
+use super::filter::{self, Reach, Usage};
+use super::{EntityRef, StoreError};
+use crate::manifest::{FieldType, ScopeRole};
+
+/// Whose rows of an entity somebody may touch. It only narrows entities that say `data_scope = true`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RowReach {
+    /// All rows of the tenant.
+    #[default]
+    All,
+    /// Rows of some owners and departments.
+    Of {
+        /// Ids of the owners.
+        users: Vec<String>,
+        /// Ids of the departments; none where only the owner counts.
+        departments: Vec<String>,
+    },
+}
+
+/// Where a row says whose it is.
+struct Owners<'e> {
+    /// The field; the column `created_by` where the entity names none.
+    owner: &'e str,
+    department: Option<&'e str>,
+}
+
+impl<'e> Owners<'e> {
+    fn of(entity: &'e EntityRef) -> Owners<'e> {
+        let with_role = |wanted: ScopeRole| {
+            entity.fields.iter().find(|field| field.scope_role.as_ref().is_some_and(|role| **role == wanted))
+        };
+        let of_type = || entity.fields.iter().find(|field| *field.field_type == FieldType::Department);
+        Owners {
+            owner: with_role(ScopeRole::Owner).map_or("created_by", |field| field.name.as_str()),
+            department: with_role(ScopeRole::Department).or_else(of_type).map(|field| field.name.as_str()),
+        }
+    }
+}
+
+impl RowReach {
+    /// The condition that narrows a statement; none where nothing is narrowed.
+    pub(super) fn condition(&self, entity: &EntityRef) -> Result<Option<Condition>, StoreError> {
+        let RowReach::Of { users, departments } = self else { return Ok(None) };
+        if !is_scoped(entity) {
+            return Ok(None);
+        }
+        let owners = Owners::of(entity);
+        let among = |name: &str, ids: &[String]| -> Result<Expr, StoreError> {
+            let operand = match name {
+                "created_by" => Expr::col(Alias::new(name)),
+                name => filter::field_expression(entity, name, Reach::All, Usage::Filter)?,
+            };
+            Ok(operand.is_in(ids.iter().map(String::as_str)))
+        };
+        let mut any = Cond::any().add(among(owners.owner, users)?);
+        if let Some(department) = owners.department.filter(|_| !departments.is_empty()) {
+            any = any.add(among(department, departments)?);
+        }
+        Ok(Some(any))
+    }
+
+    /// Whether a row is within reach.
+    pub(super) fn admits(&self, entity: &EntityRef, created_by: Option<&str>, data: &Map<String, Value>) -> bool {
+        let RowReach::Of { users, departments } = self else { return true };
+        if !is_scoped(entity) {
+            return true;
+        }
+        let owners = Owners::of(entity);
+        let owner = match owners.owner {
+            "created_by" => created_by,
+            name => data.get(name).and_then(Value::as_str),
+        };
+        let department = owners.department.and_then(|name| data.get(name)?.as_str());
+        owner.is_some_and(|owner| users.iter().any(|user| user == owner))
+            || department.is_some_and(|own| departments.iter().any(|known| known == own))
+    }
+}
+
+fn is_scoped(entity: &EntityRef) -> bool {
+    entity.data_scope.as_ref().is_some_and(|scoped| **scoped)
+}
