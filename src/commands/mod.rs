@@ -19,6 +19,7 @@ mod pack;
 mod publish;
 mod schema;
 mod sign;
+mod sql;
 mod test;
 mod verify;
 mod wit;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Test(test::TestArgs),
     Call(call::CallArgs),
     Dev(dev::DevArgs),
+    Sql(sql::SqlArgs),
     #[command(subcommand)]
     Wit(wit::WitCommand),
     Inspect(inspect::InspectArgs),
@@ -84,6 +86,7 @@ impl Command {
             Command::Test(args) => test::run(context, args),
             Command::Call(args) => call::run(context, args),
             Command::Dev(args) => dev::run(context, args),
+            Command::Sql(args) => sql::run(context, args),
             Command::Wit(command) => wit::run(context, command),
             Command::Inspect(args) => inspect::run(context, args),
             Command::Pack(args) => pack::run(context, args),

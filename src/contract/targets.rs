@@ -35,7 +35,13 @@ pub fn targets(component: &Border) -> Vec<Target> {
             let border = host_api.world(name)?.border();
             let mut mismatches = compare(component, &border);
             mismatches.retain(Mismatch::prevents_loading);
-            Some(Target { host_api, world: name, mismatches, exports: border.exports.len(), imports: border.imports.len() })
+            Some(Target {
+                host_api,
+                world: name,
+                mismatches,
+                exports: border.exports.len(),
+                imports: border.imports.len(),
+            })
         })
         .collect()
 }

@@ -245,6 +245,15 @@ declare! {
     SCENARIO_FAULT = "scenario/fault", Error, "The plugin does not bear that the host fails once.",
         why: "Disks fill up and connections break. The host undoes a call whose error is passed on, and gives an event again; a plugin that traps or goes on leaves other rows than it should.",
         fix: "Pass errors of the host on with `?`; do not unwrap them, and do not go on as if nothing had happened.";
+    SCENARIO_BUDGET = "scenario/over-budget", Error, "A case burns more fuel than its lock allows.",
+        why: "Fuel is exact: the same code burns the same on every machine, so growth is a change of the code and never noise.",
+        fix: "Look for new work in a loop; where the growth is wanted, `erp-plugin test --accept` writes it into tests/budget.lock.toml.";
+    SCENARIO_ISOLATION = "scenario/isolation", Error, "A tenant sees what another tenant does.",
+        why: "Each case is run again with another tenant doing the same in between; whatever it sees must stay the same to the byte.",
+        fix: "Let no row, key, number or name be shared by tenants; read and write through the host, which keeps them apart.";
+    SCENARIO_SNAPSHOT = "scenario/unreferenced-snapshot", Warning, "A snapshot that no step names.",
+        why: "Nobody would notice when what it shows changes.",
+        fix: "Delete the file, or name it: `expect.snapshot = \"…\"`.";
     UNTESTED_CAPABILITY = "scenario/untested-capability", Hint, "A capability that no scenario makes the plugin use.",
         why: "Nobody has seen what the plugin does with it; and what is granted must be reviewed.",
         fix: "Write a scenario that needs it, or take it out of `[capabilities]`.";

@@ -262,6 +262,20 @@ impl Platform {
         self.start(&id, loaded.clone())
     }
 
+    /// Starts a plugin again that came from a project: after it was disabled, or as after a restart of the platform.
+    ///
+    /// # Errors
+    /// As [`Platform::enable`].
+    pub fn run_again(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
+        let id = loaded.manifest().metadata.id.to_string();
+        let installed = self.installed(&id)?.clone();
+        if !Stage::Installed.is_reached_by(installed.status) {
+            return Err(wrong_state(&id, &installed, "installed or disabled"));
+        }
+        self.stop(&id);
+        self.start(&id, loaded.clone())
+    }
+
     fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
         let manifest = Arc::clone(loaded.manifest());
         if let Some(installed) = self.plugins.get_mut(id) {

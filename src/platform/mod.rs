@@ -11,6 +11,7 @@ mod dependencies;
 mod directory;
 mod labels;
 mod lifecycle;
+mod pages;
 mod platform_error;
 mod state;
 mod triggers;

@@ -161,12 +161,24 @@ impl Platform {
         lock(&self.database).copy_to(file)
     }
 
-    /// Rows of a statement that only reads, in the dev host's own tables: names of the columns, and at most `most` rows.
+    /// Rows of a statement that only reads: names of the columns, and at most `most` rows. Entities of `plugin` can
+    /// be asked for by their names.
     ///
     /// # Errors
     /// [`StoreError::BadQuery`].
-    pub fn inspect(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
-        lock(&self.database).inspect(sql, most)
+    pub fn inspect(
+        &self,
+        plugin: Option<&str>,
+        sql: &str,
+        most: usize,
+    ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+        let manifest = plugin.and_then(|plugin| self.manifest(plugin));
+        lock(&self.database).inspect(manifest.as_ref(), sql, most)
+    }
+
+    /// Changes clock, ids and randomness for those of another world; gives the old ones back.
+    pub fn swap_surroundings(&mut self, other: Surroundings) -> Surroundings {
+        std::mem::replace(&mut *lock(&self.surroundings), other)
     }
 
     /// Calls an export by its name, with arguments in WAVE; gives the result as WAVE.

@@ -7,7 +7,7 @@ use crate::diagnostics::Span;
 use crate::document::{Node, NodeValue};
 
 /// A place where they differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Difference {
     /// Where the expectation stands.
     pub(super) span: Span,
@@ -15,6 +15,8 @@ pub(super) struct Difference {
     pub(super) path: String,
     /// `expected 7, found 8`.
     pub(super) message: String,
+    /// What is there; none where nothing is.
+    pub(super) actual: Option<Value>,
 }
 
 /// Every place where `actual` is not what `expected` says.
@@ -25,8 +27,10 @@ pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, t
 }
 
 fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, found: &mut Vec<Difference>) {
-    let mut differ =
-        |message: String| found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message });
+    let mut differ = |message: String| {
+        let actual = actual.cloned();
+        found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message, actual });
+    };
     if let Some(text) = expected.as_str() {
         match matcher::parse(text) {
             Err(why) => return differ(why),

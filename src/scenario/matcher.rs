@@ -25,6 +25,8 @@ pub(super) enum Matcher {
     OneOf(Vec<String>),
     Not(Box<Matcher>),
     Literal(String),
+    /// Nothing fits: `--accept` puts the value in its place.
+    Snapshot,
 }
 
 /// The moments between which `<now>` lies.
@@ -47,6 +49,7 @@ fn word(inner: &str) -> Result<Matcher, String> {
     let (word, argument) = inner.split_once(' ').unwrap_or((inner, ""));
     Ok(match word {
         "any" => Matcher::Any,
+        "snapshot" => Matcher::Snapshot,
         "uuid" => Matcher::Uuid,
         "absent" => Matcher::Absent,
         "null" => Matcher::Null,
@@ -89,7 +92,8 @@ fn word(inner: &str) -> Result<Matcher, String> {
         }
         _ => {
             let known = [
-                "any", "uuid", "now", "absent", "null", "int", "decimal", "len", "contains", "matches", "one-of", "not",
+                "any", "uuid", "now", "absent", "null", "int", "decimal", "len", "contains", "matches", "one-of",
+                "not", "snapshot",
             ];
             let help = crate::document::did_you_mean(word, known).unwrap_or_default();
             return Err(format!("unknown matcher `<{inner}>`; {help}"));
@@ -105,6 +109,7 @@ impl Matcher {
             Matcher::Absent => value.is_none(),
             Matcher::Not(inner) => !inner.accepts(value, time),
             Matcher::Null => value.is_some_and(Value::is_null),
+            Matcher::Snapshot => false,
             Matcher::Any => value.is_some_and(|value| !value.is_null()),
             Matcher::Uuid => text.is_some_and(|text| Uuid::parse_str(text).is_ok()),
             Matcher::Now(shift) => text.and_then(Moment::parse).is_some_and(|moment| {

@@ -3,20 +3,31 @@
 //! `docs/scenarios.md` describes the format. A file is read and looked through before anything
 //! runs; each case then runs in a database of its own, so that no order of cases matters.
 
+mod accept;
+mod act;
+mod budget_lock;
 mod compare;
-mod effects;
 mod explore;
+mod fault;
+mod growth;
+mod isolation;
+mod judge;
 mod matcher;
 mod model;
+mod observation;
 mod pipe_table;
 mod plan;
 pub mod reports;
 mod runner;
 mod steps;
 mod substitute;
+mod world;
 
+pub use budget_lock::{BudgetLock, DEFAULT_RATCHET};
 pub use explore::{Explored, explore_case};
+pub use growth::{Cost, exponent, growth};
+pub use isolation::check_isolation;
 pub use model::ScenarioFile;
 pub use plan::{Case, Suite, read_suite};
 pub use reports::Ran;
-pub use runner::{CaseResult, run_case};
+pub use runner::{CaseResult, KeptDatabase, run_case};

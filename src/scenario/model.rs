@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostics::Spanned;
-use crate::document::{FromToml, Node, Reader, table};
+use crate::document::{FromToml, Node, Reader, table, words};
 use crate::manifest::TenantId;
 
 table! {
@@ -19,6 +19,8 @@ table! {
         fixture: BTreeMap<String, Fixture>,
         /// The tests.
         test: Vec<Test>,
+        /// Budgets of all calls, where a step says nothing else.
+        budget: Option<Node>,
     }
 }
 
@@ -107,6 +109,62 @@ table! {
         case: Vec<Node>,
         /// What is done.
         step: Vec<Step>,
+        /// What is made to go wrong, one run at a time.
+        explore: Option<Explore>,
+        /// What must hold after every step, and after every run of `explore`.
+        invariant: Vec<Invariant>,
+    }
+}
+
+words! {
+    /// Where a fault is tried.
+    pub enum Everywhere {
+        /// At each call of the host, one run each.
+        EachHostCall = "each-host-call",
+    }
+}
+
+words! {
+    /// Where a failing commit is tried.
+    pub enum EveryCommit {
+        /// At the commit of each call, one run each.
+        EachCall = "each-call",
+    }
+}
+
+words! {
+    /// What follows a fault.
+    pub enum Afterwards {
+        /// The step that failed is done again, without the fault; the rows must then be those of a clean run.
+        Retry = "retry",
+        /// Nothing.
+        Nothing = "nothing",
+    }
+}
+
+table! {
+    /// What is made to go wrong, one run at a time.
+    pub struct Explore {
+        /// The call of the host fails.
+        fail: Option<Everywhere>,
+        /// The fuel ends before the call of the host.
+        fuel: Option<Everywhere>,
+        /// The commit fails.
+        commit: Option<EveryCommit>,
+        /// What follows; the platform gives an event again by itself.
+        then: Afterwards = Afterwards::Nothing,
+    }
+}
+
+table! {
+    /// What must hold whatever happens.
+    pub struct Invariant {
+        /// What it says.
+        name: Spanned<String>,
+        /// A statement that only reads. Entities are tables of their live rows, of all tenants; fields are their columns.
+        sql: Spanned<String>,
+        /// How many rows it gives.
+        rows: u64 = 0,
     }
 }
 
@@ -133,8 +191,17 @@ table! {
         call: Option<Node>,
         /// Time that passes, such as `30m`.
         advance: Option<Node>,
-        /// Budgets of the calls, in the place of the manifest's: `{ fuel, memory, time }`.
+        /// What happens to the plugin: `disable`, `enable`, `restart`, `uninstall` or `install`.
+        lifecycle: Option<Node>,
+        /// A page that the user opens, by its name.
+        page: Option<Node>,
+        /// A statement that only reads, over the entities as tables.
+        sql: Option<Node>,
+        /// Budgets of the calls, in the place of the manifest's: `{ fuel, memory, time }` or any other limit.
         budget: Option<Node>,
+        /// What goes wrong: `[{ at = "db.insert", entity = "stock_move", nth = 1, error = "…" }]`; in the place of
+        /// `error`, `delay = "6s"` or `fuel = "ends"`; `at = "commit"` for the commit.
+        fault: Option<Node>,
         /// `open` allows effects that nothing expects.
         effects: Option<Spanned<Effects>>,
         /// What must be so afterwards.
@@ -144,7 +211,7 @@ table! {
     }
 }
 
-crate::document::words! {
+words! {
     /// Whether effects that nothing expects fail a test.
     pub enum Effects {
         /// They do.
@@ -159,7 +226,7 @@ crate::document::words! {
 pub struct Expect(pub Node);
 
 /// The keys of `expect`, and what they say.
-pub(super) const EXPECT_KEYS: [(&str, &str); 12] = [
+pub(super) const EXPECT_KEYS: [(&str, &str); 16] = [
     ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
     ("json", "The body of the answer: an object is a subset, an array is exact."),
     ("ok", "Whether all calls of the plugin succeeded."),
@@ -172,6 +239,10 @@ pub(super) const EXPECT_KEYS: [(&str, &str); 12] = [
     ("calls", "The host calls that were made, in order."),
     ("fuel", "A bound on the fuel of all calls, such as `< 200_000`."),
     ("memory", "A bound on the memory of a call, such as `<= 2MB`."),
+    ("page", "The page that was opened: `{ columns, filters, form, actions, search, rows }`."),
+    ("rows", "What `sql` gave: an array of objects by the names of the columns."),
+    ("denied", "Calls of the host that the manifest does not grant, such as `kv.get`, in order."),
+    ("snapshot", "The name of a file in `tests/snapshots` that holds all that the step did."),
 ];
 
 impl std::ops::Deref for Expect {

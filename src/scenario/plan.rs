@@ -27,6 +27,8 @@ pub struct Suite {
     pub file: ScenarioFile,
     /// Responses to HTTP requests of the plugin.
     pub cassette: Arc<Cassette>,
+    /// Texts of the snapshots that are there, by their names.
+    pub snapshots: BTreeMap<String, String>,
 }
 
 /// One run: a test with the values of one of its cases.
@@ -53,7 +55,7 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
     report.extend(reader.into_report());
     let suite = file.filter(|_| !report.has_errors()).map(|file| {
         let cassette = Arc::new(Cassette::new(file.world.http.iter().filter_map(interaction).collect(), None));
-        Suite { source: Arc::clone(source), file, cassette }
+        Suite { source: Arc::clone(source), file, cassette, snapshots: BTreeMap::new() }
     });
     (suite, report)
 }
@@ -128,6 +130,9 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
     if *file.schema != 1 {
         let message = format!("schema {} is not known to this tool", *file.schema);
         reader.find(codes::SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
+    }
+    if let Some(budget) = &file.budget {
+        steps::budget(budget, reader);
     }
     users(file, manifest, reader);
     world(file, manifest, reader);
@@ -330,8 +335,9 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
 }
 
 fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
-    [&step.http, &step.json, &step.event, &step.payload, &step.call, &step.advance, &step.budget]
-        .into_iter()
+    let acts = steps::acts(step).map(|(_, act)| act);
+    acts.into_iter()
+        .chain([&step.json, &step.payload, &step.budget, &step.fault])
         .flatten()
         .chain(step.expect.as_deref())
 }

@@ -1,24 +1,21 @@
 //! Runs one case in a world of its own.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
-
-use super::effects::{Observed, Outcome, judge};
+use super::act::Performed;
+use super::fault;
+use super::judge::{Judgement, Observed, judge};
 use super::matcher::StepTime;
-use super::model::{Effects, Step};
-use super::plan::{Case, Suite, TENANTS};
-use super::substitute::{Names, UnknownName};
-use super::{pipe_table, steps};
+use super::model::{Effects, Step, Test};
+use super::plan::Case;
+use super::steps;
+use super::world::{Finding, Setup, World};
 use crate::diagnostics::{Diagnostic, Report, Span, codes};
-use crate::document::{Node, NodeValue};
-use crate::host::{Caller, Department, LimitOverrides, LoadedPlugin, Runtime, Surroundings};
-use crate::manifest::{BaseType, Manifest, TenantId, Timeout};
-use crate::outgoing::HttpTransport;
-use crate::platform::{Body, Directory, Identity, Platform, Request};
-use crate::store::{Database, Moment};
+use crate::host::{Detail, HostCall, LoadedPlugin, Runtime};
+use crate::platform::Activity;
 
 /// How a case went.
 #[derive(Debug)]
@@ -31,201 +28,104 @@ pub struct CaseResult {
     pub duration: Duration,
     /// Fuel of all its calls.
     pub fuel: u64,
+    /// The most memory that one of its calls had, in bytes.
+    pub memory: u64,
     /// Calls of the plugin.
     pub calls: usize,
     /// Functions of the host that its calls used, such as `events.publish`.
     pub host_functions: BTreeSet<&'static str>,
+    /// Snapshots that its steps name, as they should be.
+    pub snapshots: Vec<(String, String)>,
 }
 
-/// Runs a case to its end or to the first step that fails.
-pub fn run_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> CaseResult {
+/// Where the database of a failing case is kept.
+#[derive(Debug, Clone)]
+pub struct KeptDatabase {
+    /// The file; absolute.
+    pub file: std::path::PathBuf,
+    /// The file as the user knows it.
+    pub shown: String,
+}
+
+/// Runs a case to its end or to the first step that fails. Where it fails, `keep` names the file that its database is
+/// kept in.
+pub fn run_case(
+    runtime: &Arc<Runtime>,
+    plugin: &LoadedPlugin,
+    case: &Case<'_>,
+    keep: impl FnOnce() -> Option<KeptDatabase>,
+) -> CaseResult {
     let started = Instant::now();
-    let mut totals = Totals::default();
-    let report = match World::build(runtime, plugin, case) {
-        Err(finding) => one(*finding),
-        Ok(mut world) => world.run(case, &mut totals),
-    };
-    CaseResult {
+    let mut result = CaseResult {
         name: case.name(),
-        report,
-        duration: started.elapsed(),
-        fuel: totals.fuel,
-        calls: totals.calls,
-        host_functions: totals.host_functions,
+        report: Report::new(),
+        duration: Duration::ZERO,
+        fuel: 0,
+        memory: 0,
+        calls: 0,
+        host_functions: BTreeSet::new(),
+        snapshots: Vec::new(),
+    };
+    run(runtime, plugin, case, &Setup::default(), &mut result);
+    result.duration = started.elapsed();
+    if result.report.has_errors() {
+        // A run can be repeated to the byte: the second one has all its details, and its database.
+        let setup = Setup { detail: Detail::Full, ..Setup::default() };
+        let mut again =
+            CaseResult { report: Report::new(), snapshots: Vec::new(), host_functions: BTreeSet::new(), ..result };
+        if let Some((world, activity)) = run(runtime, plugin, case, &setup, &mut again) {
+            result.report = explained(&again.report, &activity, &world, keep());
+            result.snapshots = again.snapshots;
+        }
+        result.host_functions = again.host_functions;
+        result.name = again.name;
     }
+    result
 }
 
-#[derive(Default)]
-struct Totals {
-    fuel: u64,
-    calls: usize,
-    host_functions: BTreeSet<&'static str>,
+/// Runs a case; gives its world and what the last step did.
+fn run<'w>(
+    runtime: &Arc<Runtime>,
+    plugin: &'w LoadedPlugin,
+    case: &Case<'w>,
+    setup: &Setup,
+    result: &mut CaseResult,
+) -> Option<(World<'w>, Activity)> {
+    let mut world = match World::build(runtime, plugin, case, setup) {
+        Ok(world) => world,
+        Err(finding) => {
+            result.report.push(*finding);
+            return None;
+        }
+    };
+    let mut last = Activity::default();
+    for step in &case.test.step {
+        match world.step(step, result) {
+            Ok(activity) => last = activity,
+            Err(finding) => result.report.push(*finding),
+        }
+        if !result.report.has_errors() {
+            result.report.extend(world.broken_invariants(case.test, step_span(step)));
+        }
+        if result.report.has_errors() {
+            break;
+        }
+    }
+    Some((world, last))
 }
 
-pub(super) struct World<'a> {
-    pub(super) platform: Platform,
-    manifest: &'a Manifest,
-    suite: &'a Suite,
-    names: Names,
-}
-
-/// Boxed: it is far larger than what succeeds.
-type Finding = Box<Diagnostic>;
-
-impl<'a> World<'a> {
-    pub(super) fn build(
-        runtime: &Arc<Runtime>,
-        plugin: &'a LoadedPlugin,
-        case: &Case<'a>,
-    ) -> Result<World<'a>, Finding> {
-        let suite = case.suite;
-        let file = &suite.file;
-        let manifest: &Manifest = plugin.manifest();
-        let broken = |what: String| {
-            Box::new(
-                Diagnostic::new(codes::SCENARIO_UNEXPECTED, what)
-                    .in_source(&suite.source)
-                    .at(case.test.name.span(), "before the first step"),
-            )
-        };
-
-        let mut directory = Directory::default();
-        for tenant in TENANTS.into_iter().filter_map(TenantId::new) {
-            directory.add_tenant(tenant);
-        }
-        for (name, department) in &file.world.departments {
-            directory.add_department(id_of(name), department.parent.as_ref().map(|parent| id_of(parent)));
-        }
-        for (name, user) in &file.world.users {
-            let caller = Caller {
-                id: id_of(name),
-                name: name.clone(),
-                permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
-                department: user
-                    .department
-                    .as_ref()
-                    .map(|name| Department { id: id_of(name), ..Department::default() }),
-            };
-            directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });
-        }
-        for fixture in file.fixture.values() {
-            directory.add_tenant((*fixture.tenant).clone());
-        }
-        for tenant in case.test.step.iter().filter_map(|step| step.tenant.as_ref()) {
-            directory.add_tenant((**tenant).clone());
-        }
-        let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
-        let transport: Arc<dyn HttpTransport> = suite.cassette.clone();
-        let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
-        let database = Database::in_memory().map_err(|error| broken(error.to_string()))?;
-        let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
-        platform.run_loaded(plugin).map_err(|error| broken(format!("the plugin does not start: {error}")))?;
-        platform.set_config(&file.world.config).map_err(|error| broken(error.to_string()))?;
-        let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
-        platform.set_settings(manifest, &settings).map_err(|error| broken(error.to_string()))?;
-
-        platform.set_secrets(manifest, &file.world.secrets).map_err(|error| broken(error.to_string()))?;
-
-        let mut world = World { platform, manifest, suite, names: Names::default() };
-        let people = file.world.users.keys().map(|name| (format!("users.{name}"), id_of(name)));
-        let departments = file.world.departments.keys().map(|name| (format!("departments.{name}"), id_of(name)));
-        world.names.rows.extend(people.chain(departments));
-        for entry in case.values.into_iter().flat_map(Node::entries) {
-            world.names.values.insert(entry.key.clone(), entry.node.clone());
-        }
-        let mut done = BTreeSet::new();
-        for fixture in &case.test.r#use {
-            world.insert_fixture(fixture, &mut done)?;
-        }
-        // What happened until here is the world and not the test.
-        world.platform.take_activity();
-        Ok(world)
-    }
-
-    fn insert_fixture(&mut self, name: &str, done: &mut BTreeSet<String>) -> Result<(), Finding> {
-        let Some(fixture) = self.suite.file.fixture.get(name).filter(|_| done.insert(name.to_owned())) else {
-            return Ok(());
-        };
-        for needed in &fixture.needs {
-            self.insert_fixture(needed, done)?;
-        }
-        // Parents come before the rows that name them: in the order of the manifest's entities.
-        for entity in &self.manifest.schema.entities {
-            let Some(text) = fixture.rows.get(entity.name.as_str()) else { continue };
-            let node = Node { span: text.span(), value: NodeValue::String((**text).clone()) };
-            let filled = self.fill(&node)?;
-            let rows =
-                pipe_table::read(filled.as_str().unwrap_or_default(), &text.span(), &self.suite.source, Some(entity))
-                    .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
-            for (index, row) in rows.iter().enumerate() {
-                let row = self.fill(row)?;
-                let fields = row.to_json().as_object().cloned().unwrap_or_default();
-                let id = self
-                    .platform
-                    .insert_fixture(self.manifest, entity.name.as_str(), &fixture.tenant, &fields)
-                    .map_err(|error| {
-                        self.finding(codes::SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused")
-                    })?;
-                self.names.rows.insert(format!("{name}.{}.{index}", *entity.name), id);
-            }
-        }
-        Ok(())
-    }
-
-    fn run(&mut self, case: &Case<'_>, totals: &mut Totals) -> Report {
-        for step in &case.test.step {
-            let report = self.step(step, totals).unwrap_or_else(|finding| one(*finding));
-            if report.has_errors() {
-                return report;
-            }
-        }
-        Report::new()
-    }
-
-    /// Does what a step does, with what it remembers, and expects nothing.
-    pub(super) fn act_alone(&mut self, step: &Step) -> Result<(), Finding> {
-        let budget = step.budget.as_ref().map(|budget| self.fill(budget)).transpose()?;
-        let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
-        self.platform.set_limits(limits.unwrap_or_default());
-        let (_, outcome) = self.act(step)?;
-        self.platform.set_limits(LimitOverrides::default());
-        self.capture(step, &outcome)
-    }
-
-    /// The rows of every entity and tenant, with their fields alone: ids and moments differ from run to run.
-    pub(super) fn rows_of_all_tenants(&self) -> Value {
-        let tenants = self.platform.directory().tenants().to_vec();
-        let mut all = Map::new();
-        for entity in &self.manifest.schema.entities {
-            for tenant in &tenants {
-                let rows =
-                    self.platform.all_rows(self.manifest, entity.name.as_str(), tenant, false).unwrap_or_default();
-                let own = |row: &Value| {
-                    let fields = entity.fields.iter().filter(|field| field.field_type.base() != BaseType::Uuid);
-                    let fields = fields.filter(|field| field.field_type.base() != BaseType::Datetime);
-                    let value =
-                        |field: &crate::manifest::Field| (field.name.to_string(), row[field.name.as_str()].clone());
-                    Value::Object(fields.map(value).collect())
-                };
-                all.insert(format!("{} {tenant}", *entity.name), rows.iter().map(own).collect());
-            }
-        }
-        Value::Object(all)
-    }
-
-    fn step(&mut self, step: &Step, totals: &mut Totals) -> Result<Report, Finding> {
+impl World<'_> {
+    fn step(&mut self, step: &Step, result: &mut CaseResult) -> Result<Activity, Finding> {
         let start = self.platform.now();
-        let budget = step.budget.as_ref().map(|budget| self.fill(budget)).transpose()?;
-        let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
-        self.platform.set_limits(limits.unwrap_or_default());
-        let (tenant, outcome) = self.act(step)?;
-        self.platform.set_limits(LimitOverrides::default());
-
+        let Performed { tenant, outcome, left } = self.perform(step)?;
         let activity = self.platform.take_activity();
-        totals.calls += activity.calls.len();
+        result.calls += activity.calls.len();
         let used = activity.calls.iter().flat_map(|call| &call.trace.host_calls).map(|call| call.function);
-        totals.host_functions.extend(used);
-        totals.fuel += activity.calls.iter().map(|call| call.trace.fuel).sum::<u64>();
+        result.host_functions.extend(used);
+        for call in &activity.calls {
+            result.fuel += call.trace.fuel;
+            result.memory = result.memory.max(call.trace.memory);
+        }
         let expect = step.expect.as_ref().map(|expect| self.fill(expect)).transpose()?;
         let observed = Observed {
             outcome: &outcome,
@@ -237,191 +137,125 @@ impl<'a> World<'a> {
             source: &self.suite.source,
             step_span: step_span(step),
             open: step.effects.as_ref().is_some_and(|effects| **effects == Effects::Open),
+            snapshots: &|name| self.suite.snapshots.get(name).cloned(),
         };
-        let report = judge(&observed, expect.as_ref());
-        if !report.has_errors() {
+        let Judgement { report, snapshot } = judge(&observed, expect.as_ref());
+        let failed = report.has_errors();
+        result.report.extend(report);
+        result.snapshots.extend(snapshot);
+        for fault in left {
+            let message = format!("the fault at {} never happened", fault::shown(&fault));
+            let help = "the step makes fewer such calls; `expect.calls` shows them".to_owned();
+            let span = step.fault.as_ref().map_or_else(|| step_span(step), |fault| fault.span.clone());
+            let finding = self.finding(codes::SCENARIO_UNEXPECTED, span, message, "nothing to fail");
+            result.report.push((*finding).help(help));
+        }
+        if !failed {
             self.capture(step, &outcome)?;
         }
-        Ok(report)
+        Ok(activity)
     }
 
-    fn act(&mut self, step: &Step) -> Result<(TenantId, Outcome), Finding> {
-        let user = match &step.r#as {
-            Some(name) => {
-                let node = Node { span: name.span(), value: NodeValue::String((**name).clone()) };
-                let filled = self.fill(&node)?;
-                let found = self.platform.directory().user(filled.as_str().unwrap_or_default()).cloned();
-                Some(found.ok_or_else(|| {
-                    self.finding(codes::SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown")
-                })?)
+    /// The invariants of a test that do not hold.
+    pub(super) fn broken_invariants(&self, test: &Test, after: Span) -> Report {
+        let mut report = Report::new();
+        for invariant in &test.invariant {
+            let span = invariant.sql.span();
+            match self.asked(&invariant.sql) {
+                Err(error) => {
+                    report.push(*self.finding(codes::SCENARIO_VALUE, span, error.to_string(), "cannot be done"));
+                }
+                Ok(rows) if rows.len() as u64 != invariant.rows => {
+                    let message = format!("the invariant `{}` does not hold", *invariant.name);
+                    let label = format!("expected {} rows, found {}", invariant.rows, rows.len());
+                    let shown: Vec<String> = rows.iter().take(5).map(|row| format!("  {row}")).collect();
+                    let finding = self.finding(codes::SCENARIO_MISMATCH, span, message, &label);
+                    report.push((*finding).at(after.clone(), "after this").help(shown.join("\n")));
+                }
+                Ok(_) => {}
             }
-            None => None,
-        };
-        if let (Some(target), Some(user)) = (&step.http, &user) {
-            return self.request(step, target, user).map(|outcome| (user.tenant.clone(), outcome));
         }
-        if let (Some(event), Some(tenant)) = (&step.event, &step.tenant) {
-            let event_type = self.text(event)?;
-            let payload = match &step.payload {
-                Some(payload) => self.fill(payload)?.to_json(),
-                None => Value::Object(Map::new()),
-            };
-            for _ in 0..*step.repeat {
-                self.platform.tell(tenant, &event_type, &payload).map_err(|error| {
-                    self.finding(codes::SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
-                })?;
-            }
-            return Ok(((**tenant).clone(), Outcome::Other));
-        }
-        if let (Some(call), Some(user)) = (&step.call, &user) {
-            let text = self.text(call)?;
-            let result = self.platform.call_by_name(self.manifest.metadata.id.as_str(), user, text.trim());
-            return Ok((user.tenant.clone(), Outcome::Call(result)));
-        }
-        if let Some(advance) = &step.advance {
-            let text = self.text(advance)?;
-            let length = Timeout::parse(&text).ok_or_else(|| {
-                self.finding(
-                    codes::SCENARIO_VALUE,
-                    advance.span.clone(),
-                    format!("`{text}` is no length of time such as `30m`"),
-                    "here",
-                )
-            })?;
-            self.platform.advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
-        }
-        let tenant = user.map(|user| user.tenant).or_else(|| TenantId::new(TENANTS[0]));
-        tenant.map(|tenant| (tenant, Outcome::Other)).ok_or_else(|| {
-            self.finding(codes::SCENARIO_STEP, step.span.clone(), "the step belongs to no tenant".to_owned(), "here")
-        })
-    }
-
-    fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<Outcome, Finding> {
-        let text = self.text(target)?;
-        let bad = || {
-            self.finding(
-                codes::SCENARIO_VALUE,
-                target.span.clone(),
-                format!("`{text}` is not a method and a path"),
-                "write it like GET /item",
-            )
-        };
-        let (method, path) = text.trim().split_once(' ').ok_or_else(bad)?;
-        let path = path.trim();
-        let prefix = format!("/api/v1/plugins/{}", *self.manifest.metadata.id);
-        let full = if path.starts_with("/api/") || path.starts_with("/_dev/") {
-            path.to_owned()
-        } else {
-            format!("{prefix}{path}")
-        };
-        let mut request = Request::new(method, &full);
-        request.identity = Some(user.clone());
-        if let Some(json) = step
-            .json
-            .as_ref()
-            .map(|json| self.names.fill(json))
-            .transpose()
-            .map_err(|error| self.unknown(&error))?
-            .flatten()
-        {
-            request.body = json.to_json().to_string().into_bytes();
-        }
-        let entity = request
-            .path
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.trim_matches('/').split('/').next())
-            .map(str::to_owned);
-        let response = self.platform.handle(&request, None);
-        Ok(Outcome::Http { status: response.status, body: response.body, entity })
-    }
-
-    fn capture(&mut self, step: &Step, outcome: &Outcome) -> Result<(), Finding> {
-        let value = match outcome {
-            Outcome::Http { body: Body::Json(value), .. } => value.clone(),
-            Outcome::Call(Ok(value)) => value.clone(),
-            _ => Value::Null,
-        };
-        for (name, path) in &step.capture {
-            // `$.a.b[0]` is the pointer `/a/b/0`.
-            let pointer = path.trim_start_matches('$').replace(['.', '['], "/").replace(']', "");
-            let found = value.pointer(&pointer).ok_or_else(|| {
-                let message = format!("there is nothing at `{path}` in {}", super::compare::show(Some(&value)));
-                self.finding(codes::SCENARIO_MISMATCH, path.span(), message, "nothing to capture")
-            })?;
-            let node = Node { span: path.span(), ..Node::from_json(found) };
-            self.names.values.insert(name.clone(), node);
-        }
-        Ok(())
-    }
-
-    fn limits(&self, budget: &Node) -> Result<LimitOverrides, Finding> {
-        let mut limits = LimitOverrides::default();
-        for entry in budget.entries() {
-            limits.add(&entry.key, &steps::scalar(&entry.node)).map_err(|error| {
-                self.finding(codes::SCENARIO_VALUE, entry.node.span.clone(), error.to_string(), "here")
-            })?;
-        }
-        Ok(limits)
-    }
-
-    fn text(&self, node: &Node) -> Result<String, Finding> {
-        let filled = self.fill(node)?;
-        let text = filled.as_str().map(str::to_owned);
-        text.ok_or_else(|| {
-            self.finding(
-                codes::SCENARIO_VALUE,
-                node.span.clone(),
-                format!("expected text, found {}", filled.kind()),
-                "here",
-            )
-        })
-    }
-
-    fn fill(&self, node: &Node) -> Result<Node, Finding> {
-        let filled = self.names.fill(node).map_err(|error| self.unknown(&error))?;
-        Ok(filled.unwrap_or(Node { span: node.span.clone(), value: NodeValue::Table(Vec::new()) }))
-    }
-
-    fn unknown(&self, error: &UnknownName) -> Finding {
-        let finding = self.finding(
-            codes::SCENARIO_NAME,
-            error.span.clone(),
-            format!("`{}` has no value here", error.name),
-            "unknown",
-        );
-        let is_row = error.name.contains('.');
-        let help = "a row is `@fixture.entity.n`, and the first row is 0; the test must `use` the fixture".to_owned();
-        Box::new(finding.maybe_help(is_row.then_some(help)))
-    }
-
-    fn finding(&self, code: crate::diagnostics::Code, span: Span, message: impl Into<String>, label: &str) -> Finding {
-        Box::new(Diagnostic::new(code, message).in_source(&self.suite.source).at(span, label))
+        report
     }
 }
 
-fn one(finding: Diagnostic) -> Report {
-    let mut report = Report::new();
-    report.push(finding);
-    report
+/// Adds to the first finding what the developer looks for next: the calls of the host, where in the guest's source
+/// they stand, and the database.
+fn explained(report: &Report, activity: &Activity, world: &World<'_>, keep: Option<KeptDatabase>) -> Report {
+    let kept = keep.filter(|kept| keep_database(world, &kept.file));
+    let mut explained = Report::new();
+    let calls: Vec<&HostCall> = activity.calls.iter().flat_map(|call| &call.trace.host_calls).collect();
+    for (index, finding) in report.diagnostics().iter().enumerate() {
+        let mut finding: Diagnostic = finding.clone();
+        let mut lines: Vec<String> = finding.help.take().into_iter().collect();
+        if let Some(writer) = writer_of(&finding, &calls) {
+            lines.push(writer);
+        }
+        if index == 0 {
+            let from = calls.len().saturating_sub(LAST_CALLS);
+            if !calls.is_empty() && lines.iter().all(|line| !line.starts_with("written by")) {
+                lines.push("the last calls of the host:".to_owned());
+                lines.extend(
+                    calls.iter().enumerate().skip(from).map(|(number, call)| format!("  {}", line_of(number, call))),
+                );
+            }
+            if let Some(kept) = &kept {
+                lines.push(format!("its database: erp-plugin sql {}", kept.shown));
+            }
+        }
+        finding.help = (!lines.is_empty()).then(|| lines.join("\n"));
+        explained.push(finding);
+    }
+    explained
+}
+
+/// How many calls of the host a failing case shows.
+const LAST_CALLS: usize = 5;
+
+/// `4 db.update stock_level → db.unique (41208 fuel) at src/lib.rs:41`.
+fn line_of(number: usize, call: &HostCall) -> String {
+    let error = call.error.as_ref().map_or_else(String::new, |code| format!(" → {code}"));
+    let place = own_frame(call).map_or_else(String::new, |frame| format!(" {frame}"));
+    format!("{} {} {}{error} ({} fuel){place}", number + 1, call.function, call.subject, call.fuel)
+}
+
+/// The innermost frame that is the developer's own: the first one with a file of the project.
+fn own_frame(call: &HostCall) -> Option<&str> {
+    let is_own = |frame: &&String| {
+        let file = frame.rsplit(" at ").next().unwrap_or_default();
+        frame.contains(" at ") && !file.contains("bindings.rs") && !file.contains("/rustc/") && !file.contains(".cargo")
+    };
+    let frame = call.frames.iter().find(is_own)?;
+    frame.rfind(" at ").map(|at| frame[at + 1..].trim())
+}
+
+/// For a row that is not as it should be: the last call that wrote rows of its entity.
+fn writer_of(finding: &Diagnostic, calls: &[&HostCall]) -> Option<String> {
+    let entity = finding.message.strip_prefix("db.")?;
+    let entity = entity.split(':').next().unwrap_or(entity);
+    let writes = |call: &&HostCall| {
+        call.function.starts_with("db.")
+            && !matches!(call.function, "db.get" | "db.query" | "db.count" | "db.aggregate" | "db.resolve-labels")
+            && call.subject.split([' ', ',']).any(|word| word == entity)
+    };
+    let number = calls.iter().rposition(writes)?;
+    let call = calls[number];
+    Some(format!(
+        "written by host call {}\n  with {}",
+        line_of(number, call),
+        super::compare::show(Some(&call.arguments))
+    ))
+}
+
+fn keep_database(world: &World<'_>, file: &Path) -> bool {
+    // What cannot be kept is only missed.
+    let made = file.parent().is_none_or(|folder| fs_err::create_dir_all(folder).is_ok());
+    let _ = fs_err::remove_file(file);
+    made && world.platform.copy_database(file).is_ok()
 }
 
 /// Where a step's act stands.
-fn step_span(step: &Step) -> Span {
-    [&step.http, &step.event, &step.call, &step.advance]
-        .into_iter()
-        .flatten()
-        .map(|act| act.span.clone())
-        .next()
-        .unwrap_or_else(|| step.span.clone())
-}
-
-/// The clock of a world that names none.
-fn default_now() -> Moment {
-    Moment { unix_ms: 1_767_225_600_000, offset_seconds: 0 }
-}
-
-/// The same id for the same name in every run.
-pub(super) fn id_of(name: &str) -> String {
-    let digest = crate::digest::sha256_hex(name.as_bytes());
-    format!("{}-{}-8{}-8{}-{}", &digest[..8], &digest[8..12], &digest[12..15], &digest[15..18], &digest[18..30])
+pub(super) fn step_span(step: &Step) -> Span {
+    let acts = steps::acts(step).into_iter().filter_map(|(_, act)| act.as_ref());
+    acts.map(|act| act.span.clone()).next().unwrap_or_else(|| step.span.clone())
 }

@@ -1,8 +1,9 @@
 //! What can be known to be wrong in one step before it runs.
 
-use super::matcher;
 use super::model::{ScenarioFile, Step};
 use super::plan::{tenant, unknown};
+use super::substitute::used_names;
+use super::{fault, matcher};
 use crate::diagnostics::codes;
 use crate::document::{Node, NodeValue, Reader};
 use crate::host::{LIMITS, LimitError, LimitOverrides};
@@ -23,7 +24,20 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
         tenant(file, name, reader);
     }
     values(step, reader);
-    budget(step, reader);
+    if let Some(bounds) = &step.budget {
+        budget(bounds, reader);
+    }
+    if let Some((span, why)) =
+        step.fault.as_ref().filter(|node| !holds_name(node)).and_then(|node| fault::read(node).err())
+    {
+        reader.find(codes::SCENARIO_VALUE, span, why, "cannot be read", None);
+    }
+    if let Some((name, node)) = step.page.as_ref().and_then(fixed_text)
+        && !manifest.ui.pages.iter().any(|page| page.route() == name)
+    {
+        let pages: Vec<&str> = manifest.ui.pages.iter().map(crate::manifest::Page::route).collect();
+        unknown("page", name, node.span.clone(), &pages, reader);
+    }
     if let Some(target) = &step.http {
         request_line(target, manifest, reader);
     }
@@ -38,17 +52,25 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
     }
 }
 
+/// What a step can do, by the names of the keys.
+pub(super) fn acts(step: &Step) -> [(&'static str, &Option<Node>); 7] {
+    [
+        ("http", &step.http),
+        ("event", &step.event),
+        ("call", &step.call),
+        ("page", &step.page),
+        ("sql", &step.sql),
+        ("lifecycle", &step.lifecycle),
+        ("advance", &step.advance),
+    ]
+}
+
 /// Finds a step that does not do exactly one thing.
 fn act(step: &Step, reader: &mut Reader) {
-    let acts: Vec<&str> =
-        [("http", &step.http), ("event", &step.event), ("call", &step.call), ("advance", &step.advance)]
-            .into_iter()
-            .filter(|(_, act)| act.is_some())
-            .map(|(name, _)| name)
-            .collect();
-    match acts.as_slice() {
+    let done: Vec<&str> = acts(step).into_iter().filter(|(_, act)| act.is_some()).map(|(name, _)| name).collect();
+    match done.as_slice() {
         [act] => {
-            if matches!(*act, "http" | "call") && step.r#as.is_none() {
+            if matches!(*act, "http" | "call" | "page") && step.r#as.is_none() {
                 let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
                 reader.find(
                     codes::SCENARIO_STEP,
@@ -70,7 +92,8 @@ fn act(step: &Step, reader: &mut Reader) {
             }
         }
         [] => {
-            let help = Some("write one of `http`, `event`, `call`, `advance`".to_owned());
+            let names = acts(step).map(|(name, _)| format!("`{name}`")).join(", ");
+            let help = Some(format!("write one of {names}"));
             reader.find(codes::SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
         }
         several => {
@@ -112,8 +135,16 @@ fn values(step: &Step, reader: &mut Reader) {
     }
 }
 
-fn budget(step: &Step, reader: &mut Reader) {
-    if let Some(budget) = &step.budget {
+/// Whether a case fills in a part of a value.
+fn holds_name(node: &Node) -> bool {
+    let mut names = std::collections::BTreeSet::new();
+    used_names(node, &mut names);
+    !names.is_empty()
+}
+
+/// Finds bounds that there are not, and values that are none.
+pub(super) fn budget(budget: &Node, reader: &mut Reader) {
+    if !matches!(budget.value, NodeValue::String(_)) {
         reader.unknown_keys(budget, &LIMITS.map(|limit| limit.name));
         for entry in budget.entries() {
             let text = scalar(&entry.node);

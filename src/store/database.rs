@@ -2,14 +2,16 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Value as SqlValue, ValueRef};
-use rusqlite::{Connection, Row as SqlRow, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Row as SqlRow, params_from_iter};
 use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
 use serde_json::Value;
 
-use super::{Catalog, Change, StoreError, decimal, schema};
+use super::{Catalog, Change, EntityRef, StoreError, decimal, schema};
+use crate::manifest::Manifest;
 
 /// Gives the id of the next new row.
 pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
@@ -48,6 +50,33 @@ impl Database {
         Database::set_up(connection)
     }
 
+    /// Opens a database that is there, to read it and nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`] where there is none, or the file is none.
+    pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(StoreError::sqlite("open the database file"))?;
+        decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
+        let database = Database::over(connection);
+        database.execute_batch("read the database file", "select count(*) from sqlite_schema")?;
+        Ok(database)
+    }
+
+    fn over(connection: Connection) -> Database {
+        let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
+        Database { connection, catalog: Catalog::default(), changes, lasting, statements }
+    }
+
+    /// Whether the tables of a plugin's entities are there.
+    pub fn has_tables_of(&self, plugin: &Arc<Manifest>) -> bool {
+        EntityRef::all(plugin).all(|entity| {
+            let name = SqlValue::Text(entity.table());
+            let found = self.rows("look for a table", "select 1 from sqlite_schema where name = ?", [name], |_| Ok(()));
+            found.is_ok_and(|found| !found.is_empty())
+        })
+    }
+
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
         connection.set_prepared_statement_cache_capacity(256);
         // A misspelled column must be an error and not a text.
@@ -58,13 +87,7 @@ impl Database {
         connection
             .execute_batch(schema::PLATFORM_TABLES)
             .map_err(StoreError::sqlite("create the platform's tables"))?;
-        Ok(Database {
-            connection,
-            catalog: Catalog::default(),
-            changes: Vec::new(),
-            lasting: Vec::new(),
-            statements: RefCell::new(None),
-        })
+        Ok(Database::over(connection))
     }
 
     /// The entities that the database knows.
@@ -147,11 +170,28 @@ impl Database {
         self.execute("copy the database", "vacuum into ?", [SqlValue::Text(name)]).map(|_| ())
     }
 
-    /// Rows of a statement that only reads: names of the columns, and at most `most` rows.
+    /// Rows of a statement that only reads: names of the columns, and at most `most` rows. The live rows of a
+    /// plugin's entities can be asked for by the names of the entities, their fields by those of the fields.
     ///
     /// # Errors
     /// [`StoreError::BadQuery`] where the statement writes or cannot be read.
-    pub fn inspect(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+    pub fn inspect(
+        &self,
+        plugin: Option<&Arc<Manifest>>,
+        sql: &str,
+        most: usize,
+    ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+        for entity in plugin.into_iter().flat_map(EntityRef::all) {
+            self.execute_batch("make a view", &schema::live_view(&entity))?;
+        }
+        let found = self.inspected(sql, most);
+        for entity in plugin.into_iter().flat_map(EntityRef::all) {
+            self.execute_batch("take a view away", &format!("drop view if exists temp.\"{}\"", *entity.name))?;
+        }
+        found
+    }
+
+    fn inspected(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
         let bad = |error: rusqlite::Error| StoreError::BadQuery(error.to_string());
         let mut statement = self.connection.prepare(sql).map_err(bad)?;
         if !statement.readonly() {

@@ -305,6 +305,21 @@ fn column_definition(field: &Field) -> String {
     format!("\"{}\" generated always as (json_extract(data, '$.{name}')) virtual{collation}", column_name(name))
 }
 
+/// The live rows of an entity of all tenants, as a view with the entity's own names.
+pub(super) fn live_view(entity: &EntityRef) -> String {
+    let fields: String = entity
+        .fields
+        .iter()
+        .map(|field| format!(", {} as \"{}\"", field_value(entity, field.name.as_str()), *field.name))
+        .collect();
+    format!(
+        "create temp view if not exists \"{}\" as select id, tenant_id, version, created_at, created_by, updated_at, updated_by{fields} \
+         from \"{}\" where deleted_at is null",
+        *entity.name,
+        entity.table()
+    )
+}
+
 /// SQL for the value of a field: its column where it has one.
 pub(super) fn field_value(entity: &EntityRef, field: &str) -> String {
     if entity.field(field).is_some_and(Field::has_column) {

@@ -11,6 +11,7 @@ pub use request::{Body, Request, Response};
 use serde_json::{Value, json};
 
 use super::dependencies::Stage;
+use super::pages::permission_of;
 use super::{Identity, Platform, PlatformError};
 use crate::document::parse_strict_json;
 use crate::expression::Expression;
@@ -46,6 +47,9 @@ impl Platform {
             }
             ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
+            ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
+                Ok(Response::json(200, self.page(identity(request)?, plugin, page)?))
+            }
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
                 require(request, "plugin.admin")?;
@@ -99,14 +103,7 @@ impl Platform {
             .ui
             .pages
             .iter()
-            .filter(|page| {
-                let needed = match (&page.permission, &page.entity) {
-                    (Some(permission), _) => Some(permission.to_string()),
-                    (None, Some(entity)) => Some(format!("{}.list", **entity)),
-                    (None, None) => None,
-                };
-                needed.is_none_or(|code| identity.caller.may(&code))
-            })
+            .filter(|page| permission_of(page).is_none_or(|code| identity.caller.may(&code)))
             .map(|page| {
                 json!({
                     "name": page.route(), "type": page.r#type.word(), "label": installed.label(request, &format!("page.{}", page.route()), &page.label), "menu_group": page.menu_group,

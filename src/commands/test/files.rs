@@ -1,0 +1,167 @@
+//! Files beside the scenarios: snapshots, cassettes, the lock of budgets, and what `--accept` writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::diagnostics::{Diagnostic, Report, apply_fixes, codes};
+use crate::exit_code::ExitCode;
+use crate::files;
+use crate::outgoing::{HttpTransport, Interaction};
+use crate::project::Project;
+use crate::registry::NetworkTransport;
+use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, Suite};
+
+/// The lock of budgets, in the project.
+const BUDGET_LOCK: &str = "tests/budget.lock.toml";
+/// Where snapshots are, in the project: a folder for each file of scenarios.
+const SNAPSHOTS: &str = "tests/snapshots";
+
+fn failed(message: String) -> CommandError {
+    CommandError::new(ExitCode::Configuration, "io", message)
+}
+
+/// The part of a scenario's name before `.test.toml`.
+fn stem(suite: &Suite) -> String {
+    let name = suite.source.path().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    name.trim_end_matches(".test.toml").to_owned()
+}
+
+/// Reads the snapshots of a suite, and its cassette. With `records`, what the cassette lacks comes from the network.
+pub(super) fn read_beside(
+    context: &Context,
+    project: &Project,
+    suite: &mut Suite,
+    records: bool,
+) -> Result<(), CommandError> {
+    let folder = project.root.join(SNAPSHOTS).join(stem(suite));
+    if folder.is_dir() {
+        for entry in fs_err::read_dir(&folder).map_err(|error| failed(error.to_string()))? {
+            let path = entry.map_err(|error| failed(error.to_string()))?.path();
+            let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let text = fs_err::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+                suite.snapshots.insert(name, text);
+            }
+        }
+    }
+    let Some(file) = cassette_file(context, suite) else { return Ok(()) };
+    let recorded: Vec<Interaction> = match fs_err::read(&file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| failed(format!("the cassette {} cannot be read: {error}", context.shown(&file))))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    let network = records.then(|| Arc::new(NetworkTransport) as Arc<dyn HttpTransport>);
+    suite.add_cassette(recorded, network);
+    Ok(())
+}
+
+fn cassette_file(context: &Context, suite: &Suite) -> Option<PathBuf> {
+    let name = suite.file.world.cassette.as_ref()?;
+    let beside = context.path(suite.source.path());
+    Some(beside.parent().unwrap_or(Path::new("")).join(name.as_str()))
+}
+
+/// Writes the cassettes of suites that recorded something.
+pub(super) fn write_cassettes(context: &Context, suites: &[Suite]) -> Result<(), CommandError> {
+    for suite in suites {
+        let Some(file) = cassette_file(context, suite) else { continue };
+        let text = serde_json::to_string_pretty(&suite.recorded()).unwrap_or_default();
+        if files::write_if_changed(&file, format!("{text}\n").as_bytes())? {
+            context.ui.status("Recorded", context.shown(&file));
+        }
+    }
+    Ok(())
+}
+
+/// The lock of budgets; none where there is no such file.
+pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, CommandError> {
+    let file = project.root.join(BUDGET_LOCK);
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let text = fs_err::read_to_string(&file).map_err(|error| failed(error.to_string()))?;
+    let lock = BudgetLock::parse(&text);
+    lock.map(Some).map_err(|why| failed(format!("{BUDGET_LOCK} cannot be read: {why}")))
+}
+
+/// The file that a failing case keeps its database in.
+pub(super) fn kept_database(context: &Context, project: &Project, case: &Case<'_>) -> KeptDatabase {
+    let name: String = format!("{}-{}", stem(case.suite), case.name())
+        .chars()
+        .map(|character| if character.is_alphanumeric() { character } else { '-' })
+        .take(80)
+        .collect();
+    let file = project.root.join("target/failed").join(format!("{name}.sqlite"));
+    KeptDatabase { shown: context.shown(&file), file }
+}
+
+/// Snapshots that no step of a whole run names.
+pub(super) fn unreferenced(suites: &[Suite], ran: &[(&Case<'_>, &CaseResult)]) -> Report {
+    let mut report = Report::new();
+    for suite in suites {
+        let own = ran.iter().filter(|(case, _)| case.suite.source.path() == suite.source.path());
+        let named: BTreeSet<&str> =
+            own.flat_map(|(_, result)| result.snapshots.iter().map(|(name, _)| name.as_str())).collect();
+        for name in suite.snapshots.keys().filter(|name| !named.contains(name.as_str())) {
+            let message = format!("no step names the snapshot {SNAPSHOTS}/{}/{name}.json", stem(suite));
+            report.push(
+                Diagnostic::new(codes::SCENARIO_SNAPSHOT, message).in_source(&suite.source).at(0..0, "in this file"),
+            );
+        }
+    }
+    report
+}
+
+/// Writes what was found in the place of what was expected: values in the scenarios, snapshots, and, where there is
+/// a lock or one is asked for, the fuel of the cases that ran. Gives the files that changed.
+pub(super) fn accept(
+    context: &Context,
+    project: &Project,
+    ran: &[(&Case<'_>, &CaseResult)],
+    lock: Option<BudgetLock>,
+) -> Result<Vec<String>, CommandError> {
+    let mut changed = Vec::new();
+    let mut by_file: BTreeMap<PathBuf, (&Suite, Report)> = BTreeMap::new();
+    for (case, result) in ran {
+        let path = case.suite.source.path().to_path_buf();
+        by_file.entry(path).or_insert_with(|| (case.suite, Report::new())).1.extend(result.report.clone());
+        for (name, text) in &result.snapshots {
+            let file = project.root.join(SNAPSHOTS).join(stem(case.suite)).join(format!("{name}.json"));
+            if files::write_if_changed(&file, text.as_bytes())? {
+                changed.push(context.shown(&file));
+            }
+        }
+    }
+    for (path, (suite, report)) in by_file {
+        let (text, made) = apply_fixes(&suite.source, &report);
+        if !made.is_empty() && files::write_if_changed(&context.path(&path), text.as_bytes())? {
+            changed.push(path.display().to_string());
+        }
+    }
+    changed.extend(write_lock(context, project, ran, lock)?);
+    Ok(changed)
+}
+
+/// Writes the fuel of the cases that passed into a lock.
+pub(super) fn write_lock(
+    context: &Context,
+    project: &Project,
+    ran: &[(&Case<'_>, &CaseResult)],
+    lock: Option<BudgetLock>,
+) -> Result<Vec<String>, CommandError> {
+    let Some(lock) = lock else { return Ok(Vec::new()) };
+    let passed = ran.iter().filter(|(_, result)| only_over_budget(result)).copied();
+    let text = lock.updated(BudgetLock::of(passed)).text();
+    let file = project.root.join(BUDGET_LOCK);
+    let changed = files::write_if_changed(&file, text.as_bytes())?;
+    Ok(changed.then(|| context.shown(&file)).into_iter().collect())
+}
+
+/// Whether a case passed but for its fuel: a case that failed burned for something else.
+fn only_over_budget(result: &CaseResult) -> bool {
+    result.report.diagnostics().iter().all(|finding| finding.code == codes::SCENARIO_BUDGET)
+}

@@ -1,0 +1,358 @@
+//! `erp-plugin test`.
+
+mod files;
+mod schedule;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use self::schedule::Partition;
+use super::CommandResult;
+use crate::check::{check_tested, weigh};
+use crate::command_error::CommandError;
+use crate::context::{Context, OpenProject};
+use crate::diagnostics::{DiagnosticJson, Report};
+use crate::exit_code::ExitCode;
+use crate::host::{LoadedPlugin, Runtime};
+use crate::scenario::{
+    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, exponent, growth,
+    read_suite, reports, run_case,
+};
+use crate::ui::{Format, Table};
+
+/// Run the scenarios in tests/ on the component, each case in a database of its own
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TestArgs {
+    /// Only cases whose name holds this text
+    filter: Option<String>,
+    /// Only tests with this tag
+    #[arg(long, value_name = "TAG")]
+    tag: Option<String>,
+    /// Cases that run at the same time; as many as there are cores where it is absent
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Run the cases in an order that this number makes; results do not depend on it
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Run one of several parts, such as 1/4; each case is in exactly one, whatever is added later
+    #[arg(long, value_name = "PART/PARTS")]
+    partition: Option<Partition>,
+    /// Run each case again and again, and let each call of the host, and each commit, fail once
+    #[arg(long)]
+    explore: bool,
+    /// Run each case again with another tenant doing the same in between: nothing that it sees may change
+    #[arg(long)]
+    isolation: bool,
+    /// Write what was found in the place of what was expected: values, snapshots, and the lock of budgets
+    #[arg(long)]
+    accept: bool,
+    /// Make a lock of budgets, tests/budget.lock.toml, with the fuel of each case
+    #[arg(long)]
+    lock_budget: bool,
+    /// How much more than its locked fuel a case may burn, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_RATCHET)]
+    ratchet: f64,
+    /// Show how the cost of each case grows with its rows, such as 1,10,100: fixtures are inserted so many times
+    #[arg(long, value_name = "COPIES", value_delimiter = ',')]
+    scale: Vec<usize>,
+    /// Send HTTP requests that no cassette answers, and keep the responses in the cassettes
+    #[arg(long)]
+    record_http: bool,
+    /// Run again whenever the component, the manifest or a scenario changes
+    #[arg(long)]
+    watch: bool,
+    /// The component, in the place of dist/<id>.wasm
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+}
+
+/// How the tests went.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TestResult {
+    ok: bool,
+    /// Cases that passed.
+    passed: usize,
+    /// Cases that failed.
+    failed: usize,
+    /// Cases that the filter left out.
+    skipped: usize,
+    /// Runs in which a call of the host failed, with --explore.
+    faults: usize,
+    /// What a whole run tells about the plugin.
+    findings: Vec<DiagnosticJson>,
+    /// The cases that ran, in the order of the files.
+    cases: Vec<CaseJson>,
+    /// How the cost of the cases grows, with --scale.
+    growth: Vec<GrowthJson>,
+}
+
+/// How the cost of a case grows with its rows.
+#[derive(Debug, Serialize, JsonSchema)]
+struct GrowthJson {
+    /// The name of the case.
+    name: String,
+    /// The power of the number of rows by which fuel grows: 1 is in proportion.
+    power: Option<f64>,
+    /// What it cost.
+    costs: Vec<CostJson>,
+}
+
+/// What a case cost.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CostJson {
+    /// How often each row of the fixtures was there.
+    copies: usize,
+    /// Fuel of all calls.
+    fuel: u64,
+    /// Calls of the host.
+    host_calls: u64,
+    /// Rows that the host gave.
+    rows: u64,
+    /// Whether a call failed.
+    failed: bool,
+}
+
+/// A case that ran.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CaseJson {
+    /// The file.
+    file: String,
+    /// The name of the case.
+    name: String,
+    ok: bool,
+    /// How long it took, in milliseconds.
+    milliseconds: f64,
+    /// Fuel of all its calls.
+    fuel: u64,
+    /// The most memory that one of its calls had, in bytes.
+    memory_bytes: u64,
+    /// Calls of the plugin.
+    calls: usize,
+    /// Why it failed.
+    findings: Vec<DiagnosticJson>,
+}
+
+pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
+    if args.watch { watch::run(context, args) } else { run_once(context, args) }
+}
+
+fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
+    let started = Instant::now();
+    let open = context.open_project()?;
+    let (component, report) = context.fitting_component(&open, args.component.as_deref())?;
+    let suites = read_suites(context, &open, report, args.record_http)?;
+    let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
+    let total = all.len();
+    let chosen: Vec<Case<'_>> = all
+        .into_iter()
+        .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
+        .filter(|case| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str())))
+        .filter(|case| args.partition.is_none_or(|partition| partition.holds(case)))
+        .collect();
+    if chosen.is_empty() {
+        let message = if total == 0 {
+            "there are no tests in tests/*.test.toml".to_owned()
+        } else {
+            format!("none of {total} cases matches")
+        };
+        return Err(CommandError::new(ExitCode::NoTests, "no-tests", message));
+    }
+
+    let lock = files::budget_lock(&open.project)?;
+    let runtime = context.runtime()?;
+    let manifest = Arc::new(open.manifest);
+    let plugin = runtime.load(&component, Arc::clone(&manifest))?;
+    let jobs = args
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+        .clamp(1, chosen.len());
+    let order = schedule::order(chosen.len(), args.shuffle);
+    let faults = AtomicUsize::new(0);
+    let results = schedule::run_all(&chosen, &order, jobs, |case| {
+        let keep = || Some(files::kept_database(context, &open.project, case));
+        let mut result = run_case(&runtime, &plugin, case, keep);
+        // What fails by itself says nothing about faults.
+        if result.report.is_empty() && (args.explore || case.test.explore.is_some()) {
+            let found = explore_case(&runtime, &plugin, case);
+            faults.fetch_add(found.faults, Ordering::Relaxed);
+            result.report.extend(found.report);
+        }
+        if result.report.is_empty() && args.isolation {
+            result.report.extend(check_isolation(&runtime, &plugin, case));
+        }
+        if result.report.is_empty() && !args.accept {
+            let over = lock.as_ref().and_then(|lock| lock.judge(case, &result, args.ratchet));
+            if let Some(finding) = over {
+                result.report.push(finding);
+            }
+        }
+        result
+    });
+    files::write_cassettes(context, &suites)?;
+    let ran: Vec<Ran<'_>> = chosen.iter().zip(&results).collect();
+    if args.accept || args.lock_budget {
+        let lock = lock.or_else(|| args.lock_budget.then(BudgetLock::default));
+        let changed = if args.accept {
+            files::accept(context, &open.project, &ran, lock)?
+        } else {
+            files::write_lock(context, &open.project, &ran, lock)?
+        };
+        for file in changed {
+            context.ui.status("Accepted", file);
+        }
+        // What was accepted is judged as it stands now; what could not be is still a failure.
+        return run_once(context, &TestArgs { accept: false, lock_budget: false, ..args.clone() });
+    }
+    let mut findings = Report::new();
+    let failed = results.iter().filter(|result| !result.report.is_empty()).count();
+    if matches!(context.ui.format(), Format::Human | Format::Github) {
+        tell(context, &chosen, &results);
+    }
+    // What some cases leave out the others may use: only a whole run can tell.
+    if failed == 0 && results.len() == total {
+        let used: BTreeSet<&'static str> =
+            results.iter().flat_map(|result| result.host_functions.iter().copied()).collect();
+        findings.extend(check_tested(&manifest, &open.project.source, &used));
+        findings.extend(files::unreferenced(&suites, &ran));
+        weigh(&mut findings, &manifest.check);
+        context.ui.report(&findings);
+    }
+    let growth = grown(&runtime, &plugin, &chosen, &args.scale);
+    let result = TestResult {
+        ok: failed == 0,
+        passed: results.len() - failed,
+        failed,
+        skipped: total - results.len(),
+        faults: faults.into_inner(),
+        findings: findings.diagnostics().iter().map(DiagnosticJson::from).collect(),
+        cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
+        growth,
+    };
+    context.ui.result(&result, || match context.ui.format() {
+        Format::Github => reports::annotations(&ran),
+        Format::Junit => reports::junit(&ran),
+        Format::Tap => reports::tap(&ran),
+        Format::Jsonl => reports::json_lines(&ran),
+        Format::Html => reports::html(&ran),
+        _ => summary(&result, started),
+    });
+    Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
+}
+
+/// The scenarios with all that lies beside them; an error with all findings where there are any.
+fn read_suites(
+    context: &Context,
+    open: &OpenProject,
+    mut report: Report,
+    records: bool,
+) -> Result<Vec<Suite>, CommandError> {
+    let files = open
+        .project
+        .scenario_files()
+        .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let mut suites = Vec::new();
+    for file in files {
+        let (suite, findings) = read_suite(&context.source(&file)?, &open.manifest);
+        report.extend(findings);
+        suites.extend(suite);
+    }
+    if report.has_errors() {
+        let message = format!("the scenarios have errors: {}", report.summary());
+        return Err(CommandError::new(ExitCode::Configuration, "scenario", message).with_report(report));
+    }
+    for suite in &mut suites {
+        files::read_beside(context, &open.project, suite, records)?;
+    }
+    Ok(suites)
+}
+
+/// How the cost of the cases grows.
+fn grown(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, cases: &[Case<'_>], scales: &[usize]) -> Vec<GrowthJson> {
+    if scales.is_empty() {
+        return Vec::new();
+    }
+    let with_rows = cases.iter().filter(|case| !case.test.r#use.is_empty());
+    with_rows
+        .map(|case| {
+            let costs = growth(runtime, plugin, case, scales);
+            GrowthJson {
+                name: case.name(),
+                power: exponent(&costs).map(|power| (power * 100.0).round() / 100.0),
+                costs: costs
+                    .iter()
+                    .map(|cost| CostJson {
+                        copies: cost.copies,
+                        fuel: cost.fuel,
+                        host_calls: cost.host_calls,
+                        rows: cost.rows,
+                        failed: cost.failed,
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn summary(result: &TestResult, started: Instant) -> String {
+    let mut text = String::new();
+    if !result.growth.is_empty() {
+        let mut table = Table::new();
+        table.row(["case", "copies", "fuel", "host calls", "rows", "grows with"].map(str::to_owned));
+        for growth in &result.growth {
+            for (index, cost) in growth.costs.iter().enumerate() {
+                let power = growth.power.map_or_else(String::new, |power| format!("rows^{power}"));
+                let is_first = index == 0;
+                table.row([
+                    if is_first { growth.name.clone() } else { String::new() },
+                    cost.copies.to_string(),
+                    format!("{}{}", cost.fuel, if cost.failed { " (failed)" } else { "" }),
+                    cost.host_calls.to_string(),
+                    cost.rows.to_string(),
+                    if is_first { power } else { String::new() },
+                ]);
+            }
+        }
+        text.push_str(&format!("{}\n", table.render()));
+    }
+    let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
+    let faults = if result.faults > 0 { format!(", {} faults tried", result.faults) } else { String::new() };
+    let seconds = started.elapsed().as_secs_f64();
+    text.push_str(&format!("{} passed, {} failed{skipped}{faults} in {seconds:.2} s", result.passed, result.failed));
+    text
+}
+
+fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
+    let mut file = "";
+    for (case, result) in cases.iter().zip(results) {
+        let shown = case.suite.source.path().to_str().unwrap_or_default();
+        if shown != file {
+            file = shown;
+            context.ui.status("Testing", format!("{shown}: {}", case.suite.file.suite));
+        }
+        let milliseconds = result.duration.as_secs_f64() * 1e3;
+        let mark = if result.report.is_empty() { "ok" } else { "FAILED" };
+        context.ui.status(mark, format!("{} ({milliseconds:.1} ms, {} fuel)", result.name, result.fuel));
+        context.ui.report(&result.report);
+    }
+}
+
+fn case_json(case: &Case<'_>, result: &CaseResult) -> CaseJson {
+    CaseJson {
+        file: case.suite.source.path().display().to_string(),
+        name: result.name.clone(),
+        ok: result.report.is_empty(),
+        milliseconds: (result.duration.as_secs_f64() * 1e5).round() / 1e2,
+        fuel: result.fuel,
+        memory_bytes: result.memory,
+        calls: result.calls,
+        findings: result.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
+    }
+}

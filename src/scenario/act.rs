@@ -1,0 +1,222 @@
+//! What a step does, and what comes of it.
+
+use serde_json::{Map, Value, json};
+
+use super::fault;
+use super::judge::Outcome;
+use super::model::Step;
+use super::plan::TENANTS;
+use super::steps;
+use super::world::{Finding, World};
+use crate::diagnostics::codes;
+use crate::document::{Node, NodeValue};
+use crate::host::{Fault, LimitOverrides};
+use crate::manifest::{TenantId, Timeout};
+use crate::platform::{Body, Identity, Request};
+use crate::store::StoreError;
+
+/// Rows that a statement of a step gives at the most.
+const MAX_SQL_ROWS: usize = 1_000;
+
+/// An act that was done.
+pub(super) struct Performed {
+    /// The tenant that it was done for.
+    pub(super) tenant: TenantId,
+    pub(super) outcome: Outcome,
+    /// Faults of the step that did not happen.
+    pub(super) left: Vec<Fault>,
+}
+
+impl World<'_> {
+    /// Does what a step does, within its bounds and with its faults.
+    pub(super) fn perform(&mut self, step: &Step) -> Result<Performed, Finding> {
+        let budget = step.budget.as_ref().or(self.suite.file.budget.as_ref());
+        let budget = budget.map(|budget| self.fill(budget)).transpose()?;
+        let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
+        if let Some(fault) = &step.fault {
+            // A case that lacks the fault drops the key.
+            let filled = self.names.fill(fault).map_err(|error| self.unknown(&error))?;
+            let faults = filled.as_ref().map_or(Ok(Vec::new()), fault::read);
+            let faults =
+                faults.map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "cannot be read"))?;
+            for fault in faults {
+                self.platform.add_fault(fault);
+            }
+        }
+        self.platform.set_limits(limits.unwrap_or_default());
+        let acted = self.act(step);
+        self.platform.set_limits(LimitOverrides::default());
+        // Faults of an exploration come from outside and outlive the step.
+        let left = if step.fault.is_some() { self.platform.clear_faults() } else { Vec::new() };
+        let (tenant, outcome) = acted?;
+        Ok(Performed { tenant, outcome, left })
+    }
+
+    fn act(&mut self, step: &Step) -> Result<(TenantId, Outcome), Finding> {
+        let user = match &step.r#as {
+            Some(name) => {
+                let node = Node { span: name.span(), value: NodeValue::String((**name).clone()) };
+                let filled = self.fill(&node)?;
+                let found = self.platform.directory().user(filled.as_str().unwrap_or_default()).cloned();
+                let mut found = found.ok_or_else(|| {
+                    self.finding(codes::SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown")
+                })?;
+                if let Some(tenant) = &self.stand_in {
+                    found.tenant = tenant.clone();
+                }
+                Some(found)
+            }
+            None => None,
+        };
+        if let (Some(target), Some(user)) = (&step.http, &user) {
+            return self.request(step, target, user).map(|outcome| (user.tenant.clone(), outcome));
+        }
+        if let (Some(event), Some(tenant)) = (&step.event, &step.tenant) {
+            let tenant = self.stand_in.clone().unwrap_or_else(|| (**tenant).clone());
+            let event_type = self.text(event)?;
+            let payload = match &step.payload {
+                Some(payload) => self.fill(payload)?.to_json(),
+                None => Value::Object(Map::new()),
+            };
+            for _ in 0..*step.repeat {
+                self.platform.tell(&tenant, &event_type, &payload).map_err(|error| {
+                    self.finding(codes::SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
+                })?;
+            }
+            return Ok((tenant, Outcome::Other));
+        }
+        if let (Some(call), Some(user)) = (&step.call, &user) {
+            let text = self.text(call)?;
+            let result = self.platform.call_by_name(self.manifest.metadata.id.as_str(), user, text.trim());
+            return Ok((user.tenant.clone(), Outcome::Call(result)));
+        }
+        if let (Some(page), Some(user)) = (&step.page, &user) {
+            let name = self.text(page)?;
+            let opened = self.platform.page(user, self.manifest.metadata.id.as_str(), &name);
+            let shown = opened.unwrap_or_else(|error| json!({ "status": error.status, "code": error.code }));
+            return Ok((user.tenant.clone(), Outcome::Page(shown)));
+        }
+        if let Some(sql) = &step.sql {
+            let rows = self.asked(&self.text(sql)?).map_err(|error| {
+                self.finding(codes::SCENARIO_VALUE, sql.span.clone(), error.to_string(), "cannot be done")
+            })?;
+            let tenant = user.as_ref().map(|user| user.tenant.clone()).or_else(|| TenantId::new(TENANTS[0]));
+            return tenant.map(|tenant| (tenant, Outcome::Rows(rows))).ok_or_else(|| self.nobody(step));
+        }
+        if let Some(lifecycle) = &step.lifecycle {
+            let what = self.text(lifecycle)?;
+            self.live(&what, lifecycle)?;
+        }
+        if let Some(advance) = &step.advance {
+            let text = self.text(advance)?;
+            let length = Timeout::parse(&text).ok_or_else(|| {
+                self.finding(
+                    codes::SCENARIO_VALUE,
+                    advance.span.clone(),
+                    format!("`{text}` is no length of time such as `30m`"),
+                    "here",
+                )
+            })?;
+            self.platform.advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
+        }
+        let tenant = user.map(|user| user.tenant).or_else(|| TenantId::new(TENANTS[0]));
+        tenant.map(|tenant| (tenant, Outcome::Other)).ok_or_else(|| self.nobody(step))
+    }
+
+    fn nobody(&self, step: &Step) -> Finding {
+        self.finding(codes::SCENARIO_STEP, step.span.clone(), "the step belongs to no tenant".to_owned(), "here")
+    }
+
+    /// What a statement gives, over the plugin's entities as tables.
+    pub(super) fn asked(&self, sql: &str) -> Result<Vec<Value>, StoreError> {
+        let plugin = self.manifest.metadata.id.as_str();
+        let (names, rows) = self.platform.inspect(Some(plugin), sql, MAX_SQL_ROWS)?;
+        Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row).collect()).collect())
+    }
+
+    /// Something happens to the plugin itself.
+    fn live(&mut self, what: &str, node: &Node) -> Result<(), Finding> {
+        let id = self.manifest.metadata.id.as_str();
+        let platform = &mut self.platform;
+        let done = match what {
+            "disable" => platform.disable(id),
+            "enable" | "restart" => platform.run_again(self.plugin),
+            "uninstall" => platform.uninstall(id),
+            "install" => platform.install(id),
+            _ => {
+                let message = format!("`{what}` is nothing that happens to a plugin");
+                let label = "write disable, enable, restart, uninstall or install";
+                return Err(self.finding(codes::SCENARIO_VALUE, node.span.clone(), message, label));
+            }
+        };
+        done.map_err(|error| self.finding(codes::SCENARIO_UNEXPECTED, node.span.clone(), error.to_string(), "refused"))
+    }
+
+    fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<Outcome, Finding> {
+        let text = self.text(target)?;
+        let bad = || {
+            self.finding(
+                codes::SCENARIO_VALUE,
+                target.span.clone(),
+                format!("`{text}` is not a method and a path"),
+                "write it like GET /item",
+            )
+        };
+        let (method, path) = text.trim().split_once(' ').ok_or_else(bad)?;
+        let path = path.trim();
+        let prefix = format!("/api/v1/plugins/{}", *self.manifest.metadata.id);
+        let full = if path.starts_with("/api/") || path.starts_with("/_dev/") {
+            path.to_owned()
+        } else {
+            format!("{prefix}{path}")
+        };
+        let mut request = Request::new(method, &full);
+        request.identity = Some(user.clone());
+        if let Some(json) = step
+            .json
+            .as_ref()
+            .map(|json| self.names.fill(json))
+            .transpose()
+            .map_err(|error| self.unknown(&error))?
+            .flatten()
+        {
+            request.body = json.to_json().to_string().into_bytes();
+        }
+        let entity = request
+            .path
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.trim_matches('/').split('/').next())
+            .map(str::to_owned);
+        let response = self.platform.handle(&request, None);
+        Ok(Outcome::Http { status: response.status, body: response.body, entity })
+    }
+
+    pub(super) fn capture(&mut self, step: &Step, outcome: &Outcome) -> Result<(), Finding> {
+        let value = match outcome {
+            Outcome::Http { body: Body::Json(value), .. } => value.clone(),
+            Outcome::Call(Ok(value)) => value.clone(),
+            _ => Value::Null,
+        };
+        for (name, path) in &step.capture {
+            // `$.a.b[0]` is the pointer `/a/b/0`.
+            let pointer = path.trim_start_matches('$').replace(['.', '['], "/").replace(']', "");
+            let found = value.pointer(&pointer).ok_or_else(|| {
+                let message = format!("there is nothing at `{path}` in {}", super::compare::show(Some(&value)));
+                self.finding(codes::SCENARIO_MISMATCH, path.span(), message, "nothing to capture")
+            })?;
+            let node = Node { span: path.span(), ..Node::from_json(found) };
+            self.names.values.insert(name.clone(), node);
+        }
+        Ok(())
+    }
+
+    fn limits(&self, budget: &Node) -> Result<LimitOverrides, Finding> {
+        let mut limits = LimitOverrides::default();
+        for entry in budget.entries() {
+            limits.add(&entry.key, &steps::scalar(&entry.node)).map_err(|error| {
+                self.finding(codes::SCENARIO_VALUE, entry.node.span.clone(), error.to_string(), "here")
+            })?;
+        }
+        Ok(limits)
+    }
+}

@@ -1,0 +1,73 @@
+//! How the cost of a case grows with its rows: fixtures are inserted once, ten times, a hundred times.
+
+use std::sync::Arc;
+
+use super::plan::Case;
+use super::world::{Setup, World};
+use crate::host::{LoadedPlugin, Runtime};
+
+/// What a case cost with so many copies of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Copies of each row of its fixtures.
+    pub copies: usize,
+    /// Fuel of all calls.
+    pub fuel: u64,
+    /// Calls of the host.
+    pub host_calls: u64,
+    /// Rows that the host gave.
+    pub rows: u64,
+    /// Whether a call failed, as one does that reaches a bound.
+    pub failed: bool,
+}
+
+/// Runs a case once for each number of copies, without its expectations. Empty where the world cannot be made.
+pub fn growth(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, scales: &[usize]) -> Vec<Cost> {
+    scales.iter().filter_map(|copies| cost(runtime, plugin, case, *copies)).collect()
+}
+
+fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: usize) -> Option<Cost> {
+    let setup = Setup { copies, ..Setup::default() };
+    let mut world = World::build(runtime, plugin, case, &setup).ok()?;
+    let mut cost = Cost { copies, fuel: 0, host_calls: 0, rows: 0, failed: false };
+    for step in &case.test.step {
+        let Ok(performed) = world.perform(step) else { break };
+        for call in world.platform.take_activity().calls {
+            cost.fuel += call.trace.fuel;
+            cost.host_calls += call.trace.host_calls.len() as u64;
+            cost.rows += call.trace.host_calls.iter().map(|call| call.rows).sum::<u64>();
+            cost.failed |= call.error.is_some();
+        }
+        if world.capture(step, &performed.outcome).is_err() {
+            break;
+        }
+    }
+    Some(cost)
+}
+
+/// The power of the number of rows by which the fuel grew between the first and the last cost: 0 for none, 1 for as
+/// many times as there are rows, 2 for the square. None where there is nothing to compare.
+pub fn exponent(costs: &[Cost]) -> Option<f64> {
+    let (first, last) = (costs.first()?, costs.last()?);
+    if first.copies >= last.copies || first.fuel == 0 {
+        return None;
+    }
+    let grown = last.fuel as f64 / first.fuel as f64;
+    let rows = last.copies as f64 / first.copies as f64;
+    Some((grown.ln() / rows.ln()).max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_told_as_a_power() {
+        let cost = |copies, fuel| Cost { copies, fuel, host_calls: 0, rows: 0, failed: false };
+        let power = |costs: &[Cost]| exponent(costs).map(|power| (power * 10.0).round() / 10.0);
+        assert_eq!(power(&[cost(1, 1_000), cost(10, 1_000)]), Some(0.0));
+        assert_eq!(power(&[cost(1, 1_000), cost(10, 10_000)]), Some(1.0));
+        assert_eq!(power(&[cost(1, 1_000), cost(100, 10_000_000)]), Some(2.0));
+        assert_eq!(power(&[cost(1, 1_000)]), None);
+    }
+}
