@@ -1,6 +1,7 @@
 //! One file a command: its arguments, whose doc comments are the help, and its action.
 
 mod add;
+mod bench;
 mod build;
 mod call;
 mod check;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Check(check::CheckArgs),
     Test(test::TestArgs),
     Call(call::CallArgs),
+    Bench(bench::BenchArgs),
     Dev(dev::DevArgs),
     Sql(sql::SqlArgs),
     #[command(subcommand)]
@@ -85,6 +87,7 @@ impl Command {
             Command::Check(args) => check::run(context, args),
             Command::Test(args) => test::run(context, args),
             Command::Call(args) => call::run(context, args),
+            Command::Bench(args) => bench::run(context, args),
             Command::Dev(args) => dev::run(context, args),
             Command::Sql(args) => sql::run(context, args),
             Command::Wit(command) => wit::run(context, command),

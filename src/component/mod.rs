@@ -1,6 +1,7 @@
 //! A built component: what is in it, why, and how WASI is linked away.
 
 mod bounds;
+mod lines;
 mod link;
 mod module;
 mod producers;
@@ -8,6 +9,7 @@ mod read;
 mod why;
 
 pub use bounds::MAX_BYTES;
+pub use lines::{LinePoint, LineTable, LinesError};
 pub use link::{LinkError, Linked, link};
 pub use module::{Function, Module};
 pub use producers::{Producer, producers};

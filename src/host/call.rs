@@ -18,6 +18,7 @@ use super::error::{CallError, Frames, ServiceError, TrapKind};
 use super::faults::{FaultAction, FaultPlace};
 use super::limits::{CallLimits, MemoryLimiter};
 use super::plugin::LoadedPlugin;
+use super::probe::{self, Probe};
 use super::services::Services;
 use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
@@ -56,6 +57,14 @@ pub struct CallContext {
     pub locale: String,
     /// How many events led to this call.
     pub event_depth: u32,
+}
+
+impl CallContext {
+    /// The context of a call that nobody asked for.
+    pub(super) fn of_tenant(tenant: TenantId) -> CallContext {
+        let (request_id, locale) = (String::new(), String::new());
+        CallContext { request_id, tenant, caller: None, trigger: Trigger::Call, locale, event_depth: 0 }
+    }
 }
 
 /// What to call.
@@ -99,6 +108,8 @@ pub struct CallRequest<'a> {
     pub limits: CallLimits,
     /// How much of it is kept.
     pub detail: Detail,
+    /// What watches it; the plugin's runtime must be one for probes.
+    pub probe: Option<Probe>,
     /// Of what.
     pub invocation: Invocation<'a>,
 }
@@ -144,7 +155,7 @@ impl Runtime {
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> CallOutcome {
         let started = Instant::now();
-        let CallRequest { context, limits, detail, invocation } = request;
+        let CallRequest { context, limits, detail, probe, invocation } = request;
         let begun = {
             let mut database = lock(database);
             let begun = database.begin().and_then(|()| prepare(&mut database));
@@ -163,7 +174,7 @@ impl Runtime {
             detail,
         );
         let mut store = Store::new(&self.engine, CallState { services, memory: MemoryLimiter::new(&limits) });
-        let result = run(plugin, &mut store, &limits, &invocation);
+        let result = run(plugin, &mut store, &limits, probe.as_ref(), &invocation);
         let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         let state = store.into_data();
         let result = result.map_err(|error| error.without_secrets(&state.services));
@@ -196,6 +207,7 @@ fn run(
     plugin: &LoadedPlugin,
     store: &mut Store<CallState>,
     limits: &CallLimits,
+    probe: Option<&Probe>,
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
     store.limiter(|state| &mut state.memory);
@@ -204,15 +216,38 @@ fn run(
     store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
     store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
     store.call_hook(at_border);
-    let started = store.set_fuel(limits.fuel()).and_then(|()| plugin.instances.instantiate(&mut *store));
+    let watched = probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component));
+    let started = watched.and_then(|()| store.set_fuel(limits.fuel())).and_then(|()| match probe {
+        None => plugin.instances.instantiate(&mut *store),
+        Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
+    });
     let instance = started.map_err(|error| classify(&error, store))?;
-    let guest = Guest { plugin, instance };
+    let guest = Guest { plugin, instance, is_watched: probe.is_some() };
     match invocation {
         Invocation::Wave(text) => guest.call_wave(store, text),
         Invocation::Named { function, arguments } => guest.call_named(store, function, arguments),
         _ if plugin.host_api.is_legacy() => guest.call_legacy(store, invocation),
         _ => guest.call_v1(store, invocation),
     }
+}
+
+/// Makes an instance and drops it.
+pub(super) fn instantiate(
+    runtime: &Runtime,
+    plugin: &LoadedPlugin,
+    context: CallContext,
+    limits: &CallLimits,
+    database: &SharedDatabase,
+    surroundings: &SharedSurroundings,
+) -> wasmtime::Result<()> {
+    let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));
+    let (database, surroundings) = (Arc::clone(database), Arc::clone(surroundings));
+    let services = Services::new(manifest, context, limits.clone(), database, surroundings, Detail::Outline);
+    let mut store = Store::new(&runtime.engine, CallState { services, memory });
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(u64::MAX / 2);
+    store.set_fuel(limits.fuel())?;
+    plugin.instances.instantiate(&mut store).map(|_| ())
 }
 
 /// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends
@@ -239,6 +274,7 @@ fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmt
 struct Guest<'p> {
     plugin: &'p LoadedPlugin,
     instance: Instance,
+    is_watched: bool,
 }
 
 type V1Result<T> = (Result<T, types::Error>,);
@@ -309,15 +345,20 @@ impl Guest<'_> {
         parameters: P,
     ) -> Result<R, CallError>
     where
-        P: ComponentNamedList + Lower,
-        R: ComponentNamedList + Lift + 'static,
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let export = export.ok_or_else(|| CallError::BadCall(format!("the component does not export `{name}`")))?;
         let function = self
             .instance
             .get_typed_func::<P, R>(&mut *store, &export)
             .map_err(|error| CallError::BadCall(format!("`{name}` has another type: {error:#}")))?;
-        function.call(&mut *store, parameters).map_err(|error| classify(&error, store))
+        let called = if self.is_watched {
+            probe::finish(function.call_async(&mut *store, parameters))
+        } else {
+            function.call(&mut *store, parameters)
+        };
+        called.map_err(|error| classify(&error, store))
     }
 
     /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface.
@@ -331,7 +372,7 @@ impl Guest<'_> {
         let arguments: Vec<Val> = UntypedFuncCall::parse(&call)
             .and_then(|call| call.to_wasm_params(types.iter()))
             .map_err(|error| bad_call(format!("the arguments do not fit: {error}")))?;
-        call_untyped(called, store, &arguments)
+        self.call_untyped(called, store, &arguments)
     }
 
     fn call_named(
@@ -350,7 +391,24 @@ impl Guest<'_> {
             arguments::value_of(ty, value, name)
         });
         let values: Vec<Val> = values.collect::<Result<_, _>>().map_err(bad_call)?;
-        call_untyped(called, store, &values)
+        self.call_untyped(called, store, &values)
+    }
+
+    /// Calls a function; its result as WAVE.
+    fn call_untyped(&self, called: Func, store: &mut Store<CallState>, arguments: &[Val]) -> Result<Value, CallError> {
+        let mut results = vec![Val::Bool(false); called.ty(&*store).results().len()];
+        let done = if self.is_watched {
+            probe::finish(called.call_async(&mut *store, arguments, &mut results))
+        } else {
+            called.call(&mut *store, arguments, &mut results)
+        };
+        done.map_err(|error| classify(&error, store))?;
+        let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
+        let shown = shown.map_err(|error| bad_call(format!("the result cannot be shown: {error:#}")))?.join(", ");
+        match results.first() {
+            Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
+            _ => Ok(Value::String(shown)),
+        }
     }
 
     /// An export by `interface.function`, the interface with or without its package and version.
@@ -373,18 +431,6 @@ impl Guest<'_> {
 
 fn bad_call(message: String) -> CallError {
     CallError::BadCall(message)
-}
-
-/// Calls a function; its result as WAVE.
-fn call_untyped(called: Func, store: &mut Store<CallState>, arguments: &[Val]) -> Result<Value, CallError> {
-    let mut results = vec![Val::Bool(false); called.ty(&*store).results().len()];
-    called.call(&mut *store, arguments, &mut results).map_err(|error| classify(&error, store))?;
-    let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
-    let shown = shown.map_err(|error| bad_call(format!("the result cannot be shown: {error:#}")))?.join(", ");
-    match results.first() {
-        Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
-        _ => Ok(Value::String(shown)),
-    }
 }
 
 /// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.

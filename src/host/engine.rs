@@ -46,10 +46,23 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError::Engine`].
     pub fn new(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
-        let failed = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         // A pool makes instances cheap; where its address space cannot be had, they are made one by one.
-        let engine =
-            Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))).map_err(failed)?;
+        Runtime::over(Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))), cache)
+    }
+
+    /// A runtime whose calls can be watched by a [`Probe`](super::Probe). Its code is slower; its fuel is the same.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`].
+    pub fn for_probes(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
+        let mut configuration = configuration(false);
+        configuration.guest_debug(true);
+        Runtime::over(Engine::new(&configuration), cache)
+    }
+
+    fn over(engine: wasmtime::Result<Engine>, cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
+        let failed = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
+        let engine = engine.map_err(failed)?;
         let weak = engine.weak();
         std::thread::Builder::new()
             .name("epoch".to_owned())

@@ -15,6 +15,7 @@ mod error_codes;
 mod faults;
 mod limits;
 mod plugin;
+mod probe;
 mod services;
 mod surroundings;
 mod trace;
@@ -28,6 +29,7 @@ pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use faults::{Fault, FaultAction, FaultPlace};
 pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use plugin::LoadedPlugin;
+pub use probe::Probe;
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
 pub use trace::{Denial, Detail, HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
 

@@ -1,13 +1,18 @@
 //! A plugin whose component is compiled and linked.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use super::call::CallState;
+use super::SharedDatabase;
+use super::call::{self, CallContext, CallState};
 use super::engine::{Runtime, RuntimeError};
+use super::limits::CallLimits;
+use super::surroundings::Surroundings;
 use crate::contract::{self, HostApi};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, TenantId};
+use crate::store::Database;
 
 /// A plugin that can be called. Cloning is cheap.
 #[derive(Clone)]
@@ -44,6 +49,29 @@ impl LoadedPlugin {
 }
 
 impl Runtime {
+    /// Makes instances of a plugin and drops them, one after the other, as every call begins and ends; gives how long
+    /// each took.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Load`].
+    pub fn instantiation_times(&self, plugin: &LoadedPlugin, count: usize) -> Result<Vec<Duration>, RuntimeError> {
+        let failed = |error: &dyn std::fmt::Display| RuntimeError::Load(error.to_string());
+        let database = Database::in_memory().map_err(|error| failed(&error))?;
+        let database: SharedDatabase = Arc::new(Mutex::new(database));
+        let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
+        let tenant = TenantId::new("bench").ok_or_else(|| failed(&"no tenant"))?;
+        (0..count)
+            .map(|_| {
+                let started = Instant::now();
+                let context = CallContext::of_tenant(tenant.clone());
+                let limits = CallLimits::of(&plugin.manifest);
+                call::instantiate(self, plugin, context, &limits, &database, &surroundings)
+                    .map_err(|error| failed(&format!("{error:#}")))?;
+                Ok(started.elapsed())
+            })
+            .collect()
+    }
+
     /// Compiles and links a plugin's component. It must have passed `check`.
     ///
     /// # Errors

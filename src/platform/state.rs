@@ -11,7 +11,7 @@ use super::triggers::tell_changes;
 use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
-    Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
+    Probe, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
@@ -25,6 +25,7 @@ pub struct Platform {
     pub(super) plugins: BTreeMap<String, Installed>,
     pub(super) limits: LimitOverrides,
     pub(super) detail: Detail,
+    pub(super) probe: Option<Probe>,
     pub(super) counters: BTreeMap<String, Counters>,
     pub(super) activity: Activity,
 }
@@ -98,6 +99,7 @@ impl Platform {
             plugins: BTreeMap::new(),
             limits: LimitOverrides::default(),
             detail: Detail::default(),
+            probe: None,
             counters: BTreeMap::new(),
             activity: Activity::default(),
         }
@@ -146,6 +148,11 @@ impl Platform {
     /// How much is kept of the next calls.
     pub fn set_detail(&mut self, detail: Detail) {
         self.detail = detail;
+    }
+
+    /// Watches the next calls; the runtime must be one for probes.
+    pub fn set_probe(&mut self, probe: Option<Probe>) {
+        self.probe = probe;
     }
 
     /// How each plugin has done since the platform started.
@@ -331,6 +338,7 @@ impl Platform {
             },
             limits: CallLimits::of(loaded.manifest()).with(&self.limits),
             detail: self.detail,
+            probe: self.probe.clone(),
             invocation,
         };
         let most_deep = request.limits.event_depth();

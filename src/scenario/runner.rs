@@ -14,7 +14,7 @@ use super::plan::Case;
 use super::steps;
 use super::world::{Finding, Setup, World};
 use crate::diagnostics::{Diagnostic, Report, Span, codes};
-use crate::host::{Detail, HostCall, LoadedPlugin, Runtime};
+use crate::host::{Detail, HostCall, LoadedPlugin, Probe, Runtime};
 use crate::platform::Activity;
 
 /// How a case went.
@@ -48,11 +48,12 @@ pub struct KeptDatabase {
 }
 
 /// Runs a case to its end or to the first step that fails. Where it fails, `keep` names the file that its database is
-/// kept in.
+/// kept in. With a probe, the runtime must be one for probes.
 pub fn run_case(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
     case: &Case<'_>,
+    probe: Option<Probe>,
     keep: impl FnOnce() -> Option<KeptDatabase>,
 ) -> CaseResult {
     let started = Instant::now();
@@ -66,7 +67,8 @@ pub fn run_case(
         host_functions: BTreeSet::new(),
         snapshots: Vec::new(),
     };
-    run(runtime, plugin, case, &Setup::default(), &mut result);
+    let setup = Setup { probe, ..Setup::default() };
+    run(runtime, plugin, case, &setup, &mut result);
     result.duration = started.elapsed();
     if result.report.has_errors() {
         // A run can be repeated to the byte: the second one has all its details, and its database.
@@ -215,18 +217,23 @@ const LAST_CALLS: usize = 5;
 /// `4 db.update stock_level → db.unique (41208 fuel) at src/lib.rs:41`.
 fn line_of(number: usize, call: &HostCall) -> String {
     let error = call.error.as_ref().map_or_else(String::new, |code| format!(" → {code}"));
-    let place = own_frame(call).map_or_else(String::new, |frame| format!(" {frame}"));
+    let place = own_frame(call).map_or_else(String::new, |places| format!(" {places}"));
     format!("{} {} {}{error} ({} fuel){place}", number + 1, call.function, call.subject, call.fuel)
 }
 
-/// The innermost frame that is the developer's own: the first one with a file of the project.
-fn own_frame(call: &HostCall) -> Option<&str> {
-    let is_own = |frame: &&String| {
-        let file = frame.rsplit(" at ").next().unwrap_or_default();
-        frame.contains(" at ") && !file.contains("bindings.rs") && !file.contains("/rustc/") && !file.contains(".cargo")
+/// Where in the developer's own source the host was called, the innermost place first.
+fn own_frame(call: &HostCall) -> Option<String> {
+    let own = |frame: &String| {
+        let (_, place) = frame.rsplit_once(" at ")?;
+        let is_own = !["bindings.rs", "/rustc/", ".cargo", "/registry/"].iter().any(|part| place.contains(part));
+        // The folder of the project is known to who reads this.
+        let from = place.rfind("/src/").map_or(0, |at| at + 1);
+        is_own.then(|| place[from..].trim().to_owned())
     };
-    let frame = call.frames.iter().find(is_own)?;
-    frame.rfind(" at ").map(|at| frame[at + 1..].trim())
+    let mut places: Vec<String> = call.frames.iter().filter_map(own).collect();
+    places.dedup();
+    places.truncate(3);
+    (!places.is_empty()).then(|| format!("at {}", places.join(" ← ")))
 }
 
 /// For a row that is not as it should be: the last call that wrote rows of its entity.

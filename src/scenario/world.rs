@@ -10,7 +10,7 @@ use super::plan::{Case, Suite, TENANTS};
 use super::substitute::{Names, UnknownName};
 use crate::diagnostics::{Code, Diagnostic, Span, codes};
 use crate::document::{Node, NodeValue};
-use crate::host::{Caller, Department, Detail, LoadedPlugin, Runtime, Surroundings};
+use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
 use crate::manifest::{BaseType, Entity, Manifest, TenantId};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Directory, Identity, Platform};
@@ -34,6 +34,8 @@ pub(super) struct World<'a> {
 pub(super) struct Setup {
     /// How often each row of a fixture is inserted.
     pub(super) copies: usize,
+    /// What watches the calls.
+    pub(super) probe: Option<Probe>,
     /// How much of the calls is kept.
     pub(super) detail: Detail,
     /// A tenant beside those of the file.
@@ -42,7 +44,7 @@ pub(super) struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { copies: 1, detail: Detail::Outline, neighbour: None }
+        Setup { copies: 1, probe: None, detail: Detail::Outline, neighbour: None }
     }
 }
 
@@ -116,6 +118,7 @@ impl<'a> World<'a> {
             world.names.values.insert(entry.key.clone(), entry.node.clone());
         }
         world.insert_fixtures(case)?;
+        world.platform.set_probe(setup.probe.clone());
         world.platform.set_detail(setup.detail);
         Ok(world)
     }

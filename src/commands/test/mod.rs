@@ -1,19 +1,21 @@
 //! `erp-plugin test`.
 
+mod coverage;
 mod files;
 mod schedule;
 mod watch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::coverage::{CoverageJson, Kept, Lines};
 use self::schedule::Partition;
 use super::CommandResult;
 use crate::check::{check_tested, weigh};
@@ -21,7 +23,8 @@ use crate::command_error::CommandError;
 use crate::context::{Context, OpenProject};
 use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
-use crate::host::{LoadedPlugin, Runtime};
+use crate::host::{LoadedPlugin, Probe, Runtime};
+use crate::project::Project;
 use crate::scenario::{
     BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, exponent, growth,
     read_suite, reports, run_case,
@@ -63,6 +66,15 @@ pub(crate) struct TestArgs {
     /// Show how the cost of each case grows with its rows, such as 1,10,100: fixtures are inserted so many times
     #[arg(long, value_name = "COPIES", value_delimiter = ',')]
     scale: Vec<usize>,
+    /// Show which lines of the source the scenarios reach; the component must be a debug build
+    #[arg(long)]
+    coverage: bool,
+    /// Write the lines that were reached into a file, in the lcov format
+    #[arg(long, value_name = "FILE")]
+    lcov: Option<PathBuf>,
+    /// Only cases that reach a line that changed since the last run with --coverage, or whose scenarios changed
+    #[arg(long)]
+    affected: bool,
     /// Send HTTP requests that no cassette answers, and keep the responses in the cassettes
     #[arg(long)]
     record_http: bool,
@@ -92,6 +104,8 @@ pub(super) struct TestResult {
     cases: Vec<CaseJson>,
     /// How the cost of the cases grows, with --scale.
     growth: Vec<GrowthJson>,
+    /// Which lines were reached, with --coverage.
+    coverage: Option<CoverageJson>,
 }
 
 /// How the cost of a case grows with its rows.
@@ -151,12 +165,18 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let suites = read_suites(context, &open, report, args.record_http)?;
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
+    let kept = if args.affected { Kept::read(&open.project.root) } else { None };
     let chosen: Vec<Case<'_>> = all
         .into_iter()
         .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
         .filter(|case| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str())))
         .filter(|case| args.partition.is_none_or(|partition| partition.holds(case)))
+        .filter(|case| kept.as_ref().is_none_or(|kept| is_affected(context, &open.project, kept, case)))
         .collect();
+    if chosen.is_empty() && args.affected && total > 0 {
+        context.ui.status("Nothing", format!("changed that one of {total} cases depends on"));
+        return Ok(ExitCode::Ok);
+    }
     if chosen.is_empty() {
         let message = if total == 0 {
             "there are no tests in tests/*.test.toml".to_owned()
@@ -167,7 +187,11 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
 
     let lock = files::budget_lock(&open.project)?;
-    let runtime = context.runtime()?;
+    let root = open.project.root.clone();
+    let watches = args.coverage || args.lcov.is_some();
+    let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
+    let probe = watches.then(|| Probe::for_lines(&root));
+    let covered: Mutex<BTreeMap<String, Lines>> = Mutex::default();
     let manifest = Arc::new(open.manifest);
     let plugin = runtime.load(&component, Arc::clone(&manifest))?;
     let jobs = args
@@ -178,7 +202,12 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let faults = AtomicUsize::new(0);
     let results = schedule::run_all(&chosen, &order, jobs, |case| {
         let keep = || Some(files::kept_database(context, &open.project, case));
-        let mut result = run_case(&runtime, &plugin, case, keep);
+        let own = probe.as_ref().map(Probe::fresh);
+        let mut result = run_case(&runtime, &plugin, case, own.clone(), keep);
+        if let Some(probe) = own {
+            let lines = coverage::lines_of(&probe, &root);
+            covered.lock().unwrap_or_else(PoisonError::into_inner).insert(case_key(case), lines);
+        }
         // What fails by itself says nothing about faults.
         if result.report.is_empty() && (args.explore || case.test.explore.is_some()) {
             let found = explore_case(&runtime, &plugin, case);
@@ -225,6 +254,8 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         weigh(&mut findings, &manifest.check);
         context.ui.report(&findings);
     }
+    let covered = covered.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let coverage = if watches { Some(keep_coverage(context, args, &open.project, &suites, &covered)?) } else { None };
     let growth = grown(&runtime, &plugin, &chosen, &args.scale);
     let result = TestResult {
         ok: failed == 0,
@@ -235,6 +266,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         findings: findings.diagnostics().iter().map(DiagnosticJson::from).collect(),
         cases: chosen.iter().zip(&results).map(|(case, result)| case_json(case, result)).collect(),
         growth,
+        coverage,
     };
     context.ui.result(&result, || match context.ui.format() {
         Format::Github => reports::annotations(&ran),
@@ -274,6 +306,37 @@ fn read_suites(
     Ok(suites)
 }
 
+/// A case by its file and name.
+fn case_key(case: &Case<'_>) -> String {
+    format!("{}: {}", case.suite.source.path().display(), case.name())
+}
+
+/// Whether something that the case depends on changed since the last run with coverage.
+fn is_affected(context: &Context, project: &Project, kept: &Kept, case: &Case<'_>) -> bool {
+    let scenarios = context.path(case.suite.source.path());
+    kept.is_affected(&project.root, &case_key(case), &scenarios)
+}
+
+/// Keeps what the cases reached, for --affected and for other tools; gives the sum.
+fn keep_coverage(
+    context: &Context,
+    args: &TestArgs,
+    project: &Project,
+    suites: &[Suite],
+    covered: &BTreeMap<String, Lines>,
+) -> Result<CoverageJson, CommandError> {
+    let lines = coverage::merged(covered.values());
+    let sum = CoverageJson::of(&lines)?;
+    let mut whole: Vec<PathBuf> = suites.iter().map(|suite| context.path(suite.source.path())).collect();
+    whole.push(project.root.join("plugin.toml"));
+    Kept::write(&project.root, &whole, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
+    if let Some(file) = &args.lcov {
+        let file = context.path(file);
+        crate::files::write_if_changed(&file, coverage::lcov(&lines, &project.root).as_bytes())?;
+    }
+    Ok(sum)
+}
+
 /// How the cost of the cases grows.
 fn grown(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, cases: &[Case<'_>], scales: &[usize]) -> Vec<GrowthJson> {
     if scales.is_empty() {
@@ -283,20 +346,23 @@ fn grown(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, cases: &[Case<'_>], scal
     with_rows
         .map(|case| {
             let costs = growth(runtime, plugin, case, scales);
-            GrowthJson {
-                name: case.name(),
-                power: exponent(&costs).map(|power| (power * 100.0).round() / 100.0),
-                costs: costs
-                    .iter()
-                    .map(|cost| CostJson {
-                        copies: cost.copies,
-                        fuel: cost.fuel,
-                        host_calls: cost.host_calls,
-                        rows: cost.rows,
-                        failed: cost.failed,
-                    })
-                    .collect(),
-            }
+            (case, costs)
+        })
+        // What never enters the plugin costs it nothing.
+        .filter(|(_, costs)| costs.iter().any(|cost| cost.fuel > 0))
+        .map(|(case, costs)| GrowthJson {
+            name: case.name(),
+            power: exponent(&costs).map(|power| (power * 100.0).round() / 100.0),
+            costs: costs
+                .iter()
+                .map(|cost| CostJson {
+                    copies: cost.copies,
+                    fuel: cost.fuel,
+                    host_calls: cost.host_calls,
+                    rows: cost.rows,
+                    failed: cost.failed,
+                })
+                .collect(),
         })
         .collect()
 }
@@ -321,6 +387,9 @@ fn summary(result: &TestResult, started: Instant) -> String {
             }
         }
         text.push_str(&format!("{}\n", table.render()));
+    }
+    if let Some(coverage) = &result.coverage {
+        text.push_str(&format!("{}\n", coverage.shown()));
     }
     let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
     let faults = if result.faults > 0 { format!(", {} faults tried", result.faults) } else { String::new() };

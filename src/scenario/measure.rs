@@ -1,0 +1,43 @@
+//! What each call of a case costs.
+
+use std::sync::Arc;
+
+use super::plan::Case;
+use super::world::{Setup, World};
+use crate::host::{LoadedPlugin, Probe, Runtime};
+
+/// What one call cost.
+#[derive(Debug, Clone)]
+pub struct CallCost {
+    /// What was called, such as `event sales.order.shipped`.
+    pub label: String,
+    /// How long it took: instance, guest, host calls and transaction.
+    pub nanoseconds: u64,
+    /// Fuel that it burned.
+    pub fuel: u64,
+    /// The most memory that it had, in bytes.
+    pub memory: u64,
+    /// Calls of the host.
+    pub host_calls: u64,
+}
+
+/// Runs a case without its expectations; gives what its calls cost, in order. Empty where the world cannot be made.
+pub fn measure(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, probe: Option<Probe>) -> Vec<CallCost> {
+    let mut costs = Vec::new();
+    let setup = Setup { probe, ..Setup::default() };
+    let Ok(mut world) = World::build(runtime, plugin, case, &setup) else { return costs };
+    for step in &case.test.step {
+        let Ok(performed) = world.perform(step) else { break };
+        costs.extend(world.platform.take_activity().calls.into_iter().map(|call| CallCost {
+            label: call.label,
+            nanoseconds: call.trace.nanoseconds,
+            fuel: call.trace.fuel,
+            memory: call.trace.memory,
+            host_calls: call.trace.host_calls.len() as u64,
+        }));
+        if world.capture(step, &performed.outcome).is_err() {
+            break;
+        }
+    }
+    costs
+}
