@@ -8,7 +8,7 @@ use wasmtime::component::wasm_wave::untyped::UntypedFuncCall;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, ComponentType, Func, Instance, Lift, Lower, Type, Val,
 };
-use wasmtime::{CallHook, Store, StoreContextMut, Trap, WasmBacktrace};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, WasmBacktrace};
 
 use super::arguments;
 use super::bindings::v1::erp::plugin::types;
@@ -159,7 +159,7 @@ impl Runtime {
         let begun = {
             let mut database = lock(database);
             let begun = database.begin().and_then(|()| prepare(&mut database));
-            database.note_statements(detail == Detail::Full);
+            database.note_statements(detail >= Detail::Full);
             begun.inspect_err(|_| database.rollback())
         };
         if let Err(error) = begun {
@@ -173,14 +173,25 @@ impl Runtime {
             Arc::clone(surroundings),
             detail,
         );
-        let mut store = Store::new(&self.engine, CallState { services, memory: MemoryLimiter::new(&limits) });
-        let result = run(plugin, &mut store, &limits, probe.as_ref(), &invocation);
+        let ahead = plugin.ahead.as_ref().filter(|_| probe.is_none());
+        let ready = ahead.and_then(|ahead| ahead.take(&limits));
+        let was_ready = ready.is_some();
+        let (mut store, prepared) = match ready {
+            Some((mut store, instance)) => {
+                store.data_mut().services = services;
+                (store, Some(instance))
+            }
+            None => {
+                let memory = MemoryLimiter::new(&limits);
+                (Store::new(&self.engine, CallState { services, memory }), None)
+            }
+        };
+        let result = run(plugin, &mut store, prepared, &limits, probe.as_ref(), &invocation);
         let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
-        let state = store.into_data();
-        let result = result.map_err(|error| error.without_secrets(&state.services));
-        let mut trace = state.services.trace;
+        let result = result.map_err(|error| error.without_secrets(&store.data().services));
+        let mut trace = std::mem::take(&mut store.data_mut().services.trace);
         trace.fuel = fuel;
-        trace.memory = state.memory.peak;
+        trace.memory = store.data().memory.peak;
 
         let mut database = lock(database);
         database.note_statements(false);
@@ -198,6 +209,9 @@ impl Runtime {
             database.rollback();
             trace.events.clear();
         }
+        if let Some(ahead) = ahead.filter(|_| was_ready) {
+            ahead.leave(store);
+        }
         trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         CallOutcome { result, trace }
     }
@@ -206,21 +220,21 @@ impl Runtime {
 fn run(
     plugin: &LoadedPlugin,
     store: &mut Store<CallState>,
+    prepared: Option<Instance>,
     limits: &CallLimits,
     probe: Option<&Probe>,
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
-    store.limiter(|state| &mut state.memory);
-    let ticks = limits.time().as_millis().div_ceil(TICK.as_millis()).max(1);
-    store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
-    store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
-    store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
-    store.call_hook(at_border);
-    let watched = probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component));
-    let started = watched.and_then(|()| store.set_fuel(limits.fuel())).and_then(|()| match probe {
-        None => plugin.instances.instantiate(&mut *store),
-        Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
-    });
+    store.set_epoch_deadline(ticks(limits));
+    let started = match prepared {
+        Some(instance) => Ok(instance),
+        None => bound(store, limits)
+            .and_then(|()| probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component)))
+            .and_then(|()| match probe {
+                None => plugin.instances.instantiate(&mut *store),
+                Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
+            }),
+    };
     let instance = started.map_err(|error| classify(&error, store))?;
     let guest = Guest { plugin, instance, is_watched: probe.is_some() };
     match invocation {
@@ -231,23 +245,38 @@ fn run(
     }
 }
 
-/// Makes an instance and drops it.
-pub(super) fn instantiate(
-    runtime: &Runtime,
+/// A store with an instance that is ready for one call.
+pub(super) fn enter(
+    engine: &Engine,
     plugin: &LoadedPlugin,
     context: CallContext,
     limits: &CallLimits,
     database: &SharedDatabase,
     surroundings: &SharedSurroundings,
-) -> wasmtime::Result<()> {
+) -> wasmtime::Result<(Store<CallState>, Instance)> {
     let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));
     let (database, surroundings) = (Arc::clone(database), Arc::clone(surroundings));
     let services = Services::new(manifest, context, limits.clone(), database, surroundings, Detail::Outline);
-    let mut store = Store::new(&runtime.engine, CallState { services, memory });
+    let mut store = Store::new(engine, CallState { services, memory });
+    bound(&mut store, limits)?;
+    // What the instance does while it starts is bounded like a call.
+    store.set_epoch_deadline(ticks(limits));
+    let instance = plugin.instances.instantiate(&mut store)?;
+    Ok((store, instance))
+}
+
+/// Holds a store to the limits, all but the time.
+fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<()> {
     store.limiter(|state| &mut state.memory);
-    store.set_epoch_deadline(u64::MAX / 2);
-    store.set_fuel(limits.fuel())?;
-    plugin.instances.instantiate(&mut store).map(|_| ())
+    store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
+    store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
+    store.call_hook(at_border);
+    store.set_fuel(limits.fuel())
+}
+
+/// Ticks of the epoch until the time is over.
+fn ticks(limits: &CallLimits) -> u64 {
+    u64::try_from(limits.time().as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
 }
 
 /// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends
@@ -256,8 +285,8 @@ fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmt
     match hook {
         CallHook::CallingHost => {
             let left = store.get_fuel().unwrap_or(0);
-            let is_full = store.data().services.detail == Detail::Full;
-            let frames = if is_full { Frames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
+            let wants_source = store.data().services.detail == Detail::Source;
+            let frames = if wants_source { Frames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
             let services = &mut store.data_mut().services;
             services.fuel_burned = services.limits.fuel().saturating_sub(left);
             services.frames = frames;

@@ -105,9 +105,11 @@ fn configuration(pooled: bool) -> Config {
         pool.total_component_instances(64)
             .total_core_instances(256)
             .total_memories(128)
-            .total_tables(256)
+            .total_tables(512)
             .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
             .max_memories_per_component(8)
+            .max_tables_per_module(8)
+            .max_tables_per_component(16)
             .table_elements(20_000);
         config.memory_reservation(MAX_MEMORY).allocation_strategy(pool);
     }

@@ -56,7 +56,7 @@ pub const LIMITS: [Limit; 17] = [
 ];
 
 /// The bounds of one call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
     values: [u64; LIMITS.len()],
 }

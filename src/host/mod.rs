@@ -3,6 +3,7 @@
 //!
 //! It can be embedded: it knows no terminal, no HTTP and no folder but the cache that it is given.
 
+mod ahead;
 mod arguments;
 mod bindings;
 mod call;

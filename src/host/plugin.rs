@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::SharedDatabase;
+use super::ahead::Ahead;
 use super::call::{self, CallContext, CallState};
 use super::engine::{Runtime, RuntimeError};
 use super::limits::CallLimits;
@@ -22,6 +23,8 @@ pub struct LoadedPlugin {
     pub(super) component: Component,
     pub(super) instances: InstancePre<CallState>,
     pub(super) exports: Exports,
+    /// Instances that are kept ready, where somebody asked for them.
+    pub(super) ahead: Option<Ahead>,
     /// True where the compiled code came from the cache.
     pub from_cache: bool,
 }
@@ -65,7 +68,7 @@ impl Runtime {
                 let started = Instant::now();
                 let context = CallContext::of_tenant(tenant.clone());
                 let limits = CallLimits::of(&plugin.manifest);
-                call::instantiate(self, plugin, context, &limits, &database, &surroundings)
+                call::enter(&self.engine, plugin, context, &limits, &database, &surroundings)
                     .map_err(|error| failed(&format!("{error:#}")))?;
                 Ok(started.elapsed())
             })
@@ -102,6 +105,6 @@ impl Runtime {
                 invoke: find("erp:plugin/actions@1.0.0", "invoke"),
             }
         };
-        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, from_cache })
+        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, ahead: None, from_cache })
     }
 }

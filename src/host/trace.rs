@@ -23,13 +23,15 @@ words! {
 }
 
 /// How much of a call is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Detail {
     /// Which calls of the host there were, and how they went.
     #[default]
     Outline,
-    /// Their arguments, results, statements and places in the guest's source too.
+    /// Their arguments, results and statements too.
     Full,
+    /// And where in the guest's source they were called.
+    Source,
 }
 
 /// A line that the guest wrote to the log.
@@ -62,7 +64,8 @@ pub struct HostCall {
     pub result: Value,
     /// Statements that it made the database execute, without their values. Empty in an outline.
     pub sql: Vec<String>,
-    /// Functions, files and lines of the guest, the innermost first. Empty in an outline and without debug information.
+    /// Functions, files and lines of the guest, the innermost first. Empty without
+    /// [`Detail::Source`] and without debug information.
     pub frames: Vec<String>,
 }
 

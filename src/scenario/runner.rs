@@ -72,7 +72,7 @@ pub fn run_case(
     result.duration = started.elapsed();
     if result.report.has_errors() {
         // A run can be repeated to the byte: the second one has all its details, and its database.
-        let setup = Setup { detail: Detail::Full, ..Setup::default() };
+        let setup = Setup { detail: Detail::Source, ..Setup::default() };
         let mut again =
             CaseResult { report: Report::new(), snapshots: Vec::new(), host_functions: BTreeSet::new(), ..result };
         if let Some((world, activity)) = run(runtime, plugin, case, &setup, &mut again) {

@@ -19,6 +19,7 @@ mod guests;
 mod manifests;
 mod packages;
 mod publish;
+mod sandbox;
 mod storage;
 mod support;
 mod templates;

@@ -115,7 +115,7 @@ impl Services {
                 FaultPlace::Commit => false,
             })
         };
-        let is_full = self.detail == Detail::Full;
+        let is_full = self.detail >= Detail::Full;
         let arguments = if is_full { arguments() } else { Value::Null };
         let rows = self.rows;
         let result = match fault {

@@ -1,0 +1,286 @@
+//! What a call costs, beside bare wasmtime and beside the platform's engine as it was designed.
+//!
+//! `cargo bench --bench calls`. All of one run stand on the same guest and do the same work in the same database.
+//! `cargo bench --bench calls -- attacks` shows what each hostile guest costs instead, and `-- plugins` what loaded
+//! plugins weigh. `docs/benchmarks.md` has the figures of the last run.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+#![expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a table is what this is for")]
+#![expect(clippy::panic, reason = "a benchmark that cannot go on stops")]
+
+#[path = "../tests/suite/support/hostile.rs"]
+#[expect(unreachable_pub, reason = "the tests share it")]
+mod hostile;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use divan::Bencher;
+use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
+use erp_plugin::manifest::{Manifest, TenantId};
+use erp_plugin::store::{Database, Moment, Scope};
+use hostile::{ATTACKS, HONEST, Host, ONE_ROW, survive};
+use serde_json::Value;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Engine, PoolingAllocationConfig, Store};
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("attacks") => attacks(),
+        Some("plugins") => plugins(),
+        _ => divan::main(),
+    }
+}
+
+// ---- ours ----
+
+fn ours(bencher: Bencher<'_, '_>, guest: &hostile::GuestText, detail: Detail) {
+    let host = Host::new();
+    let plugin = host.load(&guest.component()).unwrap();
+    bencher.bench_local(|| host.call(&plugin, &[], detail).result.unwrap());
+}
+
+#[divan::bench]
+fn one_row_our_runtime(bencher: Bencher<'_, '_>) {
+    ours(bencher, &ONE_ROW, Detail::Outline);
+}
+
+#[divan::bench]
+fn five_rows_our_runtime(bencher: Bencher<'_, '_>) {
+    ours(bencher, &HONEST, Detail::Outline);
+}
+
+/// Requests come with pauses in between: without one, a loop measures how fast instances are made. A pause lets the
+/// processor forget, so that both stand beside each other here and not beside the calls without one.
+fn with_pauses(bencher: Bencher<'_, '_>, guest: &hostile::GuestText, ready: usize) {
+    let host = Host::new();
+    let mut plugin = host.load(&guest.component()).unwrap();
+    if ready > 0 {
+        plugin = host.runtime.keep_ready(plugin, ready).unwrap();
+    }
+    bencher
+        .with_inputs(|| std::thread::sleep(Duration::from_micros(200)))
+        .bench_local_values(|()| host.call(&plugin, &[], Detail::Outline).result.unwrap());
+}
+
+#[divan::bench]
+fn one_row_with_pauses(bencher: Bencher<'_, '_>) {
+    with_pauses(bencher, &ONE_ROW, 0);
+}
+
+#[divan::bench]
+fn one_row_with_pauses_ready_ahead(bencher: Bencher<'_, '_>) {
+    with_pauses(bencher, &ONE_ROW, 8);
+}
+
+#[divan::bench]
+fn five_rows_our_runtime_with_all_details(bencher: Bencher<'_, '_>) {
+    ours(bencher, &HONEST, Detail::Full);
+}
+
+// ---- bare wasmtime: pooled, pre-instantiated, the same host work ----
+
+struct Bare {
+    database: Arc<Mutex<Database>>,
+    manifest: Arc<Manifest>,
+    ids: u128,
+    /// Writes that wait for the end of the call, in the platform's design.
+    pending: Vec<Vec<u8>>,
+    waits: bool,
+}
+
+type Bytes = Result<Vec<u8>, String>;
+
+impl Bare {
+    fn insert(&mut self, data: &[u8]) -> Bytes {
+        let mut database = self.database.lock().unwrap();
+        let entity = database.catalog().entity(&self.manifest.metadata.id, "item").unwrap();
+        let Ok(Value::Object(row)) = serde_json::from_slice(data) else { return Err("no object".to_owned()) };
+        let ids = &mut self.ids;
+        let mut new_id = || {
+            *ids += 1;
+            format!("{:032x}", *ids)
+        };
+        let row = database.insert(&entity, &scope(), &row, &mut new_id).map_err(|error| error.to_string())?;
+        Ok(row.to_flat().to_string().into_bytes())
+    }
+}
+
+fn scope() -> Scope {
+    Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::parse("2026-04-15T08:00:00Z").unwrap())
+}
+
+fn linker(engine: &Engine) -> Linker<Bare> {
+    let mut linker = Linker::new(engine);
+    let mut api = linker.instance("erp:plugin/host-api").unwrap();
+    api.func_wrap("db-insert", |mut store, (_, data): (String, Vec<u8>)| {
+        let bare: &mut Bare = store.data_mut();
+        if bare.waits {
+            bare.pending.push(data);
+            return Ok((Bytes::Ok(Vec::new()),));
+        }
+        Ok((bare.insert(&data),))
+    })
+    .unwrap();
+    api.func_wrap("db-query", |_, (_, _, _): (String, Vec<u8>, Vec<u8>)| Ok((Bytes::Ok(Vec::new()),))).unwrap();
+    api.func_wrap("event-publish", |_, (_, _): (String, Vec<u8>)| Ok((Result::<(), String>::Ok(()),))).unwrap();
+    api.func_wrap("config-get", |_, (_,): (String,)| Ok((Bytes::Ok(Vec::new()),))).unwrap();
+    api.func_wrap("log-write", |_, (_, _): (String, String)| Ok(())).unwrap();
+    linker
+}
+
+fn bare_engine() -> Engine {
+    let mut config = Config::new();
+    let mut pool = PoolingAllocationConfig::new();
+    pool.max_memory_size(512 << 20);
+    config.consume_fuel(true).epoch_interruption(true).memory_reservation(512 << 20).allocation_strategy(pool);
+    Engine::new(&config).unwrap()
+}
+
+fn bare_call(
+    engine: &Engine,
+    instances: &InstancePre<Bare>,
+    function: wasmtime::component::ComponentExportIndex,
+    host: &Host,
+    ids: &mut u128,
+) {
+    host.database.lock().unwrap().begin().unwrap();
+    let bare = Bare {
+        database: Arc::clone(&host.database),
+        manifest: Arc::clone(&host.manifest),
+        ids: *ids,
+        pending: Vec::new(),
+        waits: false,
+    };
+    let mut store = Store::new(engine, bare);
+    store.set_fuel(10_000_000).unwrap();
+    store.set_epoch_deadline(1_000_000);
+    let instance = instances.instantiate(&mut store).unwrap();
+    let handle = instance.get_typed_func::<(String, Vec<u8>), (Result<(), String>,)>(&mut store, function).unwrap();
+    handle.call(&mut store, ("hostile.event".to_owned(), b"{}".to_vec())).unwrap().0.unwrap();
+    *ids = store.into_data().ids;
+    host.database.lock().unwrap().commit().unwrap();
+}
+
+fn bare(bencher: Bencher<'_, '_>, guest: &hostile::GuestText) {
+    let host = Host::new();
+    let engine = bare_engine();
+    let component = Component::new(&engine, guest.component()).unwrap();
+    let instances = linker(&engine).instantiate_pre(&component).unwrap();
+    let api = component.get_export_index(None, "erp:plugin/plugin-api").unwrap();
+    let function = component.get_export_index(Some(&api), "handle-event").unwrap();
+    let mut ids = 1;
+    bencher.bench_local(|| bare_call(&engine, &instances, function, &host, &mut ids));
+}
+
+#[divan::bench]
+fn one_row_bare_wasmtime(bencher: Bencher<'_, '_>) {
+    bare(bencher, &ONE_ROW);
+}
+
+#[divan::bench]
+fn five_rows_bare_wasmtime(bencher: Bencher<'_, '_>) {
+    bare(bencher, &HONEST);
+}
+
+// ---- the platform's engine as designed: instantiate_async in each call, spawn_blocking, timeout, writes afterwards ----
+
+fn designed(bencher: Bencher<'_, '_>, guest: &hostile::GuestText) {
+    let host = Host::new();
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    let engine = Engine::new(&config).unwrap();
+    let component = Component::new(&engine, guest.component()).unwrap();
+    let linker = linker(&engine);
+    let api = component.get_export_index(None, "erp:plugin/plugin-api").unwrap();
+    let function = component.get_export_index(Some(&api), "handle-event").unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut ids = 1;
+    bencher.bench_local(|| {
+        let bare = Bare {
+            database: Arc::clone(&host.database),
+            manifest: Arc::clone(&host.manifest),
+            ids,
+            pending: Vec::new(),
+            waits: true,
+        };
+        let mut store = Store::new(&engine, bare);
+        store.set_fuel(10_000_000).unwrap();
+        let mut bare = tokio.block_on(async {
+            let instance = linker.instantiate_async(&mut store, &component).await.unwrap();
+            let work = tokio::task::spawn_blocking(move || {
+                let handle =
+                    instance.get_typed_func::<(String, Vec<u8>), (Result<(), String>,)>(&mut store, function).unwrap();
+                handle.call(&mut store, ("hostile.event".to_owned(), b"{}".to_vec())).unwrap().0.unwrap();
+                store.into_data()
+            });
+            tokio::time::timeout(Duration::from_secs(30), work).await.unwrap().unwrap()
+        });
+        host.database.lock().unwrap().begin().unwrap();
+        for data in std::mem::take(&mut bare.pending) {
+            bare.insert(&data).unwrap();
+        }
+        host.database.lock().unwrap().commit().unwrap();
+        ids = bare.ids;
+    });
+}
+
+#[divan::bench]
+fn one_row_platform_design(bencher: Bencher<'_, '_>) {
+    designed(bencher, &ONE_ROW);
+}
+
+#[divan::bench]
+fn five_rows_platform_design(bencher: Bencher<'_, '_>) {
+    designed(bencher, &HONEST);
+}
+
+// ---- tables ----
+
+/// Bytes of this process that lie in memory.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = status.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages * 4096
+}
+
+fn attacks() {
+    let host = Host::new();
+    let honest = host.load(&HONEST.component()).unwrap();
+    host.call(&honest, &[], Detail::Outline).result.unwrap();
+    println!("| attack | met by | time | memory grew by | next call |\n|---|---|---|---|---|");
+    for attack in ATTACKS {
+        let before = resident();
+        let survived = survive(&host, attack);
+        let grown = resident().saturating_sub(before);
+        let next = host.call(&honest, &[], Detail::Outline).result.is_ok();
+        println!(
+            "| {} | `{}` | {:.2} ms | {:.1} MB | {} |",
+            attack.name,
+            survived.code,
+            survived.time.as_secs_f64() * 1e3,
+            grown as f64 / f64::from(1 << 20),
+            if next { "works" } else { "FAILS" }
+        );
+        // A table of attacks that were not met would be worse than none.
+        assert_eq!(survived.code, attack.code, "{}", attack.name);
+        let kept = survived.outcome.filter(|outcome| outcome.result.is_err());
+        assert!(kept.is_none_or(|outcome| outcome.trace.changes.is_empty()), "{}", attack.name);
+    }
+}
+
+fn plugins() {
+    let host = Host::new();
+    let bytes = HONEST.component();
+    let runtime: &Runtime = &host.runtime;
+    let before = resident();
+    let started = Instant::now();
+    let loaded: Vec<LoadedPlugin> =
+        (0..1_000).map(|_| runtime.load(&bytes, Arc::clone(&host.manifest)).unwrap()).collect();
+    println!(
+        "1,000 plugins of {} bytes loaded in {:.2} s, {:.0} KB each",
+        bytes.len(),
+        started.elapsed().as_secs_f64(),
+        (resident() - before) as f64 / 1024.0 / loaded.len() as f64
+    );
+}

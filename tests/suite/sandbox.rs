@@ -1,0 +1,97 @@
+//! Hostile guests: each is met by its own error, keeps nothing, and the next call works.
+
+use erp_plugin::host::Detail;
+
+use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, ONE_ROW, survive};
+
+fn by_name(name: &str) -> &'static Attack {
+    ATTACKS.iter().find(|attack| attack.name == name).unwrap()
+}
+
+#[test]
+fn every_attack_is_met_by_its_own_error_and_the_next_call_works() {
+    let host = Host::new();
+    let honest = host.load(&HONEST.component()).unwrap();
+    let mut wrong = Vec::new();
+    for attack in ATTACKS {
+        let survived = survive(&host, attack);
+        if survived.code != attack.code {
+            wrong.push(format!("{}: {}, not {}", attack.name, survived.code, attack.code));
+        }
+        let next = host.call(&honest, &[], Detail::Outline);
+        assert!(next.result.is_ok(), "after {}: {:?}", attack.name, next.result);
+        assert_eq!(next.trace.changes.len(), 5, "after {}", attack.name);
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_spent_time_ends_the_guest_and_not_the_host() {
+    let survived = survive(&Host::new(), by_name("an endless loop with all the fuel of the world"));
+    assert!(survived.time >= std::time::Duration::from_millis(40), "{:?}", survived.time);
+}
+
+#[test]
+fn instances_that_are_ready_ahead_serve_one_call_each() {
+    let host = Host::new();
+    let plugin = host.load(&ONE_ROW.component()).unwrap();
+    let once = host.call(&plugin, &[], Detail::Outline);
+    let ready = host.runtime.keep_ready(plugin, 2).unwrap();
+    // More calls than instances: those that find none make their own, and all burn the same.
+    for _ in 0..20 {
+        let again = host.call(&ready, &[], Detail::Outline);
+        assert!(again.result.is_ok());
+        assert_eq!((again.trace.fuel, again.trace.memory), (once.trace.fuel, once.trace.memory));
+        assert_eq!(again.trace.changes.len(), 1);
+    }
+    // Limits of its own are kept, whatever is ready.
+    let bounded = host.call(&ready, &[("fuel", "5")], Detail::Outline);
+    assert_eq!(bounded.result.unwrap_err().code(), "limit.fuel");
+}
+
+#[test]
+fn a_guest_that_fails_keeps_nothing() {
+    let host = Host::new();
+    let failed = survive(&host, by_name("writes before it gives up")).outcome.unwrap();
+    assert_eq!(failed.trace.host_calls.len(), 1);
+    assert!(failed.trace.changes.is_empty());
+    let database = host.database.lock().unwrap();
+    let (_, rows) = database.inspect(Some(&host.manifest), "select count(*) from item", 1).unwrap();
+    assert_eq!(rows[0][0], 0);
+}
+
+#[test]
+fn a_guest_cannot_forge_or_flood_the_log() {
+    let host = Host::new();
+    let forged = survive(&host, by_name("a forged line in the log")).outcome.unwrap();
+    assert_eq!(forged.trace.logs[0].message, "line\n\\u{1b}[31mforged\\u{7}");
+    let flooded = survive(&host, by_name("a flood of log records")).outcome.unwrap();
+    assert_eq!((flooded.trace.logs.len(), flooded.trace.suppressed_logs), (256, 4_744));
+}
+
+#[test]
+fn what_is_denied_stands_in_the_trace() {
+    let host = Host::new();
+    let denied = survive(&host, by_name("an event that was not granted")).outcome.unwrap();
+    assert_eq!(
+        (denied.trace.denials[0].function, denied.trace.denials[0].subject.as_str()),
+        ("events.publish", "other.entity")
+    );
+}
+
+#[test]
+fn a_full_trace_holds_arguments_results_statements_and_fuel() {
+    let host = Host::new();
+    let honest = host.load(&HONEST.component()).unwrap();
+    let outline = host.call(&honest, &[], Detail::Outline);
+    let full = host.call(&honest, &[], Detail::Full);
+    let call = &full.trace.host_calls[1];
+    assert_eq!((call.function, call.subject.as_str()), ("db.insert", "item"));
+    assert_eq!(call.arguments["row"]["sku"], "A-1");
+    assert_eq!(call.result["version"], 1);
+    assert!(call.sql[0].starts_with("insert into \"plugin_erp_hostile_item\""), "{:?}", call.sql);
+    assert!(call.fuel > full.trace.host_calls[0].fuel && full.trace.fuel > call.fuel);
+    // Looking closely changes nothing for the guest.
+    assert_eq!(outline.trace.fuel, full.trace.fuel);
+    assert!(outline.trace.host_calls[1].arguments.is_null() && outline.trace.host_calls[1].sql.is_empty());
+}
