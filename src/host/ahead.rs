@@ -26,12 +26,10 @@ pub(super) type Prepared = (Store<CallState>, Instance);
 #[derive(Clone)]
 pub(super) struct Ahead {
     ready: Arc<Mutex<VecDeque<Prepared>>>,
-    work: Sender<Box<Used>>,
+    /// Where calls leave the stores that they have used: each is dropped, and an instance is made in its place.
+    work: Sender<Box<Store<CallState>>>,
     limits: CallLimits,
 }
-
-/// What a call leaves behind: a store to drop, and an instance that is missing.
-struct Used(Store<CallState>);
 
 impl Runtime {
     /// The plugin with `count` instances that are kept ready. Calls with other limits than the manifest's, and calls
@@ -89,6 +87,6 @@ impl Ahead {
     /// Lets somebody else drop what a call has used.
     pub(super) fn leave(&self, store: Store<CallState>) {
         // The thread is there as long as this is. It is woken once a call, after the guest was done.
-        let _ = self.work.send(Box::new(Used(store)));
+        let _ = self.work.send(Box::new(store));
     }
 }

@@ -2,7 +2,7 @@
 //! anything runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::model::{Fixture, HttpResponseOf, ScenarioFile, Step, Test};
 use super::substitute::used_names;
@@ -12,6 +12,7 @@ use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
 use crate::host::split_grant;
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
+use crate::platform::PlatformImage;
 
 /// Tenants that exist in every world.
 pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
@@ -29,6 +30,8 @@ pub struct Suite {
     pub cassette: Arc<Cassette>,
     /// Texts of the snapshots that are there, by their names.
     pub snapshots: BTreeMap<String, String>,
+    /// Platforms that cases begin with, by what they depend on.
+    pub(super) images: Mutex<BTreeMap<String, PlatformImage>>,
 }
 
 /// One run: a test with the values of one of its cases.
@@ -55,7 +58,7 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
     report.extend(reader.into_report());
     let suite = file.filter(|_| !report.has_errors()).map(|file| {
         let cassette = Arc::new(Cassette::new(file.world.http.iter().filter_map(interaction).collect(), None));
-        Suite { source: Arc::clone(source), file, cassette, snapshots: BTreeMap::new() }
+        Suite { source: Arc::clone(source), file, cassette, snapshots: BTreeMap::new(), images: Mutex::default() }
     });
     (suite, report)
 }
@@ -82,6 +85,8 @@ impl Suite {
     pub fn add_cassette(&mut self, recorded: Vec<Interaction>, network: Option<Arc<dyn HttpTransport>>) {
         let own = self.cassette.interactions();
         self.cassette = Arc::new(Cassette::new(own.into_iter().chain(recorded).collect(), network));
+        // They were made with the cassette that was.
+        self.images = Mutex::default();
     }
 
     /// What was added to the file's own responses: what belongs into its cassette.

@@ -1,7 +1,7 @@
 //! The world of one case: a platform of its own, with its users and rows, and the names that stand for them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::document::{Node, NodeValue};
 use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
 use crate::manifest::{BaseType, Entity, Manifest, TenantId};
 use crate::outgoing::HttpTransport;
-use crate::platform::{Directory, Identity, Platform};
+use crate::platform::{Directory, Identity, Platform, PlatformImage};
 use crate::store::{Database, Moment};
 
 /// A world in which one case runs.
@@ -69,46 +69,13 @@ impl<'a> World<'a> {
             )
         };
 
-        let mut directory = Directory::default();
-        for tenant in TENANTS.into_iter().filter_map(TenantId::new) {
-            directory.add_tenant(tenant);
-        }
-        for (name, department) in &file.world.departments {
-            directory.add_department(id_of(name), department.parent.as_ref().map(|parent| id_of(parent)));
-        }
-        for (name, user) in &file.world.users {
-            let caller = Caller {
-                id: id_of(name),
-                name: name.clone(),
-                permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
-                department: user
-                    .department
-                    .as_ref()
-                    .map(|name| Department { id: id_of(name), ..Department::default() }),
-            };
-            directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });
-        }
-        for fixture in file.fixture.values() {
-            directory.add_tenant((*fixture.tenant).clone());
-        }
-        for tenant in case.test.step.iter().filter_map(|step| step.tenant.as_ref()) {
-            directory.add_tenant((**tenant).clone());
-        }
-        if let Some(neighbour) = &setup.neighbour {
-            directory.add_tenant(neighbour.clone());
-        }
-        let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
-        let transport: Arc<dyn HttpTransport> = suite.cassette.clone();
-        let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
-        let database = Database::in_memory().map_err(|error| broken(error.to_string()))?;
-        let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
-        platform.run_loaded(plugin).map_err(|error| broken(format!("the plugin does not start: {error}")))?;
-        platform.set_config(&file.world.config).map_err(|error| broken(error.to_string()))?;
-        let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
-        platform.set_settings(manifest, &settings).map_err(|error| broken(error.to_string()))?;
-
-        platform.set_secrets(manifest, &file.world.secrets).map_err(|error| broken(error.to_string()))?;
-
+        let platform = if setup.probe.is_some() {
+            // What a plugin does when it starts is watched too.
+            started(runtime, plugin, case, setup).map_err(broken)?
+        } else {
+            let image = image(runtime, plugin, case, setup).map_err(broken)?;
+            Platform::of_image(Arc::clone(runtime), &image).map_err(|error| broken(error.to_string()))?
+        };
         let mut world =
             World { platform, plugin, manifest, suite, names: Names::default(), stand_in: None, copies: setup.copies };
         let people = file.world.users.keys().map(|name| (format!("users.{name}"), id_of(name)));
@@ -231,6 +198,68 @@ impl<'a> World<'a> {
     pub(super) fn finding(&self, code: Code, span: Span, message: impl Into<String>, label: &str) -> Finding {
         Box::new(Diagnostic::new(code, message).in_source(&self.suite.source).at(span, label))
     }
+}
+
+/// A platform with the plugin running, before any fixture, as the cases of a file begin with.
+fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup: &Setup) -> Result<Platform, String> {
+    let (suite, file, manifest) = (case.suite, &case.suite.file, plugin.manifest());
+    let mut directory = Directory::default();
+    for tenant in TENANTS.into_iter().filter_map(TenantId::new) {
+        directory.add_tenant(tenant);
+    }
+    for (name, department) in &file.world.departments {
+        directory.add_department(id_of(name), department.parent.as_ref().map(|parent| id_of(parent)));
+    }
+    for (name, user) in &file.world.users {
+        let caller = Caller {
+            id: id_of(name),
+            name: name.clone(),
+            permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
+            department: user.department.as_ref().map(|name| Department { id: id_of(name), ..Department::default() }),
+        };
+        directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });
+    }
+    for fixture in file.fixture.values() {
+        directory.add_tenant((*fixture.tenant).clone());
+    }
+    for tenant in case.test.step.iter().filter_map(|step| step.tenant.as_ref()) {
+        directory.add_tenant((**tenant).clone());
+    }
+    if let Some(neighbour) = &setup.neighbour {
+        directory.add_tenant(neighbour.clone());
+    }
+    let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
+    let transport: Arc<dyn HttpTransport> = suite.cassette.clone();
+    let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
+    let database = Database::in_memory().map_err(|error| error.to_string())?;
+    let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
+    platform.set_probe(setup.probe.clone());
+    platform.run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;
+    platform.set_config(&file.world.config).map_err(|error| error.to_string())?;
+    let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
+    platform.set_settings(manifest, &settings).map_err(|error| error.to_string())?;
+
+    platform.set_secrets(manifest, &file.world.secrets).map_err(|error| error.to_string())?;
+    Ok(platform)
+}
+
+/// The same as an image, made once for all cases of a file that have the same tenants.
+fn image(
+    runtime: &Arc<Runtime>,
+    plugin: &LoadedPlugin,
+    case: &Case<'_>,
+    setup: &Setup,
+) -> Result<PlatformImage, String> {
+    let tenants = case.test.step.iter().filter_map(|step| step.tenant.as_ref()).map(ToString::to_string);
+    let key =
+        tenants.chain(setup.neighbour.iter().map(|tenant| format!("beside {tenant}"))).collect::<Vec<_>>().join(" ");
+    let mut images = case.suite.images.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = images.get(&key) {
+        return Ok(known.clone());
+    }
+    let image = started(runtime, plugin, case, setup)?.image().map_err(|error| error.to_string())?;
+    images.insert(key, image.clone());
+    Ok(image)
 }
 
 /// A row as its n-th copy: values that must be unique are others.

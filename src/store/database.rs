@@ -29,11 +29,26 @@ pub struct Database {
 }
 
 impl Database {
+    /// SQLite counts its memory behind one lock for all threads, which a run of many cases spends its time at. Nobody
+    /// asks for the count, so it is not taken.
+    fn without_memory_count() {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: called once, before the first connection of this process initializes SQLite; if a library did
+            // so before us, SQLite refuses the change (SQLITE_MISUSE) and goes on as it was.
+            #[expect(unsafe_code, reason = "see the safety comment; rusqlite has no safe call for it")]
+            unsafe {
+                rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_MEMSTATUS, 0);
+            }
+        });
+    }
+
     /// Opens or makes a database in a file. What was committed survives `kill -9` and a power cut.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] where the file cannot be opened or is no database.
     pub fn open(file: &Path) -> Result<Database, StoreError> {
+        Database::without_memory_count();
         let connection = Connection::open(file).map_err(StoreError::sqlite("open the database file"))?;
         connection
             .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;")
@@ -46,8 +61,32 @@ impl Database {
     /// # Errors
     /// [`StoreError::Sqlite`], which only a lack of memory explains.
     pub fn in_memory() -> Result<Database, StoreError> {
+        Database::without_memory_count();
         let connection = Connection::open_in_memory().map_err(StoreError::sqlite("open a database in memory"))?;
         Database::set_up(connection)
+    }
+
+    /// The whole database as bytes, outside of a unit of work.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn image(&mut self) -> Result<Vec<u8>, StoreError> {
+        let data = self.connection.serialize("main").map_err(StoreError::sqlite("copy the database"))?;
+        Ok(data.to_vec())
+    }
+
+    /// A database in memory that holds what an image holds. The entities must be served again.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn of_image(image: &[u8]) -> Result<Database, StoreError> {
+        Database::without_memory_count();
+        let mut connection = Connection::open_in_memory().map_err(StoreError::sqlite("open a database in memory"))?;
+        connection
+            .deserialize_read_exact("main", image, image.len(), false)
+            .map_err(StoreError::sqlite("copy the database"))?;
+        Database::prepare(&connection)?;
+        Ok(Database::over(connection))
     }
 
     /// Opens a database that is there, to read it and nothing else.
@@ -77,13 +116,17 @@ impl Database {
         })
     }
 
-    fn set_up(connection: Connection) -> Result<Database, StoreError> {
+    fn prepare(connection: &Connection) -> Result<(), StoreError> {
         connection.set_prepared_statement_cache_capacity(256);
         // A misspelled column must be an error and not a text.
         for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
             connection.set_db_config(option, false).map_err(StoreError::sqlite("set up the database"))?;
         }
-        decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
+        decimal::register(connection).map_err(StoreError::sqlite("register decimals"))
+    }
+
+    fn set_up(connection: Connection) -> Result<Database, StoreError> {
+        Database::prepare(&connection)?;
         connection
             .execute_batch(schema::PLATFORM_TABLES)
             .map_err(StoreError::sqlite("create the platform's tables"))?;

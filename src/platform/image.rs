@@ -1,0 +1,48 @@
+//! A platform as it stood at a moment, to begin from again and again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::dependencies::Stage;
+use super::state::Installed;
+use super::{Directory, Platform};
+use crate::host::{Runtime, Surroundings, lock};
+use crate::store::{Database, StoreError};
+
+/// A platform as it stood at a moment: its database, its clock and ids, its plugins and users.
+#[derive(Debug, Clone)]
+pub struct PlatformImage {
+    database: Arc<Vec<u8>>,
+    surroundings: Surroundings,
+    directory: Directory,
+    plugins: BTreeMap<String, Installed>,
+}
+
+impl Platform {
+    /// The platform as it stands now.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn image(&self) -> Result<PlatformImage, StoreError> {
+        Ok(PlatformImage {
+            database: Arc::new(lock(&self.database).image()?),
+            surroundings: lock(&self.surroundings).clone(),
+            directory: self.directory.clone(),
+            plugins: self.plugins.clone(),
+        })
+    }
+
+    /// A platform that stands as another one did, and shares nothing with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn of_image(runtime: Arc<Runtime>, image: &PlatformImage) -> Result<Platform, StoreError> {
+        let mut database = Database::of_image(&image.database)?;
+        for installed in image.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status)) {
+            database.serve_schema(&installed.manifest);
+        }
+        let mut platform = Platform::new(runtime, database, image.surroundings.clone(), image.directory.clone());
+        platform.plugins = image.plugins.clone();
+        Ok(platform)
+    }
+}
