@@ -45,6 +45,15 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError
     Ok(())
 }
 
+/// Adds bytes to the end of a file, which is made where it is not there.
+///
+/// # Errors
+/// What the file system says.
+pub fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    fs_err::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
+}
+
 /// Writes a file only where it holds something else; true where it did.
 ///
 /// # Errors

@@ -1,19 +1,22 @@
 //! `erp-plugin call`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::CommandResult;
+use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::host::{CallError, Caller, Surroundings};
+use crate::files;
+use crate::host::{CallError, Caller, Detail, Surroundings};
 use crate::manifest::{ByteSize, TenantId};
 use crate::platform::{Activity, Directory, Identity, Platform};
+use crate::registry::NetworkTransport;
 use crate::store::{Database, Moment};
 use crate::ui::Table;
 
@@ -40,6 +43,15 @@ pub(crate) struct CallArgs {
     /// What ids and random bytes are made from, with --now
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
+    /// A file to add the call to, for `replay` and `test --from-recording`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// A file to write the trace to, in the JSON of OpenTelemetry (OTLP)
+    #[arg(long, value_name = "FILE")]
+    otlp: Option<PathBuf>,
+    /// A bound in the place of the manifest's, such as `fuel=60_000`; several times for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
     /// A file to keep the database in
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
@@ -82,6 +94,18 @@ struct HostCallJson {
     function: &'static str,
     /// What it was about.
     subject: String,
+    /// What it was called with.
+    arguments: Value,
+    /// What it gave, or its error.
+    result: Value,
+    /// Rows that it gave.
+    rows: u64,
+    /// Fuel that was burned before it.
+    fuel: u64,
+    /// Statements that it made the database execute, without their values.
+    sql: Vec<String>,
+    /// Functions of the guest that called it, the innermost first; empty without debug information.
+    frames: Vec<String>,
     /// The code of its error.
     error: Option<String>,
 }
@@ -91,8 +115,9 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let tenant = TenantId::new(args.tenant.as_str())
         .ok_or_else(|| usage(format!("`{}` is no name of a tenant", args.tenant)))?;
     let arguments = args.json.as_deref().map(json_object).transpose().map_err(usage)?;
+    let limits = limits_of(&args.limit)?;
     let surroundings = match &args.now {
-        None => Surroundings::of_this_machine(),
+        None => Surroundings::of_this_machine().with_transport(Arc::new(NetworkTransport)),
         Some(now) => {
             let moment = Moment::parse(now).ok_or_else(|| usage(format!("`{now}` is no date-time with an offset")))?;
             Surroundings::fixed(moment, args.seed)
@@ -102,7 +127,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let (component, _) = context.fitting_component(&open, args.component.as_deref())?;
     let runtime = context.runtime()?;
     let id = open.manifest.metadata.id.to_string();
-    let plugin = runtime.load(&component, std::sync::Arc::new(open.manifest))?;
+    let plugin = runtime.load(&component, Arc::new(open.manifest))?;
     let database = match &args.database {
         Some(file) => Database::open(&context.path(file)),
         None => Database::in_memory(),
@@ -121,6 +146,8 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let mut platform = Platform::new(runtime, database, surroundings, directory);
     platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
     platform.take_activity();
+    platform.set_detail(Detail::Source);
+    platform.set_limits(limits);
     let outcome = match &arguments {
         Some(arguments) => platform.call_named(&id, &identity, args.call.trim(), arguments),
         None => platform.call_by_name(&id, &identity, args.call.trim()),
@@ -128,7 +155,16 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     if let Err(CallError::BadCall(message)) = &outcome {
         return Err(usage(message.clone()).hint("erp-plugin inspect --wit shows the exports with their types"));
     }
-    let result = result_of(outcome, &platform.take_activity());
+    let activity = platform.take_activity();
+    if let Some(file) = &args.record {
+        files::append(&context.path(file), activity.recorded_lines().as_bytes())
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    if let Some(file) = &args.otlp {
+        let spans = serde_json::to_string_pretty(&activity.to_otlp()).unwrap_or_default();
+        files::write_if_changed(&context.path(file), format!("{spans}\n").as_bytes())?;
+    }
+    let result = result_of(outcome, &activity);
     context.ui.result(&result, || shown(&result));
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
@@ -162,6 +198,12 @@ fn result_of(outcome: Result<Value, CallError>, activity: &Activity) -> CallResu
             .map(|call| HostCallJson {
                 function: call.function,
                 subject: call.subject.clone(),
+                arguments: call.arguments.clone(),
+                result: call.result.clone(),
+                rows: call.rows,
+                fuel: call.fuel,
+                sql: call.sql.clone(),
+                frames: call.frames.clone(),
                 error: call.error.clone(),
             })
             .collect(),
@@ -190,7 +232,12 @@ fn shown(result: &CallResult) -> String {
     }
     let mut calls = Table::new();
     for call in &result.host_calls {
-        calls.row([format!("  {}", call.function), call.subject.clone(), call.error.clone().unwrap_or_default()]);
+        let outcome = call.error.clone().unwrap_or_else(|| match call.rows {
+            0 => String::new(),
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
+        });
+        calls.row([format!("  {}", call.function), call.subject.clone(), format!("{} fuel", call.fuel), outcome]);
     }
     let list = |title: &str, items: &[Value]| {
         let lines: String = items.iter().map(|item| format!("  {item}\n")).collect();

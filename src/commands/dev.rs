@@ -1,17 +1,19 @@
 //! `erp-plugin dev`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::CommandResult;
 use super::key::trust_store;
+use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::{DevHost, Options, Token};
 use crate::exit_code::ExitCode;
+use crate::registry::NetworkTransport;
 use crate::ui::Table;
 
 /// Serve the platform's HTTP API on this machine, on SQLite
@@ -29,6 +31,12 @@ pub(crate) struct DevArgs {
     /// Take only packages that a key of this trust file has signed
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
+    /// A file that every call of a plugin is added to, for `replay` and `test --from-recording`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// A bound of every call, in the place of the manifests', such as `fuel=60_000`; several times for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
     /// Do not watch the project; needed until the dev host can watch
     #[arg(long)]
     no_watch: bool,
@@ -66,6 +74,9 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
         trust,
         tell,
+        transport: Some(Arc::new(NetworkTransport)),
+        limits: limits_of(&args.limit)?,
+        record: args.record.as_deref().map(|file| context.path(file)),
     })?;
     for plugin in host.plugins() {
         context.ui.status("Found", format!("{} {} ({})", plugin.id, plugin.version, plugin.status.word()));

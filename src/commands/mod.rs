@@ -18,6 +18,7 @@ mod man;
 mod new;
 mod pack;
 mod publish;
+mod replay;
 mod schema;
 mod sign;
 mod sql;
@@ -30,7 +31,22 @@ use clap::Subcommand;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
+use crate::host::{LIMITS, LimitOverrides};
 use crate::ui::Format;
+
+/// Bounds of `--limit NAME=VALUE`.
+fn limits_of(given: &[String]) -> Result<LimitOverrides, CommandError> {
+    let mut limits = LimitOverrides::default();
+    for limit in given {
+        let (name, value) = limit.split_once('=').unwrap_or((limit, ""));
+        limits.add(name, value).map_err(|error| {
+            let known: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
+            let error = CommandError::new(ExitCode::Usage, "limit", format!("--limit {limit}: {error}"));
+            error.hint(format!("limits are {}", known.join(", ")))
+        })?;
+    }
+    Ok(limits)
+}
 
 type CommandResult = Result<ExitCode, CommandError>;
 
@@ -47,6 +63,7 @@ pub(crate) enum Command {
     Test(test::TestArgs),
     Call(call::CallArgs),
     Bench(bench::BenchArgs),
+    Replay(replay::ReplayArgs),
     Dev(dev::DevArgs),
     Sql(sql::SqlArgs),
     #[command(subcommand)]
@@ -88,6 +105,7 @@ impl Command {
             Command::Test(args) => test::run(context, args),
             Command::Call(args) => call::run(context, args),
             Command::Bench(args) => bench::run(context, args),
+            Command::Replay(args) => replay::run(context, args),
             Command::Dev(args) => dev::run(context, args),
             Command::Sql(args) => sql::run(context, args),
             Command::Wit(command) => wit::run(context, command),

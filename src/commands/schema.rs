@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{
-    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, sign, sql,
-    test, verify, wit,
+    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, replay,
+    sign, sql, test, verify, wit,
 };
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
@@ -51,6 +51,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("call", schema_for!(call::CallResult).to_value()),
         ("dev", schema_for!(dev::DevResult).to_value()),
         ("bench", schema_for!(bench::BenchResult).to_value()),
+        ("replay", schema_for!(replay::ReplayResult).to_value()),
         ("sql", schema_for!(sql::SqlResult).to_value()),
         ("wit-list", schema_for!(wit::WitListResult).to_value()),
         ("wit-export", schema_for!(wit::WitExportResult).to_value()),

@@ -16,7 +16,9 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::{StateFolder, StateFolderError};
-use crate::host::{Runtime, RuntimeError, Surroundings};
+use crate::files;
+use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
+use crate::outgoing::HttpTransport;
 use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response};
 use crate::signing::TrustStore;
 use crate::store::{Database, StoreError};
@@ -29,6 +31,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How to serve.
 #[derive(Debug)]
 pub struct Options {
+    /// Who sends requests of plugins; nobody where it is none.
+    pub transport: Option<Arc<dyn HttpTransport>>,
+    /// Bounds of calls in the place of the manifests\' own.
+    pub limits: LimitOverrides,
+    /// A file that every call of a plugin is added to, to be replayed.
+    pub record: Option<PathBuf>,
     /// The port; 0 for a free one.
     pub port: u16,
     /// Where the state is kept.
@@ -87,6 +95,7 @@ struct Shared {
     trust: Option<TrustStore>,
     port: u16,
     tell: Sender<String>,
+    record: Option<PathBuf>,
 }
 
 impl DevHost {
@@ -98,7 +107,15 @@ impl DevHost {
         let state_folder = StateFolder::open(&options.state_folder)?;
         let database = Database::open(&state_folder.database())?;
         let runtime = Arc::new(Runtime::new(options.cache)?);
-        let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), state_folder.directory());
+        let mut surroundings = Surroundings::of_this_machine();
+        if let Some(transport) = options.transport {
+            surroundings = surroundings.with_transport(transport);
+        }
+        let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        platform.set_limits(options.limits);
+        if options.record.is_some() {
+            platform.set_detail(Detail::Full);
+        }
         platform.recover()?;
 
         let listen = |source| DevHostError::Listen { port: options.port, source };
@@ -111,6 +128,7 @@ impl DevHost {
             trust: options.trust,
             port: address.port(),
             tell: options.tell,
+            record: options.record,
         });
         Ok(DevHost { address, state_folder, runtime, listener, shared })
     }
@@ -191,6 +209,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
         let response = platform.handle(&request, shared.trust.as_ref());
         let activity = platform.take_activity();
         drop(platform);
+        if let Some(file) = &shared.record
+            && let Err(error) = files::append(file, activity.recorded_lines().as_bytes())
+        {
+            let _ = shared.tell.send(format!("cannot record: {error}"));
+        }
         let first = format!("{} {} {}", response.status, request.method, request.path);
         for line in std::iter::once(first).chain(lines(&activity)).map(|line| crate::diagnostics::printable(&line)) {
             // Nobody listens any more where the host is stopping.

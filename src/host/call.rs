@@ -19,6 +19,7 @@ use super::faults::{FaultAction, FaultPlace};
 use super::limits::{CallLimits, MemoryLimiter};
 use super::plugin::LoadedPlugin;
 use super::probe::{self, Probe};
+use super::recording::Replay;
 use super::services::Services;
 use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
@@ -154,6 +155,34 @@ impl Runtime {
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> CallOutcome {
+        self.call_or_replay(plugin, request, database, surroundings, (prepare, finish), None).0
+    }
+
+    /// A call that a recording answers; gives what is left of it.
+    pub(super) fn call_replayed(
+        &self,
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        replay: Replay,
+    ) -> (CallOutcome, Option<Replay>) {
+        let nothing = |_: &mut Database| Ok(());
+        self.call_or_replay(plugin, request, database, surroundings, (nothing, nothing), Some(replay))
+    }
+
+    fn call_or_replay(
+        &self,
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        (prepare, finish): (
+            impl FnOnce(&mut Database) -> Result<(), StoreError>,
+            impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        ),
+        replay: Option<Replay>,
+    ) -> (CallOutcome, Option<Replay>) {
         let started = Instant::now();
         let CallRequest { context, limits, detail, probe, invocation } = request;
         let begun = {
@@ -163,9 +192,10 @@ impl Runtime {
             begun.inspect_err(|_| database.rollback())
         };
         if let Err(error) = begun {
-            return CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
+            let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
+            return (outcome, replay);
         }
-        let services = Services::new(
+        let mut services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
             limits.clone(),
@@ -173,6 +203,7 @@ impl Runtime {
             Arc::clone(surroundings),
             detail,
         );
+        services.replay = replay;
         let ahead = plugin.ahead.as_ref().filter(|_| probe.is_none());
         let ready = ahead.and_then(|ahead| ahead.take(&limits));
         let was_ready = ready.is_some();
@@ -190,6 +221,7 @@ impl Runtime {
         let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         let result = result.map_err(|error| error.without_secrets(&store.data().services));
         let mut trace = std::mem::take(&mut store.data_mut().services.trace);
+        let replay = store.data_mut().services.replay.take();
         trace.fuel = fuel;
         trace.memory = store.data().memory.peak;
 
@@ -213,7 +245,7 @@ impl Runtime {
             ahead.leave(store);
         }
         trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        CallOutcome { result, trace }
+        (CallOutcome { result, trace }, replay)
     }
 }
 

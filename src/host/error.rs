@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::services::Services;
@@ -24,6 +24,21 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
+    /// `{code, message, retryable, details}`.
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message, "retryable": self.retryable, "details": self.details })
+    }
+
+    /// The error that [`ServiceError::to_json`] wrote.
+    pub(super) fn from_json(value: &Value) -> ServiceError {
+        ServiceError {
+            code: value["code"].as_str().unwrap_or_default().to_owned(),
+            message: value["message"].as_str().unwrap_or_default().to_owned(),
+            retryable: value["retryable"].as_bool().unwrap_or(false),
+            details: value["details"].clone(),
+        }
+    }
+
     /// An error that will not go away by trying again.
     pub fn new(code: &str, message: impl Into<String>) -> ServiceError {
         ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }

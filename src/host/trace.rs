@@ -60,7 +60,7 @@ pub struct HostCall {
     pub rows: u64,
     /// What it was called with. Null in an outline.
     pub arguments: Value,
-    /// What it gave. Null in an outline.
+    /// What it gave; its error as `{code, message, retryable, details}`. Null in an outline.
     pub result: Value,
     /// Statements that it made the database execute, without their values. Empty in an outline.
     pub sql: Vec<String>,
@@ -97,6 +97,8 @@ pub struct Trace {
     pub host_calls: Vec<HostCall>,
     /// Those among them that were denied.
     pub denials: Vec<Denial>,
+    /// Times and random values that the guest was given, in order. Empty in an outline.
+    pub entropy: Vec<Value>,
     /// What the guest wrote to the log.
     pub logs: Vec<LogRecord>,
     /// Log records that were over the bound.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::host::{CallError, PublishedEvent, Trace};
+use crate::host::{CallError, PublishedEvent, RecordedCall, Trace};
 use crate::manifest::TenantId;
 use crate::store::Change;
 
@@ -23,6 +23,8 @@ pub struct CallRecord {
     pub error: Option<CallError>,
     /// What happened in it.
     pub trace: Trace,
+    /// The call as it can be replayed, where all details are kept.
+    pub recorded: Option<RecordedCall>,
 }
 
 /// How a plugin has done since the platform started.
@@ -48,6 +50,14 @@ impl Counters {
         self.microseconds += microseconds;
         self.longest_microseconds = self.longest_microseconds.max(microseconds);
         self.fuel += call.trace.fuel;
+    }
+}
+
+impl Activity {
+    /// The calls as lines of a recording.
+    pub fn recorded_lines(&self) -> String {
+        let calls = self.calls.iter().filter_map(|call| call.recorded.as_ref());
+        calls.filter_map(|call| serde_json::to_string(call).ok()).map(|line| line + "\n").collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod directory;
 mod image;
 mod labels;
 mod lifecycle;
+mod otlp;
 mod pages;
 mod platform_error;
 mod state;

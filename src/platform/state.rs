@@ -11,7 +11,8 @@ use super::triggers::tell_changes;
 use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
-    Probe, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
+    Probe, RecordedCall, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, context_json,
+    invocation_json, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
@@ -341,6 +342,8 @@ impl Platform {
             probe: self.probe.clone(),
             invocation,
         };
+        let said = (self.detail >= Detail::Full)
+            .then(|| (invocation_json(&request.invocation), context_json(&request.context)));
         let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();
@@ -350,6 +353,11 @@ impl Platform {
         };
         let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);
         let mut trace = outcome.trace;
+        let recorded = said.map(|said| {
+            let metadata = &loaded.manifest().metadata;
+            let (error, result) = (outcome.result.as_ref().err(), outcome.result.as_ref().ok());
+            RecordedCall::new(metadata.id.as_str(), &metadata.version, began_ms, said, error, result, &trace)
+        });
         self.activity.changes.extend(trace.changes.iter().cloned());
         self.activity.events.extend(trace.events.drain(..).map(|event| (tenant.clone(), event)));
         if outcome.result.is_ok() {
@@ -368,7 +376,7 @@ impl Platform {
         }
         let error = outcome.result.as_ref().err().cloned();
         let plugin = loaded.manifest().metadata.id.to_string();
-        let call = CallRecord { plugin: plugin.clone(), tenant, request_id, began_ms, label, error, trace };
+        let call = CallRecord { plugin: plugin.clone(), tenant, request_id, began_ms, label, error, trace, recorded };
         self.counters.entry(plugin).or_default().add(&call);
         self.activity.calls.push(call);
         outcome.result

@@ -9,6 +9,7 @@ mod budget_lock;
 mod compare;
 mod explore;
 mod fault;
+mod from_recording;
 mod growth;
 mod isolation;
 mod judge;
@@ -26,6 +27,7 @@ mod world;
 
 pub use budget_lock::{BudgetLock, DEFAULT_RATCHET};
 pub use explore::{Explored, explore_case};
+pub use from_recording::from_recording;
 pub use growth::{Cost, exponent, growth};
 pub use isolation::check_isolation;
 pub use measure::{CallCost, measure};

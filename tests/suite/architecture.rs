@@ -52,7 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "platform", "store"]),
-    ("dev_host", &["diagnostics", "digest", "files", "host", "manifest", "platform", "signing", "store"]),
+    ("dev_host", &["diagnostics", "digest", "files", "host", "manifest", "outgoing", "platform", "signing", "store"]),
 ];
 
 /// The rooms of the program itself may use everything.

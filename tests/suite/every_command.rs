@@ -56,6 +56,7 @@ const ROWS: &[Row] = &[
     Row { command: "test", succeeds: None, fails: &["test"], code: 3, is_json: true },
     Row { command: "call", succeeds: None, fails: &["call", "base.init()"], code: 3, is_json: true },
     Row { command: "bench", succeeds: None, fails: &["bench"], code: 3, is_json: true },
+    Row { command: "replay", succeeds: None, fails: &["replay", "plugin.toml"], code: 3, is_json: true },
     Row { command: "dev", succeeds: None, fails: &["dev"], code: 2, is_json: true },
     Row { command: "sql", succeeds: None, fails: &["sql", "plugin.toml"], code: 3, is_json: true },
     Row { command: "wit", succeeds: Some(&["wit", "list"]), fails: &["wit", "show", "9.9.9"], code: 2, is_json: true },

@@ -21,6 +21,11 @@ fn std_works_without_wasi_or_says_what_does_not() {
 }
 
 #[test]
+fn the_host_does_what_it_promises_and_no_more() {
+    test_fixture("host-plugin");
+}
+
+#[test]
 fn a_call_shows_everything_that_it_did() {
     let component = template_component("inventory");
     let sandbox = Sandbox::with_template("inventory");

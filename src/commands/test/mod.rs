@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use self::coverage::{CoverageJson, Kept, Lines};
 use self::schedule::Partition;
-use super::CommandResult;
+use super::{CommandResult, replay};
 use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::context::{Context, OpenProject};
@@ -26,8 +26,8 @@ use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Probe, Runtime};
 use crate::project::Project;
 use crate::scenario::{
-    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, exponent, growth,
-    read_suite, reports, run_case,
+    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, exponent, from_recording,
+    growth, read_suite, reports, run_case,
 };
 use crate::ui::{Format, Table};
 
@@ -78,6 +78,9 @@ pub(crate) struct TestArgs {
     /// Send HTTP requests that no cassette answers, and keep the responses in the cassettes
     #[arg(long)]
     record_http: bool,
+    /// Print a scenario that does what a recording holds, and run nothing
+    #[arg(long, value_name = "FILE")]
+    from_recording: Option<PathBuf>,
     /// Run again whenever the component, the manifest or a scenario changes
     #[arg(long)]
     watch: bool,
@@ -155,6 +158,12 @@ struct CaseJson {
 }
 
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
+    if let Some(file) = &args.from_recording {
+        let open = context.open_project()?;
+        let name = file.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        context.ui.raw_result(&from_recording(&name, &open.manifest, &replay::read(context, file)?));
+        return Ok(ExitCode::Ok);
+    }
     if args.watch { watch::run(context, args) } else { run_once(context, args) }
 }
 

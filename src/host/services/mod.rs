@@ -19,7 +19,9 @@ mod v1;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use wasmtime::Trap;
 
 use self::shown::Given;
@@ -27,6 +29,8 @@ use super::call::CallContext;
 use super::error::ServiceError;
 use super::faults::{FaultAction, FaultPlace};
 use super::limits::CallLimits;
+use super::recording::{Answer, Replay};
+use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::manifest::Manifest;
@@ -53,6 +57,8 @@ pub(super) struct Services {
     pub(super) frames: Vec<String>,
     /// What ends the guest as soon as the host call returns.
     pub(super) ending: Option<Trap>,
+    /// A recording that answers in the place of the host.
+    pub(super) replay: Option<Replay>,
     /// Time that the host pretended to need.
     delayed: Duration,
     /// Secrets that the guest has been given.
@@ -85,6 +91,7 @@ impl Services {
             fuel_burned: 0,
             frames: Vec::new(),
             ending: None,
+            replay: None,
             delayed: Duration::ZERO,
             secrets: Vec::new(),
             rows: 0,
@@ -116,8 +123,18 @@ impl Services {
             })
         };
         let is_full = self.detail >= Detail::Full;
-        let arguments = if is_full { arguments() } else { Value::Null };
+        let arguments = if is_full { self.redacted(arguments()) } else { Value::Null };
         let rows = self.rows;
+        if let Some(replay) = &mut self.replay {
+            return match replay.answer(function, subject, &arguments) {
+                Answer::Given(shown) => match T::read(&shown) {
+                    Some(given) => Ok(given),
+                    None => Err(self.diverged(format!("{function}: the recording cannot be read"))),
+                },
+                Answer::Failed(error) => Err(error),
+                Answer::Diverged(why) => Err(self.diverged(why)),
+            };
+        }
         let result = match fault {
             Some(FaultAction::Fail(message)) => {
                 Err(ServiceError { retryable: true, ..ServiceError::new("host.database", message) })
@@ -155,10 +172,10 @@ impl Services {
             error: error.map(|error| error.code.clone()),
             fuel: self.fuel_burned,
             rows: self.rows - rows,
-            arguments: self.redacted(arguments),
+            arguments,
             result: match (&result, is_full) {
                 (Ok(given), true) => self.redacted(given.shown()),
-                (Err(error), true) => Value::String(error.message.clone()),
+                (Err(error), true) => error.to_json(),
                 (_, false) => Value::Null,
             },
             sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
@@ -166,6 +183,29 @@ impl Services {
         };
         self.trace.host_calls.push(record);
         result
+    }
+
+    /// Ends the guest: what it asks for was never answered.
+    fn diverged(&mut self, why: String) -> ServiceError {
+        self.ending = Some(Trap::Interrupt);
+        if let Some(replay) = &mut self.replay {
+            replay.diverge(why.clone());
+        }
+        ServiceError::new("host.unsupported", why)
+    }
+
+    /// Time, or randomness: from the host's surroundings, or as it was recorded.
+    pub(super) fn entropy<T: Serialize + DeserializeOwned>(&mut self, draw: impl FnOnce(&mut Surroundings) -> T) -> T {
+        if let Some(recorded) = self.replay.as_mut().and_then(Replay::entropy)
+            && let Ok(value) = serde_json::from_value(recorded)
+        {
+            return value;
+        }
+        let value = draw(&mut lock(&self.surroundings));
+        if self.detail >= Detail::Full {
+            self.trace.entropy.push(json!(value));
+        }
+        value
     }
 
     /// Works with the database in the call's scope; `new_id` gives ids of new rows.

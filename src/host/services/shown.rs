@@ -1,5 +1,7 @@
 //! What the host gives to a guest: how it is counted, and how a trace shows it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::outgoing::HttpResponse;
@@ -30,6 +32,11 @@ pub(super) trait Given {
     /// As a trace shows it.
     fn shown(&self) -> Value;
 
+    /// What a trace shows, as it was given; none where the trace shows something else.
+    fn read(shown: &Value) -> Option<Self>
+    where
+        Self: Sized;
+
     /// Bytes that cross the border, those of small things aside.
     fn bytes(&self) -> u64 {
         0
@@ -40,11 +47,19 @@ impl Given for () {
     fn shown(&self) -> Value {
         Value::Null
     }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.is_null().then_some(())
+    }
 }
 
 impl Given for bool {
     fn shown(&self) -> Value {
         json!(self)
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.as_bool()
     }
 }
 
@@ -52,17 +67,29 @@ impl Given for u64 {
     fn shown(&self) -> Value {
         json!(self)
     }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.as_u64()
+    }
 }
 
 impl Given for i64 {
     fn shown(&self) -> Value {
         json!(self)
     }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.as_i64()
+    }
 }
 
 impl Given for String {
     fn shown(&self) -> Value {
         json!(self)
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.as_str().map(str::to_owned)
     }
 
     fn bytes(&self) -> u64 {
@@ -75,6 +102,10 @@ impl Given for Json {
         serde_json::from_str(&self.0).unwrap_or(Value::Null)
     }
 
+    fn read(shown: &Value) -> Option<Self> {
+        Some(Json::from(shown))
+    }
+
     fn bytes(&self) -> u64 {
         self.0.len() as u64
     }
@@ -83,6 +114,11 @@ impl Given for Json {
 impl Given for Secret {
     fn shown(&self) -> Value {
         json!("***")
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        // What is not shown cannot be given again; that it was asked for can.
+        shown.as_str().map(|text| Secret(text.to_owned()))
     }
 
     fn bytes(&self) -> u64 {
@@ -95,6 +131,10 @@ impl<T: Given> Given for Option<T> {
         self.as_ref().map_or(Value::Null, Given::shown)
     }
 
+    fn read(shown: &Value) -> Option<Self> {
+        if shown.is_null() { Some(None) } else { T::read(shown).map(Some) }
+    }
+
     fn bytes(&self) -> u64 {
         self.as_ref().map_or(0, Given::bytes)
     }
@@ -103,6 +143,10 @@ impl<T: Given> Given for Option<T> {
 impl<T: Given> Given for Vec<T> {
     fn shown(&self) -> Value {
         self.iter().map(Given::shown).collect()
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        shown.as_array()?.iter().map(T::read).collect()
     }
 
     fn bytes(&self) -> u64 {
@@ -115,7 +159,11 @@ pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl Given for Bytes {
     fn shown(&self) -> Value {
-        json!({ "bytes": self.0.len() })
+        json!({ "bytes": self.0.len(), "base64": STANDARD.encode(&self.0) })
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        STANDARD.decode(shown["base64"].as_str()?).ok().map(Bytes)
     }
 
     fn bytes(&self) -> u64 {
@@ -128,6 +176,14 @@ impl Given for FlatPage {
         json!({ "rows": self.rows.shown(), "next_cursor": self.next_cursor, "total": self.total })
     }
 
+    fn read(shown: &Value) -> Option<Self> {
+        Some(FlatPage {
+            rows: Vec::read(&shown["rows"])?,
+            next_cursor: shown["next_cursor"].as_str().map(str::to_owned),
+            total: shown["total"].as_u64(),
+        })
+    }
+
     fn bytes(&self) -> u64 {
         self.rows.bytes()
     }
@@ -137,15 +193,32 @@ impl Given for BlobInfo {
     fn shown(&self) -> Value {
         json!({ "id": self.id, "name": self.name, "mime": self.mime, "size": self.size, "sha256": self.sha256 })
     }
+
+    fn read(shown: &Value) -> Option<Self> {
+        let text = |key: &str| shown[key].as_str().map(str::to_owned);
+        let (id, name, mime, sha256) = (text("id")?, text("name")?, text("mime")?, text("sha256")?);
+        Some(BlobInfo { id, name, mime, size: shown["size"].as_u64()?, sha256 })
+    }
 }
 
 impl Given for HttpResponse {
     fn shown(&self) -> Value {
         let body = match std::str::from_utf8(&self.body) {
             Ok(text) => json!(text),
-            Err(_) => json!({ "bytes": self.body.len() }),
+            Err(_) => Bytes(self.body.clone()).shown(),
         };
         json!({ "status": self.status, "headers": self.headers, "body": body })
+    }
+
+    fn read(shown: &Value) -> Option<Self> {
+        Some(HttpResponse {
+            status: u16::try_from(shown["status"].as_u64()?).ok()?,
+            headers: serde_json::from_value(shown["headers"].clone()).ok()?,
+            body: match &shown["body"] {
+                Value::String(text) => text.clone().into_bytes(),
+                bytes => Bytes::read(bytes)?.0,
+            },
+        })
     }
 
     fn bytes(&self) -> u64 {

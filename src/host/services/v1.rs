@@ -8,7 +8,7 @@ use super::super::bindings::v1::erp::plugin::{
 };
 use super::super::call::CallState;
 use super::super::error::ServiceError;
-use super::super::lock;
+use super::super::surroundings::Surroundings;
 use super::super::trace::LogLevel;
 use super::shown::Json;
 use super::{parse_json, parse_object};
@@ -88,7 +88,8 @@ impl host_context::Host for CallState {
 
 impl host_clock::Host for CallState {
     fn now(&mut self) -> u64 {
-        lock(&self.services.surroundings).now().unix_ms.max(0).cast_unsigned().saturating_mul(1_000_000)
+        let now = |surroundings: &mut Surroundings| surroundings.now().unix_ms.max(0).cast_unsigned();
+        self.services.entropy(now).saturating_mul(1_000_000)
     }
 
     fn monotonic_now(&mut self) -> u64 {
@@ -99,15 +100,15 @@ impl host_clock::Host for CallState {
         if len > MAX_RANDOM_BYTES {
             wasmtime::bail!("{len} random bytes were asked for at once; at most {MAX_RANDOM_BYTES}");
         }
-        Ok(lock(&self.services.surroundings).random_bytes(len as usize))
+        Ok(self.services.entropy(|surroundings| surroundings.random_bytes(len as usize)))
     }
 
     fn random_u64(&mut self) -> u64 {
-        lock(&self.services.surroundings).random_u64()
+        self.services.entropy(Surroundings::random_u64)
     }
 
     fn uuid_v7(&mut self) -> String {
-        lock(&self.services.surroundings).uuid()
+        self.services.entropy(Surroundings::uuid)
     }
 }
 
