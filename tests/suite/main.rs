@@ -23,3 +23,4 @@ mod sandbox;
 mod storage;
 mod support;
 mod templates;
+mod test_bench;

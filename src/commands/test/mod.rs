@@ -90,7 +90,7 @@ pub(crate) struct TestArgs {
 }
 
 /// How the tests went.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct TestResult {
     ok: bool,
     /// Cases that passed.
@@ -183,7 +183,8 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         .filter(|case| kept.as_ref().is_none_or(|kept| is_affected(context, &open.project, kept, case)))
         .collect();
     if chosen.is_empty() && args.affected && total > 0 {
-        context.ui.status("Nothing", format!("changed that one of {total} cases depends on"));
+        let result = TestResult { ok: true, skipped: total, ..TestResult::default() };
+        context.ui.result(&result, || format!("nothing changed that one of {total} cases depends on"));
         return Ok(ExitCode::Ok);
     }
     if chosen.is_empty() {

@@ -54,3 +54,13 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// A project from a template, with a debug component that knows its lines.
+pub fn debug_component(template: &str) -> (Sandbox, String) {
+    let sandbox = Sandbox::with_template(template);
+    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let target = repository().join("target/test-guests");
+    sandbox.run(&["-C", "erp-demo", "build", "--target-dir", target.to_str().unwrap()]).succeeded();
+    let component = sandbox.path("erp-demo/dist/erp-demo.wasm").display().to_string();
+    (sandbox, component)
+}

@@ -7,7 +7,7 @@ mod http;
 mod sandbox;
 
 pub use client::Client;
-pub use guest::{fixture_component, template_component};
+pub use guest::{debug_component, fixture_component, template_component};
 pub use http::{Answer, FaultServer, request};
 pub use sandbox::{DevHost, Sandbox, repository};
 
