@@ -84,6 +84,23 @@ fn the_page_of_codes_is_made_from_the_codes() {
 }
 
 #[test]
+fn the_page_of_limits_is_made_from_the_table() {
+    use erp_plugin::host::{LIMITS, LimitUnit};
+    let mut page = "# Limits of a call\n\nMade from `host::limits` by the tests. `--limit NAME=VALUE` (`call`, `dev`) and `budget = { name = value }` in a scenario put another bound in \
+                    the place of one; `[runtime]` of the manifest sets fuel, memory and time.\n\n| limit | default | bounds |\n|---|---|---|\n"
+        .to_owned();
+    for limit in &LIMITS {
+        let default = match limit.unit {
+            LimitUnit::Count => limit.default.to_string(),
+            LimitUnit::Bytes => erp_plugin::manifest::ByteSize(limit.default).to_string(),
+            LimitUnit::Time => format!("{} s", limit.default / 1_000),
+        };
+        page.push_str(&format!("| `{}` | {default} | {} |\n", limit.name, limit.meaning));
+    }
+    expect_file(&repository().join("docs/limits.md"), &page);
+}
+
+#[test]
 fn the_page_of_errors_is_made_from_the_codes_and_the_sources_know_no_other() {
     let (_, explained) = Sandbox::new().json(&["explain"]);
     let mut page = "# Errors\n\nThe codes that guests and HTTP clients see, made from the source by the tests. `erp-plugin explain CODE` shows the same. A plugin's own \
