@@ -385,8 +385,15 @@ impl Platform {
         let records = lock(&self.database).plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
-            let (manifest, _) = from_json("erpx.json", &record.manifest);
-            let Some(manifest) = manifest else { continue };
+            let (manifest, findings) = from_json("erpx.json", &record.manifest);
+            let Some(manifest) = manifest else {
+                // It must not vanish: its tables are there, and a newer binary may read it again.
+                let why = findings.diagnostics().first().map_or_else(String::new, |finding| finding.message.clone());
+                let error = format!("this version of the host cannot read its manifest: {why}");
+                let unreadable = PluginRecord { status: PluginStatus::Error, error: Some(error), ..record.clone() };
+                self.unreadable.push(unreadable);
+                continue;
+            };
             let manifest = Arc::new(manifest);
             let package = lock(&self.database).package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
@@ -431,7 +438,11 @@ impl Platform {
 
     /// What the platform knows of its plugins, ordered by id.
     pub fn plugins(&self) -> Vec<PluginRecord> {
-        self.plugins.iter().map(|(id, installed)| plugin_record(id, installed)).collect()
+        let known = self.plugins.iter().map(|(id, installed)| plugin_record(id, installed));
+        let unreadable = self.unreadable.iter().filter(|record| !self.plugins.contains_key(&record.id)).cloned();
+        let mut all: Vec<PluginRecord> = known.chain(unreadable).collect();
+        all.sort_by(|left, right| left.id.cmp(&right.id));
+        all
     }
 
     fn stop(&mut self, id: &str) {

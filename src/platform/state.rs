@@ -15,7 +15,7 @@ use crate::host::{
     invocation_json, lock,
 };
 use crate::manifest::{Manifest, TenantId};
-use crate::store::{Database, ListQuery, Moment, PluginStatus, Row, Scope, StoreError};
+use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StoreError};
 
 /// Plugins, users, tables and events.
 pub struct Platform {
@@ -24,6 +24,8 @@ pub struct Platform {
     pub(super) surroundings: SharedSurroundings,
     pub(super) directory: Directory,
     pub(super) plugins: BTreeMap<String, Installed>,
+    /// Plugins of the database whose manifests this version cannot read.
+    pub(super) unreadable: Vec<PluginRecord>,
     pub(super) limits: LimitOverrides,
     pub(super) detail: Detail,
     pub(super) probe: Option<Probe>,
@@ -98,6 +100,7 @@ impl Platform {
             surroundings: Arc::new(Mutex::new(surroundings)),
             directory,
             plugins: BTreeMap::new(),
+            unreadable: Vec::new(),
             limits: LimitOverrides::default(),
             detail: Detail::default(),
             probe: None,

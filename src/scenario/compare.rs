@@ -19,14 +19,38 @@ pub(super) struct Difference {
     pub(super) actual: Option<Value>,
 }
 
+/// What counts as the same.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matching {
+    /// The moments between which `<now>` lies.
+    pub(super) time: StepTime,
+    /// Whether objects may have no other keys than those that are expected.
+    pub(super) exact: bool,
+    /// Whether items of arrays may come in any order.
+    pub(super) unordered: bool,
+}
+
 /// Every place where `actual` is not what `expected` says.
-pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime) -> Vec<Difference> {
+pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, how: Matching) -> Vec<Difference> {
     let mut found = Vec::new();
-    compare(expected, actual, path, time, &mut found);
+    compare(expected, actual, path, how, &mut found);
     found
 }
 
-fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, found: &mut Vec<Difference>) {
+/// The items in the order of those that are expected, as far as they fit; the rest behind.
+fn in_order<'v>(items: &[Node], values: &'v [Value], how: Matching) -> Vec<&'v Value> {
+    let mut left: Vec<&Value> = values.iter().collect();
+    let mut ordered: Vec<Option<&Value>> = Vec::with_capacity(items.len());
+    for item in items {
+        let at = left.iter().position(|value| differences(item, Some(value), "", how).is_empty());
+        ordered.push(at.map(|at| left.remove(at)));
+    }
+    // What fits nowhere is shown beside what nothing fits.
+    let mut left = left.into_iter();
+    ordered.into_iter().filter_map(|value| value.or_else(|| left.next())).collect()
+}
+
+fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: Matching, found: &mut Vec<Difference>) {
     let mut differ = |message: String| {
         let actual = actual.cloned();
         found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message, actual });
@@ -35,7 +59,7 @@ fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, 
         match matcher::parse(text) {
             Err(why) => return differ(why),
             Ok(Some(matcher)) => {
-                if !matcher.accepts(actual, time) {
+                if !matcher.accepts(actual, how.time) {
                     differ(format!("expected {text}, found {}", show(actual)));
                 }
                 return;
@@ -48,17 +72,23 @@ fn compare(expected: &Node, actual: Option<&Value>, path: &str, time: StepTime, 
     };
     match (&expected.value, value) {
         (NodeValue::Table(entries), Value::Object(fields)) => {
+            let is_expected = |key: &&String| entries.iter().any(|entry| entry.key == **key);
+            let others: Vec<&str> = fields.keys().filter(|key| !is_expected(key)).map(String::as_str).collect();
+            if how.exact && !others.is_empty() {
+                differ(format!("expected no other keys, found {}", others.join(", ")));
+            }
             for entry in entries {
                 let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
-                compare(&entry.node, fields.get(&entry.key), &path, time, found);
+                compare(&entry.node, fields.get(&entry.key), &path, how, found);
             }
         }
         (NodeValue::Array(items), Value::Array(values)) => {
             if items.len() != values.len() {
                 return differ(format!("expected {} items, found {}: {}", items.len(), values.len(), show(actual)));
             }
+            let values = if how.unordered { in_order(items, values, how) } else { values.iter().collect() };
             for (index, (item, value)) in items.iter().zip(values).enumerate() {
-                compare(item, Some(value), &format!("{path}[{index}]"), time, found);
+                compare(item, Some(value), &format!("{path}[{index}]"), how, found);
             }
         }
         _ => {
@@ -99,11 +129,16 @@ mod tests {
     use serde_json::json;
 
     fn paths(expected: &str, actual: &Value) -> Vec<String> {
+        paths_by(expected, actual, false)
+    }
+
+    fn paths_by(expected: &str, actual: &Value, is_exact: bool) -> Vec<String> {
         let source = crate::diagnostics::SourceFile::new("x", format!("v = {expected}"));
         let (node, report) = crate::document::parse(&source);
         assert!(report.is_empty());
         let start = Moment::parse("2026-04-15T08:00:00Z").unwrap();
-        differences(node.get("v").unwrap(), Some(actual), "", StepTime { start, end: start })
+        let how = Matching { time: StepTime { start, end: start }, exact: is_exact, unordered: is_exact };
+        differences(node.get("v").unwrap(), Some(actual), "", how)
             .into_iter()
             .map(|difference| difference.path)
             .collect()
@@ -115,6 +150,13 @@ mod tests {
         assert_eq!(paths("{ a = { b = [1, 2] } }", &json!({ "a": { "b": [1, 3] } })), ["a.b[1]"]);
         assert_eq!(paths("[1]", &json!([1, 2])), [""]);
         assert_eq!(paths("{ x = 1, y = '<absent>' }", &json!({ "y": 1 })), ["x", "y"]);
+    }
+
+    #[test]
+    fn exact_objects_have_no_other_keys_and_unordered_arrays_any_order() {
+        assert_eq!(paths_by("{ a = 1 }", &json!({ "a": 1, "b": 2 }), true), [""]);
+        assert!(paths_by("[{ a = 1 }, { a = 2 }]", &json!([{ "a": 2 }, { "a": 1 }]), true).is_empty());
+        assert_eq!(paths_by("[1, 2, 3]", &json!([3, 1, 4]), true), ["[1]"]);
     }
 
     #[test]

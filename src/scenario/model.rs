@@ -226,7 +226,7 @@ words! {
 pub struct Expect(pub Node);
 
 /// The keys of `expect`, and what they say.
-pub(super) const EXPECT_KEYS: [(&str, &str); 16] = [
+pub(super) const EXPECT_KEYS: [(&str, &str); 18] = [
     ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
     ("json", "The body of the answer: an object is a subset, an array is exact."),
     ("ok", "Whether all calls of the plugin succeeded."),
@@ -242,6 +242,8 @@ pub(super) const EXPECT_KEYS: [(&str, &str); 16] = [
     ("page", "The page that was opened: `{ columns, filters, form, actions, search, rows }`."),
     ("rows", "What `sql` gave: an array of objects by the names of the columns."),
     ("denied", "Calls of the host that the manifest does not grant, such as `kv.get`, in order."),
+    ("exact", "true where objects have no other keys than those that stand here."),
+    ("unordered", "true where items of arrays may come in any order."),
     ("snapshot", "The name of a file in `tests/snapshots` that holds all that the step did."),
 ];
 

@@ -117,7 +117,7 @@ impl Judge<'_, '_> {
             }
             Ok(actual) => {
                 let actual = Value::Array(actual);
-                let found = differences(&rows, Some(&actual), "rows", self.observed.time);
+                let found = differences(&rows, Some(&actual), "rows", self.how);
                 self.differ(&format!("db.{entity}"), found);
             }
             Err(error) => self.find(codes::SCENARIO_VALUE, expected.span.clone(), error.to_string(), "here", None),

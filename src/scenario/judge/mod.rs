@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::accept;
-use super::compare::{Difference, differences};
+use super::compare::{Difference, Matching, differences};
 use super::matcher::StepTime;
 use super::observation::observation;
 use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span, codes};
@@ -58,9 +58,11 @@ pub(super) struct Judgement {
 
 /// All findings of a step.
 pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> Judgement {
-    let mut judge = Judge { observed, report: Report::new() };
     let nothing = Node { span: observed.step_span.clone(), value: NodeValue::Table(Vec::new()) };
     let expect = expect.unwrap_or(&nothing);
+    let says = |key: &str| matches!(expect.get(key).map(|node| &node.value), Some(NodeValue::Boolean(true)));
+    let how = Matching { time: observed.time, exact: says("exact"), unordered: says("unordered") };
+    let mut judge = Judge { observed, how, report: Report::new() };
     judge.outcome(expect);
     judge.errors(expect);
     judge.denied(expect);
@@ -74,6 +76,7 @@ pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> Judgement
 
 struct Judge<'o, 'a> {
     observed: &'o Observed<'a>,
+    how: Matching,
     report: Report,
 }
 
@@ -101,7 +104,7 @@ impl Judge<'_, '_> {
     /// Compares a part of what happened with what is expected of it, where anything is.
     fn compare(&mut self, key: &str, expect: &Node, actual: &Value) {
         if let Some(expected) = expect.get(key) {
-            let found = differences(expected, Some(actual), "", self.observed.time);
+            let found = differences(expected, Some(actual), "", self.how);
             self.differ(key, found);
         }
     }

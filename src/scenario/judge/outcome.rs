@@ -20,7 +20,7 @@ impl Judge<'_, '_> {
                 };
                 match expect.get("status") {
                     Some(expected) => {
-                        for difference in differences(expected, Some(&json!(status)), "", self.observed.time) {
+                        for difference in differences(expected, Some(&json!(status)), "", self.how) {
                             let help = Some(format!("the answer was {shown}"));
                             self.find(
                                 codes::SCENARIO_MISMATCH,
@@ -51,7 +51,7 @@ impl Judge<'_, '_> {
                         Body::Json(value) => Some(value),
                         Body::Empty => None,
                     };
-                    let found = differences(expected, value, "", self.observed.time);
+                    let found = differences(expected, value, "", self.how);
                     self.differ("json", found);
                 }
             }
@@ -62,7 +62,7 @@ impl Judge<'_, '_> {
                         Err(CallError::Guest(error)) => json!(error.message),
                         Err(error) => json!(error.to_string()),
                     };
-                    let found = differences(expected, Some(&value), "", self.observed.time);
+                    let found = differences(expected, Some(&value), "", self.how);
                     self.differ("result", found);
                 }
             }
@@ -109,7 +109,7 @@ impl Judge<'_, '_> {
                 );
                 return;
             };
-            let found = differences(expected, Some(&error_json(error)), "", self.observed.time);
+            let found = differences(expected, Some(&error_json(error)), "", self.how);
             let what = format!("error of {}", call.label);
             self.differ(&what, found);
         }

@@ -14,11 +14,11 @@ impl Judge<'_, '_> {
         let told: Vec<Value> = self.observed.activity.events.iter().map(|(_, event)| json!(event)).collect();
         match expect.get("events") {
             Some(expected) if matches!(expected.value, NodeValue::Table(_)) => {
-                let found = differences(expected, Some(&json!({ "count": told.len() })), "", self.observed.time);
+                let found = differences(expected, Some(&json!({ "count": told.len() })), "", self.how);
                 self.differ("events", found);
             }
             Some(expected) => {
-                let found = differences(expected, Some(&Value::Array(told)), "", self.observed.time);
+                let found = differences(expected, Some(&Value::Array(told)), "", self.how);
                 self.differ("events", found);
             }
             None if !told.is_empty() && !self.observed.open => {
@@ -67,7 +67,7 @@ impl Judge<'_, '_> {
             };
             for item in items {
                 let matching = (from..records.len())
-                    .find(|index| differences(item, Some(&records[*index].1), "", self.observed.time).is_empty());
+                    .find(|index| differences(item, Some(&records[*index].1), "", self.how).is_empty());
                 match matching {
                     Some(index) => {
                         expected_records[index] = true;
@@ -125,12 +125,12 @@ impl Judge<'_, '_> {
                 .flat_map(|call| &call.trace.host_calls)
                 .map(|call| json!(format!("{} {}", call.function, call.subject).trim_end()))
                 .collect();
-            let found = differences(expected, Some(&Value::Array(made)), "", self.observed.time);
+            let found = differences(expected, Some(&Value::Array(made)), "", self.how);
             self.differ("calls", found);
         }
         if let Some(expected) = expect.get("ok") {
             let ok = activity.calls.iter().all(|call| call.error.is_none());
-            let found = differences(expected, Some(&json!(ok)), "", self.observed.time);
+            let found = differences(expected, Some(&json!(ok)), "", self.how);
             self.differ("ok", found);
         }
         let fuel = activity.calls.iter().map(|call| call.trace.fuel).sum();
