@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: &SqlArgs) -> CommandResult {
     let catalog = manifest.filter(|manifest| database.has_tables_of(manifest));
     let statement = args.statement.as_deref().unwrap_or(TABLES);
     let (columns, rows) = database
-        .inspect(catalog.as_ref(), statement, MOST_ROWS)
+        .inspect(catalog.as_ref(), None, statement, MOST_ROWS)
         .map_err(|error| CommandError::new(ExitCode::Usage, "sql", error.to_string()))?;
     let result = SqlResult { ok: true, columns, rows };
     context.ui.result(&result, || shown(&result));

@@ -219,6 +219,11 @@ impl Runtime {
         };
         let result = run(plugin, &mut store, prepared, &limits, probe.as_ref(), &invocation);
         let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
+        // What was done before a bound was passed is not kept, whatever the guest made of the error.
+        let result = match store.data_mut().services.spoiled.take() {
+            Some(error) => Err(CallError::Guest(error)),
+            None => result,
+        };
         let result = result.map_err(|error| error.without_secrets(&store.data().services));
         let mut trace = std::mem::take(&mut store.data_mut().services.trace);
         let replay = store.data_mut().services.replay.take();
@@ -503,11 +508,13 @@ fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
         Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
-        // A guest that runs out of memory says so before it gives up; what it says else had another cause.
-        _ if state.memory.refused && !panicked_for_another_reason(&state.services) => {
+        // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does
+        // not fit at the start has no trap.
+        Some(Trap::UnreachableCodeReached) | None
+            if state.memory.refused && !panicked_for_another_reason(&state.services) =>
+        {
             (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory()))
         }
-        // What does not fit at the start has no trap.
         None if state.memory.refused_elements => (TrapKind::TableLimit, error.root_cause().to_string()),
         None if is_border_bound(error) => {
             (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
@@ -541,6 +548,8 @@ fn panic_text(services: &Services) -> String {
             .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
             .collect::<Vec<_>>()
             .join(" "),
+        // A full log kept the reason out; the last line of it is kept beside.
+        None if services.trace.suppressed_logs > 0 => services.last_error_line.clone(),
         None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
     }
 }

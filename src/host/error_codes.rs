@@ -261,6 +261,13 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Filter and aggregate in the database instead of in the plugin.",
     ),
     code(
+        "limit.written_bytes",
+        500,
+        "Too many bytes were written in one call.",
+        "Rows, keys, items and events together are bounded.",
+        "Write less, or split the work over several events.",
+    ),
+    code(
         "limit.border_bytes",
         500,
         "The plugin handed over too much at once.",

@@ -35,7 +35,7 @@ const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'sta
 }
 
 /// Every bound of a call. The place of a bound in this table is its place in [`CallLimits`].
-pub const LIMITS: [Limit; 17] = [
+pub const LIMITS: [Limit; 18] = [
     limit("fuel", LimitUnit::Count, crate::manifest::DEFAULT_FUEL, "WebAssembly instructions, roughly"),
     limit("time", LimitUnit::Time, 30_000, "time, host calls included"),
     limit("memory", LimitUnit::Bytes, 64 << 20, "linear memory, all memories together"),
@@ -46,6 +46,7 @@ pub const LIMITS: [Limit; 17] = [
     limit("bytes", LimitUnit::Bytes, 32 << 20, "bytes that all calls of the host give together"),
     limit("border_bytes", LimitUnit::Bytes, 8 << 20, "bytes that the guest hands over at once"),
     limit("writes", LimitUnit::Count, 1_000, "rows that change"),
+    limit("written_bytes", LimitUnit::Bytes, 32 << 20, "bytes that are written: rows, keys, items and events"),
     limit("log_records", LimitUnit::Count, 256, "log records; the rest is counted and dropped"),
     limit("log_bytes", LimitUnit::Bytes, 64 << 10, "text in log records; the rest is counted and dropped"),
     limit("events", LimitUnit::Count, 64, "events that are told"),
@@ -131,7 +132,7 @@ macro_rules! bounds {
     };
 }
 
-bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes writes log_records log_bytes events
+bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes writes written_bytes log_records log_bytes events
     event_depth http_requests blob_bytes handles);
 
 /// Where a bound stands in the table; a name that is not there does not compile.
@@ -169,6 +170,22 @@ impl CallLimits {
     pub fn with(mut self, overrides: &LimitOverrides) -> CallLimits {
         for (index, value) in &overrides.0 {
             self.values[*index] = *value;
+        }
+        self
+    }
+
+    /// Every bound, by its name: a number, bytes or milliseconds.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        LIMITS.iter().map(|limit| limit.name).zip(self.values)
+    }
+
+    /// The same with some bounds in the place of its own; names that nobody knows are passed over.
+    #[must_use]
+    pub(super) fn with_values(mut self, values: &std::collections::BTreeMap<String, u64>) -> CallLimits {
+        for (value, limit) in self.values.iter_mut().zip(&LIMITS) {
+            if let Some(own) = values.get(limit.name) {
+                *value = *own;
+            }
         }
         self
     }

@@ -32,8 +32,7 @@ pub use faults::{Fault, FaultAction, FaultPlace};
 pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use plugin::LoadedPlugin;
 pub use probe::Probe;
-pub use recording::{RecordedCall, Replayed};
-pub(crate) use recording::{context_json, invocation_json};
+pub use recording::{RecordedCall, RecordedRequest, Replayed};
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
 pub use trace::{Denial, Detail, HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
 

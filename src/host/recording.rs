@@ -4,7 +4,7 @@
 //! database, the clock and the network. A new build that asks for the same gets the same; where it asks for something
 //! else, that is a difference worth knowing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub struct RecordedCall {
     pub invocation: Value,
     /// `{tenant, request_id, trigger, locale, event_depth, user}`.
     pub context: Value,
+    /// The bounds that it ran within, by their names.
+    #[serde(default)]
+    pub limits: BTreeMap<String, u64>,
     /// `{function, subject, arguments, result, error}` of each call of the host.
     pub host_calls: Vec<Value>,
     /// Times and random values, in order.
@@ -50,6 +53,25 @@ pub struct RecordedCall {
     pub fuel: u64,
 }
 
+/// What a call began with, as a recording holds it.
+#[derive(Debug, Clone)]
+pub struct RecordedRequest {
+    invocation: Value,
+    context: Value,
+    limits: BTreeMap<String, u64>,
+}
+
+impl RecordedRequest {
+    /// What a request holds.
+    pub fn of(request: &CallRequest<'_>) -> RecordedRequest {
+        RecordedRequest {
+            invocation: invocation_json(&request.invocation),
+            context: context_json(&request.context),
+            limits: request.limits.by_name().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
+}
+
 /// How a recorded call went with another build.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replayed {
@@ -60,7 +82,7 @@ pub struct Replayed {
 }
 
 /// An invocation, as a recording holds it.
-pub(crate) fn invocation_json(invocation: &Invocation<'_>) -> Value {
+fn invocation_json(invocation: &Invocation<'_>) -> Value {
     match invocation {
         Invocation::Init => json!({ "init": true }),
         Invocation::TenantCreated => json!({ "tenant_created": true }),
@@ -75,7 +97,7 @@ pub(crate) fn invocation_json(invocation: &Invocation<'_>) -> Value {
 }
 
 /// A context, as a recording holds it.
-pub(crate) fn context_json(context: &CallContext) -> Value {
+fn context_json(context: &CallContext) -> Value {
     let user = context.caller.as_ref().map(|caller| {
         let department = caller.department.as_ref().map(|department| &department.id);
         json!({ "id": caller.id, "name": caller.name, "permissions": caller.permissions, "department": department })
@@ -92,7 +114,7 @@ impl RecordedCall {
         plugin: &str,
         version: &str,
         began_ms: i64,
-        (invocation, context): (Value, Value),
+        RecordedRequest { invocation, context, limits }: RecordedRequest,
         error: Option<&CallError>,
         result: Option<&Value>,
         trace: &Trace,
@@ -114,6 +136,7 @@ impl RecordedCall {
             began_ms,
             invocation,
             context,
+            limits,
             host_calls,
             entropy: trace.entropy.clone(),
             result: result_json(error, result),
@@ -145,6 +168,8 @@ impl RecordedCall {
 
 fn result_json(error: Option<&CallError>, result: Option<&Value>) -> Value {
     match error {
+        // What the host itself failed at does not fail again.
+        Some(CallError::Host(_)) => json!({ "host_failed": true }),
         Some(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
         None => json!({ "ok": result }),
     }
@@ -258,7 +283,7 @@ impl Runtime {
             Some("function") => Invocation::Named { function: &function, arguments: &arguments },
             _ => return Err(failed("its invocation cannot be read".to_owned())),
         };
-        let limits = CallLimits::of(&plugin.manifest);
+        let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
         let request = CallRequest { context, limits, detail: Detail::Full, probe: None, invocation };
         let (outcome, replay) = self.call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
         Ok(Replayed { differences: differences(recorded, &outcome, replay.as_ref()), fuel: outcome.trace.fuel })
@@ -271,13 +296,17 @@ fn differences(recorded: &RecordedCall, outcome: &CallOutcome, replay: Option<&R
         return vec![why];
     }
     let mut found = Vec::new();
+    let unused = replay.map_or(0, |replay| replay.entropy.len());
+    if unused > 0 {
+        found.push(format!("{unused} fewer times or random values are asked for"));
+    }
     let left = replay.map_or(0, |replay| replay.calls.len());
     if left > 0 {
         let first = replay.and_then(|replay| replay.calls.front()).map_or(&Value::Null, |call| &call["function"]);
         found.push(format!("{left} fewer calls of the host, from {first}"));
     }
     let result = result_json(outcome.result.as_ref().err(), outcome.result.as_ref().ok());
-    if result != recorded.result {
+    if result != recorded.result && recorded.result.get("host_failed").is_none() {
         found.push(format!("result: {result}, was {}", recorded.result));
     }
     let logs = logs_json(&outcome.trace);

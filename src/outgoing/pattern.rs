@@ -21,6 +21,9 @@ pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result
     if !address.username().is_empty() || address.password().is_some() {
         return Err("an address with a name and a password in it is not sent".to_owned());
     }
+    if !is_normal(address.path()) {
+        return Err(format!("`{}` is not written in its normal form: without `//` and needless `%`", address.path()));
+    }
     for pattern in patterns {
         let Some(pattern) = UrlPattern::parse(pattern) else { continue };
         if pattern.matches(&address) {
@@ -29,6 +32,16 @@ pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result
     }
     let origin = address.origin().ascii_serialization();
     Err(format!("`{origin}` is not granted: name it in `http` of [capabilities], such as \"{origin}/*\""))
+}
+
+/// Whether a path says what it seems to say: what two readers could take for two paths is held against no pattern.
+fn is_normal(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let hidden = bytes.windows(3).filter(|part| part[0] == b'%').any(|part| {
+        let code = std::str::from_utf8(&part[1..]).ok().and_then(|code| u8::from_str_radix(code, 16).ok());
+        code.is_none_or(|byte| byte.is_ascii_alphanumeric() || b"-._~/\\%".contains(&byte) || byte < b' ')
+    });
+    !hidden && !path.contains("//")
 }
 
 /// An address of a manifest's allow-list.
@@ -112,13 +125,19 @@ pub fn is_public(address: IpAddr) -> bool {
             let is_link_local = first & 0xffc0 == 0xfe80;
             // 2001:db8::/32 is for examples, 64:ff9b::/96 and 2002::/16 carry IPv4 addresses inside.
             let is_carrier = first == 0x2002 || (first == 0x64 && address.segments()[1] == 0xff9b);
-            let is_example = first == 0x2001 && address.segments()[1] == 0x0db8;
+            let second = address.segments()[1];
+            let is_example = first == 0x2001 && second == 0x0db8;
+            // Once for sites (fec0::/10), Teredo (2001::/32), and addresses that a gateway translates (::ffff:0:0/96).
+            let is_old = first & 0xffc0 == 0xfec0 || (first == 0x2001 && second == 0);
+            let is_translated = address.segments()[..4] == [0; 4] && address.segments()[4] == 0xffff;
             !(address.is_unspecified()
                 || address.is_loopback()
                 || address.is_multicast()
                 || is_unique_local
                 || is_link_local
                 || is_carrier
+                || is_old
+                || is_translated
                 || is_example)
         }
     }
@@ -143,6 +162,9 @@ mod tests {
             "https://api.example.com.evil.com/v1/rates",
             "https://user@api.example.com/v1/rates",
             "https://api.example.com/v1/../v2",
+            "https://api.example.com/v1/..%2fv2",
+            "https://api.example.com/v1//admin",
+            "https://api.example.com/v1/%61dmin",
             "file:///etc/passwd",
         ] {
             assert_eq!(network(api, refused), None, "{refused}");
@@ -163,6 +185,9 @@ mod tests {
             "fe80::1",
             "fd00::1",
             "::ffff:10.0.0.1",
+            "fec0::1",
+            "2001::1",
+            "::ffff:0:10.0.0.1",
             "0.0.0.0",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");

@@ -11,8 +11,7 @@ use super::triggers::tell_changes;
 use super::{Directory, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
-    Probe, RecordedCall, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, context_json,
-    invocation_json, lock,
+    Probe, RecordedCall, RecordedRequest, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StoreError};
@@ -180,11 +179,12 @@ impl Platform {
     pub fn inspect(
         &self,
         plugin: Option<&str>,
+        without: Option<&TenantId>,
         sql: &str,
         most: usize,
     ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
         let manifest = plugin.and_then(|plugin| self.manifest(plugin));
-        lock(&self.database).inspect(manifest.as_ref(), sql, most)
+        lock(&self.database).inspect(manifest.as_ref(), without, sql, most)
     }
 
     /// Changes clock, ids and randomness for those of another world; gives the old ones back.
@@ -345,8 +345,7 @@ impl Platform {
             probe: self.probe.clone(),
             invocation,
         };
-        let said = (self.detail >= Detail::Full)
-            .then(|| (invocation_json(&request.invocation), context_json(&request.context)));
+        let said = (self.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
         let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();

@@ -19,6 +19,10 @@ pub(super) fn fix(source: &SourceFile, difference: &Difference) -> Option<Fix> {
     let before = source.text()[..difference.span.start].trim_end_matches([' ', '\t']);
     let is_cell = before.ends_with('|');
     let text = if is_cell { cell(actual)? } else { toml_text(actual) };
+    // What a scenario would read as a name is no value.
+    if text.contains("${") || text.contains('@') {
+        return None;
+    }
     Some(Fix::replace(format!("accept `{text}`"), difference.span.clone(), text))
 }
 
@@ -29,7 +33,9 @@ fn cell(value: &Value) -> Option<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    (!text.contains(['|', '\n']) && !text.is_empty()).then_some(text)
+    let is_plain = !text.contains(['|', '\n', '\r']) && !text.contains("'''") && !text.contains("\"\"\"");
+    let is_other = text.is_empty() || text.starts_with('<') || text.trim() != text || (text == "~" && !value.is_null());
+    (is_plain && !is_other).then_some(text)
 }
 
 /// A value on one line of TOML. What is null cannot be written: as a matcher it can.
@@ -89,6 +95,9 @@ mod tests {
         assert_eq!(accepted("status = 200", "200", json!(404)).as_deref(), Some("404"));
         assert_eq!(accepted("x = \"<uuid>\"", "\"<uuid>\"", json!("x")), None);
         assert_eq!(accepted("x = \"<snapshot>\"", "\"<snapshot>\"", json!("<a")).as_deref(), Some("\"<<a\""));
+        for unwritable in ["a|b", "<any>", "~", " a", "'''", "${x}", "@a.b.0"] {
+            assert_eq!(accepted("'''\n | 3 |\n'''", "3", json!(unwritable)), None, "{unwritable}");
+        }
         assert_eq!(accepted("x = \"${a}\"", "\"${a}\"", json!("x")), None);
     }
 }

@@ -130,7 +130,7 @@ impl World<'_> {
     /// What a statement gives, over the plugin's entities as tables.
     pub(super) fn asked(&self, sql: &str) -> Result<Vec<Value>, StoreError> {
         let plugin = self.manifest.metadata.id.as_str();
-        let (names, rows) = self.platform.inspect(Some(plugin), sql, MAX_SQL_ROWS)?;
+        let (names, rows) = self.platform.inspect(Some(plugin), self.neighbour.as_ref(), sql, MAX_SQL_ROWS)?;
         Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row).collect()).collect())
     }
 

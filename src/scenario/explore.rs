@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::judge::Outcome as Act;
 use super::model::{Afterwards, Explore};
 use super::plan::Case;
 use super::runner::step_span;
@@ -17,7 +18,7 @@ use crate::diagnostics::{Diagnostic, Report, codes};
 use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime, TrapKind};
 
 /// How many places are tried in one case at the most, of each kind of fault.
-const MAX_FAULTS: usize = 500;
+const MAX_FAULTS: usize = 2_000;
 
 /// What exploring a case found.
 #[derive(Debug)]
@@ -69,8 +70,8 @@ struct Outcome {
     rows: Value,
     /// Invariants that did not hold.
     broken: Report,
-    /// Whether what failed was done again, and succeeded.
-    is_whole: bool,
+    /// How each step ended: its status, and whether the last call of the plugin failed.
+    ends: Vec<(Option<u16>, bool)>,
 }
 
 /// Runs a case once for each place where something can go wrong. Without `[test.explore]` every call of the host
@@ -78,11 +79,6 @@ struct Outcome {
 pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> Explored {
     let mut report = Report::new();
     let settings = case.test.explore.as_ref();
-    let only_events = case
-        .test
-        .step
-        .iter()
-        .all(|step| step.http.is_none() && step.call.is_none() && step.budget.is_none() && step.fault.is_none());
     let retries = settings.is_some_and(|settings| settings.then == Afterwards::Retry);
     let Some(base) = run(runtime, plugin, case, None, retries) else { return Explored { faults: 0, report } };
     let mut faults = 0;
@@ -107,11 +103,11 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
                 let shown = broken.help.clone().unwrap_or_default();
                 report.push(finding(message, &format!("the rows that break it:\n{shown}")));
             }
-            // A spent call is not given again: what it would have done is missing, as it should be.
-            let comes_again = outcome.is_whole || (only_events && kind != Kind::EndFuel);
-            if comes_again && outcome.broken.is_empty() && outcome.rows != base.rows {
-                let message = format!("when {told} and what failed comes again, other rows are there in the end");
-                let help = "pass the error on, so that the host undoes the call before it comes again";
+            // Where every step ends as in a clean run, all that it did must be there: what failed came again, or the
+            // plugin went on as if nothing had happened. A step that failed for good has done nothing, as it should.
+            if outcome.ends == base.ends && outcome.broken.is_empty() && outcome.rows != base.rows {
+                let message = format!("when {told}, every step ends well and other rows are there in the end");
+                let help = "pass the error on, so that the host undoes the call and it can come again";
                 report.push(finding(message, help));
             }
         }
@@ -147,17 +143,22 @@ fn run(
         trap: None,
         rows: Value::Null,
         broken: Report::new(),
-        is_whole: false,
+        ends: Vec::new(),
     };
     for step in &case.test.step {
         // What the act gives is not looked at: with a fault it may be anything.
-        let Ok(performed) = world.perform(step) else { break };
+        let Ok(mut performed) = world.perform(step) else { break };
         let mut failed = note(&mut world, &mut outcome);
         if failed && retries && has_fault {
-            let Ok(_) = world.perform(step) else { break };
+            let Ok(again) = world.perform(step) else { break };
             failed = note(&mut world, &mut outcome);
-            outcome.is_whole = !failed;
+            performed = again;
         }
+        let status = match &performed.outcome {
+            Act::Http { status, .. } => Some(*status),
+            _ => None,
+        };
+        outcome.ends.push((status, failed));
         outcome.broken.extend(world.broken_invariants(case.test, step_span(step)));
         if world.capture(step, &performed.outcome).is_err() {
             break;

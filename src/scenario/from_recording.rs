@@ -34,9 +34,18 @@ pub fn from_recording(name: &str, manifest: &Manifest, calls: &[RecordedCall]) -
         text.push_str("use = [\"recorded\"]\n");
     }
     for call in calls {
-        text.push_str(&step(manifest, call, &rows).unwrap_or_default());
+        match step(manifest, call, &rows) {
+            Some(step) => text.push_str(&step),
+            // What was left out must be seen to be.
+            None => text.push_str(&format!("\n# no step does this: {}\n", one_line(&call.invocation))),
+        }
     }
     text
+}
+
+fn one_line(value: &Value) -> String {
+    let text: String = value.to_string().chars().filter(|character| !character.is_control()).collect();
+    if text.chars().count() <= 120 { text } else { text.chars().take(119).chain(['…']).collect() }
 }
 
 /// What the users of the calls could do together.
@@ -131,7 +140,10 @@ impl Rows {
             for row in rows {
                 let cell = |name: &&str| match row.get(*name).map(|value| self.referred(value, Others::Keep)) {
                     None | Some(Value::Null) => "~".to_owned(),
-                    Some(Value::String(text)) if text.contains(['|', '\n']) || text.is_empty() => "~".to_owned(),
+                    // What a table cannot hold is left out; a reference is one, and nothing else begins like one.
+                    Some(Value::String(text)) if !text.starts_with("@recorded.") && !is_plain_cell(&text) => {
+                        "~".to_owned()
+                    }
                     Some(Value::String(text)) => text,
                     Some(other) => other.to_string(),
                 };
@@ -146,6 +158,11 @@ impl Rows {
             format!("\n[fixture.recorded]\ntenant = {}\n{text}", toml_text(&json!(tenant)))
         }
     }
+}
+
+fn is_plain_cell(text: &str) -> bool {
+    let is_value = !text.is_empty() && text.trim() == text && text != "~" && !text.starts_with(['<', '@']);
+    is_value && !text.contains(['|', '\n', '\r']) && !text.contains("'''") && !text.contains("${")
 }
 
 /// What becomes of ids and moments that nothing refers to.
@@ -166,7 +183,15 @@ fn is_uuid(text: &str) -> bool {
 /// One call as a step; none for calls that no step makes.
 fn step(manifest: &Manifest, call: &RecordedCall, rows: &Rows) -> Option<String> {
     let said = &call.invocation;
-    let act = if let Some(event) = said["event"]["type"].as_str() {
+    let named = said["function"].as_str().filter(|name| name.ends_with("event-handler.handle-event"));
+    let act = if let Some(event) = named.and(said["arguments"]["event"]["event-type"].as_str()) {
+        // The handler was called by its name, with the payload as text.
+        let payload = said["arguments"]["event"]["payload"].as_str().unwrap_or("{}");
+        let payload: Value = serde_json::from_str(payload).ok()?;
+        let payload = toml_text(&rows.referred(&payload, Others::Keep));
+        let tenant = toml_text(&call.context["tenant"]);
+        format!("event = {}\ntenant = {tenant}\npayload = {payload}\n", toml_text(&json!(event)))
+    } else if let Some(event) = said["event"]["type"].as_str() {
         // What a plugin told itself comes again by itself.
         if said["event"]["source"].as_str() != Some("platform") {
             return None;

@@ -9,12 +9,12 @@ use super::observation::observation;
 use super::plan::Case;
 use super::runner::step_span;
 use super::substitute::Names;
-use super::world::{Setup, World};
+use super::world::{Finding, Setup, World};
 use crate::diagnostics::{Diagnostic, Report, codes};
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
 use crate::manifest::TenantId;
 
-/// The tenant that does the same in between; no file can name it, since it is added here.
+/// The tenant that does the same in between. A file that has one of this name already is refused.
 const NEIGHBOUR: &str = "neighbour";
 
 /// Runs a case alone and with a neighbour; finds what differs.
@@ -24,7 +24,18 @@ pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Cas
     let setup = Setup { neighbour: Some(neighbour.clone()), ..Setup::default() };
     let alone = run(runtime, plugin, case, &setup, None);
     let beside = run(runtime, plugin, case, &setup, Some(&neighbour));
-    let (Some(alone), Some(beside)) = (alone, beside) else { return report };
+    let (alone, beside) = match (alone, beside) {
+        (Ok(alone), Ok(beside)) => (alone, beside),
+        // Nothing was shown, and nobody may believe that it was.
+        (alone, beside) => {
+            let why = alone.err().or(beside.err()).map_or_else(String::new, |finding| finding.message);
+            let message = format!("the case cannot be run beside another tenant: {why}");
+            let finding = Diagnostic::new(codes::SCENARIO_ISOLATION, message).in_source(&case.suite.source);
+            let help = "if the case passes alone, something is shared: a unique value, a number, a key";
+            report.push(finding.at(case.test.name.span(), "not shown to be isolated").help(help));
+            return report;
+        }
+    };
     for (index, (alone, beside)) in alone.iter().zip(&beside).enumerate() {
         if alone == beside {
             continue;
@@ -48,8 +59,16 @@ fn run(
     case: &Case<'_>,
     setup: &Setup,
     neighbour: Option<&TenantId>,
-) -> Option<Vec<Value>> {
-    let mut world = World::build(runtime, plugin, case, setup).ok()?;
+) -> Result<Vec<Value>, Finding> {
+    let mut world = World::build(runtime, plugin, case, setup)?;
+    let named = case.suite.file.world.users.values().map(|user| user.tenant.as_str());
+    if named
+        .chain(case.suite.file.fixture.values().map(|fixture| fixture.tenant.as_str()))
+        .any(|name| name == NEIGHBOUR)
+    {
+        let message = format!("`{NEIGHBOUR}` is the name of the tenant that is added; take another one");
+        return Err(world.finding(codes::SCENARIO_NAME, case.test.name.span(), message, "here"));
+    }
     let mut other = neighbour.map(|tenant| {
         let seed = case.suite.file.world.seed ^ 0x5eed;
         Neighbour {
@@ -63,7 +82,7 @@ fn run(
         other.swap_in(&mut world);
         let moved_in = world.insert_fixtures(case);
         other.swap_out(&mut world);
-        moved_in.ok()?;
+        moved_in?;
     }
     let mut seen = Vec::new();
     for step in &case.test.step {
@@ -77,7 +96,7 @@ fn run(
             world.platform.take_activity();
             other.swap_out(&mut world);
         }
-        let performed = world.perform(step).ok()?;
+        let performed = world.perform(step)?;
         let activity = world.platform.take_activity();
         let fuel: Vec<u64> = activity.calls.iter().map(|call| call.trace.fuel).collect();
         let mut did = observation(&performed.outcome, &activity);
@@ -87,9 +106,9 @@ fn run(
         let is_about_all =
             step.http.as_ref().and_then(|http| http.as_str()).is_some_and(|text| text.contains(" /_dev/"));
         seen.push(if is_about_all { Value::Null } else { did });
-        world.capture(step, &performed.outcome).ok()?;
+        world.capture(step, &performed.outcome)?;
     }
-    Some(seen)
+    Ok(seen)
 }
 
 /// What belongs to the tenant beside the case: its ids come from another seed, and its time is its own.

@@ -76,7 +76,9 @@ pub fn run_case(
         let mut again =
             CaseResult { report: Report::new(), snapshots: Vec::new(), host_functions: BTreeSet::new(), ..result };
         if let Some((world, activity)) = run(runtime, plugin, case, &setup, &mut again) {
-            result.report = explained(&again.report, &activity, &world, keep());
+            // A failure that does not come again is one all the same, and a worse one.
+            let report = if again.report.has_errors() { &again.report } else { &result.report };
+            result.report = explained(report, &activity, &world, keep());
             result.snapshots = again.snapshots;
         }
         result.host_functions = again.host_functions;
@@ -139,6 +141,7 @@ impl World<'_> {
             source: &self.suite.source,
             step_span: step_span(step),
             open: step.effects.as_ref().is_some_and(|effects| **effects == Effects::Open),
+            is_shared: self.shares_steps,
             snapshots: &|name| self.suite.snapshots.get(name).cloned(),
         };
         let Judgement { report, snapshot } = judge(&observed, expect.as_ref());

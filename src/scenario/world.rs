@@ -25,6 +25,10 @@ pub(super) struct World<'a> {
     pub(super) names: Names,
     /// The tenant that everything is done for, where it is not the one that a step names.
     pub(super) stand_in: Option<TenantId>,
+    /// A tenant beside those of the file, which statements of steps do not see.
+    pub(super) neighbour: Option<TenantId>,
+    /// Whether other cases of the test have the same steps.
+    pub(super) shares_steps: bool,
     /// How often each row of a fixture is inserted.
     copies: usize,
 }
@@ -76,8 +80,17 @@ impl<'a> World<'a> {
             let image = image(runtime, plugin, case, setup).map_err(broken)?;
             Platform::of_image(Arc::clone(runtime), &image).map_err(|error| broken(error.to_string()))?
         };
-        let mut world =
-            World { platform, plugin, manifest, suite, names: Names::default(), stand_in: None, copies: setup.copies };
+        let mut world = World {
+            platform,
+            plugin,
+            manifest,
+            suite,
+            names: Names::default(),
+            stand_in: None,
+            neighbour: setup.neighbour.clone(),
+            shares_steps: case.test.case.len() > 1,
+            copies: setup.copies,
+        };
         let people = file.world.users.keys().map(|name| (format!("users.{name}"), id_of(name)));
         let departments = file.world.departments.keys().map(|name| (format!("departments.{name}"), id_of(name)));
         world.names.rows.extend(people.chain(departments));

@@ -44,7 +44,8 @@ pub struct BatchStep {
 }
 
 impl Database {
-    /// Does all steps or none, each within its own reach; gives the rows in the order of the steps.
+    /// Does all steps or none, each within its own reach; gives the rows in the order of the steps, and how many rows
+    /// changed.
     ///
     /// # Errors
     /// [`StoreError::Batch`], which names the step.
@@ -55,8 +56,9 @@ impl Database {
         reaches: &[RowReach],
         steps: &[BatchStep],
         new_id: IdSource<'_>,
-    ) -> Result<Vec<Value>, StoreError> {
-        self.atomically(|database| {
+    ) -> Result<(Vec<Value>, usize), StoreError> {
+        let mark = self.changes().len();
+        let rows = self.atomically(|database| {
             let mut named: BTreeMap<String, String> = BTreeMap::new();
             let mut rows = Vec::with_capacity(steps.len());
             for (index, (step, reach)) in steps.iter().zip(reaches).enumerate() {
@@ -70,7 +72,8 @@ impl Database {
                 rows.push(row);
             }
             Ok(rows)
-        })
+        })?;
+        Ok((rows, self.changes().len() - mark))
     }
 
     fn batch_step(

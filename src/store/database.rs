@@ -11,7 +11,7 @@ use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
 use serde_json::Value;
 
 use super::{Catalog, Change, EntityRef, StoreError, decimal, schema};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, TenantId};
 
 /// Gives the id of the next new row.
 pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
@@ -214,18 +214,20 @@ impl Database {
     }
 
     /// Rows of a statement that only reads: names of the columns, and at most `most` rows. The live rows of a
-    /// plugin's entities can be asked for by the names of the entities, their fields by those of the fields.
+    /// plugin's entities, but for those of the tenant `without`, can be asked for by the names of the entities, their
+    /// fields by those of the fields.
     ///
     /// # Errors
     /// [`StoreError::BadQuery`] where the statement writes or cannot be read.
     pub fn inspect(
         &self,
         plugin: Option<&Arc<Manifest>>,
+        without: Option<&TenantId>,
         sql: &str,
         most: usize,
     ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
         for entity in plugin.into_iter().flat_map(EntityRef::all) {
-            self.execute_batch("make a view", &schema::live_view(&entity))?;
+            self.execute_batch("make a view", &schema::live_view(&entity, without))?;
         }
         let found = self.inspected(sql, most);
         for entity in plugin.into_iter().flat_map(EntityRef::all) {

@@ -51,6 +51,30 @@ impl Database {
         Ok(())
     }
 
+    /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn change_key_value(
+        &mut self,
+        plugin: &PluginId,
+        scope: &Scope,
+        key: &str,
+        value: &Value,
+    ) -> Result<(), StoreError> {
+        let mut parameters = place(plugin, scope, key);
+        parameters.push(SqlValue::Text(value.to_string()));
+        parameters.push(SqlValue::Integer(scope.now.unix_ms));
+        self.execute(
+            "change a key",
+            "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, null) \
+             on conflict do update set value = excluded.value, \
+             expires_at_ms = case when expires_at_ms > ? then expires_at_ms end",
+            parameters,
+        )?;
+        Ok(())
+    }
+
     /// Deletes a key; true where it was there.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::filter::{self, Reach, Usage};
 use super::{EntityRef, StoreError};
 use crate::manifest::{FieldType, ScopeRole};
 
-/// Whose rows of an entity somebody may touch. It only narrows entities that say `data_scope = true`.
+/// Whose rows of an entity somebody may touch. An entity that names no owner has the user who made a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RowReach {
     /// All rows of the tenant.
@@ -46,9 +46,6 @@ impl RowReach {
     /// The condition that narrows a statement; none where nothing is narrowed.
     pub(super) fn condition(&self, entity: &EntityRef) -> Result<Option<Condition>, StoreError> {
         let RowReach::Of { users, departments } = self else { return Ok(None) };
-        if !is_scoped(entity) {
-            return Ok(None);
-        }
         let owners = Owners::of(entity);
         let among = |name: &str, ids: &[String]| -> Result<Expr, StoreError> {
             let operand = match name {
@@ -67,9 +64,6 @@ impl RowReach {
     /// Whether a row is within reach.
     pub(super) fn admits(&self, entity: &EntityRef, created_by: Option<&str>, data: &Map<String, Value>) -> bool {
         let RowReach::Of { users, departments } = self else { return true };
-        if !is_scoped(entity) {
-            return true;
-        }
         let owners = Owners::of(entity);
         let owner = match owners.owner {
             "created_by" => created_by,
@@ -79,8 +73,4 @@ impl RowReach {
         owner.is_some_and(|owner| users.iter().any(|user| user == owner))
             || department.is_some_and(|own| departments.iter().any(|known| known == own))
     }
-}
-
-fn is_scoped(entity: &EntityRef) -> bool {
-    entity.data_scope.as_ref().is_some_and(|scoped| **scoped)
 }

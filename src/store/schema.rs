@@ -7,7 +7,7 @@ use rusqlite::types::Value as SqlValue;
 use serde::Serialize;
 
 use super::{Database, EntityRef, StoreError, decimal};
-use crate::manifest::{BaseType, Field, Manifest, PluginId};
+use crate::manifest::{BaseType, Field, Manifest, PluginId, TenantId};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
 /// stands behind `erp_` is the dev host's own.
@@ -306,7 +306,9 @@ fn column_definition(field: &Field) -> String {
 }
 
 /// The live rows of an entity of all tenants, as a view with the entity's own names.
-pub(super) fn live_view(entity: &EntityRef) -> String {
+pub(super) fn live_view(entity: &EntityRef, without: Option<&TenantId>) -> String {
+    // A tenant's name has no quotes: that is its rule.
+    let others = without.map_or_else(String::new, |tenant| format!(" and tenant_id <> '{tenant}'"));
     let fields: String = entity
         .fields
         .iter()
@@ -314,7 +316,7 @@ pub(super) fn live_view(entity: &EntityRef) -> String {
         .collect();
     format!(
         "create temp view if not exists \"{}\" as select id, tenant_id, version, created_at, created_by, updated_at, updated_by{fields} \
-         from \"{}\" where deleted_at is null",
+         from \"{}\" where deleted_at is null{others}",
         *entity.name,
         entity.table()
     )

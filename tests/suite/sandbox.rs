@@ -56,7 +56,7 @@ fn a_guest_that_fails_keeps_nothing() {
     assert_eq!(failed.trace.host_calls.len(), 1);
     assert!(failed.trace.changes.is_empty());
     let database = host.database.lock().unwrap();
-    let (_, rows) = database.inspect(Some(&host.manifest), "select count(*) from item", 1).unwrap();
+    let (_, rows) = database.inspect(Some(&host.manifest), None, "select count(*) from item", 1).unwrap();
     assert_eq!(rows[0][0], 0);
 }
 

@@ -12,14 +12,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
+use super::test::read_suites;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::Report;
 use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::{LoadedPlugin, Probe, Runtime};
 use crate::manifest::ByteSize;
-use crate::scenario::{CallCost, Case, Suite, measure, read_suite};
+use crate::scenario::{CallCost, Case, Suite, measure};
 use crate::ui::Table;
 
 /// Instances that are made to measure how long one takes.
@@ -84,20 +84,8 @@ struct BenchCall {
 
 pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
     let open = context.open_project()?;
-    let (component, _) = context.fitting_component(&open, args.component.as_deref())?;
-    let files = open.project.scenario_files();
-    let files = files.map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
-    let mut suites: Vec<Suite> = Vec::new();
-    let mut report = Report::new();
-    for file in files {
-        let (suite, findings) = read_suite(&context.source(&file)?, &open.manifest);
-        report.extend(findings);
-        suites.extend(suite);
-    }
-    if report.has_errors() {
-        let message = format!("the scenarios have errors: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Configuration, "scenario", message).with_report(report));
-    }
+    let (component, report) = context.fitting_component(&open, args.component.as_deref())?;
+    let suites = read_suites(context, &open, report, false)?;
     let wanted = |case: &Case<'_>| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str()));
     let cases: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).filter(wanted).collect();
     if cases.is_empty() {

@@ -68,9 +68,12 @@ pub(super) fn merged<'l>(all: impl IntoIterator<Item = &'l Lines>) -> Lines {
 impl CoverageJson {
     pub(super) fn of(lines: &Lines) -> Result<CoverageJson, CommandError> {
         if lines.is_empty() {
-            let message = "the component does not say which lines it comes from";
+            let message = "the component names no line of a source in this folder";
             let error = CommandError::new(ExitCode::Configuration, "coverage", message);
-            return Err(error.hint("erp-plugin build, without --release: a release build is stripped of them"));
+            let error = error.hint("erp-plugin build, without --release: a release build is stripped of its lines");
+            return Err(
+                error.hint("a component that was built in another folder names the sources there: build it here")
+            );
         }
         let count = |lines: &BTreeMap<u32, bool>| lines.values().filter(|hit| **hit).count();
         let files: Vec<FileCoverage> = lines
@@ -148,6 +151,9 @@ pub(super) struct Kept {
     files: BTreeMap<String, Vec<String>>,
     /// The digests of files that every case depends on, and of the files of scenarios.
     whole: BTreeMap<String, String>,
+    /// The lines of each file that a case can reach.
+    #[serde(default)]
+    reachable: BTreeMap<String, BTreeSet<u32>>,
     /// The lines that each case reached, by its file and name.
     cases: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
 }
@@ -159,38 +165,45 @@ impl Kept {
     }
 
     /// Keeps what a run reached.
-    pub(super) fn write(root: &Path, whole: &[PathBuf], cases: BTreeMap<String, &Lines>) -> Result<(), CommandError> {
+    pub(super) fn write(root: &Path, cases: BTreeMap<String, &Lines>) -> Result<(), CommandError> {
         let mut kept = Kept::default();
+        let whole = whole_files(root);
         for (name, lines) in cases {
             let mut reached = BTreeMap::new();
             for (file, lines) in lines {
                 kept.files.entry(file.clone()).or_insert_with(|| digests(&root.join(file)));
+                kept.reachable.entry(file.clone()).or_insert_with(|| lines.keys().copied().collect());
                 let hits: BTreeSet<u32> = lines.iter().filter(|(_, hit)| **hit).map(|(line, _)| *line).collect();
                 reached.insert(file.clone(), hits);
             }
             kept.cases.insert(name, reached);
         }
         for file in whole {
-            kept.whole.insert(file.display().to_string(), digest(file));
+            kept.whole.insert(file.display().to_string(), digest(&file));
         }
         let text = serde_json::to_string(&kept).unwrap_or_default();
         files::write(&root.join(KEPT), text.as_bytes(), files::Access::Shared)?;
         Ok(())
     }
 
-    /// Whether something that a case depends on is not as it was: its scenarios, the manifest, or a line that it
-    /// reached, or one beside it.
+    /// Whether something that a case depends on is not as it was: a file of the project that every case may depend on,
+    /// its scenarios, a line that it reached or one beside it, or a line that no case can reach: a constant or a type
+    /// stands behind lines that can. A case that failed is affected until it passes.
     pub(super) fn is_affected(&self, root: &Path, case: &str, scenarios: &Path) -> bool {
         let Some(reached) = self.cases.get(case) else { return true };
         let is_same = |file: &Path| self.whole.get(&file.display().to_string()) == Some(&digest(file));
-        if !is_same(&root.join("plugin.toml")) || !is_same(scenarios) {
+        let others = whole_files(root).into_iter().filter(|file| !file.to_string_lossy().ends_with(".test.toml"));
+        if !is_same(scenarios) || others.into_iter().any(|file| !is_same(&file)) {
             return true;
         }
         reached.iter().any(|(file, lines)| {
             let Some(was) = self.files.get(file) else { return true };
             let is = digests(&root.join(file));
             let Some((first, last)) = changed(was, &is) else { return false };
-            lines.iter().any(|line| (first..=last).contains(line))
+            let known = self.reachable.get(file);
+            // Neighbours of the change aside, does it touch what no case could reach?
+            let hidden = (first + 1..last).any(|line| known.is_none_or(|known| !known.contains(&line)));
+            hidden || lines.iter().any(|line| (first..=last).contains(line))
         })
     }
 }
@@ -206,6 +219,28 @@ fn changed(was: &[String], is: &[String]) -> Option<(u32, u32)> {
     let same_end = was.iter().rev().zip(is.iter().rev()).take(most).take_while(|(was, is)| was == is).count();
     let line = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Some((line(same_start), line(was.len() - same_end + 1)))
+}
+
+/// Files of the project that any case may depend on: all but sources, results and what is hidden.
+fn whole_files(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for path in fs_err::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let is_result = matches!(name.as_str(), "target" | "dist" | "src") || name.starts_with('.');
+            if is_result && folder == root {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
 }
 
 fn digests(file: &Path) -> Vec<String> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{Diagnostic, Report, apply_fixes, codes};
+use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes, codes};
+use crate::document;
 use crate::exit_code::ExitCode;
 use crate::files;
 use crate::outgoing::{HttpTransport, Interaction};
@@ -123,6 +124,7 @@ pub(super) fn accept(
     project: &Project,
     ran: &[(&Case<'_>, &CaseResult)],
     lock: Option<BudgetLock>,
+    is_whole: bool,
 ) -> Result<Vec<String>, CommandError> {
     let mut changed = Vec::new();
     let mut by_file: BTreeMap<PathBuf, (&Suite, Report)> = BTreeMap::new();
@@ -138,11 +140,16 @@ pub(super) fn accept(
     }
     for (path, (suite, report)) in by_file {
         let (text, made) = apply_fixes(&suite.source, &report);
+        let (_, problems) = document::parse(&SourceFile::new(&path, text.clone()));
+        if problems.has_errors() {
+            let message = format!("what was found cannot be written into {}: change it by hand", path.display());
+            return Err(failed(message));
+        }
         if !made.is_empty() && files::write_if_changed(&context.path(&path), text.as_bytes())? {
             changed.push(path.display().to_string());
         }
     }
-    changed.extend(write_lock(context, project, ran, lock)?);
+    changed.extend(write_lock(context, project, ran, lock, is_whole)?);
     Ok(changed)
 }
 
@@ -152,10 +159,13 @@ pub(super) fn write_lock(
     project: &Project,
     ran: &[(&Case<'_>, &CaseResult)],
     lock: Option<BudgetLock>,
+    is_whole: bool,
 ) -> Result<Vec<String>, CommandError> {
     let Some(lock) = lock else { return Ok(Vec::new()) };
     let passed = ran.iter().filter(|(_, result)| only_over_budget(result)).copied();
-    let text = lock.updated(BudgetLock::of(passed)).text();
+    let measured = BudgetLock::of(passed);
+    // A whole run knows every case there is; a part of one knows nothing of the others.
+    let text = if is_whole { measured } else { lock.updated(measured) }.text();
     let file = project.root.join(BUDGET_LOCK);
     let changed = files::write_if_changed(&file, text.as_bytes())?;
     Ok(changed.then(|| context.shown(&file)).into_iter().collect())

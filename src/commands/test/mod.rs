@@ -196,7 +196,11 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         return Err(CommandError::new(ExitCode::NoTests, "no-tests", message));
     }
 
-    let lock = files::budget_lock(&open.project)?;
+    let lock = match files::budget_lock(&open.project) {
+        // A lock of another engine is written anew, and not compared with.
+        Err(_) if args.accept || args.lock_budget => Some(BudgetLock::default()),
+        lock => lock?,
+    };
     let root = open.project.root.clone();
     let watches = args.coverage || args.lcov.is_some();
     let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
@@ -216,7 +220,9 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         let mut result = run_case(&runtime, &plugin, case, own.clone(), keep);
         if let Some(probe) = own {
             let lines = coverage::lines_of(&probe, &root);
-            covered.lock().unwrap_or_else(PoisonError::into_inner).insert(case_key(case), lines);
+            // What failed is not known to be covered.
+            let key = if result.report.is_empty() { case_key(case) } else { format!("failed: {}", case_key(case)) };
+            covered.lock().unwrap_or_else(PoisonError::into_inner).insert(key, lines);
         }
         // What fails by itself says nothing about faults.
         if result.report.is_empty() && (args.explore || case.test.explore.is_some()) {
@@ -240,9 +246,9 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     if args.accept || args.lock_budget {
         let lock = lock.or_else(|| args.lock_budget.then(BudgetLock::default));
         let changed = if args.accept {
-            files::accept(context, &open.project, &ran, lock)?
+            files::accept(context, &open.project, &ran, lock, ran.len() == total)?
         } else {
-            files::write_lock(context, &open.project, &ran, lock)?
+            files::write_lock(context, &open.project, &ran, lock, ran.len() == total)?
         };
         for file in changed {
             context.ui.status("Accepted", file);
@@ -265,7 +271,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         context.ui.report(&findings);
     }
     let covered = covered.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let coverage = if watches { Some(keep_coverage(context, args, &open.project, &suites, &covered)?) } else { None };
+    let coverage = if watches { Some(keep_coverage(context, args, &open.project, &covered)?) } else { None };
     let growth = grown(&runtime, &plugin, &chosen, &args.scale);
     let result = TestResult {
         ok: failed == 0,
@@ -290,7 +296,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
 }
 
 /// The scenarios with all that lies beside them; an error with all findings where there are any.
-fn read_suites(
+pub(super) fn read_suites(
     context: &Context,
     open: &OpenProject,
     mut report: Report,
@@ -332,18 +338,16 @@ fn keep_coverage(
     context: &Context,
     args: &TestArgs,
     project: &Project,
-    suites: &[Suite],
     covered: &BTreeMap<String, Lines>,
 ) -> Result<CoverageJson, CommandError> {
     let lines = coverage::merged(covered.values());
     let sum = CoverageJson::of(&lines)?;
-    let mut whole: Vec<PathBuf> = suites.iter().map(|suite| context.path(suite.source.path())).collect();
-    whole.push(project.root.join("plugin.toml"));
-    Kept::write(&project.root, &whole, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
     if let Some(file) = &args.lcov {
         let file = context.path(file);
         crate::files::write_if_changed(&file, coverage::lcov(&lines, &project.root).as_bytes())?;
     }
+    // Last: the file that was just written is one of the project.
+    Kept::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
     Ok(sum)
 }
 

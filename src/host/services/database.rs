@@ -6,7 +6,7 @@ use super::super::capabilities;
 use super::super::error::ServiceError;
 use super::shown::{FlatPage, Json};
 use super::{Services, denied};
-use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, RowReach, Scope, StoreError};
+use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, Scope, StoreError};
 
 impl Services {
     /// An entity that the plugin may read.
@@ -35,13 +35,7 @@ impl Services {
 
     /// The scope in which a user of the guest may read, or write, rows of an entity.
     fn scope_of(&self, entity: &EntityRef, action: &str) -> Scope {
-        // A permission is one of the plugin that owns the entity.
-        let reach = if entity.plugin() == &*self.manifest.metadata.id {
-            self.reach(entity.name.as_str(), action)
-        } else {
-            RowReach::All
-        };
-        self.scope().within(reach)
+        self.scope().within(self.reach(entity.name.as_str(), action))
     }
 
     fn reading<T>(
@@ -176,8 +170,10 @@ impl Services {
             }
             services.take_writes(steps.len())?;
             let own = (*services.manifest.metadata.id).clone();
-            let rows = services
+            let (rows, touched) = services
                 .with_database(|database, scope, new_id| database.batch(&own, scope, &scopes, steps, new_id))?;
+            // What goes with a row that is deleted counts too.
+            services.take_writes(touched.saturating_sub(steps.len()))?;
             Ok(rows.iter().map(Json::from).collect())
         })
     }

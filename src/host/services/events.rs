@@ -19,6 +19,7 @@ impl Services {
             }
             let told = services.trace.events.len() as u64 + 1;
             within("limit.events", told, services.limits.events(), "events may be told")?;
+            services.take_written(payload.to_string().len() as u64)?;
             let depth = services.context.event_depth + 1;
             if u64::from(depth) > services.limits.event_depth() {
                 return Err(StoreError::EventDepth(services.limits.event_depth()).into());
@@ -28,6 +29,7 @@ impl Services {
             services.with_database(|database, scope, _| {
                 database.add_event(scope, &id, event_type, &source, &payload, depth)
             })?;
+            let payload = services.redacted(payload);
             services.trace.events.push(PublishedEvent { event_type: event_type.to_owned(), payload });
             Ok(())
         })

@@ -19,7 +19,6 @@ impl Services {
         timeout_ms: Option<u32>,
     ) -> Result<HttpResponse, ServiceError> {
         let subject = format!("{} {}", request.method, request.url);
-        let subject = self.without_secrets(subject);
         let arguments = || {
             let body = request.body.as_deref().map(String::from_utf8_lossy);
             json!({ "method": request.method, "url": request.url, "body": body })
@@ -53,7 +52,7 @@ impl Services {
                 ServiceError::new("http.no_network", "nothing here sends requests: give responses in `[[world.http]]`")
             })?;
             let asked = timeout_ms.map_or(Duration::MAX, |milliseconds| Duration::from_millis(milliseconds.into()));
-            let timeout = asked.min(services.limits.time());
+            let timeout = asked.min(services.time_left());
             transport.send(request, network, timeout, services.limits.result_bytes()).map_err(|error| match error {
                 TransportError::Refused(message) => denied(message),
                 TransportError::Unknown(message) => ServiceError::new("http.no_response", message),

@@ -55,7 +55,7 @@ impl Services {
             let new = old
                 .checked_add(by)
                 .ok_or_else(|| ServiceError::new("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
-            services.kv_write(key, &Value::from(new), None)?;
+            services.kv_change(key, &Value::from(new))?;
             Ok(new)
         })
     }
@@ -71,8 +71,17 @@ impl Services {
             if services.kv_read(key)?.as_ref() != expected {
                 return Ok(false);
             }
-            services.kv_write(key, value, None)?;
+            services.kv_change(key, value)?;
             Ok(true)
+        })
+    }
+
+    /// Changes a value; the time at which it lapses stays.
+    fn kv_change(&mut self, key: &str, value: &Value) -> Result<(), ServiceError> {
+        self.take_writes(1)?;
+        self.take_written(key.len() as u64 + value.to_string().len() as u64)?;
+        self.with_database(|database, scope, _| {
+            database.change_key_value(&self.manifest.metadata.id, scope, key, value)
         })
     }
 
@@ -82,6 +91,7 @@ impl Services {
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         self.take_writes(1)?;
+        self.take_written(key.len() as u64 + value.to_string().len() as u64)?;
         self.with_database(|database, scope, _| {
             database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
         })

@@ -29,6 +29,7 @@ impl Services {
         let arguments = || json!({ "session": session, "item": item });
         self.with_memory("memory.append", session, arguments, |services| {
             services.take_writes(1)?;
+            services.take_written(session.len() as u64 + item.to_string().len() as u64)?;
             let plugin = &services.manifest.metadata.id;
             services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
         })

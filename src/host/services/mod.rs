@@ -17,7 +17,7 @@ mod shown;
 mod v1;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +38,8 @@ use crate::store::{Database, RowReach, Scope};
 
 /// Longest log message in bytes; the rest is cut.
 const MAX_LOG_BYTES: usize = 8 << 10;
+/// The longest subject that a trace keeps, in bytes.
+const MAX_SUBJECT_BYTES: usize = 240;
 /// Shorter secrets are not looked for in texts: half of every text would be stars.
 const MIN_REDACTED: usize = 6;
 
@@ -57,6 +59,13 @@ pub(super) struct Services {
     pub(super) frames: Vec<String>,
     /// What ends the guest as soon as the host call returns.
     pub(super) ending: Option<Trap>,
+    /// A bound that was passed where something had been done already: nothing of the call may be kept, whatever the
+    /// guest makes of the error.
+    pub(super) spoiled: Option<ServiceError>,
+    /// The last line that told of an error, also where the log was full.
+    pub(super) last_error_line: String,
+    /// When the call began.
+    started: Instant,
     /// A recording that answers in the place of the host.
     pub(super) replay: Option<Replay>,
     /// Time that the host pretended to need.
@@ -69,6 +78,7 @@ pub(super) struct Services {
     blob_bytes: u64,
     log_bytes: u64,
     http_requests: u64,
+    written_bytes: u64,
 }
 
 impl Services {
@@ -91,6 +101,9 @@ impl Services {
             fuel_burned: 0,
             frames: Vec::new(),
             ending: None,
+            spoiled: None,
+            last_error_line: String::new(),
+            started: Instant::now(),
             replay: None,
             delayed: Duration::ZERO,
             secrets: Vec::new(),
@@ -100,6 +113,7 @@ impl Services {
             blob_bytes: 0,
             log_bytes: 0,
             http_requests: 0,
+            written_bytes: 0,
         }
     }
 
@@ -124,7 +138,8 @@ impl Services {
         };
         let is_full = self.detail >= Detail::Full;
         let arguments = if is_full { self.redacted(arguments()) } else { Value::Null };
-        let rows = self.rows;
+        let (rows, writes) = (self.rows, self.writes);
+        let subject = &*self.without_secrets(shortened(subject));
         if let Some(replay) = &mut self.replay {
             return match replay.answer(function, subject, &arguments) {
                 Answer::Given(shown) => match T::read(&shown) {
@@ -137,7 +152,9 @@ impl Services {
         }
         let result = match fault {
             Some(FaultAction::Fail(message)) => {
-                Err(ServiceError { retryable: true, ..ServiceError::new("host.database", message) })
+                // What fails is what the area rests on.
+                let code = if function.starts_with("http.") { "http.failed" } else { "host.database" };
+                Err(ServiceError { retryable: true, ..ServiceError::new(code, message) })
             }
             Some(FaultAction::EndFuel) => {
                 self.ending = Some(Trap::OutOfFuel);
@@ -156,14 +173,31 @@ impl Services {
             }
             None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
                 let message = format!("a call may call the host {} times", self.limits.host_calls());
-                Err(limit("limit.host_calls", message))
+                let error = ServiceError::new("limit.host_calls", message);
+                // Told once, it is heard; a guest that goes on would only fill the trace.
+                if self.trace.host_calls.len() as u64 > self.limits.host_calls() {
+                    self.ending = Some(Trap::Interrupt);
+                    self.spoiled.get_or_insert_with(|| error.clone());
+                }
+                Err(error)
             }
             None => work(self),
         };
-        let result = result.and_then(|given| self.take_bytes(given.bytes()).map(|()| given));
+        let has_written = self.writes != writes;
+        let result = result.and_then(|given| {
+            let bytes = given.bytes();
+            self.take_bytes(bytes)?;
+            if has_written {
+                self.take_written(bytes)?;
+            }
+            Ok(given)
+        });
         let error = result.as_ref().err();
+        if let Some(error) = error.filter(|error| has_written && error.code.starts_with("limit.")) {
+            self.spoiled.get_or_insert_with(|| error.clone());
+        }
         if let Some(error) = error.filter(|error| error.code == "cap.denied") {
-            let (subject, message) = (subject.to_owned(), error.message.clone());
+            let (subject, message) = (subject.to_owned(), self.without_secrets(error.message.clone()));
             self.trace.denials.push(Denial { function, subject, message });
         }
         let record = HostCall {
@@ -175,7 +209,7 @@ impl Services {
             arguments,
             result: match (&result, is_full) {
                 (Ok(given), true) => self.redacted(given.shown()),
-                (Err(error), true) => error.to_json(),
+                (Err(error), true) => self.redacted(error.to_json()),
                 (_, false) => Value::Null,
             },
             sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
@@ -196,13 +230,16 @@ impl Services {
 
     /// Time, or randomness: from the host's surroundings, or as it was recorded.
     pub(super) fn entropy<T: Serialize + DeserializeOwned>(&mut self, draw: impl FnOnce(&mut Surroundings) -> T) -> T {
-        if let Some(recorded) = self.replay.as_mut().and_then(Replay::entropy)
-            && let Ok(value) = serde_json::from_value(recorded)
-        {
-            return value;
+        if let Some(replay) = &mut self.replay {
+            match replay.entropy().and_then(|recorded| serde_json::from_value(recorded).ok()) {
+                Some(value) => return value,
+                None => {
+                    self.diverged("one more time or random value is asked for".to_owned());
+                }
+            }
         }
         let value = draw(&mut lock(&self.surroundings));
-        if self.detail >= Detail::Full {
+        if self.detail >= Detail::Full && (self.trace.entropy.len() as u64) < self.limits.host_calls() {
             self.trace.entropy.push(json!(value));
         }
         value
@@ -235,14 +272,14 @@ impl Services {
         }
     }
 
-    /// Whose rows of an entity the guest reaches: those that the user whom it works for may see. Where the user has
-    /// no permission at all, the plugin's own rights count: an approver need not be able to list what is approved.
+    /// Whose rows of an entity the guest reaches: those that the user whom it works for may change, or see. Where the
+    /// user has no permission at all, the plugin's own rights count: an approver need not be able to list what is
+    /// approved.
     fn reach(&self, entity: &str, action: &str) -> RowReach {
-        let code = format!("{entity}.{action}");
-        match &self.context.caller {
-            Some(caller) if caller.may(&code) => caller.reach(&code),
-            _ => RowReach::All,
-        }
+        let Some(caller) = &self.context.caller else { return RowReach::All };
+        let codes = [format!("{entity}.{action}"), format!("{entity}.list")];
+        let code = codes.iter().find(|code| caller.may(code));
+        code.map_or(RowReach::All, |code| caller.reach(code))
     }
 
     fn take_rows(&mut self, rows: usize) -> Result<(), ServiceError> {
@@ -261,10 +298,26 @@ impl Services {
         within("limit.bytes", self.bytes, self.limits.bytes(), "bytes may come of all calls of the host")
     }
 
+    /// Bytes that stay: of rows, keys, items and events.
+    fn take_written(&mut self, bytes: u64) -> Result<(), ServiceError> {
+        self.written_bytes += bytes;
+        within("limit.written_bytes", self.written_bytes, self.limits.written_bytes(), "bytes may be written")
+    }
+
+    /// What is left of the call's time.
+    fn time_left(&self) -> Duration {
+        self.limits.time().saturating_sub(self.started.elapsed())
+    }
+
     /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
     pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
         lock(&self.surroundings).advance(1);
+        // Before anything is cut or escaped, so that no secret is left in parts.
+        let message = self.without_secrets(message.to_owned());
         let end = message.floor_char_boundary(MAX_LOG_BYTES);
+        if level == LogLevel::Error && !message.trim().is_empty() {
+            message[..end].trim().clone_into(&mut self.last_error_line);
+        }
         let fields = if fields.is_null() { fields } else { self.redacted(fields) };
         let size = end as u64 + if fields.is_null() { 0 } else { fields.to_string().len() as u64 };
         let is_over = self.trace.logs.len() as u64 >= self.limits.log_records()
@@ -283,7 +336,6 @@ impl Services {
                 escaped.into_iter().flatten().chain((!escape).then_some(character))
             })
             .collect();
-        let message = self.without_secrets(message);
         self.trace.logs.push(LogRecord { level, message, fields });
     }
 
@@ -307,21 +359,30 @@ impl Services {
         }
     }
 
-    /// Remembers a secret, so that it stands nowhere.
+    /// Remembers a secret, so that it stands nowhere: whole, and each of its lines, as a log writes them.
     fn keep_secret(&mut self, secret: &str) {
-        if secret.len() >= MIN_REDACTED {
-            self.secrets.push(secret.to_owned());
+        let parts = [secret, secret.trim()].into_iter().chain(secret.lines().map(str::trim));
+        for part in parts.filter(|part| part.len() >= MIN_REDACTED) {
+            if !self.secrets.iter().any(|known| known == part) {
+                self.secrets.push(part.to_owned());
+            }
         }
+        // The longest first: a part of a secret must not leave the rest of it.
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 }
 
-fn limit(code: &str, message: String) -> ServiceError {
-    ServiceError::new(code, message)
+/// What a call is about, as a trace keeps it: a guest must not fill the host's memory with names.
+fn shortened(subject: &str) -> String {
+    if subject.len() <= MAX_SUBJECT_BYTES {
+        return subject.to_owned();
+    }
+    format!("{}…", &subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES)])
 }
 
 /// An error with its bound where there is too much of something.
 fn within(code: &str, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
-    if used <= bound { Ok(()) } else { Err(limit(code, format!("only {bound} {what}"))) }
+    if used <= bound { Ok(()) } else { Err(ServiceError::new(code, format!("only {bound} {what}"))) }
 }
 
 fn denied(message: impl Into<String>) -> ServiceError {

@@ -15,7 +15,7 @@ impl Platform {
             ("GET", ["denials"]) => {
                 let sql = "select at, tenant_id as tenant, user_id as user, plugin_id as plugin, function, subject, message \
                            from erp_denials order by seq desc";
-                let (names, rows) = self.inspect(None, sql, 200)?;
+                let (names, rows) = self.inspect(None, None, sql, 200)?;
                 let one = |row: Vec<Value>| names.iter().cloned().zip(row).collect::<Value>();
                 Ok(Response::json(200, rows.into_iter().map(one).collect()))
             }

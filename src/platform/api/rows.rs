@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request, Response, no_route, object, require};
+use super::{Answer, Request, Response, identity, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
 use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, Scope, StoreError,
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, RowReach, Scope, StoreError,
     condition_holds,
 };
 
@@ -171,10 +171,16 @@ impl Platform {
             if asked > MAX_PAGE_ROWS {
                 return Err(bad_query(format!("labels of at most {MAX_PAGE_ROWS} rows can be asked for at once")));
             }
-            let resolved = match database.catalog().referable(entity.plugin(), field) {
+            let code = format!("{}.list", *target);
+            let caller = &identity(request)?.caller;
+            // Whose rows the user may not list at all is told nothing of them; other plugins' entities are public.
+            let is_hidden = field.ref_plugin.is_none() && !caller.may(&code);
+            let reach = if caller.may(&code) { caller.reach(&code) } else { RowReach::All };
+            let referable = database.catalog().referable(entity.plugin(), field).filter(|_| !is_hidden);
+            let resolved = match referable {
                 Some(target) => database.labels(
                     &target,
-                    &scope,
+                    &scope.clone().within(reach),
                     &ids,
                     field.ref_label_field.as_deref().map(crate::manifest::FieldName::as_str),
                 )?,
@@ -196,9 +202,13 @@ impl Platform {
         let identity = require(request, &action.permission)?;
         request.only(&[])?;
         let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
-        // The row must be one that the user can see; who may only act is told no more than that it is there.
-        let code = format!("{}.list", *entity.name);
-        let scope = if identity.caller.may(&code) { self.scope_for(request, &code)? } else { self.scope(request)? };
+        // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
+        // is told no more than that it is there.
+        let listing = format!("{}.list", *entity.name);
+        if identity.caller.may(&listing) {
+            lock(&self.database).get(entity, &self.scope_for(request, &listing)?, id)?;
+        }
+        let scope = self.scope_for(request, &action.permission)?;
         let row = lock(&self.database).get(entity, &scope, id)?;
         if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
             let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);

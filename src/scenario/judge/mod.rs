@@ -45,6 +45,8 @@ pub(super) struct Observed<'a> {
     pub(super) source: &'a Arc<SourceFile>,
     pub(super) step_span: Span,
     pub(super) open: bool,
+    /// Whether several cases share the expectations.
+    pub(super) is_shared: bool,
     /// Snapshots that are there, by their names.
     pub(super) snapshots: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -91,7 +93,8 @@ impl Judge<'_, '_> {
             let path =
                 if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
             let source = self.observed.source;
-            let fix = accept::fix(source, &difference);
+            // One case's value is not that of the others.
+            let fix = accept::fix(source, &difference).filter(|_| !self.observed.is_shared);
             let finding = Diagnostic::new(codes::SCENARIO_MISMATCH, path).in_source(source);
             let finding = finding.at(difference.span, difference.message);
             self.report.push(match fix {
