@@ -2,162 +2,19 @@
 
 use std::sync::Arc;
 
-use semver::Version;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::dependencies::Stage;
 use super::labels::Labels;
 use super::state::{Installed, Occasion};
+use super::upload::labels_of;
 use super::{Platform, PlatformError};
-use crate::archive::{self, Limits, Package};
-use crate::check::{RULE_SET, check_package};
-use crate::diagnostics::{DiagnosticJson, Severity};
-use crate::digest::sha256_hex;
+use crate::archive::{self, Limits};
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
-use crate::manifest::{Manifest, TenantId, from_json, table_name};
-use crate::signing::{SignatureStatus, TrustStore};
-use crate::store::{Database, Moment, PackageRecord, PluginRecord, PluginStatus, StoreError};
-
-/// What the platform gives for an accepted package; the same each time the same file comes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Receipt {
-    /// The plugin's id.
-    pub id: String,
-    /// The plugin's version.
-    pub version: String,
-    /// SHA-256 of the file, in hexadecimal.
-    pub sha256: String,
-    /// SHA-256 of the signed statement, in hexadecimal.
-    pub content_id: String,
-    /// When it was accepted; RFC 3339, UTC.
-    pub accepted_at: String,
-    /// Ids of the keys that signed it.
-    pub signed_by: Vec<String>,
-}
+use crate::manifest::{Manifest, TenantId, from_json};
+use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
 
 impl Platform {
-    /// Takes a package: verifies it, holds it against every rule, and keeps it. With `trust`, a good
-    /// signature by a trusted key is demanded.
-    ///
-    /// # Errors
-    /// [`PlatformError`] with all problems in its details.
-    pub fn upload(&mut self, bytes: &[u8], trust: Option<&TrustStore>) -> Result<Receipt, PlatformError> {
-        let package = archive::open(bytes, &Limits::default()).map_err(|problems| {
-            let first = problems.first().cloned();
-            let (code, message) = first.map_or_else(Default::default, |problem| (problem.code, problem.message));
-            let all: Vec<Value> =
-                problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
-            PlatformError::new(422, &code, message).with_details(json!({ "problems": all }))
-        })?;
-        require_signature(&package, trust)?;
-        require_fit(&package)?;
-
-        let labels = labels_of(&package);
-        let manifest = Arc::new(package.manifest.clone());
-        let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
-        let sha256 = sha256_hex(bytes);
-        let now = self.now();
-        let record = PackageRecord {
-            sha256: sha256.clone(),
-            content_id: package.content_id.clone(),
-            size: bytes.len() as u64,
-            signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
-            accepted_at: now.to_string(),
-            bytes: bytes.to_vec(),
-        };
-        let known = lock(&self.database).package(&id, &version)?;
-        if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
-            return Err(version_is_taken(&id, &version));
-        }
-        let before = self.plugins.get(&id);
-        if let (Some(known), Some(_)) = (&known, before) {
-            return Ok(receipt(&id, &version, known.clone()));
-        }
-        if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
-            let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
-            return Err(PlatformError::new(409, "plugin.downgrade", message));
-        }
-        self.require_free_tables(&manifest)?;
-        self.require_still_fits(&id, &version)?;
-        // What is installed stays so, with the tables of the new version: others may rest upon it.
-        let is_installed = before.is_some_and(|before| Stage::Installed.is_reached_by(before.status));
-        let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
-        let mut installed = Installed {
-            manifest: Arc::clone(&manifest),
-            status: match (&before, is_installed) {
-                (Some(_), _) => PluginStatus::Running,
-                (None, true) => PluginStatus::Installed,
-                (None, false) => PluginStatus::Uploaded,
-            },
-            error: None,
-            package_sha256: sha256,
-            manifest_json: package.manifest_json.clone(),
-            labels,
-            loaded: None,
-        };
-        let plugin_record = plugin_record(&id, &installed);
-        let keep = |database: &mut Database| {
-            // A plugin that was purged left its packages behind, so that no version is used twice.
-            if known.is_none() {
-                database.add_package(&manifest.metadata.id, &version, &record)?;
-            }
-            database.put_plugin(&plugin_record, now)
-        };
-        let Some(before) = before else {
-            if is_installed {
-                self.require_needs(&manifest, Stage::Installed)?;
-            }
-            self.unit::<_, StoreError>(|database, _| {
-                if is_installed {
-                    database.install_schema(&manifest)?;
-                    database.register_plugin(&manifest, now)?;
-                }
-                keep(database)
-            })?;
-            if is_installed {
-                lock(&self.database).serve_schema(&manifest);
-            }
-            self.plugins.insert(id.clone(), installed);
-            return Ok(receipt(&id, &version, known.unwrap_or(record)));
-        };
-        // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
-        // a version that does not start leaves the old one running, also after a kill.
-        self.require_needs(&manifest, Stage::Running)?;
-        let loaded = self.load(package.component(), &manifest)?;
-        lock(&self.database).serve_schema(&manifest);
-        let replaced = self.init(&loaded, |database| {
-            database.install_schema(&manifest)?;
-            database.register_plugin(&manifest, now)?;
-            keep(database)
-        });
-        if let Err(error) = replaced {
-            lock(&self.database).serve_schema(&before.manifest);
-            let message = format!(
-                "version {version} does not start, and {} goes on: {}",
-                *before.manifest.metadata.version, error.message
-            );
-            return Err(PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code })));
-        }
-        installed.loaded = Some(loaded);
-        self.plugins.insert(id.clone(), installed);
-        if let Err(error) = self.greet_tenants(&id, &manifest) {
-            self.fail(&id, &error)?;
-        }
-        Ok(receipt(&id, &version, known.unwrap_or(record)))
-    }
-
-    /// The receipt of a version that was accepted before.
-    ///
-    /// # Errors
-    /// 404 where it was not.
-    pub fn receipt(&self, id: &str, version: &str) -> Result<Receipt, PlatformError> {
-        let record = lock(&self.database).package(id, version)?;
-        let record = record
-            .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
-        Ok(receipt(id, version, record))
-    }
-
     /// Makes a plugin's tables and registers it.
     ///
     /// # Errors
@@ -183,20 +40,6 @@ impl Platform {
         self.plugins.insert(id.to_owned(), installed);
         Ok(())
     }
-
-    /// Refuses a plugin whose tables bear the names of another plugin's.
-    fn require_free_tables(&self, manifest: &Manifest) -> Result<(), PlatformError> {
-        let plugin = &manifest.metadata.id;
-        for entity in &manifest.schema.entities {
-            let table = table_name(plugin, &entity.name);
-            if let Some(owner) = lock(&self.database).other_owner(plugin, &table)? {
-                let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
-                return Err(PlatformError::new(409, "plugin.table_taken", message));
-            }
-        }
-        Ok(())
-    }
-
     /// Loads a plugin, calls its `init` and, for each tenant that is new to it, its tenant hook.
     ///
     /// # Errors
@@ -213,7 +56,7 @@ impl Platform {
     }
 
     /// Loads the component of the version that is there, and starts it.
-    fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
+    pub(super) fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
         let package = lock(&self.database).package(id, &version)?;
@@ -235,7 +78,7 @@ impl Platform {
         }
     }
 
-    fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
+    pub(super) fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
         let loaded = self.runtime.load(component, Arc::clone(manifest));
         loaded.map_err(|error| PlatformError::new(422, "plugin.load", error.to_string()))
     }
@@ -276,7 +119,7 @@ impl Platform {
         self.start(&id, loaded.clone())
     }
 
-    fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
+    pub(super) fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
         let manifest = Arc::clone(loaded.manifest());
         if let Some(installed) = self.plugins.get_mut(id) {
             installed.loaded = Some(loaded);
@@ -288,13 +131,13 @@ impl Platform {
         started
     }
 
-    fn fail(&mut self, id: &str, error: &PlatformError) -> Result<(), PlatformError> {
+    pub(super) fn fail(&mut self, id: &str, error: &PlatformError) -> Result<(), PlatformError> {
         self.stop(id);
         self.set_status(id, PluginStatus::Error, Some(error.message.clone()))
     }
 
     /// `init`, and the tenant hook for those who are new.
-    fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
+    pub(super) fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         if let Some(loaded) = self.installed(id)?.loaded.clone() {
             self.init(&loaded, |_| Ok(()))?;
         }
@@ -302,7 +145,7 @@ impl Platform {
     }
 
     /// Calls `init`; `prepare` runs in its transaction, before the guest.
-    fn init(
+    pub(super) fn init(
         &mut self,
         loaded: &LoadedPlugin,
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
@@ -316,7 +159,7 @@ impl Platform {
         Ok(())
     }
 
-    fn greet_tenants(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
+    pub(super) fn greet_tenants(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         let tenants = self.directory.tenants().to_vec();
         tenants.iter().try_for_each(|tenant| self.greet_tenant(id, manifest, tenant))
     }
@@ -445,13 +288,18 @@ impl Platform {
         all
     }
 
-    fn stop(&mut self, id: &str) {
+    pub(super) fn stop(&mut self, id: &str) {
         if let Some(installed) = self.plugins.get_mut(id) {
             installed.loaded = None;
         }
     }
 
-    fn set_status(&mut self, id: &str, status: PluginStatus, error: Option<String>) -> Result<(), PlatformError> {
+    pub(super) fn set_status(
+        &mut self,
+        id: &str,
+        status: PluginStatus,
+        error: Option<String>,
+    ) -> Result<(), PlatformError> {
         let mut installed = self.installed(id)?.clone();
         installed.status = status;
         installed.error = error;
@@ -463,11 +311,7 @@ impl Platform {
     }
 }
 
-fn labels_of(package: &Package) -> Labels {
-    Labels::read(&package.manifest, |name| package.file(name).map(<[u8]>::to_vec))
-}
-
-fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
+pub(super) fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
     PluginRecord {
         id: id.to_owned(),
         name: installed.manifest.metadata.name.to_string(),
@@ -482,73 +326,4 @@ fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
 fn wrong_state(id: &str, installed: &Installed, wanted: &str) -> PlatformError {
     let message = format!("the plugin `{id}` is {}, it must be {wanted}", installed.status.word());
     PlatformError::new(409, "plugin.invalid_state", message)
-}
-
-fn version_is_taken(id: &str, version: &str) -> PlatformError {
-    let message = format!("{id} {version} was uploaded before with another content: raise the version");
-    PlatformError::new(409, "plugin.version_taken", message)
-}
-
-fn is_downgrade(installed: &str, uploaded: &str) -> bool {
-    match (Version::parse(installed), Version::parse(uploaded)) {
-        (Ok(installed), Ok(uploaded)) => uploaded < installed,
-        _ => false,
-    }
-}
-
-fn receipt(id: &str, version: &str, record: PackageRecord) -> Receipt {
-    Receipt {
-        id: id.to_owned(),
-        version: version.to_owned(),
-        sha256: record.sha256,
-        content_id: record.content_id,
-        accepted_at: record.accepted_at,
-        signed_by: record.signed_by,
-    }
-}
-
-fn require_signature(package: &Package, trust: Option<&TrustStore>) -> Result<(), PlatformError> {
-    let Some(trust) = trust else { return Ok(()) };
-    let judged = trust.judge(&package.envelope, package.manifest.metadata.id.as_str());
-    if judged.iter().any(|(_, status)| matches!(status, SignatureStatus::Good { .. })) {
-        return Ok(());
-    }
-    let (code, message) = match judged.first() {
-        None => {
-            ("signature/unsigned", "the package is not signed, and this platform takes signed ones only".to_owned())
-        }
-        Some((key, SignatureStatus::Bad)) => {
-            ("signature/bad", format!("the signature of key {} is not good", key.short()))
-        }
-        Some((key, SignatureStatus::Revoked { reason })) => {
-            ("signature/revoked", format!("the key {} was revoked: {reason}", key.short()))
-        }
-        Some((key, SignatureStatus::OutOfScope { scopes })) => {
-            ("signature/out-of-scope", format!("the key {} may only sign {}", key.short(), scopes.join(", ")))
-        }
-        Some((key, _)) => ("signature/untrusted", format!("the key {} is not trusted here", key.short())),
-    };
-    Err(PlatformError::new(403, code, message))
-}
-
-/// The same rules as `erp-plugin check`, so that the platform is never the first to say no.
-fn require_fit(package: &Package) -> Result<(), PlatformError> {
-    let report = check_package(package).report;
-    if !report.has_errors() {
-        return Ok(());
-    }
-    let errors: Vec<DiagnosticJson> = report
-        .diagnostics()
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .map(DiagnosticJson::from)
-        .collect();
-    let mut message = errors.first().map(|first| first.message.clone()).unwrap_or_default();
-    if package.statement.predicate.rule_set != RULE_SET {
-        message.push_str(
-            " (the package was checked by other rules than the platform's: pack it with the platform's version)",
-        );
-    }
-    let details = json!({ "problems": errors, "rule_set": RULE_SET });
-    Err(PlatformError::new(422, "plugin.invalid", message).with_details(details))
 }

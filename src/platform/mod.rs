@@ -17,11 +17,12 @@ mod pages;
 mod platform_error;
 mod state;
 mod triggers;
+mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
 pub use api::{Body, Request, Response};
 pub use directory::{Directory, Identity};
 pub use image::PlatformImage;
-pub use lifecycle::Receipt;
 pub use platform_error::PlatformError;
 pub use state::Platform;
+pub use upload::Receipt;

@@ -195,7 +195,7 @@ fn shown(result: &BenchResult) -> String {
     }
     head.row(["instantiate".to_owned(), format!("{:.1} µs", result.instantiate_us)]);
     let mut calls = Table::new();
-    calls.row(["call", "median", "p95", "fuel", "memory", "host calls"].map(str::to_owned));
+    calls.row(["call", "median", "p95", "fuel", "memory", "host"].map(str::to_owned));
     for call in &result.calls {
         let fuel = if call.fuel_min == call.fuel_max {
             call.fuel_max.to_string()

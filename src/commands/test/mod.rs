@@ -2,6 +2,7 @@
 
 mod coverage;
 mod files;
+mod result;
 mod schedule;
 mod watch;
 
@@ -12,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use self::coverage::{CoverageJson, Kept, Lines};
+pub(super) use self::result::TestResult;
+use self::result::{case_json, grown, summary};
 use self::schedule::Partition;
 use super::{CommandResult, replay};
 use crate::check::{check_tested, weigh};
@@ -23,13 +24,13 @@ use crate::command_error::CommandError;
 use crate::context::{Context, OpenProject};
 use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
-use crate::host::{LoadedPlugin, Probe, Runtime};
+use crate::host::Probe;
 use crate::project::Project;
 use crate::scenario::{
-    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, exponent, from_recording,
-    growth, read_suite, reports, run_case,
+    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, from_recording,
+    read_suite, reports, run_case,
 };
-use crate::ui::{Format, Table};
+use crate::ui::Format;
 
 /// Run the scenarios in tests/ on the component, each case in a database of its own
 #[derive(Debug, Clone, Args)]
@@ -87,74 +88,6 @@ pub(crate) struct TestArgs {
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-}
-
-/// How the tests went.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub(super) struct TestResult {
-    ok: bool,
-    /// Cases that passed.
-    passed: usize,
-    /// Cases that failed.
-    failed: usize,
-    /// Cases that the filter left out.
-    skipped: usize,
-    /// Runs in which a call of the host failed, with --explore.
-    faults: usize,
-    /// What a whole run tells about the plugin.
-    findings: Vec<DiagnosticJson>,
-    /// The cases that ran, in the order of the files.
-    cases: Vec<CaseJson>,
-    /// How the cost of the cases grows, with --scale.
-    growth: Vec<GrowthJson>,
-    /// Which lines were reached, with --coverage.
-    coverage: Option<CoverageJson>,
-}
-
-/// How the cost of a case grows with its rows.
-#[derive(Debug, Serialize, JsonSchema)]
-struct GrowthJson {
-    /// The name of the case.
-    name: String,
-    /// The power of the number of rows by which fuel grows: 1 is in proportion.
-    power: Option<f64>,
-    /// What it cost.
-    costs: Vec<CostJson>,
-}
-
-/// What a case cost.
-#[derive(Debug, Serialize, JsonSchema)]
-struct CostJson {
-    /// How often each row of the fixtures was there.
-    copies: usize,
-    /// Fuel of all calls.
-    fuel: u64,
-    /// Calls of the host.
-    host_calls: u64,
-    /// Rows that the host gave.
-    rows: u64,
-    /// Whether a call failed.
-    failed: bool,
-}
-
-/// A case that ran.
-#[derive(Debug, Serialize, JsonSchema)]
-struct CaseJson {
-    /// The file.
-    file: String,
-    /// The name of the case.
-    name: String,
-    ok: bool,
-    /// How long it took, in milliseconds.
-    milliseconds: f64,
-    /// Fuel of all its calls.
-    fuel: u64,
-    /// The most memory that one of its calls had, in bytes.
-    memory_bytes: u64,
-    /// Calls of the plugin.
-    calls: usize,
-    /// Why it failed.
-    findings: Vec<DiagnosticJson>,
 }
 
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
@@ -351,67 +284,6 @@ fn keep_coverage(
     Ok(sum)
 }
 
-/// How the cost of the cases grows.
-fn grown(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, cases: &[Case<'_>], scales: &[usize]) -> Vec<GrowthJson> {
-    if scales.is_empty() {
-        return Vec::new();
-    }
-    let with_rows = cases.iter().filter(|case| !case.test.r#use.is_empty());
-    with_rows
-        .map(|case| {
-            let costs = growth(runtime, plugin, case, scales);
-            (case, costs)
-        })
-        // What never enters the plugin costs it nothing.
-        .filter(|(_, costs)| costs.iter().any(|cost| cost.fuel > 0))
-        .map(|(case, costs)| GrowthJson {
-            name: case.name(),
-            power: exponent(&costs).map(|power| (power * 100.0).round() / 100.0),
-            costs: costs
-                .iter()
-                .map(|cost| CostJson {
-                    copies: cost.copies,
-                    fuel: cost.fuel,
-                    host_calls: cost.host_calls,
-                    rows: cost.rows,
-                    failed: cost.failed,
-                })
-                .collect(),
-        })
-        .collect()
-}
-
-fn summary(result: &TestResult, started: Instant) -> String {
-    let mut text = String::new();
-    if !result.growth.is_empty() {
-        let mut table = Table::new();
-        table.row(["case", "copies", "fuel", "host calls", "rows", "grows with"].map(str::to_owned));
-        for growth in &result.growth {
-            for (index, cost) in growth.costs.iter().enumerate() {
-                let power = growth.power.map_or_else(String::new, |power| format!("rows^{power}"));
-                let is_first = index == 0;
-                table.row([
-                    if is_first { growth.name.clone() } else { String::new() },
-                    cost.copies.to_string(),
-                    format!("{}{}", cost.fuel, if cost.failed { " (failed)" } else { "" }),
-                    cost.host_calls.to_string(),
-                    cost.rows.to_string(),
-                    if is_first { power } else { String::new() },
-                ]);
-            }
-        }
-        text.push_str(&format!("{}\n", table.render()));
-    }
-    if let Some(coverage) = &result.coverage {
-        text.push_str(&format!("{}\n", coverage.shown()));
-    }
-    let skipped = if result.skipped > 0 { format!(", {} skipped", result.skipped) } else { String::new() };
-    let faults = if result.faults > 0 { format!(", {} faults tried", result.faults) } else { String::new() };
-    let seconds = started.elapsed().as_secs_f64();
-    text.push_str(&format!("{} passed, {} failed{skipped}{faults} in {seconds:.2} s", result.passed, result.failed));
-    text
-}
-
 fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
     let mut file = "";
     for (case, result) in cases.iter().zip(results) {
@@ -424,18 +296,5 @@ fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
         let mark = if result.report.is_empty() { "ok" } else { "FAILED" };
         context.ui.status(mark, format!("{} ({milliseconds:.1} ms, {} fuel)", result.name, result.fuel));
         context.ui.report(&result.report);
-    }
-}
-
-fn case_json(case: &Case<'_>, result: &CaseResult) -> CaseJson {
-    CaseJson {
-        file: case.suite.source.path().display().to_string(),
-        name: result.name.clone(),
-        ok: result.report.is_empty(),
-        milliseconds: (result.duration.as_secs_f64() * 1e5).round() / 1e2,
-        fuel: result.fuel,
-        memory_bytes: result.memory,
-        calls: result.calls,
-        findings: result.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
     }
 }

@@ -1,0 +1,62 @@
+//! What ended a call, in the words of the host.
+
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+use super::call::CallState;
+use super::error::{CallError, Frames, TrapKind};
+use super::services::Services;
+
+/// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
+pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
+    let frames = error.downcast_ref::<WasmBacktrace>().map(|backtrace| Frames(backtrace).lines()).unwrap_or_default();
+    let state = store.data();
+    let limits = &state.services.limits;
+    let (kind, message) = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
+        Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
+        Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
+        // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does
+        // not fit at the start has no trap.
+        Some(Trap::UnreachableCodeReached) | None
+            if state.memory.refused && !panicked_for_another_reason(&state.services) =>
+        {
+            (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory()))
+        }
+        None if state.memory.refused_elements => (TrapKind::TableLimit, error.root_cause().to_string()),
+        None if is_border_bound(error) => {
+            (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
+        }
+        Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
+        Some(trap) => (TrapKind::Fault, trap.to_string()),
+        None => (TrapKind::Border, error.root_cause().to_string()),
+    };
+    CallError::Trap { kind, message, frames }
+}
+
+/// wasmtime has no type for this error.
+fn is_border_bound(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+fn panicked_for_another_reason(services: &Services) -> bool {
+    let panics = || services.trace.logs.iter().filter(|record| record.message.contains("panicked at"));
+    panics().next().is_some()
+        && !services.trace.logs.iter().any(|record| record.message.contains("memory allocation of"))
+}
+
+/// A panicking guest has written why to its standard error before it traps.
+fn panic_text(services: &Services) -> String {
+    let logs = &services.trace.logs;
+    let panicked = logs.iter().rposition(|record| record.message.contains("panicked at"));
+    match panicked {
+        Some(at) => logs[at..]
+            .iter()
+            .map(|record| record.message.trim())
+            .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        // A full log kept the reason out; the last line of it is kept beside.
+        None if services.trace.suppressed_logs > 0 => services.last_error_line.clone(),
+        None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
+    }
+}
