@@ -28,6 +28,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("attacks") => attacks(),
         Some("plugins") => plugins(),
+        Some("compile") => compile(),
         _ => divan::main(),
     }
 }
@@ -266,6 +267,86 @@ fn attacks() {
         assert_eq!(survived.code, attack.code, "{}", attack.name);
         let kept = survived.outcome.filter(|outcome| outcome.result.is_err());
         assert!(kept.is_none_or(|outcome| outcome.trace.changes.is_empty()), "{}", attack.name);
+    }
+}
+
+/// A component of one module with these functions, each with its locals and its body.
+fn component_of(functions: u32, locals: u32, body: impl Fn(&mut wasm_encoder::InstructionSink<'_>)) -> Vec<u8> {
+    use wasm_encoder::{
+        CodeSection, Component, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType,
+    };
+    let mut types = TypeSection::new();
+    types.ty().function([], [ValType::I32]);
+    let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
+    for _ in 0..functions {
+        declared.function(0);
+        let mut function = Function::new([(locals, ValType::I32)]);
+        body(&mut function.instructions());
+        function.instructions().end();
+        code.function(&function);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&declared).section(&code);
+    let mut component = Component::new();
+    component.section(&ModuleSection(&module));
+    component.finish()
+}
+
+/// What it costs to compile components that are as expensive as those that are let through can be.
+fn compile() {
+    let host = Host::new();
+    println!("| component | bytes | verdict | compile | memory grew by |\n|---|---|---|---|---|");
+    let constant = |sink: &mut wasm_encoder::InstructionSink<'_>| {
+        sink.i32_const(7);
+    };
+    let sums = |count: u32| {
+        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
+            sink.i32_const(1);
+            for n in 0..count {
+                sink.i32_const(n.cast_signed()).i32_add();
+            }
+        }
+    };
+    let blocks = |count: u32| {
+        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
+            for _ in 0..count {
+                sink.block(wasm_encoder::BlockType::Empty);
+            }
+            for _ in 0..count {
+                sink.i32_const(0).br_if(0).end();
+            }
+            sink.i32_const(7);
+        }
+    };
+    let live = |count: u32| {
+        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
+            for n in 0..count {
+                sink.local_get(n).i32_const(1).i32_add().local_set(count - 1 - n);
+            }
+            sink.local_get(0);
+        }
+    };
+    let cases: [(&str, Vec<u8>); 9] = [
+        ("20,000 functions of one constant", component_of(20_000, 0, constant)),
+        ("50,000 functions of one constant", component_of(50_000, 0, constant)),
+        ("100,000 functions of one constant", component_of(100_000, 0, constant)),
+        ("200,000 functions of one constant", component_of(200_000, 0, constant)),
+        ("a function of 200,000 additions", component_of(1, 0, sums(200_000))),
+        ("a function of 19,000 nested blocks", component_of(1, 0, blocks(19_000))),
+        ("a function of 50,000 nested blocks", component_of(1, 0, blocks(50_000))),
+        ("a function with 40,000 locals that all live", component_of(1, 40_000, live(40_000))),
+        ("1,000 functions of 2,000 additions", component_of(1_000, 0, sums(2_000))),
+    ];
+    for (name, bytes) in cases {
+        let refused = erp_plugin::component::excess(&bytes);
+        let before = resident();
+        let started = Instant::now();
+        let verdict = match refused {
+            Some(why) => why,
+            None => host.load(&bytes).map_or_else(|error| error.to_string(), |_| "compiled".to_owned()),
+        };
+        let grown = resident().saturating_sub(before) as f64 / f64::from(1 << 20);
+        println!("| {name} | {} | {verdict} | {:.2} s | {grown:.0} MB |", bytes.len(), started.elapsed().as_secs_f64());
     }
 }
 

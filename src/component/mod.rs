@@ -8,7 +8,7 @@ mod producers;
 mod read;
 mod why;
 
-pub use bounds::MAX_BYTES;
+pub use bounds::{MAX_BYTES, excess};
 pub use lines::{LinePoint, LineTable, LinesError};
 pub use link::{LinkError, Linked, link};
 pub use module::{Function, Module};

@@ -11,6 +11,7 @@ use super::call::{self, CallContext, CallState};
 use super::engine::{Runtime, RuntimeError};
 use super::limits::CallLimits;
 use super::surroundings::Surroundings;
+use crate::component::excess;
 use crate::contract::{self, HostApi};
 use crate::manifest::{Manifest, TenantId};
 use crate::store::Database;
@@ -83,6 +84,10 @@ impl Runtime {
         let failed = |error: wasmtime::Error| RuntimeError::Load(format!("{error:#}"));
         let host_api = contract::find(&manifest.runtime.abi)
             .ok_or_else(|| RuntimeError::Load(format!("unknown host API `{}`", manifest.runtime.abi)))?;
+        // Compiling costs what a component chooses; what could cost too much is not begun.
+        if let Some(why) = excess(component) {
+            return Err(RuntimeError::Load(format!("the component is refused: {why}")));
+        }
         let (component, from_cache) = self.cache.component(&self.engine, component).map_err(failed)?;
         let instances = self.linker.instantiate_pre(&component).map_err(failed)?;
         let find = |interface: &str, function: &str| {
