@@ -22,7 +22,7 @@ use crate::manifest::ByteSize;
 ///
 /// Runs cargo for wasm32-wasip2, links WASI away, holds the component against the world and the budget
 /// of the manifest, and writes dist/<id>.wasm.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct BuildArgs {
     /// Build for production: small and fast
     #[arg(short, long)]

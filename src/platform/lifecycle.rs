@@ -269,6 +269,7 @@ impl Platform {
         }
         let running = records.iter().filter(|record| record.status == PluginStatus::Running);
         let running = running.filter(|record| refused.iter().all(|(id, _)| *id != record.id));
+        let running = running.filter(|record| self.plugins.contains_key(&record.id));
         let running: Vec<String> = running.map(|record| record.id.clone()).collect();
         for id in self.start_order(&running) {
             if let Err(error) = self.enable(&id) {

@@ -95,3 +95,30 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
     assert_eq!(outline.trace.fuel, full.trace.fuel);
     assert!(outline.trace.host_calls[1].arguments.is_null() && outline.trace.host_calls[1].sql.is_empty());
 }
+
+#[test]
+fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
+    use erp_plugin::host::{Runtime, Surroundings};
+    use erp_plugin::platform::{Directory, Platform};
+    use erp_plugin::store::{Database, Moment, PluginRecord, PluginStatus};
+
+    let mut database = Database::in_memory().unwrap();
+    let record = PluginRecord {
+        id: "erp-future".to_owned(),
+        name: "未来".to_owned(),
+        version: "9.0.0".to_owned(),
+        status: PluginStatus::Running,
+        error: None,
+        package_sha256: String::new(),
+        manifest: serde_json::json!({ "manifest_version": 1, "metadata": "of another shape" }),
+    };
+    database.begin().unwrap();
+    database.put_plugin(&record, Moment::of_system_clock()).unwrap();
+    database.commit().unwrap();
+    let runtime = std::sync::Arc::new(Runtime::new(None).unwrap());
+    let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), Directory::default());
+    platform.recover().unwrap();
+    let known = platform.plugins();
+    assert_eq!((known[0].id.as_str(), known[0].status), ("erp-future", PluginStatus::Error));
+    assert!(known[0].error.as_ref().unwrap().contains("cannot read its manifest"), "{known:?}");
+}

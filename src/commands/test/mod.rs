@@ -82,7 +82,7 @@ pub(crate) struct TestArgs {
     /// Print a scenario that does what a recording holds, and run nothing
     #[arg(long, value_name = "FILE")]
     from_recording: Option<PathBuf>,
-    /// Run again whenever the component, the manifest or a scenario changes
+    /// Run again whenever the source, the component, the manifest or a scenario changes; a source is built first
     #[arg(long)]
     watch: bool,
     /// The component, in the place of dist/<id>.wasm
