@@ -3,7 +3,7 @@
 //!
 //! A failing call of the host is an error that the plugin must pass on: the host then undoes the call, and gives an
 //! event again. So whatever fails, the plugin does not trap by itself, the invariants of the test hold, and where
-//! what failed comes again, the rows in the end are those of a run in which nothing failed.
+//! every step ends as in a run in which nothing failed, the rows in the end are those of that run.
 
 use std::sync::Arc;
 

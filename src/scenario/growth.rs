@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::measure::{CallCost, costs};
 use super::plan::Case;
-use super::world::{Setup, World};
+use super::world::Setup;
 use crate::host::{LoadedPlugin, Runtime};
 
 /// What a case cost with so many copies of its rows.
@@ -28,21 +29,15 @@ pub fn growth(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, sc
 
 fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: usize) -> Option<Cost> {
     let setup = Setup { copies, ..Setup::default() };
-    let mut world = World::build(runtime, plugin, case, &setup).ok()?;
-    let mut cost = Cost { copies, fuel: 0, host_calls: 0, rows: 0, failed: false };
-    for step in &case.test.step {
-        let Ok(performed) = world.perform(step) else { break };
-        for call in world.platform.take_activity().calls {
-            cost.fuel += call.trace.fuel;
-            cost.host_calls += call.trace.host_calls.len() as u64;
-            cost.rows += call.trace.host_calls.iter().map(|call| call.rows).sum::<u64>();
-            cost.failed |= call.error.is_some();
-        }
-        if world.capture(step, &performed.outcome).is_err() {
-            break;
-        }
-    }
-    Some(cost)
+    let calls = costs(runtime, plugin, case, &setup)?;
+    let sum = |of: fn(&CallCost) -> u64| calls.iter().map(of).sum();
+    Some(Cost {
+        copies,
+        fuel: sum(|call| call.fuel),
+        host_calls: sum(|call| call.host_calls),
+        rows: sum(|call| call.rows),
+        failed: calls.iter().any(|call| call.failed),
+    })
 }
 
 /// The power of the number of rows by which the fuel grew between the first and the last cost: 0 for none, 1 for as

@@ -140,12 +140,15 @@ pub(super) fn accept(
     }
     for (path, (suite, report)) in by_file {
         let (text, made) = apply_fixes(&suite.source, &report);
+        if made.is_empty() {
+            continue;
+        }
         let (_, problems) = document::parse(&SourceFile::new(&path, text.clone()));
         if problems.has_errors() {
             let message = format!("what was found cannot be written into {}: change it by hand", path.display());
             return Err(failed(message));
         }
-        if !made.is_empty() && files::write_if_changed(&context.path(&path), text.as_bytes())? {
+        if files::write_if_changed(&context.path(&path), text.as_bytes())? {
             changed.push(path.display().to_string());
         }
     }

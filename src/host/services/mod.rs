@@ -139,9 +139,9 @@ impl Services {
         let is_full = self.detail >= Detail::Full;
         let arguments = if is_full { self.redacted(arguments()) } else { Value::Null };
         let (rows, writes) = (self.rows, self.writes);
-        let subject = &*self.without_secrets(shortened(subject));
+        let subject = self.without_secrets(shortened(subject));
         if let Some(replay) = &mut self.replay {
-            return match replay.answer(function, subject, &arguments) {
+            return match replay.answer(function, &subject, &arguments) {
                 Answer::Given(shown) => match T::read(&shown) {
                     Some(given) => Ok(given),
                     None => Err(self.diverged(format!("{function}: the recording cannot be read"))),
@@ -197,12 +197,12 @@ impl Services {
             self.spoiled.get_or_insert_with(|| error.clone());
         }
         if let Some(error) = error.filter(|error| error.code == "cap.denied") {
-            let (subject, message) = (subject.to_owned(), self.without_secrets(error.message.clone()));
+            let (subject, message) = (subject.clone(), self.without_secrets(error.message.clone()));
             self.trace.denials.push(Denial { function, subject, message });
         }
         let record = HostCall {
             function,
-            subject: subject.to_owned(),
+            subject,
             error: error.map(|error| error.code.clone()),
             fuel: self.fuel_burned,
             rows: self.rows - rows,
