@@ -5,19 +5,19 @@ use std::io::Write;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::archive::ArchiveError;
 use crate::build::{BuildError, ToolchainError};
-use crate::component::LinkError;
+use crate::component::{DescriptionError, LinkError};
 use crate::dev_host::{DevHostError, StateFolderError};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
 use crate::files::WriteError;
 use crate::generate::GenerateError;
 use crate::host::RuntimeError;
-use crate::project::{FileError, ProjectError};
+use crate::project::{FileError, FileProblem, ProjectError};
 use crate::registry::PublishError;
 use crate::scaffold::{ScaffoldError, TemplateError};
-use crate::signing::{KeyError, TrustError};
+use crate::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
+use crate::strict_zip::Refusal;
 use crate::ui::{Format, Ui};
 
 /// Why a command could not do its work.
@@ -161,11 +161,26 @@ impl From<BuildError> for CommandError {
             BuildError::Cargo(_) => {
                 CommandError::new(ExitCode::Toolchain, "toolchain", message).hint("erp-plugin doctor")
             }
+            BuildError::Copy(_) => CommandError::new(ExitCode::Configuration, "io", message),
             BuildError::NoCdylib(_) => CommandError::new(ExitCode::Configuration, "build", message)
                 .hint("write into Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
             BuildError::NoArtifact => CommandError::new(ExitCode::CargoBuild, "build", message)
                 .hint("is another `--target` set in a .cargo/config.toml above the project?"),
         }
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> CommandError {
+        let new = CommandError::new(ExitCode::Configuration, "pack", error.to_string());
+        let FileError::Refused(problems) = error else { return new };
+        let has_secret = problems.iter().any(|problem| matches!(problem, FileProblem::Secret { .. }));
+        let new = problems.iter().fold(new, |new, problem| new.hint(problem.to_string()));
+        new.hint(if has_secret {
+            "name what must stay behind in .erpxignore; what is no secret: --allow-secret NAME"
+        } else {
+            "name what may stay behind in .erpxignore"
+        })
     }
 }
 
@@ -253,11 +268,15 @@ macro_rules! plain {
 
 plain! {
     WriteError => Configuration, "io";
-    FileError => Configuration, "pack";
-    ArchiveError => Configuration, "pack";
+    Refusal => Configuration, "pack";
+    RotateError => Trust, "trust";
+    RotationError => Trust, "trust";
+    RevocationError => Trust, "trust";
+    EnvelopeError => Trust, "signature/envelope";
     ScaffoldError => Configuration, "new";
     TemplateError => Configuration, "template";
     GenerateError => Bug, "generate";
     LinkError => Configuration, "link";
+    DescriptionError => Configuration, "build";
     RuntimeError => Configuration, "runtime";
 }

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::check::check_component;
+use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
-use crate::diagnostics::{Report, SourceFile, codes};
+use crate::diagnostics::{Report, SourceFile};
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
 use crate::manifest::Manifest;
@@ -94,9 +94,8 @@ impl Context {
         }
         let component = self.read(&file)?;
         let checked = check_component(&component, &open.manifest, Some(&open.project.source)).report;
-        // A debug build is as large as it is; what is packed is held to the budget.
         let mut report = Report::new();
-        let others = checked.diagnostics().iter().filter(|finding| finding.code != codes::COMPONENT_TOO_LARGE);
+        let others = checked.diagnostics().iter().filter(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
         for finding in others {
             report.push(finding.clone());
         }

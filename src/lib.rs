@@ -40,6 +40,8 @@ pub mod scenario;
 pub mod settings;
 pub mod signing;
 pub mod store;
+pub mod strict_zip;
 pub mod ui;
+pub mod verification;
 
 pub use cli::run;

@@ -1,17 +1,40 @@
-//! The `.erpx` package: a strict subset of zip that has one form for one content.
+//! The `.erpx` package: files in a strict zip, and a signed statement about every one of them.
 //!
-//! An archive is a function of its inputs: no clock, no host name, no order of a folder. The reader
-//! takes exactly what the writer makes; `docs/erpx-format.md` is the specification.
+//! A package is a function of its inputs: no clock, no host name, no order of a folder. `docs/erpx-format.md` is the
+//! specification.
 
 mod format;
-mod names;
 mod package;
-mod read;
+mod sealed;
 mod statement;
-mod write;
 
-pub use format::{Limits, MANIFEST};
-pub use names::name_problem;
-pub use package::{Package, PackageParts, Problem, build, open, with_envelope};
-pub use read::{ArchiveError, Entry};
-pub use statement::Statement;
+use crate::strict_zip::{Limit, Refusal};
+
+pub use format::{COMPONENT, MANIFEST, MIME_TYPE, PROVENANCE, SBOM};
+pub use package::{Package, PackageParts, build, open, with_envelope};
+pub use sealed::Sealed;
+pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
+
+/// Why a file is not a good package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code: `archive/…`, `package/…` or `signature/…`.
+    pub code: String,
+    /// What is wrong.
+    pub message: String,
+    /// The limit of the reader that was passed, where it was one.
+    pub limit: Option<Limit>,
+}
+
+impl Problem {
+    /// A problem with a stable code.
+    pub fn new(code: &str, message: impl Into<String>) -> Problem {
+        Problem { code: code.to_owned(), message: message.into(), limit: None }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        Problem { code: refusal.code.to_owned(), message: refusal.message, limit: refusal.limit }
+    }
+}

@@ -1,51 +1,18 @@
 //! What a publisher signs: the digests of all files, and what the package is.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::Entry;
 use crate::digest::sha256_hex;
-
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-const PREDICATE_TYPE: &str = "https://erp-plugin.dev/attestations/release/v1";
-
-/// An in-toto statement about a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Statement {
-    #[serde(rename = "_type")]
-    kind: String,
-    #[serde(rename = "predicateType")]
-    predicate_type: String,
-    /// Every file but the envelope, sorted by name.
-    pub subject: Vec<Subject>,
-    /// What the package is.
-    pub predicate: Predicate,
-}
-
-/// A file and its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subject {
-    /// The entry's name.
-    pub name: String,
-    /// Its digests; SHA-256 is the one that counts.
-    pub digest: Digests,
-    /// Bytes.
-    pub size: u64,
-}
-
-/// Digests of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Digests {
-    /// 64 lower-case hexadecimal digits.
-    pub sha256: String,
-}
+use crate::signing::{Attestation, Predicate, Subject};
+use crate::strict_zip::Entry;
 
 /// What a package is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Predicate {
+pub struct ReleasePredicate {
     /// 1.
     pub format_version: u32,
     /// The plugin's id.
@@ -58,29 +25,42 @@ pub struct Predicate {
     pub world: String,
     /// SHA-256 of the WIT of that host API.
     pub wit_sha256: String,
+    /// SHA-256 of what the manifest asks for; see [`capabilities_sha256`].
+    pub capabilities_sha256: String,
+    /// Bytes of every file of the subject.
+    pub sizes: BTreeMap<String, u64>,
     /// What packed it.
     pub tool: String,
     /// SHA-256 of the rules that it was held against before it was packed.
     pub rule_set: String,
 }
 
-impl Statement {
-    /// The statement about these files.
-    pub(super) fn about(entries: &[Entry], predicate: Predicate) -> Statement {
-        let mut subject: Vec<Subject> = entries
-            .iter()
-            .map(|entry| Subject {
-                name: entry.name.clone(),
-                digest: Digests { sha256: sha256_hex(&entry.bytes) },
-                size: entry.bytes.len() as u64,
-            })
-            .collect();
-        subject.sort_by(|left, right| left.name.cmp(&right.name));
-        Statement { kind: STATEMENT_TYPE.to_owned(), predicate_type: PREDICATE_TYPE.to_owned(), subject, predicate }
-    }
+impl Predicate for ReleasePredicate {
+    const TYPE: &'static str = "https://erp-plugin.dev/attestations/release/v1";
+    const WHAT: &'static str = "signed statement";
+}
 
-    /// True where type, predicate type and format version are those of this version.
-    pub(super) fn is_release(&self) -> bool {
-        self.kind == STATEMENT_TYPE && self.predicate_type == PREDICATE_TYPE && self.predicate.format_version == 1
-    }
+/// The statement of a package: every file but the envelope, sorted by name.
+pub type Statement = Attestation<ReleasePredicate>;
+
+/// The statement about these files; `predicate` gets their sizes.
+pub(super) fn statement_about(entries: &[Entry], mut predicate: ReleasePredicate) -> Statement {
+    let mut subject: Vec<Subject> = entries.iter().map(|entry| Subject::of(&*entry.name, &entry.bytes)).collect();
+    subject.sort_by(|left, right| left.name.cmp(&right.name));
+    predicate.sizes = entries.iter().map(|entry| (entry.name.clone(), entry.bytes.len() as u64)).collect();
+    Attestation::new(subject, predicate)
+}
+
+/// The digest of what a manifest asks for: `{"capabilities": …, "permissions": …}` of the manifest as JSON, with sorted
+/// keys and without white space. Two versions with the same digest need no new consent.
+pub fn capabilities_sha256(manifest: &Value) -> String {
+    let asked = json!({ "capabilities": manifest.get("capabilities"), "permissions": manifest.get("permissions") });
+    sha256_hex(canonical_json(&asked).as_bytes())
+}
+
+/// JSON with sorted keys and without white space.
+pub(super) fn canonical_json(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string()
 }

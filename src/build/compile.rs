@@ -8,7 +8,30 @@ use std::process::{ExitStatus, Stdio};
 use cargo_metadata::{CrateType, Message, MetadataCommand, TargetKind};
 use thiserror::Error;
 
+use super::reproducible::make_reproducible;
 use super::toolchain::{TARGET, Toolchain};
+
+/// What a build is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Profile {
+    /// Fast to build, with names and places of this machine: cargo's `dev`.
+    Dev,
+    /// What ships: small, and the same on every machine. cargo's `release`.
+    Release,
+    /// Another one of cargo's, built like what ships.
+    Named(String),
+}
+
+impl Profile {
+    /// cargo's name of it.
+    pub fn name(&self) -> &str {
+        match self {
+            Profile::Dev => "dev",
+            Profile::Release => "release",
+            Profile::Named(name) => name,
+        }
+    }
+}
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -19,14 +42,18 @@ pub struct BuildOptions {
     pub cargo: OsString,
     /// The toolchain.
     pub toolchain: Toolchain,
-    /// cargo's profile.
-    pub profile: String,
+    /// What it is for.
+    pub profile: Profile,
     /// cargo's `--target-dir`.
     pub target_dir: Option<PathBuf>,
     /// cargo's `--locked`.
     pub locked: bool,
     /// cargo's `--offline`.
     pub offline: bool,
+    /// Where cargo keeps crates.
+    pub cargo_home: Option<PathBuf>,
+    /// `SOURCE_DATE_EPOCH` of the environment.
+    pub source_date_epoch: Option<String>,
     /// cargo's `--quiet`.
     pub quiet: bool,
     /// Colours in cargo's messages.
@@ -57,6 +84,9 @@ pub enum BuildError {
     /// cargo failed; its messages were shown.
     #[error("cargo build failed ({0})")]
     Failed(ExitStatus),
+    /// The source cannot be copied to another place.
+    #[error("the source cannot be copied: {0}")]
+    Copy(std::io::Error),
     /// cargo succeeded, but told of no WebAssembly file.
     #[error("cargo built the package, but no .wasm file came of it")]
     NoArtifact,
@@ -67,7 +97,7 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`].
 pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
-    let package = cdylib_package(&options.root, options)?;
+    let (package, workspace) = cdylib_package(&options.root, options)?;
     let mut command = options.toolchain.cargo(&options.cargo);
     command.current_dir(&options.root).args([
         "build",
@@ -75,12 +105,15 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
         "--target",
         TARGET,
         "--profile",
-        &options.profile,
+        options.profile.name(),
         "--package",
         &package,
     ]);
     command.arg(if options.color { "--message-format=json-diagnostic-rendered-ansi" } else { "--message-format=json" });
     command.arg(if options.color { "--color=always" } else { "--color=never" });
+    if let Some(home) = &options.cargo_home {
+        command.env("CARGO_HOME", home);
+    }
     if let Some(folder) = &options.target_dir {
         command.arg("--target-dir").arg(folder);
     }
@@ -88,6 +121,9 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
         if wanted {
             command.arg(flag);
         }
+    }
+    if options.profile != Profile::Dev {
+        make_reproducible(&mut command, options, &workspace);
     }
     let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(BuildError::Cargo)?;
     let mut artifact = None;
@@ -120,8 +156,13 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
     artifact.ok_or(BuildError::NoArtifact)
 }
 
-/// The name of the package in `root`, which must make a cdylib.
-fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<String, BuildError> {
+/// The folder of the workspace that is built.
+pub(super) fn workspace_of(options: &BuildOptions) -> Result<PathBuf, BuildError> {
+    cdylib_package(&options.root, options).map(|(_, workspace)| workspace)
+}
+
+/// The name of the package in `root`, which must make a cdylib, and the folder of its workspace.
+fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, PathBuf), BuildError> {
     let mut command = MetadataCommand::new();
     command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
     // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
@@ -144,7 +185,7 @@ fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<String, BuildEr
         .find(|package| package.manifest_path.as_std_path() == manifest)
         .ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
     if package.targets.iter().any(|target| target.is_kind(TargetKind::CDyLib)) {
-        Ok(package.name.to_string())
+        Ok((package.name.to_string(), metadata.workspace_root.clone().into_std_path_buf()))
     } else {
         Err(BuildError::NoCdylib(package.name.to_string()))
     }

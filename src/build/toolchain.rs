@@ -71,6 +71,11 @@ impl Toolchain {
         }
     }
 
+    /// Where its standard library lies.
+    pub(super) fn sysroot(&self, folder: &Path) -> Option<PathBuf> {
+        rustc(self.name.as_deref(), &["--print", "sysroot"], folder).map(PathBuf::from)
+    }
+
     /// A cargo that uses this toolchain.
     pub(super) fn cargo(&self, cargo: &OsString) -> Command {
         let mut command = match &self.name {

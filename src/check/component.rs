@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::component::{self, ComponentInfo, Module, remedy, why};
 use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
-use crate::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned, codes};
+use crate::diagnostics::{Code, Diagnostic, Edit, Fix, Report, SourceFile, Spanned, codes};
 use crate::manifest::{ByteSize, Manifest};
 
 /// How many functions of a way to an import are shown.
 const MAX_STEPS: usize = 4;
+
+/// Findings that matter for what ships: a debug build is as large as it is, and names the places of its machine.
+pub const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [codes::COMPONENT_TOO_LARGE, codes::LOCAL_PATH];
 
 /// What a look at a component gave.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
             Diagnostic::new(codes::COMPONENT_TOO_LARGE, format!("the component has {size}, its budget is {budget}"))
                 .help("build with --release (erp-plugin inspect shows what makes it large), or raise `[budget] wasm`"),
         );
+    }
+    if let Some(path) = component::local_path(bytes) {
+        let message = format!("the component names a folder of the machine that built it: {path}");
+        report.push(Diagnostic::new(codes::LOCAL_PATH, message).help("build it with `erp-plugin build --release`"));
     }
     let info = match component::read(bytes) {
         Ok(info) => info,

@@ -8,15 +8,23 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::generate::{world_of, write_bindings};
-use crate::build::{BuildOptions, Toolchain, compile};
-use crate::check::check_component;
+use crate::archive::COMPONENT;
+use crate::build::{
+    BuildOptions, BuildRecord, Product, Profile, ProvenancePredicate, SourceRevision, Toolchain, bill_of_materials,
+    compile, provenance,
+};
+use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::command_error::CommandError;
-use crate::component::{self, LinkError, link};
-use crate::context::Context;
-use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, codes};
+use crate::component::{self, Description, LinkError, describe, link};
+use crate::context::{Context, OpenProject};
+use crate::contract::World;
+use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
+use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::manifest::ByteSize;
+use crate::manifest::{ByteSize, Manifest};
+use crate::project::Project;
+use crate::signing::{Attestation, Predicate, Subject};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///
@@ -63,58 +71,55 @@ pub(super) struct BuildResult {
     findings: Vec<DiagnosticJson>,
 }
 
+/// What is left after linking and describing.
+pub(super) struct Finished {
+    pub(super) component: Vec<u8>,
+    /// WASI interfaces that were linked away.
+    pub(super) removed: Vec<String>,
+}
+
 pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let open = context.open_project()?;
     let (project, manifest) = (&open.project, &open.manifest);
     let world = world_of(manifest)?;
+    let profile = match (args.profile.as_deref(), args.release) {
+        (Some("release"), _) | (None, true) => Profile::Release,
+        (None, false) | (Some("dev"), _) => Profile::Dev,
+        (Some(name), _) => Profile::Named(name.to_owned()),
+    };
+    // The budget, the bill of materials and the account of the build are for what ships.
+    let ships = profile == Profile::Release || args.component.is_some();
     let (file, rustc) = match &args.component {
         Some(file) => (context.path(file), None),
         None => {
             if write_bindings(project, manifest)? {
                 context.ui.status("Generated", "src/bindings.rs");
             }
-            let toolchain =
-                Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo(), &project.root)?;
-            context.ui.detail(format!(
-                "toolchain: {} ({})",
-                toolchain.rustc,
-                toolchain.name.as_deref().unwrap_or("active")
-            ));
-            let rustc = toolchain.rustc.clone();
             let options = BuildOptions {
-                root: project.root.clone(),
-                cargo: context.cargo(),
-                toolchain,
-                profile: match (&args.profile, args.release) {
-                    (Some(profile), _) => profile.clone(),
-                    (None, true) => "release".to_owned(),
-                    (None, false) => "dev".to_owned(),
-                },
                 target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),
                 locked: args.locked,
-                offline: context.offline,
-                quiet: !context.ui.is_verbose() && !context.ui.has_color(),
-                color: context.ui.has_color(),
+                ..build_options(context, project, profile.clone())?
             };
+            let rustc = options.toolchain.rustc.clone();
             (compile(&options, |message| context.ui.foreign(message))?.file, Some(rustc))
         }
     };
-    let bytes = context.read(&file)?;
-    let info = component::read(&bytes).map_err(|finding| CommandError::from_finding(*finding))?;
-    let linked = link(&bytes, &info, &world).map_err(|error| match error {
-        LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
-            codes::SEVERAL_MODULES,
-            format!("the component holds {count} core modules and imports WASI"),
-        )),
-        other => other.into(),
-    })?;
+    let revision = SourceRevision::of(&project.root).filter(|_| ships);
+    let description = Description {
+        revision: revision.as_ref().map(|revision| {
+            let mark = if revision.is_modified { "-modified" } else { "" };
+            format!("{}{mark}", revision.commit)
+        }),
+        source: revision.and_then(|revision| revision.repository).filter(|url| url.starts_with("https://")),
+        ..Description::default()
+    };
+    let finished = finish(&context.read(&file)?, manifest, &world, description)?;
 
-    let mut checked = check_component(&linked.component, manifest, Some(&project.source));
-    // The budget is for what ships: a debug build is allowed to be large.
-    let ships = args.release || args.profile.as_deref() == Some("release") || args.component.is_some();
+    let mut checked = check_component(&finished.component, manifest, Some(&project.source));
     if !ships {
         let mut kept = Report::new();
-        for finding in checked.report.diagnostics().iter().filter(|finding| finding.code != codes::COMPONENT_TOO_LARGE)
+        for finding in
+            checked.report.diagnostics().iter().filter(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code))
         {
             kept.push(finding.clone());
         }
@@ -125,16 +130,21 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         return Err(CommandError::new(ExitCode::Findings, "component", message).with_report(checked.report));
     }
     let target = project.component_file(manifest);
-    files::write(&target, &linked.component, Access::Shared)?;
+    files::write(&target, &finished.component, Access::Shared)?;
+    // What an earlier build said of itself is not said of this one.
+    for stale in [project.sbom_file(manifest), project.provenance_file(manifest)] {
+        let _ = fs_err::remove_file(stale);
+    }
+    if let Some(rustc) = rustc.as_deref().filter(|_| ships) {
+        write_account(context, &open, &finished.component, rustc, &profile)?;
+    }
     context.ui.report(&checked.report);
     let border = checked.info.map(|info| info.border).unwrap_or_default();
-    let (size, budget) = (ByteSize(linked.component.len() as u64), *manifest.budget.wasm);
+    let (size, budget) = (ByteSize(finished.component.len() as u64), *manifest.budget.wasm);
     let shown = context.shown(&target);
-    if !linked.removed.is_empty() {
-        context.ui.detail(format!("linked away: {}", linked.removed.join(", ")));
-    }
-    if !linked.removed.is_empty() {
-        let (away, left) = (linked.removed.len(), border.imports.len());
+    if !finished.removed.is_empty() {
+        context.ui.detail(format!("linked away: {}", finished.removed.join(", ")));
+        let (away, left) = (finished.removed.len(), border.imports.len());
         context.ui.status("Linked", format!("{away} WASI interfaces away, {left} of the host API left"));
     }
     let result = BuildResult {
@@ -144,7 +154,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         budget_bytes: budget.0,
         imports: border.import_names(),
         exports: border.export_names(),
-        linked_away: linked.removed,
+        linked_away: finished.removed,
         rustc,
         findings: checked.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
     };
@@ -156,4 +166,99 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
     });
     Ok(ExitCode::Ok)
+}
+
+/// How a project is built here, where no flag says otherwise.
+pub(super) fn build_options(
+    context: &Context,
+    project: &Project,
+    profile: Profile,
+) -> Result<BuildOptions, CommandError> {
+    let toolchain = Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo(), &project.root)?;
+    let name = toolchain.name.as_deref().unwrap_or("active");
+    context.ui.detail(format!("toolchain: {} ({name})", toolchain.rustc));
+    Ok(BuildOptions {
+        root: project.root.clone(),
+        cargo: context.cargo(),
+        toolchain,
+        profile,
+        target_dir: None,
+        locked: false,
+        offline: context.offline,
+        cargo_home: context.environment.cargo_home.clone(),
+        source_date_epoch: context.environment.source_date_epoch.clone(),
+        quiet: !context.ui.is_verbose() && !context.ui.has_color(),
+        color: context.ui.has_color(),
+    })
+}
+
+/// What cargo made, with WASI linked away, and the description that the manifest gives.
+pub(super) fn finish(
+    bytes: &[u8],
+    manifest: &Manifest,
+    world: &World,
+    description: Description,
+) -> Result<Finished, CommandError> {
+    let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
+    let linked = link(bytes, &info, world).map_err(|error| match error {
+        LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
+            codes::SEVERAL_MODULES,
+            format!("the component holds {count} core modules and imports WASI"),
+        )),
+        other => other.into(),
+    })?;
+    let metadata = &manifest.metadata;
+    let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| (**value).clone());
+    let description = Description {
+        name: Some(metadata.id.to_string()),
+        version: Some(metadata.version.to_string()),
+        license: text(&metadata.license),
+        homepage: text(&metadata.homepage),
+        ..description
+    };
+    let component = describe(&linked.component, &description, env!("CARGO_PKG_VERSION"))?;
+    Ok(Finished { component, removed: linked.removed })
+}
+
+/// The bill of materials and the account of the build, beside the component. Where cargo cannot tell, the component is
+/// there all the same, and a warning says what its package will lack.
+fn write_account(
+    context: &Context,
+    open: &OpenProject,
+    component: &[u8],
+    rustc: &str,
+    profile: &Profile,
+) -> Result<(), CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let component_sha256 = sha256_hex(component);
+    let metadata = &manifest.metadata;
+    let tool_version = env!("CARGO_PKG_VERSION");
+    let product = Product {
+        id: metadata.id.as_str(),
+        version: metadata.version.as_str(),
+        license: metadata.license.as_ref().map(|license| license.as_str()),
+        component_sha256: &component_sha256,
+        tool_version,
+    };
+    match bill_of_materials(&project.root, &context.cargo(), &product) {
+        Ok(bill) => files::write(&project.sbom_file(manifest), format!("{bill:#}\n").as_bytes(), Access::Shared)?,
+        Err(error) => context.ui.warn(format!("the package will have no bill of materials: {error}")),
+    }
+    let lock = fs_err::read(project.root.join("Cargo.lock")).ok().map(|lock| sha256_hex(&lock));
+    let record = BuildRecord {
+        component_sha256: &component_sha256,
+        rustc,
+        profile: profile.name(),
+        root: &project.root,
+        lock_sha256: lock.as_deref(),
+        tool_version,
+    };
+    let statement = Attestation::new(vec![Subject::digested(COMPONENT, &*component_sha256)], provenance(&record));
+    files::write(&project.provenance_file(manifest), statement.to_json().as_bytes(), Access::Shared)?;
+    Ok(())
+}
+
+impl Predicate for ProvenancePredicate {
+    const TYPE: &'static str = "https://slsa.dev/provenance/v1";
+    const WHAT: &'static str = "account of a build";
 }

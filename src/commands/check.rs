@@ -17,6 +17,7 @@ use crate::files::{self, Access};
 use crate::manifest::Manifest;
 use crate::project::{MANIFEST_FILE, Project};
 use crate::scenario::read_suite;
+use crate::strict_zip::Limits;
 use crate::ui::Format;
 
 /// Hold manifest, component and scenarios against the platform's rules
@@ -196,7 +197,7 @@ fn previous_manifest(context: &Context, path: &Path) -> Result<Manifest, Command
                 .with_report(report)
         });
     }
-    Ok(open_package(&context.read(&path)?)?.manifest)
+    Ok(open_package(&context.read(&path)?, &Limits::default())?.manifest)
 }
 
 fn summary(report: &Report, component: Option<&str>, scenarios: usize) -> String {

@@ -13,7 +13,9 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::{DevHost, Options, Token};
 use crate::exit_code::ExitCode;
+use crate::platform::Admission;
 use crate::registry::NetworkTransport;
+use crate::signing::TrustStore;
 use crate::ui::Table;
 
 /// Serve the platform's HTTP API on this machine, on SQLite
@@ -28,9 +30,12 @@ pub(crate) struct DevArgs {
     /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
-    /// Take only packages that a key of this trust file has signed
+    /// Take only packages that keys of this trust file have signed
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
+    /// Take signed packages only, and trust a new plugin's keys from then on
+    #[arg(long)]
+    tofu: bool,
     /// A file that every call of a plugin is added to, for `replay` and `test --from-recording`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -50,6 +55,8 @@ pub(super) struct DevResult {
     url: String,
     /// Where the state is kept.
     state_dir: String,
+    /// The public key of its receipts, for `key trust --registry`.
+    registry_key: String,
     /// Who may ask.
     users: Vec<Token>,
 }
@@ -66,12 +73,21 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
             Err(error) => return Err(error.hint("or name a folder for the state: --state-dir")),
         },
     };
-    let trust = args.trust_file.as_deref().map(|file| trust_store(context, Some(file))).transpose()?;
+    let trust = match &args.trust_file {
+        Some(file) => trust_store(context, Some(file))?.store,
+        None => TrustStore::default(),
+    };
+    let admission = match (args.tofu, &args.trust_file) {
+        (true, _) => Admission::FirstUse,
+        (false, Some(_)) => Admission::Trusted,
+        (false, None) => Admission::Anyone,
+    };
     let (tell, told) = std::sync::mpsc::channel::<String>();
     let host = DevHost::start(Options {
         port: args.port,
         state_folder: state_dir.clone(),
         cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+        admission,
         trust,
         tell,
         transport: Some(Arc::new(NetworkTransport)),
@@ -85,12 +101,14 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         ok: true,
         url: format!("http://{}", host.address),
         state_dir: state_dir.display().to_string(),
+        registry_key: host.state_folder.registry_public_key().display().to_string(),
         users: host.state_folder.tokens.clone(),
     };
     context.ui.result(&result, || {
         let mut table = Table::new();
         table.row(["address", &result.url]);
         table.row(["state", &result.state_dir]);
+        table.row(["receipts", &result.registry_key]);
         for user in &result.users {
             table.row([user.user.as_str(), &user.token]);
         }

@@ -1,15 +1,15 @@
 //! `erp-plugin inspect`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::verify::open_package;
-use crate::archive::{self, Package};
+use super::verify::{ProblemJson, archive_limits, open_package, read_bounded};
+use crate::archive::{Package, Problem};
 use crate::command_error::CommandError;
 use crate::component::{self, ComponentInfo, Function, Module, Producer};
 use crate::context::Context;
@@ -17,7 +17,9 @@ use crate::contract::{Border, best_target, targets};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::manifest::{ByteSize, Capabilities};
+use crate::strict_zip::{Entry, Limits, structure};
 use crate::ui::Table;
+use crate::verification::{build_facts, libraries};
 
 /// Functions and crates that are listed.
 const LISTED: usize = 12;
@@ -32,6 +34,44 @@ pub(crate) struct InspectArgs {
     /// Print the component's border as WIT, and nothing else
     #[arg(long)]
     wit: bool,
+    /// Judge the structure of any zip as that of a package, and look at nothing inside
+    #[arg(long, conflicts_with = "wit")]
+    structure_only: bool,
+    /// A bound of the reader, such as `archive_bytes=128MB`; several times for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
+}
+
+/// The structure of a zip.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct StructureResult {
+    /// True where nothing is wrong.
+    ok: bool,
+    /// The file.
+    file: String,
+    /// Its size in bytes.
+    bytes: u64,
+    /// SHA-256 of the file.
+    sha256: String,
+    /// Its entries, in their order, as far as they could be read.
+    entries: Vec<EntryJson>,
+    /// What is wrong.
+    problems: Vec<ProblemJson>,
+}
+
+/// An entry of a zip.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EntryJson {
+    /// Its name.
+    name: String,
+    /// `stored` or `deflated`.
+    method: &'static str,
+    /// Its size in bytes, as it promises.
+    bytes: u64,
+    /// Its size in the archive.
+    stored_bytes: u64,
+    /// CRC-32, as it promises; 8 hexadecimal digits.
+    crc32: String,
 }
 
 /// What is in a file.
@@ -65,12 +105,29 @@ struct PackageJson {
     rule_set: String,
     /// SHA-256 of the signed statement.
     content_id: String,
+    /// SHA-256 of what the manifest asks for: two versions with the same need no new consent.
+    capabilities_sha256: String,
+    /// What its bill of materials lists, as `name version (licence)`; none where it has no bill.
+    libraries: Option<Vec<String>>,
+    /// What it says of its build; none where it says nothing.
+    build: Option<BuildJson>,
     /// Ids of the keys that say that they signed it.
     signed_by: Vec<String>,
     /// What the manifest grants.
     capabilities: Vec<String>,
     /// Its files.
     files: Vec<FileJson>,
+}
+
+/// How a component was built, as its builder says.
+#[derive(Debug, Serialize, JsonSchema)]
+struct BuildJson {
+    /// Where the source is.
+    source: Option<String>,
+    /// The revision of the source.
+    revision: Option<String>,
+    /// The compiler.
+    compiler: Option<String>,
 }
 
 /// A file or a part with its size.
@@ -124,8 +181,12 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> CommandResult {
             open.project.component_file(&open.manifest)
         }
     };
-    let bytes = context.read(&file)?;
-    let package = if is_package(&bytes) { Some(open_package(&bytes)?) } else { None };
+    let limits = archive_limits(&args.limit)?;
+    let bytes = read_bounded(context, &file, &limits)?;
+    if args.structure_only {
+        return Ok(structure_only(context, &file, &bytes, &limits));
+    }
+    let package = if is_package(&bytes) { Some(open_package(&bytes, &limits)?) } else { None };
     let component = package.as_ref().map_or(bytes.as_slice(), Package::component);
     let info = component::read(component).map_err(|finding| CommandError::from_finding(*finding))?;
     if args.wit {
@@ -146,7 +207,47 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> CommandResult {
 
 /// The component of a package, or the file itself.
 pub(super) fn component_of(bytes: &[u8]) -> Result<Vec<u8>, CommandError> {
-    if is_package(bytes) { Ok(open_package(bytes)?.component().to_vec()) } else { Ok(bytes.to_vec()) }
+    let limits = Limits::default();
+    if is_package(bytes) { Ok(open_package(bytes, &limits)?.component().to_vec()) } else { Ok(bytes.to_vec()) }
+}
+
+fn library(library: &crate::verification::Library) -> String {
+    let license = library.license.as_deref().unwrap_or("no licence");
+    format!("{} {} ({license})", library.name, library.version)
+}
+
+fn structure_only(context: &Context, file: &Path, bytes: &[u8], limits: &Limits) -> ExitCode {
+    let found = structure(bytes, limits);
+    let problems: Vec<Problem> = found.problems.into_iter().map(Problem::from).collect();
+    let entry = |header: &crate::strict_zip::Header| EntryJson {
+        name: header.name.clone(),
+        method: if header.method == 0 { "stored" } else { "deflated" },
+        bytes: u64::from(header.size),
+        stored_bytes: header.data.len() as u64,
+        crc32: format!("{:08x}", header.crc),
+    };
+    let result = StructureResult {
+        ok: problems.is_empty(),
+        file: context.shown(file),
+        bytes: bytes.len() as u64,
+        sha256: sha256_hex(bytes),
+        entries: found.headers.iter().map(entry).collect(),
+        problems: problems.iter().map(ProblemJson::from).collect(),
+    };
+    context.ui.result(&result, || {
+        let mut table = Table::new();
+        for entry in &result.entries {
+            table.row([entry.method, &entry.name, &ByteSize(entry.bytes).to_string()]);
+        }
+        for problem in &problems {
+            table.row(["no", &problem.message, &problem.code]);
+        }
+        if problems.is_empty() {
+            table.row(["ok", "the one form that packages have", ""]);
+        }
+        table.render()
+    });
+    if result.ok { ExitCode::Ok } else { ExitCode::Trust }
 }
 
 fn is_package(bytes: &[u8]) -> bool {
@@ -155,7 +256,7 @@ fn is_package(bytes: &[u8]) -> bool {
 
 fn package_json(package: &Package) -> PackageJson {
     let predicate = &package.statement.predicate;
-    let file = |entry: &archive::Entry| FileJson { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
+    let file = |entry: &Entry| FileJson { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
     PackageJson {
         id: predicate.id.clone(),
         version: predicate.version.clone(),
@@ -163,6 +264,13 @@ fn package_json(package: &Package) -> PackageJson {
         tool: predicate.tool.clone(),
         rule_set: predicate.rule_set.clone(),
         content_id: package.content_id.clone(),
+        capabilities_sha256: predicate.capabilities_sha256.clone(),
+        libraries: libraries(package).map(|libraries| libraries.iter().map(library).collect()),
+        build: build_facts(package).map(|facts| BuildJson {
+            source: facts.source,
+            revision: facts.revision,
+            compiler: facts.compiler,
+        }),
         signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
         capabilities: granted(&package.manifest.capabilities),
         files: package.entries.iter().map(file).collect(),
@@ -177,7 +285,15 @@ fn granted(capabilities: &Capabilities) -> Vec<String> {
     let mut lines = list("reads", &capabilities.read_entities);
     lines.extend(list("publishes", &capabilities.publish));
     lines.extend(list("configuration", &capabilities.config));
-    lines.extend((*capabilities.kv).then(|| "key-value store".to_owned()));
+    lines.extend(list("secret", &capabilities.secrets));
+    lines.extend(list("calls", &capabilities.http));
+    for (granted, what) in [
+        (*capabilities.kv, "key-value store"),
+        (*capabilities.blob, "files"),
+        (*capabilities.memory, "memory of conversations"),
+    ] {
+        lines.extend(granted.then(|| what.to_owned()));
+    }
     lines
 }
 
@@ -234,6 +350,18 @@ fn shown(result: &InspectResult) -> String {
         text.push_str(&format!("\n{} {}  for {}  by {}\n", package.id, package.version, package.abi, package.tool));
         text.push_str(&section("files", &package.files));
         text.push_str(&lines("granted", &package.capabilities, "nothing beside its own tables"));
+        if let Some(libraries) = &package.libraries {
+            text.push_str(&lines("libraries", libraries, "none beside its own code"));
+        }
+        if let Some(build) = &package.build {
+            let of = |what: &str, value: &Option<String>| value.as_ref().map(|value| format!("{what}  {value}"));
+            let told = [of("source", &build.source), of("revision", &build.revision), of("compiler", &build.compiler)];
+            text.push_str(&lines(
+                "built, as it says itself",
+                &told.into_iter().flatten().collect::<Vec<_>>(),
+                "by hand",
+            ));
+        }
         text.push_str(&lines("signatures (not verified here)", &package.signed_by, "nobody has signed it"));
     }
     let component = &result.component;

@@ -18,6 +18,7 @@ mod man;
 mod new;
 mod pack;
 mod publish;
+mod rebuild;
 mod replay;
 mod schema;
 mod sign;

@@ -1,6 +1,6 @@
 //! `erp-plugin pack`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -8,21 +8,25 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::generate::world_of;
-use crate::archive::{self, Limits, PackageParts};
+use super::rebuild::rebuild_like;
+use super::verify::refusal;
+use crate::archive::{self, PROVENANCE, PackageParts, SBOM};
 use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, OpenProject};
 use crate::digest::sha256_hex;
 use crate::document;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::ByteSize;
 use crate::project::package_files;
+use crate::strict_zip::{Entry, Limits};
 use crate::ui::Table;
 
 /// Make dist/<id>-<version>.erpx: the component, the manifest and the project's files, unsigned
 ///
-/// The same inputs give the same bytes. What `check` would refuse is not packed.
+/// The same inputs give the same bytes. What `check` would refuse is not packed, nor what looks like a secret. Files
+/// that .erpxignore names (in git's syntax) stay behind.
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
     /// The package, in the place of dist/<id>-<version>.erpx
@@ -31,6 +35,15 @@ pub(crate) struct PackArgs {
     /// Say what would be packed, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Show the files as a tree, and write nothing
+    #[arg(long)]
+    list: bool,
+    /// A file that may go along although it looks like a secret; several times for several
+    #[arg(long, value_name = "NAME")]
+    allow_secret: Vec<String>,
+    /// Build the plugin once more in another folder with another home of cargo, and refuse to pack another component
+    #[arg(long)]
+    check_reproducible: bool,
 }
 
 /// A package that was made.
@@ -39,12 +52,16 @@ pub(super) struct PackResult {
     ok: bool,
     /// The package.
     package: String,
+    /// False where nothing was written, because of --dry-run or --list.
+    written: bool,
     /// Its size in bytes.
     bytes: u64,
     /// SHA-256 of the file.
     sha256: String,
     /// SHA-256 of the statement that is signed.
     content_id: String,
+    /// The component came out the same in another place; none where nobody asked.
+    reproducible: Option<bool>,
     /// What is in it.
     files: Vec<PackedFile>,
 }
@@ -60,20 +77,17 @@ struct PackedFile {
 
 pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let open = context.open_project()?;
+    let component = fitting_component(context, &open)?;
+    if args.check_reproducible && rebuild_like(context, &open.project.root, &component)? != component {
+        let message = "the component came out another one in another folder, with another home of cargo";
+        let error = CommandError::new(ExitCode::Findings, "pack/not-reproducible", message);
+        return Err(error
+            .hint("was the source changed since `erp-plugin build --release`? build again")
+            .hint("a build script that reads the clock, the environment or a folder's order is the usual cause"));
+    }
     let (project, manifest) = (&open.project, &open.manifest);
-    let file = project.component_file(manifest);
-    if !file.is_file() {
-        let message = format!("there is no component at {}", context.shown(&file));
-        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build --release"));
-    }
-    let component = context.read(&file)?;
-    let mut report = open.report;
-    report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
-    report.extend(check_component(&component, manifest, Some(&project.source)).report);
-    if report.has_errors() {
-        let message = format!("the plugin is not fit to be packed: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
-    }
+    let mut files = package_files(project, manifest, &args.allow_secret)?;
+    files.extend(account(context, &open, &component));
     let world = world_of(manifest)?;
     let (manifest_json, _) = document::parse(&project.source);
     let parts = PackageParts {
@@ -84,16 +98,13 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
         world: world.name,
         wit: world.host_api.wit.to_owned(),
         component,
-        files: package_files(project, manifest)?,
+        files,
         rule_set: RULE_SET.to_owned(),
         tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let bytes = archive::build(&parts)?;
     // What is packed is opened as a stranger would open it.
-    let package = archive::open(&bytes, &Limits::default()).map_err(|problems| {
-        let text = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
-        CommandError::new(ExitCode::Bug, "bug", format!("the package that was made cannot be opened: {text}"))
-    })?;
+    let package = archive::open(&bytes, &Limits::default()).map_err(|problems| refusal(&problems))?;
     let report = check_package(&package).report;
     if report.has_errors() {
         let message = format!("the package would be refused: {}", report.summary());
@@ -101,29 +112,94 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     }
     let target = args.output.as_ref().map_or_else(|| project.package_file(manifest), |file| context.path(file));
     let shown = context.shown(&target);
-    if !args.dry_run {
+    let written = !args.dry_run && !args.list;
+    if written {
         files::write(&target, &bytes, Access::Shared)?;
         context.ui.status("Packed", format!("{} files into {shown}", package.entries.len()));
     }
+    let packed = |entry: &Entry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
     let result = PackResult {
         ok: true,
-        package: shown.clone(),
+        package: shown,
+        written,
         bytes: bytes.len() as u64,
         sha256: sha256_hex(&bytes),
         content_id: package.content_id.clone(),
-        files: package
-            .entries
-            .iter()
-            .map(|entry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 })
-            .collect(),
+        reproducible: args.check_reproducible.then_some(true),
+        files: package.entries.iter().map(packed).collect(),
     };
-    context.ui.result(&result, || {
-        let mut table = Table::new();
-        for file in &result.files {
-            table.row([file.name.clone(), ByteSize(file.bytes).to_string()]);
-        }
-        table.row([shown, format!("{}  sha256 {}", ByteSize(result.bytes), result.sha256)]);
-        table.render()
-    });
+    context.ui.result(&result, || if args.list { tree(&result.files) } else { table(&result) });
     Ok(ExitCode::Ok)
+}
+
+/// The component that was built, where nothing speaks against packing it.
+fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let file = project.component_file(manifest);
+    if !file.is_file() {
+        let message = format!("there is no component at {}", context.shown(&file));
+        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build --release"));
+    }
+    let component = context.read(&file)?;
+    let mut report = open.report.clone();
+    report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
+    report.extend(check_component(&component, manifest, Some(&project.source)).report);
+    if report.has_errors() {
+        let message = format!("the plugin is not fit to be packed: {}", report.summary());
+        return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
+    }
+    Ok(component)
+}
+
+/// What `build` wrote down of this component. An account of another one is left out: it would be refused.
+fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<Entry> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let digest = sha256_hex(component);
+    let of = |name: &str, file: PathBuf, what: &str| {
+        let bytes = fs_err::read(&file).ok().filter(|bytes| String::from_utf8_lossy(bytes).contains(&digest));
+        if bytes.is_none() {
+            context.ui.warn(format!("the package has no {what}: `erp-plugin build --release` writes it"));
+        }
+        bytes.map(|bytes| Entry { name: name.to_owned(), bytes })
+    };
+    let bill = of(SBOM, project.sbom_file(manifest), "bill of materials");
+    bill.into_iter().chain(of(PROVENANCE, project.provenance_file(manifest), "account of its build")).collect()
+}
+
+fn table(result: &PackResult) -> String {
+    let mut table = Table::new();
+    for file in &result.files {
+        table.row([file.name.clone(), ByteSize(file.bytes).to_string()]);
+    }
+    let total = ByteSize(result.bytes);
+    table.row([result.package.clone(), format!("{total}  sha256 {}", result.sha256)]);
+    if result.reproducible == Some(true) {
+        table.row(["reproducible", "the component came out the same in another place"]);
+    }
+    table.render()
+}
+
+/// The files as a tree, each folder once.
+fn tree(files: &[PackedFile]) -> String {
+    let mut sorted: Vec<&PackedFile> = files.iter().collect();
+    sorted.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut table = Table::new();
+    let mut open: Vec<String> = Vec::new();
+    for file in sorted {
+        let path = Path::new(&file.name);
+        let folders: Vec<String> = path
+            .parent()
+            .into_iter()
+            .flat_map(Path::components)
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        let common = open.iter().zip(&folders).take_while(|(left, right)| left == right).count();
+        for (depth, folder) in folders.iter().enumerate().skip(common) {
+            table.row([format!("{}{folder}/", "  ".repeat(depth)), String::new()]);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        table.row([format!("{}{name}", "  ".repeat(folders.len())), ByteSize(file.bytes).to_string()]);
+        open = folders;
+    }
+    table.render()
 }

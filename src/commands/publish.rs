@@ -19,6 +19,7 @@ use crate::exit_code::ExitCode;
 use crate::manifest::ByteSize;
 use crate::registry::Client;
 use crate::settings::Environment;
+use crate::strict_zip::Limits;
 
 /// Upload a package to a platform or a dev host
 ///
@@ -66,7 +67,7 @@ pub(super) struct PublishResult {
 pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
     let bytes = context.read(&file)?;
-    let package = open_package(&bytes)?;
+    let package = open_package(&bytes, &Limits::default())?;
     let (id, version) = (package.manifest.metadata.id.to_string(), package.manifest.metadata.version.to_string());
     let sha256 = sha256_hex(&bytes);
     if context.offline {

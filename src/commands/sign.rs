@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
+use crate::strict_zip::Limits;
 
 /// Add a signature to a package
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub(super) struct SignResult {
 pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
     let bytes = context.read(&file)?;
-    let package = open_package(&bytes)?;
+    let package = open_package(&bytes, &Limits::default())?;
     let key = unlock(context, &args.key, &args.passphrase)?;
     let mut envelope = package.envelope.clone();
     envelope.sign(&key);

@@ -19,12 +19,14 @@ use super::{StateFolder, StateFolderError};
 use crate::files;
 use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
-use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response};
+use crate::platform::{Activity, Admission, Body, Gate, Platform, PlatformError, Registrar, Request, Response};
 use crate::signing::TrustStore;
 use crate::store::{Database, StoreError};
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
+/// What a dev host calls itself in the receipts that it signs.
+const REGISTRY: &str = "erp-plugin dev";
 /// How long running requests may take when the host stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -43,8 +45,10 @@ pub struct Options {
     pub state_folder: PathBuf,
     /// Where compiled components are kept.
     pub cache: Option<PathBuf>,
-    /// With it, uploads need a good signature.
-    pub trust: Option<TrustStore>,
+    /// Whose packages are taken.
+    pub admission: Admission,
+    /// Whom the host trusts.
+    pub trust: TrustStore,
     /// Gets a line for each request, and one for each call of a plugin.
     pub tell: Sender<String>,
 }
@@ -92,7 +96,6 @@ pub struct DevHost {
 #[derive(Debug)]
 struct Shared {
     platform: Mutex<Platform>,
-    trust: Option<TrustStore>,
     port: u16,
     tell: Sender<String>,
     record: Option<PathBuf>,
@@ -116,6 +119,11 @@ impl DevHost {
         if options.record.is_some() {
             platform.set_detail(Detail::Full);
         }
+        platform.set_gate(Gate {
+            admission: options.admission,
+            trust: options.trust,
+            registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
+        });
         platform.recover()?;
 
         let listen = |source| DevHostError::Listen { port: options.port, source };
@@ -125,7 +133,6 @@ impl DevHost {
         let address = listener.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared {
             platform: Mutex::new(platform),
-            trust: options.trust,
             port: address.port(),
             tell: options.tell,
             record: options.record,
@@ -206,7 +213,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
         let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
         request.has_token = token.is_some();
         request.identity = token.and_then(|token| platform.directory().user(&token).cloned());
-        let response = platform.handle(&request, shared.trust.as_ref());
+        let response = platform.handle(&request);
         let activity = platform.take_activity();
         drop(platform);
         if let Some(file) = &shared.record

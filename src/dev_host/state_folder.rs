@@ -11,10 +11,13 @@ use crate::files::{self, Access, WriteError};
 use crate::host::Caller;
 use crate::manifest::TenantId;
 use crate::platform::{Directory, Identity};
+use crate::signing::{KeyError, SecretKey};
 
 const DATABASE: &str = "platform.sqlite";
 const TOKENS: &str = "tokens.json";
 const LOCK: &str = "lock";
+const REGISTRY_KEY: &str = "registry.pem";
+const REGISTRY_PUBLIC_KEY: &str = "registry.pub.pem";
 /// The users of a new dev host: name, tenant, permissions.
 const USERS: [(&str, &str, &[&str]); 4] = [
     ("admin@acme", "acme", &["*"]),
@@ -98,6 +101,31 @@ impl StateFolder {
             }
         };
         Ok(StateFolder { folder: folder.to_path_buf(), tokens, _lock: lock })
+    }
+
+    /// The key that signs receipts, made when it is first asked for. It lies there in the clear, for this user alone:
+    /// who can read the folder can change the database too.
+    ///
+    /// # Errors
+    /// [`StateFolderError`].
+    pub fn registry_key(&self) -> Result<SecretKey, StateFolderError> {
+        let unusable = |error: KeyError| StateFolderError::Unusable {
+            folder: self.folder.clone(),
+            source: std::io::Error::other(format!("{REGISTRY_KEY}: {error}")),
+        };
+        let file = self.folder.join(REGISTRY_KEY);
+        if let Ok(pem) = fs_err::read_to_string(&file) {
+            return SecretKey::from_pem(&pem, None).map_err(unusable);
+        }
+        let key = SecretKey::generate().map_err(unusable)?;
+        files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), Access::Private)?;
+        files::write(&self.registry_public_key(), key.public().to_pem().as_bytes(), Access::Shared)?;
+        Ok(key)
+    }
+
+    /// The file of that key's public half: `erp-plugin key trust` takes it.
+    pub fn registry_public_key(&self) -> PathBuf {
+        self.folder.join(REGISTRY_PUBLIC_KEY)
     }
 
     /// The file of the database.

@@ -266,6 +266,9 @@ declare! {
     COMPONENT_TOO_LARGE = "component/too-large", Error, "The component is larger than `[budget] wasm`.",
         why: "Large components load slowly and often hold what nobody meant to ship.",
         fix: "Build with `--release`; look for large dependencies; or raise the budget.";
+    LOCAL_PATH = "component/local-path", Warning, "The component names a folder of the machine that built it.",
+        why: "It tells strangers who built it and where, and no other machine builds the same bytes.",
+        fix: "Build with `erp-plugin build --release`, which puts other names in the place of such folders.";
     SEVERAL_MODULES = "component/several-modules", Error, "The component is made of several core modules and still imports WASI.",
         why: "This version of the tool links WASI away from components with one core module, as compilers of Rust, C and Go make them.",
         fix: "Build the guest without WASI, or with a toolchain that makes one core module.";

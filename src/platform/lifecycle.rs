@@ -9,10 +9,11 @@ use super::labels::Labels;
 use super::state::{Installed, Occasion};
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
-use crate::archive::{self, Limits};
+use crate::archive;
 use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
+use crate::strict_zip::Limits;
 
 impl Platform {
     /// Makes a plugin's tables and registers it.

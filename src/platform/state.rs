@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::activity::{Activity, CallRecord, Counters};
 use super::labels::Labels;
 use super::triggers::tell_changes;
-use super::{Directory, Identity, PlatformError, Request};
+use super::{Directory, Gate, Identity, PlatformError, Request};
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
     Probe, RecordedCall, RecordedRequest, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
@@ -30,6 +30,7 @@ pub struct Platform {
     pub(super) probe: Option<Probe>,
     pub(super) counters: BTreeMap<String, Counters>,
     pub(super) activity: Activity,
+    pub(super) gate: Gate,
 }
 
 /// A plugin that the platform knows.
@@ -105,6 +106,7 @@ impl Platform {
             probe: None,
             counters: BTreeMap::new(),
             activity: Activity::default(),
+            gate: Gate::default(),
         }
     }
 

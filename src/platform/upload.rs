@@ -7,17 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::dependencies::Stage;
+use super::gate::Admitted;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
 use super::state::Installed;
 use super::{Platform, PlatformError};
-use crate::archive::{self, Limits, Package};
-use crate::check::{RULE_SET, check_package};
-use crate::diagnostics::{DiagnosticJson, Severity};
+use crate::archive::Package;
 use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::manifest::{Manifest, table_name};
-use crate::signing::{SignatureStatus, TrustStore};
 use crate::store::{Database, PackageRecord, PluginStatus, StoreError};
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
@@ -35,25 +33,18 @@ pub struct Receipt {
     pub accepted_at: String,
     /// Ids of the keys that signed it.
     pub signed_by: Vec<String>,
+    /// The same, signed by the registry: a DSSE envelope; none where this platform signs no receipts.
+    #[schemars(with = "Value")]
+    pub envelope: Value,
 }
 
 impl Platform {
-    /// Takes a package: verifies it, holds it against every rule, and keeps it. With `trust`, a good
-    /// signature by a trusted key is demanded.
+    /// Takes a package: verifies it, holds it against every rule, and keeps it. Who may bring one, the gate says.
     ///
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
-    pub fn upload(&mut self, bytes: &[u8], trust: Option<&TrustStore>) -> Result<Receipt, PlatformError> {
-        let package = archive::open(bytes, &Limits::default()).map_err(|problems| {
-            let first = problems.first().cloned();
-            let (code, message) = first.map_or_else(Default::default, |problem| (problem.code, problem.message));
-            let all: Vec<Value> =
-                problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
-            PlatformError::new(422, &code, message).with_details(json!({ "problems": all }))
-        })?;
-        require_signature(&package, trust)?;
-        require_fit(&package)?;
-
+    pub fn upload(&mut self, bytes: &[u8]) -> Result<Receipt, PlatformError> {
+        let Admitted { package, pins } = self.admit(bytes)?;
         let labels = labels_of(&package);
         let manifest = Arc::new(package.manifest.clone());
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
@@ -72,8 +63,8 @@ impl Platform {
             return Err(version_is_taken(&id, &version));
         }
         let before = self.plugins.get(&id);
-        if let (Some(known), Some(_)) = (&known, before) {
-            return Ok(receipt(&id, &version, known.clone()));
+        if known.is_some() && before.is_some() {
+            return self.receipt(&id, &version);
         }
         if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
@@ -98,10 +89,14 @@ impl Platform {
             loaded: None,
         };
         let plugin_record = plugin_record(&id, &installed);
+        let signed = self.write_receipt(&package, &record)?;
         let keep = |database: &mut Database| {
             // A plugin that was purged left its packages behind, so that no version is used twice.
             if known.is_none() {
-                database.add_package(&manifest.metadata.id, &version, &record)?;
+                let plugin = &manifest.metadata.id;
+                database.add_package(plugin, &version, &record)?;
+                signed.as_ref().map_or(Ok(()), |signed| database.add_receipt(plugin, &version, signed))?;
+                pins.iter().try_for_each(|key| database.add_pin(plugin, &key.to_pem()))?;
             }
             database.put_plugin(&plugin_record, now)
         };
@@ -120,7 +115,7 @@ impl Platform {
                 lock(&self.database).serve_schema(&manifest);
             }
             self.plugins.insert(id.clone(), installed);
-            return Ok(receipt(&id, &version, known.unwrap_or(record)));
+            return self.receipt(&id, &version);
         };
         // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
         // a version that does not start leaves the old one running, also after a kill.
@@ -145,7 +140,7 @@ impl Platform {
         if let Err(error) = self.greet_tenants(&id, &manifest) {
             self.fail(&id, &error)?;
         }
-        Ok(receipt(&id, &version, known.unwrap_or(record)))
+        self.receipt(&id, &version)
     }
 
     /// The receipt of a version that was accepted before.
@@ -156,7 +151,16 @@ impl Platform {
         let record = lock(&self.database).package(id, version)?;
         let record = record
             .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
-        Ok(receipt(id, version, record))
+        let signed = lock(&self.database).receipt(id, version)?;
+        Ok(Receipt {
+            id: id.to_owned(),
+            version: version.to_owned(),
+            sha256: record.sha256,
+            content_id: record.content_id,
+            accepted_at: record.accepted_at,
+            signed_by: record.signed_by,
+            envelope: signed.and_then(|signed| serde_json::from_str(&signed.envelope).ok()).unwrap_or(Value::Null),
+        })
     }
 
     /// Refuses a plugin whose tables bear the names of another plugin's.
@@ -188,61 +192,4 @@ fn is_downgrade(installed: &str, uploaded: &str) -> bool {
         (Ok(installed), Ok(uploaded)) => uploaded < installed,
         _ => false,
     }
-}
-
-fn receipt(id: &str, version: &str, record: PackageRecord) -> Receipt {
-    Receipt {
-        id: id.to_owned(),
-        version: version.to_owned(),
-        sha256: record.sha256,
-        content_id: record.content_id,
-        accepted_at: record.accepted_at,
-        signed_by: record.signed_by,
-    }
-}
-
-fn require_signature(package: &Package, trust: Option<&TrustStore>) -> Result<(), PlatformError> {
-    let Some(trust) = trust else { return Ok(()) };
-    let judged = trust.judge(&package.envelope, package.manifest.metadata.id.as_str());
-    if judged.iter().any(|(_, status)| matches!(status, SignatureStatus::Good { .. })) {
-        return Ok(());
-    }
-    let (code, message) = match judged.first() {
-        None => {
-            ("signature/unsigned", "the package is not signed, and this platform takes signed ones only".to_owned())
-        }
-        Some((key, SignatureStatus::Bad)) => {
-            ("signature/bad", format!("the signature of key {} is not good", key.short()))
-        }
-        Some((key, SignatureStatus::Revoked { reason })) => {
-            ("signature/revoked", format!("the key {} was revoked: {reason}", key.short()))
-        }
-        Some((key, SignatureStatus::OutOfScope { scopes })) => {
-            ("signature/out-of-scope", format!("the key {} may only sign {}", key.short(), scopes.join(", ")))
-        }
-        Some((key, _)) => ("signature/untrusted", format!("the key {} is not trusted here", key.short())),
-    };
-    Err(PlatformError::new(403, code, message))
-}
-
-/// The same rules as `erp-plugin check`, so that the platform is never the first to say no.
-fn require_fit(package: &Package) -> Result<(), PlatformError> {
-    let report = check_package(package).report;
-    if !report.has_errors() {
-        return Ok(());
-    }
-    let errors: Vec<DiagnosticJson> = report
-        .diagnostics()
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .map(DiagnosticJson::from)
-        .collect();
-    let mut message = errors.first().map(|first| first.message.clone()).unwrap_or_default();
-    if package.statement.predicate.rule_set != RULE_SET {
-        message.push_str(
-            " (the package was checked by other rules than the platform's: pack it with the platform's version)",
-        );
-    }
-    let details = json!({ "problems": errors, "rule_set": RULE_SET });
-    Err(PlatformError::new(422, "plugin.invalid", message).with_details(details))
 }

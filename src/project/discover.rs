@@ -76,6 +76,16 @@ impl Project {
         self.root.join("dist").join(format!("{}.wasm", *manifest.metadata.id))
     }
 
+    /// Where `build` puts the bill of materials of the component.
+    pub fn sbom_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist").join(format!("{}.cdx.json", *manifest.metadata.id))
+    }
+
+    /// Where `build` puts the account of how the component was built.
+    pub fn provenance_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist").join(format!("{}.provenance.json", *manifest.metadata.id))
+    }
+
     /// Where `pack` puts the package.
     pub fn package_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}-{}.erpx", *manifest.metadata.id, *manifest.metadata.version))

@@ -3,108 +3,136 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use thiserror::Error;
 
 use super::Project;
-use crate::archive::{Entry, name_problem};
+use super::secrets::find_secret;
 use crate::manifest::Manifest;
+use crate::strict_zip::{Entry, name_problem};
 
 /// Folders whose files go along.
 const FOLDERS: [&str; 2] = ["assets", "pages"];
 /// Single files that go along where they are there.
 const FILES: [&str; 3] = ["README.md", "LICENSE", "CHANGELOG.md"];
+/// The file that says what stays behind, in git's syntax.
+const IGNORE_FILE: &str = ".erpxignore";
 
 /// Why a file cannot go along.
 #[derive(Debug, Error)]
-pub enum FileError {
+pub enum FileProblem {
     /// Its name would not mean the same everywhere.
-    #[error("`{}` cannot be packed: {problem}", path.display())]
+    #[error("`{name}` cannot be packed: {problem}")]
     Name {
         /// The file.
-        path: PathBuf,
+        name: String,
         /// Why.
         problem: String,
     },
     /// It is a link, a device or a pipe.
-    #[error("`{}` is no regular file", path.display())]
+    #[error("`{name}` is no regular file")]
     NotRegular {
         /// The file.
-        path: PathBuf,
+        name: String,
     },
     /// It looks like a secret.
-    #[error("`{}` looks like a secret ({what}) and is not packed", path.display())]
+    #[error("`{name}`{} looks like {what}", line.map_or_else(String::new, |line| format!(" (line {line})")))]
     Secret {
         /// The file.
-        path: PathBuf,
+        name: String,
+        /// The line, from 1.
+        line: Option<usize>,
         /// What it looks like.
         what: &'static str,
     },
-    /// It cannot be read.
+}
+
+/// Why the files cannot be packed.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// Some must not go along; all of them.
+    #[error("{} of the files cannot be packed", .0.len())]
+    Refused(Vec<FileProblem>),
+    /// `.erpxignore` cannot be understood.
+    #[error("{IGNORE_FILE}: {0}")]
+    Ignore(String),
+    /// One cannot be read.
     #[error("cannot read a file of the project: {0}")]
     Unreadable(io::Error),
 }
 
-/// The files, sorted by name. The same project gives the same files, whatever order the folder has.
+/// The files, sorted by name. The same project gives the same files, whatever order the folder has. `allowed` are files
+/// that may go along although they look like secrets.
 ///
 /// # Errors
-/// [`FileError`].
-pub fn package_files(project: &Project, manifest: &Manifest) -> Result<Vec<Entry>, FileError> {
-    let mut names = Vec::new();
+/// [`FileError`] with everything that is wrong.
+pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String]) -> Result<Vec<Entry>, FileError> {
+    let mut found = Found { ignored: ignored(&project.root)?, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
     let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
     for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages) {
-        collect(&project.root, &project.root.join(name), &mut names)?;
+        found.collect(&project.root, &project.root.join(name))?;
     }
+    let Found { mut names, mut problems, .. } = found;
     names.sort();
     names.dedup();
-    names
-        .into_iter()
-        .map(|name| {
-            let path = project.root.join(&name);
-            let bytes = fs_err::read(&path).map_err(FileError::Unreadable)?;
-            match secret(&bytes) {
-                Some(what) => Err(FileError::Secret { path: PathBuf::from(&name), what }),
-                None => Ok(Entry { name, bytes }),
-            }
-        })
-        .collect()
-}
-
-/// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
-fn collect(root: &Path, path: &Path, names: &mut Vec<String>) -> Result<(), FileError> {
-    let kind = match fs_err::symlink_metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(FileError::Unreadable(error)),
-    };
-    if kind.is_dir() {
-        for entry in fs_err::read_dir(path).map_err(FileError::Unreadable)? {
-            collect(root, &entry.map_err(FileError::Unreadable)?.path(), names)?;
+    let mut entries = Vec::with_capacity(names.len());
+    for name in names {
+        let bytes = fs_err::read(project.root.join(&name)).map_err(FileError::Unreadable)?;
+        match find_secret(&name, &bytes).filter(|_| !allowed.contains(&name)) {
+            Some(secret) => problems.push(FileProblem::Secret { name, line: secret.line, what: secret.what }),
+            None => entries.push(Entry { name, bytes }),
         }
-        return Ok(());
     }
-    let relative = path.strip_prefix(root).unwrap_or(path).to_path_buf();
-    if !kind.is_file() {
-        return Err(FileError::NotRegular { path: relative });
-    }
-    let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-    if let Some(problem) = name_problem(&name) {
-        return Err(FileError::Name { path: relative, problem });
-    }
-    names.push(name);
-    Ok(())
+    if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }
 }
 
-/// What a file's content looks like, where it looks like something that nobody means to publish.
-fn secret(bytes: &[u8]) -> Option<&'static str> {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 << 10)]);
-    [
-        ("-----BEGIN PRIVATE KEY-----", "a private key"),
-        ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "a private key"),
-        ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
-    ]
-    .into_iter()
-    .find(|(mark, _)| text.contains(mark))
-    .map(|(_, what)| what)
+struct Found {
+    ignored: Gitignore,
+    names: Vec<String>,
+    problems: Vec<FileProblem>,
+}
+
+impl Found {
+    /// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
+    fn collect(&mut self, root: &Path, path: &Path) -> Result<(), FileError> {
+        let kind = match fs_err::symlink_metadata(path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(FileError::Unreadable(error)),
+        };
+        let relative: PathBuf = path.strip_prefix(root).unwrap_or(path).to_path_buf();
+        if self.ignored.matched_path_or_any_parents(&relative, kind.is_dir()).is_ignore() {
+            return Ok(());
+        }
+        if kind.is_dir() {
+            for entry in fs_err::read_dir(path).map_err(FileError::Unreadable)? {
+                self.collect(root, &entry.map_err(FileError::Unreadable)?.path())?;
+            }
+            return Ok(());
+        }
+        let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+        if !kind.is_file() {
+            self.problems.push(FileProblem::NotRegular { name });
+        } else if let Some(secret) = find_secret(&name, b"") {
+            // A name that says that it holds a secret is told of as that, and not as a name that cannot be packed.
+            self.problems.push(FileProblem::Secret { name, line: None, what: secret.what });
+        } else if let Some(problem) = name_problem(&name) {
+            self.problems.push(FileProblem::Name { name, problem });
+        } else {
+            self.names.push(name);
+        }
+        Ok(())
+    }
+}
+
+fn ignored(root: &Path) -> Result<Gitignore, FileError> {
+    let mut builder = GitignoreBuilder::new(root);
+    let file = root.join(IGNORE_FILE);
+    if file.is_file()
+        && let Some(error) = builder.add(file)
+    {
+        return Err(FileError::Ignore(error.to_string()));
+    }
+    builder.build().map_err(|error| FileError::Ignore(error.to_string()))
 }

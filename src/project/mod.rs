@@ -2,6 +2,8 @@
 
 mod discover;
 mod files;
+mod secrets;
 
 pub use discover::{MANIFEST_FILE, Project, ProjectError};
-pub use files::{FileError, package_files};
+pub use files::{FileError, FileProblem, package_files};
+pub use secrets::{FoundSecret, find_secret};

@@ -187,7 +187,7 @@ impl World<'_> {
             .strip_prefix(&prefix)
             .and_then(|rest| rest.trim_matches('/').split('/').next())
             .map(str::to_owned);
-        let response = self.platform.handle(&request, None);
+        let response = self.platform.handle(&request);
         Ok(Outcome::Http { status: response.status, body: response.body, entity })
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 /// Variables that are no flag, with what they do; for the documentation.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("ERP_PLUGIN_TOKEN", "The token for `publish`."),
+    ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
     ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
     ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, in the place of the one that is found."),
     ("NO_COLOR", "Set and not empty: no colour."),
@@ -19,6 +20,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("CI", "Set and not empty: no progress bars and no questions."),
     ("GITHUB_ACTIONS", "`true`: `check` writes annotations where no `--format` is given."),
     ("CARGO", "The cargo that builds plugins."),
+    ("CARGO_HOME", "Where cargo keeps crates; its name stays out of components."),
+    ("SOURCE_DATE_EPOCH", "The moment that release builds may stamp; 1980-01-01 where it is not set."),
     ("XDG_CACHE_HOME", "Where compiled components are kept."),
     ("XDG_CONFIG_HOME", "Where keys and the trust file are kept."),
     ("XDG_DATA_HOME", "Where the toolchain from Debian's packages is kept."),
@@ -40,6 +43,10 @@ pub struct Environment {
     pub github_actions: bool,
     /// The cargo to use.
     pub cargo: Option<OsString>,
+    /// Where cargo keeps crates.
+    pub cargo_home: Option<PathBuf>,
+    /// The moment that builds may stamp.
+    pub source_date_epoch: Option<String>,
     /// The rustup toolchain that builds plugins.
     pub rust_toolchain: Option<String>,
     /// The user's home.
@@ -64,6 +71,8 @@ impl Environment {
             ci: flag("CI"),
             github_actions: variable("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             cargo: variable("CARGO"),
+            cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
+            source_date_epoch: text("SOURCE_DATE_EPOCH"),
             rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
             home: folder("HOME").or_else(|| folder("USERPROFILE")),
             cache_home: folder("XDG_CACHE_HOME"),
@@ -91,6 +100,11 @@ impl Environment {
     /// The token for `publish`. It is read where it is needed and kept nowhere else.
     pub fn token() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)
+    }
+
+    /// A secret key as PEM.
+    pub fn signing_key() -> Option<Zeroizing<String>> {
+        text("ERP_PLUGIN_SIGNING_KEY").map(Zeroizing::new)
     }
 
     /// The passphrase of a secret key.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{KeyId, SecretKey};
+use super::{KeyId, PublicKey, SecretKey};
 
 /// Signatures of an envelope at the most.
 const MAX_SIGNATURES: usize = 8;
@@ -26,6 +26,8 @@ pub struct Envelope {
 pub struct SignatureEntry {
     /// What the envelope says; it counts only where the key of that id verifies the signature.
     pub key_id: KeyId,
+    /// The key, where the envelope brings it along: whoever trusts nobody yet can still say whether it signed this.
+    pub public_key: Option<PublicKey>,
     /// 64 bytes.
     pub signature: Vec<u8>,
 }
@@ -59,11 +61,18 @@ impl Envelope {
 
     /// Adds a signature, or renews the one of the same key.
     pub fn sign(&mut self, key: &SecretKey) {
-        let key_id = key.public().id();
+        let public_key = key.public();
+        let key_id = public_key.id();
         let signature = key.sign(&self.signed_bytes()).to_vec();
         self.signatures.retain(|entry| entry.key_id != key_id);
-        self.signatures.push(SignatureEntry { key_id, signature });
+        self.signatures.push(SignatureEntry { key_id, public_key: Some(public_key), signature });
         self.signatures.sort_by(|left, right| left.key_id.cmp(&right.key_id));
+    }
+
+    /// Whether the key signed this.
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let (id, message) = (key.id(), self.signed_bytes());
+        self.signatures.iter().any(|entry| entry.key_id == id && key.verifies(&message, &entry.signature))
     }
 
     /// What a signature covers: DSSE's pre-authentication encoding.
@@ -79,7 +88,13 @@ impl Envelope {
         let signatures: Vec<Value> = self
             .signatures
             .iter()
-            .map(|entry| json!({ "keyid": entry.key_id, "sig": STANDARD.encode(&entry.signature) }))
+            .map(|entry| {
+                let mut signature = json!({ "keyid": entry.key_id, "sig": STANDARD.encode(&entry.signature) });
+                if let Some(key) = &entry.public_key {
+                    signature["publicKey"] = STANDARD.encode(key.to_der()).into();
+                }
+                signature
+            })
             .collect();
         json!({ "payload": STANDARD.encode(&self.payload), "payloadType": self.payload_type, "signatures": signatures })
             .to_string()
@@ -106,7 +121,19 @@ impl Envelope {
                 .ok_or_else(|| unreadable("`keyid` is not sha256: and 64 digits"))?;
             let signature =
                 decode(&text(&entry["sig"], "`sig` is missing")?).ok_or_else(|| unreadable("`sig` is not base64"))?;
-            signatures.push(SignatureEntry { key_id, signature });
+            let public_key = match entry.get("publicKey") {
+                None => None,
+                Some(key) => {
+                    let key = key.as_str().and_then(decode).and_then(|der| PublicKey::from_der(&der).ok());
+                    // The id is the key's digest: another key under this id is a lie.
+                    let key = key.filter(|key| key.id() == key_id);
+                    Some(key.ok_or_else(|| unreadable("`publicKey` is not the key that `keyid` names"))?)
+                }
+            };
+            if signatures.iter().any(|known: &SignatureEntry| known.key_id == key_id) {
+                return Err(unreadable("a key has signed twice"));
+            }
+            signatures.push(SignatureEntry { key_id, public_key, signature });
         }
         Ok(Envelope { payload_type, payload, signatures })
     }

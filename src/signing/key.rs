@@ -11,12 +11,11 @@ use pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, EncryptedPrivateKeyInfoRef, LineEnding,
     SecretDocument,
 };
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::digest::hex;
+use crate::digest::sha256_hex;
 
 /// Work of a key derivation at the most, as log2 of scrypt's N: a key file is an input too.
 const MAX_SCRYPT_COST: u64 = 1 << 17;
@@ -70,8 +69,8 @@ pub enum KeyError {
 }
 
 /// The name of a key: `sha256:` and the digest of its public half.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
 impl KeyId {
@@ -88,9 +87,28 @@ impl KeyId {
         &self.0
     }
 
+    /// The 64 digits.
+    pub fn digest(&self) -> &str {
+        self.0.strip_prefix("sha256:").unwrap_or(&self.0)
+    }
+
     /// The first 16 digits, for people.
     pub fn short(&self) -> &str {
         self.0.get("sha256:".len().."sha256:".len() + 16).unwrap_or(&self.0)
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<KeyId, String> {
+        KeyId::parse(&text).ok_or_else(|| format!("`{text}` is not sha256: and 64 digits"))
+    }
+}
+
+impl From<KeyId> for String {
+    fn from(id: KeyId) -> String {
+        id.0
     }
 }
 
@@ -204,11 +222,33 @@ impl PublicKey {
     /// [`KeyError::NotAKey`], also for keys whose signatures anyone could make.
     pub fn from_pem(pem: &str) -> Result<PublicKey, KeyError> {
         let not_a_key = |reason: String| KeyError::NotAKey { expected: "public Ed25519 key", reason };
-        let key = VerifyingKey::from_public_key_pem(pem).map_err(|error| not_a_key(error.to_string()))?;
-        if key.is_weak() {
-            return Err(not_a_key("it is one of the weak points of the curve".to_owned()));
+        if pem.contains("PRIVATE KEY-----") {
+            return Err(not_a_key("it is a secret key; give its public half, and the secret one to nobody".to_owned()));
         }
-        Ok(PublicKey(key))
+        VerifyingKey::from_public_key_pem(pem).map_err(|error| not_a_key(error.to_string())).and_then(PublicKey::strong)
+    }
+
+    /// Reads the same in DER: 44 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAKey`].
+    pub fn from_der(der: &[u8]) -> Result<PublicKey, KeyError> {
+        let not_a_key = |reason: String| KeyError::NotAKey { expected: "public Ed25519 key", reason };
+        VerifyingKey::from_public_key_der(der).map_err(|error| not_a_key(error.to_string())).and_then(PublicKey::strong)
+    }
+
+    fn strong(key: VerifyingKey) -> Result<PublicKey, KeyError> {
+        if !key.is_weak() {
+            return Ok(PublicKey(key));
+        }
+        let reason = "it is one of the weak points of the curve".to_owned();
+        Err(KeyError::NotAKey { expected: "public Ed25519 key", reason })
+    }
+
+    /// `SubjectPublicKeyInfo` in DER: 44 bytes.
+    pub fn to_der(&self) -> Vec<u8> {
+        // Encoding 32 bytes into a fixed structure cannot fail.
+        self.0.to_public_key_der().map(|der| der.as_bytes().to_vec()).unwrap_or_default()
     }
 
     /// `-----BEGIN PUBLIC KEY-----`.
@@ -219,8 +259,7 @@ impl PublicKey {
 
     /// The key's name.
     pub fn id(&self) -> KeyId {
-        let der = self.0.to_public_key_der().map(|der| Sha256::digest(der.as_bytes()).to_vec()).unwrap_or_default();
-        KeyId(format!("sha256:{}", hex(&der)))
+        KeyId(format!("sha256:{}", sha256_hex(&self.to_der())))
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

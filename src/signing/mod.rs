@@ -1,9 +1,22 @@
-//! Keys, signatures, and whom to trust.
+//! Keys, signatures, signed statements, and whom to trust.
 
+mod attestation;
 mod dsse;
 mod key;
+mod receipt;
+mod revocation;
+mod rotation;
 mod trust;
+mod trust_file;
 
+pub use attestation::{Attestation, AttestationError, Digests, Predicate, Subject};
 pub use dsse::{Envelope, EnvelopeError, SignatureEntry};
 pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};
-pub use trust::{SignatureStatus, TrustEntry, TrustError, TrustFile, TrustStore, TrustedKey, is_scope};
+pub use receipt::{Receipt, ReceiptPredicate};
+pub use revocation::{RevocationError, RevocationList, RevocationsPredicate, RevokedKey, WithdrawnPackage};
+pub use rotation::{Rotation, RotationError, RotationPredicate};
+pub use trust::{
+    Circumstances, Judgement, RegistryStatus, Revoked, RotateError, SignatureStatus, TrustStore, Trusted, TrustedKey,
+    is_scope,
+};
+pub use trust_file::{TrustEntry, TrustError, TrustFile};

@@ -1,48 +1,12 @@
 //! Whom to trust, and what that makes of an envelope's signatures.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Envelope, KeyId, PublicKey, SignatureEntry};
-use crate::diagnostics::{Report, SourceFile, Spanned, codes};
-use crate::document::{self, FromToml, Reader, table};
-
-table! {
-    /// A file that says which keys may sign which plugins.
-    pub struct TrustFile {
-        /// The format of the file: 1.
-        version: u64 = 1,
-        /// The keys.
-        keys: Vec<TrustEntry>,
-    }
-}
-
-table! {
-    /// A key that is trusted.
-    pub struct TrustEntry {
-        /// `sha256:` and the digest of the public key; it is computed anew and must agree.
-        keyid: Spanned<String>,
-        /// The key, `-----BEGIN PUBLIC KEY-----`.
-        public_key: Spanned<String>,
-        /// Whose key it is.
-        publisher: String,
-        /// Plugins that it may sign: exact ids, `prefix-*`, or `*`.
-        scopes: Vec<Spanned<String>>,
-        /// Why it is trusted no more.
-        revoked: Option<String>,
-    }
-}
-
-/// A trust file that cannot be read.
-#[derive(Debug, Error)]
-#[error("the trust file has errors")]
-pub struct TrustError {
-    /// What is wrong and where.
-    pub report: Report,
-}
+use super::{Envelope, KeyId, PublicKey, RevocationList, Rotation, SignatureEntry, WithdrawnPackage};
 
 /// A key that is trusted.
 #[derive(Debug, Clone)]
@@ -53,14 +17,44 @@ pub struct TrustedKey {
     pub publisher: String,
     /// Plugins that it may sign.
     pub scopes: Vec<String>,
-    /// Why it is trusted no more.
-    pub revoked: Option<String>,
+    /// Its signatures count no more from this moment on.
+    pub not_after: Option<Timestamp>,
+    /// It is trusted no more.
+    pub revoked: Option<Revoked>,
 }
 
-/// The keys that are trusted.
+/// Since when a key is trusted no more, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Revoked {
+    /// What a registry took before stays good.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// The key that took its place.
+    pub replaced_by: Option<KeyId>,
+}
+
+/// A registry that is trusted.
+#[derive(Debug, Clone)]
+pub(super) struct Registry {
+    pub(super) name: String,
+    pub(super) key: PublicKey,
+}
+
+/// How many keys must have signed which plugins.
+#[derive(Debug, Clone)]
+pub(super) struct Threshold {
+    pub(super) scope: String,
+    pub(super) signatures: u64,
+}
+
+/// Keys of publishers and registries that are trusted, and what was taken back.
 #[derive(Debug, Clone, Default)]
 pub struct TrustStore {
-    keys: BTreeMap<KeyId, TrustedKey>,
+    pub(super) keys: BTreeMap<KeyId, TrustedKey>,
+    pub(super) registries: BTreeMap<KeyId, Registry>,
+    pub(super) thresholds: Vec<Threshold>,
+    withdrawn: Vec<WithdrawnPackage>,
 }
 
 /// What a signature is worth.
@@ -71,76 +65,127 @@ pub enum SignatureStatus {
     Good {
         /// Whose key it is.
         publisher: String,
+        /// The key was revoked after a registry had taken the package.
+        revoked_since: Option<Revoked>,
     },
     /// Not made by the key that it names, or over something else.
     Bad,
-    /// The key is not in the trust file, so that nothing can be said about the signature.
-    UnknownKey,
+    /// The key is not in the trust file.
+    UnknownKey {
+        /// The envelope brings the key along, and the signature is that key's.
+        is_valid: bool,
+    },
     /// The key may not sign this plugin.
     OutOfScope {
         /// What it may sign.
         scopes: Vec<String>,
     },
+    /// The key's time was over.
+    Expired {
+        /// Since when.
+        not_after: Timestamp,
+    },
     /// The key was revoked.
+    Revoked(Revoked),
+}
+
+/// What beside the envelope decides about its signatures.
+#[derive(Debug, Clone)]
+pub struct Circumstances<'a> {
+    /// The plugin's id.
+    pub plugin: &'a str,
+    /// What time it is.
+    pub now: Timestamp,
+    /// When a trusted registry took the package, as its receipt says.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// What the signatures of an envelope are worth together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Each signature.
+    pub signatures: Vec<(KeyId, SignatureStatus)>,
+    /// Good signatures that are needed.
+    pub needed: u64,
+}
+
+/// What signatures are worth together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trusted {
+    /// Enough trusted keys signed.
+    Good,
+    /// Nobody signed.
+    Unsigned,
+    /// Only keys that nobody here trusts signed, or too few of those that are trusted.
+    Untrusted,
+    /// A signature is wrong, or its key may not sign this, or no more.
+    Bad,
+}
+
+/// Who signed a receipt or a list of revocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryStatus {
+    /// A registry that is trusted.
+    Good {
+        /// What the trust file calls it.
+        name: String,
+        /// Its key.
+        key: KeyId,
+    },
+    /// A key of a trusted registry is named, and did not sign.
+    Bad,
+    /// Nobody who is known.
+    Unknown,
+}
+
+/// Why a rotation does not count here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RotateError {
+    /// The key that goes is not trusted.
+    #[error("the key {}… is not trusted here, so that nothing can take its place", .0.short())]
+    UnknownKey(KeyId),
+    /// The key that goes was revoked: whoever has it now may be anybody.
+    #[error("the key {}… was revoked ({reason}), and cannot name another any more", key.short())]
     Revoked {
+        /// The key.
+        key: KeyId,
         /// Why.
         reason: String,
     },
 }
 
 impl TrustStore {
-    /// Reads a trust file.
-    ///
-    /// # Errors
-    /// [`TrustError`] with all that is wrong.
-    pub fn parse(source: &Arc<SourceFile>) -> Result<TrustStore, TrustError> {
-        let (node, mut report) = document::parse(source);
-        let mut reader = Reader::new(source);
-        let file = TrustFile::from_toml(&node, &mut reader);
-        if let Some(file) = file.as_ref().filter(|file| file.version != 1) {
-            let message = format!("version {} of trust files is not known to this tool", file.version);
-            reader.find(codes::INVALID_VALUE, file.span.clone(), message, "not 1", None);
+    /// Trusts a key. What it was trusted with before, it stays trusted with; what was revoked stays revoked.
+    pub fn add(&mut self, mut key: TrustedKey) {
+        if let Some(known) = self.keys.get(&key.key.id()) {
+            let mut scopes = known.scopes.clone();
+            scopes.extend(key.scopes.into_iter().filter(|scope| !known.scopes.contains(scope)));
+            key.scopes = scopes;
+            key.revoked = known.revoked.clone().or(key.revoked);
         }
-        let mut store = TrustStore::default();
-        for entry in file.iter().flat_map(|file| &file.keys) {
-            if let Some(bad) = entry.scopes.iter().find(|scope| !is_scope(scope)) {
-                let message = format!("`{}` is no id, no `prefix-*` and not `*`", **bad);
-                reader.find(codes::INVALID_VALUE, bad.span(), message, "matches nothing", None);
-            }
-            match PublicKey::from_pem(&entry.public_key) {
-                Err(error) => {
-                    reader.find(codes::INVALID_VALUE, entry.public_key.span(), error.to_string(), "not a key", None);
-                }
-                Ok(key) if key.id().as_str() != entry.keyid.as_str() => {
-                    let help = format!("the key's id is {}", key.id());
-                    reader.find(
-                        codes::INVALID_VALUE,
-                        entry.keyid.span(),
-                        "this is not the id of the key",
-                        "another key",
-                        Some(help),
-                    );
-                }
-                Ok(key) => {
-                    let trusted = TrustedKey {
-                        publisher: entry.publisher.clone(),
-                        scopes: entry.scopes.iter().map(|scope| (**scope).clone()).collect(),
-                        revoked: entry.revoked.clone(),
-                        key: key.clone(),
-                    };
-                    if store.keys.insert(key.id(), trusted).is_some() {
-                        reader.find(codes::DUPLICATE, entry.keyid.span(), "this key is there twice", "again", None);
-                    }
-                }
-            }
-        }
-        report.extend(reader.into_report());
-        if report.has_errors() { Err(TrustError { report }) } else { Ok(store) }
+        self.keys.insert(key.key.id(), key);
     }
 
-    /// Trusts a key.
-    pub fn add(&mut self, key: TrustedKey) {
-        self.keys.insert(key.key.id(), key);
+    /// Trusts a registry's receipts and revocations.
+    pub fn add_registry(&mut self, name: &str, key: PublicKey) {
+        self.registries.insert(key.id(), Registry { name: name.to_owned(), key });
+    }
+
+    /// Demands so many signatures for these plugins.
+    pub fn set_threshold(&mut self, scope: &str, signatures: u64) {
+        self.thresholds.retain(|threshold| threshold.scope != scope);
+        self.thresholds.push(Threshold { scope: scope.to_owned(), signatures });
+    }
+
+    /// Trusts what another file trusts as well. Of two opinions the stricter one holds.
+    pub fn extend(&mut self, other: TrustStore) {
+        for key in other.keys.into_values() {
+            self.add(key);
+        }
+        self.registries.extend(other.registries);
+        self.thresholds.extend(other.thresholds);
+        self.withdrawn.extend(other.withdrawn);
     }
 
     /// True where nobody is trusted.
@@ -153,51 +198,172 @@ impl TrustStore {
         self.keys.iter()
     }
 
-    /// The file that [`TrustStore::parse`] reads.
-    pub fn to_toml(&self) -> String {
-        let keys: Vec<toml::Table> = self
-            .keys
-            .iter()
-            .map(|(id, key)| {
-                let mut entry = toml::Table::new();
-                entry.insert("keyid".to_owned(), id.as_str().into());
-                entry.insert("publisher".to_owned(), key.publisher.clone().into());
-                entry.insert("scopes".to_owned(), toml::Value::from(key.scopes.clone()));
-                if let Some(reason) = &key.revoked {
-                    entry.insert("revoked".to_owned(), reason.clone().into());
+    /// A key.
+    pub fn key(&self, id: &KeyId) -> Option<&TrustedKey> {
+        self.keys.get(id)
+    }
+
+    /// The registries, ordered by the ids of their keys.
+    pub fn registries(&self) -> impl Iterator<Item = (&KeyId, &str)> {
+        self.registries.iter().map(|(id, registry)| (id, registry.name.as_str()))
+    }
+
+    /// The new key gets what the old one was trusted with.
+    ///
+    /// # Errors
+    /// [`RotateError`].
+    pub fn rotate(&mut self, rotation: &Rotation) -> Result<(), RotateError> {
+        let old_id = rotation.old.id();
+        let old = self.keys.get_mut(&old_id).ok_or_else(|| RotateError::UnknownKey(old_id.clone()))?;
+        if let Some(revoked) = &old.revoked {
+            return Err(RotateError::Revoked { key: old_id, reason: revoked.reason.clone() });
+        }
+        let until = [old.not_after, rotation.old_key_until].into_iter().flatten().min();
+        old.not_after = until;
+        let new = TrustedKey { key: rotation.new.clone(), not_after: None, revoked: None, ..old.clone() };
+        self.add(new);
+        Ok(())
+    }
+
+    /// Takes back what a registry takes back.
+    pub fn revoke(&mut self, list: &RevocationList) {
+        for revoked in &list.predicate.keys {
+            if let Some(key) = self.keys.get_mut(&revoked.keyid) {
+                let earlier = key.revoked.as_ref().is_some_and(|known| known.at <= revoked.at);
+                if !earlier {
+                    key.revoked = Some(Revoked { at: revoked.at, reason: revoked.reason.clone(), replaced_by: None });
                 }
-                entry.insert("public_key".to_owned(), key.key.to_pem().into());
-                entry
-            })
-            .collect();
-        let mut file = toml::Table::new();
-        file.insert("version".to_owned(), 1.into());
-        file.insert("keys".to_owned(), toml::Value::Array(keys.into_iter().map(toml::Value::Table).collect()));
-        toml::to_string_pretty(&file).unwrap_or_default()
+            }
+        }
+        self.withdrawn.extend(list.predicate.packages.iter().cloned());
     }
 
-    /// What each signature of an envelope is worth for a plugin.
-    pub fn judge(&self, envelope: &Envelope, plugin: &str) -> Vec<(KeyId, SignatureStatus)> {
+    /// Why a package must not be used, where a registry has said so.
+    pub fn withdrawn(&self, sha256: &str) -> Option<&str> {
+        self.withdrawn.iter().find(|package| package.sha256 == sha256).map(|package| package.reason.as_str())
+    }
+
+    /// Which registry signed an envelope.
+    pub fn registry_of(&self, envelope: &Envelope) -> RegistryStatus {
+        let named = envelope.signatures.iter().filter_map(|entry| self.registries.get_key_value(&entry.key_id));
+        let mut status = RegistryStatus::Unknown;
+        for (id, registry) in named {
+            if envelope.is_signed_by(&registry.key) {
+                return RegistryStatus::Good { name: registry.name.clone(), key: id.clone() };
+            }
+            status = RegistryStatus::Bad;
+        }
+        status
+    }
+
+    /// What the signatures of an envelope are worth for a plugin.
+    pub fn judge(&self, envelope: &Envelope, circumstances: &Circumstances<'_>) -> Judgement {
         let message = envelope.signed_bytes();
-        envelope
-            .signatures
-            .iter()
-            .map(|entry| (entry.key_id.clone(), self.judge_one(entry, &message, plugin)))
-            .collect()
+        let judge = |entry: &SignatureEntry| (entry.key_id.clone(), self.judge_one(entry, &message, circumstances));
+        let needed = self.thresholds.iter().filter(|threshold| scope_matches(&threshold.scope, circumstances.plugin));
+        Judgement {
+            signatures: envelope.signatures.iter().map(judge).collect(),
+            needed: needed.map(|threshold| threshold.signatures).max().unwrap_or(1).max(1),
+        }
     }
 
-    fn judge_one(&self, entry: &SignatureEntry, message: &[u8], plugin: &str) -> SignatureStatus {
-        let Some(trusted) = self.keys.get(&entry.key_id) else { return SignatureStatus::UnknownKey };
+    fn judge_one(&self, entry: &SignatureEntry, message: &[u8], circumstances: &Circumstances<'_>) -> SignatureStatus {
+        let Some(trusted) = self.keys.get(&entry.key_id) else {
+            // The algorithm and the key come from whom we trust; a key that comes along only tells damage from strangers.
+            let is_valid = match &entry.public_key {
+                Some(key) if !key.verifies(message, &entry.signature) => return SignatureStatus::Bad,
+                key => key.is_some(),
+            };
+            return SignatureStatus::UnknownKey { is_valid };
+        };
         if !trusted.key.verifies(message, &entry.signature) {
             return SignatureStatus::Bad;
         }
-        if let Some(reason) = &trusted.revoked {
-            return SignatureStatus::Revoked { reason: reason.clone() };
-        }
-        if !trusted.scopes.iter().any(|scope| scope_matches(scope, plugin)) {
+        if !trusted.scopes.iter().any(|scope| scope_matches(scope, circumstances.plugin)) {
             return SignatureStatus::OutOfScope { scopes: trusted.scopes.clone() };
         }
-        SignatureStatus::Good { publisher: trusted.publisher.clone() }
+        // What a registry saw before the key was lost was signed by its owner.
+        let signed_by = circumstances.accepted_at.unwrap_or(circumstances.now);
+        let revoked_since = match &trusted.revoked {
+            Some(revoked) if circumstances.accepted_at.is_none_or(|accepted| accepted >= revoked.at) => {
+                return SignatureStatus::Revoked(revoked.clone());
+            }
+            revoked => revoked.clone(),
+        };
+        match trusted.not_after {
+            Some(not_after) if signed_by >= not_after => SignatureStatus::Expired { not_after },
+            _ => SignatureStatus::Good { publisher: trusted.publisher.clone(), revoked_since },
+        }
+    }
+}
+
+impl Judgement {
+    /// What they are worth together.
+    pub fn trusted(&self) -> Trusted {
+        let is_stranger = |status: &SignatureStatus| {
+            matches!(status, SignatureStatus::UnknownKey { .. } | SignatureStatus::Good { .. })
+        };
+        if self.good() >= self.needed {
+            Trusted::Good
+        } else if self.signatures.is_empty() {
+            Trusted::Unsigned
+        } else if self.signatures.iter().all(|(_, status)| is_stranger(status)) {
+            Trusted::Untrusted
+        } else {
+            Trusted::Bad
+        }
+    }
+
+    /// Why the signatures are not enough: a code, and a sentence. None where they are.
+    pub fn refusal(&self) -> Option<(&'static str, String)> {
+        if self.trusted() == Trusted::Good {
+            return None;
+        }
+        let good = self.good();
+        let wrong = self.signatures.iter().find(|(_, status)| !matches!(status, SignatureStatus::Good { .. }));
+        Some(match wrong {
+            _ if self.signatures.is_empty() => ("signature/unsigned", "nobody has signed it".to_owned()),
+            Some((key, status)) if good == 0 => (status.code(), status.describe(key)),
+            _ => ("signature/too-few", format!("{good} good signatures, and {} are needed", self.needed)),
+        })
+    }
+
+    fn good(&self) -> u64 {
+        let is_good = |status: &SignatureStatus| matches!(status, SignatureStatus::Good { .. });
+        self.signatures.iter().filter(|(_, status)| is_good(status)).count() as u64
+    }
+}
+
+impl SignatureStatus {
+    /// Stable code of a signature that does not count.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SignatureStatus::Good { .. } => "signature/good",
+            SignatureStatus::Bad => "signature/bad",
+            SignatureStatus::UnknownKey { .. } => "signature/untrusted",
+            SignatureStatus::OutOfScope { .. } => "signature/out-of-scope",
+            SignatureStatus::Expired { .. } => "signature/expired",
+            SignatureStatus::Revoked(_) => "signature/revoked",
+        }
+    }
+
+    /// A sentence about the signature of a key.
+    pub fn describe(&self, key: &KeyId) -> String {
+        let key = key.short();
+        match self {
+            SignatureStatus::Good { publisher, revoked_since: None } => format!("good, by {publisher} ({key}…)"),
+            SignatureStatus::Good { publisher, revoked_since: Some(revoked) } => {
+                format!("good, by {publisher} ({key}…), whose key was revoked later: {}", revoked.reason)
+            }
+            SignatureStatus::Bad => format!("not good: key {key}…"),
+            SignatureStatus::UnknownKey { is_valid: true } => {
+                format!("good in itself, by a key that you do not trust: {key}…")
+            }
+            SignatureStatus::UnknownKey { is_valid: false } => format!("by a key that you do not have: {key}…"),
+            SignatureStatus::OutOfScope { scopes } => format!("key {key}… may only sign {}", scopes.join(", ")),
+            SignatureStatus::Expired { not_after } => format!("key {key}… counts no more since {not_after}"),
+            SignatureStatus::Revoked(Revoked { at, reason, .. }) => format!("key {key}… was revoked at {at}: {reason}"),
+        }
     }
 }
 
@@ -226,37 +392,112 @@ fn scope_matches(scope: &str, plugin: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signing::SecretKey;
+    use crate::diagnostics::SourceFile;
+    use crate::signing::{RevocationsPredicate, RevokedKey, SecretKey};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
 
     fn store_with(key: &PublicKey, scope: &str) -> TrustStore {
         let mut store = TrustStore::default();
-        store.add(TrustedKey {
-            key: key.clone(),
-            publisher: "甲公司".to_owned(),
-            scopes: vec![scope.to_owned()],
-            revoked: None,
-        });
+        let (publisher, scopes) = ("甲公司".to_owned(), vec![scope.to_owned()]);
+        store.add(TrustedKey { key: key.clone(), publisher, scopes, not_after: None, revoked: None });
         store
+    }
+
+    fn signed(keys: &[&SecretKey]) -> Envelope {
+        let mut envelope = Envelope::unsigned("text/plain", b"payload".to_vec());
+        for key in keys {
+            envelope.sign(key);
+        }
+        envelope
+    }
+
+    fn judged(store: &TrustStore, envelope: &Envelope, accepted_at: Option<&str>) -> Judgement {
+        let now = at("2026-04-15T08:00:00Z");
+        store.judge(envelope, &Circumstances { plugin: "acme-x", now, accepted_at: accepted_at.map(at) })
+    }
+
+    fn code(store: &TrustStore, envelope: &Envelope) -> &'static str {
+        judged(store, envelope, None).refusal().map_or("good", |(code, _)| code)
     }
 
     #[test]
     fn only_a_trusted_key_in_its_scope_makes_a_signature_good() {
         let key = SecretKey::generate().unwrap();
-        let mut envelope = Envelope::unsigned("text/plain", b"payload".to_vec());
-        envelope.sign(&key);
-        let status = |store: &TrustStore, envelope: &Envelope| store.judge(envelope, "acme-x").remove(0).1;
-        assert!(matches!(status(&store_with(&key.public(), "acme-*"), &envelope), SignatureStatus::Good { .. }));
-        assert!(matches!(status(&store_with(&key.public(), "other"), &envelope), SignatureStatus::OutOfScope { .. }));
-        assert_eq!(status(&TrustStore::default(), &envelope), SignatureStatus::UnknownKey);
+        let mut envelope = signed(&[&key]);
+        assert_eq!(code(&store_with(&key.public(), "acme-*"), &envelope), "good");
+        assert_eq!(code(&store_with(&key.public(), "other"), &envelope), "signature/out-of-scope");
+        assert_eq!(code(&TrustStore::default(), &envelope), "signature/untrusted");
+        assert_eq!(code(&store_with(&key.public(), "*"), &signed(&[])), "signature/unsigned");
         envelope.payload.push(b'!');
-        assert_eq!(status(&store_with(&key.public(), "*"), &envelope), SignatureStatus::Bad);
+        assert_eq!(code(&store_with(&key.public(), "*"), &envelope), "signature/bad");
+        assert_eq!(code(&TrustStore::default(), &envelope), "signature/bad", "the key that came along says so");
+    }
+
+    #[test]
+    fn a_threshold_counts_different_keys() {
+        let keys = [SecretKey::generate().unwrap(), SecretKey::generate().unwrap()];
+        let mut store = store_with(&keys[0].public(), "*");
+        store.set_threshold("acme-*", 2);
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[0]])), "signature/too-few");
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), "signature/too-few", "a stranger does not count");
+        store.extend(store_with(&keys[1].public(), "*"));
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), "good");
+    }
+
+    #[test]
+    fn a_revoked_key_counts_for_what_a_registry_took_before() {
+        let (key, registry) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+        let mut store = store_with(&key.public(), "*");
+        store.add_registry("registry", registry.public());
+        let revoked =
+            RevokedKey { keyid: key.public().id(), at: at("2026-03-01T00:00:00Z"), reason: "lost".to_owned() };
+        let predicate = RevocationsPredicate {
+            registry: "registry".to_owned(),
+            version: 3,
+            issued_at: at("2026-03-01T00:00:00Z"),
+            expires: at("2026-06-01T00:00:00Z"),
+            keys: vec![revoked],
+            packages: Vec::new(),
+        };
+        let mut sealed = predicate.seal();
+        assert!(RevocationList::open(&sealed, &store, None).is_err(), "nobody signed it");
+        sealed.sign(&registry);
+        assert!(RevocationList::open(&sealed, &store, Some(4)).is_err(), "an older list");
+        let envelope = signed(&[&key]);
+        store.revoke(&RevocationList::open(&sealed, &store, Some(3)).unwrap());
+        assert_eq!(code(&store, &envelope), "signature/revoked");
+        assert!(judged(&store, &envelope, Some("2026-02-01T00:00:00Z")).refusal().is_none());
+        assert!(judged(&store, &envelope, Some("2026-03-01T00:00:00Z")).refusal().is_some());
+    }
+
+    #[test]
+    fn a_rotation_needs_both_keys_and_an_old_key_that_is_trusted() {
+        let (old, new) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+        let mut store = store_with(&old.public(), "acme-*");
+        let envelope = Rotation::sign(&old, &new, Some(at("2026-04-01T00:00:00Z")));
+        let mut half = envelope.clone();
+        half.signatures.retain(|entry| entry.key_id == new.public().id());
+        assert!(Rotation::open(&half).is_err());
+        let rotation = Rotation::open(&envelope).unwrap();
+        assert!(TrustStore::default().rotate(&rotation).is_err());
+        store.rotate(&rotation).unwrap();
+        assert_eq!(code(&store, &signed(&[&new])), "good");
+        assert_eq!(code(&store, &signed(&[&old])), "signature/expired");
+        assert!(judged(&store, &signed(&[&old]), Some("2026-03-31T00:00:00Z")).refusal().is_none());
     }
 
     #[test]
     fn a_trust_file_survives_its_text() {
         let key = SecretKey::generate().unwrap();
-        let text = store_with(&key.public(), "*").to_toml();
-        let store = TrustStore::parse(&SourceFile::new("trust.toml", text)).unwrap();
-        assert_eq!(store.keys().next().map(|(id, _)| id.clone()), Some(key.public().id()));
+        let mut store = store_with(&key.public(), "*");
+        store.set_threshold("acme-*", 2);
+        store.add_registry("甲", SecretKey::generate().unwrap().public());
+        let text = store.to_toml();
+        let again = TrustStore::parse(&SourceFile::new("trust.toml", text.clone())).unwrap();
+        assert_eq!(again.to_toml(), text);
+        assert_eq!(again.keys().next().map(|(id, _)| id.clone()), Some(key.public().id()));
     }
 }

@@ -23,6 +23,7 @@ mod plugins;
 mod query;
 mod reach;
 mod records;
+mod registry;
 mod row;
 mod rules;
 mod schema;
@@ -43,6 +44,7 @@ pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
 
 pub use reach::RowReach;
+pub use registry::{ReceiptRecord, StatementKind};
 pub use row::{Change, ChangeKind, Row, Scope};
 pub(crate) use rules::condition_holds;
 pub use schema::TableInfo;

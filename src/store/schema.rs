@@ -32,6 +32,12 @@ create table if not exists erp_packages (
   plugin_id text not null, version text not null, sha256 text not null, content_id text not null, size integer not null,
   signed_by text not null, accepted_at text not null, package blob not null, primary key (plugin_id, version)
 ) strict;
+create table if not exists erp_receipts (
+  plugin_id text not null, version text not null, serial integer not null, envelope text not null,
+  primary key (plugin_id, version), unique (plugin_id, serial)
+) strict;
+create table if not exists erp_pins (plugin_id text not null, public_key text not null, primary key (plugin_id, public_key)) strict;
+create table if not exists erp_statements (seq integer primary key autoincrement, kind text not null, envelope text not null) strict;
 create table if not exists erp_tenants (plugin_id text not null, tenant_id text not null, primary key (plugin_id, tenant_id)) strict;
 create table if not exists erp_events (
   seq integer primary key autoincrement, id text not null unique, tenant_id text not null, event_type text not null,

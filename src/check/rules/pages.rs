@@ -3,12 +3,12 @@
 use super::super::{Findings, Subject};
 use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
-use crate::archive::name_problem;
 use crate::diagnostics::{Fix, Span, Spanned, codes};
 use crate::manifest::{
     AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
     WidgetType,
 };
+use crate::strict_zip::name_problem;
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;

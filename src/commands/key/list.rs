@@ -23,6 +23,17 @@ pub(in crate::commands) struct KeyListResult {
     own: Vec<OwnKey>,
     /// Keys that are trusted.
     trusted: Vec<KnownKey>,
+    /// Registries whose receipts and revocations count.
+    registries: Vec<RegistryKey>,
+}
+
+/// The key of a registry that is trusted.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RegistryKey {
+    /// `sha256:` and 64 digits.
+    id: String,
+    /// What the registry is called.
+    name: String,
 }
 
 /// A key that signs.
@@ -46,6 +57,9 @@ struct KnownKey {
     /// Why it is trusted no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked: Option<String>,
+    /// Since when its signatures count no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<String>,
 }
 
 pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
@@ -59,18 +73,26 @@ pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
         }
     }
     own.sort_by(|left, right| left.name.cmp(&right.name));
-    let trusted: Vec<KnownKey> = trust_store(context, None)?
+    let trust = trust_store(context, None)?;
+    let trusted: Vec<KnownKey> = trust
+        .store
         .keys()
         .map(|(id, key)| KnownKey {
             id: id.to_string(),
             publisher: key.publisher.clone(),
             scopes: key.scopes.clone(),
-            revoked: key.revoked.clone(),
+            revoked: key.revoked.as_ref().map(|revoked| revoked.reason.clone()),
+            not_after: key.not_after.map(|moment| moment.to_string()),
         })
         .collect();
-    let result = KeyListResult { ok: true, own, trusted };
+    let registries = trust.store.registries();
+    let registries = registries.map(|(id, name)| RegistryKey { id: id.to_string(), name: name.to_owned() }).collect();
+    let result = KeyListResult { ok: true, own, trusted, registries };
+    for stale in &trust.stale {
+        context.ui.warn(stale);
+    }
     context.ui.result(&result, || {
-        if result.own.is_empty() && result.trusted.is_empty() {
+        if result.own.is_empty() && result.trusted.is_empty() && result.registries.is_empty() {
             return "no keys yet: erp-plugin key new NAME".to_owned();
         }
         let mut table = Table::new();
@@ -80,6 +102,9 @@ pub(super) fn run(context: &Context, _: &KeyListArgs) -> CommandResult {
         for key in &result.trusted {
             let word = if key.revoked.is_some() { "revoked" } else { "trusted" };
             table.row([word, &format!("{} ({})", key.publisher, key.scopes.join(", ")), &key.id]);
+        }
+        for key in &result.registries {
+            table.row(["registry", &key.name, &key.id]);
         }
         table.render()
     });

@@ -1,14 +1,20 @@
-//! Where keys and the trust file lie, and how a key is opened.
+//! Where keys and what is known of trust lie, and how a key is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
 use crate::settings::Environment;
-use crate::signing::{KeyError, Passphrase, SecretKey, TrustStore};
+use crate::signing::{Envelope, KeyError, KeyId, Passphrase, PublicKey, RevocationList, SecretKey, TrustStore};
+
+/// The trust file of a project, which is checked in.
+const PROJECT_TRUST_FILE: &str = "erp-trust.toml";
 
 /// Where a passphrase comes from. It is never an argument: those are visible to everyone.
 #[derive(Debug, Args)]
@@ -29,55 +35,119 @@ impl PassphraseArgs {
         }
         Ok(Environment::key_passphrase().map(|text| Passphrase::new(text.to_string())))
     }
+
+    /// A passphrase for a key that is written, asked for twice where nobody gave one.
+    pub(super) fn new_one(&self, context: &Context) -> Result<Passphrase, CommandError> {
+        let given = match self.given(context)? {
+            Some(passphrase) => Some(passphrase),
+            None => match context.ui.ask_secret("New passphrase:") {
+                Some(first) if context.ui.ask_secret("Again:").as_ref() == Some(&first) => Some(Passphrase::new(first)),
+                Some(_) => return Err(CommandError::new(ExitCode::Usage, "key", "the two passphrases differ")),
+                None => None,
+            },
+        };
+        given.filter(|passphrase| !passphrase.is_empty()).ok_or_else(|| {
+            CommandError::new(ExitCode::Usage, "key", "the key needs a passphrase")
+                .hint("set ERP_PLUGIN_KEY_PASSPHRASE, or pass --passphrase-file or --no-passphrase")
+        })
+    }
+}
+
+/// Whom to trust, and what is old about it.
+#[derive(Debug)]
+pub(in crate::commands) struct Trust {
+    pub(in crate::commands) store: TrustStore,
+    /// Lists of revocations whose time is over, a sentence each.
+    pub(in crate::commands) stale: Vec<String>,
 }
 
 /// The folder of the user's keys.
 pub(super) fn keys_folder(context: &Context) -> Result<PathBuf, CommandError> {
-    let config = context.folders.config.as_ref();
-    config.map(|folder| folder.join("keys")).ok_or_else(no_home)
+    config(context, "keys")
 }
 
 /// The user's trust file.
 pub(in crate::commands) fn trust_file(context: &Context) -> Result<PathBuf, CommandError> {
+    config(context, "trust.toml")
+}
+
+/// The file of the revocations of a registry, by its key.
+pub(super) fn revocations_file(context: &Context, registry: &KeyId) -> Result<PathBuf, CommandError> {
+    Ok(config(context, "revocations")?.join(format!("{}.json", registry.digest())))
+}
+
+fn config(context: &Context, name: &str) -> Result<PathBuf, CommandError> {
     let config = context.folders.config.as_ref();
-    config.map(|folder| folder.join("trust.toml")).ok_or_else(no_home)
+    config.map(|folder| folder.join(name)).ok_or_else(|| {
+        let message = "there is no folder for keys: neither HOME nor XDG_CONFIG_HOME is set";
+        CommandError::new(ExitCode::Configuration, "key", message)
+    })
 }
 
-fn no_home() -> CommandError {
-    CommandError::new(
-        ExitCode::Configuration,
-        "key",
-        "there is no folder for keys: neither HOME nor XDG_CONFIG_HOME is set",
-    )
+/// Whom to trust: the file that was named alone, or the project's and the user's together. What registries took back
+/// is taken away.
+pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) -> Result<Trust, CommandError> {
+    let mut files = Vec::new();
+    if let Some(file) = named {
+        files.push(context.path(file));
+    } else {
+        let project = context.project().ok().map(|project| project.root.join(PROJECT_TRUST_FILE));
+        files.extend(project.into_iter().chain(trust_file(context).ok()).filter(|file| file.is_file()));
+    }
+    let mut store = TrustStore::default();
+    for file in files {
+        store.extend(TrustStore::parse(&context.source(&file)?)?);
+    }
+    let mut stale = Vec::new();
+    let registries: Vec<KeyId> = store.registries().map(|(id, _)| id.clone()).collect();
+    for registry in registries {
+        let Ok(file) = revocations_file(context, &registry) else { continue };
+        if !file.is_file() {
+            continue;
+        }
+        let list = RevocationList::open(&Envelope::parse(&context.read(&file)?)?, &store, None)?;
+        if list.predicate.expires <= Timestamp::now() {
+            let (name, expires) = (&list.predicate.registry, list.predicate.expires);
+            stale
+                .push(format!("the revocations of {name} are from before {expires}: get newer ones with `key import`"));
+        }
+        store.revoke(&list);
+    }
+    Ok(Trust { store, stale })
 }
 
-/// The keys that are trusted: those of the file that was named, or of the user's own.
-pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) -> Result<TrustStore, CommandError> {
+/// One trust file, to be changed; an empty one where it is not there yet.
+pub(super) fn trust_file_to_edit(
+    context: &Context,
+    named: Option<&PathBuf>,
+) -> Result<(PathBuf, TrustStore), CommandError> {
     let file = match named {
         Some(file) => context.path(file),
-        None => match trust_file(context) {
-            Ok(file) if file.is_file() => file,
-            _ => return Ok(TrustStore::default()),
-        },
+        None => trust_file(context)?,
     };
-    Ok(TrustStore::parse(&context.source(&file)?)?)
+    let store = if file.is_file() { TrustStore::parse(&context.source(&file)?)? } else { TrustStore::default() };
+    Ok((file, store))
 }
 
-/// Opens the secret key that `name` names: a file, or one of the user's keys.
+/// The public key that a name or a file names.
+pub(super) fn public_key(context: &Context, name: &Path) -> Result<PublicKey, CommandError> {
+    let named = context.path(name);
+    let own = keys_folder(context)?.join(format!("{}.pub.pem", name.display()));
+    let file = if !named.exists() && own.is_file() { own } else { named };
+    let pem = String::from_utf8_lossy(&context.read(&file)?).into_owned();
+    Ok(PublicKey::from_pem(&pem)?)
+}
+
+/// Opens the secret key that `name` names: a file, one of the user's keys, or `-` for the variable that holds one.
 pub(in crate::commands) fn unlock(
     context: &Context,
     name: &str,
     passphrase: &PassphraseArgs,
 ) -> Result<SecretKey, CommandError> {
-    let as_file = context.path(Path::new(name));
-    let file = if as_file.is_file() { as_file } else { keys_folder(context)?.join(format!("{name}.pem")) };
-    if !file.is_file() {
-        let error = CommandError::new(ExitCode::Trust, "key", format!("there is no key `{name}`"));
-        return Err(error
-            .hint("erp-plugin key list shows the keys")
-            .hint(format!("erp-plugin key new {name} makes one")));
-    }
-    let pem = zeroize::Zeroizing::new(String::from_utf8_lossy(&context.read(&file)?).into_owned());
+    let pem = match Environment::signing_key().filter(|_| name == "-") {
+        Some(pem) => pem,
+        None => secret_pem(context, name)?,
+    };
     let given = passphrase.given(context)?;
     match SecretKey::from_pem(&pem, given.as_ref()) {
         Err(KeyError::NeedsPassphrase) => match context.ui.ask_secret(&format!("Passphrase of {name}:")) {
@@ -86,4 +156,46 @@ pub(in crate::commands) fn unlock(
         },
         other => Ok(other?),
     }
+}
+
+/// The text of a secret key.
+pub(super) fn secret_pem(context: &Context, name: &str) -> Result<zeroize::Zeroizing<String>, CommandError> {
+    let as_file = context.path(Path::new(name));
+    let file = if as_file.is_file() { as_file } else { keys_folder(context)?.join(format!("{name}.pem")) };
+    if !file.is_file() {
+        let error = CommandError::new(ExitCode::Trust, "key", format!("there is no key `{name}`"));
+        return Err(error
+            .hint("erp-plugin key list shows the keys")
+            .hint(format!("erp-plugin key new {name} makes one")));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs_err::metadata(&file).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & 0o077 != 0 {
+            context.ui.warn(format!("others can read {0}: chmod 600 {0}", file.display()));
+        }
+    }
+    Ok(zeroize::Zeroizing::new(String::from_utf8_lossy(&context.read(&file)?).into_owned()))
+}
+
+/// Where a new key's two files go; an error where the name is none, or taken.
+pub(super) fn new_key_files(context: &Context, name: &str) -> Result<(PathBuf, PathBuf), CommandError> {
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_name {
+        let message = format!("`{name}` is no name of a key: letters, digits, `-` and `_`");
+        return Err(CommandError::new(ExitCode::Usage, "key", message));
+    }
+    let folder = keys_folder(context)?;
+    let (secret, public) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.pub.pem")));
+    if secret.exists() {
+        let error = CommandError::new(ExitCode::Configuration, "key", format!("{} is there already", secret.display()));
+        return Err(error.hint("a key is never overwritten: take another name"));
+    }
+    Ok((secret, public))
+}
+
+/// A document of this room's formats as a source for findings.
+pub(super) fn looks_like_json(source: &Arc<SourceFile>) -> bool {
+    source.text().trim_start().starts_with('{')
 }

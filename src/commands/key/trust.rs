@@ -7,25 +7,31 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
-use super::store::{keys_folder, trust_file, trust_store};
+use super::store::{public_key, trust_file_to_edit};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::signing::{PublicKey, TrustStore, TrustedKey, is_scope};
+use crate::signing::{TrustedKey, is_scope};
 
-/// Trust a public key for some plugins
+/// Trust a public key for some plugins, or as a registry's
 #[derive(Debug, Args)]
 pub(crate) struct KeyTrustArgs {
     /// The file of the public key, or the name of one of your own keys
     public_key: PathBuf,
     /// Whose key it is
-    #[arg(long, value_name = "TEXT")]
-    publisher: String,
+    #[arg(long, value_name = "TEXT", required_unless_present = "registry")]
+    publisher: Option<String>,
     /// Plugins that it may sign: an id, `prefix-*`, or `*`; several times for several
-    #[arg(long, value_name = "PATTERN", required = true)]
+    #[arg(long, value_name = "PATTERN", required_unless_present = "registry")]
     scope: Vec<String>,
-    /// The trust file, in the place of your own
+    /// Good signatures by different keys that these plugins need
+    #[arg(long, value_name = "NUMBER", requires = "scope")]
+    threshold: Option<u64>,
+    /// It is the key of this registry: trust its receipts and revocations, and no packages
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["publisher", "scope"])]
+    registry: Option<String>,
+    /// The trust file, in the place of your own; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
 }
@@ -36,49 +42,44 @@ pub(in crate::commands) struct KeyTrustResult {
     ok: bool,
     /// `sha256:` and 64 digits.
     id: String,
-    /// All plugins that it may sign now.
+    /// All plugins that it may sign now; none for a registry's key.
     scopes: Vec<String>,
     /// The file that says so.
     trust_file: String,
 }
 
 pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
-    let named = context.path(&args.public_key);
-    let own = keys_folder(context)?.join(format!("{}.pub.pem", args.public_key.display()));
-    let public_key = if !named.exists() && own.is_file() { own } else { named };
-    let pem = String::from_utf8_lossy(&context.read(&public_key)?).into_owned();
-    let key = PublicKey::from_pem(&pem)?;
-    let file = match &args.trust_file {
-        Some(file) => context.path(file),
-        None => trust_file(context)?,
-    };
-    let mut store = if file.is_file() { trust_store(context, Some(&file))? } else { TrustStore::default() };
+    let key = public_key(context, &args.public_key)?;
+    let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
     if let Some(bad) = args.scope.iter().find(|scope| !is_scope(scope)) {
-        return Err(CommandError::new(
-            ExitCode::Usage,
-            "trust",
-            format!("`{bad}` is no id, no `prefix-*` and not `*`"),
-        ));
+        let message = format!("`{bad}` is no id, no `prefix-*` and not `*`");
+        return Err(CommandError::new(ExitCode::Usage, "trust", message));
     }
     let id = key.id();
-    if let Some((_, known)) = store.keys().find(|(known, trusted)| **known == id && trusted.revoked.is_some()) {
-        let reason = known.revoked.clone().unwrap_or_default();
-        let error = CommandError::new(ExitCode::Trust, "trust", format!("this key was revoked: {reason}"));
+    if let Some(revoked) = store.key(&id).and_then(|known| known.revoked.as_ref()) {
+        let message = format!("this key was revoked at {}: {}", revoked.at, revoked.reason);
+        let error = CommandError::new(ExitCode::Trust, "trust", message);
         return Err(error.hint(format!("where that was a mistake, take `revoked` out of {}", file.display())));
     }
-    // What the key was trusted with before, it stays trusted with.
-    let mut scopes: Vec<String> =
-        store.keys().find(|(known, _)| **known == id).map(|(_, known)| known.scopes.clone()).unwrap_or_default();
-    for scope in &args.scope {
-        if !scopes.contains(scope) {
-            scopes.push(scope.clone());
+    match (&args.registry, &args.publisher) {
+        (Some(registry), _) => store.add_registry(registry, key),
+        (None, publisher) => {
+            let (publisher, scopes) = (publisher.clone().unwrap_or_default(), args.scope.clone());
+            store.add(TrustedKey { key, publisher, scopes, not_after: None, revoked: None });
+            if let Some(signatures) = args.threshold {
+                args.scope.iter().for_each(|scope| store.set_threshold(scope, signatures));
+            }
         }
     }
-    store.add(TrustedKey { key, publisher: args.publisher.clone(), scopes: scopes.clone(), revoked: None });
     files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
+    let scopes = store.key(&id).filter(|_| args.registry.is_none()).map(|key| key.scopes.clone()).unwrap_or_default();
     let result = KeyTrustResult { ok: true, id: id.to_string(), scopes, trust_file: context.shown(&file) };
-    context.ui.result(&result, || {
-        format!("{} may sign {} ({})", args.publisher, result.scopes.join(", "), result.trust_file)
+    context.ui.result(&result, || match (&args.registry, &args.publisher) {
+        (Some(registry), _) => format!("{registry} may sign receipts and revocations ({})", result.trust_file),
+        (None, publisher) => {
+            let publisher = publisher.as_deref().unwrap_or_default();
+            format!("{publisher} may sign {} ({})", result.scopes.join(", "), result.trust_file)
+        }
     });
     Ok(ExitCode::Ok)
 }

@@ -8,16 +8,15 @@ use sha2::{Digest, Sha256};
 use super::{Answer, Request, Response, identity, no_route, object};
 use crate::host::lock;
 use crate::platform::{Platform, PlatformError};
-use crate::signing::TrustStore;
 use crate::store::Scope;
 
 impl Platform {
-    pub(super) fn admin(&mut self, request: &Request, path: &[&str], trust: Option<&TrustStore>) -> Answer {
+    pub(super) fn admin(&mut self, request: &Request, path: &[&str]) -> Answer {
         match (request.method.as_str(), path) {
             ("GET", []) => Ok(Response::json(200, json!(self.plugins()))),
             ("POST", ["upload"]) => {
                 check_digest(request)?;
-                let receipt = self.upload(&request.body, trust)?;
+                let receipt = self.upload(&request.body)?;
                 Ok(Response::json(201, json!(receipt)))
             }
             ("GET", [id]) => Ok(Response::json(200, self.detail(id)?)),

@@ -3,6 +3,7 @@
 
 mod admin;
 mod dev;
+mod registry;
 mod request;
 mod rows;
 
@@ -15,14 +16,13 @@ use super::pages::permission_of;
 use super::{Identity, Platform, PlatformError};
 use crate::document::parse_strict_json;
 use crate::expression::Expression;
-use crate::signing::TrustStore;
 
 type Answer = Result<Response, PlatformError>;
 
 impl Platform {
-    /// Answers a request. With `trust`, uploads need a good signature.
-    pub fn handle(&mut self, request: &Request, trust: Option<&TrustStore>) -> Response {
-        let answer = self.route(request, trust).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
+    /// Answers a request.
+    pub fn handle(&mut self, request: &Request) -> Response {
+        let answer = self.route(request).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
         match self.deliver_events() {
@@ -34,7 +34,7 @@ impl Platform {
         }
     }
 
-    fn route(&mut self, request: &Request, trust: Option<&TrustStore>) -> Answer {
+    fn route(&mut self, request: &Request) -> Answer {
         let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let is_get = request.method == "GET";
         match path.as_slice() {
@@ -43,8 +43,9 @@ impl Platform {
             }
             ["api", "v1", "admin", "plugins", rest @ ..] => {
                 require(request, "plugin.admin")?;
-                self.admin(request, rest, trust)
+                self.admin(request, rest)
             }
+            ["api", "v1", "registry", rest @ ..] => self.registry_route(request, rest),
             ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
             ["api", "v1", "plugins", plugin, "pages", page] if is_get => {

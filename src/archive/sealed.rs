@@ -1,0 +1,121 @@
+//! A package on its way from bytes that nobody knows to files that somebody signed, a stage at a time: nothing is
+//! inflated before it is bounded, and nothing is read that the stage before does not vouch for.
+
+use std::collections::BTreeMap;
+
+use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY};
+use super::{Problem, Statement};
+use crate::digest::sha256_hex;
+use crate::signing::Envelope;
+use crate::strict_zip::{Entry, Header, Limits, inflate, structure};
+
+/// A package whose structure is good. Nothing in it was looked at.
+#[derive(Debug)]
+pub struct Sealed<'a> {
+    bytes: &'a [u8],
+    headers: Vec<Header>,
+}
+
+impl<'a> Sealed<'a> {
+    /// The first stage: the container, its limits, and that the files which make a package are there.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Sealed<'a>, Vec<Problem>> {
+        let structure = structure(bytes, limits);
+        if !structure.problems.is_empty() {
+            return Err(structure.problems.into_iter().map(Problem::from).collect());
+        }
+        let sealed = Sealed { bytes, headers: structure.headers };
+        let missing: Vec<Problem> = [MIME_TYPE_ENTRY, ENVELOPE, MANIFEST, COMPONENT]
+            .into_iter()
+            .filter(|name| sealed.header(name).is_none())
+            .map(|name| Problem::new("package/missing-file", format!("`{name}` is missing")))
+            .collect();
+        if missing.is_empty() { Ok(sealed) } else { Err(missing) }
+    }
+
+    /// The entries, in their order.
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
+    }
+
+    /// The second stage: the envelope, the one file that is looked at before somebody vouches for it.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn envelope(&self) -> Result<Envelope, Vec<Problem>> {
+        let header = self.header(ENVELOPE).ok_or_else(Vec::new)?;
+        let bytes = inflate(self.bytes, header).map_err(|refusal| vec![refusal.into()])?;
+        Envelope::parse(&bytes).map_err(|error| vec![Problem::new(error.code(), error.to_string())])
+    }
+
+    /// The third stage: the statement, and that it is about these files with these sizes, both ways.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn statement(&self, envelope: &Envelope) -> Result<Statement, Vec<Problem>> {
+        let statement = Statement::of_envelope(envelope)
+            .map_err(|error| vec![Problem::new("package/statement", error.to_string())])?;
+        if statement.predicate.format_version != 1 {
+            let message = format!("format {} is not known to this tool", statement.predicate.format_version);
+            return Err(vec![Problem::new("package/statement", message)]);
+        }
+        let mut problems = Vec::new();
+        let mut covered = BTreeMap::new();
+        for subject in &statement.subject {
+            if covered.insert(subject.name.as_str(), subject).is_some() {
+                let message = format!("the signed statement names `{}` twice", subject.name);
+                problems.push(Problem::new("package/statement", message));
+            }
+            if self.header(&subject.name).is_none() {
+                let message = format!("`{}` was signed and is not there", subject.name);
+                problems.push(Problem::new("package/missing-file", message));
+            }
+        }
+        for header in self.headers.iter().filter(|header| header.name != ENVELOPE) {
+            let name = &header.name;
+            if !covered.contains_key(name.as_str()) {
+                let message = format!("`{name}` is not in the signed statement");
+                problems.push(Problem::new("package/unsigned-file", message));
+            } else if statement.predicate.sizes.get(name) != Some(&u64::from(header.size)) {
+                problems.push(not_what_was_signed(name));
+            }
+        }
+        if problems.is_empty() { Ok(statement) } else { Err(problems) }
+    }
+
+    /// The fourth stage: every file, inflated and held against its digest.
+    ///
+    /// # Errors
+    /// Every file that is damaged or another one.
+    pub fn entries(&self, statement: &Statement) -> Result<Vec<Entry>, Vec<Problem>> {
+        let digests: BTreeMap<&str, &str> =
+            statement.subject.iter().map(|subject| (subject.name.as_str(), subject.digest.sha256.as_str())).collect();
+        let mut problems = Vec::new();
+        let mut entries = Vec::with_capacity(self.headers.len());
+        for header in &self.headers {
+            match inflate(self.bytes, header) {
+                Err(refusal) => problems.push(Problem::from(refusal)),
+                Ok(bytes) => {
+                    let expected = digests.get(header.name.as_str());
+                    if header.name != ENVELOPE && expected != Some(&sha256_hex(&bytes).as_str()) {
+                        problems.push(not_what_was_signed(&header.name));
+                    } else if header.name == MIME_TYPE_ENTRY && bytes != MIME_TYPE.as_bytes() {
+                        problems.push(Problem::new("package/mimetype", "`mimetype` names another format"));
+                    }
+                    entries.push(Entry { name: header.name.clone(), bytes });
+                }
+            }
+        }
+        if problems.is_empty() { Ok(entries) } else { Err(problems) }
+    }
+
+    fn header(&self, name: &str) -> Option<&Header> {
+        self.headers.iter().find(|header| header.name == name)
+    }
+}
+
+fn not_what_was_signed(name: &str) -> Problem {
+    Problem::new("package/digest-mismatch", format!("`{name}` is not the file that was signed"))
+}

@@ -1,0 +1,97 @@
+//! The same build in another place: another folder, another home of cargo, no file that an earlier build left.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::compile::{BuildError, BuildOptions, workspace_of};
+
+/// Folders that a build makes, and that its source does not need.
+const MADE: [&str; 4] = ["target", "dist", ".git", ".erp-plugin"];
+
+/// A copy of a project in a folder that goes with this.
+#[derive(Debug)]
+pub struct Elsewhere {
+    folder: TempDir,
+    root: PathBuf,
+}
+
+impl Elsewhere {
+    /// Copies the workspace of a project.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn of(options: &BuildOptions) -> Result<Elsewhere, BuildError> {
+        let workspace = workspace_of(options)?;
+        let folder = tempfile::tempdir().map_err(BuildError::Copy)?;
+        let source = folder.path().join("elsewhere").join("source");
+        let own = fs_err::canonicalize(&options.root).unwrap_or_else(|_| options.root.clone());
+        let inside = own.strip_prefix(&workspace).map(Path::to_path_buf).unwrap_or_default();
+        copy(&workspace, &source).map_err(BuildError::Copy)?;
+        Ok(Elsewhere { root: source.join(inside), folder })
+    }
+
+    /// How to build there.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn options(&self, options: &BuildOptions) -> Result<BuildOptions, BuildError> {
+        let home = self.folder.path().join("cargo-home");
+        if let Some(known) = &options.cargo_home {
+            second_home(known, &home).map_err(BuildError::Copy)?;
+        }
+        Ok(BuildOptions {
+            root: self.root.clone(),
+            cargo_home: Some(home),
+            target_dir: Some(self.folder.path().join("made")),
+            locked: true,
+            ..options.clone()
+        })
+    }
+}
+
+/// A home of cargo that shares what was downloaded and nothing that was unpacked from it.
+fn second_home(known: &Path, home: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(home.join("registry"))?;
+    for shared in ["registry/index", "registry/cache", "git"] {
+        let from = known.join(shared);
+        if from.is_dir() {
+            link(&from, &home.join(shared))?;
+        }
+    }
+    for settings in ["config.toml", "config", "credentials.toml"] {
+        let from = known.join(settings);
+        if from.is_file() {
+            fs_err::copy(from, home.join(settings))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(from, to)
+}
+
+/// Without links the crates are downloaded again.
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let (kind, name) = (entry.file_type()?, entry.file_name());
+        if kind.is_dir() {
+            if !MADE.iter().any(|made| name == *made) {
+                copy(&entry.path(), &to.join(&name))?;
+            }
+        } else if kind.is_file() {
+            fs_err::copy(entry.path(), to.join(&name))?;
+        }
+    }
+    Ok(())
+}

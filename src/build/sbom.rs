@@ -1,0 +1,164 @@
+//! The bill of materials: what a component was built from, as `CycloneDX` 1.5.
+//!
+//! A function of the project and its lock file: no serial number, no moment, no path.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId};
+use serde_json::{Value, json};
+
+use super::compile::BuildError;
+use super::toolchain::TARGET;
+
+/// What the bill is about.
+#[derive(Debug, Clone)]
+pub struct Product<'a> {
+    /// The plugin's id.
+    pub id: &'a str,
+    /// The plugin's version.
+    pub version: &'a str,
+    /// Its licence, an SPDX expression.
+    pub license: Option<&'a str>,
+    /// SHA-256 of the component.
+    pub component_sha256: &'a str,
+    /// What made the bill.
+    pub tool_version: &'a str,
+}
+
+/// How a library takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// It is in the component.
+    Linked,
+    /// It only helped to build it.
+    Builds,
+}
+
+/// The bill of materials of the package in `root`. Reads what cargo has locked; needs no network where the project was
+/// built before.
+///
+/// # Errors
+/// [`BuildError::Metadata`].
+pub fn bill_of_materials(root: &Path, cargo: &OsString, product: &Product<'_>) -> Result<Value, BuildError> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(cargo);
+    command.other_options(["--locked", "--offline", "--filter-platform", TARGET].map(str::to_owned).to_vec());
+    command.env("RUSTUP_AUTO_INSTALL", "0").env("RUST_BACKTRACE", "0");
+    let metadata = command.exec().map_err(|error| BuildError::Metadata(error.to_string()))?;
+    let lock = fs_err::read_to_string(metadata.workspace_root.join("Cargo.lock")).unwrap_or_default();
+    let manifest = root.join("Cargo.toml");
+    let manifest = fs_err::canonicalize(&manifest).unwrap_or(manifest);
+    let own = metadata.packages.iter().find(|package| package.manifest_path.as_std_path() == manifest);
+    let own = own.ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
+    Ok(bill(&metadata, own, &checksums(&lock), product))
+}
+
+fn bill(
+    metadata: &Metadata,
+    own: &Package,
+    checksums: &BTreeMap<(String, String), String>,
+    product: &Product<'_>,
+) -> Value {
+    let nodes: BTreeMap<&PackageId, &Node> =
+        metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (&node.id, node)).collect();
+    let roles = roles(&nodes, &own.id);
+    let mut packages: Vec<(&Package, Role)> = metadata
+        .packages
+        .iter()
+        .filter(|package| package.id != own.id)
+        .filter_map(|package| roles.get(&package.id).map(|role| (package, *role)))
+        .collect();
+    packages.sort_by_key(|(package, _)| purl(package));
+    let product_ref = format!("pkg:generic/{}@{}", product.id, product.version);
+    let reference = |package: &Package| if package.id == own.id { product_ref.clone() } else { purl(package) };
+    let by_id: BTreeMap<&PackageId, &Package> =
+        metadata.packages.iter().map(|package| (&package.id, package)).collect();
+    let dependencies: Vec<Value> = std::iter::once(own)
+        .chain(packages.iter().map(|(package, _)| *package))
+        .map(|package| {
+            let needs = nodes.get(&package.id).into_iter().flat_map(|node| &node.deps);
+            let needs =
+                needs.filter(|needed| needed.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development));
+            let needs: BTreeSet<String> =
+                needs.filter_map(|needed| by_id.get(&needed.pkg)).map(|package| purl(package)).collect();
+            json!({ "ref": reference(package), "dependsOn": needs })
+        })
+        .collect();
+    let mut about = json!({
+        "type": "library", "bom-ref": product_ref, "name": product.id, "version": product.version,
+        "hashes": [{ "alg": "SHA-256", "content": product.component_sha256 }],
+    });
+    if let Some(license) = product.license {
+        about["licenses"] = json!([{ "expression": license }]);
+    }
+    json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "tools": { "components": [{ "type": "application", "name": "erp-plugin", "version": product.tool_version }] },
+            "component": about,
+        },
+        "components": packages.iter().map(|(package, role)| component(package, *role, checksums)).collect::<Vec<_>>(),
+        "dependencies": dependencies,
+    })
+}
+
+fn component(package: &Package, role: Role, checksums: &BTreeMap<(String, String), String>) -> Value {
+    let purl = purl(package);
+    let mut component = json!({
+        "type": "library", "bom-ref": purl, "name": *package.name, "version": package.version.to_string(),
+        "scope": if role == Role::Linked { "required" } else { "excluded" }, "purl": purl,
+    });
+    if let Some(checksum) = checksums.get(&(package.name.to_string(), package.version.to_string())) {
+        component["hashes"] = json!([{ "alg": "SHA-256", "content": checksum }]);
+    }
+    if let Some(license) = &package.license {
+        // Cargo once wrote `MIT/Apache-2.0`.
+        component["licenses"] = json!([{ "expression": license.replace('/', " OR ") }]);
+    }
+    if let Some(repository) = &package.repository {
+        component["externalReferences"] = json!([{ "type": "vcs", "url": repository }]);
+    }
+    component
+}
+
+/// The packages that the root needs, and how. A library that is linked and also helps to build is linked.
+fn roles<'m>(nodes: &BTreeMap<&'m PackageId, &'m Node>, root: &'m PackageId) -> BTreeMap<&'m PackageId, Role> {
+    let mut roles = BTreeMap::new();
+    let mut open = vec![(root, Role::Linked)];
+    while let Some((id, role)) = open.pop() {
+        if roles.get(id).is_some_and(|known| *known <= role) {
+            continue;
+        }
+        roles.insert(id, role);
+        for dependency in nodes.get(id).into_iter().flat_map(|node| &node.deps) {
+            let is = |kind: DependencyKind| dependency.dep_kinds.iter().any(|info| info.kind == kind);
+            if is(DependencyKind::Normal) {
+                open.push((&dependency.pkg, role));
+            } else if is(DependencyKind::Build) {
+                open.push((&dependency.pkg, Role::Builds));
+            }
+        }
+    }
+    roles
+}
+
+fn purl(package: &Package) -> String {
+    format!("pkg:cargo/{}@{}", *package.name, package.version)
+}
+
+/// SHA-256 of each crate's archive, by name and version, as `Cargo.lock` has it.
+fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
+    let lock: toml::Table = lock.parse().unwrap_or_default();
+    let packages = lock.get("package").and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    packages
+        .iter()
+        .filter_map(|package| {
+            let text = |key: &str| package.get(key)?.as_str().map(str::to_owned);
+            Some(((text("name")?, text("version")?), text("checksum")?))
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! `erp-plugin key revoke`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::CommandResult;
+use super::store::{PassphraseArgs, unlock};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::digest::sha256_hex;
+use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
+use crate::signing::{Attestation, Envelope, KeyId, RevocationsPredicate, RevokedKey, WithdrawnPackage};
+
+/// Add a key or a package to a registry's list of revocations, and sign the list
+///
+/// For those who run a registry. The list's version grows by one; readers never take an older one.
+#[derive(Debug, Args)]
+pub(crate) struct KeyRevokeArgs {
+    /// What to revoke: the id of a key (`sha256:` and 64 digits), or the file of a package
+    what: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The list; it is made where it is not there
+    #[arg(long, value_name = "FILE")]
+    list: PathBuf,
+    /// The registry's key
+    #[arg(short, long, value_name = "NAME|FILE")]
+    key: String,
+    /// What the registry calls itself; only for a new list
+    #[arg(long, value_name = "NAME", default_value = "registry")]
+    registry: String,
+    /// Since when (RFC 3339); now where it is absent. What a registry took before stays good
+    #[arg(long, value_name = "MOMENT")]
+    since: Option<Timestamp>,
+    /// Days that the list is fresh
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    days: u16,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// A list that was signed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct KeyRevokeResult {
+    ok: bool,
+    /// The list.
+    list: String,
+    /// Its version.
+    version: u64,
+    /// Until when it is fresh.
+    expires: String,
+    /// Keys in it.
+    keys: usize,
+    /// Packages in it.
+    packages: usize,
+}
+
+pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
+    let key = unlock(context, &args.key, &args.passphrase)?;
+    let file = context.path(&args.list);
+    let now = Timestamp::now();
+    let mut list = if file.is_file() {
+        let envelope = Envelope::parse(&context.read(&file)?)?;
+        if !envelope.is_signed_by(&key.public()) {
+            let message = format!("{} is not signed by the key {}", context.shown(&file), args.key);
+            return Err(CommandError::new(ExitCode::Trust, "trust", message));
+        }
+        let known = Attestation::<RevocationsPredicate>::of_envelope(&envelope)
+            .map_err(|error| CommandError::new(ExitCode::Trust, "trust", error.to_string()))?
+            .predicate;
+        RevocationsPredicate { version: known.version + 1, ..known }
+    } else {
+        RevocationsPredicate {
+            registry: args.registry.clone(),
+            version: 1,
+            issued_at: now,
+            expires: now,
+            keys: Vec::new(),
+            packages: Vec::new(),
+        }
+    };
+    list.issued_at = now;
+    let days = SignedDuration::from_hours(i64::from(args.days) * 24);
+    list.expires = now.checked_add(days).unwrap_or(Timestamp::MAX);
+    let reason = args.reason.clone();
+    match KeyId::parse(&args.what) {
+        Some(keyid) => list.keys.push(RevokedKey { keyid, at: args.since.unwrap_or(now), reason }),
+        None => {
+            let bytes = context.read(args.what.as_ref()).map_err(|error| {
+                error.hint("name a key by its id, `sha256:` and 64 digits, or a package by its file")
+            })?;
+            list.packages.push(WithdrawnPackage { sha256: sha256_hex(&bytes), reason });
+        }
+    }
+    let result = KeyRevokeResult {
+        ok: true,
+        list: context.shown(&file),
+        version: list.version,
+        expires: list.expires.to_string(),
+        keys: list.keys.len(),
+        packages: list.packages.len(),
+    };
+    let mut envelope = list.seal();
+    envelope.sign(&key);
+    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    context.ui.result(&result, || {
+        format!(
+            "{}  list {}: {} keys, {} packages, fresh until {}",
+            result.list, result.version, result.keys, result.packages, result.expires
+        )
+    });
+    Ok(ExitCode::Ok)
+}

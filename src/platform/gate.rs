@@ -1,0 +1,316 @@
+//! Which packages the platform takes, and what it says of those that it took.
+
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Platform, PlatformError};
+use crate::archive::{Package, Problem, Statement};
+use crate::check::RULE_SET;
+use crate::digest::sha256_hex;
+use crate::host::lock;
+use crate::signing::{
+    Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
+    RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
+};
+use crate::store::{Moment, PackageRecord, ReceiptRecord, StatementKind, StoreError};
+use crate::strict_zip::{Limits, structure};
+use crate::verification::{Demand, Policy, Verdict, verify};
+
+/// How long a list of revocations is fresh.
+const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Whose packages are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Admission {
+    /// Anyone's, signed or not; a signature that is wrong is refused.
+    #[default]
+    Anyone,
+    /// Those that trusted keys signed.
+    Trusted,
+    /// Those that trusted keys signed, and of a plugin that nobody knows those that anyone signed: its keys are the
+    /// plugin's from then on.
+    FirstUse,
+}
+
+/// What stands between an upload and the platform.
+#[derive(Debug, Default)]
+pub struct Gate {
+    /// Whose packages are taken.
+    pub admission: Admission,
+    /// Whom the platform trusts.
+    pub trust: TrustStore,
+    /// Who signs receipts; without one, receipts are not signed.
+    pub registrar: Option<Registrar>,
+}
+
+/// The registry's name and key.
+#[derive(Debug)]
+pub struct Registrar {
+    /// What it calls itself.
+    pub name: String,
+    /// What it signs with.
+    pub key: SecretKey,
+}
+
+/// A package that may come in, and the keys that its plugin is pinned to with it.
+pub(super) struct Admitted {
+    pub(super) package: Package,
+    pub(super) pins: Vec<PublicKey>,
+}
+
+impl Platform {
+    /// Sets who may bring packages, and who signs their receipts.
+    pub fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
+    }
+
+    /// Holds an upload against the same checks as `erp-plugin verify`.
+    pub(super) fn admit(&self, bytes: &[u8]) -> Result<Admitted, PlatformError> {
+        let trust = self.effective_trust()?;
+        let claimed = claimed_identity(bytes);
+        // What was taken before stays good, also where its key was revoked since.
+        let receipt = match &claimed {
+            Some((id, version)) => lock(&self.database).receipt(id, version)?,
+            None => None,
+        };
+        let receipt = receipt.and_then(|receipt| Envelope::parse(receipt.envelope.as_bytes()).ok());
+        let receipt = receipt.filter(|receipt| is_about(receipt, &sha256_hex(bytes)));
+        let judge = |trust: &TrustStore| {
+            let demand = if self.gate.admission == Admission::Anyone { Demand::Integrity } else { Demand::Signatures };
+            let policy = Policy { demand, receipt: receipt.as_ref(), ..Policy::new(trust, timestamp(self.now())) };
+            verify(bytes, &policy)
+        };
+        let verdict = judge(&trust);
+        let first_use = self.gate.admission == Admission::FirstUse;
+        let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == "signature/untrusted");
+        if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
+            if lock(&self.database).pins()?.iter().any(|(pinned, _)| *pinned == id) {
+                let message =
+                    format!("{id} came from another key before; its publisher can link the two: erp-plugin key rotate");
+                return Err(refused(&[Problem::new("signature/key-changed", message)], 403));
+            }
+            let pins = valid_keys(bytes, &verdict);
+            let mut trust = trust;
+            for key in &pins {
+                trust.add(first_seen(key.clone(), &id));
+            }
+            return admitted(judge(&trust), pins);
+        }
+        admitted(verdict, Vec::new())
+    }
+
+    /// The receipt of a package that is being taken: the next one of its plugin.
+    pub(super) fn write_receipt(
+        &self,
+        package: &Package,
+        record: &PackageRecord,
+    ) -> Result<Option<ReceiptRecord>, StoreError> {
+        let Some(registrar) = &self.gate.registrar else { return Ok(None) };
+        let metadata = &package.manifest.metadata;
+        let before = lock(&self.database).last_receipt(metadata.id.as_str())?;
+        let serial = before.as_ref().map_or(0, |before| before.serial) + 1;
+        let previous = before.and_then(|before| Envelope::parse(before.envelope.as_bytes()).ok());
+        let predicate = ReceiptPredicate {
+            registry: registrar.name.clone(),
+            serial,
+            id: metadata.id.to_string(),
+            version: metadata.version.to_string(),
+            content_id: record.content_id.clone(),
+            accepted_at: Timestamp::from_str(&record.accepted_at).unwrap_or_default(),
+            publisher_keyids: record.signed_by.clone(),
+            rule_set: RULE_SET.to_owned(),
+            previous_receipt_sha256: previous.map(|previous| sha256_hex(&previous.payload)),
+        };
+        let mut envelope = Receipt::about(&record.sha256, predicate).seal();
+        envelope.sign(&registrar.key);
+        Ok(Some(ReceiptRecord { serial, envelope: envelope.to_json() }))
+    }
+
+    /// The registry's name and public key.
+    pub(super) fn registry_key(&self) -> Result<Value, PlatformError> {
+        let registrar = self.registrar()?;
+        let key = registrar.key.public();
+        Ok(json!({ "name": registrar.name, "keyid": key.id(), "public_key": key.to_pem() }))
+    }
+
+    /// The current list of revocations.
+    pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
+        let lists = lock(&self.database).statements(StatementKind::Revocations)?;
+        let latest = lists.last().ok_or_else(|| PlatformError::new(404, "registry.none", "nothing was revoked yet"))?;
+        Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
+    }
+
+    /// Revokes more: `{"keys": [{"keyid", "reason"}], "packages": [{"sha256", "reason"}]}`. Gives the new list.
+    pub(super) fn revoke(&mut self, more: &Value) -> Result<Value, PlatformError> {
+        let now = timestamp(self.now());
+        let bad = |why: &str| PlatformError::new(422, "registry.bad_revocation", why.to_owned());
+        let items = |name: &str| more[name].as_array().cloned().unwrap_or_default();
+        let reason =
+            |item: &Value| item["reason"].as_str().map(str::to_owned).ok_or_else(|| bad("each needs a `reason`"));
+        let mut predicate = match self.latest_revocations()? {
+            Some(list) => RevocationsPredicate { version: list.version + 1, ..list },
+            None => RevocationsPredicate {
+                registry: self.registrar()?.name.clone(),
+                version: 1,
+                issued_at: now,
+                expires: now,
+                keys: Vec::new(),
+                packages: Vec::new(),
+            },
+        };
+        (predicate.issued_at, predicate.expires) =
+            (now, now.saturating_add(REVOCATIONS_LAST).unwrap_or(Timestamp::MAX));
+        for item in items("keys") {
+            let keyid = item["keyid"].as_str().and_then(KeyId::parse);
+            let keyid = keyid.ok_or_else(|| bad("`keyid` is sha256: and 64 digits"))?;
+            predicate.keys.push(RevokedKey { keyid, at: now, reason: reason(&item)? });
+        }
+        for item in items("packages") {
+            let sha256 = item["sha256"].as_str().filter(|digest| KeyId::parse(&format!("sha256:{digest}")).is_some());
+            let sha256 = sha256.ok_or_else(|| bad("`sha256` has 64 digits"))?.to_owned();
+            predicate.packages.push(WithdrawnPackage { sha256, reason: reason(&item)? });
+        }
+        if items("keys").is_empty() && items("packages").is_empty() {
+            return Err(bad("neither `keys` nor `packages` name anything"));
+        }
+        let mut envelope = predicate.seal();
+        envelope.sign(&self.registrar()?.key);
+        let text = envelope.to_json();
+        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Revocations, &text))?;
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Takes a publisher's word that another key takes the place of theirs.
+    pub(super) fn take_rotation(&mut self, body: &[u8]) -> Result<Value, PlatformError> {
+        let bad = |why: String| PlatformError::new(422, "registry.bad_rotation", why);
+        let envelope = Envelope::parse(body).map_err(|error| bad(error.to_string()))?;
+        let rotation = Rotation::open(&envelope).map_err(|error| bad(error.to_string()))?;
+        self.effective_trust()?.rotate(&rotation).map_err(|error| bad(error.to_string()))?;
+        let text = envelope.to_json();
+        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Rotation, &text))?;
+        Ok(json!({ "old": rotation.old.id(), "new": rotation.new.id() }))
+    }
+
+    fn registrar(&self) -> Result<&Registrar, PlatformError> {
+        let none = || PlatformError::new(404, "registry.none", "this platform signs no receipts");
+        self.gate.registrar.as_ref().ok_or_else(none)
+    }
+
+    fn latest_revocations(&self) -> Result<Option<RevocationsPredicate>, PlatformError> {
+        let lists = lock(&self.database).statements(StatementKind::Revocations)?;
+        let latest = lists.last().and_then(|text| Envelope::parse(text.as_bytes()).ok());
+        Ok(latest.and_then(|envelope| Attestation::of_envelope(&envelope).ok()).map(|list| list.predicate))
+    }
+
+    /// The keys of the trust file and those that were seen first, after all that was said about them since.
+    fn effective_trust(&self) -> Result<TrustStore, PlatformError> {
+        let mut trust = self.gate.trust.clone();
+        if let Some(registrar) = &self.gate.registrar {
+            trust.add_registry(&registrar.name, registrar.key.public());
+        }
+        let database = lock(&self.database);
+        for (plugin, pem) in database.pins()? {
+            if let Ok(key) = PublicKey::from_pem(&pem) {
+                trust.add(first_seen(key, &plugin));
+            }
+        }
+        let envelopes = |texts: Vec<String>| {
+            texts.into_iter().filter_map(|text| Envelope::parse(text.as_bytes()).ok()).collect::<Vec<_>>()
+        };
+        for envelope in envelopes(database.statements(StatementKind::Rotation)?) {
+            // A key that is gone from the trust file takes its successors along.
+            let _ = Rotation::open(&envelope).map(|rotation| trust.rotate(&rotation));
+        }
+        for envelope in envelopes(database.statements(StatementKind::Revocations)?) {
+            if let Ok(list) = RevocationList::open(&envelope, &trust, None) {
+                trust.revoke(&list);
+            }
+        }
+        Ok(trust)
+    }
+}
+
+fn admitted(verdict: Verdict, pins: Vec<PublicKey>) -> Result<Admitted, PlatformError> {
+    if !verdict.is_good() {
+        let problems: Vec<Problem> = verdict.problems().cloned().collect();
+        let is_signature = problems.first().is_some_and(|problem| problem.code.starts_with("signature/"));
+        if verdict.report.has_errors() {
+            return Err(unfit(&verdict, &problems));
+        }
+        return Err(refused(&problems, if is_signature { 403 } else { 422 }));
+    }
+    match verdict.package {
+        Some(package) => Ok(Admitted { package, pins }),
+        None => Err(refused(&[], 422)),
+    }
+}
+
+fn refused(problems: &[Problem], status: u16) -> PlatformError {
+    let first = problems.first();
+    let code = first.map_or("package", |first| first.code.as_str());
+    let message = first.map_or_else(String::new, |first| first.message.clone());
+    let all: Vec<Value> =
+        problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
+    PlatformError::new(status, code, message).with_details(json!({ "problems": all }))
+}
+
+/// The platform's rules say no: all of it, as `erp-plugin check` would tell it.
+fn unfit(verdict: &Verdict, problems: &[Problem]) -> PlatformError {
+    use crate::diagnostics::{DiagnosticJson, Severity};
+    let findings = verdict.report.diagnostics().iter().filter(|finding| finding.severity == Severity::Error);
+    let errors: Vec<DiagnosticJson> = findings.map(DiagnosticJson::from).collect();
+    let mut message = problems.first().map(|first| first.message.clone()).unwrap_or_default();
+    let by_other_rules =
+        verdict.package.as_ref().is_some_and(|package| package.statement.predicate.rule_set != RULE_SET);
+    if by_other_rules {
+        message.push_str(
+            " (the package was checked by other rules than the platform's: pack it with the platform's version)",
+        );
+    }
+    let details = json!({ "problems": errors, "rule_set": RULE_SET });
+    PlatformError::new(422, "plugin.invalid", message).with_details(details)
+}
+
+/// Id and version as a file says that has not been verified: only to look up what is known of them.
+fn claimed_identity(bytes: &[u8]) -> Option<(String, String)> {
+    let predicate = Statement::of_envelope(&envelope_of(bytes)?).ok()?.predicate;
+    Some((predicate.id, predicate.version))
+}
+
+fn envelope_of(bytes: &[u8]) -> Option<Envelope> {
+    if !structure(bytes, &Limits::default()).problems.is_empty() {
+        return None;
+    }
+    crate::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
+}
+
+/// The keys that came along and whose signatures are theirs.
+fn valid_keys(bytes: &[u8], verdict: &Verdict) -> Vec<PublicKey> {
+    let envelope = envelope_of(bytes);
+    let signatures = envelope.iter().flat_map(|envelope| &envelope.signatures);
+    let is_valid = |id: &KeyId| {
+        let judged = verdict.judgement.iter().flat_map(|judgement| &judgement.signatures);
+        judged.clone().any(|(key, status)| key == id && *status == SignatureStatus::UnknownKey { is_valid: true })
+    };
+    signatures.filter(|entry| is_valid(&entry.key_id)).filter_map(|entry| entry.public_key.clone()).collect()
+}
+
+fn is_about(receipt: &Envelope, sha256: &str) -> bool {
+    Receipt::of_envelope(receipt).is_ok_and(|receipt| receipt.package_sha256() == Some(sha256))
+}
+
+fn first_seen(key: PublicKey, plugin: &str) -> TrustedKey {
+    TrustedKey {
+        key,
+        publisher: format!("whoever brought {plugin} first"),
+        scopes: vec![plugin.to_owned()],
+        not_after: None,
+        revoked: None,
+    }
+}
+
+fn timestamp(moment: Moment) -> Timestamp {
+    Timestamp::from_str(&moment.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,96 @@
+//! Files that nobody means to publish: keys, tokens, settings with passwords.
+
+/// Files whose name alone says what they hold.
+const NAMES: [(&str, &str); 12] = [
+    (".env", "settings of a machine"),
+    ("id_rsa", "a private key"),
+    ("id_ed25519", "a private key"),
+    (".npmrc", "tokens of npm"),
+    (".pypirc", "tokens of PyPI"),
+    (".netrc", "passwords"),
+    (".git-credentials", "passwords"),
+    ("credentials.toml", "tokens of cargo"),
+    (".pem", "a key"),
+    (".p12", "a key"),
+    (".pfx", "a key"),
+    (".key", "a key"),
+];
+
+/// Texts that begin a secret: what stands in front, how many characters of a token follow at least, what it is.
+const MARKS: [(&str, usize, &str); 16] = [
+    ("-----BEGIN PRIVATE KEY-----", 0, "a private key"),
+    ("-----BEGIN ENCRYPTED PRIVATE KEY-----", 0, "a private key"),
+    ("-----BEGIN RSA PRIVATE KEY-----", 0, "a private key"),
+    ("-----BEGIN EC PRIVATE KEY-----", 0, "a private key"),
+    ("-----BEGIN OPENSSH PRIVATE KEY-----", 0, "a private key"),
+    ("-----BEGIN PGP PRIVATE KEY BLOCK-----", 0, "a private key"),
+    ("AKIA", 16, "a key of AWS"),
+    ("ghp_", 36, "a token of GitHub"),
+    ("github_pat_", 40, "a token of GitHub"),
+    ("glpat-", 20, "a token of GitLab"),
+    ("xoxb-", 20, "a token of Slack"),
+    ("xoxp-", 20, "a token of Slack"),
+    ("npm_", 36, "a token of npm"),
+    ("pypi-AgE", 40, "a token of PyPI"),
+    ("sk_live_", 20, "a key of Stripe"),
+    ("AIza", 35, "a key of Google"),
+];
+
+/// Something that looks like a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSecret {
+    /// What it looks like.
+    pub what: &'static str,
+    /// The line that it stands on, from 1; none where the file's name says it.
+    pub line: Option<usize>,
+}
+
+/// What in a file looks like a secret: its name first, then its text. The text itself is never shown.
+pub fn find_secret(name: &str, bytes: &[u8]) -> Option<FoundSecret> {
+    let file = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let public = file.ends_with(".pub.pem");
+    let is_named = |known: &str| file == known || (known.starts_with('.') && file.ends_with(known) && !public);
+    if let Some((_, what)) =
+        NAMES.iter().find(|(known, _)| is_named(known) || (*known == ".env" && file.starts_with(".env.")))
+    {
+        return Some(FoundSecret { what, line: None });
+    }
+    MARKS.iter().find_map(|(mark, follows, what)| {
+        let at = find_mark(bytes, mark.as_bytes(), *follows)?;
+        let line = bytes[..at].split(|byte| *byte == b'\n').count();
+        Some(FoundSecret { what, line: Some(line) })
+    })
+}
+
+fn find_mark(bytes: &[u8], mark: &[u8], follows: usize) -> Option<usize> {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let first = *mark.first()?;
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
+    starts.filter(|at| bytes[*at..].starts_with(mark)).find(|at| {
+        // The middle of a longer word is none.
+        let begins = follows == 0 || *at == 0 || !is_token(&bytes[*at - 1]);
+        let token = bytes.get(*at + mark.len()..*at + mark.len() + follows);
+        begins && token.is_some_and(|token| token.iter().all(is_token))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_by_name_and_by_text() {
+        let what = |name: &str, text: &str| find_secret(name, text.as_bytes()).map(|found| found.what);
+        assert_eq!(what("assets/.env", ""), Some("settings of a machine"));
+        assert_eq!(what("assets/.env.production", ""), Some("settings of a machine"));
+        assert_eq!(what("assets/server.key", ""), Some("a key"));
+        assert_eq!(what("assets/own.pub.pem", "-----BEGIN PUBLIC KEY-----"), None);
+        let token = format!("a\nb = \"ghp_{}\"", "a1B2".repeat(9));
+        assert_eq!(
+            find_secret("x.js", token.as_bytes()),
+            Some(FoundSecret { what: "a token of GitHub", line: Some(2) })
+        );
+        assert_eq!(what("x.js", "AKIA is a word, and MAKIAABCDEFGHIJKLMNOPQ is a longer one"), None);
+        assert_eq!(what("README.md", "keep your npm_token secret"), None);
+    }
+}

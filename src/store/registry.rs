@@ -1,0 +1,123 @@
+//! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
+
+use rusqlite::types::Value as SqlValue;
+
+use super::{Database, StoreError};
+use crate::manifest::PluginId;
+
+/// A kind of statement that a registry keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatementKind {
+    /// A publisher's key took another's place.
+    Rotation,
+    /// Keys and packages that were taken back.
+    Revocations,
+}
+
+impl StatementKind {
+    fn word(self) -> &'static str {
+        match self {
+            StatementKind::Rotation => "rotation",
+            StatementKind::Revocations => "revocations",
+        }
+    }
+}
+
+/// A receipt of a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRecord {
+    /// Counts the receipts of a plugin, from 1.
+    pub serial: u64,
+    /// The signed envelope, as it was given out.
+    pub envelope: String,
+}
+
+impl Database {
+    /// Keeps the receipt of an accepted package.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`], also where this version has one.
+    pub fn add_receipt(&mut self, plugin: &PluginId, version: &str, receipt: &ReceiptRecord) -> Result<(), StoreError> {
+        self.execute(
+            "keep the receipt",
+            "insert into erp_receipts (plugin_id, version, serial, envelope) values (?, ?, ?, ?)",
+            [
+                SqlValue::Text(plugin.as_str().to_owned()),
+                SqlValue::Text(version.to_owned()),
+                SqlValue::Integer(receipt.serial.cast_signed()),
+                SqlValue::Text(receipt.envelope.clone()),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The receipt of a version.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn receipt(&self, plugin: &str, version: &str) -> Result<Option<ReceiptRecord>, StoreError> {
+        let sql = "select serial, envelope from erp_receipts where plugin_id = ? and version = ?";
+        self.receipts(sql, vec![plugin, version])
+    }
+
+    /// The latest receipt of a plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn last_receipt(&self, plugin: &str) -> Result<Option<ReceiptRecord>, StoreError> {
+        let sql = "select serial, envelope from erp_receipts where plugin_id = ? order by serial desc limit 1";
+        self.receipts(sql, vec![plugin])
+    }
+
+    fn receipts(&self, sql: &str, parameters: Vec<&str>) -> Result<Option<ReceiptRecord>, StoreError> {
+        let parameters: Vec<SqlValue> = parameters.into_iter().map(|text| SqlValue::Text(text.to_owned())).collect();
+        let found = self.rows("read a receipt", sql, parameters, |row| {
+            Ok(ReceiptRecord { serial: row.get::<_, i64>(0)?.unsigned_abs(), envelope: row.get(1)? })
+        })?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The public keys (PEM) that a plugin was first seen with: plugin and key.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn pins(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = "select plugin_id, public_key from erp_pins order by plugin_id, public_key";
+        self.rows("read the keys that were seen first", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Keeps a key that a plugin was first seen with.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn add_pin(&mut self, plugin: &PluginId, public_key: &str) -> Result<(), StoreError> {
+        self.execute(
+            "keep a key that was seen first",
+            "insert or ignore into erp_pins (plugin_id, public_key) values (?, ?)",
+            [plugin.as_str(), public_key].map(|text| SqlValue::Text(text.to_owned())),
+        )?;
+        Ok(())
+    }
+
+    /// The envelopes of a kind, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn statements(&self, kind: StatementKind) -> Result<Vec<String>, StoreError> {
+        let sql = "select envelope from erp_statements where kind = ? order by seq";
+        self.rows("read the statements about keys", sql, [SqlValue::Text(kind.word().to_owned())], |row| row.get(0))
+    }
+
+    /// Keeps an envelope.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn add_statement(&mut self, kind: StatementKind, envelope: &str) -> Result<(), StoreError> {
+        self.execute(
+            "keep a statement about keys",
+            "insert into erp_statements (kind, envelope) values (?, ?)",
+            [kind.word(), envelope].map(|text| SqlValue::Text(text.to_owned())),
+        )?;
+        Ok(())
+    }
+}

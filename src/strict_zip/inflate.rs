@@ -1,0 +1,39 @@
+//! An entry's content.
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::format::STORED;
+use super::{Header, Refusal};
+
+/// The content of an entry of an archive whose structure was found good.
+///
+/// # Errors
+/// [`Refusal`] where the stream is damaged, has another size, or another checksum.
+pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
+    let name = &header.name;
+    let size = header.size as usize;
+    let Some(stored) = archive.get(header.data.clone()) else {
+        return Err(Refusal::new("archive/not-contiguous", format!("`{name}` is not in this archive")));
+    };
+    let bytes = if header.method == STORED {
+        stored.to_vec()
+    } else {
+        // One byte more than promised, so that a stream that goes on is seen.
+        let mut bytes = Vec::with_capacity(size + 1);
+        let mut stream = Decompress::new(false);
+        let status = stream
+            .decompress_vec(stored, &mut bytes, FlushDecompress::Finish)
+            .map_err(|error| Refusal::new("archive/deflate", format!("`{name}` cannot be inflated: {error}")))?;
+        if status != Status::StreamEnd || stream.total_in() != stored.len() as u64 || bytes.len() != size {
+            let message = format!("`{name}` does not inflate to the size it promises");
+            return Err(Refusal::new("archive/deflate", message));
+        }
+        bytes
+    };
+    let mut crc = flate2::Crc::new();
+    crc.update(&bytes);
+    if crc.sum() != header.crc {
+        return Err(Refusal::new("archive/crc", format!("`{name}` is damaged: its checksum differs")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,97 @@
+//! What a reader takes at the most.
+
+/// Declares the limits: name, what it counts, how much, and what it bounds.
+macro_rules! limits {
+    ($( $variant:ident = $name:literal, $unit:ident, $default:expr, $meaning:literal; )*) => {
+        /// A bound of a reader.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Limit {
+            $( #[doc = $meaning] $variant, )*
+        }
+
+        impl Limit {
+            /// Every limit, in the order of the documentation.
+            pub const ALL: &'static [Limit] = &[$( Limit::$variant ),*];
+
+            /// Its name, as messages and flags write it.
+            pub fn name(self) -> &'static str {
+                match self { $( Limit::$variant => $name, )* }
+            }
+
+            /// What it counts.
+            pub fn unit(self) -> Unit {
+                match self { $( Limit::$variant => Unit::$unit, )* }
+            }
+
+            /// What it bounds.
+            pub fn meaning(self) -> &'static str {
+                match self { $( Limit::$variant => $meaning, )* }
+            }
+
+            /// The most that is taken where nobody says otherwise.
+            pub fn default_value(self) -> u64 {
+                match self { $( Limit::$variant => $default, )* }
+            }
+        }
+    };
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Things.
+    Count,
+    /// How many times larger.
+    Ratio,
+}
+
+limits! {
+    ArchiveBytes = "archive_bytes", Bytes, 64 << 20, "Bytes of the archive.";
+    Entries = "entries", Count, 4_096, "Entries.";
+    TotalBytes = "total_bytes", Bytes, 256 << 20, "Bytes of all entries together, inflated.";
+    ComponentBytes = "component_bytes", Bytes, 32 << 20, "Bytes of an entry that ends in `.wasm`.";
+    JsonBytes = "json_bytes", Bytes, 1 << 20, "Bytes of an entry that ends in `.json`.";
+    SbomBytes = "sbom_bytes", Bytes, 8 << 20, "Bytes of an entry that ends in `.cdx.json`.";
+    EntryRatio = "entry_ratio", Ratio, 200, "Inflated by deflated size of an entry above 1 MiB.";
+    TotalRatio = "total_ratio", Ratio, 50, "Inflated size of all entries by the size of the archive, above 16 MiB.";
+}
+
+/// How much is taken.
+#[derive(Debug, Clone)]
+pub struct Limits([u64; Limit::ALL.len()]);
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let mut limits = Limits([0; Limit::ALL.len()]);
+        for limit in Limit::ALL {
+            limits.set(*limit, limit.default_value());
+        }
+        limits
+    }
+}
+
+impl Limits {
+    /// The most that is taken.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
+    /// Takes more, or less.
+    pub fn set(&mut self, limit: Limit, most: u64) {
+        self.0[limit as usize] = most;
+    }
+
+    /// The bound of one entry's size, which its ending decides.
+    pub(super) fn of_entry(name: &str) -> Limit {
+        let name = name.to_ascii_lowercase();
+        let mut endings = name.rsplit('.');
+        match (endings.next(), endings.next()) {
+            (Some("json"), Some("cdx")) => Limit::SbomBytes,
+            (Some("json"), _) => Limit::JsonBytes,
+            (Some("wasm"), _) => Limit::ComponentBytes,
+            _ => Limit::TotalBytes,
+        }
+    }
+}

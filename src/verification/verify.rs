@@ -1,0 +1,273 @@
+//! The stages, one after another.
+
+use jiff::Timestamp;
+use semver::Version;
+
+use super::supply_chain;
+use super::{Check, Demand, Outcome, Policy, Stage};
+use crate::archive::{Package, Problem, Sealed, Statement};
+use crate::check::check_package;
+use crate::component::ComponentInfo;
+use crate::diagnostics::Report;
+use crate::digest::sha256_hex;
+use crate::manifest::ByteSize;
+use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, Trusted};
+
+/// What is true of a file.
+#[derive(Debug)]
+pub struct Verdict {
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Every stage, in order.
+    pub checks: Vec<Check>,
+    /// What the signatures are worth; none where they could not be read.
+    pub judgement: Option<Judgement>,
+    /// The package; none where a stage before its contents failed.
+    pub package: Option<Package>,
+    /// What the rules found in it.
+    pub report: Report,
+    /// The component's border; none where it could not be read.
+    pub component: Option<ComponentInfo>,
+}
+
+impl Verdict {
+    /// Whether the package may be used.
+    pub fn is_good(&self) -> bool {
+        self.checks.iter().all(|check| check.outcome != Outcome::No)
+    }
+
+    /// Everything that is wrong.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.checks.iter().filter(|check| check.outcome == Outcome::No).flat_map(|check| &check.problems)
+    }
+}
+
+/// What a stage that succeeded has to say.
+type Seen = (Outcome, String);
+
+/// Holds a file against a policy. Nothing is parsed before it is bounded, and nothing acted on before it is
+/// authenticated.
+pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
+    let sha256 = sha256_hex(bytes);
+    let mut verdict = Verdict {
+        sha256,
+        checks: Vec::with_capacity(Stage::ALL.len()),
+        judgement: None,
+        package: None,
+        report: Report::new(),
+        component: None,
+    };
+    // What is not reached is skipped: every stage is always told of.
+    let _ = run(bytes, policy, &mut verdict);
+    for stage in &Stage::ALL[verdict.checks.len()..] {
+        let detail = "not looked at: a stage before it failed".to_owned();
+        verdict.checks.push(Check { stage: *stage, outcome: Outcome::Skipped, detail, problems: Vec::new() });
+    }
+    verdict
+}
+
+/// A stage failed; what failed stands in the verdict.
+struct Stop;
+
+impl Verdict {
+    fn note(&mut self, stage: Stage, seen: Seen) {
+        self.checks.push(Check { stage, outcome: seen.0, detail: seen.1, problems: Vec::new() });
+    }
+
+    fn pass<T>(&mut self, stage: Stage, result: Result<(T, Seen), Vec<Problem>>) -> Result<T, Stop> {
+        match result {
+            Ok((value, seen)) => {
+                self.note(stage, seen);
+                Ok(value)
+            }
+            Err(problems) => {
+                let detail = match problems.as_slice() {
+                    [] => "it cannot be read".to_owned(),
+                    [only] => only.message.clone(),
+                    [first, rest @ ..] => format!("{}, and {} more", first.message, rest.len()),
+                };
+                self.checks.push(Check { stage, outcome: Outcome::No, detail, problems });
+                Err(Stop)
+            }
+        }
+    }
+}
+
+fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), Stop> {
+    let file = check_file(bytes, &verdict.sha256, policy);
+    verdict.pass(Stage::File, file)?;
+    let receipt = check_receipt(&verdict.sha256, policy);
+    let accepted = verdict.pass(Stage::Receipt, receipt)?;
+
+    let sealed = Sealed::read(bytes, &policy.limits).map(|sealed| {
+        let detail = format!("{} entries in the one form that packages have", sealed.headers().len());
+        (sealed, (Outcome::Ok, detail))
+    });
+    let sealed = verdict.pass(Stage::Structure, sealed)?;
+    let envelope = sealed.envelope().map(|envelope| {
+        let detail = format!("{} of signed statement", ByteSize(envelope.payload.len() as u64));
+        (envelope, (Outcome::Ok, detail))
+    });
+    let envelope = verdict.pass(Stage::Envelope, envelope)?;
+
+    // Which plugin a key may sign is a matter of the statement, which is not believed before its signature was:
+    // its id is read here, used for the scope, and compared with the manifest's below.
+    let plugin = Statement::of_envelope(&envelope).map(|statement| statement.predicate.id).unwrap_or_default();
+    let judged =
+        check_signatures(&envelope, &plugin, accepted.as_ref().map(|receipt| receipt.predicate.accepted_at), policy);
+    verdict.judgement = Some(judged.0);
+    verdict.pass(Stage::Signatures, judged.1)?;
+    let statement = sealed.statement(&envelope).map(|statement| {
+        let seen = (Outcome::Ok, format!("{} files, and no others", statement.subject.len()));
+        (statement, seen)
+    });
+    let statement = verdict.pass(Stage::Statement, statement)?;
+    let entries = sealed.entries(&statement).map(|entries| {
+        let total = entries.iter().map(|entry| entry.bytes.len() as u64).sum();
+        let detail = format!("{} in {} files, each the one that was signed", ByteSize(total), entries.len());
+        (entries, (Outcome::Ok, detail))
+    });
+    let entries = verdict.pass(Stage::Digests, entries)?;
+
+    let package = Package::of(envelope, statement, entries).map(|package| {
+        let metadata = &package.manifest.metadata;
+        let detail = format!("{} {}", *metadata.id, *metadata.version);
+        (package, (Outcome::Ok, detail))
+    });
+    let package = &*verdict.package.insert(match verdict_of(package, &mut verdict.checks) {
+        Some(package) => package,
+        None => return Err(Stop),
+    });
+    let checked = check_package(package);
+    let imports = checked.info.as_ref().map_or(0, |info| info.border.imports.len());
+    let contents = if checked.report.has_errors() {
+        let errors =
+            checked.report.diagnostics().iter().filter(|one| one.severity == crate::diagnostics::Severity::Error);
+        Err(errors.map(|one| Problem::new(one.code.name(), one.message.clone())).collect())
+    } else {
+        let size = ByteSize(package.component().len() as u64);
+        Ok(((), (Outcome::Ok, format!("{size}, {imports} imports, all of the host API"))))
+    };
+    let supply_chain = supply_chain::check(package);
+    let last = check_policy(package, &verdict.sha256, accepted.as_ref(), policy);
+    verdict.report = checked.report;
+    verdict.component = checked.info;
+    verdict.pass(Stage::Contents, contents)?;
+    verdict.pass(Stage::SupplyChain, supply_chain.map(|seen| ((), seen)))?;
+    verdict.pass(Stage::Policy, last)
+}
+
+/// Notes the manifest's stage; the package where it is good.
+fn verdict_of(package: Result<(Package, Seen), Vec<Problem>>, checks: &mut Vec<Check>) -> Option<Package> {
+    let (check, package) = match package {
+        Ok((package, (outcome, detail))) => {
+            (Check { stage: Stage::Manifest, outcome, detail, problems: Vec::new() }, Some(package))
+        }
+        Err(problems) => {
+            let detail = problems.first().map_or_else(String::new, |first| first.message.clone());
+            (Check { stage: Stage::Manifest, outcome: Outcome::No, detail, problems }, None)
+        }
+    };
+    checks.push(check);
+    package
+}
+
+fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Seen), Vec<Problem>> {
+    match policy.sha256 {
+        Some(expected) if !expected.eq_ignore_ascii_case(sha256) => {
+            let message = format!("the file has the SHA-256 {sha256}, and {expected} was expected");
+            Err(vec![Problem::new("package/another-file", message)])
+        }
+        _ => Ok(((), (Outcome::Ok, format!("{}, sha256 {sha256}", ByteSize(bytes.len() as u64))))),
+    }
+}
+
+/// The receipt, where it counts: one of a registry that nobody knows proves nothing.
+fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, Seen), Vec<Problem>> {
+    let Some(envelope) = policy.receipt else {
+        return Ok((None, (Outcome::Skipped, "nobody asked for one".to_owned())));
+    };
+    let refuse = |code: &str, message: String| Err(vec![Problem::new(code, message)]);
+    let receipt = match Receipt::of_envelope(envelope) {
+        Ok(receipt) => receipt,
+        Err(error) => return refuse("receipt/unreadable", error.to_string()),
+    };
+    match receipt.package_sha256() {
+        Some(found) if found == sha256 => {}
+        found => {
+            let message = format!("the receipt is for another file ({})", found.unwrap_or("none"));
+            return refuse("receipt/another-package", message);
+        }
+    }
+    let (registry, at) = (receipt.predicate.registry.clone(), receipt.predicate.accepted_at);
+    match policy.trust.registry_of(envelope) {
+        RegistryStatus::Good { name, .. } => {
+            let detail = format!("{name} took it at {at} (number {})", receipt.predicate.serial);
+            Ok((Some(receipt), (Outcome::Ok, detail)))
+        }
+        RegistryStatus::Bad => {
+            refuse("receipt/bad-signature", format!("the receipt of {registry} is not what the registry signed"))
+        }
+        RegistryStatus::Unknown => {
+            let detail = format!("by `{registry}`, a registry whose key you do not trust");
+            Ok((None, (Outcome::Unproven, detail)))
+        }
+    }
+}
+
+fn check_signatures(
+    envelope: &Envelope,
+    plugin: &str,
+    accepted_at: Option<Timestamp>,
+    policy: &Policy<'_>,
+) -> (Judgement, Result<((), Seen), Vec<Problem>>) {
+    let judgement = policy.trust.judge(envelope, &Circumstances { plugin, now: policy.now, accepted_at });
+    let trusted = judgement.trusted();
+    let told: Vec<String> = judgement.signatures.iter().map(|(key, status)| status.describe(key)).collect();
+    let detail = if told.is_empty() { "nobody has signed it".to_owned() } else { told.join("; ") };
+    let result = match (judgement.refusal(), policy.demand) {
+        (None, _) => Ok(((), (Outcome::Ok, detail))),
+        (Some((code, message)), Demand::Signatures) => Err(vec![Problem::new(code, message)]),
+        (Some((code, message)), Demand::Integrity) if trusted == Trusted::Bad => Err(vec![Problem::new(code, message)]),
+        (Some(_), Demand::Integrity) => Ok(((), (Outcome::Unproven, detail))),
+    };
+    (judgement, result)
+}
+
+fn check_policy(
+    package: &Package,
+    sha256: &str,
+    receipt: Option<&Receipt>,
+    policy: &Policy<'_>,
+) -> Result<((), Seen), Vec<Problem>> {
+    let (id, version) = (&*package.manifest.metadata.id, &*package.manifest.metadata.version);
+    let mut problems = Vec::new();
+    if let Some(reason) = policy.trust.withdrawn(sha256) {
+        problems.push(Problem::new("package/withdrawn", format!("the registry has withdrawn it: {reason}")));
+    }
+    if let Some(installed) = policy.installed.filter(|installed| is_older(version, installed)) {
+        let message = format!("{id} {installed} is there already, and {version} is older");
+        problems.push(Problem::new("package/downgrade", message));
+    }
+    if let Some(receipt) = receipt.map(|receipt| &receipt.predicate)
+        && (receipt.id != id.as_str()
+            || receipt.version != version.as_str()
+            || receipt.content_id != package.content_id)
+    {
+        let message =
+            format!("the receipt calls it {} {}, the package itself {id} {version}", receipt.id, receipt.version);
+        problems.push(Problem::new("receipt/another-package", message));
+    }
+    if problems.is_empty() {
+        Ok(((), (Outcome::Ok, "neither withdrawn nor older than what is there".to_owned())))
+    } else {
+        Err(problems)
+    }
+}
+
+fn is_older(version: &str, installed: &str) -> bool {
+    match (Version::parse(version), Version::parse(installed)) {
+        (Ok(version), Ok(installed)) => version < installed,
+        _ => false,
+    }
+}
