@@ -208,7 +208,7 @@ impl From<PublishError> for CommandError {
             PublishError::BadAddress(_) => CommandError::new(ExitCode::Usage, "publish/address", message),
             PublishError::Refused { status: 401, .. } => {
                 CommandError::new(ExitCode::Network, "publish/unauthorized", message)
-                    .hint("set ERP_PLUGIN_TOKEN, or pass --token-file with a token of that platform")
+                    .hint("erp-plugin login SERVER keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file")
             }
             PublishError::Refused { status: 403, code, .. } if code.starts_with("signature/") => {
                 CommandError::new(ExitCode::Trust, &code, message)
@@ -231,6 +231,8 @@ impl From<PublishError> for CommandError {
                 }
                 new
             }
+            PublishError::Unknown { .. } => CommandError::new(ExitCode::Network, "publish/unknown", message)
+                .hint("erp-plugin publish --status says what is there; running publish again is safe"),
             PublishError::Unreachable { .. } => CommandError::new(ExitCode::Network, "publish/unreachable", message)
                 .hint("is the address right, and does the server run?"),
             _ => CommandError::new(ExitCode::Network, "publish/protocol", message),

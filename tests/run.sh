@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export RUSTUP_AUTO_INSTALL=0
 
 missing=''
-for tool in unzip jq openssl; do command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"; done
+for tool in unzip jq openssl curl git; do command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"; done
 if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         apt-get install -y --no-install-recommends $missing >&2 || { apt-get update >&2 && apt-get install -y --no-install-recommends $missing >&2; }
@@ -13,6 +13,21 @@ if [ -n "$missing" ]; then
         echo "tests/run.sh: please install:$missing" >&2
         exit 5
     fi
+fi
+
+# A real OCI registry to push to. Unpacked and not installed: installing it would start a service.
+if ! command -v docker-registry >/dev/null 2>&1; then
+    tools=$PWD/target/test-tools
+    if [ ! -x "$tools/usr/bin/docker-registry" ]; then
+        rm -rf "$tools" && mkdir -p "$tools"
+        (cd "$tools" && { apt-get download docker-registry >&2 || { apt-get update >&2 && apt-get download docker-registry >&2; }; } &&
+            dpkg -x docker-registry_*.deb . && rm -f ./*.deb) || {
+            echo "tests/run.sh: please install docker-registry (Debian's package, or any OCI registry of that name)" >&2
+            exit 5
+        }
+    fi
+    PATH=$tools/usr/bin:$PATH
+    export PATH
 fi
 
 # Guests are compiled to wasm32-wasip2.

@@ -17,7 +17,7 @@ use super::CommandResult;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::registry::Client;
+use crate::registry::{Client, Connection};
 use crate::settings::Environment;
 
 /// The plugin that the demo makes.
@@ -124,7 +124,7 @@ impl Demo<'_> {
             let users = host.hello["users"].as_array().into_iter().flatten();
             let token =
                 users.filter(|known| known["user"] == user).map(|known| Zeroizing::new(text(&known["token"]))).next();
-            Client::new(&url, token, REQUEST_TIME)
+            Client::new(&url, Connection { token, timeout: REQUEST_TIME, ..Connection::default() })
         };
         let (acme, globex) = (client("admin@acme")?, client("admin@globex")?);
         let token = text(&host.hello["users"][0]["token"]);

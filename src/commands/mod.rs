@@ -6,6 +6,7 @@ mod build;
 mod call;
 mod check;
 mod completions;
+mod credentials;
 mod demo;
 mod dev;
 mod doctor;
@@ -14,6 +15,7 @@ mod generate;
 mod init;
 mod inspect;
 mod key;
+mod login;
 mod man;
 mod new;
 mod pack;
@@ -75,6 +77,7 @@ pub(crate) enum Command {
     Key(key::KeyCommand),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
+    Login(login::LoginArgs),
     Publish(publish::PublishArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
@@ -115,6 +118,7 @@ impl Command {
             Command::Key(command) => key::run(context, command),
             Command::Sign(args) => sign::run(context, args),
             Command::Verify(args) => verify::run(context, args),
+            Command::Login(args) => login::run(context, args),
             Command::Publish(args) => publish::run(context, args),
             Command::Demo(args) => demo::run(context, args),
             Command::Doctor(args) => doctor::run(context, args),

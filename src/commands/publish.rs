@@ -1,43 +1,64 @@
 //! `erp-plugin publish`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::CommandResult;
+use super::credentials::TokenArgs;
+use super::key::trust_store;
 use super::sign::package_file;
-use super::verify::open_package;
+use super::verify::{read_bounded, refusal};
+use crate::archive::{MIME_TYPE, Package};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
+use crate::files::{self, Access};
 use crate::manifest::ByteSize;
-use crate::registry::Client;
-use crate::settings::Environment;
+use crate::registry::{Client, Connection, OciPackage, Push, push};
+use crate::signing::{Envelope, Receipt, RegistryStatus, TrustStore};
 use crate::strict_zip::Limits;
+use crate::verification::{Policy, Verdict, verify};
 
-/// Upload a package to a platform or a dev host
+/// How often it is looked whether the user has interrupted.
+const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
+
+/// Upload a package to a platform, a dev host, or an OCI registry
 ///
-/// Running it again is safe: a package that is there already is not sent again. The token comes from
-/// `ERP_PLUGIN_TOKEN` or a file.
+/// Running it again is safe: a package that is there already is not sent again, and one whose upload broke off goes on.
+/// The platform's receipt is checked and kept beside the package. In an OCI registry (`oci://host/repository`) the
+/// version's tag is the plain component, and `<version>.erpx` the package.
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
-    /// The platform's address, such as <https://erp.example.com>
+    /// The platform's address, such as <https://erp.example.com>, or <oci://registry.example.com/plugins/erp-demo>
     #[arg(long, value_name = "URL")]
     to: String,
-    /// A file with the token
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Seconds that one request may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[command(flatten)]
+    token: TokenArgs,
+    /// Seconds that one request may take, beside the time that the package needs on a slow line
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    /// A proxy, in the place of `HTTPS_PROXY` and its kin
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Certificates of authorities that are trusted beside the system's, as PEM
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The keys that are trusted, for the receipt's
+    #[arg(long, value_name = "FILE")]
+    trust_file: Option<PathBuf>,
+    /// Say what the server has of this version, and send nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    status: bool,
     /// Do everything but send the package
     #[arg(long)]
     dry_run: bool,
@@ -53,55 +74,101 @@ pub(super) struct PublishResult {
     version: String,
     /// SHA-256 of the file.
     sha256: String,
-    /// True where the platform had it before.
+    /// True where the server had it before.
     already_there: bool,
     /// How often it was sent.
     attempts: u32,
-    /// True where nothing was sent because of --dry-run.
+    /// True where nothing was sent because of --dry-run or --status.
     dry_run: bool,
-    /// What the platform gave for it.
+    /// What the platform gave for it; null for an OCI registry.
     #[schemars(with = "serde_json::Value")]
     receipt: Value,
+    /// The file with the receipt, for `verify --against-receipt`.
+    receipt_file: Option<String>,
+    /// The receipt is signed by a registry that you trust.
+    receipt_trusted: bool,
+    /// Where an OCI registry has the plain component.
+    component: Option<String>,
+    /// Where an OCI registry has the package.
+    oci_package: Option<String>,
 }
 
 pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
-    let bytes = context.read(&file)?;
-    let package = open_package(&bytes, &Limits::default())?;
-    let (id, version) = (package.manifest.metadata.id.to_string(), package.manifest.metadata.version.to_string());
-    let sha256 = sha256_hex(&bytes);
+    let bytes = read_bounded(context, &file, &Limits::default())?;
+    let trust = trust_store(context, args.trust_file.as_deref())?.store;
+    // The same stages as the platform's: what it would refuse is not sent.
+    let verdict = verify(&bytes, &Policy::new(&trust, Timestamp::now()));
+    if !verdict.is_good() {
+        let problems: Vec<_> = verdict.problems().cloned().collect();
+        return Err(refusal(&problems).with_report(verdict.report));
+    }
+    let Some(package) = &verdict.package else { return Err(refusal(&[])) };
     if context.offline {
         let error =
             CommandError::new(ExitCode::Network, "offline", "publish needs the network, and --offline forbids it");
         return Err(error.hint("leave --offline away"));
     }
-    let client = Client::new(&args.to, token(context, args)?, Duration::from_secs(args.timeout.max(1)))?;
+    let connection = Connection {
+        token: args.token.token(context, &args.to)?,
+        timeout: Duration::from_secs(args.timeout.max(1)),
+        proxy: args.proxy.clone(),
+        ca: args.ca_file.as_deref().map(|file| context.read(file)).transpose()?,
+        ..Connection::default()
+    };
+    let metadata = &package.manifest.metadata;
     let mut result = PublishResult {
         ok: true,
-        id,
-        version,
-        sha256,
+        id: metadata.id.to_string(),
+        version: metadata.version.to_string(),
+        sha256: verdict.sha256.clone(),
         already_there: false,
         attempts: 0,
-        dry_run: args.dry_run,
+        dry_run: args.dry_run || args.status,
         receipt: Value::Null,
+        receipt_file: None,
+        receipt_trusted: false,
+        component: None,
+        oci_package: None,
     };
-    if args.dry_run {
+    let sent = Arc::new(AtomicU64::new(0));
+    tell_when_interrupted(context, args, &sent);
+    if args.to.starts_with("oci://") {
+        to_oci(context, args, &connection, &verdict, package, &bytes, &mut result)?;
+    } else {
+        to_platform(context, args, connection, &bytes, &sent, &mut result)?;
+        if !result.receipt.is_null() {
+            keep_receipt(context, &file, &trust, &mut result)?;
+        }
+    }
+    context.ui.result(&result, || shown(args, &result, bytes.len() as u64));
+    Ok(ExitCode::Ok)
+}
+
+fn to_platform(
+    context: &Context,
+    args: &PublishArgs,
+    connection: Connection,
+    bytes: &[u8],
+    sent: &Arc<AtomicU64>,
+    result: &mut PublishResult,
+) -> Result<(), CommandError> {
+    let client = Client::new(&args.to, connection)?;
+    if result.dry_run {
         let known = client.receipt(&result.id, &result.version)?;
-        result.already_there = known.is_some();
+        result.already_there = known.as_ref().is_some_and(|known| known["sha256"] == result.sha256);
         result.receipt = known.unwrap_or(Value::Null);
-        context.ui.result(&result, || {
-            let state = if result.already_there { "is there already" } else { "would be sent" };
-            format!("{} {} ({}) {state}", result.id, result.version, ByteSize(bytes.len() as u64))
-        });
-        return Ok(ExitCode::Ok);
+        return Ok(());
     }
     let progress = context.ui.progress("Uploading", bytes.len() as u64);
-    let sent = {
-        let progress = progress.clone();
-        move |count| progress.add(count)
+    let count = {
+        let (progress, sent) = (progress.clone(), Arc::clone(sent));
+        move |count| {
+            sent.fetch_add(count, Ordering::Relaxed);
+            progress.add(count);
+        }
     };
-    let published = client.publish(&result.id, &result.version, &bytes, sent, |why, wait| {
+    let published = client.publish(&result.id, &result.version, bytes, count, |why, wait| {
         progress.restart();
         context.ui.warn(format!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
     });
@@ -110,21 +177,122 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     result.already_there = published.already_there;
     result.attempts = published.attempts;
     result.receipt = published.receipt;
-    context.ui.result(&result, || {
-        let state = if result.already_there { "was there already" } else { "published" };
-        format!("{} {} {state} at {}", result.id, result.version, args.to)
-    });
-    Ok(ExitCode::Ok)
+    Ok(())
 }
 
-fn token(context: &Context, args: &PublishArgs) -> Result<Option<Zeroizing<String>>, CommandError> {
-    match &args.token_file {
-        None => Ok(Environment::token()),
-        Some(file) => {
-            let text = String::from_utf8(context.read(file)?);
-            let text =
-                text.map_err(|_| CommandError::new(ExitCode::Configuration, "token", "the token file is not UTF-8"))?;
-            Ok(Some(Zeroizing::new(text.trim().to_owned())))
+fn to_oci(
+    context: &Context,
+    args: &PublishArgs,
+    connection: &Connection,
+    verdict: &Verdict,
+    package: &Package,
+    bytes: &[u8],
+    result: &mut PublishResult,
+) -> Result<(), CommandError> {
+    let border = verdict.component.as_ref().map(|component| component.border.clone()).unwrap_or_default();
+    let artifact = OciPackage {
+        id: &result.id,
+        version: &result.version,
+        imports: border.import_names(),
+        exports: border.export_names(),
+        component: package.component(),
+        package: bytes,
+        package_type: MIME_TYPE,
+    };
+    let progress = context.ui.progress("Uploading", bytes.len() as u64);
+    let mode = if result.dry_run { Push::Look } else { Push::Send };
+    let pushed = push(&args.to, connection, &artifact, mode);
+    progress.finish();
+    let pushed = pushed?;
+    result.attempts = u32::from(!result.dry_run && !pushed.already_there);
+    result.already_there = pushed.already_there;
+    result.component = Some(pushed.component);
+    result.oci_package = Some(pushed.package);
+    Ok(())
+}
+
+/// Keeps the receipt beside the package, where it is about this package and its signature is not wrong.
+fn keep_receipt(
+    context: &Context,
+    package: &Path,
+    trust: &TrustStore,
+    result: &mut PublishResult,
+) -> Result<(), CommandError> {
+    let envelope = &result.receipt["envelope"];
+    if envelope.is_null() || (result.dry_run && !result.already_there) {
+        return Ok(());
+    }
+    let wrong = |why: String| CommandError::new(ExitCode::Trust, "receipt/bad-signature", why);
+    let envelope = Envelope::parse(envelope.to_string().as_bytes())?;
+    let receipt = Receipt::of_envelope(&envelope).map_err(|error| wrong(error.to_string()))?;
+    if receipt.package_sha256() != Some(&result.sha256) {
+        return Err(wrong("the platform's signed receipt is for another file".to_owned()));
+    }
+    result.receipt_trusted = match trust.registry_of(&envelope) {
+        RegistryStatus::Good { .. } => true,
+        RegistryStatus::Unknown => false,
+        RegistryStatus::Bad => return Err(wrong("the receipt is not what the registry signed".to_owned())),
+    };
+    if result.dry_run {
+        return Ok(());
+    }
+    let mut name = package.as_os_str().to_owned();
+    name.push(".receipt.json");
+    let file = PathBuf::from(name);
+    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    result.receipt_file = Some(context.shown(&file));
+    Ok(())
+}
+
+fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
+    let known = !result.receipt.is_null() || result.already_there;
+    let state = match (result.dry_run, result.already_there, known) {
+        (_, true, _) if result.dry_run => "is there already",
+        (true, false, true) => "is there with another content",
+        (true, false, false) if args.status => "is not there",
+        (true, false, false) => "would be sent",
+        (_, true, _) => "was there already",
+        _ => "published",
+    };
+    let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.to);
+    for (what, place) in [("component", &result.component), ("package", &result.oci_package)] {
+        if let Some(place) = place {
+            text.push_str(&format!("\n{what:<9}  {place}"));
         }
     }
+    if let Some(file) = &result.receipt_file {
+        let trusted =
+            if result.receipt_trusted { "" } else { " (signed by a registry whose key you do not trust yet)" };
+        text.push_str(&format!("\nreceipt    {file}{trusted}"));
+    }
+    text
+}
+
+/// Ctrl-C ends the program at once, and says what is known.
+fn tell_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<AtomicU64>) {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Without it, the signal ends the program as it always does.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
+    }
+    let (ui, to, sent) = (context.ui.clone(), args.to.clone(), Arc::clone(sent));
+    let is_oci = to.starts_with("oci://");
+    std::thread::spawn(move || {
+        while !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(INTERRUPT_CHECKS);
+        }
+        let message = if sent.load(Ordering::Relaxed) == 0 && !is_oci {
+            "interrupted before anything was sent".to_owned()
+        } else {
+            format!("interrupted: it is not known whether {to} has the package")
+        };
+        let next = format!("erp-plugin publish --to {to} --status says what is there; running it again is safe");
+        let error = CommandError::new(ExitCode::Interrupted, "interrupted", message).hint(next);
+        end(error.tell(&ui));
+    });
+}
+
+#[expect(clippy::exit, reason = "the upload blocks another thread, which nothing else can end")]
+fn end(code: ExitCode) -> ! {
+    std::process::exit(i32::from(code.number()))
 }

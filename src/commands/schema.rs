@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{
-    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, new, pack, publish, replay,
-    sign, sql, test, verify, wit,
+    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, new, pack, publish,
+    replay, sign, sql, test, verify, wit,
 };
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
@@ -69,6 +69,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("key-trust", schema_for!(key::KeyTrustResult).to_value()),
         ("sign", schema_for!(sign::SignResult).to_value()),
         ("verify", schema_for!(verify::VerifyResult).to_value()),
+        ("login", schema_for!(login::LoginResult).to_value()),
         ("publish", schema_for!(publish::PublishResult).to_value()),
         ("demo", schema_for!(demo::DemoResult).to_value()),
         ("doctor", schema_for!(doctor::DoctorResult).to_value()),

@@ -1,28 +1,30 @@
 //! The client's side of the upload.
 
 use std::io::{self, Cursor, Read};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::blocking::{Body, Client as HttpClient, RequestBuilder, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
-use zeroize::Zeroizing;
 
-use super::retry;
+use super::address::{checked_address, is_loopback};
+use super::sent::{Sent, Waits};
+use super::{Connection, PublishError, retry};
 use crate::digest::sha256_hex;
 
 /// Bytes of an answer at the most.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
+/// A line that carries less than this is too slow: an upload may take so much longer than other requests.
+const SLOWEST_BYTES_A_SECOND: u64 = 32 << 10;
 const MEDIA_TYPE: &str = "application/vnd.erpx.v1+zip";
 
 /// A platform, and who we are there.
 pub struct Client {
     http: HttpClient,
     base: String,
-    token: Option<Zeroizing<String>>,
+    connection: Connection,
 }
 
 impl std::fmt::Debug for Client {
@@ -42,59 +44,13 @@ pub struct Published {
     pub receipt: Value,
 }
 
-/// Why nothing was uploaded.
-#[derive(Debug, Error)]
-pub enum PublishError {
-    /// The address is none that a token may be sent to.
-    #[error("{0}")]
-    BadAddress(String),
-    /// The client could not be set up.
-    #[error("the HTTP client cannot start: {0}")]
-    Client(String),
-    /// The server could not be reached.
-    #[error("cannot reach {address}: {reason}")]
-    Unreachable {
-        /// The server.
-        address: String,
-        /// Why.
-        reason: String,
-    },
-    /// The server refused the package.
-    #[error("the platform refused the package ({status} {code}): {message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// The platform's code.
-        code: String,
-        /// Its text.
-        message: String,
-        /// Further problems, one a line.
-        problems: Vec<String>,
-    },
-    /// The server did not answer as a platform does.
-    #[error("{address} does not answer as a platform does: {reason}")]
-    NotAPlatform {
-        /// The server.
-        address: String,
-        /// Why.
-        reason: String,
-    },
-    /// The receipt is for another file.
-    #[error("the platform's receipt is for another file ({found}, not {expected})")]
-    WrongReceipt {
-        /// What was sent.
-        expected: String,
-        /// What the receipt names.
-        found: String,
-    },
-}
-
 impl Client {
     /// A client for a platform. A token is only sent over https, or on this machine.
     ///
     /// # Errors
     /// [`PublishError::BadAddress`] and [`PublishError::Client`].
-    pub fn new(address: &str, token: Option<Zeroizing<String>>, timeout: Duration) -> Result<Client, PublishError> {
+    pub fn new(address: &str, connection: Connection) -> Result<Client, PublishError> {
+        let Connection { token, .. } = &connection;
         let base = checked_address(address, token.is_some())?;
         if token
             .as_ref()
@@ -109,14 +65,30 @@ impl Client {
         let mut builder = HttpClient::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
-            .timeout(timeout)
+            .timeout(connection.timeout)
             .user_agent(concat!("erp-plugin/", env!("CARGO_PKG_VERSION")));
         if base.starts_with("http://") {
             // Without TLS there is nothing to verify: a machine without certificates can publish to itself.
-            builder = builder.tls_certs_only([]).no_proxy();
+            builder = builder.tls_certs_only([]);
         }
+        if let Some(pem) = &connection.ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| PublishError::BadAddress("the file of the authority holds no certificate".to_owned()))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder = match &connection.proxy {
+            Some(proxy) => {
+                let bad = |error: reqwest::Error| PublishError::BadAddress(format!("`{proxy}` is no proxy: {error}"));
+                builder.proxy(reqwest::Proxy::all(proxy).map_err(bad)?)
+            }
+            // This machine is reached without help.
+            None if is_loopback(&base) => builder.no_proxy(),
+            None => builder,
+        };
         let http = builder.build().map_err(|error| PublishError::Client(chain(&error)))?;
-        Ok(Client { http, base, token })
+        Ok(Client { http, base, connection })
     }
 
     /// Asks the platform's API; gives status and body, whatever the status is.
@@ -162,53 +134,69 @@ impl Client {
         sent: impl Fn(u64) + Clone + Send + 'static,
         mut retrying: impl FnMut(&str, Duration),
     ) -> Result<Published, PublishError> {
-        let sha256 = sha256_hex(package);
+        let sent_now = Sent { id, version, sha256: sha256_hex(package) };
+        let mut waits = Waits { left: retry::MAX_TOTAL_WAIT, pause: self.connection.pause, retrying: &mut retrying };
         let mut attempt = 0;
         loop {
-            if let Some(receipt) = self.probe(id, version, attempt, &mut retrying)? {
-                return accepted(receipt, &sha256, attempt == 0, attempt);
+            match self.probe(&sent_now, attempt, &mut waits) {
+                Ok(Some(receipt)) => return sent_now.accepted(receipt, attempt == 0, attempt),
+                Ok(None) => {}
+                // It was sent, and nobody can be asked what became of it.
+                Err(PublishError::Unreachable { reason, .. }) if attempt > 0 => {
+                    return Err(PublishError::Unknown { address: self.base.clone(), reason });
+                }
+                Err(error) => return Err(error),
             }
             attempt += 1;
             let (why, retry_after) = match self.send(package, sent.clone()) {
                 Ok(response) if response.status().is_success() => match self.json(response) {
-                    Ok(receipt) => return accepted(receipt, &sha256, false, attempt),
+                    Ok(receipt) => return sent_now.accepted(receipt, false, attempt),
                     // An answer that was cut off leaves open what was stored: the platform is asked.
-                    Err(PublishError::Unreachable { reason, .. }) if attempt < retry::MAX_ATTEMPTS => (reason, None),
+                    Err(PublishError::Unreachable { reason, .. }) => (reason, None),
                     Err(error) => return Err(error),
                 },
-                Ok(response) if retry::is_transient(response.status().as_u16()) && attempt < retry::MAX_ATTEMPTS => {
-                    (format!("the platform answered {}", response.status()), retry_after(&response))
+                Ok(response) if retry::is_transient(response.status().as_u16()) => {
+                    let asked = header(&response, "retry-after");
+                    let retry_after = asked.and_then(|asked| retry::retry_after(&asked, clock()));
+                    (format!("the platform answered {}", response.status()), retry_after)
                 }
                 Ok(response) => return Err(self.refused(response)),
-                Err(error) if is_transient(&error) && attempt < retry::MAX_ATTEMPTS => (chain(&error), None),
+                Err(error) if is_transient(&error) => (chain(&error), None),
                 Err(error) => return Err(self.unreachable(&error)),
             };
-            pause(attempt, retry_after, &why, &mut retrying);
+            if attempt >= retry::MAX_ATTEMPTS {
+                return self.what_became_of(&sent_now, attempt, why);
+            }
+            if !waits.wait(attempt, retry_after, &why) {
+                return self.what_became_of(&sent_now, attempt, why);
+            }
+        }
+    }
+
+    /// The last word after the last attempt: the platform may have taken the package and lost its voice.
+    fn what_became_of(&self, sent: &Sent<'_>, attempts: u32, reason: String) -> Result<Published, PublishError> {
+        let address = self.base.clone();
+        match self.receipt(sent.id, sent.version) {
+            Ok(Some(receipt)) => sent.accepted(receipt, false, attempts),
+            Ok(None) => Err(PublishError::Unreachable { address, reason }),
+            Err(_) => Err(PublishError::Unknown { address, reason }),
         }
     }
 
     /// Asks whether the version is there. A platform that is down is asked again, as long as there
     /// are attempts left.
-    fn probe(
-        &self,
-        id: &str,
-        version: &str,
-        sent: u32,
-        retrying: &mut impl FnMut(&str, Duration),
-    ) -> Result<Option<Value>, PublishError> {
-        let mut attempt = sent;
+    fn probe(&self, sent: &Sent<'_>, attempts: u32, waits: &mut Waits<'_>) -> Result<Option<Value>, PublishError> {
+        let mut attempt = attempts;
         loop {
             attempt += 1;
-            match self.receipt(id, version) {
-                Err(PublishError::Refused { status, message, .. })
-                    if retry::is_transient(status) && attempt < retry::MAX_ATTEMPTS =>
-                {
-                    pause(attempt, None, &message, retrying);
-                }
-                Err(PublishError::Unreachable { reason, .. }) if attempt < retry::MAX_ATTEMPTS => {
-                    pause(attempt, None, &reason, retrying);
-                }
-                answer => return answer,
+            let answer = self.receipt(sent.id, sent.version);
+            let why = match &answer {
+                Err(PublishError::Refused { status, message, .. }) if retry::is_transient(*status) => message,
+                Err(PublishError::Unreachable { reason, .. }) => reason,
+                _ => return answer,
+            };
+            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, None, why) {
+                return answer;
             }
         }
     }
@@ -219,13 +207,15 @@ impl Client {
             .http
             .post(format!("{}/api/v1/admin/plugins/upload", self.base))
             .header("content-type", MEDIA_TYPE)
+            .timeout(self.connection.timeout + Duration::from_secs(package.len() as u64 / SLOWEST_BYTES_A_SECOND))
+            .header("idempotency-key", sha256_hex(package))
             .header("content-digest", format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(package))))
             .body(Body::sized(body, package.len() as u64));
         self.authorized(request).send()
     }
 
     fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.token {
+        match &self.connection.token {
             Some(token) => request.bearer_auth(token.as_str()),
             None => request,
         }
@@ -268,55 +258,14 @@ impl Client {
     }
 }
 
-/// A receipt for exactly what was sent.
-fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<Published, PublishError> {
-    match receipt["sha256"].as_str() {
-        Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
-        Some(_) if already_there => Err(PublishError::Refused {
-            status: 409,
-            code: "plugin.version_taken".to_owned(),
-            message: "this version was uploaded before with another content: raise the version".to_owned(),
-            problems: Vec::new(),
-        }),
-        found => {
-            Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: found.unwrap_or("none").to_owned() })
-        }
-    }
+/// The time that a server names its moments by.
+#[expect(clippy::disallowed_methods, reason = "a wait on the network, which no guest sees")]
+fn clock() -> SystemTime {
+    SystemTime::now()
 }
 
-/// The address without its last slash.
-fn checked_address(address: &str, has_token: bool) -> Result<String, PublishError> {
-    let bad = |why: &str| Err(PublishError::BadAddress(format!("`{address}` is no address of a platform: {why}")));
-    let Ok(url) = reqwest::Url::parse(address) else { return bad("write it like https://erp.example.com") };
-    if url.query().is_some() || url.fragment().is_some() {
-        return bad("it has a query or a fragment; name the platform alone");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return bad("a user and a password in it would be shown to others; use a token");
-    }
-    // An address, and not a name that looks like one: `127.evil.example` is somebody else's.
-    let is_loopback = url.host_str().is_some_and(|host| {
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    });
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback || !has_token => {}
-        "http" => return bad("a token is only sent over https"),
-        _ => return bad("it must begin with https://"),
-    }
-    Ok(address.trim_end_matches('/').to_owned())
-}
-
-fn pause(attempt: u32, retry_after: Option<u64>, why: &str, retrying: &mut impl FnMut(&str, Duration)) {
-    let jitter = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
-    let wait = retry::wait(attempt, retry_after, jitter);
-    retrying(why, wait);
-    std::thread::sleep(wait);
-}
-
-fn retry_after(response: &Response) -> Option<u64> {
-    response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok()
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// Certificates do not become good by waiting; everything else on the way may.
@@ -345,7 +294,7 @@ fn chain(error: &reqwest::Error) -> String {
 }
 
 /// The beginning of a server's text, on one line that cannot take over a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     crate::diagnostics::printable(text).chars().take(2_000).collect()
 }
 
@@ -360,31 +309,5 @@ impl<F: Fn(u64)> Read for Counted<F> {
         let count = self.bytes.read(buffer)?;
         (self.sent)(count as u64);
         Ok(count)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::checked_address;
-
-    #[test]
-    fn tokens_only_go_where_they_are_safe() {
-        assert!(
-            checked_address("https://erp.example.com/", true).is_ok_and(|address| address == "https://erp.example.com")
-        );
-        assert!(checked_address("http://127.0.0.1:7171", true).is_ok());
-        assert!(checked_address("http://erp.example.com", false).is_ok());
-        for bad in [
-            "https://erp.example.com/?x=1",
-            "https://erp.example.com/#x",
-            "http://127.evil.example",
-            "http://erp.example.com",
-            "https://user:secret@erp.example.com",
-            "ftp://x",
-            "erp.example.com",
-            "file:///etc/passwd",
-        ] {
-            assert!(checked_address(bad, true).is_err(), "{bad}");
-        }
     }
 }

@@ -1,8 +1,18 @@
-//! The network: uploading packages to a platform or a dev host, and requests that plugins send.
+//! The network: uploading packages to a platform, a dev host or an OCI registry, and requests that plugins send.
 
+mod address;
 mod client;
+mod connection;
 mod network;
+mod oci;
+mod publish_error;
 mod retry;
+mod sent;
 
-pub use client::{Client, PublishError, Published};
+pub use address::origin;
+use client::printable;
+pub use client::{Client, Published};
+pub use connection::Connection;
 pub use network::NetworkTransport;
+pub use oci::{OciPackage, OciPublished, Push, push};
+pub use publish_error::PublishError;

@@ -54,6 +54,8 @@ pub struct TrustStore {
     pub(super) keys: BTreeMap<KeyId, TrustedKey>,
     pub(super) registries: BTreeMap<KeyId, Registry>,
     pub(super) thresholds: Vec<Threshold>,
+    /// What registries took back, whether the keys are trusted here or not.
+    revoked: BTreeMap<KeyId, Revoked>,
     withdrawn: Vec<WithdrawnPackage>,
 }
 
@@ -185,6 +187,7 @@ impl TrustStore {
         }
         self.registries.extend(other.registries);
         self.thresholds.extend(other.thresholds);
+        self.revoked.extend(other.revoked);
         self.withdrawn.extend(other.withdrawn);
     }
 
@@ -227,12 +230,12 @@ impl TrustStore {
 
     /// Takes back what a registry takes back.
     pub fn revoke(&mut self, list: &RevocationList) {
-        for revoked in &list.predicate.keys {
-            if let Some(key) = self.keys.get_mut(&revoked.keyid) {
-                let earlier = key.revoked.as_ref().is_some_and(|known| known.at <= revoked.at);
-                if !earlier {
-                    key.revoked = Some(Revoked { at: revoked.at, reason: revoked.reason.clone(), replaced_by: None });
-                }
+        for key in &list.predicate.keys {
+            let revoked = Revoked { at: key.at, reason: key.reason.clone(), replaced_by: None };
+            let known = self.revoked.entry(key.keyid.clone()).or_insert_with(|| revoked.clone());
+            // Of two moments the earlier one holds.
+            if revoked.at < known.at {
+                *known = revoked;
             }
         }
         self.withdrawn.extend(list.predicate.packages.iter().cloned());
@@ -268,12 +271,20 @@ impl TrustStore {
     }
 
     fn judge_one(&self, entry: &SignatureEntry, message: &[u8], circumstances: &Circumstances<'_>) -> SignatureStatus {
-        let Some(trusted) = self.keys.get(&entry.key_id) else {
+        let trusted = self.keys.get(&entry.key_id);
+        // What a registry saw before the key was lost was signed by its owner.
+        let own = trusted.and_then(|trusted| trusted.revoked.as_ref());
+        let revoked = own.into_iter().chain(self.revoked.get(&entry.key_id)).min_by_key(|revoked| revoked.at);
+        let is_over = |moment: Timestamp| circumstances.accepted_at.is_none_or(|accepted| accepted >= moment);
+        let Some(trusted) = trusted else {
             // The algorithm and the key come from whom we trust; a key that comes along only tells damage from strangers.
             let is_valid = match &entry.public_key {
                 Some(key) if !key.verifies(message, &entry.signature) => return SignatureStatus::Bad,
                 key => key.is_some(),
             };
+            if let Some(revoked) = revoked.filter(|revoked| is_over(revoked.at)) {
+                return SignatureStatus::Revoked(revoked.clone());
+            }
             return SignatureStatus::UnknownKey { is_valid };
         };
         if !trusted.key.verifies(message, &entry.signature) {
@@ -282,13 +293,10 @@ impl TrustStore {
         if !trusted.scopes.iter().any(|scope| scope_matches(scope, circumstances.plugin)) {
             return SignatureStatus::OutOfScope { scopes: trusted.scopes.clone() };
         }
-        // What a registry saw before the key was lost was signed by its owner.
         let signed_by = circumstances.accepted_at.unwrap_or(circumstances.now);
-        let revoked_since = match &trusted.revoked {
-            Some(revoked) if circumstances.accepted_at.is_none_or(|accepted| accepted >= revoked.at) => {
-                return SignatureStatus::Revoked(revoked.clone());
-            }
-            revoked => revoked.clone(),
+        let revoked_since = match revoked {
+            Some(revoked) if is_over(revoked.at) => return SignatureStatus::Revoked(revoked.clone()),
+            revoked => revoked.cloned(),
         };
         match trusted.not_after {
             Some(not_after) if signed_by >= not_after => SignatureStatus::Expired { not_after },

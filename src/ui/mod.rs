@@ -10,6 +10,7 @@ pub use progress::Progress;
 pub use table::Table;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -85,7 +86,7 @@ pub enum Verbosity {
 }
 
 /// The two streams and how to write on them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ui {
     format: Format,
     verbosity: Verbosity,
@@ -93,7 +94,7 @@ pub struct Ui {
     animated: bool,
     interactive: bool,
     width: usize,
-    lost_output: AtomicBool,
+    lost_output: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -115,7 +116,7 @@ impl Ui {
             animated: watched && verbosity >= Verbosity::Normal,
             interactive: watched && io::stdin().is_terminal(),
             width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
-            lost_output: AtomicBool::new(false),
+            lost_output: Arc::new(AtomicBool::new(false)),
         }
     }
 

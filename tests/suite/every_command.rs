@@ -66,6 +66,13 @@ const ROWS: &[Row] = &[
     Row { command: "sign", succeeds: None, fails: &["sign", "plugin.toml", "--key", "none"], code: 7, is_json: true },
     Row { command: "verify", succeeds: None, fails: &["verify", "plugin.toml"], code: 7, is_json: true },
     Row {
+        command: "login",
+        succeeds: Some(&["login", "https://erp.example.com", "--remove"]),
+        fails: &["login", "no address"],
+        code: 2,
+        is_json: true,
+    },
+    Row {
         command: "publish",
         succeeds: None,
         fails: &["publish", "none.erpx", "--to", "http://127.0.0.1:1"],

@@ -1,12 +1,13 @@
-//! The black-box suite: it runs the program and never links the library, so that it builds in seconds.
+//! The suite: it runs the program as users do, and calls the library where a platform would embed it.
 //! `ERP_PLUGIN_BLESS=1` writes expectations anew.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     unreachable_pub,
-    reason = "a test that cannot go on panics, and reads what it likes"
+    reason = "a test that cannot go on panics, reads what it likes, and makes inputs of known sizes"
 )]
 
 mod architecture;
@@ -16,11 +17,16 @@ mod diagnostics;
 mod documentation;
 mod every_command;
 mod guests;
+mod hostile_packages;
 mod manifests;
+mod package_trust;
 mod packages;
 mod publish;
+mod publish_faults;
+mod publish_oci;
 mod sandbox;
 mod storage;
+mod supply_chain;
 mod support;
 mod templates;
 mod test_bench;

@@ -5,6 +5,7 @@ mod guest;
 pub mod hostile;
 mod http;
 mod sandbox;
+pub mod zips;
 
 pub use client::Client;
 pub use guest::{debug_component, fixture_component, template_component};

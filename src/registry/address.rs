@@ -1,0 +1,64 @@
+//! Addresses of servers: which may be sent a token, and whose it is.
+
+use super::PublishError;
+
+/// The address without its last slash.
+pub(super) fn checked_address(address: &str, has_token: bool) -> Result<String, PublishError> {
+    let bad = |why: &str| Err(PublishError::BadAddress(format!("`{address}` is no address of a platform: {why}")));
+    let Ok(url) = reqwest::Url::parse(address) else { return bad("write it like https://erp.example.com") };
+    if url.query().is_some() || url.fragment().is_some() {
+        return bad("it has a query or a fragment; name the platform alone");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return bad("a user and a password in it would be shown to others; use a token");
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(address) || !has_token => {}
+        "http" => return bad("a token is only sent over https"),
+        _ => return bad("it must begin with https://"),
+    }
+    Ok(address.trim_end_matches('/').to_owned())
+}
+
+/// Scheme, host and port of an address: what a token belongs to. None for what is no address.
+pub fn origin(address: &str) -> Option<String> {
+    let url = reqwest::Url::parse(address).ok()?;
+    let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}://{}{port}", url.scheme(), url.host_str()?.to_ascii_lowercase()))
+}
+
+pub(super) fn is_loopback(address: &str) -> bool {
+    let url = reqwest::Url::parse(address).ok();
+    // An address, and not a name that looks like one: `127.evil.example` is somebody else's.
+    url.as_ref().and_then(reqwest::Url::host_str).is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checked_address;
+
+    #[test]
+    fn tokens_only_go_where_they_are_safe() {
+        assert!(
+            checked_address("https://erp.example.com/", true).is_ok_and(|address| address == "https://erp.example.com")
+        );
+        assert!(checked_address("http://127.0.0.1:7171", true).is_ok());
+        assert!(checked_address("http://erp.example.com", false).is_ok());
+        for bad in [
+            "https://erp.example.com/?x=1",
+            "https://erp.example.com/#x",
+            "http://127.evil.example",
+            "http://erp.example.com",
+            "https://user:secret@erp.example.com",
+            "ftp://x",
+            "erp.example.com",
+            "file:///etc/passwd",
+        ] {
+            assert!(checked_address(bad, true).is_err(), "{bad}");
+        }
+    }
+}

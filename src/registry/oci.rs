@@ -1,0 +1,271 @@
+//! Packages in an OCI registry: the way to many machines, over the registries, mirrors and caches that are there.
+//!
+//! A version is two artifacts. Under the tag `<version>` lies the plain component in the form of the Bytecode Alliance
+//! (one layer `application/wasm`), which `wkg` and runtimes pull. Under `<version>.erpx` lies the package as it is, one
+//! layer, whose subject is the component; it is written last, so that a version with this tag is whole.
+
+use std::time::Duration;
+
+use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Reference, RegistryOperation};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{Connection, PublishError};
+use crate::digest::{hex, sha256_hex};
+
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const WASM_CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
+const WASM_TYPE: &str = "application/wasm";
+const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
+const IDLE: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What is pushed.
+#[derive(Debug, Clone)]
+pub struct OciPackage<'a> {
+    /// The plugin's id.
+    pub id: &'a str,
+    /// The plugin's version.
+    pub version: &'a str,
+    /// The interfaces that the component imports.
+    pub imports: Vec<String>,
+    /// The interfaces that it exports.
+    pub exports: Vec<String>,
+    /// The component.
+    pub component: &'a [u8],
+    /// The package, as it was verified.
+    pub package: &'a [u8],
+    /// The type of the package.
+    pub package_type: &'static str,
+}
+
+/// What lies in the registry now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OciPublished {
+    /// True where the registry had exactly this before.
+    pub already_there: bool,
+    /// The component, as `host/repository:tag`.
+    pub component: String,
+    /// The package, as `host/repository:tag`.
+    pub package: String,
+    /// The digest of the package's manifest.
+    pub digest: String,
+}
+
+/// An artifact: its manifest and what it is made of.
+struct Artifact {
+    tag: String,
+    manifest: Vec<u8>,
+    blobs: Vec<(String, Vec<u8>)>,
+}
+
+/// Pushes a version; with `Push::Look` it is only looked at. `address` is `oci://host/repository`. Running it again
+/// goes on where it stopped: what is there is not sent again.
+///
+/// # Errors
+/// [`PublishError`], also where the version is there with another content.
+pub fn push(
+    address: &str,
+    connection: &Connection,
+    package: &OciPackage<'_>,
+    send: Push,
+) -> Result<OciPublished, PublishError> {
+    let base = reference(address)?;
+    let client = client(&base, connection)?;
+    let auth = auth(connection.token.as_ref());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| PublishError::Client(error.to_string()))?;
+    let component = component_artifact(package);
+    let whole = package_artifact(package, &component);
+    runtime.block_on(async {
+        let of = |artifact: &Artifact| {
+            Reference::with_tag(base.registry().to_owned(), base.repository().to_owned(), artifact.tag.clone())
+        };
+        let failed = |error: OciDistributionError| failure(address, &error);
+        let published = |already_there| OciPublished {
+            already_there,
+            component: of(&component).whole(),
+            package: of(&whole).whole(),
+            digest: format!("sha256:{}", sha256_hex(&whole.manifest)),
+        };
+        if is_there(&client, &of(&whole), &auth, &whole).await.map_err(failed)?.ok_or_else(taken)? {
+            return Ok(published(true));
+        }
+        if send == Push::Look {
+            return Ok(published(false));
+        }
+        client.auth(&base, &auth, RegistryOperation::Push).await.map_err(failed)?;
+        for artifact in [&component, &whole] {
+            let target = of(artifact);
+            if is_there(&client, &target, &auth, artifact).await.map_err(failed)?.ok_or_else(taken)? {
+                continue;
+            }
+            for (digest, blob) in &artifact.blobs {
+                if !client.blob_exists(&target, digest).await.map_err(failed)? {
+                    client.push_blob(&target, blob.clone(), digest).await.map_err(failed)?;
+                }
+            }
+            let media_type = reqwest::header::HeaderValue::from_static(MANIFEST_TYPE);
+            client.push_manifest_raw(&target, artifact.manifest.clone(), media_type).await.map_err(failed)?;
+        }
+        Ok(published(false))
+    })
+}
+
+/// Whether anything is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    /// Everything that is not there.
+    Send,
+    /// Nothing.
+    Look,
+}
+
+/// Whether the tag names exactly this artifact; none where it names another.
+async fn is_there(
+    client: &Client,
+    target: &Reference,
+    auth: &RegistryAuth,
+    artifact: &Artifact,
+) -> Result<Option<bool>, OciDistributionError> {
+    match client.fetch_manifest_digest(target, auth).await {
+        Ok(digest) => Ok((digest == format!("sha256:{}", sha256_hex(&artifact.manifest))).then_some(true)),
+        Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(Some(false)),
+        Err(OciDistributionError::RegistryError { envelope, .. }) if is_unknown(&envelope) => Ok(Some(false)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Nobody has pushed anything of this name yet.
+fn is_unknown(envelope: &oci_client::errors::OciEnvelope) -> bool {
+    use oci_client::errors::OciErrorCode::{ManifestUnknown, NameUnknown, NotFound};
+    envelope.errors.iter().any(|error| matches!(error.code, ManifestUnknown | NameUnknown | NotFound))
+}
+
+fn taken() -> PublishError {
+    PublishError::Refused {
+        status: 409,
+        code: "plugin.version_taken".to_owned(),
+        message: "the registry has this version with another content: raise the version".to_owned(),
+        problems: Vec::new(),
+    }
+}
+
+fn component_artifact(package: &OciPackage<'_>) -> Artifact {
+    // The moment is a constant, so that the same package gives the same digests.
+    let config = json!({
+        "created": "1980-01-01T00:00:00Z", "architecture": "wasm", "os": "wasip2",
+        "layerDigests": [digest(package.component)],
+        "component": { "exports": package.exports, "imports": package.imports, "target": null },
+    })
+    .to_string()
+    .into_bytes();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": descriptor(WASM_CONFIG_TYPE, &config),
+        "layers": [descriptor(WASM_TYPE, package.component)],
+        "annotations": annotations(package),
+    });
+    let blobs = vec![(digest(&config), config), (digest(package.component), package.component.to_vec())];
+    Artifact { tag: tag(package.version), manifest: manifest.to_string().into_bytes(), blobs }
+}
+
+fn package_artifact(package: &OciPackage<'_>, component: &Artifact) -> Artifact {
+    let empty = b"{}".to_vec();
+    let mut layer = descriptor(package.package_type, package.package);
+    layer["annotations"] =
+        json!({ "org.opencontainers.image.title": format!("{}-{}.erpx", package.id, package.version) });
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "artifactType": package.package_type,
+        "config": descriptor(EMPTY_TYPE, &empty),
+        "layers": [layer],
+        "subject": descriptor(MANIFEST_TYPE, &component.manifest),
+        "annotations": annotations(package),
+    });
+    let blobs = vec![(digest(&empty), empty), (digest(package.package), package.package.to_vec())];
+    Artifact { tag: format!("{}.erpx", tag(package.version)), manifest: manifest.to_string().into_bytes(), blobs }
+}
+
+fn annotations(package: &OciPackage<'_>) -> Value {
+    json!({ "org.opencontainers.image.title": package.id, "org.opencontainers.image.version": package.version })
+}
+
+fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
+    json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() })
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// A tag has no `+`; registries of packages write `_` in its place.
+fn tag(version: &str) -> String {
+    version.replace('+', "_")
+}
+
+fn reference(address: &str) -> Result<Reference, PublishError> {
+    let bad = |why: String| PublishError::BadAddress(format!("`{address}` is no address in an OCI registry: {why}"));
+    let rest = address.strip_prefix("oci://").unwrap_or(address).trim_end_matches('/');
+    if rest.contains('@') || rest.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        return Err(bad("name host and repository only; the version becomes the tag".to_owned()));
+    }
+    if !rest.contains('/') {
+        return Err(bad("write it like oci://registry.example.com/plugins/erp-demo".to_owned()));
+    }
+    rest.parse().map_err(|error: oci_client::ParseError| bad(error.to_string()))
+}
+
+fn client(base: &Reference, connection: &Connection) -> Result<Client, PublishError> {
+    super::network::choose_cryptography();
+    let host = base.registry();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
+    let is_loopback =
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    // A registry on this machine needs no TLS; for any other, nothing goes in the clear.
+    let protocol = if is_loopback { ClientProtocol::Http } else { ClientProtocol::Https };
+    let ca = connection.ca.iter().map(|pem| Certificate { encoding: CertificateEncoding::Pem, data: pem.clone() });
+    let config = ClientConfig {
+        protocol,
+        extra_root_certificates: ca.collect(),
+        read_timeout: Some(IDLE),
+        connect_timeout: Some(CONNECT),
+        user_agent: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")),
+        https_proxy: connection.proxy.clone(),
+        ..ClientConfig::default()
+    };
+    // The library's fallback panics where TLS cannot start at all; that is found out here.
+    reqwest::Client::builder().build().map_err(|error| PublishError::Client(error.to_string()))?;
+    Client::try_from(config).map_err(|error| PublishError::Client(error.to_string()))
+}
+
+/// `user:password`, or a token.
+fn auth(token: Option<&Zeroizing<String>>) -> RegistryAuth {
+    match token.map(|token| token.split_once(':').ok_or(token)) {
+        None => RegistryAuth::Anonymous,
+        Some(Ok((user, password))) => RegistryAuth::Basic(user.to_owned(), password.to_owned()),
+        Some(Err(token)) => RegistryAuth::Bearer(token.to_string()),
+    }
+}
+
+fn failure(address: &str, error: &OciDistributionError) -> PublishError {
+    let address = address.to_owned();
+    let message = super::printable(&error.to_string());
+    match error {
+        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
+            PublishError::Refused { status: 401, code: "auth.denied".to_owned(), message, problems: Vec::new() }
+        }
+        OciDistributionError::RequestError(_) | OciDistributionError::IoError(_) => {
+            PublishError::Unreachable { address, reason: message }
+        }
+        _ => PublishError::NotAPlatform { address, reason: message },
+    }
+}

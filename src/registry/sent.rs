@@ -1,0 +1,68 @@
+//! A package on its way: what counts as its receipt, and the waits between attempts.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::client::printable;
+use super::{PublishError, Published, retry};
+
+/// What is being sent.
+pub(super) struct Sent<'a> {
+    pub(super) id: &'a str,
+    pub(super) version: &'a str,
+    pub(super) sha256: String,
+}
+
+impl Sent<'_> {
+    /// A receipt for exactly this.
+    pub(super) fn accepted(
+        &self,
+        receipt: Value,
+        already_there: bool,
+        attempts: u32,
+    ) -> Result<Published, PublishError> {
+        for (key, expected) in [("id", self.id), ("version", self.version)] {
+            if let Some(found) = receipt[key].as_str().filter(|found| *found != expected) {
+                let (expected, found) = (expected.to_owned(), printable(found));
+                return Err(PublishError::WrongReceipt { expected, found });
+            }
+        }
+        accepted(receipt, &self.sha256, already_there, attempts)
+    }
+}
+
+/// What waits between attempts, and how long it may do so in all.
+pub(super) struct Waits<'a> {
+    pub(super) left: Duration,
+    pub(super) pause: fn(Duration),
+    pub(super) retrying: &'a mut dyn FnMut(&str, Duration),
+}
+
+impl Waits<'_> {
+    /// Waits; false where the time for waiting is used up.
+    pub(super) fn wait(&mut self, attempt: u32, retry_after: Option<Duration>, why: &str) -> bool {
+        let jitter = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
+        let wait = retry::wait(attempt, retry_after, jitter);
+        let Some(left) = self.left.checked_sub(wait) else { return false };
+        self.left = left;
+        (self.retrying)(why, wait);
+        (self.pause)(wait);
+        true
+    }
+}
+
+fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<Published, PublishError> {
+    match receipt["sha256"].as_str() {
+        Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
+        Some(_) if already_there => Err(PublishError::Refused {
+            status: 409,
+            code: "plugin.version_taken".to_owned(),
+            message: "this version was uploaded before with another content: raise the version".to_owned(),
+            problems: Vec::new(),
+        }),
+        found => {
+            Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: found.unwrap_or("none").to_owned() })
+        }
+    }
+}

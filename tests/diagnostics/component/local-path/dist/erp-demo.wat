@@ -1,0 +1,1 @@
+(component (@custom "source" "/home/li/erp-demo/src/lib.rs"))
