@@ -142,8 +142,8 @@ impl Client {
                 Ok(Some(receipt)) => return sent_now.accepted(receipt, attempt == 0, attempt),
                 Ok(None) => {}
                 // It was sent, and nobody can be asked what became of it.
-                Err(PublishError::Unreachable { reason, .. }) if attempt > 0 => {
-                    return Err(PublishError::Unknown { address: self.base.clone(), reason });
+                Err(error) if attempt > 0 => {
+                    return Err(PublishError::Unknown { address: self.base.clone(), reason: error.to_string() });
                 }
                 Err(error) => return Err(error),
             }

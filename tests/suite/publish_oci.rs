@@ -29,7 +29,7 @@ impl Registry {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("docker-registry is not installed: tests/run.sh installs it");
+            .unwrap_or_else(|error| panic!("docker-registry, which tests/run.sh makes ready: {error}"));
         let registry = Registry { child, host };
         for _ in 0..200 {
             if TcpStream::connect(&registry.host).is_ok() {

@@ -2,6 +2,7 @@
 
 mod client;
 mod guest;
+pub mod faulty;
 pub mod hostile;
 mod http;
 mod sandbox;
