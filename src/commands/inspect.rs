@@ -150,10 +150,27 @@ struct ComponentJson {
     exports: BTreeMap<String, Vec<String>>,
     /// What to write into `[runtime]`: `abi world`; none where no version of this binary loads it.
     loads_on: Option<String>,
+    /// What it says of itself.
+    description: DescriptionJson,
     /// Languages and tools that made it.
     producers: Vec<Producer>,
     /// Its core modules.
     modules: Vec<ModuleJson>,
+}
+
+/// What a component says of itself.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DescriptionJson {
+    /// The plugin's id.
+    name: Option<String>,
+    /// The plugin's version.
+    version: Option<String>,
+    /// Its licence, an SPDX expression.
+    license: Option<String>,
+    /// The revision of its source.
+    revision: Option<String>,
+    /// Where its source is.
+    source: Option<String>,
 }
 
 /// A core module.
@@ -305,12 +322,19 @@ fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, C
         interfaces.iter().map(|interface| (interface.name.clone(), names(interface))).collect()
     };
     let Border { imports, exports } = &info.border;
-    let fitting = targets(&info.border);
+    let (fitting, told) = (targets(&info.border), component::description(bytes));
     Ok(ComponentJson {
         bytes: bytes.len() as u64,
         imports: interfaces(imports),
         exports: interfaces(exports),
         loads_on: best_target(&fitting).map(|target| format!("{} {}", target.host_api.abi, target.world)),
+        description: DescriptionJson {
+            name: told.name,
+            version: told.version,
+            license: told.license,
+            revision: told.revision,
+            source: told.source,
+        },
         producers: component::producers(bytes),
         modules: modules.iter().map(module_json).collect(),
     })
@@ -372,6 +396,12 @@ fn shown(result: &InspectResult) -> String {
     text.push_str(&border("exports", &component.exports));
     let loads_on = component.loads_on.as_deref().unwrap_or("no version that this binary knows");
     text.push_str(&format!("\nloads on  {loads_on}\n"));
+    let told = &component.description;
+    let words = [&told.name, &told.version, &told.license, &told.revision, &told.source];
+    let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+    if !words.is_empty() {
+        text.push_str(&format!("\nsays of itself  {}\n", words.join("  ")));
+    }
     let made: Vec<String> =
         component.producers.iter().map(|one| format!("{} {}", one.name, one.version).trim().to_owned()).collect();
     text.push_str(&lines("made by", &made, "the component does not say"));

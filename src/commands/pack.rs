@@ -155,15 +155,23 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
 fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<Entry> {
     let (project, manifest) = (&open.project, &open.manifest);
     let digest = sha256_hex(component);
-    let of = |name: &str, file: PathBuf, what: &str| {
-        let bytes = fs_err::read(&file).ok().filter(|bytes| String::from_utf8_lossy(bytes).contains(&digest));
-        if bytes.is_none() {
-            context.ui.warn(format!("the package has no {what}: `erp-plugin build --release` writes it"));
+    let parts = [
+        (SBOM, project.sbom_file(manifest), "bill of materials"),
+        (PROVENANCE, project.provenance_file(manifest), "account of its build"),
+    ];
+    let mut missing = Vec::new();
+    let mut entries = Vec::new();
+    for (name, file, what) in parts {
+        match fs_err::read(&file).ok().filter(|bytes| String::from_utf8_lossy(bytes).contains(&digest)) {
+            Some(bytes) => entries.push(Entry { name: name.to_owned(), bytes }),
+            None => missing.push(what),
         }
-        bytes.map(|bytes| Entry { name: name.to_owned(), bytes })
-    };
-    let bill = of(SBOM, project.sbom_file(manifest), "bill of materials");
-    bill.into_iter().chain(of(PROVENANCE, project.provenance_file(manifest), "account of its build")).collect()
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(" and no ");
+        context.ui.warn(format!("the package has no {missing}: `erp-plugin build --release` writes them"));
+    }
+    entries
 }
 
 fn table(result: &PackResult) -> String {

@@ -165,7 +165,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     };
     let ok = verdict.is_good() && is_fresh && rebuilt != Some(false);
     let result = result_of(context.shown(&file), ok, &verdict, args.explain, rebuilt);
-    context.ui.result(&result, || shown(&result));
+    context.ui.result(&result, || shown(context, &result));
     if ok {
         return Ok(ExitCode::Ok);
     }
@@ -209,7 +209,7 @@ fn result_of(package: String, ok: bool, verdict: &Verdict, explain: bool, rebuil
     }
 }
 
-fn shown(result: &VerifyResult) -> String {
+fn shown(context: &Context, result: &VerifyResult) -> String {
     let mut table = Table::new();
     for check in result.checks.iter().filter(|check| check.outcome != Outcome::Skipped || check.explanation.is_some()) {
         let mark = match check.outcome {
@@ -222,9 +222,6 @@ fn shown(result: &VerifyResult) -> String {
         for problem in check.problems.iter().skip(usize::from(check.problems.len() == 1)) {
             table.row(["", problem.code.as_str(), &problem.message]);
         }
-        if let Some(explanation) = check.explanation {
-            table.row(["", "", explanation]);
-        }
     }
     if let Some(rebuilt) = result.rebuilt {
         let (mark, detail) = if rebuilt {
@@ -234,7 +231,13 @@ fn shown(result: &VerifyResult) -> String {
         };
         table.row([mark, "rebuilt", detail]);
     }
-    table.render()
+    let mut text = table.render();
+    for check in &result.checks {
+        if let Some(explanation) = check.explanation {
+            text.push_str(&format!("\n{}\n", context.ui.paragraph(&format!("{}: {explanation}", check.name))));
+        }
+    }
+    text
 }
 
 /// The next step after a problem of a package.

@@ -72,7 +72,7 @@ pub(super) fn check(package: &Package) -> Result<(Outcome, String), Vec<Problem>
                 let message = format!("`{name}` is about another component than the package's");
                 problems.push(Problem::new("package/supply-chain", message));
             }
-            Ok(_) => seen.push(format!("a {what} of this component")),
+            Ok(_) => seen.push(format!("the {what}")),
         }
     };
     look(SBOM, "bill of materials", |bill| {

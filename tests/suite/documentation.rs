@@ -100,6 +100,69 @@ fn the_page_of_limits_is_made_from_the_table() {
     expect_file(&repository().join("docs/limits.md"), &page);
 }
 
+/// A page with the part between two marks made anew.
+fn with_part(page: &str, mark: &str, part: &str) -> String {
+    let (start, end) = (format!("<!-- {mark}: made by the tests -->\n"), "<!-- end -->");
+    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no part `{mark}`"));
+    let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("the part `{mark}` has no end"));
+    format!("{before}{start}{part}{end}{after}")
+}
+
+#[test]
+fn the_page_of_the_format_has_the_stages_and_the_limits() {
+    use erp_plugin::strict_zip::{Limit, Unit};
+    use erp_plugin::verification::Stage;
+    let mut stages = "| stage | looks at |\n|---|---|\n".to_owned();
+    for stage in Stage::ALL {
+        stages.push_str(&format!("| {} | {} |\n", stage.word(), stage.why()));
+    }
+    let mut limits = "| limit | default | bounds |\n|---|---|---|\n".to_owned();
+    for limit in Limit::ALL {
+        let default = match limit.unit() {
+            Unit::Bytes => erp_plugin::manifest::ByteSize(limit.default_value()).to_string(),
+            Unit::Count => limit.default_value().to_string(),
+            Unit::Ratio => format!("{} times", limit.default_value()),
+        };
+        limits.push_str(&format!("| `{}` | {default} | {} |\n", limit.name(), limit.meaning()));
+    }
+    let file = repository().join("docs/erpx-format.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    expect_file(&file, &with_part(&with_part(&page, "stages", &stages), "limits", &limits));
+}
+
+/// Also: the sources refuse packages with no other code, and every code is one that they use.
+#[test]
+fn the_page_of_package_codes_is_made_from_the_table() {
+    use erp_plugin::verification::CODES;
+    let mut page = "# Why packages are refused\n\nMade from `verification::codes` by the tests. `erp-plugin explain CODE` shows the same.\n\n\
+                    | code | meaning | what to do |\n|---|---|---|\n"
+        .to_owned();
+    for code in CODES {
+        page.push_str(&format!("| `{}` | {} | {} |\n", code.name, code.meaning, code.next));
+    }
+    expect_file(&repository().join("docs/package-codes.md"), &page);
+    assert!(CODES.is_sorted_by_key(|code| code.name), "the codes are not sorted");
+    let mut sources = String::new();
+    for folder in ["src/strict_zip", "src/archive", "src/signing", "src/verification", "src/platform"] {
+        for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && !path.ends_with("codes.rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for code in CODES {
+        assert!(sources.contains(&format!("\"{}\"", code.name)), "nothing refuses a package with {}", code.name);
+    }
+    let quoted = sources.split('"').filter(|text| {
+        let room = ["archive/", "package/", "signature/", "receipt/"].iter().any(|room| text.starts_with(room));
+        room && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/-".contains(&byte))
+    });
+    for used in quoted.filter(|used| *used != "signature/good" && used.len() > 10) {
+        assert!(CODES.iter().any(|code| code.name == used), "`{used}` is not in verification::codes");
+    }
+}
+
 #[test]
 fn the_page_of_errors_is_made_from_the_codes_and_the_sources_know_no_other() {
     let (_, explained) = Sandbox::new().json(&["explain"]);

@@ -139,7 +139,10 @@ fn whoever_is_killed_no_half_plugin_stays_and_nothing_acknowledged_is_lost() {
             host.kill();
             host = sandbox.dev_host(&[]);
             let reached = reached(&host);
-            assert!(reached >= acknowledged, "kill {kill}: {acknowledged} steps were acknowledged, {reached} are there");
+            assert!(
+                reached >= acknowledged,
+                "kill {kill}: {acknowledged} steps were acknowledged, {reached} are there"
+            );
             *survived.entry(("server", reached > 0)).or_insert(0) += 1;
             go_the_way(&host, &package);
             assert_eq!(self::reached(&host), 3, "kill {kill}: it does not converge");

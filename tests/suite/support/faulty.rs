@@ -57,7 +57,9 @@ impl Numbers {
             3 | 4 => Fault::LostAnswer,
             5 => Fault::CutAnswer,
             6 => Fault::Status([408, 425, 429, 500, 502, 503, 504][self.below(7) as usize]),
-            7 => Fault::RetryAfter(["0", "1", "-5", "99999999", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"][self.below(6) as usize]),
+            7 => Fault::RetryAfter(
+                ["0", "1", "-5", "99999999", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"][self.below(6) as usize],
+            ),
             8 => Fault::Slow,
             9 => Fault::WrongDigest,
             10 => Fault::Portal,
@@ -96,7 +98,8 @@ impl FaultyPlatform {
             faults: Arc::new(Mutex::new(faults)),
             stop: Arc::new(AtomicBool::new(false)),
         };
-        let (platform, faults, stop) = (Arc::clone(&served.platform), Arc::clone(&served.faults), Arc::clone(&served.stop));
+        let (platform, faults, stop) =
+            (Arc::clone(&served.platform), Arc::clone(&served.faults), Arc::clone(&served.stop));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::Relaxed) {

@@ -1,8 +1,8 @@
 //! A hermetic place to run the program in.
 
 mod client;
-mod guest;
 pub mod faulty;
+mod guest;
 pub mod hostile;
 mod http;
 mod sandbox;

@@ -1,0 +1,15 @@
+//! Key files: whatever they ask for, opening one costs little.
+#![no_main]
+
+use erp_plugin::diagnostics::SourceFile;
+use erp_plugin::signing::{Passphrase, PublicKey, SecretKey, TrustStore};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    if let Ok(key) = PublicKey::from_pem(text) {
+        assert_eq!(PublicKey::from_pem(&key.to_pem()).expect("what was read can be read again"), key);
+    }
+    let _ = SecretKey::from_pem(text, None);
+    let _ = SecretKey::from_pem(text, Some(&Passphrase::new("correct horse".to_owned())));
+    let _ = TrustStore::parse(&SourceFile::new("trust.toml", text));
+});
