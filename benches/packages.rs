@@ -25,7 +25,6 @@ use serde_json::json;
 
 #[path = "../tests/suite/support/zips.rs"]
 #[expect(unreachable_pub, reason = "the tests share it")]
-#[expect(dead_code, reason = "the tests use more of it")]
 mod zips;
 
 const SIZES: [(&str, usize); 3] = [("100 kB", 100_000), ("2 MB", 2_000_000), ("30 MB", 30_000_000)];
