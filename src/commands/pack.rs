@@ -10,7 +10,7 @@ use super::CommandResult;
 use super::generate::world_of;
 use super::rebuild::rebuild_like;
 use super::verify::refusal;
-use crate::archive::{self, PROVENANCE, PackageParts, SBOM};
+use crate::archive::{self, COMPONENT, PROVENANCE, PackageParts, SBOM};
 use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
 use crate::context::{Context, OpenProject};
@@ -19,7 +19,7 @@ use crate::document;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::ByteSize;
-use crate::project::package_files;
+use crate::project::{FileError, FileProblem, MANIFEST_FILE, find_secret, find_token, package_files};
 use crate::strict_zip::{Entry, Limits};
 use crate::ui::Table;
 
@@ -87,6 +87,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     }
     let (project, manifest) = (&open.project, &open.manifest);
     let mut files = package_files(project, manifest, &args.allow_secret)?;
+    refuse_secrets(&open, &component, &args.allow_secret)?;
     files.extend(account(context, &open, &component));
     let world = world_of(manifest)?;
     let (manifest_json, _) = document::parse(&project.source);
@@ -149,6 +150,17 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
         return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
     }
     Ok(component)
+}
+
+/// The two files that are always packed are looked through as well.
+fn refuse_secrets(open: &OpenProject, component: &[u8], allowed: &[String]) -> Result<(), FileError> {
+    let text = open.project.source.text().as_bytes();
+    let in_manifest = find_secret(MANIFEST_FILE, text).map(|found| (MANIFEST_FILE, found.line, found.what));
+    let in_component = find_token(component).map(|what| (COMPONENT, None, what));
+    let found = in_manifest.into_iter().chain(in_component).filter(|(name, ..)| !allowed.iter().any(|one| one == name));
+    let problem = |(name, line, what): (&str, _, _)| FileProblem::Secret { name: name.to_owned(), line, what };
+    let problems: Vec<FileProblem> = found.map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(FileError::Refused(problems)) }
 }
 
 /// What `build` wrote down of this component. An account of another one is left out: it would be refused.

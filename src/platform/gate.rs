@@ -29,8 +29,8 @@ pub enum Admission {
     Anyone,
     /// Those that trusted keys signed.
     Trusted,
-    /// Those that trusted keys signed, and of a plugin that nobody knows those that anyone signed: its keys are the
-    /// plugin's from then on.
+    /// Those that trusted keys signed, and of a plugin that no key is trusted for those that anyone signed: its keys
+    /// are the plugin's from then on.
     FirstUse,
 }
 
@@ -86,7 +86,7 @@ impl Platform {
         let first_use = self.gate.admission == Admission::FirstUse;
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == "signature/untrusted");
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
-            if lock(&self.database).pins()?.iter().any(|(pinned, _)| *pinned == id) {
+            if trust.covers(&id) {
                 let message =
                     format!("{id} came from another key before; its publisher can link the two: erp-plugin key rotate");
                 return Err(refused(&[Problem::new("signature/key-changed", message)], 403));
@@ -206,7 +206,7 @@ impl Platform {
 
     /// The keys of the trust file and those that were seen first, after all that was said about them since.
     fn effective_trust(&self) -> Result<TrustStore, PlatformError> {
-        let mut trust = self.gate.trust.clone();
+        let mut trust = TrustStore::default();
         if let Some(registrar) = &self.gate.registrar {
             trust.add_registry(&registrar.name, registrar.key.public());
         }
@@ -216,6 +216,7 @@ impl Platform {
                 trust.add(first_seen(key, &plugin));
             }
         }
+        trust.extend(self.gate.trust.clone());
         let envelopes = |texts: Vec<String>| {
             texts.into_iter().filter_map(|text| Envelope::parse(text.as_bytes()).ok()).collect::<Vec<_>>()
         };

@@ -6,4 +6,4 @@ mod secrets;
 
 pub use discover::{MANIFEST_FILE, Project, ProjectError};
 pub use files::{FileError, FileProblem, package_files};
-pub use secrets::{FoundSecret, find_secret};
+pub use secrets::{FoundSecret, find_secret, find_token};

@@ -62,6 +62,12 @@ pub fn find_secret(name: &str, bytes: &[u8]) -> Option<FoundSecret> {
     })
 }
 
+/// Tokens in a built component. The heads of key files are left out: every library that reads keys holds them.
+pub fn find_token(component: &[u8]) -> Option<&'static str> {
+    let tokens = MARKS.iter().filter(|(_, follows, _)| *follows > 0);
+    tokens.into_iter().find_map(|(mark, follows, what)| find_mark(component, mark.as_bytes(), *follows).map(|_| *what))
+}
+
 fn find_mark(bytes: &[u8], mark: &[u8], follows: usize) -> Option<usize> {
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let first = *mark.first()?;

@@ -158,15 +158,21 @@ pub enum RotateError {
 }
 
 impl TrustStore {
-    /// Trusts a key. What it was trusted with before, it stays trusted with; what was revoked stays revoked.
+    /// Trusts a key. What it was trusted with before, it stays trusted with; what was revoked or is over stays so.
     pub fn add(&mut self, mut key: TrustedKey) {
         if let Some(known) = self.keys.get(&key.key.id()) {
             let mut scopes = known.scopes.clone();
             scopes.extend(key.scopes.into_iter().filter(|scope| !known.scopes.contains(scope)));
             key.scopes = scopes;
-            key.revoked = known.revoked.clone().or(key.revoked);
+            key.not_after = [known.not_after, key.not_after].into_iter().flatten().min();
+            key.revoked = [&known.revoked, &key.revoked].into_iter().flatten().min_by_key(|revoked| revoked.at).cloned();
         }
         self.keys.insert(key.key.id(), key);
+    }
+
+    /// Whether a key is trusted for this plugin, so that a stranger's is not the first one.
+    pub fn covers(&self, plugin: &str) -> bool {
+        self.keys.values().any(|key| key.scopes.iter().any(|scope| scope_matches(scope, plugin)))
     }
 
     /// Trusts a registry's receipts and revocations.
@@ -180,7 +186,7 @@ impl TrustStore {
         self.thresholds.push(Threshold { scope: scope.to_owned(), signatures });
     }
 
-    /// Trusts what another file trusts as well. Of two opinions the stricter one holds.
+    /// Trusts what another file trusts as well. What one of them takes back is taken back.
     pub fn extend(&mut self, other: TrustStore) {
         for key in other.keys.into_values() {
             self.add(key);

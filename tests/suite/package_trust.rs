@@ -248,3 +248,15 @@ fn every_stage_explains_itself() {
     let (exit, _) = sandbox.json(&["verify", PACKAGE, "--sha256", &"0".repeat(64)]);
     assert_eq!(exit, 7);
 }
+
+/// Where the host's own trust file names the plugin's keys, nobody's first use counts.
+#[test]
+fn first_use_does_not_count_for_a_plugin_whose_keys_are_known() {
+    let sandbox = packed();
+    trust(&sandbox, &["old", "--publisher", "甲", "--scope", "erp-*"]);
+    let host = sandbox.dev_host(&["--tofu", "--trust-file", TRUST]);
+    sign(&sandbox, "new");
+    assert_eq!(code(&client(&host).upload(&sandbox, PACKAGE)), (403, "signature/key-changed"));
+    sign(&sandbox, "old");
+    assert_eq!(client(&host).upload(&sandbox, PACKAGE).0, 201, "one good signature is enough");
+}
