@@ -231,6 +231,8 @@ impl From<PublishError> for CommandError {
                 }
                 new
             }
+            PublishError::Certificate { .. } => CommandError::new(ExitCode::Network, "publish/certificate", message)
+                .hint("where an authority of your own signs its certificate: --ca-file FILE"),
             PublishError::Unknown { .. } => CommandError::new(ExitCode::Network, "publish/unknown", message)
                 .hint("erp-plugin publish --status says what is there; running publish again is safe"),
             PublishError::Unreachable { .. } => CommandError::new(ExitCode::Network, "publish/unreachable", message)

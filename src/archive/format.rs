@@ -8,6 +8,8 @@ pub(super) const MIME_TYPE_ENTRY: &str = LEADING[0];
 pub const MIME_TYPE: &str = "application/vnd.erpx.v1+zip";
 /// The entry with the signed statement.
 pub(super) const ENVELOPE: &str = LEADING[1];
+/// The folder of what is said about the package; nothing else lies in it.
+pub(super) const META: &str = "META/";
 /// The entry with the manifest.
 pub const MANIFEST: &str = LEADING[2];
 /// The entry with the component.

@@ -8,10 +8,11 @@ mod package;
 mod sealed;
 mod statement;
 
+use crate::diagnostics::printable;
 use crate::strict_zip::{Limit, Refusal};
 
 pub use format::{COMPONENT, MANIFEST, MIME_TYPE, PROVENANCE, SBOM};
-pub use package::{Package, PackageParts, build, open, with_envelope};
+pub use package::{Package, PackageParts, build, manifest_entry, open, with_envelope};
 pub use sealed::Sealed;
 pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
 
@@ -27,9 +28,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a stable code.
+    /// A problem with a stable code. What the package says of itself stands in the message as text that is safe to show.
     pub fn new(code: &str, message: impl Into<String>) -> Problem {
-        Problem { code: code.to_owned(), message: message.into(), limit: None }
+        Problem { code: code.to_owned(), message: printable(&message.into()), limit: None }
     }
 }
 

@@ -57,15 +57,20 @@ pub struct Package {
     pub entries: Vec<Entry>,
 }
 
+/// The entry with the manifest: one form for one manifest.
+pub fn manifest_entry(manifest: &Value) -> Vec<u8> {
+    canonical_json(&json!({ "formatVersion": 1, "manifest": manifest })).into_bytes()
+}
+
 /// Makes an unsigned package. The same parts give the same bytes.
 ///
 /// # Errors
 /// [`Refusal`] where a file's name cannot be packed or something is too large.
 pub fn build(parts: &PackageParts) -> Result<Vec<u8>, Refusal> {
-    let manifest = canonical_json(&json!({ "formatVersion": 1, "manifest": parts.manifest }));
+    let manifest = manifest_entry(&parts.manifest);
     let mut entries = vec![
         Entry { name: MIME_TYPE_ENTRY.to_owned(), bytes: MIME_TYPE.into() },
-        Entry { name: MANIFEST.to_owned(), bytes: manifest.into_bytes() },
+        Entry { name: MANIFEST.to_owned(), bytes: manifest },
         Entry { name: COMPONENT.to_owned(), bytes: parts.component.clone() },
         Entry { name: WIT.to_owned(), bytes: parts.wit.clone().into_bytes() },
     ];
@@ -122,16 +127,19 @@ impl Package {
         let (manifest_json, manifest) = read_manifest(manifest)?;
         let predicate = &statement.predicate;
         let capabilities = capabilities_sha256(&manifest_json);
+        let wit = entries.iter().find(|entry| entry.name == WIT).map(|entry| sha256_hex(&entry.bytes));
+        let wit = wit.unwrap_or_else(|| "none".to_owned());
         let differs: Vec<Problem> = [
             ("id", predicate.id.as_str(), manifest.metadata.id.as_str()),
             ("version", predicate.version.as_str(), manifest.metadata.version.as_str()),
             ("abi", predicate.abi.as_str(), manifest.runtime.abi.as_str()),
+            ("witSha256", predicate.wit_sha256.as_str(), wit.as_str()),
             ("capabilitiesSha256", predicate.capabilities_sha256.as_str(), capabilities.as_str()),
         ]
         .into_iter()
         .filter(|(_, signed, stated)| signed != stated)
         .map(|(key, signed, stated)| {
-            let message = format!("the statement signs {key} `{signed}`, the manifest says `{stated}`");
+            let message = format!("the statement signs {key} `{signed}`, the package holds `{stated}`");
             Problem::new("package/statement-mismatch", message)
         })
         .collect();
@@ -160,6 +168,9 @@ fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
         (Some(1), Some(manifest)) => manifest.clone(),
         _ => return Err(bad("it is of a format that this tool does not know".to_owned())),
     };
+    if manifest_entry(&manifest_json) != entry.bytes {
+        return Err(bad("it is not in the one form that manifests have in packages".to_owned()));
+    }
     let (manifest, report) = manifest::from_json(MANIFEST, &manifest_json);
     match manifest {
         Some(manifest) if !report.has_errors() => Ok((manifest_json, manifest)),

@@ -3,17 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY};
+use super::format::{COMPONENT, ENVELOPE, MANIFEST, META, MIME_TYPE, MIME_TYPE_ENTRY, PROVENANCE, SBOM};
 use super::{Problem, Statement};
 use crate::digest::sha256_hex;
 use crate::signing::Envelope;
 use crate::strict_zip::{Entry, Header, Limits, inflate, structure};
+
+/// Problems that are told of one stage at the most.
+const MAX_PROBLEMS: usize = 50;
 
 /// A package whose structure is good. Nothing in it was looked at.
 #[derive(Debug)]
 pub struct Sealed<'a> {
     bytes: &'a [u8],
     headers: Vec<Header>,
+    /// Where each entry stands among the headers.
+    index: BTreeMap<String, usize>,
 }
 
 impl<'a> Sealed<'a> {
@@ -26,13 +31,22 @@ impl<'a> Sealed<'a> {
         if !structure.problems.is_empty() {
             return Err(structure.problems.into_iter().map(Problem::from).collect());
         }
-        let sealed = Sealed { bytes, headers: structure.headers };
+        let index = structure.headers.iter().enumerate().map(|(at, header)| (header.name.clone(), at)).collect();
+        let sealed = Sealed { bytes, headers: structure.headers, index };
         let missing: Vec<Problem> = [MIME_TYPE_ENTRY, ENVELOPE, MANIFEST, COMPONENT]
             .into_iter()
             .filter(|name| sealed.header(name).is_none())
             .map(|name| Problem::new("package/missing-file", format!("`{name}` is missing")))
             .collect();
-        if missing.is_empty() { Ok(sealed) } else { Err(missing) }
+        let known = [ENVELOPE, SBOM, PROVENANCE];
+        let unknown =
+            sealed.headers.iter().filter(|header| header.name.starts_with(META) && !known.contains(&&*header.name));
+        let unknown = unknown.map(|header| {
+            let message = format!("`{}` is no file of this version of the format", header.name);
+            Problem::new("package/unknown-file", message)
+        });
+        let problems: Vec<Problem> = missing.into_iter().chain(unknown).take(MAX_PROBLEMS).collect();
+        if problems.is_empty() { Ok(sealed) } else { Err(problems) }
     }
 
     /// The entries, in their order.
@@ -64,6 +78,9 @@ impl<'a> Sealed<'a> {
         let mut problems = Vec::new();
         let mut covered = BTreeMap::new();
         for subject in &statement.subject {
+            if problems.len() >= MAX_PROBLEMS {
+                break;
+            }
             if covered.insert(subject.name.as_str(), subject).is_some() {
                 let message = format!("the signed statement names `{}` twice", subject.name);
                 problems.push(Problem::new("package/statement", message));
@@ -82,6 +99,7 @@ impl<'a> Sealed<'a> {
                 problems.push(not_what_was_signed(name));
             }
         }
+        problems.truncate(MAX_PROBLEMS);
         if problems.is_empty() { Ok(statement) } else { Err(problems) }
     }
 
@@ -104,15 +122,21 @@ impl<'a> Sealed<'a> {
                     } else if header.name == MIME_TYPE_ENTRY && bytes != MIME_TYPE.as_bytes() {
                         problems.push(Problem::new("package/mimetype", "`mimetype` names another format"));
                     }
-                    entries.push(Entry { name: header.name.clone(), bytes });
+                    // What follows a bad file is looked at, and not kept.
+                    if problems.is_empty() {
+                        entries.push(Entry { name: header.name.clone(), bytes });
+                    }
                 }
+            }
+            if problems.len() >= MAX_PROBLEMS {
+                break;
             }
         }
         if problems.is_empty() { Ok(entries) } else { Err(problems) }
     }
 
     fn header(&self, name: &str) -> Option<&Header> {
-        self.headers.iter().find(|header| header.name == name)
+        self.index.get(name).map(|at| &self.headers[*at])
     }
 }
 

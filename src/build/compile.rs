@@ -52,6 +52,8 @@ pub struct BuildOptions {
     pub offline: bool,
     /// Where cargo keeps crates.
     pub cargo_home: Option<PathBuf>,
+    /// Flags of rustc in the environment.
+    pub rustflags: Vec<String>,
     /// `SOURCE_DATE_EPOCH` of the environment.
     pub source_date_epoch: Option<String>,
     /// cargo's `--quiet`.
@@ -97,7 +99,7 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`].
 pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
-    let (package, workspace) = cdylib_package(&options.root, options)?;
+    let (package, place) = cdylib_package(&options.root, options)?;
     let mut command = options.toolchain.cargo(&options.cargo);
     command.current_dir(&options.root).args([
         "build",
@@ -123,7 +125,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
         }
     }
     if options.profile != Profile::Dev {
-        make_reproducible(&mut command, options, &workspace);
+        make_reproducible(&mut command, options, &place);
     }
     let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(BuildError::Cargo)?;
     let mut artifact = None;
@@ -158,11 +160,19 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
 
 /// The folder of the workspace that is built.
 pub(super) fn workspace_of(options: &BuildOptions) -> Result<PathBuf, BuildError> {
-    cdylib_package(&options.root, options).map(|(_, workspace)| workspace)
+    cdylib_package(&options.root, options).map(|(_, place)| place.workspace)
 }
 
-/// The name of the package in `root`, which must make a cdylib, and the folder of its workspace.
-fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, PathBuf), BuildError> {
+/// Where cargo works.
+pub(super) struct Place {
+    /// The folder of the workspace.
+    pub(super) workspace: PathBuf,
+    /// The folder of what is made.
+    pub(super) target: PathBuf,
+}
+
+/// The name of the package in `root`, which must make a cdylib, and where it is built.
+fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, Place), BuildError> {
     let mut command = MetadataCommand::new();
     command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
     // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
@@ -185,7 +195,11 @@ fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, PathBu
         .find(|package| package.manifest_path.as_std_path() == manifest)
         .ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
     if package.targets.iter().any(|target| target.is_kind(TargetKind::CDyLib)) {
-        Ok((package.name.to_string(), metadata.workspace_root.clone().into_std_path_buf()))
+        let place = Place {
+            workspace: metadata.workspace_root.clone().into_std_path_buf(),
+            target: metadata.target_directory.clone().into_std_path_buf(),
+        };
+        Ok((package.name.to_string(), place))
     } else {
         Err(BuildError::NoCdylib(package.name.to_string()))
     }

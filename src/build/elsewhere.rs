@@ -60,7 +60,8 @@ fn second_home(known: &Path, home: &Path) -> io::Result<()> {
             link(&from, &home.join(shared))?;
         }
     }
-    for settings in ["config.toml", "config", "credentials.toml"] {
+    // No credentials: what is needed was downloaded.
+    for settings in ["config.toml", "config"] {
         let from = known.join(settings);
         if from.is_file() {
             fs_err::copy(from, home.join(settings))?;
@@ -86,10 +87,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let entry = entry?;
         let (kind, name) = (entry.file_type()?, entry.file_name());
         if kind.is_dir() {
-            if !MADE.iter().any(|made| name == *made) {
+            // Beside a manifest of cargo; a module of the source may have any of these names.
+            let is_made = from.join("Cargo.toml").is_file() && MADE.iter().any(|made| name == *made);
+            if !is_made {
                 copy(&entry.path(), &to.join(&name))?;
             }
-        } else if kind.is_file() {
+        } else if entry.path().is_file() {
+            // Where it is a link, what it leads to.
             fs_err::copy(entry.path(), to.join(&name))?;
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::source::SourceRevision;
 use super::toolchain::TARGET;
+use crate::signing::Predicate;
 
 /// What is known of a build.
 #[derive(Debug, Clone)]
@@ -36,6 +37,11 @@ pub struct ProvenancePredicate {
     pub build_definition: Value,
     /// Who built it.
     pub run_details: Value,
+}
+
+impl Predicate for ProvenancePredicate {
+    const TYPE: &'static str = "https://slsa.dev/provenance/v1";
+    const WHAT: &'static str = "account of a build";
 }
 
 /// The predicate of a build on this machine. The same build gives the same predicate: no moment, no name of a machine.

@@ -1,9 +1,9 @@
 //! What makes a build the same on every machine: no path of this one in what is compiled, and no moment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use super::compile::BuildOptions;
+use super::compile::{BuildOptions, Place};
 
 /// What builds that stamp a time are told, where nobody says otherwise: 1980-01-01, zip's zero of time.
 const EPOCH: &str = "315532800";
@@ -11,21 +11,24 @@ const EPOCH: &str = "315532800";
 /// The folders of this machine whose names must not be in a component, and what stands there in their place.
 ///
 /// Later ones win where one lies in another.
-fn folders(options: &BuildOptions, workspace: &Path) -> Vec<(PathBuf, &'static str)> {
+fn folders(options: &BuildOptions, place: &Place) -> Vec<(PathBuf, &'static str)> {
     let mut folders = Vec::new();
     if let Some(sysroot) = options.toolchain.sysroot(&options.root) {
         folders.push((sysroot, "/rust"));
     }
     folders.extend(options.cargo_home.clone().map(|folder| (folder, "/cargo")));
-    folders.push((workspace.to_path_buf(), "/plugin"));
-    folders.extend(options.target_dir.clone().map(|folder| (folder, "/target")));
+    folders.push((place.workspace.clone(), "/plugin"));
+    folders.push((options.target_dir.clone().unwrap_or_else(|| place.target.clone()), "/target"));
     folders
 }
 
 /// Makes a cargo build the same everywhere.
-pub(super) fn make_reproducible(command: &mut Command, options: &BuildOptions, workspace: &Path) {
+pub(super) fn make_reproducible(command: &mut Command, options: &BuildOptions, place: &Place) {
     let remap = |(from, to): &(PathBuf, &str)| format!("--remap-path-prefix={}={to}", from.display());
-    let flags: Vec<String> = folders(options, workspace).iter().map(remap).collect();
+    // Flags of the environment would push ours aside: they go first, and ours behind them.
+    let flags: Vec<String> =
+        options.rustflags.iter().cloned().chain(folders(options, place).iter().map(remap)).collect();
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     // Through `--config` the flags stand beside those of the project's own .cargo/config.toml, and reach the plugin
     // and its libraries only, not the programs that build them.
     let flags = toml::Value::from(flags);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId, TargetKind};
 use serde_json::{Value, json};
 
 use super::compile::BuildError;
@@ -63,7 +63,9 @@ fn bill(
 ) -> Value {
     let nodes: BTreeMap<&PackageId, &Node> =
         metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|node| (&node.id, node)).collect();
-    let roles = roles(&nodes, &own.id);
+    let is_macro = |package: &&Package| package.targets.iter().any(|target| target.is_kind(TargetKind::ProcMacro));
+    let macros = metadata.packages.iter().filter(is_macro).map(|package| &package.id).collect();
+    let roles = roles(&nodes, &macros, &own.id);
     let mut packages: Vec<(&Package, Role)> = metadata
         .packages
         .iter()
@@ -126,10 +128,16 @@ fn component(package: &Package, role: Role, checksums: &BTreeMap<(String, String
 }
 
 /// The packages that the root needs, and how. A library that is linked and also helps to build is linked.
-fn roles<'m>(nodes: &BTreeMap<&'m PackageId, &'m Node>, root: &'m PackageId) -> BTreeMap<&'m PackageId, Role> {
+fn roles<'m>(
+    nodes: &BTreeMap<&'m PackageId, &'m Node>,
+    macros: &BTreeSet<&PackageId>,
+    root: &'m PackageId,
+) -> BTreeMap<&'m PackageId, Role> {
     let mut roles = BTreeMap::new();
     let mut open = vec![(root, Role::Linked)];
     while let Some((id, role)) = open.pop() {
+        // What a macro needs runs in the compiler and is not in the component.
+        let role = if macros.contains(id) { Role::Builds } else { role };
         if roles.get(id).is_some_and(|known| *known <= role) {
             continue;
         }
@@ -146,8 +154,19 @@ fn roles<'m>(nodes: &BTreeMap<&'m PackageId, &'m Node>, root: &'m PackageId) -> 
     roles
 }
 
+/// Where a package comes from and which it is. What is in no registry says so, and is another one there.
 fn purl(package: &Package) -> String {
-    format!("pkg:cargo/{}@{}", *package.name, package.version)
+    let (name, version) = (&*package.name, &package.version);
+    let source = package.source.as_ref().map(|source| source.repr.as_str());
+    match source {
+        Some(source) if source.starts_with("git+") => {
+            let encode = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("%{:02X}", c as u32) };
+            let source: String = source.chars().filter(char::is_ascii).map(encode).collect();
+            format!("pkg:cargo/{name}@{version}?vcs_url={source}")
+        }
+        Some(_) => format!("pkg:cargo/{name}@{version}"),
+        None => format!("pkg:generic/{name}@{version}"),
+    }
 }
 
 /// SHA-256 of each crate's archive, by name and version, as `Cargo.lock` has it.

@@ -18,26 +18,29 @@ impl SourceRevision {
     /// The revision of a folder; none where it is in no repository of git, or there is no git.
     pub fn of(folder: &Path) -> Option<SourceRevision> {
         let commit = git(folder, &["rev-parse", "HEAD"])?;
-        let changes = git(folder, &["status", "--porcelain", "--untracked-files=no", "--", "."]);
+        let changes =
+            git(folder, &["status", "--porcelain", "--untracked-files=normal", "--", ".", ":!target", ":!dist"]);
         Some(SourceRevision {
-            repository: git(folder, &["remote", "get-url", "origin"]).map(|url| without_secrets(&url)),
+            repository: git(folder, &["remote", "get-url", "origin"]).and_then(|url| public_address(&url)),
             commit,
             is_modified: changes.is_none_or(|changes| !changes.is_empty()),
         })
     }
 }
 
-/// The address without a user and a password, which belong to whoever cloned it.
-fn without_secrets(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) =
-                rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => url.to_owned(),
+/// The address as others may know it: without user, password and query, which belong to whoever cloned it. None for a
+/// folder of this machine.
+fn public_address(url: &str) -> Option<String> {
+    if let Some((scheme, rest)) = url.split_once("://") {
+        let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+        let (host, path) = rest.split_once('/')?;
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        return matches!(scheme, "https" | "ssh" | "git").then(|| format!("{scheme}://{host}/{path}"));
     }
+    // `git@host:path`, and no path of this machine.
+    let (host, path) = url.split_once(':')?;
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    (!host.contains('/') && host.contains('.')).then(|| format!("ssh://{host}/{}", path.trim_start_matches('/')))
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
@@ -54,13 +57,19 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::public_address;
+
     #[test]
-    fn passwords_of_a_remote_are_left_out() {
+    fn only_what_others_may_know_is_told() {
+        let known = |url| public_address(url);
         assert_eq!(
-            super::without_secrets("https://me:secret@git.example.com/a/b.git"),
-            "https://git.example.com/a/b.git"
+            known("https://me:secret@git.example.com/a/b.git?x=1").as_deref(),
+            Some("https://git.example.com/a/b.git")
         );
-        assert_eq!(super::without_secrets("https://git.example.com/a@b.git"), "https://git.example.com/a@b.git");
-        assert_eq!(super::without_secrets("git@git.example.com:a/b.git"), "git@git.example.com:a/b.git");
+        assert_eq!(known("https://git.example.com/a@b.git").as_deref(), Some("https://git.example.com/a@b.git"));
+        assert_eq!(known("git@git.example.com:a/b.git").as_deref(), Some("ssh://git.example.com/a/b.git"));
+        for own in ["/home/li/mirror.git", "file:///home/li/mirror.git", "../mirror", "C:/mirror"] {
+            assert_eq!(known(own), None, "{own}");
+        }
     }
 }

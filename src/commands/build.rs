@@ -10,8 +10,7 @@ use super::CommandResult;
 use super::generate::{world_of, write_bindings};
 use crate::archive::COMPONENT;
 use crate::build::{
-    BuildOptions, BuildRecord, Product, Profile, ProvenancePredicate, SourceRevision, Toolchain, bill_of_materials,
-    compile, provenance,
+    BuildOptions, BuildRecord, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile, provenance,
 };
 use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::command_error::CommandError;
@@ -24,7 +23,7 @@ use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::{ByteSize, Manifest};
 use crate::project::Project;
-use crate::signing::{Attestation, Predicate, Subject};
+use crate::signing::{Attestation, Subject};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///
@@ -97,7 +96,8 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
             }
             let options = BuildOptions {
                 target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),
-                locked: args.locked,
+                // What ships is built from what is locked.
+                locked: args.locked || (ships && project.root.join("Cargo.lock").is_file()),
                 ..build_options(context, project, profile.clone())?
             };
             let rustc = options.toolchain.rustc.clone();
@@ -186,6 +186,7 @@ pub(super) fn build_options(
         locked: false,
         offline: context.offline,
         cargo_home: context.environment.cargo_home.clone(),
+        rustflags: context.environment.rustflags.clone(),
         source_date_epoch: context.environment.source_date_epoch.clone(),
         quiet: !context.ui.is_verbose() && !context.ui.has_color(),
         color: context.ui.has_color(),
@@ -256,9 +257,4 @@ fn write_account(
     let statement = Attestation::new(vec![Subject::digested(COMPONENT, &*component_sha256)], provenance(&record));
     files::write(&project.provenance_file(manifest), statement.to_json().as_bytes(), Access::Shared)?;
     Ok(())
-}
-
-impl Predicate for ProvenancePredicate {
-    const TYPE: &'static str = "https://slsa.dev/provenance/v1";
-    const WHAT: &'static str = "account of a build";
 }

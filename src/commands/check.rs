@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::verify::open_package;
+use super::package_file::open_package;
 use crate::check::{RULE_SET, Subject, check_component, check_evolution, check_manifest, weigh};
 use crate::command_error::CommandError;
 use crate::context::Context;

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::verify::{ProblemJson, archive_limits, open_package, read_bounded};
+use super::package_file::{archive_limits, open_package, read_bounded};
+use super::verify::ProblemJson;
 use crate::archive::{Package, Problem};
 use crate::command_error::CommandError;
 use crate::component::{self, ComponentInfo, Function, Module, Producer};

@@ -19,6 +19,7 @@ mod login;
 mod man;
 mod new;
 mod pack;
+mod package_file;
 mod publish;
 mod rebuild;
 mod replay;

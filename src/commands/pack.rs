@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::generate::world_of;
+use super::package_file::refusal;
 use super::rebuild::rebuild_like;
-use super::verify::refusal;
 use crate::archive::{self, COMPONENT, PROVENANCE, PackageParts, SBOM};
 use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
@@ -19,7 +19,7 @@ use crate::document;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::ByteSize;
-use crate::project::{FileError, FileProblem, MANIFEST_FILE, find_secret, find_token, package_files};
+use crate::project::{FileError, FileProblem, MANIFEST_FILE, Project, find_secret, find_token, package_files};
 use crate::strict_zip::{Entry, Limits};
 use crate::ui::Table;
 
@@ -90,9 +90,8 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     refuse_secrets(&open, &component, &args.allow_secret)?;
     files.extend(account(context, &open, &component));
     let world = world_of(manifest)?;
-    let (manifest_json, _) = document::parse(&project.source);
     let parts = PackageParts {
-        manifest: manifest_json.to_json(),
+        manifest: document::parse(&project.source).0.to_json(),
         id: manifest.metadata.id.to_string(),
         version: manifest.metadata.version.to_string(),
         abi: world.host_api.abi.to_owned(),
@@ -133,6 +132,11 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
+/// The manifest of a project as a package holds it.
+pub(super) fn manifest_entry(project: &Project) -> Vec<u8> {
+    archive::manifest_entry(&document::parse(&project.source).0.to_json())
+}
+
 /// The component that was built, where nothing speaks against packing it.
 fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
@@ -149,6 +153,8 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
         let message = format!("the plugin is not fit to be packed: {}", report.summary());
         return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
     }
+    // Warnings too: it is the last moment at which the publisher reads them.
+    context.ui.report(&report);
     Ok(component)
 }
 

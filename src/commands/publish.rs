@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::CommandResult;
 use super::credentials::TokenArgs;
 use super::key::trust_store;
-use super::sign::package_file;
-use super::verify::{read_bounded, refusal};
+use super::package_file::{package_file, read_bounded, refusal};
 use crate::archive::{MIME_TYPE, Package};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -25,7 +24,7 @@ use crate::manifest::ByteSize;
 use crate::registry::{Client, Connection, OciPackage, Push, push};
 use crate::signing::{Envelope, Receipt, RegistryStatus, TrustStore};
 use crate::strict_zip::Limits;
-use crate::verification::{Policy, Verdict, verify};
+use crate::verification::{Policy, Verdict, receipt_problem, verify};
 
 /// How often it is looked whether the user has interrupted.
 const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
@@ -34,7 +33,7 @@ const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 ///
 /// Running it again is safe: a package that is there already is not sent again, and one whose upload broke off goes on.
 /// The platform's receipt is checked and kept beside the package. In an OCI registry (`oci://host/repository`) the
-/// version's tag is the plain component, and `<version>.erpx` the package.
+/// version's tag is the plain component, and `erpx-<version>` the package.
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
@@ -138,7 +137,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     } else {
         to_platform(context, args, connection, &bytes, &sent, &mut result)?;
         if !result.receipt.is_null() {
-            keep_receipt(context, &file, &trust, &mut result)?;
+            keep_receipt(context, &file, package, &trust, &mut result)?;
         }
     }
     context.ui.result(&result, || shown(args, &result, bytes.len() as u64));
@@ -199,9 +198,19 @@ fn to_oci(
         package: bytes,
         package_type: MIME_TYPE,
     };
-    let progress = context.ui.progress("Uploading", bytes.len() as u64);
+    let progress = context.ui.progress("Uploading", (package.component().len() + bytes.len()) as u64);
     let mode = if result.dry_run { Push::Look } else { Push::Send };
-    let pushed = push(&args.to, connection, &artifact, mode);
+    let pushed = push(
+        &args.to,
+        connection,
+        &artifact,
+        mode,
+        |count| progress.add(count),
+        |why, wait| {
+            progress.restart();
+            context.ui.warn(format!("{why}; trying again in {:.1} s", wait.as_secs_f64()));
+        },
+    );
     progress.finish();
     let pushed = pushed?;
     result.attempts = u32::from(!result.dry_run && !pushed.already_there);
@@ -214,7 +223,8 @@ fn to_oci(
 /// Keeps the receipt beside the package, where it is about this package and its signature is not wrong.
 fn keep_receipt(
     context: &Context,
-    package: &Path,
+    file: &Path,
+    package: &Package,
     trust: &TrustStore,
     result: &mut PublishResult,
 ) -> Result<(), CommandError> {
@@ -228,6 +238,9 @@ fn keep_receipt(
     if receipt.package_sha256() != Some(&result.sha256) {
         return Err(wrong("the platform's signed receipt is for another file".to_owned()));
     }
+    if let Some(problem) = receipt_problem(&receipt, package) {
+        return Err(refusal(&[problem]));
+    }
     result.receipt_trusted = match trust.registry_of(&envelope) {
         RegistryStatus::Good { .. } => true,
         RegistryStatus::Unknown => false,
@@ -236,7 +249,7 @@ fn keep_receipt(
     if result.dry_run {
         return Ok(());
     }
-    let mut name = package.as_os_str().to_owned();
+    let mut name = file.as_os_str().to_owned();
     name.push(".receipt.json");
     let file = PathBuf::from(name);
     files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
@@ -261,8 +274,7 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
         }
     }
     if let Some(file) = &result.receipt_file {
-        let trusted =
-            if result.receipt_trusted { "" } else { " (signed by a registry whose key you do not trust yet)" };
+        let trusted = if result.receipt_trusted { "" } else { " (no registry that you trust has signed it)" };
         text.push_str(&format!("\nreceipt    {file}{trusted}"));
     }
     text

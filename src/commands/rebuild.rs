@@ -1,32 +1,83 @@
-//! A component that is built again in another place, to be compared.
+//! A plugin that is built again in another place, to be compared.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::build::{build_options, finish};
 use super::generate::world_of;
+use super::pack::manifest_entry;
+use crate::archive::{COMPONENT, MANIFEST, Package};
 use crate::build::{Elsewhere, Profile, compile};
 use crate::command_error::CommandError;
 use crate::component::{Description, description};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::project::{MANIFEST_FILE, Project};
+use crate::manifest::Manifest;
+use crate::project::{MANIFEST_FILE, Project, package_files};
+
+/// A file of a package that came otherwise of its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Difference {
+    /// Its name in the package.
+    pub(super) name: String,
+    /// `changed`, `only-in-package` or `only-in-source`.
+    kind: &'static str,
+}
 
 /// Builds the project in `folder` in another folder with another home of cargo, and gives its component.
 ///
 /// Its revision is that of `like`, the component that it is compared with: the source may come without git.
 pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Result<Vec<u8>, CommandError> {
-    let project = Project::open(&folder.join(MANIFEST_FILE), &context.directory)?;
-    let (manifest, report) = project.manifest();
-    let Some(manifest) = manifest.filter(|_| !report.has_errors()) else {
-        let message = format!("the manifest of the source has errors: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report));
-    };
+    let (project, manifest) = open(context, folder)?;
     let world = world_of(&manifest)?;
     let here = build_options(context, &project, Profile::Release)?;
     let elsewhere = Elsewhere::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
     let file = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?.file;
     let Description { revision, source, .. } = description(like);
-    Ok(finish(&context.read(&file)?, &manifest, &world, Description { revision, source, ..Description::default() })?
-        .component)
+    let description = Description { revision, source, ..Description::default() };
+    Ok(finish(&context.read(&file)?, &manifest, &world, description)?.component)
+}
+
+/// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is
+/// held against the statement already, and `META/` is the word of whoever built it.
+pub(super) fn compare_with_source(
+    context: &Context,
+    folder: &Path,
+    package: &Package,
+) -> Result<Vec<Difference>, CommandError> {
+    let (project, manifest) = open(context, folder)?;
+    let names: Vec<String> = package.entries.iter().map(|entry| entry.name.clone()).collect();
+    // What the publisher let go along is compared, and not judged again.
+    let mut made: BTreeMap<String, Vec<u8>> =
+        package_files(&project, &manifest, &names)?.into_iter().map(|entry| (entry.name, entry.bytes)).collect();
+    made.insert(MANIFEST.to_owned(), manifest_entry(&project));
+    made.insert(COMPONENT.to_owned(), rebuild_like(context, folder, package.component())?);
+    let mut differences = Vec::new();
+    let is_compared = |name: &str| !name.starts_with("META/") && name != "mimetype" && name != "wit/world.wit";
+    for entry in package.entries.iter().filter(|entry| is_compared(&entry.name)) {
+        let kind = match made.remove(&entry.name) {
+            Some(bytes) if bytes == entry.bytes => continue,
+            Some(_) => "changed",
+            None => "only-in-package",
+        };
+        differences.push(Difference { name: entry.name.clone(), kind });
+    }
+    differences.extend(made.into_keys().map(|name| Difference { name, kind: "only-in-source" }));
+    Ok(differences)
+}
+
+fn open(context: &Context, folder: &Path) -> Result<(Project, Manifest), CommandError> {
+    let project = Project::open(&folder.join(MANIFEST_FILE), &context.directory)?;
+    let (manifest, report) = project.manifest();
+    match manifest.filter(|_| !report.has_errors()) {
+        Some(manifest) => Ok((project, manifest)),
+        None => {
+            let message = format!("the manifest of the source has errors: {}", report.summary());
+            Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report))
+        }
+    }
 }

@@ -8,9 +8,8 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::key::{PassphraseArgs, unlock};
-use super::verify::open_package;
+use super::package_file::{open_package, package_file, read_bounded};
 use crate::archive;
-use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
@@ -45,12 +44,15 @@ pub(super) struct SignResult {
 
 pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
-    let bytes = context.read(&file)?;
-    let package = open_package(&bytes, &Limits::default())?;
+    let limits = Limits::default();
+    let bytes = read_bounded(context, &file, &limits)?;
+    let package = open_package(&bytes, &limits)?;
     let key = unlock(context, &args.key, &args.passphrase)?;
     let mut envelope = package.envelope.clone();
-    envelope.sign(&key);
+    envelope.sign(&key)?;
     let signed = archive::with_envelope(&package, &envelope)?;
+    // What takes its place must open as it did.
+    open_package(&signed, &limits)?;
     files::write(&file, &signed, Access::Shared)?;
     let (shown, id) = (context.shown(&file), key.public().id());
     let result = SignResult {
@@ -62,20 +64,4 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
     };
     context.ui.result(&result, || format!("{shown} signed with {}…", id.short()));
     Ok(ExitCode::Ok)
-}
-
-/// The package that was named, or the project's.
-pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
-    let file = match named {
-        Some(file) => context.path(file),
-        None => {
-            let open = context.open_project()?;
-            open.project.package_file(&open.manifest)
-        }
-    };
-    if file.is_file() {
-        return Ok(file);
-    }
-    let message = format!("there is no package at {}", context.shown(&file));
-    Err(CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
 }

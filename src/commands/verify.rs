@@ -9,16 +9,15 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::key::trust_store;
-use super::rebuild::rebuild_like;
-use super::sign::package_file;
-use crate::archive::{self, Package, Problem};
+use super::package_file::{archive_limits, hint_of, package_file, read_bounded, read_statement};
+use super::rebuild::{Difference, compare_with_source};
+use crate::archive::Problem;
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::document::did_you_mean;
+use crate::document::parse_strict_json;
 use crate::exit_code::ExitCode;
-use crate::manifest::ByteSize;
 use crate::signing::{Envelope, SignatureStatus, Trusted};
-use crate::strict_zip::{Limit, Limits, Unit};
+use crate::strict_zip::Limit;
 use crate::ui::{Format, Table};
 use crate::verification::{Check, Demand, Outcome, Policy, Verdict, verify};
 
@@ -48,8 +47,9 @@ pub(crate) struct VerifyArgs {
     sha256: Option<String>,
     /// The version that is installed: refuse an older one
     #[arg(long, value_name = "VERSION")]
-    installed: Option<String>,
-    /// Build the plugin from this folder with its source, and compare the components
+    installed: Option<semver::Version>,
+    /// Build the plugin from this folder with its source, and compare all that is packed. This runs the source's build
+    /// scripts: look at them first, where it is a stranger's
     #[arg(long, value_name = "FOLDER")]
     rebuild: Option<PathBuf>,
     /// A bound of the reader, such as `archive_bytes=128MB`; several times for several
@@ -80,8 +80,10 @@ pub(super) struct VerifyResult {
     signatures: Vec<SignatureJson>,
     /// Each stage, in order.
     checks: Vec<CheckJson>,
-    /// The same component came of the source; none where nobody asked.
+    /// The same files came of the source; none where nobody asked, or the package was refused before.
     rebuilt: Option<bool>,
+    /// Files of the package that came otherwise of the source.
+    differences: Vec<Difference>,
 }
 
 /// A signature.
@@ -139,7 +141,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     let bytes = read_bounded(context, &file, &limits)?;
     let trust = trust_store(context, args.trust_file.as_deref())?;
     let receipt = match &args.against_receipt {
-        Some(file) => Some(Envelope::parse(&receipt_envelope(&context.read(file)?))?),
+        Some(file) => Some(receipt_envelope(&read_statement(context, file)?)?),
         None => None,
     };
     let demand = if args.require_signature { Demand::Signatures } else { Demand::Integrity };
@@ -148,23 +150,23 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         limits,
         receipt: receipt.as_ref(),
         sha256: args.sha256.as_deref(),
-        installed: args.installed.as_deref(),
+        installed: args.installed.as_ref(),
         ..Policy::new(&trust.store, Timestamp::now())
     };
     let verdict = verify(&bytes, &policy);
-    for stale in &trust.stale {
-        context.ui.warn(stale);
+    for told in trust.stale.iter().chain(&trust.unused) {
+        context.ui.warn(told);
     }
-    let is_fresh = trust.stale.is_empty() || !args.require_fresh;
+    let is_fresh = !args.require_fresh || (trust.stale.is_empty() && trust.without_list.is_empty());
+    // A source's build scripts run here: not for a package that is refused anyway.
     let rebuilt = match (&args.rebuild, &verdict.package) {
-        (Some(source), Some(package)) => {
-            let again = rebuild_like(context, &context.path(source), package.component())?;
-            Some(again == package.component())
+        (Some(source), Some(package)) if verdict.is_good() => {
+            Some(compare_with_source(context, &context.path(source), package)?)
         }
         _ => None,
     };
-    let ok = verdict.is_good() && is_fresh && rebuilt != Some(false);
-    let result = result_of(context.shown(&file), ok, &verdict, args.explain, rebuilt);
+    let ok = verdict.is_good() && is_fresh && rebuilt.as_ref().is_none_or(Vec::is_empty);
+    let result = result_of(context.shown(&file), ok, &verdict, args.explain, rebuilt.as_deref());
     context.ui.result(&result, || shown(context, &result));
     if ok {
         return Ok(ExitCode::Ok);
@@ -172,16 +174,27 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     if context.ui.format() == Format::Human {
         context.ui.report(&verdict.report);
         let mut hints: Vec<String> = verdict.problems().take(1).filter_map(hint_of).collect();
-        if rebuilt == Some(false) {
-            hints.push("the source builds into another component: see which compiler built the package with `erp-plugin inspect`".to_owned());
+        if rebuilt.as_ref().is_some_and(|differences| !differences.is_empty()) {
+            hints.push("which compiler and revision built the package says: erp-plugin inspect".to_owned());
         }
-        hints.extend((!is_fresh).then(|| "get a newer list of revocations from the registry".to_owned()));
+        if !is_fresh {
+            hints.extend(
+                trust.without_list.iter().map(|registry| format!("there is no list of revocations of {registry}")),
+            );
+            hints.push("get a new list from the registry: erp-plugin key import FILE".to_owned());
+        }
         context.ui.error("the package must not be trusted", &hints);
     }
     Ok(ExitCode::Trust)
 }
 
-fn result_of(package: String, ok: bool, verdict: &Verdict, explain: bool, rebuilt: Option<bool>) -> VerifyResult {
+fn result_of(
+    package: String,
+    ok: bool,
+    verdict: &Verdict,
+    explain: bool,
+    rebuilt: Option<&[Difference]>,
+) -> VerifyResult {
     let check = |check: &Check| CheckJson {
         name: check.stage.word(),
         outcome: check.outcome,
@@ -205,7 +218,8 @@ fn result_of(package: String, ok: bool, verdict: &Verdict, explain: bool, rebuil
         status: verdict.judgement.as_ref().map(crate::signing::Judgement::trusted),
         signatures: judged.map(signature).collect(),
         checks: verdict.checks.iter().map(check).collect(),
-        rebuilt,
+        rebuilt: rebuilt.map(<[Difference]>::is_empty),
+        differences: rebuilt.unwrap_or_default().to_vec(),
     }
 }
 
@@ -223,13 +237,13 @@ fn shown(context: &Context, result: &VerifyResult) -> String {
             table.row(["", problem.code.as_str(), &problem.message]);
         }
     }
-    if let Some(rebuilt) = result.rebuilt {
-        let (mark, detail) = if rebuilt {
-            ("ok", "the source builds into the same bytes")
-        } else {
-            ("no", "the source builds into other bytes")
-        };
-        table.row([mark, "rebuilt", detail]);
+    match result.rebuilt {
+        Some(true) => table.row(["ok", "rebuilt", "the source makes the same files"]),
+        Some(false) => {
+            let names: Vec<&str> = result.differences.iter().map(|difference| difference.name.as_str()).collect();
+            table.row(["no", "rebuilt", &format!("the source makes other files: {}", names.join(", "))]);
+        }
+        None => {}
     }
     let mut text = table.render();
     for check in &result.checks {
@@ -240,83 +254,11 @@ fn shown(context: &Context, result: &VerifyResult) -> String {
     text
 }
 
-/// The next step after a problem of a package.
-fn hint_of(problem: &Problem) -> Option<String> {
-    if let Some(limit) = problem.limit {
-        return Some(format!("where you trust the file: --limit {}=…", limit.name()));
-    }
-    let known = crate::verification::CODES.iter().find(|code| code.name == problem.code);
-    known.map(|code| format!("{} ({})", code.next, code.name))
-}
-
-/// Opens a package; on an error all problems of the stage that failed are told.
-pub(super) fn open_package(bytes: &[u8], limits: &Limits) -> Result<Package, CommandError> {
-    archive::open(bytes, limits).map_err(|problems| refusal(&problems))
-}
-
-pub(super) fn refusal(problems: &[Problem]) -> CommandError {
-    let first = problems.first();
-    let code = first.map_or("package", |problem| problem.code.as_str());
-    let message =
-        first.map_or_else(|| "this is no package".to_owned(), |problem| format!("{} ({code})", problem.message));
-    let mut error = CommandError::new(ExitCode::Trust, code, message);
-    for problem in problems.iter().skip(1) {
-        error = error.hint(format!("also: {} ({})", problem.message, problem.code));
-    }
-    match first.and_then(hint_of) {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
-/// Bounds of the reader, as `--limit` gives them.
-pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "limit", message);
-    let mut limits = Limits::default();
-    for text in given {
-        let Some((name, value)) = text.split_once('=') else {
-            return Err(usage(format!("`{text}` is no limit: write it like archive_bytes=128MB")));
-        };
-        let Some(limit) = Limit::ALL.iter().find(|limit| limit.name() == name) else {
-            let names = || Limit::ALL.iter().map(|limit| limit.name());
-            let hint = did_you_mean(name, names())
-                .unwrap_or_else(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
-            return Err(usage(format!("there is no limit `{name}`")).hint(hint));
-        };
-        let most = match limit.unit() {
-            Unit::Bytes => ByteSize::parse(value).map(|size| size.0),
-            Unit::Count | Unit::Ratio => value.replace('_', "").parse().ok(),
-        };
-        limits.set(*limit, most.ok_or_else(|| usage(format!("`{value}` is no value of {name}")))?);
-    }
-    Ok(limits)
-}
-
-/// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
-pub(super) fn read_bounded(
-    context: &Context,
-    file: &std::path::Path,
-    limits: &Limits,
-) -> Result<Vec<u8>, CommandError> {
-    use std::io::Read;
-    let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
-    let path = context.path(file);
-    let metadata = fs_err::metadata(&path).map_err(|error| failed(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(failed(format!("{} is no regular file", context.shown(&path))));
-    }
-    let opened = fs_err::File::open(&path).map_err(|error| failed(error.to_string()))?;
-    let mut bytes = Vec::new();
-    let most = limits.get(Limit::ArchiveBytes).saturating_add(1);
-    opened.take(most).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
-    Ok(bytes)
-}
-
 /// The envelope of a receipt: the file that `publish` keeps, or the answer of a platform around it.
-fn receipt_envelope(bytes: &[u8]) -> Vec<u8> {
-    let document: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
-    match document.as_ref().and_then(|document| document.get("envelope")) {
-        Some(envelope) if !envelope.is_null() => envelope.to_string().into_bytes(),
-        _ => bytes.to_vec(),
+fn receipt_envelope(bytes: &[u8]) -> Result<Envelope, CommandError> {
+    let around = parse_strict_json(bytes).ok().and_then(|document| document.get("envelope").cloned());
+    match around.filter(|envelope| !envelope.is_null()) {
+        Some(envelope) => Ok(Envelope::parse(envelope.to_string().as_bytes())?),
+        None => Ok(Envelope::parse(bytes)?),
     }
 }

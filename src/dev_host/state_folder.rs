@@ -114,12 +114,17 @@ impl StateFolder {
             source: std::io::Error::other(format!("{REGISTRY_KEY}: {error}")),
         };
         let file = self.folder.join(REGISTRY_KEY);
-        if let Ok(pem) = fs_err::read_to_string(&file) {
-            return SecretKey::from_pem(&pem, None).map_err(unusable);
-        }
-        let key = SecretKey::generate().map_err(unusable)?;
-        files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), Access::Private)?;
-        files::write(&self.registry_public_key(), key.public().to_pem().as_bytes(), Access::Shared)?;
+        let key = match fs_err::read_to_string(&file) {
+            Ok(pem) => SecretKey::from_pem(&pem, None).map_err(unusable)?,
+            // Only where there is none: another key would make every receipt worthless.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let key = SecretKey::generate().map_err(unusable)?;
+                files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), Access::Private)?;
+                key
+            }
+            Err(source) => return Err(StateFolderError::Unusable { folder: self.folder.clone(), source }),
+        };
+        files::write_if_changed(&self.registry_public_key(), key.public().to_pem().as_bytes())?;
         Ok(key)
     }
 

@@ -15,7 +15,7 @@ use crate::signing::{
     RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
 };
 use crate::store::{Moment, PackageRecord, ReceiptRecord, StatementKind, StoreError};
-use crate::strict_zip::{Limits, structure};
+use crate::strict_zip::Limits;
 use crate::verification::{Demand, Policy, Verdict, verify};
 
 /// How long a list of revocations is fresh.
@@ -86,9 +86,11 @@ impl Platform {
         let first_use = self.gate.admission == Admission::FirstUse;
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == "signature/untrusted");
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
-            if trust.covers(&id) {
-                let message =
-                    format!("{id} came from another key before; its publisher can link the two: erp-plugin key rotate");
+            let came_before = lock(&self.database).last_receipt(&id)?.is_some() || self.plugins.contains_key(&id);
+            if came_before || trust.covers(&id) {
+                let message = format!(
+                    "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"
+                );
                 return Err(refused(&[Problem::new("signature/key-changed", message)], 403));
             }
             let pins = valid_keys(bytes, &verdict);
@@ -106,7 +108,7 @@ impl Platform {
         &self,
         package: &Package,
         record: &PackageRecord,
-    ) -> Result<Option<ReceiptRecord>, StoreError> {
+    ) -> Result<Option<ReceiptRecord>, PlatformError> {
         let Some(registrar) = &self.gate.registrar else { return Ok(None) };
         let metadata = &package.manifest.metadata;
         let before = lock(&self.database).last_receipt(metadata.id.as_str())?;
@@ -124,7 +126,7 @@ impl Platform {
             previous_receipt_sha256: previous.map(|previous| sha256_hex(&previous.payload)),
         };
         let mut envelope = Receipt::about(&record.sha256, predicate).seal();
-        envelope.sign(&registrar.key);
+        sign(&mut envelope, registrar)?;
         Ok(Some(ReceiptRecord { serial, envelope: envelope.to_json() }))
     }
 
@@ -138,7 +140,8 @@ impl Platform {
     /// The current list of revocations.
     pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
         let lists = lock(&self.database).statements(StatementKind::Revocations)?;
-        let latest = lists.last().ok_or_else(|| PlatformError::new(404, "registry.none", "nothing was revoked yet"))?;
+        let (_, latest) =
+            lists.last().ok_or_else(|| PlatformError::new(404, "registry.none", "nothing was revoked yet"))?;
         Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
     }
 
@@ -149,19 +152,8 @@ impl Platform {
         let items = |name: &str| more[name].as_array().cloned().unwrap_or_default();
         let reason =
             |item: &Value| item["reason"].as_str().map(str::to_owned).ok_or_else(|| bad("each needs a `reason`"));
-        let mut predicate = match self.latest_revocations()? {
-            Some(list) => RevocationsPredicate { version: list.version + 1, ..list },
-            None => RevocationsPredicate {
-                registry: self.registrar()?.name.clone(),
-                version: 1,
-                issued_at: now,
-                expires: now,
-                keys: Vec::new(),
-                packages: Vec::new(),
-            },
-        };
-        (predicate.issued_at, predicate.expires) =
-            (now, now.saturating_add(REVOCATIONS_LAST).unwrap_or(Timestamp::MAX));
+        let before = self.latest_revocations()?;
+        let mut predicate = RevocationsPredicate::next(before, &self.registrar()?.name, now, REVOCATIONS_LAST);
         for item in items("keys") {
             let keyid = item["keyid"].as_str().and_then(KeyId::parse);
             let keyid = keyid.ok_or_else(|| bad("`keyid` is sha256: and 64 digits"))?;
@@ -170,15 +162,16 @@ impl Platform {
         for item in items("packages") {
             let sha256 = item["sha256"].as_str().filter(|digest| KeyId::parse(&format!("sha256:{digest}")).is_some());
             let sha256 = sha256.ok_or_else(|| bad("`sha256` has 64 digits"))?.to_owned();
-            predicate.packages.push(WithdrawnPackage { sha256, reason: reason(&item)? });
+            let content_id = lock(&self.database).content_id(&sha256)?;
+            predicate.packages.push(WithdrawnPackage { sha256, content_id, reason: reason(&item)? });
         }
         if items("keys").is_empty() && items("packages").is_empty() {
             return Err(bad("neither `keys` nor `packages` name anything"));
         }
         let mut envelope = predicate.seal();
-        envelope.sign(&self.registrar()?.key);
-        let text = envelope.to_json();
-        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Revocations, &text))?;
+        sign(&mut envelope, self.registrar()?)?;
+        let (text, now) = (envelope.to_json(), self.now());
+        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Revocations, now, &text))?;
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
@@ -187,9 +180,10 @@ impl Platform {
         let bad = |why: String| PlatformError::new(422, "registry.bad_rotation", why);
         let envelope = Envelope::parse(body).map_err(|error| bad(error.to_string()))?;
         let rotation = Rotation::open(&envelope).map_err(|error| bad(error.to_string()))?;
-        self.effective_trust()?.rotate(&rotation).map_err(|error| bad(error.to_string()))?;
+        let now = self.now();
+        self.effective_trust()?.rotate(&rotation, timestamp(now)).map_err(|error| bad(error.to_string()))?;
         let text = envelope.to_json();
-        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Rotation, &text))?;
+        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Rotation, now, &text))?;
         Ok(json!({ "old": rotation.old.id(), "new": rotation.new.id() }))
     }
 
@@ -200,7 +194,7 @@ impl Platform {
 
     fn latest_revocations(&self) -> Result<Option<RevocationsPredicate>, PlatformError> {
         let lists = lock(&self.database).statements(StatementKind::Revocations)?;
-        let latest = lists.last().and_then(|text| Envelope::parse(text.as_bytes()).ok());
+        let latest = lists.last().and_then(|(_, text)| Envelope::parse(text.as_bytes()).ok());
         Ok(latest.and_then(|envelope| Attestation::of_envelope(&envelope).ok()).map(|list| list.predicate))
     }
 
@@ -217,20 +211,28 @@ impl Platform {
             }
         }
         trust.extend(self.gate.trust.clone());
-        let envelopes = |texts: Vec<String>| {
-            texts.into_iter().filter_map(|text| Envelope::parse(text.as_bytes()).ok()).collect::<Vec<_>>()
-        };
-        for envelope in envelopes(database.statements(StatementKind::Rotation)?) {
-            // A key that is gone from the trust file takes its successors along.
-            let _ = Rotation::open(&envelope).map(|rotation| trust.rotate(&rotation));
+        // What was taken back counts first: a rotation is good where it came before its key was lost.
+        for (_, text) in database.statements(StatementKind::Revocations)? {
+            let list = Envelope::parse(text.as_bytes()).ok();
+            let list = list.and_then(|envelope| RevocationList::open(&envelope, &trust, None).ok());
+            // Without its lists the host would take what it has taken back.
+            let list = list.ok_or_else(|| {
+                let message = "a list of revocations in the state was signed by another key than registry.pem";
+                PlatformError::new(500, "registry.bad_state", message)
+            })?;
+            trust.revoke(&list);
         }
-        for envelope in envelopes(database.statements(StatementKind::Revocations)?) {
-            if let Ok(list) = RevocationList::open(&envelope, &trust, None) {
-                trust.revoke(&list);
-            }
+        for (seen_at, text) in database.statements(StatementKind::Rotation)? {
+            let rotation = Envelope::parse(text.as_bytes()).ok().and_then(|envelope| Rotation::open(&envelope).ok());
+            // A key that is gone from the trust file takes its successors along.
+            let _ = rotation.map(|rotation| trust.rotate(&rotation, timestamp(seen_at)));
         }
         Ok(trust)
     }
+}
+
+fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformError> {
+    envelope.sign(&registrar.key).map_err(|error| PlatformError::new(500, "registry.bad_state", error.to_string()))
 }
 
 fn admitted(verdict: Verdict, pins: Vec<PublicKey>) -> Result<Admitted, PlatformError> {
@@ -281,9 +283,6 @@ fn claimed_identity(bytes: &[u8]) -> Option<(String, String)> {
 }
 
 fn envelope_of(bytes: &[u8]) -> Option<Envelope> {
-    if !structure(bytes, &Limits::default()).problems.is_empty() {
-        return None;
-    }
     crate::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
 }
 

@@ -17,6 +17,7 @@ use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::manifest::{Manifest, table_name};
 use crate::store::{Database, PackageRecord, PluginStatus, StoreError};
+use crate::verification::is_older;
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -66,7 +67,7 @@ impl Platform {
         if known.is_some() && before.is_some() {
             return self.receipt(&id, &version);
         }
-        if let Some(before) = before.filter(|before| is_downgrade(&before.manifest.metadata.version, &version)) {
+        if let Some(before) = before.filter(|before| is_downgrade(before, &version)) {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
             return Err(PlatformError::new(409, "plugin.downgrade", message));
         }
@@ -187,9 +188,6 @@ fn version_is_taken(id: &str, version: &str) -> PlatformError {
     PlatformError::new(409, "plugin.version_taken", message)
 }
 
-fn is_downgrade(installed: &str, uploaded: &str) -> bool {
-    match (Version::parse(installed), Version::parse(uploaded)) {
-        (Ok(installed), Ok(uploaded)) => uploaded < installed,
-        _ => false,
-    }
+fn is_downgrade(before: &Installed, version: &str) -> bool {
+    Version::parse(&before.manifest.metadata.version).is_ok_and(|installed| is_older(version, &installed))
 }

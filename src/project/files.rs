@@ -67,7 +67,8 @@ pub enum FileError {
 /// # Errors
 /// [`FileError`] with everything that is wrong.
 pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String]) -> Result<Vec<Entry>, FileError> {
-    let mut found = Found { ignored: ignored(&project.root)?, names: Vec::new(), problems: Vec::new() };
+    let ignored = ignored(&project.root)?;
+    let mut found = Found { ignored, allowed, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
     let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
     for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages) {
@@ -87,13 +88,14 @@ pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String])
     if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }
 }
 
-struct Found {
+struct Found<'a> {
     ignored: Gitignore,
+    allowed: &'a [String],
     names: Vec<String>,
     problems: Vec<FileProblem>,
 }
 
-impl Found {
+impl Found<'_> {
     /// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
     fn collect(&mut self, root: &Path, path: &Path) -> Result<(), FileError> {
         let kind = match fs_err::symlink_metadata(path) {
@@ -114,7 +116,7 @@ impl Found {
         let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
         if !kind.is_file() {
             self.problems.push(FileProblem::NotRegular { name });
-        } else if let Some(secret) = find_secret(&name, b"") {
+        } else if let Some(secret) = find_secret(&name, b"").filter(|_| !self.allowed.contains(&name)) {
             // A name that says that it holds a secret is told of as that, and not as a name that cannot be packed.
             self.problems.push(FileProblem::Secret { name, line: None, what: secret.what });
         } else if let Some(problem) = name_problem(&name) {

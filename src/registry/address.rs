@@ -2,6 +2,15 @@
 
 use super::PublishError;
 
+/// A token that would break out of its header, or that a cut file left, is sent nowhere.
+pub(super) fn check_token(token: Option<&str>) -> Result<(), PublishError> {
+    let is_bad = |token: &str| token.is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace());
+    if token.is_some_and(is_bad) {
+        return Err(PublishError::BadAddress("the token is empty or holds white space: is its file whole?".to_owned()));
+    }
+    Ok(())
+}
+
 /// The address without its last slash.
 pub(super) fn checked_address(address: &str, has_token: bool) -> Result<String, PublishError> {
     let bad = |why: &str| Err(PublishError::BadAddress(format!("`{address}` is no address of a platform: {why}")));

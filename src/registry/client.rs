@@ -9,7 +9,7 @@ use reqwest::blocking::{Body, Client as HttpClient, RequestBuilder, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::address::{checked_address, is_loopback};
+use super::address::{check_token, checked_address, is_loopback};
 use super::sent::{Sent, Waits};
 use super::{Connection, PublishError, retry};
 use crate::digest::sha256_hex;
@@ -52,14 +52,7 @@ impl Client {
     pub fn new(address: &str, connection: Connection) -> Result<Client, PublishError> {
         let Connection { token, .. } = &connection;
         let base = checked_address(address, token.is_some())?;
-        if token
-            .as_ref()
-            .is_some_and(|token| token.trim().is_empty() || token.chars().any(|c| c.is_control() || c.is_whitespace()))
-        {
-            return Err(PublishError::BadAddress(
-                "the token is empty or holds white space: is its file whole?".to_owned(),
-            ));
-        }
+        check_token(token.as_deref().map(String::as_str))?;
         // An error means that the provider was installed before.
         super::network::choose_cryptography();
         let mut builder = HttpClient::builder()
@@ -139,48 +132,57 @@ impl Client {
         let mut attempt = 0;
         loop {
             match self.probe(&sent_now, attempt, &mut waits) {
-                Ok(Some(receipt)) => return sent_now.accepted(receipt, attempt == 0, attempt),
+                Ok(Some(receipt)) => {
+                    return match sent_now.accepted(receipt, attempt == 0, attempt) {
+                        Err(error @ PublishError::WrongReceipt { .. }) if attempt > 0 => Err(self.unknown(&error)),
+                        told => told,
+                    };
+                }
                 Ok(None) => {}
                 // It was sent, and nobody can be asked what became of it.
-                Err(error) if attempt > 0 => {
-                    return Err(PublishError::Unknown { address: self.base.clone(), reason: error.to_string() });
-                }
+                Err(error) if attempt > 0 => return Err(self.unknown(&error)),
                 Err(error) => return Err(error),
             }
             attempt += 1;
             let (why, retry_after) = match self.send(package, sent.clone()) {
                 Ok(response) if response.status().is_success() => match self.json(response) {
-                    Ok(receipt) => return sent_now.accepted(receipt, false, attempt),
+                    Ok(receipt) => match sent_now.accepted(receipt, false, attempt) {
+                        Ok(published) => return Ok(published),
+                        Err(error) => return self.what_became_of(&sent_now, attempt, error),
+                    },
                     // An answer that was cut off leaves open what was stored: the platform is asked.
                     Err(PublishError::Unreachable { reason, .. }) => (reason, None),
-                    Err(error) => return Err(error),
+                    Err(error) => return self.what_became_of(&sent_now, attempt, error),
                 },
                 Ok(response) if retry::is_transient(response.status().as_u16()) => {
-                    let asked = header(&response, "retry-after");
-                    let retry_after = asked.and_then(|asked| retry::retry_after(&asked, clock()));
-                    (format!("the platform answered {}", response.status()), retry_after)
+                    (format!("the platform answered {}", response.status()), retry_after(&response))
                 }
                 Ok(response) => return Err(self.refused(response)),
                 Err(error) if is_transient(&error) => (chain(&error), None),
                 Err(error) => return Err(self.unreachable(&error)),
             };
-            if attempt >= retry::MAX_ATTEMPTS {
-                return self.what_became_of(&sent_now, attempt, why);
-            }
-            if !waits.wait(attempt, retry_after, &why) {
-                return self.what_became_of(&sent_now, attempt, why);
+            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, retry_after, &why) {
+                let error = PublishError::Unreachable { address: self.base.clone(), reason: why };
+                return self.what_became_of(&sent_now, attempt, error);
             }
         }
     }
 
-    /// The last word after the last attempt: the platform may have taken the package and lost its voice.
-    fn what_became_of(&self, sent: &Sent<'_>, attempts: u32, reason: String) -> Result<Published, PublishError> {
-        let address = self.base.clone();
+    /// The last word after bytes were sent and no good answer came: the platform may have taken the package all the
+    /// same. Where it says that it has not, the failure is what it was.
+    fn what_became_of(&self, sent: &Sent<'_>, attempts: u32, failure: PublishError) -> Result<Published, PublishError> {
         match self.receipt(sent.id, sent.version) {
-            Ok(Some(receipt)) => sent.accepted(receipt, false, attempts),
-            Ok(None) => Err(PublishError::Unreachable { address, reason }),
-            Err(_) => Err(PublishError::Unknown { address, reason }),
+            Ok(Some(receipt)) => match sent.accepted(receipt, false, attempts) {
+                Err(PublishError::WrongReceipt { .. }) => Err(self.unknown(&failure)),
+                told => told,
+            },
+            Ok(None) => Err(failure),
+            Err(_) => Err(self.unknown(&failure)),
         }
+    }
+
+    fn unknown(&self, failure: &PublishError) -> PublishError {
+        PublishError::Unknown { address: self.base.clone(), reason: failure.to_string() }
     }
 
     /// Asks whether the version is there. A platform that is down is asked again, as long as there
@@ -190,12 +192,14 @@ impl Client {
         loop {
             attempt += 1;
             let answer = self.receipt(sent.id, sent.version);
-            let why = match &answer {
-                Err(PublishError::Refused { status, message, .. }) if retry::is_transient(*status) => message,
-                Err(PublishError::Unreachable { reason, .. }) => reason,
+            let (why, asked) = match &answer {
+                Err(PublishError::Refused { status, message, retry_after, .. }) if retry::is_transient(*status) => {
+                    (message, *retry_after)
+                }
+                Err(PublishError::Unreachable { reason, .. }) => (reason, None),
                 _ => return answer,
             };
-            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, None, why) {
+            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, asked, why) {
                 return answer;
             }
         }
@@ -233,14 +237,15 @@ impl Client {
     }
 
     fn refused(&self, response: Response) -> PublishError {
-        let status = response.status().as_u16();
+        let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
         if (300..400).contains(&status) {
             let reason = "it redirects; a token never follows a redirect, so name the address itself".to_owned();
             return PublishError::NotAPlatform { address: self.base.clone(), reason };
         }
         let body: Value =
             answer(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
-        let text = |key: &str| body[key].as_str().map(printable);
+        let clean = |text: &str| self.without_token(&printable(text));
+        let text = |key: &str| body[key].as_str().map(clean);
         let problems = body["details"]["problems"].as_array().into_iter().flatten();
         PublishError::Refused {
             status,
@@ -248,13 +253,26 @@ impl Client {
             message: text("message").unwrap_or_else(|| "the platform gave no reason".to_owned()),
             problems: problems
                 .filter_map(|problem| Some(format!("{}: {}", problem["code"].as_str()?, problem["message"].as_str()?)))
-                .map(|line| printable(&line))
+                .map(|line| clean(&line))
                 .collect(),
+            retry_after,
+        }
+    }
+
+    /// A server may send back what it was sent; a token is shown nowhere.
+    fn without_token(&self, text: &str) -> String {
+        match &self.connection.token {
+            Some(token) => text.replace(token.as_str(), "…"),
+            None => text.to_owned(),
         }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> PublishError {
-        PublishError::Unreachable { address: self.base.clone(), reason: chain(error) }
+        let (address, reason) = (self.base.clone(), chain(error));
+        if is_about_certificate(error) {
+            return PublishError::Certificate { address, reason };
+        }
+        PublishError::Unreachable { address, reason }
     }
 }
 
@@ -264,13 +282,26 @@ fn clock() -> SystemTime {
     SystemTime::now()
 }
 
-fn header(response: &Response, name: &str) -> Option<String> {
-    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+fn retry_after(response: &Response) -> Option<Duration> {
+    retry::retry_after(response.headers().get("retry-after")?.to_str().ok()?, clock())
 }
 
 /// Certificates do not become good by waiting; everything else on the way may.
 fn is_transient(error: &reqwest::Error) -> bool {
-    !error.is_builder() && !chain(error).contains("certificate")
+    !error.is_builder() && !is_about_certificate(error)
+}
+
+/// reqwest hides the error of TLS behind others, and errors of input hide theirs.
+fn is_about_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = hidden.map(|hidden| hidden as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    false
 }
 
 fn answer(response: Response) -> io::Result<Vec<u8>> {

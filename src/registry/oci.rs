@@ -1,8 +1,9 @@
 //! Packages in an OCI registry: the way to many machines, over the registries, mirrors and caches that are there.
 //!
 //! A version is two artifacts. Under the tag `<version>` lies the plain component in the form of the Bytecode Alliance
-//! (one layer `application/wasm`), which `wkg` and runtimes pull. Under `<version>.erpx` lies the package as it is, one
-//! layer, whose subject is the component; it is written last, so that a version with this tag is whole.
+//! (one layer `application/wasm`), which `wkg` and runtimes pull. Under `erpx-<version>`, which no version can be, lies the
+//! package as it is, one layer, whose subject is the component; it is written last, so that a version with this tag is
+//! whole.
 
 use std::time::Duration;
 
@@ -14,14 +15,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Connection, PublishError};
+use super::sent::Waits;
+use super::{Connection, PublishError, retry};
 use crate::digest::{hex, sha256_hex};
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const WASM_CONFIG_TYPE: &str = "application/vnd.wasm.config.v0+json";
 const WASM_TYPE: &str = "application/wasm";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
-const IDLE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// What is pushed.
@@ -64,7 +65,7 @@ struct Artifact {
 }
 
 /// Pushes a version; with `Push::Look` it is only looked at. `address` is `oci://host/repository`. Running it again
-/// goes on where it stopped: what is there is not sent again.
+/// goes on where it stopped: what is there is not sent again. `sent` hears of every blob, `retrying` of every wait.
 ///
 /// # Errors
 /// [`PublishError`], also where the version is there with another content.
@@ -73,49 +74,115 @@ pub fn push(
     connection: &Connection,
     package: &OciPackage<'_>,
     send: Push,
+    sent: impl Fn(u64),
+    mut retrying: impl FnMut(&str, Duration),
 ) -> Result<OciPublished, PublishError> {
+    super::address::check_token(connection.token.as_deref().map(String::as_str))?;
     let base = reference(address)?;
-    let client = client(&base, connection)?;
-    let auth = auth(connection.token.as_ref());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| PublishError::Client(error.to_string()))?;
     let component = component_artifact(package);
     let whole = package_artifact(package, &component);
-    runtime.block_on(async {
-        let of = |artifact: &Artifact| {
-            Reference::with_tag(base.registry().to_owned(), base.repository().to_owned(), artifact.tag.clone())
+    let pushing = Pushing { client: client(&base, connection)?, auth: auth(connection.token.as_ref()), base, address };
+    let mut waits = Waits { left: retry::MAX_TOTAL_WAIT, pause: connection.pause, retrying: &mut retrying };
+    let mut attempt = 0;
+    let has_sent = std::cell::Cell::new(false);
+    let count = |bytes| {
+        has_sent.set(true);
+        sent(bytes);
+    };
+    loop {
+        attempt += 1;
+        let error = match runtime.block_on(pushing.push(&component, &whole, send, &count)) {
+            Ok(already_there) => {
+                return Ok(OciPublished {
+                    already_there: already_there && attempt == 1,
+                    component: pushing.target(&component).whole(),
+                    package: pushing.target(&whole).whole(),
+                    digest: format!("sha256:{}", sha256_hex(&whole.manifest)),
+                });
+            }
+            Err(PublishError::Unreachable { reason, .. }) => reason,
+            Err(error) => return Err(error),
         };
-        let failed = |error: OciDistributionError| failure(address, &error);
-        let published = |already_there| OciPublished {
-            already_there,
-            component: of(&component).whole(),
-            package: of(&whole).whole(),
-            digest: format!("sha256:{}", sha256_hex(&whole.manifest)),
-        };
-        if is_there(&client, &of(&whole), &auth, &whole).await.map_err(failed)?.ok_or_else(taken)? {
-            return Ok(published(true));
+        if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, None, &error) {
+            let address = address.to_owned();
+            // The last answer may have been lost behind the last write.
+            return match runtime.block_on(pushing.is_there(&whole)) {
+                Ok(true) => Ok(OciPublished {
+                    already_there: false,
+                    component: pushing.target(&component).whole(),
+                    package: pushing.target(&whole).whole(),
+                    digest: format!("sha256:{}", sha256_hex(&whole.manifest)),
+                }),
+                Ok(false) => Err(PublishError::Unreachable { address, reason: error }),
+                Err(_) if !has_sent.get() => Err(PublishError::Unreachable { address, reason: error }),
+                Err(_) => Err(PublishError::Unknown { address, reason: error }),
+            };
+        }
+    }
+}
+
+/// A registry, and who we are there.
+struct Pushing<'a> {
+    client: Client,
+    auth: RegistryAuth,
+    base: Reference,
+    address: &'a str,
+}
+
+impl Pushing<'_> {
+    fn target(&self, artifact: &Artifact) -> Reference {
+        let (registry, repository) = (self.base.registry().to_owned(), self.base.repository().to_owned());
+        Reference::with_tag(registry, repository, artifact.tag.clone())
+    }
+
+    /// Sends what is not there; true where everything was.
+    async fn push(
+        &self,
+        component: &Artifact,
+        whole: &Artifact,
+        send: Push,
+        sent: &impl Fn(u64),
+    ) -> Result<bool, PublishError> {
+        let failed = |error: OciDistributionError| failure(self.address, &error);
+        if self.is_there(whole).await? {
+            return Ok(true);
         }
         if send == Push::Look {
-            return Ok(published(false));
+            return Ok(false);
         }
-        client.auth(&base, &auth, RegistryOperation::Push).await.map_err(failed)?;
-        for artifact in [&component, &whole] {
-            let target = of(artifact);
-            if is_there(&client, &target, &auth, artifact).await.map_err(failed)?.ok_or_else(taken)? {
+        self.client.auth(&self.base, &self.auth, RegistryOperation::Push).await.map_err(failed)?;
+        for artifact in [component, whole] {
+            if self.is_there(artifact).await? {
                 continue;
             }
+            let target = self.target(artifact);
             for (digest, blob) in &artifact.blobs {
-                if !client.blob_exists(&target, digest).await.map_err(failed)? {
-                    client.push_blob(&target, blob.clone(), digest).await.map_err(failed)?;
+                if !self.client.blob_exists(&target, digest).await.map_err(failed)? {
+                    self.client.push_blob(&target, blob.clone(), digest).await.map_err(failed)?;
                 }
+                sent(blob.len() as u64);
             }
             let media_type = reqwest::header::HeaderValue::from_static(MANIFEST_TYPE);
-            client.push_manifest_raw(&target, artifact.manifest.clone(), media_type).await.map_err(failed)?;
+            let manifest = artifact.manifest.clone();
+            self.client.push_manifest_raw(&target, manifest, media_type).await.map_err(failed)?;
         }
-        Ok(published(false))
-    })
+        Ok(false)
+    }
+
+    /// Whether the tag names exactly this artifact; an error where it names another.
+    async fn is_there(&self, artifact: &Artifact) -> Result<bool, PublishError> {
+        match self.client.fetch_manifest_digest(&self.target(artifact), &self.auth).await {
+            Ok(digest) if digest == format!("sha256:{}", sha256_hex(&artifact.manifest)) => Ok(true),
+            Ok(_) => Err(taken()),
+            Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(false),
+            Err(OciDistributionError::RegistryError { envelope, .. }) if is_unknown(&envelope) => Ok(false),
+            Err(error) => Err(failure(self.address, &error)),
+        }
+    }
 }
 
 /// Whether anything is sent.
@@ -125,21 +192,6 @@ pub enum Push {
     Send,
     /// Nothing.
     Look,
-}
-
-/// Whether the tag names exactly this artifact; none where it names another.
-async fn is_there(
-    client: &Client,
-    target: &Reference,
-    auth: &RegistryAuth,
-    artifact: &Artifact,
-) -> Result<Option<bool>, OciDistributionError> {
-    match client.fetch_manifest_digest(target, auth).await {
-        Ok(digest) => Ok((digest == format!("sha256:{}", sha256_hex(&artifact.manifest))).then_some(true)),
-        Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(Some(false)),
-        Err(OciDistributionError::RegistryError { envelope, .. }) if is_unknown(&envelope) => Ok(Some(false)),
-        Err(error) => Err(error),
-    }
 }
 
 /// Nobody has pushed anything of this name yet.
@@ -154,6 +206,7 @@ fn taken() -> PublishError {
         code: "plugin.version_taken".to_owned(),
         message: "the registry has this version with another content: raise the version".to_owned(),
         problems: Vec::new(),
+        retry_after: None,
     }
 }
 
@@ -192,7 +245,7 @@ fn package_artifact(package: &OciPackage<'_>, component: &Artifact) -> Artifact 
         "annotations": annotations(package),
     });
     let blobs = vec![(digest(&empty), empty), (digest(package.package), package.package.to_vec())];
-    Artifact { tag: format!("{}.erpx", tag(package.version)), manifest: manifest.to_string().into_bytes(), blobs }
+    Artifact { tag: format!("erpx-{}", tag(package.version)), manifest: manifest.to_string().into_bytes(), blobs }
 }
 
 fn annotations(package: &OciPackage<'_>) -> Value {
@@ -236,7 +289,7 @@ fn client(base: &Reference, connection: &Connection) -> Result<Client, PublishEr
     let config = ClientConfig {
         protocol,
         extra_root_certificates: ca.collect(),
-        read_timeout: Some(IDLE),
+        read_timeout: Some(connection.timeout),
         connect_timeout: Some(CONNECT),
         user_agent: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")),
         https_proxy: connection.proxy.clone(),
@@ -261,7 +314,16 @@ fn failure(address: &str, error: &OciDistributionError) -> PublishError {
     let message = super::printable(&error.to_string());
     match error {
         OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
-            PublishError::Refused { status: 401, code: "auth.denied".to_owned(), message, problems: Vec::new() }
+            PublishError::Refused {
+                status: 401,
+                code: "auth.denied".to_owned(),
+                message,
+                problems: Vec::new(),
+                retry_after: None,
+            }
+        }
+        OciDistributionError::ServerError { code, .. } if retry::is_transient(*code) => {
+            PublishError::Unreachable { address, reason: message }
         }
         OciDistributionError::RequestError(_) | OciDistributionError::IoError(_) => {
             PublishError::Unreachable { address, reason: message }

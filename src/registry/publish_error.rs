@@ -1,5 +1,7 @@
 //! Why an upload failed.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 /// Why nothing was uploaded.
@@ -14,6 +16,14 @@ pub enum PublishError {
     /// The server could not be reached.
     #[error("cannot reach {address}: {reason}")]
     Unreachable {
+        /// The server.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server is not who it says it is, as far as anyone can tell.
+    #[error("{address} has no certificate that is trusted here: {reason}")]
+    Certificate {
         /// The server.
         address: String,
         /// Why.
@@ -38,6 +48,8 @@ pub enum PublishError {
         message: String,
         /// Further problems, one a line.
         problems: Vec<String>,
+        /// When the server wants to be asked again.
+        retry_after: Option<Duration>,
     },
     /// The server did not answer as a platform does.
     #[error("{address} does not answer as a platform does: {reason}")]

@@ -60,9 +60,10 @@ fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) ->
             code: "plugin.version_taken".to_owned(),
             message: "this version was uploaded before with another content: raise the version".to_owned(),
             problems: Vec::new(),
+            retry_after: None,
         }),
         found => {
-            Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: found.unwrap_or("none").to_owned() })
+            Err(PublishError::WrongReceipt { expected: sha256.to_owned(), found: printable(found.unwrap_or("none")) })
         }
     }
 }

@@ -21,6 +21,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GITHUB_ACTIONS", "`true`: `check` writes annotations where no `--format` is given."),
     ("CARGO", "The cargo that builds plugins."),
     ("CARGO_HOME", "Where cargo keeps crates; its name stays out of components."),
+    ("RUSTFLAGS", "Flags of rustc, also `CARGO_ENCODED_RUSTFLAGS`; release builds add their own."),
     ("SOURCE_DATE_EPOCH", "The moment that release builds may stamp; 1980-01-01 where it is not set."),
     ("XDG_CACHE_HOME", "Where compiled components are kept."),
     ("XDG_CONFIG_HOME", "Where keys and the trust file are kept."),
@@ -45,6 +46,8 @@ pub struct Environment {
     pub cargo: Option<OsString>,
     /// Where cargo keeps crates.
     pub cargo_home: Option<PathBuf>,
+    /// Flags of rustc: of `CARGO_ENCODED_RUSTFLAGS`, else of `RUSTFLAGS`.
+    pub rustflags: Vec<String>,
     /// The moment that builds may stamp.
     pub source_date_epoch: Option<String>,
     /// The rustup toolchain that builds plugins.
@@ -72,6 +75,12 @@ impl Environment {
             github_actions: variable("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             cargo: variable("CARGO"),
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
+            rustflags: match text("CARGO_ENCODED_RUSTFLAGS") {
+                Some(encoded) => encoded.split('\x1f').map(str::to_owned).collect(),
+                None => {
+                    text("RUSTFLAGS").iter().flat_map(|flags| flags.split_whitespace()).map(str::to_owned).collect()
+                }
+            },
             source_date_epoch: text("SOURCE_DATE_EPOCH"),
             rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
             home: folder("HOME").or_else(|| folder("USERPROFILE")),

@@ -60,13 +60,21 @@ impl Envelope {
     }
 
     /// Adds a signature, or renews the one of the same key.
-    pub fn sign(&mut self, key: &SecretKey) {
+    ///
+    /// # Errors
+    /// [`EnvelopeError::TooManySignatures`]; the envelope is as it was then.
+    pub fn sign(&mut self, key: &SecretKey) -> Result<(), EnvelopeError> {
         let public_key = key.public();
         let key_id = public_key.id();
         let signature = key.sign(&self.signed_bytes()).to_vec();
+        let others = self.signatures.iter().filter(|entry| entry.key_id != key_id).count();
+        if others >= MAX_SIGNATURES {
+            return Err(EnvelopeError::TooManySignatures(others + 1));
+        }
         self.signatures.retain(|entry| entry.key_id != key_id);
         self.signatures.push(SignatureEntry { key_id, public_key: Some(public_key), signature });
         self.signatures.sort_by(|left, right| left.key_id.cmp(&right.key_id));
+        Ok(())
     }
 
     /// Whether the key signed this.
@@ -157,7 +165,7 @@ mod tests {
     #[test]
     fn an_envelope_survives_its_text() {
         let mut envelope = Envelope::unsigned("text/plain", b"payload".to_vec());
-        envelope.sign(&SecretKey::generate().unwrap());
+        envelope.sign(&SecretKey::generate().unwrap()).unwrap();
         assert_eq!(Envelope::parse(envelope.to_json().as_bytes()).unwrap(), envelope);
         assert!(Envelope::parse(b"{}").is_err());
     }

@@ -1,6 +1,6 @@
 //! A registry's list of keys and packages that are trusted no more.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -42,6 +42,8 @@ pub struct RevokedKey {
 pub struct WithdrawnPackage {
     /// SHA-256 of the file.
     pub sha256: String,
+    /// SHA-256 of its signed statement: however it is compressed or signed again, it stays withdrawn.
+    pub content_id: Option<String>,
     /// Why.
     pub reason: String,
 }
@@ -69,6 +71,11 @@ pub enum RevocationError {
     /// No registry that is trusted signed it.
     #[error("the list of revocations is not signed by a registry that you trust")]
     NotSigned,
+    /// A list takes back less than the one that was seen before, or another of the same version was seen.
+    #[error(
+        "version {0} of the list of revocations is not the one that was seen before, or leaves out what that one takes back"
+    )]
+    Contradicts(u64),
     /// A newer one was seen.
     #[error("the list of revocations has the version {found}, and version {known} was seen before")]
     Rollback {
@@ -80,6 +87,27 @@ pub enum RevocationError {
 }
 
 impl RevocationsPredicate {
+    /// The list that comes after `before`, or the first one of a registry; nothing is added yet.
+    pub fn next(before: Option<RevocationsPredicate>, registry: &str, now: Timestamp, fresh: SignedDuration) -> Self {
+        let (version, keys, packages) = match before {
+            Some(before) => (before.version + 1, before.keys, before.packages),
+            None => (1, Vec::new(), Vec::new()),
+        };
+        let expires = now.saturating_add(fresh).unwrap_or(Timestamp::MAX);
+        RevocationsPredicate { registry: registry.to_owned(), version, issued_at: now, expires, keys, packages }
+    }
+
+    /// Whether this list may take the place of one that was seen before.
+    fn may_follow(&self, known: &RevocationsPredicate) -> Result<(), RevocationError> {
+        if self.version < known.version {
+            return Err(RevocationError::Rollback { found: self.version, known: known.version });
+        }
+        let same = self.version > known.version || self == known;
+        let has_all = known.keys.iter().all(|key| self.keys.contains(key))
+            && known.packages.iter().all(|package| self.packages.contains(package));
+        if same && has_all { Ok(()) } else { Err(RevocationError::Contradicts(self.version)) }
+    }
+
     /// The statement in an envelope that nobody signed yet.
     pub fn seal(self) -> Envelope {
         let keys = self.keys.iter().map(|key| Subject::digested(key.keyid.as_str(), key.keyid.digest()));
@@ -89,24 +117,20 @@ impl RevocationsPredicate {
 }
 
 impl RevocationList {
-    /// The list in an envelope, with its signature checked. `known` is the version that was seen last.
+    /// The list in an envelope, with its signature checked. `known` is the one that was seen last.
     ///
     /// # Errors
     /// [`RevocationError`].
     pub fn open(
         envelope: &Envelope,
         trust: &TrustStore,
-        known: Option<u64>,
+        known: Option<&RevocationsPredicate>,
     ) -> Result<RevocationList, RevocationError> {
         let predicate = Attestation::<RevocationsPredicate>::of_envelope(envelope)?.predicate;
         let RegistryStatus::Good { key, .. } = trust.registry_of(envelope) else {
             return Err(RevocationError::NotSigned);
         };
-        match known {
-            Some(known) if predicate.version < known => {
-                Err(RevocationError::Rollback { found: predicate.version, known })
-            }
-            _ => Ok(RevocationList { predicate, signed_by: key }),
-        }
+        known.map_or(Ok(()), |known| predicate.may_follow(known))?;
+        Ok(RevocationList { predicate, signed_by: key })
     }
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Attestation, AttestationError, Envelope, KeyError, Predicate, PublicKey, SecretKey, Subject};
+use super::{
+    Attestation, AttestationError, Envelope, EnvelopeError, KeyError, Predicate, PublicKey, SecretKey, Subject,
+};
 
 /// A key takes another's place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,16 +55,19 @@ pub enum RotationError {
 
 impl Rotation {
     /// Makes the statement, signed by both keys.
-    pub fn sign(old: &SecretKey, new: &SecretKey, old_key_until: Option<Timestamp>) -> Envelope {
+    ///
+    /// # Errors
+    /// [`EnvelopeError`], which two signatures never reach.
+    pub fn sign(old: &SecretKey, new: &SecretKey, old_key_until: Option<Timestamp>) -> Result<Envelope, EnvelopeError> {
         let (old_public, new_public) = (old.public(), new.public());
         let subject = [("old", &old_public), ("new", &new_public)]
             .map(|(name, key)| Subject::digested(name, key.id().digest()))
             .to_vec();
         let predicate = RotationPredicate { old_key: old_public.to_pem(), new_key: new_public.to_pem(), old_key_until };
         let mut envelope = Attestation::new(subject, predicate).seal();
-        envelope.sign(old);
-        envelope.sign(new);
-        envelope
+        envelope.sign(old)?;
+        envelope.sign(new)?;
+        Ok(envelope)
     }
 
     /// The rotation in an envelope, with the signatures of both keys checked.

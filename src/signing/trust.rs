@@ -147,6 +147,14 @@ pub enum RotateError {
     /// The key that goes is not trusted.
     #[error("the key {}… is not trusted here, so that nothing can take its place", .0.short())]
     UnknownKey(KeyId),
+    /// The time of the key that goes is over.
+    #[error("the key {}… counts no more since {not_after}, and cannot name another any more", key.short())]
+    Expired {
+        /// The key.
+        key: KeyId,
+        /// Since when.
+        not_after: Timestamp,
+    },
     /// The key that goes was revoked: whoever has it now may be anybody.
     #[error("the key {}… was revoked ({reason}), and cannot name another any more", key.short())]
     Revoked {
@@ -165,7 +173,8 @@ impl TrustStore {
             scopes.extend(key.scopes.into_iter().filter(|scope| !known.scopes.contains(scope)));
             key.scopes = scopes;
             key.not_after = [known.not_after, key.not_after].into_iter().flatten().min();
-            key.revoked = [&known.revoked, &key.revoked].into_iter().flatten().min_by_key(|revoked| revoked.at).cloned();
+            key.revoked =
+                [&known.revoked, &key.revoked].into_iter().flatten().min_by_key(|revoked| revoked.at).cloned();
         }
         self.keys.insert(key.key.id(), key);
     }
@@ -217,15 +226,21 @@ impl TrustStore {
         self.registries.iter().map(|(id, registry)| (id, registry.name.as_str()))
     }
 
-    /// The new key gets what the old one was trusted with.
+    /// The new key gets what the old one was trusted with. `seen_at` is when the rotation was first seen here: a key
+    /// names no successor once it was revoked or its time was over.
     ///
     /// # Errors
     /// [`RotateError`].
-    pub fn rotate(&mut self, rotation: &Rotation) -> Result<(), RotateError> {
+    pub fn rotate(&mut self, rotation: &Rotation, seen_at: Timestamp) -> Result<(), RotateError> {
         let old_id = rotation.old.id();
+        let by_registry = self.revoked.get(&old_id).cloned();
         let old = self.keys.get_mut(&old_id).ok_or_else(|| RotateError::UnknownKey(old_id.clone()))?;
-        if let Some(revoked) = &old.revoked {
+        let revoked = old.revoked.iter().chain(&by_registry).find(|revoked| revoked.at <= seen_at);
+        if let Some(revoked) = revoked {
             return Err(RotateError::Revoked { key: old_id, reason: revoked.reason.clone() });
+        }
+        if let Some(not_after) = old.not_after.filter(|not_after| *not_after <= seen_at) {
+            return Err(RotateError::Expired { key: old_id, not_after });
         }
         let until = [old.not_after, rotation.old_key_until].into_iter().flatten().min();
         old.not_after = until;
@@ -247,9 +262,12 @@ impl TrustStore {
         self.withdrawn.extend(list.predicate.packages.iter().cloned());
     }
 
-    /// Why a package must not be used, where a registry has said so.
-    pub fn withdrawn(&self, sha256: &str) -> Option<&str> {
-        self.withdrawn.iter().find(|package| package.sha256 == sha256).map(|package| package.reason.as_str())
+    /// Why a package must not be used, where a registry has said so: by the digest of its file, or of its statement.
+    pub fn withdrawn(&self, sha256: &str, content_id: &str) -> Option<&str> {
+        let is_it = |package: &&WithdrawnPackage| {
+            package.sha256 == sha256 || package.content_id.as_deref().is_some_and(|known| known == content_id)
+        };
+        self.withdrawn.iter().find(is_it).map(|package| package.reason.as_str())
     }
 
     /// Which registry signed an envelope.
@@ -423,7 +441,7 @@ mod tests {
     fn signed(keys: &[&SecretKey]) -> Envelope {
         let mut envelope = Envelope::unsigned("text/plain", b"payload".to_vec());
         for key in keys {
-            envelope.sign(key);
+            envelope.sign(key).unwrap();
         }
         envelope
     }
@@ -478,10 +496,17 @@ mod tests {
         };
         let mut sealed = predicate.seal();
         assert!(RevocationList::open(&sealed, &store, None).is_err(), "nobody signed it");
-        sealed.sign(&registry);
-        assert!(RevocationList::open(&sealed, &store, Some(4)).is_err(), "an older list");
+        sealed.sign(&registry).unwrap();
+        let first = RevocationList::open(&sealed, &store, None).unwrap().predicate;
+        let newer = RevocationsPredicate { version: 4, ..first.clone() };
+        assert!(RevocationList::open(&sealed, &store, Some(&newer)).is_err(), "an older list");
+        let other = RevocationsPredicate { keys: Vec::new(), ..first.clone() };
+        assert!(RevocationList::open(&sealed, &store, Some(&other)).is_err(), "another list of the same version");
+        let more = WithdrawnPackage { sha256: "0".repeat(64), content_id: None, reason: String::new() };
+        let fuller = RevocationsPredicate { version: 2, packages: vec![more], ..first.clone() };
+        assert!(RevocationList::open(&sealed, &store, Some(&fuller)).is_err(), "a list that takes back less");
         let envelope = signed(&[&key]);
-        store.revoke(&RevocationList::open(&sealed, &store, Some(3)).unwrap());
+        store.revoke(&RevocationList::open(&sealed, &store, Some(&first)).unwrap());
         assert_eq!(code(&store, &envelope), "signature/revoked");
         assert!(judged(&store, &envelope, Some("2026-02-01T00:00:00Z")).refusal().is_none());
         assert!(judged(&store, &envelope, Some("2026-03-01T00:00:00Z")).refusal().is_some());
@@ -491,13 +516,21 @@ mod tests {
     fn a_rotation_needs_both_keys_and_an_old_key_that_is_trusted() {
         let (old, new) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
         let mut store = store_with(&old.public(), "acme-*");
-        let envelope = Rotation::sign(&old, &new, Some(at("2026-04-01T00:00:00Z")));
+        let envelope = Rotation::sign(&old, &new, Some(at("2026-04-01T00:00:00Z"))).unwrap();
         let mut half = envelope.clone();
         half.signatures.retain(|entry| entry.key_id == new.public().id());
         assert!(Rotation::open(&half).is_err());
         let rotation = Rotation::open(&envelope).unwrap();
-        assert!(TrustStore::default().rotate(&rotation).is_err());
-        store.rotate(&rotation).unwrap();
+        let seen = at("2026-03-01T00:00:00Z");
+        assert!(TrustStore::default().rotate(&rotation, seen).is_err());
+        assert!(store.clone().rotate(&rotation, seen).is_ok());
+        let mut revoked = store.clone();
+        let lost = Revoked { at: seen, reason: "lost".to_owned(), replaced_by: None };
+        revoked.revoked.insert(old.public().id(), lost);
+        assert!(revoked.rotate(&rotation, seen).is_err(), "a registry has revoked it");
+        assert!(revoked.rotate(&rotation, at("2026-02-28T00:00:00Z")).is_ok(), "it was seen before");
+        store.rotate(&rotation, seen).unwrap();
+        assert!(store.clone().rotate(&rotation, at("2026-04-01T00:00:00Z")).is_err(), "its time is over");
         assert_eq!(code(&store, &signed(&[&new])), "good");
         assert_eq!(code(&store, &signed(&[&old])), "signature/expired");
         assert!(judged(&store, &signed(&[&old]), Some("2026-03-31T00:00:00Z")).refusal().is_none());

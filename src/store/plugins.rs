@@ -137,6 +137,16 @@ impl Database {
         Ok(found.into_iter().next())
     }
 
+    /// The content id of an accepted package, by the digest of its file.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn content_id(&self, sha256: &str) -> Result<Option<String>, StoreError> {
+        let sql = "select content_id from erp_packages where sha256 = ?";
+        let found = self.rows("look for a package", sql, [SqlValue::Text(sha256.to_owned())], |row| row.get(0))?;
+        Ok(found.into_iter().next())
+    }
+
     /// Writes what the platform knows of a plugin.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value as SqlValue;
 
-use super::{Database, StoreError};
+use super::{Database, Moment, StoreError};
 use crate::manifest::PluginId;
 
 /// A kind of statement that a registry keeps.
@@ -99,24 +99,28 @@ impl Database {
         Ok(())
     }
 
-    /// The envelopes of a kind, oldest first.
+    /// The envelopes of a kind with the moment at which each came, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn statements(&self, kind: StatementKind) -> Result<Vec<String>, StoreError> {
-        let sql = "select envelope from erp_statements where kind = ? order by seq";
-        self.rows("read the statements about keys", sql, [SqlValue::Text(kind.word().to_owned())], |row| row.get(0))
+    pub fn statements(&self, kind: StatementKind) -> Result<Vec<(Moment, String)>, StoreError> {
+        let sql = "select at, envelope from erp_statements where kind = ? order by seq";
+        let found =
+            self.rows("read the statements about keys", sql, [SqlValue::Text(kind.word().to_owned())], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })?;
+        Ok(found.into_iter().filter_map(|(at, envelope)| Some((Moment::parse(&at)?, envelope))).collect())
     }
 
     /// Keeps an envelope.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
-    pub fn add_statement(&mut self, kind: StatementKind, envelope: &str) -> Result<(), StoreError> {
+    pub fn add_statement(&mut self, kind: StatementKind, now: Moment, envelope: &str) -> Result<(), StoreError> {
         self.execute(
             "keep a statement about keys",
-            "insert into erp_statements (kind, envelope) values (?, ?)",
-            [kind.word(), envelope].map(|text| SqlValue::Text(text.to_owned())),
+            "insert into erp_statements (kind, at, envelope) values (?, ?, ?)",
+            [kind.word(), &now.to_string(), envelope].map(|text| SqlValue::Text(text.to_owned())),
         )?;
         Ok(())
     }

@@ -37,7 +37,7 @@ create table if not exists erp_receipts (
   primary key (plugin_id, version), unique (plugin_id, serial)
 ) strict;
 create table if not exists erp_pins (plugin_id text not null, public_key text not null, primary key (plugin_id, public_key)) strict;
-create table if not exists erp_statements (seq integer primary key autoincrement, kind text not null, envelope text not null) strict;
+create table if not exists erp_statements (seq integer primary key autoincrement, kind text not null, at text not null, envelope text not null) strict;
 create table if not exists erp_tenants (plugin_id text not null, tenant_id text not null, primary key (plugin_id, tenant_id)) strict;
 create table if not exists erp_events (
   seq integer primary key autoincrement, id text not null unique, tenant_id text not null, event_type text not null,

@@ -50,12 +50,12 @@ pub enum Unit {
 limits! {
     ArchiveBytes = "archive_bytes", Bytes, 64 << 20, "Bytes of the archive.";
     Entries = "entries", Count, 4_096, "Entries.";
-    TotalBytes = "total_bytes", Bytes, 256 << 20, "Bytes of all entries together, inflated.";
+    TotalBytes = "total_bytes", Bytes, 64 << 20, "Bytes of all entries together, inflated.";
     ComponentBytes = "component_bytes", Bytes, 32 << 20, "Bytes of an entry that ends in `.wasm`.";
     JsonBytes = "json_bytes", Bytes, 1 << 20, "Bytes of an entry that ends in `.json`.";
     SbomBytes = "sbom_bytes", Bytes, 8 << 20, "Bytes of an entry that ends in `.cdx.json`.";
-    EntryRatio = "entry_ratio", Ratio, 200, "Inflated by deflated size of an entry above 1 MiB.";
-    TotalRatio = "total_ratio", Ratio, 50, "Inflated size of all entries by the size of the archive, above 16 MiB.";
+    EntryRatio = "entry_ratio", Ratio, 100, "Inflated by deflated size of an entry above 1 MiB.";
+    TotalRatio = "total_ratio", Ratio, 20, "Inflated size of all entries by the size of the archive, above 16 MiB.";
 }
 
 /// How much is taken.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::diagnostics::{HumanStyle, Report, Severity, human};
+use crate::diagnostics::{HumanStyle, Report, Severity, human, printable};
 use crate::settings::Environment;
 
 /// Columns of the verb in front of a status line, as cargo has them.
@@ -97,6 +97,14 @@ pub struct Ui {
     lost_output: Arc<AtomicBool>,
 }
 
+/// Text that may hold a stranger's words: its lines stay lines, and nothing in them moves a cursor.
+fn safe_lines(text: &str) -> String {
+    text.split('\n')
+        .map(|line| line.split('\t').map(printable).collect::<Vec<_>>().join("\t"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 impl Ui {
     /// The terminal of this process.
     pub fn new(format: Format, color: ColorChoice, verbosity: Verbosity, environment: &Environment) -> Ui {
@@ -151,7 +159,7 @@ impl Ui {
             _ => {
                 let text = text();
                 if !text.is_empty() {
-                    self.write_stdout(&format!("{}\n", text.trim_end_matches('\n')));
+                    self.write_stdout(&format!("{}\n", safe_lines(text.trim_end_matches('\n'))));
                 }
             }
         }
@@ -172,7 +180,7 @@ impl Ui {
 
     /// Something that is not as it should be, but no reason to stop.
     pub fn warn(&self, what: impl AsRef<str>) {
-        self.line(&format!("{}: {}", self.paint("1;33", "warning"), what.as_ref()));
+        self.line(&format!("{}: {}", self.paint("1;33", "warning"), safe_lines(what.as_ref())));
     }
 
     /// A step that only those who asked hear of.
@@ -184,12 +192,16 @@ impl Ui {
 
     /// An error with what to do next.
     pub fn error(&self, message: &str, hints: &[String]) {
-        self.line(&format!("{}: {}", self.paint("1;31", "error"), self.wrapped(message, "error: ".len(), "  ")));
+        self.line(&format!(
+            "{}: {}",
+            self.paint("1;31", "error"),
+            self.wrapped(&safe_lines(message), "error: ".len(), "  ")
+        ));
         for hint in hints {
             self.line(&format!(
                 "  {} {}",
                 self.paint("1;36", "help:"),
-                self.wrapped(hint, "  help: ".len(), "        ")
+                self.wrapped(&safe_lines(hint), "  help: ".len(), "        ")
             ));
         }
     }

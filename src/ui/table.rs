@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::diagnostics::printable;
+
 /// Rows of cells.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -14,9 +16,9 @@ impl Table {
         Table::default()
     }
 
-    /// Adds a row.
+    /// Adds a row. A cell stays on its line and moves no cursor, whoever wrote what is in it.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell.into())).collect());
     }
 
     /// The rows as lines, each column as wide as its widest cell.

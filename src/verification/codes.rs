@@ -127,6 +127,11 @@ pub const CODES: &[PackageCode] = &[
         "Build and pack again: `erp-plugin build --release`, `erp-plugin pack`.",
     ),
     code(
+        "package/unknown-file",
+        "`META/` holds a file that this version of the format does not know.",
+        "Get a newer tool, or ask the publisher to pack it again.",
+    ),
+    code(
         "package/unsigned-file",
         "A file is in the package that the signed statement does not name.",
         "Do not use it: something was added after it was signed.",
@@ -143,6 +148,11 @@ pub const CODES: &[PackageCode] = &[
     ),
     code("receipt/bad-signature", "The receipt is not what the registry signed.", "Get it again from the registry."),
     code("receipt/unreadable", "The receipt is no signed statement of a registry.", "Get it again from the registry."),
+    code(
+        "receipt/untrusted",
+        "Nobody whom you trust as a registry has signed the receipt.",
+        "Compare the registry's key with what it says elsewhere, then trust it: `erp-plugin key trust FILE --registry NAME`.",
+    ),
     code(
         "signature/bad",
         "A signature was not made by the key that it names, or the statement was changed since.",

@@ -11,4 +11,4 @@ pub use codes::{CODES, PackageCode};
 pub use policy::{Demand, Policy};
 pub use stage::{Check, Outcome, Stage};
 pub use supply_chain::{BuildFacts, Library, build_facts, libraries};
-pub use verify::{Verdict, verify};
+pub use verify::{Verdict, is_older, receipt_problem, verify};

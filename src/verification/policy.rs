@@ -1,6 +1,7 @@
 //! What a verifier demands.
 
 use jiff::Timestamp;
+use semver::Version;
 
 use crate::signing::{Envelope, TrustStore};
 use crate::strict_zip::Limits;
@@ -30,7 +31,7 @@ pub struct Policy<'a> {
     /// What the file's SHA-256 must be, in hexadecimal.
     pub sha256: Option<&'a str>,
     /// The version that is there already: an older one must not take its place.
-    pub installed: Option<&'a str>,
+    pub installed: Option<&'a Version>,
 }
 
 impl<'a> Policy<'a> {

@@ -8,6 +8,7 @@ use super::{Check, Demand, Outcome, Policy, Stage};
 use crate::archive::{Package, Problem, Sealed, Statement};
 use crate::check::check_package;
 use crate::component::ComponentInfo;
+use crate::contract;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;
 use crate::manifest::ByteSize;
@@ -129,15 +130,14 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     });
     let entries = verdict.pass(Stage::Digests, entries)?;
 
-    let package = Package::of(envelope, statement, entries).map(|package| {
+    let package = Package::of(envelope, statement, entries).and_then(|package| {
         let metadata = &package.manifest.metadata;
         let detail = format!("{} {}", *metadata.id, *metadata.version);
-        (package, (Outcome::Ok, detail))
+        require_world(&package)?;
+        Ok((package, (Outcome::Ok, detail)))
     });
-    let package = &*verdict.package.insert(match verdict_of(package, &mut verdict.checks) {
-        Some(package) => package,
-        None => return Err(Stop),
-    });
+    let package = verdict.pass(Stage::Manifest, package)?;
+    let package = &*verdict.package.insert(package);
     let checked = check_package(package);
     let imports = checked.info.as_ref().map_or(0, |info| info.border.imports.len());
     let contents = if checked.report.has_errors() {
@@ -157,19 +157,21 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     verdict.pass(Stage::Policy, last)
 }
 
-/// Notes the manifest's stage; the package where it is good.
-fn verdict_of(package: Result<(Package, Seen), Vec<Problem>>, checks: &mut Vec<Check>) -> Option<Package> {
-    let (check, package) = match package {
-        Ok((package, (outcome, detail))) => {
-            (Check { stage: Stage::Manifest, outcome, detail, problems: Vec::new() }, Some(package))
-        }
-        Err(problems) => {
-            let detail = problems.first().map_or_else(String::new, |first| first.message.clone());
-            (Check { stage: Stage::Manifest, outcome: Outcome::No, detail, problems }, None)
-        }
+/// The world that was signed is the one that the manifest asks for.
+fn require_world(package: &Package) -> Result<(), Vec<Problem>> {
+    let runtime = &package.manifest.runtime;
+    let asked = match &runtime.world {
+        Some(world) => Some(world.as_str()),
+        None => contract::find(&runtime.abi).map(|host_api| host_api.default_world),
     };
-    checks.push(check);
-    package
+    let signed = package.statement.predicate.world.as_str();
+    match asked {
+        Some(asked) if asked != signed => {
+            let message = format!("the statement signs world `{signed}`, the manifest asks for `{asked}`");
+            Err(vec![Problem::new("package/statement-mismatch", message)])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Seen), Vec<Problem>> {
@@ -209,8 +211,8 @@ fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, 
             refuse("receipt/bad-signature", format!("the receipt of {registry} is not what the registry signed"))
         }
         RegistryStatus::Unknown => {
-            let detail = format!("by `{registry}`, a registry whose key you do not trust");
-            Ok((None, (Outcome::Unproven, detail)))
+            let message = format!("nobody whom you trust as a registry has signed the receipt of `{registry}`");
+            refuse("receipt/untrusted", message)
         }
     }
 }
@@ -242,32 +244,40 @@ fn check_policy(
 ) -> Result<((), Seen), Vec<Problem>> {
     let (id, version) = (&*package.manifest.metadata.id, &*package.manifest.metadata.version);
     let mut problems = Vec::new();
-    if let Some(reason) = policy.trust.withdrawn(sha256) {
+    if let Some(reason) = policy.trust.withdrawn(sha256, &package.content_id) {
         problems.push(Problem::new("package/withdrawn", format!("the registry has withdrawn it: {reason}")));
     }
     if let Some(installed) = policy.installed.filter(|installed| is_older(version, installed)) {
         let message = format!("{id} {installed} is there already, and {version} is older");
         problems.push(Problem::new("package/downgrade", message));
     }
-    if let Some(receipt) = receipt.map(|receipt| &receipt.predicate)
-        && (receipt.id != id.as_str()
-            || receipt.version != version.as_str()
-            || receipt.content_id != package.content_id)
-    {
-        let message =
-            format!("the receipt calls it {} {}, the package itself {id} {version}", receipt.id, receipt.version);
-        problems.push(Problem::new("receipt/another-package", message));
-    }
+    problems.extend(receipt.and_then(|receipt| receipt_problem(receipt, package)));
     if problems.is_empty() {
-        Ok(((), (Outcome::Ok, "neither withdrawn nor older than what is there".to_owned())))
+        let detail = match policy.installed {
+            Some(installed) => format!("not withdrawn, and not older than {installed}"),
+            None => "not withdrawn; nobody named a version that is installed".to_owned(),
+        };
+        Ok(((), (Outcome::Ok, detail)))
     } else {
         Err(problems)
     }
 }
 
-fn is_older(version: &str, installed: &str) -> bool {
-    match (Version::parse(version), Version::parse(installed)) {
-        (Ok(version), Ok(installed)) => version < installed,
-        _ => false,
+/// What a receipt says of another package than this one; nothing where it is this one's.
+pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<Problem> {
+    let (said, metadata) = (&receipt.predicate, &package.manifest.metadata);
+    let is_this = said.id == metadata.id.as_str()
+        && said.version == metadata.version.as_str()
+        && said.content_id == package.content_id;
+    if is_this {
+        return None;
     }
+    let (id, version) = (&*metadata.id, &*metadata.version);
+    let message = format!("the receipt calls it {} {}, the package itself {id} {version}", said.id, said.version);
+    Some(Problem::new("receipt/another-package", message))
+}
+
+/// Whether a version is older than the one that is there.
+pub fn is_older(version: &str, installed: &Version) -> bool {
+    Version::parse(version).is_ok_and(|version| version < *installed)
 }

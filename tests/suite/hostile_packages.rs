@@ -66,7 +66,7 @@ fn forged_with(change: impl FnOnce(&mut Vec<Entry>), restate: impl FnOnce(&mut S
     statement.predicate.sizes = entries.iter().map(|entry| (entry.name.clone(), entry.bytes.len() as u64)).collect();
     restate(&mut statement);
     let mut envelope = statement.seal();
-    envelope.sign(key());
+    envelope.sign(key()).unwrap();
     with_envelope(entries, envelope.to_json().into_bytes())
 }
 
@@ -83,7 +83,7 @@ fn enveloped(envelope: &[u8]) -> Vec<u8> {
 
 fn signed_envelope() -> Envelope {
     let mut envelope = Sealed::read(package(), &Limits::default()).unwrap().envelope().unwrap();
-    envelope.sign(key());
+    envelope.sign(key()).unwrap();
     envelope
 }
 
@@ -303,7 +303,7 @@ fn strangers_scopes_and_thresholds_are_told_apart() {
 #[test]
 fn statements_that_do_not_fit_the_files_are_refused() {
     type Restate = fn(&mut Statement);
-    let cases: [(&str, Restate, &str); 11] = [
+    let cases: [(&str, Restate, &str); 13] = [
         ("a file that is not named", |statement| drop(statement.subject.pop()), "package/unsigned-file"),
         (
             "a name without a file",
@@ -347,6 +347,16 @@ fn statements_that_do_not_fit_the_files_are_refused() {
             "package/statement-mismatch",
         ),
         ("another format", |statement| statement.predicate.format_version = 2, "package/statement"),
+        (
+            "another digest of the WIT",
+            |statement| statement.predicate.wit_sha256 = "0".repeat(64),
+            "package/statement-mismatch",
+        ),
+        (
+            "another world",
+            |statement| statement.predicate.world = "full-plugin".to_owned(),
+            "package/statement-mismatch",
+        ),
     ];
     for (name, restate, code) in cases {
         let found = codes(&judged(&forged_with(|_| {}, restate)));
@@ -376,6 +386,8 @@ fn manifests_that_two_readers_could_read_differently_are_refused() {
         ("a number that is none", r#"{"formatVersion":1e400}"#.to_owned(), "package/manifest"),
         ("half a surrogate", r#"{"formatVersion":1,"manifest":"\ud800"}"#.to_owned(), "package/manifest"),
         ("a byte order mark", "\u{feff}{}".to_owned(), "package/manifest"),
+        ("white space", format!("{} ", edited("/metadata/id", json!("erp-demo"))), "package/manifest"),
+        ("a key beside the manifest", r#"{"evil":1,"formatVersion":1,"manifest":{}}"#.to_owned(), "package/manifest"),
         ("NaN", r#"{"formatVersion":NaN}"#.to_owned(), "package/manifest"),
         ("a comment", "{} // x".to_owned(), "package/manifest"),
         ("a comma too many", r#"{"formatVersion":1,}"#.to_owned(), "package/manifest"),
@@ -396,6 +408,33 @@ fn manifests_that_two_readers_could_read_differently_are_refused() {
     }
     let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(codes(&judged(&forged(replace("erpx.json", utf16)))), ["package/manifest"]);
+}
+
+/// What a package says of itself is shown, and never obeyed.
+#[test]
+fn names_that_would_take_over_a_terminal_are_shown_as_text() {
+    let evil = "x\u{1b}[2K\u{1b}[1A\nok  signatures  good, by ACME\u{202e}";
+    let verdict = judged(&forged_with(|_| {}, |statement| statement.subject.push(Subject::of(evil, b""))));
+    assert_eq!(codes(&verdict), ["package/missing-file"]);
+    for problem in verdict.problems() {
+        assert!(!problem.message.contains(['\u{1b}', '\n', '\u{202e}']), "{:?}", problem.message);
+    }
+    assert!(verdict.checks.iter().all(|check| !check.detail.contains(['\u{1b}', '\u{202e}'])));
+}
+
+#[test]
+fn statements_with_many_names_cost_little_and_tell_little() {
+    let bytes = forged_with(
+        |entries| entries.extend((0..3_000).map(|number| Entry { name: format!("a/{number}"), bytes: Vec::new() })),
+        |statement| statement.subject.extend((0..6_000).map(|number| Subject::of(format!("b/{number}"), b""))),
+    );
+    assert!(codes(&judged(&bytes)).len() <= 50);
+}
+
+#[test]
+fn files_that_the_format_does_not_know_stay_out_of_its_folder() {
+    assert_eq!(codes(&judged(&forged(replace("META/other.json", b"{}".to_vec())))), ["package/unknown-file"]);
+    assert!(judged(&forged(replace("assets/other.json", b"{}".to_vec()))).is_good());
 }
 
 #[test]
@@ -546,7 +585,7 @@ fn receipts_that_lie_are_refused() {
     let receipt = |sha256: &str, id: &str, signer: Option<&SecretKey>| {
         let mut envelope = Receipt::about(sha256, predicate(id)).seal();
         if let Some(signer) = signer {
-            envelope.sign(signer);
+            envelope.sign(signer).unwrap();
         }
         envelope
     };
@@ -564,6 +603,6 @@ fn receipts_that_lie_are_refused() {
     let other: Attestation<ReceiptPredicate> = Receipt::about(&sha256, predicate("erp-demo"));
     let text = other.to_json().replace("registry-receipt/v1", "registry-receipt/v2");
     let mut foreign = Envelope::unsigned("application/vnd.in-toto+json", text.into_bytes());
-    foreign.sign(&registry);
+    foreign.sign(&registry).unwrap();
     assert_eq!(code(&foreign), "receipt/unreadable");
 }

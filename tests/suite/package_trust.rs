@@ -93,6 +93,10 @@ fn a_rotation_moves_trust_to_the_new_key() {
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     sign(&sandbox, "old");
     assert_eq!(verified(&sandbox, &[]), "signature/expired");
+    // A key whose time is over names no successor.
+    sandbox.run(&["key", "new", "late"]).succeeded();
+    sandbox.run(&["key", "rotate", "old", "late", "-o", "late.json"]).succeeded();
+    sandbox.run(&["key", "import", "late.json", "--trust-file", TRUST]).failed_with(7);
     // A stranger's word about a key that nobody trusts moves nothing.
     sandbox.run(&["key", "new", "stranger"]).succeeded();
     sandbox.run(&["key", "rotate", "stranger", "new", "-o", "stranger.json"]).succeeded();
@@ -136,6 +140,13 @@ fn a_revoked_key_counts_for_what_the_registry_took_before() {
     sandbox.run(&["key", "import", "list.json", "--trust-file", TRUST]).succeeded();
     assert_eq!(verified(&sandbox, &[]), "signature/revoked");
     assert_eq!(verified(&sandbox, &against), "good", "the registry took it before");
+    // Whoever has the lost key names no successor, neither here nor at the host.
+    sandbox.run(&["key", "rotate", "old", "new", "-o", "stolen.json"]).succeeded();
+    sandbox.run(&["key", "import", "stolen.json", "--trust-file", TRUST]).failed_with(7);
+    let stolen = sandbox.read("stolen.json");
+    let token = host.token("admin@acme");
+    let answer = request(&host.url(), "POST", "/api/v1/registry/rotations", Some(&token), &stolen, &[]);
+    assert_eq!(code(&answer), (422, "registry.bad_rotation"));
     // A version that was signed after the key was lost has a later receipt, or none.
     assert_eq!(code(&client(&host).upload(&sandbox, PACKAGE)), (201, "none"), "what was taken stays");
     let next = repack(&sandbox, "0.2.0");
@@ -164,6 +175,9 @@ fn a_withdrawn_package_and_an_old_list_are_told_of() {
         ["key", "revoke", PACKAGE, "--reason", "loses rows", "--list", "list.json", "--key", "registry", "--days", "0"];
     sandbox.run(&revoke).succeeded();
     sandbox.run(&["key", "import", "list.json", "--trust-file", TRUST]).succeeded();
+    assert_eq!(verified(&sandbox, &[]), "package/withdrawn");
+    // Another signature makes another file, and no other package.
+    sign(&sandbox, "new");
     assert_eq!(verified(&sandbox, &[]), "package/withdrawn");
     let output = sandbox.run(&["verify", PACKAGE, "--trust-file", TRUST, "--require-fresh"]).failed_with(7);
     assert!(output.stderr.contains("get newer ones"), "{}", output.stderr);
@@ -230,6 +244,7 @@ fn older_versions_do_not_come_back() {
     assert_eq!(code(&client(&host).upload(&sandbox, PACKAGE)), (409, "plugin.downgrade"));
     let (exit, _) = sandbox.json(&["verify", PACKAGE, "--installed", "0.2.0"]);
     assert_eq!(exit, 7);
+    sandbox.run(&["verify", PACKAGE, "--installed", "v9"]).failed_with(2);
 }
 
 #[test]
@@ -259,4 +274,79 @@ fn first_use_does_not_count_for_a_plugin_whose_keys_are_known() {
     assert_eq!(code(&client(&host).upload(&sandbox, PACKAGE)), (403, "signature/key-changed"));
     sign(&sandbox, "old");
     assert_eq!(client(&host).upload(&sandbox, PACKAGE).0, 201, "one good signature is enough");
+}
+
+/// A reviewer stands in the stranger's folder: what it says of trust counts for nothing by itself.
+#[test]
+fn a_folder_does_not_vouch_for_its_own_package() {
+    let sandbox = packed();
+    sign(&sandbox, "old");
+    sandbox
+        .run(&[
+            "key",
+            "trust",
+            "old",
+            "--publisher",
+            "Known Vendor",
+            "--scope",
+            "*",
+            "--trust-file",
+            "erp-demo/erp-trust.toml",
+        ])
+        .succeeded();
+    let output = sandbox.run(&["-C", "erp-demo", "verify", "--require-signature"]).failed_with(7);
+    assert!(output.stderr.contains("--trust-file erp-trust.toml"), "{}", output.stderr);
+    sandbox.run(&["-C", "erp-demo", "verify", "--require-signature", "--trust-file", "erp-trust.toml"]).succeeded();
+}
+
+#[test]
+fn a_receipt_that_no_registry_signed_proves_nothing() {
+    let sandbox = packed();
+    let host = sandbox.dev_host(&[]);
+    let (_, receipt) = client(&host).upload(&sandbox, PACKAGE);
+    let mut unsigned = receipt["envelope"].clone();
+    unsigned["signatures"] = json!([]);
+    sandbox.write("unsigned.json", unsigned.to_string());
+    sandbox.write("signed.json", receipt.to_string());
+    for file in ["unsigned.json", "signed.json"] {
+        let (exit, document) = sandbox.json(&["verify", PACKAGE, "--against-receipt", file]);
+        let stage = document["checks"].as_array().unwrap().iter().find(|check| check["name"] == "receipt").unwrap();
+        assert_eq!((exit, &stage["problems"][0]["code"]), (7, &json!("receipt/untrusted")), "{file}");
+    }
+}
+
+#[test]
+fn a_host_that_knows_a_plugin_does_not_give_it_to_the_first_key_that_comes() {
+    let sandbox = packed();
+    let host = sandbox.dev_host(&[]);
+    assert_eq!(client(&host).upload(&sandbox, PACKAGE).0, 201, "unsigned, while anyone may");
+    drop(host);
+    let host = sandbox.dev_host(&["--tofu"]);
+    let next = repack(&sandbox, "0.2.0");
+    sandbox.run(&["sign", &next, "--key", "new"]).succeeded();
+    assert_eq!(code(&client(&host).upload(&sandbox, &next)), (403, "signature/key-changed"));
+}
+
+#[test]
+fn a_ninth_signature_does_not_spoil_a_package() {
+    let sandbox = packed();
+    for number in 0..9 {
+        let name = format!("k{number}");
+        sandbox.run(&["key", "new", &name]).succeeded();
+        let output = sandbox.run(&["sign", PACKAGE, "--key", &name]);
+        assert_eq!(output.code, if number < 8 { 0 } else { 7 }, "{}", output.stderr);
+    }
+    sandbox.run(&["verify", PACKAGE]).succeeded();
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let sandbox = packed();
+    std::fs::create_dir(sandbox.path("folder.erpx")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("pipe.erpx")).status().unwrap().success());
+    std::os::unix::fs::symlink(sandbox.path("loop.erpx"), sandbox.path("loop.erpx")).unwrap();
+    for file in ["folder.erpx", "pipe.erpx", "loop.erpx", "/dev/zero"] {
+        sandbox.run(&["verify", file]).failed_with(3);
+        sandbox.run(&["inspect", file]).failed_with(3);
+    }
 }

@@ -77,8 +77,11 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
                 "not published"
             }
             Err(PublishError::Unknown { .. }) => "not known",
-            // The server's own words made no sense, and that is what is told.
-            Err(PublishError::NotAPlatform { .. } | PublishError::WrongReceipt { .. }) => "no platform",
+            // What made no sense, and the server then said that it has nothing.
+            Err(PublishError::NotAPlatform { .. } | PublishError::WrongReceipt { .. }) => {
+                assert!(stored.is_none(), "a failure that is none: {}", told());
+                "no platform"
+            }
             Err(error) => panic!("{error}"),
         };
         *ends.entry(end).or_default() += 1;

@@ -100,7 +100,7 @@ fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
     let config: Value = serde_json::from_slice(&registry.blob(&plain["config"])).unwrap();
     assert_eq!((&config["architecture"], &config["layerDigests"][0]), (&json!("wasm"), &plain["layers"][0]["digest"]));
 
-    let package = registry.manifest("0.1.0.erpx");
+    let package = registry.manifest("erpx-0.1.0");
     assert_eq!(package["artifactType"], "application/vnd.erpx.v1+zip");
     let bytes = registry.blob(&package["layers"][0]);
     assert_eq!(bytes, sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx"));
@@ -112,7 +112,7 @@ fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let (code, refused) = publish(&[]);
     assert_eq!((code, refused["error"]["code"].as_str()), (6, Some("publish/conflict")), "{refused}");
-    assert_eq!(registry.blob(&registry.manifest("0.1.0.erpx")["layers"][0]), bytes);
+    assert_eq!(registry.blob(&registry.manifest("erpx-0.1.0")["layers"][0]), bytes);
 }
 
 #[test]

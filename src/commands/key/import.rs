@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
-use super::store::{PassphraseArgs, looks_like_json, new_key_files, revocations_file, trust_file_to_edit, unlock};
+use super::super::package_file::read_statement;
+use super::store::{PassphraseArgs, new_key_files, revocations_file, trust_file_to_edit, unlock};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -45,9 +47,9 @@ pub(in crate::commands) struct KeyImportResult {
 }
 
 pub(super) fn run(context: &Context, args: &KeyImportArgs) -> CommandResult {
-    let source = context.source(&args.file)?;
-    let result = if looks_like_json(&source) {
-        let envelope = Envelope::parse(source.text().as_bytes())?;
+    let bytes = read_statement(context, &args.file)?;
+    let result = if bytes.trim_ascii_start().starts_with(b"{") {
+        let envelope = Envelope::parse(&bytes)?;
         if Attestation::<RevocationsPredicate>::of_envelope(&envelope).is_ok() {
             take_revocations(context, args, &envelope)?
         } else {
@@ -82,7 +84,10 @@ fn take_rotation(
 ) -> Result<KeyImportResult, CommandError> {
     let rotation = Rotation::open(envelope)?;
     let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
-    store.rotate(&rotation)?;
+    let now = Timestamp::now();
+    // What registries have taken back counts, though it does not stand in the file that is changed.
+    super::trust_store(context, args.trust_file.as_deref())?.store.rotate(&rotation, now)?;
+    store.rotate(&rotation, now)?;
     files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
     let (old, new) = (rotation.old.id(), rotation.new.id());
     let until = rotation.old_key_until.map_or_else(|| "also".to_owned(), |until| format!("until {until}"));
@@ -103,8 +108,8 @@ fn take_revocations(
     let file = revocations_file(context, &list.signed_by)?;
     if file.is_file() {
         let known = Attestation::<RevocationsPredicate>::of_envelope(&Envelope::parse(&context.read(&file)?)?);
-        let known = known.ok().map(|known| known.predicate.version);
-        RevocationList::open(envelope, &store, known)?;
+        let known = known.ok().map(|known| known.predicate);
+        RevocationList::open(envelope, &store, known.as_ref())?;
     }
     files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
     let (keys, packages) = (list.predicate.keys.len(), list.predicate.packages.len());

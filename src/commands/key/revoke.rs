@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
+use super::super::package_file::{open_package, read_bounded, read_statement};
 use super::store::{PassphraseArgs, unlock};
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -15,6 +16,7 @@ use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::signing::{Attestation, Envelope, KeyId, RevocationsPredicate, RevokedKey, WithdrawnPackage};
+use crate::strict_zip::Limits;
 
 /// Add a key or a package to a registry's list of revocations, and sign the list
 ///
@@ -65,37 +67,32 @@ pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
     let key = unlock(context, &args.key, &args.passphrase)?;
     let file = context.path(&args.list);
     let now = Timestamp::now();
-    let mut list = if file.is_file() {
-        let envelope = Envelope::parse(&context.read(&file)?)?;
+    let before = if file.is_file() {
+        let envelope = Envelope::parse(&read_statement(context, &file)?)?;
         if !envelope.is_signed_by(&key.public()) {
             let message = format!("{} is not signed by the key {}", context.shown(&file), args.key);
             return Err(CommandError::new(ExitCode::Trust, "trust", message));
         }
         let known = Attestation::<RevocationsPredicate>::of_envelope(&envelope)
-            .map_err(|error| CommandError::new(ExitCode::Trust, "trust", error.to_string()))?
-            .predicate;
-        RevocationsPredicate { version: known.version + 1, ..known }
+            .map_err(|error| CommandError::new(ExitCode::Trust, "trust", error.to_string()))?;
+        Some(known.predicate)
     } else {
-        RevocationsPredicate {
-            registry: args.registry.clone(),
-            version: 1,
-            issued_at: now,
-            expires: now,
-            keys: Vec::new(),
-            packages: Vec::new(),
-        }
+        None
     };
-    list.issued_at = now;
-    let days = SignedDuration::from_hours(i64::from(args.days) * 24);
-    list.expires = now.checked_add(days).unwrap_or(Timestamp::MAX);
+    let registry = before.as_ref().map_or_else(|| args.registry.clone(), |before| before.registry.clone());
+    let fresh = SignedDuration::from_hours(i64::from(args.days) * 24);
+    let mut list = RevocationsPredicate::next(before, &registry, now, fresh);
     let reason = args.reason.clone();
     match KeyId::parse(&args.what) {
         Some(keyid) => list.keys.push(RevokedKey { keyid, at: args.since.unwrap_or(now), reason }),
         None => {
-            let bytes = context.read(args.what.as_ref()).map_err(|error| {
+            let limits = Limits::default();
+            let bytes = read_bounded(context, args.what.as_ref(), &limits).map_err(|error| {
                 error.hint("name a key by its id, `sha256:` and 64 digits, or a package by its file")
             })?;
-            list.packages.push(WithdrawnPackage { sha256: sha256_hex(&bytes), reason });
+            // The content id stays the same however the package is compressed or signed again.
+            let content_id = Some(open_package(&bytes, &limits)?.content_id);
+            list.packages.push(WithdrawnPackage { sha256: sha256_hex(&bytes), content_id, reason });
         }
     }
     let result = KeyRevokeResult {
@@ -107,7 +104,7 @@ pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
         packages: list.packages.len(),
     };
     let mut envelope = list.seal();
-    envelope.sign(&key);
+    envelope.sign(&key)?;
     files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
     context.ui.result(&result, || {
         format!(

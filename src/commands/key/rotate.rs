@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &KeyRotateArgs) -> CommandResult {
     if old_id == new_id {
         return Err(CommandError::new(ExitCode::Usage, "key", "both names are of the same key"));
     }
-    let envelope = Rotation::sign(&old, &new, args.until);
+    let envelope = Rotation::sign(&old, &new, args.until)?;
     let file = context.path(&args.output);
     files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
     let result =

@@ -1,14 +1,12 @@
 //! Where keys and what is known of trust lie, and how a key is opened.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
 use crate::settings::Environment;
 use crate::signing::{Envelope, KeyError, KeyId, Passphrase, PublicKey, RevocationList, SecretKey, TrustStore};
@@ -59,6 +57,10 @@ pub(in crate::commands) struct Trust {
     pub(in crate::commands) store: TrustStore,
     /// Lists of revocations whose time is over, a sentence each.
     pub(in crate::commands) stale: Vec<String>,
+    /// Registries that are trusted and whose list nobody has taken in.
+    pub(in crate::commands) without_list: Vec<String>,
+    /// A trust file that lies in the project and was not named, a sentence.
+    pub(in crate::commands) unused: Option<String>,
 }
 
 /// The folder of the user's keys.
@@ -84,36 +86,38 @@ fn config(context: &Context, name: &str) -> Result<PathBuf, CommandError> {
     })
 }
 
-/// Whom to trust: the file that was named alone, or the project's and the user's together. What registries took back
-/// is taken away.
+/// Whom to trust: the file that was named, or the user's own. What registries took back is taken away. A trust file that
+/// lies in a folder counts only where it is named: the folder may be the stranger's.
 pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) -> Result<Trust, CommandError> {
-    let mut files = Vec::new();
-    if let Some(file) = named {
-        files.push(context.path(file));
-    } else {
-        let project = context.project().ok().map(|project| project.root.join(PROJECT_TRUST_FILE));
-        files.extend(project.into_iter().chain(trust_file(context).ok()).filter(|file| file.is_file()));
-    }
-    let mut store = TrustStore::default();
-    for file in files {
-        store.extend(TrustStore::parse(&context.source(&file)?)?);
-    }
-    let mut stale = Vec::new();
-    let registries: Vec<KeyId> = store.registries().map(|(id, _)| id.clone()).collect();
-    for registry in registries {
-        let Ok(file) = revocations_file(context, &registry) else { continue };
-        if !file.is_file() {
+    let file = match named {
+        Some(file) => Some(context.path(file)),
+        None => trust_file(context).ok().filter(|file| file.is_file()),
+    };
+    let mut store = match file {
+        Some(file) => TrustStore::parse(&context.source(&file)?)?,
+        None => TrustStore::default(),
+    };
+    let project = context.project().ok().map(|project| project.root.join(PROJECT_TRUST_FILE));
+    let unused = project
+        .filter(|file| named.is_none() && file.is_file())
+        .map(|file| format!("{0} is not used unless you name it: --trust-file {0}", context.shown(&file)));
+    let (mut stale, mut without_list) = (Vec::new(), Vec::new());
+    let registries: Vec<(KeyId, String)> = store.registries().map(|(id, name)| (id.clone(), name.to_owned())).collect();
+    for (registry, name) in registries {
+        let file = revocations_file(context, &registry).ok().filter(|file| file.is_file());
+        let Some(file) = file else {
+            without_list.push(name);
             continue;
-        }
+        };
         let list = RevocationList::open(&Envelope::parse(&context.read(&file)?)?, &store, None)?;
         if list.predicate.expires <= Timestamp::now() {
-            let (name, expires) = (&list.predicate.registry, list.predicate.expires);
+            let expires = list.predicate.expires;
             stale
                 .push(format!("the revocations of {name} are from before {expires}: get newer ones with `key import`"));
         }
         store.revoke(&list);
     }
-    Ok(Trust { store, stale })
+    Ok(Trust { store, stale, without_list, unused })
 }
 
 /// One trust file, to be changed; an empty one where it is not there yet.
@@ -193,9 +197,4 @@ pub(super) fn new_key_files(context: &Context, name: &str) -> Result<(PathBuf, P
         return Err(error.hint("a key is never overwritten: take another name"));
     }
     Ok((secret, public))
-}
-
-/// A document of this room's formats as a source for findings.
-pub(super) fn looks_like_json(source: &Arc<SourceFile>) -> bool {
-    source.text().trim_start().starts_with('{')
 }

@@ -36,6 +36,8 @@ pub enum Fault {
     WrongDigest,
     /// A page of somebody in between.
     Portal,
+    /// It was done, and half of an answer without a length comes.
+    CutOpenAnswer,
 }
 
 /// A generator of numbers that look random; the same seed gives the same ones.
@@ -63,6 +65,7 @@ impl Numbers {
             8 => Fault::Slow,
             9 => Fault::WrongDigest,
             10 => Fault::Portal,
+            11 => Fault::CutOpenAnswer,
             _ => Fault::None,
         }
     }
@@ -182,7 +185,13 @@ fn serve(mut stream: TcpStream, fault: Fault, platform: &Mutex<Platform>) {
             if fault == Fault::WrongDigest && body.get("sha256").is_some() {
                 body["sha256"] = Value::from("0".repeat(64));
             }
-            plain(response.status, "", &body.to_string())
+            if fault == Fault::CutOpenAnswer {
+                let body = body.to_string();
+                let half = body.chars().take(body.chars().count() / 2).collect::<String>();
+                format!("HTTP/1.1 {} X\r\nconnection: close\r\n\r\n{half}", response.status)
+            } else {
+                plain(response.status, "", &body.to_string())
+            }
         }
     };
     let answer = answer.as_bytes();

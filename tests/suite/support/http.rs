@@ -54,6 +54,8 @@ pub struct FaultServer {
     pub url: String,
     /// `METHOD path` of each request, in order.
     pub requests: Arc<Mutex<Vec<String>>>,
+    /// The head of each request, in order.
+    pub heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl FaultServer {
@@ -61,19 +63,20 @@ impl FaultServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let (seen, seen_heads) = (Arc::clone(&requests), Arc::clone(&heads));
         let mut answers = VecDeque::from(answers);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Some(answer) = answers.pop_front() else { break };
-                serve(stream.unwrap(), &answer, &seen);
+                serve(stream.unwrap(), &answer, &seen, &seen_heads);
             }
         });
-        FaultServer { url, requests }
+        FaultServer { url, requests, heads }
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) {
+fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>, heads: &Mutex<Vec<String>>) {
     let mut bytes = Vec::new();
     let mut chunk = [0; 8192];
     loop {
@@ -95,6 +98,7 @@ fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<String>>) {
         let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
         if bytes.len() >= head_end + length || count == 0 {
             let first = text.lines().next().unwrap_or_default().to_owned();
+            heads.lock().unwrap().push(text[..end].to_owned());
             seen.lock().unwrap().push(first.trim_end_matches(" HTTP/1.1").to_owned());
             break;
         }

@@ -1,0 +1,104 @@
+//! Packages as commands find and read them.
+
+use std::path::{Path, PathBuf};
+
+use crate::archive::{self, Package, Problem};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::document::did_you_mean;
+use crate::exit_code::ExitCode;
+use crate::manifest::ByteSize;
+use crate::strict_zip::{Limit, Limits, Unit};
+
+/// The package that was named, or the project's.
+pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
+    let file = match named {
+        Some(file) => context.path(file),
+        None => {
+            let open = context.open_project()?;
+            open.project.package_file(&open.manifest)
+        }
+    };
+    if file.exists() {
+        return Ok(file);
+    }
+    let message = format!("there is no package at {}", context.shown(&file));
+    Err(CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
+}
+
+/// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
+pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> Result<Vec<u8>, CommandError> {
+    use std::io::Read;
+    let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
+    let path = context.path(file);
+    // Opening a pipe would wait for somebody at its other end: what it is is asked first.
+    let metadata = fs_err::metadata(&path).map_err(|error| failed(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(failed(format!("{} is no regular file", context.shown(&path))));
+    }
+    let opened = fs_err::File::open(&path).map_err(|error| failed(error.to_string()))?;
+    let mut bytes = Vec::new();
+    let most = limits.get(Limit::ArchiveBytes).saturating_add(1);
+    opened.take(most).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// A signed statement that may be anybody's: a receipt, a rotation, a list of revocations.
+pub(super) fn read_statement(context: &Context, file: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut limits = Limits::default();
+    limits.set(Limit::ArchiveBytes, limits.get(Limit::JsonBytes));
+    read_bounded(context, file, &limits)
+}
+
+/// Opens a package; on an error all problems of the stage that failed are told.
+pub(super) fn open_package(bytes: &[u8], limits: &Limits) -> Result<Package, CommandError> {
+    archive::open(bytes, limits).map_err(|problems| refusal(&problems))
+}
+
+/// Why a package is not used: the first problem, the others, and the next step.
+pub(super) fn refusal(problems: &[Problem]) -> CommandError {
+    let first = problems.first();
+    let code = first.map_or("package", |problem| problem.code.as_str());
+    let message =
+        first.map_or_else(|| "this is no package".to_owned(), |problem| format!("{} ({code})", problem.message));
+    let mut error = CommandError::new(ExitCode::Trust, code, message);
+    for problem in problems.iter().skip(1) {
+        error = error.hint(format!("also: {} ({})", problem.message, problem.code));
+    }
+    match first.and_then(hint_of) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// The next step after a problem of a package.
+pub(super) fn hint_of(problem: &Problem) -> Option<String> {
+    if let Some(limit) = problem.limit {
+        return Some(format!("where you trust the file: --limit {}=…", limit.name()));
+    }
+    let known = crate::verification::CODES.iter().find(|code| code.name == problem.code);
+    known.map(|code| format!("{} ({})", code.next, code.name))
+}
+
+/// Bounds of the reader, as `--limit` gives them.
+pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
+    let usage = |message: String| CommandError::new(ExitCode::Usage, "limit", message);
+    let mut limits = Limits::default();
+    for text in given {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(usage(format!("`{text}` is no limit: write it like archive_bytes=128MB")));
+        };
+        let Some(limit) = Limit::ALL.iter().find(|limit| limit.name() == name) else {
+            let names = || Limit::ALL.iter().map(|limit| limit.name());
+            let hint = did_you_mean(name, names())
+                .unwrap_or_else(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
+            return Err(usage(format!("there is no limit `{name}`")).hint(hint));
+        };
+        let most = match limit.unit() {
+            Unit::Bytes => ByteSize::parse(value).map(|size| size.0),
+            Unit::Count | Unit::Ratio => value.replace('_', "").parse().ok(),
+        };
+        limits.set(*limit, most.ok_or_else(|| usage(format!("`{value}` is no value of {name}")))?);
+    }
+    Ok(limits)
+}
