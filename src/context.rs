@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
+use crate::component;
 use crate::diagnostics::{Report, SourceFile};
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
@@ -34,6 +35,15 @@ pub(crate) struct OpenProject {
     pub(crate) manifest: Manifest,
     /// What reading the manifest found.
     pub(crate) report: Report,
+}
+
+impl OpenProject {
+    /// The same component with the lines of its source, where the release build that made it kept them.
+    pub(crate) fn with_lines(&self, component: Vec<u8>) -> Vec<u8> {
+        let kept = fs_err::read(self.project.lines_file(&self.manifest)).ok();
+        let is_its = |kept: &Vec<u8>| component::stripped(kept).is_ok_and(|bare| bare == component);
+        kept.filter(is_its).unwrap_or(component)
+    }
 }
 
 impl Context {

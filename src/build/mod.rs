@@ -11,6 +11,7 @@ mod toolchain;
 pub use compile::{Artifact, BuildError, BuildOptions, Profile, compile};
 pub use elsewhere::Elsewhere;
 pub use provenance::{BuildRecord, ProvenancePredicate, provenance};
+pub use reproducible::SOURCE_FOLDER;
 pub use sbom::{Product, bill_of_materials};
 pub use source::SourceRevision;
 pub use toolchain::{TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, run_script};

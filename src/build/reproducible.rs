@@ -8,6 +8,9 @@ use super::compile::{BuildOptions, Place};
 /// What builds that stamp a time are told, where nobody says otherwise: 1980-01-01, zip's zero of time.
 const EPOCH: &str = "315532800";
 
+/// What stands in the place of the workspace's folder.
+pub const SOURCE_FOLDER: &str = "/plugin";
+
 /// The folders of this machine whose names must not be in a component, and what stands there in their place.
 ///
 /// Later ones win where one lies in another.
@@ -17,7 +20,7 @@ fn folders(options: &BuildOptions, place: &Place) -> Vec<(PathBuf, &'static str)
         folders.push((sysroot, "/rust"));
     }
     folders.extend(options.cargo_home.clone().map(|folder| (folder, "/cargo")));
-    folders.push((place.workspace.clone(), "/plugin"));
+    folders.push((place.workspace.clone(), SOURCE_FOLDER));
     folders.push((options.target_dir.clone().unwrap_or_else(|| place.target.clone()), "/target"));
     folders
 }
@@ -33,5 +36,7 @@ pub(super) fn make_reproducible(command: &mut Command, options: &BuildOptions, p
     // and its libraries only, not the programs that build them.
     let flags = toml::Value::from(flags);
     command.arg("--config").arg(format!("target.{}.rustflags={flags}", super::toolchain::TARGET));
+    // The lines of the source: they go into a file of their own, and not into what ships.
+    command.env("CARGO_PROFILE_RELEASE_STRIP", "none").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     command.env("SOURCE_DATE_EPOCH", options.source_date_epoch.as_deref().unwrap_or(EPOCH));
 }

@@ -14,7 +14,7 @@ use crate::build::{
 };
 use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::command_error::CommandError;
-use crate::component::{self, Description, LinkError, describe, link};
+use crate::component::{self, Description, LinkError, describe, link, stripped};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
@@ -73,6 +73,8 @@ pub(super) struct BuildResult {
 /// What is left after linking and describing.
 pub(super) struct Finished {
     pub(super) component: Vec<u8>,
+    /// The same with names and lines, where it was stripped of them.
+    pub(super) with_lines: Option<Vec<u8>>,
     /// WASI interfaces that were linked away.
     pub(super) removed: Vec<String>,
 }
@@ -113,7 +115,8 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         source: revision.and_then(|revision| revision.repository).filter(|url| url.starts_with("https://")),
         ..Description::default()
     };
-    let finished = finish(&context.read(&file)?, manifest, &world, description)?;
+    let strip = if ships { Strip::Debug } else { Strip::Nothing };
+    let finished = finish(&context.read(&file)?, manifest, &world, description, strip)?;
 
     let mut checked = check_component(&finished.component, manifest, Some(&project.source));
     if !ships {
@@ -132,8 +135,11 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let target = project.component_file(manifest);
     files::write(&target, &finished.component, Access::Shared)?;
     // What an earlier build said of itself is not said of this one.
-    for stale in [project.sbom_file(manifest), project.provenance_file(manifest)] {
+    for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
         let _ = fs_err::remove_file(stale);
+    }
+    if let Some(with_lines) = &finished.with_lines {
+        files::write(&project.lines_file(manifest), with_lines, Access::Shared)?;
     }
     if let Some(rustc) = rustc.as_deref().filter(|_| ships) {
         write_account(context, &open, &finished.component, rustc, &profile)?;
@@ -193,12 +199,22 @@ pub(super) fn build_options(
     })
 }
 
+/// What a finished component is left without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strip {
+    /// Names and lines.
+    Debug,
+    /// Nothing.
+    Nothing,
+}
+
 /// What cargo made, with WASI linked away, and the description that the manifest gives.
 pub(super) fn finish(
     bytes: &[u8],
     manifest: &Manifest,
     world: &World,
     description: Description,
+    strip: Strip,
 ) -> Result<Finished, CommandError> {
     let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
     let linked = link(bytes, &info, world).map_err(|error| match error {
@@ -218,7 +234,14 @@ pub(super) fn finish(
         ..description
     };
     let component = describe(&linked.component, &description, env!("CARGO_PKG_VERSION"))?;
-    Ok(Finished { component, removed: linked.removed })
+    if strip == Strip::Nothing {
+        return Ok(Finished { component, with_lines: None, removed: linked.removed });
+    }
+    let bare = stripped(&component).map_err(|error| {
+        CommandError::new(ExitCode::Bug, "bug", format!("the component cannot be stripped: {error}"))
+    })?;
+    let with_lines = (bare != component).then_some(component);
+    Ok(Finished { component: bare, with_lines, removed: linked.removed })
 }
 
 /// The bill of materials and the account of the build, beside the component. Where cargo cannot tell, the component is

@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::build::{build_options, finish};
+use super::build::{Strip, build_options, finish};
 use super::generate::world_of;
 use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
@@ -39,7 +39,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     let file = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?.file;
     let Description { revision, source, .. } = description(like);
     let description = Description { revision, source, ..Description::default() };
-    Ok(finish(&context.read(&file)?, &manifest, &world, description)?.component)
+    Ok(finish(&context.read(&file)?, &manifest, &world, description, Strip::Debug)?.component)
 }
 
 /// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is

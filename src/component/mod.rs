@@ -8,6 +8,7 @@ mod module;
 mod paths;
 mod producers;
 mod read;
+mod strip;
 mod why;
 
 pub use bounds::{MAX_BYTES, excess};
@@ -19,4 +20,5 @@ pub use paths::local_path;
 pub use producers::{Producer, producers};
 pub(crate) use read::features;
 pub use read::{Binary, ComponentInfo, classify, read, wit_text};
+pub use strip::stripped;
 pub use why::{Why, remedy, why};

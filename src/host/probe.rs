@@ -33,8 +33,8 @@ struct Inner {
     kind: Kind,
     /// Lines and functions of the modules, by where their bytes lie in memory.
     tables: Arc<OnceLock<BTreeMap<usize, LineTable>>>,
-    /// The folder whose sources are looked at.
-    below: String,
+    /// The folders whose sources are looked at.
+    below: Vec<String>,
     reached: Mutex<BTreeSet<(usize, u32)>>,
     /// How often each stack was seen: functions, the outermost first.
     stacks: Mutex<BTreeMap<Vec<(usize, u32)>, u64>>,
@@ -42,9 +42,9 @@ struct Inner {
 }
 
 impl Probe {
-    /// A probe for lines that are reached, of sources below a folder. What is generated there is left out.
-    pub fn for_lines(below: &std::path::Path) -> Probe {
-        Probe::new(Kind::Lines, Arc::default(), below.display().to_string())
+    /// A probe for lines that are reached, of sources below these folders. What is generated there is left out.
+    pub fn for_lines(below: &[&std::path::Path]) -> Probe {
+        Probe::new(Kind::Lines, Arc::default(), below.iter().map(|folder| folder.display().to_string()).collect())
     }
 
     /// Another probe of the same kind that has seen nothing yet.
@@ -55,10 +55,10 @@ impl Probe {
 
     /// A probe for where fuel is burned, which looks at one instruction of `every`.
     pub fn for_fuel(every: u64) -> Probe {
-        Probe::new(Kind::Steps { every: every.max(1) }, Arc::default(), String::new())
+        Probe::new(Kind::Steps { every: every.max(1) }, Arc::default(), Vec::new())
     }
 
-    fn new(kind: Kind, tables: Arc<OnceLock<BTreeMap<usize, LineTable>>>, below: String) -> Probe {
+    fn new(kind: Kind, tables: Arc<OnceLock<BTreeMap<usize, LineTable>>>, below: Vec<String>) -> Probe {
         Probe(Arc::new(Inner {
             kind,
             tables,
@@ -112,7 +112,10 @@ impl Probe {
                 let bytes = module.debug_bytecode()?;
                 // What has no lines is only not shown.
                 let mut table = LineTable::read(bytes).unwrap_or_default();
-                let is_own = |file: &String| file.starts_with(&self.0.below) && !file.ends_with("/bindings.rs");
+                let below = &self.0.below;
+                let is_own = |file: &String| {
+                    below.iter().any(|folder| file.starts_with(folder)) && !file.ends_with("/bindings.rs")
+                };
                 let own: Vec<bool> = table.files.iter().map(is_own).collect();
                 table.points.retain(|point| own.get(point.file).copied().unwrap_or(false));
                 Some((bytes.as_ptr().addr(), table))

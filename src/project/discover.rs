@@ -76,6 +76,11 @@ impl Project {
         self.root.join("dist").join(format!("{}.wasm", *manifest.metadata.id))
     }
 
+    /// Where a release build puts the component with the lines of its source, which does not ship.
+    pub fn lines_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist").join(format!("{}.lines.wasm", *manifest.metadata.id))
+    }
+
     /// Where `build` puts the bill of materials of the component.
     pub fn sbom_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.cdx.json", *manifest.metadata.id))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Sandbox, debug_component, template_component};
+use crate::support::{Sandbox, debug_component, repository, template_component};
 
 /// The inventory template with its release component.
 fn inventory() -> (Sandbox, String) {
@@ -202,10 +202,19 @@ fn coverage_is_that_of_the_component_as_it_is_and_tells_what_a_change_affects() 
     let (_, affected) = test(&["--affected"]);
     let (passed, skipped) = (affected["passed"].as_u64().unwrap(), affected["skipped"].as_u64().unwrap());
     assert!(passed >= 1 && skipped > passed, "{affected}");
-    // A release build is stripped of its lines, and says so.
+    // A component from elsewhere has no lines of this folder, and says so.
     let release = template_component("inventory").display().to_string();
     let (code, refused) = sandbox.json(&["-C", "erp-demo", "test", "--component", &release, "--coverage"]);
     assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("coverage")), "{refused}");
+    // A release build keeps its lines beside what ships, which is the very component that is looked at.
+    let target = repository().join("target/test-guests");
+    sandbox.run(&["-C", "erp-demo", "build", "--release", "--target-dir", target.to_str().unwrap()]).succeeded();
+    let shipped = sandbox.read("erp-demo/dist/erp-demo.wasm");
+    assert!(!shipped.windows(11).any(|window| window == b".debug_line"), "lines are shipped");
+    let (code, tested) = sandbox.json(&["-C", "erp-demo", "test", "--coverage"]);
+    let (lines, covered) = (&tested["coverage"]["lines"], &tested["coverage"]["covered"]);
+    let (lines, covered) = (lines.as_u64().unwrap(), covered.as_u64().unwrap());
+    assert!(code == 0 && lines > 40 && covered * 100 > lines * 80 && covered <= lines, "{}", tested["coverage"]);
 }
 
 #[test]

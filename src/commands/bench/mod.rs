@@ -96,6 +96,7 @@ pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
         ));
     }
 
+    let with_lines = open.with_lines(component.clone());
     let manifest = Arc::new(open.manifest);
     let (_, compiling) = timed(|| Runtime::new(None)?.load(&component, Arc::clone(&manifest)))?;
     let runtime = context.runtime()?;
@@ -117,7 +118,7 @@ pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
         calls: costs.into_iter().map(|(call, costs)| bench_call(call, &costs)).collect(),
     };
     if let Some(file) = &args.flamegraph {
-        let stacks = stacks(context, &component, &manifest, &cases)?;
+        let stacks = stacks(context, &with_lines, &manifest, &cases)?;
         let file = context.path(file);
         files::write_if_changed(&file, flame::svg(&stacks).as_bytes())?;
         context.ui.status("Wrote", context.shown(&file));

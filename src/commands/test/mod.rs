@@ -7,7 +7,7 @@ mod schedule;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,6 +19,7 @@ pub(super) use self::result::TestResult;
 use self::result::{case_json, grown, summary};
 use self::schedule::Partition;
 use super::{CommandResult, replay};
+use crate::build::SOURCE_FOLDER;
 use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::context::{Context, OpenProject};
@@ -136,8 +137,9 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     };
     let root = open.project.root.clone();
     let watches = args.coverage || args.lcov.is_some();
+    let component = if watches { open.with_lines(component) } else { component };
     let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
-    let probe = watches.then(|| Probe::for_lines(&root));
+    let probe = watches.then(|| Probe::for_lines(&[&root, Path::new(SOURCE_FOLDER)]));
     let covered: Mutex<BTreeMap<String, Lines>> = Mutex::default();
     let manifest = Arc::new(open.manifest);
     let plugin = runtime.load(&component, Arc::clone(&manifest))?;
