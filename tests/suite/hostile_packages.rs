@@ -462,6 +462,45 @@ fn components_that_ask_for_too_much_are_refused() {
     }
 }
 
+/// What would cost a validator or a compiler much is refused by its size, or costs little.
+#[test]
+fn components_that_would_cost_much_are_refused() {
+    let wat = |text: &str| wat::parse_str(text).unwrap();
+    let module = |inside: &str| wat(&format!("(component (core module {inside}))"));
+    let types: String = (1..10_000).map(|number| format!("(type $t{number} (list $t{}))", number - 1)).collect();
+    let blocks = format!("(func {}{})", "(block ".repeat(20_000), ")".repeat(20_000));
+    let cases = [
+        ("10,000 types of types", wat(&format!("(component (type $t0 (list u8)) {types})"))),
+        ("200,000 functions", module(&"(func)".repeat(200_000))),
+        ("20,000 blocks in each other", module(&blocks)),
+        ("100 memories", module(&"(memory 1)".repeat(100))),
+        (
+            "a branch with a million targets",
+            module(&format!("(func (br_table {} (i32.const 0)))", "0 ".repeat(1_000_000))),
+        ),
+        ("a loop at the start", module("(func $s (loop (br 0))) (start $s)")),
+    ];
+    for (name, component) in cases {
+        let found = codes(&judged(&forged(replace("component.wasm", component))));
+        assert!(found.iter().any(|code| code.starts_with("component/")), "{name}: {found:?}");
+    }
+}
+
+/// The manifest's own language: nesting and length cost no stack.
+#[test]
+fn manifests_that_nest_without_end_are_findings() {
+    let deep = [
+        "a = ".to_owned() + &"[".repeat(100_000),
+        "a".to_owned() + &".a".repeat(100_000) + " = 1",
+        "[".repeat(100_000),
+    ];
+    let long = ["k".repeat(1 << 20) + " = 1", "x = \"".to_owned() + &"x".repeat(1 << 20)];
+    for text in deep.into_iter().chain(long) {
+        let (_, report) = erp_plugin::manifest::parse(&SourceFile::new("plugin.toml", text));
+        assert!(report.has_errors());
+    }
+}
+
 fn package_component() -> Vec<u8> {
     archive::open(package(), &Limits::default()).unwrap().component().to_vec()
 }

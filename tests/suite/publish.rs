@@ -231,3 +231,16 @@ fn an_interrupted_upload_says_what_is_known() {
     assert_eq!(ended.status.code(), Some(130), "{told}");
     assert!(told.contains("before anything was sent") && told.contains("--status"), "{told}");
 }
+
+/// A proxy learns where the way goes, and never the token.
+#[test]
+fn a_proxy_that_refuses_is_told_of_and_gets_no_token() {
+    let (sandbox, _) = packed();
+    let proxy = FaultServer::start(vec![Answer::Status(407, "proxy-authenticate: Basic\r\n", String::new()); 8]);
+    let arguments = ["-C", "erp-demo", "publish", "--to", "https://erp.example.com", "--proxy", &proxy.url];
+    let (code, document) = sandbox.json(&arguments);
+    assert_eq!((code, document["error"]["code"].as_str()), (6, Some("publish/unreachable")), "{document}");
+    let heads = proxy.heads.lock().unwrap();
+    assert!(heads.iter().all(|head| head.starts_with("CONNECT erp.example.com:443")), "{heads:?}");
+    assert!(!heads.iter().any(|head| head.contains("tok_secret")), "{heads:?}");
+}
