@@ -2,6 +2,7 @@
 
 mod attestation;
 mod dsse;
+mod judgement;
 mod key;
 mod receipt;
 mod revocation;
@@ -11,12 +12,10 @@ mod trust_file;
 
 pub use attestation::{Attestation, AttestationError, Digests, Predicate, Subject};
 pub use dsse::{Envelope, EnvelopeError, SignatureEntry};
+pub use judgement::{Circumstances, Judgement, SignatureStatus, Trusted};
 pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};
 pub use receipt::{Receipt, ReceiptPredicate};
 pub use revocation::{RevocationError, RevocationList, RevocationsPredicate, RevokedKey, WithdrawnPackage};
 pub use rotation::{Rotation, RotationError, RotationPredicate};
-pub use trust::{
-    Circumstances, Judgement, RegistryStatus, Revoked, RotateError, SignatureStatus, TrustStore, Trusted, TrustedKey,
-    is_scope,
-};
+pub use trust::{RegistryStatus, Revoked, RotateError, TrustStore, TrustedKey, is_scope};
 pub use trust_file::{TrustEntry, TrustError, TrustFile};
