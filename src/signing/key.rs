@@ -292,4 +292,20 @@ mod tests {
         assert!(SecretKey::from_pem("hello", None).is_err());
         assert!(PublicKey::from_pem("hello").is_err());
     }
+
+    /// Project Wycheproof's signatures: what a careless verifier takes or refuses wrongly.
+    #[test]
+    fn every_vector_of_wycheproof_is_judged_as_it_should_be() {
+        let set = wycheproof::eddsa::TestSet::load(wycheproof::eddsa::TestName::Ed25519).unwrap();
+        let mut judged = 0;
+        for group in &set.test_groups {
+            let key = PublicKey::from_der(&group.der).unwrap();
+            for test in &group.tests {
+                let must_fail = test.result.must_fail();
+                assert_eq!(key.verifies(&test.msg, &test.sig), !must_fail, "{}: {}", test.tc_id, test.comment);
+                judged += 1;
+            }
+        }
+        assert!(judged > 100, "{judged} vectors");
+    }
 }
