@@ -30,7 +30,7 @@ use crate::verification::{Check, Demand, Outcome, Policy, Verdict, verify};
 pub(crate) struct VerifyArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
-    /// The keys that are trusted, in the place of the project's erp-trust.toml and your own trust file
+    /// The keys that are trusted, in the place of your own trust file; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
     /// Refuse a package without a good signature by a trusted key
