@@ -30,6 +30,13 @@ if ! command -v docker-registry >/dev/null 2>&1; then
     export PATH
 fi
 
+# A PostgreSQL of the tests' own.
+cluster=$(mktemp -d /tmp/erp-postgres-XXXXXX)
+ERP_PLUGIN_TEST_POSTGRES=$(tests/postgres.sh start "$cluster")
+export ERP_PLUGIN_TEST_POSTGRES
+trap 'tests/postgres.sh stop "$cluster"; rm -rf "$cluster"' EXIT
+trap 'exit 130' INT TERM
+
 # Guests are compiled to wasm32-wasip2.
 sh src/build/toolchain.sh
 cargo test --locked "$@"

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::key::trust_store;
-use super::{CommandResult, limits_of};
+use super::{CommandResult, limits_of, with_password};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::{DevHost, Options, Token};
@@ -16,6 +16,7 @@ use crate::exit_code::ExitCode;
 use crate::platform::Admission;
 use crate::registry::NetworkTransport;
 use crate::signing::TrustStore;
+use crate::store::PostgresUrl;
 use crate::ui::Table;
 
 /// Serve the platform's HTTP API on this machine, on SQLite
@@ -30,6 +31,9 @@ pub(crate) struct DevArgs {
     /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
+    /// Keep the data in PostgreSQL, such as `postgres://erp@localhost/erp`; the password comes from PGPASSWORD
+    #[arg(long, value_name = "URL")]
+    database: Option<PostgresUrl>,
     /// Take only packages that keys of this trust file have signed
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
@@ -86,6 +90,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     let host = DevHost::start(Options {
         port: args.port,
         state_folder: state_dir.clone(),
+        database: args.database.as_ref().map(with_password),
         cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
         admission,
         trust,

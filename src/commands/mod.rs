@@ -36,6 +36,8 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::{LIMITS, LimitOverrides};
+use crate::settings::Environment;
+use crate::store::PostgresUrl;
 use crate::ui::Format;
 
 /// Bounds of `--limit NAME=VALUE`.
@@ -50,6 +52,12 @@ fn limits_of(given: &[String]) -> Result<LimitOverrides, CommandError> {
         })?;
     }
     Ok(limits)
+}
+
+/// The address of a database with the password that the environment holds.
+fn with_password(url: &PostgresUrl) -> PostgresUrl {
+    let password = Environment::database_password();
+    url.clone().with_password(password.as_ref().map(|password| password.as_str()))
 }
 
 type CommandResult = Result<ExitCode, CommandError>;

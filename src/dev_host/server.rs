@@ -21,7 +21,7 @@ use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Activity, Admission, Body, Gate, Platform, PlatformError, Registrar, Request, Response};
 use crate::signing::TrustStore;
-use crate::store::{Database, StoreError};
+use crate::store::{Database, PostgresUrl, StoreError};
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
@@ -43,6 +43,8 @@ pub struct Options {
     pub port: u16,
     /// Where the state is kept.
     pub state_folder: PathBuf,
+    /// Where the data are; in the state folder where it is none.
+    pub database: Option<PostgresUrl>,
     /// Where compiled components are kept.
     pub cache: Option<PathBuf>,
     /// Whose packages are taken.
@@ -108,7 +110,10 @@ impl DevHost {
     /// [`DevHostError`].
     pub fn start(options: Options) -> Result<DevHost, DevHostError> {
         let state_folder = StateFolder::open(&options.state_folder)?;
-        let database = Database::open(&state_folder.database())?;
+        let database = match &options.database {
+            Some(url) => Database::open_postgres(url)?,
+            None => Database::open(&state_folder.database())?,
+        };
         let runtime = Arc::new(Runtime::new(options.cache)?);
         let mut surroundings = Surroundings::of_this_machine();
         if let Some(transport) = options.transport {

@@ -226,6 +226,11 @@ impl Runtime {
             trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
         });
+        // Whatever the guest made of it: the call may well succeed when it is made again.
+        let result = match result {
+            Err(_) if database.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),
+            result => result,
+        };
         if result.is_err() {
             database.rollback();
             trace.events.clear();

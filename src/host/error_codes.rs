@@ -93,6 +93,14 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Mend the fields that `details.problems` names.",
     ),
     code(
+        "db.conflict",
+        409,
+        "Another process changed the same data at the same moment.",
+        "On PostgreSQL several hosts may work with the same rows; units of work that cannot be put one after the other \
+         are undone, all but one.",
+        "Try again: nothing of the call was kept, and the error says `retryable`.",
+    ),
+    code(
         "db.unique",
         409,
         "Another live row of the tenant has the same value.",

@@ -114,3 +114,10 @@ pub struct Trace {
     /// How long the call took, in nanoseconds of this machine's clock.
     pub nanoseconds: u64,
 }
+
+impl Trace {
+    /// Whether something was asked of the world outside, which no rollback takes back.
+    pub fn has_left_the_host(&self) -> bool {
+        self.host_calls.iter().any(|call| call.function.starts_with("http."))
+    }
+}

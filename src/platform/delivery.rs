@@ -54,16 +54,26 @@ impl Platform {
     fn deliver(&mut self, plugin: &str, event: &StoredEvent) -> Result<(), StoreError> {
         let Some(manifest) = self.manifest(plugin) else { return Ok(()) };
         let id = &manifest.metadata.id;
-        let before = lock(&self.database).delivery(event.seq, id)?;
-        if matches!(before, Some((_, true))) {
-            return Ok(());
-        }
-        let first = before.map_or(1, |(attempts, _)| attempts + 1);
-        for attempt in first..first + MAX_ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
+            // Another host on the same database may have delivered it meanwhile.
+            let before = lock(&self.database).delivery(event.seq, id)?;
+            if matches!(before, Some((_, true))) {
+                return Ok(());
+            }
+            let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
             let invocation = Invocation::Event { event, attempt };
             let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
+            let Some(loaded) = self.loaded(plugin) else { return Ok(()) };
+            let mut was_done = false;
+            let look = |database: &mut Database| {
+                was_done = matches!(database.delivery(event.seq, id)?, Some((_, true)));
+                if was_done { Err(StoreError::BadQuery("delivered already".to_owned())) } else { Ok(()) }
+            };
             let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
-            let Err(error) = self.call(plugin, occasion, invocation, done) else { return Ok(()) };
+            let Err(error) = self.call_loaded(&loaded, occasion, invocation, look, done) else { return Ok(()) };
+            if was_done {
+                return Ok(());
+            }
             let why = error.to_string();
             self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
             if !error.is_retryable() {

@@ -7,12 +7,12 @@ use super::dependencies::Stage;
 use super::state::Installed;
 use super::{Directory, Platform};
 use crate::host::{Runtime, Surroundings, lock};
-use crate::store::{Database, StoreError};
+use crate::store::{Database, DatabaseImage, StoreError};
 
 /// A platform as it stood at a moment: its database, its clock and ids, its plugins and users.
 #[derive(Debug, Clone)]
 pub struct PlatformImage {
-    database: Arc<Vec<u8>>,
+    database: Arc<DatabaseImage>,
     surroundings: Surroundings,
     directory: Directory,
     plugins: BTreeMap<String, Installed>,
@@ -22,7 +22,7 @@ impl Platform {
     /// The platform as it stands now.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn image(&self) -> Result<PlatformImage, StoreError> {
         Ok(PlatformImage {
             database: Arc::new(lock(&self.database).image()?),
@@ -35,7 +35,7 @@ impl Platform {
     /// A platform that stands as another one did, and shares nothing with it.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn of_image(runtime: Arc<Runtime>, image: &PlatformImage) -> Result<Platform, StoreError> {
         let mut database = Database::of_image(&image.database)?;
         for installed in image.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status)) {

@@ -149,14 +149,14 @@ impl Platform {
     pub(super) fn init(
         &mut self,
         loaded: &LoadedPlugin,
-        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), PlatformError> {
         let tenants = self.directory.tenants().to_vec();
         let Some(first) = tenants.first() else {
             return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
         let occasion = Occasion::of(first, Trigger::Lifecycle);
-        self.call_loaded(loaded, occasion, Invocation::Init, prepare, |_| Ok(()))?;
+        self.call_loaded(loaded, occasion, Invocation::Init, &mut prepare, |_| Ok(()))?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod activity;
 mod api;
+mod attempts;
 mod delivery;
 mod dependencies;
 mod directory;

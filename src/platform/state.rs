@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::activity::{Activity, CallRecord, Counters};
+use super::attempts::{Attempts, CONFLICT, Refusal};
 use super::labels::Labels;
 use super::triggers::tell_changes;
 use super::{Directory, Gate, Identity, PlatformError, Request};
@@ -310,17 +311,41 @@ impl Platform {
         plugin: &str,
         occasion: Occasion,
         invocation: Invocation<'_>,
-        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
-        let installed = self.plugins.get(plugin);
-        let Some(loaded) = installed.and_then(|installed| installed.loaded.clone()) else {
+        let Some(loaded) = self.loaded(plugin) else {
             return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
         };
         self.call_loaded(&loaded, occasion, invocation, |_| Ok(()), finish)
     }
 
-    /// One call of a plugin that may not be in place yet. `prepare` runs in its transaction before the guest.
+    /// A plugin that is running.
+    pub(super) fn loaded(&self, plugin: &str) -> Option<LoadedPlugin> {
+        self.plugins.get(plugin).and_then(|installed| installed.loaded.clone())
+    }
+
+    /// One call of a plugin that may not be in place yet. `prepare` runs in its transaction before the guest. Where
+    /// another process changed the same data meanwhile, the call is made again.
     pub(super) fn call_loaded(
+        &mut self,
+        loaded: &LoadedPlugin,
+        occasion: Occasion,
+        invocation: Invocation<'_>,
+        mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
+        mut finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<Value, CallError> {
+        let mut attempts = Attempts::default();
+        loop {
+            let called = self.call_once(loaded, occasion.clone(), invocation.clone(), &mut prepare, &mut finish);
+            let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
+            match called {
+                Err(CallError::Host(error)) if error.code == CONFLICT && !has_left && attempts.next() => {}
+                called => return called,
+            }
+        }
+    }
+
+    fn call_once(
         &mut self,
         loaded: &LoadedPlugin,
         occasion: Occasion,
@@ -389,21 +414,40 @@ impl Platform {
     /// A unit of work that nobody hears of.
     fn quiet_unit<T>(
         &mut self,
-        work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut database = lock(&self.database);
-        database.begin()?;
-        match work(&mut database, &self.surroundings).and_then(|value| database.commit().map(|_| value)) {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                database.rollback();
-                Err(error)
+        let mut attempts = Attempts::default();
+        loop {
+            let mut database = lock(&self.database);
+            database.begin()?;
+            match work(&mut database, &self.surroundings).and_then(|value| database.commit().map(|_| value)) {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    database.rollback();
+                    if !(error.is_conflict() && attempts.next()) {
+                        return Err(error);
+                    }
+                }
             }
         }
     }
 
-    /// A unit of work without a plugin: what it changes is noted in the activity.
-    pub(super) fn unit<T, E: From<StoreError>>(
+    /// A unit of work without a plugin: what it changes is noted in the activity. It is done again where another
+    /// process changed the same data meanwhile.
+    pub(super) fn unit<T, E: Refusal>(
+        &mut self,
+        mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut attempts = Attempts::default();
+        loop {
+            match self.unit_once(&mut work) {
+                Err(error) if error.is_conflict() && attempts.next() => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn unit_once<T, E: Refusal>(
         &mut self,
         work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -412,12 +456,13 @@ impl Platform {
         let worked = work(&mut database, &self.surroundings).and_then(|value| {
             // What no event led to begins a chain.
             let told = tell_changes(&mut database, &self.surroundings, 0, 0)?;
-            Ok((value, told))
+            let changes = database.commit()?;
+            Ok((value, told, changes))
         });
         match worked {
-            Ok((value, told)) => {
+            Ok((value, told, changes)) => {
                 self.activity.events.extend(told);
-                self.activity.changes.extend(database.commit()?);
+                self.activity.changes.extend(changes);
                 Ok(value)
             }
             Err(error) => {

@@ -13,6 +13,7 @@ use crate::host::split_grant;
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
 use crate::platform::PlatformImage;
+use crate::store::ScratchPlace;
 
 /// Tenants that exist in every world.
 pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
@@ -30,6 +31,8 @@ pub struct Suite {
     pub cassette: Arc<Cassette>,
     /// Texts of the snapshots that are there, by their names.
     pub snapshots: BTreeMap<String, String>,
+    /// Where the databases of its cases are made.
+    pub place: ScratchPlace,
     /// Platforms that cases begin with, by what they depend on.
     pub(super) images: Mutex<BTreeMap<String, PlatformImage>>,
 }
@@ -58,7 +61,14 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
     report.extend(reader.into_report());
     let suite = file.filter(|_| !report.has_errors()).map(|file| {
         let cassette = Arc::new(Cassette::new(file.world.http.iter().filter_map(interaction).collect(), None));
-        Suite { source: Arc::clone(source), file, cassette, snapshots: BTreeMap::new(), images: Mutex::default() }
+        Suite {
+            source: Arc::clone(source),
+            file,
+            cassette,
+            snapshots: BTreeMap::new(),
+            place: ScratchPlace::default(),
+            images: Mutex::default(),
+        }
     });
     (suite, report)
 }

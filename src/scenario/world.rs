@@ -14,7 +14,7 @@ use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surr
 use crate::manifest::{BaseType, Entity, Manifest, TenantId};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Directory, Identity, Platform, PlatformImage};
-use crate::store::{Database, Moment};
+use crate::store::Moment;
 
 /// A world in which one case runs.
 pub(super) struct World<'a> {
@@ -244,7 +244,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     let now = file.world.now.as_ref().map_or_else(default_now, |now| now.0);
     let transport: Arc<dyn HttpTransport> = suite.cassette.clone();
     let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
-    let database = Database::in_memory().map_err(|error| error.to_string())?;
+    let database = suite.place.database().map_err(|error| error.to_string())?;
     let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
     platform.set_probe(setup.probe.clone());
     platform.run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;

@@ -14,6 +14,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
     ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
     ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, in the place of the one that is found."),
+    ("PGPASSWORD", "The password of `--database`."),
     ("NO_COLOR", "Set and not empty: no colour."),
     ("CLICOLOR_FORCE", "Set and not `0`: colour also without a terminal."),
     ("TERM", "`dumb`: no colour and no progress bars."),
@@ -114,6 +115,11 @@ impl Environment {
     /// A secret key as PEM.
     pub fn signing_key() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_SIGNING_KEY").map(Zeroizing::new)
+    }
+
+    /// The password of a PostgreSQL database.
+    pub fn database_password() -> Option<Zeroizing<String>> {
+        text("PGPASSWORD").map(Zeroizing::new)
     }
 
     /// The passphrase of a secret key.

@@ -1,12 +1,14 @@
 //! Groups and sums.
 
-use sea_query::{Alias, Expr, Order, Query};
+use rust_decimal::Decimal;
+use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
-use super::filter::{self, Reach, Usage};
-use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
+use super::filter::{FilterReader, Operand, Reach, Usage};
+use super::sql::{Cell, Failure, Shape, SqlError, SqlRow};
+use super::{Database, EntityRef, ListQuery, Scope, StoreError, query, values};
 use crate::document::did_you_mean;
-use crate::manifest::BaseType;
+use crate::expression::read_decimal;
 
 /// Groups and metrics of one query at the most.
 const MAX_COLUMNS: usize = 50;
@@ -94,76 +96,131 @@ impl Database {
     /// The groups, ordered by their values.
     ///
     /// # Errors
-    /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Sqlite`].
+    /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
     pub fn aggregate(
         &self,
         entity: &EntityRef,
         scope: &Scope,
         query: &AggregateQuery,
     ) -> Result<Vec<Value>, StoreError> {
-        let reach = if query.rows.by_plugin { Reach::All } else { Reach::Declared };
-        let mut select = Query::select();
-        select.from(Alias::new(entity.table())).cond_where(query::matching(entity, scope, &query.rows)?);
         if query.group_by.len() + query.metrics.len() > MAX_COLUMNS {
             return Err(StoreError::BadQuery(format!("an aggregate has at most {MAX_COLUMNS} groups and metrics")));
         }
-        let base_of = |name: &str| entity.field(name).map_or(BaseType::String, |field| field.field_type.base());
-        let mut names = Vec::new();
-        let mut bases = Vec::new();
+        let dialect = self.dialect();
+        let users = FilterReader { dialect, entity, reach: Reach::of(&query.rows) };
+        let own = FilterReader { reach: Reach::All, ..users };
+        let mut select = Query::select();
+        select.from(Alias::new(entity.table())).cond_where(query::matching(dialect, entity, scope, &query.rows)?);
+        let mut outputs: Vec<(&str, Output)> = Vec::new();
         for field in &query.group_by {
-            let expression = filter::field_expression(entity, field, reach, Usage::Filter)?;
-            select.expr(expression.clone()).add_group_by([expression.clone()]).order_by_expr(expression, Order::Asc);
-            names.push(field.clone());
-            bases.push(base_of(field));
+            let operand = users.operand(field, Usage::Filter)?;
+            if operand.shape == Shape::Json {
+                return Err(StoreError::BadQuery(format!("`{field}` holds JSON: it makes no groups")));
+            }
+            let expression = operand.expr();
+            // A name of its own: PostgreSQL would order by what is shown where that had the column's name.
+            let shown = Expr::cust(dialect.shown(&operand.sql, operand.shape));
+            select.expr_as(shown, Alias::new(format!("_group_{}", outputs.len())));
+            select.add_group_by([expression.clone()]);
+            select.order_by_expr_with_nulls(expression, Order::Asc, NullOrdering::First);
+            outputs.push((field, Output::of(entity, field, operand.shape)));
         }
         for metric in &query.metrics {
-            select.expr(metric_expression(entity, metric)?);
-            names.push(metric.name.clone());
-            bases.push(match metric.function.as_str() {
-                "min" | "max" => metric.field.as_deref().map_or(BaseType::Integer, base_of),
-                _ => BaseType::Integer,
-            });
+            let (columns, output) = metric_columns(&own, metric)?;
+            for column in columns {
+                select.expr(Expr::cust(column));
+            }
+            outputs.push((&metric.name, output));
         }
         select.limit(10_000);
-        self.select("aggregate rows", &select, |row| {
-            let mut group = Map::new();
-            for (index, name) in names.iter().enumerate() {
-                group.insert(name.clone(), sql_to_json(bases[index], row.get_ref(index)?));
-            }
-            Ok(Value::Object(group))
+        let read = || {
+            self.select("aggregate rows", &select, |row| {
+                let mut group = Map::new();
+                let mut index = 0;
+                for (name, output) in &outputs {
+                    group.insert((*name).to_owned(), output.read(row, index)?);
+                    index += output.width();
+                }
+                Ok(Value::Object(group))
+            })
+        };
+        self.guarded(read).map_err(|error| match error.failure() {
+            Failure::OutOfRange => StoreError::BadQuery("a sum is too large for a number".to_owned()),
+            _ => error,
         })
     }
 }
 
-fn metric_expression(entity: &EntityRef, metric: &Metric) -> Result<Expr, StoreError> {
-    let bad = |message: String| StoreError::BadQuery(message);
-    if metric.function == "count" {
-        return Ok(Expr::cust("count(*)"));
-    }
-    let name = metric.field.as_deref().ok_or_else(|| bad(format!("`{}` needs a field", metric.function)))?;
-    let expression = filter::field_expression(entity, name, Reach::All, Usage::Filter)?;
-    let base = entity.field(name).map_or(BaseType::String, |field| field.field_type.base());
-    let is_number = matches!(base, BaseType::Integer | BaseType::Float | BaseType::Decimal);
-    let function = match metric.function.as_str() {
-        "min" | "max" => metric.function.as_str(),
-        "sum" | "avg" if !is_number => {
-            return Err(bad(format!("`{name}` is no number: it has no {}", metric.function)));
-        }
-        "sum" if base == BaseType::Decimal => "decimal_sum",
-        "avg" if base == BaseType::Decimal => "decimal_avg",
-        "sum" | "avg" => metric.function.as_str(),
-        other => return Err(bad(format!("unknown function `{other}`; known here: count, sum, avg, min, max"))),
-    };
-    Ok(Expr::cust_with_expr(format!("{function}(?)"), expression))
+/// What the columns of a group become.
+#[derive(Debug, Clone, Copy)]
+enum Output {
+    Value(Shape),
+    /// A decimal without a scale: equal ones may have been written with more or fewer zeros, and which is seen is chance.
+    Loose,
+    /// The exact sum of decimals, with the digits that they have.
+    Sum,
+    /// The exact mean of decimals: their sum and their number.
+    Mean,
 }
 
-fn sql_to_json(base: BaseType, value: rusqlite::types::ValueRef<'_>) -> Value {
-    use rusqlite::types::ValueRef;
-    match value {
-        ValueRef::Integer(number) if base == BaseType::Boolean => Value::from(number != 0),
-        ValueRef::Integer(number) => Value::from(number),
-        ValueRef::Real(number) => Value::from(number),
-        ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
-        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
+impl Output {
+    fn of(entity: &EntityRef, field: &str, shape: Shape) -> Output {
+        let has_scale = entity.field(field).is_some_and(|field| values::decimal_scale(field).is_some());
+        if shape == Shape::Decimal && !has_scale { Output::Loose } else { Output::Value(shape) }
+    }
+
+    /// How many columns it is read from.
+    fn width(self) -> usize {
+        match self {
+            Output::Value(_) | Output::Loose | Output::Sum => 1,
+            Output::Mean => 2,
+        }
+    }
+
+    fn read(self, row: &SqlRow<'_>, index: usize) -> Result<Value, SqlError> {
+        let cell = row.cell(index)?;
+        Ok(match (self, cell) {
+            (Output::Value(Shape::Boolean), Cell::Integer(number)) => Value::from(number != 0),
+            (Output::Loose, Cell::Text(text)) => match read_decimal(text) {
+                Some(decimal) => Value::from(decimal.normalize().to_string()),
+                None => Value::from(text),
+            },
+            // PostgreSQL adds beyond the digits that a decimal has.
+            (Output::Sum, Cell::Text(text)) if Decimal::from_str_exact(text).is_err() => {
+                return Err(SqlError::TooLarge);
+            }
+            (Output::Value(_) | Output::Loose | Output::Sum, cell) => cell.to_json(),
+            (Output::Mean, cell) => match (cell, row.get::<i64>(index + 1)?) {
+                (Cell::Text(sum), count) if count > 0 => {
+                    let sum = Decimal::from_str_exact(sum).map_err(|_| SqlError::TooLarge)?;
+                    Value::from((sum / Decimal::from(count)).normalize().to_string())
+                }
+                _ => Value::Null,
+            },
+        })
+    }
+}
+
+/// The columns that a metric is read from.
+fn metric_columns(reader: &FilterReader<'_>, metric: &Metric) -> Result<(Vec<String>, Output), StoreError> {
+    let bad = |message: String| StoreError::BadQuery(message);
+    let dialect = reader.dialect;
+    if metric.function == "count" {
+        return Ok((vec!["count(*)".to_owned()], Output::Value(Shape::Integer)));
+    }
+    let name = metric.field.as_deref().ok_or_else(|| bad(format!("`{}` needs a field", metric.function)))?;
+    let Operand { sql, shape } = reader.operand(name, Usage::Filter)?;
+    let is_number = matches!(shape, Shape::Integer | Shape::Float | Shape::Decimal);
+    match metric.function.as_str() {
+        "min" | "max" if shape == Shape::Json => Err(bad(format!("`{name}` holds JSON, which has no order"))),
+        function @ ("min" | "max") => {
+            Ok((vec![dialect.extreme(function, &sql, shape)], Output::of(reader.entity, name, shape)))
+        }
+        "sum" | "avg" if !is_number => Err(bad(format!("`{name}` is no number: it has no {}", metric.function))),
+        "sum" if shape == Shape::Decimal => Ok((vec![dialect.sum(&sql, shape)], Output::Sum)),
+        "sum" => Ok((vec![dialect.sum(&sql, shape)], Output::Value(shape))),
+        "avg" if shape == Shape::Decimal => Ok((vec![dialect.sum(&sql, shape), format!("count({sql})")], Output::Mean)),
+        "avg" => Ok((vec![dialect.mean(&sql)], Output::Value(Shape::Float))),
+        other => Err(bad(format!("unknown function `{other}`; known here: count, sum, avg, min, max"))),
     }
 }

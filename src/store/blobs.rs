@@ -1,7 +1,6 @@
 //! Files that plugins keep per tenant.
 
-use rusqlite::types::Value as SqlValue;
-
+use super::sql::SqlValue;
 use super::{Database, IdSource, Scope, StoreError};
 use crate::digest::sha256_hex;
 use crate::manifest::PluginId;
@@ -25,7 +24,7 @@ impl Database {
     /// Stores a file.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn put_blob(
         &mut self,
         plugin: &PluginId,
@@ -57,14 +56,14 @@ impl Database {
     /// What a file is.
     ///
     /// # Errors
-    /// [`StoreError::NoBlob`] and [`StoreError::Sqlite`].
+    /// [`StoreError::NoBlob`] and [`StoreError::Database`].
     pub fn blob_info(&self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<BlobInfo, StoreError> {
         let found = self.rows(
             "look at a file",
             "select id, name, mime, length(content), sha256 from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
             place(plugin, scope, id),
             |row| {
-                let size = row.get::<_, i64>(3)?.unsigned_abs();
+                let size = row.get::<i64>(3)?.unsigned_abs();
                 Ok(BlobInfo { id: row.get(0)?, name: row.get(1)?, mime: row.get(2)?, size, sha256: row.get(4)? })
             },
         )?;
@@ -83,14 +82,16 @@ impl Database {
         offset: u64,
         length: u32,
     ) -> Result<Vec<u8>, StoreError> {
-        let from = i64::try_from(offset).unwrap_or(i64::MAX).saturating_add(1);
-        let mut parameters = vec![SqlValue::Integer(from), SqlValue::Integer(length.into())];
+        // PostgreSQL counts bytes in 32 bits.
+        let from = i32::try_from(offset).unwrap_or(i32::MAX).saturating_add(1);
+        let mut parameters =
+            vec![SqlValue::Integer(from.into()), SqlValue::Integer(length.min(i32::MAX.unsigned_abs()).into())];
         parameters.extend(place(plugin, scope, id));
         let found = self.rows(
             "read a file",
             "select substr(content, ?, ?) from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
             parameters,
-            |row| row.get::<_, Vec<u8>>(0),
+            |row| row.get::<Vec<u8>>(0),
         )?;
         found.into_iter().next().ok_or_else(|| StoreError::NoBlob(id.to_owned()))
     }

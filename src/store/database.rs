@@ -4,13 +4,11 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::config::DbConfig;
-use rusqlite::types::{Value as SqlValue, ValueRef};
-use rusqlite::{Connection, OpenFlags, Row as SqlRow, params_from_iter};
-use sea_query::{SelectStatement, SqliteQueryBuilder, Value as BoundValue};
+use sea_query::SelectStatement;
 use serde_json::Value;
 
-use super::{Catalog, Change, EntityRef, StoreError, decimal, schema};
+use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
+use super::{Catalog, Change, EntityRef, StoreError, schema};
 use crate::manifest::{Manifest, TenantId};
 
 /// Gives the id of the next new row.
@@ -28,109 +26,93 @@ pub struct Database {
     statements: RefCell<Option<Vec<String>>>,
 }
 
-impl Database {
-    /// SQLite counts its memory behind one lock for all threads, which a run of many cases spends its time at. Nobody
-    /// asks for the count, so it is not taken.
-    fn without_memory_count() {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            // SAFETY: called once, before the first connection of this process initializes SQLite; if a library did
-            // so before us, SQLite refuses the change (SQLITE_MISUSE) and goes on as it was.
-            #[expect(unsafe_code, reason = "see the safety comment; rusqlite has no safe call for it")]
-            unsafe {
-                rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_MEMSTATUS, 0);
-            }
-        });
-    }
+/// Where databases are made that nobody keeps.
+#[derive(Debug, Clone, Default)]
+pub enum ScratchPlace {
+    /// In memory, on SQLite.
+    #[default]
+    Memory,
+    /// Each in a schema of its own.
+    Postgres(PostgresUrl),
+}
 
+impl ScratchPlace {
+    /// A new database with nothing in it, which goes when the value goes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn database(&self) -> Result<Database, StoreError> {
+        match self {
+            ScratchPlace::Memory => Database::in_memory(),
+            ScratchPlace::Postgres(url) => Database::scratch(url),
+        }
+    }
+}
+
+impl Database {
     /// Opens or makes a database in a file. What was committed survives `kill -9` and a power cut.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`] where the file cannot be opened or is no database.
+    /// [`StoreError::Database`] where the file cannot be opened or is no database.
     pub fn open(file: &Path) -> Result<Database, StoreError> {
-        Database::without_memory_count();
-        let connection = Connection::open(file).map_err(StoreError::sqlite("open the database file"))?;
-        connection
-            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;")
-            .map_err(StoreError::sqlite("set up the database file"))?;
-        Database::set_up(connection)
+        Database::set_up(Connection::open_file(file).map_err(StoreError::database("open the database file"))?)
     }
 
     /// A database in memory.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`], which only a lack of memory explains.
+    /// [`StoreError::Database`], which only a lack of memory explains.
     pub fn in_memory() -> Result<Database, StoreError> {
-        Database::without_memory_count();
-        let connection = Connection::open_in_memory().map_err(StoreError::sqlite("open a database in memory"))?;
-        Database::set_up(connection)
+        Database::set_up(Connection::in_memory().map_err(StoreError::database("open a database in memory"))?)
     }
 
-    /// The whole database as bytes, outside of a unit of work.
+    /// Opens a database of PostgreSQL, and makes the platform's tables where they are not there.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn image(&mut self) -> Result<Vec<u8>, StoreError> {
-        let data = self.connection.serialize("main").map_err(StoreError::sqlite("copy the database"))?;
-        Ok(data.to_vec())
+    /// [`StoreError::Database`] where there is none, or nobody may use it.
+    pub fn open_postgres(url: &PostgresUrl) -> Result<Database, StoreError> {
+        Database::set_up(Connection::open_postgres(url).map_err(StoreError::database("open the database"))?)
     }
 
-    /// A database in memory that holds what an image holds. The entities must be served again.
+    /// A database within one of PostgreSQL: a schema of its own, which goes when this value goes.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn of_image(image: &[u8]) -> Result<Database, StoreError> {
-        Database::without_memory_count();
-        let mut connection = Connection::open_in_memory().map_err(StoreError::sqlite("open a database in memory"))?;
-        connection
-            .deserialize_read_exact("main", image, image.len(), false)
-            .map_err(StoreError::sqlite("copy the database"))?;
-        Database::prepare(&connection)?;
-        Ok(Database::over(connection))
+    /// As [`Database::open_postgres`].
+    pub fn scratch(url: &PostgresUrl) -> Result<Database, StoreError> {
+        Database::set_up(Connection::open_scratch(url).map_err(StoreError::database("open the database"))?)
     }
 
     /// Opens a database that is there, to read it and nothing else.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`] where there is none, or the file is none.
+    /// [`StoreError::Database`] where there is none, or the file is none.
     pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
-        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(StoreError::sqlite("open the database file"))?;
-        decimal::register(&connection).map_err(StoreError::sqlite("register decimals"))?;
-        let database = Database::over(connection);
-        database.execute_batch("read the database file", "select count(*) from sqlite_schema")?;
-        Ok(database)
+        Ok(Database::over(Connection::open_file_to_read(file).map_err(StoreError::database("open the database file"))?))
     }
 
-    fn over(connection: Connection) -> Database {
+    pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
         Database { connection, catalog: Catalog::default(), changes, lasting, statements }
     }
 
+    fn set_up(connection: Connection) -> Result<Database, StoreError> {
+        let database = Database::over(connection);
+        database.make_platform_tables()?;
+        Ok(database)
+    }
+
+    /// The database that the tables are in.
+    pub fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Whether the tables of a plugin's entities are there.
     pub fn has_tables_of(&self, plugin: &Arc<Manifest>) -> bool {
-        EntityRef::all(plugin).all(|entity| {
-            let name = SqlValue::Text(entity.table());
-            let found = self.rows("look for a table", "select 1 from sqlite_schema where name = ?", [name], |_| Ok(()));
-            found.is_ok_and(|found| !found.is_empty())
-        })
-    }
-
-    fn prepare(connection: &Connection) -> Result<(), StoreError> {
-        connection.set_prepared_statement_cache_capacity(256);
-        // A misspelled column must be an error and not a text.
-        for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
-            connection.set_db_config(option, false).map_err(StoreError::sqlite("set up the database"))?;
-        }
-        decimal::register(connection).map_err(StoreError::sqlite("register decimals"))
-    }
-
-    fn set_up(connection: Connection) -> Result<Database, StoreError> {
-        Database::prepare(&connection)?;
-        connection
-            .execute_batch(schema::PLATFORM_TABLES)
-            .map_err(StoreError::sqlite("create the platform's tables"))?;
-        Ok(Database::over(connection))
+        EntityRef::all(plugin).all(|entity| self.has_table(&entity.table()).unwrap_or(false))
     }
 
     /// The entities that the database knows.
@@ -150,21 +132,26 @@ impl Database {
     /// Begins a unit of work. Units do not nest.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn begin(&mut self) -> Result<(), StoreError> {
         // A unit that a panic broke off is undone here.
         self.rollback();
-        self.execute_batch("begin a transaction", "begin immediate")
+        self.connection.begin().map_err(StoreError::database("begin a transaction"))
+    }
+
+    /// Whether the unit of work can only be undone, since another process changed the same data.
+    pub fn is_doomed(&self) -> bool {
+        self.connection.is_doomed()
     }
 
     /// Makes the unit of work last; gives what it changed, in order.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`]; nothing of the unit was kept then.
+    /// [`StoreError::Database`]; nothing of the unit was kept then.
     pub fn commit(&mut self) -> Result<Vec<Change>, StoreError> {
-        if let Err(error) = self.execute_batch("commit", "commit") {
+        if let Err(error) = self.connection.commit() {
             self.rollback();
-            return Err(error);
+            return Err(StoreError::database("commit")(error));
         }
         self.lasting.clear();
         Ok(std::mem::take(&mut self.changes))
@@ -173,9 +160,8 @@ impl Database {
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
-        if !self.connection.is_autocommit() {
-            // A failing rollback means that SQLite has rolled back by itself.
-            let _ = self.connection.execute_batch("rollback");
+        if self.connection.is_in_unit() {
+            self.connection.rollback();
         }
         for (sql, parameters) in std::mem::take(&mut self.lasting) {
             // A number that cannot be kept is given again, which only closes a gap.
@@ -204,15 +190,6 @@ impl Database {
         }
     }
 
-    /// Copies the whole database into a file that is not there yet.
-    ///
-    /// # Errors
-    /// [`StoreError::Sqlite`].
-    pub fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
-        let name = file.to_string_lossy().into_owned();
-        self.execute("copy the database", "vacuum into ?", [SqlValue::Text(name)]).map(|_| ())
-    }
-
     /// Rows of a statement that only reads: names of the columns, and at most `most` rows. The live rows of a
     /// plugin's entities, but for those of the tenant `without`, can be asked for by the names of the entities, their
     /// fields by those of the fields.
@@ -226,27 +203,14 @@ impl Database {
         sql: &str,
         most: usize,
     ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
+        let (mut before, mut after) = (String::new(), String::new());
         for entity in plugin.into_iter().flat_map(EntityRef::all) {
-            self.execute_batch("make a view", &schema::live_view(&entity, without))?;
+            before.push_str(&schema::live_view(self.dialect(), &entity, without));
+            after.push_str(&format!("drop view if exists temp.\"{}\";", *entity.name));
         }
-        let found = self.inspected(sql, most);
-        for entity in plugin.into_iter().flat_map(EntityRef::all) {
-            self.execute_batch("take a view away", &format!("drop view if exists temp.\"{}\"", *entity.name))?;
-        }
-        found
-    }
-
-    fn inspected(&self, sql: &str, most: usize) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
-        let bad = |error: rusqlite::Error| StoreError::BadQuery(error.to_string());
-        let mut statement = self.connection.prepare(sql).map_err(bad)?;
-        if !statement.readonly() {
-            return Err(StoreError::BadQuery("the statement writes; only reading is allowed here".to_owned()));
-        }
-        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-        let columns = names.len();
-        let read = |row: &SqlRow<'_>| (0..columns).map(|index| row.get_ref(index).map(json_of)).collect();
-        let rows = statement.query_map([], read).map_err(bad)?.take(most).collect::<Result<_, _>>().map_err(bad)?;
-        Ok((names, rows))
+        let found = self.connection.read_only((&before, &after), sql, most);
+        let found = found.map_err(|error| StoreError::BadQuery(error.to_string()))?;
+        found.ok_or_else(|| StoreError::BadQuery("the statement writes; only reading is allowed here".to_owned()))
     }
 
     /// Runs `work` so that all of its writes happen, or none.
@@ -255,92 +219,71 @@ impl Database {
         work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mark = self.changes.len();
-        self.execute_batch("set a savepoint", "savepoint step")?;
+        self.connection.savepoint("step").map_err(StoreError::database("set a savepoint"))?;
         match work(self) {
             Ok(value) => {
-                self.execute_batch("release a savepoint", "release step")?;
+                self.connection.release("step").map_err(StoreError::database("release a savepoint"))?;
                 Ok(value)
             }
             Err(error) => {
                 self.changes.truncate(mark);
-                self.execute_batch("go back to a savepoint", "rollback to step; release step")?;
+                self.connection.rollback_to("step").map_err(StoreError::database("go back to a savepoint"))?;
                 Err(error)
             }
         }
+    }
+
+    /// Runs a statement that may be refused while the unit of work goes on: PostgreSQL would not let it.
+    pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
+            return work();
+        }
+        self.connection.savepoint("statement").map_err(StoreError::database("set a savepoint"))?;
+        let done = work();
+        let ended = match done {
+            Ok(_) => self.connection.release("statement"),
+            Err(_) => self.connection.rollback_to("statement"),
+        };
+        done.and_then(|value| ended.map(|()| value).map_err(StoreError::database("leave a savepoint")))
     }
 
     pub(super) fn record_change(&mut self, change: Change) {
         self.changes.push(change);
     }
 
+    /// Statements that change tables.
     pub(super) fn execute_batch(&self, attempt: &'static str, sql: &str) -> Result<(), StoreError> {
-        self.connection.execute_batch(sql).map_err(StoreError::sqlite(attempt))
+        self.connection.batch(sql).map_err(StoreError::database(attempt))
     }
 
     pub(super) fn execute(
         &self,
         attempt: &'static str,
         sql: &str,
-        parameters: impl IntoIterator<Item = SqlValue>,
+        parameters: impl AsRef<[SqlValue]>,
     ) -> Result<usize, StoreError> {
         self.note(sql);
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(params_from_iter(parameters)))
-            .map_err(StoreError::sqlite(attempt))
+        self.connection.execute(sql, parameters.as_ref()).map_err(StoreError::database(attempt))
     }
 
     pub(super) fn rows<T>(
         &self,
         attempt: &'static str,
         sql: &str,
-        parameters: impl IntoIterator<Item = SqlValue>,
-        read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+        parameters: impl AsRef<[SqlValue]>,
+        read: impl FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, StoreError> {
         self.note(sql);
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map(params_from_iter(parameters), read)?.collect())
-            .map_err(StoreError::sqlite(attempt))
+        self.connection.rows(sql, parameters.as_ref(), read).map_err(StoreError::database(attempt))
     }
 
     pub(super) fn select<T>(
         &self,
         attempt: &'static str,
         statement: &SelectStatement,
-        read: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<T>,
+        read: impl FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, StoreError> {
-        let (sql, values) = statement.build(SqliteQueryBuilder);
-        self.rows(attempt, &sql, values.into_iter().map(bound), read)
+        let (sql, values) = self.dialect().build(statement);
+        self.rows(attempt, &sql, values.into_iter().map(bound).collect::<Vec<_>>(), read)
     }
-}
-
-/// sea-query's value as rusqlite's. The store binds text, integers, floats and booleans only.
-fn bound(value: BoundValue) -> SqlValue {
-    match value {
-        BoundValue::Bool(Some(flag)) => SqlValue::Integer(flag.into()),
-        BoundValue::BigInt(Some(number)) => SqlValue::Integer(number),
-        BoundValue::BigUnsigned(Some(number)) => SqlValue::Integer(number.cast_signed()),
-        BoundValue::Int(Some(number)) => SqlValue::Integer(number.into()),
-        BoundValue::Unsigned(Some(number)) => SqlValue::Integer(number.into()),
-        BoundValue::Double(Some(number)) => SqlValue::Real(number),
-        BoundValue::String(Some(text)) => SqlValue::Text(text),
-        _ => SqlValue::Null,
-    }
-}
-
-/// A value of SQLite as JSON; bytes as their number.
-fn json_of(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::from(number),
-        ValueRef::Real(number) => Value::from(number),
-        ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
-        ValueRef::Blob(bytes) => Value::from(format!("{} bytes", bytes.len())),
-    }
-}
-
-/// Text or null.
-pub(super) fn text_or_null(text: Option<&str>) -> SqlValue {
-    text.map_or(SqlValue::Null, |text| SqlValue::Text(text.to_owned()))
 }

@@ -9,6 +9,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
 use rust_decimal::Decimal;
 
+/// What a sum says that is not exact any more.
+pub(super) const SUM_TOO_LARGE: &str = "a sum of more than 28 digits";
 /// The name of the collation.
 pub(super) const COLLATION: &str = "decimal";
 
@@ -16,8 +18,7 @@ pub(super) const COLLATION: &str = "decimal";
 pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_collation(COLLATION, compare)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_aggregate_function("decimal_sum", 1, flags, Sum { average: false })?;
-    connection.create_aggregate_function("decimal_avg", 1, flags, Sum { average: true })
+    connection.create_aggregate_function("decimal_sum", 1, flags, Sum)
 }
 
 /// By value; text that is no decimal comes after all decimals, in the order of its bytes.
@@ -30,16 +31,14 @@ fn compare(left: &str, right: &str) -> Ordering {
     }
 }
 
-struct Sum {
-    average: bool,
-}
+struct Sum;
 
-impl Aggregate<(Decimal, u32), Option<String>> for Sum {
-    fn init(&self, _: &mut Context<'_>) -> Result<(Decimal, u32)> {
-        Ok((Decimal::ZERO, 0))
+impl Aggregate<Option<Decimal>, Option<String>> for Sum {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<Decimal>> {
+        Ok(None)
     }
 
-    fn step(&self, ctx: &mut Context<'_>, state: &mut (Decimal, u32)) -> Result<()> {
+    fn step(&self, ctx: &mut Context<'_>, state: &mut Option<Decimal>) -> Result<()> {
         let value = match ctx.get_raw(0) {
             ValueRef::Null => return Ok(()),
             ValueRef::Text(text) => std::str::from_utf8(text).ok().and_then(|text| Decimal::from_str(text).ok()),
@@ -47,20 +46,20 @@ impl Aggregate<(Decimal, u32), Option<String>> for Sum {
             _ => None,
         };
         let value = value.ok_or_else(|| rusqlite::Error::UserFunctionError("not a decimal".into()))?;
-        state.0 = state
-            .0
-            .checked_add(value)
-            .ok_or_else(|| rusqlite::Error::UserFunctionError("a sum of more than 28 digits".into()))?;
-        state.1 += 1;
+        let before = state.unwrap_or_default();
+        let scale = before.scale().max(value.scale());
+        let sum = before.checked_add(value).map(|mut sum| {
+            sum.rescale(scale);
+            sum
+        });
+        // One that cannot keep its digits was rounded.
+        let sum = sum.filter(|sum| sum.scale() == scale);
+        *state = Some(sum.ok_or_else(|| rusqlite::Error::UserFunctionError(SUM_TOO_LARGE.into()))?);
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, state: Option<(Decimal, u32)>) -> Result<Option<String>> {
-        Ok(match state {
-            None | Some((_, 0)) => None,
-            Some((sum, count)) if self.average => Some((sum / Decimal::from(count)).normalize().to_string()),
-            Some((sum, _)) => Some(sum.to_string()),
-        })
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Option<Decimal>>) -> Result<Option<String>> {
+        Ok(state.flatten().map(|sum| sum.to_string()))
     }
 }
 

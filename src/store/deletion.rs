@@ -1,10 +1,10 @@
 //! Deleting rows, and what goes with them.
 
-use rusqlite::types::Value as SqlValue;
 use serde_json::{Map, Value};
 
 use super::catalog::Dependent;
-use super::records::{ROW_COLUMNS, read_row};
+use super::records::{read_row, row_columns};
+use super::sql::{Dialect, SqlValue};
 use super::{ChangeKind, Database, EntityRef, Row, Scope, StoreError, schema};
 use crate::manifest::OnDelete;
 
@@ -17,7 +17,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
-    /// [`StoreError::CascadeTooLarge`] and [`StoreError::Sqlite`].
+    /// [`StoreError::CascadeTooLarge`] and [`StoreError::Database`].
     pub fn delete(
         &mut self,
         entity: &EntityRef,
@@ -85,25 +85,29 @@ impl Database {
     }
 
     fn hanging_count(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<u64, StoreError> {
-        let sql = format!("select count(*) from {}", hanging(dependent));
-        let counts = self.rows("count dependent rows", &sql, place(scope, id), |row| row.get::<_, i64>(0))?;
+        let sql = format!("select count(*) from {}", hanging(self.dialect(), dependent));
+        let counts = self.rows("count dependent rows", &sql, place(scope, id), |row| row.get::<i64>(0))?;
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 
     /// One more than may go at the most, so that a table of millions is not read to find out that it is too much.
     fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
-        let columns = ROW_COLUMNS.join(", ");
-        let sql = format!("select {columns} from {} order by id limit {}", hanging(dependent), MAX_CASCADE + 1);
-        self.rows("find dependent rows", &sql, place(scope, id), read_row)
+        let columns = row_columns(self.dialect()).join(", ");
+        let sql = format!(
+            "select {columns} from {} order by id limit {}",
+            hanging(self.dialect(), dependent),
+            MAX_CASCADE + 1
+        );
+        self.rows("find dependent rows", &sql, place(scope, id), |row| read_row(&dependent.entity, row))
     }
 }
 
 /// The live rows of a tenant that name a row.
-fn hanging(dependent: &Dependent) -> String {
+fn hanging(dialect: Dialect, dependent: &Dependent) -> String {
     format!(
         "\"{}\" where tenant_id = ? and deleted_at is null and {} = ?",
         dependent.entity.table(),
-        schema::field_value(&dependent.entity, &dependent.foreign_key)
+        schema::field_value(dialect, &dependent.entity, &dependent.foreign_key)
     )
 }
 

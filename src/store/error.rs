@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::sql::{Failure, SqlError};
+
 /// A field whose value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldProblem {
@@ -133,21 +135,16 @@ pub enum StoreError {
     #[error("{0} events have led to one another already: do they go in a circle?")]
     EventDepth(u64),
     /// The database itself failed.
-    #[error("database: {attempt}: {}", without_statement(source))]
-    Sqlite {
+    #[error("database: {attempt}: {source}")]
+    Database {
         /// What was tried.
         attempt: &'static str,
         /// Why it failed.
-        source: rusqlite::Error,
+        source: SqlError,
     },
-}
-
-/// What SQLite says, without the statement, which is nobody's business but ours.
-fn without_statement(error: &rusqlite::Error) -> String {
-    match error {
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        other => other.to_string(),
-    }
+    /// Another process changed the same data at the same moment; nothing of the unit of work stays.
+    #[error("another process changed the same data at the same moment: try again")]
+    Conflict,
 }
 
 impl StoreError {
@@ -172,7 +169,8 @@ impl StoreError {
             StoreError::NoSecret(_) => "config.no_secret",
             StoreError::NoBlob(_) => "blob.not_found",
             StoreError::EventDepth(_) => "limit.event_depth",
-            StoreError::Sqlite { .. } => "host.database",
+            StoreError::Database { .. } => "host.database",
+            StoreError::Conflict => "db.conflict",
         }
     }
 
@@ -198,11 +196,23 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::VersionConflict { .. } | StoreError::Sqlite { .. })
+        matches!(self, StoreError::VersionConflict { .. } | StoreError::Conflict | StoreError::Database { .. })
     }
 
     /// A wrapper for `map_err` that says what was tried.
-    pub(super) fn sqlite(attempt: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
-        move |source| StoreError::Sqlite { attempt, source }
+    pub(super) fn database(attempt: &'static str) -> impl FnOnce(SqlError) -> StoreError {
+        move |source| match source.failure() {
+            Failure::Conflict => StoreError::Conflict,
+            _ => StoreError::Database { attempt, source },
+        }
+    }
+
+    /// What the database's refusal was about, where it says so.
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            StoreError::Database { source, .. } => source.failure(),
+            StoreError::Conflict => Failure::Conflict,
+            _ => Failure::Other,
+        }
     }
 }

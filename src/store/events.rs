@@ -1,9 +1,9 @@
 //! Events on their way: written with the unit of work that tells them, delivered after it.
 
-use rusqlite::types::Value as SqlValue;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::{PluginId, TenantId};
 
@@ -46,7 +46,7 @@ impl Database {
     /// Writes an event as part of the unit of work.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn add_event(
         &mut self,
         scope: &Scope,
@@ -75,7 +75,7 @@ impl Database {
     /// The oldest event that was not delivered to everyone yet.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn next_event(&self) -> Result<Option<StoredEvent>, StoreError> {
         Ok(self.events_where("where dispatched = 0 order by seq limit 1")?.pop())
     }
@@ -83,7 +83,7 @@ impl Database {
     /// The newest events, the last one first.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn recent_events(&self) -> Result<Vec<StoredEvent>, StoreError> {
         self.events_where("order by seq desc limit 100")
     }
@@ -114,7 +114,7 @@ impl Database {
     /// Notes that everyone has had the event.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn finish_event(&mut self, seq: i64) -> Result<(), StoreError> {
         self.execute(
             "finish an event",
@@ -127,7 +127,7 @@ impl Database {
     /// Puts an event on its way again; false where there is none of this id.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn reopen_event(&mut self, id: &str) -> Result<bool, StoreError> {
         let sql = "update erp_events set dispatched = 0 where id = ?";
         Ok(self.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
@@ -136,18 +136,19 @@ impl Database {
     /// Notes how a delivery went; `error` is `None` for one that was done.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn record_delivery(&mut self, seq: i64, plugin: &PluginId, error: Option<&str>) -> Result<(), StoreError> {
         let state = if error.is_some() { "failed" } else { "done" };
         self.execute(
             "note a delivery",
             "insert into erp_event_deliveries (event_seq, plugin_id, state, attempts, error) values (?, ?, ?, 1, ?) \
-             on conflict do update set state = excluded.state, attempts = attempts + 1, error = excluded.error",
+             on conflict (event_seq, plugin_id) do update set state = excluded.state, \
+             attempts = erp_event_deliveries.attempts + 1, error = excluded.error",
             [
                 SqlValue::Integer(seq),
                 SqlValue::Text(plugin.as_str().to_owned()),
                 SqlValue::Text(state.to_owned()),
-                super::database::text_or_null(error),
+                SqlValue::text_or_null(error),
             ],
         )?;
         Ok(())
@@ -156,7 +157,7 @@ impl Database {
     /// How the deliveries of an event went, ordered by plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn deliveries(&self, seq: i64) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.rows(
             "read deliveries",
@@ -176,13 +177,13 @@ impl Database {
     /// How often an event was delivered to a plugin, and whether it was done.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn delivery(&self, seq: i64, plugin: &PluginId) -> Result<Option<(u32, bool)>, StoreError> {
         let found = self.rows(
             "read a delivery",
             "select attempts, state from erp_event_deliveries where event_seq = ? and plugin_id = ?",
             [SqlValue::Integer(seq), SqlValue::Text(plugin.as_str().to_owned())],
-            |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)? == "done")),
+            |row| Ok((row.get::<u32>(0)?, row.get::<String>(1)? == "done")),
         )?;
         Ok(found.first().copied())
     }

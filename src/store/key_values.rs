@@ -1,8 +1,8 @@
 //! The small key-value store that a plugin has per tenant.
 
-use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 
+use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
 
@@ -10,7 +10,7 @@ impl Database {
     /// The value of a key that has not expired.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Integer(scope.now.unix_ms));
@@ -19,7 +19,7 @@ impl Database {
             "select value from erp_key_values where plugin_id = ? and tenant_id = ? and key = ? \
              and (expires_at_ms is null or expires_at_ms > ?)",
             parameters,
-            |row| row.get::<_, String>(0),
+            |row| row.get::<String>(0),
         )?;
         Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
     }
@@ -27,7 +27,7 @@ impl Database {
     /// Sets a key, for `ttl_seconds` where they are given.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn set_key_value(
         &mut self,
         plugin: &PluginId,
@@ -45,7 +45,7 @@ impl Database {
         self.execute(
             "set a key",
             "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, ?) \
-             on conflict do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms",
+             on conflict (plugin_id, tenant_id, key) do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms",
             parameters,
         )?;
         Ok(())
@@ -54,7 +54,7 @@ impl Database {
     /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn change_key_value(
         &mut self,
         plugin: &PluginId,
@@ -68,8 +68,8 @@ impl Database {
         self.execute(
             "change a key",
             "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, null) \
-             on conflict do update set value = excluded.value, \
-             expires_at_ms = case when expires_at_ms > ? then expires_at_ms end",
+             on conflict (plugin_id, tenant_id, key) do update set value = excluded.value, \
+             expires_at_ms = case when erp_key_values.expires_at_ms > ? then erp_key_values.expires_at_ms end",
             parameters,
         )?;
         Ok(())
@@ -78,7 +78,7 @@ impl Database {
     /// Deletes a key; true where it was there.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError> {
         let was_there = self.key_value(plugin, scope, key)?.is_some();
         self.execute(

@@ -1,8 +1,8 @@
 //! What conversations and workflows remember, per tenant and session.
 
-use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 
+use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
 
@@ -10,7 +10,7 @@ impl Database {
     /// Adds an item to a session.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn remember(
         &mut self,
         plugin: &PluginId,
@@ -30,7 +30,7 @@ impl Database {
     /// The newest items of a session, the oldest of them first; with `text`, only those whose JSON holds it.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn recall(
         &self,
         plugin: &PluginId,
@@ -42,13 +42,12 @@ impl Database {
         let texts = [plugin.as_str(), scope.tenant.as_str(), session, text.unwrap_or_default()];
         let mut parameters = texts.map(|text| SqlValue::Text(text.to_owned())).to_vec();
         parameters.push(SqlValue::Integer(limit.into()));
-        let mut found = self.rows(
-            "recall items",
+        let sql = format!(
             "select item from erp_memory where plugin_id = ? and tenant_id = ? and session = ? \
-             and instr(item, ?) > 0 order by seq desc limit ?",
-            parameters,
-            |row| row.get::<_, String>(0),
-        )?;
+             and {} order by seq desc limit ?",
+            self.dialect().holds("item")
+        );
+        let mut found = self.rows("recall items", &sql, parameters, |row| row.get::<String>(0))?;
         found.reverse();
         Ok(found.iter().map(|item| serde_json::from_str(item).unwrap_or(Value::Null)).collect())
     }
@@ -56,7 +55,7 @@ impl Database {
     /// Forgets a session.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn forget(&mut self, plugin: &PluginId, scope: &Scope, session: &str) -> Result<(), StoreError> {
         let texts = [plugin.as_str(), scope.tenant.as_str(), session];
         self.execute(

@@ -1,26 +1,26 @@
 //! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that
 //! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
 
-use rusqlite::types::Value as SqlValue;
-
+use super::sql::SqlValue;
 use super::{Database, Moment, Scope, StoreError};
 use crate::manifest::{Manifest, NumberingRule, ResetRule};
 
 /// A number that is taken twice stays at the higher one.
 const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
-     on conflict do update set next = max(next, excluded.next)";
+     on conflict (plugin_id, tenant_id, rule, period) do update set next = \
+     case when erp_numbers.next > excluded.next then erp_numbers.next else excluded.next end";
 
 impl Database {
     /// Takes the next number of a rule.
     ///
     /// # Errors
-    /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`], [`StoreError::Sqlite`].
+    /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`], [`StoreError::Database`].
     pub fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
         let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
         let number = format_number(rule, sequence, scope.now)?;
         let mut parameters = key(manifest, rule, scope);
         parameters.push(SqlValue::Integer(sequence.cast_signed() + 1));
-        self.execute("take a number", TAKE_NUMBER, parameters.clone())?;
+        self.execute("take a number", TAKE_NUMBER, &parameters)?;
         if !rule.gapless {
             self.keep_after_rollback(TAKE_NUMBER, parameters);
         }
@@ -47,7 +47,7 @@ impl Database {
             "look at a number",
             "select next from erp_numbers where plugin_id = ? and tenant_id = ? and rule = ? and period = ?",
             key(manifest, rule, scope),
-            |row| row.get::<_, i64>(0),
+            |row| row.get::<i64>(0),
         )?;
         Ok((rule, found.first().map_or(rule.start, |next| next.unsigned_abs())))
     }

@@ -1,10 +1,9 @@
 //! The platform's own tables about plugins and their packages.
 
-use rusqlite::types::Value as SqlValue;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::database::text_or_null;
+use super::sql::SqlValue;
 use super::{Database, Moment, StoreError};
 use crate::manifest::{Manifest, PluginId, TenantId, table_name};
 
@@ -93,7 +92,7 @@ impl Database {
     /// Keeps an accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`], also where this version is there already.
+    /// [`StoreError::Database`], also where this version is there already.
     pub fn add_package(&mut self, plugin: &PluginId, version: &str, package: &PackageRecord) -> Result<(), StoreError> {
         self.execute(
             "keep the package",
@@ -116,7 +115,7 @@ impl Database {
     /// An accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn package(&self, plugin: &str, version: &str) -> Result<Option<PackageRecord>, StoreError> {
         let found = self.rows(
             "read a package",
@@ -127,7 +126,7 @@ impl Database {
                 Ok(PackageRecord {
                     sha256: row.get(0)?,
                     content_id: row.get(1)?,
-                    size: row.get::<_, i64>(2)?.unsigned_abs(),
+                    size: row.get::<i64>(2)?.unsigned_abs(),
                     signed_by: signed_by.split_whitespace().map(str::to_owned).collect(),
                     accepted_at: row.get(4)?,
                     bytes: row.get(5)?,
@@ -140,7 +139,7 @@ impl Database {
     /// The content id of an accepted package, by the digest of its file.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn content_id(&self, sha256: &str) -> Result<Option<String>, StoreError> {
         let sql = "select content_id from erp_packages where sha256 = ?";
         let found = self.rows("look for a package", sql, [SqlValue::Text(sha256.to_owned())], |row| row.get(0))?;
@@ -150,12 +149,12 @@ impl Database {
     /// Writes what the platform knows of a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn put_plugin(&mut self, record: &PluginRecord, now: Moment) -> Result<(), StoreError> {
         self.execute(
             "write the plugin",
             "insert into plugins (id, name, version, status, error, manifest_json, package_sha256, updated_at) \
-             values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set name = excluded.name, version = excluded.version, \
+             values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set name = excluded.name, version = excluded.version, \
              status = excluded.status, error = excluded.error, manifest_json = excluded.manifest_json, \
              package_sha256 = excluded.package_sha256, updated_at = excluded.updated_at",
             [
@@ -163,7 +162,7 @@ impl Database {
                 SqlValue::Text(record.name.clone()),
                 SqlValue::Text(record.version.clone()),
                 SqlValue::Text(record.status.word().to_owned()),
-                text_or_null(record.error.as_deref()),
+                SqlValue::text_or_null(record.error.as_deref()),
                 SqlValue::Text(record.manifest.to_string()),
                 SqlValue::Text(record.package_sha256.clone()),
                 SqlValue::Text(now.to_string()),
@@ -175,7 +174,7 @@ impl Database {
     /// What the platform knows of its plugins, ordered by id.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
         self.rows(
             "read the plugins",
@@ -187,7 +186,7 @@ impl Database {
                     id: row.get(0)?,
                     name: row.get(1)?,
                     version: row.get(2)?,
-                    status: PluginStatus::from_word(&row.get::<_, String>(3)?),
+                    status: PluginStatus::from_word(&row.get::<String>(3)?),
                     error: row.get(4)?,
                     package_sha256: row.get(5)?,
                     manifest: serde_json::from_str(&manifest).unwrap_or(Value::Null),
@@ -199,7 +198,7 @@ impl Database {
     /// Writes the entities, the schema version and the subscriptions of an installed plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn register_plugin(&mut self, manifest: &Manifest, now: Moment) -> Result<(), StoreError> {
         let id = || SqlValue::Text(manifest.metadata.id.as_str().to_owned());
         let version = SqlValue::Integer(manifest.schema.schema_version.cast_signed());
@@ -218,14 +217,15 @@ impl Database {
         }
         self.execute(
             "register the schema version",
-            "insert or ignore into plugin_schema_versions (plugin_id, schema_version, plugin_version, applied_at) values (?, ?, ?, ?)",
+            "insert into plugin_schema_versions (plugin_id, schema_version, plugin_version, applied_at) values (?, ?, ?, ?) \
+             on conflict do nothing",
             [id(), version, SqlValue::Text(manifest.metadata.version.to_string()), SqlValue::Text(now.to_string())],
         )?;
         self.execute("clear subscriptions", "delete from plugin_event_subscriptions where plugin_id = ?", [id()])?;
         for pattern in &manifest.events.subscribe {
             self.execute(
                 "register a subscription",
-                "insert or ignore into plugin_event_subscriptions (plugin_id, pattern) values (?, ?)",
+                "insert into plugin_event_subscriptions (plugin_id, pattern) values (?, ?) on conflict do nothing",
                 [id(), SqlValue::Text(pattern.to_string())],
             )?;
         }
@@ -236,7 +236,7 @@ impl Database {
     /// version is never reused.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn forget_plugin(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
         for (table, column) in [
             ("plugins", "id"),
@@ -260,7 +260,7 @@ impl Database {
     /// True where the tenant came to the plugin before.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn has_tenant(&self, plugin: &PluginId, tenant: &TenantId) -> Result<bool, StoreError> {
         let found = self.rows(
             "look for the tenant",
@@ -274,11 +274,11 @@ impl Database {
     /// Notes that a tenant came to a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn add_tenant(&mut self, plugin: &PluginId, tenant: &TenantId) -> Result<(), StoreError> {
         self.execute(
             "note the tenant",
-            "insert or ignore into erp_tenants (plugin_id, tenant_id) values (?, ?)",
+            "insert into erp_tenants (plugin_id, tenant_id) values (?, ?) on conflict do nothing",
             [SqlValue::Text(plugin.as_str().to_owned()), SqlValue::Text(tenant.as_str().to_owned())],
         )?;
         Ok(())

@@ -2,16 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, NullOrdering, Order, Query, SelectStatement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filter::{self, Reach, Usage};
-use super::records::{ROW_COLUMNS, read_row};
-use super::{Database, EntityRef, Row, Scope, StoreError, schema};
+use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
+use super::records::{ROW_COLUMNS, read_row, row_columns};
+use super::sql::{Cell, Dialect, Shape};
+use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
+use crate::expression::read_decimal;
 
-/// Characters of a search at the most: each searchable field of each row is looked through for them.
-const MAX_SEARCH: usize = 200;
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;
 /// Rows of a page at the most.
@@ -55,35 +55,55 @@ impl Database {
     /// A page of rows.
     ///
     /// # Errors
-    /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Sqlite`].
+    /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
     pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Page, StoreError> {
-        let matching = matching(entity, scope, query)?;
-        let order = Ordering::of(entity, query)?;
+        let dialect = self.dialect();
+        let matching = matching(dialect, entity, scope, query)?;
+        let order = Ordering::of(dialect, entity, query)?;
         let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE_ROWS);
 
         let mut select = Query::select();
-        select.from(Alias::new(entity.table())).cond_where(matching.clone()).limit(limit + 1).offset(query.offset);
-        for column in ROW_COLUMNS {
-            select.column(Alias::new(column));
+        select.from(Alias::new(entity.table())).cond_where(matching.clone()).offset(query.offset);
+        for column in row_columns(dialect) {
+            select.expr(Expr::cust(column));
         }
         for (index, key) in order.keys.iter().enumerate() {
-            select.expr_as(key.expression.clone(), Alias::new(format!("_sort_{index}")));
-            select.order_by_expr(key.expression.clone(), key.order.clone());
+            let shown = Expr::cust(dialect.shown(&key.operand.sql, key.operand.shape));
+            select.expr_as(shown, Alias::new(format!("_sort_{index}")));
+            // What is absent comes before everything else.
+            let nulls = if key.order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
+            select.order_by_expr_with_nulls(key.operand.expr(), key.order.clone(), nulls);
         }
-        if let Some(cursor) = &query.cursor {
-            select.cond_where(order.after(cursor, &query.sort)?);
+        let parts = match &query.cursor {
+            Some(_) if query.offset > 0 => {
+                return Err(StoreError::BadQuery(
+                    "a list goes on from a cursor or from a page, not from both".to_owned(),
+                ));
+            }
+            Some(cursor) => order.after(cursor, &query.sort)?,
+            None => vec![Cond::all()],
+        };
+        let wanted = usize::try_from(limit + 1).unwrap_or(usize::MAX);
+        let mut found: Vec<(Row, Vec<Value>)> = Vec::new();
+        for part in parts {
+            let missing = (wanted - found.len()) as u64;
+            if missing == 0 {
+                break;
+            }
+            let rows = self.select("list rows", select.clone().cond_where(part).limit(missing), |row| {
+                let keys = (0..order.keys.len())
+                    .map(|index| row.cell(ROW_COLUMNS + index).map(Cell::to_json))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok((read_row(entity, row)?, keys))
+            })?;
+            found.extend(rows);
         }
-        let sort = &query.sort;
-        let mut found = self.select("list rows", &select, |row| {
-            let keys = (0..order.keys.len())
-                .map(|index| sort_value(row, ROW_COLUMNS.len() + index))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok((read_row(row)?, keys))
-        })?;
         let more = found.len() as u64 > limit;
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next_cursor = match found.last() {
-            Some((_, keys)) if more => Some(URL_SAFE_NO_PAD.encode(json!({ "sort": sort, "after": keys }).to_string())),
+            Some((_, keys)) if more => {
+                Some(URL_SAFE_NO_PAD.encode(json!({ "sort": query.sort, "after": keys }).to_string()))
+            }
             _ => None,
         };
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
@@ -95,31 +115,36 @@ impl Database {
     /// # Errors
     /// As [`Database::list`].
     pub fn count(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<u64, StoreError> {
-        self.count_where(entity, matching(entity, scope, query)?)
+        self.count_where(entity, matching(self.dialect(), entity, scope, query)?)
     }
 
     fn count_where(&self, entity: &EntityRef, matching: Condition) -> Result<u64, StoreError> {
         let mut select: SelectStatement = Query::select();
         select.from(Alias::new(entity.table())).expr(Expr::cust("count(*)")).cond_where(matching);
-        let counts = self.select("count rows", &select, |row| row.get::<_, i64>(0))?;
+        let counts = self.select("count rows", &select, |row| row.get::<i64>(0))?;
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 }
 
 /// Tenant, deletion, filter and search: what every reading statement starts from.
-pub(super) fn matching(entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Condition, StoreError> {
-    let reach = if query.by_plugin { Reach::All } else { Reach::Declared };
+pub(super) fn matching(
+    dialect: Dialect,
+    entity: &EntityRef,
+    scope: &Scope,
+    query: &ListQuery,
+) -> Result<Condition, StoreError> {
+    let reader = FilterReader { dialect, entity, reach: Reach::of(query) };
     let mut all = Cond::all().add(Expr::col(Alias::new("tenant_id")).eq(scope.tenant.as_str()));
     if !query.include_deleted {
         all = all.add(Expr::col(Alias::new("deleted_at")).is_null());
     }
-    if let Some(within) = scope.reach.condition(entity)? {
+    if let Some(within) = scope.reach.condition(dialect, entity)? {
         all = all.add(within);
     }
-    all = all.add(filter::condition(entity, &query.filter, reach)?);
+    all = all.add(reader.condition(&query.filter)?);
     if let Some(text) = query.search.as_deref().filter(|text| !text.is_empty()) {
-        if text.chars().count() > MAX_SEARCH {
-            return Err(StoreError::BadQuery(format!("a search has at most {MAX_SEARCH} characters")));
+        if text.chars().count() > MAX_PATTERN {
+            return Err(StoreError::BadQuery(format!("a search has at most {MAX_PATTERN} characters")));
         }
         if !entity.fields.iter().any(|field| field.searchable) {
             let message = format!("`{}` cannot be searched: none of its fields says `searchable = true`", *entity.name);
@@ -127,8 +152,7 @@ pub(super) fn matching(entity: &EntityRef, scope: &Scope, query: &ListQuery) -> 
         }
         let mut any = Cond::any();
         for field in entity.fields.iter().filter(|field| field.searchable) {
-            let column = Expr::col(Alias::new(schema::column_name(field.name.as_str())));
-            any = any.add(column.like(filter::contains_pattern(text)));
+            any = any.add(reader.matches(field.name.as_str(), text));
         }
         all = all.add(any);
     }
@@ -136,36 +160,38 @@ pub(super) fn matching(entity: &EntityRef, scope: &Scope, query: &ListQuery) -> 
 }
 
 struct SortKey {
-    expression: Expr,
+    operand: Operand,
     order: Order,
 }
 
-/// What a list is sorted by. The id comes last, so that the order is total and pages never overlap.
+/// What a list is sorted by. The id comes last, so that the order is total and pages never overlap; it goes the way of
+/// the field before it, so that an index has the rows in just this order.
 struct Ordering {
     keys: Vec<SortKey>,
 }
 
 impl Ordering {
-    fn of(entity: &EntityRef, query: &ListQuery) -> Result<Ordering, StoreError> {
-        let reach = if query.by_plugin { Reach::All } else { Reach::Declared };
+    fn of(dialect: Dialect, entity: &EntityRef, query: &ListQuery) -> Result<Ordering, StoreError> {
+        let reader = FilterReader { dialect, entity, reach: Reach::of(query) };
         if query.sort.len() > MAX_SORT_KEYS {
             return Err(StoreError::BadQuery(format!("a list is sorted by at most {MAX_SORT_KEYS} fields")));
         }
-        let mut keys = Vec::new();
+        let mut keys: Vec<SortKey> = Vec::new();
         for name in &query.sort {
             let (name, order) = match name.strip_prefix('-') {
                 Some(name) => (name, Order::Desc),
                 None => (name.as_str(), Order::Asc),
             };
-            let expression = filter::field_expression(entity, name, reach, Usage::Sort)?;
-            keys.push(SortKey { expression, order });
+            keys.push(SortKey { operand: reader.operand(name, Usage::Sort)?, order });
         }
-        keys.push(SortKey { expression: Expr::col(Alias::new("id")), order: Order::Asc });
+        let order = keys.last().map_or(Order::Asc, |key| key.order.clone());
+        keys.push(SortKey { operand: reader.operand("id", Usage::Sort)?, order });
         Ok(Ordering { keys })
     }
 
-    /// Rows behind the one that the cursor was made from. What is absent sorts before everything else.
-    fn after(&self, cursor: &str, sort: &[String]) -> Result<Condition, StoreError> {
+    /// Rows behind the one that the cursor was made from, in parts that come one after the other. Each part is one
+    /// range of an index: however far a reader has come, the next page costs the same.
+    fn after(&self, cursor: &str, sort: &[String]) -> Result<Vec<Condition>, StoreError> {
         let unreadable = || StoreError::BadQuery("the cursor is not one that this list gave".to_owned());
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| unreadable())?;
         let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
@@ -173,32 +199,89 @@ impl Ordering {
             let given = if cursor.sort.is_empty() { "id".to_owned() } else { cursor.sort.join(", ") };
             return Err(StoreError::BadQuery(format!("the cursor belongs to a list in another order: by {given}")));
         }
-        let values = cursor.after;
-        if values.len() != self.keys.len() {
+        if cursor.after.len() != self.keys.len() {
             return Err(unreadable());
         }
-        let mut any = Cond::any();
-        for (index, key) in self.keys.iter().enumerate() {
-            let mut all = Cond::all();
-            for (earlier, value) in self.keys.iter().zip(&values).take(index) {
-                let expression = earlier.expression.clone();
-                all = all.add(match cursor_value(value) {
-                    None => expression.is_null(),
-                    Some(value) => expression.eq(value),
-                });
-            }
-            let expression = key.expression.clone();
-            let behind = match (&key.order, cursor_value(&values[index])) {
-                // Nothing comes behind what is absent in a falling order but more of the same.
-                (Order::Desc, None) => continue,
-                (Order::Desc, Some(value)) => expression.clone().lt(value).or(expression.is_null()),
-                (_, None) => expression.is_not_null(),
-                (_, Some(value)) => expression.gt(value),
-            };
-            any = any.add(all.add(behind));
+        let fits = self.keys.iter().zip(&cursor.after).all(|(key, value)| key.may_hold(value));
+        if !fits {
+            return Err(unreadable());
         }
-        Ok(any)
+        match &self.keys[..] {
+            [key, id] => Ok(after_one(key, id, &cursor.after)),
+            keys => Ok(vec![after_all(keys, &cursor.after)]),
+        }
     }
+}
+
+impl SortKey {
+    /// Whether a value of a cursor can be one of this key: a cursor may come from anybody.
+    fn may_hold(&self, value: &Value) -> bool {
+        match (self.operand.shape, value) {
+            (_, Value::Null) => true,
+            (Shape::Integer, Value::Number(number)) => number.is_i64(),
+            (Shape::Boolean, Value::Number(number)) => matches!(number.as_i64(), Some(0 | 1)),
+            (Shape::Float, Value::Number(_)) => true,
+            (Shape::Decimal, Value::String(text)) => read_decimal(text).is_some(),
+            (Shape::Moment, Value::String(text)) => Moment::parse(text).is_some(),
+            (Shape::Text, Value::String(text)) => !text.contains('\0'),
+            _ => false,
+        }
+    }
+}
+
+/// Sorted by one field and the id, both the same way.
+fn after_one(key: &SortKey, id: &SortKey, values: &[Value]) -> Vec<Condition> {
+    let (field, id) = (|| key.operand.expr(), || id.operand.expr());
+    let (value, last) = (cursor_value(&values[0]), values[1].as_str().unwrap_or_default());
+    let behind = |left: Expr, right: &str| match key.order {
+        Order::Desc => left.lt(right),
+        _ => left.gt(right),
+    };
+    let all = |parts: Vec<Expr>| parts.into_iter().fold(Cond::all(), Condition::add);
+    let same_value = match &value {
+        None => all(vec![field().is_null(), behind(id(), last)]),
+        Some(value) => all(vec![field().eq(value.clone()), behind(id(), last)]),
+    };
+    match (&key.order, value) {
+        // What is absent comes last in a falling order, and nothing behind it.
+        (Order::Desc, None) => vec![same_value],
+        (Order::Desc, Some(value)) => {
+            vec![same_value, all(vec![field().lt(value)]), all(vec![field().is_null()])]
+        }
+        (_, None) => vec![same_value, all(vec![field().is_not_null()])],
+        (_, Some(value)) => vec![same_value, all(vec![field().gt(value)])],
+    }
+}
+
+/// Sorted by several fields, each its own way.
+fn after_all(keys: &[SortKey], values: &[Value]) -> Condition {
+    let mut any = Cond::any();
+    for (index, key) in keys.iter().enumerate() {
+        let mut all = Cond::all();
+        for (earlier, value) in keys.iter().zip(values).take(index) {
+            let expression = earlier.operand.expr();
+            all = all.add(match cursor_value(value) {
+                None => expression.is_null(),
+                Some(value) => expression.eq(value),
+            });
+        }
+        let expression = key.operand.expr();
+        let behind = match (&key.order, cursor_value(&values[index])) {
+            // Nothing comes behind what is absent in a falling order but more of the same.
+            (Order::Desc, None) => continue,
+            (Order::Desc, Some(value)) => expression.clone().lt(value).or(expression.is_null()),
+            (_, None) => expression.is_not_null(),
+            (_, Some(value)) => expression.gt(value),
+        };
+        any = any.add(all.add(behind));
+    }
+    // Said twice, the first time so that an index can be used.
+    let bound = match (&keys[0].order, cursor_value(&values[0])) {
+        (Order::Asc, Some(value)) => Some(keys[0].operand.expr().gte(value)),
+        (Order::Desc, None) => Some(keys[0].operand.expr().is_null()),
+        _ => None,
+    };
+    bound.into_iter().fold(Cond::all().add(any), Condition::add)
 }
 
 /// Where a page ended: the order of the list, and the sort keys of its last row.
@@ -217,14 +300,4 @@ fn cursor_value(value: &Value) -> Option<sea_query::Value> {
         Value::String(text) => Some(text.clone().into()),
         _ => None,
     }
-}
-
-fn sort_value(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Value> {
-    use rusqlite::types::ValueRef;
-    Ok(match row.get_ref(index)? {
-        ValueRef::Integer(number) => Value::from(number),
-        ValueRef::Real(number) => Value::from(number),
-        ValueRef::Text(text) => Value::from(String::from_utf8_lossy(text)),
-        ValueRef::Null | ValueRef::Blob(_) => Value::Null,
-    })
 }

@@ -1,9 +1,10 @@
 //! Whose rows of an entity somebody may touch.
 
-use sea_query::{Alias, Cond, Condition, Expr, ExprTrait};
+use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
-use super::filter::{self, Reach, Usage};
+use super::filter::{FilterReader, Reach, Usage};
+use super::sql::Dialect;
 use super::{EntityRef, StoreError};
 use crate::manifest::{FieldType, ScopeRole};
 
@@ -44,15 +45,12 @@ impl<'e> Owners<'e> {
 
 impl RowReach {
     /// The condition that narrows a statement; none where nothing is narrowed.
-    pub(super) fn condition(&self, entity: &EntityRef) -> Result<Option<Condition>, StoreError> {
+    pub(super) fn condition(&self, dialect: Dialect, entity: &EntityRef) -> Result<Option<Condition>, StoreError> {
         let RowReach::Of { users, departments } = self else { return Ok(None) };
         let owners = Owners::of(entity);
+        let reader = FilterReader { dialect, entity, reach: Reach::All };
         let among = |name: &str, ids: &[String]| -> Result<Expr, StoreError> {
-            let operand = match name {
-                "created_by" => Expr::col(Alias::new(name)),
-                name => filter::field_expression(entity, name, Reach::All, Usage::Filter)?,
-            };
-            Ok(operand.is_in(ids.iter().map(String::as_str)))
+            Ok(reader.operand(name, Usage::Filter)?.expr().is_in(ids.iter().map(String::as_str)))
         };
         let mut any = Cond::any().add(among(owners.owner, users)?);
         if let Some(department) = owners.department.filter(|_| !departments.is_empty()) {

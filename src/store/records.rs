@@ -1,26 +1,40 @@
 //! One row at a time: insert, read, change, restore.
 
-use rusqlite::types::Value as SqlValue;
 use serde_json::{Map, Value};
 
-use super::database::text_or_null;
-use super::{Change, ChangeKind, Database, EntityRef, IdSource, Row, Scope, StoreError, values};
-use crate::manifest::FieldType;
+use super::sql::{Cell, Dialect, Failure, Shape, SqlError, SqlRow, SqlValue};
+use super::{Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, schema, values};
+use crate::manifest::{Field, FieldType};
 
-pub(super) const ROW_COLUMNS: [&str; 8] =
-    ["id", "data", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version"];
+/// How many columns [`row_columns`] names.
+pub(super) const ROW_COLUMNS: usize = 8;
 
-/// Reads a row whose columns are [`ROW_COLUMNS`].
-pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    let data: String = row.get(1)?;
-    let data = match serde_json::from_str(&data) {
-        Ok(Value::Object(fields)) => fields,
+/// What [`read_row`] reads, for a `select`.
+pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
+    let moment = |column| dialect.shown(column, Shape::Moment);
+    [
+        "id".to_owned(),
+        "data".to_owned(),
+        moment("created_at"),
+        "created_by".to_owned(),
+        moment("updated_at"),
+        "updated_by".to_owned(),
+        moment("deleted_at"),
+        "version".to_owned(),
+    ]
+}
+
+/// Reads a row whose columns are [`row_columns`]. Its fields come in the order of the manifest; what the manifest
+/// does not know any more comes behind them.
+pub(super) fn read_row(entity: &EntityRef, row: &SqlRow<'_>) -> Result<Row, SqlError> {
+    let data = match row.cell(1)? {
+        Cell::Text(text) => serde_json::from_str(text).unwrap_or_default(),
         // The column has a check; anything else was written from outside.
         _ => Map::new(),
     };
     Ok(Row {
         id: row.get(0)?,
-        data,
+        data: in_order(entity, data),
         created_at: row.get(2)?,
         created_by: row.get(3)?,
         updated_at: row.get(4)?,
@@ -30,12 +44,26 @@ pub(super) fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
+/// A row's fields in the order of the manifest.
+pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<String, Value> {
+    let mut ordered = Map::with_capacity(data.len());
+    for field in &entity.fields {
+        if let Some(value) = data.remove(field.name.as_str()) {
+            ordered.insert(field.name.as_str().to_owned(), values::as_stored(field, value));
+        }
+    }
+    let mut rest: Vec<(String, Value)> = data.into_iter().collect();
+    rest.sort_by(|left, right| left.0.cmp(&right.0));
+    ordered.extend(rest);
+    ordered
+}
+
 impl Database {
     /// Inserts a row.
     ///
     /// # Errors
     /// [`StoreError::Validation`], [`StoreError::RefMissing`], [`StoreError::Unique`] and
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn insert(
         &mut self,
         entity: &EntityRef,
@@ -78,7 +106,7 @@ impl Database {
         let now = scope.now.to_string();
         let row = Row {
             id: new_id(),
-            data: data.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            data: in_order(entity, data.into_iter().filter(|(_, value)| !value.is_null()).collect()),
             created_at: now.clone(),
             created_by: scope.user.clone(),
             updated_at: now,
@@ -93,7 +121,7 @@ impl Database {
         );
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
-        self.execute("insert a row", &sql, parameters).map_err(|error| unique_violation(entity, error))?;
+        self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
         self.record(ChangeKind::Insert, entity, scope, &row)?;
         Ok(row)
     }
@@ -101,17 +129,20 @@ impl Database {
     /// A live row.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] and [`StoreError::Sqlite`].
+    /// [`StoreError::NotFound`] and [`StoreError::Database`].
     pub fn get(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
         let row = self.get_any(entity, scope, id)?;
         if row.deleted_at.is_some() { Err(not_found(entity, id)) } else { Ok(row) }
     }
 
     fn get_any(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        let sql =
-            format!("select {} from \"{}\" where tenant_id = ? and id = ?", ROW_COLUMNS.join(", "), entity.table());
+        let sql = format!(
+            "select {} from \"{}\" where tenant_id = ? and id = ?",
+            row_columns(self.dialect()).join(", "),
+            entity.table()
+        );
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
-        let row = self.rows("read a row", &sql, parameters, read_row)?.pop();
+        let row = self.rows("read a row", &sql, parameters, |row| read_row(entity, row))?.pop();
         // A row out of reach is not there: that it exists is nobody's business either.
         row.filter(|row| scope.reach.admits(entity, row.created_by.as_deref(), &row.data))
             .ok_or_else(|| not_found(entity, id))
@@ -187,7 +218,7 @@ impl Database {
     /// `{id: label}` of the rows that exist.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn labels(
         &self,
         entity: &EntityRef,
@@ -239,6 +270,7 @@ impl Database {
         scope: &Scope,
         mut row: Row,
     ) -> Result<Row, StoreError> {
+        row.data = in_order(entity, row.data);
         row.updated_at = scope.now.to_string();
         row.updated_by.clone_from(&scope.user);
         row.version += 1;
@@ -250,9 +282,52 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         parameters.push(SqlValue::Text(row.id.clone()));
-        self.execute("change a row", &sql, parameters).map_err(|error| unique_violation(entity, error))?;
+        self.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
         self.record(kind, entity, scope, &row)?;
         Ok(row)
+    }
+
+    /// A write that a unique index may refuse; the unit of work goes on all the same.
+    fn write_guarded(
+        &self,
+        attempt: &'static str,
+        (entity, scope, row): (&EntityRef, &Scope, &Row),
+        sql: &str,
+        parameters: Vec<SqlValue>,
+    ) -> Result<(), StoreError> {
+        let can_fail = entity.fields.iter().any(Field::is_ordered) || !entity.indexes.is_empty();
+        let write = || self.execute(attempt, sql, parameters).map(|_| ());
+        let Err(error) = (if can_fail { self.guarded(write) } else { write() }) else { return Ok(()) };
+        match error.failure() {
+            Failure::Unique => {
+                let fields = self.taken_key(entity, scope, row)?;
+                Err(StoreError::Unique { entity: entity.name.to_string(), fields })
+            }
+            Failure::TooLong => {
+                let message = "has values that are too long together for an index over them".to_owned();
+                let problems = vec![FieldProblem { field: "row".to_owned(), message }];
+                Err(StoreError::Validation { entity: entity.name.to_string(), problems })
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The fields whose values another live row has: of several such keys, the first of the manifest. The databases
+    /// look at their indexes each in an order of its own.
+    fn taken_key(&self, entity: &EntityRef, scope: &Scope, row: &Row) -> Result<Vec<String>, StoreError> {
+        for key in schema::unique_keys(entity) {
+            let mut sql =
+                format!("select 1 from \"{}\" where tenant_id = ? and id <> ? and deleted_at is null", entity.table());
+            let mut parameters = vec![SqlValue::text(scope.tenant.as_str()), SqlValue::text(&row.id)];
+            for field in &key {
+                sql.push_str(&format!(" and {} = ?", schema::field_value(self.dialect(), entity, field)));
+                parameters.push(SqlValue::of_json(row.data.get(*field).unwrap_or(&Value::Null)));
+            }
+            if !self.rows("look for the other row", &sql, parameters, |_| Ok(()))?.is_empty() {
+                return Ok(key.into_iter().map(str::to_owned).collect());
+            }
+        }
+        Ok(vec!["key".to_owned()])
     }
 
     /// Keeps what happened: for the unit of work's caller, and for good in the audit table.
@@ -269,7 +344,7 @@ impl Database {
             [
                 SqlValue::Text(scope.now.to_string()),
                 SqlValue::Text(scope.tenant.as_str().to_owned()),
-                text_or_null(scope.user.as_deref()),
+                SqlValue::text_or_null(scope.user.as_deref()),
                 SqlValue::Text(entity.qualified_name()),
                 SqlValue::Text(row.id.clone()),
                 SqlValue::Text(action.to_owned()),
@@ -314,16 +389,16 @@ impl Database {
     }
 }
 
-/// The values of [`ROW_COLUMNS`].
+/// The values of the standard columns and of `data`.
 fn row_parameters(row: &Row) -> Vec<SqlValue> {
     vec![
         SqlValue::Text(row.id.clone()),
         SqlValue::Text(Value::Object(row.data.clone()).to_string()),
         SqlValue::Text(row.created_at.clone()),
-        text_or_null(row.created_by.as_deref()),
+        SqlValue::text_or_null(row.created_by.as_deref()),
         SqlValue::Text(row.updated_at.clone()),
-        text_or_null(row.updated_by.as_deref()),
-        text_or_null(row.deleted_at.as_deref()),
+        SqlValue::text_or_null(row.updated_by.as_deref()),
+        SqlValue::text_or_null(row.deleted_at.as_deref()),
         SqlValue::Integer(row.version.into()),
     ]
 }
@@ -344,21 +419,4 @@ fn within_reach(
 
 fn not_found(entity: &EntityRef, id: &str) -> StoreError {
     StoreError::NotFound { entity: entity.name.to_string(), id: id.to_owned() }
-}
-
-/// Names the fields of a unique index that a write violated. SQLite says which columns they are.
-fn unique_violation(entity: &EntityRef, error: StoreError) -> StoreError {
-    let StoreError::Sqlite { source: rusqlite::Error::SqliteFailure(failure, Some(message)), .. } = &error else {
-        return error;
-    };
-    if failure.extended_code != rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE {
-        return error;
-    }
-    let fields: Vec<String> = message
-        .split([' ', ','])
-        .filter_map(|word| word.rsplit('.').next()?.strip_prefix("_f_"))
-        .map(str::to_owned)
-        .collect();
-    let fields = if fields.is_empty() { vec!["key".to_owned()] } else { fields };
-    StoreError::Unique { entity: entity.name.to_string(), fields }
 }

@@ -1,7 +1,6 @@
 //! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
 
-use rusqlite::types::Value as SqlValue;
-
+use super::sql::SqlValue;
 use super::{Database, Moment, StoreError};
 use crate::manifest::PluginId;
 
@@ -36,7 +35,7 @@ impl Database {
     /// Keeps the receipt of an accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`], also where this version has one.
+    /// [`StoreError::Database`], also where this version has one.
     pub fn add_receipt(&mut self, plugin: &PluginId, version: &str, receipt: &ReceiptRecord) -> Result<(), StoreError> {
         self.execute(
             "keep the receipt",
@@ -54,7 +53,7 @@ impl Database {
     /// The receipt of a version.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn receipt(&self, plugin: &str, version: &str) -> Result<Option<ReceiptRecord>, StoreError> {
         let sql = "select serial, envelope from erp_receipts where plugin_id = ? and version = ?";
         self.receipts(sql, vec![plugin, version])
@@ -63,7 +62,7 @@ impl Database {
     /// The latest receipt of a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn last_receipt(&self, plugin: &str) -> Result<Option<ReceiptRecord>, StoreError> {
         let sql = "select serial, envelope from erp_receipts where plugin_id = ? order by serial desc limit 1";
         self.receipts(sql, vec![plugin])
@@ -72,7 +71,7 @@ impl Database {
     fn receipts(&self, sql: &str, parameters: Vec<&str>) -> Result<Option<ReceiptRecord>, StoreError> {
         let parameters: Vec<SqlValue> = parameters.into_iter().map(|text| SqlValue::Text(text.to_owned())).collect();
         let found = self.rows("read a receipt", sql, parameters, |row| {
-            Ok(ReceiptRecord { serial: row.get::<_, i64>(0)?.unsigned_abs(), envelope: row.get(1)? })
+            Ok(ReceiptRecord { serial: row.get::<i64>(0)?.unsigned_abs(), envelope: row.get(1)? })
         })?;
         Ok(found.into_iter().next())
     }
@@ -80,7 +79,7 @@ impl Database {
     /// The public keys (PEM) that a plugin was first seen with: plugin and key.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn pins(&self) -> Result<Vec<(String, String)>, StoreError> {
         let sql = "select plugin_id, public_key from erp_pins order by plugin_id, public_key";
         self.rows("read the keys that were seen first", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -89,11 +88,11 @@ impl Database {
     /// Keeps a key that a plugin was first seen with.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn add_pin(&mut self, plugin: &PluginId, public_key: &str) -> Result<(), StoreError> {
         self.execute(
             "keep a key that was seen first",
-            "insert or ignore into erp_pins (plugin_id, public_key) values (?, ?)",
+            "insert into erp_pins (plugin_id, public_key) values (?, ?) on conflict do nothing",
             [plugin.as_str(), public_key].map(|text| SqlValue::Text(text.to_owned())),
         )?;
         Ok(())
@@ -102,12 +101,12 @@ impl Database {
     /// The envelopes of a kind with the moment at which each came, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn statements(&self, kind: StatementKind) -> Result<Vec<(Moment, String)>, StoreError> {
         let sql = "select at, envelope from erp_statements where kind = ? order by seq";
         let found =
             self.rows("read the statements about keys", sql, [SqlValue::Text(kind.word().to_owned())], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+                Ok((row.get::<String>(0)?, row.get::<String>(1)?))
             })?;
         Ok(found.into_iter().filter_map(|(at, envelope)| Some((Moment::parse(&at)?, envelope))).collect())
     }
@@ -115,7 +114,7 @@ impl Database {
     /// Keeps an envelope.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn add_statement(&mut self, kind: StatementKind, now: Moment, envelope: &str) -> Result<(), StoreError> {
         self.execute(
             "keep a statement about keys",

@@ -1,8 +1,6 @@
 //! Secrets of a plugin per tenant, and calls of the host that were denied.
 
-use rusqlite::types::Value as SqlValue;
-
-use super::database::text_or_null;
+use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
 
@@ -10,13 +8,13 @@ impl Database {
     /// A secret.
     ///
     /// # Errors
-    /// [`StoreError::NoSecret`] and [`StoreError::Sqlite`].
+    /// [`StoreError::NoSecret`] and [`StoreError::Database`].
     pub fn secret(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<String, StoreError> {
         let found = self.rows(
             "read a secret",
             "select value from erp_secrets where plugin_id = ? and tenant_id = ? and key = ?",
             [plugin.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())),
-            |row| row.get::<_, String>(0),
+            |row| row.get::<String>(0),
         )?;
         found.into_iter().next().ok_or_else(|| StoreError::NoSecret(key.to_owned()))
     }
@@ -24,13 +22,13 @@ impl Database {
     /// Sets a secret.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn set_secret(&mut self, plugin: &PluginId, scope: &Scope, key: &str, value: &str) -> Result<(), StoreError> {
         let parameters = [plugin.as_str(), scope.tenant.as_str(), key, value];
         self.execute(
             "set a secret",
             "insert into erp_secrets (plugin_id, tenant_id, key, value) values (?, ?, ?, ?) \
-             on conflict do update set value = excluded.value",
+             on conflict (plugin_id, tenant_id, key) do update set value = excluded.value",
             parameters.map(|text| SqlValue::Text(text.to_owned())),
         )?;
         Ok(())
@@ -39,7 +37,7 @@ impl Database {
     /// Keeps that the host denied something to a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn record_denial(
         &mut self,
         plugin: &PluginId,
@@ -52,7 +50,7 @@ impl Database {
         let parameters = [
             SqlValue::Text(scope.now.to_string()),
             text(scope.tenant.as_str()),
-            text_or_null(scope.user.as_deref()),
+            SqlValue::text_or_null(scope.user.as_deref()),
             text(plugin.as_str()),
             text(function),
             text(subject),

@@ -1,8 +1,8 @@
 //! Settings of a plugin per tenant, and the platform's configuration.
 
-use rusqlite::types::Value as SqlValue;
 use serde_json::{Map, Value};
 
+use super::sql::SqlValue;
 use super::{Database, FieldProblem, Scope, StoreError};
 use crate::manifest::{Manifest, SettingField, SettingType};
 
@@ -10,14 +10,14 @@ impl Database {
     /// A setting, its default where nobody set it; null where it has none.
     ///
     /// # Errors
-    /// [`StoreError::UnknownSetting`] and [`StoreError::Sqlite`].
+    /// [`StoreError::UnknownSetting`] and [`StoreError::Database`].
     pub fn setting(&self, manifest: &Manifest, scope: &Scope, key: &str) -> Result<Value, StoreError> {
         let field = known(manifest, key)?;
         let found = self.rows(
             "read a setting",
             "select value from erp_settings where plugin_id = ? and tenant_id = ? and key = ?",
             [manifest.metadata.id.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())),
-            |row| row.get::<_, String>(0),
+            |row| row.get::<String>(0),
         )?;
         Ok(match found.first() {
             Some(text) => serde_json::from_str(text).unwrap_or(Value::Null),
@@ -28,7 +28,7 @@ impl Database {
     /// All settings of a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn settings(&self, manifest: &Manifest, scope: &Scope) -> Result<Map<String, Value>, StoreError> {
         manifest
             .settings
@@ -41,7 +41,7 @@ impl Database {
     /// Sets some settings of a plugin.
     ///
     /// # Errors
-    /// [`StoreError::UnknownSetting`], [`StoreError::Validation`] and [`StoreError::Sqlite`].
+    /// [`StoreError::UnknownSetting`], [`StoreError::Validation`] and [`StoreError::Database`].
     pub fn set_settings(
         &mut self,
         manifest: &Manifest,
@@ -58,7 +58,7 @@ impl Database {
             self.execute(
                 "set a setting",
                 "insert into erp_settings (plugin_id, tenant_id, key, value) values (?, ?, ?, ?) \
-                 on conflict do update set value = excluded.value",
+                 on conflict (plugin_id, tenant_id, key) do update set value = excluded.value",
                 parameters.map(|text| SqlValue::Text(text.to_owned())),
             )?;
         }
@@ -68,13 +68,13 @@ impl Database {
     /// A value of the platform's configuration.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn config(&self, key: &str) -> Result<Option<Value>, StoreError> {
         let found = self.rows(
             "read the configuration",
             "select value from erp_config where key = ?",
             [SqlValue::Text(key.to_owned())],
-            |row| row.get::<_, String>(0),
+            |row| row.get::<String>(0),
         )?;
         Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
     }
@@ -82,11 +82,11 @@ impl Database {
     /// Sets a value of the platform's configuration.
     ///
     /// # Errors
-    /// [`StoreError::Sqlite`].
+    /// [`StoreError::Database`].
     pub fn set_config(&mut self, key: &str, value: &Value) -> Result<(), StoreError> {
         self.execute(
             "set the configuration",
-            "insert into erp_config (key, value) values (?, ?) on conflict do update set value = excluded.value",
+            "insert into erp_config (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
             [SqlValue::Text(key.to_owned()), SqlValue::Text(value.to_string())],
         )?;
         Ok(())

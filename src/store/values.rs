@@ -6,7 +6,7 @@ use jiff::civil;
 use regex_lite::Regex;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
@@ -16,6 +16,10 @@ use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
 
 /// Digits behind the point of a `currency` whose field names no `scale`.
 const CURRENCY_SCALE: u32 = 2;
+/// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
+pub(crate) const MAX_ORDERED_BYTES: usize = 2_000;
+
+const NO_NUL: &str = "holds the character U+0000, which no database keeps";
 
 /// Brings the values of a row that is written into their stored form.
 ///
@@ -88,6 +92,9 @@ fn is_empty(value: &Value) -> bool {
 /// The stored form of a value, or why it is refused.
 pub(crate) fn normal_value(field: &Field, value: &Value) -> Result<Value, String> {
     let normal = by_type(field, value)?;
+    if field.is_ordered() && normal.as_str().is_some_and(|text| text.len() > MAX_ORDERED_BYTES) {
+        return Err(format!("has more than {MAX_ORDERED_BYTES} bytes, too many for a field that rows are found by"));
+    }
     if let Some(validation) = &field.validation {
         validate(validation, &normal)?;
     }
@@ -126,12 +133,12 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
             }
             Ok(value.clone())
         }
-        FieldType::Tags => array_of_text(value).map(|_| value.clone()),
+        FieldType::Tags => array_of_text(value).and_then(|_| stored_json(value)),
         FieldType::RefMany => {
             array_of_text(value)?.into_iter().map(normal_uuid).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
         FieldType::GeoPoint => match (value["lat"].as_f64(), value["lng"].as_f64()) {
-            (Some(lat), Some(lng)) if lat.abs() <= 90.0 && lng.abs() <= 180.0 => Ok(value.clone()),
+            (Some(lat), Some(lng)) if lat.abs() <= 90.0 && lng.abs() <= 180.0 => stored_json(value),
             _ => Err("must be { \"lat\": …, \"lng\": … } in degrees".to_owned()),
         },
         FieldType::Email if !text()?.contains('@') => Err("must be an e-mail address".to_owned()),
@@ -165,10 +172,8 @@ pub(super) fn comparable(field: &Field, value: &Value) -> Result<Value, String> 
 /// The stored form of a value of a base type, decimals without a field's digits.
 pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
     match base {
-        BaseType::Json => Ok(value.clone()),
-        BaseType::String if value.as_str().is_some_and(|text| text.contains('\0')) => {
-            Err("holds the character U+0000, which no database keeps".to_owned())
-        }
+        BaseType::Json => stored_json(value),
+        BaseType::String if value.as_str().is_some_and(|text| text.contains('\0')) => Err(NO_NUL.to_owned()),
         BaseType::String if value.is_string() => Ok(value.clone()),
         BaseType::String => Err(format!("must be text, not {}", kind(value))),
         BaseType::Boolean if value.is_boolean() => Ok(value.clone()),
@@ -177,8 +182,9 @@ pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, Strin
             Some(number) => Ok(Value::from(number)),
             None => Err("must be a whole number of 64 bits".to_owned()),
         },
-        BaseType::Float => match value.as_f64().and_then(Number::from_f64) {
-            Some(number) => Ok(Value::Number(number)),
+        BaseType::Float => match value.as_f64() {
+            // The negative zero is nobody's value.
+            Some(number) => Ok(Value::from(if number == 0.0 { 0.0 } else { number })),
             None => Err(format!("must be a number, not {}", kind(value))),
         },
         BaseType::Decimal => exact_decimal(value).map(|decimal| Value::String(decimal.to_string())),
@@ -194,6 +200,47 @@ pub(super) fn of_base_type(base: BaseType, value: &Value) -> Result<Value, Strin
                 .map(|moment| Value::String(moment.to_string()))
                 .ok_or_else(|| "must be a date-time such as 2026-04-15T08:00:00Z".to_owned())
         }
+    }
+}
+
+/// JSON as PostgreSQL's `jsonb` gives it back, so that both databases keep the same: the keys of objects in its order,
+/// and whole numbers without an exponent.
+fn stored_json(value: &Value) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) if text.contains('\0') => return Err(NO_NUL.to_owned()),
+        Value::Number(number) if number.is_f64() => match number.as_f64() {
+            Some(0.0) => Value::from(0.0),
+            Some(whole) if whole.fract() == 0.0 && whole.abs() >= 1e16 => {
+                let exact = Decimal::from_f64_retain(whole);
+                match exact.and_then(|exact| exact.to_i64().map(Value::from).or(exact.to_u64().map(Value::from))) {
+                    Some(integer) => integer,
+                    None => value.clone(),
+                }
+            }
+            _ => value.clone(),
+        },
+        Value::Array(items) => Value::Array(items.iter().map(stored_json).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
+            sorted.sort_by_key(|(key, _)| (key.len(), key.as_bytes()));
+            let mut stored = Map::with_capacity(sorted.len());
+            for (key, value) in sorted {
+                if key.contains('\0') {
+                    return Err(NO_NUL.to_owned());
+                }
+                stored.insert(key.clone(), stored_json(value)?);
+            }
+            Value::Object(stored)
+        }
+        value => value.clone(),
+    })
+}
+
+/// A value that came from the database, as it was stored: `jsonb` knows no difference between 1e20 and its digits.
+pub(super) fn as_stored(field: &Field, value: Value) -> Value {
+    match (&value, field.field_type.base()) {
+        (Value::Number(number), BaseType::Float) => number.as_f64().map_or(value, Value::from),
+        _ => value,
     }
 }
 
@@ -217,7 +264,7 @@ fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
 }
 
 /// Digits behind the point that a field keeps; none where it keeps what comes.
-fn decimal_scale(field: &Field) -> Option<u32> {
+pub(super) fn decimal_scale(field: &Field) -> Option<u32> {
     field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE))
 }
 

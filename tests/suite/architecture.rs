@@ -100,6 +100,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("minijinja::", &["scaffold"]),
     ("oci_client::", &["registry"]),
     ("reqwest::", &["registry"]),
+    ("postgres::", &["store"]),
     ("rusqlite::", &["store"]),
     ("sea_query::", &["store"]),
     ("std::process::Command", &["build", "commands"]),

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod contracts;
+mod databases;
 mod dev_host;
 mod diagnostics;
 mod documentation;

@@ -18,15 +18,15 @@ fn pack(sandbox: &Sandbox, id: &str, tables: &str) -> String {
     format!("{id}/dist/{id}-0.1.0.erpx")
 }
 
-fn entity(name: &str, rest: &str) -> String {
+pub fn entity(name: &str, rest: &str) -> String {
     format!("[[schema.entities]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\n{rest}")
 }
 
-fn field(name: &str, rest: &str) -> String {
+pub fn field(name: &str, rest: &str) -> String {
     format!("[[schema.entities.fields]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\n{rest}\n")
 }
 
-fn running<'h>(sandbox: &Sandbox, host: &'h DevHost, id: &str, tables: &str) -> Client<'h> {
+pub fn running<'h>(sandbox: &Sandbox, host: &'h DevHost, id: &str, tables: &str) -> Client<'h> {
     let client = Client::new(host, "admin@acme", id);
     let package = pack(sandbox, id, tables);
     let (status, body) = client.upload(sandbox, &package);

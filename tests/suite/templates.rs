@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Sandbox, expect_file, repository, template_component};
+use crate::support::{Sandbox, expect_file, postgres_address, repository, template_component};
 
 fn tree(folder: &Path) -> String {
     let mut files = Vec::new();
@@ -34,6 +34,9 @@ fn whole_way(template: &str) {
     let (code, explored) = sandbox.json(&["-C", "erp-demo", "test", "--explore"]);
     assert_eq!((code, &explored["failed"]), (0, &0.into()), "{explored:#}");
     assert!(template == "minimal" || explored["faults"].as_u64().unwrap() > 20, "{}", explored["faults"]);
+    let (code, on_postgres) = sandbox.json(&["-C", "erp-demo", "test", "--database", &postgres_address()]);
+    assert_eq!((code, &on_postgres["failed"]), (0, &0.into()), "{on_postgres:#}");
+    assert_eq!(on_postgres["passed"], tested["passed"]);
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let first = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();

@@ -18,7 +18,7 @@ use self::coverage::{CoverageJson, Kept, Lines};
 pub(super) use self::result::TestResult;
 use self::result::{case_json, grown, summary};
 use self::schedule::Partition;
-use super::{CommandResult, replay};
+use super::{CommandResult, replay, with_password};
 use crate::build::SOURCE_FOLDER;
 use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
@@ -31,6 +31,7 @@ use crate::scenario::{
     BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, from_recording,
     read_suite, reports, run_case,
 };
+use crate::store::{PostgresUrl, ScratchPlace};
 use crate::ui::Format;
 
 /// Run the scenarios in tests/ on the component, each case in a database of its own
@@ -86,6 +87,10 @@ pub(crate) struct TestArgs {
     /// Run again whenever the source, the component, the manifest or a scenario changes; a source is built first
     #[arg(long)]
     watch: bool,
+    /// Run the cases on PostgreSQL, each in a schema of its own, such as `postgres://erp@localhost/erp`; the password
+    /// comes from PGPASSWORD
+    #[arg(long, value_name = "URL")]
+    database: Option<PostgresUrl>,
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
@@ -105,7 +110,13 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
     let (component, report) = context.fitting_component(&open, args.component.as_deref())?;
-    let suites = read_suites(context, &open, report, args.record_http)?;
+    let mut suites = read_suites(context, &open, report, args.record_http)?;
+    if let Some(url) = &args.database {
+        let place = ScratchPlace::Postgres(with_password(url));
+        for suite in &mut suites {
+            suite.place = place.clone();
+        }
+    }
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
     let kept = if args.affected { Kept::read(&open.project.root) } else { None };

@@ -160,6 +160,12 @@ impl Field {
         self.searchable || self.filterable || self.sortable || self.unique || self.field_type.is_reference()
     }
 
+    /// True where the store keeps its values in order: lists are filtered or sorted by it, or no value comes twice.
+    pub fn is_ordered(&self) -> bool {
+        let is_compared = self.filterable || self.sortable || self.unique || self.field_type.is_reference();
+        is_compared && self.field_type.base() != BaseType::Json
+    }
+
     /// True where lists can be filtered and grouped by it.
     pub fn is_filterable(&self) -> bool {
         self.filterable || self.unique || self.field_type.is_reference()

@@ -5,12 +5,16 @@ pub mod faulty;
 mod guest;
 pub mod hostile;
 mod http;
+mod postgres;
+mod random;
 mod sandbox;
 pub mod zips;
 
 pub use client::Client;
 pub use guest::{debug_component, fixture_component, template_component};
 pub use http::{Answer, FaultServer, request};
+pub use postgres::{empty_database, postgres_address, postgres_url};
+pub use random::Random;
 pub use sandbox::{DevHost, Sandbox, repository};
 
 use std::path::Path;

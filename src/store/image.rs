@@ -1,0 +1,135 @@
+//! Databases as they stood at a moment: to begin from again and again, and to keep in a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::sql::{Connection, Dialect, PostgresUrl, Shape, SqlError, SqlRow, SqlValue};
+use super::{Database, StoreError};
+use crate::manifest::Manifest;
+
+/// A database as it stood at a moment.
+#[derive(Debug)]
+pub struct DatabaseImage(Kept);
+
+#[derive(Debug)]
+enum Kept {
+    Sqlite(Vec<u8>),
+    /// The rows; the tables are made anew from the manifests.
+    Postgres {
+        url: PostgresUrl,
+        manifests: Vec<Arc<Manifest>>,
+        tables: Vec<TableRows>,
+    },
+}
+
+#[derive(Debug)]
+struct TableRows {
+    table: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<SqlValue>>,
+}
+
+impl Database {
+    /// The whole database, outside of a unit of work.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn image(&mut self) -> Result<DatabaseImage, StoreError> {
+        let bytes = self.connection_mut().image().map_err(StoreError::database("copy the database"))?;
+        if let Some(bytes) = bytes {
+            return Ok(DatabaseImage(Kept::Sqlite(bytes)));
+        }
+        let Some(url) = self.connection_mut().postgres_url().cloned() else {
+            return Err(StoreError::BadQuery("this database has no image".to_owned()));
+        };
+        let manifests = self.catalog().manifests().cloned().collect();
+        Ok(DatabaseImage(Kept::Postgres { url, manifests, tables: self.all_rows_of_all_tables()? }))
+    }
+
+    /// A database that holds what an image holds, and shares nothing with it: in memory, or in a schema of its own.
+    /// The entities must be served again.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn of_image(image: &DatabaseImage) -> Result<Database, StoreError> {
+        match &image.0 {
+            Kept::Sqlite(bytes) => {
+                let connection = Connection::of_image(bytes).map_err(StoreError::database("copy the database"))?;
+                Ok(Database::over(connection))
+            }
+            Kept::Postgres { url, manifests, tables } => {
+                let mut database = Database::scratch(url)?;
+                database.begin()?;
+                manifests.iter().try_for_each(|manifest| database.install_schema(manifest))?;
+                database.put_rows(tables)?;
+                database.commit()?;
+                Ok(database)
+            }
+        }
+    }
+
+    /// Copies the whole database into a file of SQLite that is not there yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            let name = file.to_string_lossy().into_owned();
+            return self.execute("copy the database", "vacuum into ?", [SqlValue::Text(name)]).map(|_| ());
+        }
+        let mut copy = Database::open(file)?;
+        copy.begin()?;
+        self.catalog().manifests().try_for_each(|manifest| copy.install_schema(manifest))?;
+        copy.put_rows(&self.all_rows_of_all_tables()?)?;
+        copy.commit()?;
+        Ok(())
+    }
+
+    fn all_rows_of_all_tables(&self) -> Result<Vec<TableRows>, StoreError> {
+        let text = |row: &SqlRow<'_>| row.get::<String>(0);
+        let tables = "select tablename::text from pg_catalog.pg_tables where schemaname = current_schema() order by 1";
+        let mut all = Vec::new();
+        for table in self.rows("list tables", tables, [], text)? {
+            let columns = self.rows(
+                "list columns",
+                "select column_name::text, data_type::text from information_schema.columns where table_schema = \
+                 current_schema() and table_name = ? and is_generated = 'NEVER' order by ordinal_position",
+                [SqlValue::text(&table)],
+                |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
+            )?;
+            let shown = columns.iter().map(|(name, kind)| match kind.as_str() {
+                "timestamp with time zone" => self.dialect().shown(&format!("\"{name}\""), Shape::Moment),
+                _ => format!("\"{name}\""),
+            });
+            let sql = format!("select {} from \"{table}\"", shown.collect::<Vec<_>>().join(", "));
+            let values = |row: &SqlRow<'_>| -> Result<Vec<SqlValue>, SqlError> {
+                (0..columns.len()).map(|index| Ok(row.cell(index)?.to_value())).collect()
+            };
+            let rows = self.rows("copy rows", &sql, [], values)?;
+            if !rows.is_empty() {
+                let columns = columns.into_iter().map(|(name, _)| name).collect();
+                all.push(TableRows { table, columns, rows });
+            }
+        }
+        Ok(all)
+    }
+
+    fn put_rows(&self, tables: &[TableRows]) -> Result<(), StoreError> {
+        for TableRows { table, columns, rows } in tables {
+            if !self.has_table(table)? {
+                continue;
+            }
+            let marks = vec!["?"; columns.len()].join(", ");
+            let sql = format!("insert into \"{table}\" (\"{}\") values ({marks})", columns.join("\", \""));
+            for row in rows {
+                self.execute("copy a row", &sql, row)?;
+            }
+            if self.dialect() == Dialect::Postgres && columns.iter().any(|column| column == "seq") {
+                let next =
+                    format!("select setval(pg_get_serial_sequence('{table}', 'seq'), max(seq)) from \"{table}\"");
+                self.rows("count on", &next, [], |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+}

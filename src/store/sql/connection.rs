@@ -1,0 +1,172 @@
+//! A connection to either database.
+
+use std::path::Path;
+
+use super::postgres::{PostgresConnection, PostgresUrl};
+use super::sqlite::{Inspected, SqliteConnection};
+use super::{Dialect, SqlError, SqlRow, SqlValue};
+
+#[derive(Debug)]
+pub(in crate::store) struct Connection(Either);
+
+#[derive(Debug)]
+enum Either {
+    Sqlite(SqliteConnection),
+    Postgres(Box<PostgresConnection>),
+}
+
+impl Connection {
+    pub(in crate::store) fn open_file(file: &Path) -> Result<Connection, SqlError> {
+        SqliteConnection::open(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+    }
+
+    pub(in crate::store) fn open_file_to_read(file: &Path) -> Result<Connection, SqlError> {
+        SqliteConnection::open_to_read(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+    }
+
+    pub(in crate::store) fn in_memory() -> Result<Connection, SqlError> {
+        SqliteConnection::in_memory().map(|sqlite| Connection(Either::Sqlite(sqlite)))
+    }
+
+    pub(in crate::store) fn of_image(image: &[u8]) -> Result<Connection, SqlError> {
+        SqliteConnection::of_image(image).map(|sqlite| Connection(Either::Sqlite(sqlite)))
+    }
+
+    pub(in crate::store) fn open_postgres(url: &PostgresUrl) -> Result<Connection, SqlError> {
+        PostgresConnection::open(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
+    }
+
+    /// In a schema of its own that goes with the connection.
+    pub(in crate::store) fn open_scratch(url: &PostgresUrl) -> Result<Connection, SqlError> {
+        PostgresConnection::open_scratch(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
+    }
+
+    pub(in crate::store) fn dialect(&self) -> Dialect {
+        match &self.0 {
+            Either::Sqlite(_) => Dialect::Sqlite,
+            Either::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The whole database as bytes, where it is SQLite.
+    pub(in crate::store) fn image(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
+        match &mut self.0 {
+            Either::Sqlite(sqlite) => sqlite.image().map(Some),
+            Either::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Where the database is, where it is PostgreSQL.
+    pub(in crate::store) fn postgres_url(&self) -> Option<&PostgresUrl> {
+        match &self.0 {
+            Either::Sqlite(_) => None,
+            Either::Postgres(postgres) => Some(postgres.url()),
+        }
+    }
+
+    pub(in crate::store) fn is_in_unit(&self) -> bool {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.is_in_unit(),
+            Either::Postgres(postgres) => postgres.is_in_unit(),
+        }
+    }
+
+    /// Whether the unit of work can only be undone, since another process changed the same data.
+    pub(in crate::store) fn is_doomed(&self) -> bool {
+        match &self.0 {
+            Either::Sqlite(_) => false,
+            Either::Postgres(postgres) => postgres.is_doomed(),
+        }
+    }
+
+    pub(in crate::store) fn begin(&self) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch("begin immediate"),
+            Either::Postgres(postgres) => postgres.begin(),
+        }
+    }
+
+    pub(in crate::store) fn commit(&self) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch("commit"),
+            Either::Postgres(postgres) => postgres.commit(),
+        }
+    }
+
+    pub(in crate::store) fn rollback(&self) {
+        match &self.0 {
+            // A failing rollback means that SQLite has rolled back by itself.
+            Either::Sqlite(sqlite) => drop(sqlite.batch("rollback")),
+            Either::Postgres(postgres) => postgres.rollback(),
+        }
+    }
+
+    pub(in crate::store) fn savepoint(&self, name: &str) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch(&format!("savepoint {name}")),
+            Either::Postgres(postgres) => postgres.savepoint(name),
+        }
+    }
+
+    pub(in crate::store) fn release(&self, name: &str) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch(&format!("release {name}")),
+            Either::Postgres(postgres) => postgres.release(name),
+        }
+    }
+
+    /// Back to a savepoint, which is gone then.
+    pub(in crate::store) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch(&format!("rollback to {name}; release {name}")),
+            Either::Postgres(postgres) => postgres.rollback_to(name),
+        }
+    }
+
+    /// Statements without parameters that change tables.
+    pub(in crate::store) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.batch(sql),
+            Either::Postgres(postgres) => postgres.batch(sql),
+        }
+    }
+
+    /// Gives how many rows changed.
+    pub(in crate::store) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.execute(sql, parameters),
+            Either::Postgres(postgres) => postgres.execute(sql, parameters),
+        }
+    }
+
+    pub(in crate::store) fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: &[SqlValue],
+        mut read: impl FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
+    ) -> Result<Vec<T>, SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.rows(sql, parameters, &mut read),
+            Either::Postgres(postgres) => postgres.rows(sql, parameters, &mut read),
+        }
+    }
+
+    /// Rows of a statement that somebody else wrote, at most `most`; none where it is not one that only reads.
+    /// `before` makes temporary views that it may name, `after` takes them away.
+    pub(in crate::store) fn read_only(
+        &self,
+        (before, after): (&str, &str),
+        sql: &str,
+        most: usize,
+    ) -> Result<Option<Inspected>, SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => {
+                sqlite.batch(before)?;
+                let found = sqlite.read_only(sql, most);
+                sqlite.batch(after)?;
+                found
+            }
+            Either::Postgres(postgres) => postgres.read_only(before, sql, most),
+        }
+    }
+}

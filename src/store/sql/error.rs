@@ -1,0 +1,110 @@
+//! What databases say when they refuse.
+
+use thiserror::Error;
+
+/// Why a database refused or failed.
+#[derive(Debug, Error)]
+pub enum SqlError {
+    /// SQLite.
+    #[error("{}", without_statement(.0))]
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL.
+    #[error("{}", postgres_message(.0))]
+    Postgres(#[from] postgres::Error),
+    /// The address of a database that cannot be read.
+    #[error("{0}")]
+    Address(String),
+    /// Another process changed the same rows; nothing more can be done in this unit of work.
+    #[error("another process changed the same data at the same moment")]
+    Conflict,
+    /// A number that is larger than what the store reckons with.
+    #[error("a number that is too large")]
+    TooLarge,
+    /// A cell of another type than the statement should give.
+    #[error("column {index} holds {found} and not {wanted}")]
+    Column {
+        /// From 0.
+        index: usize,
+        /// What it holds.
+        found: &'static str,
+        /// What it should.
+        wanted: &'static str,
+    },
+}
+
+/// The refusals that the store can say more about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Failure {
+    /// Two rows have the same values under a unique index.
+    Unique,
+    /// Another process changed the same data at the same moment.
+    Conflict,
+    /// A number that the type does not hold.
+    OutOfRange,
+    /// A value that is too long for an index.
+    TooLong,
+    /// Anything else.
+    Other,
+}
+
+impl SqlError {
+    pub(in crate::store) fn failure(&self) -> Failure {
+        match self {
+            SqlError::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
+                sqlite_failure(*failure, message.as_deref().unwrap_or_default())
+            }
+            SqlError::Postgres(error) => postgres_failure(error),
+            SqlError::Conflict => Failure::Conflict,
+            SqlError::TooLarge => Failure::OutOfRange,
+            _ => Failure::Other,
+        }
+    }
+}
+
+fn sqlite_failure(failure: rusqlite::ffi::Error, message: &str) -> Failure {
+    use rusqlite::ffi::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE {
+        return Failure::Unique;
+    }
+    match failure.code {
+        DatabaseBusy | DatabaseLocked => Failure::Conflict,
+        _ if message == "integer overflow" || message == super::sqlite::SUM_TOO_LARGE => Failure::OutOfRange,
+        _ => Failure::Other,
+    }
+}
+
+fn postgres_failure(error: &postgres::Error) -> Failure {
+    use postgres::error::SqlState;
+    let Some(error) = error.as_db_error() else { return Failure::Other };
+    match error.code() {
+        &SqlState::UNIQUE_VIOLATION => Failure::Unique,
+        &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE => {
+            Failure::Conflict
+        }
+        &SqlState::NUMERIC_VALUE_OUT_OF_RANGE => Failure::OutOfRange,
+        &SqlState::PROGRAM_LIMIT_EXCEEDED => Failure::TooLong,
+        _ => Failure::Other,
+    }
+}
+
+/// What SQLite says, without the statement, which is nobody's business but ours.
+fn without_statement(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn postgres_message(error: &postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => match error.detail() {
+            Some(detail) => format!("{} ({detail})", error.message()),
+            None => error.message().to_owned(),
+        },
+        None => {
+            // `error connecting to server` alone helps nobody.
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}")
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Two SQL databases behind one connection: what they share is said once, where they differ stands in [`Dialect`].
+//!
+//! Statements name parameters by `?` in both. Nothing outside of this folder knows which of the two it talks to,
+//! but by asking for the dialect.
+
+mod connection;
+mod dialect;
+mod error;
+mod postgres;
+mod sqlite;
+mod value;
+
+pub(super) use connection::Connection;
+pub use dialect::Dialect;
+pub(super) use dialect::Shape;
+pub(super) use error::Failure;
+pub use error::SqlError;
+pub use postgres::PostgresUrl;
+pub(super) use value::{Cell, SqlRow, SqlValue, bound};

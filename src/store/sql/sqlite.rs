@@ -1,0 +1,150 @@
+//! SQLite, in a file or in memory.
+
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+
+use super::{Cell, SqlError, SqlRow, SqlValue};
+use crate::store::decimal;
+
+/// What the sum of decimals says that has more digits than one holds.
+pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
+
+#[derive(Debug)]
+pub(super) struct SqliteConnection {
+    connection: Connection,
+}
+
+impl SqliteConnection {
+    /// What was committed survives `kill -9` and a power cut.
+    pub(super) fn open(file: &Path) -> Result<SqliteConnection, SqlError> {
+        without_memory_count();
+        let connection = Connection::open(file)?;
+        connection
+            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;")?;
+        SqliteConnection::prepared(connection)
+    }
+
+    pub(super) fn in_memory() -> Result<SqliteConnection, SqlError> {
+        without_memory_count();
+        SqliteConnection::prepared(Connection::open_in_memory()?)
+    }
+
+    pub(super) fn open_to_read(file: &Path) -> Result<SqliteConnection, SqlError> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        decimal::register(&connection)?;
+        connection.execute_batch("select count(*) from sqlite_schema")?;
+        Ok(SqliteConnection { connection })
+    }
+
+    pub(super) fn of_image(image: &[u8]) -> Result<SqliteConnection, SqlError> {
+        without_memory_count();
+        let mut connection = Connection::open_in_memory()?;
+        connection.deserialize_read_exact("main", image, image.len(), false)?;
+        SqliteConnection::prepared(connection)
+    }
+
+    pub(super) fn image(&mut self) -> Result<Vec<u8>, SqlError> {
+        Ok(self.connection.serialize("main")?.to_vec())
+    }
+
+    fn prepared(connection: Connection) -> Result<SqliteConnection, SqlError> {
+        connection.set_prepared_statement_cache_capacity(256);
+        // A misspelled column must be an error and not a text.
+        for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
+            connection.set_db_config(option, false)?;
+        }
+        decimal::register(&connection)?;
+        Ok(SqliteConnection { connection })
+    }
+
+    pub(super) fn is_in_unit(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    pub(super) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    pub(super) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
+        Ok(self.connection.prepare_cached(sql)?.execute(params_from_iter(parameters))?)
+    }
+
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: &[SqlValue],
+        read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
+    ) -> Result<Vec<T>, SqlError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(parameters))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(&SqlRow::Sqlite(row))?);
+        }
+        Ok(found)
+    }
+
+    /// Rows of a statement that somebody else wrote; none where it is not one that only reads.
+    pub(super) fn read_only(&self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
+        let mut statement = self.connection.prepare(sql)?;
+        if !statement.readonly() {
+            return Ok(None);
+        }
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            if found.len() == most {
+                break;
+            }
+            found.push((0..names.len()).map(|index| Ok(cell(row, index)?.to_json())).collect::<Result<_, SqlError>>()?);
+        }
+        Ok(Some((names, found)))
+    }
+}
+
+/// Names of the columns, and rows.
+pub(super) type Inspected = (Vec<String>, Vec<Vec<serde_json::Value>>);
+
+pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Cell<'r>, SqlError> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text),
+            // Written from outside; shown as what it is.
+            Err(_) => Cell::Blob(text),
+        },
+        ValueRef::Blob(bytes) => Cell::Blob(bytes),
+    })
+}
+
+impl ToSql for SqlValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            SqlValue::Null => ToSqlOutput::Owned(Value::Null),
+            SqlValue::Integer(number) => ToSqlOutput::Owned(Value::Integer(*number)),
+            SqlValue::Real(number) => ToSqlOutput::Owned(Value::Real(*number)),
+            SqlValue::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            SqlValue::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        })
+    }
+}
+
+/// SQLite counts its memory behind one lock for all threads, which a run of many cases spends its time at. Nobody
+/// asks for the count, so it is not taken.
+fn without_memory_count() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: called once, before the first connection of this process initializes SQLite; if a library did
+        // so before us, SQLite refuses the change (SQLITE_MISUSE) and goes on as it was.
+        #[expect(unsafe_code, reason = "see the safety comment; rusqlite has no safe call for it")]
+        unsafe {
+            rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_MEMSTATUS, 0);
+        }
+    });
+}

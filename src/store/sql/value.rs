@@ -1,0 +1,181 @@
+//! Values that go into statements, and cells that come out of them.
+
+use sea_query::Value as BoundValue;
+use serde_json::Value;
+
+use super::SqlError;
+
+/// A parameter of a statement.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::store) enum SqlValue {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl SqlValue {
+    /// Text.
+    pub(in crate::store) fn text(text: &str) -> SqlValue {
+        SqlValue::Text(text.to_owned())
+    }
+
+    /// A value of a row; lists and objects as their text.
+    pub(in crate::store) fn of_json(value: &Value) -> SqlValue {
+        match value {
+            Value::Null => SqlValue::Null,
+            Value::Bool(flag) => SqlValue::Integer((*flag).into()),
+            Value::Number(number) => match number.as_i64() {
+                Some(integer) => SqlValue::Integer(integer),
+                None => number.as_f64().map_or(SqlValue::Null, SqlValue::Real),
+            },
+            Value::String(text) => SqlValue::text(text),
+            value => SqlValue::Text(value.to_string()),
+        }
+    }
+
+    /// Text or null.
+    pub(in crate::store) fn text_or_null(text: Option<&str>) -> SqlValue {
+        text.map_or(SqlValue::Null, SqlValue::text)
+    }
+}
+
+/// sea-query's value as ours. The store binds text, integers, floats and booleans only.
+pub(in crate::store) fn bound(value: BoundValue) -> SqlValue {
+    match value {
+        BoundValue::Bool(Some(flag)) => SqlValue::Integer(flag.into()),
+        BoundValue::BigInt(Some(number)) => SqlValue::Integer(number),
+        BoundValue::BigUnsigned(Some(number)) => SqlValue::Integer(number.cast_signed()),
+        BoundValue::Int(Some(number)) => SqlValue::Integer(number.into()),
+        BoundValue::Unsigned(Some(number)) => SqlValue::Integer(number.into()),
+        BoundValue::Double(Some(number)) => SqlValue::Real(number),
+        BoundValue::String(Some(text)) => SqlValue::Text(text),
+        _ => SqlValue::Null,
+    }
+}
+
+/// What a column of a row holds. Booleans are 0 and 1, JSON is text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::store) enum Cell<'r> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'r str),
+    Blob(&'r [u8]),
+}
+
+impl Cell<'_> {
+    /// As JSON; bytes as their number.
+    pub(in crate::store) fn to_json(self) -> Value {
+        match self {
+            Cell::Null => Value::Null,
+            Cell::Integer(number) => Value::from(number),
+            Cell::Real(number) => Value::from(number),
+            Cell::Text(text) => Value::from(text),
+            Cell::Blob(bytes) => Value::from(format!("{} bytes", bytes.len())),
+        }
+    }
+
+    /// As a parameter of another statement.
+    pub(in crate::store) fn to_value(self) -> SqlValue {
+        match self {
+            Cell::Null => SqlValue::Null,
+            Cell::Integer(number) => SqlValue::Integer(number),
+            Cell::Real(number) => SqlValue::Real(number),
+            Cell::Text(text) => SqlValue::text(text),
+            Cell::Blob(bytes) => SqlValue::Blob(bytes.to_vec()),
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Cell::Null => "null",
+            Cell::Integer(_) => "an integer",
+            Cell::Real(_) => "a number with a fraction",
+            Cell::Text(_) => "text",
+            Cell::Blob(_) => "bytes",
+        }
+    }
+}
+
+/// A row of an answer.
+pub(in crate::store) enum SqlRow<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r postgres::Row),
+}
+
+impl SqlRow<'_> {
+    /// A column, from 0.
+    pub(in crate::store) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
+        match self {
+            SqlRow::Sqlite(row) => super::sqlite::cell(row, index),
+            SqlRow::Postgres(row) => super::postgres::cell(row, index),
+        }
+    }
+
+    /// A column as a value of Rust.
+    pub(in crate::store) fn get<T: FromSql>(&self, index: usize) -> Result<T, SqlError> {
+        let cell = self.cell(index)?;
+        T::from_cell(cell).ok_or_else(|| SqlError::Column { index, found: cell.kind(), wanted: T::WANTED })
+    }
+}
+
+/// What a cell can be read as.
+pub(in crate::store) trait FromSql: Sized {
+    const WANTED: &'static str;
+
+    fn from_cell(cell: Cell<'_>) -> Option<Self>;
+}
+
+impl FromSql for String {
+    const WANTED: &'static str = "text";
+
+    fn from_cell(cell: Cell<'_>) -> Option<String> {
+        match cell {
+            Cell::Text(text) => Some(text.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl FromSql for i64 {
+    const WANTED: &'static str = "an integer";
+
+    fn from_cell(cell: Cell<'_>) -> Option<i64> {
+        match cell {
+            Cell::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl FromSql for u32 {
+    const WANTED: &'static str = "a small integer";
+
+    fn from_cell(cell: Cell<'_>) -> Option<u32> {
+        i64::from_cell(cell).and_then(|number| u32::try_from(number).ok())
+    }
+}
+
+impl FromSql for Vec<u8> {
+    const WANTED: &'static str = "bytes";
+
+    fn from_cell(cell: Cell<'_>) -> Option<Vec<u8>> {
+        match cell {
+            Cell::Blob(bytes) => Some(bytes.to_vec()),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromSql> FromSql for Option<T> {
+    const WANTED: &'static str = T::WANTED;
+
+    fn from_cell(cell: Cell<'_>) -> Option<Option<T>> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::from_cell(cell).map(Some),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+#!/bin/sh
+# A PostgreSQL of the tests' own: `postgres.sh start FOLDER` makes a cluster in FOLDER, which only a socket in it leads
+# to, and prints its address; `postgres.sh stop FOLDER` ends it. Durability is switched off: what the tests kill are
+# our processes, not the server.
+set -eu
+
+programs() {
+    for folder in $(dirname "$(command -v initdb || echo /-/-)") /usr/lib/postgresql/*/bin; do
+        if [ -x "$folder/initdb" ]; then
+            echo "$folder"
+            return
+        fi
+    done
+    echo "tests/postgres.sh: please install PostgreSQL 15 or later; only its programs are used" >&2
+    exit 5
+}
+
+# PostgreSQL does not run as root.
+unprivileged() {
+    if [ "$(id -u)" = 0 ]; then setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; else "$@"; fi
+}
+
+bin=$(programs)
+folder=${2:?"usage: postgres.sh start|stop FOLDER"}
+case ${1:?} in
+start)
+    mkdir -p "$folder"
+    if [ "$(id -u)" = 0 ]; then chown nobody:nogroup "$folder"; fi
+    # Another locale than C, so that nothing passes by chance: the store names its collation itself.
+    unprivileged "$bin/initdb" --pgdata="$folder/data" --username=erp --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null
+    unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/log" --options="-k $folder -c listen_addresses= \
+        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=256MB \
+        -c max_pred_locks_per_transaction=256" start
+    echo "postgres://erp@$(printf %s "$folder" | sed 's,/,%2F,g')/postgres"
+    ;;
+stop)
+    unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --mode=immediate stop
+    ;;
+*)
+    echo "usage: postgres.sh start|stop FOLDER" >&2
+    exit 2
+    ;;
+esac
