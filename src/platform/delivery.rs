@@ -70,7 +70,7 @@ impl Platform {
                 if was_done { Err(StoreError::BadQuery("delivered already".to_owned())) } else { Ok(()) }
             };
             let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
-            let Err(error) = self.call_loaded(&loaded, occasion, invocation, look, done) else { return Ok(()) };
+            let Err(error) = self.call_loaded(&loaded, &occasion, &invocation, look, done) else { return Ok(()) };
             if was_done {
                 return Ok(());
             }

@@ -156,7 +156,7 @@ impl Platform {
             return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
         let occasion = Occasion::of(first, Trigger::Lifecycle);
-        self.call_loaded(loaded, occasion, Invocation::Init, &mut prepare, |_| Ok(()))?;
+        self.call_loaded(loaded, &occasion, &Invocation::Init, &mut prepare, |_| Ok(()))?;
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Platform {
         if !lock(&self.database).has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle);
-            self.call(id, occasion, Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
+            self.call(id, &occasion, &Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
         }
         Ok(())
     }

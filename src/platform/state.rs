@@ -201,7 +201,7 @@ impl Platform {
     /// [`CallError`].
     pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
         let occasion = Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller);
-        self.call(plugin, occasion, Invocation::Wave(call), |_| Ok(()))
+        self.call(plugin, &occasion, &Invocation::Wave(call), |_| Ok(()))
     }
 
     /// Calls an export by its name, with arguments by their names; gives the result as WAVE.
@@ -216,7 +216,7 @@ impl Platform {
         arguments: &serde_json::Map<String, Value>,
     ) -> Result<Value, CallError> {
         let occasion = Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller);
-        self.call(plugin, occasion, Invocation::Named { function, arguments }, |_| Ok(()))
+        self.call(plugin, &occasion, &Invocation::Named { function, arguments }, |_| Ok(()))
     }
 
     /// Inserts a row without asking anyone: how fixtures come in.
@@ -309,8 +309,8 @@ impl Platform {
     pub(super) fn call(
         &mut self,
         plugin: &str,
-        occasion: Occasion,
-        invocation: Invocation<'_>,
+        occasion: &Occasion,
+        invocation: &Invocation<'_>,
         finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
         let Some(loaded) = self.loaded(plugin) else {
@@ -329,8 +329,8 @@ impl Platform {
     pub(super) fn call_loaded(
         &mut self,
         loaded: &LoadedPlugin,
-        occasion: Occasion,
-        invocation: Invocation<'_>,
+        occasion: &Occasion,
+        invocation: &Invocation<'_>,
         mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
         mut finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {

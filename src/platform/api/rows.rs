@@ -218,7 +218,7 @@ impl Platform {
         let input = Value::Object(input);
         let invocation = Invocation::Action { name, input: &input };
         let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
-        let result = self.call(plugin, occasion, invocation, |_| Ok(()))?;
+        let result = self.call(plugin, &occasion, &invocation, |_| Ok(()))?;
         Ok(Response::json(200, result))
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers that only look like chance: the same for the same seed.
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 pub struct Random(u64);
 
 impl Random {
