@@ -25,6 +25,7 @@ pub mod dev_host;
 pub mod diagnostics;
 pub mod digest;
 pub mod document;
+pub mod evolution;
 pub mod exit_code;
 pub mod expression;
 pub mod files;

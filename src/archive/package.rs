@@ -146,6 +146,15 @@ impl Package {
         if !differs.is_empty() {
             return Err(differs);
         }
+        let mut manifest = manifest;
+        let file = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| entry.bytes.clone());
+        let unreadable = manifest.read_fixture_files(&file);
+        if !unreadable.is_empty() {
+            return Err(unreadable
+                .iter()
+                .map(|why| Problem::new("package/manifest", format!("fixtures: {}", **why)))
+                .collect());
+        }
         let content_id = sha256_hex(&envelope.payload);
         Ok(Package { manifest, manifest_json, statement, envelope, content_id, entries })
     }

@@ -536,6 +536,21 @@ pub const ERROR_CODES: &[ErrorCode] = &[
         "Change the row first.",
     ),
     code(
+        "migration.rows_at_stake",
+        409,
+        "Rows would lose values, or have values that the new version does not take.",
+        "An upgrade never loses or bends what a tenant has stored without a step that says so.",
+        "Write a step in `[[migrations]]` for the field that the error names (`change_type` with `otherwise`, `backfill`, \
+         `drop_field`), or mend the rows. `erp-plugin migrate rehearse` shows it before it happens.",
+    ),
+    code(
+        "migration.no_rollback",
+        409,
+        "There is no upgrade that could be taken back.",
+        "The plugin did not come by an upgrade, or its old values were not kept (`reversible = false`).",
+        "Publish a new version that puts things right.",
+    ),
+    code(
         "event.not_found",
         404,
         "There is no such event.",

@@ -7,6 +7,7 @@
 mod edit;
 mod events;
 mod field_type;
+mod fixture_rows;
 mod labels;
 mod legacy;
 mod model;
@@ -18,6 +19,7 @@ mod size;
 pub use edit::ManifestText;
 pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, FieldType};
+pub use fixture_rows::UnreadableFixture;
 pub use labels::label_keys;
 pub use model::*;
 pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};

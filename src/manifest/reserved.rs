@@ -8,15 +8,12 @@ use crate::document::{Node, NodeValue, Reader};
 
 /// The table (empty for the file itself), the key, and what it is for.
 pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
-    ("", "demo", "rows that show the plugin on request"),
     ("", "dev", "settings of the dev host"),
     ("", "endpoints", "HTTP endpoints of the plugin"),
-    ("", "fixtures", "rows that come with the plugin"),
     ("", "hooks", "code that runs before and after a row is written"),
     ("", "http", "credentials for outgoing requests"),
     ("", "import", "mappings for imported files"),
     ("", "jobs", "work that runs by the clock"),
-    ("", "migrations", "steps from one version's tables to the next"),
     ("", "nodes", "nodes of workflows"),
     ("", "reports", "tables and charts to print"),
     ("", "roles", "roles that come with the plugin"),

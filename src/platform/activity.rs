@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::host::{CallError, PublishedEvent, RecordedCall, Trace};
 use crate::manifest::TenantId;
-use crate::store::Change;
+use crate::store::{Change, UpgradeReport};
 
 /// A call of a plugin.
 #[derive(Debug)]
@@ -70,4 +70,6 @@ pub struct Activity {
     pub changes: Vec<Change>,
     /// Events that plugins told, in order, with their tenants.
     pub events: Vec<(TenantId, PublishedEvent)>,
+    /// Upgrades of tables, in order.
+    pub upgrades: Vec<UpgradeReport>,
 }

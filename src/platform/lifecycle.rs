@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::dependencies::Stage;
 use super::labels::Labels;
 use super::state::{Installed, Occasion};
+use super::upgrade::{bring_fixtures, bring_up};
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
 use crate::archive;
@@ -32,15 +33,16 @@ impl Platform {
         let record = plugin_record(id, &installed);
         let manifest = Arc::clone(&installed.manifest);
         let now = self.now();
-        self.unit::<_, StoreError>(|database, _| {
-            database.install_schema(&manifest)?;
-            database.register_plugin(&manifest, now)?;
-            database.put_plugin(&record, now)
+        let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
+            let report = bring_up(database, surroundings, (&manifest, &installed.manifest_json), now)?;
+            database.put_plugin(&record, now)?;
+            Ok(report)
         })?;
-        lock(&self.database).serve_schema(&manifest);
+        self.activity.upgrades.push(report);
         self.plugins.insert(id.to_owned(), installed);
         Ok(())
     }
+
     /// Loads a plugin, calls its `init` and, for each tenant that is new to it, its tenant hook.
     ///
     /// # Errors
@@ -170,7 +172,11 @@ impl Platform {
         if !lock(&self.database).has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle);
-            self.call(id, &occasion, &Invocation::TenantCreated, |database| database.add_tenant(plugin, tenant))?;
+            let Some(loaded) = self.loaded(id) else { return Ok(()) };
+            let (now, surroundings) = (self.now(), Arc::clone(&self.surroundings));
+            let fixtures = |database: &mut Database| bring_fixtures(database, &surroundings, manifest, tenant, now);
+            let note = |database: &mut Database| database.add_tenant(plugin, tenant);
+            self.call_loaded(&loaded, &occasion, &Invocation::TenantCreated, fixtures, note)?;
         }
         Ok(())
     }
@@ -242,6 +248,8 @@ impl Platform {
             let package = lock(&self.database).package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let labels = package.as_ref().map(labels_of).unwrap_or_default();
+            // With the rows of its files.
+            let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if Stage::Installed.is_reached_by(record.status) {
                 // Where a newer binary wants more of the tables, they get it now.
                 let made = self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));

@@ -19,6 +19,7 @@ mod pages;
 mod platform_error;
 mod state;
 mod triggers;
+mod upgrade;
 mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};

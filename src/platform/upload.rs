@@ -11,12 +11,13 @@ use super::gate::Admitted;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
 use super::state::Installed;
+use super::upgrade::bring_up;
 use super::{Platform, PlatformError};
 use crate::archive::Package;
 use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::manifest::{Manifest, table_name};
-use crate::store::{Database, PackageRecord, PluginStatus, StoreError};
+use crate::store::{Database, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::verification::is_older;
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
@@ -105,16 +106,16 @@ impl Platform {
             if is_installed {
                 self.require_needs(&manifest, Stage::Installed)?;
             }
-            self.unit::<_, StoreError>(|database, _| {
-                if is_installed {
-                    database.install_schema(&manifest)?;
-                    database.register_plugin(&manifest, now)?;
-                }
-                keep(database)
+            let report = self.table_unit::<_, StoreError>(&id, |database, surroundings| {
+                let report = if is_installed {
+                    bring_up(database, surroundings, (&manifest, &package.manifest_json), now)?
+                } else {
+                    UpgradeReport::default()
+                };
+                keep(database)?;
+                Ok(report)
             })?;
-            if is_installed {
-                lock(&self.database).serve_schema(&manifest);
-            }
+            self.activity.upgrades.push(report);
             self.plugins.insert(id.clone(), installed);
             return self.receipt(&id, &version);
         };
@@ -122,20 +123,24 @@ impl Platform {
         // a version that does not start leaves the old one running, also after a kill.
         self.require_needs(&manifest, Stage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
-        lock(&self.database).serve_schema(&manifest);
+        let mut report = UpgradeReport::default();
+        let surroundings = Arc::clone(&self.surroundings);
         let replaced = self.init(&loaded, |database| {
-            database.install_schema(&manifest)?;
-            database.register_plugin(&manifest, now)?;
+            report = bring_up(database, &surroundings, (&manifest, &package.manifest_json), now)?;
             keep(database)
         });
         if let Err(error) = replaced {
-            lock(&self.database).serve_schema(&before.manifest);
+            self.serve_again(&id);
+            if error.code.starts_with("migration.") {
+                return Err(error);
+            }
             let message = format!(
                 "version {version} does not start, and {} goes on: {}",
                 *before.manifest.metadata.version, error.message
             );
             return Err(PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code })));
         }
+        self.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
         self.plugins.insert(id.clone(), installed);
         if let Err(error) = self.greet_tenants(&id, &manifest) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::sql::{Cell, Failure, Shape, SqlError, SqlRow};
-use super::{Database, EntityRef, ListQuery, Scope, StoreError, query, values};
+use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
 use crate::document::did_you_mean;
 use crate::expression::read_decimal;
 
@@ -165,7 +165,7 @@ enum Output {
 
 impl Output {
     fn of(entity: &EntityRef, field: &str, shape: Shape) -> Output {
-        let has_scale = entity.field(field).is_some_and(|field| values::decimal_scale(field).is_some());
+        let has_scale = entity.field(field).is_some_and(|field| field.kept_scale().is_some());
         if shape == Shape::Decimal && !has_scale { Output::Loose } else { Output::Value(shape) }
     }
 

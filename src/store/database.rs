@@ -8,7 +8,7 @@ use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
-use super::{Catalog, Change, EntityRef, StoreError, schema};
+use super::{Catalog, Change, EntityRef, StoreError, definition};
 use crate::manifest::{Manifest, TenantId};
 
 /// Gives the id of the next new row.
@@ -205,7 +205,7 @@ impl Database {
     ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
         let (mut before, mut after) = (String::new(), String::new());
         for entity in plugin.into_iter().flat_map(EntityRef::all) {
-            before.push_str(&schema::live_view(self.dialect(), &entity, without));
+            before.push_str(&definition::live_view(self.dialect(), &entity, without));
             after.push_str(&format!("drop view if exists temp.\"{}\";", *entity.name));
         }
         let found = self.connection.read_only((&before, &after), sql, most);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::catalog::Dependent;
 use super::records::{read_row, row_columns};
 use super::sql::{Dialect, SqlValue};
-use super::{ChangeKind, Database, EntityRef, Row, Scope, StoreError, schema};
+use super::{ChangeKind, Database, EntityRef, Row, Scope, StoreError, definition};
 use crate::manifest::OnDelete;
 
 /// How many rows go with one that is deleted, at the most, that one included.
@@ -107,7 +107,7 @@ fn hanging(dialect: Dialect, dependent: &Dependent) -> String {
     format!(
         "\"{}\" where tenant_id = ? and deleted_at is null and {} = ?",
         dependent.entity.table(),
-        schema::field_value(dialect, &dependent.entity, &dependent.foreign_key)
+        definition::field_value(dialect, &dependent.entity, &dependent.foreign_key)
     )
 }
 

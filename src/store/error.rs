@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::StakeRow;
 use super::sql::{Failure, SqlError};
 
 /// A field whose value was refused.
@@ -131,6 +132,19 @@ pub enum StoreError {
     /// The manifest has no such setting.
     #[error("unknown setting `{0}`")]
     UnknownSetting(String),
+    /// Rows whose values would be lost by an upgrade, or do not fit.
+    #[error("{count} row(s) of {place} are at stake: {}", rows.first().map_or("", |row| row.problem.as_str()))]
+    RowsAtStake {
+        /// The entity, and the field where one is the reason.
+        place: String,
+        /// How many there are.
+        count: u64,
+        /// Some of them.
+        rows: Vec<StakeRow>,
+    },
+    /// An upgrade that cannot be taken back.
+    #[error("{0}")]
+    NoRollback(String),
     /// An event that would be one too many in its chain.
     #[error("{0} events have led to one another already: do they go in a circle?")]
     EventDepth(u64),
@@ -168,6 +182,8 @@ impl StoreError {
             StoreError::UnknownSetting(_) => "config.unknown_setting",
             StoreError::NoSecret(_) => "config.no_secret",
             StoreError::NoBlob(_) => "blob.not_found",
+            StoreError::RowsAtStake { .. } => "migration.rows_at_stake",
+            StoreError::NoRollback(_) => "migration.no_rollback",
             StoreError::EventDepth(_) => "limit.event_depth",
             StoreError::Database { .. } => "host.database",
             StoreError::Conflict => "db.conflict",
@@ -189,6 +205,7 @@ impl StoreError {
             StoreError::Validation { entity, problems } => json!({ "entity": entity, "problems": problems }),
             StoreError::OutOfReach { entity } | StoreError::UnknownField { entity, .. } => json!({ "entity": entity }),
             StoreError::CascadeTooLarge { entity, most } => json!({ "entity": entity, "most": most }),
+            StoreError::RowsAtStake { place, count, rows } => json!({ "place": place, "count": count, "rows": rows }),
             StoreError::Batch { step, .. } => json!({ "step": step }),
             _ => Value::Null,
         }

@@ -9,7 +9,7 @@ use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
 use super::sql::{Dialect, Shape};
-use super::{EntityRef, ListQuery, StoreError, schema, values};
+use super::{EntityRef, ListQuery, StoreError, definition, values};
 use crate::document::did_you_mean;
 use crate::manifest::{BaseType, FieldType};
 
@@ -111,7 +111,10 @@ impl FilterReader<'_> {
         if usage == Usage::Sort && field.field_type.base() == BaseType::Json {
             return Err(bad(format!("`{name}` holds JSON, which has no order")));
         }
-        Ok(Operand { sql: schema::field_value(self.dialect, entity, name), shape: Shape::of(field.field_type.base()) })
+        Ok(Operand {
+            sql: definition::field_value(self.dialect, entity, name),
+            shape: Shape::of(field.field_type.base()),
+        })
     }
 
     fn object(&self, fields: &Map<String, Value>, depth: usize) -> Result<Condition, StoreError> {
@@ -206,7 +209,7 @@ impl FilterReader<'_> {
         if is_list {
             self.dialect.has_item(name, |item| self.dialect.contains(item, text))
         } else {
-            let operand = Expr::cust(schema::field_value(self.dialect, self.entity, name));
+            let operand = Expr::cust(definition::field_value(self.dialect, self.entity, name));
             self.dialect.contains(operand, text)
         }
     }

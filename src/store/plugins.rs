@@ -232,6 +232,30 @@ impl Database {
         Ok(())
     }
 
+    /// The manifest that a plugin's tables were last made from, as its package has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn schema_of(&self, plugin: &PluginId) -> Result<Option<Value>, StoreError> {
+        let sql = "select manifest from erp_schemas where plugin_id = ?";
+        let found = self.rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
+    }
+
+    /// Notes the manifest that a plugin's tables were made from.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn put_schema(&mut self, plugin: &PluginId, manifest: &Value) -> Result<(), StoreError> {
+        self.execute(
+            "note the schema",
+            "insert into erp_schemas (plugin_id, manifest) values (?, ?) \
+             on conflict (plugin_id) do update set manifest = excluded.manifest",
+            [SqlValue::text(plugin.as_str()), SqlValue::Text(manifest.to_string())],
+        )?;
+        Ok(())
+    }
+
     /// Forgets a plugin: its registration, numbers, keys and settings. Its packages stay, so that a
     /// version is never reused.
     ///
@@ -250,11 +274,25 @@ impl Database {
             ("erp_secrets", "plugin_id"),
             ("erp_blobs", "plugin_id"),
             ("erp_memory", "plugin_id"),
+            ("erp_schemas", "plugin_id"),
+            ("erp_upgrades", "plugin_id"),
+            ("erp_kept_tables", "plugin_id"),
+            ("erp_fixtures", "plugin_id"),
         ] {
             let sql = format!("delete from {table} where {column} = ?");
             self.execute("forget the plugin", &sql, [SqlValue::Text(plugin.as_str().to_owned())])?;
         }
         Ok(())
+    }
+
+    /// The tenants that came to a plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn tenants_of(&self, plugin: &PluginId) -> Result<Vec<TenantId>, StoreError> {
+        let sql = "select tenant_id from erp_tenants where plugin_id = ? order by tenant_id";
+        let found = self.rows("list tenants", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        Ok(found.into_iter().filter_map(TenantId::new).collect())
     }
 
     /// True where the tenant came to the plugin before.

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::sql::{Cell, Dialect, Failure, Shape, SqlError, SqlRow, SqlValue};
-use super::{Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, schema, values};
+use super::{
+    Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, definition, values,
+};
 use crate::manifest::{Field, FieldType};
 
 /// How many columns [`row_columns`] names.
@@ -315,12 +317,12 @@ impl Database {
     /// The fields whose values another live row has: of several such keys, the first of the manifest. The databases
     /// look at their indexes each in an order of its own.
     fn taken_key(&self, entity: &EntityRef, scope: &Scope, row: &Row) -> Result<Vec<String>, StoreError> {
-        for key in schema::unique_keys(entity) {
+        for key in definition::unique_keys(entity) {
             let mut sql =
                 format!("select 1 from \"{}\" where tenant_id = ? and id <> ? and deleted_at is null", entity.table());
             let mut parameters = vec![SqlValue::text(scope.tenant.as_str()), SqlValue::text(&row.id)];
             for field in &key {
-                sql.push_str(&format!(" and {} = ?", schema::field_value(self.dialect(), entity, field)));
+                sql.push_str(&format!(" and {} = ?", definition::field_value(self.dialect(), entity, field)));
                 parameters.push(SqlValue::of_json(row.data.get(*field).unwrap_or(&Value::Null)));
             }
             if !self.rows("look for the other row", &sql, parameters, |_| Ok(()))?.is_empty() {

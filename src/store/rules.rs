@@ -25,20 +25,8 @@ impl Database {
         let mut problems = Vec::new();
         let mut problem =
             |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
-        for field in entity.computed_fields() {
-            let Some(computed) = &field.computed else { continue };
-            let name = field.name.as_str();
-            let value = computed.evaluate(&|name| lookup(entity, scope, data, name)).map_err(|error| error.to_string());
-            let stored = value.and_then(|value| match value {
-                Datum::Null => Ok(Value::Null),
-                value => values::normal_computed(field, &value),
-            });
-            match stored {
-                Ok(value) => {
-                    data.insert(name.to_owned(), value);
-                }
-                Err(why) => problem(name, format!("cannot be computed: {why}")),
-            }
+        for FieldProblem { field, message } in compute(entity, scope, data) {
+            problem(&field, message);
         }
         let lookup = |name: &str| lookup(entity, scope, data, name);
         for field in &entity.fields {
@@ -94,6 +82,29 @@ impl Database {
     }
 }
 
+/// Computes what is computed; gives what cannot be.
+pub(super) fn compute(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    for field in entity.computed_fields() {
+        let Some(computed) = &field.computed else { continue };
+        let name = field.name.as_str();
+        let value = computed.evaluate(&|name| lookup(entity, scope, data, name)).map_err(|error| error.to_string());
+        let stored = value.and_then(|value| match value {
+            Datum::Null => Ok(Value::Null),
+            value => values::normal_computed(field, &value),
+        });
+        match stored {
+            Ok(value) => {
+                data.insert(name.to_owned(), value);
+            }
+            Err(why) => {
+                problems.push(FieldProblem { field: name.to_owned(), message: format!("cannot be computed: {why}") });
+            }
+        }
+    }
+    problems
+}
+
 /// Whether a condition of the manifest holds for a row; a condition that cannot be computed does not hold.
 pub(crate) fn condition_holds(
     condition: &crate::expression::Expression,
@@ -105,7 +116,7 @@ pub(crate) fn condition_holds(
 }
 
 /// What a name in an expression stands for.
-fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
+pub(super) fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
     match name {
         "$today" => Datum::Text(scope.now.date()),
         "$now" => Datum::Text(scope.now.to_string()),

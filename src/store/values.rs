@@ -14,8 +14,6 @@ use crate::document::did_you_mean;
 use crate::expression::{Datum, read_decimal};
 use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
 
-/// Digits behind the point of a `currency` whose field names no `scale`.
-const CURRENCY_SCALE: u32 = 2;
 /// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
 pub(crate) const MAX_ORDERED_BYTES: usize = 2_000;
 
@@ -105,7 +103,7 @@ pub(crate) fn normal_value(field: &Field, value: &Value) -> Result<Value, String
 pub(super) fn normal_computed(field: &Field, value: &Datum) -> Result<Value, String> {
     let value = match (field.field_type.base(), value) {
         // Decimals are kept as text with the field's digits: what is computed is rounded to them.
-        (BaseType::Decimal, Datum::Number(number)) => match decimal_scale(field) {
+        (BaseType::Decimal, Datum::Number(number)) => match field.kept_scale() {
             Some(scale) => {
                 let mut rounded = number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero);
                 rounded.rescale(scale);
@@ -247,7 +245,7 @@ pub(super) fn as_stored(field: &Field, value: Value) -> Value {
 /// Decimal text with the digits that the field keeps. Nothing is ever rounded in silence.
 fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
     let mut decimal = exact_decimal(value)?;
-    let scale = decimal_scale(field);
+    let scale = field.kept_scale();
     if let Some(scale) = scale {
         if decimal.normalize().scale() > scale {
             return Err(format!("has more than {scale} digits behind the point"));
@@ -261,11 +259,6 @@ fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
         }
     }
     Ok(decimal.to_string())
-}
-
-/// Digits behind the point that a field keeps; none where it keeps what comes.
-pub(super) fn decimal_scale(field: &Field) -> Option<u32> {
-    field.scale.or((*field.field_type == FieldType::Currency).then_some(CURRENCY_SCALE))
 }
 
 fn exact_decimal(value: &Value) -> Result<Decimal, String> {

@@ -31,3 +31,4 @@ mod supply_chain;
 mod support;
 mod templates;
 mod test_bench;
+mod upgrades;

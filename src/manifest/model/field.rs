@@ -7,6 +7,9 @@ use crate::diagnostics::Spanned;
 use crate::document::{table, words};
 use crate::expression::{Expression, FieldKind, Type};
 
+/// Digits behind the point of a `currency` whose field names no `scale`.
+const CURRENCY_SCALE: u32 = 2;
+
 table! {
     /// A field of an entity.
     pub struct Field {
@@ -16,6 +19,8 @@ table! {
         field_type: Spanned<FieldType>,
         /// The name that people read.
         display_name: Option<String>,
+        /// Its name in the previous schema version: its values stay.
+        renamed_from: Option<Spanned<FieldName>>,
         /// What it means.
         description: Option<String>,
         /// True where a row must have a value.
@@ -153,6 +158,11 @@ impl Field {
             options: self.options.iter().map(|option| option.value.as_str()).collect(),
             is_whole: self.field_type.base() == BaseType::Integer,
         }
+    }
+
+    /// Digits behind the point that a decimal keeps; none where it keeps what comes.
+    pub fn kept_scale(&self) -> Option<u32> {
+        self.scale.or((*self.field_type == FieldType::Currency).then_some(CURRENCY_SCALE))
     }
 
     /// True where the store keeps a column of its own for the field, so that it can be indexed.

@@ -3,12 +3,14 @@
 
 mod access;
 mod field;
+mod migration;
 mod plugin;
 mod schema;
 mod ui;
 
 pub use access::*;
 pub use field::*;
+pub use migration::*;
 pub use plugin::*;
 pub use schema::*;
 pub use ui::*;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::{ByteSize, PluginId, Timeout, event_matches};
-use super::{Dictionary, Entity, Events, I18n, NumberingRule, Permission, Schema, Settings, Template, Ui};
+use super::{
+    Dictionary, Entity, Events, Fixture, I18n, Migration, NumberingRule, Permission, Schema, Settings, Template, Ui,
+};
 
 use crate::diagnostics::Spanned;
 use crate::document::table;
@@ -47,6 +49,12 @@ table! {
         dictionaries: Vec<Dictionary>,
         /// Documents that are made from rows.
         templates: Vec<Template>,
+        /// How stored rows follow to a new schema version.
+        migrations: Vec<Migration>,
+        /// Rows that come with the plugin, for each tenant.
+        fixtures: Vec<Fixture>,
+        /// Rows that show the plugin, for a tenant whose administrator asks for them.
+        demo: Vec<Fixture>,
         /// How `check` weighs what it finds in this project.
         check: CheckSettings,
     }

@@ -25,6 +25,8 @@ table! {
         name: Spanned<EntityName>,
         /// The name that people read.
         display_name: String,
+        /// Its name in the previous schema version: its rows stay.
+        renamed_from: Option<Spanned<EntityName>>,
         /// What a row is.
         description: Option<String>,
         /// The field whose value names a row.

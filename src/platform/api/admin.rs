@@ -24,6 +24,25 @@ impl Platform {
             ("POST", [id, "install"]) => self.install(id).and_then(|()| self.state_of(id)),
             ("POST", [id, "enable"]) => self.enable(id).and_then(|()| self.state_of(id)),
             ("POST", [id, "disable"]) => self.disable(id).and_then(|()| self.state_of(id)),
+            ("POST", [id, "rollback"]) => {
+                let body = if request.body.is_empty() { serde_json::Map::new() } else { object(request)? };
+                let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
+                let reversal = self.roll_back(id, discards)?;
+                let version = self.installed(id)?.manifest.metadata.version.to_string();
+                Ok(Response::json(
+                    200,
+                    json!({ "id": id, "version": version, "restored": reversal.restored, "discarded": reversal.discarded }),
+                ))
+            }
+            ("GET", [id, "upgrades"]) => {
+                let plugin = self.installed(id)?.manifest.metadata.id.clone();
+                Ok(Response::json(200, json!(lock(&self.database).upgrades(&plugin)?)))
+            }
+            ("POST", [id, "demo"]) => {
+                let tenant = identity(request)?.tenant.clone();
+                let rows = self.bring_demo(id, &tenant)?;
+                Ok(Response::json(200, json!({ "id": id, "rows": rows })))
+            }
             ("DELETE", [id]) => self.uninstall(id).and_then(|()| self.state_of(id)),
             ("POST", [id, "purge"]) => self.purge(id).map(|()| Response::empty(204)),
             ("GET", [id, "health"]) => self.health(id),

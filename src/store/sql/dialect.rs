@@ -117,6 +117,20 @@ impl Dialect {
         }
     }
 
+    /// The statement that gives a key of `data` another name in all rows that have it.
+    pub(in crate::store) fn rename_key(self, table: &str, from: &str, to: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!(
+                "update \"{table}\" set data = json_set(json_remove(data, '$.{from}'), '$.{to}', json(data -> '$.{from}')) \
+                 where data -> '$.{from}' is not null"
+            ),
+            Dialect::Postgres => format!(
+                "update \"{table}\" set data = (data - '{from}') || jsonb_build_object('{to}', data -> '{from}') \
+                 where jsonb_exists(data, '{from}')"
+            ),
+        }
+    }
+
     /// How an operand comes into an answer: decimals and moments as text.
     pub(in crate::store) fn shown(self, operand: &str, shape: Shape) -> String {
         match (self, shape) {

@@ -1,0 +1,143 @@
+//! A plugin's tables follow its version, and go back with it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::attempts::Refusal;
+use super::dependencies::Stage;
+use super::lifecycle::plugin_record;
+use super::upload::labels_of;
+use super::{Platform, PlatformError};
+use crate::archive;
+use crate::host::{SharedSurroundings, lock};
+use crate::manifest::{Manifest, TenantId, from_json};
+use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
+use crate::strict_zip::Limits;
+
+/// Makes a plugin's tables those of a version, whatever version they are of, and brings the rows that come with it to
+/// the tenants that have it. Part of a unit of work; where that fails, [`Platform::serve_again`] must follow.
+pub(super) fn bring_up(
+    database: &mut Database,
+    surroundings: &SharedSurroundings,
+    (manifest, json): (&Arc<Manifest>, &Value),
+    now: Moment,
+) -> Result<UpgradeReport, StoreError> {
+    let plugin = &manifest.metadata.id;
+    let stored = database.schema_of(plugin)?;
+    let old = stored.and_then(|stored| from_json("erpx.json", &stored).0).map(Arc::new);
+    let tenants = database.tenants_of(plugin)?;
+    database.serve_schema(manifest);
+    let report = database.upgrade(old.as_ref(), manifest, now, |database| {
+        tenants.iter().try_for_each(|tenant| bring_fixtures(database, surroundings, manifest, tenant, now))
+    })?;
+    if !json.is_null() {
+        database.put_schema(plugin, json)?;
+    }
+    Ok(report)
+}
+
+/// The rows that come with a plugin, for one tenant.
+pub(super) fn bring_fixtures(
+    database: &mut Database,
+    surroundings: &SharedSurroundings,
+    manifest: &Manifest,
+    tenant: &TenantId,
+    now: Moment,
+) -> Result<(), StoreError> {
+    let scope = Scope::of_tenant(tenant, now);
+    database.apply_fixtures(manifest, &manifest.fixtures, &scope, &mut || lock(surroundings).uuid()).map(|_| ())
+}
+
+impl Platform {
+    /// Puts within reach what was within reach before a unit of work that failed.
+    pub(super) fn serve_again(&self, id: &str) {
+        let mut database = lock(&self.database);
+        match self.plugins.get(id) {
+            Some(installed) if Stage::Installed.is_reached_by(installed.status) => {
+                database.serve_schema(&installed.manifest);
+            }
+            Some(installed) => database.retire_schema(&installed.manifest.metadata.id),
+            None => {}
+        }
+    }
+
+    /// Brings the rows of `[[demo]]` to a tenant, in one transaction; gives how many rows changed.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn bring_demo(&mut self, id: &str, tenant: &TenantId) -> Result<usize, PlatformError> {
+        let manifest = Arc::clone(&self.installed(id)?.manifest);
+        if !Stage::Installed.is_reached_by(self.installed(id)?.status) {
+            return Err(PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{id}` is not installed")));
+        }
+        let scope = Scope::of_tenant(tenant, self.now());
+        let brought = self.unit::<_, StoreError>(|database, surroundings| {
+            database.apply_fixtures(&manifest, &manifest.demo, &scope, &mut || lock(surroundings).uuid())
+        })?;
+        Ok(brought)
+    }
+
+    /// Takes the latest upgrade of a plugin back: the version before it runs again, on its old values. Rows that were
+    /// written since are in the way, unless they may be discarded.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; nothing has changed then.
+    pub fn roll_back(&mut self, id: &str, discards: bool) -> Result<Reversal, PlatformError> {
+        let installed = self.installed(id)?.clone();
+        let new = Arc::clone(&installed.manifest);
+        let plugin = &new.metadata.id;
+        let latest = lock(&self.database).upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
+        let latest = latest.filter(|upgrade| upgrade.to_version == *new.metadata.version).ok_or_else(|| {
+            let message =
+                format!("{id} {} did not come by an upgrade: there is nothing to take back", *new.metadata.version);
+            PlatformError::from(StoreError::NoRollback(message))
+        })?;
+        let package = lock(&self.database).package(id, &latest.from_version)?;
+        let package =
+            package.and_then(|record| Some((record.sha256, archive::open(&record.bytes, &Limits::default()).ok()?)));
+        let Some((package_sha256, package)) = package else {
+            let message = format!("the package of {id} {} is gone", latest.from_version);
+            return Err(StoreError::NoRollback(message).into());
+        };
+        let old = Arc::new(package.manifest.clone());
+        let was_running = installed.status == PluginStatus::Running;
+        let loaded = if was_running { Some(self.load(package.component(), &old)?) } else { None };
+        let mut back = installed.clone();
+        back.manifest = Arc::clone(&old);
+        back.manifest_json = package.manifest_json.clone();
+        back.labels = labels_of(&package);
+        back.package_sha256 = package_sha256;
+        back.status = PluginStatus::Installed;
+        back.error = None;
+        back.loaded = None;
+        let record = plugin_record(id, &back);
+        let now = self.now();
+        let done = self.unit::<_, StoreError>(|database, _| {
+            let reversal = database.roll_back(latest.upgrade, (&old, &new), discards, now)?;
+            database.put_schema(plugin, &back.manifest_json)?;
+            database.put_plugin(&record, now)?;
+            Ok(reversal)
+        });
+        let reversal = done?;
+        self.plugins.insert(id.to_owned(), back);
+        self.serve_again(id);
+        if let Some(loaded) = loaded {
+            self.start(id, loaded)?;
+        }
+        Ok(reversal)
+    }
+
+    /// A unit of work that makes a plugin's tables; what was served before is served again where it fails.
+    pub(super) fn table_unit<T, E: Refusal>(
+        &mut self,
+        id: &str,
+        work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let done = self.unit(work);
+        if done.is_err() {
+            self.serve_again(id);
+        }
+        done
+    }
+}

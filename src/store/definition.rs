@@ -1,0 +1,310 @@
+//! What tables, columns and indexes are, as SQL. Nothing here talks to a database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::EntityRef;
+use super::sql::{Dialect, Shape};
+use crate::digest::sha256_hex;
+use crate::manifest::{BaseType, Field, TenantId};
+
+/// The platform's tables. Their names and the meaning of their columns are the platform's; what
+/// stands behind `erp_` is the dev host's own.
+pub(super) const PLATFORM_TABLES: &str = "
+create table if not exists plugins (
+  id {text} primary key, name {text} not null, version {text} not null, status {text} not null, error {text},
+  manifest_json {text} not null, package_sha256 {text} not null, installed_at {text}, updated_at {text} not null
+{end};
+create table if not exists plugin_entities (
+  plugin_id {text} not null, entity {text} not null, table_name {text} not null, schema_version {integer} not null,
+  primary key (plugin_id, entity)
+{end};
+create unique index if not exists plugin_entities_table on plugin_entities (table_name);
+create table if not exists plugin_schema_versions (
+  plugin_id {text} not null, schema_version {integer} not null, plugin_version {text} not null, applied_at {text} not null,
+  primary key (plugin_id, schema_version)
+{end};
+create table if not exists plugin_event_subscriptions (
+  plugin_id {text} not null, pattern {text} not null, primary key (plugin_id, pattern)
+{end};
+create table if not exists erp_packages (
+  plugin_id {text} not null, version {text} not null, sha256 {text} not null, content_id {text} not null, size {integer} not null,
+  signed_by {text} not null, accepted_at {text} not null, package {bytes} not null, primary key (plugin_id, version)
+{end};
+create table if not exists erp_receipts (
+  plugin_id {text} not null, version {text} not null, serial {integer} not null, envelope {text} not null,
+  primary key (plugin_id, version), unique (plugin_id, serial)
+{end};
+create table if not exists erp_pins (plugin_id {text} not null, public_key {text} not null, primary key (plugin_id, public_key){end};
+create table if not exists erp_statements (seq {serial}, kind {text} not null, at {text} not null, envelope {text} not null{end};
+create table if not exists erp_tenants (plugin_id {text} not null, tenant_id {text} not null, primary key (plugin_id, tenant_id){end};
+create table if not exists erp_events (
+  seq {serial}, id {text} not null unique, tenant_id {text} not null, event_type {text} not null,
+  source {text} not null, payload {text} not null, occurred_at_ms {integer} not null, depth {integer} not null,
+  dispatched {integer} not null default 0
+{end};
+create index if not exists erp_events_open on erp_events (seq) where dispatched = 0;
+create table if not exists erp_event_deliveries (
+  event_seq {integer} not null, plugin_id {text} not null, state {text} not null, attempts {integer} not null, error {text},
+  primary key (event_seq, plugin_id)
+{end};
+create table if not exists erp_numbers (
+  plugin_id {text} not null, tenant_id {text} not null, rule {text} not null, period {text} not null, next {integer} not null,
+  primary key (plugin_id, tenant_id, rule, period)
+{end};
+create table if not exists erp_key_values (
+  plugin_id {text} not null, tenant_id {text} not null, key {text} not null, value {text} not null, expires_at_ms {integer},
+  primary key (plugin_id, tenant_id, key)
+{end};
+create table if not exists erp_settings (
+  plugin_id {text} not null, tenant_id {text} not null, key {text} not null, value {text} not null,
+  primary key (plugin_id, tenant_id, key)
+{end};
+create table if not exists erp_secrets (
+  plugin_id {text} not null, tenant_id {text} not null, key {text} not null, value {text} not null,
+  primary key (plugin_id, tenant_id, key)
+{end};
+create table if not exists erp_blobs (
+  id {text} primary key, plugin_id {text} not null, tenant_id {text} not null, name {text} not null, mime {text} not null,
+  sha256 {text} not null, created_at {text} not null, content {bytes} not null
+{end};
+create table if not exists erp_memory (
+  seq {serial}, plugin_id {text} not null, tenant_id {text} not null, session {text} not null,
+  item {text} not null, at {text} not null
+{end};
+create index if not exists erp_memory_session on erp_memory (plugin_id, tenant_id, session, seq);
+create table if not exists erp_schemas (plugin_id {text} primary key, manifest {text} not null{end};
+create table if not exists erp_upgrades (
+  seq {serial}, plugin_id {text} not null, from_version {text} not null, to_version {text} not null,
+  from_schema {integer} not null, to_schema {integer} not null, applied_at {text} not null,
+  rolled_back {integer} not null default 0
+{end};
+create table if not exists erp_kept_rows (
+  upgrade {integer} not null, table_name {text} not null, row_id {text} not null, data {text} not null,
+  version {integer} not null, primary key (upgrade, table_name, row_id)
+{end};
+create table if not exists erp_kept_tables (plugin_id {text} not null, table_name {text} primary key{end};
+create table if not exists erp_fixtures (
+  plugin_id {text} not null, tenant_id {text} not null, fixture {text} not null,
+  primary key (plugin_id, tenant_id, fixture)
+{end};
+create table if not exists erp_denials (
+  seq {serial}, at {text} not null, tenant_id {text} not null, user_id {text}, plugin_id {text} not null,
+  function {text} not null, subject {text} not null, message {text} not null
+{end};
+create table if not exists erp_config (key {text} primary key, value {text} not null{end};
+create table if not exists erp_audit (
+  seq {serial}, at {text} not null, tenant_id {text} not null, user_id {text}, entity {text} not null,
+  row_id {text} not null, action {text} not null, version {integer} not null
+{end};
+";
+
+/// What is there of a table.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KnownTable {
+    pub(super) columns: BTreeSet<String>,
+    pub(super) indexes: BTreeSet<String>,
+}
+
+impl KnownTable {
+    /// As this version makes the table of an entity.
+    pub(super) fn of(entity: &EntityRef, with_parts: bool) -> KnownTable {
+        KnownTable {
+            columns: own_columns(entity).map(|field| column_name(field.name.as_str())).collect(),
+            indexes: WantedIndex::all(entity, with_parts).map(|index| index.name()).collect(),
+        }
+    }
+}
+
+/// The statements that make the table of an entity what it should be: they make it, or add columns to it, and change
+/// its indexes. The name of an index says everything about it, so that one that is there needs no second look.
+pub(super) fn table_statements(
+    dialect: Dialect,
+    entity: &EntityRef,
+    known: Option<&KnownTable>,
+    with_parts: bool,
+) -> Vec<String> {
+    let table = entity.table();
+    let mut statements = Vec::new();
+    match known {
+        // Columns come with the table where it is new: adding each to one that is there costs ten times as much.
+        None => statements.push(create_table(dialect, entity)),
+        Some(known) => {
+            let missing =
+                own_columns(entity).filter(|field| !known.columns.contains(&column_name(field.name.as_str())));
+            let added = missing.map(|field| format!("add column {}", column_definition(dialect, field)));
+            let added: Vec<String> = added.collect();
+            match dialect {
+                Dialect::Sqlite => {
+                    statements.extend(added.iter().map(|column| format!("alter table \"{table}\" {column}")));
+                }
+                // All at once: the table is written anew once, and not once a column.
+                Dialect::Postgres if added.is_empty() => {}
+                Dialect::Postgres => statements.push(format!("alter table \"{table}\" {}", added.join(", "))),
+            }
+        }
+    }
+    let there = known.map(|known| known.indexes.clone()).unwrap_or_default();
+    let wanted: BTreeMap<String, String> =
+        WantedIndex::all(entity, with_parts).map(|index| (index.name(), index.statement(dialect))).collect();
+    statements
+        .extend(there.iter().filter(|name| !wanted.contains_key(*name)).map(|name| format!("drop index \"{name}\"")));
+    statements.extend(wanted.into_iter().filter(|(name, _)| !there.contains(name)).map(|(_, statement)| statement));
+    statements
+}
+
+fn own_columns(entity: &EntityRef) -> impl Iterator<Item = &Field> {
+    entity.fields.iter().filter(|field| field.has_column())
+}
+
+fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
+    let columns: String =
+        own_columns(entity).map(|field| format!(",\n  {}", column_definition(dialect, field))).collect();
+    let (data, moment) = (dialect.data_type(), dialect.moment_type());
+    dialect.definition(&format!(
+        "create table if not exists \"{}\" (\n  id {{text}} primary key, tenant_id {{text}} not null, data {data},\n  \
+         created_at {moment} not null, created_by {{text}}, updated_at {moment} not null, updated_by {{text}},\n  \
+         deleted_at {moment}, version {{integer}} not null default 1{columns})",
+        entity.table()
+    ))
+}
+
+/// The indexes of an entity over one of the columns.
+pub(super) fn indexes_over(entity: &EntityRef, columns: &[String]) -> Vec<String> {
+    let is_over = |index: &WantedIndex<'_>| {
+        index.fields.iter().any(|field| columns.iter().any(|column| *column == column_name(field)))
+    };
+    WantedIndex::all(entity, true).filter(is_over).map(|index| index.name()).collect()
+}
+
+/// The columns of an entity that another version of it has not, or has for another kind of value.
+pub(super) fn columns_not_in(old: &EntityRef, new: &EntityRef) -> Vec<String> {
+    let stays = |field: &Field| {
+        own_columns(new).any(|known| known.name.as_str() == field.name.as_str() && shape_of(known) == shape_of(field))
+    };
+    own_columns(old).filter(|field| !stays(field)).map(|field| column_name(field.name.as_str())).collect()
+}
+
+/// The fields of each unique index of an entity, in the order of the manifest.
+pub(super) fn unique_keys(entity: &EntityRef) -> Vec<Vec<&str>> {
+    let all = WantedIndex::all(entity, false);
+    all.filter(|index| index.kind == IndexKind::Unique).map(|index| index.fields).collect()
+}
+
+/// What an index is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IndexKind {
+    Ordered,
+    Unique,
+    /// Parts of text.
+    Parts,
+}
+
+/// An index over the live rows of a tenant.
+struct WantedIndex<'e> {
+    entity: &'e EntityRef,
+    /// The fields; none for the rows' own order.
+    fields: Vec<&'e str>,
+    kind: IndexKind,
+}
+
+/// Bytes of a name that PostgreSQL keeps.
+const MAX_NAME: usize = 63;
+
+impl<'e> WantedIndex<'e> {
+    fn all(entity: &'e EntityRef, with_parts: bool) -> impl Iterator<Item = WantedIndex<'e>> {
+        let index = move |fields: Vec<&'e str>, kind| WantedIndex { entity, fields, kind };
+        let kind = |unique| if unique { IndexKind::Unique } else { IndexKind::Ordered };
+        let ordered = entity.fields.iter().filter(|field| field.is_ordered());
+        let parts = entity.fields.iter().filter(move |field| with_parts && field.searchable);
+        let parts = parts.filter(|field| field.field_type.base() == BaseType::String);
+        std::iter::once(index(Vec::new(), IndexKind::Ordered))
+            .chain(ordered.map(move |field| index(vec![field.name.as_str()], kind(field.unique))))
+            .chain(entity.indexes.iter().map(move |declared| {
+                index(declared.fields.iter().map(|field| field.as_str()).collect(), kind(declared.unique))
+            }))
+            .chain(parts.map(move |field| index(vec![field.name.as_str()], IndexKind::Parts)))
+    }
+
+    /// Colons and commas never stand in the name of a table or of a field: two indexes never share a name. A name that
+    /// is too long for PostgreSQL ends in its digest.
+    fn name(&self) -> String {
+        let prefix = match self.kind {
+            IndexKind::Ordered => "index",
+            IndexKind::Unique => "unique index",
+            IndexKind::Parts => "parts",
+        };
+        let name = format!("{prefix}:{}:{}", self.entity.table(), self.fields.join(","));
+        if name.len() <= MAX_NAME {
+            return name;
+        }
+        let digest = sha256_hex(name.as_bytes());
+        format!("{}:{}", &name[..MAX_NAME - 17], &digest[..16])
+    }
+
+    fn statement(&self, dialect: Dialect) -> String {
+        let (name, table) = (self.name(), self.entity.table());
+        let values = self.fields.iter().map(|field| field_value(dialect, self.entity, field));
+        let (unique, columns) = match (self.kind, dialect) {
+            (IndexKind::Parts, _) => {
+                let values: Vec<String> = values.collect();
+                return format!(
+                    "create index \"{name}\" on \"{table}\" using gin ({} gin_trgm_ops)",
+                    values.join(", ")
+                );
+            }
+            // What is absent comes first, in both. The id at the end makes the order total, and pages cheap.
+            (IndexKind::Ordered, Dialect::Postgres) => {
+                ("", values.map(|value| format!("{value} nulls first")).chain(["id".to_owned()]).collect())
+            }
+            (IndexKind::Ordered, Dialect::Sqlite) => ("", values.chain(["id".to_owned()]).collect::<Vec<String>>()),
+            (IndexKind::Unique, _) => ("unique ", values.collect()),
+        };
+        format!(
+            "create {unique}index \"{name}\" on \"{table}\" (tenant_id, {}) where deleted_at is null",
+            columns.join(", ")
+        )
+    }
+}
+
+/// A column that the field's value can be indexed by.
+fn column_definition(dialect: Dialect, field: &Field) -> String {
+    dialect.generated_column(&column_name(field.name.as_str()), field.name.as_str(), shape_of(field))
+}
+
+/// The generated column of a field.
+pub(super) fn column_name(field: &str) -> String {
+    format!("_f_{field}")
+}
+
+fn shape_of(field: &Field) -> Shape {
+    Shape::of(field.field_type.base())
+}
+
+/// The live rows of an entity of all tenants, as a view with the entity's own names.
+pub(super) fn live_view(dialect: Dialect, entity: &EntityRef, without: Option<&TenantId>) -> String {
+    // A tenant's name has no quotes: that is its rule.
+    let others = without.map_or_else(String::new, |tenant| format!(" and tenant_id <> '{tenant}'"));
+    let fields: String = entity
+        .fields
+        .iter()
+        .map(|field| format!(", {} as \"{}\"", field_value(dialect, entity, field.name.as_str()), *field.name))
+        .collect();
+    let moment = |column: &str| format!("{} as {column}", dialect.shown(column, Shape::Moment));
+    format!(
+        "create temp view \"{}\" as select id, tenant_id, version, {}, created_by, {}, updated_by{fields} \
+         from \"{}\" where deleted_at is null{others};",
+        *entity.name,
+        moment("created_at"),
+        moment("updated_at"),
+        entity.table()
+    )
+}
+
+/// SQL for the value of a field: its column where it has one.
+pub(super) fn field_value(dialect: Dialect, entity: &EntityRef, field: &str) -> String {
+    match entity.field(field) {
+        Some(known) if known.has_column() => format!("\"{}\"", column_name(field)),
+        Some(known) => dialect.field_of_data(field, shape_of(known)),
+        None => dialect.field_of_data(field, Shape::Text),
+    }
+}

@@ -1,0 +1,175 @@
+//! Rows that come with a plugin.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::sql::SqlValue;
+use super::upgrade::values::converted;
+use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Scope, StoreError};
+use crate::digest::sha256_hex;
+use crate::manifest::{Field, FieldType, Fixture, FixtureMode, Manifest};
+
+impl Database {
+    /// Brings the rows of fixtures to a tenant, within the unit of work; gives how many were made, changed or deleted.
+    /// A reference may name its row by that row's title.
+    ///
+    /// # Errors
+    /// [`StoreError::Validation`] and those of [`Database::insert`].
+    pub fn apply_fixtures(
+        &mut self,
+        manifest: &Manifest,
+        fixtures: &[Fixture],
+        scope: &Scope,
+        new_id: IdSource<'_>,
+    ) -> Result<usize, StoreError> {
+        let mark = self.changes().len();
+        for fixture in fixtures {
+            let entity = self.catalog().entity(&manifest.metadata.id, fixture.entity.as_str())?;
+            let mut present = Vec::new();
+            for row in fixture.tables() {
+                let row = self.fixture_row(&entity, scope, row)?;
+                let own = sha256_hex(Value::Object(identity(fixture, &row)).to_string().as_bytes());
+                let own = format!("{}:{}", *entity.name, &own[..32]);
+                if fixture.mode == FixtureMode::Once {
+                    if self.has_had(&entity, scope, &own)? {
+                        continue;
+                    }
+                    self.note_fixture(&entity, scope, &own)?;
+                }
+                let known = self.same_row(&entity, scope, fixture, &row)?;
+                let id = match (known, fixture.mode) {
+                    (None, _) => self.insert(&entity, scope, &row, &mut *new_id)?.id,
+                    (Some(known), FixtureMode::Once | FixtureMode::InsertIgnore) => known.0,
+                    (Some((id, data)), FixtureMode::Upsert | FixtureMode::Overwrite) => {
+                        if row.iter().any(|(name, value)| data.get(name) != Some(value)) {
+                            self.update(&entity, scope, &id, &row, None)?;
+                        }
+                        id
+                    }
+                };
+                present.push(id);
+            }
+            if fixture.mode == FixtureMode::Overwrite {
+                self.delete_others(&entity, scope, &present)?;
+            }
+        }
+        Ok(self.changes().len() - mark)
+    }
+
+    /// The values of a row in the forms that the fields keep.
+    fn fixture_row(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        row: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, StoreError> {
+        let mut problems = Vec::new();
+        let mut normal = Map::new();
+        for (name, value) in row {
+            let refused = |message: String| FieldProblem { field: name.clone(), message };
+            let Some(field) = entity.field(name) else {
+                problems.push(refused("is not a field".to_owned()));
+                continue;
+            };
+            let title =
+                value.as_str().filter(|text| *field.field_type == FieldType::Ref && Uuid::parse_str(text).is_err());
+            match title {
+                Some(title) => match self.by_title(entity, scope, field, title)? {
+                    Some(id) => drop(normal.insert(name.clone(), Value::from(id))),
+                    None => problems.push(refused(format!("names no row: none is called `{title}`"))),
+                },
+                None => match converted(field, value) {
+                    Ok(value) => drop(normal.insert(name.clone(), value)),
+                    Err(why) => problems.push(refused(why)),
+                },
+            }
+        }
+        if problems.is_empty() {
+            Ok(normal)
+        } else {
+            Err(StoreError::Validation { entity: entity.name.to_string(), problems })
+        }
+    }
+
+    fn by_title(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        field: &Field,
+        title: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(target) = self.catalog().referable(entity.plugin(), field) else { return Ok(None) };
+        let named = field.ref_label_field.as_ref().or(target.title_field.as_ref());
+        let Some(name) = named
+            .map(|name| name.as_str().to_owned())
+            .or_else(|| target.fields.first().map(|field| field.name.as_str().to_owned()))
+        else {
+            return Ok(None);
+        };
+        let filter = Value::Object(Map::from_iter([(name, Value::from(title))]));
+        let query = ListQuery { filter, limit: Some(1), by_plugin: true, ..ListQuery::default() };
+        Ok(self.list(&target, scope, &query)?.rows.pop().map(|row| row.id))
+    }
+
+    /// The live row with the same key; none where the fixture has no key.
+    fn same_row(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        fixture: &Fixture,
+        row: &Map<String, Value>,
+    ) -> Result<Option<(String, Map<String, Value>)>, StoreError> {
+        if fixture.key.is_empty() {
+            return Ok(None);
+        }
+        let query = ListQuery {
+            filter: Value::Object(identity(fixture, row)),
+            limit: Some(1),
+            by_plugin: true,
+            ..ListQuery::default()
+        };
+        Ok(self.list(entity, scope, &query)?.rows.pop().map(|row| (row.id, row.data)))
+    }
+
+    fn delete_others(&mut self, entity: &EntityRef, scope: &Scope, present: &[String]) -> Result<(), StoreError> {
+        let mut query = ListQuery { limit: Some(200), by_plugin: true, ..ListQuery::default() };
+        let mut others = Vec::new();
+        loop {
+            let page = self.list(entity, scope, &query)?;
+            others.extend(page.rows.into_iter().map(|row| row.id).filter(|id| !present.contains(id)));
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        for id in others {
+            match self.delete(entity, scope, &id, None) {
+                // It went with another one.
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn has_had(&self, entity: &EntityRef, scope: &Scope, fixture: &str) -> Result<bool, StoreError> {
+        let place = [entity.plugin().as_str(), scope.tenant.as_str(), fixture].map(SqlValue::text);
+        let sql = "select 1 from erp_fixtures where plugin_id = ? and tenant_id = ? and fixture = ?";
+        Ok(!self.rows("look for a fixture", sql, place, |_| Ok(()))?.is_empty())
+    }
+
+    fn note_fixture(&self, entity: &EntityRef, scope: &Scope, fixture: &str) -> Result<(), StoreError> {
+        let place = [entity.plugin().as_str(), scope.tenant.as_str(), fixture].map(SqlValue::text);
+        let sql = "insert into erp_fixtures (plugin_id, tenant_id, fixture) values (?, ?, ?)";
+        self.execute("note a fixture", sql, place).map(|_| ())
+    }
+}
+
+/// The values by which a row is known again: those of the key, or all of them.
+fn identity(fixture: &Fixture, row: &Map<String, Value>) -> Map<String, Value> {
+    if fixture.key.is_empty() {
+        return row.clone();
+    }
+    let own = |name: &str| (name.to_owned(), row.get(name).cloned().unwrap_or(Value::Null));
+    fixture.key.iter().map(|name| own(name.as_str())).collect()
+}

@@ -1,0 +1,106 @@
+//! From one version's tables to the next: planned as a list of operations, done in one transaction.
+//!
+//! Tables, columns, indexes and names change by SQL. Values change in the host, by the one expression engine and the
+//! one judge of values, in the same way on both databases; they are written back many rows at a time.
+
+mod journal;
+mod operation;
+mod plan;
+mod rollback;
+mod rows;
+pub(crate) mod values;
+
+pub use journal::UpgradeRecord;
+pub use plan::{Lock, PlannedStep, plan_upgrade};
+pub use rollback::Reversal;
+pub use rows::StakeRow;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use self::operation::{Operation, Work, operations};
+use super::{Database, Moment, StoreError};
+use crate::evolution::SchemaDiff;
+use crate::manifest::Manifest;
+
+/// What an upgrade did.
+#[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]
+pub struct UpgradeReport {
+    /// Its number in the journal; none where nothing had to change.
+    pub upgrade: Option<u64>,
+    /// What was done, in order.
+    pub steps: Vec<StepReport>,
+}
+
+/// One operation of an upgrade.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct StepReport {
+    /// What was done.
+    pub title: String,
+    /// Rows whose values changed.
+    pub rows: u64,
+    /// How long it took, in microseconds.
+    pub microseconds: u64,
+}
+
+impl Database {
+    /// Makes the tables of `old` those of `new`, with all rows of all tenants, within the unit of work. Where `old` is
+    /// none, the tables are made. `fixtures` runs once the tables are there, before the last steps.
+    ///
+    /// # Errors
+    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`Database::install_schema`].
+    pub fn upgrade(
+        &mut self,
+        old: Option<&Arc<Manifest>>,
+        new: &Arc<Manifest>,
+        now: Moment,
+        mut fixtures: impl FnMut(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<UpgradeReport, StoreError> {
+        let Some(old) = old else {
+            self.install_schema(new)?;
+            self.register_plugin(new, now)?;
+            fixtures(self)?;
+            return Ok(UpgradeReport::default());
+        };
+        self.install_alone()?;
+        let mut report = UpgradeReport::default();
+        let all = operations(self.dialect(), old, new, self.has_trigrams()?);
+        if SchemaDiff::of(old, new).moves_rows() {
+            report.upgrade = Some(self.note_upgrade(old, new, now)?);
+        }
+        for Operation { title, work } in all {
+            let started = Instant::now();
+            let rows = match work {
+                Work::Keep { table } => self.keep_rows(report.upgrade.unwrap_or_default(), &table)?,
+                Work::Sql(statements) => self.do_statements(new, &statements)?,
+                Work::Rows(pass) => self.pass_rows(&pass, now)?,
+                Work::Fixtures => {
+                    self.register_plugin(new, now)?;
+                    fixtures(self)?;
+                    continue;
+                }
+            };
+            let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            report.steps.push(StepReport { title, rows, microseconds });
+        }
+        Ok(report)
+    }
+
+    /// Statements one by one. A unique index that cannot be made says which rows are in its way.
+    fn do_statements(&self, new: &Arc<Manifest>, statements: &[String]) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for statement in statements {
+            let done = self.guarded(|| match statement.starts_with("update ") {
+                true => self.execute("change rows", statement, []),
+                false => self.execute_batch("change tables", statement).map(|()| 0),
+            });
+            match done {
+                Ok(rows) => changed += rows as u64,
+                Err(error) => return Err(self.same_rows(new, statement, error)),
+            }
+        }
+        Ok(changed)
+    }
+}

@@ -1,0 +1,88 @@
+//! An upgrade as it would be done, for people to read before it is.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::operation::{Operation, Work, operations};
+use super::rollback::keep_statement;
+use crate::manifest::Manifest;
+use crate::store::sql::Dialect;
+
+/// What a step holds back while the upgrade runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Lock {
+    /// Nobody waits for it.
+    None,
+    /// Writers of the same rows wait.
+    Rows,
+    /// Writers of the table wait.
+    Writers,
+    /// Everybody who uses the table waits.
+    Table,
+}
+
+/// One step of an upgrade.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+pub struct PlannedStep {
+    /// What it does.
+    pub title: String,
+    /// The statements; those that the host makes for many rows, once.
+    pub statements: Vec<String>,
+    /// True where every row of the table is written anew.
+    pub rewrites: bool,
+    /// What it holds back, until the whole upgrade is committed.
+    pub lock: Lock,
+    /// True where the host reads and changes the rows.
+    pub by_host: bool,
+}
+
+/// What an upgrade from one version to the next would do.
+pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Vec<PlannedStep> {
+    let planned = operations(dialect, old, new, dialect == Dialect::Postgres).into_iter().filter_map(|operation| {
+        let Operation { title, work } = operation;
+        Some(match work {
+            Work::Fixtures => return None,
+            Work::Keep { table } => PlannedStep {
+                title,
+                statements: vec![keep_statement(dialect, &table)],
+                rewrites: false,
+                lock: Lock::None,
+                by_host: false,
+            },
+            Work::Rows(pass) => PlannedStep {
+                title,
+                statements: vec![pass.write_statement(dialect, 1)],
+                rewrites: false,
+                lock: Lock::Rows,
+                by_host: true,
+            },
+            Work::Sql(statements) => {
+                let (rewrites, lock) = statements.iter().fold((false, Lock::None), |(rewrites, lock), statement| {
+                    let (also, held) = weight(dialect, statement);
+                    (rewrites || also, lock.max(held))
+                });
+                PlannedStep { title, statements, rewrites, lock, by_host: false }
+            }
+        })
+    });
+    planned.collect()
+}
+
+/// Whether a statement writes every row of its table anew, and what it holds back.
+fn weight(dialect: Dialect, statement: &str) -> (bool, Lock) {
+    let starts = |prefix: &str| statement.starts_with(prefix);
+    if dialect == Dialect::Sqlite {
+        // There is one lock, and the upgrade has it.
+        return (starts("update \""), Lock::Writers);
+    }
+    match () {
+        // A stored generated column is computed for every row.
+        () if starts("alter table") && statement.contains(" stored") => (true, Lock::Table),
+        () if starts("alter table") || starts("drop ") => (false, Lock::Table),
+        () if starts("create index") || starts("create unique") => (false, Lock::Writers),
+        () if starts("update \"") => (true, Lock::Rows),
+        () => (false, Lock::Rows),
+    }
+}

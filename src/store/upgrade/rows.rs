@@ -1,0 +1,386 @@
+//! Rows that are read, changed, judged and written back, many at a time.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::values::converted;
+use crate::expression::{Datum, Expression, Type};
+use crate::manifest::{Field, Manifest, MigrationStep, Otherwise, StepKind, TenantId};
+use crate::store::sql::{Dialect, Failure, SqlValue};
+use crate::store::{Database, EntityRef, Moment, Scope, StoreError, definition, records, rules, values};
+
+/// Rows that are read at once, and written back by one statement.
+const BATCH: usize = 500;
+/// Rows that an error names at the most.
+const SHOWN: usize = 10;
+
+/// One way through all rows of an entity.
+#[derive(Debug)]
+pub(super) struct RowPass {
+    /// The entity as it was, for the kinds of values that the row still holds.
+    pub(super) before: EntityRef,
+    /// The entity whose table is read.
+    pub(super) after: EntityRef,
+    pub(super) actions: Vec<RowAction>,
+}
+
+/// What is done with a row.
+#[derive(Debug)]
+pub(super) enum RowAction {
+    /// A value takes the type that its field has now.
+    Convert { field: String, step: Option<Box<MigrationStep>> },
+    /// A split, a merge or a backfill.
+    Step(Box<MigrationStep>),
+    /// A missing value becomes the default.
+    Fill(String),
+    /// A value goes.
+    Drop(String),
+    /// A value would go, and nobody said that it may.
+    Lose(String),
+    /// What is computed is computed anew.
+    Compute,
+    /// The value must be one that the field takes.
+    Judge(String),
+    /// The row would go.
+    Gone,
+}
+
+/// A row that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct StakeRow {
+    /// Whose row it is.
+    pub tenant: String,
+    /// The row.
+    pub id: String,
+    /// The value, as JSON text.
+    pub value: String,
+    /// Why it does not fit.
+    pub problem: String,
+}
+
+/// What is found on the way through.
+#[derive(Debug, Default)]
+struct Stakes {
+    place: String,
+    count: u64,
+    rows: Vec<StakeRow>,
+}
+
+impl RowPass {
+    /// What the pass does, in words.
+    pub(super) fn title(&self) -> String {
+        let name = &self.after.name;
+        let parts: Vec<String> = self
+            .actions
+            .iter()
+            .filter_map(|action| match action {
+                RowAction::Convert { field, .. } => Some(format!("convert {field}")),
+                RowAction::Step(step) => Some(match *step.r#do {
+                    StepKind::Split => format!("split {}", step.from.as_ref().map_or("", |from| from.as_str())),
+                    StepKind::Merge => format!("merge into {}", step.field.as_ref().map_or("", |field| field.as_str())),
+                    _ => format!("backfill {}", step.field.as_ref().map_or("", |field| field.as_str())),
+                }),
+                RowAction::Fill(field) => Some(format!("fill {field}")),
+                RowAction::Drop(field) => Some(format!("drop {field}")),
+                RowAction::Lose(field) => Some(format!("look for values of {field}")),
+                RowAction::Judge(field) => Some(format!("judge {field}")),
+                RowAction::Compute => None,
+                RowAction::Gone => Some("look for rows".to_owned()),
+            })
+            .collect();
+        let parts = if parts.is_empty() { "compute anew".to_owned() } else { parts.join(", ") };
+        format!("{name}: {parts}")
+    }
+
+    /// The statement that rows are written back by, for those who want to see it.
+    pub(super) fn write_statement(&self, dialect: Dialect, rows: usize) -> String {
+        let marks = vec!["(?, ?)"; rows].join(", ");
+        let cast = if dialect == Dialect::Postgres { "::jsonb" } else { "" };
+        let table = self.after.table();
+        format!(
+            "with changed (id, data) as (values {marks}) update \"{table}\" set data = changed.data{cast} from changed \
+             where \"{table}\".id = changed.id"
+        )
+    }
+
+    fn change(&self, scope: &Scope, id: &str, data: &mut Map<String, Value>) -> Result<(), (String, Value, String)> {
+        for action in &self.actions {
+            match action {
+                RowAction::Convert { field, step } => self.convert(scope, field, step.as_deref(), data)?,
+                RowAction::Step(step) => self.step(scope, step, data)?,
+                RowAction::Fill(name) => {
+                    let default = self.after.field(name).and_then(|field| field.default.as_ref());
+                    if let Some(default) = default.filter(|_| is_absent(data, name)) {
+                        let mut own_id = || id.to_owned();
+                        data.insert(name.clone(), values::default_value(default, scope, &mut own_id));
+                    }
+                }
+                RowAction::Drop(name) => {
+                    data.remove(name);
+                }
+                RowAction::Lose(name) => {
+                    if let Some(value) = data.remove(name).filter(|value| !value.is_null()) {
+                        return Err((name.clone(), value, "would be lost".to_owned()));
+                    }
+                }
+                RowAction::Compute => {
+                    if let Some(problem) = rules::compute(&self.after, scope, data).into_iter().next() {
+                        return Err((problem.field, Value::Null, problem.message));
+                    }
+                    data.retain(|_, value| !value.is_null());
+                }
+                RowAction::Judge(name) => self.judge(name, data)?,
+                RowAction::Gone => return Err((String::new(), Value::Null, "would be lost".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, name: &str, data: &mut Map<String, Value>) -> Result<(), (String, Value, String)> {
+        let Some(field) = self.after.field(name) else { return Ok(()) };
+        match data.get(name).filter(|value| !value.is_null()).cloned() {
+            None if field.required => {
+                Err((name.to_owned(), Value::Null, "is required, and the row has no value".to_owned()))
+            }
+            None => Ok(()),
+            Some(value) => match values::normal_value(field, &value) {
+                Ok(normal) => {
+                    data.insert(name.to_owned(), normal);
+                    Ok(())
+                }
+                Err(why) => Err((name.to_owned(), value, why)),
+            },
+        }
+    }
+
+    fn convert(
+        &self,
+        scope: &Scope,
+        name: &str,
+        step: Option<&MigrationStep>,
+        data: &mut Map<String, Value>,
+    ) -> Result<(), (String, Value, String)> {
+        let Some(field) = self.after.field(name) else { return Ok(()) };
+        let Some(old) = data.get(name).filter(|value| !value.is_null()).cloned() else { return Ok(()) };
+        let new = match step.and_then(|step| step.value.as_ref()) {
+            Some(value) => self.evaluate(value, scope, field, data),
+            None => converted(field, &old),
+        };
+        let otherwise = step.map_or(Otherwise::Refuse, |step| step.otherwise);
+        match (new, otherwise) {
+            (Ok(new), _) => {
+                data.insert(name.to_owned(), new);
+            }
+            (Err(why), Otherwise::Refuse) => return Err((name.to_owned(), old, why)),
+            (Err(_), Otherwise::Clear) => {
+                data.remove(name);
+            }
+            (Err(_), Otherwise::Default) => {
+                let default = field.default.as_ref().map_or(Value::Null, |default| {
+                    values::default_value(default, scope, &mut || uuid::Uuid::nil().to_string())
+                });
+                data.insert(name.to_owned(), default);
+            }
+        }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        scope: &Scope,
+        step: &MigrationStep,
+        data: &mut Map<String, Value>,
+    ) -> Result<(), (String, Value, String)> {
+        let refused = |name: &str, value: Value, why: String| (name.to_owned(), value, why);
+        match *step.r#do {
+            StepKind::Split => {
+                let Some(from) = &step.from else { return Ok(()) };
+                let Some(text) = data.get(from.as_str()).map(text_of) else { return Ok(()) };
+                let mut parts = text.splitn(step.into.len().max(1), step.separator.as_str());
+                for name in &step.into {
+                    let part = parts.next().map(str::trim).filter(|part| !part.is_empty());
+                    let (Some(part), Some(field)) = (part, self.after.field(name.as_str())) else { continue };
+                    let part = Value::from(part);
+                    let value = converted(field, &part).map_err(|why| refused(name.as_str(), part, why))?;
+                    data.insert(name.as_str().to_owned(), value);
+                }
+                if step.into.iter().all(|name| **name != **from) {
+                    data.remove(from.as_str());
+                }
+            }
+            StepKind::Merge => {
+                let Some((name, field)) =
+                    step.field.as_ref().and_then(|name| Some((name.as_str(), self.after.field(name.as_str())?)))
+                else {
+                    return Ok(());
+                };
+                let parts: Vec<String> =
+                    step.fields.iter().filter_map(|part| data.get(part.as_str())).map(text_of).collect();
+                if parts.is_empty() {
+                    return Ok(());
+                }
+                let joined = Value::String(parts.join(&step.separator));
+                let value = converted(field, &joined).map_err(|why| refused(name, joined, why))?;
+                for part in
+                    step.fields.iter().filter(|part| part.as_str() != name && self.after.field(part.as_str()).is_none())
+                {
+                    data.remove(part.as_str());
+                }
+                data.insert(name.to_owned(), value);
+            }
+            StepKind::Backfill => {
+                let (Some(name), Some(value)) = (&step.field, &step.value) else { return Ok(()) };
+                let Some(field) = self.after.field(name.as_str()) else { return Ok(()) };
+                let wanted = match &step.when {
+                    Some(when) => when.evaluate(&|name| self.lookup(scope, data, name)) == Ok(Datum::Boolean(true)),
+                    None => is_absent(data, name.as_str()),
+                };
+                if wanted {
+                    let new = self.evaluate(value, scope, field, data);
+                    let old = data.get(name.as_str()).cloned().unwrap_or(Value::Null);
+                    data.insert(name.as_str().to_owned(), new.map_err(|why| refused(name.as_str(), old, why))?);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        value: &Expression,
+        scope: &Scope,
+        field: &Field,
+        data: &Map<String, Value>,
+    ) -> Result<Value, String> {
+        match value.evaluate(&|name| self.lookup(scope, data, name)).map_err(|error| error.to_string())? {
+            Datum::Null => Ok(Value::Null),
+            datum => values::normal_computed(field, &datum),
+        }
+    }
+
+    /// A name in an expression: fields of both versions, the older kind first, since that is what the row still holds.
+    fn lookup(&self, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
+        if name.starts_with('$') {
+            return rules::lookup(&self.after, scope, data, name);
+        }
+        let kind = |entity: &EntityRef| entity.field(name).map(|field| field.kind().holds == Type::Number);
+        let is_number = match (kind(&self.before), kind(&self.after)) {
+            (before, Some(after)) if data.get(name).is_some_and(Value::is_number) => before.unwrap_or(after) || after,
+            (before, after) => before.or(after).unwrap_or(false),
+        };
+        data.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_number))
+    }
+}
+
+impl Database {
+    /// Goes through all rows of an entity, deleted ones too; gives how many changed.
+    pub(super) fn pass_rows(&self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
+        let entity = &pass.after;
+        let select =
+            format!("select id, tenant_id, data from \"{}\" where id > ? order by id limit {BATCH}", entity.table());
+        let mut last = String::new();
+        let mut changed = 0;
+        let mut stakes: Vec<Stakes> = Vec::new();
+        loop {
+            let rows = self.rows("read rows", &select, [SqlValue::text(&last)], |row| {
+                Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?))
+            })?;
+            let Some((id, _, _)) = rows.last() else { break };
+            last.clone_from(id);
+            let mut parameters = Vec::new();
+            for (id, tenant, text) in &rows {
+                let data: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+                let Some(tenant) = TenantId::new(tenant.clone()) else { continue };
+                let scope = Scope::of_tenant(&tenant, now);
+                let mut new = data.clone();
+                match pass.change(&scope, id, &mut new) {
+                    Ok(()) => {
+                        new.retain(|_, value| !value.is_null());
+                        if new != data {
+                            let ordered = records::in_order(entity, new);
+                            parameters.push(SqlValue::text(id));
+                            parameters.push(SqlValue::Text(Value::Object(ordered).to_string()));
+                        }
+                    }
+                    Err((field, value, problem)) => {
+                        let row =
+                            StakeRow { tenant: tenant.to_string(), id: id.clone(), value: value.to_string(), problem };
+                        note(&mut stakes, entity, &field, row);
+                    }
+                }
+            }
+            if !parameters.is_empty() && stakes.is_empty() {
+                let rows = parameters.len() / 2;
+                changed += rows as u64;
+                let statement = pass.write_statement(self.dialect(), rows);
+                self.execute("write rows back", &statement, parameters)?;
+            }
+        }
+        match stakes.into_iter().next() {
+            None => Ok(changed),
+            Some(Stakes { place, count, rows }) => Err(StoreError::RowsAtStake { place, count, rows }),
+        }
+    }
+
+    /// The rows that a unique index cannot hold together, where that is why a statement failed.
+    pub(super) fn same_rows(&self, new: &Arc<Manifest>, statement: &str, error: StoreError) -> StoreError {
+        if error.failure() != Failure::Unique {
+            return error;
+        }
+        for entity in EntityRef::all(new).filter(|entity| statement.contains(&format!("\"{}\"", entity.table()))) {
+            for key in definition::unique_keys(&entity) {
+                let columns: Vec<String> =
+                    key.iter().map(|field| definition::field_value(self.dialect(), &entity, field)).collect();
+                let present: Vec<String> = columns.iter().map(|column| format!("{column} is not null")).collect();
+                let sql = format!(
+                    "select min(id), tenant_id, count(*) from \"{}\" where deleted_at is null and {} group by tenant_id, {} \
+                     having count(*) > 1 order by 1",
+                    entity.table(),
+                    present.join(" and "),
+                    columns.join(", ")
+                );
+                let found = self.rows("look for equal rows", &sql, [], |row| {
+                    Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?))
+                });
+                let Ok(found) = found else { return error };
+                if found.is_empty() {
+                    continue;
+                }
+                let count = found.len() as u64;
+                let rows = found.into_iter().take(SHOWN).map(|(id, tenant, count)| StakeRow {
+                    tenant,
+                    id,
+                    value: String::new(),
+                    problem: format!("{count} rows have the same {}", key.join(" + ")),
+                });
+                let place = format!("{}.{}", *entity.name, key.join(" + "));
+                return StoreError::RowsAtStake { place, count, rows: rows.collect() };
+            }
+        }
+        error
+    }
+}
+
+fn note(stakes: &mut Vec<Stakes>, entity: &EntityRef, field: &str, row: StakeRow) {
+    let place = if field.is_empty() { entity.name.to_string() } else { format!("{}.{field}", *entity.name) };
+    let index = stakes.iter().position(|known| known.place == place).unwrap_or_else(|| {
+        stakes.push(Stakes { place, ..Stakes::default() });
+        stakes.len() - 1
+    });
+    let known = &mut stakes[index];
+    known.count += 1;
+    if known.rows.len() < SHOWN {
+        known.rows.push(row);
+    }
+}
+
+fn is_absent(data: &Map<String, Value>, name: &str) -> bool {
+    data.get(name).is_none_or(Value::is_null)
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,298 @@
+//! The second version of a plugin, on rows of the first one, on both databases.
+
+use std::sync::Arc;
+
+use erp_plugin::diagnostics::SourceFile;
+use erp_plugin::manifest::{Manifest, TenantId, parse};
+use erp_plugin::store::{Database, Dialect, ListQuery, Moment, Row, Scope, StoreError, plan_upgrade};
+use serde_json::{Map, Value, json};
+
+use crate::support::postgres_url;
+
+const HEAD: &str = "manifest_version = 1\n[metadata]\nid = \"erp-up\"\nname = \"上\"\n[runtime]\nabi = \"erp:plugin@1.0.0\"\nworld = \"minimal-plugin\"\n";
+
+/// A year of somebody's stock.
+const FIRST: &str = r#"
+[schema]
+schema_version = 1
+
+[[schema.entities]]
+name = "goods"
+display_name = "货物"
+[[schema.entities.fields]]
+name = "sku"
+field_type = "string"
+required = true
+unique = true
+[[schema.entities.fields]]
+name = "contact"
+field_type = "string"
+filterable = true
+[[schema.entities.fields]]
+name = "count"
+field_type = "string"
+sortable = true
+[[schema.entities.fields]]
+name = "price"
+field_type = "decimal"
+scale = 4
+filterable = true
+[[schema.entities.fields]]
+name = "street"
+field_type = "string"
+[[schema.entities.fields]]
+name = "city"
+field_type = "string"
+[[schema.entities.fields]]
+name = "secret"
+field_type = "string"
+
+[[schema.entities]]
+name = "old_log"
+display_name = "日志"
+[[schema.entities.fields]]
+name = "text"
+field_type = "string"
+"#;
+
+/// Everything about it changes.
+const SECOND: &str = r#"
+[schema]
+schema_version = 2
+
+[[schema.entities]]
+name = "item"
+display_name = "物料"
+renamed_from = "goods"
+[[schema.entities.fields]]
+name = "code"
+field_type = "string"
+required = true
+unique = true
+renamed_from = "sku"
+[[schema.entities.fields]]
+name = "first_name"
+field_type = "string"
+[[schema.entities.fields]]
+name = "last_name"
+field_type = "string"
+filterable = true
+[[schema.entities.fields]]
+name = "count"
+field_type = "integer"
+sortable = true
+[[schema.entities.fields]]
+name = "price"
+field_type = "currency"
+filterable = true
+[[schema.entities.fields]]
+name = "address"
+field_type = "text"
+[[schema.entities.fields]]
+name = "status"
+field_type = "select"
+required = true
+options = [{ value = "rich", label = "贵" }, { value = "poor", label = "便宜" }]
+[[schema.entities.fields]]
+name = "value"
+field_type = "currency"
+computed = "count * price"
+
+[[migrations]]
+from = 1
+to = 2
+phase = "pre"
+steps = [
+  { do = "split", entity = "item", from = "contact", into = ["last_name", "first_name"], separator = " " },
+  { do = "merge", entity = "item", fields = ["city", "street"], field = "address", separator = ", " },
+  { do = "change_type", entity = "item", field = "count", otherwise = "clear" },
+  { do = "change_type", entity = "item", field = "price", value = "round(price, 2)" },
+  { do = "drop_field", entity = "item", field = "secret" },
+  { do = "drop_entity", entity = "old_log" },
+]
+
+[[migrations]]
+from = 1
+to = 2
+phase = "post"
+steps = [
+  { do = "backfill", entity = "item", field = "status", value = "if(price > 10, 'rich', 'poor')" },
+]
+"#;
+
+fn manifest(version: &str, tables: &str) -> Arc<Manifest> {
+    let text = HEAD.replace("name = \"上\"", &format!("name = \"上\"\nversion = \"{version}\"")) + tables;
+    let source = SourceFile::new("plugin.toml", text);
+    let (manifest, report) = parse(&source);
+    assert!(!report.has_errors(), "{:?}", report.diagnostics());
+    Arc::new(manifest.unwrap())
+}
+
+fn both() -> [Database; 2] {
+    [Database::in_memory().unwrap(), Database::scratch(&postgres_url()).unwrap()]
+}
+
+fn now() -> Moment {
+    Moment::parse("2026-04-15T08:00:00+08:00").unwrap()
+}
+
+fn scope() -> Scope {
+    Scope::of_tenant(&TenantId::new("acme".to_owned()).unwrap(), now())
+}
+
+/// A database with the first version and rows of it.
+fn with_rows(mut database: Database, old: &Arc<Manifest>, entity: &str, rows: &[Value]) -> Database {
+    database.begin().unwrap();
+    database.upgrade(None, old, now(), |_| Ok(())).unwrap();
+    database.serve_schema(old);
+    let entity = database.catalog().entity(&old.metadata.id, entity).unwrap();
+    for (index, row) in rows.iter().enumerate() {
+        let mut id = || format!("00000000-0000-7000-8000-{index:012}");
+        database.insert(&entity, &scope(), row.as_object().unwrap(), &mut id).unwrap();
+    }
+    database.commit().unwrap();
+    database
+}
+
+fn upgrade(database: &mut Database, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Result<u64, StoreError> {
+    database.begin()?;
+    match database.upgrade(Some(old), new, now(), |_| Ok(())) {
+        Ok(report) => {
+            database.commit()?;
+            database.serve_schema(new);
+            Ok(report.upgrade.unwrap_or_default())
+        }
+        Err(error) => {
+            database.rollback();
+            Err(error)
+        }
+    }
+}
+
+fn rows(database: &Database, manifest: &Manifest, entity: &str) -> Vec<Map<String, Value>> {
+    let entity = database.catalog().entity(&manifest.metadata.id, entity).unwrap();
+    let page =
+        database.list(&entity, &scope(), &ListQuery { by_plugin: true, limit: Some(100), ..ListQuery::default() });
+    page.unwrap().rows.into_iter().map(|row: Row| row.data).collect()
+}
+
+fn stock() -> Vec<Value> {
+    vec![
+        json!({ "sku": "A-1", "contact": "王 小明", "count": "12", "price": "20.1250", "street": "南京路 1", "city": "上海", "secret": "x" }),
+        json!({ "sku": "A-2", "contact": "Ada", "count": "a dozen", "price": "3.5", "city": "北京" }),
+        json!({ "sku": "A-3" }),
+    ]
+}
+
+#[test]
+fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
+    let (old, new) = (manifest("1.0.0", FIRST), manifest("2.0.0", SECOND));
+    for database in both() {
+        let dialect = database.dialect();
+        let mut database = with_rows(database, &old, "goods", &stock());
+        let before = rows(&database, &old, "goods");
+        let number = upgrade(&mut database, &old, &new).unwrap();
+        let after = Value::from(rows(&database, &new, "item").into_iter().map(Value::Object).collect::<Vec<_>>());
+        let expected = json!([
+            { "code": "A-1", "first_name": "小明", "last_name": "王", "count": 12, "price": "20.13",
+              "address": "上海, 南京路 1", "status": "rich", "value": "241.56" },
+            { "code": "A-2", "last_name": "Ada", "price": "3.50", "address": "北京", "status": "poor" },
+            { "code": "A-3", "status": "poor" },
+        ]);
+        assert_eq!(after, expected, "{dialect:?}");
+        // The new names are found by, and the new types are ordered by.
+        let item = database.catalog().entity(&new.metadata.id, "item").unwrap();
+        let query = ListQuery {
+            filter: json!({ "count": { "gt": 3 }, "last_name": "王" }),
+            sort: vec!["-count".into()],
+            by_plugin: true,
+            ..ListQuery::default()
+        };
+        assert_eq!(database.count(&item, &scope(), &query).unwrap(), 1);
+        assert_eq!(database.upgrades(&new.metadata.id).unwrap()[0].from_version, "1.0.0");
+
+        // What was written since is in the way of a rollback, and says so.
+        database.begin().unwrap();
+        let patch = json!({ "count": 13 }).as_object().unwrap().clone();
+        database.update(&item, &scope(), "00000000-0000-7000-8000-000000000000", &patch, None).unwrap();
+        database.commit().unwrap();
+        database.begin().unwrap();
+        let error = database.roll_back(number, (&old, &new), false, now()).unwrap_err();
+        assert_eq!((error.code(), error.details()["count"].as_u64()), ("migration.rows_at_stake", Some(1)));
+        database.rollback();
+        database.begin().unwrap();
+        let reversal = database.roll_back(number, (&old, &new), true, now()).unwrap();
+        database.commit().unwrap();
+        database.serve_schema(&old);
+        assert_eq!((reversal.restored, reversal.discarded), (3, 1), "{dialect:?}");
+        assert_eq!(rows(&database, &old, "goods"), before, "{dialect:?}");
+        assert!(rows(&database, &old, "old_log").is_empty());
+        // And forward again.
+        upgrade(&mut database, &old, &new).unwrap();
+        assert_eq!(rows(&database, &new, "item").len(), 3);
+    }
+}
+
+#[test]
+fn what_would_be_lost_or_does_not_fit_is_refused_with_its_rows_and_nothing_changes() {
+    let old = manifest("1.0.0", FIRST);
+    let changed = |from: &str, to: &str| {
+        manifest("1.1.0", &FIRST.replace(from, to).replace("schema_version = 1", "schema_version = 2"))
+    };
+    let field = |name: &str, kind: &str| format!("name = \"{name}\"\nfield_type = \"{kind}\"\n");
+    let cases = [
+        (changed(&format!("[[schema.entities.fields]]\n{}", field("secret", "string")), ""), "goods.secret", 1),
+        (changed(&field("count", "string"), &field("count", "integer")), "goods.count", 1),
+        (changed("scale = 4", "scale = 2"), "goods.price", 1),
+        (changed(&field("city", "string"), &(field("city", "string") + "required = true\n")), "goods.city", 1),
+        (changed("name = \"goods\"", "name = \"wares\""), "goods", 3),
+        (changed(&field("street", "string"), &(field("street", "string") + "unique = true\n")), "goods.street", 1),
+    ];
+    for database in both() {
+        let dialect = database.dialect();
+        let mut stock = stock();
+        stock.push(json!({ "sku": "A-4", "street": "南京路 1", "city": "上海" }));
+        stock.push(json!({ "sku": "A-5", "city": "上海" }));
+        let mut database = with_rows(database, &old, "goods", &stock[..3]);
+        for (new, place, count) in &cases {
+            if *place == "goods.street" {
+                database.begin().unwrap();
+                let goods = database.catalog().entity(&old.metadata.id, "goods").unwrap();
+                let mut id = || "00000000-0000-7000-8000-000000000009".to_owned();
+                database.insert(&goods, &scope(), stock[3].as_object().unwrap(), &mut id).unwrap();
+                database.commit().unwrap();
+            }
+            let before = rows(&database, &old, "goods");
+            let error = upgrade(&mut database, &old, new).unwrap_err();
+            let details = error.details();
+            assert_eq!(
+                (error.code(), details["place"].as_str(), details["count"].as_u64()),
+                ("migration.rows_at_stake", Some(*place), Some(*count)),
+                "{dialect:?}: {error} {details}"
+            );
+            assert!(!details["rows"][0]["problem"].as_str().unwrap().is_empty());
+            assert_eq!(rows(&database, &old, "goods"), before, "{dialect:?} {place}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_says_what_is_locked_and_what_is_written_anew() {
+    let (old, new) = (manifest("1.0.0", FIRST), manifest("2.0.0", SECOND));
+    let show = |dialect: Dialect| {
+        let mut text = format!("-- {}\n", dialect.name());
+        for step in plan_upgrade(dialect, &old, &new) {
+            let by = if step.by_host { ", by the host" } else { "" };
+            let rewrites = if step.rewrites { ", writes every row" } else { "" };
+            text += &format!(
+                "-- {} (locks: {:?}{rewrites}{by})\n{};\n",
+                step.title,
+                step.lock,
+                step.statements.join(";\n")
+            );
+        }
+        text
+    };
+    let expected = crate::support::repository().join("tests/snapshots/upgrade-plan.sql");
+    crate::support::expect_file(&expected, &(show(Dialect::Sqlite) + &show(Dialect::Postgres)));
+}
