@@ -8,7 +8,7 @@ use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::component;
-use crate::diagnostics::{Report, SourceFile};
+use crate::diagnostics::{Diagnostic, Report, SourceFile, codes};
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
 use crate::manifest::Manifest;
@@ -80,7 +80,14 @@ impl Context {
     /// The project with its manifest; an error with all findings where it has errors.
     pub(crate) fn open_project(&self) -> Result<OpenProject, CommandError> {
         let project = self.project()?;
-        let (manifest, report) = project.manifest();
+        let (manifest, mut report) = project.manifest();
+        let manifest = manifest.map(|mut manifest| {
+            for unreadable in manifest.read_fixture_files(&|path| project.file(path)) {
+                let finding = Diagnostic::new(codes::BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
+                report.push(finding.at(unreadable.span(), "these rows"));
+            }
+            manifest
+        });
         match manifest {
             Some(manifest) if !report.has_errors() => Ok(OpenProject { project, manifest, report }),
             _ => {

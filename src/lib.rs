@@ -38,6 +38,7 @@ pub mod project;
 pub mod registry;
 pub mod scaffold;
 pub mod scenario;
+pub mod seed;
 pub mod settings;
 pub mod signing;
 pub mod store;

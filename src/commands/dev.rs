@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::key::trust_store;
-use super::{CommandResult, limits_of, with_password};
+use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::{DevHost, Options, Token};
@@ -16,7 +16,6 @@ use crate::exit_code::ExitCode;
 use crate::platform::Admission;
 use crate::registry::NetworkTransport;
 use crate::signing::TrustStore;
-use crate::store::PostgresUrl;
 use crate::ui::Table;
 
 /// Serve the platform's HTTP API on this machine, on SQLite
@@ -28,12 +27,8 @@ pub(crate) struct DevArgs {
     /// The port; 0 for a free one
     #[arg(short, long, value_name = "PORT", default_value_t = 7171)]
     port: u16,
-    /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
-    #[arg(long, value_name = "FOLDER")]
-    state_dir: Option<PathBuf>,
-    /// Keep the data in PostgreSQL, such as `postgres://erp@localhost/erp`; the password comes from PGPASSWORD
-    #[arg(long, value_name = "URL")]
-    database: Option<PostgresUrl>,
+    #[command(flatten)]
+    place: HostArgs,
     /// Take only packages that keys of this trust file have signed
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
@@ -70,13 +65,8 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         let error = CommandError::new(ExitCode::Usage, "dev", "the dev host does not watch projects yet");
         return Err(error.hint("erp-plugin dev --no-watch"));
     }
-    let state_dir = match &args.state_dir {
-        Some(folder) => context.path(folder),
-        None => match context.project() {
-            Ok(project) => project.root.join(".erp-plugin/dev"),
-            Err(error) => return Err(error.hint("or name a folder for the state: --state-dir")),
-        },
-    };
+    let place = args.place.place(context)?;
+    let state_dir = place.state_folder.clone();
     let trust = match &args.trust_file {
         Some(file) => trust_store(context, Some(file))?.store,
         None => TrustStore::default(),
@@ -89,9 +79,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     let (tell, told) = std::sync::mpsc::channel::<String>();
     let host = DevHost::start(Options {
         port: args.port,
-        state_folder: state_dir.clone(),
-        database: args.database.as_ref().map(with_password),
-        cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+        place,
         admission,
         trust,
         tell,

@@ -17,6 +17,7 @@ mod inspect;
 mod key;
 mod login;
 mod man;
+mod migrate;
 mod new;
 mod pack;
 mod package_file;
@@ -24,16 +25,20 @@ mod publish;
 mod rebuild;
 mod replay;
 mod schema;
+mod seed;
 mod sign;
 mod sql;
 mod test;
 mod verify;
 mod wit;
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::dev_host::HostPlace;
 use crate::exit_code::ExitCode;
 use crate::host::{LIMITS, LimitOverrides};
 use crate::settings::Environment;
@@ -60,6 +65,34 @@ fn with_password(url: &PostgresUrl) -> PostgresUrl {
     url.clone().with_password(password.as_ref().map(|password| password.as_str()))
 }
 
+/// Where a dev host's plugins, rows and users are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HostArgs {
+    /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+    /// Keep the data in PostgreSQL, such as `postgres://erp@localhost/erp`; the password comes from PGPASSWORD
+    #[arg(long, value_name = "URL")]
+    database: Option<PostgresUrl>,
+}
+
+impl HostArgs {
+    fn place(&self, context: &Context) -> Result<HostPlace, CommandError> {
+        let state_folder = match &self.state_dir {
+            Some(folder) => context.path(folder),
+            None => match context.project() {
+                Ok(project) => project.root.join(".erp-plugin/dev"),
+                Err(error) => return Err(error.hint("or name a folder for the state: --state-dir")),
+            },
+        };
+        Ok(HostPlace {
+            state_folder,
+            database: self.database.as_ref().map(with_password),
+            cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+        })
+    }
+}
+
 type CommandResult = Result<ExitCode, CommandError>;
 
 /// The commands, in the order in which a plugin meets them.
@@ -78,6 +111,9 @@ pub(crate) enum Command {
     Replay(replay::ReplayArgs),
     Dev(dev::DevArgs),
     Sql(sql::SqlArgs),
+    Seed(seed::SeedArgs),
+    #[command(subcommand)]
+    Migrate(migrate::MigrateCommand),
     #[command(subcommand)]
     Wit(wit::WitCommand),
     Inspect(inspect::InspectArgs),
@@ -121,6 +157,8 @@ impl Command {
             Command::Replay(args) => replay::run(context, args),
             Command::Dev(args) => dev::run(context, args),
             Command::Sql(args) => sql::run(context, args),
+            Command::Seed(args) => seed::run(context, args),
+            Command::Migrate(command) => migrate::run(context, command),
             Command::Wit(command) => wit::run(context, command),
             Command::Inspect(args) => inspect::run(context, args),
             Command::Pack(args) => pack::run(context, args),

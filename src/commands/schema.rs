@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{
-    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, new, pack, publish,
-    replay, sign, sql, test, verify, wit,
+    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate, new, pack,
+    publish, replay, seed, sign, sql, test, verify, wit,
 };
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
@@ -53,6 +53,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("bench", schema_for!(bench::BenchResult).to_value()),
         ("replay", schema_for!(replay::ReplayResult).to_value()),
         ("sql", schema_for!(sql::SqlResult).to_value()),
+        ("seed", schema_for!(seed::SeedResult).to_value()),
+        ("migrate-diff", schema_for!(migrate::DiffResult).to_value()),
+        ("migrate-plan", schema_for!(migrate::PlanResult).to_value()),
+        ("migrate-semver", schema_for!(migrate::SemverResult).to_value()),
+        ("migrate-rehearse", schema_for!(migrate::RehearseResult).to_value()),
+        ("migrate-apply", schema_for!(migrate::ApplyResult).to_value()),
+        ("migrate-status", schema_for!(migrate::StatusResult).to_value()),
+        ("migrate-rollback", schema_for!(migrate::RollbackResult).to_value()),
         ("wit-list", schema_for!(wit::WitListResult).to_value()),
         ("wit-export", schema_for!(wit::WitExportResult).to_value()),
         ("wit-diff", schema_for!(wit::WitDiffResult).to_value()),

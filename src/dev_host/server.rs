@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use super::HostPlace;
 use super::{StateFolder, StateFolderError};
 use crate::files;
-use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
+use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Activity, Admission, Body, Gate, Platform, PlatformError, Registrar, Request, Response};
 use crate::signing::TrustStore;
-use crate::store::{Database, PostgresUrl, StoreError};
+use crate::store::StoreError;
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
@@ -41,12 +42,8 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// The port; 0 for a free one.
     pub port: u16,
-    /// Where the state is kept.
-    pub state_folder: PathBuf,
-    /// Where the data are; in the state folder where it is none.
-    pub database: Option<PostgresUrl>,
-    /// Where compiled components are kept.
-    pub cache: Option<PathBuf>,
+    /// Where the state is.
+    pub place: HostPlace,
     /// Whose packages are taken.
     pub admission: Admission,
     /// Whom the host trusts.
@@ -109,17 +106,11 @@ impl DevHost {
     /// # Errors
     /// [`DevHostError`].
     pub fn start(options: Options) -> Result<DevHost, DevHostError> {
-        let state_folder = StateFolder::open(&options.state_folder)?;
-        let database = match &options.database {
-            Some(url) => Database::open_postgres(url)?,
-            None => Database::open(&state_folder.database())?,
-        };
-        let runtime = Arc::new(Runtime::new(options.cache)?);
         let mut surroundings = Surroundings::of_this_machine();
         if let Some(transport) = options.transport {
             surroundings = surroundings.with_transport(transport);
         }
-        let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        let (state_folder, mut platform) = options.place.platform(surroundings)?;
         platform.set_limits(options.limits);
         if options.record.is_some() {
             platform.set_detail(Detail::Full);

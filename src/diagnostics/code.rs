@@ -119,6 +119,9 @@ declare! {
     RESERVED_KEY = "manifest/reserved-key", Error, "A key that is reserved for a later version.",
         why: "Nothing acts on it yet. A key that is accepted and does nothing would promise what nobody keeps.",
         fix: "Take it away for now. `docs/manifest.md` lists the reserved keys and what they are for.";
+    BAD_FIXTURE = "migration/bad-fixture", Error, "Rows that come with the plugin cannot be used.",
+        why: "They are brought to every tenant when the plugin is enabled or upgraded; one that does not fit would stop that.",
+        fix: "Name an entity and fields that are there, give values that the fields take, and a file of .csv, .json or .toml that is packed.";
     VERSION_NOT_RAISED = "manifest/version-not-raised", Error, "The version is not higher than the previous one.",
         why: "A platform never takes two contents for one version, and no older version after a newer one.",
         fix: "Raise `version` in `[metadata]`.";

@@ -91,6 +91,15 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn run_loaded(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
+        self.run_version(loaded, &Value::Null)
+    }
+
+    /// The same, of a plugin whose manifest is kept, so that a later version can follow it. `json` is the manifest as
+    /// packages hold it.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn run_version(&mut self, loaded: &LoadedPlugin, json: &Value) -> Result<(), PlatformError> {
         let id = loaded.manifest().metadata.id.to_string();
         self.plugins.insert(
             id.clone(),
@@ -99,7 +108,7 @@ impl Platform {
                 status: PluginStatus::Uploaded,
                 error: None,
                 package_sha256: String::new(),
-                manifest_json: Value::Null,
+                manifest_json: json.clone(),
                 labels: Labels::default(),
                 loaded: None,
             },

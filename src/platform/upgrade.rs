@@ -10,7 +10,7 @@ use super::lifecycle::plugin_record;
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
 use crate::archive;
-use crate::host::{SharedSurroundings, lock};
+use crate::host::{LoadedPlugin, SharedSurroundings, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
 use crate::strict_zip::Limits;
@@ -126,6 +126,52 @@ impl Platform {
             self.start(id, loaded)?;
         }
         Ok(reversal)
+    }
+
+    /// Puts another version of a running plugin in its place that comes from a project and not from a package, with
+    /// all its rows. `json` is its manifest as packages hold it.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; the old version goes on then.
+    pub fn replace_version(&mut self, loaded: &LoadedPlugin, json: &Value) -> Result<UpgradeReport, PlatformError> {
+        let manifest = Arc::clone(loaded.manifest());
+        let id = manifest.metadata.id.to_string();
+        let mut installed = self.installed(&id)?.clone();
+        installed.manifest = Arc::clone(&manifest);
+        installed.manifest_json = json.clone();
+        installed.loaded = Some(loaded.clone());
+        let (record, now) = (plugin_record(&id, &installed), self.now());
+        let report = self.replace(loaded, json, |database| database.put_plugin(&record, now))?;
+        self.plugins.insert(id.clone(), installed);
+        self.greet_tenants(&id, &manifest)?;
+        Ok(report)
+    }
+
+    /// A new version of a running plugin: its tables, its `init` and what is kept of it come in one transaction, so
+    /// that a version that does not start leaves the old one running, also after a kill.
+    pub(super) fn replace(
+        &mut self,
+        loaded: &LoadedPlugin,
+        json: &Value,
+        mut keep: impl FnMut(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<UpgradeReport, PlatformError> {
+        let (manifest, now) = (Arc::clone(loaded.manifest()), self.now());
+        let mut report = UpgradeReport::default();
+        let surroundings = Arc::clone(&self.surroundings);
+        let replaced = self.init(loaded, |database| {
+            report = bring_up(database, &surroundings, (&manifest, json), now)?;
+            keep(database)
+        });
+        if replaced.is_err() {
+            self.serve_again(manifest.metadata.id.as_str());
+        }
+        replaced.map(|()| report)
+    }
+
+    /// Works on the database as it stands, with now.
+    pub fn with_database<T>(&mut self, work: impl FnOnce(&mut Database, Moment) -> T) -> T {
+        let now = self.now();
+        work(&mut lock(&self.database), now)
     }
 
     /// A unit of work that makes a plugin's tables; what was served before is served again where it fails.

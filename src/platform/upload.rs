@@ -123,23 +123,17 @@ impl Platform {
         // a version that does not start leaves the old one running, also after a kill.
         self.require_needs(&manifest, Stage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
-        let mut report = UpgradeReport::default();
-        let surroundings = Arc::clone(&self.surroundings);
-        let replaced = self.init(&loaded, |database| {
-            report = bring_up(database, &surroundings, (&manifest, &package.manifest_json), now)?;
-            keep(database)
-        });
-        if let Err(error) = replaced {
-            self.serve_again(&id);
+        let replaced = self.replace(&loaded, &package.manifest_json, keep);
+        let report = replaced.map_err(|error| {
             if error.code.starts_with("migration.") {
-                return Err(error);
+                return error;
             }
             let message = format!(
                 "version {version} does not start, and {} goes on: {}",
                 *before.manifest.metadata.version, error.message
             );
-            return Err(PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code })));
-        }
+            PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code }))
+        })?;
         self.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
         self.plugins.insert(id.clone(), installed);

@@ -129,7 +129,7 @@ impl Catalog {
 
 impl EntityRef {
     /// The entities of a manifest.
-    pub(super) fn all(manifest: &Arc<Manifest>) -> impl Iterator<Item = EntityRef> {
+    pub fn all(manifest: &Arc<Manifest>) -> impl Iterator<Item = EntityRef> {
         (0..manifest.schema.entities.len()).map(|index| EntityRef { manifest: Arc::clone(manifest), index })
     }
 

@@ -8,7 +8,7 @@ use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
-use super::{Catalog, Change, EntityRef, StoreError, definition};
+use super::{Catalog, Change, DatabaseImage, EntityRef, StoreError, definition};
 use crate::manifest::{Manifest, TenantId};
 
 /// Gives the id of the next new row.
@@ -34,6 +34,8 @@ pub enum ScratchPlace {
     Memory,
     /// Each in a schema of its own.
     Postgres(PostgresUrl),
+    /// Each as another one stood at a moment.
+    Image(Arc<DatabaseImage>),
 }
 
 impl ScratchPlace {
@@ -45,6 +47,7 @@ impl ScratchPlace {
         match self {
             ScratchPlace::Memory => Database::in_memory(),
             ScratchPlace::Postgres(url) => Database::scratch(url),
+            ScratchPlace::Image(image) => Database::of_image(image),
         }
     }
 }

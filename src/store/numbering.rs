@@ -3,10 +3,10 @@
 
 use super::sql::SqlValue;
 use super::{Database, Moment, Scope, StoreError};
-use crate::manifest::{Manifest, NumberingRule, ResetRule};
+use crate::manifest::{Manifest, NumberingRule, PluginId, ResetRule};
 
 /// A number that is taken twice stays at the higher one.
-const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
+pub(super) const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
      on conflict (plugin_id, tenant_id, rule, period) do update set next = \
      case when erp_numbers.next > excluded.next then erp_numbers.next else excluded.next end";
 
@@ -36,6 +36,19 @@ impl Database {
         format_number(rule, sequence, scope.now)
     }
 
+    /// The sequences of a tenant: rule, period, next number.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn sequences(&self, plugin: &PluginId, scope: &Scope) -> Result<Vec<(String, String, u64)>, StoreError> {
+        self.rows(
+            "read the numbers",
+            "select rule, period, next from erp_numbers where plugin_id = ? and tenant_id = ? order by rule, period",
+            [plugin.as_str(), scope.tenant.as_str()].map(SqlValue::text),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)?.unsigned_abs())),
+        )
+    }
+
     fn peek_sequence<'m>(
         &self,
         manifest: &'m Manifest,
@@ -53,19 +66,28 @@ impl Database {
     }
 }
 
-fn key(manifest: &Manifest, rule: &NumberingRule, scope: &Scope) -> Vec<SqlValue> {
-    let period = match rule.reset_rule {
+/// The period of a rule's sequence that a moment lies in; the sequence begins anew with each.
+pub fn period_of(rule: &NumberingRule, moment: Moment) -> String {
+    match rule.reset_rule {
         ResetRule::Never => String::new(),
-        ResetRule::Daily => scope.now.date(),
-        ResetRule::Monthly => scope.now.date()[..7].to_owned(),
-        ResetRule::Yearly => scope.now.date()[..4].to_owned(),
-    };
+        ResetRule::Daily => moment.date(),
+        ResetRule::Monthly => moment.date()[..7].to_owned(),
+        ResetRule::Yearly => moment.date()[..4].to_owned(),
+    }
+}
+
+fn key(manifest: &Manifest, rule: &NumberingRule, scope: &Scope) -> Vec<SqlValue> {
+    let period = period_of(rule, scope.now);
     [manifest.metadata.id.as_str(), scope.tenant.as_str(), rule.name.as_str(), &period]
         .map(|text| SqlValue::Text(text.to_owned()))
         .to_vec()
 }
 
-fn format_number(rule: &NumberingRule, sequence: u64, now: Moment) -> Result<String, StoreError> {
+/// The text of a number of a sequence.
+///
+/// # Errors
+/// [`StoreError::NumberingExhausted`] where the rule's digits do not hold it.
+pub fn format_number(rule: &NumberingRule, sequence: u64, now: Moment) -> Result<String, StoreError> {
     let digits = rule.seq_length as usize;
     let sequence = format!("{sequence:0digits$}");
     if sequence.len() > digits.max(1) {

@@ -22,31 +22,10 @@ impl Database {
         id: Option<&str>,
         data: &mut Map<String, Value>,
     ) -> Result<(), StoreError> {
-        let mut problems = Vec::new();
-        let mut problem =
-            |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
-        for FieldProblem { field, message } in compute(entity, scope, data) {
-            problem(&field, message);
-        }
-        let lookup = |name: &str| lookup(entity, scope, data, name);
-        for field in &entity.fields {
-            let is_missing = data.get(field.name.as_str()).is_none_or(Value::is_null);
-            let condition = field.required_when.as_ref().filter(|_| is_missing);
-            if condition.is_some_and(|condition| condition.evaluate(&lookup) == Ok(Datum::Boolean(true))) {
-                problem(field.name.as_str(), "is required here".to_owned());
-            }
-        }
-        for constraint in &entity.constraints {
-            match constraint.expr.evaluate(&lookup) {
-                // Where a value is missing nothing is said: that it must be there is `required`'s business.
-                Ok(Datum::Boolean(true) | Datum::Null) => {}
-                Ok(_) => problem(constraint.name.as_str(), constraint.message.clone()),
-                Err(error) => problem(constraint.name.as_str(), format!("cannot be judged: {error}")),
-            }
-        }
+        let mut problems = settle_values(entity, scope, data);
         for field in entity.fields.iter().filter(|field| field.no_cycle.as_ref().is_some_and(|circle| **circle)) {
             if let Some(message) = self.circle(entity, scope, id, field, data)? {
-                problem(field.name.as_str(), message);
+                problems.push(FieldProblem { field: field.name.to_string(), message });
             }
         }
         if problems.is_empty() {
@@ -80,6 +59,29 @@ impl Database {
         }
         Ok(Some(format!("has more than {MAX_TREE_DEPTH} rows above it")))
     }
+}
+
+/// Computes what is computed, and gives what breaks a rule that the row alone can break.
+pub(super) fn settle_values(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
+    let mut problems = compute(entity, scope, data);
+    let mut problem = |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
+    let lookup = |name: &str| lookup(entity, scope, data, name);
+    for field in &entity.fields {
+        let is_missing = data.get(field.name.as_str()).is_none_or(Value::is_null);
+        let condition = field.required_when.as_ref().filter(|_| is_missing);
+        if condition.is_some_and(|condition| condition.evaluate(&lookup) == Ok(Datum::Boolean(true))) {
+            problem(field.name.as_str(), "is required here".to_owned());
+        }
+    }
+    for constraint in &entity.constraints {
+        match constraint.expr.evaluate(&lookup) {
+            // Where a value is missing nothing is said: that it must be there is `required`'s business.
+            Ok(Datum::Boolean(true) | Datum::Null) => {}
+            Ok(_) => problem(constraint.name.as_str(), constraint.message.clone()),
+            Err(error) => problem(constraint.name.as_str(), format!("cannot be judged: {error}")),
+        }
+    }
+    problems
 }
 
 /// Computes what is computed; gives what cannot be.

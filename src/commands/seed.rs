@@ -1,0 +1,188 @@
+//! `erp-plugin seed`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CommandResult, HostArgs};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::manifest::{Manifest, TenantId};
+use crate::seed::{SeedError, SeedPlan, Seeder};
+use crate::store::{Database, EntityRef, ListQuery, Moment, Scope, StoreError};
+use crate::ui::Table;
+
+/// Rows of each entity that those that come may name, where there are some already.
+const KNOWN_ROWS: usize = 2_000;
+
+/// Fill the tables of a plugin with rows that look like those of a business
+///
+/// The same rows for the same seed, clock and manifest: labels, options, ranges, unique values and references are kept,
+/// lines add up to their orders, days lie around now. All rows come in one transaction. Without --file they go into the
+/// dev host's data, where the plugin must be installed.
+#[derive(Debug, Args)]
+pub(crate) struct SeedArgs {
+    /// Rows of all entities together
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    rows: u64,
+    /// Whose rows
+    #[arg(long, value_name = "NAME", default_value = "acme")]
+    tenant: String,
+    /// What chance begins with
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Now, such as 2026-04-15T08:00:00+08:00; this machine's clock where it is absent
+    #[arg(long, value_name = "MOMENT")]
+    now: Option<String>,
+    /// A new SQLite file, in the place of the dev host's data
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["state_dir", "database"])]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// Rows that were made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SeedResult {
+    ok: bool,
+    /// The tenant.
+    tenant: String,
+    /// Rows that came, by entity.
+    rows: BTreeMap<String, u64>,
+    /// All of them.
+    total: u64,
+    /// How long it took, in milliseconds.
+    milliseconds: u64,
+}
+
+pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
+    let open = context.open_project()?;
+    let manifest = Arc::new(open.manifest);
+    let usage = |message: String| CommandError::new(ExitCode::Usage, "seed", message);
+    let tenant =
+        TenantId::new(args.tenant.clone()).ok_or_else(|| usage(format!("`{}` is no tenant's name", args.tenant)))?;
+    let now = match &args.now {
+        Some(text) => {
+            Moment::parse(text).ok_or_else(|| usage(format!("`{text}` is no moment such as 2026-04-15T08:00:00Z")))?
+        }
+        None => Moment::of_system_clock(),
+    };
+    let started = Instant::now();
+    let (mut database, _folder) = if let Some(file) = &args.file {
+        let file = context.path(file);
+        if file.exists() {
+            return Err(usage(format!("{} is there already", context.shown(&file))));
+        }
+        (Database::open(&file).map_err(failed)?, None)
+    } else {
+        let (folder, database) = args.host.place(context)?.open()?;
+        let is_there = database.schema_of(&manifest.metadata.id).map_err(failed)?.is_some();
+        if !is_there {
+            let message = format!("{} is not installed there", *manifest.metadata.id);
+            return Err(CommandError::new(ExitCode::Configuration, "seed", message).hint(
+                "erp-plugin dev --no-watch, and then: erp-plugin publish --to <address>; or --file rows.sqlite",
+            ));
+        }
+        (database, Some(folder))
+    };
+    let progress = context.ui.progress("Seeding", args.rows);
+    let rows = fill(&mut database, &manifest, (&tenant, now), args.seed, args.rows, |rows| progress.add(rows))?;
+    progress.finish();
+    let result = SeedResult {
+        ok: true,
+        tenant: tenant.to_string(),
+        total: rows.values().sum(),
+        rows,
+        milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    context.ui.result(&result, || {
+        let mut table = Table::new();
+        for (entity, rows) in &result.rows {
+            table.row([entity.as_str(), &rows.to_string()]);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        format!("{}{} rows for {} in {seconds:.1} s", table.render(), result.total, result.tenant)
+    });
+    Ok(ExitCode::Ok)
+}
+
+/// Fills the tables of a plugin for a tenant, in one transaction; gives how many rows each entity got. Tables that are not
+/// there are made.
+pub(super) fn fill(
+    database: &mut Database,
+    manifest: &Arc<Manifest>,
+    (tenant, now): (&TenantId, Moment),
+    seed: u64,
+    rows: u64,
+    mut tell: impl FnMut(u64),
+) -> Result<BTreeMap<String, u64>, CommandError> {
+    let scope = Scope::of_tenant(tenant, now);
+    let plan = SeedPlan::of(manifest, rows);
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    database.begin().map_err(failed)?;
+    database.serve_schema(manifest);
+    let done: Result<(), CommandError> = (|| {
+        database.install_schema(manifest).map_err(failed)?;
+        database.register_plugin(manifest, now).map_err(failed)?;
+        let entities: Vec<EntityRef> = EntityRef::all(manifest).collect();
+        let mut seeder = Seeder::new(manifest, seed, now, vec!["seed".to_owned()]);
+        for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope).map_err(failed)? {
+            seeder.count_from(&rule, &period, next);
+        }
+        for entity in &entities {
+            let count = database
+                .count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })
+                .map_err(failed)?;
+            seeder.begin_at(entity.name.as_str(), count);
+            seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
+        }
+        seeder.make(&entities, &scope, &plan, |entity, rows| {
+            database.load(entity, &scope, &rows).map_err(failed)?;
+            *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
+            tell(rows.len() as u64);
+            Ok::<(), CommandError>(())
+        })?;
+        for (rule, period, next) in seeder.numbers() {
+            database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next).map_err(failed)?;
+        }
+        Ok(())
+    })();
+    match done.and_then(|()| database.commit().map(|_| ()).map_err(failed)) {
+        Ok(()) => Ok(counts),
+        Err(error) => {
+            database.rollback();
+            Err(error)
+        }
+    }
+}
+
+fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<Vec<String>, CommandError> {
+    let mut ids = Vec::new();
+    let mut query = ListQuery { limit: Some(200), by_plugin: true, ..ListQuery::default() };
+    while ids.len() < KNOWN_ROWS {
+        let page = database.list(entity, scope, &query).map_err(failed)?;
+        ids.extend(page.rows.into_iter().map(|row| row.id));
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    Ok(ids)
+}
+
+fn failed(error: StoreError) -> CommandError {
+    CommandError::new(ExitCode::Configuration, error.code(), error.to_string())
+}
+
+impl From<SeedError> for CommandError {
+    fn from(error: SeedError) -> CommandError {
+        let error = CommandError::new(ExitCode::Configuration, "seed", error.to_string());
+        error.hint("give the field options, a `validation` with bounds, or make it optional")
+    }
+}

@@ -1,0 +1,46 @@
+//! Where a dev host's plugins, rows and users are, to be opened without serving them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{DevHostError, StateFolder};
+use crate::host::{Runtime, Surroundings};
+use crate::platform::Platform;
+use crate::store::{Database, PostgresUrl};
+
+/// Where the state of a dev host is.
+#[derive(Debug, Clone)]
+pub struct HostPlace {
+    /// The folder of the state; one process at a time uses it.
+    pub state_folder: PathBuf,
+    /// Where the data are; in the state folder where it is none.
+    pub database: Option<PostgresUrl>,
+    /// Where compiled components are kept.
+    pub cache: Option<PathBuf>,
+}
+
+impl HostPlace {
+    /// The folder, which belongs to this process then, and its database.
+    ///
+    /// # Errors
+    /// [`DevHostError`] where another process uses it, or the database cannot be opened.
+    pub fn open(&self) -> Result<(StateFolder, Database), DevHostError> {
+        let state_folder = StateFolder::open(&self.state_folder)?;
+        let database = match &self.database {
+            Some(url) => Database::open_postgres(url)?,
+            None => Database::open(&state_folder.database())?,
+        };
+        Ok((state_folder, database))
+    }
+
+    /// The platform over it. Plugins that were running are not started yet: see [`Platform::recover`].
+    ///
+    /// # Errors
+    /// As [`HostPlace::open`].
+    pub fn platform(&self, surroundings: Surroundings) -> Result<(StateFolder, Platform), DevHostError> {
+        let (state_folder, database) = self.open()?;
+        let runtime = Arc::new(Runtime::new(self.cache.clone())?);
+        let platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        Ok((state_folder, platform))
+    }
+}

@@ -1,0 +1,89 @@
+//! Many rows at once, for those who made them up: judged like any other row, but without an audit row and without
+//! anyone hearing of them.
+
+use serde_json::{Map, Value};
+
+use super::records::in_order;
+use super::rules::settle_values;
+use super::sql::SqlValue;
+use super::{Database, EntityRef, Moment, Scope, StoreError, values};
+
+/// Rows that one statement writes at the most.
+const BATCH: usize = 200;
+
+/// A row to load.
+#[derive(Debug, Clone)]
+pub struct LoadedRow {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub made_at: Moment,
+    /// Who made it.
+    pub made_by: Option<String>,
+    /// Its fields.
+    pub data: Map<String, Value>,
+}
+
+/// A row as it would be stored: normal values, and what is computed.
+///
+/// # Errors
+/// [`StoreError::Validation`] where a rule of the manifest refuses it.
+pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<Map<String, Value>, StoreError> {
+    let mut data = values::normalize(entity, data, true)?;
+    let problems = settle_values(entity, scope, &mut data);
+    if !problems.is_empty() {
+        return Err(StoreError::Validation { entity: entity.name.to_string(), problems });
+    }
+    data.retain(|_, value| !value.is_null());
+    Ok(in_order(entity, data))
+}
+
+impl Database {
+    /// Writes rows that were [`settled`], as part of the unit of work. That the rows exist that they
+    /// name is the caller's word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unique`] and [`StoreError::Database`].
+    pub fn load(&mut self, entity: &EntityRef, scope: &Scope, rows: &[LoadedRow]) -> Result<(), StoreError> {
+        for batch in rows.chunks(BATCH) {
+            let marks = vec!["(?, ?, ?, ?, ?, ?, ?)"; batch.len()].join(", ");
+            let sql = format!(
+                "insert into \"{}\" (id, tenant_id, data, created_at, created_by, updated_at, updated_by) values {marks}",
+                entity.table()
+            );
+            let mut parameters = Vec::with_capacity(batch.len() * 7);
+            for row in batch {
+                let (moment, user) = (row.made_at.to_string(), SqlValue::text_or_null(row.made_by.as_deref()));
+                parameters.extend([
+                    SqlValue::text(&row.id),
+                    SqlValue::text(scope.tenant.as_str()),
+                    SqlValue::Text(serde_json::to_string(&row.data).unwrap_or_default()),
+                    SqlValue::text(&moment),
+                    user.clone(),
+                    SqlValue::Text(moment),
+                    user,
+                ]);
+            }
+            self.execute("load rows", &sql, parameters)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the next number of a rule's sequence to at least this one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn raise_number(
+        &mut self,
+        plugin: &str,
+        rule: &str,
+        period: &str,
+        scope: &Scope,
+        next: u64,
+    ) -> Result<(), StoreError> {
+        let texts = [plugin, scope.tenant.as_str(), rule, period].map(SqlValue::text);
+        let mut parameters = texts.to_vec();
+        parameters.push(SqlValue::Integer(next.cast_signed()));
+        self.execute("raise a number", super::numbering::TAKE_NUMBER, parameters).map(|_| ())
+    }
+}
