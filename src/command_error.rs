@@ -17,6 +17,7 @@ use crate::project::{FileError, FileProblem, ProjectError};
 use crate::registry::PublishError;
 use crate::scaffold::{ScaffoldError, TemplateError};
 use crate::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
+use crate::store::StoreError;
 use crate::strict_zip::Refusal;
 use crate::ui::{Format, Ui};
 
@@ -239,6 +240,12 @@ impl From<PublishError> for CommandError {
                 .hint("is the address right, and does the server run?"),
             _ => CommandError::new(ExitCode::Network, "publish/protocol", message),
         }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> CommandError {
+        CommandError::new(ExitCode::Configuration, error.code(), error.to_string())
     }
 }
 

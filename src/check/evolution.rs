@@ -6,6 +6,7 @@ use semver::Version;
 
 use super::{Findings, Subject};
 use crate::diagnostics::{Report, Span, codes};
+use crate::evolution::{Effect, SchemaDiff};
 use crate::manifest::Manifest;
 
 /// Holds a manifest against the one of the previous version.
@@ -24,6 +25,7 @@ pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
         let help = format!("write at least `{}.{}.{}`", before.major, before.minor, before.patch + 1);
         findings.add(codes::VERSION_NOT_RAISED, new.version.span(), message, "not raised", Some(help));
     }
+    follow_rows(subject, previous, &mut findings);
     let before: BTreeSet<String> = asks(previous).into_iter().map(|(what, _)| what).collect();
     for (what, span) in asks(subject.manifest) {
         if !before.contains(&what) {
@@ -32,6 +34,21 @@ pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
         }
     }
     findings.report
+}
+
+/// What becomes of the rows that the previous version has left.
+fn follow_rows(subject: &Subject<'_>, previous: &Manifest, findings: &mut Findings<'_>) {
+    let diff = SchemaDiff::of(previous, subject.manifest);
+    for change in diff.at_stake() {
+        let label = if change.effect == Effect::Loses { "values are lost" } else { "some values may not fit" };
+        findings.add(codes::AT_STAKE, change.span.clone(), change.to_string(), label, None);
+    }
+    let (before, now) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
+    if diff.moves_rows() && now <= before {
+        let message = format!("stored rows must follow, and the schema version is {now} as before");
+        let help = Some(format!("write `schema_version = {}` in [schema]", before + 1));
+        findings.add(codes::SCHEMA_VERSION, subject.manifest.schema.span.clone(), message, "not raised", help);
+    }
 }
 
 /// Everything that a plugin asks of the host, of other plugins and of administrators, and where it says so.

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::manifest::{Manifest, TenantId};
 use crate::seed::{SeedError, SeedPlan, Seeder};
-use crate::store::{Database, EntityRef, ListQuery, Moment, Scope, StoreError};
+use crate::store::{Database, EntityRef, ListQuery, Moment, Scope};
 use crate::ui::Table;
 
 /// Rows of each entity that those that come may name, where there are some already.
@@ -79,10 +79,10 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         if file.exists() {
             return Err(usage(format!("{} is there already", context.shown(&file))));
         }
-        (Database::open(&file).map_err(failed)?, None)
+        (Database::open(&file)?, None)
     } else {
         let (folder, database) = args.host.place(context)?.open()?;
-        let is_there = database.schema_of(&manifest.metadata.id).map_err(failed)?.is_some();
+        let is_there = database.schema_of(&manifest.metadata.id)?.is_some();
         if !is_there {
             let message = format!("{} is not installed there", *manifest.metadata.id);
             return Err(CommandError::new(ExitCode::Configuration, "seed", message).hint(
@@ -125,35 +125,34 @@ pub(super) fn fill(
     let scope = Scope::of_tenant(tenant, now);
     let plan = SeedPlan::of(manifest, rows);
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    database.begin().map_err(failed)?;
+    database.begin()?;
     database.serve_schema(manifest);
     let done: Result<(), CommandError> = (|| {
-        database.install_schema(manifest).map_err(failed)?;
-        database.register_plugin(manifest, now).map_err(failed)?;
+        database.install_bare_tables(manifest)?;
+        database.register_plugin(manifest, now)?;
         let entities: Vec<EntityRef> = EntityRef::all(manifest).collect();
         let mut seeder = Seeder::new(manifest, seed, now, vec!["seed".to_owned()]);
-        for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope).map_err(failed)? {
+        for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope)? {
             seeder.count_from(&rule, &period, next);
         }
         for entity in &entities {
-            let count = database
-                .count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })
-                .map_err(failed)?;
+            let count = database.count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
             seeder.begin_at(entity.name.as_str(), count);
             seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
         }
         seeder.make(&entities, &scope, &plan, |entity, rows| {
-            database.load(entity, &scope, &rows).map_err(failed)?;
+            database.load(entity, &scope, &rows)?;
             *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
             tell(rows.len() as u64);
             Ok::<(), CommandError>(())
         })?;
+        database.install_schema(manifest)?;
         for (rule, period, next) in seeder.numbers() {
-            database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next).map_err(failed)?;
+            database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next)?;
         }
         Ok(())
     })();
-    match done.and_then(|()| database.commit().map(|_| ()).map_err(failed)) {
+    match done.and_then(|()| Ok(database.commit().map(|_| ())?)) {
         Ok(()) => Ok(counts),
         Err(error) => {
             database.rollback();
@@ -166,7 +165,7 @@ fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<
     let mut ids = Vec::new();
     let mut query = ListQuery { limit: Some(200), by_plugin: true, ..ListQuery::default() };
     while ids.len() < KNOWN_ROWS {
-        let page = database.list(entity, scope, &query).map_err(failed)?;
+        let page = database.list(entity, scope, &query)?;
         ids.extend(page.rows.into_iter().map(|row| row.id));
         query.cursor = page.next_cursor;
         if query.cursor.is_none() {
@@ -174,10 +173,6 @@ fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<
         }
     }
     Ok(ids)
-}
-
-fn failed(error: StoreError) -> CommandError {
-    CommandError::new(ExitCode::Configuration, error.code(), error.to_string())
 }
 
 impl From<SeedError> for CommandError {

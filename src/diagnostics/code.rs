@@ -119,6 +119,24 @@ declare! {
     RESERVED_KEY = "manifest/reserved-key", Error, "A key that is reserved for a later version.",
         why: "Nothing acts on it yet. A key that is accepted and does nothing would promise what nobody keeps.",
         fix: "Take it away for now. `docs/manifest.md` lists the reserved keys and what they are for.";
+    BAD_MIGRATION = "migration/bad-step", Error, "A step of a migration cannot be done.",
+        why: "An upgrade goes through all steps in one transaction; one that names what is not there would stop it at every customer's.",
+        fix: "Name entities and fields as this version calls them, the old name in `from`, and give what the step needs.";
+    AT_STAKE = "migration/at-stake", Error, "Values of the previous version would be lost, or may not fit.",
+        why: "A customer has a year of rows; the platform refuses an upgrade that loses one of them without a step that says so.",
+        fix: "Say what becomes of the values: `renamed_from`, or a step of `[[migrations]]` (`change_type`, `split`, `merge`, `backfill`, `drop_field`). Rehearse it: `erp-plugin migrate rehearse --from <old.erpx>`.";
+    SCHEMA_VERSION = "migration/schema-version", Error, "Rows must follow, and the schema version is not higher.",
+        why: "Migrations are chosen by the schema version that a customer's rows have.",
+        fix: "Raise `schema_version` in `[schema]` by one.";
+    LONG_KEY = "storage/long-key", Warning, "Long text is a field that rows are found by.",
+        why: "PostgreSQL's indexes hold no more than 2,704 bytes of a row, so the store refuses longer values on both databases.",
+        fix: "Bound the text by `validation.max_length`, or do not filter and sort by it.";
+    FLOAT_SUM = "storage/float-sum", Hint, "Sums of binary fractions depend on the database.",
+        why: "A sum of floats depends on the order in which they are added, and the databases choose it; decimals are added exactly.",
+        fix: "Use `decimal` or `currency` where the digits matter.";
+    UNORDERED = "storage/unordered", Error, "Lists are sorted by a field that has no order.",
+        why: "JSON, lists and places cannot be compared in the same way on both databases.",
+        fix: "Take `sortable` away, or keep what is sorted by in a field of its own.";
     BAD_FIXTURE = "migration/bad-fixture", Error, "Rows that come with the plugin cannot be used.",
         why: "They are brought to every tenant when the plugin is enabled or upgraded; one that does not fit would stop that.",
         fix: "Name an entity and fields that are there, give values that the fields take, and a file of .csv, .json or .toml that is packed.";

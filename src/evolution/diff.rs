@@ -246,8 +246,8 @@ fn field_changes(old: &Field, new: &Field, before: &Manifest) -> Vec<(ChangeKind
 fn shown_validation(field: &Field) -> Option<String> {
     let bounds = field.validation.as_ref()?;
     let value =
-        |value: &Option<crate::diagnostics::Spanned<serde_json::Value>>| value.as_ref().map(|value| value.to_string());
-    let pattern = bounds.pattern.as_ref().map(|pattern| pattern.to_string());
+        |value: &Option<crate::diagnostics::Spanned<serde_json::Value>>| value.as_ref().map(ToString::to_string);
+    let pattern = bounds.pattern.as_ref().map(ToString::to_string);
     Some(format!(
         "{pattern:?} {:?} {:?} {:?} {:?}",
         value(&bounds.min),

@@ -54,24 +54,16 @@ pub fn required_bump(
     let mut add = |bump: Bump, reason: String| reasons.push(BumpReason { bump, reason });
     for change in SchemaDiff::of(old, new).changes {
         let bump = match (&change.kind, change.effect) {
-            (
-                ChangeKind::EntityRenamed { .. }
-                | ChangeKind::EntityDropped
-                | ChangeKind::FieldRenamed { .. }
-                | ChangeKind::FieldDropped,
-                _,
-            )
-            | (
-                ChangeKind::TypeChanged { .. } | ChangeKind::TargetChanged { .. } | ChangeKind::OptionsRemoved { .. },
-                _,
-            )
-            | (ChangeKind::RequiredNow | ChangeKind::UniqueNow { .. } | ChangeKind::DigitsReduced { .. }, _) => {
-                Bump::Major
-            }
             // Whoever writes rows without it is refused.
             (ChangeKind::FieldAdded, Effect::Narrows | Effect::Migrated) => Bump::Major,
-            (ChangeKind::EntityAdded | ChangeKind::FieldAdded, _) => Bump::Minor,
-            (ChangeKind::ComputedChanged | ChangeKind::RuleChanged { .. }, _) => Bump::Minor,
+            (
+                ChangeKind::EntityAdded
+                | ChangeKind::FieldAdded
+                | ChangeKind::ComputedChanged
+                | ChangeKind::RuleChanged { .. },
+                _,
+            ) => Bump::Minor,
+            _ => Bump::Major,
         };
         add(bump, change.to_string());
     }
@@ -83,7 +75,7 @@ pub fn required_bump(
     let heard = |manifest: &Manifest| texts(manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).collect());
     let settings =
         |manifest: &Manifest| texts(manifest.settings.fields.iter().map(|field| field.key.as_str()).collect());
-    let pages = |manifest: &Manifest| texts(manifest.ui.pages.iter().map(|page| page.route()).collect());
+    let pages = |manifest: &Manifest| texts(manifest.ui.pages.iter().map(crate::manifest::Page::route).collect());
     let actions = |manifest: &Manifest| texts(manifest.ui.actions.iter().map(|action| action.name.as_str()).collect());
     for (what, before, after, gone) in [
         ("the permission", permissions(old), permissions(new), Bump::Major),
@@ -109,6 +101,6 @@ pub fn required_bump(
             add(Bump::Minor, format!("the component now imports {name}"));
         }
     }
-    reasons.sort_by(|left, right| right.bump.cmp(&left.bump));
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.bump));
     reasons
 }

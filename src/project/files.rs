@@ -71,7 +71,11 @@ pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String])
     let mut found = Found { ignored, allowed, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
     let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
-    for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages) {
+    // As it is written: once the rows of these files were read, the manifest names them no more.
+    let written = project.manifest().0;
+    let fixtures = written.iter().flat_map(|manifest| manifest.fixtures.iter().chain(&manifest.demo));
+    let fixtures = fixtures.filter_map(|fixture| fixture.file.as_ref()).map(|file| (**file).clone());
+    for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages).chain(fixtures) {
         found.collect(&project.root, &project.root.join(name))?;
     }
     let Found { mut names, mut problems, .. } = found;

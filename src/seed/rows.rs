@@ -154,25 +154,23 @@ impl Seeder {
                 made.push(row);
                 if made.len() >= 500 {
                     take(entity, std::mem::take(&mut made))?;
-                    self.give(&lines, entities, &mut made_lines, &mut take)?;
+                    Self::give(lines.as_ref(), entities, &mut made_lines, &mut take)?;
                 }
             }
             take(entity, made)?;
-            self.give(&lines, entities, &mut made_lines, &mut take)?;
+            Self::give(lines.as_ref(), entities, &mut made_lines, &mut take)?;
             lines_made.extend(lines.map(|lines| lines.entity));
         }
         Ok(())
     }
 
     fn give<E>(
-        &self,
-        lines: &Option<Lines>,
+        lines: Option<&Lines>,
         entities: &[EntityRef],
         made: &mut Vec<SeededRow>,
         take: &mut impl FnMut(&EntityRef, Vec<SeededRow>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let entity =
-            lines.as_ref().and_then(|lines| entities.iter().find(|entity| entity.name.as_str() == lines.entity));
+        let entity = lines.and_then(|lines| entities.iter().find(|entity| entity.name.as_str() == lines.entity));
         match entity {
             Some(entity) if !made.is_empty() => take(entity, std::mem::take(made)),
             _ => Ok(()),
@@ -195,10 +193,9 @@ impl Seeder {
                     && field.ref_entity.as_ref().is_some_and(|target| **target == *entity.name)
             })?;
             let is_child = other.child_of.as_ref().is_some_and(|parent| **parent == *entity.name) || key.required;
-            let amounts = other.fields.iter().filter(|field| field.field_type.base() == BaseType::Decimal);
+            let mut amounts = other.fields.iter().filter(|field| field.field_type.base() == BaseType::Decimal);
             let amount = amounts
-                .filter(|field| ["amount", "total", "金额"].iter().any(|word| field.name.as_str().contains(word)))
-                .next_back();
+                .rfind(|field| ["amount", "total", "金额"].iter().any(|word| field.name.as_str().contains(word)));
             let (amount, total) = (amount?, sums.first()?);
             is_child.then(|| Lines {
                 entity: other.name.to_string(),

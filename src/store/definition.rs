@@ -156,7 +156,7 @@ fn own_columns(entity: &EntityRef) -> impl Iterator<Item = &Field> {
     entity.fields.iter().filter(|field| field.has_column())
 }
 
-fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
+pub(super) fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
     let columns: String =
         own_columns(entity).map(|field| format!(",\n  {}", column_definition(dialect, field))).collect();
     let (data, moment) = (dialect.data_type(), dialect.moment_type());

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::sql::SqlValue;
 use super::upgrade::values::converted;
-use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Scope, StoreError};
+use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Row, Scope, StoreError};
 use crate::digest::sha256_hex;
 use crate::manifest::{Field, FieldType, Fixture, FixtureMode, Manifest};
 
@@ -39,12 +39,12 @@ impl Database {
                 let known = self.same_row(&entity, scope, fixture, &row)?;
                 let id = match (known, fixture.mode) {
                     (None, _) => self.insert(&entity, scope, &row, &mut *new_id)?.id,
-                    (Some(known), FixtureMode::Once | FixtureMode::InsertIgnore) => known.0,
-                    (Some((id, data)), FixtureMode::Upsert | FixtureMode::Overwrite) => {
-                        if row.iter().any(|(name, value)| data.get(name) != Some(value)) {
-                            self.update(&entity, scope, &id, &row, None)?;
+                    (Some(known), FixtureMode::Once | FixtureMode::InsertIgnore) => known.id,
+                    (Some(known), FixtureMode::Upsert | FixtureMode::Overwrite) => {
+                        if row.iter().any(|(name, value)| known.data.get(name) != Some(value)) {
+                            self.update(&entity, scope, &known.id, &row, None)?;
                         }
-                        id
+                        known.id
                     }
                 };
                 present.push(id);
@@ -118,7 +118,7 @@ impl Database {
         scope: &Scope,
         fixture: &Fixture,
         row: &Map<String, Value>,
-    ) -> Result<Option<(String, Map<String, Value>)>, StoreError> {
+    ) -> Result<Option<Row>, StoreError> {
         if fixture.key.is_empty() {
             return Ok(None);
         }
@@ -128,7 +128,7 @@ impl Database {
             by_plugin: true,
             ..ListQuery::default()
         };
-        Ok(self.list(entity, scope, &query)?.rows.pop().map(|row| (row.id, row.data)))
+        Ok(self.list(entity, scope, &query)?.rows.pop())
     }
 
     fn delete_others(&mut self, entity: &EntityRef, scope: &Scope, present: &[String]) -> Result<(), StoreError> {

@@ -58,5 +58,6 @@ pub use row::{Change, ChangeKind, Row, Scope};
 pub(crate) use rules::condition_holds;
 pub use schema::TableInfo;
 pub use sql::{Dialect, PostgresUrl, SqlError};
+pub(crate) use upgrade::values::converted;
 pub use upgrade::{Lock, PlannedStep, Reversal, StakeRow, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};
-pub(crate) use values::normal_value;
+pub(crate) use values::{MAX_ORDERED_BYTES, normal_value};

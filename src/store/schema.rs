@@ -44,6 +44,21 @@ impl Database {
         Ok(())
     }
 
+    /// Makes the tables of a plugin that has none yet, without their indexes: many rows come faster into those. Once
+    /// they are there, [`Database::install_schema`] makes the indexes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn install_bare_tables(&mut self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
+        for entity in EntityRef::all(manifest) {
+            if !self.has_table(&entity.table())? {
+                let table = definition::create_table(self.dialect(), &entity);
+                self.execute_batch("make a table", &table)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
     /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
     ///

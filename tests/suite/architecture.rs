@@ -24,7 +24,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("outgoing", &[]),
     ("signing", &["diagnostics", "digest", "document"]),
     ("archive", &["diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
-    ("store", &["diagnostics", "digest", "document", "expression", "manifest"]),
+    ("evolution", &["diagnostics", "expression", "manifest"]),
+    ("store", &["diagnostics", "digest", "document", "evolution", "expression", "manifest"]),
     ("project", &["diagnostics", "manifest", "strict_zip"]),
     // Engines.
     (
@@ -35,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "contract",
             "diagnostics",
             "document",
+            "evolution",
             "expression",
             "manifest",
             "outgoing",
@@ -57,6 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "strict_zip",
         ],
     ),
+    ("seed", &["diagnostics", "expression", "manifest", "store"]),
     ("generate", &["contract"]),
     ("scaffold", &["files"]),
     ("build", &["signing"]),

@@ -223,6 +223,7 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "plugin"
                             | "action"
                             | "event"
+                            | "migration"
                     ) && !rest.is_empty()
                         && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
                 });

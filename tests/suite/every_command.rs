@@ -166,7 +166,11 @@ fn every_json_result_has_a_schema_that_names_its_keys() {
     for row in ROWS.iter().filter(|row| row.is_json && !matches!(row.command, "schema" | "key")) {
         let sandbox = project();
         // Where commands stand below a command, each has a schema of its own.
-        let name = if row.command == "wit" { "wit-list" } else { row.command };
+        let name = match row.command {
+            "wit" => "wit-list",
+            "migrate" => "migrate-diff",
+            command => command,
+        };
         let schema: Value = serde_json::from_str(&sandbox.run(&["schema", name]).succeeded().stdout).unwrap();
         let properties =
             schema["properties"].as_object().unwrap_or_else(|| panic!("{} has no properties", row.command));

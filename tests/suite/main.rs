@@ -20,6 +20,7 @@ mod every_command;
 mod guests;
 mod hostile_packages;
 mod manifests;
+mod migrate;
 mod package_trust;
 mod packages;
 mod publish;

@@ -4,11 +4,13 @@ mod events;
 mod expressions;
 mod i18n;
 mod identity;
+mod migrations;
 mod pages;
 mod permissions;
 mod relations;
 mod runtime;
 mod schema;
+mod storage;
 
 use super::{Findings, Subject, settings};
 
@@ -21,10 +23,12 @@ pub(super) const ALL: &[Rule] = &[
     expressions::check,
     i18n::check,
     identity::check,
+    migrations::check,
     pages::check,
     permissions::check,
     relations::check,
     runtime::check,
     schema::check,
+    storage::check,
     settings::check,
 ];

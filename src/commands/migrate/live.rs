@@ -14,7 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::host::Surroundings;
 use crate::manifest::PluginId;
 use crate::platform::{Platform, PlatformError};
-use crate::store::{StepReport, UpgradeRecord};
+use crate::store::{Lock, StepReport, UpgradeRecord};
 use crate::ui::Table;
 
 /// Bring the plugin of a dev host, its tables and all its rows to the version of a package
@@ -108,9 +108,9 @@ pub(super) fn apply(context: &Context, args: &ApplyArgs) -> CommandResult {
 pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
     let plugin = plugin_of(context, args.plugin.as_ref())?;
     let (_folder, database) = args.host.place(context)?.open()?;
-    let records = database.plugins().map_err(PlatformError::from).map_err(refused)?;
+    let records = database.plugins().map_err(refused)?;
     let version = records.into_iter().find(|record| record.id == plugin.as_str()).map(|record| record.version);
-    let upgrades = database.upgrades(&plugin).map_err(PlatformError::from).map_err(refused)?;
+    let upgrades = database.upgrades(&plugin).map_err(refused)?;
     let result = StatusResult { ok: true, plugin: plugin.to_string(), version, upgrades };
     context.ui.result(&result, || {
         let mut table = Table::new();
@@ -156,17 +156,26 @@ pub(super) fn shown_steps(steps: &[StepReport]) -> String {
     let mut table = Table::new();
     for step in steps {
         let rows = if step.rows > 0 { format!("{} rows", step.rows) } else { String::new() };
-        table.row([
-            step.title.as_str(),
-            &rows,
-            &format!("{:.1} ms", f64::from(u32::try_from(step.microseconds).unwrap_or(u32::MAX)) / 1e3),
-        ]);
+        let microseconds = u32::try_from(step.microseconds).unwrap_or(u32::MAX);
+        let time = format!("{:.1} ms", f64::from(microseconds) / 1e3);
+        table.row([step.title.as_str(), &rows, &time, shown_lock(step.lock).unwrap_or_default()]);
     }
     table.render()
 }
 
+/// What a step holds back, in words.
+pub(super) fn shown_lock(lock: Lock) -> Option<&'static str> {
+    match lock {
+        Lock::None => None,
+        Lock::Rows => Some("locks the rows"),
+        Lock::Writers => Some("writers wait"),
+        Lock::Table => Some("everybody waits"),
+    }
+}
+
 /// An error of the platform, with the rows that it names.
-pub(super) fn refused(error: PlatformError) -> CommandError {
+pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
+    let error = error.into();
     let mut message = error.message.clone();
     for row in error.details["rows"].as_array().into_iter().flatten() {
         let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();

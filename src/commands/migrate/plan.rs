@@ -5,10 +5,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
+use super::live::shown_lock;
 use super::versions;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::store::{Dialect, Lock, PlannedStep, plan_upgrade};
+use crate::store::{Dialect, PlannedStep, plan_upgrade};
 
 /// Print the statements of an upgrade, with what each locks and whether it writes every row anew
 #[derive(Debug, Args)]
@@ -80,14 +81,8 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> CommandResult {
 
 /// What a step holds back and costs.
 fn remark(step: &PlannedStep) -> String {
-    let lock = match step.lock {
-        Lock::None => None,
-        Lock::Rows => Some("locks the rows"),
-        Lock::Writers => Some("writers wait"),
-        Lock::Table => Some("everybody waits"),
-    };
     let parts = [
-        lock,
+        shown_lock(step.lock),
         step.rewrites.then_some("writes every row anew"),
         step.by_host.then_some("values are computed by the host, 500 rows at a time"),
     ];

@@ -164,7 +164,9 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
                 },
                 || shown_changes(&diff),
             );
-            return refusal(context, error);
+            let error = refused(error);
+            context.ui.error(&error.message, &error.hints);
+            return Ok(ExitCode::Findings);
         }
         Ok(report) => result.steps = report.steps,
     }
@@ -172,8 +174,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let after = rows_of(&platform, &new)?;
     compare(&diff, &before, &after, &mut result);
     context.ui.status("Testing", "the scenarios of both versions, on the result");
-    let image = platform
-        .with_database(|database, _| database.image().map_err(crate::platform::PlatformError::from).map_err(refused))?;
+    let image = platform.with_database(|database, _| database.image().map_err(refused))?;
     let image = ScratchPlace::Image(Arc::new(image));
     result.scenarios = scenarios(context, &runtime, &new_plugin, [("old", &old), ("new", &new)], &image)?;
     let is_lost = result.values.iter().any(|fate| fate.gone > 0 && !fate.is_meant)
@@ -182,12 +183,6 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     result.ok = !is_lost && !fails;
     context.ui.result(&result, || shown(&result, &diff));
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
-}
-
-fn refusal(context: &Context, error: crate::platform::PlatformError) -> CommandResult {
-    let error = refused(error);
-    context.ui.error(&error.message, &error.hints);
-    Ok(ExitCode::Findings)
 }
 
 fn tenants() -> Vec<TenantId> {
@@ -199,7 +194,7 @@ fn platform(runtime: &Arc<Runtime>, place: &ScratchPlace, seed: u64) -> Result<P
     for tenant in tenants() {
         directory.add_tenant(tenant);
     }
-    let database = place.database().map_err(crate::platform::PlatformError::from).map_err(refused)?;
+    let database = place.database().map_err(refused)?;
     let surroundings = Surroundings::fixed(Moment::of_system_clock(), seed);
     Ok(Platform::new(Arc::clone(runtime), database, surroundings, directory))
 }
@@ -213,7 +208,7 @@ fn rows_of(platform: &Platform, version: &VersionOf) -> Result<Rows, CommandErro
         let rows = all.entry(entity.name.to_string()).or_default();
         for tenant in tenants() {
             let found = platform.all_rows(&version.manifest, entity.name.as_str(), &tenant, true);
-            let found = found.map_err(crate::platform::PlatformError::from).map_err(refused)?;
+            let found = found.map_err(refused)?;
             rows.extend(
                 found
                     .into_iter()

@@ -23,7 +23,7 @@ impl SqliteConnection {
         without_memory_count();
         let connection = Connection::open(file)?;
         connection
-            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000;")?;
+            .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma cache_size = -131072;")?;
         SqliteConnection::prepared(connection)
     }
 

@@ -39,6 +39,8 @@ pub struct UpgradeReport {
 pub struct StepReport {
     /// What was done.
     pub title: String,
+    /// What it held back, until the commit.
+    pub lock: Lock,
     /// Rows whose values changed.
     pub rows: u64,
     /// How long it took, in microseconds.
@@ -72,6 +74,7 @@ impl Database {
         }
         for Operation { title, work } in all {
             let started = Instant::now();
+            let (_, lock) = plan::weight(self.dialect(), &work);
             let rows = match work {
                 Work::Keep { table } => self.keep_rows(report.upgrade.unwrap_or_default(), &table)?,
                 Work::Sql(statements) => self.do_statements(new, &statements)?,
@@ -83,7 +86,7 @@ impl Database {
                 }
             };
             let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            report.steps.push(StepReport { title, rows, microseconds });
+            report.steps.push(StepReport { title, lock, rows, microseconds });
         }
         Ok(report)
     }
@@ -92,9 +95,12 @@ impl Database {
     fn do_statements(&self, new: &Arc<Manifest>, statements: &[String]) -> Result<u64, StoreError> {
         let mut changed = 0;
         for statement in statements {
-            let done = self.guarded(|| match statement.starts_with("update ") {
-                true => self.execute("change rows", statement, []),
-                false => self.execute_batch("change tables", statement).map(|()| 0),
+            let done = self.guarded(|| {
+                if statement.starts_with("update ") {
+                    self.execute("change rows", statement, [])
+                } else {
+                    self.execute_batch("change tables", statement).map(|()| 0)
+                }
             });
             match done {
                 Ok(rows) => changed += rows as u64,

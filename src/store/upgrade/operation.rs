@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::rows::{RowAction, RowPass};
+use crate::diagnostics::Spanned;
 use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaChange, SchemaDiff, migrations_from, steps_of};
-use crate::manifest::{Field, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
+use crate::manifest::{Field, FieldName, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
 use crate::store::EntityRef;
 use crate::store::definition::{self, KnownTable};
 use crate::store::sql::Dialect;
@@ -45,149 +46,207 @@ pub(super) fn operations(
 ) -> Vec<Operation> {
     let diff = SchemaDiff::of(old, new);
     let path = migrations_from(old.schema.schema_version, new);
-    let is_kept = path.iter().all(|migration| migration.reversible);
-    let steps = |phase| steps_of(&path, phase);
-    let (pre, post, last) =
-        (steps(MigrationPhase::Pre), steps(MigrationPhase::Post), steps(MigrationPhase::AfterFixtures));
     let entity =
         |manifest: &Arc<Manifest>, name: &str| EntityRef::all(manifest).find(|known| known.name.as_str() == name);
-    let mut all = Vec::new();
-    let sql = |all: &mut Vec<Operation>, title: String, statements: Vec<String>| {
-        if !statements.is_empty() {
-            all.push(Operation { title, work: Work::Sql(statements) });
-        }
+    let pairs = diff.pairs.iter().filter_map(|pair| {
+        let (before, after) = (entity(old, pair.old.name.as_str())?, entity(new, pair.new.name.as_str())?);
+        Some(Pair { changes: pair, before, after })
+    });
+    let mut planner = Planner {
+        dialect,
+        old,
+        new,
+        diff: &diff,
+        pairs: pairs.collect(),
+        pre: steps_of(&path, MigrationPhase::Pre),
+        post: steps_of(&path, MigrationPhase::Post),
+        last: steps_of(&path, MigrationPhase::AfterFixtures),
+        keeps: path.iter().all(|migration| migration.reversible),
+        all: Vec::new(),
     };
-    let pairs: Vec<(&EntityPair<'_>, EntityRef, EntityRef)> = diff
-        .pairs
-        .iter()
-        .filter_map(|pair| Some((pair, entity(old, pair.old.name.as_str())?, entity(new, pair.new.name.as_str())?)))
-        .collect();
+    planner.make_way();
+    planner.convert();
+    planner.make_tables(with_parts);
+    planner.fill_and_judge();
+    planner.all.push(Operation { title: "rows that come with the plugin".to_owned(), work: Work::Fixtures });
+    planner.last_steps();
+    planner.take_away();
+    planner.all
+}
 
-    for (pair, before, after) in &pairs {
-        let name = &pair.new.name;
-        let changes_values = !renames(pair).is_empty()
-            || !pair.dropped.is_empty()
-            || !conversions(pair).is_empty()
-            || !fills(pair).is_empty()
-            || [&pre, &post, &last].iter().any(|steps| steps.iter().any(|step| *step.entity == **name));
-        if is_kept && changes_values {
-            let work = Work::Keep { table: before.table() };
-            all.push(Operation { title: format!("keep the values of {}", *pair.old.name), work });
+/// An entity in both versions, with its tables.
+struct Pair<'m> {
+    changes: &'m EntityPair<'m>,
+    before: EntityRef,
+    after: EntityRef,
+}
+
+/// Puts the operations of an upgrade together, one part of it after the other.
+struct Planner<'m> {
+    dialect: Dialect,
+    old: &'m Arc<Manifest>,
+    new: &'m Arc<Manifest>,
+    diff: &'m SchemaDiff<'m>,
+    pairs: Vec<Pair<'m>>,
+    pre: Vec<&'m MigrationStep>,
+    post: Vec<&'m MigrationStep>,
+    last: Vec<&'m MigrationStep>,
+    /// Whether old values are kept for a rollback.
+    keeps: bool,
+    all: Vec<Operation>,
+}
+
+impl Planner<'_> {
+    /// Keeps old values, gives tables and fields their new names, and takes away the columns that will be others.
+    fn make_way(&mut self) {
+        for Pair { changes: pair, before, after } in &self.pairs {
+            let name = &pair.new.name;
+            let has_step = |steps: &[&MigrationStep]| steps.iter().any(|step| *step.entity == **name);
+            let changes_values = !renames(pair).is_empty()
+                || !pair.dropped.is_empty()
+                || !conversions(pair).is_empty()
+                || !fills(pair).is_empty()
+                || [&self.pre, &self.post, &self.last].iter().any(|steps| has_step(steps));
+            if self.keeps && changes_values {
+                let work = Work::Keep { table: before.table() };
+                self.all.push(Operation { title: format!("keep the values of {}", *pair.old.name), work });
+            }
+            if before.table() != after.table() {
+                push_sql(&mut self.all, format!("rename {} to {name}", *pair.old.name), rename_table(before, after));
+            }
+            let gone = definition::columns_not_in(before, after);
+            let indexes = definition::indexes_over(before, &gone);
+            let mut statements: Vec<String> =
+                indexes.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
+            let table = after.table();
+            statements.extend(gone.iter().map(|column| format!("alter table \"{table}\" drop column \"{column}\"")));
+            push_sql(&mut self.all, format!("take the columns of {name} away that change"), statements);
+            let renamed = renames(pair).into_iter().map(|(from, to)| self.dialect.rename_key(&table, from, to));
+            push_sql(&mut self.all, format!("rename fields of {name}"), renamed.collect());
         }
-        if before.table() != after.table() {
-            let plugin = after.plugin();
-            let statements = vec![
-                format!("alter table \"{}\" rename to \"{}\"", before.table(), after.table()),
-                format!(
-                    "update plugin_entities set entity = '{name}', table_name = '{}' where plugin_id = '{plugin}' and entity = '{}'",
-                    after.table(),
-                    *pair.old.name
-                ),
-                format!("update erp_audit set entity = '{plugin}.{name}' where entity = '{plugin}.{}'", *pair.old.name),
-            ];
-            sql(&mut all, format!("rename {} to {name}", *pair.old.name), statements);
+    }
+
+    /// The steps before the tables change, and values that take the new type of their field.
+    fn convert(&mut self) {
+        for Pair { changes: pair, before, after } in &self.pairs {
+            let mut actions = explicit(&self.pre, pair, after);
+            let is_named = |name: &str| {
+                actions.iter().any(|action| matches!(action, RowAction::Convert { field, .. } if field == name))
+            };
+            let by_themselves = conversions(pair).into_iter().filter(|action| match action {
+                RowAction::Convert { field, .. } => !is_named(field),
+                _ => true,
+            });
+            let by_themselves: Vec<RowAction> = by_themselves.collect();
+            actions.extend(by_themselves);
+            push_rows(&mut self.all, before, after, actions);
         }
-        let gone = definition::columns_not_in(before, after);
-        let mut statements: Vec<String> = definition::indexes_over(before, &gone)
-            .into_iter()
-            .map(|index| format!("drop index if exists \"{index}\""))
-            .collect();
-        statements
-            .extend(gone.iter().map(|column| format!("alter table \"{}\" drop column \"{column}\"", after.table())));
-        sql(&mut all, format!("take the columns of {name} away that change"), statements);
-        let statements =
-            renames(pair).into_iter().map(|(from, to)| dialect.rename_key(&after.table(), from, to)).collect();
-        sql(&mut all, format!("rename fields of {name}"), statements);
     }
-    for (pair, before, after) in &pairs {
-        let mut actions = explicit(&pre, pair, after);
-        let is_named = |name: &str| {
-            actions.iter().any(|action| matches!(action, RowAction::Convert { field, .. } if field == name))
-        };
-        let by_themselves = conversions(pair).into_iter().filter(|action| match action {
-            RowAction::Convert { field, .. } => !is_named(field),
-            _ => true,
-        });
-        let by_themselves: Vec<RowAction> = by_themselves.collect();
-        actions.extend(by_themselves);
-        push_rows(&mut all, before, after, actions);
-    }
-    for after in EntityRef::all(new) {
-        let pair = pairs.iter().find(|(_, _, known)| known.table() == after.table());
-        let known = pair.map(|(_, before, _)| {
-            let mut known = KnownTable::of(before, with_parts);
-            for column in definition::columns_not_in(before, &after) {
-                known.columns.remove(&column);
-                for index in definition::indexes_over(before, &[column]) {
+
+    fn make_tables(&mut self, with_parts: bool) {
+        for after in EntityRef::all(self.new) {
+            let pair = self.pairs.iter().find(|pair| pair.after.table() == after.table());
+            let known = pair.map(|Pair { before, .. }| {
+                let mut known = KnownTable::of(before, with_parts);
+                let gone = definition::columns_not_in(before, &after);
+                for index in definition::indexes_over(before, &gone) {
                     known.indexes.remove(&index);
                 }
-            }
-            known
-        });
-        let title = match known {
-            Some(_) => format!("bring the table of {} up to date", *after.name),
-            None => format!("make the table of {}", *after.name),
-        };
-        sql(&mut all, title, definition::table_statements(dialect, &after, known.as_ref(), with_parts));
-    }
-    for (pair, before, after) in &pairs {
-        let mut actions = explicit(&post, pair, after);
-        actions.extend(fills(pair));
-        actions.extend(pair.dropped.iter().map(|field| {
-            let name = field.name.to_string();
-            let is_this = |change: &&SchemaChange| {
-                change.entity == pair.new.name.as_str()
-                    && change.field.as_ref() == Some(&name)
-                    && change.kind == ChangeKind::FieldDropped
+                known.columns.retain(|column| !gone.contains(column));
+                known
+            });
+            let title = match known {
+                Some(_) => format!("bring the table of {} up to date", *after.name),
+                None => format!("make the table of {}", *after.name),
             };
-            let is_meant = diff.changes.iter().find(is_this).is_some_and(|change| change.effect == Effect::Migrated);
-            if is_meant { RowAction::Drop(name) } else { RowAction::Lose(name) }
-        }));
-        if recomputes(pair) || !actions.is_empty() || !conversions(pair).is_empty() {
-            actions.push(RowAction::Compute);
+            let statements = definition::table_statements(self.dialect, &after, known.as_ref(), with_parts);
+            push_sql(&mut self.all, title, statements);
         }
-        actions.extend(judged(pair).map(|name| RowAction::Judge(name.to_owned())));
-        push_rows(&mut all, before, after, actions);
     }
-    all.push(Operation { title: "rows that come with the plugin".to_owned(), work: Work::Fixtures });
-    for (pair, before, after) in &pairs {
-        let mut actions = explicit(&last, pair, after);
-        if !actions.is_empty() {
-            actions.push(RowAction::Compute);
-        }
-        push_rows(&mut all, before, after, actions);
-    }
-    for dropped in &diff.dropped {
-        let table = table_name(&old.metadata.id, &dropped.name);
-        let is_meant = diff
-            .changes
-            .iter()
-            .any(|change| change.entity == dropped.name.as_str() && change.effect == Effect::Migrated);
-        if !is_meant {
-            // Its rows are at stake.
-            if let Some(before) = entity(old, dropped.name.as_str()) {
-                push_rows(&mut all, &before, &before, vec![RowAction::Gone]);
+
+    /// The steps after the tables changed, defaults, and what must hold of every row in the end.
+    fn fill_and_judge(&mut self) {
+        for Pair { changes: pair, before, after } in &self.pairs {
+            let mut actions = explicit(&self.post, pair, after);
+            actions.extend(fills(pair));
+            actions.extend(pair.dropped.iter().map(|field| {
+                let name = field.name.to_string();
+                let is_this = |change: &&SchemaChange| {
+                    change.entity == pair.new.name.as_str()
+                        && change.field.as_ref() == Some(&name)
+                        && change.kind == ChangeKind::FieldDropped
+                };
+                let change = self.diff.changes.iter().find(is_this);
+                let is_meant = change.is_some_and(|change| change.effect == Effect::Migrated);
+                if is_meant { RowAction::Drop(name) } else { RowAction::Lose(name) }
+            }));
+            if recomputes(pair) || !actions.is_empty() || !conversions(pair).is_empty() {
+                actions.push(RowAction::Compute);
             }
+            actions.extend(judged(pair).map(|name| RowAction::Judge(name.to_owned())));
+            push_rows(&mut self.all, before, after, actions);
         }
-        let mut statements = vec![if is_kept {
-            format!("alter table \"{table}\" rename to \"{}\"", kept_table(&table, old.schema.schema_version))
-        } else {
-            format!("drop table \"{table}\"")
-        }];
-        if is_kept {
-            statements.push(format!(
-                "insert into erp_kept_tables (plugin_id, table_name) values ('{}', '{}') on conflict do nothing",
-                *old.metadata.id,
-                kept_table(&table, old.schema.schema_version)
-            ));
-        }
-        statements.push(format!(
-            "delete from plugin_entities where plugin_id = '{}' and entity = '{}'",
-            *old.metadata.id, *dropped.name
-        ));
-        sql(&mut all, format!("take {} away", *dropped.name), statements);
     }
-    all
+
+    fn last_steps(&mut self) {
+        for Pair { changes: pair, before, after } in &self.pairs {
+            let mut actions = explicit(&self.last, pair, after);
+            if !actions.is_empty() {
+                actions.push(RowAction::Compute);
+            }
+            push_rows(&mut self.all, before, after, actions);
+        }
+    }
+
+    /// Entities that are gone. Their rows stay out of reach where an upgrade can be taken back.
+    fn take_away(&mut self) {
+        let plugin = &*self.old.metadata.id;
+        for dropped in &self.diff.dropped {
+            let table = table_name(plugin, &dropped.name);
+            let change = self.diff.changes.iter().find(|change| change.entity == dropped.name.as_str());
+            if change.is_none_or(|change| change.effect != Effect::Migrated) {
+                // Its rows are at stake.
+                let before = EntityRef::all(self.old).find(|known| *known.name == *dropped.name);
+                if let Some(before) = before {
+                    push_rows(&mut self.all, &before, &before, vec![RowAction::Gone]);
+                }
+            }
+            let mut statements = Vec::new();
+            if self.keeps {
+                let kept = kept_table(&table, self.old.schema.schema_version);
+                statements.push(format!("alter table \"{table}\" rename to \"{kept}\""));
+                statements.push(format!(
+                    "insert into erp_kept_tables (plugin_id, table_name) values ('{plugin}', '{kept}') on conflict do nothing"
+                ));
+            } else {
+                statements.push(format!("drop table \"{table}\""));
+            }
+            let name = &dropped.name;
+            statements
+                .push(format!("delete from plugin_entities where plugin_id = '{plugin}' and entity = '{}'", **name));
+            push_sql(&mut self.all, format!("take {} away", **name), statements);
+        }
+    }
+}
+
+fn rename_table(before: &EntityRef, after: &EntityRef) -> Vec<String> {
+    let (plugin, old, new) = (after.plugin(), &before.name, &after.name);
+    vec![
+        format!("alter table \"{}\" rename to \"{}\"", before.table(), after.table()),
+        format!(
+            "update plugin_entities set entity = '{}', table_name = '{}' where plugin_id = '{plugin}' and entity = '{}'",
+            **new,
+            after.table(),
+            **old
+        ),
+        format!("update erp_audit set entity = '{plugin}.{}' where entity = '{plugin}.{}'", **new, **old),
+    ]
+}
+
+fn push_sql(all: &mut Vec<Operation>, title: String, statements: Vec<String>) {
+    if !statements.is_empty() {
+        all.push(Operation { title, work: Work::Sql(statements) });
+    }
 }
 
 fn push_rows(all: &mut Vec<Operation>, before: &EntityRef, after: &EntityRef, actions: Vec<RowAction>) {
@@ -240,9 +299,7 @@ fn judged<'p>(pair: &'p EntityPair<'_>) -> impl Iterator<Item = &'p str> {
 fn explicit(steps: &[&MigrationStep], pair: &EntityPair<'_>, after: &EntityRef) -> Vec<RowAction> {
     let own = steps.iter().filter(|step| *step.entity == *pair.new.name);
     own.filter_map(|step| {
-        let text = |name: &Option<crate::diagnostics::Spanned<crate::manifest::FieldName>>| {
-            name.as_ref().map(|name| name.to_string())
-        };
+        let text = |name: &Option<Spanned<FieldName>>| name.as_ref().map(ToString::to_string);
         match *step.r#do {
             StepKind::ChangeType => Some(RowAction::Convert {
                 field: text(&step.field).filter(|name| after.field(name).is_some())?,

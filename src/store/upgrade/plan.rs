@@ -42,36 +42,35 @@ pub struct PlannedStep {
 pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Vec<PlannedStep> {
     let planned = operations(dialect, old, new, dialect == Dialect::Postgres).into_iter().filter_map(|operation| {
         let Operation { title, work } = operation;
-        Some(match work {
+        let (rewrites, lock) = weight(dialect, &work);
+        let by_host = matches!(work, Work::Rows(_));
+        let statements = match work {
             Work::Fixtures => return None,
-            Work::Keep { table } => PlannedStep {
-                title,
-                statements: vec![keep_statement(dialect, &table)],
-                rewrites: false,
-                lock: Lock::None,
-                by_host: false,
-            },
-            Work::Rows(pass) => PlannedStep {
-                title,
-                statements: vec![pass.write_statement(dialect, 1)],
-                rewrites: false,
-                lock: Lock::Rows,
-                by_host: true,
-            },
-            Work::Sql(statements) => {
-                let (rewrites, lock) = statements.iter().fold((false, Lock::None), |(rewrites, lock), statement| {
-                    let (also, held) = weight(dialect, statement);
-                    (rewrites || also, lock.max(held))
-                });
-                PlannedStep { title, statements, rewrites, lock, by_host: false }
-            }
-        })
+            Work::Keep { table } => vec![keep_statement(dialect, &table)],
+            Work::Rows(pass) => vec![pass.write_statement(dialect, 1)],
+            Work::Sql(statements) => statements,
+        };
+        Some(PlannedStep { title, statements, rewrites, lock, by_host })
     });
     planned.collect()
 }
 
+/// Whether an operation writes every row of a table anew, and what it holds back.
+pub(super) fn weight(dialect: Dialect, work: &Work) -> (bool, Lock) {
+    match work {
+        // SQLite has one lock, and the upgrade has it.
+        Work::Keep { .. } | Work::Fixtures if dialect == Dialect::Postgres => (false, Lock::None),
+        Work::Rows(_) if dialect == Dialect::Postgres => (false, Lock::Rows),
+        Work::Keep { .. } | Work::Fixtures | Work::Rows(_) => (false, Lock::Writers),
+        Work::Sql(statements) => statements.iter().fold((false, Lock::None), |(rewrites, lock), statement| {
+            let (also, held) = statement_weight(dialect, statement);
+            (rewrites || also, lock.max(held))
+        }),
+    }
+}
+
 /// Whether a statement writes every row of its table anew, and what it holds back.
-fn weight(dialect: Dialect, statement: &str) -> (bool, Lock) {
+fn statement_weight(dialect: Dialect, statement: &str) -> (bool, Lock) {
     let starts = |prefix: &str| statement.starts_with(prefix);
     if dialect == Dialect::Sqlite {
         // There is one lock, and the upgrade has it.

@@ -1,0 +1,139 @@
+//! Steps from one schema version to the next, and rows that come with the plugin.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::{Span, Spanned, codes};
+use crate::manifest::{
+    Entity, FieldName, FieldType, Fixture, FixtureMode, Manifest, MigrationPhase, MigrationStep, StepKind,
+};
+use crate::store::converted;
+
+/// Rows of a fixture that are named at the most.
+const SHOWN_ROWS: usize = 5;
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    for migration in &manifest.migrations {
+        let (from, to, now) = (*migration.from, *migration.to, manifest.schema.schema_version);
+        if from >= to {
+            let message = format!("a migration leads to a higher schema version, not from {from} to {to}");
+            findings.add(codes::BAD_MIGRATION, migration.to.span(), message, "not higher", None);
+        } else if to > now {
+            let message = format!("the migration leads to schema version {to}, and the manifest says {now}");
+            let help = Some(format!("write `schema_version = {to}` in [schema]"));
+            findings.add(codes::BAD_MIGRATION, migration.to.span(), message, "higher than this version", help);
+        }
+        for step in &migration.steps {
+            check_step(manifest, migration.phase, step, findings);
+        }
+    }
+    // As a package will have them: the rows of files beside those of the manifest.
+    let mut with_files = manifest.clone();
+    for unreadable in with_files.read_fixture_files(subject.file) {
+        findings.add(codes::BAD_FIXTURE, unreadable.span(), unreadable.to_string(), "these rows", None);
+    }
+    for fixture in with_files.fixtures.iter().chain(&with_files.demo) {
+        check_fixture(&with_files, fixture, findings);
+    }
+}
+
+fn check_step(manifest: &Manifest, phase: MigrationPhase, step: &MigrationStep, findings: &mut Findings<'_>) {
+    let kind = *step.r#do;
+    let entity = manifest.schema.entities.iter().find(|entity| *entity.name == *step.entity);
+    let mut bad = |span: Span, message: String, help: Option<String>| {
+        findings.add(codes::BAD_MIGRATION, span, message, "cannot be done", help);
+    };
+    let Some(entity) = entity else {
+        if kind != StepKind::DropEntity {
+            let message = format!("there is no entity `{}` in this version", *step.entity);
+            bad(step.entity.span(), message, Some("a step names the entity as it is called now".to_owned()));
+        }
+        return;
+    };
+    if kind == StepKind::DropEntity {
+        bad(step.entity.span(), format!("`{}` is still there", *step.entity), Some("take its block away".to_owned()));
+        return;
+    }
+    let word = kind.word();
+    let missing = |key: &str| format!("`{word}` needs `{key}`");
+    match kind {
+        StepKind::RenameEntity if step.from.is_none() => bad(step.r#do.span(), missing("from"), None),
+        StepKind::RenameField if step.from.is_none() => bad(step.r#do.span(), missing("from"), None),
+        StepKind::Split if step.from.is_none() => bad(step.r#do.span(), missing("from"), None),
+        StepKind::Split if step.into.len() < 2 => bad(step.r#do.span(), missing("into"), None),
+        StepKind::Merge if step.fields.len() < 2 => bad(step.r#do.span(), missing("fields"), None),
+        StepKind::Backfill if step.value.is_none() => bad(step.r#do.span(), missing("value"), None),
+        StepKind::ChangeType if phase != MigrationPhase::Pre => {
+            let help = Some("put it into a migration with `phase = \"pre\"`".to_owned());
+            bad(step.r#do.span(), "a type changes before the tables do".to_owned(), help);
+        }
+        _ => {}
+    }
+    let needs_field = !matches!(kind, StepKind::RenameEntity | StepKind::Split);
+    match &step.field {
+        None if needs_field => bad(step.r#do.span(), missing("field"), None),
+        Some(field) if kind == StepKind::DropField && entity.field(field.as_str()).is_some() => {
+            bad(field.span(), format!("`{}` still has the field `{}`", *entity.name, **field), None);
+        }
+        Some(field) if needs_field && kind != StepKind::DropField => known(entity, field, findings),
+        _ => {}
+    }
+    for field in &step.into {
+        known(entity, field, findings);
+    }
+}
+
+fn known(entity: &Entity, name: &Spanned<FieldName>, findings: &mut Findings<'_>) {
+    super::schema::known_field(entity, name, findings);
+}
+
+fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings<'_>) {
+    let Some(entity) = manifest.schema.entities.iter().find(|entity| *entity.name == *fixture.entity) else {
+        let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
+        let message = format!("there is no entity `{}`", *fixture.entity);
+        findings.unknown(codes::UNKNOWN_ENTITY, (fixture.entity.as_str(), fixture.entity.span()), message, entities);
+        return;
+    };
+    for key in &fixture.key {
+        known(entity, key, findings);
+    }
+    if fixture.key.is_empty() && fixture.mode != FixtureMode::Once {
+        let message = format!("`{}` must know rows again: by which fields?", fixture.mode.word());
+        let help = entity.fields.iter().find(|field| field.unique).or(entity.fields.first());
+        let help = help.map(|field| format!("write `key = [\"{}\"]`", *field.name));
+        findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "no `key`", help);
+    }
+    let mut shown = 0;
+    for (index, row) in fixture.tables().enumerate() {
+        let unknown = row.keys().find(|name| entity.field(name).is_none()).map(|name| format!("`{name}` is no field"));
+        let problem = unknown.or_else(|| row.iter().find_map(|(name, value)| misfit(entity, name, value)));
+        let missing = || {
+            let needed = entity.fields.iter().filter(|field| {
+                field.required && field.default.is_none() && field.computed.is_none() && field.numbering.is_none()
+            });
+            let missing =
+                needed.map(|field| field.name.as_str()).find(|name| row.get(*name).is_none_or(Value::is_null));
+            missing.map(|name| format!("`{name}` is required"))
+        };
+        if let Some(problem) = problem.or_else(missing)
+            && shown < SHOWN_ROWS
+        {
+            shown += 1;
+            let message = format!("row {} for `{}`: {problem}", index + 1, *entity.name);
+            findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "in these rows", None);
+        }
+    }
+}
+
+fn misfit(entity: &Entity, name: &str, value: &Value) -> Option<String> {
+    let field = entity.field(name)?;
+    // A reference may name its row by the row's title.
+    let is_title =
+        *field.field_type == FieldType::Ref && value.as_str().is_some_and(|text| Uuid::parse_str(text).is_err());
+    if is_title {
+        return None;
+    }
+    converted(field, value).err().map(|why| format!("`{name}` {why}"))
+}
