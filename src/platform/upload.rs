@@ -65,7 +65,12 @@ impl Platform {
             return Err(version_is_taken(&id, &version));
         }
         let before = self.plugins.get(&id);
-        if known.is_some() && before.is_some() {
+        // The same file again: nothing to do, unless the version was taken back since.
+        let came_after = |before: &Installed| {
+            Version::parse(&version).is_ok_and(|version| is_older(&before.manifest.metadata.version, &version))
+        };
+        let is_there = before.is_some_and(|before| !came_after(before));
+        if known.is_some() && is_there {
             return self.receipt(&id, &version);
         }
         if let Some(before) = before.filter(|before| is_downgrade(before, &version)) {

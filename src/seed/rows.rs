@@ -1,6 +1,6 @@
 //! Rows, one entity after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -46,8 +46,8 @@ pub struct Seeder {
     users: Vec<String>,
     /// Ids of the rows that have come, by entity; the first ones are named most often.
     ids: BTreeMap<String, Vec<String>>,
-    /// Keys of unique indexes that are taken.
-    taken: BTreeSet<String>,
+    /// Keys of unique indexes that are taken; nobody sees their order.
+    taken: HashSet<String>,
     /// The next number of each sequence, by rule and period.
     numbers: BTreeMap<(String, String), u64>,
     /// What the lines of a row add up to, for the row that they belong to: by field.
@@ -80,7 +80,7 @@ impl Seeder {
             now,
             users,
             ids: BTreeMap::new(),
-            taken: BTreeSet::new(),
+            taken: HashSet::new(),
             numbers: BTreeMap::new(),
             serials: BTreeMap::new(),
         }

@@ -1,5 +1,5 @@
 -- SQLite
--- keep the values of goods (locks: None)
+-- keep the values of goods (locks: Writers)
 insert into erp_kept_rows (upgrade, table_name, row_id, data, version) select ?, 'plugin_erp_up_goods', id, data, version from "plugin_erp_up_goods";
 -- rename goods to item (locks: Writers)
 alter table "plugin_erp_up_goods" rename to "plugin_erp_up_item";
@@ -14,7 +14,7 @@ alter table "plugin_erp_up_item" drop column "_f_contact";
 alter table "plugin_erp_up_item" drop column "_f_count";
 -- rename fields of item (locks: Writers, writes every row)
 update "plugin_erp_up_item" set data = json_set(json_remove(data, '$.sku'), '$.code', json(data -> '$.sku')) where data -> '$.sku' is not null;
--- item: split contact, merge into address, convert count, convert price, drop secret (locks: Rows, by the host)
+-- item: split contact, merge into address, convert count, convert price, drop secret (locks: Writers, by the host)
 with changed (id, data) as (values (?, ?)) update "plugin_erp_up_item" set data = changed.data from changed where "plugin_erp_up_item".id = changed.id;
 -- bring the table of item up to date (locks: Writers)
 alter table "plugin_erp_up_item" add column "_f_code" generated always as (json_extract(data, '$.code')) virtual;
@@ -27,7 +27,7 @@ create index "index:plugin_erp_up_item:count" on "plugin_erp_up_item" (tenant_id
 create index "index:plugin_erp_up_item:last_name" on "plugin_erp_up_item" (tenant_id, "_f_last_name", id) where deleted_at is null;
 create index "index:plugin_erp_up_item:price" on "plugin_erp_up_item" (tenant_id, "_f_price", id) where deleted_at is null;
 create unique index "unique index:plugin_erp_up_item:code" on "plugin_erp_up_item" (tenant_id, "_f_code") where deleted_at is null;
--- item: backfill status, drop contact, drop street, drop city, drop secret, judge count, judge price, judge status (locks: Rows, by the host)
+-- item: backfill status, drop contact, drop street, drop city, drop secret, judge count, judge price, judge status (locks: Writers, by the host)
 with changed (id, data) as (values (?, ?)) update "plugin_erp_up_item" set data = changed.data from changed where "plugin_erp_up_item".id = changed.id;
 -- take old_log away (locks: Writers)
 alter table "plugin_erp_up_old_log" rename to "plugin_erp_up_old_log~1";

@@ -226,37 +226,41 @@ fn whoever_is_killed_while_an_upgrade_is_applied_leaves_the_old_version_or_the_n
             all.extend(&database);
             all.into_iter().map(str::to_owned).collect::<Vec<String>>()
         };
-        let (mut finished, mut old) = (0, 0);
-        // Later and later, from before the first statement until after the last one.
-        for kill in 0..80 {
-            if finished >= 3 && old >= 10 {
-                break;
-            }
-            let arguments = with(&["migrate", "apply"]);
+        let run = |arguments: &[&str]| {
+            let arguments = with(arguments);
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let mut child = sandbox.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(5 + kill * 6));
+            sandbox.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let units = || -> Vec<String> {
+            let host = sandbox.dev_host(&database);
+            let items = listed(&Client::new(&host, "admin@acme", "erp-demo"), "inventory_item");
+            items.as_array().unwrap().iter().map(|item| item["unit"].as_str().unwrap().to_owned()).collect()
+        };
+        // How long it takes, on this machine, now.
+        let started = std::time::Instant::now();
+        assert!(run(&["migrate", "apply"]).wait().unwrap().success());
+        let whole = started.elapsed();
+        assert!(run(&["migrate", "rollback"]).wait().unwrap().success());
+        let mut killed = 0;
+        for kill in 0..20 {
+            let mut child = run(&["migrate", "apply"]);
+            // Later and later, from before the first statement until after the last one.
+            std::thread::sleep(whole * kill / 18);
+            let was_done = child.try_wait().unwrap().is_some();
             child.kill().unwrap();
             child.wait().unwrap();
-            let host = sandbox.dev_host(&database);
-            let client = Client::new(&host, "admin@acme", "erp-demo");
-            let items = listed(&client, "inventory_item");
-            let units: Vec<&str> =
-                items.as_array().unwrap().iter().map(|item| item["unit"].as_str().unwrap()).collect();
+            killed += u32::from(!was_done);
+            let units = units();
             assert_eq!(units.len(), 60);
-            let is_new = units.iter().all(|unit| *unit == "piece");
-            assert!(is_new || units.iter().all(|unit| *unit == "box"), "half an upgrade after kill {kill}: {units:?}");
-            drop(host);
+            let is_new = units.iter().all(|unit| unit == "piece");
+            assert!(is_new || units.iter().all(|unit| unit == "box"), "half an upgrade after kill {kill}: {units:?}");
             if is_new {
-                finished += 1;
-                let arguments = with(&["migrate", "rollback"]);
-                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                sandbox.run(&arguments).succeeded();
-            } else {
-                old += 1;
+                assert!(run(&["migrate", "rollback"]).wait().unwrap().success());
             }
         }
-        assert!(finished >= 3 && old >= 10, "{finished} upgrades were done, {old} were not");
+        assert!(killed >= 5, "only {killed} of 20 were killed in time");
+        assert!(run(&["migrate", "apply"]).wait().unwrap().success());
+        assert!(units().iter().all(|unit| unit == "piece"));
     }
 }
 

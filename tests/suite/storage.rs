@@ -220,7 +220,15 @@ fn a_purge_takes_what_earlier_versions_left() {
     let first = String::from_utf8(sandbox.read("erp-less/plugin.toml")).unwrap();
     let second = first.replace("version = \"0.1.0\"\n", "version = \"0.2.0\"\n");
     assert!(second.contains(&tables), "{second}");
-    sandbox.write("erp-less/plugin.toml", second.replace(&tables, &entity("kept", &word)));
+    let steps = "[schema]\nschema_version = 2\n[[migrations]]\nfrom = 1\nto = 2\n\
+                 steps = [{ do = \"drop_entity\", entity = \"gone\" }]\n";
+    let less = second.replace(&tables, &entity("kept", &word));
+    sandbox.write("erp-less/plugin.toml", &less);
+    sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
+    let (status, body) = client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx");
+    assert_eq!((status, &body["code"]), (409, &json!("migration.rows_at_stake")), "{body}");
+    assert_eq!(client.list("gone", &[]).1["total"], 1, "the old version goes on");
+    sandbox.write("erp-less/plugin.toml", less + steps);
     sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
     assert_eq!(client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx").0, 201);
     assert_eq!(client.rows("GET", "/gone", &Value::Null).0, 404);
