@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::sql::{Cell, Failure, Shape, SqlError, SqlRow};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
-use crate::document::did_you_mean;
+use crate::document::{did_you_mean, words};
 use crate::expression::read_decimal;
+use crate::manifest::BaseType;
 
 /// Groups and metrics of one query at the most.
 const MAX_COLUMNS: usize = 50;
@@ -16,12 +17,58 @@ const MAX_COLUMNS: usize = 50;
 /// What to group and to sum.
 #[derive(Debug, Clone, Default)]
 pub struct AggregateQuery {
-    /// The fields whose values make the groups; one group of all rows where it is empty.
-    pub group_by: Vec<String>,
+    /// What makes the groups; one group of all rows where it is empty.
+    pub group_by: Vec<Grouping>,
     /// What to compute for each group.
     pub metrics: Vec<Metric>,
     /// Which rows, and who asks.
     pub rows: ListQuery,
+}
+
+words! {
+    /// A stretch of time.
+    pub enum Period {
+        /// `2026`.
+        Year = "year",
+        /// `2026-04`.
+        Month = "month",
+        /// `2026-04-15`.
+        Day = "day",
+        /// `2026-04-15T08`, in UTC.
+        Hour = "hour",
+    }
+}
+
+impl Period {
+    /// How many characters of a moment name it.
+    fn characters(self) -> usize {
+        match self {
+            Period::Year => 4,
+            Period::Month => 7,
+            Period::Day => 10,
+            Period::Hour => 13,
+        }
+    }
+}
+
+/// What makes groups: the values of a field, or the stretches of time that they lie in.
+#[derive(Debug, Clone)]
+pub struct Grouping {
+    /// The field.
+    pub field: String,
+    /// The stretch, of a day or a moment.
+    pub per: Option<Period>,
+}
+
+impl Grouping {
+    fn from_json(value: &Value) -> Option<Grouping> {
+        if let Some(field) = value.as_str() {
+            return Some(Grouping { field: field.to_owned(), per: None });
+        }
+        only(value, &["field", "per"]).ok()?;
+        let per = value.get("per").map(|per| Period::from_word(per.as_str()?));
+        Some(Grouping { field: value["field"].as_str()?.to_owned(), per: per.map_or(Some(None), |per| per.map(Some))? })
+    }
 }
 
 /// One number of a group.
@@ -44,15 +91,13 @@ impl AggregateQuery {
     pub fn from_json(value: &Value, by_plugin: bool) -> Result<AggregateQuery, StoreError> {
         let bad = |message: &str| StoreError::BadQuery(message.to_owned());
         only(value, &["group_by", "metrics", "aggregations", "filter"])?;
+        let no_group = "`group_by` takes names of fields, or {\"field\": \"ordered_on\", \"per\": \"month\"} with year, month, day or hour";
         let group_by = match &value["group_by"] {
             Value::Null => Vec::new(),
-            Value::String(field) => vec![field.clone()],
-            Value::Array(fields) => fields
-                .iter()
-                .map(|field| field.as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .ok_or_else(|| bad("`group_by` takes names of fields"))?,
-            _ => return Err(bad("`group_by` takes names of fields")),
+            Value::Array(fields) => {
+                fields.iter().map(Grouping::from_json).collect::<Option<_>>().ok_or_else(|| bad(no_group))?
+            }
+            field => vec![Grouping::from_json(field).ok_or_else(|| bad(no_group))?],
         };
         let metrics = match value.get("metrics").or_else(|| value.get("aggregations")) {
             None => vec![Metric { function: "count".to_owned(), field: None, name: "count".to_owned() }],
@@ -112,10 +157,14 @@ impl Database {
         let mut select = Query::select();
         select.from(Alias::new(entity.table())).cond_where(query::matching(dialect, entity, scope, &query.rows)?);
         let mut outputs: Vec<(&str, Output)> = Vec::new();
-        for field in &query.group_by {
-            let operand = users.operand(field, Usage::Filter)?;
+        for grouping in &query.group_by {
+            let field = &grouping.field;
+            let mut operand = users.operand(field, Usage::Filter)?;
             if operand.shape == Shape::Json {
                 return Err(StoreError::BadQuery(format!("`{field}` holds JSON: it makes no groups")));
+            }
+            if let Some(per) = grouping.per {
+                operand = stretch(&users, field, operand, per)?;
             }
             let expression = operand.expr();
             // A name of its own: PostgreSQL would order by what is shown where that had the column's name.
@@ -149,6 +198,18 @@ impl Database {
             _ => error,
         })
     }
+}
+
+/// The stretch of time that a day or a moment lies in: the beginning of its text.
+fn stretch(reader: &FilterReader<'_>, field: &str, operand: Operand, per: Period) -> Result<Operand, StoreError> {
+    let base = reader.entity.field(field).map(|field| field.field_type.base());
+    let has_hours = operand.shape == Shape::Moment || base == Some(BaseType::Datetime);
+    if !(has_hours || (base == Some(BaseType::Date) && per != Period::Hour)) {
+        let what = if base == Some(BaseType::Date) { "a day, which has no hours" } else { "no day and no moment" };
+        return Err(StoreError::BadQuery(format!("`{field}` is {what}")));
+    }
+    let text = reader.dialect.shown(&operand.sql, operand.shape);
+    Ok(Operand { sql: format!("substr({text}, 1, {})", per.characters()), shape: Shape::Text })
 }
 
 /// What the columns of a group become.

@@ -37,7 +37,7 @@ mod sql;
 mod upgrade;
 mod values;
 
-pub use aggregate::AggregateQuery;
+pub use aggregate::{AggregateQuery, Grouping, Metric, Period};
 pub use batch::{BatchKind, BatchStep};
 pub use blobs::BlobInfo;
 pub use catalog::{Catalog, EntityRef};

@@ -70,9 +70,14 @@ impl Database {
         for (index, key) in order.keys.iter().enumerate() {
             let shown = Expr::cust(dialect.shown(&key.operand.sql, key.operand.shape));
             select.expr_as(shown, Alias::new(format!("_sort_{index}")));
-            // What is absent comes before everything else.
-            let nulls = if key.order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
-            select.order_by_expr_with_nulls(key.operand.expr(), key.order.clone(), nulls);
+            if key.is_standard {
+                // Never absent; PostgreSQL would not know its index again if it were told what comes first.
+                select.order_by_expr(key.operand.expr(), key.order.clone());
+            } else {
+                // What is absent comes before everything else.
+                let nulls = if key.order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
+                select.order_by_expr_with_nulls(key.operand.expr(), key.order.clone(), nulls);
+            }
         }
         let parts = match &query.cursor {
             Some(_) if query.offset > 0 => {
@@ -162,6 +167,8 @@ pub(super) fn matching(
 struct SortKey {
     operand: Operand,
     order: Order,
+    /// A column that every row has a value in.
+    is_standard: bool,
 }
 
 /// What a list is sorted by. The id comes last, so that the order is total and pages never overlap; it goes the way of
@@ -182,10 +189,11 @@ impl Ordering {
                 Some(name) => (name, Order::Desc),
                 None => (name.as_str(), Order::Asc),
             };
-            keys.push(SortKey { operand: reader.operand(name, Usage::Sort)?, order });
+            let is_standard = entity.field(name).is_none() && !name.ends_with("_by");
+            keys.push(SortKey { operand: reader.operand(name, Usage::Sort)?, order, is_standard });
         }
         let order = keys.last().map_or(Order::Asc, |key| key.order.clone());
-        keys.push(SortKey { operand: reader.operand("id", Usage::Sort)?, order });
+        keys.push(SortKey { operand: reader.operand("id", Usage::Sort)?, order, is_standard: true });
         Ok(Ordering { keys })
     }
 

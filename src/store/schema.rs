@@ -59,6 +59,14 @@ impl Database {
         Ok(())
     }
 
+    /// Lets the database look at what its tables hold now, so that it finds good ways through them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn analyze(&mut self) -> Result<(), StoreError> {
+        self.execute_batch("look at the tables", "analyze")
+    }
+
     /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
     /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
     ///

@@ -437,7 +437,12 @@ impl Maker {
     }
 
     fn aggregate(&mut self) -> Value {
-        let groups: Vec<&str> = (0..self.random.below(3)).map(|_| *self.random.pick(&FIELDS)).collect();
+        let groups: Vec<Value> = (0..self.random.below(3))
+            .map(|_| match self.random.below(4) {
+                0 => json!({ "field": *self.random.pick(&["day", "moment", "created_at", "name"]), "per": *self.random.pick(&["year", "month", "day", "hour"]) }),
+                _ => json!(*self.random.pick(&FIELDS)),
+            })
+            .collect();
         let metrics: Vec<Value> = (0..=self.random.below(3))
             .map(|n| {
                 let function = *self.random.pick(&["count", "sum", "avg", "min", "max"]);

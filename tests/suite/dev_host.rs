@@ -131,6 +131,11 @@ fn lists_have_pages_that_do_not_overlap() {
     let (_, groups) = admin.rows("GET", "/inventory_item/aggregate?group_by=unit", &Value::Null);
     assert_eq!(groups, json!([{ "unit": "piece", "count": 7 }]));
     assert_eq!(admin.rows("GET", "/inventory_item/count", &Value::Null).1, json!({ "count": 7 }));
+    let (status, series) = admin.rows("GET", "/inventory_item/timeseries?field=created_at&per=year", &Value::Null);
+    let counted: u64 = series.as_array().unwrap().iter().map(|year| year["value"].as_u64().unwrap()).sum();
+    assert_eq!((status, counted), (200, 7), "{series}");
+    let (status, refused) = admin.rows("GET", "/inventory_item/timeseries?field=unit", &Value::Null);
+    assert_eq!((status, &refused["code"]), (400, &json!("db.bad_query")), "{refused}");
     let (status, body) = admin.rows("GET", "/inventory_item?sort_by=threshold", &Value::Null);
     assert_eq!((status, body["code"].as_str()), (400, Some("db.unknown_field")));
 }

@@ -36,6 +36,7 @@ impl Platform {
                 Ok(Response::json(200, json!({ "count": count })))
             }
             ("GET" | "POST", ["aggregate"]) => self.aggregate(request, &entity, &reads),
+            ("GET", ["timeseries"]) => self.timeseries(request, &entity, &reads),
             ("POST", ["resolve-labels"]) => self.resolve_labels(request, &entity, &reads),
             ("POST", []) => {
                 require(request, &writes)?;
@@ -144,6 +145,26 @@ impl Platform {
         let query = AggregateQuery::from_json(&query, false)?;
         let groups = lock(&self.database).aggregate(entity, &self.scope_for(request, permission)?, &query)?;
         Ok(Response::json(200, Value::Array(groups)))
+    }
+
+    /// `?field=ordered_on&per=month&func=sum&of=total`: a number for each stretch of time that has rows.
+    fn timeseries(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
+        require(request, permission)?;
+        request.only(&["field", "per", "func", "of", "filter"])?;
+        let field =
+            request.query("field").ok_or_else(|| bad_query("`field` names the day or the moment to count by"))?;
+        let per = request.query("per").unwrap_or("day");
+        let function = request.query("func").unwrap_or("count");
+        let mut metric = json!({ "func": function, "as": "value" });
+        if let Some(of) = request.query("of") {
+            metric["field"] = json!(of);
+        }
+        let query =
+            json!({ "group_by": [{ "field": field, "per": per }], "metrics": [metric], "filter": filter(request)? });
+        let query = AggregateQuery::from_json(&query, false)?;
+        let groups = lock(&self.database).aggregate(entity, &self.scope_for(request, permission)?, &query)?;
+        let series = groups.into_iter().map(|group| json!({ "period": group[field], "value": group["value"] }));
+        Ok(Response::json(200, series.collect()))
     }
 
     /// `{"fields": {"<ref field>": ["<id>", …]}}` → the labels of the rows that they name.
