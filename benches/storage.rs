@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use erp_plugin::diagnostics::SourceFile;
 use erp_plugin::manifest::{Manifest, TenantId, parse};
-use erp_plugin::seed::{SeedError, SeedPlan, Seeder, Share};
-use erp_plugin::store::{AggregateQuery, Database, EntityRef, ListQuery, Moment, Scope, StoreError};
+use erp_plugin::seed::{SeedPlan, Seeder, Share};
+use erp_plugin::store::{AggregateQuery, Database, EntityRef, ListQuery, Moment, Scope};
 use serde_json::json;
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
@@ -49,21 +49,6 @@ fn scope(tenant: u64) -> Scope {
     Scope::of_tenant(&TenantId::new(format!("tenant-{tenant}")).unwrap(), now())
 }
 
-#[derive(Debug)]
-struct Failed(String);
-
-impl From<SeedError> for Failed {
-    fn from(error: SeedError) -> Failed {
-        Failed(error.to_string())
-    }
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Failed {
-        Failed(error.to_string())
-    }
-}
-
 /// Half of the rows for the first tenant, the rest for all others; a few rows in each of the other plugins.
 fn fill(database: &mut Database, rows: u64) -> EntityRef {
     database.begin().unwrap();
@@ -82,7 +67,7 @@ fn fill(database: &mut Database, rows: u64) -> EntityRef {
             let mut seeder = Seeder::new(&manifest, number * TENANTS + tenant, now(), Vec::new());
             let plan = SeedPlan { shares: vec![Share { entity: "order".to_owned(), rows: share }] };
             let scope = scope(tenant);
-            let made: Result<(), Failed> =
+            let made: Result<(), Box<dyn std::error::Error>> =
                 seeder.make(&entities, &scope, &plan, |entity, rows| Ok(database.load(entity, &scope, &rows)?));
             made.unwrap();
         }

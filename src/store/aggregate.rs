@@ -164,7 +164,7 @@ impl Database {
                 return Err(StoreError::BadQuery(format!("`{field}` holds JSON: it makes no groups")));
             }
             if let Some(per) = grouping.per {
-                operand = stretch(&users, field, operand, per)?;
+                operand = stretch(&users, field, &operand, per)?;
             }
             let expression = operand.expr();
             // A name of its own: PostgreSQL would order by what is shown where that had the column's name.
@@ -201,7 +201,7 @@ impl Database {
 }
 
 /// The stretch of time that a day or a moment lies in: the beginning of its text.
-fn stretch(reader: &FilterReader<'_>, field: &str, operand: Operand, per: Period) -> Result<Operand, StoreError> {
+fn stretch(reader: &FilterReader<'_>, field: &str, operand: &Operand, per: Period) -> Result<Operand, StoreError> {
     let base = reader.entity.field(field).map(|field| field.field_type.base());
     let has_hours = operand.shape == Shape::Moment || base == Some(BaseType::Datetime);
     if !(has_hours || (base == Some(BaseType::Date) && per != Period::Hour)) {

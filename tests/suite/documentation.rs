@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "new",
     "init",
     "add",
