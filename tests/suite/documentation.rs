@@ -14,6 +14,8 @@ const COMMANDS: [&str; 24] = [
     "test",
     "call",
     "dev",
+    "seed",
+    "migrate",
     "wit",
     "inspect",
     "pack",
