@@ -17,6 +17,9 @@ pub enum SqlError {
     /// Another process changed the same rows; nothing more can be done in this unit of work.
     #[error("another process changed the same data at the same moment")]
     Conflict,
+    /// A unit of work in which a statement failed.
+    #[error("an earlier statement of this unit of work failed: {0}")]
+    Broken(String),
     /// A number that is larger than what the store reckons with.
     #[error("a number that is too large")]
     TooLarge,

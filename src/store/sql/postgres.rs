@@ -85,8 +85,8 @@ pub(super) struct PostgresConnection {
     client: RefCell<Client>,
     statements: RefCell<HashMap<String, Statement>>,
     is_in_unit: Flag<bool>,
-    /// A statement of the unit failed, and nobody has gone back to a savepoint since.
-    is_broken: Flag<bool>,
+    /// Why a statement of the unit failed, where nobody has gone back to a savepoint since.
+    broken: RefCell<Option<String>>,
     /// Another process was faster; the unit can only be undone.
     is_doomed: Flag<bool>,
     /// A schema that goes with this connection.
@@ -121,7 +121,7 @@ impl PostgresConnection {
             client: RefCell::new(client),
             statements: RefCell::default(),
             is_in_unit: Flag::new(false),
-            is_broken: Flag::new(false),
+            broken: RefCell::default(),
             is_doomed: Flag::new(false),
             scratch,
         }
@@ -144,7 +144,7 @@ impl PostgresConnection {
     }
 
     pub(super) fn begin(&self) -> Result<(), SqlError> {
-        self.is_broken.set(false);
+        self.broken.take();
         self.is_doomed.set(false);
         self.control("begin isolation level serializable")?;
         self.is_in_unit.set(true);
@@ -153,9 +153,13 @@ impl PostgresConnection {
 
     /// A unit in which a statement failed is undone: PostgreSQL would do so without a word.
     pub(super) fn commit(&self) -> Result<(), SqlError> {
-        if self.is_doomed.get() || self.is_broken.get() {
+        if self.is_doomed.get() {
             self.rollback();
             return Err(SqlError::Conflict);
+        }
+        if let Some(why) = self.broken.take() {
+            self.rollback();
+            return Err(SqlError::Broken(why));
         }
         self.control("commit")?;
         self.is_in_unit.set(false);
@@ -166,7 +170,7 @@ impl PostgresConnection {
         // A connection that is gone has rolled back by itself.
         let _ = self.client.borrow_mut().batch_execute("rollback");
         self.is_in_unit.set(false);
-        self.is_broken.set(false);
+        self.broken.take();
         self.is_doomed.set(false);
     }
 
@@ -181,7 +185,7 @@ impl PostgresConnection {
     pub(super) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
         let back = format!("rollback to savepoint {name}; release savepoint {name}");
         self.client.borrow_mut().batch_execute(&back)?;
-        self.is_broken.set(false);
+        self.broken.take();
         Ok(())
     }
 
@@ -260,7 +264,7 @@ impl PostgresConnection {
         }
         let error = SqlError::Postgres(error);
         if self.is_in_unit.get() {
-            self.is_broken.set(true);
+            self.broken.borrow_mut().get_or_insert_with(|| error.to_string());
             if is_stale_plan || error.failure() == Failure::Conflict {
                 self.is_doomed.set(true);
             }
