@@ -17,7 +17,7 @@ use crate::project::{FileError, FileProblem, ProjectError};
 use crate::registry::PublishError;
 use crate::scaffold::{ScaffoldError, TemplateError};
 use crate::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
-use crate::store::StoreError;
+use crate::store::{SqlError, StoreError};
 use crate::strict_zip::Refusal;
 use crate::ui::{Format, Ui};
 
@@ -254,6 +254,9 @@ impl From<DevHostError> for CommandError {
         let new = CommandError::new(ExitCode::Configuration, "dev-host", error.to_string());
         match error {
             DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
+            DevHostError::Store(StoreError::Database { source: SqlError::Postgres(_), .. }) => {
+                new.hint("see whether PostgreSQL runs there, and whether this user may use the database (PGPASSWORD)")
+            }
             DevHostError::Store(_) => {
                 new.hint("move platform.sqlite in the state folder away, or name another folder: --state-dir")
             }

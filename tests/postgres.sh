@@ -26,8 +26,9 @@ case ${1:?} in
 start)
     mkdir -p "$folder"
     if [ "$(id -u)" = 0 ]; then chown nobody:nogroup "$folder"; fi
-    # Another locale than C, so that nothing passes by chance: the store names its collation itself.
-    unprivileged "$bin/initdb" --pgdata="$folder/data" --username=erp --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync >/dev/null
+    # A locale that orders otherwise than bytes, so that nothing passes by chance: the store names its collation itself.
+    unprivileged "$bin/initdb" --pgdata="$folder/data" --username=erp --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
+        --locale-provider=icu --icu-locale=en-US --no-sync >/dev/null
     unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/log" --options="-k $folder -c listen_addresses= \
         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=256MB \
         -c max_pred_locks_per_transaction=256" start

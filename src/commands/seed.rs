@@ -13,7 +13,7 @@ use super::{CommandResult, HostArgs};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::manifest::{Manifest, TenantId};
+use crate::manifest::{Manifest, TenantId, from_json};
 use crate::seed::{SeedError, SeedPlan, Seeder};
 use crate::store::{Database, EntityRef, ListQuery, Moment, Scope};
 use crate::ui::Table;
@@ -74,25 +74,38 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         None => Moment::of_system_clock(),
     };
     let started = Instant::now();
-    let (mut database, _folder) = if let Some(file) = &args.file {
+    let (mut database, manifest, _folder) = if let Some(file) = &args.file {
         let file = context.path(file);
         if file.exists() {
             return Err(usage(format!("{} is there already", context.shown(&file))));
         }
-        (Database::open(&file)?, None)
+        (Database::open(&file)?, manifest, None)
     } else {
         let (folder, database) = args.host.place(context)?.open()?;
-        let is_there = database.schema_of(&manifest.metadata.id)?.is_some();
-        if !is_there {
+        // The version that is there, which need not be the project's.
+        let installed = database.schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
+        let Some(installed) = installed else {
             let message = format!("{} is not installed there", *manifest.metadata.id);
             return Err(CommandError::new(ExitCode::Configuration, "seed", message).hint(
                 "erp-plugin dev --no-watch, and then: erp-plugin publish --to <address>; or --file rows.sqlite",
             ));
-        }
-        (database, Some(folder))
+        };
+        (database, Arc::new(installed), Some(folder))
     };
     let progress = context.ui.progress("Seeding", args.rows);
-    let rows = fill(&mut database, &manifest, (&tenant, now), args.seed, args.rows, |rows| progress.add(rows))?;
+    let is_new = args.file.is_some();
+    let rows = in_one_unit(&mut database, |database| {
+        if is_new {
+            database.install_bare_tables(&manifest)?;
+        }
+        database.serve_schema(&manifest);
+        let rows = fill(database, &manifest, (&tenant, now), args.seed, args.rows, |rows| progress.add(rows))?;
+        if is_new {
+            database.install_schema(&manifest)?;
+            database.register_plugin(&manifest, now)?;
+        }
+        Ok(rows)
+    })?;
     progress.finish();
     let result = SeedResult {
         ok: true,
@@ -112,8 +125,22 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// Fills the tables of a plugin for a tenant, in one transaction; gives how many rows each entity got. Tables that are not
-/// there are made.
+/// Does all of the work, or nothing of it.
+pub(super) fn in_one_unit<T>(
+    database: &mut Database,
+    work: impl FnOnce(&mut Database) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    database.begin()?;
+    match work(database).and_then(|value| Ok(database.commit().map(|_| value)?)) {
+        Ok(value) => Ok(value),
+        Err(error) => {
+            database.rollback();
+            Err(error)
+        }
+    }
+}
+
+/// Fills the tables of a plugin for a tenant, within a unit of work; gives how many rows each entity got.
 pub(super) fn fill(
     database: &mut Database,
     manifest: &Arc<Manifest>,
@@ -125,40 +152,26 @@ pub(super) fn fill(
     let scope = Scope::of_tenant(tenant, now);
     let plan = SeedPlan::of(manifest, rows);
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    database.begin()?;
-    database.serve_schema(manifest);
-    let done: Result<(), CommandError> = (|| {
-        database.install_bare_tables(manifest)?;
-        database.register_plugin(manifest, now)?;
-        let entities: Vec<EntityRef> = EntityRef::all(manifest).collect();
-        let mut seeder = Seeder::new(manifest, seed, now, vec!["seed".to_owned()]);
-        for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope)? {
-            seeder.count_from(&rule, &period, next);
-        }
-        for entity in &entities {
-            let count = database.count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
-            seeder.begin_at(entity.name.as_str(), count);
-            seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
-        }
-        seeder.make(&entities, &scope, &plan, |entity, rows| {
-            database.load(entity, &scope, &rows)?;
-            *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
-            tell(rows.len() as u64);
-            Ok::<(), CommandError>(())
-        })?;
-        database.install_schema(manifest)?;
-        for (rule, period, next) in seeder.numbers() {
-            database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next)?;
-        }
-        Ok(())
-    })();
-    match done.and_then(|()| Ok(database.commit().map(|_| ())?)) {
-        Ok(()) => Ok(counts),
-        Err(error) => {
-            database.rollback();
-            Err(error)
-        }
+    let entities: Vec<EntityRef> = EntityRef::all(manifest).collect();
+    let mut seeder = Seeder::new(manifest, seed, now, vec!["seed".to_owned()]);
+    for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope)? {
+        seeder.count_from(&rule, &period, next);
     }
+    for entity in &entities {
+        let count = database.count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
+        seeder.begin_at(entity.name.as_str(), count);
+        seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
+    }
+    seeder.make(&entities, &scope, &plan, |entity, rows| {
+        database.load(entity, &scope, &rows)?;
+        *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
+        tell(rows.len() as u64);
+        Ok::<(), CommandError>(())
+    })?;
+    for (rule, period, next) in seeder.numbers() {
+        database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next)?;
+    }
+    Ok(counts)
 }
 
 fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<Vec<String>, CommandError> {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use super::{DevHostError, StateFolder};
 use crate::host::{Runtime, Surroundings};
-use crate::platform::Platform;
+use crate::platform::{Gate, Platform, Registrar};
 use crate::store::{Database, PostgresUrl};
+
+/// What a dev host calls itself in the receipts that it signs.
+pub(super) const REGISTRY: &str = "erp-plugin dev";
 
 /// Where the state of a dev host is.
 #[derive(Debug, Clone)]
@@ -40,7 +43,10 @@ impl HostPlace {
     pub fn platform(&self, surroundings: Surroundings) -> Result<(StateFolder, Platform), DevHostError> {
         let (state_folder, database) = self.open()?;
         let runtime = Arc::new(Runtime::new(self.cache.clone())?);
-        let platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        // Whoever brings packages here, their receipts are this host's.
+        let registrar = Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? };
+        platform.set_gate(Gate { registrar: Some(registrar), ..Gate::default() });
         Ok((state_folder, platform))
     }
 }

@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::HostPlace;
+use super::place::REGISTRY;
 use super::{StateFolder, StateFolderError};
 use crate::files;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
@@ -26,8 +27,6 @@ use crate::store::StoreError;
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
-/// What a dev host calls itself in the receipts that it signs.
-const REGISTRY: &str = "erp-plugin dev";
 /// How long running requests may take when the host stops.
 const GRACE: Duration = Duration::from_secs(5);
 

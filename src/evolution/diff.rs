@@ -176,20 +176,39 @@ impl<'m> EntityPair<'m> {
 
 fn former_entity<'m>(entity: &Entity, old: &'m Manifest, new: &Manifest, steps: &Steps<'_>) -> Option<&'m Entity> {
     let find = |name: &str| old.schema.entities.iter().find(|known| known.name.as_str() == name);
-    let is_taken = |name: &str| new.schema.entities.iter().any(|known| known.name.as_str() == name);
-    let by_step = steps.of(StepKind::RenameEntity).filter(|step| *step.entity == *entity.name);
-    let by_step = by_step.filter_map(|step| step.from.as_ref()).map(|from| from.as_str());
-    let former = entity.renamed_from.as_ref().map(|from| from.as_str());
-    find(entity.name.as_str()).or_else(|| by_step.chain(former).filter(|name| !is_taken(name)).find_map(find))
+    let is_free = |name: &&String| !new.schema.entities.iter().any(|known| known.name.as_str() == name.as_str());
+    let renames: Vec<(&str, &str)> = steps
+        .of(StepKind::RenameEntity)
+        .filter_map(|step| Some((step.entity.as_str(), step.from.as_ref()?.as_str())))
+        .collect();
+    let former = former_names(entity.name.as_str(), entity.renamed_from.as_ref().map(|from| from.as_str()), &renames);
+    find(entity.name.as_str()).or_else(|| former.iter().filter(is_free).find_map(|name| find(name)))
 }
 
 fn former_field<'m>(field: &Field, old: &'m Entity, new: &Entity, steps: &Steps<'_>) -> Option<&'m Field> {
-    let by_step = steps.of(StepKind::RenameField).filter(|step| *step.entity == *new.name);
-    let by_step = by_step.filter(|step| step.field.as_ref().is_some_and(|to| **to == *field.name));
-    let by_step = by_step.filter_map(|step| step.from.as_ref()).map(|from| from.as_str());
-    let former = field.renamed_from.as_ref().map(|from| from.as_str());
-    let is_free = |name: &&str| new.field(name).is_none();
-    old.field(field.name.as_str()).or_else(|| by_step.chain(former).filter(is_free).find_map(|name| old.field(name)))
+    let own = steps.of(StepKind::RenameField).filter(|step| *step.entity == *new.name || *step.entity == *old.name);
+    let renames: Vec<(&str, &str)> =
+        own.filter_map(|step| Some((step.field.as_ref()?.as_str(), step.from.as_ref()?.as_str()))).collect();
+    let former = former_names(field.name.as_str(), field.renamed_from.as_ref().map(|from| from.as_str()), &renames);
+    let is_free = |name: &&String| new.field(name).is_none();
+    old.field(field.name.as_str()).or_else(|| former.iter().filter(is_free).find_map(|name| old.field(name)))
+}
+
+/// Every name that something has had, the latest first: a customer may come from several versions back.
+fn former_names(name: &str, renamed_from: Option<&str>, renames: &[(&str, &str)]) -> Vec<String> {
+    let mut former: Vec<String> = Vec::new();
+    let mut waiting: Vec<&str> = vec![name];
+    waiting.extend(renamed_from);
+    former.extend(renamed_from.map(str::to_owned));
+    while let Some(name) = waiting.pop() {
+        for (_, from) in renames.iter().filter(|(to, _)| *to == name) {
+            if !former.iter().any(|known| known == from) {
+                former.push((*from).to_owned());
+                waiting.push(from);
+            }
+        }
+    }
+    former
 }
 
 /// What changed in a field, and what that means.

@@ -544,6 +544,20 @@ pub const ERROR_CODES: &[ErrorCode] = &[
          `drop_field`), or mend the rows. `erp-plugin migrate rehearse` shows it before it happens.",
     ),
     code(
+        "migration.schema_version",
+        409,
+        "Rows must follow, and `schema_version` was not raised.",
+        "Migrations are chosen by the schema version that the rows have.",
+        "Raise `schema_version` in `[schema]` by one, and the version too.",
+    ),
+    code(
+        "migration.in_use",
+        409,
+        "Another host uses the PostgreSQL database that is to be upgraded.",
+        "It would go on writing rows as the old version has them.",
+        "Stop the other host, upgrade, and start it again.",
+    ),
+    code(
         "migration.no_rollback",
         409,
         "There is no upgrade that could be taken back.",

@@ -10,6 +10,7 @@ use super::lifecycle::plugin_record;
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
 use crate::archive;
+use crate::evolution::SchemaDiff;
 use crate::host::{LoadedPlugin, SharedSurroundings, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
@@ -26,6 +27,12 @@ pub(super) fn bring_up(
     let plugin = &manifest.metadata.id;
     let stored = database.schema_of(plugin)?;
     let old = stored.and_then(|stored| from_json("erpx.json", &stored).0).map(Arc::new);
+    if let Some(old) = &old {
+        let (before, after) = (old.schema.schema_version, manifest.schema.schema_version);
+        if after <= before && SchemaDiff::of(old, manifest).moves_rows() {
+            return Err(StoreError::SchemaVersion(before));
+        }
+    }
     let tenants = database.tenants_of(plugin)?;
     database.serve_schema(manifest);
     let report = database.upgrade(old.as_ref(), manifest, now, |database| {
@@ -82,7 +89,8 @@ impl Platform {
     /// written since are in the way, unless they may be discarded.
     ///
     /// # Errors
-    /// [`PlatformError`]; nothing has changed then.
+    /// [`PlatformError`]; nothing has changed then, but where the old version does not start on its old values: it is
+    /// there, in the state `error`.
     pub fn roll_back(&mut self, id: &str, discards: bool) -> Result<Reversal, PlatformError> {
         let installed = self.installed(id)?.clone();
         let new = Arc::clone(&installed.manifest);
@@ -101,6 +109,7 @@ impl Platform {
             return Err(StoreError::NoRollback(message).into());
         };
         let old = Arc::new(package.manifest.clone());
+        self.require_still_fits(id, &latest.from_version)?;
         let was_running = installed.status == PluginStatus::Running;
         let loaded = if was_running { Some(self.load(package.component(), &old)?) } else { None };
         let mut back = installed.clone();

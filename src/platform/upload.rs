@@ -130,7 +130,7 @@ impl Platform {
         let loaded = self.load(package.component(), &manifest)?;
         let replaced = self.replace(&loaded, &package.manifest_json, keep);
         let report = replaced.map_err(|error| {
-            if error.code.starts_with("migration.") {
+            if error.code.starts_with("migration.") || error.code == "host.database" {
                 return error;
             }
             let message = format!(

@@ -24,6 +24,8 @@ pub struct Database {
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
     /// Statements since they were asked for; none where nobody asks.
     statements: RefCell<Option<Vec<String>>>,
+    /// The upgrade that is being done.
+    upgrade: Option<u64>,
 }
 
 /// Where databases are made that nobody keeps.
@@ -95,7 +97,7 @@ impl Database {
 
     pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
-        Database { connection, catalog: Catalog::default(), changes, lasting, statements }
+        Database { connection, catalog: Catalog::default(), changes, lasting, statements, upgrade: None }
     }
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
@@ -116,6 +118,15 @@ impl Database {
     /// Whether the tables of a plugin's entities are there.
     pub fn has_tables_of(&self, plugin: &Arc<Manifest>) -> bool {
         EntityRef::all(plugin).all(|entity| self.has_table(&entity.table()).unwrap_or(false))
+    }
+
+    /// The upgrade that is being done.
+    pub(super) fn upgrade_under_way(&self) -> Option<u64> {
+        self.upgrade
+    }
+
+    pub(super) fn set_upgrade(&mut self, upgrade: Option<u64>) {
+        self.upgrade = upgrade;
     }
 
     /// The entities that the database knows.

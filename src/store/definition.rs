@@ -76,15 +76,15 @@ create table if not exists erp_schemas (plugin_id {text} primary key, manifest {
 create table if not exists erp_upgrades (
   seq {serial}, plugin_id {text} not null, from_version {text} not null, to_version {text} not null,
   from_schema {integer} not null, to_schema {integer} not null, applied_at {text} not null,
-  rolled_back {integer} not null default 0
+  kept {text} not null default '', rolled_back {integer} not null default 0
 {end};
 create table if not exists erp_kept_rows (
   upgrade {integer} not null, table_name {text} not null, row_id {text} not null, data {text} not null,
-  version {integer} not null, primary key (upgrade, table_name, row_id)
+  deleted_at {text}, version {integer} not null, made_by_upgrade {integer} not null default 0, primary key (upgrade, table_name, row_id)
 {end};
 create table if not exists erp_kept_tables (plugin_id {text} not null, table_name {text} primary key{end};
 create table if not exists erp_fixtures (
-  plugin_id {text} not null, tenant_id {text} not null, fixture {text} not null,
+  plugin_id {text} not null, tenant_id {text} not null, fixture {text} not null, upgrade {integer},
   primary key (plugin_id, tenant_id, fixture)
 {end};
 create table if not exists erp_denials (
@@ -166,6 +166,17 @@ pub(super) fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
          deleted_at {moment}, version {{integer}} not null default 1{columns})",
         entity.table()
     ))
+}
+
+/// The names of all indexes that an entity may have.
+pub(super) fn all_indexes(entity: &EntityRef) -> Vec<String> {
+    WantedIndex::all(entity, true).map(|index| index.name()).collect()
+}
+
+/// The indexes of an entity that another version of it has not.
+pub(super) fn indexes_not_in(old: &EntityRef, new: &EntityRef) -> Vec<String> {
+    let stays = all_indexes(new);
+    all_indexes(old).into_iter().filter(|name| !stays.contains(name)).collect()
 }
 
 /// The indexes of an entity over one of the columns.

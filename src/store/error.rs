@@ -142,6 +142,14 @@ pub enum StoreError {
         /// Some of them.
         rows: Vec<StakeRow>,
     },
+    /// Another process uses the database that is to be upgraded.
+    #[error(
+        "another host uses this database: stop it, and try again; it would go on with the tables of the old version"
+    )]
+    InUse,
+    /// The schema version was not raised, and rows must follow.
+    #[error("stored rows must follow, and `schema_version` is not higher than {0}")]
+    SchemaVersion(u64),
     /// An upgrade that cannot be taken back.
     #[error("{0}")]
     NoRollback(String),
@@ -184,6 +192,8 @@ impl StoreError {
             StoreError::NoBlob(_) => "blob.not_found",
             StoreError::RowsAtStake { .. } => "migration.rows_at_stake",
             StoreError::NoRollback(_) => "migration.no_rollback",
+            StoreError::InUse => "migration.in_use",
+            StoreError::SchemaVersion(_) => "migration.schema_version",
             StoreError::EventDepth(_) => "limit.event_depth",
             StoreError::Database { .. } => "host.database",
             StoreError::Conflict => "db.conflict",
@@ -213,7 +223,10 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::VersionConflict { .. } | StoreError::Conflict | StoreError::Database { .. })
+        matches!(
+            self,
+            StoreError::VersionConflict { .. } | StoreError::Conflict | StoreError::InUse | StoreError::Database { .. }
+        )
     }
 
     /// A wrapper for `map_err` that says what was tried.

@@ -27,9 +27,10 @@ impl Database {
             let entity = self.catalog().entity(&manifest.metadata.id, fixture.entity.as_str())?;
             let mut present = Vec::new();
             for row in fixture.tables() {
+                // As it is written: neither another type nor another name of a field makes it another row.
+                let written = Value::Array(key_of(fixture, &entity, row).into_iter().map(Value::String).collect());
+                let own = format!("{}:{}", *entity.name, &sha256_hex(written.to_string().as_bytes())[..32]);
                 let row = self.fixture_row(&entity, scope, row)?;
-                let own = sha256_hex(Value::Object(identity(fixture, &row)).to_string().as_bytes());
-                let own = format!("{}:{}", *entity.name, &own[..32]);
                 if fixture.mode == FixtureMode::Once {
                     if self.has_had(&entity, scope, &own)? {
                         continue;
@@ -119,15 +120,12 @@ impl Database {
         fixture: &Fixture,
         row: &Map<String, Value>,
     ) -> Result<Option<Row>, StoreError> {
-        if fixture.key.is_empty() {
+        let identity = identity(fixture, entity, row);
+        if identity.is_empty() {
             return Ok(None);
         }
-        let query = ListQuery {
-            filter: Value::Object(identity(fixture, row)),
-            limit: Some(1),
-            by_plugin: true,
-            ..ListQuery::default()
-        };
+        let query =
+            ListQuery { filter: Value::Object(identity), limit: Some(1), by_plugin: true, ..ListQuery::default() };
         Ok(self.list(entity, scope, &query)?.rows.pop())
     }
 
@@ -160,16 +158,36 @@ impl Database {
 
     fn note_fixture(&self, entity: &EntityRef, scope: &Scope, fixture: &str) -> Result<(), StoreError> {
         let place = [entity.plugin().as_str(), scope.tenant.as_str(), fixture].map(SqlValue::text);
-        let sql = "insert into erp_fixtures (plugin_id, tenant_id, fixture) values (?, ?, ?)";
-        self.execute("note a fixture", sql, place).map(|_| ())
+        let mut parameters = place.to_vec();
+        parameters
+            .push(self.upgrade_under_way().map_or(SqlValue::Null, |upgrade| SqlValue::Integer(upgrade.cast_signed())));
+        let sql = "insert into erp_fixtures (plugin_id, tenant_id, fixture, upgrade) values (?, ?, ?, ?)";
+        self.execute("note a fixture", sql, parameters).map(|_| ())
     }
 }
 
-/// The values by which a row is known again: those of the key, or all of them.
-fn identity(fixture: &Fixture, row: &Map<String, Value>) -> Map<String, Value> {
+/// The fields by which a row is known again: those of `key`, else the first unique one.
+fn key_fields<'f>(fixture: &'f Fixture, entity: &'f EntityRef) -> Vec<&'f str> {
     if fixture.key.is_empty() {
-        return row.clone();
+        entity.fields.iter().find(|field| field.unique).map(|field| field.name.as_str()).into_iter().collect()
+    } else {
+        fixture.key.iter().map(|name| name.as_str()).collect()
     }
+}
+
+/// The values of the key as they are written in the fixture; all values of the row where it has no key.
+fn key_of(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let fields = key_fields(fixture, entity);
+    if fields.is_empty() {
+        row.values().map(text).collect()
+    } else {
+        fields.into_iter().map(|name| row.get(name).map(text).unwrap_or_default()).collect()
+    }
+}
+
+/// The values by which a row is looked for.
+fn identity(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Map<String, Value> {
     let own = |name: &str| (name.to_owned(), row.get(name).cloned().unwrap_or(Value::Null));
-    fixture.key.iter().map(|name| own(name.as_str())).collect()
+    key_fields(fixture, entity).into_iter().map(own).collect()
 }

@@ -262,6 +262,11 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn forget_plugin(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
+        self.execute(
+            "forget old values",
+            "delete from erp_kept_rows where upgrade in (select seq from erp_upgrades where plugin_id = ?)",
+            [SqlValue::text(plugin.as_str())],
+        )?;
         for (table, column) in [
             ("plugins", "id"),
             ("plugin_entities", "plugin_id"),

@@ -195,6 +195,16 @@ impl Database {
         self.execute_batch("wait for others that change tables", self.dialect().alone())
     }
 
+    /// Refuses where another process works on the same database: it would go on writing the old shape.
+    pub(super) fn be_alone(&self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let sql = "select pg_try_advisory_xact_lock(7171, hashtext(current_schema()))";
+        let alone = self.rows("look for other hosts", sql, [], |row| row.get::<i64>(0))?;
+        if alone.first() == Some(&1) { Ok(()) } else { Err(StoreError::InUse) }
+    }
+
     /// The columns and indexes of a table; none where it is not there.
     fn known_table(&self, table: &str) -> Result<Option<KnownTable>, StoreError> {
         let is_there = self.has_table(table)?;

@@ -220,9 +220,9 @@ fn a_purge_takes_what_earlier_versions_left() {
     let first = String::from_utf8(sandbox.read("erp-less/plugin.toml")).unwrap();
     let second = first.replace("version = \"0.1.0\"\n", "version = \"0.2.0\"\n");
     assert!(second.contains(&tables), "{second}");
-    let steps = "[schema]\nschema_version = 2\n[[migrations]]\nfrom = 1\nto = 2\n\
+    let steps = "[[migrations]]\nfrom = 1\nto = 2\n\
                  steps = [{ do = \"drop_entity\", entity = \"gone\" }]\n";
-    let less = second.replace(&tables, &entity("kept", &word));
+    let less = second.replace(&tables, &format!("[schema]\nschema_version = 2\n{}", entity("kept", &word)));
     sandbox.write("erp-less/plugin.toml", &less);
     sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
     let (status, body) = client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx");

@@ -296,3 +296,130 @@ fn a_plan_says_what_is_locked_and_what_is_written_anew() {
     let expected = crate::support::repository().join("tests/snapshots/upgrade-plan.sql");
     crate::support::expect_file(&expected, &(show(Dialect::Sqlite) + &show(Dialect::Postgres)));
 }
+
+/// `order` with the given fields (name, type and more), behind a schema version and in front of more tables.
+fn orders(schema: u64, fields: &[(&str, &str)], more: &str) -> String {
+    let fields: String = fields
+        .iter()
+        .map(|(name, rest)| format!("[[schema.entities.fields]]\nname = \"{name}\"\nfield_type = {rest}\n"))
+        .collect();
+    format!(
+        "[schema]\nschema_version = {schema}\n[[schema.entities]]\nname = \"order\"\ndisplay_name = \"订单\"\n{fields}{more}"
+    )
+}
+
+const SHELF: &str = "[[schema.entities]]\nname = \"shelf\"\ndisplay_name = \"架\"\n[[schema.entities.fields]]\nname = \"code\"\nfield_type = \"string\"\nunique = true\n";
+
+#[test]
+fn a_customer_may_skip_a_version() {
+    let old = manifest("1.0.0", &orders(1, &[("threshold", "\"integer\""), ("note", "\"string\"")], ""));
+    let steps = "[[migrations]]\nfrom = 1\nto = 2\nsteps = [{ do = \"rename_field\", entity = \"order\", field = \"minimum\", from = \"threshold\" }]\n\
+                 [[migrations]]\nfrom = 1\nto = 2\nphase = \"post\"\nsteps = [{ do = \"backfill\", entity = \"order\", field = \"memo\", value = \"note\" }]\n\
+                 [[migrations]]\nfrom = 2\nto = 3\nsteps = [\n  { do = \"rename_field\", entity = \"order\", field = \"lowest\", from = \"minimum\" },\n  \
+                 { do = \"drop_field\", entity = \"order\", field = \"note\" },\n]\n\
+                 [[migrations]]\nfrom = 2\nto = 3\nphase = \"after_fixtures\"\nsteps = [{ do = \"backfill\", entity = \"order\", field = \"last\", value = \"note\" }]\n";
+    let fields = [("lowest", "\"decimal\"\nfilterable = true"), ("memo", "\"string\""), ("last", "\"string\"")];
+    let new = manifest("3.0.0", &orders(3, &fields, steps));
+    for database in both() {
+        let mut database = with_rows(database, &old, "order", &[json!({ "threshold": 7, "note": "加急" })]);
+        upgrade(&mut database, &old, &new).unwrap();
+        let expected = json!([{ "lowest": "7", "memo": "加急", "last": "加急" }]);
+        let after = Value::from(rows(&database, &new, "order").into_iter().map(Value::Object).collect::<Vec<_>>());
+        assert_eq!(after, expected, "{:?}", database.dialect());
+    }
+}
+
+#[test]
+fn a_name_that_no_field_has_never_clears_a_value() {
+    let old = manifest("1.0.0", &orders(1, &[("name", "\"string\"\nrequired = true"), ("count", "\"string\"")], ""));
+    for (step, place) in [
+        (
+            "{ do = \"backfill\", entity = \"order\", field = \"name\", value = \"nosuch\", when = \"1 == 1\" }",
+            "order.name",
+        ),
+        ("{ do = \"change_type\", entity = \"order\", field = \"count\", value = \"cuont * 2\" }", "order.count"),
+    ] {
+        let steps = format!("[[migrations]]\nfrom = 1\nto = 2\nsteps = [{step}]\n");
+        let fields = [("name", "\"string\"\nrequired = true"), ("count", "\"integer\"")];
+        let new = manifest("2.0.0", &orders(2, &fields, &steps));
+        for database in both() {
+            let mut database = with_rows(database, &old, "order", &[json!({ "name": "甲", "count": "3" })]);
+            let error = upgrade(&mut database, &old, &new).unwrap_err();
+            assert_eq!(
+                (error.code(), error.details()["place"].as_str()),
+                ("migration.rows_at_stake", Some(place)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_be_followed_by_the_upgrade() {
+    let steps = "[[migrations]]\nfrom = 1\nto = 2\nsteps = [\n  \
+                 { do = \"backfill\", entity = \"order\", field = \"name\", value = \"code\", when = \"1 == 1\" },\n  \
+                 { do = \"drop_entity\", entity = \"shelf\" },\n]\n\
+                 [[schema.entities]]\nname = \"bin\"\ndisplay_name = \"箱\"\n[[schema.entities.fields]]\nname = \"code\"\nfield_type = \"string\"\nunique = true\n\
+                 [[fixtures]]\nentity = \"bin\"\nkey = [\"code\"]\nrows = [{ code = \"B-1\" }]\n";
+    let old = manifest("1.0.0", &orders(1, &[("code", "\"string\""), ("name", "\"string\"")], SHELF));
+    let new = manifest("2.0.0", &orders(2, &[("code", "\"string\""), ("name", "\"string\"\nunique = true")], steps));
+    let again = manifest("3.0.0", &orders(3, &[("code", "\"string\""), ("name", "\"string\"\nunique = true")], SHELF));
+    for database in both() {
+        let stock = [json!({ "code": "1", "name": "同" }), json!({ "code": "2", "name": "同" })];
+        let mut database = with_rows(database, &old, "order", &stock);
+        database.begin().unwrap();
+        let shelf = database.catalog().entity(&old.metadata.id, "shelf").unwrap();
+        let row = json!({ "code": "S-1" });
+        database
+            .insert(&shelf, &scope(), row.as_object().unwrap(), &mut || {
+                "00000000-0000-7000-8000-00000000aaaa".to_owned()
+            })
+            .unwrap();
+        database.commit().unwrap();
+        let forward = |database: &mut Database| {
+            database.begin().unwrap();
+            database.serve_schema(&new);
+            let report = database.upgrade(Some(&old), &new, now(), |database| {
+                let mut id = || "00000000-0000-7000-8000-00000000bbbb".to_owned();
+                database.apply_fixtures(&new, &new.fixtures, &scope(), &mut id).map(|_| ())
+            });
+            let number = report.unwrap().upgrade.unwrap();
+            database.commit().unwrap();
+            number
+        };
+        let back = |database: &mut Database, number, discards| {
+            database.begin().unwrap();
+            let done = database.roll_back(number, (&old, &new), discards, now());
+            match &done {
+                Ok(_) => drop(database.commit().unwrap()),
+                Err(_) => database.rollback(),
+            }
+            database.serve_schema(if done.is_ok() { &old } else { &new });
+            done
+        };
+        let first = forward(&mut database);
+        assert_eq!(rows(&database, &new, "bin").len(), 1);
+        // What the upgrade itself brought is not in its way.
+        back(&mut database, first, false).unwrap();
+        assert_eq!(rows(&database, &old, "shelf").len(), 1);
+        assert_eq!(rows(&database, &old, "order").iter().filter(|row| row["name"] == "同").count(), 2);
+        let second = forward(&mut database);
+        assert_eq!(rows(&database, &new, "bin").len(), 1, "fixtures come again with the upgrade");
+        database.begin().unwrap();
+        let order = database.catalog().entity(&new.metadata.id, "order").unwrap();
+        database.delete(&order, &scope(), "00000000-0000-7000-8000-000000000000", None).unwrap();
+        database.commit().unwrap();
+        let refused = back(&mut database, second, false).unwrap_err();
+        assert_eq!(refused.code(), "migration.rows_at_stake");
+        back(&mut database, second, true).unwrap();
+        assert_eq!(rows(&database, &old, "order").len(), 2, "the deleted row is back");
+        // An entity that went may come again.
+        forward(&mut database);
+        upgrade(&mut database, &new, &again).unwrap_err();
+        let steps = "[[migrations]]\nfrom = 2\nto = 3\nsteps = [{ do = \"drop_entity\", entity = \"bin\" }]\n";
+        let fields = [("code", "\"string\""), ("name", "\"string\"\nunique = true")];
+        let again = manifest("3.0.0", &orders(3, &fields, &format!("{SHELF}{steps}")));
+        upgrade(&mut database, &new, &again).unwrap();
+        assert!(rows(&database, &again, "shelf").is_empty());
+    }
+}

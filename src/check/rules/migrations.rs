@@ -5,9 +5,7 @@ use uuid::Uuid;
 
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Span, Spanned, codes};
-use crate::manifest::{
-    Entity, FieldName, FieldType, Fixture, FixtureMode, Manifest, MigrationPhase, MigrationStep, StepKind,
-};
+use crate::manifest::{Entity, FieldName, FieldType, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind};
 use crate::store::converted;
 
 /// Rows of a fixture that are named at the most.
@@ -27,8 +25,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
         for step in &migration.steps {
             check_step(manifest, migration.phase, step, findings);
+            check_names(manifest, step, findings);
         }
     }
+    check_former_names(manifest, findings);
     // As a package will have them: the rows of files beside those of the manifest.
     let mut with_files = manifest.clone();
     for unreadable in with_files.read_fixture_files(subject.file) {
@@ -77,11 +77,65 @@ fn check_step(manifest: &Manifest, phase: MigrationPhase, step: &MigrationStep, 
         Some(field) if kind == StepKind::DropField && entity.field(field.as_str()).is_some() => {
             bad(field.span(), format!("`{}` still has the field `{}`", *entity.name, **field), None);
         }
+        // One of several renames, on the way to the name of today.
+        Some(field)
+            if kind == StepKind::RenameField
+                && former_names(manifest, entity).iter().any(|name| name == field.as_str()) => {}
         Some(field) if needs_field && kind != StepKind::DropField => known(entity, field, findings),
         _ => {}
     }
     for field in &step.into {
         known(entity, field, findings);
+    }
+}
+
+/// Names in the expressions of a step: fields of this version, or names that a field has had.
+fn check_names(manifest: &Manifest, step: &MigrationStep, findings: &mut Findings<'_>) {
+    let Some(entity) = manifest.schema.entities.iter().find(|entity| *entity.name == *step.entity) else { return };
+    let former = former_names(manifest, entity);
+    for expression in step.value.iter().chain(&step.when) {
+        for name in expression.names() {
+            if name.starts_with('$') || entity.field(name).is_some() || former.iter().any(|known| known == name) {
+                continue;
+            }
+            let message = format!("`{}` has no field `{name}`, and no migration says that it had one", *entity.name);
+            let known = entity.fields.iter().map(|field| field.name.as_str()).chain(former.iter().map(String::as_str));
+            findings.unknown(codes::BAD_MIGRATION, (name, expression.span()), message, known);
+        }
+    }
+}
+
+/// The names that fields of an entity have had, and those of fields that are gone, as far as the manifest tells.
+fn former_names(manifest: &Manifest, entity: &Entity) -> Vec<String> {
+    let renamed = entity.fields.iter().filter_map(|field| field.renamed_from.as_ref()).map(ToString::to_string);
+    let steps = manifest.migrations.iter().flat_map(|migration| &migration.steps);
+    let own = steps.filter(|step| *step.entity == *entity.name);
+    let named = own.flat_map(|step| {
+        let gone = step.field.iter().filter(|_| *step.r#do == StepKind::DropField);
+        step.from.iter().chain(&step.fields).chain(gone).map(ToString::to_string).collect::<Vec<_>>()
+    });
+    renamed.chain(named).collect()
+}
+
+/// A name that is used again cannot be the one that something had: its values would stay where they are.
+fn check_former_names(manifest: &Manifest, findings: &mut Findings<'_>) {
+    let entities = &manifest.schema.entities;
+    for entity in entities {
+        let taken = entity
+            .renamed_from
+            .as_ref()
+            .filter(|from| entities.iter().any(|other| other.name.as_str() == from.as_str()));
+        if let Some(from) = taken {
+            let message = format!("`{}` cannot have been `{}`: there is an entity of that name", *entity.name, **from);
+            findings.add(codes::BAD_MIGRATION, from.span(), message, "used again", None);
+        }
+        for field in &entity.fields {
+            if let Some(from) = field.renamed_from.as_ref().filter(|from| entity.field(from.as_str()).is_some()) {
+                let message = format!("`{}` cannot have been `{}`: there is a field of that name", *field.name, **from);
+                let help = Some("give the new field another name, or the old one its old name back".to_owned());
+                findings.add(codes::BAD_MIGRATION, from.span(), message, "used again", help);
+            }
+        }
     }
 }
 
@@ -99,10 +153,9 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     for key in &fixture.key {
         known(entity, key, findings);
     }
-    if fixture.key.is_empty() && fixture.mode != FixtureMode::Once {
+    if fixture.key.is_empty() && !entity.fields.iter().any(|field| field.unique) {
         let message = format!("`{}` must know rows again: by which fields?", fixture.mode.word());
-        let help = entity.fields.iter().find(|field| field.unique).or(entity.fields.first());
-        let help = help.map(|field| format!("write `key = [\"{}\"]`", *field.name));
+        let help = entity.fields.first().map(|field| format!("write `key = [\"{}\"]`", *field.name));
         findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "no `key`", help);
     }
     let mut shown = 0;

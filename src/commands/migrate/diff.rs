@@ -58,8 +58,10 @@ pub(super) fn run(context: &Context, args: &DiffArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.old, args.new.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
     let at_stake = diff.at_stake().count();
+    let (before, after) = (&old.manifest, &new.manifest);
+    let is_low = diff.moves_rows() && after.schema.schema_version <= before.schema.schema_version;
     let result = DiffResult {
-        ok: at_stake == 0,
+        ok: at_stake == 0 && !is_low,
         old: old.shown(),
         new: new.shown(),
         moves_rows: diff.moves_rows(),
@@ -79,9 +81,14 @@ pub(super) fn run(context: &Context, args: &DiffArgs) -> CommandResult {
                 args.old
             ),
         };
-        format!("{} → {}\n{}{end}", result.old, result.new, table.render())
+        let low = if is_low {
+            format!("\nstored rows must follow: raise `schema_version` to {}", before.schema.schema_version + 1)
+        } else {
+            String::new()
+        };
+        format!("{} → {}\n{}{end}{low}", result.old, result.new, table.render())
     });
-    Ok(if at_stake == 0 { ExitCode::Ok } else { ExitCode::Findings })
+    Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
 
 fn word(effect: Effect) -> &'static str {

@@ -107,7 +107,12 @@ pub(super) fn apply(context: &Context, args: &ApplyArgs) -> CommandResult {
 
 pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
     let plugin = plugin_of(context, args.plugin.as_ref())?;
-    let (_folder, database) = args.host.place(context)?.open()?;
+    let place = args.host.place(context)?;
+    if !place.state_folder.is_dir() {
+        let message = format!("there is no state of a dev host at {}", context.shown(&place.state_folder));
+        return Err(CommandError::new(ExitCode::Configuration, "state", message).hint("erp-plugin dev --no-watch"));
+    }
+    let (_folder, database) = place.open()?;
     let records = database.plugins().map_err(refused)?;
     let version = records.into_iter().find(|record| record.id == plugin.as_str()).map(|record| record.version);
     let upgrades = database.upgrades(&plugin).map_err(refused)?;

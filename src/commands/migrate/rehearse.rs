@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::seed::fill;
+use super::super::seed::{fill, in_one_unit};
 use super::super::{CommandResult, with_password};
 use super::diff::ChangeJson;
 use super::live::{refused, shown_steps};
@@ -138,7 +138,9 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     for (index, tenant) in tenants().iter().enumerate() {
         context.ui.status("Filling", format!("{} rows for {tenant}", args.rows));
         platform.with_database(|database, now| {
-            fill(database, &old.manifest, (tenant, now), args.seed + index as u64, args.rows, |_| ())
+            in_one_unit(database, |database| {
+                fill(database, &old.manifest, (tenant, now), args.seed + index as u64, args.rows, |_| ())
+            })
         })?;
     }
     let before = rows_of(&platform, &old)?;

@@ -101,7 +101,9 @@ impl fmt::Debug for PostgresConnection {
 
 impl PostgresConnection {
     pub(super) fn open(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
-        let client = connect(url, None)?;
+        let mut client = connect(url, None)?;
+        // Held as long as this session lives: who upgrades tables wants to be the only one.
+        client.batch_execute("select pg_advisory_lock_shared(7171, hashtext(current_schema()))")?;
         Ok(PostgresConnection::over(url, client, None))
     }
 

@@ -78,6 +78,7 @@ impl Database {
         let number = [SqlValue::Integer(upgrade.cast_signed())];
         self.execute("note the rollback", "update erp_upgrades set rolled_back = 1 where seq = ?", &number)?;
         self.execute("forget the values that were kept", "delete from erp_kept_rows where upgrade = ?", &number)?;
+        self.execute("forget its fixtures", "delete from erp_fixtures where upgrade = ?", &number)?;
         Ok(())
     }
 }

@@ -22,7 +22,6 @@ use serde::Serialize;
 
 use self::operation::{Operation, Work, operations};
 use super::{Database, Moment, StoreError};
-use crate::evolution::SchemaDiff;
 use crate::manifest::Manifest;
 
 /// What an upgrade did.
@@ -68,10 +67,27 @@ impl Database {
         };
         self.install_alone()?;
         let mut report = UpgradeReport::default();
+        self.be_alone()?;
         let all = operations(self.dialect(), old, new, self.has_trigrams()?);
-        if SchemaDiff::of(old, new).moves_rows() {
+        if old.metadata.version != new.metadata.version
+            || all.iter().any(|operation| !matches!(operation.work, Work::Fixtures))
+        {
             report.upgrade = Some(self.note_upgrade(old, new, now)?);
         }
+        self.set_upgrade(report.upgrade);
+        let done = self.do_all(all, new, now, &mut report, &mut fixtures);
+        self.set_upgrade(None);
+        done.map(|()| report)
+    }
+
+    fn do_all(
+        &mut self,
+        all: Vec<Operation>,
+        new: &Arc<Manifest>,
+        now: Moment,
+        report: &mut UpgradeReport,
+        fixtures: &mut dyn FnMut(&mut Database) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         for Operation { title, work } in all {
             let started = Instant::now();
             let (_, lock) = plan::weight(self.dialect(), &work);
@@ -81,14 +97,18 @@ impl Database {
                 Work::Rows(pass) => self.pass_rows(&pass, now)?,
                 Work::Fixtures => {
                     self.register_plugin(new, now)?;
+                    let mark = self.changes().len();
                     fixtures(self)?;
+                    if let Some(upgrade) = report.upgrade {
+                        self.note_own_rows(upgrade, mark)?;
+                    }
                     continue;
                 }
             };
             let microseconds = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             report.steps.push(StepReport { title, lock, rows, microseconds });
         }
-        Ok(report)
+        Ok(())
     }
 
     /// Statements one by one. A unique index that cannot be made says which rows are in its way.

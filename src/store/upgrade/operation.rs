@@ -1,10 +1,11 @@
 //! What an upgrade consists of, in order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::rows::{RowAction, RowPass};
 use crate::diagnostics::Spanned;
-use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaChange, SchemaDiff, migrations_from, steps_of};
+use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
 use crate::manifest::{Field, FieldName, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
 use crate::store::EntityRef;
 use crate::store::definition::{self, KnownTable};
@@ -104,6 +105,7 @@ impl Planner<'_> {
             let has_step = |steps: &[&MigrationStep]| steps.iter().any(|step| *step.entity == **name);
             let changes_values = !renames(pair).is_empty()
                 || !pair.dropped.is_empty()
+                || !pair.added.is_empty()
                 || !conversions(pair).is_empty()
                 || !fills(pair).is_empty()
                 || [&self.pre, &self.post, &self.last].iter().any(|steps| has_step(steps));
@@ -115,9 +117,11 @@ impl Planner<'_> {
                 push_sql(&mut self.all, format!("rename {} to {name}", *pair.old.name), rename_table(before, after));
             }
             let gone = definition::columns_not_in(before, after);
-            let indexes = definition::indexes_over(before, &gone);
+            // A unique index that is given up must not stand in the way of values that become equal.
+            let stale = definition::indexes_not_in(before, after);
+            let stale = stale.into_iter().chain(definition::indexes_over(before, &gone)).collect::<BTreeSet<String>>();
             let mut statements: Vec<String> =
-                indexes.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
+                stale.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
             let table = after.table();
             statements.extend(gone.iter().map(|column| format!("alter table \"{table}\" drop column \"{column}\"")));
             push_sql(&mut self.all, format!("take the columns of {name} away that change"), statements);
@@ -149,8 +153,10 @@ impl Planner<'_> {
             let known = pair.map(|Pair { before, .. }| {
                 let mut known = KnownTable::of(before, with_parts);
                 let gone = definition::columns_not_in(before, &after);
-                for index in definition::indexes_over(before, &gone) {
-                    known.indexes.remove(&index);
+                for index in
+                    definition::indexes_not_in(before, &after).iter().chain(&definition::indexes_over(before, &gone))
+                {
+                    known.indexes.remove(index);
                 }
                 known.columns.retain(|column| !gone.contains(column));
                 known
@@ -169,21 +175,18 @@ impl Planner<'_> {
         for Pair { changes: pair, before, after } in &self.pairs {
             let mut actions = explicit(&self.post, pair, after);
             actions.extend(fills(pair));
-            actions.extend(pair.dropped.iter().map(|field| {
-                let name = field.name.to_string();
-                let is_this = |change: &&SchemaChange| {
-                    change.entity == pair.new.name.as_str()
-                        && change.field.as_ref() == Some(&name)
-                        && change.kind == ChangeKind::FieldDropped
-                };
-                let change = self.diff.changes.iter().find(is_this);
-                let is_meant = change.is_some_and(|change| change.effect == Effect::Migrated);
-                if is_meant { RowAction::Drop(name) } else { RowAction::Lose(name) }
-            }));
+            // What goes can be read until the last step.
+            if explicit(&self.last, pair, after).is_empty() {
+                actions.extend(self.drops(pair));
+            }
             if recomputes(pair) || !actions.is_empty() || !conversions(pair).is_empty() {
                 actions.push(RowAction::Compute);
             }
-            actions.extend(judged(pair).map(|name| RowAction::Judge(name.to_owned())));
+            let mut names: BTreeSet<String> = judged(pair).map(str::to_owned).collect();
+            names.extend(written(&self.pre, pair));
+            names.extend(written(&self.post, pair));
+            actions.extend(names.into_iter().map(RowAction::Judge));
+            actions.extend(self.moved_references(pair));
             push_rows(&mut self.all, before, after, actions);
         }
     }
@@ -192,10 +195,42 @@ impl Planner<'_> {
         for Pair { changes: pair, before, after } in &self.pairs {
             let mut actions = explicit(&self.last, pair, after);
             if !actions.is_empty() {
+                actions.extend(self.drops(pair));
                 actions.push(RowAction::Compute);
+                actions.extend(written(&self.last, pair).into_iter().map(RowAction::Judge));
             }
             push_rows(&mut self.all, before, after, actions);
         }
+    }
+
+    /// Fields that are gone: their values go too where a step says so.
+    fn drops(&self, pair: &EntityPair<'_>) -> Vec<RowAction> {
+        let is_meant = |name: &str| {
+            self.diff.changes.iter().any(|change| {
+                change.entity == pair.new.name.as_str()
+                    && change.field.as_deref() == Some(name)
+                    && change.kind == ChangeKind::FieldDropped
+                    && change.effect == Effect::Migrated
+            })
+        };
+        let names = pair.dropped.iter().map(|field| field.name.to_string());
+        names.map(|name| if is_meant(&name) { RowAction::Drop(name) } else { RowAction::Lose(name) }).collect()
+    }
+
+    /// References that name rows of another entity now: no id of the old one can stay.
+    fn moved_references(&self, pair: &EntityPair<'_>) -> Vec<RowAction> {
+        let moved = self.diff.changes.iter().filter(|change| {
+            let is_moved = match &change.kind {
+                ChangeKind::TargetChanged { .. } => true,
+                ChangeKind::TypeChanged { .. } => {
+                    let field = change.field.as_deref().and_then(|name| pair.new.field(name));
+                    field.is_some_and(|field| field.field_type.is_reference())
+                }
+                _ => false,
+            };
+            is_moved && change.entity == pair.new.name.as_str() && change.effect != Effect::Migrated
+        });
+        moved.filter_map(|change| change.field.clone()).map(RowAction::Moved).collect()
     }
 
     /// Entities that are gone. Their rows stay out of reach where an upgrade can be taken back.
@@ -211,7 +246,11 @@ impl Planner<'_> {
                     push_rows(&mut self.all, &before, &before, vec![RowAction::Gone]);
                 }
             }
-            let mut statements = Vec::new();
+            let own = EntityRef::all(self.old).find(|known| *known.name == *dropped.name);
+            let indexes = own.as_ref().map(definition::all_indexes).unwrap_or_default();
+            // Its indexes would be in the way of a table of the same name later.
+            let mut statements: Vec<String> =
+                indexes.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
             if self.keeps {
                 let kept = kept_table(&table, self.old.schema.schema_version);
                 statements.push(format!("alter table \"{table}\" rename to \"{kept}\""));
@@ -240,6 +279,14 @@ fn rename_table(before: &EntityRef, after: &EntityRef) -> Vec<String> {
             **old
         ),
         format!("update erp_audit set entity = '{plugin}.{}' where entity = '{plugin}.{}'", **new, **old),
+        format!(
+            "update erp_fixtures set fixture = '{0}:' || substr(fixture, {2}) where plugin_id = '{plugin}' \
+             and substr(fixture, 1, {3}) = '{1}:'",
+            **new,
+            **old,
+            old.as_str().len() + 2,
+            old.as_str().len() + 1
+        ),
     ]
 }
 
@@ -306,9 +353,20 @@ fn explicit(steps: &[&MigrationStep], pair: &EntityPair<'_>, after: &EntityRef) 
                 step: Some(Box::new((*step).clone())),
             }),
             StepKind::Split | StepKind::Merge | StepKind::Backfill => Some(RowAction::Step(Box::new((*step).clone()))),
-            StepKind::DropField => Some(RowAction::Drop(text(&step.field)?)),
-            StepKind::RenameEntity | StepKind::RenameField | StepKind::DropEntity => None,
+            // Fields go when nothing reads them any more.
+            StepKind::DropField | StepKind::RenameEntity | StepKind::RenameField | StepKind::DropEntity => None,
         }
     })
     .collect()
+}
+
+/// The fields that steps write.
+fn written(steps: &[&MigrationStep], pair: &EntityPair<'_>) -> Vec<String> {
+    let own = steps.iter().filter(|step| *step.entity == *pair.new.name);
+    let fields = own.flat_map(|step| match *step.r#do {
+        StepKind::ChangeType | StepKind::Merge | StepKind::Backfill => step.field.iter().collect::<Vec<_>>(),
+        StepKind::Split => step.into.iter().collect(),
+        _ => Vec::new(),
+    });
+    fields.map(ToString::to_string).collect()
 }

@@ -27,19 +27,24 @@ pub struct Reversal {
 pub(super) fn keep_statement(dialect: Dialect, table: &str) -> String {
     let cast = if dialect == Dialect::Postgres { "::text" } else { "" };
     format!(
-        "insert into erp_kept_rows (upgrade, table_name, row_id, data, version) select ?, '{table}', id, data{cast}, version from \"{table}\""
+        "insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version) \
+         select ?, '{table}', id, data{cast}, deleted_at{cast}, version from \"{table}\""
     )
 }
 
 impl Database {
     pub(super) fn keep_rows(&self, upgrade: u64, table: &str) -> Result<u64, StoreError> {
         let statement = keep_statement(self.dialect(), table);
-        let kept = self.execute("keep old values", &statement, [SqlValue::Integer(upgrade.cast_signed())])?;
+        let number = SqlValue::Integer(upgrade.cast_signed());
+        let kept = self.execute("keep old values", &statement, [number.clone()])?;
+        // Also of a table without rows: those that come later must be known as new.
+        let note = "update erp_upgrades set kept = kept || ? where seq = ?";
+        self.execute("note a table", note, [SqlValue::Text(format!("{table} ")), number])?;
         Ok(kept as u64)
     }
 
     /// Takes an upgrade back, within the unit of work. Rows that were written since are in its way, unless they may be
-    /// discarded. Entities that came with the new version keep their tables, out of reach.
+    /// discarded. Tables that came with the new version are put aside.
     ///
     /// # Errors
     /// [`StoreError::RowsAtStake`], [`StoreError::NoRollback`] and [`StoreError::Database`].
@@ -63,55 +68,24 @@ impl Database {
             |manifest: &Arc<Manifest>, name: &str| EntityRef::all(manifest).find(|known| known.name.as_str() == name);
         let mut reversal = Reversal::default();
         for pair in &diff.pairs {
-            let (Some(before), Some(after)) =
+            if let (Some(before), Some(after)) =
                 (entity(old, pair.old.name.as_str()), entity(new, pair.new.name.as_str()))
-            else {
-                continue;
-            };
-            if self.was_kept(upgrade, &before.table())? {
-                self.discard_or_refuse(upgrade, &before, &after, discards, &mut reversal)?;
+            {
+                self.roll_back_entity(upgrade, &before, &after, discards, &mut reversal)?;
             }
-            let gone = definition::columns_not_in(&after, &before);
-            for index in definition::indexes_over(&after, &gone) {
-                self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
-            }
-            for column in &gone {
-                self.execute_batch(
-                    "drop a column",
-                    &format!("alter table \"{}\" drop column \"{column}\"", after.table()),
-                )?;
-            }
-            if self.was_kept(upgrade, &before.table())? {
-                let cast = if self.dialect() == Dialect::Postgres { "::jsonb" } else { "" };
-                let sql = format!(
-                    "update \"{0}\" set data = kept.data{cast} from (select row_id, data from erp_kept_rows where upgrade = ? \
-                     and table_name = ?) as kept where \"{0}\".id = kept.row_id",
-                    after.table()
-                );
-                reversal.restored += self.execute("restore old values", &sql, kept_under(upgrade, &before))? as u64;
-            }
-            if before.table() != after.table() {
-                let rename = format!("alter table \"{}\" rename to \"{}\"", after.table(), before.table());
-                self.execute_batch("rename a table", &rename)?;
-                let plugin = before.plugin();
-                self.execute(
-                    "rename an entity",
-                    "update plugin_entities set entity = ?, table_name = ? where plugin_id = ? and entity = ?",
-                    [before.name.as_str(), before.table().as_str(), plugin.as_str(), after.name.as_str()]
-                        .map(SqlValue::text),
-                )?;
-                self.execute(
-                    "rename an entity",
-                    "update erp_audit set entity = ? where entity = ?",
-                    [before.qualified_name(), after.qualified_name()].map(SqlValue::Text),
-                )?;
-            }
+        }
+        let came =
+            new.schema.entities.iter().filter(|entity| !diff.pairs.iter().any(|pair| *pair.new.name == *entity.name));
+        for after in came.filter_map(|known| entity(new, known.name.as_str())) {
+            self.put_aside(upgrade, &after, discards, &mut reversal)?;
         }
         for dropped in &diff.dropped {
             let table = table_name(&old.metadata.id, &dropped.name);
             let kept = kept_table(&table, old.schema.schema_version);
             if self.has_table(&kept)? {
                 self.execute_batch("bring a table back", &format!("alter table \"{kept}\" rename to \"{table}\""))?;
+                let forget = "delete from erp_kept_tables where table_name = ?";
+                self.execute("forget a table that was kept", forget, [SqlValue::Text(kept)])?;
             }
         }
         self.install_schema(old)?;
@@ -120,10 +94,118 @@ impl Database {
         Ok(reversal)
     }
 
+    fn roll_back_entity(
+        &mut self,
+        upgrade: u64,
+        before: &EntityRef,
+        after: &EntityRef,
+        discards: bool,
+        reversal: &mut Reversal,
+    ) -> Result<(), StoreError> {
+        let was_kept = self.was_kept(upgrade, &before.table())?;
+        if was_kept {
+            self.discard_or_refuse(upgrade, before, after, discards, reversal)?;
+        }
+        let gone = definition::columns_not_in(after, before);
+        // Values that were made to differ become equal again.
+        let stale = definition::indexes_not_in(after, before);
+        for index in stale.into_iter().chain(definition::indexes_over(after, &gone)) {
+            self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
+        }
+        for column in &gone {
+            let sql = format!("alter table \"{}\" drop column \"{column}\"", after.table());
+            self.execute_batch("drop a column", &sql)?;
+        }
+        if was_kept {
+            let (json, moment) = match self.dialect() {
+                Dialect::Sqlite => ("", ""),
+                Dialect::Postgres => ("::jsonb", "::timestamp(3) with time zone"),
+            };
+            let sql = format!(
+                "update \"{0}\" set data = kept.data{json}, deleted_at = kept.deleted_at{moment} from \
+                 (select row_id, data, deleted_at from erp_kept_rows where upgrade = ? and table_name = ? \
+                 and made_by_upgrade = 0) as kept where \"{0}\".id = kept.row_id",
+                after.table()
+            );
+            reversal.restored += self.execute("restore old values", &sql, kept_under(upgrade, before))? as u64;
+        }
+        if before.table() != after.table() {
+            let rename = format!("alter table \"{}\" rename to \"{}\"", after.table(), before.table());
+            self.execute_batch("rename a table", &rename)?;
+            let plugin = before.plugin();
+            self.execute(
+                "rename an entity",
+                "update plugin_entities set entity = ?, table_name = ? where plugin_id = ? and entity = ?",
+                [before.name.as_str(), before.table().as_str(), plugin.as_str(), after.name.as_str()]
+                    .map(SqlValue::text),
+            )?;
+            self.execute(
+                "rename an entity",
+                "update erp_audit set entity = ? where entity = ?",
+                [before.qualified_name(), after.qualified_name()].map(SqlValue::Text),
+            )?;
+            self.execute(
+                "rename fixtures",
+                "update erp_fixtures set fixture = replace(fixture, ?, ?) where plugin_id = ? and substr(fixture, 1, length(?)) = ?",
+                [format!("{}:", *after.name), format!("{}:", *before.name), plugin.to_string(), format!("{}:", *after.name), format!("{}:", *after.name)]
+                    .map(SqlValue::Text),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The table of an entity that came with the upgrade: out of the way, with its rows, until the plugin is purged.
+    fn put_aside(
+        &mut self,
+        upgrade: u64,
+        after: &EntityRef,
+        discards: bool,
+        reversal: &mut Reversal,
+    ) -> Result<(), StoreError> {
+        let table = after.table();
+        self.discard_or_refuse(upgrade, after, after, discards, reversal)?;
+        for index in definition::all_indexes(after) {
+            self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
+        }
+        let kept = format!("{}~r{upgrade}", &table[..table.len().min(50)]);
+        self.execute_batch("put a table aside", &format!("alter table \"{table}\" rename to \"{kept}\""))?;
+        let plugin = after.plugin().as_str();
+        let note = "insert into erp_kept_tables (plugin_id, table_name) values (?, ?) on conflict do nothing";
+        self.execute("note a table that is kept", note, [plugin, &kept].map(SqlValue::text))?;
+        let forget = "delete from plugin_entities where plugin_id = ? and entity = ?";
+        self.execute("forget an entity", forget, [plugin, after.name.as_str()].map(SqlValue::text))?;
+        Ok(())
+    }
+
     fn was_kept(&self, upgrade: u64, table: &str) -> Result<bool, StoreError> {
-        let sql = "select 1 from erp_kept_rows where upgrade = ? and table_name = ? limit 1";
-        let place = [SqlValue::Integer(upgrade.cast_signed()), SqlValue::text(table)];
-        Ok(!self.rows("look for old values", sql, place, |_| Ok(()))?.is_empty())
+        let sql = "select kept from erp_upgrades where seq = ?";
+        let number = [SqlValue::Integer(upgrade.cast_signed())];
+        let kept = self.rows("look for old values", sql, number, |row| row.get::<String>(0))?;
+        Ok(kept.first().is_some_and(|kept| kept.split(' ').any(|known| known == table)))
+    }
+
+    /// Notes the rows that an upgrade itself made or changed by its fixtures: they go back with it.
+    pub(super) fn note_own_rows(&mut self, upgrade: u64, mark: usize) -> Result<(), StoreError> {
+        let own: Vec<(String, String, u32, bool)> = self.changes()[mark..]
+            .iter()
+            .map(|change| {
+                let entity = self.catalog().by_qualified_name(&change.entity);
+                let table = entity.map(|entity| entity.table()).unwrap_or_default();
+                let is_new = change.kind == crate::store::ChangeKind::Insert;
+                (table, change.row.id.clone(), change.row.version, is_new)
+            })
+            .collect();
+        for (table, id, version, is_new) in own {
+            // Under the name that the table had, where it was kept under another one, rows are known by their ids.
+            let raise = "update erp_kept_rows set version = ? where upgrade = ? and row_id = ?";
+            let (version, number) = (SqlValue::Integer(version.into()), SqlValue::Integer(upgrade.cast_signed()));
+            let known = self.execute("note a row", raise, [version.clone(), number.clone(), SqlValue::text(&id)])?;
+            if known == 0 && is_new {
+                let note = "insert into erp_kept_rows (upgrade, table_name, row_id, data, version, made_by_upgrade) values (?, ?, ?, '', ?, 1)";
+                self.execute("note a row", note, [number, SqlValue::Text(table), SqlValue::Text(id), version])?;
+            }
+        }
+        Ok(())
     }
 
     /// Rows that were written since the upgrade.
@@ -136,18 +218,16 @@ impl Database {
         reversal: &mut Reversal,
     ) -> Result<(), StoreError> {
         let table = after.table();
-        let kept = "select row_id, version from erp_kept_rows where upgrade = ? and table_name = ?";
+        let kept = "select row_id, version from erp_kept_rows where upgrade = ? and table_name in (?, ?)";
         let sql = format!(
             "select \"{table}\".id, \"{table}\".tenant_id, kept.row_id is null from \"{table}\" left join ({kept}) as kept \
              on kept.row_id = \"{table}\".id where kept.row_id is null or kept.version <> \"{table}\".version order by 1"
         );
-        let written = self.rows("look for rows that were written since", &sql, kept_under(upgrade, before), |row| {
-            Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)? != 0))
-        })?;
-        if written.is_empty() {
-            return Ok(());
-        }
-        if !discards {
+        let written =
+            self.rows("look for rows that were written since", &sql, kept_of_both(upgrade, before, after), |row| {
+                Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)? != 0))
+            })?;
+        if !discards && !written.is_empty() {
             let count = written.len() as u64;
             let rows = written.into_iter().take(SHOWN).map(|(id, tenant, is_new)| StakeRow {
                 tenant,
@@ -159,13 +239,18 @@ impl Database {
         }
         reversal.discarded += written.len() as u64;
         let sql = format!(
-            "delete from \"{table}\" where id not in (select row_id from erp_kept_rows where upgrade = ? and table_name = ?)"
+            "delete from \"{table}\" where id not in (select row_id from erp_kept_rows where upgrade = ? \
+             and table_name in (?, ?) and made_by_upgrade = 0)"
         );
-        self.execute("discard rows that were made since", &sql, kept_under(upgrade, before))?;
+        self.execute("discard rows that were made since", &sql, kept_of_both(upgrade, before, after))?;
         Ok(())
     }
 }
 
 fn kept_under(upgrade: u64, before: &EntityRef) -> [SqlValue; 2] {
     [SqlValue::Integer(upgrade.cast_signed()), SqlValue::Text(before.table())]
+}
+
+fn kept_of_both(upgrade: u64, before: &EntityRef, after: &EntityRef) -> [SqlValue; 3] {
+    [SqlValue::Integer(upgrade.cast_signed()), SqlValue::Text(before.table()), SqlValue::Text(after.table())]
 }

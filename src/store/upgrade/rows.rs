@@ -39,6 +39,8 @@ pub(super) enum RowAction {
     Drop(String),
     /// A value would go, and nobody said that it may.
     Lose(String),
+    /// The value names a row of an entity that the field does not name any more.
+    Moved(String),
     /// What is computed is computed anew.
     Compute,
     /// The value must be one that the field takes.
@@ -86,6 +88,7 @@ impl RowPass {
                 RowAction::Drop(field) => Some(format!("drop {field}")),
                 RowAction::Lose(field) => Some(format!("look for values of {field}")),
                 RowAction::Judge(field) => Some(format!("judge {field}")),
+                RowAction::Moved(field) => Some(format!("look where {field} leads")),
                 RowAction::Compute => None,
                 RowAction::Gone => Some("look for rows".to_owned()),
             })
@@ -132,6 +135,12 @@ impl RowPass {
                     data.retain(|_, value| !value.is_null());
                 }
                 RowAction::Judge(name) => self.judge(name, data)?,
+                RowAction::Moved(name) => {
+                    if let Some(value) = data.get(name).filter(|value| !value.is_null()) {
+                        let why = "names a row of another entity than the field does now".to_owned();
+                        return Err((name.clone(), value.clone(), why));
+                    }
+                }
                 RowAction::Gone => return Err((String::new(), Value::Null, "would be lost".to_owned())),
             }
         }
@@ -165,7 +174,10 @@ impl RowPass {
         let Some(field) = self.after.field(name) else { return Ok(()) };
         let Some(old) = data.get(name).filter(|value| !value.is_null()).cloned() else { return Ok(()) };
         let new = match step.and_then(|step| step.value.as_ref()) {
-            Some(value) => self.evaluate(value, scope, field, data),
+            Some(value) => match self.evaluate(value, scope, field, data) {
+                Ok(Value::Null) => Err("gives no value".to_owned()),
+                given => given,
+            },
             None => converted(field, &old),
         };
         let otherwise = step.map_or(Otherwise::Refuse, |step| step.otherwise);
@@ -205,9 +217,6 @@ impl RowPass {
                     let part = Value::from(part);
                     let value = converted(field, &part).map_err(|why| refused(name.as_str(), part, why))?;
                     data.insert(name.as_str().to_owned(), value);
-                }
-                if step.into.iter().all(|name| **name != **from) {
-                    data.remove(from.as_str());
                 }
             }
             StepKind::Merge => {
@@ -255,6 +264,11 @@ impl RowPass {
         field: &Field,
         data: &Map<String, Value>,
     ) -> Result<Value, String> {
+        let is_known =
+            |name: &str| name.starts_with('$') || self.before.field(name).is_some() || self.after.field(name).is_some();
+        if let Some(unknown) = value.names().into_iter().find(|name| !is_known(name)) {
+            return Err(format!("cannot be computed: there is no field `{unknown}`"));
+        }
         match value.evaluate(&|name| self.lookup(scope, data, name)).map_err(|error| error.to_string())? {
             Datum::Null => Ok(Value::Null),
             datum => values::normal_computed(field, &datum),
