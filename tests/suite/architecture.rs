@@ -74,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnostics",
             "digest",
             "document",
+            "evolution",
             "expression",
             "host",
             "manifest",

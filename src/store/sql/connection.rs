@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::postgres::{PostgresConnection, PostgresUrl};
+use super::postgres::PostgresConnection;
+use super::postgres_url::PostgresUrl;
 use super::sqlite::{Inspected, SqliteConnection};
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 

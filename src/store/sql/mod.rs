@@ -7,6 +7,8 @@ mod connection;
 mod dialect;
 mod error;
 mod postgres;
+mod postgres_url;
+mod postgres_wire;
 mod sqlite;
 mod value;
 
@@ -15,5 +17,5 @@ pub use dialect::Dialect;
 pub(super) use dialect::Shape;
 pub(super) use error::Failure;
 pub use error::SqlError;
-pub use postgres::PostgresUrl;
+pub use postgres_url::PostgresUrl;
 pub(super) use value::{Cell, SqlRow, SqlValue, bound};

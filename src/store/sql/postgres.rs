@@ -3,16 +3,16 @@
 use std::cell::{Cell as Flag, RefCell, RefMut};
 use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::BytesMut;
-use postgres::types::{Format, FromSql as FromPostgres, IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
+use postgres::types::{ToSql, Type};
+use postgres::{Client, NoTls, Statement};
 
 use super::error::Failure;
+use super::postgres_url::PostgresUrl;
+use super::postgres_wire::{cell, numbered};
 use super::sqlite::Inspected;
-use super::{Cell, SqlError, SqlRow, SqlValue};
+use super::{SqlError, SqlRow, SqlValue};
 
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
@@ -20,65 +20,6 @@ const PREPARED: usize = 256;
 /// What every session of ours wants: no notices, one time zone, no waiting for ever.
 const SESSION: &str = "set client_min_messages = warning; set timezone = 'UTC'; set lock_timeout = '5s'; \
      set idle_in_transaction_session_timeout = '120s';";
-
-/// The address of a database, `postgres://user@host:port/name`; the password is never shown.
-#[derive(Clone)]
-pub struct PostgresUrl {
-    config: Box<Config>,
-    shown: String,
-}
-
-impl FromStr for PostgresUrl {
-    type Err = SqlError;
-
-    fn from_str(text: &str) -> Result<PostgresUrl, SqlError> {
-        let config = Config::from_str(text).map_err(|error| {
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            SqlError::Address(format!("not the address of a PostgreSQL database: {why}"))
-        })?;
-        if config.get_password().is_some() {
-            return Err(SqlError::Address(
-                "the address holds a password, which every process could read: put it into PGPASSWORD".to_owned(),
-            ));
-        }
-        if config.get_ssl_mode() == postgres::config::SslMode::Require {
-            return Err(SqlError::Address(
-                "sslmode=require: this version speaks to PostgreSQL without TLS; use a socket or a tunnel".to_owned(),
-            ));
-        }
-        let host = config.get_hosts().first().map_or_else(String::new, |host| match host {
-            postgres::config::Host::Tcp(name) => name.clone(),
-            #[cfg(unix)]
-            postgres::config::Host::Unix(folder) => folder.display().to_string(),
-        });
-        let name = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
-        let shown = format!("postgres://{host}/{name}");
-        Ok(PostgresUrl { config: Box::new(config), shown })
-    }
-}
-
-impl PostgresUrl {
-    /// The same, with the password of its user.
-    #[must_use]
-    pub fn with_password(mut self, password: Option<&str>) -> PostgresUrl {
-        if let Some(password) = password {
-            self.config.password(password);
-        }
-        self
-    }
-}
-
-impl fmt::Display for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresUrl({})", self.shown)
-    }
-}
 
 pub(super) struct PostgresConnection {
     url: PostgresUrl,
@@ -339,96 +280,4 @@ fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Client, SqlError> 
 /// Extensions live in `public`.
 fn search_path(schema: &str) -> String {
     format!("set search_path to {schema}, public")
-}
-
-/// `?` outside of quotes as `$1`, `$2`, ….
-fn numbered(sql: &str) -> String {
-    let mut numbered = String::with_capacity(sql.len() + 16);
-    let mut quote = None;
-    let mut count = 0;
-    for character in sql.chars() {
-        match (quote, character) {
-            (None, '?') => {
-                count += 1;
-                numbered.push_str(&format!("${count}"));
-                continue;
-            }
-            (None, '\'' | '"') => quote = Some(character),
-            (Some(open), closing) if open == closing => quote = None,
-            _ => {}
-        }
-        numbered.push(character);
-    }
-    numbered
-}
-
-impl ToSql for SqlValue {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            SqlValue::Null => return Ok(IsNull::Yes),
-            SqlValue::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            SqlValue::Real(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            SqlValue::Text(text) => out.extend_from_slice(text.as_bytes()),
-            SqlValue::Blob(bytes) => out.extend_from_slice(bytes),
-        }
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    /// As text, which the server reads as whatever the statement wants there: jsonb, numeric, a moment.
-    fn encode_format(&self, _: &Type) -> Format {
-        if matches!(self, SqlValue::Blob(_)) { Format::Binary } else { Format::Text }
-    }
-
-    to_sql_checked!();
-}
-
-impl<'a> FromPostgres<'a> for Cell<'a> {
-    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Cell<'a>, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(match *kind {
-            Type::BOOL => Cell::Integer(bool::from_sql(kind, raw)?.into()),
-            Type::INT2 => Cell::Integer(i16::from_sql(kind, raw)?.into()),
-            Type::INT4 => Cell::Integer(i32::from_sql(kind, raw)?.into()),
-            Type::INT8 => Cell::Integer(i64::from_sql(kind, raw)?),
-            Type::FLOAT4 => Cell::Real(f32::from_sql(kind, raw)?.into()),
-            Type::FLOAT8 => Cell::Real(f64::from_sql(kind, raw)?),
-            Type::BYTEA => Cell::Blob(raw),
-            // The first byte is the version of the format.
-            Type::JSONB => Cell::Text(std::str::from_utf8(raw.get(1..).unwrap_or_default())?),
-            _ => Cell::Text(std::str::from_utf8(raw)?),
-        })
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Cell<'a>, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Cell::Null)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-}
-
-pub(super) fn cell(row: &postgres::Row, index: usize) -> Result<Cell<'_>, SqlError> {
-    Ok(row.try_get(index)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn question_marks_become_numbers_outside_of_quotes() {
-        assert_eq!(numbered("a = ? and b = '?' and \"c?\" = ?"), "a = $1 and b = '?' and \"c?\" = $2");
-    }
-
-    #[test]
-    fn an_address_holds_no_password_and_shows_none() {
-        assert!("postgres://ada:geheim@localhost:5432/erp".parse::<PostgresUrl>().is_err());
-        let url = "postgres://ada@localhost:5432/erp".parse::<PostgresUrl>().unwrap().with_password(Some("geheim"));
-        assert_eq!(url.to_string(), "postgres://localhost/erp");
-        assert!(!format!("{url:?}").contains("geheim"));
-    }
 }

@@ -110,7 +110,7 @@ impl SqlRow<'_> {
     pub(in crate::store) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
         match self {
             SqlRow::Sqlite(row) => super::sqlite::cell(row, index),
-            SqlRow::Postgres(row) => super::postgres::cell(row, index),
+            SqlRow::Postgres(row) => super::postgres_wire::cell(row, index),
         }
     }
 

@@ -8,6 +8,7 @@ mod operation;
 mod plan;
 mod rollback;
 mod rows;
+mod transform;
 pub(crate) mod values;
 
 pub use journal::UpgradeRecord;

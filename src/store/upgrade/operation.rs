@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::rows::{RowAction, RowPass};
+use super::transform::{RowAction, RowPass};
 use crate::diagnostics::Spanned;
 use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
 use crate::manifest::{Field, FieldName, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};

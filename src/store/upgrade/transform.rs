@@ -1,0 +1,277 @@
+//! What an upgrade makes of one row.
+
+use serde_json::{Map, Value};
+
+use super::values::converted;
+use crate::expression::{Datum, Expression, Type};
+use crate::manifest::{Field, MigrationStep, Otherwise, StepKind};
+use crate::store::sql::Dialect;
+use crate::store::{EntityRef, Scope, rules, values};
+
+/// One way through all rows of an entity.
+#[derive(Debug)]
+pub(super) struct RowPass {
+    /// The entity as it was, for the kinds of values that the row still holds.
+    pub(super) before: EntityRef,
+    /// The entity whose table is read.
+    pub(super) after: EntityRef,
+    pub(super) actions: Vec<RowAction>,
+}
+
+/// What is done with a row.
+#[derive(Debug)]
+pub(super) enum RowAction {
+    /// A value takes the type that its field has now.
+    Convert { field: String, step: Option<Box<MigrationStep>> },
+    /// A split, a merge or a backfill.
+    Step(Box<MigrationStep>),
+    /// A missing value becomes the default.
+    Fill(String),
+    /// A value goes.
+    Drop(String),
+    /// A value would go, and nobody said that it may.
+    Lose(String),
+    /// The value names a row of an entity that the field does not name any more.
+    Moved(String),
+    /// What is computed is computed anew.
+    Compute,
+    /// The value must be one that the field takes.
+    Judge(String),
+    /// The row would go.
+    Gone,
+}
+
+/// A value that does not fit.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// The field; empty for the whole row.
+    pub(super) field: String,
+    pub(super) value: Value,
+    pub(super) why: String,
+}
+
+impl Misfit {
+    fn new(field: &str, value: Value, why: impl Into<String>) -> Misfit {
+        Misfit { field: field.to_owned(), value, why: why.into() }
+    }
+}
+
+impl RowPass {
+    /// What the pass does, in words.
+    pub(super) fn title(&self) -> String {
+        let name = &self.after.name;
+        let parts: Vec<String> = self
+            .actions
+            .iter()
+            .filter_map(|action| match action {
+                RowAction::Convert { field, .. } => Some(format!("convert {field}")),
+                RowAction::Step(step) => Some(match *step.r#do {
+                    StepKind::Split => format!("split {}", step.from.as_ref().map_or("", |from| from.as_str())),
+                    StepKind::Merge => format!("merge into {}", step.field.as_ref().map_or("", |field| field.as_str())),
+                    _ => format!("backfill {}", step.field.as_ref().map_or("", |field| field.as_str())),
+                }),
+                RowAction::Fill(field) => Some(format!("fill {field}")),
+                RowAction::Drop(field) => Some(format!("drop {field}")),
+                RowAction::Lose(field) => Some(format!("look for values of {field}")),
+                RowAction::Judge(field) => Some(format!("judge {field}")),
+                RowAction::Moved(field) => Some(format!("look where {field} leads")),
+                RowAction::Compute => None,
+                RowAction::Gone => Some("look for rows".to_owned()),
+            })
+            .collect();
+        let parts = if parts.is_empty() { "compute anew".to_owned() } else { parts.join(", ") };
+        format!("{name}: {parts}")
+    }
+
+    /// The statement that rows are written back by, for those who want to see it.
+    pub(super) fn write_statement(&self, dialect: Dialect, rows: usize) -> String {
+        let marks = vec!["(?, ?)"; rows].join(", ");
+        let cast = if dialect == Dialect::Postgres { "::jsonb" } else { "" };
+        let table = self.after.table();
+        format!(
+            "with changed (id, data) as (values {marks}) update \"{table}\" set data = changed.data{cast} from changed \
+             where \"{table}\".id = changed.id"
+        )
+    }
+
+    /// Changes a row, or says which of its values does not fit.
+    pub(super) fn change(&self, scope: &Scope, id: &str, data: &mut Map<String, Value>) -> Result<(), Misfit> {
+        for action in &self.actions {
+            match action {
+                RowAction::Convert { field, step } => self.convert(scope, field, step.as_deref(), data)?,
+                RowAction::Step(step) => self.step(scope, step, data)?,
+                RowAction::Fill(name) => {
+                    let default = self.after.field(name).and_then(|field| field.default.as_ref());
+                    if let Some(default) = default.filter(|_| is_absent(data, name)) {
+                        let mut own_id = || id.to_owned();
+                        data.insert(name.clone(), values::default_value(default, scope, &mut own_id));
+                    }
+                }
+                RowAction::Drop(name) => {
+                    data.remove(name);
+                }
+                RowAction::Lose(name) => {
+                    if let Some(value) = data.remove(name).filter(|value| !value.is_null()) {
+                        return Err(Misfit::new(name, value, "would be lost"));
+                    }
+                }
+                RowAction::Compute => {
+                    if let Some(problem) = rules::compute(&self.after, scope, data).into_iter().next() {
+                        return Err(Misfit::new(&problem.field, Value::Null, problem.message));
+                    }
+                    data.retain(|_, value| !value.is_null());
+                }
+                RowAction::Judge(name) => self.judge(name, data)?,
+                RowAction::Moved(name) => {
+                    if let Some(value) = data.get(name).filter(|value| !value.is_null()) {
+                        let why = "names a row of another entity than the field does now".to_owned();
+                        return Err(Misfit::new(name, value.clone(), why));
+                    }
+                }
+                RowAction::Gone => return Err(Misfit::new("", Value::Null, "would be lost")),
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, name: &str, data: &mut Map<String, Value>) -> Result<(), Misfit> {
+        let Some(field) = self.after.field(name) else { return Ok(()) };
+        match data.get(name).filter(|value| !value.is_null()).cloned() {
+            None if field.required => Err(Misfit::new(name, Value::Null, "is required, and the row has no value")),
+            None => Ok(()),
+            Some(value) => match values::normal_value(field, &value) {
+                Ok(normal) => {
+                    data.insert(name.to_owned(), normal);
+                    Ok(())
+                }
+                Err(why) => Err(Misfit::new(name, value, why)),
+            },
+        }
+    }
+
+    fn convert(
+        &self,
+        scope: &Scope,
+        name: &str,
+        step: Option<&MigrationStep>,
+        data: &mut Map<String, Value>,
+    ) -> Result<(), Misfit> {
+        let Some(field) = self.after.field(name) else { return Ok(()) };
+        let Some(old) = data.get(name).filter(|value| !value.is_null()).cloned() else { return Ok(()) };
+        let new = match step.and_then(|step| step.value.as_ref()) {
+            Some(value) => match self.evaluate(value, scope, field, data) {
+                Ok(Value::Null) => Err("gives no value".to_owned()),
+                given => given,
+            },
+            None => converted(field, &old),
+        };
+        let otherwise = step.map_or(Otherwise::Refuse, |step| step.otherwise);
+        match (new, otherwise) {
+            (Ok(new), _) => {
+                data.insert(name.to_owned(), new);
+            }
+            (Err(why), Otherwise::Refuse) => return Err(Misfit::new(name, old, why)),
+            (Err(_), Otherwise::Clear) => {
+                data.remove(name);
+            }
+            (Err(_), Otherwise::Default) => {
+                let default = field.default.as_ref().map_or(Value::Null, |default| {
+                    values::default_value(default, scope, &mut || uuid::Uuid::nil().to_string())
+                });
+                data.insert(name.to_owned(), default);
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, scope: &Scope, step: &MigrationStep, data: &mut Map<String, Value>) -> Result<(), Misfit> {
+        match *step.r#do {
+            StepKind::Split => {
+                let Some(from) = &step.from else { return Ok(()) };
+                let Some(text) = data.get(from.as_str()).map(text_of) else { return Ok(()) };
+                let mut parts = text.splitn(step.into.len().max(1), step.separator.as_str());
+                for name in &step.into {
+                    let part = parts.next().map(str::trim).filter(|part| !part.is_empty());
+                    let (Some(part), Some(field)) = (part, self.after.field(name.as_str())) else { continue };
+                    let part = Value::from(part);
+                    let value = converted(field, &part).map_err(|why| Misfit::new(name.as_str(), part, why))?;
+                    data.insert(name.as_str().to_owned(), value);
+                }
+            }
+            StepKind::Merge => {
+                let Some((name, field)) =
+                    step.field.as_ref().and_then(|name| Some((name.as_str(), self.after.field(name.as_str())?)))
+                else {
+                    return Ok(());
+                };
+                let parts: Vec<String> =
+                    step.fields.iter().filter_map(|part| data.get(part.as_str())).map(text_of).collect();
+                if parts.is_empty() {
+                    return Ok(());
+                }
+                let joined = Value::String(parts.join(&step.separator));
+                let value = converted(field, &joined).map_err(|why| Misfit::new(name, joined, why))?;
+                for part in
+                    step.fields.iter().filter(|part| part.as_str() != name && self.after.field(part.as_str()).is_none())
+                {
+                    data.remove(part.as_str());
+                }
+                data.insert(name.to_owned(), value);
+            }
+            StepKind::Backfill => {
+                let (Some(name), Some(value)) = (&step.field, &step.value) else { return Ok(()) };
+                let Some(field) = self.after.field(name.as_str()) else { return Ok(()) };
+                let wanted = match &step.when {
+                    Some(when) => when.evaluate(&|name| self.lookup(scope, data, name)) == Ok(Datum::Boolean(true)),
+                    None => is_absent(data, name.as_str()),
+                };
+                if wanted {
+                    let new = self.evaluate(value, scope, field, data);
+                    let old = data.get(name.as_str()).cloned().unwrap_or(Value::Null);
+                    data.insert(name.as_str().to_owned(), new.map_err(|why| Misfit::new(name.as_str(), old, why))?);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        value: &Expression,
+        scope: &Scope,
+        field: &Field,
+        data: &Map<String, Value>,
+    ) -> Result<Value, String> {
+        let is_known =
+            |name: &str| name.starts_with('$') || self.before.field(name).is_some() || self.after.field(name).is_some();
+        if let Some(unknown) = value.names().into_iter().find(|name| !is_known(name)) {
+            return Err(format!("cannot be computed: there is no field `{unknown}`"));
+        }
+        match value.evaluate(&|name| self.lookup(scope, data, name)).map_err(|error| error.to_string())? {
+            Datum::Null => Ok(Value::Null),
+            datum => values::normal_computed(field, &datum),
+        }
+    }
+
+    /// A name in an expression: fields of both versions, the older kind first, since that is what the row still holds.
+    fn lookup(&self, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
+        if name.starts_with('$') {
+            return rules::lookup(&self.after, scope, data, name);
+        }
+        let kind = |entity: &EntityRef| entity.field(name).map(|field| field.kind().holds == Type::Number);
+        let is_number = match (kind(&self.before), kind(&self.after)) {
+            (before, Some(after)) if data.get(name).is_some_and(Value::is_number) => before.unwrap_or(after) || after,
+            (before, after) => before.or(after).unwrap_or(false),
+        };
+        data.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_number))
+    }
+}
+
+fn is_absent(data: &Map<String, Value>, name: &str) -> bool {
+    data.get(name).is_none_or(Value::is_null)
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
