@@ -65,11 +65,24 @@ impl CallContext {
     }
 }
 
+/// An action that a migration calls for a tenant.
+#[derive(Debug, Clone)]
+pub struct UpgradeHandler {
+    /// Its name.
+    pub name: String,
+    /// JSON.
+    pub input: Value,
+    /// For whom.
+    pub tenant: TenantId,
+}
+
 /// What to call.
 #[derive(Debug, Clone)]
 pub enum Invocation<'a> {
     /// The plugin is enabled.
     Init,
+    /// A new version takes the place of a running one: `init`, and then what migrations call.
+    Upgrade(&'a [UpgradeHandler]),
     /// A tenant came to the plugin.
     TenantCreated,
     /// An event is delivered.

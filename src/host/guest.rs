@@ -9,7 +9,7 @@ use wasmtime::component::{
 
 use super::arguments;
 use super::bindings::v1::erp::plugin::types;
-use super::call::{CallState, Invocation};
+use super::call::{CallState, Invocation, UpgradeHandler};
 use super::classify::classify;
 use super::error::{CallError, ServiceError};
 use super::plugin::LoadedPlugin;
@@ -44,9 +44,23 @@ impl Guest<'_> {
         match invocation {
             Invocation::Wave(text) => self.call_wave(store, text),
             Invocation::Named { function, arguments } => self.call_named(store, function, arguments),
+            Invocation::Upgrade(handlers) => self.upgrade(store, handlers),
             _ if self.plugin.host_api.is_legacy() => self.call_legacy(store, invocation),
             _ => self.call_v1(store, invocation),
         }
+    }
+
+    /// `init`, and the actions of migrations, each with the fuel of a call.
+    fn upgrade(&self, store: &mut Store<CallState>, handlers: &[UpgradeHandler]) -> Result<Value, CallError> {
+        self.invoke(store, &Invocation::Init)?;
+        for UpgradeHandler { name, input, tenant } in handlers {
+            let services = &mut store.data_mut().services;
+            services.context.tenant = tenant.clone();
+            let fuel = services.limits.fuel();
+            store.set_fuel(fuel).map_err(|error| CallError::BadCall(error.to_string()))?;
+            self.invoke(store, &Invocation::Action { name, input })?;
+        }
+        Ok(Value::Null)
     }
 
     fn call_v1(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
@@ -80,7 +94,7 @@ impl Guest<'_> {
                 return serde_json::from_str(&text)
                     .map_err(|error| CallError::BadCall(format!("the action gave text that is no JSON: {error}")));
             }
-            Invocation::Wave(_) | Invocation::Named { .. } => return Ok(Value::Null),
+            Invocation::Wave(_) | Invocation::Named { .. } | Invocation::Upgrade(_) => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|error| CallError::Guest(error.into()))
     }
@@ -100,7 +114,7 @@ impl Guest<'_> {
             Invocation::Action { .. } => {
                 return Err(CallError::BadCall("the legacy host API has no actions".to_owned()));
             }
-            Invocation::Wave(_) | Invocation::Named { .. } => return Ok(Value::Null),
+            Invocation::Wave(_) | Invocation::Named { .. } | Invocation::Upgrade(_) => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
     }

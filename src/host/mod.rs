@@ -24,7 +24,7 @@ mod services;
 mod surroundings;
 mod trace;
 
-pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
+pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub(crate) use caller::split_grant;
 pub use caller::{Caller, Department, EffectiveScope};
 pub use engine::{Runtime, RuntimeError};

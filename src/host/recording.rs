@@ -85,6 +85,9 @@ pub struct Replayed {
 fn invocation_json(invocation: &Invocation<'_>) -> Value {
     match invocation {
         Invocation::Init => json!({ "init": true }),
+        Invocation::Upgrade(handlers) => {
+            json!({ "upgrade": handlers.iter().map(|handler| handler.name.as_str()).collect::<Vec<_>>() })
+        }
         Invocation::TenantCreated => json!({ "tenant_created": true }),
         Invocation::Event { event, attempt } => json!({ "event": {
             "id": event.id, "type": event.event_type, "source": event.source, "payload": event.payload,

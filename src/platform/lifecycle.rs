@@ -11,7 +11,7 @@ use super::upgrade::{bring_fixtures, bring_up};
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
 use crate::archive;
-use crate::host::{Invocation, LoadedPlugin, Trigger, lock};
+use crate::host::{Invocation, LoadedPlugin, Trigger, UpgradeHandler, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
 use crate::strict_zip::Limits;
@@ -32,6 +32,7 @@ impl Platform {
         installed.error = None;
         let record = plugin_record(id, &installed);
         let manifest = Arc::clone(&installed.manifest);
+        self.refuse_handlers(&manifest)?;
         let now = self.now();
         let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
             let report = bring_up(database, surroundings, (&manifest, &installed.manifest_json), now)?;
@@ -151,15 +152,16 @@ impl Platform {
     /// `init`, and the tenant hook for those who are new.
     pub(super) fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
         if let Some(loaded) = self.installed(id)?.loaded.clone() {
-            self.init(&loaded, |_| Ok(()))?;
+            self.init(&loaded, &[], |_| Ok(()))?;
         }
         self.greet_tenants(id, manifest)
     }
 
-    /// Calls `init`; `prepare` runs in its transaction, before the guest.
+    /// Calls `init`, and what migrations call after it; `prepare` runs in its transaction, before the guest.
     pub(super) fn init(
         &mut self,
         loaded: &LoadedPlugin,
+        handlers: &[UpgradeHandler],
         mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), PlatformError> {
         let tenants = self.directory.tenants().to_vec();
@@ -167,7 +169,8 @@ impl Platform {
             return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
         let occasion = Occasion::of(first, Trigger::Lifecycle);
-        self.call_loaded(loaded, &occasion, &Invocation::Init, &mut prepare, |_| Ok(()))?;
+        let invocation = if handlers.is_empty() { Invocation::Init } else { Invocation::Upgrade(handlers) };
+        self.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
         Ok(())
     }
 

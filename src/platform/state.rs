@@ -482,6 +482,10 @@ impl Platform {
 fn label(invocation: &Invocation<'_>) -> String {
     match invocation {
         Invocation::Init => "init".to_owned(),
+        Invocation::Upgrade(handlers) => {
+            let names = handlers.iter().map(|handler| format!(", {} for {}", handler.name, handler.tenant));
+            format!("init{}", names.collect::<String>())
+        }
         Invocation::TenantCreated => "tenant created".to_owned(),
         Invocation::Event { event, .. } => format!("event {}", event.event_type),
         Invocation::Action { name, .. } => format!("action {name}"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::attempts::Refusal;
 use super::dependencies::Stage;
@@ -10,8 +10,8 @@ use super::lifecycle::plugin_record;
 use super::upload::labels_of;
 use super::{Platform, PlatformError};
 use crate::archive;
-use crate::evolution::SchemaDiff;
-use crate::host::{LoadedPlugin, SharedSurroundings, lock};
+use crate::evolution::{SchemaDiff, migrations_from};
+use crate::host::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
 use crate::strict_zip::Limits;
@@ -165,9 +165,10 @@ impl Platform {
         mut keep: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<UpgradeReport, PlatformError> {
         let (manifest, now) = (Arc::clone(loaded.manifest()), self.now());
+        let handlers = self.handlers(&manifest)?;
         let mut report = UpgradeReport::default();
         let surroundings = Arc::clone(&self.surroundings);
-        let replaced = self.init(loaded, |database| {
+        let replaced = self.init(loaded, &handlers, |database| {
             report = bring_up(database, &surroundings, (&manifest, json), now)?;
             keep(database)
         });
@@ -175,6 +176,38 @@ impl Platform {
             self.serve_again(manifest.metadata.id.as_str());
         }
         replaced.map(|()| report)
+    }
+
+    /// What the migrations call that lead from the version whose tables are there to another one.
+    fn handlers(&self, manifest: &Manifest) -> Result<Vec<UpgradeHandler>, StoreError> {
+        let database = lock(&self.database);
+        let stored = database.schema_of(&manifest.metadata.id)?;
+        let Some(old) = stored.and_then(|stored| from_json("erpx.json", &stored).0) else { return Ok(Vec::new()) };
+        let tenants = database.tenants_of(&manifest.metadata.id)?;
+        let path = migrations_from(old.schema.schema_version, manifest);
+        let named = path.into_iter().filter_map(|migration| Some((migration.handler.as_ref()?, migration)));
+        let calls = named.flat_map(|(name, migration)| {
+            let input = json!({ "from": *migration.from, "to": *migration.to });
+            tenants.iter().map(move |tenant| UpgradeHandler {
+                name: name.to_string(),
+                input: input.clone(),
+                tenant: tenant.clone(),
+            })
+        });
+        Ok(calls.collect())
+    }
+
+    /// Refuses an upgrade that calls a plugin which does not run.
+    pub(super) fn refuse_handlers(&self, manifest: &Manifest) -> Result<(), PlatformError> {
+        match self.handlers(manifest)?.first() {
+            None => Ok(()),
+            Some(handler) => {
+                let id = &*manifest.metadata.id;
+                let message =
+                    format!("the migration calls `{}` of {id}, which does not run: enable {id} first", handler.name);
+                Err(PlatformError::new(409, "plugin.invalid_state", message))
+            }
+        }
     }
 
     /// Works on the database as it stands, with now.

@@ -111,6 +111,9 @@ impl Platform {
             if is_installed {
                 self.require_needs(&manifest, Stage::Installed)?;
             }
+            if is_installed {
+                self.refuse_handlers(&manifest)?;
+            }
             let report = self.table_unit::<_, StoreError>(&id, |database, surroundings| {
                 let report = if is_installed {
                     bring_up(database, surroundings, (&manifest, &package.manifest_json), now)?

@@ -609,6 +609,22 @@ fn two_hosts_on_one_database_lose_nothing_and_leave_no_gap() {
     numbers.sort_unstable();
     let expected: Vec<String> = (1..=50).map(|number| format!("N{number:04}")).collect();
     assert_eq!(numbers, expected);
+
+    // An upgrade of the tables wants to be alone: the other host would go on as before.
+    let manifest = String::from_utf8(sandbox.read("erp-shared/plugin.toml")).unwrap();
+    let more = field("remark", "field_type = \"string\"\nfilterable = true");
+    sandbox.write("erp-shared/plugin.toml", manifest.replace("version = \"0.1.0\"", "version = \"0.2.0\"") + &more);
+    sandbox.run(&["-C", "erp-shared", "pack"]).succeeded();
+    let package = "erp-shared/dist/erp-shared-0.2.0.erpx";
+    let (status, refused) = client.upload(&sandbox, package);
+    assert_eq!((status, &refused["code"]), (409, &json!("migration.in_use")), "{refused}");
+    drop(second);
+    // The server notices that the other one is gone a moment later.
+    let accepted = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        client.upload(&sandbox, package).0 == 201
+    });
+    assert!(accepted, "the upgrade is refused also when nobody else is there");
 }
 
 #[test]

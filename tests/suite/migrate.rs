@@ -5,7 +5,9 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::storage::{entity, field};
-use crate::support::{Client, Sandbox, empty_database, postgres_address, template_component};
+use crate::support::{
+    Client, Sandbox, empty_database, fixture_component, postgres_address, repository, template_component,
+};
 
 /// What the second version changes in the manifest of the template.
 const CHANGES: [(&str, &str); 4] = [
@@ -399,4 +401,41 @@ fn rows_that_come_with_a_plugin_come_once_follow_and_go() {
     assert_eq!((status, &brought["rows"]), (200, &json!(1)), "{brought}");
     assert_eq!(listed(&client, "thing")[0]["name"], "样品 4");
     assert_eq!(listed(&Client::new(&host, "admin@globex", "erp-fix"), "thing"), json!([]));
+}
+
+#[test]
+fn a_migration_may_call_the_plugin_for_each_tenant() {
+    let sandbox = Sandbox::new();
+    let component = std::fs::read(fixture_component("host-plugin")).unwrap();
+    let manifest = std::fs::read_to_string(repository().join("tests/fixtures/host-plugin/plugin.toml")).unwrap();
+    let pack = |version: u64, handler: Option<&str>| {
+        let steps = handler.map_or_else(String::new, |handler| {
+            format!("\n[[migrations]]\nfrom = 1\nto = 2\nhandler = \"{handler}\"\n")
+        });
+        let schema = format!("[schema]\nschema_version = {version}\n\n[[schema.entities]]\nname = \"visit\"");
+        let manifest = manifest
+            .replace("version = \"0.1.0\"", &format!("version = \"0.{version}.0\""))
+            .replace("[[schema.entities]]\nname = \"visit\"", &schema);
+        sandbox.write("host-plugin/plugin.toml", manifest + &steps);
+        sandbox.write("host-plugin/dist/host-plugin.wasm", &component);
+        sandbox.run(&["-C", "host-plugin", "pack"]).succeeded();
+        format!("host-plugin/dist/host-plugin-0.{version}.0.erpx")
+    };
+    let host = sandbox.dev_host(&[]);
+    let client = Client::new(&host, "admin@acme", "host-plugin");
+    assert_eq!(client.upload(&sandbox, &pack(1, None)).0, 201);
+    client.start();
+    let places = |user: &str| {
+        let visits = listed(&Client::new(&host, user, "host-plugin"), "visit");
+        visits.as_array().unwrap().iter().map(|visit| visit["place"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let before = places("admin@acme");
+    let (status, refused) = client.upload(&sandbox, &pack(2, Some("refuse-upgrade")));
+    assert_eq!((status, &refused["details"]["code"]), (422, &json!("host.not_yet")), "{refused}");
+    assert_eq!(client.admin("GET", "").1["version"], "0.1.0", "the old version goes on");
+    assert_eq!(client.upload(&sandbox, &pack(2, Some("after-upgrade"))).0, 201);
+    for (user, tenant) in [("admin@acme", "acme"), ("admin@globex", "globex")] {
+        let new: Vec<String> = places(user).into_iter().filter(|place| !before.contains(place)).collect();
+        assert_eq!(new, [format!("{tenant} {{'from':1,'to':2}}")]);
+    }
 }

@@ -65,6 +65,9 @@ table! {
         phase: MigrationPhase = MigrationPhase::Pre,
         /// The steps, in order.
         steps: Vec<MigrationStep>,
+        /// An action of the plugin's own code that is called for each tenant once all steps are done, with
+        /// `{ from, to }`, in the same transaction.
+        handler: Option<Spanned<String>>,
         /// False where the old values are not kept for `migrate rollback`.
         reversible: bool = true,
     }

@@ -42,10 +42,7 @@ impl fmt::Debug for PostgresConnection {
 
 impl PostgresConnection {
     pub(super) fn open(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
-        let mut client = connect(url, None)?;
-        // Held as long as this session lives: who upgrades tables wants to be the only one.
-        client.batch_execute("select pg_advisory_lock_shared(7171, hashtext(current_schema()))")?;
-        Ok(PostgresConnection::over(url, client, None))
+        Ok(PostgresConnection::over(url, connect_host(url)?, None))
     }
 
     /// In a schema of its own, which goes with the connection.
@@ -194,7 +191,10 @@ impl PostgresConnection {
         let mut client = self.client.borrow_mut();
         if client.is_closed() && !self.is_in_unit.get() {
             self.statements.borrow_mut().clear();
-            *client = connect(&self.url, self.scratch())?;
+            *client = match self.scratch() {
+                Some(schema) => connect(&self.url, Some(schema))?,
+                None => connect_host(&self.url)?,
+            };
         }
         Ok(client)
     }
@@ -274,6 +274,13 @@ fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Client, SqlError> 
     if let Some(schema) = schema {
         client.batch_execute(&search_path(schema))?;
     }
+    Ok(client)
+}
+
+/// The session of a host. What it holds as long as it lives tells those who upgrade tables that they are not alone.
+fn connect_host(url: &PostgresUrl) -> Result<Client, SqlError> {
+    let mut client = connect(url, None)?;
+    client.batch_execute("select pg_advisory_lock_shared(7171, hashtext(current_schema()))")?;
     Ok(client)
 }
 
