@@ -423,3 +423,36 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         assert!(rows(&database, &again, "shelf").is_empty());
     }
 }
+
+#[test]
+fn an_optional_field_costs_no_copy_and_its_values_are_in_the_way_of_a_rollback() {
+    let old = manifest("1.0.0", &orders(1, &[("code", "\"string\"")], ""));
+    let new = manifest("1.1.0", &orders(1, &[("code", "\"string\""), ("extra", "\"string\"\nfilterable = true")], ""));
+    for database in both() {
+        let mut database = with_rows(database, &old, "order", &[json!({ "code": "1" }), json!({ "code": "2" })]);
+        let number = upgrade(&mut database, &old, &new).unwrap();
+        let (_, kept) = database.inspect(None, None, "select count(*) from erp_kept_rows", 1).unwrap();
+        assert_eq!(kept, [[json!(0)]]);
+        database.begin().unwrap();
+        let order = database.catalog().entity(&new.metadata.id, "order").unwrap();
+        let patch = object(json!({ "extra": "later" }));
+        database.update(&order, &scope(), "00000000-0000-7000-8000-000000000001", &patch, None).unwrap();
+        database.commit().unwrap();
+        database.begin().unwrap();
+        let refused = database.roll_back(number, (&old, &new), false, now()).unwrap_err();
+        assert_eq!(refused.details()["place"], "order.extra");
+        database.rollback();
+        database.begin().unwrap();
+        assert_eq!(database.roll_back(number, (&old, &new), true, now()).unwrap().discarded, 1);
+        database.commit().unwrap();
+        database.serve_schema(&old);
+        assert!(rows(&database, &old, "order").iter().all(|row| !row.contains_key("extra")));
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        other => panic!("{other} is no object"),
+    }
+}

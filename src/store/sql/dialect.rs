@@ -117,16 +117,34 @@ impl Dialect {
         }
     }
 
+    /// Whether a row has a value in a field.
+    pub(in crate::store) fn has_key(self, field: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("data -> '$.{field}' is not null"),
+            Dialect::Postgres => format!("jsonb_exists(data, '{field}')"),
+        }
+    }
+
+    /// The column `data` without a field.
+    pub(in crate::store) fn without_key(self, field: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("json_remove(data, '$.{field}')"),
+            Dialect::Postgres => format!("data - '{field}'"),
+        }
+    }
+
     /// The statement that gives a key of `data` another name in all rows that have it.
     pub(in crate::store) fn rename_key(self, table: &str, from: &str, to: &str) -> String {
         match self {
             Dialect::Sqlite => format!(
-                "update \"{table}\" set data = json_set(json_remove(data, '$.{from}'), '$.{to}', json(data -> '$.{from}')) \
-                 where data -> '$.{from}' is not null"
+                "update \"{table}\" set data = json_set({}, '$.{to}', json(data -> '$.{from}')) where {}",
+                self.without_key(from),
+                self.has_key(from)
             ),
             Dialect::Postgres => format!(
-                "update \"{table}\" set data = (data - '{from}') || jsonb_build_object('{to}', data -> '{from}') \
-                 where jsonb_exists(data, '{from}')"
+                "update \"{table}\" set data = ({}) || jsonb_build_object('{to}', data -> '{from}') where {}",
+                self.without_key(from),
+                self.has_key(from)
             ),
         }
     }

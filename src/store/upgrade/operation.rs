@@ -105,7 +105,7 @@ impl Planner<'_> {
             let has_step = |steps: &[&MigrationStep]| steps.iter().any(|step| *step.entity == **name);
             let changes_values = !renames(pair).is_empty()
                 || !pair.dropped.is_empty()
-                || !pair.added.is_empty()
+                || recomputes(pair)
                 || !conversions(pair).is_empty()
                 || !fills(pair).is_empty()
                 || [&self.pre, &self.post, &self.last].iter().any(|steps| has_step(steps));

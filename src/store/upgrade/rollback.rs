@@ -105,6 +105,8 @@ impl Database {
         let was_kept = self.was_kept(upgrade, &before.table())?;
         if was_kept {
             self.discard_or_refuse(upgrade, before, after, discards, reversal)?;
+        } else {
+            self.take_new_values(before, after, discards, reversal)?;
         }
         let gone = definition::columns_not_in(after, before);
         // Values that were made to differ become equal again.
@@ -150,6 +152,43 @@ impl Database {
                 [format!("{}:", *after.name), format!("{}:", *before.name), plugin.to_string(), format!("{}:", *after.name), format!("{}:", *after.name)]
                     .map(SqlValue::Text),
             )?;
+        }
+        Ok(())
+    }
+
+    /// Values of fields that came with the upgrade, in a table whose other values it left alone.
+    fn take_new_values(
+        &self,
+        before: &EntityRef,
+        after: &EntityRef,
+        discards: bool,
+        reversal: &mut Reversal,
+    ) -> Result<(), StoreError> {
+        let (table, dialect) = (after.table(), self.dialect());
+        for field in after.fields.iter().filter(|field| before.field(field.name.as_str()).is_none()) {
+            let name = field.name.as_str();
+            let has_value = dialect.has_key(name);
+            let sql = format!("select id, tenant_id from \"{table}\" where {has_value} order by id");
+            let written =
+                self.rows("look for new values", &sql, [], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+            if !discards && !written.is_empty() {
+                let count = written.len() as u64;
+                let rows = written.into_iter().take(SHOWN).map(|(id, tenant)| StakeRow {
+                    tenant,
+                    id,
+                    value: String::new(),
+                    problem: "has a value that the version before does not know".to_owned(),
+                });
+                return Err(StoreError::RowsAtStake {
+                    place: format!("{}.{name}", *after.name),
+                    count,
+                    rows: rows.collect(),
+                });
+            }
+            if !written.is_empty() {
+                let take = format!("update \"{table}\" set data = {} where {has_value}", dialect.without_key(name));
+                reversal.discarded += self.execute("take new values away", &take, [])? as u64;
+            }
         }
         Ok(())
     }
