@@ -24,7 +24,7 @@ pub struct Database {
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
     /// Statements since they were asked for; none where nobody asks.
     statements: RefCell<Option<Vec<String>>>,
-    /// The upgrade that is being done.
+    /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
 }
 
@@ -163,6 +163,9 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`]; nothing of the unit was kept then.
     pub fn commit(&mut self) -> Result<Vec<Change>, StoreError> {
+        if let Some(upgrade) = self.upgrade.take() {
+            self.note_own_rows(upgrade)?;
+        }
         if let Err(error) = self.connection.commit() {
             self.rollback();
             return Err(StoreError::database("commit")(error));
@@ -174,6 +177,7 @@ impl Database {
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
+        self.upgrade = None;
         if self.connection.is_in_unit() {
             self.connection.rollback();
         }

@@ -80,7 +80,7 @@ create table if not exists erp_upgrades (
 {end};
 create table if not exists erp_kept_rows (
   upgrade {integer} not null, table_name {text} not null, row_id {text} not null, data {text} not null,
-  deleted_at {text}, version {integer} not null, made_by_upgrade {integer} not null default 0, primary key (upgrade, table_name, row_id)
+  deleted_at {text}, version {integer} not null, last_version {integer} not null, made_by_upgrade {integer} not null default 0, primary key (upgrade, table_name, row_id)
 {end};
 create table if not exists erp_kept_tables (plugin_id {text} not null, table_name {text} primary key{end};
 create table if not exists erp_fixtures (

@@ -166,19 +166,19 @@ impl Database {
     }
 }
 
-/// The fields by which a row is known again: those of `key`, else the first unique one.
-fn key_fields<'f>(fixture: &'f Fixture, entity: &'f EntityRef) -> Vec<&'f str> {
-    if fixture.key.is_empty() {
-        entity.fields.iter().find(|field| field.unique).map(|field| field.name.as_str()).into_iter().collect()
-    } else {
-        fixture.key.iter().map(|name| name.as_str()).collect()
+/// The fields by which a row is known again: those of `key`, else the first unique one that the row has a value for.
+fn key_fields<'f>(fixture: &'f Fixture, entity: &'f EntityRef, row: &Map<String, Value>) -> Vec<&'f str> {
+    if !fixture.key.is_empty() {
+        return fixture.key.iter().map(|name| name.as_str()).collect();
     }
+    let unique = entity.fields.iter().filter(|field| field.unique).map(|field| field.name.as_str());
+    unique.into_iter().find(|name| row.get(*name).is_some_and(|value| !value.is_null())).into_iter().collect()
 }
 
 /// The values of the key as they are written in the fixture; all values of the row where it has no key.
 fn key_of(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let fields = key_fields(fixture, entity);
+    let fields = key_fields(fixture, entity, row);
     if fields.is_empty() {
         row.values().map(text).collect()
     } else {
@@ -189,5 +189,5 @@ fn key_of(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Ve
 /// The values by which a row is looked for.
 fn identity(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Map<String, Value> {
     let own = |name: &str| (name.to_owned(), row.get(name).cloned().unwrap_or(Value::Null));
-    key_fields(fixture, entity).into_iter().map(own).collect()
+    key_fields(fixture, entity, row).into_iter().map(own).collect()
 }

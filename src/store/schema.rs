@@ -183,8 +183,10 @@ impl Database {
                 "select name from sqlite_schema where type = 'index' and tbl_name = ? and sql is not null"
             }
             Dialect::Postgres => {
-                "select indexname::text from pg_catalog.pg_indexes where schemaname = current_schema() \
-                 and tablename = ? and indexname <> tablename || '_pkey'"
+                // Whatever the primary key is called: a table that was renamed keeps the old name of it.
+                "select i.relname::text from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid \
+                 join pg_catalog.pg_class t on t.oid = x.indrelid join pg_catalog.pg_namespace n on n.oid = t.relnamespace \
+                 where n.nspname = current_schema() and t.relname = ? and not x.indisprimary"
             }
         };
         Ok(self.rows("list indexes", sql, [SqlValue::text(table)], |row| row.get(0))?.into_iter().collect())

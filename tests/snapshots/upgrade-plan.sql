@@ -1,6 +1,6 @@
 -- SQLite
 -- keep the values of goods (locks: Writers)
-insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version) select ?, 'plugin_erp_up_goods', id, data, deleted_at, version from "plugin_erp_up_goods";
+insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version, last_version) select ?, 'plugin_erp_up_goods', id, data, deleted_at, version, version from "plugin_erp_up_goods";
 -- rename goods to item (locks: Writers)
 alter table "plugin_erp_up_goods" rename to "plugin_erp_up_item";
 update plugin_entities set entity = 'item', table_name = 'plugin_erp_up_item' where plugin_id = 'erp-up' and entity = 'goods';
@@ -37,7 +37,7 @@ insert into erp_kept_tables (plugin_id, table_name) values ('erp-up', 'plugin_er
 delete from plugin_entities where plugin_id = 'erp-up' and entity = 'old_log';
 -- PostgreSQL
 -- keep the values of goods (locks: None)
-insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version) select ?, 'plugin_erp_up_goods', id, data::text, deleted_at::text, version from "plugin_erp_up_goods";
+insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version, last_version) select ?, 'plugin_erp_up_goods', id, data::text, deleted_at::text, version, version from "plugin_erp_up_goods";
 -- rename goods to item (locks: Table)
 alter table "plugin_erp_up_goods" rename to "plugin_erp_up_item";
 update plugin_entities set entity = 'item', table_name = 'plugin_erp_up_item' where plugin_id = 'erp-up' and entity = 'goods';

@@ -192,6 +192,8 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
         let mut database = with_rows(database, &old, "goods", &stock());
         let before = rows(&database, &old, "goods");
         let number = upgrade(&mut database, &old, &new).unwrap();
+        // As when a host starts again: nothing is to be done.
+        database.install_schema(&new).unwrap();
         let after = Value::from(rows(&database, &new, "item").into_iter().map(Value::Object).collect::<Vec<_>>());
         let expected = json!([
             { "code": "A-1", "first_name": "小明", "last_name": "王", "count": 12, "price": "20.13",
@@ -404,6 +406,7 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         assert_eq!(rows(&database, &old, "shelf").len(), 1);
         assert_eq!(rows(&database, &old, "order").iter().filter(|row| row["name"] == "同").count(), 2);
         let second = forward(&mut database);
+        database.install_schema(&new).unwrap();
         assert_eq!(rows(&database, &new, "bin").len(), 1, "fixtures come again with the upgrade");
         database.begin().unwrap();
         let order = database.catalog().entity(&new.metadata.id, "order").unwrap();
@@ -454,5 +457,51 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
         other => panic!("{other} is no object"),
+    }
+}
+
+#[test]
+fn what_fixtures_did_goes_back_with_the_upgrade_one_version_after_the_other() {
+    let version = |number: u64, mode: &str, name: &str| {
+        let fixture = format!(
+            "[[fixtures]]\nentity = \"order\"\nmode = \"{mode}\"\nkey = [\"code\"]\nrows = [{{ code = \"A-1\", name = \"{name}\" }}]\n"
+        );
+        manifest(
+            &format!("{number}.0.0"),
+            &orders(1, &[("code", "\"string\"\nunique = true"), ("name", "\"string\"")], &fixture),
+        )
+    };
+    let old = manifest("1.0.0", &orders(1, &[("code", "\"string\"\nunique = true"), ("name", "\"string\"")], ""));
+    let (second, third) = (version(2, "upsert", "二"), version(3, "overwrite", "三"));
+    for database in both() {
+        let mine = [json!({ "code": "A-1", "name": "我的" }), json!({ "code": "A-2", "name": "也是" })];
+        let mut database = with_rows(database, &old, "order", &mine);
+        let forward = |database: &mut Database, old: &Arc<Manifest>, new: &Arc<Manifest>| {
+            database.begin().unwrap();
+            database.serve_schema(new);
+            let mut id = || "00000000-0000-7000-8000-00000000cccc".to_owned();
+            let report = database.upgrade(Some(old), new, now(), |database| {
+                database.apply_fixtures(new, &new.fixtures, &scope(), &mut id).map(|_| ())
+            });
+            let number = report.unwrap().upgrade.unwrap();
+            database.commit().unwrap();
+            number
+        };
+        let names = |database: &Database, manifest: &Manifest| -> Vec<String> {
+            rows(database, manifest, "order").iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let to_second = forward(&mut database, &old, &second);
+        assert_eq!(names(&database, &second), ["二", "也是"]);
+        let to_third = forward(&mut database, &second, &third);
+        assert_eq!(names(&database, &third), ["三"]);
+        for (number, before, after, expected) in
+            [(to_third, &second, &third, ["二", "也是"]), (to_second, &old, &second, ["我的", "也是"])]
+        {
+            database.begin().unwrap();
+            database.roll_back(number, (before, after), false, now()).unwrap();
+            database.commit().unwrap();
+            database.serve_schema(before);
+            assert_eq!(names(&database, before), expected, "{:?}", database.dialect());
+        }
     }
 }

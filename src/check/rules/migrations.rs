@@ -153,7 +153,9 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     for key in &fixture.key {
         known(entity, key, findings);
     }
-    if fixture.key.is_empty() && !entity.fields.iter().any(|field| field.unique) {
+    let is_written = |name: &str| fixture.tables().all(|row| row.get(name).is_some_and(|value| !value.is_null()));
+    let has_key = entity.fields.iter().any(|field| field.unique && is_written(field.name.as_str()));
+    if fixture.key.is_empty() && !has_key {
         let message = format!("`{}` must know rows again: by which fields?", fixture.mode.word());
         let help = entity.fields.first().map(|field| format!("write `key = [\"{}\"]`", *field.name));
         findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "no `key`", help);

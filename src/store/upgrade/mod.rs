@@ -68,17 +68,17 @@ impl Database {
         };
         self.install_alone()?;
         let mut report = UpgradeReport::default();
-        self.be_alone()?;
         let all = operations(self.dialect(), old, new, self.has_trigrams()?);
-        if old.metadata.version != new.metadata.version
-            || all.iter().any(|operation| !matches!(operation.work, Work::Fixtures))
-        {
+        let changes_tables = all.iter().any(|operation| !matches!(operation.work, Work::Fixtures));
+        if changes_tables {
+            self.be_alone()?;
+        }
+        if changes_tables || old.metadata.version != new.metadata.version {
             report.upgrade = Some(self.note_upgrade(old, new, now)?);
         }
         self.set_upgrade(report.upgrade);
-        let done = self.do_all(all, new, now, &mut report, &mut fixtures);
-        self.set_upgrade(None);
-        done.map(|()| report)
+        self.do_all(all, new, now, &mut report, &mut fixtures)?;
+        Ok(report)
     }
 
     fn do_all(
@@ -98,11 +98,7 @@ impl Database {
                 Work::Rows(pass) => self.pass_rows(&pass, now)?,
                 Work::Fixtures => {
                     self.register_plugin(new, now)?;
-                    let mark = self.changes().len();
                     fixtures(self)?;
-                    if let Some(upgrade) = report.upgrade {
-                        self.note_own_rows(upgrade, mark)?;
-                    }
                     continue;
                 }
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::transform::{RowAction, RowPass};
 use crate::diagnostics::Spanned;
 use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
-use crate::manifest::{Field, FieldName, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
+use crate::manifest::{Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
 use crate::store::EntityRef;
 use crate::store::definition::{self, KnownTable};
 use crate::store::sql::Dialect;
@@ -63,6 +63,7 @@ pub(super) fn operations(
         post: steps_of(&path, MigrationPhase::Post),
         last: steps_of(&path, MigrationPhase::AfterFixtures),
         keeps: path.iter().all(|migration| migration.reversible),
+        has_handler: path.iter().any(|migration| migration.handler.is_some()),
         all: Vec::new(),
     };
     planner.make_way();
@@ -94,6 +95,8 @@ struct Planner<'m> {
     last: Vec<&'m MigrationStep>,
     /// Whether old values are kept for a rollback.
     keeps: bool,
+    /// Whether code of the plugin is called.
+    has_handler: bool,
     all: Vec<Operation>,
 }
 
@@ -103,7 +106,11 @@ impl Planner<'_> {
         for Pair { changes: pair, before, after } in &self.pairs {
             let name = &pair.new.name;
             let has_step = |steps: &[&MigrationStep]| steps.iter().any(|step| *step.entity == **name);
-            let changes_values = !renames(pair).is_empty()
+            let is_written = |fixture: &Fixture| *fixture.entity == **name;
+            // What a handler writes, nobody knows before.
+            let changes_values = self.has_handler
+                || self.new.fixtures.iter().any(is_written)
+                || !renames(pair).is_empty()
                 || !pair.dropped.is_empty()
                 || recomputes(pair)
                 || !conversions(pair).is_empty()

@@ -27,8 +27,8 @@ pub struct Reversal {
 pub(super) fn keep_statement(dialect: Dialect, table: &str) -> String {
     let cast = if dialect == Dialect::Postgres { "::text" } else { "" };
     format!(
-        "insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version) \
-         select ?, '{table}', id, data{cast}, deleted_at{cast}, version from \"{table}\""
+        "insert into erp_kept_rows (upgrade, table_name, row_id, data, deleted_at, version, last_version) \
+         select ?, '{table}', id, data{cast}, deleted_at{cast}, version, version from \"{table}\""
     )
 }
 
@@ -124,8 +124,8 @@ impl Database {
                 Dialect::Postgres => ("::jsonb", "::timestamp(3) with time zone"),
             };
             let sql = format!(
-                "update \"{0}\" set data = kept.data{json}, deleted_at = kept.deleted_at{moment} from \
-                 (select row_id, data, deleted_at from erp_kept_rows where upgrade = ? and table_name = ? \
+                "update \"{0}\" set data = kept.data{json}, deleted_at = kept.deleted_at{moment}, version = kept.version from \
+                 (select row_id, data, deleted_at, version from erp_kept_rows where upgrade = ? and table_name = ? \
                  and made_by_upgrade = 0) as kept where \"{0}\".id = kept.row_id",
                 after.table()
             );
@@ -223,9 +223,11 @@ impl Database {
         Ok(kept.first().is_some_and(|kept| kept.split(' ').any(|known| known == table)))
     }
 
-    /// Notes the rows that an upgrade itself made or changed by its fixtures: they go back with it.
-    pub(super) fn note_own_rows(&mut self, upgrade: u64, mark: usize) -> Result<(), StoreError> {
-        let own: Vec<(String, String, u32, bool)> = self.changes()[mark..]
+    /// Notes the rows that an upgrade itself made or changed, by its fixtures and by code of the plugin: they go back
+    /// with it.
+    pub(in crate::store) fn note_own_rows(&mut self, upgrade: u64) -> Result<(), StoreError> {
+        let own: Vec<(String, String, u32, bool)> = self
+            .changes()
             .iter()
             .map(|change| {
                 let entity = self.catalog().by_qualified_name(&change.entity);
@@ -236,11 +238,11 @@ impl Database {
             .collect();
         for (table, id, version, is_new) in own {
             // Under the name that the table had, where it was kept under another one, rows are known by their ids.
-            let raise = "update erp_kept_rows set version = ? where upgrade = ? and row_id = ?";
+            let raise = "update erp_kept_rows set last_version = ? where upgrade = ? and row_id = ?";
             let (version, number) = (SqlValue::Integer(version.into()), SqlValue::Integer(upgrade.cast_signed()));
             let known = self.execute("note a row", raise, [version.clone(), number.clone(), SqlValue::text(&id)])?;
             if known == 0 && is_new {
-                let note = "insert into erp_kept_rows (upgrade, table_name, row_id, data, version, made_by_upgrade) values (?, ?, ?, '', ?, 1)";
+                let note = "insert into erp_kept_rows (upgrade, table_name, row_id, data, version, last_version, made_by_upgrade) values (?, ?, ?, '', 0, ?, 1)";
                 self.execute("note a row", note, [number, SqlValue::Text(table), SqlValue::Text(id), version])?;
             }
         }
@@ -257,10 +259,10 @@ impl Database {
         reversal: &mut Reversal,
     ) -> Result<(), StoreError> {
         let table = after.table();
-        let kept = "select row_id, version from erp_kept_rows where upgrade = ? and table_name in (?, ?)";
+        let kept = "select row_id, last_version from erp_kept_rows where upgrade = ? and table_name in (?, ?)";
         let sql = format!(
             "select \"{table}\".id, \"{table}\".tenant_id, kept.row_id is null from \"{table}\" left join ({kept}) as kept \
-             on kept.row_id = \"{table}\".id where kept.row_id is null or kept.version <> \"{table}\".version order by 1"
+             on kept.row_id = \"{table}\".id where kept.row_id is null or kept.last_version <> \"{table}\".version order by 1"
         );
         let written =
             self.rows("look for rows that were written since", &sql, kept_of_both(upgrade, before, after), |row| {
