@@ -239,7 +239,16 @@ impl Database {
     pub fn schema_of(&self, plugin: &PluginId) -> Result<Option<Value>, StoreError> {
         let sql = "select manifest from erp_schemas where plugin_id = ?";
         let found = self.rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
-        Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
+        if let Some(text) = found.first() {
+            return Ok(serde_json::from_str(text).ok());
+        }
+        // Databases of earlier versions of this program have it with the plugin alone, as long as it is installed.
+        let sql = "select manifest_json from plugins where id = ? and status in ('installed', 'running', 'disabled', 'error')";
+        let found = self.rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        Ok(found
+            .first()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .filter(|manifest: &Value| !manifest.is_null()))
     }
 
     /// Notes the manifest that a plugin's tables were made from.

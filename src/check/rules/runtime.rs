@@ -48,9 +48,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         findings.add(codes::MISSING_EXPORT_FOR_EVENTS, pattern.span(), message, "nobody would hear it", Some(help));
     }
     let no_actions = !has("/actions@") || host_api.is_legacy();
-    if let Some(action) = manifest.ui.actions.first().filter(|_| no_actions) {
+    let handler = manifest.migrations.iter().find_map(|migration| migration.handler.as_ref());
+    let called = manifest.ui.actions.first().map(|action| action.name.span());
+    if let Some(called) = called.or_else(|| handler.map(crate::diagnostics::Spanned::span)).filter(|_| no_actions) {
         let message = format!("the world `{name}` has no actions");
         let help = "write `world = \"entity-plugin\"` into [runtime]".to_owned();
-        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, action.name.span(), message, "nothing to call", Some(help));
+        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, called, message, "nothing to call", Some(help));
     }
 }
