@@ -35,6 +35,7 @@ pub mod manifest;
 pub mod outgoing;
 pub mod platform;
 pub mod project;
+pub mod random;
 pub mod registry;
 pub mod scaffold;
 pub mod scenario;

@@ -6,6 +6,7 @@ use uuid::Builder;
 
 use super::faults::{Fault, FaultAction, FaultPlace, Faults};
 use crate::outgoing::HttpTransport;
+use crate::random::Random;
 use crate::store::Moment;
 
 /// What tells the time.
@@ -23,7 +24,7 @@ pub enum Randomness {
     /// The operating system.
     System,
     /// A sequence that a seed determines (`SplitMix64`).
-    Seeded(u64),
+    Seeded(Random),
 }
 
 /// Time and randomness of a platform.
@@ -50,7 +51,7 @@ impl Surroundings {
 
     /// Fixed ones.
     pub fn fixed(now: Moment, seed: u64) -> Surroundings {
-        Surroundings::new(Clock::Virtual(now), Randomness::Seeded(seed))
+        Surroundings::new(Clock::Virtual(now), Randomness::Seeded(Random::new(seed)))
     }
 
     fn new(clock: Clock, randomness: Randomness) -> Surroundings {
@@ -104,13 +105,7 @@ impl Surroundings {
                 // The operating system has no entropy yet; the clock is better than a panic in a dev host.
                 Moment::of_system_clock().unix_ms.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)
             }),
-            Randomness::Seeded(state) => {
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut bits = *state;
-                bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                bits ^ (bits >> 31)
-            }
+            Randomness::Seeded(random) => random.bits(),
         }
     }
 

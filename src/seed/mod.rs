@@ -3,11 +3,9 @@
 //! Nothing here talks to a database: rows come out in an order in which every reference leads to one that came before.
 
 mod plan;
-mod random;
 mod rows;
 mod values;
 mod words;
 
 pub use plan::{SeedPlan, Share};
-pub use random::Random;
 pub use rows::{SeedError, SeededRow, Seeder};

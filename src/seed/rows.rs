@@ -7,10 +7,11 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use super::SeedPlan;
 use super::values::{Maker, uuid_of};
-use super::{Random, SeedPlan};
 use crate::expression::read_decimal;
 use crate::manifest::{BaseType, Entity, Field, FieldType, Manifest};
+use crate::random::Random;
 use crate::store::{EntityRef, LoadedRow, Moment, Scope, StoreError, format_number, period_of, settled};
 
 /// How often a row is made anew that a rule of the manifest refuses.

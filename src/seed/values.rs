@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::Random;
 use super::words;
 use crate::manifest::{BaseType, Entity, Field, FieldType, Validation};
+use crate::random::Random;
 use crate::store::Moment;
 
 const DAY_MS: i64 = 86_400_000;

@@ -1,6 +1,6 @@
 //! What names of people, companies, goods and places are put together from.
 
-use super::Random;
+use crate::random::Random;
 
 const SURNAMES: &[&str] = &[
     "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马",

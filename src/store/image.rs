@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::sql::{Connection, Dialect, PostgresUrl, Shape, SqlError, SqlRow, SqlValue};
+use super::sql::{Connection, ConnectionImage, Dialect, PostgresUrl, Shape, SqlError, SqlRow, SqlValue};
 use super::{Database, StoreError};
 use crate::manifest::Manifest;
 
@@ -35,12 +35,10 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn image(&mut self) -> Result<DatabaseImage, StoreError> {
-        let bytes = self.connection_mut().image().map_err(StoreError::database("copy the database"))?;
-        if let Some(bytes) = bytes {
-            return Ok(DatabaseImage(Kept::Sqlite(bytes)));
-        }
-        let Some(url) = self.connection_mut().postgres_url().cloned() else {
-            return Err(StoreError::BadQuery("this database has no image".to_owned()));
+        let image = self.connection_mut().image().map_err(StoreError::database("copy the database"))?;
+        let url = match image {
+            ConnectionImage::Bytes(bytes) => return Ok(DatabaseImage(Kept::Sqlite(bytes))),
+            ConnectionImage::At(url) => url,
         };
         let manifests = self.catalog().manifests().cloned().collect();
         Ok(DatabaseImage(Kept::Postgres { url, manifests, tables: self.all_rows_of_all_tables()? }))

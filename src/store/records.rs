@@ -6,7 +6,7 @@ use super::sql::{Cell, Dialect, Failure, Shape, SqlError, SqlRow, SqlValue};
 use super::{
     Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, definition, values,
 };
-use crate::manifest::{Field, FieldType};
+use crate::manifest::{BaseType, Field, FieldType};
 
 /// How many columns [`row_columns`] names.
 pub(super) const ROW_COLUMNS: usize = 8;
@@ -46,8 +46,20 @@ pub(super) fn read_row(entity: &EntityRef, row: &SqlRow<'_>) -> Result<Row, SqlE
     })
 }
 
+/// Whether nothing is to be done, as for all that SQLite gives back: every row that is read is asked.
+fn is_in_order(entity: &EntityRef, data: &Map<String, Value>) -> bool {
+    let mut fields = entity.fields.iter();
+    data.iter().all(|(name, value)| {
+        let field = fields.find(|field| field.name.as_str() == name.as_str());
+        field.is_some_and(|field| field.field_type.base() != BaseType::Float || value.is_f64())
+    })
+}
+
 /// A row's fields in the order of the manifest.
 pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<String, Value> {
+    if is_in_order(entity, &data) {
+        return data;
+    }
     let mut ordered = Map::with_capacity(data.len());
     for field in &entity.fields {
         if let Some(value) = data.remove(field.name.as_str()) {

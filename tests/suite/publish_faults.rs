@@ -60,7 +60,7 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
     let runtime = Arc::new(Runtime::new(None).unwrap());
     let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
     for schedule in 0..SCHEDULES {
-        let mut numbers = Numbers(SEED + schedule * 7919);
+        let mut numbers = Numbers::new(SEED + schedule * 7919);
         let faults: Vec<Fault> = (0..numbers.below(12)).map(|_| numbers.fault()).collect();
         let server = FaultyPlatform::start(&runtime, faults.clone());
         let ended = publish(&server, &bytes);
@@ -104,7 +104,7 @@ fn whoever_is_killed_no_half_plugin_stays_and_nothing_acknowledged_is_lost() {
     let (_, packed) = sandbox.json(&["-C", "erp-demo", "pack"]);
     let sha256 = packed["sha256"].as_str().unwrap();
     let package = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
-    let mut numbers = Numbers(SEED);
+    let mut numbers = Numbers::new(SEED);
     // How long the way takes when nobody is killed.
     let host = sandbox.dev_host(&[]);
     let started = Instant::now();

@@ -29,6 +29,9 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
     }
     check_former_names(manifest, findings);
+    if manifest.fixtures.is_empty() && manifest.demo.is_empty() {
+        return;
+    }
     // As a package will have them: the rows of files beside those of the manifest.
     let mut with_files = manifest.clone();
     for unreadable in with_files.read_fixture_files(subject.file) {

@@ -119,10 +119,17 @@ pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
     let result = StatusResult { ok: true, plugin: plugin.to_string(), version, upgrades };
     context.ui.result(&result, || {
         let mut table = Table::new();
+        // The latest that stands, where it brought the version that is there.
+        let last = result.upgrades.iter().find(|upgrade| !upgrade.rolled_back);
+        let last = last.filter(|upgrade| result.version.as_ref() == Some(&upgrade.to_version));
         for upgrade in &result.upgrades {
             let versions = format!("{} → {}", upgrade.from_version, upgrade.to_version);
             let schemas = format!("schema {} → {}", upgrade.from_schema, upgrade.to_schema);
-            let state = if upgrade.rolled_back { "taken back" } else { "" };
+            let state = match () {
+                () if upgrade.rolled_back => "taken back",
+                () if last.is_some_and(|last| last.upgrade == upgrade.upgrade) => "can be taken back",
+                () => "",
+            };
             table.row([&upgrade.applied_at, &versions, &schemas, state]);
         }
         match &result.version {

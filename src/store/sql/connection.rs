@@ -10,6 +10,14 @@ use super::{Dialect, SqlError, SqlRow, SqlValue};
 #[derive(Debug)]
 pub(in crate::store) struct Connection(Either);
 
+/// What a database is made from again.
+pub(in crate::store) enum ConnectionImage {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// Only the place; the rows must be copied.
+    At(PostgresUrl),
+}
+
 #[derive(Debug)]
 enum Either {
     Sqlite(SqliteConnection),
@@ -49,19 +57,11 @@ impl Connection {
         }
     }
 
-    /// The whole database as bytes, where it is SQLite.
-    pub(in crate::store) fn image(&mut self) -> Result<Option<Vec<u8>>, SqlError> {
+    /// The whole database where that is quickly had, else where it is.
+    pub(in crate::store) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
         match &mut self.0 {
-            Either::Sqlite(sqlite) => sqlite.image().map(Some),
-            Either::Postgres(_) => Ok(None),
-        }
-    }
-
-    /// Where the database is, where it is PostgreSQL.
-    pub(in crate::store) fn postgres_url(&self) -> Option<&PostgresUrl> {
-        match &self.0 {
-            Either::Sqlite(_) => None,
-            Either::Postgres(postgres) => Some(postgres.url()),
+            Either::Sqlite(sqlite) => sqlite.image().map(ConnectionImage::Bytes),
+            Either::Postgres(postgres) => Ok(ConnectionImage::At(postgres.url().clone())),
         }
     }
 

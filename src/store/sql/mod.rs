@@ -12,7 +12,7 @@ mod postgres_wire;
 mod sqlite;
 mod value;
 
-pub(super) use connection::Connection;
+pub(super) use connection::{Connection, ConnectionImage};
 pub use dialect::Dialect;
 pub(super) use dialect::Shape;
 pub(super) use error::Failure;

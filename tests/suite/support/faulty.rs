@@ -9,6 +9,7 @@ use std::time::Duration;
 use erp_plugin::host::{Caller, Runtime, Surroundings};
 use erp_plugin::manifest::TenantId;
 use erp_plugin::platform::{Body, Directory, Gate, Identity, Platform, Registrar, Request};
+use erp_plugin::random::Random;
 use erp_plugin::signing::SecretKey;
 use erp_plugin::store::{Database, Moment};
 use serde_json::Value;
@@ -40,16 +41,16 @@ pub enum Fault {
     CutOpenAnswer,
 }
 
-/// A generator of numbers that look random; the same seed gives the same ones.
-pub struct Numbers(pub u64);
+/// The product's own chance, which also chooses faults.
+pub struct Numbers(Random);
 
 impl Numbers {
+    pub fn new(seed: u64) -> Numbers {
+        Numbers(Random::new(seed))
+    }
+
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
+        self.0.bits() % bound
     }
 
     pub fn fault(&mut self) -> Fault {
