@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
+use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component, check_nodes};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::component;
@@ -116,11 +116,30 @@ impl Context {
         for finding in others {
             report.push(finding.clone());
         }
+        if !report.has_errors() {
+            report.extend(self.check_nodes(&component, &open.manifest, &open.project.source)?);
+        }
         if report.has_errors() {
             let message = "the component does not fit its manifest";
             return Err(CommandError::new(ExitCode::Configuration, "component", message).with_report(report));
         }
         Ok((component, report))
+    }
+
+    /// The nodes of a manifest against what its component says of them. Nothing is run where there are none.
+    pub(crate) fn check_nodes(
+        &self,
+        component: &[u8],
+        manifest: &Manifest,
+        source: &Arc<SourceFile>,
+    ) -> Result<Report, CommandError> {
+        if manifest.nodes.is_empty() {
+            return Ok(Report::new());
+        }
+        let runtime = self.runtime()?;
+        let loaded = runtime.load(component, Arc::new(manifest.clone()))?;
+        let definitions = runtime.node_definitions(&loaded)?;
+        Ok(check_nodes(manifest, &definitions, Some(source)))
     }
 
     /// The runtime, with the cache of compiled code.

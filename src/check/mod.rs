@@ -6,6 +6,7 @@
 mod capabilities;
 mod component;
 mod evolution;
+mod nodes;
 mod package;
 mod rules;
 mod settings;
@@ -13,6 +14,7 @@ mod settings;
 pub use capabilities::check_tested;
 pub use component::{CheckedComponent, ONLY_FOR_WHAT_SHIPS, check_component};
 pub use evolution::check_evolution;
+pub use nodes::check_nodes;
 pub use package::check_package;
 pub use settings::weigh;
 

@@ -163,7 +163,12 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
         report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
         let file = args.component.as_ref().map_or_else(|| project.component_file(manifest), |file| context.path(file));
         if file.is_file() || args.component.is_some() {
-            report.extend(check_component(&context.read(&file)?, manifest, Some(&project.source)).report);
+            let bytes = context.read(&file)?;
+            let checked = check_component(&bytes, manifest, Some(&project.source)).report;
+            if !checked.has_errors() && !report.has_errors() {
+                report.extend(context.check_nodes(&bytes, manifest, &project.source)?);
+            }
+            report.extend(checked);
             component = Some(context.shown(&file));
         }
         for file in project

@@ -33,7 +33,16 @@ pub static V1_0_0: HostApi = HostApi {
     name: "1.0.0",
     abi: "erp:plugin@1.0.0",
     default_world: "entity-plugin",
-    worlds: &["minimal-plugin", "event-plugin", "entity-plugin", "full-plugin"],
+    worlds: &[
+        "minimal-plugin",
+        "processor-plugin",
+        "action-plugin",
+        "event-plugin",
+        "entity-plugin",
+        "integration-plugin",
+        "node-plugin",
+        "full-plugin",
+    ],
     wit: include_str!("../../wit/1.0.0/plugin.wit"),
 };
 

@@ -198,6 +198,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> Http
     let mut request = Request::new(parts.method.as_str(), &target);
     request.accept_language = text(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
     request.content_digest = text(&parts.headers, "content-digest");
+    request.content_type = text(&parts.headers, header::CONTENT_TYPE.as_str());
     request.body = body.to_vec();
     let token = text(&parts.headers, header::AUTHORIZATION.as_str())
         .and_then(|value| value.split_once(' ').map(|(scheme, token)| (scheme.to_owned(), token.trim().to_owned())))
@@ -252,15 +253,24 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 fn http_response(response: Response) -> HttpResponse {
-    let body = match response.body {
-        Body::Empty => HttpBody::empty(),
-        Body::Json(Value::Null) => HttpBody::from("null"),
-        Body::Json(value) => HttpBody::from(value.to_string()),
+    const JSON: &str = "application/json; charset=utf-8";
+    let (content_type, body) = match response.body {
+        Body::Empty => (JSON.to_owned(), HttpBody::empty()),
+        Body::Json(Value::Null) => (JSON.to_owned(), HttpBody::from("null")),
+        Body::Json(value) => (JSON.to_owned(), HttpBody::from(value.to_string())),
+        Body::Bytes(content_type, bytes) => (content_type, HttpBody::from(bytes)),
     };
     let mut answer = HttpResponse::new(body);
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json; charset=utf-8"));
+    // A plugin names the type of what it made; what is no header is handed out as bytes.
+    let unknown = header::HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_str(&content_type).unwrap_or(unknown));
+    for (name, value) in response.headers {
+        if let Ok(value) = header::HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     answer

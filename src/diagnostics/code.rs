@@ -212,9 +212,15 @@ declare! {
     EVENT_NOT_GRANTED = "manifest/event-not-granted", Error, "The plugin declares an event that its capabilities do not let it publish.",
         why: "The host would refuse the event at run time, and with it the call that tells it.",
         fix: "Add the event, or a pattern that matches it, to `publish` in `[capabilities]`.";
-    MISSING_EXPORT_FOR_EVENTS = "manifest/events-without-handler", Error, "The manifest subscribes to events, or has actions, but the world has no export for them.",
+    NODE_DEFINITION = "node/bad-definition", Error, "A node of a workflow that cannot be placed.",
+        why: "Users choose nodes from a palette and fill in their properties; what is wrong there fails when the workflow runs, at night.",
+        fix: "Write it as the finding says; `docs/nodes.md` shows a whole node.";
+    NODE_DIFFERS = "node/other-definition", Error, "The component and the manifest define a node differently.",
+        why: "Users place what the manifest shows, and the component runs what it knows: a property that only one of them has is lost without a word.",
+        fix: "Let `erp-plugin generate` write the definitions from the manifest, and build again.";
+    MISSING_EXPORT_FOR_EVENTS = "manifest/events-without-handler", Error, "The manifest subscribes to events, or has actions or nodes, but the world has no export for them.",
         why: "The platform would have nothing to call.",
-        fix: "Name a world with the export: `event-plugin` for events, `entity-plugin` for both.";
+        fix: "Name a world with the export: `event-plugin` for events, `action-plugin` for actions, `entity-plugin` for both, `node-plugin` for nodes.";
     UNKNOWN_ABI = "manifest/unknown-abi", Error, "A host API version or a world that this tool does not know.",
         why: "Nothing can be said about whether the component would load.",
         fix: "Use one of those that the finding names, or update erp-plugin.";

@@ -8,6 +8,7 @@
 
 mod evaluate;
 mod functions;
+mod over_json;
 mod place;
 mod syntax;
 mod token;
@@ -16,6 +17,7 @@ mod types;
 pub(crate) use evaluate::read_decimal;
 pub use evaluate::{Datum, EvaluationError};
 pub use functions::{FUNCTIONS, Function};
+pub use over_json::{render_over, value_over};
 pub use place::Expression;
 pub use syntax::{MAX_CHARACTERS, MAX_DEPTH};
 pub use types::{FieldKind, Problem, Type};

@@ -14,8 +14,10 @@ use super::error::{CallError, Frames, ServiceError};
 use super::faults::{FaultAction, FaultPlace};
 use super::guest::Guest;
 use super::limits::{CallLimits, MemoryLimiter};
+use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
 use super::probe::{self, Probe};
+use super::processing::ProcessCall;
 use super::recording::Replay;
 use super::services::Services;
 use super::trace::{Detail, Trace};
@@ -33,6 +35,8 @@ words! {
         Event = "event",
         /// A button.
         Action = "action",
+        /// A step of a workflow.
+        Node = "node",
         /// A developer or a test.
         Call = "call",
         /// The plugin's own life.
@@ -99,6 +103,12 @@ pub enum Invocation<'a> {
         /// JSON.
         input: &'a Value,
     },
+    /// The definitions of the plugin's nodes.
+    NodeDefinitions,
+    /// A node of a workflow.
+    Node(&'a NodeCall),
+    /// Bytes to be made of bytes.
+    Process(&'a ProcessCall),
     /// Any export, as WAVE: `interface.function(arguments)`.
     Wave(&'a str),
     /// Any export, with an object of arguments by their names; a `ctx` that is left out is the call's own.

@@ -35,7 +35,7 @@ pub(super) struct Guest<'p> {
     pub(super) is_watched: bool,
 }
 
-type V1Result<T> = (Result<T, types::Error>,);
+pub(super) type V1Result<T> = (Result<T, types::Error>,);
 type LegacyResult = (Result<(), String>,);
 
 impl Guest<'_> {
@@ -45,6 +45,9 @@ impl Guest<'_> {
             Invocation::Wave(text) => self.call_wave(store, text),
             Invocation::Named { function, arguments } => self.call_named(store, function, arguments),
             Invocation::Upgrade(handlers) => self.upgrade(store, handlers),
+            Invocation::NodeDefinitions => self.node_definitions(store),
+            Invocation::Node(call) => self.call_node(store, call),
+            Invocation::Process(call) => self.process(store, call),
             _ if self.plugin.host_api.is_legacy() => self.call_legacy(store, invocation),
             _ => self.call_v1(store, invocation),
         }
@@ -94,7 +97,7 @@ impl Guest<'_> {
                 return serde_json::from_str(&text)
                     .map_err(|error| CallError::BadCall(format!("the action gave text that is no JSON: {error}")));
             }
-            Invocation::Wave(_) | Invocation::Named { .. } | Invocation::Upgrade(_) => return Ok(Value::Null),
+            _ => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|error| CallError::Guest(error.into()))
     }
@@ -114,12 +117,12 @@ impl Guest<'_> {
             Invocation::Action { .. } => {
                 return Err(CallError::BadCall("the legacy host API has no actions".to_owned()));
             }
-            Invocation::Wave(_) | Invocation::Named { .. } | Invocation::Upgrade(_) => return Ok(Value::Null),
+            _ => return Ok(Value::Null),
         };
         result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
     }
 
-    fn call<P, R>(
+    pub(super) fn call<P, R>(
         &self,
         store: &mut Store<CallState>,
         name: &str,
@@ -211,6 +214,6 @@ impl Guest<'_> {
     }
 }
 
-fn bad_call(message: String) -> CallError {
+pub(super) fn bad_call(message: String) -> CallError {
     CallError::BadCall(message)
 }

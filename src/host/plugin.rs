@@ -3,14 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::SharedDatabase;
 use super::ahead::Ahead;
-use super::call::{self, CallContext, CallState};
+use super::call::{self, CallContext, CallRequest, CallState, Invocation};
 use super::engine::{Runtime, RuntimeError};
 use super::limits::CallLimits;
+use super::node::NodeExports;
 use super::surroundings::Surroundings;
+use super::trace::Detail;
 use crate::component::excess;
 use crate::contract::{self, HostApi};
 use crate::manifest::{Manifest, TenantId};
@@ -37,6 +40,9 @@ pub(super) struct Exports {
     pub(super) on_tenant_created: Option<ComponentExportIndex>,
     pub(super) handle_event: Option<ComponentExportIndex>,
     pub(super) invoke: Option<ComponentExportIndex>,
+    pub(super) validate: Option<ComponentExportIndex>,
+    pub(super) process: Option<ComponentExportIndex>,
+    pub(super) nodes: Option<NodeExports>,
 }
 
 impl std::fmt::Debug for LoadedPlugin {
@@ -53,6 +59,27 @@ impl LoadedPlugin {
 }
 
 impl Runtime {
+    /// What the component itself says of its nodes: a JSON array.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Load`] where it has none, or fails.
+    pub fn node_definitions(&self, plugin: &LoadedPlugin) -> Result<Value, RuntimeError> {
+        let failed = |why: String| RuntimeError::Load(format!("get-node-definitions: {why}"));
+        let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
+        let database: SharedDatabase = Arc::new(Mutex::new(database));
+        let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
+        let tenant = TenantId::new("nobody").ok_or_else(|| failed("no tenant".to_owned()))?;
+        let request = CallRequest {
+            context: CallContext::of_tenant(tenant),
+            limits: CallLimits::of(&plugin.manifest),
+            detail: Detail::Outline,
+            probe: None,
+            invocation: Invocation::NodeDefinitions,
+        };
+        let outcome = self.call(plugin, request, &database, &surroundings, |_| Ok(()), |_| Ok(()));
+        outcome.result.map_err(|error| failed(error.to_string()))
+    }
+
     /// Makes instances of a plugin and drops them, one after the other, as every call begins and ends; gives how long
     /// each took.
     ///
@@ -100,7 +127,7 @@ impl Runtime {
                 init: find(api, "init"),
                 on_tenant_created: find(api, "on-tenant-created"),
                 handle_event: find(api, "handle-event"),
-                invoke: None,
+                ..Exports::default()
             }
         } else {
             Exports {
@@ -108,6 +135,9 @@ impl Runtime {
                 on_tenant_created: find("erp:plugin/tenant-hooks@1.0.0", "on-tenant-created"),
                 handle_event: find("erp:plugin/event-handler@1.0.0", "handle-event"),
                 invoke: find("erp:plugin/actions@1.0.0", "invoke"),
+                validate: find("erp:plugin/processor@1.0.0", "validate"),
+                process: find("erp:plugin/processor@1.0.0", "process"),
+                nodes: NodeExports::find(find),
             }
         };
         Ok(LoadedPlugin { manifest, host_api, component, instances, exports, ahead: None, from_cache })

@@ -15,7 +15,9 @@ use super::caller::Caller;
 use super::engine::{Runtime, RuntimeError};
 use super::error::{CallError, ServiceError};
 use super::limits::CallLimits;
+use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
+use super::processing::ProcessCall;
 use super::surroundings::Surroundings;
 use super::trace::{Detail, Trace};
 use crate::manifest::TenantId;
@@ -32,7 +34,7 @@ pub struct RecordedCall {
     pub version: String,
     /// The moment at which it began, in milliseconds since 1970.
     pub began_ms: i64,
-    /// What was called: `{"init"}`, `{"event"}`, `{"action", "input"}`, `{"wave"}` or `{"function", "arguments"}`.
+    /// What was called: `{"init"}`, `{"event"}`, `{"action", "input"}`, `{"node"}`, `{"process"}`, `{"wave"}` or `{"function", "arguments"}`.
     pub invocation: Value,
     /// `{tenant, request_id, trigger, locale, event_depth, user}`.
     pub context: Value,
@@ -94,6 +96,9 @@ fn invocation_json(invocation: &Invocation<'_>) -> Value {
             "occurred_at_ms": event.occurred_at_ms, "attempt": attempt,
         } }),
         Invocation::Action { name, input } => json!({ "action": name, "input": input }),
+        Invocation::NodeDefinitions => json!({ "node_definitions": true }),
+        Invocation::Node(call) => json!({ "node": call }),
+        Invocation::Process(call) => json!({ "process": call }),
         Invocation::Wave(text) => json!({ "wave": text }),
         Invocation::Named { function, arguments } => json!({ "function": function, "arguments": arguments }),
     }
@@ -277,11 +282,16 @@ impl Runtime {
         let attempt = u32::try_from(said["event"]["attempt"].as_u64().unwrap_or(1)).unwrap_or(1);
         let (name, wave, function) = (text(&said["action"]), text(&said["wave"]), text(&said["function"]));
         let arguments: Map<String, Value> = said["arguments"].as_object().cloned().unwrap_or_default();
+        let node: Result<NodeCall, _> = serde_json::from_value(said["node"].clone());
+        let process: Result<ProcessCall, _> = serde_json::from_value(said["process"].clone());
         let invocation = match said.as_object().and_then(|said| said.keys().next()).map(String::as_str) {
             Some("init") => Invocation::Init,
             Some("tenant_created") => Invocation::TenantCreated,
             Some("event") => Invocation::Event { event: &event, attempt },
             Some("action") => Invocation::Action { name: &name, input: &said["input"] },
+            Some("node_definitions") => Invocation::NodeDefinitions,
+            Some("node") => Invocation::Node(node.as_ref().map_err(|error| failed(error.to_string()))?),
+            Some("process") => Invocation::Process(process.as_ref().map_err(|error| failed(error.to_string()))?),
             Some("wave") => Invocation::Wave(&wave),
             Some("function") => Invocation::Named { function: &function, arguments: &arguments },
             _ => return Err(failed("its invocation cannot be read".to_owned())),

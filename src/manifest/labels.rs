@@ -24,6 +24,17 @@ pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
     for action in &manifest.ui.actions {
         labels.push((format!("action.{}", *action.name), action.label.clone()));
     }
+    for node in &manifest.nodes {
+        labels.push((format!("node.{}", *node.kind), node.display_name.clone()));
+        for property in &node.properties {
+            let label = property.display_name.clone().unwrap_or_else(|| property.name.to_string());
+            labels.push((format!("node.{}.{}", *node.kind, *property.name), label));
+            for option in &property.options {
+                let key = format!("node.{}.{}.{}", *node.kind, *property.name, option.value);
+                labels.push((key, option.label.clone()));
+            }
+        }
+    }
     for setting in &manifest.settings.fields {
         labels.push((format!("setting.{}", *setting.key), setting.label.clone()));
     }

@@ -23,6 +23,6 @@ pub use fixture_rows::UnreadableFixture;
 pub use labels::label_keys;
 pub use model::*;
 pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};
-pub use parse::{from_json, parse};
+pub use parse::{from_json, nodes_from_toml, parse};
 pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Manifest, legacy, reserved};
+use super::{Manifest, NodeKind, legacy, reserved};
 use crate::diagnostics::{Report, SourceFile, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader};
 
@@ -23,6 +23,14 @@ pub fn from_json(name: &str, value: &Value) -> (Option<Manifest>, Report) {
     let mut reader = Reader::new(&SourceFile::new(name, ""));
     let manifest = read(&Node::from_json(value), &mut reader);
     (manifest, reader.into_report())
+}
+
+/// The `[[nodes]]` of a text; those that cannot be read are left out.
+pub fn nodes_from_toml(text: &str) -> Vec<NodeKind> {
+    let source = SourceFile::new("nodes.toml", text);
+    let (node, _) = document::parse(&source);
+    let mut reader = Reader::new(&source);
+    node.get("nodes").and_then(|nodes| FromToml::from_toml(nodes, &mut reader)).unwrap_or_default()
 }
 
 fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {

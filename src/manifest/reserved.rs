@@ -14,7 +14,6 @@ pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("", "http", "credentials for outgoing requests"),
     ("", "import", "mappings for imported files"),
     ("", "jobs", "work that runs by the clock"),
-    ("", "nodes", "nodes of workflows"),
     ("", "reports", "tables and charts to print"),
     ("", "roles", "roles that come with the plugin"),
     ("", "rules", "what happens when rows change, without code"),

@@ -134,6 +134,10 @@ impl Platform {
 
     pub(super) fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
         let manifest = Arc::clone(loaded.manifest());
+        if let Err(error) = self.check_nodes_of(id, &loaded) {
+            self.fail(id, &error)?;
+            return Err(error);
+        }
         if let Some(installed) = self.plugins.get_mut(id) {
             installed.loaded = Some(loaded);
         }

@@ -489,6 +489,9 @@ fn label(invocation: &Invocation<'_>) -> String {
         Invocation::TenantCreated => "tenant created".to_owned(),
         Invocation::Event { event, .. } => format!("event {}", event.event_type),
         Invocation::Action { name, .. } => format!("action {name}"),
+        Invocation::NodeDefinitions => "node definitions".to_owned(),
+        Invocation::Node(call) => format!("node {}", call.kind),
+        Invocation::Process(call) => format!("process {}", call.content_type),
         Invocation::Wave(call) => format!("call {call}"),
         Invocation::Named { function, .. } => format!("call {function}"),
     }

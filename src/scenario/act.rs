@@ -12,7 +12,8 @@ use crate::diagnostics::codes;
 use crate::document::{Node, NodeValue};
 use crate::host::{Fault, LimitOverrides};
 use crate::manifest::{TenantId, Timeout};
-use crate::platform::{Body, Identity, Request};
+use crate::platform::{Body, Identity, Request, Response};
+use crate::digest::sha256_hex;
 use crate::store::StoreError;
 
 /// Rows that a statement of a step gives at the most.
@@ -187,13 +188,34 @@ impl World<'_> {
             .strip_prefix(&prefix)
             .and_then(|rest| rest.trim_matches('/').split('/').next())
             .map(str::to_owned);
-        let response = self.platform.handle(&request);
-        Ok(Outcome::Http { status: response.status, body: response.body, entity })
+        if let Some(body) = &step.body {
+            (request.content_type, request.body) = self.sent(&self.fill(body)?)?;
+        }
+        let Response { status, body, headers } = self.platform.handle(&request);
+        Ok(Outcome::Http { status, body: shown(body, headers), entity })
+    }
+
+    /// The media type and the bytes of a body that is no JSON.
+    fn sent(&self, body: &Node) -> Result<(Option<String>, Vec<u8>), Finding> {
+        let bad = |message: String| self.finding(codes::SCENARIO_VALUE, body.span.clone(), message, "cannot be sent");
+        let text = |key: &str| body.get(key).and_then(Node::as_str);
+        let bytes = match (text("file"), text("text")) {
+            (Some(file), None) => {
+                let data = &self.suite.data;
+                let known: Vec<&str> = data.keys().map(String::as_str).collect();
+                let known = if known.is_empty() { "is empty".to_owned() } else { format!("has {}", known.join(", ")) };
+                let bytes = data.get(file).cloned();
+                bytes.ok_or_else(|| bad(format!("there is no file `{file}`: tests/data {known}")))?
+            }
+            (None, Some(text)) => text.as_bytes().to_vec(),
+            _ => return Err(bad("a body has either `file` or `text`".to_owned())),
+        };
+        Ok((text("type").map(str::to_owned), bytes))
     }
 
     pub(super) fn capture(&mut self, step: &Step, outcome: &Outcome) -> Result<(), Finding> {
         let value = match outcome {
-            Outcome::Http { body: Body::Json(value), .. } => value.clone(),
+            Outcome::Http { body: Some(value), .. } => value.clone(),
             Outcome::Call(Ok(value)) => value.clone(),
             _ => Value::Null,
         };
@@ -218,5 +240,20 @@ impl World<'_> {
             })?;
         }
         Ok(limits)
+    }
+}
+
+/// A body as expectations see it.
+fn shown(body: Body, headers: Vec<(&'static str, String)>) -> Option<Value> {
+    match body {
+        Body::Empty => None,
+        Body::Json(value) => Some(value),
+        Body::Bytes(content_type, bytes) => {
+            let headers: Map<String, Value> =
+                headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+            let (size, sha256) = (bytes.len(), sha256_hex(&bytes));
+            let text = String::from_utf8(bytes).ok();
+            Some(json!({ "type": content_type, "bytes": size, "sha256": sha256, "text": text, "headers": headers }))
+        }
     }
 }

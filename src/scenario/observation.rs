@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::judge::Outcome;
 use crate::host::CallError;
-use crate::platform::{Activity, Body};
+use crate::platform::Activity;
 
 /// The answer of the act, and all that its calls did, as JSON without what was not there.
 pub(super) fn observation(outcome: &Outcome, activity: &Activity) -> Value {
@@ -12,7 +12,7 @@ pub(super) fn observation(outcome: &Outcome, activity: &Activity) -> Value {
     match outcome {
         Outcome::Http { status, body, .. } => {
             seen.insert("status".to_owned(), json!(status));
-            if let Body::Json(body) = body {
+            if let Some(body) = body {
                 seen.insert("json".to_owned(), body.clone());
             }
         }

@@ -12,13 +12,11 @@ use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
 use crate::host::split_grant;
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
-use crate::platform::PlatformImage;
+use crate::platform::{PLATFORM_PERMISSIONS, PlatformImage};
 use crate::store::ScratchPlace;
 
 /// Tenants that exist in every world.
 pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
-/// The permission of those who manage plugins; no manifest declares it.
-const PLUGIN_ADMIN: &str = "plugin.admin";
 
 /// A file of scenarios that was read and looked through.
 #[derive(Debug)]
@@ -31,6 +29,8 @@ pub struct Suite {
     pub cassette: Arc<Cassette>,
     /// Texts of the snapshots that are there, by their names.
     pub snapshots: BTreeMap<String, String>,
+    /// Files that steps send, by their names in `tests/data`.
+    pub data: BTreeMap<String, Vec<u8>>,
     /// Where the databases of its cases are made.
     pub place: ScratchPlace,
     /// Platforms that cases begin with, by what they depend on.
@@ -66,6 +66,7 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
             file,
             cassette,
             snapshots: BTreeMap::new(),
+            data: BTreeMap::new(),
             place: ScratchPlace::default(),
             images: Mutex::default(),
         }
@@ -182,7 +183,7 @@ fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
             }
             let entity = grant.strip_suffix(".*").unwrap_or(grant);
             let is_known = grant == "*"
-                || grant == PLUGIN_ADMIN
+                || PLATFORM_PERMISSIONS.contains(&grant)
                 || manifest.permission(grant).is_some()
                 || (entity.len() < grant.len() && manifest.entity(entity).is_some());
             if !is_known {

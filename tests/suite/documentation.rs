@@ -226,6 +226,7 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "action"
                             | "event"
                             | "migration"
+                            | "node"
                     ) && !rest.is_empty()
                         && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
                 });

@@ -5,6 +5,7 @@ mod expressions;
 mod i18n;
 mod identity;
 mod migrations;
+mod nodes;
 mod pages;
 mod permissions;
 mod relations;
@@ -24,6 +25,7 @@ pub(super) const ALL: &[Rule] = &[
     i18n::check,
     identity::check,
     migrations::check,
+    nodes::check,
     pages::check,
     permissions::check,
     relations::check,

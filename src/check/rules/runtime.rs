@@ -52,7 +52,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let called = manifest.ui.actions.first().map(|action| action.name.span());
     if let Some(called) = called.or_else(|| handler.map(crate::diagnostics::Spanned::span)).filter(|_| no_actions) {
         let message = format!("the world `{name}` has no actions");
-        let help = "write `world = \"entity-plugin\"` into [runtime]".to_owned();
+        let help = "write `world = \"action-plugin\"` or `\"entity-plugin\"` into [runtime]".to_owned();
         findings.add(codes::MISSING_EXPORT_FOR_EVENTS, called, message, "nothing to call", Some(help));
+    }
+    if let Some(node) = manifest.nodes.first().filter(|_| !has("/nodes@") || host_api.is_legacy()) {
+        let message = format!("the world `{name}` has no nodes");
+        let help = "write `world = \"node-plugin\"` into [runtime]".to_owned();
+        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, node.kind.span(), message, "nobody would run it", Some(help));
     }
 }

@@ -19,6 +19,8 @@ use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, Suite};
 const BUDGET_LOCK: &str = "tests/budget.lock.toml";
 /// Where snapshots are, in the project: a folder for each file of scenarios.
 const SNAPSHOTS: &str = "tests/snapshots";
+/// Files that steps send, in the project.
+const DATA: &str = "tests/data";
 
 fn failed(message: String) -> CommandError {
     CommandError::new(ExitCode::Configuration, "io", message)
@@ -30,7 +32,7 @@ fn stem(suite: &Suite) -> String {
     name.trim_end_matches(".test.toml").to_owned()
 }
 
-/// Reads the snapshots of a suite, and its cassette. With `records`, what the cassette lacks comes from the network.
+/// Reads the snapshots of a suite, the files that it sends, and its cassette. With `records`, what the cassette lacks comes from the network.
 pub(super) fn read_beside(
     context: &Context,
     project: &Project,
@@ -46,6 +48,19 @@ pub(super) fn read_beside(
                 let text = fs_err::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
                 suite.snapshots.insert(name, text);
             }
+        }
+    }
+    let mut folders = vec![project.root.join(DATA)];
+    while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
+        for entry in fs_err::read_dir(&folder).map_err(|error| failed(error.to_string()))? {
+            let path = entry.map_err(|error| failed(error.to_string()))?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(project.root.join(DATA)).unwrap_or(&path);
+            let name = name.to_string_lossy().replace('\\', "/");
+            suite.data.insert(name, fs_err::read(&path).map_err(|error| failed(error.to_string()))?);
         }
     }
     let Some(file) = cassette_file(context, suite) else { return Ok(()) };

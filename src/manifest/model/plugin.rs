@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::{ByteSize, PluginId, Timeout, event_matches};
 use super::{
-    Dictionary, Entity, Events, Fixture, I18n, Migration, NumberingRule, Permission, Schema, Settings, Template, Ui,
+    Build, Dictionary, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule, Permission, Schema,
+    Settings, Template, Ui,
 };
 
 use crate::diagnostics::Spanned;
@@ -27,6 +28,10 @@ table! {
         dependencies: Dependencies,
         /// What the component is built for, and its budgets per call.
         runtime: Runtime,
+        /// How the component is made.
+        build: Build,
+        /// Components that the plugin's own is composed with.
+        link: Vec<Link>,
         /// What the plugin may ask of the host. Its own tables are always granted, all else is denied unless named here.
         capabilities: Capabilities,
         /// What a user may be allowed to do (RBAC).
@@ -41,6 +46,8 @@ table! {
         events: Events,
         /// Pages and actions.
         ui: Ui,
+        /// Nodes that the plugin brings to workflows.
+        nodes: Vec<NodeKind>,
         /// Labels in several languages.
         i18n: I18n,
         /// Bounds that `build` and `check` hold the plugin to.
@@ -212,6 +219,11 @@ impl Manifest {
     /// The permission of this code.
     pub fn permission(&self, code: &str) -> Option<&Permission> {
         self.permissions.iter().find(|permission| permission.code.as_str() == code)
+    }
+
+    /// The node of this kind.
+    pub fn node(&self, kind: &str) -> Option<&NodeKind> {
+        self.nodes.iter().find(|node| node.kind.as_str() == kind)
     }
 
     /// The numbering rule of this name.

@@ -3,6 +3,7 @@
 
 mod admin;
 mod dev;
+mod nodes;
 mod registry;
 mod request;
 mod rows;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::dependencies::Stage;
 use super::pages::permission_of;
+use super::permission::PLUGIN_ADMIN;
 use super::{Identity, Platform, PlatformError};
 use crate::document::parse_strict_json;
 use crate::expression::Expression;
@@ -42,18 +44,20 @@ impl Platform {
                 Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
             }
             ["api", "v1", "admin", "plugins", rest @ ..] => {
-                require(request, "plugin.admin")?;
+                require(request, PLUGIN_ADMIN)?;
                 self.admin(request, rest)
             }
             ["api", "v1", "registry", rest @ ..] => self.registry_route(request, rest),
             ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
+            ["api", "v1", "nodes", rest @ ..] => self.nodes_route(request, rest),
+            ["api", "v1", "processors", rest @ ..] => self.processors_route(request, rest),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
             ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
                 Ok(Response::json(200, self.page(identity(request)?, plugin, page)?))
             }
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
-                require(request, "plugin.admin")?;
+                require(request, PLUGIN_ADMIN)?;
                 self.dev(request, rest)
             }
             _ => Err(no_route(request)),

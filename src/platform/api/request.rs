@@ -22,6 +22,8 @@ pub struct Request {
     pub accept_language: Option<String>,
     /// The `content-digest` header, where it is there.
     pub content_digest: Option<String>,
+    /// The `content-type` header, where it is there.
+    pub content_type: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -33,6 +35,8 @@ pub enum Body {
     Empty,
     /// JSON.
     Json(Value),
+    /// Bytes of a media type.
+    Bytes(String, Vec<u8>),
 }
 
 /// A response.
@@ -42,6 +46,8 @@ pub struct Response {
     pub status: u16,
     /// What it carries.
     pub body: Body,
+    /// Further headers, in lower case.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Request {
@@ -105,12 +111,24 @@ impl Request {
 impl Response {
     /// A response with JSON.
     pub fn json(status: u16, body: Value) -> Response {
-        Response { status, body: Body::Json(body) }
+        Response { status, body: Body::Json(body), headers: Vec::new() }
     }
 
     /// A response without a body.
     pub fn empty(status: u16) -> Response {
-        Response { status, body: Body::Empty }
+        Response { status, body: Body::Empty, headers: Vec::new() }
+    }
+
+    /// A response with bytes of a media type.
+    pub fn bytes(status: u16, content_type: String, bytes: Vec<u8>) -> Response {
+        Response { status, body: Body::Bytes(content_type, bytes), headers: Vec::new() }
+    }
+
+    /// The response with a further header.
+    #[must_use]
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Response {
+        self.headers.push((name, value.to_owned()));
+        self
     }
 }
 

@@ -17,13 +17,13 @@ use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span, codes};
 use crate::document::{Node, NodeValue};
 use crate::host::CallError;
 use crate::manifest::{Manifest, TenantId};
-use crate::platform::{Activity, Body, Platform};
+use crate::platform::{Activity, Platform};
 
 /// What came of a step's act.
 pub(super) enum Outcome {
     Http {
         status: u16,
-        body: Body,
+        body: Option<Value>,
         entity: Option<String>,
     },
     Call(Result<Value, CallError>),

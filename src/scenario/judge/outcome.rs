@@ -8,16 +8,13 @@ use super::{Judge, Outcome};
 use crate::diagnostics::codes;
 use crate::document::Node;
 use crate::host::CallError;
-use crate::platform::{Body, CallRecord};
+use crate::platform::CallRecord;
 
 impl Judge<'_, '_> {
     pub(super) fn outcome(&mut self, expect: &Node) {
         match self.observed.outcome {
             Outcome::Http { status, body, .. } => {
-                let shown = match body {
-                    Body::Json(value) => show(Some(value)),
-                    Body::Empty => "no body".to_owned(),
-                };
+                let shown = body.as_ref().map_or_else(|| "no body".to_owned(), |body| show(Some(body)));
                 match expect.get("status") {
                     Some(expected) => {
                         for difference in differences(expected, Some(&json!(status)), "", self.how) {
@@ -47,11 +44,7 @@ impl Judge<'_, '_> {
                 // Behind another status stands another answer: comparing it would only bury the reason.
                 let as_expected = self.report.is_empty();
                 if let Some(expected) = expect.get("json").filter(|_| as_expected) {
-                    let value = match body {
-                        Body::Json(value) => Some(value),
-                        Body::Empty => None,
-                    };
-                    let found = differences(expected, value, "", self.how);
+                    let found = differences(expected, body.as_ref(), "", self.how);
                     self.differ("json", found);
                 }
             }

@@ -1,0 +1,162 @@
+//! Nodes of workflows.
+
+use std::collections::BTreeSet;
+
+use semver::Version;
+use serde_json::Value;
+
+use super::super::{Findings, Subject};
+use crate::diagnostics::{Spanned, codes};
+use crate::expression::Type;
+use crate::manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
+
+/// Kinds that begin so are the platform's own.
+const PLATFORM_PREFIX: &str = "core.";
+
+pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+    let nodes = &subject.manifest.nodes;
+    findings.unique("node", nodes.iter().map(|node| (node.kind.as_str(), node.kind.span())));
+    for node in nodes {
+        kind(node, findings);
+        versions(node, findings);
+        ports(node, findings);
+        findings.unique(
+            "property",
+            node.properties.iter().map(|property| (property.name.as_str(), property.name.span())),
+        );
+        for property in &node.properties {
+            self::property(node, property, findings);
+        }
+    }
+}
+
+fn kind(node: &NodeKind, findings: &mut Findings<'_>) {
+    let name = &node.kind;
+    if !is_event_name(name) || !name.contains('.') {
+        let help = "write words joined by dots, your own name first: `acme.invoice.split`".to_owned();
+        let message = format!("`{name}` is no name of a node");
+        findings.add(codes::NODE_DEFINITION, name.span(), message, "no name", Some(help));
+    } else if name.starts_with(PLATFORM_PREFIX) {
+        let help = Some("begin it with your own name, such as `acme.`".to_owned());
+        let message = format!("nodes that begin with `{PLATFORM_PREFIX}` are the platform's own");
+        findings.add(codes::NODE_DEFINITION, name.span(), message, "never found", help);
+    }
+    match (*node.r#type, &node.provides) {
+        (NodeType::Supplier, None) => {
+            let help = Some("write `provides = \"llm\"`, `\"memory\"`, `\"tool\"` or `\"agent\"`".to_owned());
+            let message = format!("`{name}` supplies, and does not say what");
+            findings.add(codes::NODE_DEFINITION, node.r#type.span(), message, "a supplier of what?", help);
+        }
+        (NodeType::Executor, Some(provider)) => {
+            let help = Some("take `provides` away, or write `type = \"supplier\"`".to_owned());
+            let message = format!("`{name}` is an executor, which supplies nothing");
+            findings.add(codes::NODE_DEFINITION, provider.span(), message, "never used", help);
+        }
+        _ => {}
+    }
+}
+
+fn versions(node: &NodeKind, findings: &mut Findings<'_>) {
+    let mut last: Option<Version> = None;
+    if node.versions.is_empty() {
+        let message = format!("`{}` has no version that it runs", *node.kind);
+        findings.add(codes::NODE_DEFINITION, node.kind.span(), message, "no version", None);
+    }
+    for version in &node.versions {
+        let Ok(parsed) = Version::parse(version) else {
+            let help = Some("write it like `1.0.0`".to_owned());
+            findings.add(
+                codes::NODE_DEFINITION,
+                version.span(),
+                format!("`{version}` is no version"),
+                "not semver",
+                help,
+            );
+            continue;
+        };
+        if last.as_ref().is_some_and(|last| *last >= parsed) {
+            let message = format!("`{version}` stands behind a version that is not older");
+            let help = Some("write the newest last: new nodes are made with it".to_owned());
+            findings.add(codes::NODE_DEFINITION, version.span(), message, "out of order", help);
+        }
+        last = Some(parsed);
+    }
+}
+
+fn ports(node: &NodeKind, findings: &mut Findings<'_>) {
+    for ports in [&node.inputs, &node.outputs] {
+        let mut seen = BTreeSet::new();
+        for port in ports {
+            let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            if port.is_empty() || !port.bytes().all(is_word) {
+                let help = Some("write lower-case letters, digits and `_`, such as `main` or `ai_llm`".to_owned());
+                let message = format!("`{port}` is no name of a port");
+                findings.add(codes::NODE_DEFINITION, port.span(), message, "no name", help);
+            } else if !seen.insert(port.as_str()) {
+                let message = format!("the port `{port}` is there twice");
+                findings.add(codes::DUPLICATE, port.span(), message, "again", None);
+            }
+        }
+    }
+    if node.outputs.is_empty() {
+        let message = format!("nothing leaves `{}`", *node.kind);
+        findings.add(codes::NODE_DEFINITION, node.kind.span(), message, "no output", None);
+    }
+}
+
+fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_>) {
+    let name = &property.name;
+    let mut bad = |span: crate::diagnostics::Span, message: String, label: &str, help: &str| {
+        findings.add(codes::NODE_DEFINITION, span, message, label, Some(help.to_owned()));
+    };
+    let is_select = *property.kind == PropertyKind::Select;
+    let has_options = !property.options.is_empty() || property.dynamic_options;
+    if is_select && !has_options {
+        let help = "write `options = [{ value, label }]`, or `dynamic_options = true`";
+        bad(property.kind.span(), format!("`{}` offers nothing to select", **name), "no options", help);
+    } else if !is_select && has_options {
+        let message = format!("`{}` has options and is no select", **name);
+        bad(property.kind.span(), message, "not a select", "write `kind = \"select\"`, or take the options away");
+    }
+    if let Some(default) = &property.default
+        && let Some(wanted) = misfit(property, default)
+    {
+        bad(default.span(), format!("the default of `{}` must be {wanted}", **name), "another value", "write one");
+    }
+    if let Some(condition) = &property.show_when {
+        let mut kinds = node.property_kinds();
+        kinds.retain(|kind| kind.name != name.as_str());
+        for problem in condition.problems(&kinds, Type::Boolean) {
+            let place = condition.place(&problem.span);
+            findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+        }
+    }
+}
+
+/// What a default must be, where it is something else.
+fn misfit(property: &NodeProperty, default: &Spanned<Value>) -> Option<String> {
+    let fits = match *property.kind {
+        PropertyKind::String | PropertyKind::Text | PropertyKind::Expression => default.is_string(),
+        PropertyKind::Integer => default.is_i64(),
+        PropertyKind::Decimal => default.as_str().is_some_and(|text| text.parse::<f64>().is_ok()),
+        PropertyKind::Boolean => default.is_boolean(),
+        PropertyKind::Json => true,
+        PropertyKind::Select => {
+            let is_known = |text: &str| property.options.iter().any(|option| option.value == text);
+            default.as_str().is_some_and(|text| property.dynamic_options || is_known(text))
+        }
+    };
+    if fits {
+        return None;
+    }
+    Some(match *property.kind {
+        PropertyKind::Select => {
+            let known: Vec<&str> = property.options.iter().map(|option| option.value.as_str()).collect();
+            format!("one of {}", known.join(", "))
+        }
+        PropertyKind::Integer => "a whole number".to_owned(),
+        PropertyKind::Decimal => "a decimal number as text, such as \"0.5\"".to_owned(),
+        PropertyKind::Boolean => "true or false".to_owned(),
+        _ => "text".to_owned(),
+    })
+}

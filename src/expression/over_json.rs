@@ -1,0 +1,67 @@
+//! Expressions over values that come as JSON: what guests and nodes compute with.
+
+use serde_json::{Map, Value};
+
+use super::{Datum, Expression, read_decimal};
+
+/// The longest text that a template makes, in bytes.
+const MAX_RENDERED: usize = 256 << 10;
+
+/// The value of an expression, where an object holds what it names.
+///
+/// # Errors
+/// What is wrong with the expression or the values, with the expression in front.
+pub fn value_over(expression: &str, vars: &Map<String, Value>) -> Result<Value, String> {
+    datum(expression, vars).map(|datum| datum.to_json())
+}
+
+/// A text in which `{{ expression }}` is replaced by its value, and what is absent by nothing.
+///
+/// # Errors
+/// As [`value_over`], and where the text would be too long.
+pub fn render_over(template: &str, vars: &Map<String, Value>) -> Result<String, String> {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, behind)) = rest.split_once("{{") {
+        text.push_str(before);
+        let (expression, behind) = behind.split_once("}}").ok_or("a `{{` has no `}}`")?;
+        match datum(expression.trim(), vars)?.to_json() {
+            Value::Null => {}
+            Value::String(part) => text.push_str(&part),
+            other => text.push_str(&other.to_string()),
+        }
+        if text.len() > MAX_RENDERED {
+            return Err(format!("the text would be longer than {MAX_RENDERED} bytes"));
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+fn datum(expression: &str, vars: &Map<String, Value>) -> Result<Datum, String> {
+    let parsed = Expression::parse(expression).map_err(|problem| format!("`{expression}`: {}", problem.message))?;
+    if let Some(name) = parsed.names().into_iter().find(|name| !vars.contains_key(*name)) {
+        return Err(format!("`{expression}` names `{name}`, which is not among the values"));
+    }
+    // Decimals are texts in rows; a text that is a number counts as one.
+    let is_decimal = |value: &Value| value.as_str().is_some_and(|text| read_decimal(text).is_some());
+    let lookup = |name: &str| vars.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_decimal(value)));
+    parsed.evaluate(&lookup).map_err(|error| format!("`{expression}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_hold_values_of_expressions() {
+        let Value::Object(vars) = serde_json::json!({ "name": "螺丝", "qty": 3, "price": "0.35", "note": null }) else {
+            return;
+        };
+        assert_eq!(render_over("{{ name }}: {{ qty * price }}{{note}}!", &vars), Ok("螺丝: 1.05!".to_owned()));
+        assert!(render_over("{{ nobody }}", &vars).unwrap_err().contains("nobody"));
+        assert!(render_over("{{ name", &vars).is_err());
+        assert!(render_over("{{ 1 / 0 }}", &vars).is_err());
+    }
+}

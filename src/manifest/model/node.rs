@@ -1,0 +1,236 @@
+//! Nodes that a plugin brings to workflows.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::super::FieldName;
+use super::FieldOption;
+use crate::diagnostics::Spanned;
+use crate::document::{table, words};
+use crate::expression::{Expression, FieldKind, Type};
+
+/// The port that items come in by and leave by where a node says nothing else.
+pub const MAIN_PORT: &str = "main";
+/// The output that gets what failed, in a node that declares it.
+pub const ERROR_PORT: &str = "error";
+
+words! {
+    /// What a node does.
+    pub enum NodeType {
+        /// It turns items into items.
+        Executor = "executor",
+        /// It gives other nodes something to work with.
+        Supplier = "supplier",
+    }
+}
+
+words! {
+    /// What a supplier supplies.
+    pub enum Provider {
+        /// A language model.
+        Llm = "llm",
+        /// A memory of conversations.
+        Memory = "memory",
+        /// A tool that an agent may use.
+        Tool = "tool",
+        /// An agent.
+        Agent = "agent",
+    }
+}
+
+words! {
+    /// What a property of a node holds.
+    pub enum PropertyKind {
+        /// One line of text.
+        String = "string",
+        /// Several lines of text.
+        Text = "text",
+        /// A whole number.
+        Integer = "integer",
+        /// An exact decimal number, as text.
+        Decimal = "decimal",
+        /// true or false.
+        Boolean = "boolean",
+        /// One of the options.
+        Select = "select",
+        /// An expression, which the node evaluates over each item.
+        Expression = "expression",
+        /// Any JSON.
+        Json = "json",
+    }
+}
+
+table! {
+    /// A node that the plugin brings to workflows. The component's own `get-node-definitions` must say the same.
+    pub struct NodeKind {
+        /// Its name on the platform: words joined by dots, such as `acme.invoice.split`.
+        kind: Spanned<String>,
+        /// The versions that the component still runs (semver), the newest last.
+        versions: Vec<Spanned<String>> = vec![Spanned::new("1.0.0".to_owned(), 0..0)],
+        /// What it does.
+        r#type: Spanned<NodeType>,
+        /// What a supplier supplies.
+        provides: Option<Spanned<Provider>>,
+        /// The name that people read.
+        display_name: String,
+        /// What it does, in a sentence.
+        description: Option<String>,
+        /// The name of an icon.
+        icon: Option<String>,
+        /// Ports that items come in by.
+        inputs: Vec<Spanned<String>> = vec![Spanned::new(MAIN_PORT.to_owned(), 0..0)],
+        /// Ports that items leave by. What fails leaves by `error`, where it is among them.
+        outputs: Vec<Spanned<String>> = vec![Spanned::new(MAIN_PORT.to_owned(), 0..0)],
+        /// What a user sets when they place the node.
+        properties: Vec<NodeProperty>,
+    }
+}
+
+table! {
+    /// What a user sets when they place a node.
+    pub struct NodeProperty {
+        /// The key in the node's parameters.
+        name: Spanned<FieldName>,
+        /// What it holds.
+        kind: Spanned<PropertyKind>,
+        /// The name that people read.
+        display_name: Option<String>,
+        /// What it means.
+        description: Option<String>,
+        /// True where a node without it does not run, unless `show_when` hides it.
+        required: bool = false,
+        /// Its value where nobody set it.
+        default: Option<Spanned<Value>>,
+        /// The values of a `select`.
+        options: Vec<FieldOption>,
+        /// True where the component's `load-options` gives the values of a `select`.
+        dynamic_options: bool = false,
+        /// A condition over the other properties; where it does not hold, the property is not there.
+        show_when: Option<Expression>,
+    }
+}
+
+impl NodeKind {
+    /// The version that new nodes are made with.
+    pub fn newest(&self) -> &str {
+        self.versions.last().map_or("", |version| version.as_str())
+    }
+
+    /// True where the component runs this version.
+    pub fn runs(&self, version: &str) -> bool {
+        self.versions.iter().any(|known| known.as_str() == version)
+    }
+
+    /// True where what fails leaves by a port of its own.
+    pub fn has_error_port(&self) -> bool {
+        self.outputs.iter().any(|port| port.as_str() == ERROR_PORT)
+    }
+
+    /// The property of this name.
+    pub fn property(&self, name: &str) -> Option<&NodeProperty> {
+        self.properties.iter().find(|property| property.name.as_str() == name)
+    }
+
+    /// What conditions over the properties see.
+    pub fn property_kinds(&self) -> Vec<FieldKind<'_>> {
+        self.properties.iter().map(NodeProperty::field_kind).collect()
+    }
+
+    /// The definition as the component must give it, and as palettes show it.
+    pub fn definition(&self) -> Value {
+        let texts = |items: &[Spanned<String>]| items.iter().map(|item| item.as_str().into()).collect::<Vec<Value>>();
+        let mut definition = json!({
+            "kind": *self.kind, "versions": texts(&self.versions), "type": self.r#type.word(),
+            "display_name": self.display_name, "inputs": texts(&self.inputs), "outputs": texts(&self.outputs),
+            "properties": self.properties.iter().map(NodeProperty::definition).collect::<Vec<_>>(),
+        });
+        if let Some(provider) = &self.provides {
+            definition["provides"] = provider.word().into();
+        }
+        for (key, text) in [("description", &self.description), ("icon", &self.icon)] {
+            if let Some(text) = text {
+                definition[key] = text.as_str().into();
+            }
+        }
+        definition
+    }
+}
+
+impl NodeProperty {
+    fn field_kind(&self) -> FieldKind<'_> {
+        let holds = match *self.kind {
+            PropertyKind::String | PropertyKind::Text | PropertyKind::Select | PropertyKind::Expression => Type::Text,
+            PropertyKind::Integer | PropertyKind::Decimal => Type::Number,
+            PropertyKind::Boolean => Type::Boolean,
+            PropertyKind::Json => Type::Any,
+        };
+        FieldKind {
+            name: self.name.as_str(),
+            holds,
+            options: self.options.iter().map(|option| option.value.as_str()).collect(),
+            is_whole: *self.kind == PropertyKind::Integer,
+        }
+    }
+
+    /// The property in a definition: what says nothing is left out.
+    fn definition(&self) -> Value {
+        let mut shown = Map::new();
+        shown.insert("name".to_owned(), self.name.as_str().into());
+        shown.insert("kind".to_owned(), self.kind.word().into());
+        for (key, text) in [("display_name", &self.display_name), ("description", &self.description)] {
+            shown.extend(text.as_ref().map(|text| (key.to_owned(), text.as_str().into())));
+        }
+        for (key, flag) in [("required", self.required), ("dynamic_options", self.dynamic_options)] {
+            shown.extend(flag.then(|| (key.to_owned(), true.into())));
+        }
+        shown.extend(self.default.as_ref().map(|value| ("default".to_owned(), (**value).clone())));
+        if !self.options.is_empty() {
+            let options = self.options.iter().map(|option| json!({ "value": option.value, "label": option.label }));
+            shown.insert("options".to_owned(), options.collect());
+        }
+        let condition = self.show_when.as_ref().map(|condition| condition.as_str().into());
+        shown.extend(condition.map(|condition| ("show_when".to_owned(), condition)));
+        Value::Object(shown)
+    }
+}
+
+/// Keys in which a definition is a promise, and not a text for people.
+const PROMISES: [&str; 6] = ["versions", "type", "provides", "inputs", "outputs", "properties"];
+
+/// Where two definitions of a kind promise something else: the key, and what each says.
+pub fn definition_differences(manifest: &Value, component: &Value) -> Vec<(String, Value, Value)> {
+    let mut differences = Vec::new();
+    for key in PROMISES.into_iter().filter(|key| *key != "properties") {
+        if manifest[key] != component[key] {
+            differences.push((key.to_owned(), manifest[key].clone(), component[key].clone()));
+        }
+    }
+    let named = |definition: &Value| -> Map<String, Value> {
+        let properties = definition["properties"].as_array().into_iter().flatten();
+        properties.map(|property| (property["name"].as_str().unwrap_or_default().to_owned(), promise(property))).collect()
+    };
+    let (ours, theirs) = (named(manifest), named(component));
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for name in names {
+        let (one, other) = (ours.get(name).unwrap_or(&Value::Null), theirs.get(name).unwrap_or(&Value::Null));
+        if one != other {
+            differences.push((format!("properties.{name}"), one.clone(), other.clone()));
+        }
+    }
+    differences
+}
+
+/// A property without the texts that only people read.
+fn promise(property: &Value) -> Value {
+    let mut property = property.clone();
+    if let Some(fields) = property.as_object_mut() {
+        fields.remove("display_name");
+        fields.remove("description");
+        fields.retain(|_, value| *value != Value::Bool(false) && !value.is_null());
+        if let Some(Value::Array(options)) = fields.get_mut("options") {
+            options.iter_mut().for_each(|option| *option = option["value"].clone());
+        }
+    }
+    property
+}

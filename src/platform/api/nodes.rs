@@ -1,0 +1,177 @@
+//! `/api/v1/nodes` and `/api/v1/processors`: work that plugins do for others.
+
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Request, Response, identity, no_route, object, require};
+use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigger};
+use crate::manifest::NodeKind;
+use crate::platform::nodes::NodeRequest;
+use crate::platform::permission::{PROCESSOR_RUN, WORKFLOW_RUN};
+use crate::platform::state::Occasion;
+use crate::platform::{Platform, PlatformError};
+
+impl Platform {
+    pub(super) fn nodes_route(&mut self, request: &Request, path: &[&str]) -> Answer {
+        match (request.method.as_str(), path) {
+            ("GET", []) => {
+                identity(request)?;
+                let shown = self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin, &node));
+                Ok(Response::json(200, shown.collect()))
+            }
+            ("GET", [kind]) => {
+                identity(request)?;
+                let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
+                let (plugin, node) = found.ok_or_else(|| {
+                    PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`"))
+                })?;
+                Ok(Response::json(200, self.shown_node(request, plugin, &node)))
+            }
+            ("POST", [kind, verb @ ("execute" | "supply" | "options")]) => {
+                let identity = require(request, WORKFLOW_RUN)?.clone();
+                let asked = node_request(request, kind, verb)?;
+                let answer = self.ask_node(&identity, asked)?;
+                let key = match *verb {
+                    "execute" => "outputs",
+                    "supply" => "supplied",
+                    _ => "options",
+                };
+                let mut body = json!({ "kind": kind, "version": answer.version, "plugin": answer.plugin });
+                body[key] = answer.output;
+                if let Some(error) = answer.error {
+                    body["error"] = json!({ "code": error.code, "message": error.message, "retryable": error.retryable });
+                }
+                Ok(Response::json(200, body))
+            }
+            _ => Err(no_route(request)),
+        }
+    }
+
+    /// A definition with labels in the language of the request.
+    fn shown_node(&self, request: &Request, plugin: Option<String>, node: &NodeKind) -> Value {
+        let mut shown = node.definition();
+        let installed = plugin.as_ref().and_then(|id| self.plugins.get(id));
+        if let Some(installed) = installed {
+            let key = format!("node.{}", *node.kind);
+            shown["display_name"] = installed.label(request, &key, &node.display_name).into();
+            for (property, own) in shown["properties"].as_array_mut().into_iter().flatten().zip(&node.properties) {
+                let key = format!("{key}.{}", *own.name);
+                let label = own.display_name.as_deref().unwrap_or(own.name.as_str());
+                property["display_name"] = installed.label(request, &key, label).into();
+                for (option, own) in property["options"].as_array_mut().into_iter().flatten().zip(&own.options) {
+                    let key = format!("{key}.{}", own.value);
+                    option["label"] = installed.label(request, &key, &own.label).into();
+                }
+            }
+        }
+        shown["plugin"] = json!(plugin);
+        shown
+    }
+
+    /// The body is what is processed; what comes back is bytes of the type that the plugin says.
+    pub(super) fn processors_route(&mut self, request: &Request, path: &[&str]) -> Answer {
+        let (plugin, only_validate) = match (request.method.as_str(), path) {
+            ("POST", [plugin]) => (*plugin, false),
+            ("POST", [plugin, "validate"]) => (*plugin, true),
+            _ => return Err(no_route(request)),
+        };
+        let identity = require(request, PROCESSOR_RUN)?.clone();
+        request.only(&["options"])?;
+        let options: Value = match request.query("options") {
+            None => json!({}),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                PlatformError::new(400, "http.bad_query", format!("`options` is not JSON: {error}"))
+            })?,
+        };
+        let content_type = request.content_type.clone().ok_or_else(|| {
+            PlatformError::new(400, "http.missing_content_type", "say what the bytes are: `content-type: image/png`")
+        })?;
+        let call = ProcessCall { input: request.body.clone(), content_type, options, only_validate };
+        match self.process(&identity, plugin, &call)? {
+            None => Ok(Response::empty(204)),
+            Some(Processed { output, content_type, items_processed, warnings }) => {
+                let response = Response::bytes(200, content_type, output);
+                // What a plugin made is nobody's page, whatever type it names.
+                let response = response.header("content-disposition", "attachment");
+                let response = response.header("x-items-processed", &items_processed.to_string());
+                Ok(response.header("x-warnings", &ascii(&json!(warnings).to_string())))
+            }
+        }
+    }
+
+    /// Gives bytes to a plugin's processor; none where only validating was asked for.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn process(
+        &mut self,
+        identity: &crate::platform::Identity,
+        plugin: &str,
+        call: &ProcessCall,
+    ) -> Result<Option<Processed>, PlatformError> {
+        let installed = self.installed(plugin)?;
+        if installed.loaded.is_none() {
+            let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
+            return Err(PlatformError::new(409, "plugin.invalid_state", message));
+        }
+        let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
+        let made = self.call(plugin, &occasion, &Invocation::Process(call), |_| Ok(()))?;
+        if call.only_validate {
+            return Ok(None);
+        }
+        let made: Processed = serde_json::from_value(made)
+            .map_err(|error| PlatformError::new(500, "host.bug", format!("what was processed is lost: {error}")))?;
+        Ok(Some(made))
+    }
+}
+
+/// JSON that a header can carry.
+fn ascii(json: &str) -> String {
+    let mut units = [0; 2];
+    let escaped = |character: char| -> String {
+        if character.is_ascii() {
+            return character.to_string();
+        }
+        character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    };
+    json.chars().map(escaped).collect()
+}
+
+fn node_request(request: &Request, kind: &str, verb: &str) -> Result<NodeRequest, PlatformError> {
+    let bad = |message: String| PlatformError::new(400, "node.bad_request", message);
+    request.only(&[])?;
+    let mut body = if request.body.is_empty() { Map::new() } else { object(request)? };
+    let own_key = match verb {
+        "execute" => "input",
+        "options" => "property",
+        _ => "",
+    };
+    if let Some(key) =
+        body.keys().find(|key| !["version", "parameters", "place", own_key].contains(&key.as_str()) || key.is_empty())
+    {
+        let known = ["version", "parameters", "place", own_key].join(", ");
+        return Err(bad(format!("unknown key `{key}`; known here: {}", known.trim_end_matches(", "))));
+    }
+    let version = match body.remove("version") {
+        None => None,
+        Some(Value::String(version)) => Some(version),
+        Some(other) => return Err(bad(format!("`version` is text, not {other}"))),
+    };
+    let parameters = match body.remove("parameters") {
+        None => Map::new(),
+        Some(Value::Object(parameters)) => parameters,
+        Some(other) => return Err(bad(format!("`parameters` is an object, not {other}"))),
+    };
+    let place: NodePlace = match body.remove("place") {
+        None => NodePlace::default(),
+        Some(place) => serde_json::from_value(place).map_err(|error| bad(format!("`place`: {error}")))?,
+    };
+    let task = match verb {
+        "execute" => NodeTask::Execute(body.remove("input").unwrap_or(Value::Null)),
+        "supply" => NodeTask::Supply,
+        _ => match body.remove("property") {
+            Some(Value::String(property)) => NodeTask::Options(property),
+            _ => return Err(bad("`property` names the property whose options are wanted".to_owned())),
+        },
+    };
+    Ok(NodeRequest { kind: kind.to_owned(), version, parameters, place, task })
+}

@@ -1,0 +1,185 @@
+//! Nodes of workflows: the platform's own first, those of running plugins behind them.
+
+mod builtin;
+mod parameters;
+
+use serde_json::{Map, Value, json};
+
+use super::state::Occasion;
+use super::{Identity, Platform, PlatformError};
+use crate::check::check_nodes;
+use crate::document::did_you_mean;
+use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
+use crate::manifest::{ERROR_PORT, NodeKind, NodeType};
+use builtin::Builtin;
+
+/// What a client asks of a node.
+#[derive(Debug, Clone)]
+pub struct NodeRequest {
+    /// The node.
+    pub kind: String,
+    /// The version; the newest where it is none.
+    pub version: Option<String>,
+    /// What its user has set.
+    pub parameters: Map<String, Value>,
+    /// Where it runs.
+    pub place: NodePlace,
+    /// What it is asked for.
+    pub task: NodeTask,
+}
+
+/// What a node gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeAnswer {
+    /// The plugin; none for the platform's own nodes.
+    pub plugin: Option<String>,
+    /// The version that ran.
+    pub version: String,
+    /// For an executor `{"<port>": [items]}` with every output; else what was supplied, or the options.
+    pub output: Value,
+    /// The error that left by the port `error`.
+    pub error: Option<ServiceError>,
+}
+
+/// A node that was found, and who runs it. A call holds on to the version that it began with: what is loaded in its
+/// place meanwhile serves the next one.
+struct Found {
+    definition: NodeKind,
+    runner: Runner,
+}
+
+enum Runner {
+    Platform(&'static Builtin),
+    Plugin(Box<LoadedPlugin>),
+}
+
+impl Platform {
+    /// The definitions of all nodes that can be placed, the platform's own first, each with the plugin that brings it.
+    pub fn palette(&self) -> Vec<(Option<String>, NodeKind)> {
+        let own = builtin::all().iter().map(|builtin| (None, builtin.definition.clone()));
+        let plugins = self.plugins.iter().filter(|(_, installed)| installed.loaded.is_some());
+        let theirs = plugins.flat_map(|(id, installed)| {
+            installed.manifest.nodes.iter().map(move |node| (Some(id.clone()), node.clone()))
+        });
+        // A kind belongs to who brought it first.
+        let mut palette: Vec<(Option<String>, NodeKind)> = Vec::new();
+        for (plugin, node) in own.chain(theirs) {
+            if palette.iter().all(|(_, known)| *known.kind != *node.kind) {
+                palette.push((plugin, node));
+            }
+        }
+        palette
+    }
+
+    /// Asks a node for something.
+    ///
+    /// # Errors
+    /// [`PlatformError`]: `node.not_found`, `node.bad_request`, or what the node failed with and no port of it takes.
+    pub fn ask_node(&mut self, identity: &Identity, request: NodeRequest) -> Result<NodeAnswer, PlatformError> {
+        let Found { definition, runner } = self.find_node(&request.kind)?;
+        let version = request.version.unwrap_or_else(|| definition.newest().to_owned());
+        if !definition.runs(&version) {
+            let known: Vec<&str> = definition.versions.iter().map(|version| version.as_str()).collect();
+            let message = format!("`{}` has no version {version}; it has {}", request.kind, known.join(", "));
+            return Err(PlatformError::new(404, "node.not_found", message));
+        }
+        let task = parameters::fitting_task(&definition, request.task)?;
+        let lenient = matches!(task, NodeTask::Options(_));
+        let parameters = parameters::complete(&definition, request.parameters, lenient)?;
+        let call = NodeCall { kind: request.kind, version, parameters, place: request.place, task };
+        let asked = match &runner {
+            Runner::Platform(builtin) => builtin.run(&call).map_err(CallError::Guest),
+            Runner::Plugin(loaded) => {
+                let occasion = Occasion::of(&identity.tenant, Trigger::Node).by(&identity.caller);
+                self.call_loaded(loaded, &occasion, &Invocation::Node(&call), |_| Ok(()), |_| Ok(()))
+            }
+        };
+        let plugin = match &runner {
+            Runner::Platform(_) => None,
+            Runner::Plugin(loaded) => Some(loaded.manifest().metadata.id.to_string()),
+        };
+        let (output, error) = match asked {
+            Ok(output) => (output, None),
+            Err(CallError::Guest(error)) if matches!(call.task, NodeTask::Execute(_)) && definition.has_error_port() => {
+                let failed = json!({ "code": error.code, "message": error.message, "retryable": error.retryable,
+                    "details": error.details });
+                (json!({ ERROR_PORT: [failed] }), Some(error))
+            }
+            Err(error) => {
+                let retryable = error.is_retryable();
+                let error = PlatformError::from(error);
+                let details = json!({ "node": call.kind, "retryable": retryable, "details": error.details });
+                return Err(error.with_details(details));
+            }
+        };
+        let output = match call.task {
+            NodeTask::Execute(_) => every_port(&definition, &output)?,
+            _ => output,
+        };
+        Ok(NodeAnswer { plugin, version: call.version, output, error })
+    }
+
+    fn find_node(&self, kind: &str) -> Result<Found, PlatformError> {
+        if let Some(builtin) = builtin::all().iter().find(|builtin| builtin.definition.kind.as_str() == kind) {
+            return Ok(Found { definition: builtin.definition.clone(), runner: Runner::Platform(builtin) });
+        }
+        let running = self.plugins.values().find_map(|installed| {
+            let definition = installed.manifest.node(kind)?.clone();
+            let runner = Runner::Plugin(Box::new(installed.loaded.clone()?));
+            Some(Found { definition, runner })
+        });
+        running.ok_or_else(|| {
+            let palette = self.palette();
+            let known = palette.iter().map(|(_, node)| node.kind.as_str());
+            let stopped = self.plugins.iter().find(|(_, installed)| installed.manifest.node(kind).is_some());
+            let help = match stopped {
+                Some((id, installed)) => {
+                    format!(": the plugin `{id}` brings it, and is {}", installed.status.word())
+                }
+                None => did_you_mean(kind, known).map_or_else(String::new, |help| format!(": {help}")),
+            };
+            PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`{help}"))
+        })
+    }
+
+    /// Refuses a plugin whose nodes are already another's, or whose component defines them otherwise.
+    pub(super) fn check_nodes_of(&self, id: &str, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
+        let manifest = loaded.manifest();
+        if manifest.nodes.is_empty() {
+            return Ok(());
+        }
+        let refused = |message: String| PlatformError::new(422, "node.refused", message);
+        for node in &manifest.nodes {
+            let others = self.plugins.iter().filter(|(other, installed)| *other != id && installed.loaded.is_some());
+            if let Some((other, _)) = others.into_iter().find(|(_, installed)| installed.manifest.node(&node.kind).is_some()) {
+                return Err(refused(format!("the plugin `{other}` brings the node `{}` already", *node.kind)));
+            }
+        }
+        let definitions = self.runtime.node_definitions(loaded).map_err(|error| refused(error.to_string()))?;
+        match check_nodes(manifest, &definitions, None).diagnostics().first() {
+            None => Ok(()),
+            Some(finding) => Err(refused(finding.message.clone())),
+        }
+    }
+}
+
+/// Every output of the node, empty where nothing came; none that it does not declare.
+fn every_port(definition: &NodeKind, output: &Value) -> Result<Value, PlatformError> {
+    let given = output.as_object().cloned().unwrap_or_default();
+    let known: Vec<&str> = definition.outputs.iter().map(|port| port.as_str()).collect();
+    if let Some(port) = given.keys().find(|port| !known.contains(&port.as_str())) {
+        let message =
+            format!("`{}` gave items to the port `{port}`, which is none of {}", *definition.kind, known.join(", "));
+        return Err(PlatformError::new(502, "node.bad_output", message));
+    }
+    let all = known.iter().map(|port| ((*port).to_owned(), given.get(*port).cloned().unwrap_or_else(|| json!([]))));
+    Ok(Value::Object(all.collect()))
+}
+
+/// What a node is, in a word for messages.
+fn role(definition: &NodeKind) -> &'static str {
+    match *definition.r#type {
+        NodeType::Executor => "an executor",
+        NodeType::Supplier => "a supplier",
+    }
+}

@@ -1,0 +1,133 @@
+//! What a node is given, held against its definition before anybody runs.
+
+use serde_json::{Map, Value, json};
+
+use super::role;
+use crate::document::did_you_mean;
+use crate::expression::{Datum, Expression};
+use crate::host::NodeTask;
+use crate::manifest::{MAIN_PORT, NodeKind, NodeProperty, NodeType, PropertyKind};
+use crate::platform::PlatformError;
+
+fn bad(message: impl Into<String>) -> PlatformError {
+    PlatformError::new(400, "node.bad_request", message)
+}
+
+/// The task as the node takes it: an array of items stands for the first input.
+pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<NodeTask, PlatformError> {
+    let kind = definition.kind.as_str();
+    match (task, *definition.r#type) {
+        (NodeTask::Execute(input), NodeType::Executor) => {
+            let first = definition.inputs.first().map_or(MAIN_PORT, |port| port.as_str());
+            let ports = match input {
+                Value::Null => Map::new(),
+                Value::Array(items) => Map::from_iter([(first.to_owned(), Value::Array(items))]),
+                Value::Object(ports) => ports,
+                _ => return Err(bad("`input` is an array of items, or an object with an array for each port")),
+            };
+            let known: Vec<&str> = definition.inputs.iter().map(|port| port.as_str()).collect();
+            for (port, items) in &ports {
+                if !known.contains(&port.as_str()) {
+                    return Err(bad(format!("`{kind}` has no input `{port}`; it has {}", known.join(", "))));
+                }
+                if !items.is_array() {
+                    return Err(bad(format!("the input `{port}` is no array of items")));
+                }
+            }
+            Ok(NodeTask::Execute(Value::Object(ports)))
+        }
+        (NodeTask::Supply, NodeType::Supplier) => Ok(NodeTask::Supply),
+        (NodeTask::Options(name), _) => match definition.property(&name) {
+            Some(property) if property.dynamic_options => Ok(NodeTask::Options(name)),
+            Some(_) => Err(bad(format!("the options of `{name}` stand in its definition"))),
+            None => Err(bad(format!("`{kind}` has no property `{name}`"))),
+        },
+        (NodeTask::Execute(_), NodeType::Supplier) => Err(bad(format!("`{kind}` is {}: ask it to supply", role(definition)))),
+        (NodeTask::Supply, NodeType::Executor) => Err(bad(format!("`{kind}` is {}: execute it", role(definition)))),
+    }
+}
+
+/// The parameters with defaults in their places; all problems at once. What `show_when` hides is left out. A form that is
+/// being filled in (`lenient`) may lack what is required.
+pub(super) fn complete(
+    definition: &NodeKind,
+    given: Map<String, Value>,
+    lenient: bool,
+) -> Result<Value, PlatformError> {
+    let mut problems: Vec<(String, String)> = Vec::new();
+    let known = || definition.properties.iter().map(|property| property.name.as_str());
+    for name in given.keys().filter(|name| definition.property(name).is_none()) {
+        let help = did_you_mean(name, known()).map_or_else(String::new, |help| format!("; {help}"));
+        problems.push((name.clone(), format!("is no property of `{}`{help}", *definition.kind)));
+    }
+    let mut all = Map::new();
+    for property in &definition.properties {
+        let own = given.get(property.name.as_str()).filter(|value| !value.is_null()).cloned();
+        if let Some(value) = own.or_else(|| property.default.as_ref().map(|default| (**default).clone())) {
+            all.insert(property.name.to_string(), value);
+        }
+    }
+    let shown = all.clone();
+    for property in &definition.properties {
+        let name = property.name.as_str();
+        if !is_shown(property, definition, &shown) {
+            all.remove(name);
+            continue;
+        }
+        match all.get(name) {
+            None if property.required && !lenient => problems.push((name.to_owned(), "is required".to_owned())),
+            None => {}
+            Some(value) => {
+                if let Some(wanted) = misfit(property, value) {
+                    problems.push((name.to_owned(), format!("must be {wanted}, not {value}")));
+                }
+            }
+        }
+    }
+    if problems.is_empty() {
+        return Ok(Value::Object(all));
+    }
+    let first = problems.first().map_or_else(String::new, |(name, why)| format!("`{name}` {why}"));
+    let more = if problems.len() > 1 { format!(" (and {} more)", problems.len() - 1) } else { String::new() };
+    let listed: Vec<Value> =
+        problems.into_iter().map(|(name, message)| json!({ "property": name, "message": message })).collect();
+    Err(bad(format!("{first}{more}")).with_details(json!({ "problems": listed })))
+}
+
+fn is_shown(property: &NodeProperty, definition: &NodeKind, values: &Map<String, Value>) -> bool {
+    let Some(condition) = &property.show_when else { return true };
+    let lookup = |name: &str| {
+        let is_decimal = definition.property(name).is_some_and(|property| *property.kind == PropertyKind::Decimal);
+        values.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_decimal))
+    };
+    // A condition that cannot be computed hides nothing: the node says what it misses.
+    condition.evaluate(&lookup).map_or(true, |datum| datum.to_json() == Value::Bool(true))
+}
+
+/// What a value must be, where it is something else.
+fn misfit(property: &NodeProperty, value: &Value) -> Option<String> {
+    let text = value.as_str();
+    let (fits, wanted) = match *property.kind {
+        PropertyKind::String => (text.is_some_and(|text| !text.contains('\n')), "one line of text"),
+        PropertyKind::Text => (text.is_some(), "text"),
+        PropertyKind::Integer => (value.is_i64(), "a whole number"),
+        PropertyKind::Boolean => (value.is_boolean(), "true or false"),
+        PropertyKind::Decimal => {
+            (text.is_some_and(|text| crate::expression::read_decimal(text).is_some()), "a decimal number as text, such as \"0.5\"")
+        }
+        PropertyKind::Expression => {
+            let problem = text.map(|text| Expression::parse(text).err());
+            if let Some(Some(problem)) = problem {
+                return Some(format!("an expression ({})", problem.message));
+            }
+            (text.is_some(), "an expression, as text")
+        }
+        PropertyKind::Json => (true, "JSON"),
+        PropertyKind::Select => {
+            let known: Vec<&str> = property.options.iter().map(|option| option.value.as_str()).collect();
+            let fits = text.is_some_and(|text| property.dynamic_options || known.contains(&text));
+            return (!fits).then(|| format!("one of {}", known.join(", ")));
+        }
+    };
+    (!fits).then(|| wanted.to_owned())
+}
