@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::generate::{world_of, write_bindings};
+use super::generate::{world_of, write_generated};
 use crate::archive::COMPONENT;
 use crate::build::{
     BuildOptions, BuildRecord, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile, provenance,
@@ -93,8 +93,9 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let (file, rustc) = match &args.component {
         Some(file) => (context.path(file), None),
         None => {
-            if write_bindings(project, manifest)? {
-                context.ui.status("Generated", "src/bindings.rs");
+            let generated = write_generated(project, manifest)?;
+            if !generated.is_empty() {
+                context.ui.status("Generated", generated.join(", "));
             }
             let options = BuildOptions {
                 target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),

@@ -1,5 +1,7 @@
 //! `erp-plugin generate`.
 
+use std::path::Path;
+
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,20 +12,23 @@ use crate::context::Context;
 use crate::contract::{self, World};
 use crate::exit_code::ExitCode;
 use crate::files;
-use crate::generate::rust_bindings;
+use crate::generate::{GENERATED_FOLDERS, GeneratedFile, MARK, generated_files};
 use crate::manifest::Manifest;
 use crate::project::Project;
 
-/// Write src/bindings.rs: the host API in Rust, for the world that the manifest names
+/// Write the manifest and the host API as code, for the language that `[build]` names
 ///
-/// `build` does this by itself; run it to give an editor the bindings of a changed manifest.
+/// In Rust that is src/erp/: a struct for each entity, queries that only name fields that are there, events,
+/// settings, permissions and nodes, a trait for each thing that the host calls, and a host for unit tests. `build`
+/// does this by itself; run it to give an editor the code of a changed manifest.
 #[derive(Debug, Args)]
-pub(crate) struct GenerateArgs {}
+pub(crate) struct GenerateArgs {
+    /// Write nothing; fail where a file is not as it should be
+    #[arg(long)]
+    check: bool,
+}
 
-/// Where the bindings stand in a project.
-pub(super) const BINDINGS_FILE: &str = "src/bindings.rs";
-
-/// Bindings that were written.
+/// Code that was written.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct GenerateResult {
     ok: bool,
@@ -31,20 +36,36 @@ pub(super) struct GenerateResult {
     abi: String,
     /// The world.
     world: String,
-    /// The file.
-    file: String,
-    /// False where the file was as it should be already.
-    changed: bool,
+    /// Every file.
+    files: Vec<String>,
+    /// Those that were not as they should be.
+    changed: Vec<String>,
 }
 
-pub(super) fn run(context: &Context, _: &GenerateArgs) -> CommandResult {
+pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
     let world = world_of(&open.manifest)?;
-    let changed = write_bindings(&open.project, &open.manifest)?;
-    let file = context.shown(&open.project.root.join(BINDINGS_FILE));
-    let result =
-        GenerateResult { ok: true, abi: world.host_api.abi.to_owned(), world: world.name, file: file.clone(), changed };
-    context.ui.result(&result, || if changed { format!("{file} written") } else { format!("{file} is up to date") });
+    let files = generated_files(&open.manifest, &world)?;
+    let changed = if args.check {
+        stale(&open.project, &files)
+    } else {
+        write_generated(&open.project, &open.manifest)?
+    };
+    if args.check && !changed.is_empty() {
+        let message = format!("not as the manifest says: {}", changed.join(", "));
+        return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("erp-plugin generate"));
+    }
+    let result = GenerateResult {
+        ok: true,
+        abi: world.host_api.abi.to_owned(),
+        world: world.name,
+        files: files.into_iter().map(|file| file.path).collect(),
+        changed,
+    };
+    context.ui.result(&result, || match result.changed.as_slice() {
+        [] => format!("{} files are up to date", result.files.len()),
+        changed => format!("{} written", changed.join(", ")),
+    });
     Ok(ExitCode::Ok)
 }
 
@@ -63,13 +84,52 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     })
 }
 
-/// The bindings for the world that a manifest names.
-pub(super) fn bindings_text(manifest: &Manifest) -> Result<String, CommandError> {
-    Ok(rust_bindings(&world_of(manifest)?)?)
+/// Writes what differs, and takes away what an earlier manifest made; gives the files that changed.
+pub(super) fn write_generated(project: &Project, manifest: &Manifest) -> Result<Vec<String>, CommandError> {
+    let wanted = generated_files(manifest, &world_of(manifest)?)?;
+    let changed = stale(project, &wanted);
+    for file in wanted {
+        files::write_if_changed(&project.root.join(&file.path), file.text.as_bytes())?;
+    }
+    for leftover in leftovers(project, &changed) {
+        fs_err::remove_file(project.root.join(leftover))
+            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    }
+    Ok(changed)
 }
 
-/// Writes the bindings where they differ; true where they did.
-pub(super) fn write_bindings(project: &Project, manifest: &Manifest) -> Result<bool, CommandError> {
-    let text = bindings_text(manifest)?;
-    Ok(files::write_if_changed(&project.root.join(BINDINGS_FILE), text.as_bytes())?)
+/// Files that are not as they should be, and those that should not be there.
+fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> {
+    let differs = |file: &&GeneratedFile| {
+        fs_err::read(project.root.join(&file.path)).ok().as_deref() != Some(file.text.as_bytes())
+    };
+    let mut stale: Vec<String> = wanted.iter().filter(differs).map(|file| file.path.clone()).collect();
+    for folder in GENERATED_FOLDERS {
+        made_in(&project.root, Path::new(folder), &mut |path| {
+            if wanted.iter().all(|file| file.path != path) {
+                stale.push(path);
+            }
+        });
+    }
+    stale
+}
+
+/// Of the files that changed, those that nothing makes any more.
+fn leftovers<'c>(project: &Project, changed: &'c [String]) -> Vec<&'c String> {
+    let wanted = project.manifest().0.and_then(|manifest| generated_files(&manifest, &world_of(&manifest).ok()?).ok());
+    let wanted: Vec<String> = wanted.into_iter().flatten().map(|file| file.path).collect();
+    changed.iter().filter(|path| !wanted.contains(path)).collect()
+}
+
+/// Every file of a folder that says that it was made.
+fn made_in(root: &Path, folder: &Path, tell: &mut impl FnMut(String)) {
+    let Ok(entries) = fs_err::read_dir(root.join(folder)) else { return };
+    for entry in entries.flatten() {
+        let path = folder.join(entry.file_name());
+        if entry.path().is_dir() {
+            made_in(root, &path, tell);
+        } else if fs_err::read_to_string(entry.path()).is_ok_and(|text| text.contains(MARK)) {
+            tell(path.to_string_lossy().replace('\\', "/"));
+        }
+    }
 }

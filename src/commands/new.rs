@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::generate::{BINDINGS_FILE, bindings_text};
+use super::generate::world_of;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
+use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
 use crate::project::MANIFEST_FILE;
 use crate::scaffold::{Answers, PlannedFile, Template, builtin, write};
@@ -79,8 +80,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         author: args.author.clone(),
     };
     let mut planned = template.render(&answers)?;
-    let bindings = PlannedFile { path: BINDINGS_FILE.to_owned(), text: bindings_for(&template, &planned)? };
-    planned.push(bindings);
+    planned.extend(generated_for(&template, &planned)?);
     planned.sort_by(|left, right| left.path.cmp(&right.path));
     write(folder, &planned, into_existing)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
@@ -94,8 +94,8 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     Ok(ExitCode::Ok)
 }
 
-/// The bindings for the manifest that the template gives; a template without a good one is refused.
-fn bindings_for(template: &Template, planned: &[PlannedFile]) -> Result<String, CommandError> {
+/// The code for the manifest that the template gives; a template without a good one is refused.
+fn generated_for(template: &Template, planned: &[PlannedFile]) -> Result<Vec<PlannedFile>, CommandError> {
     let refused = |why: String| {
         let message = format!("the template `{}` gives no plugin: {why}", template.name);
         CommandError::new(ExitCode::Configuration, "template", message)
@@ -103,7 +103,10 @@ fn bindings_for(template: &Template, planned: &[PlannedFile]) -> Result<String, 
     let manifest = planned.iter().find(|file| file.path == MANIFEST_FILE);
     let manifest = manifest.ok_or_else(|| refused(format!("it has no {MANIFEST_FILE}")))?;
     match manifest::parse(&SourceFile::new(MANIFEST_FILE, manifest.text.as_str())) {
-        (Some(manifest), report) if !report.has_errors() => bindings_text(&manifest),
+        (Some(manifest), report) if !report.has_errors() => {
+            let files = generated_files(&manifest, &world_of(&manifest)?)?;
+            Ok(files.into_iter().map(|GeneratedFile { path, text }| PlannedFile { path, text }).collect())
+        }
         (_, report) => Err(refused(format!("its {MANIFEST_FILE} has errors")).with_report(report)),
     }
 }

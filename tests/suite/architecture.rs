@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("seed", &["diagnostics", "expression", "manifest", "random", "store"]),
-    ("generate", &["contract"]),
+    ("generate", &["contract", "manifest"]),
     ("scaffold", &["files"]),
     ("build", &["signing"]),
     (

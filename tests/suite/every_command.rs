@@ -110,7 +110,7 @@ const ROWS: &[Row] = &[
 fn project() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.run(&["new", "erp-demo", "-q"]).succeeded();
-    for file in ["plugin.toml", "Cargo.toml", "src/lib.rs", "src/bindings.rs"] {
+    for file in ["plugin.toml", "Cargo.toml", "src/lib.rs"] {
         let content = sandbox.read(&format!("erp-demo/{file}"));
         sandbox.write(file, content);
     }

@@ -64,7 +64,7 @@ type Contents = BTreeMap<PathBuf, String>;
 fn sources(project: &Project) -> Contents {
     let mut files = vec![project.root.join("Cargo.toml")];
     all_files(&project.root.join("src"), &mut files);
-    files.retain(|file| !file.ends_with("src/bindings.rs"));
+    files.retain(|file| !file.ends_with("src/bindings.rs") && !file.to_string_lossy().contains("src/erp/"));
     digests(files)
 }
 

@@ -23,6 +23,8 @@ table! {
         language: Spanned<Language> = Spanned::new(Language::Rust, 0..0),
         /// The file that holds the exports, in TypeScript and Python; `src/plugin.ts` or `src/plugin.py` where it is absent.
         entry: Option<Spanned<String>>,
+        /// False for a crate that wants the bindings of the host API alone, as `src/bindings.rs`, and no `src/erp`.
+        toolkit: bool = true,
     }
 }
 

@@ -1,16 +1,8 @@
 //! The plugin's code. A manifest with entities and pages needs no more than this.
 
-mod bindings;
+#[rustfmt::skip]
+mod erp;
 
-use bindings::erp::plugin::types::{CallContext, Error};
-use bindings::exports::erp::plugin::base;
+pub struct Plugin;
 
-struct Plugin;
-
-bindings::export!(Plugin);
-
-impl base::Guest for Plugin {
-    fn init(_context: CallContext) -> Result<(), Error> {
-        Ok(())
-    }
-}
+impl erp::Plugin for Plugin {}

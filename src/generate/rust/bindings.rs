@@ -3,30 +3,22 @@
 //! wit-bindgen's macro would make the same code, but compiles the generator itself for every guest
 //! and profile; a generated file costs a guest's cold build less than half the time.
 
-use thiserror::Error;
 use wit_bindgen_core::{Files, WorldGenerator};
 
 use crate::contract::World;
+use crate::generate::{GenerateError, MARK};
 
-/// The bindings could not be made.
-#[derive(Debug, Error)]
-#[error("bindings for `{world}` could not be generated: {reason}")]
-pub struct GenerateError {
-    world: String,
-    reason: String,
-}
-
-/// The text of `src/bindings.rs` for a world. It is a function of the world alone.
+/// The bindings of a world, for a module of this path. They are a function of the two alone.
 ///
 /// # Errors
 /// [`GenerateError`], which is a bug where the world is one of the embedded ones.
-pub fn rust_bindings(world: &World) -> Result<String, GenerateError> {
+pub(super) fn rust_bindings(world: &World, module: &str) -> Result<String, GenerateError> {
     let failed = |reason: String| GenerateError { world: world.name.clone(), reason };
     let mut files = Files::default();
     let options = wit_bindgen_rust::Opts {
         generate_all: true,
         format: true,
-        default_bindings_module: Some("crate::bindings".to_owned()),
+        default_bindings_module: Some(module.to_owned()),
         ..Default::default()
     };
     // The generator writes into the resolve that it is given.
@@ -35,7 +27,7 @@ pub fn rust_bindings(world: &World) -> Result<String, GenerateError> {
     let Some((_, code)) = files.iter().next() else { return Err(failed("the generator wrote nothing".to_owned())) };
     let code = String::from_utf8(code.to_vec()).map_err(|error| failed(error.to_string()))?;
     Ok(format!(
-        "// The host API {} for the world `{}`.\n// Made by `erp-plugin generate`, which `erp-plugin build` runs; changes here are overwritten.\n{code}",
+        "// The host API {} for the world `{}`.\n// {MARK}\n{code}",
         world.host_api.abi, world.name
     ))
 }

@@ -1,0 +1,63 @@
+//! Lines of Rust with their indentation.
+
+use crate::generate::MARK;
+
+/// Text that grows line by line.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    text: String,
+    depth: usize,
+}
+
+impl Code {
+    /// A file that begins with these lines of documentation.
+    pub(super) fn file(about: &str) -> Code {
+        let mut code = Code::default();
+        code.line(format!("//! {about}"));
+        code.line(format!("//! {MARK}"));
+        code.blank();
+        code
+    }
+
+    pub(super) fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(&"    ".repeat(self.depth));
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
+    }
+
+    pub(super) fn lines<L: AsRef<str>>(&mut self, lines: impl IntoIterator<Item = L>) {
+        lines.into_iter().for_each(|line| self.line(line));
+    }
+
+    /// An empty line, where the text does not begin and no block does.
+    pub(super) fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") && !self.text.ends_with("{\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A documentation comment; nothing for an empty text.
+    pub(super) fn doc(&mut self, text: &str) {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.line(format!("/// {}", line.trim()));
+        }
+    }
+
+    /// `head {` … `}`.
+    pub(super) fn block(&mut self, head: impl AsRef<str>, inside: impl FnOnce(&mut Code)) {
+        self.block_ending(head, "}", inside);
+    }
+
+    /// `head {` … and another end than `}`.
+    pub(super) fn block_ending(&mut self, head: impl AsRef<str>, end: &str, inside: impl FnOnce(&mut Code)) {
+        self.line(format!("{} {{", head.as_ref()));
+        self.depth += 1;
+        inside(self);
+        self.depth -= 1;
+        self.line(end);
+    }
+
+    pub(super) fn finish(self) -> String {
+        format!("{}\n", self.text.trim_end())
+    }
+}

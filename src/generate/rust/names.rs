@@ -1,0 +1,86 @@
+//! Names of the manifest as names in Rust.
+
+use std::collections::BTreeSet;
+
+/// Words that Rust keeps for itself. Those of the second list cannot be written `r#…` either.
+const KEYWORDS: [&str; 47] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
+    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
+    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while",
+];
+const NEVER_RAW: [&str; 4] = ["crate", "self", "super", "yield"];
+
+/// `purchase_order` or `purchase-order` → `PurchaseOrder`.
+pub(super) fn camel(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    let word = |word: &str| {
+        let mut characters = word.chars();
+        let first = characters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+        first + characters.as_str()
+    };
+    starting_with_a_letter(words.map(word).collect(), "V")
+}
+
+/// The name of a function or a field.
+pub(super) fn snake(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let joined = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
+    let name = starting_with_a_letter(joined, "v_");
+    if NEVER_RAW.contains(&name.as_str()) {
+        format!("{name}_")
+    } else if KEYWORDS.contains(&name.as_str()) {
+        format!("r#{name}")
+    } else {
+        name
+    }
+}
+
+/// The name of a constant.
+pub(super) fn constant(name: &str) -> String {
+    let name = snake(name);
+    name.strip_prefix("r#").unwrap_or(&name).to_ascii_uppercase()
+}
+
+fn starting_with_a_letter(name: String, prefix: &str) -> String {
+    if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("{prefix}{name}") }
+}
+
+/// A name for each of the values of a select. What has no letter of its own is numbered.
+pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut names = Vec::new();
+    for (index, value) in values.enumerate() {
+        let ascii: String = value.chars().map(|character| if character.is_ascii() { character } else { ' ' }).collect();
+        let named = ascii.bytes().any(|byte| byte.is_ascii_alphanumeric());
+        let mut name = if named { camel(&ascii) } else { format!("Option{}", index + 1) };
+        while name == "Self" || !taken.insert(name.clone()) {
+            name = format!("{name}{}", index + 1);
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// A short name for each dotted name: without its first word where that leaves no two the same.
+pub(super) fn short_names(dotted: &[&str]) -> Vec<String> {
+    let short = |name: &str| name.split_once('.').map_or(name, |(_, rest)| rest).to_owned();
+    let all: Vec<String> = dotted.iter().map(|name| snake(&short(name))).collect();
+    let is_one_of_several = |name: &String| all.iter().filter(|other| *other == name).count() > 1;
+    dotted.iter().zip(&all).map(|(whole, short)| if is_one_of_several(short) { snake(whole) } else { short.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_names() {
+        assert_eq!(camel("purchase_order"), "PurchaseOrder");
+        assert_eq!(camel("3d-model"), "V3dModel");
+        assert_eq!((snake("type").as_str(), constant("type").as_str()), ("r#type", "TYPE"));
+        assert_eq!(snake("self"), "self_");
+        assert_eq!(variants(["draft", "已审核", "1", "1 ", "Self"].into_iter()), ["Draft", "Option2", "V1", "V14", "Self5"]);
+        assert_eq!(short_names(&["a.order.done", "b.order.done", "a.low"]), ["a_order_done", "b_order_done", "low"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: what the manifest names besides entities and events.
+
+use super::code::Code;
+use super::names::{camel, constant, snake};
+use super::types::choices;
+use crate::manifest::{Manifest, SettingType};
+
+/// The settings, a function each.
+pub(super) fn settings(manifest: &Manifest) -> String {
+    let mut code = Code::file("The settings of plugin.toml, as an administrator has set them, or their defaults.");
+    code.line("use serde_json::Value;");
+    code.blank();
+    if manifest.settings.fields.iter().any(|field| field.setting_type == SettingType::Number) {
+        code.line("use super::decimal::Decimal;");
+    }
+    code.line("use super::error::{Result, refuse};");
+    code.line("use super::host::host_config;");
+    code.line("use super::value::JsonValue;");
+    code.blank();
+    code.block("fn read<T: JsonValue>(key: &str) -> Result<T>", |code| {
+        code.line("let text = host_config::setting(key)?;");
+        code.line("let value: Option<Value> = serde_json::from_str(&text).ok();");
+        code.line("let bad = || refuse(\"plugin.bad_value\", format!(\"the setting `{key}` is {text}\"));");
+        code.line("value.as_ref().and_then(T::from_json).ok_or_else(bad)");
+    });
+    for field in &manifest.settings.fields {
+        let key = field.key.as_str();
+        let name = format!("Setting{}", camel(key));
+        let is_choice = field.setting_type == SettingType::Select && !field.options.is_empty();
+        if is_choice {
+            choices(&mut code, &name, &field.label, &field.options);
+        }
+        let ty = match field.setting_type {
+            _ if is_choice => name,
+            SettingType::Number => "Decimal".to_owned(),
+            SettingType::Boolean => "bool".to_owned(),
+            SettingType::Text | SettingType::Select => "String".to_owned(),
+        };
+        let ty = if field.default.is_some() { ty } else { format!("Option<{ty}>") };
+        code.blank();
+        code.doc(&field.label);
+        code.doc(field.description.as_deref().unwrap_or_default());
+        code.block(format!("pub fn {}() -> Result<{ty}>", snake(key)), |code| code.line(format!("read({key:?})")));
+    }
+    code.finish()
+}
+
+/// The permissions, a constant each.
+pub(super) fn permissions(manifest: &Manifest) -> String {
+    let mut code = Code::file("The permissions of plugin.toml.");
+    code.line("use super::permission::Permission;");
+    for permission in &manifest.permissions {
+        code.blank();
+        code.doc(&permission.name);
+        let (name, value) = (constant(&permission.code), permission.code.as_str());
+        code.line(format!("pub const {name}: Permission = Permission({value:?});"));
+    }
+    code.finish()
+}
+
+/// The numbering rules, a function each.
+pub(super) fn numbering(manifest: &Manifest) -> String {
+    let mut code = Code::file("The numbering rules of plugin.toml.");
+    code.line("use super::error::Result;");
+    code.line("use super::host::host_numbering;");
+    for rule in &manifest.numbering {
+        code.blank();
+        code.doc("Takes the next number.");
+        code.block(format!("pub fn next_{}() -> Result<String>", snake(&rule.name).trim_start_matches("r#")), |code| {
+            code.line(format!("host_numbering::next({:?})", rule.name.as_str()));
+        });
+    }
+    code.finish()
+}

@@ -1,0 +1,84 @@
+//! Field types of the manifest as types of Rust.
+
+use super::names::{camel, variants};
+use super::code::Code;
+use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
+
+/// What a field holds in Rust, where it has a value.
+pub(super) fn of_field(manifest: &Manifest, entity: &str, field: &Field) -> String {
+    let id = || match &field.ref_entity {
+        Some(target) if field.ref_plugin.is_none() && manifest.entity(target.as_str()).is_some() => {
+            format!("Id<{}>", camel(target.as_str()))
+        }
+        _ => "Uuid".to_owned(),
+    };
+    match *field.field_type {
+        FieldType::Ref => id(),
+        FieldType::RefMany => format!("Vec<{}>", id()),
+        FieldType::Select if !field.options.is_empty() => choice_name(entity, field.name.as_str()),
+        FieldType::MultiSelect if !field.options.is_empty() => {
+            format!("Vec<{}>", choice_name(entity, field.name.as_str()))
+        }
+        other => of_type(other).to_owned(),
+    }
+}
+
+/// What a field type holds in Rust, without knowing its field.
+pub(super) fn of_type(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Tags | FieldType::MultiSelect => "Vec<String>",
+        FieldType::RefMany => "Vec<Uuid>",
+        other => match other.base() {
+            BaseType::String | BaseType::Date | BaseType::Datetime => "String",
+            BaseType::Integer => "i64",
+            BaseType::Float => "f64",
+            BaseType::Decimal => "Decimal",
+            BaseType::Boolean => "bool",
+            BaseType::Uuid => "Uuid",
+            BaseType::Json => "Value",
+        },
+    }
+}
+
+/// The name of the enum of a select.
+pub(super) fn choice_name(owner: &str, field: &str) -> String {
+    format!("{}{}", camel(owner), camel(field))
+}
+
+/// The enum of a select, with its conversion.
+pub(super) fn choices(code: &mut Code, name: &str, about: &str, options: &[FieldOption]) {
+    let names = variants(options.iter().map(|option| option.value.as_str()));
+    code.blank();
+    code.doc(about);
+    code.line("#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]");
+    code.block(format!("pub enum {name}"), |code| {
+        for (name, option) in names.iter().zip(options) {
+            code.doc(&option.label);
+            code.line(format!("{name},"));
+        }
+    });
+    code.blank();
+    code.block(format!("impl JsonValue for {name}"), |code| {
+        code.block(format!("fn from_json(json: &Value) -> Option<{name}>"), |code| {
+            code.block("match json.as_str()?", |code| {
+                for (variant, option) in names.iter().zip(options) {
+                    code.line(format!("{:?} => Some({name}::{variant}),", option.value));
+                }
+                code.line("_ => None,");
+            });
+        });
+        code.blank();
+        code.block("fn to_json(&self) -> Value", |code| {
+            code.block_ending("Value::from(match self", "})", |code| {
+                for (variant, option) in names.iter().zip(options) {
+                    code.line(format!("{name}::{variant} => {:?},", option.value));
+                }
+            });
+        });
+    });
+}
+
+/// True where a parameter of the type is taken as `impl Into<…>`, so that a text literal will do.
+pub(super) fn is_text(ty: &str) -> bool {
+    ty == "String"
+}

@@ -1,0 +1,334 @@
+//! Tables, events, numbers, keys and expressions of unit tests.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value};
+
+use super::super::bindings::erp::plugin::types::Error;
+use super::super::entities::{TABLES, Table};
+use super::{Mock, refuse, with};
+
+/// Rows of an entity, in the order of their making.
+pub type Rows = Vec<Map<String, Value>>;
+
+fn table(entity: &str) -> Result<&'static Table, Error> {
+    let found = TABLES.iter().find(|table| table.name == entity);
+    found.ok_or_else(|| refuse("db.unknown_entity", format!("there is no entity `{entity}`")))
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, Error> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(refuse("db.bad_json", "this is no JSON object")),
+    }
+}
+
+fn text(row: &Map<String, Value>) -> String {
+    Value::Object(row.clone()).to_string()
+}
+
+/// What the platform refuses too: what is missing, and what is there twice.
+fn validate(mock: &Mock, table: &Table, row: &Map<String, Value>) -> Result<(), Error> {
+    for field in table.required {
+        if row.get(*field).is_none_or(Value::is_null) {
+            return Err(refuse("db.validation", format!("`{field}` of {} is required", table.name)));
+        }
+    }
+    for field in table.unique {
+        let taken = mock.rows(table.name).iter().any(|other| other["id"] != row["id"] && other.get(*field) == row.get(*field));
+        if taken && row.get(*field).is_some_and(|value| !value.is_null()) {
+            return Err(refuse("db.unique", format!("{} has a row with this `{field}`", table.name)));
+        }
+    }
+    Ok(())
+}
+
+impl Mock {
+    /// The rows of an entity.
+    pub fn rows(&self, entity: &str) -> &[Map<String, Value>] {
+        self.tables.get(entity).map_or(&[], Vec::as_slice)
+    }
+
+    fn insert(&mut self, entity: &str, data: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        let table = table(entity)?;
+        let mut row = Map::new();
+        row.insert("id".to_owned(), self.next_id().into());
+        if let Ok(Value::Object(defaults)) = serde_json::from_str(table.defaults) {
+            row.extend(defaults);
+        }
+        for (field, rule) in table.numbered {
+            row.insert((*field).to_owned(), self.next_number(rule).into());
+        }
+        row.extend(data);
+        let moment = "2026-01-01T00:00:00Z";
+        for (key, value) in [("version", Value::from(1)), ("created_at", moment.into()), ("updated_at", moment.into())] {
+            row.insert(key.to_owned(), value);
+        }
+        validate(self, table, &row)?;
+        self.tables.entry(entity.to_owned()).or_default().push(row.clone());
+        Ok(row)
+    }
+
+    fn change(
+        &mut self,
+        entity: &str,
+        id: &str,
+        expected: Option<u32>,
+        change: impl FnOnce(&mut Map<String, Value>) -> Result<(), Error>,
+    ) -> Result<Map<String, Value>, Error> {
+        let table = table(entity)?;
+        let missing = || refuse("db.not_found", format!("there is no {entity} `{id}`"));
+        let mut row = self.rows(entity).iter().find(|row| row["id"] == id).cloned().ok_or_else(missing)?;
+        let version = row["version"].as_u64().unwrap_or(0);
+        if expected.is_some_and(|expected| u64::from(expected) != version) {
+            return Err(refuse("db.version_conflict", format!("{entity} `{id}` has version {version}")));
+        }
+        change(&mut row)?;
+        row.insert("version".to_owned(), (version + 1).into());
+        validate(self, table, &row)?;
+        let rows = self.tables.entry(entity.to_owned()).or_default();
+        if let Some(stored) = rows.iter_mut().find(|row| row["id"] == id) {
+            stored.clone_from(&row);
+        }
+        Ok(row)
+    }
+
+    fn remove(&mut self, entity: &str, id: &str, expected: Option<u32>) -> Result<Map<String, Value>, Error> {
+        let row = self.change(entity, id, expected, |_| Ok(()))?;
+        self.tables.entry(entity.to_owned()).or_default().retain(|row| row["id"] != id);
+        Ok(row)
+    }
+
+    fn next_number(&mut self, rule: &str) -> String {
+        let number = self.numbers.entry(rule.to_owned()).or_default();
+        *number += 1;
+        format!("{rule}-{number:04}")
+    }
+}
+
+/// Whether a filter holds for a row.
+fn holds(filter: &Value, row: &Map<String, Value>) -> bool {
+    let Some(parts) = filter.as_object() else { return true };
+    parts.iter().all(|(key, wanted)| {
+        let mut each = wanted.as_array().into_iter().flatten();
+        match key.as_str() {
+            "and" => each.all(|filter| holds(filter, row)),
+            "or" => each.any(|filter| holds(filter, row)),
+            "not" => !holds(wanted, row),
+            field => compares(row.get(field).unwrap_or(&Value::Null), wanted),
+        }
+    })
+}
+
+fn compares(value: &Value, wanted: &Value) -> bool {
+    let Some(operators) = wanted.as_object() else { return value == wanted };
+    operators.iter().all(|(operator, wanted)| {
+        let order = || order(value, wanted).filter(|_| !value.is_null());
+        match operator.as_str() {
+            "eq" => value.is_null() == wanted.is_null() && self::order(value, wanted) == Some(Ordering::Equal),
+            "ne" => value.is_null() != wanted.is_null() || self::order(value, wanted) != Some(Ordering::Equal),
+            "lt" => order().is_some_and(Ordering::is_lt),
+            "lte" => order().is_some_and(Ordering::is_le),
+            "gt" => order().is_some_and(Ordering::is_gt),
+            "gte" => order().is_some_and(Ordering::is_ge),
+            "in" => wanted.as_array().is_some_and(|all| all.iter().any(|one| self::order(value, one) == Some(Ordering::Equal))),
+            "contains" => match value {
+                Value::Array(items) => items.contains(wanted),
+                value => value.as_str().zip(wanted.as_str()).is_some_and(|(text, part)| text.contains(part)),
+            },
+            _ => false,
+        }
+    })
+}
+
+/// Numbers by their value, also those that are text; all else as text.
+fn order(one: &Value, other: &Value) -> Option<Ordering> {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => one.partial_cmp(&other),
+        _ => Some(one.to_string().cmp(&other.to_string())),
+    }
+}
+
+pub mod host_db {
+    use super::*;
+    pub use super::super::super::bindings::erp::plugin::host_db::{Op, Page};
+
+    pub fn insert(entity: &str, row: &str) -> Result<String, Error> {
+        let row = object(row)?;
+        with(|mock| mock.insert(entity, row)).map(|row| super::text(&row))
+    }
+
+    pub fn get(entity: &str, id: &str) -> Result<Option<String>, Error> {
+        table(entity)?;
+        Ok(with(|mock| mock.rows(entity).iter().find(|row| row["id"] == id).map(super::text)))
+    }
+
+    pub fn query(entity: &str, query: &str) -> Result<Page, Error> {
+        table(entity)?;
+        let query = object(query)?;
+        let filter = query.get("filter").unwrap_or(&Value::Null);
+        let mut rows: Rows = with(|mock| mock.rows(entity).iter().filter(|row| holds(filter, row)).cloned().collect());
+        if let Some(search) = query.get("search").and_then(Value::as_str) {
+            rows.retain(|row| row.values().any(|value| value.as_str().is_some_and(|value| value.contains(search))));
+        }
+        for key in query.get("sort").and_then(Value::as_array).into_iter().flatten().rev().filter_map(Value::as_str) {
+            let (name, falls) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
+            rows.sort_by(|one, other| {
+                let order = super::order(&one[name], &other[name]).unwrap_or(Ordering::Equal);
+                if falls { order.reverse() } else { order }
+            });
+        }
+        let total = u64::try_from(rows.len()).ok();
+        let start = query.get("cursor").and_then(Value::as_str).and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let limit = query.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(20);
+        let page: Vec<String> = rows.iter().skip(start).take(limit).map(super::text).collect();
+        let next = start + page.len();
+        let next_cursor = (next < rows.len()).then(|| next.to_string());
+        Ok(Page { rows: page, next_cursor, total })
+    }
+
+    pub fn count(entity: &str, filter: Option<&str>) -> Result<u64, Error> {
+        let filter = filter.map_or(Value::Null, |filter| serde_json::from_str(filter).unwrap_or_default());
+        table(entity)?;
+        Ok(with(|mock| mock.rows(entity).iter().filter(|row| holds(&filter, row)).count()) as u64)
+    }
+
+    pub fn update(entity: &str, id: &str, patch: &str, expected_version: Option<u32>) -> Result<String, Error> {
+        let patch = object(patch)?;
+        let changed = with(|mock| {
+            mock.change(entity, id, expected_version, |row| {
+                row.extend(patch);
+                Ok(())
+            })
+        });
+        changed.map(|row| super::text(&row))
+    }
+
+    pub fn restore(_entity: &str, _id: &str) -> Result<String, Error> {
+        Err(refuse("db.not_mocked", "unit tests restore no rows: write a scenario"))
+    }
+
+    pub fn aggregate(_entity: &str, _query: &str) -> Result<String, Error> {
+        Err(refuse("db.not_mocked", "unit tests compute no aggregates: write a scenario"))
+    }
+
+    pub fn resolve_labels(_entity: &str, _ids: &[String]) -> Result<String, Error> {
+        Err(refuse("db.not_mocked", "unit tests know no labels: write a scenario"))
+    }
+
+    pub fn delete(entity: &str, id: &str, expected_version: Option<u32>) -> Result<(), Error> {
+        with(|mock| mock.remove(entity, id, expected_version)).map(|_| ())
+    }
+
+    pub fn batch(ops: &[Op]) -> Result<Vec<String>, Error> {
+        let before = with(|mock| mock.tables.clone());
+        let mut rows = Vec::new();
+        for op in ops {
+            let done = step(op);
+            match done {
+                Ok(row) => rows.push(row),
+                Err(error) => {
+                    with(|mock| mock.tables = before);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn step(op: &Op) -> Result<String, Error> {
+        let data = op.data.as_deref().map(object).transpose()?.unwrap_or_default();
+        let id = op.id.as_deref().unwrap_or_default();
+        let row = with(|mock| match op.kind.as_str() {
+            "insert" => mock.insert(&op.entity, data),
+            "delete" => mock.remove(&op.entity, id, op.expected_version),
+            "update" => mock.change(&op.entity, id, op.expected_version, |row| {
+                row.extend(data);
+                Ok(())
+            }),
+            "increment" => mock.change(&op.entity, id, op.expected_version, |row| {
+                for (name, by) in data {
+                    let sum = row.get(&name).and_then(Value::as_i64).unwrap_or(0) + by.as_i64().unwrap_or(0);
+                    row.insert(name, sum.into());
+                }
+                Ok(())
+            }),
+            other => Err(refuse("db.bad_batch", format!("unit tests have no step `{other}`"))),
+        })?;
+        Ok(super::text(&row))
+    }
+}
+
+pub mod host_events {
+    use super::*;
+
+    pub fn publish(event_type: &str, payload: &str) -> Result<(), Error> {
+        let payload = Value::Object(object(payload)?);
+        with(|mock| mock.events.push((event_type.to_owned(), payload)));
+        Ok(())
+    }
+}
+
+pub mod host_numbering {
+    use super::*;
+
+    pub fn next(rule: &str) -> Result<String, Error> {
+        Ok(with(|mock| mock.next_number(rule)))
+    }
+
+    pub fn peek(rule: &str) -> Result<String, Error> {
+        Ok(with(|mock| format!("{rule}-{:04}", mock.numbers.get(rule).map_or(1, |number| number + 1))))
+    }
+}
+
+pub mod host_kv {
+    use super::*;
+
+    pub fn get(key: &str) -> Result<Option<String>, Error> {
+        Ok(with(|mock| mock.keys.get(key).cloned()))
+    }
+
+    pub fn set(key: &str, value: &str, _ttl_seconds: Option<u32>) -> Result<(), Error> {
+        with(|mock| mock.keys.insert(key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    pub fn delete(key: &str) -> Result<bool, Error> {
+        Ok(with(|mock| mock.keys.remove(key).is_some()))
+    }
+
+    pub fn compare_and_set(key: &str, expected: Option<&str>, value: &str) -> Result<bool, Error> {
+        with(|mock| {
+            let is_expected = mock.keys.get(key).map(String::as_str) == expected;
+            if is_expected {
+                mock.keys.insert(key.to_owned(), value.to_owned());
+            }
+            Ok(is_expected)
+        })
+    }
+
+    pub fn increment(key: &str, by: i64) -> Result<i64, Error> {
+        with(|mock| {
+            let sum = mock.keys.get(key).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0) + by;
+            mock.keys.insert(key.to_owned(), sum.to_string());
+            Ok(sum)
+        })
+    }
+}
+
+pub mod host_expr {
+    use super::*;
+
+    /// Unit tests have no expressions: a test says what each gives.
+    pub fn eval(expression: &str, _vars: &str) -> Result<String, Error> {
+        let given = with(|mock| mock.expressions.get(expression).map(ToString::to_string));
+        given.ok_or_else(|| refuse("expr.bad", format!("say in `mock.expressions` what `{expression}` gives")))
+    }
+
+    /// The same for templates.
+    pub fn render(template: &str, _vars: &str) -> Result<String, Error> {
+        let given = with(|mock| mock.expressions.get(template).and_then(Value::as_str).map(str::to_owned));
+        given.ok_or_else(|| refuse("expr.bad", format!("say in `mock.expressions` what `{template}` gives")))
+    }
+}
