@@ -28,6 +28,7 @@ mod schema;
 mod seed;
 mod sign;
 mod sql;
+mod template_source;
 mod test;
 mod verify;
 mod wit;

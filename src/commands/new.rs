@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::CommandResult;
 use super::generate::world_of;
+use super::template_source::find;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
@@ -15,7 +17,7 @@ use crate::exit_code::ExitCode;
 use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
 use crate::project::MANIFEST_FILE;
-use crate::scaffold::{Answers, PlannedFile, Template, builtin, write};
+use crate::scaffold::{Answers, EntityGuess, Parameter, PlannedFile, Template, infer, write};
 
 /// Scaffold a plugin project from a template
 #[derive(Debug, Args)]
@@ -29,9 +31,24 @@ pub(crate) struct NewArgs {
 /// What a project is made from.
 #[derive(Debug, Args)]
 pub(super) struct TemplateArgs {
-    /// A built-in template (`minimal`, `inventory`), or a folder with template.toml
-    #[arg(long, short, value_name = "NAME|FOLDER", default_value = "minimal")]
+    /// A built-in template, a folder with template.toml, or the address of a repository of git
+    #[arg(long, short, value_name = "NAME|FOLDER|URL", default_value = "minimal")]
     template: String,
+    /// The branch, tag or commit of a repository
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// The folder of the template in a repository
+    #[arg(long, value_name = "FOLDER")]
+    template_path: Option<PathBuf>,
+    /// A parameter of the template; several times for several
+    #[arg(long, short, value_name = "NAME=VALUE")]
+    define: Vec<String>,
+    /// A file with parameters of the template, in TOML or JSON
+    #[arg(long, value_name = "FILE")]
+    values_file: Option<PathBuf>,
+    /// Data to read entities from, for templates that take it: .csv, .xlsx, .json, .sql
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
     /// The plugin's id, where it is not the folder's name
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -62,7 +79,8 @@ pub(super) fn run(context: &Context, args: &NewArgs) -> CommandResult {
 }
 
 pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, into_existing: bool) -> CommandResult {
-    let template = find_template(context, &args.template)?;
+    let found = find(context, &args.template, args.revision.as_deref(), args.template_path.as_deref())?;
+    let template = found.template;
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let id = args.id.clone().unwrap_or(name);
     let Some(id) = PluginId::new(id.clone()) else {
@@ -73,25 +91,81 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         );
         return Err(error.hint("name another folder, or pass --id, such as --id erp-inventory"));
     };
+    let given = given_values(context, args)?;
+    let values = template.values(&given).map_err(|error| {
+        let error = CommandError::new(ExitCode::Usage, "template", error.to_string());
+        template.about.parameters.iter().map(Parameter::shown).fold(error, CommandError::hint)
+    })?;
+    let entities = entities(context, args, &template, &values)?;
     let answers = Answers {
         id: id.to_string(),
         crate_name: id.to_string(),
         display_name: args.display_name.clone().unwrap_or_else(|| id.to_string()),
         author: args.author.clone(),
+        entities,
     };
-    let mut planned = template.render(&answers)?;
+    let mut planned = template.render(&answers, &values)?;
     planned.extend(generated_for(&template, &planned)?);
     planned.sort_by(|left, right| left.path.cmp(&right.path));
     write(folder, &planned, into_existing)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
     let shown = if into_existing { ".".to_owned() } else { context.shown(folder) };
-    context.ui.status("Created", format!("{id} from the template {} in {shown}", template.name));
+    context.ui.status("Created", format!("{id} from {} in {shown}", found.from));
+    for entity in answers.entities.iter().filter(|_| args.from.is_some()) {
+        let fields: Vec<String> =
+            entity.fields.iter().map(|field| format!("{} {}", field.name, field.field_type)).collect();
+        context.ui.status("Read", format!("{} ({}): {}", entity.name, entity.display_name, fields.join(", ")));
+    }
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {
         let enter = if into_existing { String::new() } else { format!("cd {shown} && ") };
         format!("{enter}erp-plugin build --release && erp-plugin test")
     });
     Ok(ExitCode::Ok)
+}
+
+/// What the file and the command line give for parameters; the command line counts more.
+fn given_values(context: &Context, args: &TemplateArgs) -> Result<Map<String, Value>, CommandError> {
+    let usage = |message: String| CommandError::new(ExitCode::Usage, "template", message);
+    let mut given = Map::new();
+    if let Some(file) = &args.values_file {
+        let text = context.source(file)?;
+        let is_json = file.extension().is_some_and(|ending| ending == "json");
+        let read = if is_json {
+            serde_json::from_str(text.text()).map_err(|error| error.to_string())
+        } else {
+            toml::from_str(text.text()).map_err(|error| error.to_string())
+        };
+        let values: Map<String, Value> = read.map_err(|why| usage(format!("{}: {why}", file.display())))?;
+        given.extend(values);
+    }
+    for define in &args.define {
+        let (name, value) =
+            define.split_once('=').ok_or_else(|| usage(format!("--define {define} is not NAME=VALUE")))?;
+        given.insert(name.trim().to_owned(), Value::String(value.to_owned()));
+    }
+    Ok(given)
+}
+
+/// The entities that a template which takes data is filled with.
+fn entities(
+    context: &Context,
+    args: &TemplateArgs,
+    template: &Template,
+    values: &Map<String, Value>,
+) -> Result<Vec<EntityGuess>, CommandError> {
+    let usage = |message: String| CommandError::new(ExitCode::Usage, "template", message);
+    match &args.from {
+        Some(_) if !template.about.takes_data => {
+            Err(usage(format!("the template `{}` takes no data", template.name)).hint("--template crud does"))
+        }
+        Some(file) => infer(file, &context.read(file)?).map_err(|error| usage(error.to_string())),
+        None if template.about.takes_data => {
+            let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default();
+            Ok(vec![EntityGuess::plain(text("entity"), text("entity_label"))])
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The code for the manifest that the template gives; a template without a good one is refused.
@@ -102,26 +176,11 @@ fn generated_for(template: &Template, planned: &[PlannedFile]) -> Result<Vec<Pla
     };
     let manifest = planned.iter().find(|file| file.path == MANIFEST_FILE);
     let manifest = manifest.ok_or_else(|| refused(format!("it has no {MANIFEST_FILE}")))?;
-    match manifest::parse(&SourceFile::new(MANIFEST_FILE, manifest.text.as_str())) {
+    match manifest::parse(&SourceFile::new(MANIFEST_FILE, String::from_utf8_lossy(&manifest.content))) {
         (Some(manifest), report) if !report.has_errors() => {
             let files = generated_files(&manifest, &world_of(&manifest)?)?;
-            Ok(files.into_iter().map(|GeneratedFile { path, text }| PlannedFile { path, text }).collect())
+            Ok(files.into_iter().map(|GeneratedFile { path, text }| PlannedFile { path, content: text.into_bytes() }).collect())
         }
         (_, report) => Err(refused(format!("its {MANIFEST_FILE} has errors")).with_report(report)),
     }
-}
-
-fn find_template(context: &Context, name: &str) -> Result<Template, CommandError> {
-    let templates = builtin();
-    if let Some(template) = templates.iter().find(|template| template.name == name) {
-        return Ok(template.clone());
-    }
-    let folder = context.path(Path::new(name));
-    if folder.is_dir() {
-        return Ok(Template::from_folder(&folder)?);
-    }
-    let known: Vec<String> =
-        templates.iter().map(|template| format!("{} ({})", template.name, template.description)).collect();
-    let error = CommandError::new(ExitCode::Usage, "template", format!("there is no template `{name}`"));
-    Err(known.into_iter().fold(error, CommandError::hint))
 }

@@ -1,7 +1,11 @@
 //! Template and answers to files: a pure rendering, and one writer that touches the disk.
 
+mod infer;
+mod parameters;
 mod template;
 mod write;
 
-pub use template::{Answers, PlannedFile, Template, TemplateError, builtin};
+pub use infer::{EntityGuess, FieldGuess, InferError, infer};
+pub use parameters::{Parameter, ParameterKind};
+pub use template::{About, Answers, PlannedFile, Template, TemplateError, builtin};
 pub use write::{ScaffoldError, write};

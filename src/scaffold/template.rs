@@ -1,27 +1,45 @@
 //! Templates, and what they render to.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use include_dir::{Dir, include_dir};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use thiserror::Error;
+
+use super::EntityGuess;
+use super::parameters::{Parameter, values_of};
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// A template: files with values to fill in.
+/// A template: files with values to fill in. Nothing of it is ever run.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// Its name.
     pub name: String,
-    /// One line about it.
-    pub description: String,
-    /// Path in the template's `content` folder, and text.
-    files: Vec<(String, String)>,
+    /// What `template.toml` says.
+    pub about: About,
+    /// Path in the template's `content` folder, and bytes.
+    files: Vec<(String, Vec<u8>)>,
 }
 
-/// The values that a template is filled with.
+/// `template.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// One line about it.
+    pub description: String,
+    /// True where entities can be read from data (`--from`): the files see them as `entities`.
+    #[serde(default)]
+    pub takes_data: bool,
+    /// What it asks for.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+}
+
+/// What every template is filled with, beside its own parameters.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answers {
     /// The plugin's id.
@@ -32,6 +50,8 @@ pub struct Answers {
     pub display_name: String,
     /// Who makes it.
     pub author: String,
+    /// Entities that were read from data.
+    pub entities: Vec<EntityGuess>,
 }
 
 /// A file that is to be written.
@@ -39,8 +59,8 @@ pub struct Answers {
 pub struct PlannedFile {
     /// Relative to the project, with `/`.
     pub path: String,
-    /// Its text.
-    pub text: String,
+    /// What it holds.
+    pub content: Vec<u8>,
 }
 
 /// Why a template cannot be used.
@@ -57,6 +77,9 @@ pub enum TemplateError {
         /// Why.
         reason: String,
     },
+    /// Values that do not fit; all of them.
+    #[error("{}", .0.join("; "))]
+    Values(Vec<String>),
 }
 
 /// The templates in the binary, sorted by name.
@@ -65,71 +88,75 @@ pub fn builtin() -> Vec<Template> {
         .dirs()
         .filter_map(|folder| {
             let name = folder.path().to_str()?.to_owned();
-            let description = description(folder.get_file(folder.path().join("template.toml"))?.contents_utf8()?)?;
+            let about = folder.get_file(folder.path().join("template.toml"))?.contents_utf8()?;
             let content = folder.get_dir(folder.path().join("content"))?;
             let mut files = Vec::new();
             embedded_files(content, content.path(), &mut files);
             files.sort();
-            Some(Template { name, description, files })
+            Some(Template { name, about: toml::from_str(about).ok()?, files })
         })
         .collect();
     templates.sort_by(|left, right| left.name.cmp(&right.name));
     templates
 }
 
-fn embedded_files(folder: &Dir<'_>, root: &Path, files: &mut Vec<(String, String)>) {
+fn embedded_files(folder: &Dir<'_>, root: &Path, files: &mut Vec<(String, Vec<u8>)>) {
     for file in folder.files() {
         let path = file.path().strip_prefix(root).unwrap_or(file.path());
-        if let Some(text) = file.contents_utf8() {
-            files.push((path.to_string_lossy().replace('\\', "/"), text.to_owned()));
-        }
+        files.push((path.to_string_lossy().replace('\\', "/"), file.contents().to_vec()));
     }
     for folder in folder.dirs() {
         embedded_files(folder, root, files);
     }
 }
 
-fn description(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    table.get("description")?.as_str().map(str::to_owned)
-}
-
 impl Template {
-    /// A template in a folder: `template.toml` beside `content/`.
+    /// A template in a folder: `template.toml` beside `content/`. Links are refused: they may lead anywhere.
     ///
     /// # Errors
     /// [`TemplateError::NotATemplate`].
-    pub fn from_folder(folder: &Path) -> Result<Template, TemplateError> {
-        let not_a_template = |reason: String| TemplateError::NotATemplate(folder.display().to_string(), reason);
+    pub fn from_folder(folder: &Path, name: &str) -> Result<Template, TemplateError> {
+        let not_a_template = |reason: String| TemplateError::NotATemplate(name.to_owned(), reason);
         let text =
             fs_err::read_to_string(folder.join("template.toml")).map_err(|error| not_a_template(error.to_string()))?;
-        let description =
-            description(&text).ok_or_else(|| not_a_template("template.toml has no `description`".to_owned()))?;
+        let about: About =
+            toml::from_str(&text).map_err(|error| not_a_template(format!("template.toml: {}", error.message())))?;
         let content = folder.join("content");
         let mut files = Vec::new();
         let mut folders = vec![content.clone()];
         while let Some(folder) = folders.pop() {
             for entry in fs_err::read_dir(&folder).map_err(|error| not_a_template(error.to_string()))? {
-                let path = entry.map_err(|error| not_a_template(error.to_string()))?.path();
-                if path.is_dir() {
+                let entry = entry.map_err(|error| not_a_template(error.to_string()))?;
+                let path = entry.path();
+                let kind = entry.file_type().map_err(|error| not_a_template(error.to_string()))?;
+                if kind.is_dir() {
                     folders.push(path);
                     continue;
                 }
-                let text = fs_err::read_to_string(&path).map_err(|error| not_a_template(error.to_string()))?;
-                let name = path.strip_prefix(&content).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-                files.push((name, text));
+                let own = path.strip_prefix(&content).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                if !kind.is_file() {
+                    return Err(not_a_template(format!("`{own}` is a link, which could lead out of it")));
+                }
+                files.push((own, fs_err::read(&path).map_err(|error| not_a_template(error.to_string()))?));
             }
         }
         files.sort();
-        let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Template { name, description, files })
+        Ok(Template { name: name.to_owned(), about, files })
+    }
+
+    /// The values of the template's own parameters, checked, with defaults where nothing is given.
+    ///
+    /// # Errors
+    /// [`TemplateError::Values`] with everything that is wrong.
+    pub fn values(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, TemplateError> {
+        values_of(&self.about.parameters, given).map_err(TemplateError::Values)
     }
 
     /// The files of a project, sorted by path. The same answers give the same files.
     ///
     /// # Errors
     /// [`TemplateError::Render`].
-    pub fn render(&self, answers: &Answers) -> Result<Vec<PlannedFile>, TemplateError> {
+    pub fn render(&self, answers: &Answers, values: &Map<String, Value>) -> Result<Vec<PlannedFile>, TemplateError> {
         let failed = |file: &str, error: &minijinja::Error| TemplateError::Render {
             file: file.to_owned(),
             reason: error.to_string(),
@@ -139,19 +166,39 @@ impl Template {
         engine.set_auto_escape_callback(|_| AutoEscape::None);
         // A value with quotes of its own stays one TOML string.
         engine.add_filter("toml", |text: String| toml::Value::String(text).to_string());
+        engine.add_filter("json", |text: String| Value::String(text).to_string());
         // Not `{{`: CI files and Rust's format strings have that.
         let syntax = SyntaxConfig::builder()
             .variable_delimiters("{=", "=}")
             .block_delimiters("{%", "%}")
             .comment_delimiters("{#", "#}")
             .keep_trailing_newline(true)
+            .trim_blocks(true)
+            .lstrip_blocks(true)
             .build();
         engine.set_syntax(syntax.map_err(|error| failed("", &error))?);
-        let values = minijinja::Value::from(minijinja::value::Serde(answers));
+        let mut all = values.clone();
+        if let Ok(Value::Object(own)) = serde_json::to_value(answers) {
+            all.extend(own);
+        }
+        let all = minijinja::Value::from(minijinja::value::Serde(all));
         let mut planned = Vec::with_capacity(self.files.len());
-        for (path, text) in &self.files {
-            let text = engine.render_named_str(path, text, values.clone()).map_err(|error| failed(path, &error))?;
-            planned.push(PlannedFile { path: project_path(path), text });
+        for (path, content) in &self.files {
+            let target = engine.render_named_str(path, path, all.clone()).map_err(|error| failed(path, &error))?;
+            let target = project_path(&target);
+            let is_inside = Path::new(&target).components().all(|part| matches!(part, Component::Normal(_)));
+            if !is_inside || target.is_empty() {
+                let reason = format!("it would be written to `{target}`, outside the project");
+                return Err(TemplateError::Render { file: path.clone(), reason });
+            }
+            // What is no text is no template either: pictures, archives.
+            let content = match std::str::from_utf8(content) {
+                Ok(text) => {
+                    engine.render_named_str(path, text, all.clone()).map_err(|error| failed(path, &error))?.into_bytes()
+                }
+                Err(_) => content.clone(),
+            };
+            planned.push(PlannedFile { path: target, content });
         }
         planned.sort_by(|left, right| left.path.cmp(&right.path));
         Ok(planned)
@@ -179,24 +226,35 @@ mod tests {
             crate_name: "erp-x".to_owned(),
             display_name: "进销存 \"甲\\乙\"".to_owned(),
             author: "\n".to_owned(),
+            entities: vec![EntityGuess::plain("item", "物品")],
         };
-        let templates = builtin();
-        assert_eq!(
-            templates.iter().map(|template| template.name.as_str()).collect::<Vec<_>>(),
-            ["inventory", "minimal"]
-        );
-        for template in templates {
-            let files = template.render(&answers).unwrap();
+        for template in builtin() {
+            let values = template.values(&Map::new()).unwrap();
+            let files = template.render(&answers, &values).unwrap();
             for file in &files {
-                assert!(!file.text.contains("{="), "{}", file.path);
+                let Ok(text) = std::str::from_utf8(&file.content) else { continue };
+                assert!(!text.contains("{=") && !text.contains("{%"), "{}", file.path);
                 let is_toml = Path::new(&file.path).extension().is_some_and(|extension| extension == "toml");
-                assert!(!is_toml || file.text.parse::<toml::Table>().is_ok(), "{}:\n{}", file.path, file.text);
+                assert!(!is_toml || text.parse::<toml::Table>().is_ok(), "{}:\n{text}", file.path);
             }
-            for needed in
-                [".github/workflows/plugin.yml", ".gitignore", "Cargo.toml", "README.md", "plugin.toml", "src/lib.rs"]
-            {
+            for needed in [".github/workflows/plugin.yml", ".gitignore", "README.md", "plugin.toml"] {
                 assert!(files.iter().any(|file| file.path == needed), "{} lacks {needed}", template.name);
             }
         }
+    }
+
+    #[test]
+    fn no_file_of_a_template_leaves_the_project() {
+        let about = About { description: String::new(), takes_data: false, parameters: Vec::new() };
+        let answers = Answers {
+            id: "../../x".to_owned(),
+            crate_name: String::new(),
+            display_name: String::new(),
+            author: String::new(),
+            entities: Vec::new(),
+        };
+        let files = vec![("{= id =}".to_owned(), Vec::new())];
+        let template = Template { name: "t".to_owned(), about, files };
+        assert!(matches!(template.render(&answers, &Map::new()), Err(TemplateError::Render { .. })));
     }
 }

@@ -39,7 +39,7 @@ pub fn write(folder: &Path, planned: &[PlannedFile], into_existing: bool) -> Res
         // What an interrupted run left is no obstacle: run again, it completes.
         let differs = |file: &&PlannedFile| {
             let path = folder.join(&file.path);
-            path.exists() && !fs_err::read(path).is_ok_and(|there| there == file.text.as_bytes())
+            path.exists() && !fs_err::read(path).is_ok_and(|there| there == file.content)
         };
         let there: Vec<String> = planned.iter().filter(differs).map(|file| file.path.clone()).collect();
         if !there.is_empty() {
@@ -69,7 +69,7 @@ pub fn write(folder: &Path, planned: &[PlannedFile], into_existing: bool) -> Res
 
 fn write_all(folder: &Path, planned: &[PlannedFile]) -> Result<(), ScaffoldError> {
     for file in planned {
-        files::write(&folder.join(&file.path), file.text.as_bytes(), Access::Shared)?;
+        files::write(&folder.join(&file.path), &file.content, Access::Shared)?;
     }
     Ok(())
 }

@@ -1,0 +1,89 @@
+//! Where a template comes from: the binary, a folder, a repository of git.
+
+use std::path::{Component, Path};
+use std::process::{Command, Stdio};
+
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::scaffold::{Template, builtin};
+
+/// A template, and what to say of where it came from.
+pub(super) struct Found {
+    pub(super) template: Template,
+    pub(super) from: String,
+}
+
+/// The template of this name, in this folder, or at this address. `revision` and `inside` are for repositories.
+pub(super) fn find(
+    context: &Context,
+    name: &str,
+    revision: Option<&str>,
+    inside: Option<&Path>,
+) -> Result<Found, CommandError> {
+    if is_address(name) {
+        return from_git(context, name, revision.unwrap_or("HEAD"), inside);
+    }
+    if let Some(option) = revision.map(|_| "--revision").or_else(|| inside.map(|_| "--template-path")) {
+        let message = format!("{option} is for a repository of git, and `{name}` is none");
+        return Err(CommandError::new(ExitCode::Usage, "template", message));
+    }
+    let templates = builtin();
+    if let Some(template) = templates.iter().find(|template| template.name == name) {
+        return Ok(Found { template: template.clone(), from: format!("the template {name}") });
+    }
+    let folder = context.path(Path::new(name));
+    if folder.is_dir() {
+        let shown = context.shown(&folder);
+        return Ok(Found { template: Template::from_folder(&folder, &shown)?, from: format!("the template in {shown}") });
+    }
+    let known = templates.iter().map(|template| format!("{:<14} {}", template.name, template.about.description));
+    let error = CommandError::new(ExitCode::Usage, "template", format!("there is no template `{name}`"));
+    Err(known.fold(error, CommandError::hint))
+}
+
+fn is_address(name: &str) -> bool {
+    name.contains("://") || name.starts_with("git@") || name.ends_with(".git")
+}
+
+/// Fetches one commit into a folder that goes again. Hooks, links, submodules and helpers of the repository stay where
+/// they are: nothing of it is run.
+fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>) -> Result<Found, CommandError> {
+    let failed = |message: String| CommandError::new(ExitCode::Network, "template", message);
+    if context.offline && !url.starts_with("file://") {
+        return Err(failed(format!("{url} is elsewhere, and --offline is set")));
+    }
+    if url.starts_with('-') || revision.starts_with('-') {
+        return Err(CommandError::new(ExitCode::Usage, "template", "an address or a revision does not begin with `-`"));
+    }
+    if inside.is_some_and(|inside| !inside.components().all(|part| matches!(part, Component::Normal(_)))) {
+        let message = "--template-path is a folder inside the repository";
+        return Err(CommandError::new(ExitCode::Usage, "template", message));
+    }
+    let folder = tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
+    let git = |arguments: &[&str]| -> Result<String, CommandError> {
+        let output = Command::new("git")
+            .current_dir(folder.path())
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false", "-c", "protocol.ext.allow=never"])
+            .args(arguments)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| failed(format!("git cannot be run: {error}")).hint("erp-plugin doctor"))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(failed(format!("{url} at {revision} cannot be fetched: {why}")))
+    };
+    context.ui.status("Fetching", format!("{url} ({revision})"));
+    git(&["init", "--quiet"])?;
+    git(&["fetch", "--quiet", "--depth", "1", "--no-tags", "--no-recurse-submodules", url, revision])?;
+    git(&["checkout", "--quiet", "FETCH_HEAD"])?;
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let place = inside.map_or_else(|| folder.path().to_path_buf(), |inside| folder.path().join(inside));
+    let name = inside.map_or_else(|| url.to_owned(), |inside| format!("{url} {}", inside.display()));
+    let template = Template::from_folder(&place, &name)?;
+    let short: String = commit.chars().take(12).collect();
+    Ok(Found { template, from: format!("{name} at {short}") })
+}
