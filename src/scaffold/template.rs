@@ -1,5 +1,6 @@
 //! Templates, and what they render to.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use include_dir::{Dir, include_dir};
@@ -37,6 +38,15 @@ pub struct About {
     /// What it asks for.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
+    /// Values that its files see beside the parameters.
+    #[serde(default)]
+    pub constants: Map<String, Value>,
+    /// Files that come along only where a condition over the values holds, by the beginning of their paths.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Folders of `templates/shared` whose files come along; only the binary's own templates have them.
+    #[serde(default)]
+    pub shared: Vec<String>,
 }
 
 /// What every template is filled with, beside its own parameters.
@@ -92,8 +102,12 @@ pub fn builtin() -> Vec<Template> {
             let content = folder.get_dir(folder.path().join("content"))?;
             let mut files = Vec::new();
             embedded_files(content, content.path(), &mut files);
+            let about: About = toml::from_str(about).ok()?;
+            for shared in about.shared.iter().filter_map(|name| TEMPLATES.get_dir(format!("shared/{name}"))) {
+                embedded_files(shared, shared.path(), &mut files);
+            }
             files.sort();
-            Some(Template { name, about: toml::from_str(about).ok()?, files })
+            Some(Template { name, about, files })
         })
         .collect();
     templates.sort_by(|left, right| left.name.cmp(&right.name));
@@ -177,13 +191,23 @@ impl Template {
             .lstrip_blocks(true)
             .build();
         engine.set_syntax(syntax.map_err(|error| failed("", &error))?);
-        let mut all = values.clone();
+        let mut all = self.about.constants.clone();
+        all.extend(values.clone());
         if let Ok(Value::Object(own)) = serde_json::to_value(answers) {
             all.extend(own);
         }
         let all = minijinja::Value::from(minijinja::value::Serde(all));
         let mut planned = Vec::with_capacity(self.files.len());
         for (path, content) in &self.files {
+            let conditions = self.about.files.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
+            let mut is_wanted = true;
+            for (_, condition) in conditions {
+                let value = engine.compile_expression(condition).and_then(|condition| condition.eval(all.clone()));
+                is_wanted &= value.map_err(|error| failed(path, &error))?.is_true();
+            }
+            if !is_wanted {
+                continue;
+            }
             let target = engine.render_named_str(path, path, all.clone()).map_err(|error| failed(path, &error))?;
             let target = project_path(&target);
             let is_inside = Path::new(&target).components().all(|part| matches!(part, Component::Normal(_)));
@@ -245,7 +269,7 @@ mod tests {
 
     #[test]
     fn no_file_of_a_template_leaves_the_project() {
-        let about = About { description: String::new(), takes_data: false, parameters: Vec::new() };
+        let about: About = toml::from_str("description = ''").unwrap();
         let answers = Answers {
             id: "../../x".to_owned(),
             crate_name: String::new(),

@@ -353,7 +353,7 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
 fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
     let acts = steps::acts(step).map(|(_, act)| act);
     acts.into_iter()
-        .chain([&step.json, &step.payload, &step.budget, &step.fault])
+        .chain([&step.json, &step.body, &step.payload, &step.budget, &step.fault])
         .flatten()
         .chain(step.expect.as_deref())
 }
