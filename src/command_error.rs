@@ -5,8 +5,8 @@ use std::io::Write;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::build::{BuildError, ToolchainError};
-use crate::component::{DescriptionError, LinkError};
+use crate::build::{BuildError, ForeignError, ToolchainError};
+use crate::component::{ComposeError, DescriptionError, LinkError};
 use crate::dev_host::{DevHostError, StateFolderError};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
@@ -268,6 +268,18 @@ impl From<DevHostError> for CommandError {
     }
 }
 
+impl From<ForeignError> for CommandError {
+    fn from(error: ForeignError) -> CommandError {
+        let exit_code = match &error {
+            ForeignError::NoFile(..) | ForeignError::Io(_) => ExitCode::Configuration,
+            ForeignError::NoTool { .. } => ExitCode::Toolchain,
+            ForeignError::Offline(_) => ExitCode::Network,
+            ForeignError::Failed { .. } => ExitCode::CargoBuild,
+        };
+        CommandError::new(exit_code, "build", error.to_string())
+    }
+}
+
 macro_rules! plain {
     ($($error:ty => $exit_code:ident, $code:literal;)*) => {
         $(
@@ -291,6 +303,7 @@ plain! {
     TemplateError => Configuration, "template";
     GenerateError => Bug, "generate";
     LinkError => Configuration, "link";
+    ComposeError => Configuration, "link";
     DescriptionError => Configuration, "build";
     RuntimeError => Configuration, "runtime";
 }

@@ -77,7 +77,7 @@ impl ExitCode {
             ExitCode::Network => "The network or the server at its other end failed or refused.",
             ExitCode::Trust => "A signature, a digest, a key or the trust in it.",
             ExitCode::Bug => "A bug in erp-plugin; the message says what to report.",
-            ExitCode::CargoBuild => "`cargo build` failed; its own messages were shown.",
+            ExitCode::CargoBuild => "The build failed (cargo, jco, componentize-py); its own messages were shown.",
             ExitCode::Interrupted => "The user interrupted the run.",
         }
     }

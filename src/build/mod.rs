@@ -2,16 +2,38 @@
 
 mod compile;
 mod elsewhere;
+mod foreign;
 mod provenance;
+mod python;
 mod reproducible;
 mod sbom;
 mod source;
 mod toolchain;
+mod typescript;
 
 pub use compile::{Artifact, BuildError, BuildOptions, Profile, compile};
 pub use elsewhere::Elsewhere;
+pub use foreign::{ForeignBuild, ForeignError};
 pub use provenance::{BuildRecord, ProvenancePredicate, provenance};
 pub use reproducible::SOURCE_FOLDER;
 pub use sbom::{Product, bill_of_materials};
 pub use source::SourceRevision;
 pub use toolchain::{TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, run_script};
+
+use std::path::PathBuf;
+
+/// Builds a guest in TypeScript or JavaScript.
+///
+/// # Errors
+/// [`ForeignError`].
+pub fn compile_typescript(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError> {
+    typescript::compile(build)
+}
+
+/// Builds a guest in Python.
+///
+/// # Errors
+/// [`ForeignError`].
+pub fn compile_python(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError> {
+    python::compile(build)
+}

@@ -4,104 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::contract::Border;
-use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span, Spanned, codes};
-use crate::manifest::Manifest;
-
-/// A capability: the functions that need it, and what the manifest says of it.
-struct Capability<'m> {
-    /// The key in `[capabilities]`.
-    key: &'static str,
-    /// The interface and the functions; those of the first contract stand in `host-api`.
-    functions: &'static [(&'static str, &'static str)],
-    /// True where the manifest grants any of it.
-    is_granted: bool,
-    /// Where the manifest does.
-    place: Option<Span>,
-    /// How to grant it.
-    example: &'m str,
-}
-
-/// Every capability that the manifest can grant.
-fn capabilities(manifest: &Manifest) -> [Capability<'_>; 8] {
-    let granted = &manifest.capabilities;
-    let list = |items: &[Spanned<String>]| items.first().map(Spanned::span);
-    [
-        Capability {
-            key: "publish",
-            functions: &[("host-events", "publish"), ("host-api", "event-publish")],
-            is_granted: !granted.publish.is_empty(),
-            place: list(&granted.publish),
-            example: "publish = [\"<event>\"]",
-        },
-        Capability {
-            key: "config",
-            functions: &[("host-config", "get"), ("host-api", "config-get")],
-            is_granted: !granted.config.is_empty(),
-            place: list(&granted.config),
-            example: "config = [\"<key>\"]",
-        },
-        Capability {
-            key: "kv",
-            functions: &[
-                ("host-kv", "get"),
-                ("host-kv", "set"),
-                ("host-kv", "delete"),
-                ("host-kv", "increment"),
-                ("host-kv", "compare-and-set"),
-            ],
-            is_granted: *granted.kv,
-            place: Some(granted.kv.span()),
-            example: "kv = true",
-        },
-        Capability {
-            key: "secrets",
-            functions: &[("host-config", "secret")],
-            is_granted: !granted.secrets.is_empty(),
-            place: list(&granted.secrets),
-            example: "secrets = [\"<key>\"]",
-        },
-        Capability {
-            key: "http",
-            functions: &[("host-http", "send")],
-            is_granted: !granted.http.is_empty(),
-            place: list(&granted.http),
-            example: "http = [\"https://<host>/<path>/*\"]",
-        },
-        Capability {
-            key: "blob",
-            functions: &[("host-blob", "put"), ("host-blob", "get"), ("host-blob", "stat"), ("host-blob", "delete")],
-            is_granted: *granted.blob,
-            place: Some(granted.blob.span()),
-            example: "blob = true",
-        },
-        Capability {
-            key: "memory",
-            functions: &[
-                ("host-memory", "append"),
-                ("host-memory", "recent"),
-                ("host-memory", "search"),
-                ("host-memory", "clear"),
-            ],
-            is_granted: *granted.memory,
-            place: Some(granted.memory.span()),
-            example: "memory = true",
-        },
-        Capability {
-            key: "read_entities",
-            functions: &[
-                ("host-db", "get"),
-                ("host-db", "query"),
-                ("host-db", "count"),
-                ("host-db", "aggregate"),
-                ("host-db", "resolve-labels"),
-                ("host-api", "db-query"),
-            ],
-            is_granted: !granted.read_entities.is_empty(),
-            place: list(&granted.read_entities),
-            example: "read_entities = [\"<plugin>.<entity>\"]",
-        },
-    ]
-}
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, codes};
+use crate::manifest::{Capability, Manifest, capabilities};
 
 /// Finds what is asked for and not granted, and what is granted and not asked for.
 pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
@@ -161,7 +65,7 @@ pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeS
 }
 
 /// A key that is a switch can be turned on without asking what for.
-fn grant_switch(capability: &Capability<'_>, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
+fn grant_switch(capability: &Capability, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
     let key = capability.key;
     if !matches!(key, "kv" | "blob" | "memory") {
         return None;

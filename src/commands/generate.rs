@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
+use super::build::{Parts, parts};
+use crate::build::Profile;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::contract::{self, World};
@@ -44,12 +46,12 @@ pub(super) struct GenerateResult {
 
 pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
-    let world = world_of(&open.manifest)?;
+    let Parts { world, .. } = parts(context, &open, &Profile::Dev)?;
     let files = generated_files(&open.manifest, &world)?;
     let changed = if args.check {
         stale(&open.project, &files)
     } else {
-        write_generated(&open.project, &open.manifest)?
+        write_generated(&open.project, &open.manifest, &world)?
     };
     if args.check && !changed.is_empty() {
         let message = format!("not as the manifest says: {}", changed.join(", "));
@@ -85,13 +87,17 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
 }
 
 /// Writes what differs, and takes away what an earlier manifest made; gives the files that changed.
-pub(super) fn write_generated(project: &Project, manifest: &Manifest) -> Result<Vec<String>, CommandError> {
-    let wanted = generated_files(manifest, &world_of(manifest)?)?;
+pub(super) fn write_generated(
+    project: &Project,
+    manifest: &Manifest,
+    world: &World,
+) -> Result<Vec<String>, CommandError> {
+    let wanted = generated_files(manifest, world)?;
     let changed = stale(project, &wanted);
-    for file in wanted {
+    for file in &wanted {
         files::write_if_changed(&project.root.join(&file.path), file.text.as_bytes())?;
     }
-    for leftover in leftovers(project, &changed) {
+    for leftover in changed.iter().filter(|path| wanted.iter().all(|file| file.path != **path)) {
         fs_err::remove_file(project.root.join(leftover))
             .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
     }
@@ -112,13 +118,6 @@ fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> {
         });
     }
     stale
-}
-
-/// Of the files that changed, those that nothing makes any more.
-fn leftovers<'c>(project: &Project, changed: &'c [String]) -> Vec<&'c String> {
-    let wanted = project.manifest().0.and_then(|manifest| generated_files(&manifest, &world_of(&manifest).ok()?).ok());
-    let wanted: Vec<String> = wanted.into_iter().flatten().map(|file| file.path).collect();
-    changed.iter().filter(|path| !wanted.contains(path)).collect()
 }
 
 /// Every file of a folder that says that it was made.

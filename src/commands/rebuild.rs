@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::build::{Strip, build_options, finish};
+use super::build::{Parts, Strip, build_options, finish};
 use super::generate::world_of;
 use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
@@ -15,7 +15,7 @@ use crate::command_error::CommandError;
 use crate::component::{Description, description};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::manifest::Manifest;
+use crate::manifest::{Language, Manifest};
 use crate::project::{MANIFEST_FILE, Project, package_files};
 
 /// A file of a package that came otherwise of its source.
@@ -32,14 +32,19 @@ pub(super) struct Difference {
 /// Its revision is that of `like`, the component that it is compared with: the source may come without git.
 pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Result<Vec<u8>, CommandError> {
     let (project, manifest) = open(context, folder)?;
-    let world = world_of(&manifest)?;
+    if *manifest.build.language != Language::Rust || !manifest.link.is_empty() {
+        let what = if manifest.link.is_empty() { manifest.build.language.word() } else { "[[link]]" };
+        let message = format!("a plugin with {what} cannot be built again to the byte: its tools give other bytes each time");
+        return Err(CommandError::new(ExitCode::Usage, "rebuild", message));
+    }
+    let parts = Parts { parts: Vec::new(), world: world_of(&manifest)? };
     let here = build_options(context, &project, Profile::Release)?;
     let elsewhere = Elsewhere::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
     let file = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?.file;
     let Description { revision, source, .. } = description(like);
     let description = Description { revision, source, ..Description::default() };
-    Ok(finish(&context.read(&file)?, &manifest, &world, description, Strip::Debug)?.component)
+    Ok(finish(&context.read(&file)?, &manifest, &parts, description, Strip::Debug)?.component)
 }
 
 /// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is

@@ -1,6 +1,7 @@
 //! A built component: what is in it, why, and how WASI is linked away.
 
 mod bounds;
+mod compose;
 mod lines;
 mod link;
 mod metadata;
@@ -12,8 +13,9 @@ mod strip;
 mod why;
 
 pub use bounds::{MAX_BYTES, excess};
+pub use compose::{ComposeError, Composed, Connection, PLUGIN, Part, compose};
 pub use lines::{LinePoint, LineTable, LinesError};
-pub use link::{LinkError, Linked, link};
+pub use link::{LinkError, Linked, link, own_packages};
 pub use metadata::{Description, DescriptionError, describe, description};
 pub use module::{Function, Module};
 pub use paths::local_path;

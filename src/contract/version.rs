@@ -75,6 +75,60 @@ impl HostApi {
         self.abi == LEGACY.abi
     }
 
+    /// A world of this version that imports further interfaces, whose packages come as text.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn world_importing(
+        &'static self,
+        name: &str,
+        packages: &[String],
+        interfaces: &[String],
+    ) -> Result<World, String> {
+        let whole = if self.is_legacy() { format!("erp:plugin/{name}") } else { format!("erp:plugin/{name}@{}", self.name) };
+        let imports: Vec<String> = interfaces.iter().map(|interface| format!("import {interface};")).collect();
+        let (resolve, id) = self.written_world(packages, &format!("include {whole}; {}", imports.join(" ")))?;
+        Ok(World { host_api: self, name: name.to_owned(), resolve, id })
+    }
+
+    /// A world that stands nowhere: everything that this version offers, further packages as text, and what `items` says,
+    /// such as `import acme:tax/rates@1.0.0; export erp:plugin/base@1.0.0;`.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn world_of_text(&'static self, packages: &[String], items: &str) -> Result<(Resolve, WorldId), String> {
+        // The legacy version has no world of imports alone.
+        let all = if self.is_legacy() { "import erp:plugin/host-api;" } else { "include erp:plugin/host-full@1.0.0;" };
+        self.written_world(packages, &format!("{all} {items}"))
+    }
+
+    fn written_world(&'static self, packages: &[String], items: &str) -> Result<(Resolve, WorldId), String> {
+        let (mut resolve, _) = self.resolve();
+        let mut left: Vec<&String> = packages.iter().collect();
+        // A package may use another one: those whose needs are met come first.
+        while !left.is_empty() {
+            let (mut next, mut why) = (Vec::new(), String::new());
+            for text in &left {
+                let mut attempt = resolve.clone();
+                match attempt.push_str("part.wit", text) {
+                    Ok(_) => resolve = attempt,
+                    Err(error) => {
+                        why = format!("{error:#}");
+                        next.push(*text);
+                    }
+                }
+            }
+            if next.len() == left.len() {
+                return Err(why);
+            }
+            left = next;
+        }
+        let text = format!("package part:made; world made {{ {items} }}");
+        let package = resolve.push_str("made.wit", &text).map_err(|error| format!("{error:#}"))?;
+        let world = resolve.packages[package].worlds.get("made").copied();
+        world.map(|world| (resolve, world)).ok_or_else(|| "the world is not there".to_owned())
+    }
+
     /// A world of this version, by name.
     pub fn world(&'static self, name: &str) -> Option<World> {
         let (resolve, package) = self.resolve();

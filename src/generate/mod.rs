@@ -1,10 +1,13 @@
 //! Code made from the contract and the manifest.
 
 mod rust;
+mod script;
+mod wit;
 
 use thiserror::Error;
 
 pub use rust::needed_crates;
+pub use wit::WIT_FILE;
 
 use crate::contract::World;
 use crate::manifest::{Language, Manifest};
@@ -45,6 +48,7 @@ pub struct GenerateError {
 pub fn generated_files(manifest: &Manifest, world: &World) -> Result<Vec<GeneratedFile>, GenerateError> {
     match *manifest.build.language {
         Language::Rust => rust::rust_files(manifest, world),
-        Language::Typescript | Language::Python => Ok(Vec::new()),
+        Language::Typescript => script::typescript_files(manifest, world),
+        Language::Python => script::python_files(manifest, world),
     }
 }

@@ -4,6 +4,7 @@
 //! here touches a disk, a clock or a terminal. What only a look at several parts can tell (a page
 //! that names an unknown entity) is the business of `check`.
 
+mod capability;
 mod edit;
 mod events;
 mod field_type;
@@ -16,6 +17,7 @@ mod parse;
 mod reserved;
 mod size;
 
+pub use capability::{Capability, capabilities, not_granted};
 pub use edit::ManifestText;
 pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, FieldType};

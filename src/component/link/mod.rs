@@ -16,9 +16,10 @@ mod shim;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
+use wit_parser::{Resolve, WorldId};
 
 use super::read::ComponentInfo;
-use crate::contract::World;
+use crate::contract::HostApi;
 use core_module::CoreModule;
 
 /// A component whose only imports are the host API's.
@@ -56,17 +57,17 @@ impl From<wasm_encoder::reencode::Error> for LinkError {
     }
 }
 
-/// Links WASI away from a component that was built for `world`. `info` is what
-/// [`super::read`] said of it. A component without WASI imports is given back as it is.
+/// Links WASI away from a component that was built for a host API, or for none. `info` is what [`super::read`] said of it.
+/// A component without WASI imports is given back as it is.
 ///
 /// # Errors
 /// [`LinkError`].
-pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Linked, LinkError> {
+pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) -> Result<Linked, LinkError> {
     if !info.border.imports.iter().any(|import| import.name.starts_with("wasi:")) {
         return Ok(Linked { component: component.to_vec(), removed: Vec::new() });
     }
     let core = CoreModule::first_of(component)?;
-    let host = if world.host_api.is_legacy() { shim::HOST_LEGACY } else { shim::HOST_1_0_0 };
+    let host = if host_api.is_legacy() { shim::HOST_LEGACY } else { shim::HOST_1_0_0 };
     let shim = shim::Shim::assemble(host)?;
     let inert = inert::InertBodies::new(&info.resolve, info.world);
     let mut module = rewrite::rewrite(&core, &shim, &inert)?;
@@ -74,7 +75,8 @@ pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Lin
         .validate_all(&module)
         .map_err(|error| LinkError::Encode(error.to_string()))?;
 
-    wit_component::embed_component_metadata(&mut module, &world.resolve, world.id, wit_component::StringEncoding::UTF8)
+    let (resolve, world) = own_world(info, host_api).map_err(LinkError::Encode)?;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8)
         .map_err(|error| LinkError::Encode(format!("{error:#}")))?;
     let component = wit_component::ComponentEncoder::default()
         .module(&module)
@@ -88,6 +90,37 @@ pub fn link(component: &[u8], info: &ComponentInfo, world: &World) -> Result<Lin
         .map(|import| unversioned(&import.name).to_owned())
         .collect();
     Ok(Linked { component, removed: removed.into_iter().collect() })
+}
+
+/// What the component imports and exports, WASI aside, with all that the rewritten module may import of the host. It is
+/// written as text and read against the whole host API: the component itself holds only the parts that it uses.
+fn own_world(info: &ComponentInfo, host_api: &'static HostApi) -> Result<(Resolve, WorldId), String> {
+    let packages = own_packages(info)?;
+    let border = &info.border;
+    // Every function of the host is there already.
+    let is_other = |name: &&str| !name.starts_with("wasi:") && !name.starts_with("erp:plugin/");
+    let imports = border.imports.iter().map(|import| import.name.as_str()).filter(is_other);
+    let imports = imports.map(|name| format!("import {name};"));
+    let exports = border.exports.iter().map(|export| format!("export {};", export.name));
+    host_api.world_of_text(&packages, &imports.chain(exports).collect::<Vec<_>>().join(" "))
+}
+
+/// The packages of a component's types as text, all but WASI's, the host API and the component's own.
+///
+/// # Errors
+/// What cannot be written.
+pub fn own_packages(info: &ComponentInfo) -> Result<Vec<String>, String> {
+    let mut packages = Vec::new();
+    for (id, package) in &info.resolve.packages {
+        let is_own = info.resolve.worlds[info.world].package == Some(id);
+        let is_host = package.name.namespace == "erp" && package.name.name == "plugin";
+        if !is_own && !is_host && package.name.namespace != "wasi" {
+            let mut printer = wit_component::WitPrinter::default();
+            printer.print(&info.resolve, id, &[]).map_err(|error| format!("{error:#}"))?;
+            packages.push(printer.output.to_string());
+        }
+    }
+    Ok(packages)
 }
 
 /// `wasi:io/streams@0.2.6` → `wasi:io/streams`. One module may import several versions of an

@@ -1,5 +1,7 @@
 //! `erp-plugin build`.
 
+mod parts;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,20 +10,22 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::generate::{world_of, write_generated};
+pub(super) use parts::{Parts, parts};
 use crate::archive::COMPONENT;
 use crate::build::{
-    BuildOptions, BuildRecord, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile, provenance,
+    BuildOptions, BuildRecord, ForeignBuild, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile,
+    compile_python, compile_typescript, provenance,
 };
-use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component};
+use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component, weigh};
 use crate::command_error::CommandError;
-use crate::component::{self, Description, LinkError, describe, link, stripped};
+use crate::component::{self, Connection, Description, LinkError, compose, describe, link, stripped};
 use crate::context::{Context, OpenProject};
-use crate::contract::World;
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
+use crate::generate::WIT_FILE;
 use crate::files::{self, Access};
-use crate::manifest::{ByteSize, Manifest};
+use crate::manifest::{ByteSize, Language, Manifest};
 use crate::project::Project;
 use crate::signing::{Attestation, Subject};
 
@@ -64,10 +68,30 @@ pub(super) struct BuildResult {
     exports: Vec<String>,
     /// WASI interfaces that were linked away.
     linked_away: Vec<String>,
+    /// What the parts of `[[link]]` give each other.
+    links: Vec<LinkJson>,
     /// The compiler.
     rustc: Option<String>,
     /// What was found.
     findings: Vec<DiagnosticJson>,
+}
+
+/// An interface that one part gives another.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LinkJson {
+    /// Who exports it.
+    from: String,
+    /// The interface.
+    interface: String,
+    /// Who imports it; `plugin` is the plugin's own code.
+    to: String,
+}
+
+impl LinkJson {
+    fn of(connection: &Connection) -> LinkJson {
+        let Connection { from, interface, to } = connection.clone();
+        LinkJson { from, interface, to }
+    }
 }
 
 /// What is left after linking and describing.
@@ -77,12 +101,13 @@ pub(super) struct Finished {
     pub(super) with_lines: Option<Vec<u8>>,
     /// WASI interfaces that were linked away.
     pub(super) removed: Vec<String>,
+    /// What parts give each other.
+    pub(super) connections: Vec<Connection>,
 }
 
 pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let open = context.open_project()?;
     let (project, manifest) = (&open.project, &open.manifest);
-    let world = world_of(manifest)?;
     let profile = match (args.profile.as_deref(), args.release) {
         (Some("release"), _) | (None, true) => Profile::Release,
         (None, false) | (Some("dev"), _) => Profile::Dev,
@@ -90,10 +115,16 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     };
     // The budget, the bill of materials and the account of the build are for what ships.
     let ships = profile == Profile::Release || args.component.is_some();
+    let parts = if args.component.is_some() {
+        Parts { parts: Vec::new(), world: world_of(manifest)? }
+    } else {
+        parts(context, &open, &profile)?
+    };
     let (file, rustc) = match &args.component {
         Some(file) => (context.path(file), None),
+        None if *manifest.build.language != Language::Rust => (foreign(context, &open)?, None),
         None => {
-            let generated = write_generated(project, manifest)?;
+            let generated = write_generated(project, manifest, &parts.world)?;
             if !generated.is_empty() {
                 context.ui.status("Generated", generated.join(", "));
             }
@@ -117,7 +148,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         ..Description::default()
     };
     let strip = if ships { Strip::Debug } else { Strip::Nothing };
-    let finished = finish(&context.read(&file)?, manifest, &world, description, strip)?;
+    let finished = finish(&context.read(&file)?, manifest, &parts, description, strip)?;
 
     let mut checked = check_component(&finished.component, manifest, Some(&project.source));
     if !ships {
@@ -129,6 +160,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
         checked.report = kept;
     }
+    weigh(&mut checked.report, &manifest.check);
     if checked.report.has_errors() {
         let message = format!("the component does not fit its manifest: {}", checked.report.summary());
         return Err(CommandError::new(ExitCode::Findings, "component", message).with_report(checked.report));
@@ -162,9 +194,13 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         imports: border.import_names(),
         exports: border.export_names(),
         linked_away: finished.removed,
+        links: finished.connections.iter().map(LinkJson::of).collect(),
         rustc,
         findings: checked.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
     };
+    for link in &result.links {
+        context.ui.status("Composed", format!("{} ── {} ──▶ {}", link.from, link.interface, link.to));
+    }
     context.ui.result(&result, || {
         if ships {
             format!("{shown}  {size} of {budget}")
@@ -173,6 +209,49 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
     });
     Ok(ExitCode::Ok)
+}
+
+/// The component of a guest that is no crate.
+fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let world = world_of(manifest)?;
+    let generated = write_generated(project, manifest, &world)?;
+    if !generated.is_empty() {
+        context.ui.status("Generated", generated.join(", "));
+    }
+    let build = ForeignBuild {
+        root: &project.root,
+        entry: manifest.build.entry().unwrap_or_default(),
+        wit: &project.root.join(WIT_FILE),
+        world: &world.name,
+        offline: context.offline,
+        tell: &|what, detail| context.ui.status(what, detail),
+        show: &|text| context.ui.foreign(text),
+    };
+    if !project.root.join(build.entry).is_file() {
+        let message = format!("there is no {}, which [build] entry names", build.entry);
+        return Err(CommandError::new(ExitCode::Configuration, "build", message));
+    }
+    context.ui.status("Building", format!("{} ({})", build.entry, manifest.build.language.word()));
+    let built = match *manifest.build.language {
+        Language::Python => compile_python(&build),
+        _ => compile_typescript(&build),
+    };
+    Ok(built?)
+}
+
+/// The component with its parts. What a language's runtime exports for itself is left out on the way.
+fn composed(
+    component: Vec<u8>,
+    manifest: &Manifest,
+    parts: &Parts,
+) -> Result<(Vec<u8>, Vec<Connection>), CommandError> {
+    if parts.parts.is_empty() && *manifest.build.language == Language::Rust {
+        return Ok((component, Vec::new()));
+    }
+    let exports = parts.world.border().export_names();
+    let composed = compose(&component, &parts.parts, &exports)?;
+    Ok((composed.component, composed.connections))
 }
 
 /// How a project is built here, where no flag says otherwise.
@@ -213,18 +292,19 @@ pub(super) enum Strip {
 pub(super) fn finish(
     bytes: &[u8],
     manifest: &Manifest,
-    world: &World,
+    parts: &Parts,
     description: Description,
     strip: Strip,
 ) -> Result<Finished, CommandError> {
     let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
-    let linked = link(bytes, &info, world).map_err(|error| match error {
+    let linked = link(bytes, &info, parts.world.host_api).map_err(|error| match error {
         LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
             codes::SEVERAL_MODULES,
             format!("the component holds {count} core modules and imports WASI"),
         )),
         other => other.into(),
     })?;
+    let (component, connections) = composed(linked.component, manifest, parts)?;
     let metadata = &manifest.metadata;
     let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| (**value).clone());
     let description = Description {
@@ -234,15 +314,15 @@ pub(super) fn finish(
         homepage: text(&metadata.homepage),
         ..description
     };
-    let component = describe(&linked.component, &description, env!("CARGO_PKG_VERSION"))?;
+    let component = describe(&component, &description, env!("CARGO_PKG_VERSION"))?;
     if strip == Strip::Nothing {
-        return Ok(Finished { component, with_lines: None, removed: linked.removed });
+        return Ok(Finished { component, with_lines: None, removed: linked.removed, connections });
     }
     let bare = stripped(&component).map_err(|error| {
         CommandError::new(ExitCode::Bug, "bug", format!("the component cannot be stripped: {error}"))
     })?;
     let with_lines = (bare != component).then_some(component);
-    Ok(Finished { component: bare, with_lines, removed: linked.removed })
+    Ok(Finished { component: bare, with_lines, removed: linked.removed, connections })
 }
 
 /// The bill of materials and the account of the build, beside the component. Where cargo cannot tell, the component is

@@ -1,0 +1,70 @@
+//! Guests in TypeScript and JavaScript: jco bundles them with a small engine (QuickJS) into a component.
+
+use std::path::{Path, PathBuf};
+
+use super::foreign::{ForeignBuild, ForeignError, Tool};
+
+/// The component of a project with `package.json`. Packages are installed where the project's are not there yet.
+pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError> {
+    let root = build.root;
+    if !root.join("package.json").is_file() {
+        return Err(ForeignError::NoFile("package.json", "npm's list of what the guest is built with"));
+    }
+    let program = root.join("node_modules/.bin/jco");
+    let installed = root.join("node_modules/.package-lock.json");
+    if !program.is_file() || is_newer(&root.join("package.json"), &installed) {
+        (build.tell)("Installing", "packages of npm into node_modules");
+        let mut arguments = vec!["install", "--no-audit", "--no-fund", "--loglevel=error"];
+        if build.offline {
+            arguments.push("--offline");
+        }
+        Tool::named("npm", "Node.js 20.19 or newer brings it").run(root, &arguments, build)?;
+    }
+    let jco = Tool::at(&program);
+    let types = root.join("src/erp/types");
+    if is_newer(build.wit, &types) || !types.is_dir() {
+        let wit = shown(build.wit.parent().unwrap_or(root));
+        jco.run(root, &["guest-types", &wit, "-n", build.world, "-o", "src/erp/types", "-q"], build)?;
+        // What was there before may be newer than the folder says.
+        let _ = fs_err::write(types.join(".stamp"), build.world);
+    }
+    if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
+        Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;
+    }
+    let out = build.out("plugin.wasm")?;
+    let (wit, out_text) = (shown(build.wit.parent().unwrap_or(root)), shown(&out));
+    let arguments = [
+        "componentize",
+        build.entry,
+        "--backend",
+        "qjs",
+        // Without these two, the engine imports WASI for what a guest may not have.
+        "--backend-qjs-disable-async",
+        "--backend-qjs-stub-wasi",
+        "--cwd",
+        ".",
+        "--wit",
+        &wit,
+        "--world-name",
+        build.world,
+        "--bundle-config",
+        "src/erp/rolldown.config.mjs",
+        "--out",
+        &out_text,
+    ];
+    jco.run(root, &arguments, build)?;
+    Ok(out)
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// True where one file was written after another, or the other is not there.
+pub(super) fn is_newer(one: &Path, other: &Path) -> bool {
+    let written = |path: &Path| fs_err::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    match (written(one), written(other)) {
+        (Some(one), Some(other)) => one > other,
+        (_, other) => other.is_none(),
+    }
+}

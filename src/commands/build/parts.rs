@@ -1,0 +1,95 @@
+//! `[[link]]`: components that the plugin's own is composed with.
+
+use std::path::Path;
+
+use super::build_options;
+use crate::archive;
+use crate::build::{Profile, compile};
+use crate::command_error::CommandError;
+use crate::component::{self, Part, link};
+use crate::commands::generate::world_of;
+use crate::context::{Context, OpenProject};
+use crate::contract::World;
+use crate::diagnostics::{Diagnostic, codes};
+use crate::exit_code::ExitCode;
+use crate::manifest::{Language, Link};
+use crate::strict_zip::Limits;
+
+/// The parts of a plugin, ready to be composed, and the world that its own code is written for.
+pub(in crate::commands) struct Parts {
+    pub(in crate::commands) parts: Vec<Part>,
+    pub(in crate::commands) world: World,
+}
+
+/// Builds or reads every part, links WASI away from it, and adds what it exports to the plugin's world.
+pub(in crate::commands) fn parts(
+    context: &Context,
+    open: &OpenProject,
+    profile: &Profile,
+) -> Result<Parts, CommandError> {
+    let manifest = &open.manifest;
+    let base = world_of(manifest)?;
+    let (mut parts, mut packages, mut interfaces) = (Vec::new(), Vec::new(), Vec::new());
+    for link in &manifest.link {
+        let bytes = source(context, open, link, profile)?;
+        let info = component::read(&bytes).map_err(|finding| {
+            CommandError::from_finding(*finding).hint(format!("the part is `{}` of [[link]]", *link.name))
+        })?;
+        let linked = self::link(&bytes, &info, base.host_api)?;
+        let texts = component::own_packages(&info).map_err(|why| failed(link, &why))?;
+        packages.extend(texts.into_iter().filter(|text| !packages.contains(text)).collect::<Vec<_>>());
+        let exports = info.border.exports.iter().map(|export| export.name.clone());
+        interfaces.extend(exports.filter(|name| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:")));
+        parts.push(Part { name: link.name.to_string(), component: linked.component });
+    }
+    if parts.is_empty() {
+        return Ok(Parts { parts, world: base });
+    }
+    if *manifest.build.language != Language::Rust {
+        let finding = Diagnostic::new(codes::INVALID_VALUE, "`[[link]]` is for plugins in Rust");
+        let finding = finding.in_source(&open.project.source).at(manifest.link[0].name.span(), "cannot be linked");
+        return Err(CommandError::from_finding(finding));
+    }
+    let name = base.name.clone();
+    let world = base.host_api.world_importing(&name, &packages, &interfaces);
+    let world = world.map_err(|why| {
+        CommandError::new(ExitCode::Configuration, "link", format!("the parts and the host API do not go together: {why}"))
+    })?;
+    Ok(Parts { parts, world })
+}
+
+/// The bytes of a part, as they come.
+fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile) -> Result<Vec<u8>, CommandError> {
+    let root = &open.project.root;
+    match (&link.path, &link.file, &link.package) {
+        (Some(path), None, None) => {
+            let crate_root = root.join(path.as_str());
+            let project = crate::project::Project { root: crate_root, ..open.project.clone() };
+            let options = build_options(context, &project, profile.clone())?;
+            context.ui.status("Building", format!("{} for [[link]]", path.as_str()));
+            let artifact = compile(&options, |message| context.ui.foreign(message))?;
+            context.read(&artifact.file)
+        }
+        (None, Some(file), None) => read(context, &root.join(file.as_str()), link),
+        (None, None, Some(package)) => {
+            let bytes = read(context, &root.join(package.as_str()), link)?;
+            let opened = archive::open(&bytes, &Limits::default()).map_err(|problems| {
+                failed(link, &problems.first().map_or_else(String::new, |problem| problem.message.clone()))
+            })?;
+            Ok(opened.component().to_vec())
+        }
+        _ => {
+            let message = format!("`{}` must say where it comes from: one of `path`, `file`, `package`", *link.name);
+            let finding = Diagnostic::new(codes::INVALID_VALUE, message);
+            Err(CommandError::from_finding(finding.in_source(&open.project.source).at(link.name.span(), "from where?")))
+        }
+    }
+}
+
+fn read(context: &Context, path: &Path, link: &Link) -> Result<Vec<u8>, CommandError> {
+    if path.is_file() { context.read(path) } else { Err(failed(link, &format!("there is no {}", context.shown(path)))) }
+}
+
+fn failed(link: &Link, why: &str) -> CommandError {
+    CommandError::new(ExitCode::Configuration, "link", format!("`{}` of [[link]]: {why}", *link.name))
+}

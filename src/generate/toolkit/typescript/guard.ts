@@ -1,0 +1,97 @@
+// Between the plugin and the engine: `console`, `Date`, `Math.random` and `crypto` are the host's, and an exception becomes
+// an error that the platform can show.
+import { now, randomBytes, randomU64 } from "erp:plugin/host-clock@1.0.0";
+import { log, type Level } from "erp:plugin/host-log@1.0.0";
+import type { Error as PluginError } from "erp:plugin/types@1.0.0";
+
+declare global {
+  // The library of browsers is not loaded.
+  var crypto: object | undefined;
+}
+
+const text = (value: unknown): string => {
+  if (typeof value === "string") return value;
+  if (value instanceof Error) return `${value.name}: ${value.message}\n${value.stack ?? ""}`;
+  try {
+    const plain = (_: string, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner);
+    return JSON.stringify(value, plain) ?? String(value);
+  } catch {
+    return String(value);
+  }
+};
+
+const writer =
+  (level: Level) =>
+  (...values: unknown[]): void =>
+    log(level, values.map(text).join(" "), undefined);
+
+// This runs when the component is built; the host is only called when somebody calls these.
+Object.assign(globalThis, {
+  console: {
+    trace: writer("trace"),
+    debug: writer("debug"),
+    log: writer("info"),
+    info: writer("info"),
+    warn: writer("warn"),
+    error: writer("error"),
+  },
+});
+
+// The engine gives a u64 as a number or as a bigint.
+Math.random = () => Number(BigInt(randomU64()) >> 11n) / 2 ** 53;
+
+const EngineDate = globalThis.Date;
+const milliseconds = (): number => Number(BigInt(now()) / 1_000_000n);
+globalThis.Date = new Proxy(EngineDate, {
+  construct: (target, given, self) =>
+    Reflect.construct(
+      target,
+      given.length === 0 ? [milliseconds()] : given,
+      self === globalThis.Date ? target : self,
+    ) as object,
+  apply: () => new EngineDate(milliseconds()).toString(),
+  get: (target, key) => (key === "now" ? milliseconds : (Reflect.get(target, key) as unknown)),
+});
+
+if (globalThis.crypto === undefined) Object.assign(globalThis, { crypto: {} });
+Object.defineProperty(globalThis.crypto ?? {}, "getRandomValues", {
+  value: <T extends ArrayBufferView>(view: T): T => {
+    new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(randomBytes(view.byteLength));
+    return view;
+  },
+});
+
+const isPluginError = (value: unknown): value is PluginError =>
+  typeof value === "object" &&
+  value !== null &&
+  !(value instanceof Error) &&
+  "code" in value &&
+  "message" in value &&
+  "retryable" in value;
+
+/** An error of this plugin, to be thrown: a stable dotted code of your own, and a sentence for developers. */
+export function refuse(code: string, message: string, details?: unknown): PluginError {
+  const error: PluginError = { code, message, retryable: false };
+  return details === undefined ? error : { ...error, details: JSON.stringify(details) };
+}
+
+/** An error that may be gone when the same is tried again. */
+export function tryLater(code: string, message: string): PluginError {
+  return { code, message, retryable: true };
+}
+
+/** Wraps an export. What is thrown and is no error of the host API becomes one, and its stack goes into the log. */
+export function guarded<A extends unknown[], R>(run: (...given: A) => R): (...given: A) => R {
+  return (...given) => {
+    try {
+      return run(...given);
+    } catch (thrown) {
+      // What the host refused comes as an exception with the error in `payload`.
+      const error = typeof thrown === "object" && thrown !== null && "payload" in thrown ? thrown.payload : thrown;
+      if (isPluginError(error)) throw error;
+      log("error", text(error), undefined);
+      const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      throw refuse("plugin.exception", message);
+    }
+  };
+}

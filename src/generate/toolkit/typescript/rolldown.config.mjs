@@ -1,0 +1,2 @@
+// What the host gives is no file.
+export default { external: [/^erp:plugin\//] };
