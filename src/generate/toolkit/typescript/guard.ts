@@ -80,6 +80,11 @@ export function tryLater(code: string, message: string): PluginError {
   return { code, message, retryable: true };
 }
 
+/** The text of bytes in UTF-8: the engine has no `TextDecoder`. */
+export function utf8(bytes: Uint8Array): string {
+  return decodeURIComponent(Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""));
+}
+
 /** Wraps an export. What is thrown and is no error of the host API becomes one, and its stack goes into the log. */
 export function guarded<A extends unknown[], R>(run: (...given: A) => R): (...given: A) => R {
   return (...given) => {
