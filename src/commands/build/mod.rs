@@ -125,9 +125,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         None if *manifest.build.language != Language::Rust => (foreign(context, &open)?, None),
         None => {
             let generated = write_generated(project, manifest, &parts.world)?;
-            if !generated.is_empty() {
-                context.ui.status("Generated", generated.join(", "));
-            }
+            tell_generated(context, &generated);
             let options = BuildOptions {
                 target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),
                 // What ships is built from what is locked.
@@ -211,14 +209,23 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
+/// Says which code was written anew; many files in a few words.
+fn tell_generated(context: &Context, files: &[String]) {
+    match files {
+        [] => {}
+        [first, .., last] if files.len() > 3 => {
+            context.ui.status("Generated", format!("{} files, {first} to {last}", files.len()));
+        }
+        files => context.ui.status("Generated", files.join(", ")),
+    }
+}
+
 /// The component of a guest that is no crate.
 fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     let world = world_of(manifest)?;
     let generated = write_generated(project, manifest, &world)?;
-    if !generated.is_empty() {
-        context.ui.status("Generated", generated.join(", "));
-    }
+    tell_generated(context, &generated);
     let build = ForeignBuild {
         root: &project.root,
         entry: manifest.build.entry().unwrap_or_default(),

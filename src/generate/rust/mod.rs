@@ -209,6 +209,7 @@ fn root(manifest: &Manifest, parts: &Parts) -> String {
 fn interfaces(world: &World) -> Vec<String> {
     let border = world.border();
     let names = border.imports.iter().filter(|interface| !interface.functions.is_empty());
+    let names = names.filter(|interface| interface.name.starts_with("erp:plugin/"));
     let short = |name: &str| name.split(['/', '@']).nth(1).unwrap_or(name).replace('-', "_");
     let mut names: Vec<String> = names.map(|interface| short(&interface.name)).collect();
     names.sort();
