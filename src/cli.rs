@@ -10,6 +10,7 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::command_error::CommandError;
 use crate::commands::Command;
+use crate::commands::workspace::run_in_each;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::settings::Environment;
@@ -40,6 +41,12 @@ pub(crate) struct GlobalArgs {
     /// The manifest, in the place of the nearest plugin.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub manifest_path: Option<PathBuf>,
+    /// The plugin of the workspace, by its id or its folder
+    #[arg(short, long, global = true, value_name = "NAME", conflicts_with_all = ["manifest_path", "workspace"], help_heading = "Global options")]
+    pub package: Option<String>,
+    /// Every plugin of the workspace, those that others depend on first
+    #[arg(long, global = true, conflicts_with = "manifest_path", help_heading = "Global options")]
+    pub workspace: bool,
     /// How the result is written
     #[arg(long, global = true, value_enum, help_heading = "Global options")]
     pub format: Option<Format>,
@@ -64,7 +71,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let wants_json = asks_for_json(&arguments);
     catch_panics(wants_json);
     let command = with_variables(Cli::command(), &given.overridden());
-    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
@@ -82,7 +89,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         let error = CommandError::new(ExitCode::Usage, "usage", message);
         return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
     }
-    let result = Context::new(ui, environment, &cli.global).map(|context| match cli.command.run(&context) {
+    let run = |context: &Context| match cli.global.workspace {
+        true => run_in_each(context, &cli.command, &arguments),
+        false => cli.command.run(context),
+    };
+    let result = Context::new(ui, environment, &cli.global).map(|context| match run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,
         Ok(exit_code) => exit_code,
         Err(error) => error.tell(&context.ui),

@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostic, Report, SourceFile, codes};
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
 use crate::manifest::Manifest;
-use crate::project::Project;
+use crate::project::{Project, members, workspace_root};
 use crate::settings::{Environment, Folders};
 use crate::ui::Ui;
 
@@ -26,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) directory: PathBuf,
     pub(crate) offline: bool,
     manifest_path: Option<PathBuf>,
+    package: Option<String>,
 }
 
 /// A project whose manifest could be read.
@@ -63,6 +64,7 @@ impl Context {
             ui,
             environment,
             folders,
+            package: global.package.clone(),
             manifest_path: global.manifest_path.as_ref().map(|path| directory.join(path)),
             directory,
             offline: global.offline,
@@ -71,10 +73,25 @@ impl Context {
 
     /// The project that the user stands in, or that `--manifest-path` names.
     pub(crate) fn project(&self) -> Result<Project, CommandError> {
+        if let Some(name) = &self.package {
+            return self.member(name);
+        }
         Ok(match &self.manifest_path {
             Some(file) => Project::open(file, &self.directory)?,
             None => Project::find(&self.directory)?,
         })
+    }
+
+    /// The plugin of the workspace that `-p` names.
+    fn member(&self, name: &str) -> Result<Project, CommandError> {
+        let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+        let members = members(&workspace_root(&self.directory)).map_err(|error| failed(error.to_string()))?;
+        let found = members.iter().find(|member| member.id == name || member.folder == name);
+        let found = found.ok_or_else(|| {
+            let known: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
+            failed(format!("there is no plugin `{name}` here; there are {}", known.join(", ")))
+        })?;
+        Ok(Project::open(&found.manifest_file, &self.directory)?)
     }
 
     /// The project with its manifest; an error with all findings where it has errors.

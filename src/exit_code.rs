@@ -63,6 +63,11 @@ impl ExitCode {
         }
     }
 
+    /// The code of this number.
+    pub fn of_number(number: u8) -> Option<ExitCode> {
+        ExitCode::ALL.into_iter().find(|code| code.number() == number)
+    }
+
     /// One sentence for the documentation.
     pub fn meaning(self) -> &'static str {
         match self {

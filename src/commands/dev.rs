@@ -25,7 +25,7 @@ use crate::ui::Table;
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     /// The port; 0 for a free one
-    #[arg(short, long, value_name = "PORT", default_value_t = 7171)]
+    #[arg(long, value_name = "PORT", default_value_t = 7171)]
     port: u16,
     #[command(flatten)]
     place: HostArgs,

@@ -32,6 +32,7 @@ mod template_source;
 mod test;
 mod verify;
 mod wit;
+pub(crate) mod workspace;
 
 use std::path::PathBuf;
 
@@ -142,6 +143,19 @@ impl Command {
             Command::Test(_) => &[Human, Json, Github, Junit, Tap, Jsonl, Html],
             _ => &[Human, Json],
         }
+    }
+
+    /// True for commands that `--workspace` runs for each plugin.
+    fn works_on_each(&self) -> bool {
+        matches!(
+            self,
+            Command::Generate(_)
+                | Command::Build(_)
+                | Command::Check(_)
+                | Command::Test(_)
+                | Command::Bench(_)
+                | Command::Pack(_)
+        )
     }
 
     pub(crate) fn run(&self, context: &Context) -> CommandResult {

@@ -16,7 +16,7 @@ use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
 use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
-use crate::project::MANIFEST_FILE;
+use crate::project::{MANIFEST_FILE, workspace_root};
 use crate::scaffold::{Answers, EntityGuess, Parameter, PlannedFile, Template, infer, write};
 
 /// Scaffold a plugin project from a template
@@ -96,17 +96,20 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         let error = CommandError::new(ExitCode::Usage, "template", error.to_string());
         template.about.parameters.iter().map(Parameter::shown).fold(error, CommandError::hint)
     })?;
+    let root = workspace_root(folder);
     let entities = entities(context, args, &template, &values)?;
     let answers = Answers {
         id: id.to_string(),
         crate_name: id.to_string(),
         display_name: args.display_name.clone().unwrap_or_else(|| id.to_string()),
         author: args.author.clone(),
+        in_workspace: root.join("Cargo.toml").is_file() && root != folder,
         entities,
     };
     let mut planned = template.render(&answers, &values)?;
     planned.extend(generated_for(&template, &planned)?);
     planned.sort_by(|left, right| left.path.cmp(&right.path));
+    let planned_crate = planned.iter().any(|file| file.path == "Cargo.toml");
     write(folder, &planned, into_existing)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
     let shown = if into_existing { ".".to_owned() } else { context.shown(folder) };
@@ -115,6 +118,10 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         let fields: Vec<String> =
             entity.fields.iter().map(|field| format!("{} {}", field.name, field.field_type)).collect();
         context.ui.status("Read", format!("{} ({}): {}", entity.name, entity.display_name, fields.join(", ")));
+    }
+    if answers.in_workspace && planned_crate {
+        let cargo = context.shown(&root.join("Cargo.toml"));
+        context.ui.status("Note", format!("{cargo} must name it among its members, and holds the profiles: opt-level, lto"));
     }
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {

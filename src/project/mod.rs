@@ -3,7 +3,9 @@
 mod discover;
 mod files;
 mod secrets;
+mod workspace;
 
 pub use discover::{MANIFEST_FILE, Project, ProjectError};
 pub use files::{FileError, FileProblem, package_files};
+pub use workspace::{Member, WorkspaceError, members, workspace_root};
 pub use secrets::{FoundSecret, find_secret, find_token};

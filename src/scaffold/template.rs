@@ -60,6 +60,8 @@ pub struct Answers {
     pub display_name: String,
     /// Who makes it.
     pub author: String,
+    /// True where a workspace of cargo is around it.
+    pub in_workspace: bool,
     /// Entities that were read from data.
     pub entities: Vec<EntityGuess>,
 }
@@ -250,6 +252,7 @@ mod tests {
             crate_name: "erp-x".to_owned(),
             display_name: "进销存 \"甲\\乙\"".to_owned(),
             author: "\n".to_owned(),
+            in_workspace: false,
             entities: vec![EntityGuess::plain("item", "物品")],
         };
         for template in builtin() {
@@ -275,6 +278,7 @@ mod tests {
             crate_name: String::new(),
             display_name: String::new(),
             author: String::new(),
+            in_workspace: false,
             entities: Vec::new(),
         };
         let files = vec![("{= id =}".to_owned(), Vec::new())];

@@ -1,0 +1,128 @@
+//! Several plugins in one folder.
+
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+use thiserror::Error;
+
+use super::{MANIFEST_FILE, Project, ProjectError};
+
+/// How deep below the root plugins are looked for.
+const DEPTH: usize = 5;
+/// Folders that hold no plugins of their own.
+const SKIPPED: [&str; 4] = ["target", "dist", "node_modules", "venv"];
+
+/// A plugin of a workspace.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The plugin's id.
+    pub id: String,
+    /// Its manifest.
+    pub manifest_file: PathBuf,
+    /// The folder's name; cargo calls the package so, mostly.
+    pub folder: String,
+    /// Ids of plugins that it depends on.
+    needs: Vec<String>,
+}
+
+/// Why a folder is no workspace.
+#[derive(Debug, Error)]
+pub enum WorkspaceError {
+    /// There is no plugin in it.
+    #[error("there is no {MANIFEST_FILE} in {} or below it", .0.display())]
+    Empty(PathBuf),
+    /// A manifest cannot be read.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// Two plugins have the same id.
+    #[error("`{id}` is the id of {} and of {}", one.display(), other.display())]
+    Twice {
+        /// The id.
+        id: String,
+        /// A manifest.
+        one: PathBuf,
+        /// Another one.
+        other: PathBuf,
+    },
+    /// Plugins depend on each other in a circle.
+    #[error("{0} depend on each other in a circle")]
+    Circle(String),
+}
+
+/// The folder whose plugins belong together: the outermost one above `folder` whose `Cargo.toml` names members, or the
+/// folder itself.
+pub fn workspace_root(folder: &Path) -> PathBuf {
+    let names_members = |folder: &&Path| {
+        let text = fs_err::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        text.parse::<toml::Table>().is_ok_and(|cargo| cargo.get("workspace").is_some_and(|own| own.get("members").is_some()))
+    };
+    folder.ancestors().filter(names_members).last().unwrap_or(folder).to_path_buf()
+}
+
+/// The plugins of a workspace; those that others depend on come first.
+///
+/// # Errors
+/// [`WorkspaceError`].
+pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
+    let mut walk = WalkBuilder::new(root);
+    walk.max_depth(Some(DEPTH)).require_git(false).sort_by_file_name(std::cmp::Ord::cmp).filter_entry(|entry| {
+        !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
+    });
+    let mut found: Vec<Member> = Vec::new();
+    for entry in walk.build().flatten().filter(|entry| entry.file_name() == MANIFEST_FILE) {
+        let project = Project::open(entry.path(), root)?;
+        let Some(manifest) = project.manifest().0 else {
+            // What cannot be read is told by the command that reads it.
+            let folder = folder_name(entry.path());
+            found.push(Member { id: folder.clone(), manifest_file: entry.into_path(), folder, needs: Vec::new() });
+            continue;
+        };
+        let needs = manifest.metadata.dependencies.iter().map(ToString::to_string);
+        let needs = needs.chain(manifest.dependencies.plugins.iter().map(|dependency| dependency.id.to_string())).collect();
+        let id = manifest.metadata.id.to_string();
+        if let Some(other) = found.iter().find(|known| known.id == id) {
+            let (one, other) = (other.manifest_file.clone(), entry.into_path());
+            return Err(WorkspaceError::Twice { id, one, other });
+        }
+        found.push(Member { id, folder: folder_name(entry.path()), manifest_file: entry.into_path(), needs });
+    }
+    if found.is_empty() {
+        return Err(WorkspaceError::Empty(root.to_path_buf()));
+    }
+    in_order(found)
+}
+
+fn folder_name(manifest: &Path) -> String {
+    manifest.parent().and_then(Path::file_name).map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn in_order(mut left: Vec<Member>) -> Result<Vec<Member>, WorkspaceError> {
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let is_free = |member: &Member| member.needs.iter().all(|need| left.iter().all(|other| other.id != *need));
+        let Some(next) = left.iter().position(is_free) else {
+            let ids: Vec<String> = left.into_iter().map(|member| member.id).collect();
+            return Err(WorkspaceError::Circle(ids.join(", ")));
+        };
+        ordered.push(left.remove(next));
+    }
+    Ok(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: &str, needs: &[&str]) -> Member {
+        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
+        Member { id: id.to_owned(), manifest_file: PathBuf::new(), folder: id.to_owned(), needs }
+    }
+
+    #[test]
+    fn what_others_need_comes_first() {
+        let ids = |members: Vec<Member>| in_order(members).map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>());
+        let sorted = ids(vec![member("a", &["b", "elsewhere"]), member("b", &["c"]), member("c", &[])]);
+        assert_eq!(sorted.unwrap(), ["c", "b", "a"]);
+        assert!(matches!(ids(vec![member("a", &["b"]), member("b", &["a"])]), Err(WorkspaceError::Circle(_))));
+    }
+}
