@@ -9,7 +9,7 @@ use super::substitute::used_names;
 use super::{pipe_table, steps};
 use crate::diagnostics::{Report, SourceFile, Span, Spanned, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
-use crate::host::split_grant;
+use crate::host::{LoadedPlugin, split_grant};
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
 use crate::platform::{PLATFORM_PERMISSIONS, PlatformImage};
@@ -31,6 +31,8 @@ pub struct Suite {
     pub snapshots: BTreeMap<String, String>,
     /// Files that steps send, by their names in `tests/data`.
     pub data: BTreeMap<String, Vec<u8>>,
+    /// Plugins that the plugin needs, each after those that it needs itself. They run before it does.
+    pub needs: Vec<LoadedPlugin>,
     /// Where the databases of its cases are made.
     pub place: ScratchPlace,
     /// Platforms that cases begin with, by what they depend on.
@@ -67,6 +69,7 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
             cassette,
             snapshots: BTreeMap::new(),
             data: BTreeMap::new(),
+            needs: Vec::new(),
             place: ScratchPlace::default(),
             images: Mutex::default(),
         }

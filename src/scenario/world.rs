@@ -247,6 +247,10 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     let database = suite.place.database().map_err(|error| error.to_string())?;
     let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
     platform.set_probe(setup.probe.clone());
+    for needed in &suite.needs {
+        let id = needed.manifest().metadata.id.as_str();
+        platform.run_loaded(needed).map_err(|error| format!("the plugin `{id}`, which is needed, does not start: {error}"))?;
+    }
     platform.run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;
     platform.set_config(&file.world.config).map_err(|error| error.to_string())?;
     let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod files;
+mod needs;
 mod result;
 mod schedule;
 mod watch;
@@ -117,6 +118,10 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
             suite.place = place.clone();
         }
     }
+    let watches = args.coverage || args.lcov.is_some();
+    let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
+    let needed = needs::load(context, &open, &runtime)?;
+    suites.iter_mut().for_each(|suite| suite.needs.clone_from(&needed));
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
     let kept = if args.affected { Kept::read(&open.project.root) } else { None };
@@ -147,9 +152,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         lock => lock?,
     };
     let root = open.project.root.clone();
-    let watches = args.coverage || args.lcov.is_some();
     let component = if watches { open.with_lines(component) } else { component };
-    let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
     let probe = watches.then(|| Probe::for_lines(&[&root, Path::new(SOURCE_FOLDER)]));
     let covered: Mutex<BTreeMap<String, Lines>> = Mutex::default();
     let manifest = Arc::new(open.manifest);
