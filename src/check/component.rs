@@ -54,6 +54,9 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         for mismatch in compare(&info.border, &world.border()) {
             report.push(judge.finding(mismatch));
         }
+        if !report.has_errors() {
+            report.extend(judge.smaller_world());
+        }
         let wasi = report.diagnostics().iter().filter(|finding| finding.code == codes::WASI_IMPORT).count();
         let mut advised = false;
         report.retain(|finding| {
@@ -135,6 +138,53 @@ impl Judge<'_> {
                 Diagnostic::new(codes::UNUSED_EXPORT, format!("`{export}` is not known to {place}: nobody calls it"))
             }
         }
+    }
+
+    /// Finds a world without exports that the manifest gives nothing to do.
+    fn smaller_world(&self) -> Report {
+        let mut report = Report::new();
+        let (manifest, host_api) = (self.manifest, self.world.host_api);
+        let is_idle = |export: &str| match export.split(['/', '@']).nth(1) {
+            Some("event-handler") => manifest.events.subscribe.is_empty(),
+            Some("actions") => {
+                manifest.ui.actions.is_empty() && manifest.migrations.iter().all(|migration| migration.handler.is_none())
+            }
+            Some("nodes") => manifest.nodes.is_empty(),
+            _ => false,
+        };
+        let own = self.world.border();
+        let idle: Vec<String> = own.export_names().into_iter().filter(|export| is_idle(export)).collect();
+        let needed = own.export_names().into_iter().filter(|export| !is_idle(export));
+        // Hooks for tenants come with what makes entities work; nobody can see from outside whether they do anything.
+        let needed: Vec<String> = needed.filter(|export| !export.contains("/tenant-hooks@")).collect();
+        let asked: Vec<String> = self.border.import_names();
+        let fitting = host_api.worlds.iter().filter_map(|name| Some((*name, host_api.world(name)?.border())));
+        let fitting = fitting.filter(|(_, border)| {
+            let (imports, exports) = (border.import_names(), border.export_names());
+            // What declares types alone is no capability.
+            let is_offered = |asked: &String| asked.contains("/types@") || imports.contains(asked);
+            let adds_nothing = exports.iter().all(|export| own.exports.iter().any(|known| known.name == *export));
+            adds_nothing
+                && needed.iter().all(|export| exports.contains(export))
+                && asked.iter().all(is_offered)
+        });
+        let smallest = fitting.min_by_key(|(_, border)| (border.exports.len(), border.imports.len()));
+        if let Some((name, border)) = smallest.filter(|_| !idle.is_empty() && !manifest.is_legacy()) {
+            let short = |export: &String| export.split(['/', '@']).nth(1).unwrap_or(export).to_owned();
+            let unused: Vec<String> = idle.iter().map(short).collect();
+            let message = format!("`{}` would do: nothing calls {}", name, unused.join(", "));
+            let hooks = own.export_names().iter().any(|export| export.contains("/tenant-hooks@"))
+                && border.export_names().iter().all(|export| !export.contains("/tenant-hooks@"));
+            let hooks = if hooks { "; it has no tenant hooks, so keep the larger one where yours do something" } else { "" };
+            let mut finding = Diagnostic::new(codes::LARGER_WORLD, message)
+                .help(format!("write `world = \"{name}\"` into [runtime]{hooks}"));
+            let place = manifest.runtime.world.as_ref().map_or_else(|| manifest.runtime.span.clone(), Spanned::span);
+            if let Some(source) = self.source.filter(|_| !place.is_empty()) {
+                finding = finding.in_source(source).at(place, "larger than needed");
+            }
+            report.push(finding);
+        }
+        report
     }
 
     /// Points at the world in the manifest, and offers the one that the component fits.

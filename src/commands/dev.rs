@@ -41,6 +41,9 @@ pub(crate) struct DevArgs {
     /// A bound of every call, in the place of the manifests', such as `fuel=60_000`; several times for several
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
+    /// A folder whose packages run; what changes there follows
+    #[arg(long, value_name = "FOLDER")]
+    plugins: Option<PathBuf>,
     /// Do not watch the project; needed until the dev host can watch
     #[arg(long)]
     no_watch: bool,
@@ -85,6 +88,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         tell,
         transport: Some(Arc::new(NetworkTransport)),
         limits: limits_of(&args.limit)?,
+        plugins: args.plugins.as_deref().map(|folder| context.path(folder)),
         record: args.record.as_deref().map(|file| context.path(file)),
     })?;
     for plugin in host.plugins() {

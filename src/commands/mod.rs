@@ -19,6 +19,7 @@ mod login;
 mod man;
 mod migrate;
 mod new;
+mod node;
 mod pack;
 mod package_file;
 mod publish;
@@ -112,6 +113,8 @@ pub(crate) enum Command {
     Bench(bench::BenchArgs),
     Replay(replay::ReplayArgs),
     Dev(dev::DevArgs),
+    #[command(subcommand)]
+    Node(node::NodeCommand),
     Sql(sql::SqlArgs),
     Seed(seed::SeedArgs),
     #[command(subcommand)]
@@ -171,6 +174,7 @@ impl Command {
             Command::Bench(args) => bench::run(context, args),
             Command::Replay(args) => replay::run(context, args),
             Command::Dev(args) => dev::run(context, args),
+            Command::Node(command) => node::run(context, command),
             Command::Sql(args) => sql::run(context, args),
             Command::Seed(args) => seed::run(context, args),
             Command::Migrate(command) => migrate::run(context, command),

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use super::HostPlace;
+use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder};
 use super::place::REGISTRY;
 use super::{StateFolder, StateFolderError};
 use crate::files;
@@ -29,6 +29,8 @@ use crate::store::StoreError;
 const MAX_BODY_BYTES: usize = 65 << 20;
 /// How long running requests may take when the host stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often a folder of plugins is looked into; a file counts when it was the same twice.
+const FOLDER_PAUSE: Duration = Duration::from_millis(300);
 
 /// How to serve.
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub struct Options {
     pub limits: LimitOverrides,
     /// A file that every call of a plugin is added to, to be replayed.
     pub record: Option<PathBuf>,
+    /// A folder whose packages run.
+    pub plugins: Option<PathBuf>,
     /// The port; 0 for a free one.
     pub port: u16,
     /// Where the state is.
@@ -66,6 +70,9 @@ pub enum DevHostError {
     /// What was there cannot be brought back.
     #[error("the state cannot be brought back: {0}")]
     Recover(#[from] PlatformError),
+    /// The folder of plugins cannot be read.
+    #[error("the folder of plugins cannot be read: {0}")]
+    Folder(std::io::Error),
     /// The port cannot be had.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
@@ -89,6 +96,7 @@ pub struct DevHost {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
     shared: Arc<Shared>,
+    folder: Option<PluginFolder>,
 }
 
 #[derive(Debug)]
@@ -120,6 +128,11 @@ impl DevHost {
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
         });
         platform.recover()?;
+        let mut folder = options.plugins.map(PluginFolder::new);
+        if let Some(folder) = &mut folder {
+            let events = folder.scan(&mut platform, false).map_err(DevHostError::Folder)?;
+            events.iter().for_each(|event| drop(options.tell.send(folder_line(event))));
+        }
 
         let listen = |source| DevHostError::Listen { port: options.port, source };
         let runtime =
@@ -132,7 +145,7 @@ impl DevHost {
             tell: options.tell,
             record: options.record,
         });
-        Ok(DevHost { address, state_folder, runtime, listener, shared })
+        Ok(DevHost { address, state_folder, runtime, listener, shared, folder })
     }
 
     /// The plugins, with their states.
@@ -145,6 +158,10 @@ impl DevHost {
     /// # Errors
     /// [`DevHostError::Serve`].
     pub fn serve(self) -> Result<(), DevHostError> {
+        if let Some(folder) = self.folder {
+            let shared = Arc::downgrade(&self.shared);
+            self.runtime.spawn_blocking(move || follow(folder, &shared));
+        }
         let router = Router::new().fallback(answer).with_state(self.shared);
         let listener = self.listener;
         let result = self.runtime.block_on(async move {
@@ -161,6 +178,45 @@ impl DevHost {
         });
         self.runtime.shutdown_timeout(GRACE);
         result.map_err(DevHostError::Serve)
+    }
+}
+
+/// Follows a folder of packages until the host stops. Requests and scans take turns, so a call that runs ends on the version
+/// that it began with.
+fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
+    let mut trouble = String::new();
+    loop {
+        std::thread::sleep(FOLDER_PAUSE);
+        let Some(shared) = shared.upgrade() else { return };
+        let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
+        let scanned = folder.scan(&mut platform, true);
+        let activity = platform.take_activity();
+        drop(platform);
+        let said = match scanned {
+            Ok(events) => {
+                trouble.clear();
+                events.iter().map(folder_line).collect()
+            }
+            // Said once, and not at every look.
+            Err(error) => {
+                let said = format!("the folder of plugins cannot be read: {error}");
+                let is_known = std::mem::replace(&mut trouble, said.clone()) == said;
+                if is_known { Vec::new() } else { vec![said] }
+            }
+        };
+        for line in said.into_iter().chain(lines(&activity)) {
+            if shared.tell.send(crate::diagnostics::printable(&line)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn folder_line(event: &FolderEvent) -> String {
+    match &event.outcome {
+        FolderOutcome::Runs { id, version } => format!("{}: {id} {version} runs", event.file),
+        FolderOutcome::Refused(why) => format!("{}: refused: {why}", event.file),
+        FolderOutcome::Gone(id) => format!("{}: gone, {id} is disabled", event.file),
     }
 }
 

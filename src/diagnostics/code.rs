@@ -287,6 +287,9 @@ declare! {
     INTERFACE_MISMATCH = "component/interface-mismatch", Error, "An import or export has another type than in the host API.",
         why: "The component was built against another text of the WIT: the call could not be made.",
         fix: "Run `erp-plugin generate` to get bindings for the WIT of this binary, and build again.";
+    LARGER_WORLD = "component/larger-world", Hint, "A smaller world would do.",
+        why: "The world says what a plugin may ask of the host and what the host calls; a reviewer must judge all of it, and code that does nothing must be kept.",
+        fix: "Write the smaller world into `[runtime]`, and take away what it does not export.";
     UNUSED_EXPORT = "component/unused-export", Warning, "The component exports what its world does not know.",
         why: "The platform never calls it.",
         fix: "Take the export away, or name a world that knows it.";
