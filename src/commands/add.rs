@@ -12,9 +12,9 @@ use crate::diagnostics::{Diagnostic, Fix, Report, Severity, SourceFile, apply_fi
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::manifest::{self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, is_event_name};
+use crate::manifest::{self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name};
 
-/// Add an entity, a field, a page, a permission or an event to plugin.toml
+/// Add an entity, a field, a page, a permission, an event or a node to plugin.toml
 ///
 /// What is new comes beside what is alike; comments, order and layout of the rest stay as they are. Nothing is
 /// written where the manifest would have more errors than before.
@@ -25,6 +25,7 @@ pub(crate) enum AddCommand {
     Page(PageArgs),
     Permission(PermissionArgs),
     Event(EventArgs),
+    Node(NodeArgs),
 }
 
 /// Add an entity with its fields, its permissions and a page
@@ -116,6 +117,25 @@ pub(crate) struct EventArgs {
     publish: bool,
 }
 
+/// Add a node that workflows can place
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Its name, your own first: `acme.invoice.split`
+    kind: String,
+    /// What it supplies, where it is a supplier: `llm`, `memory`, `tool` or `agent`
+    #[arg(long, value_name = "WHAT")]
+    provides: Option<String>,
+    /// The name that people read
+    #[arg(long, value_name = "TEXT")]
+    display_name: Option<String>,
+    /// A property, as `name:kind`; several times for several
+    #[arg(long, value_name = "NAME:KIND")]
+    property: Vec<String>,
+    /// What fails stops the workflow, and does not leave by the port `error`
+    #[arg(long)]
+    no_error_port: bool,
+}
+
 /// What was added.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct AddResult {
@@ -143,6 +163,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
         AddCommand::Page(args) => page(args, &before, &text)?,
         AddCommand::Permission(args) => permission(args, &before, &text)?,
         AddCommand::Event(args) => event(args, &before, &text)?,
+        AddCommand::Node(args) => node(args, &before, &text)?,
     };
     let mut changes = Report::new();
     for fix in fixes {
@@ -347,4 +368,45 @@ fn event(args: &EventArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixe
         fixes.push(placed(grant, "capabilities.publish")?);
     }
     Ok(fixes)
+}
+
+fn node(args: &NodeArgs, manifest: &Manifest, text: &ManifestText<'_>) -> Fixes {
+    let kind = args.kind.as_str();
+    if manifest.node(kind).is_some() {
+        return Err(usage(format!("there is a node `{kind}` already"), None));
+    }
+    let mut block = format!("[[nodes]]\nkind = {}", quoted(kind));
+    match &args.provides {
+        Some(what) if Provider::from_word(what).is_none() => {
+            let help = format!("known: {}", Provider::WORDS.join(", "));
+            return Err(usage(format!("nothing supplies `{what}`"), Some(help)));
+        }
+        Some(what) => {
+            block.push_str(&format!("\ntype = \"supplier\"\nprovides = \"{what}\""));
+            block.push_str(&format!("\ninputs = []\noutputs = [\"ai_{what}\"]"));
+        }
+        None => {
+            block.push_str("\ntype = \"executor\"");
+            if !args.no_error_port {
+                block.push_str("\noutputs = [\"main\", \"error\"]");
+            }
+        }
+    }
+    block.push_str(&format!("\ndisplay_name = {}", quoted(args.display_name.as_deref().unwrap_or(kind))));
+    for property in &args.property {
+        let (name, kind) = property.split_once(':').unwrap_or((property, "string"));
+        if FieldName::new(name).is_none() {
+            let rule = format!("the rule is {}", FieldName::RULE);
+            return Err(usage(format!("`{name}` is no name of a property"), Some(rule)));
+        }
+        if PropertyKind::from_word(kind).is_none() {
+            let help = format!("known: {}", PropertyKind::WORDS.join(", "));
+            return Err(usage(format!("there is no kind of property `{kind}`"), Some(help)));
+        }
+        block.push_str(&format!("\n\n[[nodes.properties]]\nname = \"{name}\"\nkind = \"{kind}\""));
+        if kind == PropertyKind::Select.word() {
+            block.push_str("\ndynamic_options = true");
+        }
+    }
+    Ok(vec![placed(text.add_block(&format!("the node {kind}"), "nodes", &block), "nodes")?])
 }
