@@ -42,8 +42,8 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub manifest_path: Option<PathBuf>,
     /// The plugin of the workspace, by its id or its folder
-    #[arg(short, long, global = true, value_name = "NAME", conflicts_with_all = ["manifest_path", "workspace"], help_heading = "Global options")]
-    pub package: Option<String>,
+    #[arg(short = 'p', long = "package", global = true, value_name = "NAME", conflicts_with_all = ["manifest_path", "workspace"], help_heading = "Global options")]
+    pub member: Option<String>,
     /// Every plugin of the workspace, those that others depend on first
     #[arg(long, global = true, conflicts_with = "manifest_path", help_heading = "Global options")]
     pub workspace: bool,

@@ -64,7 +64,7 @@ impl Context {
             ui,
             environment,
             folders,
-            package: global.package.clone(),
+            package: global.member.clone(),
             manifest_path: global.manifest_path.as_ref().map(|path| directory.join(path)),
             directory,
             offline: global.offline,

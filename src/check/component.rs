@@ -147,7 +147,8 @@ impl Judge<'_> {
         let is_idle = |export: &str| match export.split(['/', '@']).nth(1) {
             Some("event-handler") => manifest.events.subscribe.is_empty(),
             Some("actions") => {
-                manifest.ui.actions.is_empty() && manifest.migrations.iter().all(|migration| migration.handler.is_none())
+                manifest.ui.actions.is_empty()
+                    && manifest.migrations.iter().all(|migration| migration.handler.is_none())
             }
             Some("nodes") => manifest.nodes.is_empty(),
             _ => false,
@@ -164,18 +165,21 @@ impl Judge<'_> {
             // What declares types alone is no capability.
             let is_offered = |asked: &String| asked.contains("/types@") || imports.contains(asked);
             let adds_nothing = exports.iter().all(|export| own.exports.iter().any(|known| known.name == *export));
-            adds_nothing
-                && needed.iter().all(|export| exports.contains(export))
-                && asked.iter().all(is_offered)
+            adds_nothing && needed.iter().all(|export| exports.contains(export)) && asked.iter().all(is_offered)
         });
         let smallest = fitting.min_by_key(|(_, border)| (border.exports.len(), border.imports.len()));
         if let Some((name, border)) = smallest.filter(|_| !idle.is_empty() && !manifest.is_legacy()) {
             let short = |export: &String| export.split(['/', '@']).nth(1).unwrap_or(export).to_owned();
-            let unused: Vec<String> = idle.iter().map(short).collect();
+            let exports = border.export_names();
+            let unused: Vec<String> = idle.iter().filter(|export| !exports.contains(export)).map(short).collect();
+            if unused.is_empty() {
+                return report;
+            }
             let message = format!("`{}` would do: nothing calls {}", name, unused.join(", "));
             let hooks = own.export_names().iter().any(|export| export.contains("/tenant-hooks@"))
                 && border.export_names().iter().all(|export| !export.contains("/tenant-hooks@"));
-            let hooks = if hooks { "; it has no tenant hooks, so keep the larger one where yours do something" } else { "" };
+            let hooks =
+                if hooks { "; it has no tenant hooks, so keep the larger one where yours do something" } else { "" };
             let mut finding = Diagnostic::new(codes::LARGER_WORLD, message)
                 .help(format!("write `world = \"{name}\"` into [runtime]{hooks}"));
             let place = manifest.runtime.world.as_ref().map_or_else(|| manifest.runtime.span.clone(), Spanned::span);

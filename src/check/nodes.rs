@@ -19,7 +19,11 @@ pub fn check_nodes(manifest: &Manifest, definitions: &Value, source: Option<&Arc
         report.push(finding);
     };
     let Some(definitions) = definitions.as_array() else {
-        find(None, "`get-node-definitions` gives no array".to_owned(), "give a JSON array with an object for each kind");
+        find(
+            None,
+            "`get-node-definitions` gives no array".to_owned(),
+            "give a JSON array with an object for each kind",
+        );
         return report;
     };
     let kind_of = |definition: &Value| definition["kind"].as_str().unwrap_or_default().to_owned();
@@ -33,7 +37,8 @@ pub fn check_nodes(manifest: &Manifest, definitions: &Value, source: Option<&Arc
             let span = place.strip_prefix("properties.").and_then(|name| node.property(name));
             let span = span.map_or_else(|| node.kind.span(), |property| property.name.span());
             let message = format!("the component defines `{place}` of `{}` otherwise", *node.kind);
-            let help = format!("the manifest has   {ours}\nthe component has  {theirs}");
+            let shown = |value: &Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+            let help = format!("the manifest has   {}\nthe component has  {}", shown(&ours), shown(&theirs));
             find(Some(span), message, &help);
         }
     }

@@ -12,7 +12,9 @@ use crate::diagnostics::{Diagnostic, Fix, Report, Severity, SourceFile, apply_fi
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::manifest::{self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name};
+use crate::manifest::{
+    self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name,
+};
 
 /// Add an entity, a field, a page, a permission, an event or a node to plugin.toml
 ///

@@ -48,11 +48,8 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
     let Parts { world, .. } = parts(context, &open, &Profile::Dev)?;
     let files = generated_files(&open.manifest, &world)?;
-    let changed = if args.check {
-        stale(&open.project, &files)
-    } else {
-        write_generated(&open.project, &open.manifest, &world)?
-    };
+    let changed =
+        if args.check { stale(&open.project, &files) } else { write_generated(&open.project, &open.manifest, &world)? };
     if args.check && !changed.is_empty() {
         let message = format!("not as the manifest says: {}", changed.join(", "));
         return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("erp-plugin generate"));

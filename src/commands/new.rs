@@ -121,7 +121,9 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     }
     if answers.in_workspace && planned_crate {
         let cargo = context.shown(&root.join("Cargo.toml"));
-        context.ui.status("Note", format!("{cargo} must name it among its members, and holds the profiles: opt-level, lto"));
+        context
+            .ui
+            .status("Note", format!("{cargo} must name it among its members, and holds the profiles: opt-level, lto"));
     }
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {
@@ -186,7 +188,10 @@ fn generated_for(template: &Template, planned: &[PlannedFile]) -> Result<Vec<Pla
     match manifest::parse(&SourceFile::new(MANIFEST_FILE, String::from_utf8_lossy(&manifest.content))) {
         (Some(manifest), report) if !report.has_errors() => {
             let files = generated_files(&manifest, &world_of(&manifest)?)?;
-            Ok(files.into_iter().map(|GeneratedFile { path, text }| PlannedFile { path, content: text.into_bytes() }).collect())
+            Ok(files
+                .into_iter()
+                .map(|GeneratedFile { path, text }| PlannedFile { path, content: text.into_bytes() })
+                .collect())
         }
         (_, report) => Err(refused(format!("its {MANIFEST_FILE} has errors")).with_report(report)),
     }

@@ -162,7 +162,13 @@ fn list(context: &Context, args: &ListArgs) -> CommandResult {
         _ => {
             let mut table = Table::new();
             for (plugin, node) in &palette {
-                table.row([node.kind.as_str(), node.newest(), role(node), plugin.as_deref().unwrap_or("-"), &node.display_name]);
+                table.row([
+                    node.kind.as_str(),
+                    node.newest(),
+                    role(node),
+                    plugin.as_deref().unwrap_or("-"),
+                    &node.display_name,
+                ]);
             }
             table.render()
         }
@@ -269,9 +275,20 @@ fn ask(context: &Context, asked: &Asked, task: NodeTask) -> CommandResult {
     context.ui.result(&result, || {
         let error = result.error.as_ref().map(|error| {
             let again = if error["retryable"] == true { "; it may succeed when it is tried again" } else { "" };
-            format!("\n{}: {}{again}", error["code"].as_str().unwrap_or_default(), error["message"].as_str().unwrap_or_default())
+            format!(
+                "\n{}: {}{again}",
+                error["code"].as_str().unwrap_or_default(),
+                error["message"].as_str().unwrap_or_default()
+            )
         });
-        format!("{:#}\n{} {}, {} fuel{}", result.output, result.kind, result.version, result.fuel, error.unwrap_or_default())
+        format!(
+            "{:#}\n{} {}, {} fuel{}",
+            result.output,
+            result.kind,
+            result.version,
+            result.fuel,
+            error.unwrap_or_default()
+        )
     });
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }

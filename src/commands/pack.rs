@@ -149,6 +149,9 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
     let mut report = open.report.clone();
     report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
     report.extend(check_component(&component, manifest, Some(&project.source)).report);
+    if !report.has_errors() {
+        report.extend(context.check_nodes(&component, manifest, &project.source)?);
+    }
     if report.has_errors() {
         let message = format!("the plugin is not fit to be packed: {}", report.summary());
         return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));

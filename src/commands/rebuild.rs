@@ -34,7 +34,8 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     let (project, manifest) = open(context, folder)?;
     if *manifest.build.language != Language::Rust || !manifest.link.is_empty() {
         let what = if manifest.link.is_empty() { manifest.build.language.word() } else { "[[link]]" };
-        let message = format!("a plugin with {what} cannot be built again to the byte: its tools give other bytes each time");
+        let message =
+            format!("a plugin with {what} cannot be built again to the byte: its tools give other bytes each time");
         return Err(CommandError::new(ExitCode::Usage, "rebuild", message));
     }
     let parts = Parts { parts: Vec::new(), world: world_of(&manifest)? };

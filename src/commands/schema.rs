@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::CommandResult;
 use super::{
-    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate, new, pack,
-    publish, replay, seed, sign, sql, test, verify, wit,
+    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate, new, node,
+    pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
 };
 use crate::command_error::{CommandError, FailureJson};
 use crate::context::Context;
@@ -50,6 +50,9 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("test", schema_for!(test::TestResult).to_value()),
         ("call", schema_for!(call::CallResult).to_value()),
         ("dev", schema_for!(dev::DevResult).to_value()),
+        ("node-list", schema_for!(node::NodeListResult).to_value()),
+        ("node-run", schema_for!(node::NodeRunResult).to_value()),
+        ("workspace", schema_for!(workspace::WorkspaceResult).to_value()),
         ("bench", schema_for!(bench::BenchResult).to_value()),
         ("replay", schema_for!(replay::ReplayResult).to_value()),
         ("sql", schema_for!(sql::SqlResult).to_value()),

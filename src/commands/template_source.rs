@@ -35,7 +35,10 @@ pub(super) fn find(
     let folder = context.path(Path::new(name));
     if folder.is_dir() {
         let shown = context.shown(&folder);
-        return Ok(Found { template: Template::from_folder(&folder, &shown)?, from: format!("the template in {shown}") });
+        return Ok(Found {
+            template: Template::from_folder(&folder, &shown)?,
+            from: format!("the template in {shown}"),
+        });
     }
     let known = templates.iter().map(|template| format!("{:<14} {}", template.name, template.about.description));
     let error = CommandError::new(ExitCode::Usage, "template", format!("there is no template `{name}`"));
@@ -60,7 +63,8 @@ fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>)
         let message = "--template-path is a folder inside the repository";
         return Err(CommandError::new(ExitCode::Usage, "template", message));
     }
-    let folder = tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
+    let folder =
+        tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
     let git = |arguments: &[&str]| -> Result<String, CommandError> {
         let output = Command::new("git")
             .current_dir(folder.path())

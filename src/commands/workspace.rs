@@ -40,8 +40,9 @@ struct MemberResult {
 pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsString]) -> CommandResult {
     let usage = |message: String| CommandError::new(ExitCode::Usage, "workspace", message);
     if !command.works_on_each() {
-        return Err(usage("this command does not work on several plugins".to_owned())
-            .hint("it takes -p NAME for one of them"));
+        return Err(
+            usage("this command does not work on several plugins".to_owned()).hint("it takes -p NAME for one of them")
+        );
     }
     let wants_json = match context.ui.format() {
         Format::Json => true,
@@ -85,7 +86,11 @@ pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsS
         let bad: Vec<&str> =
             result.plugins.iter().filter(|plugin| plugin.exit_code != 0).map(|plugin| plugin.id.as_str()).collect();
         let all = result.plugins.len();
-        if bad.is_empty() { format!("{all} plugins") } else { format!("{} of {all} plugins failed: {}", bad.len(), bad.join(", ")) }
+        if bad.is_empty() {
+            format!("{all} plugins")
+        } else {
+            format!("{} of {all} plugins failed: {}", bad.len(), bad.join(", "))
+        }
     });
     Ok(worst.map_or(ExitCode::Ok, |code| ExitCode::of_number(code).unwrap_or(ExitCode::Findings)))
 }

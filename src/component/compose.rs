@@ -75,13 +75,15 @@ pub const PLUGIN: &str = "plugin";
 /// [`ComposeError`].
 pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Composed, ComposeError> {
     let mut graph = CompositionGraph::new();
-    let mut all: Vec<(&str, &[u8])> = parts.iter().map(|part| (part.name.as_str(), part.component.as_slice())).collect();
+    let mut all: Vec<(&str, &[u8])> =
+        parts.iter().map(|part| (part.name.as_str(), part.component.as_slice())).collect();
     all.push((PLUGIN, plugin));
     let mut packages = Vec::new();
     for (name, bytes) in &all {
         let bad = |why: String| ComposeError::Part((*name).to_owned(), why);
-        let package = Package::from_bytes(&format!("part:{}", name.replace('_', "-")), None, bytes.to_vec(), graph.types_mut())
-            .map_err(|error| bad(format!("{error:#}")))?;
+        let package =
+            Package::from_bytes(&format!("part:{}", name.replace('_', "-")), None, bytes.to_vec(), graph.types_mut())
+                .map_err(|error| bad(format!("{error:#}")))?;
         packages.push(graph.register_package(package).map_err(|error| bad(error.to_string()))?);
     }
     let names = |items: &mut dyn Iterator<Item = &String>| items.cloned().collect::<Vec<String>>();
@@ -127,11 +129,8 @@ pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Comp
                 interface: import.clone(),
                 why,
             };
-            let export =
-                graph.alias_instance_export(source, import).map_err(|error| other_types(error.to_string()))?;
-            graph
-                .set_instantiation_argument(instance, import, export)
-                .map_err(|error| other_types(whole(&error)))?;
+            let export = graph.alias_instance_export(source, import).map_err(|error| other_types(error.to_string()))?;
+            graph.set_instantiation_argument(instance, import, export).map_err(|error| other_types(whole(&error)))?;
             connections.push(Connection {
                 to: all[next].0.to_owned(),
                 interface: import.clone(),

@@ -85,7 +85,8 @@ impl HostApi {
         packages: &[String],
         interfaces: &[String],
     ) -> Result<World, String> {
-        let whole = if self.is_legacy() { format!("erp:plugin/{name}") } else { format!("erp:plugin/{name}@{}", self.name) };
+        let whole =
+            if self.is_legacy() { format!("erp:plugin/{name}") } else { format!("erp:plugin/{name}@{}", self.name) };
         let imports: Vec<String> = interfaces.iter().map(|interface| format!("import {interface};")).collect();
         let (resolve, id) = self.written_world(packages, &format!("include {whole}; {}", imports.join(" ")))?;
         Ok(World { host_api: self, name: name.to_owned(), resolve, id })

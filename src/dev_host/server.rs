@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder};
 use super::place::REGISTRY;
+use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder};
 use super::{StateFolder, StateFolderError};
 use crate::files;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};

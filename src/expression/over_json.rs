@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn templates_hold_values_of_expressions() {
-        let Value::Object(vars) = serde_json::json!({ "name": "螺丝", "qty": 3, "price": "0.35", "note": null }) else {
+        let Value::Object(vars) = serde_json::json!({ "name": "螺丝", "qty": 3, "price": "0.35", "note": null })
+        else {
             return;
         };
         assert_eq!(render_over("{{ name }}: {{ qty * price }}{{note}}!", &vars), Ok("螺丝: 1.05!".to_owned()));

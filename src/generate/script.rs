@@ -17,7 +17,8 @@ pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec
         GeneratedFile::new("src/erp/rolldown.config.mjs", made(include_str!("toolkit/typescript/rolldown.config.mjs"))),
     ];
     if let Some(definitions) = definitions(manifest) {
-        let text = made(&format!("/** What `getNodeDefinitions` gives. */\nexport const definitions = {definitions};\n"));
+        let text =
+            made(&format!("/** What `getNodeDefinitions` gives. */\nexport const definitions = {definitions};\n"));
         files.push(GeneratedFile::new("src/erp/definitions.ts", text));
     }
     Ok(files)

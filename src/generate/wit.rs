@@ -43,9 +43,8 @@ pub(super) fn granted_wit(manifest: &Manifest, world: &World) -> Result<String, 
     wanted.extend(used(&mut resolve.worlds[world.id].exports.values()));
     resolve.packages[package].interfaces.retain(|_, id| wanted.contains(id));
     let mut printer = WitPrinter::default();
-    printer.print(&resolve, package, &[]).map_err(|error| GenerateError {
-        world: world.name.clone(),
-        reason: format!("{error:#}"),
-    })?;
+    printer
+        .print(&resolve, package, &[])
+        .map_err(|error| GenerateError { world: world.name.clone(), reason: format!("{error:#}") })?;
     Ok(format!("// The host API as plugin.toml grants it.\n// {MARK}\n{}", printer.output))
 }

@@ -23,594 +23,267 @@ impl ErrorCode {
     }
 }
 
-const fn code(name: &'static str, status: u16, title: &'static str, why: &'static str, fix: &'static str) -> ErrorCode {
-    ErrorCode { name, status, title, why, fix }
+macro_rules! codes {
+    ($($name:literal, $status:literal, $title:literal, why: $why:literal, fix: $fix:literal;)*) => {
+        /// Every code, by area.
+        pub const ERROR_CODES: &[ErrorCode] =
+            &[$(ErrorCode { name: $name, status: $status, title: $title, why: $why, fix: $fix }),*];
+    };
 }
 
-/// Every code, by area.
-pub const ERROR_CODES: &[ErrorCode] = &[
-    code(
-        "auth.missing",
-        401,
-        "The request has no bearer token.",
-        "The API must know whose tenant it works for.",
-        "Send `authorization: Bearer …`; the dev host prints its tokens when it starts.",
-    ),
-    code(
-        "auth.invalid",
-        401,
-        "Nobody has this bearer token.",
-        "The token is of another host or was made anew.",
-        "Take a token that this host printed, or ask its administrator for one.",
-    ),
-    code(
-        "auth.anonymous",
-        401,
-        "The plugin asked who calls, and nobody does.",
-        "Events, `init` and tenant hooks are called by the platform itself, without a user.",
-        "Ask `current` for the trigger first, or do without the user there.",
-    ),
-    code(
-        "auth.denied",
-        403,
-        "The user lacks a permission.",
-        "What users may do is decided by their roles.",
-        "Grant the role the permission that the error names.",
-    ),
-    code(
-        "cap.denied",
-        403,
-        "The plugin asked for what its manifest does not grant.",
-        "A plugin may do what stands in `[capabilities]`, and nothing else.",
-        "Add the key that the error names to `[capabilities]`, pack and upload again.",
-    ),
-    code(
-        "db.not_found",
-        404,
-        "There is no such row for this tenant.",
-        "It was never there, was deleted, or belongs to another tenant.",
-        "Look for the row with a list first; deleted rows can be restored by the plugin.",
-    ),
-    code(
-        "db.unknown_entity",
-        404,
-        "No installed plugin has this entity.",
-        "The name is misspelled, or the plugin is not installed.",
-        "Use the name of `[[schema.entities]]`; another plugin's entity is written `plugin.entity`.",
-    ),
-    code(
-        "db.unknown_field",
-        400,
-        "The entity has no such field, or it cannot be used like this.",
-        "Users only filter and sort by fields that the manifest opens.",
-        "Use a field of the entity; write `filterable = true` or `sortable = true` for it.",
-    ),
-    code(
-        "db.validation",
-        400,
-        "Values that the entity does not take.",
-        "A type, a bound, a required value, a constraint or a computed field.",
-        "Mend the fields that `details.problems` names.",
-    ),
-    code(
-        "db.conflict",
-        409,
-        "Another process changed the same data at the same moment.",
-        "On PostgreSQL several hosts may work with the same rows; units of work that cannot be put one after the other \
+codes! {
+    "auth.missing", 401, "The request has no bearer token.",
+        why: "The API must know whose tenant it works for.",
+        fix: "Send `authorization: Bearer …`; the dev host prints its tokens when it starts.";
+    "auth.invalid", 401, "Nobody has this bearer token.",
+        why: "The token is of another host or was made anew.",
+        fix: "Take a token that this host printed, or ask its administrator for one.";
+    "auth.anonymous", 401, "The plugin asked who calls, and nobody does.",
+        why: "Events, `init` and tenant hooks are called by the platform itself, without a user.",
+        fix: "Ask `current` for the trigger first, or do without the user there.";
+    "auth.denied", 403, "The user lacks a permission.",
+        why: "What users may do is decided by their roles.",
+        fix: "Grant the role the permission that the error names.";
+    "cap.denied", 403, "The plugin asked for what its manifest does not grant.",
+        why: "A plugin may do what stands in `[capabilities]`, and nothing else.",
+        fix: "Add the key that the error names to `[capabilities]`, pack and upload again.";
+    "db.not_found", 404, "There is no such row for this tenant.",
+        why: "It was never there, was deleted, or belongs to another tenant.",
+        fix: "Look for the row with a list first; deleted rows can be restored by the plugin.";
+    "db.unknown_entity", 404, "No installed plugin has this entity.",
+        why: "The name is misspelled, or the plugin is not installed.",
+        fix: "Use the name of `[[schema.entities]]`; another plugin's entity is written `plugin.entity`.";
+    "db.unknown_field", 400, "The entity has no such field, or it cannot be used like this.",
+        why: "Users only filter and sort by fields that the manifest opens.",
+        fix: "Use a field of the entity; write `filterable = true` or `sortable = true` for it.";
+    "db.validation", 400, "Values that the entity does not take.",
+        why: "A type, a bound, a required value, a constraint or a computed field.",
+        fix: "Mend the fields that `details.problems` names.";
+    "db.conflict", 409, "Another process changed the same data at the same moment.",
+        why: "On PostgreSQL several hosts may work with the same rows; units of work that cannot be put one after the other \
          are undone, all but one.",
-        "Try again: nothing of the call was kept, and the error says `retryable`.",
-    ),
-    code(
-        "db.unique",
-        409,
-        "Another live row of the tenant has the same value.",
-        "The field or index is unique.",
-        "Change the value, or change the row that has it.",
-    ),
-    code(
-        "db.ref_missing",
-        400,
-        "A reference names a row that is not there.",
-        "The id is wrong, the row was deleted, or it is another tenant's.",
-        "Insert the row first, or leave the reference empty.",
-    ),
-    code(
-        "db.ref_restrict",
-        409,
-        "Other rows name this one.",
-        "A relation says `on_delete = \"restrict\"`.",
-        "Delete or change those rows first.",
-    ),
-    code(
-        "db.cascade_too_large",
-        409,
-        "Too many rows would be deleted with this one.",
-        "One call may only change so much.",
-        "Delete in smaller steps, from the leaves up.",
-    ),
-    code(
-        "db.version_conflict",
-        409,
-        "Someone else changed the row.",
-        "The version that the call expected is not the row's.",
-        "Read the row again, apply the change to what it is now, and send it with the new version.",
-    ),
-    code(
-        "db.bad_query",
-        400,
-        "A filter, a cursor or a query that cannot be read.",
-        "A misspelled query must not give other rows than were asked for.",
-        "Mend what the error names; `docs/http-api.md` has the forms.",
-    ),
-    code(
-        "db.bad_json",
-        400,
-        "The plugin sent text that is not JSON of the right shape.",
-        "Rows and queries travel as JSON.",
-        "Serialise a struct instead of writing JSON by hand.",
-    ),
-    code(
-        "numbering.unknown",
-        422,
-        "The manifest has no such numbering rule.",
-        "The name is misspelled.",
-        "Use the name of a `[[numbering]]` block.",
-    ),
-    code(
-        "numbering.exhausted",
-        422,
-        "A sequence has no number left in its digits.",
-        "`seq_length` is full for this period.",
-        "Raise `seq_length`, or let the rule start again more often.",
-    ),
-    code(
-        "config.unknown_setting",
-        400,
-        "The manifest has no such setting.",
-        "The key is misspelled.",
-        "Use a key of `[[settings.fields]]`.",
-    ),
-    code(
-        "config.bad_secret",
-        422,
-        "The secret cannot be set.",
-        "The manifest does not name it, or its value is no text.",
-        "Use a key of `secrets` in [capabilities].",
-    ),
-    code(
-        "kv.not_a_number",
-        422,
-        "The value that is incremented is no number.",
-        "Something else was stored under the key.",
-        "Use another key for the counter.",
-    ),
-    code(
-        "kv.overflow",
-        422,
-        "A counter left the 64 bits.",
-        "It was incremented by too much.",
-        "Start it again, or count in larger units.",
-    ),
-    code(
-        "limit.fuel",
-        500,
-        "The call burned all of its fuel.",
-        "Fuel counts WebAssembly instructions; the default of 10,000,000 is about 0.6 ms of a core.",
-        "Do less in one call, or raise `fuel` in `[runtime]`; `expect.fuel` in a scenario keeps it in sight.",
-    ),
-    code(
-        "limit.time",
-        500,
-        "The call took longer than its time.",
-        "`[runtime] timeout` bounds a call, host calls included.",
-        "Do less in one call; look for a loop over many rows.",
-    ),
-    code(
-        "limit.memory",
-        500,
-        "The call needs more memory than it may have.",
-        "`[runtime] memory` bounds all memories of a call together.",
-        "Work on pages of rows instead of all of them; raise the bound where that is not enough.",
-    ),
-    code(
-        "limit.host_calls",
-        500,
-        "Too many calls of the host in one call.",
-        "Often a query for each row of another query.",
-        "Use `batch`, a filter with `in`, or `resolve-labels`.",
-    ),
-    code(
-        "limit.rows",
-        500,
-        "Too many rows were read in one call.",
-        "A call may only read so many.",
-        "Filter, aggregate, or go on with a cursor in a later call.",
-    ),
-    code(
-        "limit.writes",
-        500,
-        "Too many rows were changed in one call.",
-        "A call may only change so many.",
-        "Split the work over several events.",
-    ),
-    code(
-        "limit.events",
-        500,
-        "Too many events were told in one call.",
-        "A call may only tell so many.",
-        "Tell one event about many rows.",
-    ),
-    code(
-        "limit.event_depth",
-        500,
-        "A chain of events is too long.",
-        "Events lead to events that lead to events; often a handler hears what it tells.",
-        "Subscribe to exact names, and tell nothing where the handler was called by its own event.",
-    ),
-    code(
-        "limit.tables",
-        500,
-        "The component needs larger tables than it may have.",
-        "Tables hold functions that are called indirectly; all of them together are bounded.",
-        "Link less into one component; very large tables come of huge libraries.",
-    ),
-    code(
-        "limit.result_bytes",
-        500,
-        "One call of the host would give too much.",
-        "A page of large rows, a large file or a large response.",
-        "Ask for fewer rows, or for a part of the file.",
-    ),
-    code(
-        "limit.bytes",
-        500,
-        "All calls of the host together gave too much.",
-        "What a call is given is bounded, since it must fit into its memory too.",
-        "Filter and aggregate in the database instead of in the plugin.",
-    ),
-    code(
-        "limit.written_bytes",
-        500,
-        "Too many bytes were written in one call.",
-        "Rows, keys, items and events together are bounded.",
-        "Write less, or split the work over several events.",
-    ),
-    code(
-        "limit.border_bytes",
-        500,
-        "The plugin handed over too much at once.",
-        "Arguments and results are copied across the border, and a small guest could make the host copy gigabytes.",
-        "Hand over less at once, in several calls.",
-    ),
-    code(
-        "limit.http_requests",
-        500,
-        "Too many requests were sent in one call.",
-        "A call may only send so many.",
-        "Ask for many things at once, or split the work over several events.",
-    ),
-    code(
-        "limit.blob_bytes",
-        500,
-        "Too many bytes of files were stored in one call.",
-        "A call may only store so much.",
-        "Store less, or split the work over several calls.",
-    ),
-    code(
-        "config.no_secret",
-        422,
-        "A secret has no value.",
-        "Secrets are set per tenant by an administrator.",
-        "Set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario.",
-    ),
-    code(
-        "expr.bad",
-        422,
-        "An expression of the plugin cannot be computed.",
-        "It cannot be read, names something that is not among the values, or divides by zero.",
-        "`docs/expressions.md` has the language; the message names the place.",
-    ),
-    code(
-        "blob.not_found",
-        404,
-        "There is no such file.",
-        "The id is wrong, or the file belongs to another tenant or plugin.",
-        "Keep the id that `put` gave.",
-    ),
-    code(
-        "blob.bad_name",
-        422,
-        "A file needs a name without slashes and a media type.",
-        "Names are shown to people and written into headers.",
-        "Write them like `report.pdf` and `application/pdf`.",
-    ),
-    code(
-        "http.bad_request",
-        422,
-        "The plugin's request cannot be sent.",
-        "Its method or one of its headers is not one that may be sent.",
-        "Leave `host`, `content-length` and the like to the host.",
-    ),
-    code(
-        "http.no_network",
-        500,
-        "Nothing here sends requests.",
-        "Tests have no network, so that they give the same every time.",
-        "Give the response in `[[world.http]]` of the scenario, or record a cassette.",
-    ),
-    code(
-        "http.no_response",
-        500,
-        "No recorded response fits the request.",
-        "Method, address and body must be those of the recording.",
-        "Add the response to `[[world.http]]`, or record the cassette again.",
-    ),
-    code(
-        "http.failed",
-        502,
-        "The request of the plugin failed.",
-        "The network or the other side did not answer in time, or answered too much.",
-        "Try again later: the call is retryable.",
-    ),
-    code(
-        "auth.out_of_scope",
-        403,
-        "The row would be out of the user's data scope.",
-        "Nobody makes or changes a row into one that they could not see.",
-        "Name an owner or a department within the user's scope, or grant a wider one.",
-    ),
-    code(
-        "guest.error",
-        422,
-        "The plugin returned an error of its own.",
-        "The message is the plugin's.",
-        "Read the message; the plugin's log says more.",
-    ),
-    code(
-        "guest.panic",
-        500,
-        "The plugin panicked.",
-        "An `unwrap`, an index out of bounds, a `panic!`: the message stands in the log. Nothing of the call was kept.",
-        "Return an error instead; the trap's frames name function, file and line of a debug build.",
-    ),
-    code(
-        "guest.fault",
-        500,
-        "The plugin touched memory outside of its own, divided by zero, or called a function of another type.",
-        "Safe Rust cannot do that: look into `unsafe` code and into libraries written in C.",
-        "Build without `--release` to get the file and the line, and mend the code.",
-    ),
-    code(
-        "guest.stack_overflow",
-        500,
-        "The plugin's stack is exhausted.",
-        "A recursion is too deep, or does not end.",
-        "Use a loop with a list of what is left to do.",
-    ),
-    code(
-        "guest.border",
-        500,
-        "The plugin gave the host something that cannot cross the border.",
-        "Text that is not UTF-8, a pointer outside of its memory, too much data at once.",
-        "Give less, or mend the code that writes the bytes; bindings of `erp-plugin generate` never do this.",
-    ),
-    code(
-        "host.database",
-        500,
-        "The database failed.",
-        "The disk is full, the file is damaged or used by another program.",
-        "Read the message, and try again: the call is retryable.",
-    ),
-    code(
-        "host.unsupported",
-        500,
-        "What was called is not there.",
-        "The component lacks the export, or the arguments do not fit.",
-        "Name a world that has the export, implement it, and build again.",
-    ),
-    code(
-        "host.bug",
-        500,
-        "The host itself failed.",
-        "This is a bug in erp-plugin.",
-        "Report what its log says, with the request.",
-    ),
-    code(
-        "http.bad_json",
-        400,
-        "The body cannot be read.",
-        "It is no JSON object, names a key twice, or lacks a key.",
-        "Mend what the error names.",
-    ),
-    code(
-        "http.bad_query",
-        400,
-        "A key or value of the query that means nothing.",
-        "A misspelled key must not give other rows than were asked for.",
-        "Use the keys that the error names.",
-    ),
-    code(
-        "http.missing_version",
-        400,
-        "A change without the version of the row that was changed.",
-        "Without it two people could overwrite each other unseen.",
-        "Send `version` as it was read.",
-    ),
-    code(
-        "http.digest_mismatch",
-        400,
-        "The body is not what `content-digest` says.",
-        "It was changed on its way.",
-        "Send it again.",
-    ),
-    code("http.too_large", 413, "The body is too large.", "Bodies are bounded.", "Send less at once."),
-    code(
-        "http.no_route",
-        404,
-        "There is nothing at this path.",
-        "The path or the method is wrong.",
-        "`docs/http-api.md` lists what is there.",
-    ),
-    code(
-        "http.foreign_host",
-        403,
-        "The request names another host, or comes from another site's page.",
-        "A page in a browser must not reach the dev host.",
-        "Use 127.0.0.1 or localhost, as printed.",
-    ),
-    code(
-        "plugin.not_found",
-        404,
-        "There is no such plugin or version.",
-        "It was never uploaded, or was purged.",
-        "Upload it; `GET /api/v1/admin/plugins` lists what is there.",
-    ),
-    code(
-        "plugin.invalid",
-        422,
-        "The package breaks the platform's rules.",
-        "The same rules as `erp-plugin check --profile platform`.",
-        "Mend what `details.problems` names, pack and upload again.",
-    ),
-    code(
-        "plugin.invalid_state",
-        409,
-        "The plugin is not in the state that this needs.",
-        "Tables come with install, calls with enable.",
-        "Do the step that the error names first.",
-    ),
-    code(
-        "plugin.version_taken",
-        409,
-        "This version was uploaded before with another content.",
-        "Versions are never used twice.",
-        "Raise `version` in plugin.toml, build and pack again.",
-    ),
-    code(
-        "plugin.downgrade",
-        409,
-        "A newer version is there already.",
-        "An older version does not know the newer one's data.",
-        "Raise the version; what was good in the old one can come back in a new one.",
-    ),
-    code(
-        "plugin.dependency",
-        409,
-        "A plugin that this one needs is not there, or of another version.",
-        "`[[dependencies.plugins]]` names it.",
-        "Install and enable that plugin first.",
-    ),
-    code(
-        "plugin.dependents",
-        409,
-        "Other plugins need this one.",
-        "They would stop working.",
-        "Disable or uninstall those first.",
-    ),
-    code(
-        "plugin.table_taken",
-        409,
-        "A table of this plugin belongs to another plugin.",
-        "Ids and entities may be cut differently and still give one name.",
-        "Rename the entity, or take another id.",
-    ),
-    code(
-        "plugin.load",
-        422,
-        "The component cannot be loaded.",
-        "It is damaged, or for another version of the host.",
-        "Build and pack it again with this version.",
-    ),
-    code(
-        "plugin.start",
-        422,
-        "The plugin does not start.",
-        "Its `init` failed. Where an older version was running, it goes on.",
-        "Read the message, mend `init`, and upload again.",
-    ),
-    code(
-        "action.unavailable",
-        409,
-        "The button cannot be used with this row as it is.",
-        "Its `when` does not hold.",
-        "Change the row first.",
-    ),
-    code(
-        "migration.rows_at_stake",
-        409,
-        "Rows would lose values, or have values that the new version does not take.",
-        "An upgrade never loses or bends what a tenant has stored without a step that says so.",
-        "Write a step in `[[migrations]]` for the field that the error names (`change_type` with `otherwise`, `backfill`, \
-         `drop_field`), or mend the rows. `erp-plugin migrate rehearse` shows it before it happens.",
-    ),
-    code(
-        "migration.schema_version",
-        409,
-        "Rows must follow, and `schema_version` was not raised.",
-        "Migrations are chosen by the schema version that the rows have.",
-        "Raise `schema_version` in `[schema]` by one, and the version too.",
-    ),
-    code(
-        "migration.in_use",
-        409,
-        "Another host uses the PostgreSQL database that is to be upgraded.",
-        "It would go on writing rows as the old version has them.",
-        "Stop the other host, upgrade, and start it again.",
-    ),
-    code(
-        "migration.no_rollback",
-        409,
-        "There is no upgrade that could be taken back.",
-        "The plugin did not come by an upgrade, or its old values were not kept (`reversible = false`).",
-        "Publish a new version that puts things right.",
-    ),
-    code(
-        "event.not_found",
-        404,
-        "There is no such event.",
-        "The id is wrong.",
-        "`GET /_dev/events` lists the newest ones.",
-    ),
-    code(
-        "event.bad_name",
-        400,
-        "This is no name of an event.",
-        "Events are words joined by dots.",
-        "Write it like `inventory.low_stock`.",
-    ),
-    code(
-        "node.not_found",
-        404,
-        "There is no such node, or not in this version.",
-        "The kind is misspelled, or the plugin that brings it is not running.",
-        "`erp-plugin node list` shows the nodes that there are, with their versions.",
-    ),
-    code(
-        "node.bad_request",
-        400,
-        "The node cannot be run with this.",
-        "A property is missing or holds another kind of value, or items come in by a port that the node does not have.",
-        "`details.problems` names each property; `erp-plugin node list KIND` shows what the node takes.",
-    ),
-    code(
-        "node.bad_output",
-        502,
-        "The node gave items to a port that it does not declare.",
-        "Nothing is connected there: the items would be lost.",
-        "Add the port to `outputs` of its `[[nodes]]`, or give the items to another one.",
-    ),
-    code(
-        "node.refused",
-        422,
-        "The plugin's nodes cannot be served.",
-        "Another running plugin brings the same kind, or the component defines it otherwise than the manifest.",
-        "Name the node after yourself (`acme.…`); let `erp-plugin generate` write the definitions.",
-    ),
-    code(
-        "http.missing_content_type",
-        400,
-        "The request does not say what its bytes are.",
-        "A processor decides by the media type what it makes of them.",
-        "Send `content-type: image/png`, or whatever it is.",
-    ),
-];
+        fix: "Try again: nothing of the call was kept, and the error says `retryable`.";
+    "db.unique", 409, "Another live row of the tenant has the same value.",
+        why: "The field or index is unique.",
+        fix: "Change the value, or change the row that has it.";
+    "db.ref_missing", 400, "A reference names a row that is not there.",
+        why: "The id is wrong, the row was deleted, or it is another tenant's.",
+        fix: "Insert the row first, or leave the reference empty.";
+    "db.ref_restrict", 409, "Other rows name this one.",
+        why: "A relation says `on_delete = \"restrict\"`.",
+        fix: "Delete or change those rows first.";
+    "db.cascade_too_large", 409, "Too many rows would be deleted with this one.",
+        why: "One call may only change so much.",
+        fix: "Delete in smaller steps, from the leaves up.";
+    "db.version_conflict", 409, "Someone else changed the row.",
+        why: "The version that the call expected is not the row's.",
+        fix: "Read the row again, apply the change to what it is now, and send it with the new version.";
+    "db.bad_query", 400, "A filter, a cursor or a query that cannot be read.",
+        why: "A misspelled query must not give other rows than were asked for.",
+        fix: "Mend what the error names; `docs/http-api.md` has the forms.";
+    "db.bad_json", 400, "The plugin sent text that is not JSON of the right shape.",
+        why: "Rows and queries travel as JSON.",
+        fix: "Serialise a struct instead of writing JSON by hand.";
+    "numbering.unknown", 422, "The manifest has no such numbering rule.",
+        why: "The name is misspelled.",
+        fix: "Use the name of a `[[numbering]]` block.";
+    "numbering.exhausted", 422, "A sequence has no number left in its digits.",
+        why: "`seq_length` is full for this period.",
+        fix: "Raise `seq_length`, or let the rule start again more often.";
+    "config.unknown_setting", 400, "The manifest has no such setting.",
+        why: "The key is misspelled.",
+        fix: "Use a key of `[[settings.fields]]`.";
+    "config.bad_secret", 422, "The secret cannot be set.",
+        why: "The manifest does not name it, or its value is no text.",
+        fix: "Use a key of `secrets` in [capabilities].";
+    "kv.not_a_number", 422, "The value that is incremented is no number.",
+        why: "Something else was stored under the key.",
+        fix: "Use another key for the counter.";
+    "kv.overflow", 422, "A counter left the 64 bits.",
+        why: "It was incremented by too much.",
+        fix: "Start it again, or count in larger units.";
+    "limit.fuel", 500, "The call burned all of its fuel.",
+        why: "Fuel counts WebAssembly instructions; the default of 10,000,000 is about 0.6 ms of a core.",
+        fix: "Do less in one call, or raise `fuel` in `[runtime]`; `expect.fuel` in a scenario keeps it in sight.";
+    "limit.time", 500, "The call took longer than its time.",
+        why: "`[runtime] timeout` bounds a call, host calls included.",
+        fix: "Do less in one call; look for a loop over many rows.";
+    "limit.memory", 500, "The call needs more memory than it may have.",
+        why: "`[runtime] memory` bounds all memories of a call together.",
+        fix: "Work on pages of rows instead of all of them; raise the bound where that is not enough.";
+    "limit.host_calls", 500, "Too many calls of the host in one call.",
+        why: "Often a query for each row of another query.",
+        fix: "Use `batch`, a filter with `in`, or `resolve-labels`.";
+    "limit.rows", 500, "Too many rows were read in one call.",
+        why: "A call may only read so many.",
+        fix: "Filter, aggregate, or go on with a cursor in a later call.";
+    "limit.writes", 500, "Too many rows were changed in one call.",
+        why: "A call may only change so many.",
+        fix: "Split the work over several events.";
+    "limit.events", 500, "Too many events were told in one call.",
+        why: "A call may only tell so many.",
+        fix: "Tell one event about many rows.";
+    "limit.event_depth", 500, "A chain of events is too long.",
+        why: "Events lead to events that lead to events; often a handler hears what it tells.",
+        fix: "Subscribe to exact names, and tell nothing where the handler was called by its own event.";
+    "limit.tables", 500, "The component needs larger tables than it may have.",
+        why: "Tables hold functions that are called indirectly; all of them together are bounded.",
+        fix: "Link less into one component; very large tables come of huge libraries.";
+    "limit.result_bytes", 500, "One call of the host would give too much.",
+        why: "A page of large rows, a large file or a large response.",
+        fix: "Ask for fewer rows, or for a part of the file.";
+    "limit.bytes", 500, "All calls of the host together gave too much.",
+        why: "What a call is given is bounded, since it must fit into its memory too.",
+        fix: "Filter and aggregate in the database instead of in the plugin.";
+    "limit.written_bytes", 500, "Too many bytes were written in one call.",
+        why: "Rows, keys, items and events together are bounded.",
+        fix: "Write less, or split the work over several events.";
+    "limit.border_bytes", 500, "The plugin handed over too much at once.",
+        why: "Arguments and results are copied across the border, and a small guest could make the host copy gigabytes.",
+        fix: "Hand over less at once, in several calls.";
+    "limit.http_requests", 500, "Too many requests were sent in one call.",
+        why: "A call may only send so many.",
+        fix: "Ask for many things at once, or split the work over several events.";
+    "limit.blob_bytes", 500, "Too many bytes of files were stored in one call.",
+        why: "A call may only store so much.",
+        fix: "Store less, or split the work over several calls.";
+    "config.no_secret", 422, "A secret has no value.",
+        why: "Secrets are set per tenant by an administrator.",
+        fix: "Set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario.";
+    "expr.bad", 422, "An expression of the plugin cannot be computed.",
+        why: "It cannot be read, names something that is not among the values, or divides by zero.",
+        fix: "`docs/expressions.md` has the language; the message names the place.";
+    "blob.not_found", 404, "There is no such file.",
+        why: "The id is wrong, or the file belongs to another tenant or plugin.",
+        fix: "Keep the id that `put` gave.";
+    "blob.bad_name", 422, "A file needs a name without slashes and a media type.",
+        why: "Names are shown to people and written into headers.",
+        fix: "Write them like `report.pdf` and `application/pdf`.";
+    "http.bad_request", 422, "The plugin's request cannot be sent.",
+        why: "Its method or one of its headers is not one that may be sent.",
+        fix: "Leave `host`, `content-length` and the like to the host.";
+    "http.no_network", 500, "Nothing here sends requests.",
+        why: "Tests have no network, so that they give the same every time.",
+        fix: "Give the response in `[[world.http]]` of the scenario, or record a cassette.";
+    "http.no_response", 500, "No recorded response fits the request.",
+        why: "Method, address and body must be those of the recording.",
+        fix: "Add the response to `[[world.http]]`, or record the cassette again.";
+    "http.failed", 502, "The request of the plugin failed.",
+        why: "The network or the other side did not answer in time, or answered too much.",
+        fix: "Try again later: the call is retryable.";
+    "auth.out_of_scope", 403, "The row would be out of the user's data scope.",
+        why: "Nobody makes or changes a row into one that they could not see.",
+        fix: "Name an owner or a department within the user's scope, or grant a wider one.";
+    "guest.error", 422, "The plugin returned an error of its own.",
+        why: "The message is the plugin's.",
+        fix: "Read the message; the plugin's log says more.";
+    "guest.panic", 500, "The plugin panicked.",
+        why: "An `unwrap`, an index out of bounds, a `panic!`: the message stands in the log. Nothing of the call was kept.",
+        fix: "Return an error instead; the trap's frames name function, file and line of a debug build.";
+    "guest.fault", 500, "The plugin touched memory outside of its own, divided by zero, or called a function of another type.",
+        why: "Safe Rust cannot do that: look into `unsafe` code and into libraries written in C.",
+        fix: "Build without `--release` to get the file and the line, and mend the code.";
+    "guest.stack_overflow", 500, "The plugin's stack is exhausted.",
+        why: "A recursion is too deep, or does not end.",
+        fix: "Use a loop with a list of what is left to do.";
+    "guest.border", 500, "The plugin gave the host something that cannot cross the border.",
+        why: "Text that is not UTF-8, a pointer outside of its memory, too much data at once.",
+        fix: "Give less, or mend the code that writes the bytes; bindings of `erp-plugin generate` never do this.";
+    "host.database", 500, "The database failed.",
+        why: "The disk is full, the file is damaged or used by another program.",
+        fix: "Read the message, and try again: the call is retryable.";
+    "host.unsupported", 500, "What was called is not there.",
+        why: "The component lacks the export, or the arguments do not fit.",
+        fix: "Name a world that has the export, implement it, and build again.";
+    "host.bug", 500, "The host itself failed.",
+        why: "This is a bug in erp-plugin.",
+        fix: "Report what its log says, with the request.";
+    "http.bad_json", 400, "The body cannot be read.",
+        why: "It is no JSON object, names a key twice, or lacks a key.",
+        fix: "Mend what the error names.";
+    "http.bad_query", 400, "A key or value of the query that means nothing.",
+        why: "A misspelled key must not give other rows than were asked for.",
+        fix: "Use the keys that the error names.";
+    "http.missing_version", 400, "A change without the version of the row that was changed.",
+        why: "Without it two people could overwrite each other unseen.",
+        fix: "Send `version` as it was read.";
+    "http.digest_mismatch", 400, "The body is not what `content-digest` says.",
+        why: "It was changed on its way.",
+        fix: "Send it again.";
+    "http.too_large", 413, "The body is too large.",
+        why: "Bodies are bounded.",
+        fix: "Send less at once.";
+    "http.no_route", 404, "There is nothing at this path.",
+        why: "The path or the method is wrong.",
+        fix: "`docs/http-api.md` lists what is there.";
+    "http.foreign_host", 403, "The request names another host, or comes from another site's page.",
+        why: "A page in a browser must not reach the dev host.",
+        fix: "Use 127.0.0.1 or localhost, as printed.";
+    "plugin.not_found", 404, "There is no such plugin or version.",
+        why: "It was never uploaded, or was purged.",
+        fix: "Upload it; `GET /api/v1/admin/plugins` lists what is there.";
+    "plugin.invalid", 422, "The package breaks the platform's rules.",
+        why: "The same rules as `erp-plugin check --profile platform`.",
+        fix: "Mend what `details.problems` names, pack and upload again.";
+    "plugin.invalid_state", 409, "The plugin is not in the state that this needs.",
+        why: "Tables come with install, calls with enable.",
+        fix: "Do the step that the error names first.";
+    "plugin.version_taken", 409, "This version was uploaded before with another content.",
+        why: "Versions are never used twice.",
+        fix: "Raise `version` in plugin.toml, build and pack again.";
+    "plugin.downgrade", 409, "A newer version is there already.",
+        why: "An older version does not know the newer one's data.",
+        fix: "Raise the version; what was good in the old one can come back in a new one.";
+    "plugin.dependency", 409, "A plugin that this one needs is not there, or of another version.",
+        why: "`[[dependencies.plugins]]` names it.",
+        fix: "Install and enable that plugin first.";
+    "plugin.dependents", 409, "Other plugins need this one.",
+        why: "They would stop working.",
+        fix: "Disable or uninstall those first.";
+    "plugin.table_taken", 409, "A table of this plugin belongs to another plugin.",
+        why: "Ids and entities may be cut differently and still give one name.",
+        fix: "Rename the entity, or take another id.";
+    "plugin.load", 422, "The component cannot be loaded.",
+        why: "It is damaged, or for another version of the host.",
+        fix: "Build and pack it again with this version.";
+    "plugin.start", 422, "The plugin does not start.",
+        why: "Its `init` failed. Where an older version was running, it goes on.",
+        fix: "Read the message, mend `init`, and upload again.";
+    "action.unavailable", 409, "The button cannot be used with this row as it is.",
+        why: "Its `when` does not hold.",
+        fix: "Change the row first.";
+    "migration.rows_at_stake", 409, "Rows would lose values, or have values that the new version does not take.",
+        why: "An upgrade never loses or bends what a tenant has stored without a step that says so.",
+        fix: "Write a step in `[[migrations]]` for the field that the error names (`change_type` with `otherwise`, `backfill`, \
+         `drop_field`), or mend the rows. `erp-plugin migrate rehearse` shows it before it happens.";
+    "migration.schema_version", 409, "Rows must follow, and `schema_version` was not raised.",
+        why: "Migrations are chosen by the schema version that the rows have.",
+        fix: "Raise `schema_version` in `[schema]` by one, and the version too.";
+    "migration.in_use", 409, "Another host uses the PostgreSQL database that is to be upgraded.",
+        why: "It would go on writing rows as the old version has them.",
+        fix: "Stop the other host, upgrade, and start it again.";
+    "migration.no_rollback", 409, "There is no upgrade that could be taken back.",
+        why: "The plugin did not come by an upgrade, or its old values were not kept (`reversible = false`).",
+        fix: "Publish a new version that puts things right.";
+    "event.not_found", 404, "There is no such event.",
+        why: "The id is wrong.",
+        fix: "`GET /_dev/events` lists the newest ones.";
+    "event.bad_name", 400, "This is no name of an event.",
+        why: "Events are words joined by dots.",
+        fix: "Write it like `inventory.low_stock`.";
+    "node.not_found", 404, "There is no such node, or not in this version.",
+        why: "The kind is misspelled, or the plugin that brings it is not running.",
+        fix: "`erp-plugin node list` shows the nodes that there are, with their versions.";
+    "node.bad_request", 400, "The node cannot be run with this.",
+        why: "A property is missing or holds another kind of value, or items come in by a port that the node does not have.",
+        fix: "`details.problems` names each property; `erp-plugin node list KIND` shows what the node takes.";
+    "node.bad_output", 502, "The node gave items to a port that it does not declare.",
+        why: "Nothing is connected there: the items would be lost.",
+        fix: "Add the port to `outputs` of its `[[nodes]]`, or give the items to another one.";
+    "node.refused", 422, "The plugin's nodes cannot be served.",
+        why: "Another running plugin brings the same kind, or the component defines it otherwise than the manifest.",
+        fix: "Name the node after yourself (`acme.…`); let `erp-plugin generate` write the definitions.";
+    "http.missing_content_type", 400, "The request does not say what its bytes are.",
+        why: "A processor decides by the media type what it makes of them.",
+        fix: "Send `content-type: image/png`, or whatever it is.";
+}

@@ -114,7 +114,9 @@ impl Probe {
                 let mut table = LineTable::read(bytes).unwrap_or_default();
                 let below = &self.0.below;
                 let is_own = |file: &String| {
-                    below.iter().any(|folder| file.starts_with(folder)) && !file.ends_with("/bindings.rs") && !file.contains("/src/erp/")
+                    below.iter().any(|folder| file.starts_with(folder))
+                        && !file.ends_with("/bindings.rs")
+                        && !file.contains("/src/erp/")
                 };
                 let own: Vec<bool> = table.files.iter().map(is_own).collect();
                 table.points.retain(|point| own.get(point.file).copied().unwrap_or(false));

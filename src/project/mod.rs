@@ -7,5 +7,5 @@ mod workspace;
 
 pub use discover::{MANIFEST_FILE, Project, ProjectError};
 pub use files::{FileError, FileProblem, package_files};
-pub use workspace::{Member, WorkspaceError, members, workspace_root};
 pub use secrets::{FoundSecret, find_secret, find_token};
+pub use workspace::{Member, WorkspaceError, members, workspace_root};

@@ -54,7 +54,8 @@ pub enum WorkspaceError {
 pub fn workspace_root(folder: &Path) -> PathBuf {
     let names_members = |folder: &&Path| {
         let text = fs_err::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-        text.parse::<toml::Table>().is_ok_and(|cargo| cargo.get("workspace").is_some_and(|own| own.get("members").is_some()))
+        text.parse::<toml::Table>()
+            .is_ok_and(|cargo| cargo.get("workspace").is_some_and(|own| own.get("members").is_some()))
     };
     folder.ancestors().filter(names_members).last().unwrap_or(folder).to_path_buf()
 }
@@ -65,9 +66,10 @@ pub fn workspace_root(folder: &Path) -> PathBuf {
 /// [`WorkspaceError`].
 pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
     let mut walk = WalkBuilder::new(root);
-    walk.max_depth(Some(DEPTH)).require_git(false).sort_by_file_name(std::cmp::Ord::cmp).filter_entry(|entry| {
-        !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
-    });
+    walk.max_depth(Some(DEPTH))
+        .require_git(false)
+        .sort_by_file_name(std::cmp::Ord::cmp)
+        .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name)));
     let mut found: Vec<Member> = Vec::new();
     for entry in walk.build().flatten().filter(|entry| entry.file_name() == MANIFEST_FILE) {
         let project = Project::open(entry.path(), root)?;
@@ -78,7 +80,8 @@ pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
             continue;
         };
         let needs = manifest.metadata.dependencies.iter().map(ToString::to_string);
-        let needs = needs.chain(manifest.dependencies.plugins.iter().map(|dependency| dependency.id.to_string())).collect();
+        let needs =
+            needs.chain(manifest.dependencies.plugins.iter().map(|dependency| dependency.id.to_string())).collect();
         let id = manifest.metadata.id.to_string();
         if let Some(other) = found.iter().find(|known| known.id == id) {
             let (one, other) = (other.manifest_file.clone(), entry.into_path());
@@ -120,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_others_need_comes_first() {
-        let ids = |members: Vec<Member>| in_order(members).map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>());
+        let ids =
+            |members: Vec<Member>| in_order(members).map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>());
         let sorted = ids(vec![member("a", &["b", "elsewhere"]), member("b", &["c"]), member("c", &[])]);
         assert_eq!(sorted.unwrap(), ["c", "b", "a"]);
         assert!(matches!(ids(vec![member("a", &["b"]), member("b", &["a"])]), Err(WorkspaceError::Circle(_))));

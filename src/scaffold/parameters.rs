@@ -42,8 +42,10 @@ pub struct Parameter {
 impl Parameter {
     /// A line about it, for messages.
     pub fn shown(&self) -> String {
-        let default = self.default.as_ref().map_or_else(|| "required".to_owned(), |default| format!("default {default}"));
-        let choices = if self.choices.is_empty() { String::new() } else { format!(", one of {}", self.choices.join(", ")) };
+        let default =
+            self.default.as_ref().map_or_else(|| "required".to_owned(), |default| format!("default {default}"));
+        let choices =
+            if self.choices.is_empty() { String::new() } else { format!(", one of {}", self.choices.join(", ")) };
         format!("--define {}=…  {} ({default}{choices})", self.name, self.description)
     }
 
@@ -57,8 +59,9 @@ impl Parameter {
                     return wrong(&format!("one of {}", self.choices.join(", ")));
                 }
                 if let Some(pattern) = &self.pattern {
-                    let whole = Regex::new(&format!("^(?:{pattern})$"))
-                        .map_err(|error| format!("the template's pattern of `{}` is no expression: {error}", self.name))?;
+                    let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+                        format!("the template's pattern of `{}` is no expression: {error}", self.name)
+                    })?;
                     if !whole.is_match(text) {
                         return wrong(&format!("like `{pattern}`"));
                     }
@@ -78,12 +81,19 @@ impl Parameter {
 }
 
 /// A value for each parameter; all problems at once.
-pub(super) fn values_of(parameters: &[Parameter], given: &Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
+pub(super) fn values_of(
+    parameters: &[Parameter],
+    given: &Map<String, Value>,
+) -> Result<Map<String, Value>, Vec<String>> {
     let mut problems = Vec::new();
     let mut values = Map::new();
     for name in given.keys().filter(|name| parameters.iter().all(|parameter| parameter.name != **name)) {
         let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let known = if known.is_empty() { "it asks for nothing".to_owned() } else { format!("it asks for {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            "it asks for nothing".to_owned()
+        } else {
+            format!("it asks for {}", known.join(", "))
+        };
         problems.push(format!("the template has no parameter `{name}`; {known}"));
     }
     for parameter in parameters {

@@ -9,11 +9,11 @@ use super::plan::TENANTS;
 use super::steps;
 use super::world::{Finding, World};
 use crate::diagnostics::codes;
+use crate::digest::sha256_hex;
 use crate::document::{Node, NodeValue};
 use crate::host::{Fault, LimitOverrides};
 use crate::manifest::{TenantId, Timeout};
 use crate::platform::{Body, Identity, Request, Response};
-use crate::digest::sha256_hex;
 use crate::store::StoreError;
 
 /// Rows that a statement of a step gives at the most.

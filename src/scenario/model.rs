@@ -231,7 +231,10 @@ pub struct Expect(pub Node);
 /// The keys of `expect`, and what they say.
 pub(super) const EXPECT_KEYS: [(&str, &str); 18] = [
     ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
-    ("json", "The body of the answer: an object is a subset, an array is exact. Of bytes it is `{ type, bytes, sha256, text, headers }`."),
+    (
+        "json",
+        "The body of the answer: an object is a subset, an array is exact. Of bytes it is `{ type, bytes, sha256, text, headers }`.",
+    ),
     ("ok", "Whether all calls of the plugin succeeded."),
     ("error", "The error of the first call that failed: `{ kind, code, message }`, for traps `{ kind, trap }`."),
     ("result", "What a call gave, as WAVE."),

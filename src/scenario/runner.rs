@@ -228,7 +228,8 @@ fn line_of(number: usize, call: &HostCall) -> String {
 fn own_frame(call: &HostCall) -> Option<String> {
     let own = |frame: &String| {
         let (_, place) = frame.rsplit_once(" at ")?;
-        let is_own = !["bindings.rs", "src/erp/", "/rustc/", ".cargo", "/registry/"].iter().any(|part| place.contains(part));
+        let is_own =
+            !["bindings.rs", "src/erp/", "/rustc/", ".cargo", "/registry/"].iter().any(|part| place.contains(part));
         // The folder of the project is known to who reads this.
         let from = place.rfind("/src/").map_or(0, |at| at + 1);
         is_own.then(|| place[from..].trim().to_owned())

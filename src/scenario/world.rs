@@ -249,7 +249,9 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     platform.set_probe(setup.probe.clone());
     for needed in &suite.needs {
         let id = needed.manifest().metadata.id.as_str();
-        platform.run_loaded(needed).map_err(|error| format!("the plugin `{id}`, which is needed, does not start: {error}"))?;
+        platform
+            .run_loaded(needed)
+            .map_err(|error| format!("the plugin `{id}`, which is needed, does not start: {error}"))?;
     }
     platform.run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;
     platform.set_config(&file.world.config).map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use crate::support::{Sandbox, fixture_component, template_component};
 fn components_load_where_they_should_and_the_others_say_why() {
     let sandbox = Sandbox::new();
     let legacy = fixture_component("legacy-plugin");
-    let files = [template_component("minimal"), template_component("inventory"), legacy.as_path()];
+    let files = [template_component("minimal"), template_component("inventory"), legacy];
     let mut arguments = vec!["wit", "targets"];
     arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
     let (code, result) = sandbox.json(&arguments);
@@ -32,7 +32,8 @@ fn a_change_of_the_wit_says_what_it_asks_and_whom_it_breaks() {
     let sandbox = Sandbox::new();
     sandbox.run(&["wit", "export", "wit"]).succeeded();
     let wit = String::from_utf8(sandbox.read("wit/1.0.0/plugin.wit")).unwrap();
-    let inventory = template_component("inventory").to_str().unwrap();
+    let inventory = template_component("inventory");
+    let inventory = inventory.to_str().unwrap();
     let diff = |text: String| {
         sandbox.write("new.wit", text);
         sandbox.json(&["wit", "diff", "1.0.0", "new.wit", "--component", inventory])

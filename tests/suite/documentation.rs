@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "new",
     "init",
     "add",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 24] = [
     "test",
     "call",
     "dev",
+    "node",
     "seed",
     "migrate",
     "wit",
@@ -57,7 +58,8 @@ fn the_command_reference_is_the_help() {
 
 fn subcommands(command: &str) -> &'static [&'static str] {
     match command {
-        "add" => &["entity", "field", "page", "permission", "event"],
+        "add" => &["entity", "field", "page", "permission", "event", "node"],
+        "node" => &["list", "run", "supply", "options"],
         "key" => &["new", "list", "trust"],
         "wit" => &["list", "show", "export", "diff", "targets"],
         _ => &[],

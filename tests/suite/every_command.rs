@@ -58,6 +58,13 @@ const ROWS: &[Row] = &[
     Row { command: "bench", succeeds: None, fails: &["bench"], code: 3, is_json: true },
     Row { command: "replay", succeeds: None, fails: &["replay", "plugin.toml"], code: 3, is_json: true },
     Row { command: "dev", succeeds: None, fails: &["dev"], code: 2, is_json: true },
+    Row {
+        command: "node",
+        succeeds: Some(&["node", "list"]),
+        fails: &["node", "list", "no.such"],
+        code: 2,
+        is_json: true,
+    },
     Row { command: "sql", succeeds: None, fails: &["sql", "plugin.toml"], code: 3, is_json: true },
     Row { command: "seed", succeeds: None, fails: &["seed", "--tenant", "A B"], code: 2, is_json: true },
     Row {
@@ -169,6 +176,7 @@ fn every_json_result_has_a_schema_that_names_its_keys() {
         let name = match row.command {
             "wit" => "wit-list",
             "migrate" => "migrate-diff",
+            "node" => "node-list",
             command => command,
         };
         let schema: Value = serde_json::from_str(&sandbox.run(&["schema", name]).succeeded().stdout).unwrap();

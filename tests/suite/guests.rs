@@ -26,6 +26,11 @@ fn the_host_does_what_it_promises_and_no_more() {
 }
 
 #[test]
+fn a_part_is_built_and_composed_and_what_it_prints_is_heard() {
+    test_fixture("linked-plugin");
+}
+
+#[test]
 fn a_call_shows_everything_that_it_did() {
     let component = template_component("inventory");
     let sandbox = Sandbox::with_template("inventory");

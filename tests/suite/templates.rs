@@ -19,9 +19,10 @@ fn tree(folder: &Path) -> String {
     names.join("\n") + "\n"
 }
 
-fn whole_way(template: &str) {
+/// From `new` to a verified package, as a user goes it; gives what the component exports.
+fn whole_way(template: &str) -> Vec<String> {
     let component = template_component(template);
-    let sandbox = Sandbox::with_template(template);
+    let sandbox = Sandbox::with_template(template).variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
     let expected = repository().join(format!("tests/snapshots/templates/{template}.txt"));
     expect_file(&expected, &tree(&sandbox.path("erp-demo")));
 
@@ -31,28 +32,109 @@ fn whole_way(template: &str) {
     let (code, tested) = sandbox.json(&["-C", "erp-demo", "test"]);
     assert_eq!((code, &tested["failed"]), (0, &0.into()), "{tested:#}");
     assert!(tested["passed"].as_u64().unwrap() >= 2);
+
+    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    let package = "erp-demo/dist/erp-demo-0.1.0.erpx";
+    let first = sandbox.read(package);
+    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    assert_eq!(first, sandbox.read(package), "packing twice gives the same bytes");
+    sandbox.run(&["key", "new", "dev"]).succeeded();
+    sandbox.run(&["sign", package, "--key", "dev"]).succeeded();
+    sandbox.run(&["key", "trust", "dev", "--trust-file", "trust.toml"]).succeeded();
+    sandbox.run(&["verify", package, "--require-signature", "--trust-file", "trust.toml"]).succeeded();
+
+    let (_, inspected) = sandbox.json(&["inspect", package]);
+    let names = |key: &str| -> Vec<String> {
+        let interfaces = inspected["component"][key].as_array().or(inspected[key].as_array()).unwrap();
+        let name = |one: &serde_json::Value| one["name"].as_str().or(one.as_str()).unwrap().to_owned();
+        interfaces.iter().map(name).collect()
+    };
+    for import in names("imports") {
+        assert!(import.starts_with("erp:plugin/"), "{template} imports {import}");
+    }
+    let short = |name: String| name.split(['/', '@']).nth(1).unwrap_or_default().to_owned();
+    names("exports").into_iter().map(short).collect()
+}
+
+/// Faults at every host call and PostgreSQL change nothing for a template.
+fn bears_faults_and_postgres(template: &str, least: u64) {
+    let component = template_component(template);
+    let sandbox = Sandbox::with_template(template);
+    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(component).unwrap());
     let (code, explored) = sandbox.json(&["-C", "erp-demo", "test", "--explore"]);
     assert_eq!((code, &explored["failed"]), (0, &0.into()), "{explored:#}");
-    assert!(template == "minimal" || explored["faults"].as_u64().unwrap() > 20, "{}", explored["faults"]);
+    assert!(explored["faults"].as_u64().unwrap() >= least, "{}", explored["faults"]);
     let (code, on_postgres) = sandbox.json(&["-C", "erp-demo", "test", "--database", &postgres_address()]);
     assert_eq!((code, &on_postgres["failed"]), (0, &0.into()), "{on_postgres:#}");
-    assert_eq!(on_postgres["passed"], tested["passed"]);
-    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
-    let first = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
-    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
-    assert_eq!(first, sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx"), "packing twice gives the same bytes");
 }
 
 #[test]
 fn minimal_goes_the_whole_way() {
-    whole_way("minimal");
+    assert_eq!(whole_way("minimal"), ["base"]);
 }
 
 #[test]
 fn inventory_goes_the_whole_way() {
-    whole_way("inventory");
+    assert_eq!(whole_way("inventory"), ["actions", "base", "event-handler", "tenant-hooks"]);
+    bears_faults_and_postgres("inventory", 20);
     let size = std::fs::metadata(template_component("inventory")).unwrap().len();
-    assert!(size < 150_000, "the inventory component has {size} bytes");
+    assert!(size < 200_000, "the inventory component has {size} bytes");
+}
+
+#[test]
+fn crud_goes_the_whole_way() {
+    assert_eq!(whole_way("crud"), ["base"]);
+}
+
+#[test]
+fn action_goes_the_whole_way() {
+    assert_eq!(whole_way("action"), ["actions", "base"]);
+    bears_faults_and_postgres("action", 5);
+}
+
+#[test]
+fn processor_goes_the_whole_way() {
+    assert_eq!(whole_way("processor"), ["base", "processor"]);
+}
+
+#[test]
+fn event_goes_the_whole_way() {
+    assert_eq!(whole_way("event"), ["base", "event-handler"]);
+    bears_faults_and_postgres("event", 5);
+}
+
+#[test]
+fn node_goes_the_whole_way() {
+    assert_eq!(whole_way("node"), ["base", "nodes"]);
+}
+
+#[test]
+fn typescript_passes_the_scenarios_of_rust() {
+    assert_eq!(whole_way("event-typescript"), ["base", "event-handler"]);
+    assert_eq!(whole_way("node-typescript"), ["base", "nodes"]);
+}
+
+#[test]
+fn python_passes_the_scenarios_of_rust() {
+    assert_eq!(whole_way("event-python"), ["base", "event-handler"]);
+    assert_eq!(whole_way("node-python"), ["base", "nodes"]);
+}
+
+/// The unit tests of the templates run without WebAssembly, against a host of their own.
+#[test]
+fn unit_tests_of_the_templates_need_no_component() {
+    for template in ["inventory", "action", "processor", "event", "node"] {
+        let sandbox = Sandbox::with_template(template);
+        let output = std::process::Command::new("cargo")
+            .args(["test", "--quiet"])
+            .current_dir(sandbox.path("erp-demo"))
+            .env("CARGO_TARGET_DIR", repository().join("target/test-guests"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{template}: {said}");
+        assert!(!said.contains("warning"), "{template}: {said}");
+    }
 }
 
 #[test]

@@ -20,10 +20,8 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         kind(node, findings);
         versions(node, findings);
         ports(node, findings);
-        findings.unique(
-            "property",
-            node.properties.iter().map(|property| (property.name.as_str(), property.name.span())),
-        );
+        findings
+            .unique("property", node.properties.iter().map(|property| (property.name.as_str(), property.name.span())));
         for property in &node.properties {
             self::property(node, property, findings);
         }

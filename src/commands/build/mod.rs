@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::generate::{world_of, write_generated};
-pub(super) use parts::{Parts, parts};
 use crate::archive::COMPONENT;
 use crate::build::{
     BuildOptions, BuildRecord, ForeignBuild, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile,
@@ -23,11 +22,12 @@ use crate::context::{Context, OpenProject};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::generate::WIT_FILE;
 use crate::files::{self, Access};
+use crate::generate::WIT_FILE;
 use crate::manifest::{ByteSize, Language, Manifest};
 use crate::project::Project;
 use crate::signing::{Attestation, Subject};
+pub(super) use parts::{Parts, parts};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///

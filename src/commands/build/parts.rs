@@ -6,8 +6,8 @@ use super::build_options;
 use crate::archive;
 use crate::build::{Profile, compile};
 use crate::command_error::CommandError;
-use crate::component::{self, Part, link};
 use crate::commands::generate::world_of;
+use crate::component::{self, Part, link};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, codes};
@@ -53,7 +53,11 @@ pub(in crate::commands) fn parts(
     let name = base.name.clone();
     let world = base.host_api.world_importing(&name, &packages, &interfaces);
     let world = world.map_err(|why| {
-        CommandError::new(ExitCode::Configuration, "link", format!("the parts and the host API do not go together: {why}"))
+        CommandError::new(
+            ExitCode::Configuration,
+            "link",
+            format!("the parts and the host API do not go together: {why}"),
+        )
     })?;
     Ok(Parts { parts, world })
 }

@@ -11,7 +11,11 @@ use crate::project::{Member, Project, members, workspace_root};
 
 /// Every plugin that is needed, directly or not, those that others need first. One that is no neighbour is left out: the
 /// plugin's own start says that it is missing.
-pub(super) fn load(context: &Context, open: &OpenProject, runtime: &Runtime) -> Result<Vec<LoadedPlugin>, CommandError> {
+pub(super) fn load(
+    context: &Context,
+    open: &OpenProject,
+    runtime: &Runtime,
+) -> Result<Vec<LoadedPlugin>, CommandError> {
     let mut wanted = needs_of(&open.manifest);
     if wanted.is_empty() {
         return Ok(Vec::new());

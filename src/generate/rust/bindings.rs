@@ -26,8 +26,5 @@ pub(super) fn rust_bindings(world: &World, module: &str) -> Result<String, Gener
     options.build().generate(&mut resolve, world.id, &mut files).map_err(|error| failed(format!("{error:#}")))?;
     let Some((_, code)) = files.iter().next() else { return Err(failed("the generator wrote nothing".to_owned())) };
     let code = String::from_utf8(code.to_vec()).map_err(|error| failed(error.to_string()))?;
-    Ok(format!(
-        "// The host API {} for the world `{}`.\n// {MARK}\n{code}",
-        world.host_api.abi, world.name
-    ))
+    Ok(format!("// The host API {} for the world `{}`.\n// {MARK}\n{code}", world.host_api.abi, world.name))
 }

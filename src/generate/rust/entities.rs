@@ -181,15 +181,22 @@ fn new_row(code: &mut Code, manifest: &Manifest, entity: &Entity, name: &str) {
 /// What unit tests know of an entity.
 fn table(code: &mut Code, entity: &Entity) {
     let is_plain = |value: &Value| value.as_str().is_none_or(|text| !text.starts_with('$'));
-    let defaults = entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
+    let defaults =
+        entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
     let defaults: Map<String, Value> = defaults.filter(|(_, value)| is_plain(value)).collect();
     let names = |wanted: fn(&Field) -> bool| {
-        let names: Vec<String> = entity.fields.iter().filter(|field| wanted(field)).map(|field| format!("{:?}", field.name.as_str())).collect();
+        let names: Vec<String> = entity
+            .fields
+            .iter()
+            .filter(|field| wanted(field))
+            .map(|field| format!("{:?}", field.name.as_str()))
+            .collect();
         names.join(", ")
     };
     // Moments and users as defaults come from the platform alone.
     let required = names(|field| {
-        let from_the_host = field.default.as_ref().is_some_and(|value| value.as_str().is_some_and(|text| text.starts_with('$')));
+        let from_the_host =
+            field.default.as_ref().is_some_and(|value| value.as_str().is_some_and(|text| text.starts_with('$')));
         field.required && !from_the_host && field.computed.is_none()
     });
     let numbered: Vec<String> = entity

@@ -166,7 +166,8 @@ fn events(code: &mut Code, manifest: &Manifest) {
 
 /// Buttons, and what migrations call.
 fn handlers(manifest: &Manifest) -> Vec<&str> {
-    let mut names: Vec<&str> = manifest.migrations.iter().filter_map(|migration| Some(migration.handler.as_ref()?.as_str())).collect();
+    let mut names: Vec<&str> =
+        manifest.migrations.iter().filter_map(|migration| Some(migration.handler.as_ref()?.as_str())).collect();
     names.retain(|name| manifest.ui.actions.iter().all(|action| action.name.as_str() != *name));
     names.sort_unstable();
     names.dedup();
@@ -205,7 +206,9 @@ fn actions(code: &mut Code, manifest: &Manifest) {
                 for handler in handlers(manifest) {
                     code.line(format!("{handler:?} => <crate::Plugin as Actions>::{}(input),", snake(handler)));
                 }
-                code.line("other => Err(refuse(\"plugin.unknown_action\", format!(\"there is no action `{other}`\"))),");
+                code.line(
+                    "other => Err(refuse(\"plugin.unknown_action\", format!(\"there is no action `{other}`\"))),",
+                );
             });
             code.line("result.map(|result| result.to_string())");
         });
@@ -282,14 +285,25 @@ fn node_exports(code: &mut Code, manifest: &Manifest) {
                 code.line(format!("Ok(node_exports::{resource}::new(Placed::new(kind, version, &parameters)?))"));
             });
             code.blank();
-            let given = if is_executor { "context: node_exports::NodeContext, input: String" } else { "context: node_exports::NodeContext" };
+            let given = if is_executor {
+                "context: node_exports::NodeContext, input: String"
+            } else {
+                "context: node_exports::NodeContext"
+            };
             code.block(format!("fn {call}(&self, {given}) -> Result<{gives}, Error>"), |code| {
-                code.line(format!("let run = Run::new(&self.version, context, {})?;", if is_executor { "&input" } else { "\"{}\"" }));
+                code.line(format!(
+                    "let run = Run::new(&self.version, context, {})?;",
+                    if is_executor { "&input" } else { "\"{}\"" }
+                ));
                 let own: Vec<_> = all.iter().filter(|(node, _)| *node.r#type == wanted).collect();
                 code.block("match self.kind.as_str()", |code| {
                     for (node, name) in own {
                         let read = format!("nodes::{}::read(&self.parameters)?", camel(name));
-                        let map = if is_executor { "map(Outputs::into_ports)" } else { "map(|supplied| supplied.to_string())" };
+                        let map = if is_executor {
+                            "map(Outputs::into_ports)"
+                        } else {
+                            "map(|supplied| supplied.to_string())"
+                        };
                         code.block_ending(format!("{:?} =>", node.kind.as_str()), "}", |code| {
                             code.line(format!("let parameters = {read};"));
                             code.line(format!("<crate::Plugin as Nodes>::{}(parameters, &run).{map}", snake(name)));

@@ -53,7 +53,9 @@ impl Parts {
             processor: exports("processor"),
             nodes,
             json: data || config || nodes || actions || events,
-            decimals: data && has_decimals(manifest) || config && number_settings(manifest) || nodes && node_decimals(manifest),
+            decimals: data && has_decimals(manifest)
+                || config && number_settings(manifest)
+                || nodes && node_decimals(manifest),
         }
     }
 }
@@ -158,7 +160,8 @@ fn vendored(text: &str) -> String {
 }
 
 fn root(manifest: &Manifest, parts: &Parts) -> String {
-    let mut code = Code::file(&format!("`{}`: what plugin.toml declares, and the host, in Rust.", *manifest.metadata.id));
+    let mut code =
+        Code::file(&format!("`{}`: what plugin.toml declares, and the host, in Rust.", *manifest.metadata.id));
     code.line("#![allow(dead_code, unused_imports, reason = \"no plugin uses all of it\")]");
     code.blank();
     code.line("pub mod bindings;");

@@ -67,7 +67,11 @@ pub(super) fn short_names(dotted: &[&str]) -> Vec<String> {
     let short = |name: &str| name.split_once('.').map_or(name, |(_, rest)| rest).to_owned();
     let all: Vec<String> = dotted.iter().map(|name| snake(&short(name))).collect();
     let is_one_of_several = |name: &String| all.iter().filter(|other| *other == name).count() > 1;
-    dotted.iter().zip(&all).map(|(whole, short)| if is_one_of_several(short) { snake(whole) } else { short.clone() }).collect()
+    dotted
+        .iter()
+        .zip(&all)
+        .map(|(whole, short)| if is_one_of_several(short) { snake(whole) } else { short.clone() })
+        .collect()
 }
 
 #[cfg(test)]
@@ -80,7 +84,10 @@ mod tests {
         assert_eq!(camel("3d-model"), "V3dModel");
         assert_eq!((snake("type").as_str(), constant("type").as_str()), ("r#type", "TYPE"));
         assert_eq!(snake("self"), "self_");
-        assert_eq!(variants(["draft", "已审核", "1", "1 ", "Self"].into_iter()), ["Draft", "Option2", "V1", "V14", "Self5"]);
+        assert_eq!(
+            variants(["draft", "已审核", "1", "1 ", "Self"].into_iter()),
+            ["Draft", "Option2", "V1", "V14", "Self5"]
+        );
         assert_eq!(short_names(&["a.order.done", "b.order.done", "a.low"]), ["a_order_done", "b_order_done", "low"]);
     }
 }

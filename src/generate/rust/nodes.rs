@@ -14,7 +14,9 @@ pub(super) fn named(manifest: &Manifest) -> Vec<(&NodeKind, String)> {
 fn type_of(name: &str, property: &NodeProperty) -> String {
     match *property.kind {
         PropertyKind::Select if !property.options.is_empty() => choice_name(name, property.name.as_str()),
-        PropertyKind::String | PropertyKind::Text | PropertyKind::Expression | PropertyKind::Select => "String".to_owned(),
+        PropertyKind::String | PropertyKind::Text | PropertyKind::Expression | PropertyKind::Select => {
+            "String".to_owned()
+        }
         PropertyKind::Integer => "i64".to_owned(),
         PropertyKind::Decimal => "Decimal".to_owned(),
         PropertyKind::Boolean => "bool".to_owned(),

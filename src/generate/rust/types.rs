@@ -1,7 +1,7 @@
 //! Field types of the manifest as types of Rust.
 
-use super::names::{camel, variants};
 use super::code::Code;
+use super::names::{camel, variants};
 use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
 
 /// What a field holds in Rust, where it has a value.

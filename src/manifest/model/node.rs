@@ -208,7 +208,9 @@ pub fn definition_differences(manifest: &Value, component: &Value) -> Vec<(Strin
     }
     let named = |definition: &Value| -> Map<String, Value> {
         let properties = definition["properties"].as_array().into_iter().flatten();
-        properties.map(|property| (property["name"].as_str().unwrap_or_default().to_owned(), promise(property))).collect()
+        properties
+            .map(|property| (property["name"].as_str().unwrap_or_default().to_owned(), promise(property)))
+            .collect()
     };
     let (ours, theirs) = (named(manifest), named(component));
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();

@@ -21,9 +21,8 @@ impl Platform {
             ("GET", [kind]) => {
                 identity(request)?;
                 let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
-                let (plugin, node) = found.ok_or_else(|| {
-                    PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`"))
-                })?;
+                let (plugin, node) = found
+                    .ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
                 Ok(Response::json(200, self.shown_node(request, plugin, &node)))
             }
             ("POST", [kind, verb @ ("execute" | "supply" | "options")]) => {
@@ -38,7 +37,8 @@ impl Platform {
                 let mut body = json!({ "kind": kind, "version": answer.version, "plugin": answer.plugin });
                 body[key] = answer.output;
                 if let Some(error) = answer.error {
-                    body["error"] = json!({ "code": error.code, "message": error.message, "retryable": error.retryable });
+                    body["error"] =
+                        json!({ "code": error.code, "message": error.message, "retryable": error.retryable });
                 }
                 Ok(Response::json(200, body))
             }

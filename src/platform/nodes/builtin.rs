@@ -33,7 +33,10 @@ pub(super) fn all() -> &'static [Builtin] {
                 _ => None,
             }
         };
-        nodes.into_iter().filter_map(|definition| Some(Builtin { run: run_of(&definition.kind)?, definition })).collect()
+        nodes
+            .into_iter()
+            .filter_map(|definition| Some(Builtin { run: run_of(&definition.kind)?, definition }))
+            .collect()
     });
     &ALL
 }

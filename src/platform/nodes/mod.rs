@@ -100,7 +100,9 @@ impl Platform {
         };
         let (output, error) = match asked {
             Ok(output) => (output, None),
-            Err(CallError::Guest(error)) if matches!(call.task, NodeTask::Execute(_)) && definition.has_error_port() => {
+            Err(CallError::Guest(error))
+                if matches!(call.task, NodeTask::Execute(_)) && definition.has_error_port() =>
+            {
                 let failed = json!({ "code": error.code, "message": error.message, "retryable": error.retryable,
                     "details": error.details });
                 (json!({ ERROR_PORT: [failed] }), Some(error))
@@ -151,7 +153,9 @@ impl Platform {
         let refused = |message: String| PlatformError::new(422, "node.refused", message);
         for node in &manifest.nodes {
             let others = self.plugins.iter().filter(|(other, installed)| *other != id && installed.loaded.is_some());
-            if let Some((other, _)) = others.into_iter().find(|(_, installed)| installed.manifest.node(&node.kind).is_some()) {
+            if let Some((other, _)) =
+                others.into_iter().find(|(_, installed)| installed.manifest.node(&node.kind).is_some())
+            {
                 return Err(refused(format!("the plugin `{other}` brings the node `{}` already", *node.kind)));
             }
         }

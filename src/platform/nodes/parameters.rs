@@ -42,7 +42,9 @@ pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<Node
             Some(_) => Err(bad(format!("the options of `{name}` stand in its definition"))),
             None => Err(bad(format!("`{kind}` has no property `{name}`"))),
         },
-        (NodeTask::Execute(_), NodeType::Supplier) => Err(bad(format!("`{kind}` is {}: ask it to supply", role(definition)))),
+        (NodeTask::Execute(_), NodeType::Supplier) => {
+            Err(bad(format!("`{kind}` is {}: ask it to supply", role(definition))))
+        }
         (NodeTask::Supply, NodeType::Executor) => Err(bad(format!("`{kind}` is {}: execute it", role(definition)))),
     }
 }
@@ -112,9 +114,10 @@ fn misfit(property: &NodeProperty, value: &Value) -> Option<String> {
         PropertyKind::Text => (text.is_some(), "text"),
         PropertyKind::Integer => (value.is_i64(), "a whole number"),
         PropertyKind::Boolean => (value.is_boolean(), "true or false"),
-        PropertyKind::Decimal => {
-            (text.is_some_and(|text| crate::expression::read_decimal(text).is_some()), "a decimal number as text, such as \"0.5\"")
-        }
+        PropertyKind::Decimal => (
+            text.is_some_and(|text| crate::expression::read_decimal(text).is_some()),
+            "a decimal number as text, such as \"0.5\"",
+        ),
         PropertyKind::Expression => {
             let problem = text.map(|text| Expression::parse(text).err());
             if let Some(Some(problem)) = problem {

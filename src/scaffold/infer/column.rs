@@ -52,8 +52,9 @@ impl Pattern {
 static INTEGER: Pattern = Pattern::new(|| Regex::new(r"^-?(0|[1-9]\d{0,17})$").ok());
 static NUMBER: Pattern = Pattern::new(|| Regex::new(r"^-?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)(\.\d+)?$").ok());
 static DATE: Pattern = Pattern::new(|| Regex::new(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}$").ok());
-static MOMENT: Pattern =
-    Pattern::new(|| Regex::new(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$").ok());
+static MOMENT: Pattern = Pattern::new(|| {
+    Regex::new(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$").ok()
+});
 static EMAIL: Pattern = Pattern::new(|| Regex::new(r"^[^@\s]+@[^@\s]+\.[^@\s]+$").ok());
 static URL: Pattern = Pattern::new(|| Regex::new(r"^https?://\S+$").ok());
 static PHONE: Pattern = Pattern::new(|| Regex::new(r"^(\+?\d{1,3}[- ]?)?(1[3-9]\d{9}|0\d{2,3}-?\d{7,8})$").ok());
@@ -123,7 +124,9 @@ pub(super) fn guess(
         }
         return FieldGuess { scale: Some(scale), ..field("decimal", "\"1\"") };
     }
-    if !present.is_empty() && present.iter().all(|value| value.strip_suffix('%').is_some_and(|number| NUMBER.fits(number))) {
+    if !present.is_empty()
+        && present.iter().all(|value| value.strip_suffix('%').is_some_and(|number| NUMBER.fits(number)))
+    {
         return field("percent", "\"10\"");
     }
     for (pattern, field_type, sample) in [

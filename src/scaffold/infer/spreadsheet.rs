@@ -13,7 +13,8 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
     let first = text.lines().next().unwrap_or_default();
     let delimiter = [',', ';', '\t'].into_iter().max_by_key(|mark| first.matches(*mark).count()).unwrap_or(',');
     let mut reader = csv::ReaderBuilder::new();
-    let mut reader = reader.flexible(true).delimiter(u8::try_from(delimiter).unwrap_or(b',')).from_reader(text.as_bytes());
+    let mut reader =
+        reader.flexible(true).delimiter(u8::try_from(delimiter).unwrap_or(b',')).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
     let rows = reader.records().map(|record| Ok(record?.iter().map(str::to_owned).collect()));
     let rows = rows.collect::<Result<Vec<Vec<String>>, csv::Error>>().map_err(|error| error.to_string())?;

@@ -111,8 +111,8 @@ fn of_type(data_type: &DataType, name: &str) -> FieldGuess {
     match word.as_str() {
         "bool" | "boolean" => guess("boolean", "true"),
         "tinyint" if text == "tinyint(1)" => guess("boolean", "true"),
-        "int" | "integer" | "smallint" | "tinyint" | "mediumint" | "bigint" | "serial" | "bigserial" | "int2" | "int4"
-        | "int8" => guess("integer", "1"),
+        "int" | "integer" | "smallint" | "tinyint" | "mediumint" | "bigint" | "serial" | "bigserial" | "int2"
+        | "int4" | "int8" => guess("integer", "1"),
         "float" | "double" | "real" | "float4" | "float8" => guess("float", "1.5"),
         "money" => guess("currency", "\"1.00\""),
         "numeric" | "decimal" | "dec" | "number" => {

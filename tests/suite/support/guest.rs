@@ -1,23 +1,26 @@
 //! Components that tests need, each built once a run with the program itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use super::{Sandbox, repository};
 
 /// One cargo at a time: guests share a target folder, and two cores.
 static BUILDING: Mutex<()> = Mutex::new(());
 
-/// The release component of a template, as `erp-demo`.
-pub fn template_component(template: &str) -> &'static Path {
-    static MINIMAL: OnceLock<PathBuf> = OnceLock::new();
-    static INVENTORY: OnceLock<PathBuf> = OnceLock::new();
-    let cell = if template == "minimal" { &MINIMAL } else { &INVENTORY };
-    cell.get_or_init(|| {
-        let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let sandbox = Sandbox::with_template(template);
-        keep(&sandbox, "erp-demo", "erp-demo", template)
-    })
+/// The release component of a template, as `erp-demo`. A language may follow the template's name, as in `event-python`.
+pub fn template_component(template: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(known) = built.get(template) {
+        return known.clone();
+    }
+    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let sandbox = Sandbox::with_template(template);
+    let component = keep(&sandbox, "erp-demo", "erp-demo", template);
+    built.insert(template.to_owned(), component.clone());
+    component
 }
 
 /// The release component of a fixture project under `tests/fixtures`.

@@ -30,9 +30,14 @@ impl Sandbox {
     }
 
     /// A sandbox with a project made from a template, in the folder `erp-demo`.
+    /// A language may follow the template's name, as in `event-python`.
     pub fn with_template(template: &str) -> Sandbox {
         let sandbox = Sandbox::new();
-        sandbox.run(&["new", "erp-demo", "--template", template]).succeeded();
+        let (name, language) = template.split_once('-').map_or((template, None), |(name, word)| (name, Some(word)));
+        let language = language.map(|language| format!("language={language}"));
+        let mut arguments = vec!["new", "erp-demo", "--template", name];
+        arguments.extend(language.iter().flat_map(|language| ["--define", language]));
+        sandbox.run(&arguments).succeeded();
         sandbox
     }
 

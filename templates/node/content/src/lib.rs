@@ -3,6 +3,8 @@
 #[rustfmt::skip]
 mod erp;
 
+use std::collections::BTreeMap;
+
 use erp::host::host_http::{self, Request};
 use erp::host::{host_expr, host_memory};
 use erp::nodes::{Group, GroupMode, Notes, Rate};
@@ -19,12 +21,14 @@ impl erp::Plugin for Plugin {}
 impl erp::Nodes for Plugin {
     fn group(parameters: Group, run: &Run) -> Result<Outputs> {
         let mut groups: Vec<Value> = Vec::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for item in run.items() {
             let key = &item[&parameters.group_by];
-            if !groups.iter().any(|group| &group[&parameters.group_by] == key) {
+            let place = places.entry(key.to_string()).or_insert_with(|| {
                 groups.push(json!({ &parameters.group_by: key, "count": 0 }));
-            }
-            let Some(group) = groups.iter_mut().find(|group| &group[&parameters.group_by] == key) else { continue };
+                groups.len() - 1
+            });
+            let group = &mut groups[*place];
             group["count"] = (group["count"].as_i64().unwrap_or(0) + 1).into();
             if let (GroupMode::Sum, Some(expression)) = (parameters.mode, &parameters.value) {
                 let value = eval(expression, item)?;
