@@ -78,8 +78,19 @@ impl Context {
         }
         Ok(match &self.manifest_path {
             Some(file) => Project::open(file, &self.directory)?,
-            None => Project::find(&self.directory)?,
+            None => Project::find(&self.directory).map_err(|error| self.with_members(error.into()))?,
         })
+    }
+
+    /// Where plugins stand below, an error that there is none names them.
+    fn with_members(&self, error: CommandError) -> CommandError {
+        match members(&workspace_root(&self.directory)) {
+            Ok(members) => {
+                let ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
+                error.hint(format!("or take one of {} with -p, or all of them with --workspace", ids.join(", ")))
+            }
+            Err(_) => error,
+        }
     }
 
     /// The plugin of the workspace that `-p` names.

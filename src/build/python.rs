@@ -16,6 +16,8 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         return Err(ForeignError::NoFile("requirements.txt", "pip's list of what the guest is built with"));
     }
     let environment = root.join(ENVIRONMENT);
+    // Scripts in it name the folder in which it was made; the interpreter does not.
+    let inside = Tool::at(&environment.join("bin/python"));
     let (program, stamp) = (environment.join("bin/componentize-py"), environment.join("installed"));
     if !program.is_file() || is_newer(&requirements, &stamp) {
         if build.offline {
@@ -25,7 +27,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         let python = Tool::named("python3", "Debian's python3 and python3-venv bring it");
         python.run(root, &["-m", "venv", ENVIRONMENT], build)?;
         let arguments = ["install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
-        Tool::at(&environment.join("bin/pip")).run(root, &arguments, build)?;
+        inside.run(root, &[&["-m", "pip"][..], &arguments].concat(), build)?;
         let _ = fs_err::write(&stamp, "");
     }
     let entry = std::path::Path::new(build.entry);
@@ -33,7 +35,9 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     let folder = entry.parent().map_or_else(|| ".".to_owned(), |folder| folder.to_string_lossy().into_owned());
     let out = build.out("plugin.wasm")?;
     let (wit, out_text) = (build.wit.to_string_lossy().into_owned(), out.to_string_lossy().into_owned());
+    let script = program.to_string_lossy().into_owned();
     let arguments = [
+        &script,
         "--wit-path",
         &wit,
         "--world",
@@ -47,6 +51,6 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         "--output",
         &out_text,
     ];
-    Tool::at(&program).run(root, &arguments, build)?;
+    inside.run(root, &arguments, build)?;
     Ok(out)
 }

@@ -10,6 +10,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     if !root.join("package.json").is_file() {
         return Err(ForeignError::NoFile("package.json", "npm's list of what the guest is built with"));
     }
+    Tool::named("node", "Node.js 20.19 or newer is needed").run(root, &["--version"], build)?;
     let program = root.join("node_modules/.bin/jco");
     let installed = root.join("node_modules/.package-lock.json");
     if !program.is_file() || is_newer(&root.join("package.json"), &installed) {

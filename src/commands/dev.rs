@@ -41,7 +41,7 @@ pub(crate) struct DevArgs {
     /// A bound of every call, in the place of the manifests', such as `fuel=60_000`; several times for several
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
-    /// A folder whose packages run; what changes there follows
+    /// A folder whose packages run; what changes there follows. Other bytes need another version
     #[arg(long, value_name = "FOLDER")]
     plugins: Option<PathBuf>,
     /// Do not watch the project; needed until the dev host can watch

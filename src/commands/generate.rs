@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let changed =
         if args.check { stale(&open.project, &files) } else { write_generated(&open.project, &open.manifest, &world)? };
     if args.check && !changed.is_empty() {
-        let message = format!("not as the manifest says: {}", changed.join(", "));
+        let message = format!("not as the manifest says: {}", in_short(&changed));
         return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("erp-plugin generate"));
     }
     let result = GenerateResult {
@@ -63,9 +63,17 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     };
     context.ui.result(&result, || match result.changed.as_slice() {
         [] => format!("{} files are up to date", result.files.len()),
-        changed => format!("{} written", changed.join(", ")),
+        changed => format!("{} written", in_short(changed)),
     });
     Ok(ExitCode::Ok)
+}
+
+/// Files in a few words, where they are many.
+pub(super) fn in_short(files: &[String]) -> String {
+    match files {
+        [first, .., last] if files.len() > 3 => format!("{} files, {first} to {last}", files.len()),
+        files => files.join(", "),
+    }
 }
 
 /// The world that a manifest names.

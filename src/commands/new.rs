@@ -115,9 +115,10 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     let shown = if into_existing { ".".to_owned() } else { context.shown(folder) };
     context.ui.status("Created", format!("{id} from {} in {shown}", found.from));
     for entity in answers.entities.iter().filter(|_| args.from.is_some()) {
-        let fields: Vec<String> =
-            entity.fields.iter().map(|field| format!("{} {}", field.name, field.field_type)).collect();
-        context.ui.status("Read", format!("{} ({}): {}", entity.name, entity.display_name, fields.join(", ")));
+        let count = entity.fields.len();
+        let shown = entity.fields.iter().take(3).map(|field| format!("{} {}", field.name, field.field_type));
+        let shown = shown.collect::<Vec<_>>().join(", ") + if count > 3 { ", …" } else { "" };
+        context.ui.status("Read", format!("{} ({count} fields: {shown})", entity.name));
     }
     if answers.in_workspace && planned_crate {
         let cargo = context.shown(&root.join("Cargo.toml"));
@@ -167,6 +168,9 @@ fn entities(
     match &args.from {
         Some(_) if !template.about.takes_data => {
             Err(usage(format!("the template `{}` takes no data", template.name)).hint("--template crud does"))
+        }
+        Some(_) if args.define.iter().any(|define| define.starts_with("entity")) => {
+            Err(usage("--from brings the entities: leave --define entity away".to_owned()))
         }
         Some(file) => infer(file, &context.read(file)?).map_err(|error| usage(error.to_string())),
         None if template.about.takes_data => {

@@ -22,7 +22,10 @@ pub(super) fn find(
     inside: Option<&Path>,
 ) -> Result<Found, CommandError> {
     if is_address(name) {
-        return from_git(context, name, revision.unwrap_or("HEAD"), inside);
+        // A repository of this machine is meant from where the user stands.
+        let here = context.path(Path::new(name));
+        let url = if here.is_dir() { here.display().to_string() } else { name.to_owned() };
+        return from_git(context, &url, revision.unwrap_or("HEAD"), inside);
     }
     if let Some(option) = revision.map(|_| "--revision").or_else(|| inside.map(|_| "--template-path")) {
         let message = format!("{option} is for a repository of git, and `{name}` is none");
@@ -53,7 +56,7 @@ fn is_address(name: &str) -> bool {
 /// they are: nothing of it is run.
 fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>) -> Result<Found, CommandError> {
     let failed = |message: String| CommandError::new(ExitCode::Network, "template", message);
-    if context.offline && !url.starts_with("file://") {
+    if context.offline && !url.starts_with("file://") && !Path::new(url).is_dir() {
         return Err(failed(format!("{url} is elsewhere, and --offline is set")));
     }
     if url.starts_with('-') || revision.starts_with('-') {
@@ -78,7 +81,9 @@ fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>)
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }
         let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(failed(format!("{url} at {revision} cannot be fetched: {why}")))
+        let error = failed(format!("{url} at {revision} cannot be fetched: {why}"));
+        let is_short = (4..40).contains(&revision.len()) && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Err(if is_short { error.hint("a commit is fetched by all its 40 digits") } else { error })
     };
     context.ui.status("Fetching", format!("{url} ({revision})"));
     git(&["init", "--quiet"])?;

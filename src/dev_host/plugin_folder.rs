@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::digest::sha256_hex;
-use crate::platform::{Platform, PlatformError};
+use crate::files;
+use crate::platform::{Compiler, Platform, PlatformError};
 
 /// A folder of packages, and what has been made of them.
 #[derive(Debug)]
 pub struct PluginFolder {
     folder: PathBuf,
     seen: BTreeMap<PathBuf, Seen>,
+    /// Where the plugins that the folder brought are remembered while nobody follows it.
+    memory: Option<PathBuf>,
+    /// Those that it brought before, until the first look.
+    before: Vec<String>,
 }
 
 /// A package that was looked at.
@@ -51,7 +56,15 @@ pub enum FolderOutcome {
 impl PluginFolder {
     /// A folder that nobody has looked into.
     pub fn new(folder: PathBuf) -> PluginFolder {
-        PluginFolder { folder, seen: BTreeMap::new() }
+        PluginFolder { folder, seen: BTreeMap::new(), memory: None, before: Vec::new() }
+    }
+
+    /// The same, with a file that remembers what the folder brought: what goes while nobody looks is gone at the first
+    /// look.
+    #[must_use]
+    pub fn remembering(self, memory: PathBuf) -> PluginFolder {
+        let known = fs_err::read(&memory).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        PluginFolder { memory: Some(memory), before: known.unwrap_or_default(), ..self }
     }
 
     /// Looks into the folder and follows it: new packages start, changed ones take the place of what runs, and plugins
@@ -73,15 +86,7 @@ impl PluginFolder {
         let gone: Vec<PathBuf> = self.seen.keys().filter(|path| !files.contains(path)).cloned().collect();
         for path in gone {
             let plugin = self.seen.remove(&path).and_then(|seen| seen.plugin);
-            // The same plugin may have come back under another name.
-            let plugin = plugin.filter(|id| self.seen.values().all(|seen| seen.plugin.as_ref() != Some(id)));
-            if let Some(id) = plugin {
-                let outcome = match platform.disable(&id) {
-                    Ok(()) => FolderOutcome::Gone(id),
-                    Err(error) => FolderOutcome::Refused(error.to_string()),
-                };
-                events.push(FolderEvent { file: name(&path), outcome });
-            }
+            events.extend(plugin.and_then(|id| self.leave(platform, id, &name(&path))));
         }
         for path in files {
             // A file that goes while it is read is gone at the next scan.
@@ -97,14 +102,57 @@ impl PluginFolder {
                 self.seen.insert(path, Seen { digest, plugin, is_settled: false });
                 continue;
             }
-            let (outcome, plugin) = match start(platform, &bytes) {
+            let file = name(&path);
+            let (outcome, now) = match start(platform, &bytes) {
                 Ok((id, version)) => (FolderOutcome::Runs { id: id.clone(), version }, Some(id)),
-                Err(error) => (FolderOutcome::Refused(error.to_string()), plugin),
+                Err(error) => (FolderOutcome::Refused(error.to_string()), plugin.clone()),
             };
-            events.push(FolderEvent { file: name(&path), outcome });
-            self.seen.insert(path, Seen { digest, plugin, is_settled: true });
+            events.push(FolderEvent { file: file.clone(), outcome });
+            let replaced = plugin.filter(|before| now.as_ref() != Some(before));
+            self.seen.insert(path, Seen { digest, plugin: now, is_settled: true });
+            events.extend(replaced.and_then(|id| self.leave(platform, id, &file)));
+        }
+        for id in std::mem::take(&mut self.before) {
+            events.extend(self.leave(platform, id, "a file"));
+        }
+        if !events.is_empty() {
+            self.remember();
         }
         Ok(events)
+    }
+
+    /// Compiles what the next scan will start, into the cache of compiled code.
+    pub fn compile_ahead(&self, compiler: &Compiler) {
+        let settling = self.seen.iter().filter(|(_, seen)| !seen.is_settled);
+        for (path, seen) in settling {
+            if let Ok(bytes) = fs_err::read(path)
+                && sha256_hex(&bytes) == seen.digest
+            {
+                compiler.compile(&bytes);
+            }
+        }
+    }
+
+    /// Stops a plugin that no file brings any more.
+    fn leave(&self, platform: &mut Platform, id: String, file: &str) -> Option<FolderEvent> {
+        // The same plugin may have come back under another name.
+        if self.seen.values().any(|seen| seen.plugin.as_ref() == Some(&id)) {
+            return None;
+        }
+        let outcome = match platform.disable(&id) {
+            Ok(()) => FolderOutcome::Gone(id),
+            Err(error) => FolderOutcome::Refused(error.to_string()),
+        };
+        Some(FolderEvent { file: file.to_owned(), outcome })
+    }
+
+    /// Where it cannot be written, the next start only knows less.
+    fn remember(&self) {
+        let ids: Vec<&String> = self.seen.values().filter_map(|seen| seen.plugin.as_ref()).collect();
+        if let Some(memory) = &self.memory {
+            let text = serde_json::to_vec(&ids).unwrap_or_default();
+            let _ = files::write(memory, &text, files::Access::Shared);
+        }
     }
 }
 

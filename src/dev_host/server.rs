@@ -128,7 +128,8 @@ impl DevHost {
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
         });
         platform.recover()?;
-        let mut folder = options.plugins.map(PluginFolder::new);
+        let memory = state_folder.plugin_folder_memory();
+        let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
             let events = folder.scan(&mut platform, false).map_err(DevHostError::Folder)?;
             events.iter().for_each(|event| drop(options.tell.send(folder_line(event))));
@@ -188,6 +189,9 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     loop {
         std::thread::sleep(FOLDER_PAUSE);
         let Some(shared) = shared.upgrade() else { return };
+        // Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
+        let compiler = shared.platform.lock().unwrap_or_else(PoisonError::into_inner).compiler();
+        folder.compile_ahead(&compiler);
         let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
         let scanned = folder.scan(&mut platform, true);
         let activity = platform.take_activity();

@@ -138,6 +138,11 @@ impl StateFolder {
         self.folder.join(DATABASE)
     }
 
+    /// What a folder of plugins has brought.
+    pub(super) fn plugin_folder_memory(&self) -> PathBuf {
+        self.folder.join("plugin-folder.json")
+    }
+
     /// The users by their tokens.
     pub fn directory(&self) -> Directory {
         let mut directory = Directory::default();

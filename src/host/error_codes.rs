@@ -286,4 +286,7 @@ codes! {
     "http.missing_content_type", 400, "The request does not say what its bytes are.",
         why: "A processor decides by the media type what it makes of them.",
         fix: "Send `content-type: image/png`, or whatever it is.";
+    "plugin.no_processor", 404, "The plugin processes nothing.",
+        why: "Its world exports no processor.",
+        fix: "Ask a plugin whose world is `processor-plugin` or `full-plugin`.";
 }

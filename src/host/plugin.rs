@@ -58,6 +58,13 @@ impl LoadedPlugin {
     }
 }
 
+impl LoadedPlugin {
+    /// True where bytes can be given to it.
+    pub fn is_processor(&self) -> bool {
+        self.exports.process.is_some()
+    }
+}
+
 impl Runtime {
     /// What the component itself says of its nodes: a JSON array.
     ///

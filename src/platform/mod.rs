@@ -7,6 +7,7 @@
 mod activity;
 mod api;
 mod attempts;
+mod compiler;
 mod delivery;
 mod dependencies;
 mod directory;
@@ -26,6 +27,7 @@ mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
 pub use api::{Body, Request, Response};
+pub use compiler::Compiler;
 pub use directory::{Directory, Identity};
 pub use gate::{Admission, Gate, Registrar};
 pub use image::PlatformImage;

@@ -133,8 +133,11 @@ impl Template {
     /// [`TemplateError::NotATemplate`].
     pub fn from_folder(folder: &Path, name: &str) -> Result<Template, TemplateError> {
         let not_a_template = |reason: String| TemplateError::NotATemplate(name.to_owned(), reason);
-        let text =
-            fs_err::read_to_string(folder.join("template.toml")).map_err(|error| not_a_template(error.to_string()))?;
+        let file = folder.join("template.toml");
+        if !file.is_file() {
+            return Err(not_a_template("it has no template.toml".to_owned()));
+        }
+        let text = fs_err::read_to_string(file).map_err(|error| not_a_template(error.to_string()))?;
         let about: About =
             toml::from_str(&text).map_err(|error| not_a_template(format!("template.toml: {}", error.message())))?;
         let content = folder.join("content");
@@ -165,6 +168,11 @@ impl Template {
     /// # Errors
     /// [`TemplateError::Values`] with everything that is wrong.
     pub fn values(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, TemplateError> {
+        let own = ["id", "crate_name", "display_name", "author", "in_workspace", "entities"];
+        if let Some(parameter) = self.about.parameters.iter().find(|parameter| own.contains(&parameter.name.as_str())) {
+            let why = format!("its parameter `{}` has a name that every template has already", parameter.name);
+            return Err(TemplateError::NotATemplate(self.name.clone(), why));
+        }
         values_of(&self.about.parameters, given).map_err(TemplateError::Values)
     }
 
@@ -212,9 +220,13 @@ impl Template {
             }
             let target = engine.render_named_str(path, path, all.clone()).map_err(|error| failed(path, &error))?;
             let target = project_path(&target);
-            let is_inside = Path::new(&target).components().all(|part| matches!(part, Component::Normal(_)));
-            if !is_inside || target.is_empty() {
-                let reason = format!("it would be written to `{target}`, outside the project");
+            let is_safe = |part: Component<'_>| match part {
+                // A repository's own folder says what its next command runs.
+                Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
+                _ => false,
+            };
+            if target.is_empty() || !Path::new(&target).components().all(is_safe) {
+                let reason = format!("it would be written to `{target}`, which is outside the project or git's own");
                 return Err(TemplateError::Render { file: path.clone(), reason });
             }
             // What is no text is no template either: pictures, archives.

@@ -26,6 +26,11 @@ fn the_host_does_what_it_promises_and_no_more() {
 }
 
 #[test]
+fn names_that_clash_and_every_type_are_written_in_rust() {
+    test_fixture("odd-plugin");
+}
+
+#[test]
 fn a_part_is_built_and_composed_and_what_it_prints_is_heard() {
     test_fixture("linked-plugin");
 }

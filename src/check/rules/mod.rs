@@ -1,5 +1,6 @@
 //! The rules on a manifest, a family a file.
 
+mod build;
 mod events;
 mod expressions;
 mod i18n;
@@ -20,6 +21,7 @@ pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
 
 /// Every family, sorted by name.
 pub(super) const ALL: &[Rule] = &[
+    build::check,
     events::check,
     expressions::check,
     i18n::check,

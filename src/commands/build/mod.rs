@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::generate::{world_of, write_generated};
+use super::generate::{in_short, world_of, write_generated};
 use crate::archive::COMPONENT;
 use crate::build::{
     BuildOptions, BuildRecord, ForeignBuild, Product, Profile, SourceRevision, Toolchain, bill_of_materials, compile,
@@ -23,7 +23,7 @@ use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
-use crate::generate::WIT_FILE;
+use crate::generate::{WIT_FILE, needed_crates};
 use crate::manifest::{ByteSize, Language, Manifest};
 use crate::project::Project;
 use crate::signing::{Attestation, Subject};
@@ -124,6 +124,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         Some(file) => (context.path(file), None),
         None if *manifest.build.language != Language::Rust => (foreign(context, &open)?, None),
         None => {
+            require_crates(project, manifest, &parts)?;
             let generated = write_generated(project, manifest, &parts.world)?;
             tell_generated(context, &generated);
             let options = BuildOptions {
@@ -209,14 +210,28 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
+/// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.
+fn require_crates(project: &Project, manifest: &Manifest, parts: &Parts) -> Result<(), CommandError> {
+    let cargo = fs_err::read_to_string(project.root.join("Cargo.toml")).unwrap_or_default();
+    let Ok(cargo) = cargo.parse::<toml::Table>() else { return Ok(()) };
+    let has = |name: &str| cargo.get("dependencies").is_some_and(|known| known.get(name).is_some());
+    let missing: Vec<&str> = needed_crates(manifest, &parts.world).into_iter().filter(|name| !has(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("src/erp needs what Cargo.toml does not name: {}", missing.join(", "));
+    let error = CommandError::new(ExitCode::Configuration, "build", message);
+    let command = |name: &&str| match *name {
+        "rust_decimal" => "cargo add rust_decimal --no-default-features --features std".to_owned(),
+        name => format!("cargo add {name}"),
+    };
+    Err(missing.iter().map(command).fold(error, CommandError::hint))
+}
+
 /// Says which code was written anew; many files in a few words.
 fn tell_generated(context: &Context, files: &[String]) {
-    match files {
-        [] => {}
-        [first, .., last] if files.len() > 3 => {
-            context.ui.status("Generated", format!("{} files, {first} to {last}", files.len()));
-        }
-        files => context.ui.status("Generated", files.join(", ")),
+    if !files.is_empty() {
+        context.ui.status("Generated", in_short(files));
     }
 }
 

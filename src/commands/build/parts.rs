@@ -10,7 +10,6 @@ use crate::commands::generate::world_of;
 use crate::component::{self, Part, link};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
-use crate::diagnostics::{Diagnostic, codes};
 use crate::exit_code::ExitCode;
 use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
@@ -29,7 +28,8 @@ pub(in crate::commands) fn parts(
 ) -> Result<Parts, CommandError> {
     let manifest = &open.manifest;
     let base = world_of(manifest)?;
-    let (mut parts, mut packages, mut interfaces) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut parts, mut packages) = (Vec::new(), Vec::new());
+    let mut interfaces: Vec<String> = Vec::new();
     for link in &manifest.link {
         let bytes = source(context, open, link, profile)?;
         let info = component::read(&bytes).map_err(|finding| {
@@ -39,16 +39,22 @@ pub(in crate::commands) fn parts(
         let texts = component::own_packages(&info).map_err(|why| failed(link, &why))?;
         packages.extend(texts.into_iter().filter(|text| !packages.contains(text)).collect::<Vec<_>>());
         let exports = info.border.exports.iter().map(|export| export.name.clone());
-        interfaces.extend(exports.filter(|name| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:")));
+        let is_own = |name: &String| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:") && name.contains('/');
+        let exports: Vec<String> = exports.filter(is_own).collect();
+        if exports.is_empty() {
+            return Err(failed(link, "it exports nothing that a plugin could import"));
+        }
+        if let Some(twice) = exports.iter().find(|name| interfaces.contains(name)) {
+            return Err(failed(link, &format!("another part exports `{twice}` already")));
+        }
+        interfaces.extend(exports);
         parts.push(Part { name: link.name.to_string(), component: linked.component });
     }
     if parts.is_empty() {
         return Ok(Parts { parts, world: base });
     }
     if *manifest.build.language != Language::Rust {
-        let finding = Diagnostic::new(codes::INVALID_VALUE, "`[[link]]` is for plugins in Rust");
-        let finding = finding.in_source(&open.project.source).at(manifest.link[0].name.span(), "cannot be linked");
-        return Err(CommandError::from_finding(finding));
+        return Err(failed(&manifest.link[0], "only plugins in Rust are composed"));
     }
     let name = base.name.clone();
     let world = base.host_api.world_importing(&name, &packages, &interfaces);
@@ -68,6 +74,9 @@ fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile)
     match (&link.path, &link.file, &link.package) {
         (Some(path), None, None) => {
             let crate_root = root.join(path.as_str());
+            if !crate_root.join("Cargo.toml").is_file() {
+                return Err(failed(link, &format!("there is no Cargo.toml in {}", path.as_str())));
+            }
             let project = crate::project::Project { root: crate_root, ..open.project.clone() };
             let options = build_options(context, &project, profile.clone())?;
             context.ui.status("Building", format!("{} for [[link]]", path.as_str()));
@@ -82,11 +91,7 @@ fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile)
             })?;
             Ok(opened.component().to_vec())
         }
-        _ => {
-            let message = format!("`{}` must say where it comes from: one of `path`, `file`, `package`", *link.name);
-            let finding = Diagnostic::new(codes::INVALID_VALUE, message);
-            Err(CommandError::from_finding(finding.in_source(&open.project.source).at(link.name.span(), "from where?")))
-        }
+        _ => Err(failed(link, "it must say where it comes from: one of `path`, `file`, `package`")),
     }
 }
 

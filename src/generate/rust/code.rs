@@ -38,7 +38,7 @@ impl Code {
 
     /// A documentation comment; nothing for an empty text.
     pub(super) fn doc(&mut self, text: &str) {
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        for line in text.replace('\r', "\n").lines().filter(|line| !line.trim().is_empty()) {
             self.line(format!("/// {}", line.trim()));
         }
     }

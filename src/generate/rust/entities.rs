@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::code::Code;
-use super::names::{camel, constant, snake};
-use super::types::{choice_name, choices, is_text, of_field};
+use super::entity_names::EntityNames;
+use super::names::{constant, snake};
+use super::types::{choices, is_text, of_field};
 use crate::manifest::{Entity, Field, FieldType, Manifest};
 
 /// The file.
@@ -18,14 +19,16 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     code.line("use super::entity::{Entity, Field, NewRow};");
     code.line("use super::error::Result;");
     code.line("use super::value::{Fields, Id, JsonValue, Uuid};");
+    let names = EntityNames::of(manifest);
     for entity in &manifest.schema.entities {
-        self::entity(&mut code, manifest, entity);
+        self::entity(&mut code, manifest, &names, entity);
     }
     code.blank();
     code.doc("What unit tests know of an entity.");
     code.block("pub struct Table", |code| {
         code.lines([
             "pub name: &'static str,",
+            "pub fields: &'static [&'static str],",
             "pub defaults: &'static str,",
             "pub required: &'static [&'static str],",
             "pub unique: &'static [&'static str],",
@@ -44,11 +47,11 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
 
 /// True where a value is always there: the row must have one, or gets one.
 fn is_always_there(field: &Field) -> bool {
-    field.required
+    field.required && field.computed.is_none()
 }
 
-fn type_of(manifest: &Manifest, entity: &Entity, field: &Field) -> String {
-    let ty = of_field(manifest, entity.name.as_str(), field);
+fn type_of(manifest: &Manifest, names: &EntityNames, entity: &Entity, field: &Field) -> String {
+    let ty = of_field(manifest, names, entity.name.as_str(), field);
     if is_always_there(field) { ty } else { format!("Option<{ty}>") }
 }
 
@@ -62,11 +65,11 @@ fn must_be_brought(field: &Field) -> bool {
     field.required && field.default.is_none() && field.numbering.is_none() && *field.field_type != FieldType::Autonumber
 }
 
-fn entity(code: &mut Code, manifest: &Manifest, entity: &Entity) {
-    let name = camel(entity.name.as_str());
+fn entity(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
+    let (name, new_name) = (names.row(entity.name.as_str()), names.new_row(entity.name.as_str()));
     for field in entity.fields.iter().filter(|field| field.field_type.has_options() && !field.options.is_empty()) {
         let about = format!("{} of {}.", field.label(), entity.display_name);
-        choices(code, &choice_name(entity.name.as_str(), field.name.as_str()), &about, &field.options);
+        choices(code, names.choice(entity.name.as_str(), field.name.as_str()), &about, &field.options);
     }
     code.blank();
     code.doc(&entity.display_name);
@@ -79,13 +82,13 @@ fn entity(code: &mut Code, manifest: &Manifest, entity: &Entity) {
         for field in &entity.fields {
             code.doc(field.label());
             code.doc(field.description.as_deref().unwrap_or_default());
-            code.line(format!("pub {}: {},", snake(field.name.as_str()), type_of(manifest, entity, field)));
+            code.line(format!("pub {}: {},", snake(field.name.as_str()), type_of(manifest, names, entity, field)));
         }
     });
     code.blank();
     code.block(format!("impl {name}"), |code| {
         for field in &entity.fields {
-            let ty = of_field(manifest, entity.name.as_str(), field);
+            let ty = of_field(manifest, names, entity.name.as_str(), field);
             let (constant, key) = (constant(field.name.as_str()), field.name.as_str());
             code.line(format!("pub const {constant}: Field<{name}, {ty}> = Field::new({key:?});"));
         }
@@ -93,7 +96,7 @@ fn entity(code: &mut Code, manifest: &Manifest, entity: &Entity) {
     code.blank();
     code.block(format!("impl Entity for {name}"), |code| {
         code.line(format!("const NAME: &'static str = {:?};", entity.name.as_str()));
-        code.line(format!("type New = New{name};"));
+        code.line(format!("type New = {new_name};"));
         code.blank();
         code.block(format!("fn from_fields(fields: &Fields) -> Result<{name}>"), |code| {
             code.block_ending(format!("Ok({name}"), "})", |code| {
@@ -122,36 +125,37 @@ fn entity(code: &mut Code, manifest: &Manifest, entity: &Entity) {
         code.blank();
         code.block("fn version(&self) -> u32", |code| code.line("self.version"));
     });
-    new_row(code, manifest, entity, &name);
+    new_row(code, manifest, names, entity);
 }
 
-fn new_row(code: &mut Code, manifest: &Manifest, entity: &Entity, name: &str) {
+fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
+    let name = names.new_row(entity.name.as_str());
     code.blank();
     code.doc(&format!("A row of {} that is not stored yet; what is `None` gets its default.", entity.display_name));
     code.line("#[derive(Debug, Clone, PartialEq)]");
-    code.block(format!("pub struct New{name}"), |code| {
+    code.block(format!("pub struct {name}"), |code| {
         for field in brought(entity) {
-            let ty = of_field(manifest, entity.name.as_str(), field);
+            let ty = of_field(manifest, names, entity.name.as_str(), field);
             let ty = if must_be_brought(field) { ty } else { format!("Option<{ty}>") };
             code.line(format!("pub {}: {ty},", snake(field.name.as_str())));
         }
     });
     code.blank();
-    code.block(format!("impl New{name}"), |code| {
+    code.block(format!("impl {name}"), |code| {
         code.doc("A row with what it cannot do without.");
         let needed: Vec<&Field> = brought(entity).filter(|field| must_be_brought(field)).collect();
         let parameter = |field: &&Field| {
-            let ty = of_field(manifest, entity.name.as_str(), field);
+            let ty = of_field(manifest, names, entity.name.as_str(), field);
             let ty = if is_text(&ty) || ty.starts_with("Id<") { format!("impl Into<{ty}>") } else { ty };
             format!("{}: {ty}", snake(field.name.as_str()))
         };
         let parameters: Vec<String> = needed.iter().map(parameter).collect();
-        let head = format!("pub fn new({}) -> New{name}", parameters.join(", "));
+        let head = format!("pub fn new({}) -> {name}", parameters.join(", "));
         code.block(head, |code| {
-            code.block(format!("New{name}"), |code| {
+            code.block(name, |code| {
                 for field in brought(entity) {
                     let own = snake(field.name.as_str());
-                    let ty = of_field(manifest, entity.name.as_str(), field);
+                    let ty = of_field(manifest, names, entity.name.as_str(), field);
                     code.line(match (must_be_brought(field), is_text(&ty) || ty.starts_with("Id<")) {
                         (true, true) => format!("{own}: {own}.into(),"),
                         (true, false) => format!("{own},"),
@@ -162,7 +166,7 @@ fn new_row(code: &mut Code, manifest: &Manifest, entity: &Entity, name: &str) {
         });
     });
     code.blank();
-    code.block(format!("impl NewRow for New{name}"), |code| {
+    code.block(format!("impl NewRow for {name}"), |code| {
         code.block("fn to_fields(&self) -> Fields", |code| {
             code.line("let mut fields = Fields::default();");
             for field in brought(entity) {
@@ -180,25 +184,12 @@ fn new_row(code: &mut Code, manifest: &Manifest, entity: &Entity, name: &str) {
 
 /// What unit tests know of an entity.
 fn table(code: &mut Code, entity: &Entity) {
-    let is_plain = |value: &Value| value.as_str().is_none_or(|text| !text.starts_with('$'));
-    let defaults =
-        entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
-    let defaults: Map<String, Value> = defaults.filter(|(_, value)| is_plain(value)).collect();
+    let defaults = entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
+    let defaults: Map<String, Value> = defaults.collect();
     let names = |wanted: fn(&Field) -> bool| {
-        let names: Vec<String> = entity
-            .fields
-            .iter()
-            .filter(|field| wanted(field))
-            .map(|field| format!("{:?}", field.name.as_str()))
-            .collect();
-        names.join(", ")
+        let names = entity.fields.iter().filter(|field| wanted(field)).map(|field| format!("{:?}", field.name.as_str()));
+        names.collect::<Vec<_>>().join(", ")
     };
-    // Moments and users as defaults come from the platform alone.
-    let required = names(|field| {
-        let from_the_host =
-            field.default.as_ref().is_some_and(|value| value.as_str().is_some_and(|text| text.starts_with('$')));
-        field.required && !from_the_host && field.computed.is_none()
-    });
     let numbered: Vec<String> = entity
         .fields
         .iter()
@@ -207,8 +198,9 @@ fn table(code: &mut Code, entity: &Entity) {
     code.line("    Table {");
     code.lines([
         format!("        name: {:?},", entity.name.as_str()),
+        format!("        fields: &[{}],", names(|_| true)),
         format!("        defaults: {:?},", Value::Object(defaults).to_string()),
-        format!("        required: &[{required}],"),
+        format!("        required: &[{}],", names(|field| field.required && field.computed.is_none())),
         format!("        unique: &[{}],", names(|field| field.unique)),
         format!("        numbered: &[{}],", numbered.join(", ")),
     ]);

@@ -1,7 +1,7 @@
 //! `erp/events.rs`: the events that the plugin tells, with their payloads.
 
 use super::code::Code;
-use super::names::{camel, short_names, snake};
+use super::names::{Taken, camel, short_names, snake};
 use super::types::of_type;
 use crate::manifest::{FieldType, Manifest, PublishedEvent};
 
@@ -16,14 +16,29 @@ pub(super) struct Heard<'m> {
 }
 
 /// Every event that has a name of its own, told or heard, with its short name.
-fn named(manifest: &Manifest) -> Vec<(&str, String)> {
+fn named(manifest: &Manifest) -> Vec<Named<'_>> {
     let told = manifest.events.publishes.iter().map(|event| event.r#type.as_str());
     let heard = manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).filter(|name| !name.ends_with('*'));
     let mut names: Vec<&str> = told.chain(heard).collect();
     names.sort_unstable();
     names.dedup();
     let short = short_names(&names);
-    names.into_iter().zip(short).collect()
+    let (mut structs, mut methods) = (Taken::default(), Taken::reserving(&["other"]));
+    let mut all = Vec::new();
+    for (name, short) in names.into_iter().zip(short) {
+        let (payload, method) = (structs.take(&camel(&short), "Event"), methods.take(&short, "_event"));
+        all.push(Named { name, payload, method });
+    }
+    all
+}
+
+/// An event with a name of its own.
+struct Named<'m> {
+    name: &'m str,
+    /// The struct of its payload.
+    payload: String,
+    /// The method that gets it.
+    method: String,
 }
 
 /// The events that the plugin hears, in the order of the manifest.
@@ -32,9 +47,9 @@ pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
     let declared = |name: &str| manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name);
     let mut heard: Vec<Heard<'_>> = Vec::new();
     for pattern in &manifest.events.subscribe {
-        if let Some((name, short)) = named.iter().find(|(name, _)| *name == pattern.as_str()) {
-            let payload = declared(name).then(|| format!("events::{}", camel(short)));
-            heard.push(Heard { name: Some(name), method: short.clone(), payload });
+        if let Some(Named { name, payload, method }) = named.iter().find(|named| named.name == pattern.as_str()) {
+            let payload = declared(name).then(|| format!("events::{payload}"));
+            heard.push(Heard { name: Some(name), method: method.clone(), payload });
         }
     }
     if manifest.events.subscribe.iter().any(|pattern| pattern.ends_with('*')) {
@@ -56,8 +71,8 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     code.line("use super::value::{Fields, Id, JsonValue, Uuid};");
     let named = named(manifest);
     for event in &manifest.events.publishes {
-        if let Some((_, short)) = named.iter().find(|(name, _)| *name == event.r#type.as_str()) {
-            self::event(&mut code, event, &camel(short));
+        if let Some(named) = named.iter().find(|named| named.name == event.r#type.as_str()) {
+            self::event(&mut code, event, &named.payload);
         }
     }
     code.finish()

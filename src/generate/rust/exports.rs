@@ -3,7 +3,8 @@
 use super::Parts;
 use super::code::Code;
 use super::events::heard;
-use super::names::{camel, snake};
+use super::entity_names::EntityNames;
+use super::names::snake;
 use super::nodes;
 use crate::manifest::{Manifest, NodeType};
 
@@ -131,7 +132,7 @@ fn events_trait(code: &mut Code, manifest: &Manifest) {
             code.blank();
             code.doc(&event.name.map_or("Events that only a pattern names.".to_owned(), |name| format!("`{name}`")));
             let payload = event.payload.as_deref().unwrap_or("Fields");
-            code.line(format!("fn {}(payload: {payload}, event: &Event) -> Result<()>;", event.method));
+            code.line(format!("fn {}(payload: {payload}, event: &Event) -> Result<()>;", snake(&event.method)));
         }
     });
 }
@@ -154,7 +155,7 @@ fn events(code: &mut Code, manifest: &Manifest) {
                         None => "payload".to_owned(),
                     };
                     let pattern = event.name.map_or("_".to_owned(), |name| format!("{name:?}"));
-                    code.line(format!("{pattern} => <crate::Plugin as Events>::{}({payload}, &event),", event.method));
+                    code.line(format!("{pattern} => <crate::Plugin as Events>::{}({payload}, &event),", snake(&event.method)));
                 }
                 if all.iter().all(|event| event.name.is_some()) {
                     code.line("other => Err(refuse(\"plugin.unknown_event\", format!(\"nobody hears `{other}`\"))),");
@@ -177,11 +178,12 @@ fn handlers(manifest: &Manifest) -> Vec<&str> {
 fn actions_trait(code: &mut Code, manifest: &Manifest) {
     code.blank();
     code.doc("The buttons of the manifest, a function each. What it gives is what the button's caller gets.");
+    let names = EntityNames::of(manifest);
     code.block("pub trait Actions", |code| {
         for action in &manifest.ui.actions {
             code.blank();
             code.doc(&action.label);
-            let id = format!("Id<entities::{}>", camel(action.entity.as_str()));
+            let id = format!("Id<entities::{}>", names.row(action.entity.as_str()));
             code.line(format!("fn {}(id: {id}, input: Fields) -> Result<Value>;", snake(action.name.as_str())));
         }
         for handler in handlers(manifest) {
@@ -298,7 +300,7 @@ fn node_exports(code: &mut Code, manifest: &Manifest) {
                 let own: Vec<_> = all.iter().filter(|(node, _)| *node.r#type == wanted).collect();
                 code.block("match self.kind.as_str()", |code| {
                     for (node, name) in own {
-                        let read = format!("nodes::{}::read(&self.parameters)?", camel(name));
+                        let read = format!("nodes::{}::read(&self.parameters)?", name.parameters);
                         let map = if is_executor {
                             "map(Outputs::into_ports)"
                         } else {
@@ -306,7 +308,7 @@ fn node_exports(code: &mut Code, manifest: &Manifest) {
                         };
                         code.block_ending(format!("{:?} =>", node.kind.as_str()), "}", |code| {
                             code.line(format!("let parameters = {read};"));
-                            code.line(format!("<crate::Plugin as Nodes>::{}(parameters, &run).{map}", snake(name)));
+                            code.line(format!("<crate::Plugin as Nodes>::{}(parameters, &run).{map}", snake(&name.method)));
                         });
                     }
                     code.line("_ => self.unknown(),");

@@ -6,6 +6,7 @@
 mod bindings;
 mod code;
 mod entities;
+mod entity_names;
 mod events;
 mod exports;
 mod names;
@@ -119,6 +120,7 @@ pub(super) fn rust_files(manifest: &Manifest, world: &World) -> Result<Vec<Gener
     add(true, "permissions", settings::permissions(manifest));
     add(parts.json, "value", vendored(include_str!("../toolkit/value.rs")));
     add(parts.decimals, "decimal", vendored(include_str!("../toolkit/decimal.rs")));
+    add(parts.config, "setting", vendored(include_str!("../toolkit/setting.rs")));
     add(parts.config, "settings", settings::settings(manifest));
     add(parts.data, "entity", vendored(include_str!("../toolkit/entity.rs")));
     add(parts.data, "entities", entities::file(manifest, has_decimals(manifest)));
@@ -179,6 +181,7 @@ fn root(manifest: &Manifest, parts: &Parts) -> String {
         (parts.data, "numbering", true),
         (true, "permission", false),
         (true, "permissions", true),
+        (parts.config, "setting", false),
         (parts.config, "settings", true),
         (parts.json, "value", false),
     ] {

@@ -22,11 +22,15 @@ pub(super) fn camel(name: &str) -> String {
     starting_with_a_letter(words.map(word).collect(), "V")
 }
 
+/// Words joined by `_`.
+fn joined(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    starting_with_a_letter(words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_"), "v_")
+}
+
 /// The name of a function or a field.
 pub(super) fn snake(name: &str) -> String {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let joined = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
-    let name = starting_with_a_letter(joined, "v_");
+    let name = joined(name);
     if NEVER_RAW.contains(&name.as_str()) {
         format!("{name}_")
     } else if KEYWORDS.contains(&name.as_str()) {
@@ -62,15 +66,42 @@ pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String>
     names
 }
 
+/// Names of types that generated files use themselves: of Rust and of the toolkit.
+const USED_TYPES: [&str; 25] = [
+    "Decimal", "Entity", "Err", "Error", "Event", "Exports", "Field", "Fields", "From", "Id", "Into", "JsonValue",
+    "NewRow", "None", "Ok", "Option", "Placed", "Result", "Run", "Self", "Some", "String", "Table", "Uuid", "Value",
+];
+
+/// Names of one file, no two the same, and none that the file uses itself.
+#[derive(Debug, Default)]
+pub(super) struct Taken(BTreeSet<String>);
+
+impl Taken {
+    /// The wanted name; with the suffix, and then a number, where somebody has it.
+    pub(super) fn take(&mut self, wanted: &str, suffix: &str) -> String {
+        let later = (2..).map(|number| format!("{wanted}{suffix}{number}"));
+        let mut free = [wanted.to_owned(), format!("{wanted}{suffix}")].into_iter().chain(later);
+        let is_free = |name: &String| !self.0.contains(name) && !USED_TYPES.contains(&name.as_str()) && name != "Vec";
+        let name = free.find(is_free).unwrap_or_default();
+        self.0.insert(name.clone());
+        name
+    }
+
+    /// Names that are not to be given to anybody.
+    pub(super) fn reserving(names: &[&str]) -> Taken {
+        Taken(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+}
+
 /// A short name for each dotted name: without its first word where that leaves no two the same.
 pub(super) fn short_names(dotted: &[&str]) -> Vec<String> {
     let short = |name: &str| name.split_once('.').map_or(name, |(_, rest)| rest).to_owned();
-    let all: Vec<String> = dotted.iter().map(|name| snake(&short(name))).collect();
+    let all: Vec<String> = dotted.iter().map(|name| joined(&short(name))).collect();
     let is_one_of_several = |name: &String| all.iter().filter(|other| *other == name).count() > 1;
     dotted
         .iter()
         .zip(&all)
-        .map(|(whole, short)| if is_one_of_several(short) { snake(whole) } else { short.clone() })
+        .map(|(whole, short)| if is_one_of_several(short) { joined(whole) } else { short.clone() })
         .collect()
 }
 
@@ -88,6 +119,9 @@ mod tests {
             variants(["draft", "已审核", "1", "1 ", "Self"].into_iter()),
             ["Draft", "Option2", "V1", "V14", "Self5"]
         );
+        assert_eq!(short_names(&["a.if"]), ["if"]);
+        let mut taken = Taken::default();
+        assert_eq!(["Order", "Result", "Order"].map(|name| taken.take(name, "Row")), ["Order", "ResultRow", "OrderRow"]);
         assert_eq!(short_names(&["a.order.done", "b.order.done", "a.low"]), ["a_order_done", "b_order_done", "low"]);
     }
 }

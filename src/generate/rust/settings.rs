@@ -1,7 +1,7 @@
 //! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: what the manifest names besides entities and events.
 
 use super::code::Code;
-use super::names::{camel, constant, snake};
+use super::names::{Taken, camel, constant, snake};
 use super::types::choices;
 use crate::manifest::{Manifest, SettingType};
 
@@ -13,19 +13,22 @@ pub(super) fn settings(manifest: &Manifest) -> String {
     if manifest.settings.fields.iter().any(|field| field.setting_type == SettingType::Number) {
         code.line("use super::decimal::Decimal;");
     }
-    code.line("use super::error::{Result, refuse};");
-    code.line("use super::host::host_config;");
+    code.line("use super::error::Result;");
+    code.line("use super::setting;");
     code.line("use super::value::JsonValue;");
     code.blank();
-    code.block("fn read<T: JsonValue>(key: &str) -> Result<T>", |code| {
-        code.line("let text = host_config::setting(key)?;");
-        code.line("let value: Option<Value> = serde_json::from_str(&text).ok();");
-        code.line("let bad = || refuse(\"plugin.bad_value\", format!(\"the setting `{key}` is {text}\"));");
-        code.line("value.as_ref().and_then(T::from_json).ok_or_else(bad)");
-    });
+    code.doc("What unit tests begin with: keys, and their defaults as JSON.");
+    code.line("pub(super) const DEFAULTS: &[(&str, &str)] = &[");
+    for field in &manifest.settings.fields {
+        if let Some(default) = &field.default {
+            code.line(format!("    ({:?}, {:?}),", field.key.as_str(), default.to_string()));
+        }
+    }
+    code.line("];");
+    let mut taken = Taken::default();
     for field in &manifest.settings.fields {
         let key = field.key.as_str();
-        let name = format!("Setting{}", camel(key));
+        let name = taken.take(&camel(key), "Setting");
         let is_choice = field.setting_type == SettingType::Select && !field.options.is_empty();
         if is_choice {
             choices(&mut code, &name, &field.label, &field.options);
@@ -40,7 +43,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
         code.blank();
         code.doc(&field.label);
         code.doc(field.description.as_deref().unwrap_or_default());
-        code.block(format!("pub fn {}() -> Result<{ty}>", snake(key)), |code| code.line(format!("read({key:?})")));
+        code.block(format!("pub fn {}() -> Result<{ty}>", snake(key)), |code| code.line(format!("setting::read({key:?})")));
     }
     code.finish()
 }

@@ -1,23 +1,24 @@
 //! Field types of the manifest as types of Rust.
 
 use super::code::Code;
-use super::names::{camel, variants};
+use super::entity_names::EntityNames;
+use super::names::variants;
 use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
 
 /// What a field holds in Rust, where it has a value.
-pub(super) fn of_field(manifest: &Manifest, entity: &str, field: &Field) -> String {
+pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, field: &Field) -> String {
     let id = || match &field.ref_entity {
         Some(target) if field.ref_plugin.is_none() && manifest.entity(target.as_str()).is_some() => {
-            format!("Id<{}>", camel(target.as_str()))
+            format!("Id<{}>", names.row(target.as_str()))
         }
         _ => "Uuid".to_owned(),
     };
     match *field.field_type {
         FieldType::Ref => id(),
         FieldType::RefMany => format!("Vec<{}>", id()),
-        FieldType::Select if !field.options.is_empty() => choice_name(entity, field.name.as_str()),
+        FieldType::Select if !field.options.is_empty() => names.choice(entity, field.name.as_str()).to_owned(),
         FieldType::MultiSelect if !field.options.is_empty() => {
-            format!("Vec<{}>", choice_name(entity, field.name.as_str()))
+            format!("Vec<{}>", names.choice(entity, field.name.as_str()))
         }
         other => of_type(other).to_owned(),
     }
@@ -38,11 +39,6 @@ pub(super) fn of_type(field_type: FieldType) -> &'static str {
             BaseType::Json => "Value",
         },
     }
-}
-
-/// The name of the enum of a select.
-pub(super) fn choice_name(owner: &str, field: &str) -> String {
-    format!("{}{}", camel(owner), camel(field))
 }
 
 /// The enum of a select, with its conversion.

@@ -15,11 +15,13 @@ impl Platform {
         match (request.method.as_str(), path) {
             ("GET", []) => {
                 identity(request)?;
+                request.only(&[])?;
                 let shown = self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin, &node));
                 Ok(Response::json(200, shown.collect()))
             }
             ("GET", [kind]) => {
                 identity(request)?;
+                request.only(&[])?;
                 let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
                 let (plugin, node) = found
                     .ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
@@ -112,6 +114,10 @@ impl Platform {
         if installed.loaded.is_none() {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
             return Err(PlatformError::new(409, "plugin.invalid_state", message));
+        }
+        if installed.loaded.as_ref().is_some_and(|loaded| !loaded.is_processor()) {
+            let message = format!("the plugin `{plugin}` processes nothing");
+            return Err(PlatformError::new(404, "plugin.no_processor", message));
         }
         let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
         let made = self.call(plugin, &occasion, &Invocation::Process(call), |_| Ok(()))?;

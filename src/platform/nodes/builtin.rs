@@ -79,8 +79,12 @@ fn filter(call: &NodeCall) -> Result<Value, ServiceError> {
     let condition = call.parameters["condition"].as_str().unwrap_or_default();
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
     for item in items(call) {
-        let holds = value_over(condition, &fields(&item)?).map_err(bad)? == Value::Bool(true);
-        if holds { passed.push(item) } else { rest.push(item) }
+        match value_over(condition, &fields(&item)?).map_err(bad)? {
+            Value::Bool(true) => passed.push(item),
+            // What is not known does not hold, as everywhere.
+            Value::Bool(false) | Value::Null => rest.push(item),
+            other => return Err(bad(format!("`{condition}` gives {other}, and a condition gives true or false"))),
+        }
     }
     Ok(json!({ "main": passed, "rest": rest }))
 }

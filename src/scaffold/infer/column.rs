@@ -30,6 +30,8 @@ pub struct FieldGuess {
     pub options: Vec<String>,
     /// The entity that a `ref` names rows of.
     pub ref_entity: Option<String>,
+    /// Digits in all.
+    pub precision: Option<u32>,
     /// Digits behind the point.
     pub scale: Option<u32>,
     /// A good value, as TOML; none for what another row must be made for.
@@ -107,8 +109,9 @@ pub(super) fn guess(
     if !present.is_empty() && present.iter().all(is_boolean) {
         return field("boolean", "true");
     }
-    if present.iter().all(|value| value.starts_with('[')) && !present.is_empty() {
-        return field("tags", "[]");
+    if !present.is_empty() && present.iter().all(|value| value.starts_with(['[', '{'])) {
+        let words = |value: &&str| serde_json::from_str::<Vec<String>>(value).is_ok();
+        return if present.iter().all(words) { field("tags", "[]") } else { field("json", "{}") };
     }
     if all(&PHONE) {
         return field("phone", "\"13800000001\"");

@@ -18,7 +18,9 @@ pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<Table>, String> {
 
 fn table(name: &str, rows: &[Value]) -> Option<Table> {
     let mut headers: Vec<String> = Vec::new();
-    for row in rows {
+    // What is no row among them says nothing.
+    let rows: Vec<&Value> = rows.iter().filter(|row| row.is_object()).collect();
+    for row in &rows {
         for key in row.as_object()?.keys() {
             if !headers.contains(key) {
                 headers.push(key.clone());
@@ -30,7 +32,7 @@ fn table(name: &str, rows: &[Value]) -> Option<Table> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let row = |row: &Value| headers.iter().map(|key| text(&row[key.as_str()])).collect();
+    let row = |row: &&Value| headers.iter().map(|key| text(&row[key.as_str()])).collect();
     let rows = rows.iter().map(row).collect();
     Some(Table { name: name.to_owned(), headers, rows })
 }

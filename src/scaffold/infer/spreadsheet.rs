@@ -15,9 +15,12 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
     let mut reader = csv::ReaderBuilder::new();
     let mut reader =
         reader.flexible(true).delimiter(u8::try_from(delimiter).unwrap_or(b',')).from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
+    let headers: Vec<String> = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
     let rows = reader.records().map(|record| Ok(record?.iter().map(str::to_owned).collect()));
     let rows = rows.collect::<Result<Vec<Vec<String>>, csv::Error>>().map_err(|error| error.to_string())?;
+    if let Some(line) = rows.iter().position(|row| row.len() > headers.len()) {
+        return Err(format!("row {} has more cells than there are headers", line + 2));
+    }
     Ok(Table { name: name.to_owned(), headers, rows })
 }
 

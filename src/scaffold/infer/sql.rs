@@ -4,7 +4,7 @@ use sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, DataType, EnumMember, ForeignKeyConstraint, ObjectName, Statement,
     TableConstraint,
 };
-use sqlparser::dialect::{Dialect, GenericDialect, MySqlDialect, PostgreSqlDialect};
+use sqlparser::dialect::{Dialect, GenericDialect, MsSqlDialect, MySqlDialect, PostgreSqlDialect};
 use sqlparser::parser::Parser;
 
 use super::column::{FieldGuess, is_money};
@@ -12,7 +12,7 @@ use super::{EntityGuess, finished, names};
 
 pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    let dialects: [&dyn Dialect; 3] = [&GenericDialect {}, &PostgreSqlDialect {}, &MySqlDialect {}];
+    let dialects: [&dyn Dialect; 4] = [&GenericDialect {}, &PostgreSqlDialect {}, &MySqlDialect {}, &MsSqlDialect {}];
     let mut why = String::new();
     let mut statements = None;
     for dialect in dialects {
@@ -116,11 +116,13 @@ fn of_type(data_type: &DataType, name: &str) -> FieldGuess {
         "float" | "double" | "real" | "float4" | "float8" => guess("float", "1.5"),
         "money" => guess("currency", "\"1.00\""),
         "numeric" | "decimal" | "dec" | "number" => {
-            let scale = text.split_once(',').and_then(|(_, rest)| rest.trim_end_matches(')').trim().parse().ok());
+            let inside = text.split_once('(').map_or("", |(_, inside)| inside.trim_end_matches(')'));
+            let mut digits = inside.split(',').map(|digits| digits.trim().parse().ok());
+            let (precision, scale) = (digits.next().flatten(), digits.next().flatten());
             if is_money(name) && scale.is_none() {
                 return guess("currency", "\"1.00\"");
             }
-            FieldGuess { scale, ..guess("decimal", "\"1\"") }
+            FieldGuess { precision, scale, ..guess("decimal", "\"1\"") }
         }
         "date" => guess("date", "\"2026-01-15\""),
         "timestamp" | "timestamptz" | "datetime" => guess("datetime", "\"2026-01-15T08:00:00+08:00\""),

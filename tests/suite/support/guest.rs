@@ -32,6 +32,14 @@ pub fn fixture_component(name: &str) -> PathBuf {
     keep(&sandbox, name, id, name)
 }
 
+/// A fixture project with its generated code, in the folder `erp-demo`.
+pub fn fixture_project(name: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    copy(&repository().join("tests/fixtures").join(name), &sandbox.path("erp-demo"));
+    sandbox.run(&["-C", "erp-demo", "generate"]).succeeded();
+    sandbox
+}
+
 fn keep(sandbox: &Sandbox, folder: &str, id: &str, name: &str) -> PathBuf {
     let target = repository().join("target/test-guests");
     let arguments = ["-C", folder, "build", "--release", "--target-dir", target.to_str().unwrap()];

@@ -9,7 +9,9 @@ pub mod host_config {
     }
 
     pub fn setting(key: &str) -> Result<String, Error> {
+        let default = || super::super::super::settings::DEFAULTS.iter().find(|(known, _)| *known == key);
         let value = with(|mock| mock.settings.get(key).map(ToString::to_string));
+        let value = value.or_else(|| default().map(|(_, default)| (*default).to_owned()));
         value.ok_or_else(|| refuse("config.unknown", format!("there is no setting `{key}`")))
     }
 

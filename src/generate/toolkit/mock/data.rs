@@ -11,6 +11,9 @@ use super::{Mock, refuse, with};
 /// Rows of an entity, in the order of their making.
 pub type Rows = Vec<Map<String, Value>>;
 
+/// Columns that every row has.
+const STANDARD: [&str; 4] = ["id", "version", "created_at", "updated_at"];
+
 fn table(entity: &str) -> Result<&'static Table, Error> {
     let found = TABLES.iter().find(|table| table.name == entity);
     found.ok_or_else(|| refuse("db.unknown_entity", format!("there is no entity `{entity}`")))
@@ -29,6 +32,10 @@ fn text(row: &Map<String, Value>) -> String {
 
 /// What the platform refuses too: what is missing, and what is there twice.
 fn validate(mock: &Mock, table: &Table, row: &Map<String, Value>) -> Result<(), Error> {
+    let is_known = |name: &str| STANDARD.contains(&name) || table.fields.contains(&name);
+    if let Some(name) = row.keys().find(|name| !is_known(name)) {
+        return Err(refuse("db.unknown_field", format!("{} has no field `{name}`", table.name)));
+    }
     for field in table.required {
         if row.get(*field).is_none_or(Value::is_null) {
             return Err(refuse("db.validation", format!("`{field}` of {} is required", table.name)));
@@ -54,7 +61,10 @@ impl Mock {
         let mut row = Map::new();
         row.insert("id".to_owned(), self.next_id().into());
         if let Ok(Value::Object(defaults)) = serde_json::from_str(table.defaults) {
-            row.extend(defaults);
+            for (field, default) in defaults {
+                let value = self.default(default);
+                row.insert(field, value);
+            }
         }
         for (field, rule) in table.numbered {
             row.insert((*field).to_owned(), self.next_number(rule).into());
@@ -97,6 +107,17 @@ impl Mock {
         let row = self.change(entity, id, expected, |_| Ok(()))?;
         self.tables.entry(entity.to_owned()).or_default().retain(|row| row["id"] != id);
         Ok(row)
+    }
+
+    /// A default as the platform fills it in.
+    fn default(&mut self, default: Value) -> Value {
+        match default.as_str() {
+            Some("$today") => "2026-01-01".into(),
+            Some("$now") => "2026-01-01T00:00:00Z".into(),
+            Some("$uuid") => self.next_id().into(),
+            Some("$user.id") => self.user.clone().into(),
+            _ => default,
+        }
     }
 
     fn next_number(&mut self, rule: &str) -> String {
@@ -143,11 +164,42 @@ fn compares(value: &Value, wanted: &Value) -> bool {
 
 /// Numbers by their value, also those that are text; all else as text.
 fn order(one: &Value, other: &Value) -> Option<Ordering> {
-    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
-    match (number(one), number(other)) {
-        (Some(one), Some(other)) => one.partial_cmp(&other),
+    match (exact(one), exact(other)) {
+        (Some(one), Some(other)) => Some(aligned(one, other.1).cmp(&aligned(other, one.1))),
         _ => Some(one.to_string().cmp(&other.to_string())),
     }
+}
+
+/// The digits of a number, and how many of them stand behind the point: decimals are exact here too.
+fn exact(value: &Value) -> Option<(i128, u32)> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    let (whole, behind) = text.split_once('.').unwrap_or((&text, ""));
+    let digits: i128 = format!("{whole}{behind}").parse().ok()?;
+    Some((digits, u32::try_from(behind.len()).ok().filter(|scale| *scale < 20)?))
+}
+
+/// The digits with at least so many of them behind the point.
+fn aligned((digits, scale): (i128, u32), wanted: u32) -> i128 {
+    digits.saturating_mul(10_i128.saturating_pow(wanted.saturating_sub(scale)))
+}
+
+/// A sum, in the form of its parts: decimals are text.
+fn sum(one: &Value, other: &Value) -> Value {
+    if let (Some(one), Some(other)) = (one.as_i64(), other.as_i64()) {
+        return (one + other).into();
+    }
+    let (Some(one), Some(other)) = (exact(one), exact(other)) else { return Value::Null };
+    let scale = one.1.max(other.1);
+    let digits = aligned(one, scale) + aligned(other, scale);
+    let sign = if digits < 0 { "-" } else { "" };
+    let text = format!("{:0width$}", digits.unsigned_abs(), width = scale as usize + 1);
+    let (whole, behind) = text.split_at(text.len() - scale as usize);
+    let point = if behind.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{point}{behind}").into()
 }
 
 pub mod host_db {
@@ -249,8 +301,8 @@ pub mod host_db {
             }),
             "increment" => mock.change(&op.entity, id, op.expected_version, |row| {
                 for (name, by) in data {
-                    let sum = row.get(&name).and_then(Value::as_i64).unwrap_or(0) + by.as_i64().unwrap_or(0);
-                    row.insert(name, sum.into());
+                    let before = row.get(&name).filter(|value| !value.is_null()).cloned().unwrap_or_else(|| 0.into());
+                    row.insert(name, sum(&before, &by));
                 }
                 Ok(())
             }),

@@ -20,6 +20,9 @@ impl erp::Plugin for Plugin {}
 
 impl erp::Nodes for Plugin {
     fn group(parameters: Group, run: &Run) -> Result<Outputs> {
+        if ["count", "sum"].contains(&parameters.group_by.as_str()) {
+            return Err(refuse("group.taken", "`count` and `sum` are what a group is given"));
+        }
         let mut groups: Vec<Value> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for item in run.items() {
@@ -41,11 +44,12 @@ impl erp::Nodes for Plugin {
     fn rate(parameters: Rate, run: &Run) -> Result<Outputs> {
         let rates = ask(&format!("rates/{}", parameters.currency))?;
         let rated = run.items().iter().map(|item| {
-            let mut item = item.clone();
-            item["rate"] = rates["rate"].clone();
-            item
+            let fields = item.as_object().ok_or_else(|| refuse("rate.no_item", format!("an item is an object, not {item}")))?;
+            let mut fields = fields.clone();
+            fields.insert("rate".to_owned(), rates["rate"].clone());
+            Ok(Value::Object(fields))
         });
-        Ok(Outputs::main(rated.collect()))
+        Ok(Outputs::main(rated.collect::<Result<_>>()?))
     }
 
     fn notes(parameters: Notes, run: &Run) -> Result<Value> {

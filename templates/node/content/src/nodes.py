@@ -33,6 +33,8 @@ def ask(path: str) -> Any:
 
 def group(parameters: Item, items: list[Item]) -> list[Item]:
     by = parameters["group_by"]
+    if by in ("count", "sum"):
+        raise refuse("group.taken", "`count` and `sum` are what a group is given")
     groups: dict[str, Item] = {}
     for item in items:
         one = groups.setdefault(json.dumps(item.get(by)), {by: item.get(by), "count": 0})

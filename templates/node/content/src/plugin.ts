@@ -31,6 +31,7 @@ function ask(path: string): unknown {
 
 function group(parameters: Parameters, items: Item[]): Item[] {
   const by = word(parameters["group_by"]);
+  if (by === "count" || by === "sum") throw refuse("group.taken", "`count` and `sum` are what a group is given");
   const groups: Item[] = [];
   for (const item of items) {
     let group = groups.find((known) => known[by] === item[by]);

@@ -56,9 +56,14 @@ impl Wanted {
             "image/jpeg" => Some(ImageFormat::Jpeg),
             _ => None,
         };
-        let from = known(&request.content_type)
+        // `image/png; charset=binary` is a PNG too.
+        let media_type = request.content_type.split(';').next().unwrap_or_default().trim();
+        let from = known(media_type)
             .ok_or_else(|| refuse("picture.unknown_type", format!("`{}` is neither PNG nor JPEG", request.content_type)))?;
         let options = Fields::parse(&request.options)?;
+        if let Some(other) = options.0.keys().find(|key| !["width", "height", "format"].contains(&key.as_str())) {
+            return Err(refuse("picture.unknown_option", format!("there is no option `{other}`")));
+        }
         let size = |key: &str| Ok::<u32, Error>(options.get::<Option<u32>>(key)?.unwrap_or(USUAL_SIZE).max(1));
         let format: Option<String> = options.get("format")?;
         let to = match format.as_deref() {

@@ -1,0 +1,30 @@
+//! Compiling packages ahead, beside a platform that goes on serving.
+
+use std::sync::Arc;
+
+use super::Platform;
+use crate::archive;
+use crate::host::Runtime;
+use crate::strict_zip::Limits;
+
+/// Compiles components into the cache that the platform reads.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    runtime: Arc<Runtime>,
+}
+
+impl Compiler {
+    /// Compiles the component of a package. What is wrong with it is said where it is taken.
+    pub fn compile(&self, package: &[u8]) {
+        if let Ok(package) = archive::open(package, &Limits::default()) {
+            let _ = self.runtime.load(package.component(), Arc::new(package.manifest.clone()));
+        }
+    }
+}
+
+impl Platform {
+    /// A compiler that needs no lock of the platform.
+    pub fn compiler(&self) -> Compiler {
+        Compiler { runtime: Arc::clone(&self.runtime) }
+    }
+}
