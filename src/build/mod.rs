@@ -18,7 +18,9 @@ pub use provenance::{BuildRecord, ProvenancePredicate, provenance};
 pub use reproducible::SOURCE_FOLDER;
 pub use sbom::{Product, bill_of_materials};
 pub use source::SourceRevision;
-pub use toolchain::{TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, run_script};
+pub use toolchain::{
+    TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, program_version, run_script,
+};
 
 use std::path::PathBuf;
 

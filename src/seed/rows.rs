@@ -245,13 +245,15 @@ impl Seeder {
             let mut data = self.values(entity, serial, made_at);
             data.extend(fixed.clone());
             amounts(entity, &mut data, fixed);
+            // A row may not do without its number, which counts only when the row is made.
+            self.number(entity, made_at, &mut data)?;
             match settled(entity, &scope, &data) {
-                Ok(mut data) => {
+                Ok(data) => {
                     if let Some(fields) = self.take_keys(entity, &data) {
                         why = format!("{fields} would come twice");
                         continue;
                     }
-                    self.number(entity, made_at, &mut data)?;
+                    self.count_numbers(entity, made_at);
                     self.ids.entry(entity.name.to_string()).or_default().push(id.clone());
                     let made_by = self.random.pick(&self.users).cloned();
                     return Ok(SeededRow { id, made_at, made_by, data });
@@ -291,16 +293,31 @@ impl Seeder {
         self.random.pick_often(known).map(|id| json!(id))
     }
 
-    fn number(&mut self, entity: &EntityRef, made_at: Moment, data: &mut Map<String, Value>) -> Result<(), SeedError> {
+    /// Gives a row the next numbers, which are the same until they are counted.
+    fn number(&self, entity: &EntityRef, made_at: Moment, data: &mut Map<String, Value>) -> Result<(), SeedError> {
+        // Where two fields follow one rule, the second has the number behind.
+        let mut given: BTreeMap<&str, u64> = BTreeMap::new();
         for field in &entity.fields {
             let Some(rule) = field.numbering.as_ref().and_then(|name| self.manifest.numbering_rule(name)) else {
                 continue;
             };
-            let next = self.numbers.entry((rule.name.to_string(), period_of(rule, made_at))).or_insert(rule.start);
-            data.insert(field.name.to_string(), Value::String(format_number(rule, *next, made_at)?));
-            *next += 1;
+            let key = (rule.name.to_string(), period_of(rule, made_at));
+            let behind = given.entry(rule.name.as_str()).or_default();
+            let next = self.numbers.get(&key).copied().unwrap_or(rule.start) + *behind;
+            data.insert(field.name.to_string(), Value::String(format_number(rule, next, made_at)?));
+            *behind += 1;
         }
         Ok(())
+    }
+
+    /// The numbers of a row that was made are taken.
+    fn count_numbers(&mut self, entity: &EntityRef, made_at: Moment) {
+        for field in &entity.fields {
+            let Some(rule) = field.numbering.as_ref().and_then(|name| self.manifest.numbering_rule(name)) else {
+                continue;
+            };
+            *self.numbers.entry((rule.name.to_string(), period_of(rule, made_at))).or_insert(rule.start) += 1;
+        }
     }
 
     /// Takes the keys of the unique indexes; gives the fields of one that is taken.

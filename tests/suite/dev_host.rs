@@ -194,7 +194,8 @@ fn a_failed_event_is_kept_and_the_host_goes_on() {
     let sandbox = packed();
     let host = running(&sandbox);
     let admin = client(&host, "admin@acme");
-    let event = json!({ "type": "inventory.purchase_order.approved", "payload": { "order_id": "nonsense" } });
+    let event =
+        json!({ "type": "inventory.purchase_order.approved", "payload": { "order_id": "nonsense", "code": "PO-1" } });
     let (status, told) = admin.ask("POST", "/_dev/events", &event);
     assert_eq!(status, 200);
     assert!(told["delivered"][0]["error"].as_str().unwrap().contains("there is no purchase_order"), "{told}");

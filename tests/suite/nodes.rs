@@ -1,7 +1,5 @@
 //! Nodes and processors on a dev host, and a folder of packages that it follows.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -116,28 +114,8 @@ fn a_component_that_defines_other_nodes_than_its_manifest_does_not_start() {
 fn a_call_that_runs_ends_on_the_version_that_it_began_with() {
     let sandbox = Sandbox::new();
     sandbox.write("plugins/nodes.erpx", package("node", "0.1.0", |manifest| manifest));
-    let mut command = sandbox.command(&[
-        "dev",
-        "--no-watch",
-        "--port",
-        "0",
-        "--state-dir",
-        "state",
-        "--plugins",
-        "plugins",
-        "--format",
-        "json",
-    ]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut reader = BufReader::new(child.stdout.take().unwrap());
-    let mut document = String::new();
-    while document.lines().last() != Some("}") {
-        assert!(reader.read_line(&mut document).unwrap() > 0, "{document}");
-    }
-    let hello: Value = serde_json::from_str(&document).unwrap();
-    let url = hello["url"].as_str().unwrap().to_owned();
-    let users = hello["users"].as_array().unwrap();
-    let token = users.iter().find(|user| user["user"] == "admin@acme").unwrap()["token"].as_str().unwrap().to_owned();
+    let host = sandbox.dev_host(&["--plugins", "plugins"]);
+    let (url, token) = (host.url(), host.token("admin@acme"));
     let items: Vec<Value> = (0..100).map(|n| json!({ "city": format!("c{n}") })).collect();
     let body = json!({ "parameters": { "group_by": "city" }, "input": items }).to_string().into_bytes();
     // Requests go on while the package is replaced: none fails, and none is answered by half of a version.
@@ -159,8 +137,6 @@ fn a_call_that_runs_ends_on_the_version_that_it_began_with() {
     let seen =
         || request(&url, "GET", "/api/v1/admin/plugins/erp-demo", Some(&token), b"", &[]).1["version"] == "0.3.0";
     until("the last version runs", seen);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Sandbox, fixture_project, expect_file, postgres_address, repository, template_component};
+use crate::support::{Sandbox, expect_file, fixture_project, postgres_address, repository, template_component};
 
 fn tree(folder: &Path) -> String {
     let mut files = Vec::new();
@@ -45,7 +45,8 @@ fn whole_way(template: &str) -> Vec<String> {
     sandbox.run(&["verify", package, "--require-signature", "--trust-file", "trust.toml"]).succeeded();
 
     let (_, inspected) = sandbox.json(&["inspect", package]);
-    let names = |key: &str| -> Vec<String> { inspected["component"][key].as_object().unwrap().keys().cloned().collect() };
+    let names =
+        |key: &str| -> Vec<String> { inspected["component"][key].as_object().unwrap().keys().cloned().collect() };
     for import in names("imports") {
         assert!(import.starts_with("erp:plugin/"), "{template} imports {import}");
     }
@@ -121,7 +122,8 @@ fn python_passes_the_scenarios_of_rust() {
 #[test]
 fn unit_tests_of_the_templates_need_no_component() {
     for template in ["inventory", "action", "processor", "event", "node", "odd-plugin"] {
-        let sandbox = if template == "odd-plugin" { fixture_project(template) } else { Sandbox::with_template(template) };
+        let sandbox =
+            if template == "odd-plugin" { fixture_project(template) } else { Sandbox::with_template(template) };
         let output = std::process::Command::new("cargo")
             .args(["test", "--quiet"])
             .current_dir(sandbox.path("erp-demo"))

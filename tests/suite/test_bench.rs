@@ -190,7 +190,7 @@ fn coverage_is_that_of_the_component_as_it_is_and_tells_what_a_change_affects() 
     assert_eq!(code, 0, "{tested}");
     let coverage = &tested["coverage"];
     let (lines, covered) = (coverage["lines"].as_u64().unwrap(), coverage["covered"].as_u64().unwrap());
-    assert!(lines > 80 && covered * 100 > lines * 85 && covered <= lines, "{coverage}");
+    assert!(lines > 50 && covered * 100 > lines * 85 && covered <= lines, "{coverage}");
     let lcov = std::fs::read_to_string(sandbox.path("erp-demo/lcov.info")).unwrap();
     assert!(
         lcov.contains("src/stock.rs\n") && lcov.contains(&format!("LF:{}\n", coverage["files"][0]["lines"])),

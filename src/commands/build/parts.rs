@@ -39,7 +39,8 @@ pub(in crate::commands) fn parts(
         let texts = component::own_packages(&info).map_err(|why| failed(link, &why))?;
         packages.extend(texts.into_iter().filter(|text| !packages.contains(text)).collect::<Vec<_>>());
         let exports = info.border.exports.iter().map(|export| export.name.clone());
-        let is_own = |name: &String| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:") && name.contains('/');
+        let is_own =
+            |name: &String| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:") && name.contains('/');
         let exports: Vec<String> = exports.filter(is_own).collect();
         if exports.is_empty() {
             return Err(failed(link, "it exports nothing that a plugin could import"));

@@ -184,10 +184,12 @@ fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &E
 
 /// What unit tests know of an entity.
 fn table(code: &mut Code, entity: &Entity) {
-    let defaults = entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
+    let defaults =
+        entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
     let defaults: Map<String, Value> = defaults.collect();
     let names = |wanted: fn(&Field) -> bool| {
-        let names = entity.fields.iter().filter(|field| wanted(field)).map(|field| format!("{:?}", field.name.as_str()));
+        let names =
+            entity.fields.iter().filter(|field| wanted(field)).map(|field| format!("{:?}", field.name.as_str()));
         names.collect::<Vec<_>>().join(", ")
     };
     let numbered: Vec<String> = entity

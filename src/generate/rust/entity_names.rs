@@ -26,7 +26,9 @@ impl EntityNames {
             names.new_rows.insert(entity.name.to_string(), taken.take(&format!("New{row}"), "Row"));
         }
         for entity in &manifest.schema.entities {
-            for field in entity.fields.iter().filter(|field| field.field_type.has_options() && !field.options.is_empty()) {
+            for field in
+                entity.fields.iter().filter(|field| field.field_type.has_options() && !field.options.is_empty())
+            {
                 let wanted = format!("{}{}", camel(entity.name.as_str()), camel(field.name.as_str()));
                 let key = (entity.name.to_string(), field.name.to_string());
                 names.choices.insert(key, taken.take(&wanted, "Choice"));

@@ -2,8 +2,8 @@
 
 use super::Parts;
 use super::code::Code;
-use super::events::heard;
 use super::entity_names::EntityNames;
+use super::events::heard;
 use super::names::snake;
 use super::nodes;
 use crate::manifest::{Manifest, NodeType};
@@ -155,7 +155,10 @@ fn events(code: &mut Code, manifest: &Manifest) {
                         None => "payload".to_owned(),
                     };
                     let pattern = event.name.map_or("_".to_owned(), |name| format!("{name:?}"));
-                    code.line(format!("{pattern} => <crate::Plugin as Events>::{}({payload}, &event),", snake(&event.method)));
+                    code.line(format!(
+                        "{pattern} => <crate::Plugin as Events>::{}({payload}, &event),",
+                        snake(&event.method)
+                    ));
                 }
                 if all.iter().all(|event| event.name.is_some()) {
                     code.line("other => Err(refuse(\"plugin.unknown_event\", format!(\"nobody hears `{other}`\"))),");
@@ -308,7 +311,10 @@ fn node_exports(code: &mut Code, manifest: &Manifest) {
                         };
                         code.block_ending(format!("{:?} =>", node.kind.as_str()), "}", |code| {
                             code.line(format!("let parameters = {read};"));
-                            code.line(format!("<crate::Plugin as Nodes>::{}(parameters, &run).{map}", snake(&name.method)));
+                            code.line(format!(
+                                "<crate::Plugin as Nodes>::{}(parameters, &run).{map}",
+                                snake(&name.method)
+                            ));
                         });
                     }
                     code.line("_ => self.unknown(),");

@@ -68,8 +68,31 @@ pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String>
 
 /// Names of types that generated files use themselves: of Rust and of the toolkit.
 const USED_TYPES: [&str; 25] = [
-    "Decimal", "Entity", "Err", "Error", "Event", "Exports", "Field", "Fields", "From", "Id", "Into", "JsonValue",
-    "NewRow", "None", "Ok", "Option", "Placed", "Result", "Run", "Self", "Some", "String", "Table", "Uuid", "Value",
+    "Decimal",
+    "Entity",
+    "Err",
+    "Error",
+    "Event",
+    "Exports",
+    "Field",
+    "Fields",
+    "From",
+    "Id",
+    "Into",
+    "JsonValue",
+    "NewRow",
+    "None",
+    "Ok",
+    "Option",
+    "Placed",
+    "Result",
+    "Run",
+    "Self",
+    "Some",
+    "String",
+    "Table",
+    "Uuid",
+    "Value",
 ];
 
 /// Names of one file, no two the same, and none that the file uses itself.
@@ -121,7 +144,10 @@ mod tests {
         );
         assert_eq!(short_names(&["a.if"]), ["if"]);
         let mut taken = Taken::default();
-        assert_eq!(["Order", "Result", "Order"].map(|name| taken.take(name, "Row")), ["Order", "ResultRow", "OrderRow"]);
+        assert_eq!(
+            ["Order", "Result", "Order"].map(|name| taken.take(name, "Row")),
+            ["Order", "ResultRow", "OrderRow"]
+        );
         assert_eq!(short_names(&["a.order.done", "b.order.done", "a.low"]), ["a_order_done", "b_order_done", "low"]);
     }
 }
