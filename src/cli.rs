@@ -65,13 +65,13 @@ pub(crate) struct GlobalArgs {
 }
 
 /// Runs a command line, its first word being the program's name.
-pub fn run(arguments: Vec<OsString>) -> ExitCode {
+pub fn run(arguments: &[OsString]) -> ExitCode {
     let environment = Environment::of_this_process();
-    let given = Given::of(&arguments);
-    let wants_json = asks_for_json(&arguments);
+    let given = Given::of(arguments);
+    let wants_json = asks_for_json(arguments);
     catch_panics(wants_json);
     let command = with_variables(Cli::command(), &given.overridden());
-    let cli = match command.try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
@@ -89,9 +89,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         let error = CommandError::new(ExitCode::Usage, "usage", message);
         return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
     }
-    let run = |context: &Context| match cli.global.workspace {
-        true => run_in_each(context, &cli.command, &arguments),
-        false => cli.command.run(context),
+    let run = |context: &Context| {
+        if cli.global.workspace { run_in_each(context, &cli.command, arguments) } else { cli.command.run(context) }
     };
     let result = Context::new(ui, environment, &cli.global).map(|context| match run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(erp_plugin::run(std::env::args_os().collect()).number())
+    ExitCode::from(erp_plugin::run(&std::env::args_os().collect::<Vec<_>>()).number())
 }

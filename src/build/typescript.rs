@@ -1,6 +1,8 @@
-//! Guests in TypeScript and JavaScript: jco bundles them with a small engine (QuickJS) into a component.
+//! Guests in TypeScript and JavaScript: jco bundles them with a small engine (`QuickJS`) into a component.
 
 use std::path::{Path, PathBuf};
+
+use crate::files::{self, Access};
 
 use super::foreign::{ForeignBuild, ForeignError, Tool};
 
@@ -27,7 +29,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         let wit = shown(build.wit.parent().unwrap_or(root));
         jco.run(root, &["guest-types", &wit, "-n", build.world, "-o", "src/erp/types", "-q"], build)?;
         // What was there before may be newer than the folder says.
-        let _ = fs_err::write(types.join(".stamp"), build.world);
+        let _ = files::write(&types.join(".stamp"), build.world.as_bytes(), Access::Shared);
     }
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;

@@ -49,7 +49,10 @@ pub(super) fn find(
 }
 
 fn is_address(name: &str) -> bool {
-    name.contains("://") || name.starts_with("git@") || name.ends_with(".git")
+    name.contains("://")
+        || name.starts_with("git@")
+        || Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("git"))
+        || name.ends_with("/.git")
 }
 
 /// Fetches one commit into a folder that goes again. Hooks, links, submodules and helpers of the repository stay where

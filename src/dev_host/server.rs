@@ -132,7 +132,9 @@ impl DevHost {
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
             let events = folder.scan(&mut platform, false).map_err(DevHostError::Folder)?;
-            events.iter().for_each(|event| drop(options.tell.send(folder_line(event))));
+            for event in &events {
+                let _ = options.tell.send(folder_line(event));
+            }
         }
 
         let listen = |source| DevHostError::Listen { port: options.port, source };

@@ -63,7 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("seed", &["diagnostics", "expression", "manifest", "random", "store"]),
     ("generate", &["contract", "manifest"]),
     ("scaffold", &["files"]),
-    ("build", &["signing"]),
+    ("build", &["files", "signing"]),
     (
         "host",
         &[

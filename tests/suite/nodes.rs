@@ -20,7 +20,7 @@ fn package(template: &str, version: &str, change: impl Fn(String) -> String) -> 
 fn until(what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "never: {what}");
+        assert!(started.elapsed() < Duration::from_mins(1), "never: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -121,7 +121,9 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let watches = args.coverage || args.lcov.is_some();
     let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
     let needed = needs::load(context, &open, &runtime)?;
-    suites.iter_mut().for_each(|suite| suite.needs.clone_from(&needed));
+    for suite in &mut suites {
+        suite.needs.clone_from(&needed);
+    }
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
     let kept = if args.affected { Kept::read(&open.project.root) } else { None };

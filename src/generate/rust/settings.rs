@@ -44,7 +44,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
         code.doc(&field.label);
         code.doc(field.description.as_deref().unwrap_or_default());
         code.block(format!("pub fn {}() -> Result<{ty}>", snake(key)), |code| {
-            code.line(format!("setting::read({key:?})"))
+            code.line(format!("setting::read({key:?})"));
         });
     }
     code.finish()

@@ -231,7 +231,9 @@ fn promise(property: &Value) -> Value {
         fields.remove("description");
         fields.retain(|_, value| *value != Value::Bool(false) && !value.is_null());
         if let Some(Value::Array(options)) = fields.get_mut("options") {
-            options.iter_mut().for_each(|option| *option = option["value"].clone());
+            for option in options {
+                *option = option["value"].clone();
+            }
         }
     }
     property

@@ -16,7 +16,8 @@ impl Platform {
             ("GET", []) => {
                 identity(request)?;
                 request.only(&[])?;
-                let shown = self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin, &node));
+                let shown =
+                    self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
                 Ok(Response::json(200, shown.collect()))
             }
             ("GET", [kind]) => {
@@ -25,7 +26,7 @@ impl Platform {
                 let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
                 let (plugin, node) = found
                     .ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
-                Ok(Response::json(200, self.shown_node(request, plugin, &node)))
+                Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
             }
             ("POST", [kind, verb @ ("execute" | "supply" | "options")]) => {
                 let identity = require(request, WORKFLOW_RUN)?.clone();
@@ -49,9 +50,9 @@ impl Platform {
     }
 
     /// A definition with labels in the language of the request.
-    fn shown_node(&self, request: &Request, plugin: Option<String>, node: &NodeKind) -> Value {
+    fn shown_node(&self, request: &Request, plugin: Option<&String>, node: &NodeKind) -> Value {
         let mut shown = node.definition();
-        let installed = plugin.as_ref().and_then(|id| self.plugins.get(id));
+        let installed = plugin.and_then(|id| self.plugins.get(id));
         if let Some(installed) = installed {
             let key = format!("node.{}", *node.kind);
             shown["display_name"] = installed.label(request, &key, &node.display_name).into();

@@ -8,11 +8,14 @@ use crate::expression::value_over;
 use crate::host::{NodeCall, NodeTask, ServiceError};
 use crate::manifest::{NodeKind, nodes_from_toml};
 
+/// The code of a node.
+type Run = fn(&NodeCall) -> Result<Value, ServiceError>;
+
 /// A node that the platform runs by itself.
 #[derive(Debug)]
 pub(super) struct Builtin {
     pub(super) definition: NodeKind,
-    run: fn(&NodeCall) -> Result<Value, ServiceError>,
+    run: Run,
 }
 
 impl Builtin {
@@ -25,7 +28,7 @@ impl Builtin {
 pub(super) fn all() -> &'static [Builtin] {
     static ALL: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         let nodes = nodes_from_toml(include_str!("core.toml"));
-        let run_of = |kind: &str| -> Option<fn(&NodeCall) -> Result<Value, ServiceError>> {
+        let run_of = |kind: &str| -> Option<Run> {
             match kind {
                 "core.set" => Some(set),
                 "core.filter" => Some(filter),
@@ -89,6 +92,7 @@ fn filter(call: &NodeCall) -> Result<Value, ServiceError> {
     Ok(json!({ "main": passed, "rest": rest }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a node may fail, and this one does not")]
 fn memory(call: &NodeCall) -> Result<Value, ServiceError> {
     let session = match call.parameters["session"].as_str() {
         Some(session) => session.to_owned(),

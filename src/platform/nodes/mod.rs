@@ -85,7 +85,7 @@ impl Platform {
         }
         let task = parameters::fitting_task(&definition, request.task)?;
         let lenient = matches!(task, NodeTask::Options(_));
-        let parameters = parameters::complete(&definition, request.parameters, lenient)?;
+        let parameters = parameters::complete(&definition, &request.parameters, lenient)?;
         let call = NodeCall { kind: request.kind, version, parameters, place: request.place, task };
         let asked = match &runner {
             Runner::Platform(builtin) => builtin.run(&call).map_err(CallError::Guest),

@@ -53,7 +53,7 @@ pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<Node
 /// being filled in (`lenient`) may lack what is required.
 pub(super) fn complete(
     definition: &NodeKind,
-    given: Map<String, Value>,
+    given: &Map<String, Value>,
     lenient: bool,
 ) -> Result<Value, PlatformError> {
     let mut problems: Vec<(String, String)> = Vec::new();

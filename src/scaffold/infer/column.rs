@@ -77,13 +77,7 @@ fn tells_apart(name: &str) -> bool {
 }
 
 /// What a column is. `known` are the entities, by their names and by what the data calls them.
-pub(super) fn guess(
-    name: String,
-    header: &str,
-    values: Vec<&str>,
-    known: &[(&str, &str)],
-    own_entity: &str,
-) -> FieldGuess {
+pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &str)], own_entity: &str) -> FieldGuess {
     let present: Vec<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
     let different: BTreeSet<&str> = present.iter().copied().collect();
     let all = |pattern: &Pattern| !present.is_empty() && present.iter().all(|value| pattern.fits(value));
@@ -93,10 +87,10 @@ pub(super) fn guess(
     let field = |field_type: &str, sample: &str| FieldGuess {
         field_type: field_type.to_owned(),
         sample: Some(sample.to_owned()),
-        name: name.clone(),
+        name: name.to_owned(),
         ..base.clone()
     };
-    let stem = name.strip_suffix("_id").unwrap_or(&name);
+    let stem = name.strip_suffix("_id").unwrap_or(name);
     let target = known.iter().find(|(entity, said)| {
         *entity != own_entity && (name.ends_with("_id") && stem == *entity || header.trim() == *said)
     });
@@ -116,13 +110,13 @@ pub(super) fn guess(
     if all(&PHONE) {
         return field("phone", "\"13800000001\"");
     }
-    if all(&INTEGER) && !is_money(&name) && !tells_apart(&name) {
+    if all(&INTEGER) && !is_money(name) && !tells_apart(name) {
         return field("integer", "1");
     }
-    if all(&NUMBER) && !tells_apart(&name) {
+    if all(&NUMBER) && !tells_apart(name) {
         let digits = present.iter().filter_map(|value| value.split_once('.')).map(|(_, digits)| digits.len()).max();
         let scale = digits.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(0);
-        if is_money(&name) && scale <= 2 {
+        if is_money(name) && scale <= 2 {
             return field("currency", "\"1.00\"");
         }
         return FieldGuess { scale: Some(scale), ..field("decimal", "\"1\"") };
@@ -140,7 +134,7 @@ pub(super) fn guess(
         (&UUID, "uuid", "\"00000000-0000-7000-8000-000000000001\""),
     ] {
         if all(pattern) {
-            return FieldGuess { unique: is_different && tells_apart(&name), ..field(field_type, sample) };
+            return FieldGuess { unique: is_different && tells_apart(name), ..field(field_type, sample) };
         }
     }
     let is_short = |value: &&str| value.chars().count() <= 20;
@@ -157,6 +151,6 @@ pub(super) fn guess(
         return FieldGuess { options, ..field("select", &sample) };
     }
     let is_long = |value: &&str| value.chars().count() > MAX_LINE || value.contains('\n');
-    let field_type = if present.iter().any(|value| is_long(value)) { "text" } else { "string" };
-    FieldGuess { unique: is_different && tells_apart(&name), ..field(field_type, "\"样例\"") }
+    let field_type = if present.iter().any(is_long) { "text" } else { "string" };
+    FieldGuess { unique: is_different && tells_apart(name), ..field(field_type, "\"样例\"") }
 }

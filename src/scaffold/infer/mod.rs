@@ -101,8 +101,9 @@ fn of_tables(tables: Vec<Table>) -> Vec<EntityGuess> {
             .iter()
             .zip(own)
             .map(|(index, own)| {
-                let values = table.rows.iter().map(|row| row.get(*index).map_or("", |value| value.trim())).collect();
-                column::guess(own, &table.headers[*index], values, &known, name)
+                let values: Vec<&str> =
+                    table.rows.iter().map(|row| row.get(*index).map_or("", |value| value.trim())).collect();
+                column::guess(&own, &table.headers[*index], &values, &known, name)
             })
             .collect();
         finished(name, &table.name, fields)

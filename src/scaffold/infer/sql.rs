@@ -82,7 +82,7 @@ fn field(table: &CreateTable, column: &ColumnDef, name: String) -> FieldGuess {
         }
     }
     if field.ref_entity.is_some() {
-        field.field_type = "ref".to_owned();
+        "ref".clone_into(&mut field.field_type);
         (field.sample, field.scale, field.unique) = (None, None, false);
     }
     field
@@ -107,7 +107,7 @@ fn of_type(data_type: &DataType, name: &str) -> FieldGuess {
         return FieldGuess { options, ..guess("select", &sample) };
     }
     let text = data_type.to_string().to_ascii_lowercase();
-    let word: String = text.chars().take_while(|character| character.is_ascii_alphanumeric()).collect();
+    let word: String = text.chars().take_while(char::is_ascii_alphanumeric).collect();
     match word.as_str() {
         "bool" | "boolean" => guess("boolean", "true"),
         "tinyint" if text == "tinyint(1)" => guess("boolean", "true"),
