@@ -97,7 +97,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
         template.about.parameters.iter().map(Parameter::shown).fold(error, CommandError::hint)
     })?;
     let root = workspace_root(folder);
-    let entities = entities(context, args, &template, &values)?;
+    let entities = entities(context, args, &template, (&given, &values))?;
     let answers = Answers {
         id: id.to_string(),
         crate_name: id.to_string(),
@@ -162,15 +162,15 @@ fn entities(
     context: &Context,
     args: &TemplateArgs,
     template: &Template,
-    values: &Map<String, Value>,
+    (given, values): (&Map<String, Value>, &Map<String, Value>),
 ) -> Result<Vec<EntityGuess>, CommandError> {
     let usage = |message: String| CommandError::new(ExitCode::Usage, "template", message);
     match &args.from {
         Some(_) if !template.about.takes_data => {
             Err(usage(format!("the template `{}` takes no data", template.name)).hint("--template crud does"))
         }
-        Some(_) if args.define.iter().any(|define| define.starts_with("entity")) => {
-            Err(usage("--from brings the entities: leave --define entity away".to_owned()))
+        Some(_) if ["entity", "entity_label"].iter().any(|name| given.contains_key(*name)) => {
+            Err(usage("--from brings the entities: leave `entity` and `entity_label` away".to_owned()))
         }
         Some(file) => infer(file, &context.read(file)?).map_err(|error| usage(error.to_string())),
         None if template.about.takes_data => {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::dev_host::{FolderOutcome, PluginFolder};
+use crate::dev_host::{FolderOutcome, PluginFolder, Settling};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
 use crate::manifest::{NodeKind, NodeType, TenantId};
@@ -317,7 +317,8 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
     let mut platform = Platform::new(Arc::clone(&runtime), database, surroundings, directory);
     if let Some(folder) = &nodes.plugins {
         let mut folder = PluginFolder::new(context.path(folder));
-        for event in folder.scan(&mut platform, false).map_err(|error| failed(error.to_string()))? {
+        folder.look(Settling::AtOnce).map_err(|error| failed(error.to_string()))?;
+        for event in folder.follow(&mut platform) {
             match event.outcome {
                 FolderOutcome::Runs { id, version } => context.ui.detail(format!("{}: {id} {version}", event.file)),
                 FolderOutcome::Refused(why) => context.ui.warn(format!("{}: {why}", event.file)),

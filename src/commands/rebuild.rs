@@ -33,9 +33,12 @@ pub(super) struct Difference {
 pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Result<Vec<u8>, CommandError> {
     let (project, manifest) = open(context, folder)?;
     if *manifest.build.language != Language::Rust || !manifest.link.is_empty() {
-        let what = if manifest.link.is_empty() { manifest.build.language.word() } else { "[[link]]" };
-        let message =
-            format!("a plugin with {what} cannot be built again to the byte: its tools give other bytes each time");
+        let message = if manifest.link.is_empty() {
+            let language = manifest.build.language.word();
+            format!("a plugin in {language} cannot be built again to the byte: its tools give other bytes each time")
+        } else {
+            "a plugin with [[link]] is not built again yet: only the plugin's own crate would be copied".to_owned()
+        };
         return Err(CommandError::new(ExitCode::Usage, "rebuild", message));
     }
     let parts = Parts { parts: Vec::new(), world: world_of(&manifest)? };

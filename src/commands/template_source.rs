@@ -72,7 +72,14 @@ fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>)
     let folder =
         tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
     let git = |arguments: &[&str]| -> Result<String, CommandError> {
-        let output = Command::new("git")
+        let mut command = Command::new("git");
+        // Whoever calls from a hook of git has variables that name another repository.
+        for name in
+            ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"]
+        {
+            command.env_remove(name);
+        }
+        let output = command
             .current_dir(folder.path())
             .args(["-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false", "-c", "protocol.ext.allow=never"])
             .args(arguments)

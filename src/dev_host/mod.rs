@@ -6,6 +6,6 @@ mod server;
 mod state_folder;
 
 pub use place::HostPlace;
-pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder};
+pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
 pub use server::{DevHost, DevHostError, Options};
 pub use state_folder::{StateFolder, StateFolderError, Token};

@@ -1,31 +1,49 @@
 //! A folder whose packages run: each is verified, held against the rules, installed, started; what changes there follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::digest::sha256_hex;
 use crate::files;
 use crate::platform::{Compiler, Platform, PlatformError};
+use crate::store::PluginStatus;
 
 /// A folder of packages, and what has been made of them.
 #[derive(Debug)]
 pub struct PluginFolder {
     folder: PathBuf,
     seen: BTreeMap<PathBuf, Seen>,
+    /// Plugins whose files are gone, and whether that was told.
+    leaving: BTreeMap<String, bool>,
     /// Where the plugins that the folder brought are remembered while nobody follows it.
     memory: Option<PathBuf>,
-    /// Those that it brought before, until the first look.
-    before: Vec<String>,
+    /// True until the folder was looked at once.
+    is_new: bool,
 }
 
 /// A package that was looked at.
 #[derive(Debug)]
 struct Seen {
+    /// Size and time: what is the same there is not read again.
+    stamp: (u64, Option<SystemTime>),
+    bytes: Vec<u8>,
     digest: String,
-    /// The plugin, where it runs.
+    /// The plugin that the file brought last.
     plugin: Option<String>,
-    /// True where the file was the same at the scan before: nobody is still writing it.
-    is_settled: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It was not there before, or was another file: somebody may still be writing it.
+    Fresh,
+    /// It was the same twice, and is to be started.
+    Ready,
+    /// It runs.
+    Runs,
+    /// It was refused; it is tried again when another plugin has started, which it may need.
+    Refused,
 }
 
 /// What became of a package.
@@ -33,7 +51,7 @@ struct Seen {
 pub struct FolderEvent {
     /// The file's name.
     pub file: String,
-    /// The plugin and its version where it runs; why not, where it does not; none where its file is gone.
+    /// What became of it.
     pub outcome: FolderOutcome,
 }
 
@@ -44,111 +62,163 @@ pub enum FolderOutcome {
     Runs {
         /// The plugin.
         id: String,
-        /// Its version.
+        /// The version that runs: the newest one that came.
         version: String,
     },
     /// It was refused; what ran before runs on.
     Refused(String),
-    /// Its file is gone, and the plugin was disabled. Its data stay.
+    /// No file brings the plugin any more: it was disabled. Its data stay.
     Gone(String),
+}
+
+/// When a file counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// At once.
+    AtOnce,
+    /// When it was the same at the look before.
+    SameTwice,
 }
 
 impl PluginFolder {
     /// A folder that nobody has looked into.
     pub fn new(folder: PathBuf) -> PluginFolder {
-        PluginFolder { folder, seen: BTreeMap::new(), memory: None, before: Vec::new() }
+        PluginFolder { folder, seen: BTreeMap::new(), leaving: BTreeMap::new(), memory: None, is_new: true }
     }
 
     /// The same, with a file that remembers what the folder brought: what goes while nobody looks is gone at the first
     /// look.
     #[must_use]
     pub fn remembering(self, memory: PathBuf) -> PluginFolder {
-        let known = fs_err::read(&memory).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        PluginFolder { memory: Some(memory), before: known.unwrap_or_default(), ..self }
+        let known: Option<Vec<String>> = fs_err::read(&memory).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let leaving = known.into_iter().flatten().map(|id| (id, false)).collect();
+        PluginFolder { memory: Some(memory), leaving, ..self }
     }
 
-    /// Looks into the folder and follows it: new packages start, changed ones take the place of what runs, and plugins
-    /// whose files are gone stop. A call that runs ends on the version that it began with. With `settles`, a file counts
-    /// only when it was the same at the scan before.
+    /// Looks into the folder, without touching the platform; true where there is something to follow.
     ///
     /// # Errors
     /// The folder that cannot be read.
-    pub fn scan(&mut self, platform: &mut Platform, settles: bool) -> std::io::Result<Vec<FolderEvent>> {
-        let mut files = Vec::new();
+    pub fn look(&mut self, settling: Settling) -> std::io::Result<bool> {
+        let mut files = BTreeSet::new();
         for entry in fs_err::read_dir(&self.folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|ending| ending == "erpx") && path.is_file() {
-                files.push(path);
+                files.insert(path);
             }
         }
-        files.sort();
-        let mut events = Vec::new();
-        let gone: Vec<PathBuf> = self.seen.keys().filter(|path| !files.contains(path)).cloned().collect();
+        let gone: Vec<PathBuf> = self.seen.keys().filter(|path| !files.contains(*path)).cloned().collect();
         for path in gone {
             let plugin = self.seen.remove(&path).and_then(|seen| seen.plugin);
-            events.extend(plugin.and_then(|id| self.leave(platform, id, &name(&path))));
+            self.leaving.extend(plugin.map(|id| (id, false)));
         }
         for path in files {
-            // A file that goes while it is read is gone at the next scan.
+            // A file that goes while it is looked at is gone at the next look.
+            let Ok(metadata) = fs_err::metadata(&path) else { continue };
+            let stamp = (metadata.len(), metadata.modified().ok());
+            let before = self.seen.get_mut(&path);
+            if let Some(seen) = before
+                && seen.stamp == stamp
+            {
+                if seen.state == State::Fresh {
+                    seen.state = State::Ready;
+                }
+                continue;
+            }
             let Ok(bytes) = fs_err::read(&path) else { continue };
             let digest = sha256_hex(&bytes);
             let before = self.seen.get(&path);
             let is_same = before.is_some_and(|seen| seen.digest == digest);
-            if is_same && before.is_some_and(|seen| seen.is_settled) {
-                continue;
-            }
             let plugin = before.and_then(|seen| seen.plugin.clone());
-            if settles && !is_same {
-                self.seen.insert(path, Seen { digest, plugin, is_settled: false });
-                continue;
-            }
-            let file = name(&path);
-            let (outcome, now) = match start(platform, &bytes) {
-                Ok((id, version)) => (FolderOutcome::Runs { id: id.clone(), version }, Some(id)),
-                Err(error) => (FolderOutcome::Refused(error.to_string()), plugin.clone()),
+            let state = match (before, settling) {
+                (Some(seen), _) if is_same && seen.state != State::Fresh => seen.state,
+                (_, Settling::AtOnce) => State::Ready,
+                (_, Settling::SameTwice) => State::Fresh,
             };
-            events.push(FolderEvent { file: file.clone(), outcome });
-            let replaced = plugin.filter(|before| now.as_ref() != Some(before));
-            self.seen.insert(path, Seen { digest, plugin: now, is_settled: true });
-            events.extend(replaced.and_then(|id| self.leave(platform, id, &file)));
+            self.seen.insert(path, Seen { stamp, bytes, digest, plugin, state });
         }
-        for id in std::mem::take(&mut self.before) {
-            events.extend(self.leave(platform, id, "a file"));
+        Ok(self.is_new || !self.leaving.is_empty() || self.seen.values().any(|seen| seen.state == State::Ready))
+    }
+
+    /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
+    pub fn compile_ahead(&self, compiler: &Compiler) {
+        for seen in self.seen.values().filter(|seen| seen.state == State::Ready) {
+            compiler.compile(&seen.bytes);
         }
+    }
+
+    /// Follows what the last look found: new packages start, changed ones take the place of what runs, and plugins that no
+    /// file brings any more stop. A call that runs ends on the version that it began with.
+    pub fn follow(&mut self, platform: &mut Platform) -> Vec<FolderEvent> {
+        self.is_new = false;
+        let mut events = Vec::new();
+        // Those that wait for another plugin start behind it, whatever their files are called.
+        loop {
+            let mut has_started = false;
+            for (path, seen) in &mut self.seen {
+                if !matches!(seen.state, State::Ready | State::Refused) {
+                    continue;
+                }
+                let was_refused = seen.state == State::Refused;
+                let file = name(path);
+                match start(platform, &seen.bytes) {
+                    Ok((id, version)) => {
+                        (seen.state, has_started) = (State::Runs, true);
+                        let before = seen.plugin.replace(id.clone()).filter(|before| *before != id);
+                        self.leaving.extend(before.map(|id| (id, false)));
+                        events.push(FolderEvent { file, outcome: FolderOutcome::Runs { id, version } });
+                    }
+                    Err(error) => {
+                        seen.state = State::Refused;
+                        if !was_refused {
+                            events.push(FolderEvent { file, outcome: FolderOutcome::Refused(error.to_string()) });
+                        }
+                    }
+                }
+            }
+            if !has_started || self.seen.values().all(|seen| seen.state != State::Refused) {
+                break;
+            }
+        }
+        self.leave(platform, &mut events);
         if !events.is_empty() {
             self.remember();
         }
-        Ok(events)
+        events
     }
 
-    /// Compiles what the next scan will start, into the cache of compiled code.
-    pub fn compile_ahead(&self, compiler: &Compiler) {
-        let settling = self.seen.iter().filter(|(_, seen)| !seen.is_settled);
-        for (path, seen) in settling {
-            if let Ok(bytes) = fs_err::read(path)
-                && sha256_hex(&bytes) == seen.digest
-            {
-                compiler.compile(&bytes);
+    /// Stops plugins that no file brings any more. A file that is still being written, or cannot be read, may be theirs:
+    /// until that is known, they go on.
+    fn leave(&mut self, platform: &mut Platform, events: &mut Vec<FolderEvent>) {
+        let brought: BTreeSet<&String> = self.seen.values().filter_map(|seen| seen.plugin.as_ref()).collect();
+        self.leaving.retain(|id, _| !brought.contains(id));
+        let is_unclear = |seen: &Seen| matches!(seen.state, State::Fresh | State::Refused) && seen.plugin.is_none();
+        if self.seen.values().any(is_unclear) {
+            return;
+        }
+        let mut left = BTreeMap::new();
+        for (id, was_told) in std::mem::take(&mut self.leaving) {
+            match platform.disable(&id) {
+                Ok(()) => {
+                    events.push(FolderEvent { file: "no file".to_owned(), outcome: FolderOutcome::Gone(id) });
+                }
+                // Others may depend on it; it goes when they are gone.
+                Err(error) => {
+                    if !was_told {
+                        let outcome = FolderOutcome::Refused(error.to_string());
+                        events.push(FolderEvent { file: "no file".to_owned(), outcome });
+                    }
+                    left.insert(id, true);
+                }
             }
         }
-    }
-
-    /// Stops a plugin that no file brings any more.
-    fn leave(&self, platform: &mut Platform, id: String, file: &str) -> Option<FolderEvent> {
-        // The same plugin may have come back under another name.
-        if self.seen.values().any(|seen| seen.plugin.as_ref() == Some(&id)) {
-            return None;
-        }
-        let outcome = match platform.disable(&id) {
-            Ok(()) => FolderOutcome::Gone(id),
-            Err(error) => FolderOutcome::Refused(error.to_string()),
-        };
-        Some(FolderEvent { file: file.to_owned(), outcome })
+        self.leaving = left;
     }
 
     /// Where it cannot be written, the next start only knows less.
     fn remember(&self) {
-        let ids: Vec<&String> = self.seen.values().filter_map(|seen| seen.plugin.as_ref()).collect();
+        let brought = self.seen.values().filter_map(|seen| seen.plugin.as_ref());
+        let ids: BTreeSet<&String> = brought.chain(self.leaving.keys()).collect();
         if let Some(memory) = &self.memory {
             let text = serde_json::to_vec(&ids).unwrap_or_default();
             let _ = files::write(memory, &text, files::Access::Shared);
@@ -156,18 +226,16 @@ impl PluginFolder {
     }
 }
 
-/// Takes a package and sees that it runs.
+/// Takes a package and sees that it runs; gives the plugin and the version that runs then.
 fn start(platform: &mut Platform, bytes: &[u8]) -> Result<(String, String), PlatformError> {
     let receipt = platform.upload(bytes)?;
-    let is_running = |platform: &Platform| {
-        let known = platform.plugins().into_iter().find(|plugin| plugin.id == receipt.id);
-        known.is_some_and(|plugin| plugin.status == crate::store::PluginStatus::Running)
-    };
-    if !is_running(platform) {
+    let known = |platform: &Platform| platform.plugins().into_iter().find(|plugin| plugin.id == receipt.id);
+    if known(platform).is_none_or(|plugin| plugin.status != PluginStatus::Running) {
         platform.install(&receipt.id)?;
         platform.enable(&receipt.id)?;
     }
-    Ok((receipt.id, receipt.version))
+    let version = known(platform).map_or(receipt.version.clone(), |plugin| plugin.version);
+    Ok((receipt.id, version))
 }
 
 fn name(path: &Path) -> String {

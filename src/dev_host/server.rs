@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::place::REGISTRY;
-use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder};
+use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
 use super::{StateFolder, StateFolderError};
 use crate::files;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
@@ -131,8 +131,8 @@ impl DevHost {
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
-            let events = folder.scan(&mut platform, false).map_err(DevHostError::Folder)?;
-            for event in &events {
+            folder.look(Settling::AtOnce).map_err(DevHostError::Folder)?;
+            for event in &folder.follow(&mut platform) {
                 let _ = options.tell.send(folder_line(event));
             }
         }
@@ -191,17 +191,10 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     loop {
         std::thread::sleep(FOLDER_PAUSE);
         let Some(shared) = shared.upgrade() else { return };
-        // Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
-        let compiler = shared.platform.lock().unwrap_or_else(PoisonError::into_inner).compiler();
-        folder.compile_ahead(&compiler);
-        let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
-        let scanned = folder.scan(&mut platform, true);
-        let activity = platform.take_activity();
-        drop(platform);
-        let said = match scanned {
-            Ok(events) => {
+        let said = match folder.look(Settling::SameTwice) {
+            Ok(has_work) => {
                 trouble.clear();
-                events.iter().map(folder_line).collect()
+                if has_work { follow_once(&mut folder, &shared) } else { Vec::new() }
             }
             // Said once, and not at every look.
             Err(error) => {
@@ -210,7 +203,7 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
                 if is_known { Vec::new() } else { vec![said] }
             }
         };
-        for line in said.into_iter().chain(lines(&activity)) {
+        for line in said {
             if shared.tell.send(crate::diagnostics::printable(&line)).is_err() {
                 return;
             }
@@ -218,11 +211,22 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     }
 }
 
+/// Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
+fn follow_once(folder: &mut PluginFolder, shared: &Shared) -> Vec<String> {
+    let compiler = shared.platform.lock().unwrap_or_else(PoisonError::into_inner).compiler();
+    folder.compile_ahead(&compiler);
+    let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
+    let events = folder.follow(&mut platform);
+    let activity = platform.take_activity();
+    drop(platform);
+    events.iter().map(folder_line).chain(lines(&activity)).collect()
+}
+
 fn folder_line(event: &FolderEvent) -> String {
     match &event.outcome {
         FolderOutcome::Runs { id, version } => format!("{}: {id} {version} runs", event.file),
         FolderOutcome::Refused(why) => format!("{}: refused: {why}", event.file),
-        FolderOutcome::Gone(id) => format!("{}: gone, {id} is disabled", event.file),
+        FolderOutcome::Gone(id) => format!("{} brings {id} any more: disabled", event.file),
     }
 }
 

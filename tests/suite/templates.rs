@@ -106,15 +106,37 @@ fn node_goes_the_whole_way() {
     assert_eq!(whole_way("node"), ["base", "nodes"]);
 }
 
+/// What is thrown and is no error of the host API becomes one, and the log says where.
+fn an_exception_becomes_an_error(template: &str, file: &str) {
+    let component = template_component(template);
+    let sandbox = Sandbox::with_template(template);
+    let event = r#"{ "event": { "id": "e", "event-type": "sales.order.paid", "source": "sales", "occurred-at-ms": 0, "attempt": 1, "payload": "{" } }"#;
+    let call = [
+        "-C",
+        "erp-demo",
+        "call",
+        "event-handler.handle-event",
+        "--json",
+        event,
+        "--component",
+        component.to_str().unwrap(),
+    ];
+    let (_, called) = sandbox.json(&call);
+    assert!(called["error"].as_str().unwrap().contains("plugin.exception"), "{called}");
+    assert!(called["logs"][0]["message"].as_str().unwrap().contains(file), "{called}");
+}
+
 #[test]
 fn typescript_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("event-typescript"), ["base", "event-handler"]);
+    an_exception_becomes_an_error("event-typescript", "plugin.");
     assert_eq!(whole_way("node-typescript"), ["base", "nodes"]);
 }
 
 #[test]
 fn python_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("event-python"), ["base", "event-handler"]);
+    an_exception_becomes_an_error("event-python", "plugin.py");
     assert_eq!(whole_way("node-python"), ["base", "nodes"]);
 }
 

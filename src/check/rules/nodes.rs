@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::{Findings, Subject};
 use crate::diagnostics::{Spanned, codes};
-use crate::expression::Type;
+use crate::expression::{Expression, Type};
 use crate::manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
 
 /// Kinds that begin so are the platform's own.
@@ -112,6 +112,9 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
     if is_select && !has_options {
         let help = "write `options = [{ value, label }]`, or `dynamic_options = true`";
         bad(property.kind.span(), format!("`{}` offers nothing to select", **name), "no options", help);
+    } else if !property.options.is_empty() && property.dynamic_options {
+        let message = format!("the options of `{}` stand here, and come from the component", **name);
+        bad(property.kind.span(), message, "two sources", "take `options` or `dynamic_options` away");
     } else if !is_select && has_options {
         let message = format!("`{}` has options and is no select", **name);
         bad(property.kind.span(), message, "not a select", "write `kind = \"select\"`, or take the options away");
@@ -134,9 +137,11 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
 /// What a default must be, where it is something else.
 fn misfit(property: &NodeProperty, default: &Spanned<Value>) -> Option<String> {
     let fits = match *property.kind {
-        PropertyKind::String | PropertyKind::Text | PropertyKind::Expression => default.is_string(),
+        PropertyKind::String => default.as_str().is_some_and(|text| !text.contains('\n')),
+        PropertyKind::Text => default.is_string(),
+        PropertyKind::Expression => default.as_str().is_some_and(|text| Expression::parse(text).is_ok()),
         PropertyKind::Integer => default.is_i64(),
-        PropertyKind::Decimal => default.as_str().is_some_and(|text| text.parse::<f64>().is_ok()),
+        PropertyKind::Decimal => default.as_str().is_some_and(|text| crate::expression::read_decimal(text).is_some()),
         PropertyKind::Boolean => default.is_boolean(),
         PropertyKind::Json => true,
         PropertyKind::Select => {
@@ -155,6 +160,8 @@ fn misfit(property: &NodeProperty, default: &Spanned<Value>) -> Option<String> {
         PropertyKind::Integer => "a whole number".to_owned(),
         PropertyKind::Decimal => "a decimal number as text, such as \"0.5\"".to_owned(),
         PropertyKind::Boolean => "true or false".to_owned(),
+        PropertyKind::Expression => "an expression, as text".to_owned(),
+        PropertyKind::String => "one line of text".to_owned(),
         _ => "text".to_owned(),
     })
 }

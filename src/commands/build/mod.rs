@@ -175,6 +175,11 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     }
     if let Some(rustc) = rustc.as_deref().filter(|_| ships) {
         write_account(context, &open, &finished.component, rustc, &profile)?;
+        if !manifest.link.is_empty() {
+            context.ui.warn(
+                "the bill of materials and the account of the build are of the plugin's own crate, without its parts",
+            );
+        }
     }
     context.ui.report(&checked.report);
     let border = checked.info.map(|info| info.border).unwrap_or_default();

@@ -6,7 +6,7 @@
 //! to the host's, what would leave the sandbox answers with an error, and what cannot be answered
 //! (sleeping, exiting, a clock that the host API lacks) says so in the log and traps. Bodies of the
 //! guest's own functions are not moved, so debug information stays right. Why this way and not
-//! another: `docs/decisions/linking-wasi-away.md`.
+//! another: `docs/decisions/0001-linking-wasi-away.md`.
 
 mod core_module;
 mod inert;

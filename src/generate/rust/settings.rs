@@ -25,7 +25,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
         }
     }
     code.line("];");
-    let mut taken = Taken::default();
+    let (mut taken, mut functions) = (Taken::default(), Taken::default());
     for field in &manifest.settings.fields {
         let key = field.key.as_str();
         let name = taken.take(&camel(key), "Setting");
@@ -43,7 +43,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
         code.blank();
         code.doc(&field.label);
         code.doc(field.description.as_deref().unwrap_or_default());
-        code.block(format!("pub fn {}() -> Result<{ty}>", snake(key)), |code| {
+        code.block(format!("pub fn {}() -> Result<{ty}>", snake(&functions.take(key, "_setting"))), |code| {
             code.line(format!("setting::read({key:?})"));
         });
     }
@@ -54,10 +54,11 @@ pub(super) fn settings(manifest: &Manifest) -> String {
 pub(super) fn permissions(manifest: &Manifest) -> String {
     let mut code = Code::file("The permissions of plugin.toml.");
     code.line("use super::permission::Permission;");
+    let mut taken = Taken::default();
     for permission in &manifest.permissions {
         code.blank();
         code.doc(&permission.name);
-        let (name, value) = (constant(&permission.code), permission.code.as_str());
+        let (name, value) = (taken.take(&constant(&permission.code), "_PERMISSION"), permission.code.as_str());
         code.line(format!("pub const {name}: Permission = Permission({value:?});"));
     }
     code.finish()
@@ -68,10 +69,12 @@ pub(super) fn numbering(manifest: &Manifest) -> String {
     let mut code = Code::file("The numbering rules of plugin.toml.");
     code.line("use super::error::Result;");
     code.line("use super::host::host_numbering;");
+    let mut taken = Taken::default();
     for rule in &manifest.numbering {
+        let function = taken.take(&format!("next_{}", snake(&rule.name).trim_start_matches("r#")), "_number");
         code.blank();
         code.doc("Takes the next number.");
-        code.block(format!("pub fn next_{}() -> Result<String>", snake(&rule.name).trim_start_matches("r#")), |code| {
+        code.block(format!("pub fn {function}() -> Result<String>"), |code| {
             code.line(format!("host_numbering::next({:?})", rule.name.as_str()));
         });
     }

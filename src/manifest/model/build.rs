@@ -9,7 +9,7 @@ words! {
     pub enum Language {
         /// A crate with `Cargo.toml`; `build` runs cargo.
         Rust = "rust",
-        /// TypeScript or JavaScript with `package.json`; `build` runs componentize-js.
+        /// TypeScript or JavaScript with `package.json`; `build` runs jco.
         Typescript = "typescript",
         /// Python with `requirements.txt`; `build` runs componentize-py.
         Python = "python",

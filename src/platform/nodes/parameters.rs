@@ -21,6 +21,7 @@ pub(super) fn fitting_task(definition: &NodeKind, task: NodeTask) -> Result<Node
             let first = definition.inputs.first().map_or(MAIN_PORT, |port| port.as_str());
             let ports = match input {
                 Value::Null => Map::new(),
+                Value::Array(items) if items.is_empty() && definition.inputs.is_empty() => Map::new(),
                 Value::Array(items) => Map::from_iter([(first.to_owned(), Value::Array(items))]),
                 Value::Object(ports) => ports,
                 _ => return Err(bad("`input` is an array of items, or an object with an array for each port")),

@@ -59,7 +59,7 @@ static MOMENT: Pattern = Pattern::new(|| {
 });
 static EMAIL: Pattern = Pattern::new(|| Regex::new(r"^[^@\s]+@[^@\s]+\.[^@\s]+$").ok());
 static URL: Pattern = Pattern::new(|| Regex::new(r"^https?://\S+$").ok());
-static PHONE: Pattern = Pattern::new(|| Regex::new(r"^(\+?\d{1,3}[- ]?)?(1[3-9]\d{9}|0\d{2,3}-?\d{7,8})$").ok());
+static PHONE: Pattern = Pattern::new(|| Regex::new(r"^((\+\d{1,3}[- ]?)?1[3-9]\d{9}|0\d{2,3}-?\d{7,8})$").ok());
 static UUID: Pattern = Pattern::new(|| Regex::new(r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").ok());
 
 fn has_word(name: &str, words: &[&str]) -> bool {
@@ -73,7 +73,7 @@ pub(super) fn is_money(name: &str) -> bool {
 
 /// True for a name that says that it tells rows apart.
 fn tells_apart(name: &str) -> bool {
-    has_word(name, &["code", "number", "no", "sku", "email", "isbn", "barcode", "uuid"])
+    has_word(name, &["code", "no", "sku", "email", "isbn", "barcode", "uuid"])
 }
 
 /// What a column is. `known` are the entities, by their names and by what the data calls them.
@@ -107,7 +107,7 @@ pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &
         let words = |value: &&str| serde_json::from_str::<Vec<String>>(value).is_ok();
         return if present.iter().all(words) { field("tags", "[]") } else { field("json", "{}") };
     }
-    if all(&PHONE) {
+    if all(&PHONE) && !tells_apart(name) {
         return field("phone", "\"13800000001\"");
     }
     if all(&INTEGER) && !is_money(name) && !tells_apart(name) {

@@ -32,7 +32,25 @@ pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
             _ => None,
         })
         .collect();
-    Ok(tables.iter().map(entity).filter(|entity| !entity.fields.is_empty()).collect())
+    let mut entities: Vec<EntityGuess> = Vec::new();
+    for table in tables.iter().map(entity).filter(|entity| !entity.fields.is_empty()) {
+        if let Some(other) = entities.iter().find(|known| known.name == table.name) {
+            return Err(format!(
+                "`{}` and `{}` would be the same entity: rename one",
+                other.display_name, table.display_name
+            ));
+        }
+        entities.push(table);
+    }
+    // What a key names that is not in the file stays what it is stored as.
+    let known: Vec<String> = entities.iter().map(|entity| entity.name.clone()).collect();
+    for field in entities.iter_mut().flat_map(|entity| &mut entity.fields) {
+        if field.ref_entity.take_if(|target| !known.contains(target)).is_some() {
+            "string".clone_into(&mut field.field_type);
+            field.sample = Some("\"样例\"".to_owned());
+        }
+    }
+    Ok(entities)
 }
 
 /// The last part of a name, without its quotes.

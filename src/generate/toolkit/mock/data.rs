@@ -227,7 +227,12 @@ pub mod host_db {
         for key in query.get("sort").and_then(Value::as_array).into_iter().flatten().rev().filter_map(Value::as_str) {
             let (name, falls) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
             rows.sort_by(|one, other| {
-                let order = super::order(&one[name], &other[name]).unwrap_or(Ordering::Equal);
+                let (one, other) = (one.get(name).unwrap_or(&Value::Null), other.get(name).unwrap_or(&Value::Null));
+                // What is absent sorts before all others.
+                let order = match (one.is_null(), other.is_null()) {
+                    (false, false) => super::order(one, other).unwrap_or(Ordering::Equal),
+                    (one, other) => other.cmp(&one),
+                };
                 if falls { order.reverse() } else { order }
             });
         }
