@@ -84,12 +84,15 @@ impl Context {
 
     /// Where plugins stand below, an error that there is none names them.
     fn with_members(&self, error: CommandError) -> CommandError {
-        match members(&workspace_root(&self.directory)) {
-            Ok(members) => {
+        let root = workspace_root(&self.directory);
+        // Elsewhere, nobody waits for a look through a whole home.
+        let found = if root.join("Cargo.toml").is_file() { members(&root).ok() } else { None };
+        match found {
+            Some(members) => {
                 let ids: Vec<&str> = members.iter().map(|member| member.id.as_str()).collect();
                 error.hint(format!("or take one of {} with -p, or all of them with --workspace", ids.join(", ")))
             }
-            Err(_) => error,
+            None => error,
         }
     }
 

@@ -158,6 +158,10 @@ impl Command {
                 | Command::Test(_)
                 | Command::Bench(_)
                 | Command::Pack(_)
+                | Command::Sign(_)
+                | Command::Verify(_)
+                | Command::Publish(_)
+                | Command::Inspect(_)
         )
     }
 

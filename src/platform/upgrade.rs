@@ -165,6 +165,7 @@ impl Platform {
         mut keep: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<UpgradeReport, PlatformError> {
         let (manifest, now) = (Arc::clone(loaded.manifest()), self.now());
+        self.check_nodes_of(manifest.metadata.id.as_str(), loaded)?;
         let handlers = self.handlers(&manifest)?;
         let mut report = UpgradeReport::default();
         let surroundings = Arc::clone(&self.surroundings);
