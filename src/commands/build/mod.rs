@@ -137,15 +137,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
             (compile(&options, |message| context.ui.foreign(message))?.file, Some(rustc))
         }
     };
-    let revision = SourceRevision::of(&project.root).filter(|_| ships);
-    let description = Description {
-        revision: revision.as_ref().map(|revision| {
-            let mark = if revision.is_modified { "-modified" } else { "" };
-            format!("{}{mark}", revision.commit)
-        }),
-        source: revision.and_then(|revision| revision.repository).filter(|url| url.starts_with("https://")),
-        ..Description::default()
-    };
+    let description = if ships { where_from(project) } else { Description::default() };
     let strip = if ships { Strip::Debug } else { Strip::Nothing };
     let finished = finish(&context.read(&file)?, manifest, &parts, description, strip)?;
 
@@ -237,6 +229,19 @@ fn require_crates(project: &Project, manifest: &Manifest, parts: &Parts) -> Resu
 fn tell_generated(context: &Context, files: &[String]) {
     if !files.is_empty() {
         context.ui.status("Generated", in_short(files));
+    }
+}
+
+/// The source of a component that ships, as git knows it.
+fn where_from(project: &Project) -> Description {
+    let revision = SourceRevision::of(&project.root);
+    Description {
+        revision: revision.as_ref().map(|revision| {
+            let mark = if revision.is_modified { "-modified" } else { "" };
+            format!("{}{mark}", revision.commit)
+        }),
+        source: revision.and_then(|revision| revision.repository).filter(|url| url.starts_with("https://")),
+        ..Description::default()
     }
 }
 
