@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
 fn language_check(context: &Context) -> Option<DoctorCheck> {
     let manifest = context.project().ok()?.manifest().0?;
     let (program, name, why, fix) = match *manifest.build.language {
-        Language::Rust => return None,
+        Language::Rust | Language::NoCode => return None,
         Language::Typescript => (
             "node",
             "Node.js",

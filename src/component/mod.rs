@@ -2,6 +2,7 @@
 
 mod bounds;
 mod compose;
+mod idle;
 mod lines;
 mod link;
 mod metadata;
@@ -14,6 +15,7 @@ mod why;
 
 pub use bounds::{MAX_BYTES, excess};
 pub use compose::{ComposeError, Composed, Connection, PLUGIN, Part, compose};
+pub use idle::idle_guest;
 pub use lines::{LinePoint, LineTable, LinesError};
 pub use link::{LinkError, Linked, link, own_packages};
 pub use metadata::{Description, DescriptionError, describe, description};

@@ -50,5 +50,6 @@ pub fn generated_files(manifest: &Manifest, world: &World) -> Result<Vec<Generat
         Language::Rust => rust::rust_files(manifest, world),
         Language::Typescript => script::typescript_files(manifest, world),
         Language::Python => script::python_files(manifest, world),
+        Language::NoCode => Ok(Vec::new()),
     }
 }

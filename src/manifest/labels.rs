@@ -19,7 +19,8 @@ pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
         labels.push((format!("permission.{}", *permission.code), permission.name.clone()));
     }
     for page in &manifest.ui.pages {
-        labels.push((format!("page.{}", page.route()), page.label.clone()));
+        let tabs = page.pages.iter().map(|tab| &tab.0);
+        labels.extend(std::iter::once(page).chain(tabs).map(|page| (format!("page.{}", page.route()), page.label.clone())));
     }
     for action in &manifest.ui.actions {
         labels.push((format!("action.{}", *action.name), action.label.clone()));

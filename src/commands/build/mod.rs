@@ -17,8 +17,9 @@ use crate::build::{
 };
 use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component, weigh};
 use crate::command_error::CommandError;
-use crate::component::{self, Connection, Description, LinkError, compose, describe, link, stripped};
+use crate::component::{self, Connection, Description, LinkError, compose, describe, idle_guest, link, stripped};
 use crate::context::{Context, OpenProject};
+use crate::contract::World;
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, Spanned, codes};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
@@ -114,15 +115,18 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         (Some(name), _) => Profile::Named(name.to_owned()),
     };
     // The budget, the bill of materials and the account of the build are for what ships.
-    let ships = profile == Profile::Release || args.component.is_some();
+    let ships = profile == Profile::Release
+        || args.component.is_some()
+        || *manifest.build.language == Language::NoCode;
     let parts = if args.component.is_some() {
         Parts { parts: Vec::new(), world: world_of(manifest)? }
     } else {
         parts(context, &open, &profile)?
     };
-    let (file, rustc) = match &args.component {
-        Some(file) => (context.path(file), None),
-        None if *manifest.build.language != Language::Rust => (foreign(context, &open)?, None),
+    let (bytes, rustc) = match &args.component {
+        Some(file) => (context.read(file)?, None),
+        None if *manifest.build.language == Language::NoCode => (idle(&parts.world)?, None),
+        None if *manifest.build.language != Language::Rust => (context.read(&foreign(context, &open)?)?, None),
         None => {
             require_crates(project, manifest, &parts)?;
             let generated = write_generated(project, manifest, &parts.world)?;
@@ -134,12 +138,13 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
                 ..build_options(context, project, profile.clone())?
             };
             let rustc = options.toolchain.rustc.clone();
-            (compile(&options, |message| context.ui.foreign(message))?.file, Some(rustc))
+            let made = compile(&options, |message| context.ui.foreign(message))?;
+            (context.read(&made.file)?, Some(rustc))
         }
     };
     let description = if ships { where_from(project) } else { Description::default() };
     let strip = if ships { Strip::Debug } else { Strip::Nothing };
-    let finished = finish(&context.read(&file)?, manifest, &parts, description, strip)?;
+    let finished = finish(&bytes, manifest, &parts, description, strip)?;
 
     let mut checked = check_component(&finished.component, manifest, Some(&project.source));
     if !ships {
@@ -245,6 +250,14 @@ fn where_from(project: &Project) -> Description {
     }
 }
 
+/// The component of a plugin without code.
+pub(super) fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
+    idle_guest(&world.resolve, world.id).map_err(|why| {
+        let message = format!("the world `{}` needs code, and [build] language is `none`: {why}", world.name);
+        CommandError::new(ExitCode::Configuration, "build", message).hint("write `world = \"minimal-plugin\"` into [runtime]")
+    })
+}
+
 /// The component of a guest that is no crate.
 fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
@@ -278,7 +291,7 @@ fn composed(
     manifest: &Manifest,
     parts: &Parts,
 ) -> Result<(Vec<u8>, Vec<Connection>), CommandError> {
-    if parts.parts.is_empty() && *manifest.build.language == Language::Rust {
+    if parts.parts.is_empty() && matches!(*manifest.build.language, Language::Rust | Language::NoCode) {
         return Ok((component, Vec::new()));
     }
     let exports = parts.world.border().export_names();

@@ -13,6 +13,8 @@ words! {
         Typescript = "typescript",
         /// Python with `requirements.txt`; `build` runs componentize-py.
         Python = "python",
+        /// None: pages and tables do all the work; `build` makes a component that does nothing.
+        NoCode = "none",
     }
 }
 
@@ -29,10 +31,10 @@ table! {
 }
 
 impl Build {
-    /// The file that holds the exports, relative to the manifest; none for a crate, whose `Cargo.toml` says it.
+    /// The file that holds the exports, relative to the manifest; none for a crate, whose `Cargo.toml` says it, and for a plugin without code.
     pub fn entry(&self) -> Option<&str> {
         let usual = match *self.language {
-            Language::Rust => return None,
+            Language::Rust | Language::NoCode => return None,
             Language::Typescript => "src/plugin.ts",
             Language::Python => "src/plugin.py",
         };
