@@ -1,6 +1,6 @@
 //! `erp-plugin generate`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::contract::{self, World};
 use crate::exit_code::ExitCode;
 use crate::files;
-use crate::generate::{GENERATED_FOLDERS, GeneratedFile, MARK, generated_files};
+use crate::generate::{GENERATED_FOLDERS, GeneratedFile, MARK, generated_files, openapi, typescript_client};
 use crate::manifest::Manifest;
 use crate::project::Project;
 
@@ -25,9 +25,26 @@ use crate::project::Project;
 /// does this by itself; run it to give an editor the code of a changed manifest.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
+    /// What to make
+    #[arg(value_enum, default_value_t = What::Code)]
+    what: What,
+    /// The file to write, for a client or a description; standard output where it is absent
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
     /// Write nothing; fail where a file is not as it should be
     #[arg(long)]
     check: bool,
+}
+
+/// What is made from a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The code that the plugin is written against, in src/erp
+    Code,
+    /// A client of the plugin's HTTP API in TypeScript
+    Ts,
+    /// The plugin's HTTP API as OpenAPI 3.1
+    Openapi,
 }
 
 /// Code that was written.
@@ -46,6 +63,14 @@ pub(super) struct GenerateResult {
 
 pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
+    match args.what {
+        What::Code => {}
+        What::Ts => return write_one(context, args, &typescript_client(&open.manifest)),
+        What::Openapi => {
+            let description = openapi([&open.manifest], "http://127.0.0.1:7171");
+            return write_one(context, args, &format!("{description:#}\n"));
+        }
+    }
     let Parts { world, .. } = parts(context, &open, &Profile::Dev)?;
     let files = generated_files(&open.manifest, &world)?;
     let changed =
@@ -65,6 +90,25 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
         [] => format!("{} files are up to date", result.files.len()),
         changed => format!("{} written", in_short(changed)),
     });
+    Ok(ExitCode::Ok)
+}
+
+/// A text that goes into a file, or to standard output.
+fn write_one(context: &Context, args: &GenerateArgs, text: &str) -> CommandResult {
+    let Some(file) = &args.output else {
+        context.ui.raw_result(text);
+        return Ok(ExitCode::Ok);
+    };
+    let path = context.path(file);
+    let is_current = fs_err::read(&path).is_ok_and(|there| there == text.as_bytes());
+    if args.check && !is_current {
+        let message = format!("not as the manifest says: {}", context.shown(&path));
+        return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("the same command without --check"));
+    }
+    if !is_current {
+        files::write(&path, text.as_bytes(), files::Access::Shared)?;
+        context.ui.status("Written", context.shown(&path));
+    }
     Ok(ExitCode::Ok)
 }
 

@@ -1,11 +1,13 @@
 //! Code made from the contract and the manifest.
 
+mod http;
 mod rust;
 mod script;
 mod wit;
 
 use thiserror::Error;
 
+pub use http::{openapi, typescript_client};
 pub use rust::needed_crates;
 pub use wit::WIT_FILE;
 

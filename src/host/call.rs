@@ -17,6 +17,7 @@ use super::limits::{CallLimits, MemoryLimiter};
 use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
 use super::probe::{self, Probe};
+use super::quirks::Quirk;
 use super::processing::ProcessCall;
 use super::recording::Replay;
 use super::services::Services;
@@ -249,6 +250,14 @@ impl Runtime {
             trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
         });
+        // What the guest's own failure leaves behind on the platform of today.
+        let is_guests = matches!(result, Err(CallError::Guest(_) | CallError::Trap { .. }));
+        if is_guests && !database.changes().is_empty() && replay.is_none() {
+            trace.quirks.push(Quirk::FailedWritesStay);
+            if lock(surroundings).imitates_quirks() {
+                trace.changes = database.commit().unwrap_or_default();
+            }
+        }
         // Whatever the guest made of it: the call may well succeed when it is made again.
         let result = match result {
             Err(_) if database.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),

@@ -27,13 +27,25 @@ pub enum FaultPlace {
     Commit,
 }
 
-/// One thing that goes wrong, once.
+/// How often a fault happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Times {
+    /// Once; then it is over.
+    #[default]
+    Once,
+    /// From its place on, until it is taken away.
+    Always,
+}
+
+/// One thing that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Where.
     pub place: FaultPlace,
     /// At how many-th such place, from 1.
     pub nth: u64,
+    /// How often.
+    pub times: Times,
     /// What happens. At a commit only [`FaultAction::Fail`] has a meaning.
     pub action: FaultAction,
 }
@@ -52,6 +64,11 @@ impl Faults {
         std::mem::take(&mut self.0)
     }
 
+    /// Those that are still to come.
+    pub(super) fn left(&self) -> &[Fault] {
+        &self.0
+    }
+
     /// Counts a place; gives what happens there.
     pub(super) fn take(&mut self, is_here: impl Fn(&FaultPlace) -> bool) -> Option<FaultAction> {
         let mut happens = None;
@@ -62,7 +79,9 @@ impl Faults {
             fault.nth = fault.nth.saturating_sub(1);
             if fault.nth == 0 && happens.is_none() {
                 happens = Some(fault.action.clone());
-                return false;
+                // The next such place is the next time.
+                fault.nth = 1;
+                return fault.times == Times::Always;
             }
             true
         });
@@ -78,10 +97,14 @@ mod tests {
     fn a_fault_happens_once_at_its_place() {
         let place = FaultPlace::HostCall { function: Some("db.get".to_owned()), subject: None };
         let mut faults = Faults::default();
-        faults.add(Fault { place: place.clone(), nth: 2, action: FaultAction::EndFuel });
+        let fault = Fault { place: place.clone(), nth: 2, times: Times::Once, action: FaultAction::EndFuel };
+        faults.add(fault.clone());
         assert_eq!(faults.take(|_| false), None);
         assert_eq!(faults.take(|known| *known == place), None);
         assert_eq!(faults.take(|known| *known == place), Some(FaultAction::EndFuel));
         assert_eq!(faults.take(|known| *known == place), None);
+        faults.add(Fault { times: Times::Always, ..fault });
+        let happened = (0..4).map(|_| faults.take(|known| *known == place).is_some());
+        assert_eq!(happened.collect::<Vec<_>>(), [false, true, true, true]);
     }
 }

@@ -12,8 +12,11 @@ use crate::store::Moment;
 /// What tells the time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// This machine's clock.
-    System,
+    /// This machine's clock, moved by so many milliseconds.
+    System {
+        /// How far it was moved; less than zero into the past.
+        ahead_ms: i64,
+    },
     /// A clock that stands at a moment and moves one millisecond a host call.
     Virtual(Moment),
 }
@@ -38,6 +41,8 @@ pub struct Surroundings {
     faults: Faults,
     /// Who sends requests of plugins; nobody where it is none.
     transport: Option<Arc<dyn HttpTransport>>,
+    /// Whether known defects of the platform are imitated.
+    imitates_quirks: bool,
 }
 
 /// As the platform and a running call share it.
@@ -46,7 +51,7 @@ pub type SharedSurroundings = Arc<Mutex<Surroundings>>;
 impl Surroundings {
     /// Those of this machine.
     pub fn of_this_machine() -> Surroundings {
-        Surroundings::new(Clock::System, Randomness::System)
+        Surroundings::new(Clock::System { ahead_ms: 0 }, Randomness::System)
     }
 
     /// Fixed ones.
@@ -55,7 +60,7 @@ impl Surroundings {
     }
 
     fn new(clock: Clock, randomness: Randomness) -> Surroundings {
-        Surroundings { clock, randomness, last_id: (0, 0), faults: Faults::default(), transport: None }
+        Surroundings { clock, randomness, last_id: (0, 0), faults: Faults::default(), transport: None, imitates_quirks: false }
     }
 
     /// The same, with somebody who sends requests of plugins.
@@ -71,7 +76,7 @@ impl Surroundings {
     /// Now.
     pub fn now(&self) -> Moment {
         match self.clock {
-            Clock::System => Moment::of_system_clock(),
+            Clock::System { ahead_ms } => Moment::of_system_clock().plus_ms(ahead_ms),
             Clock::Virtual(now) => now,
         }
     }
@@ -83,7 +88,35 @@ impl Surroundings {
         }
     }
 
-    /// Makes something go wrong, once: what a disk or a network does now and then.
+    /// Moves any clock, into the future or the past: what a developer does to see what tomorrow brings.
+    pub fn shift(&mut self, milliseconds: i64) {
+        match &mut self.clock {
+            Clock::System { ahead_ms } => *ahead_ms = ahead_ms.saturating_add(milliseconds),
+            Clock::Virtual(now) => *now = now.plus_ms(milliseconds),
+        }
+    }
+
+    /// Lets time pass that something pretends to need: a virtual clock moves, with this machine's one waits.
+    pub(super) fn pass(surroundings: &SharedSurroundings, time: std::time::Duration) {
+        let is_virtual = matches!(super::lock(surroundings).clock, Clock::Virtual(_));
+        if is_virtual {
+            super::lock(surroundings).advance(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        } else {
+            std::thread::sleep(time);
+        }
+    }
+
+    /// Whether known defects of the platform are imitated; see [`super::Quirk`].
+    pub fn imitates_quirks(&self) -> bool {
+        self.imitates_quirks
+    }
+
+    /// Imitates known defects of the platform, or does not.
+    pub fn imitate_quirks(&mut self, wanted: bool) {
+        self.imitates_quirks = wanted;
+    }
+
+    /// Makes something go wrong: what a disk or a network does now and then.
     pub fn add_fault(&mut self, fault: Fault) {
         self.faults.add(fault);
     }
@@ -91,6 +124,11 @@ impl Surroundings {
     /// Forgets faults that did not happen; gives them.
     pub fn clear_faults(&mut self) -> Vec<Fault> {
         self.faults.clear()
+    }
+
+    /// Faults that are still to come.
+    pub fn faults(&self) -> &[Fault] {
+        self.faults.left()
     }
 
     /// Counts a place where faults happen; gives what happens there.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::quirks::Quirk;
 use crate::document::words;
 use crate::store::Change;
 
@@ -111,6 +112,8 @@ pub struct Trace {
     pub fuel: u64,
     /// The most linear memory that was in use, in bytes.
     pub memory: u64,
+    /// Defects of the platform that the call met: imitated where that is asked for, only noted otherwise.
+    pub quirks: Vec<Quirk>,
     /// How long the call took, in nanoseconds of this machine's clock.
     pub nanoseconds: u64,
 }

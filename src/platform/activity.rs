@@ -11,8 +11,12 @@ use crate::store::{Change, UpgradeReport};
 pub struct CallRecord {
     /// The plugin.
     pub plugin: String,
+    /// Its version.
+    pub version: String,
     /// The tenant.
     pub tenant: TenantId,
+    /// The id of the user, where one calls.
+    pub user: Option<String>,
     /// The request that it belongs to.
     pub request_id: String,
     /// The moment at which it began, in milliseconds since 1970.

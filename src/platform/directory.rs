@@ -48,6 +48,18 @@ impl Directory {
         &self.tenants
     }
 
+    /// The users, ordered by tenant and name.
+    pub fn users(&self) -> impl Iterator<Item = &Identity> {
+        let mut users: Vec<&Identity> = self.by_token.values().collect();
+        users.sort_by(|left, right| (&left.tenant, &left.caller.name).cmp(&(&right.tenant, &right.caller.name)));
+        users.into_iter()
+    }
+
+    /// The departments, each with the one above it.
+    pub fn departments(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.parents.iter().map(|(id, parent)| (id.as_str(), parent.as_deref()))
+    }
+
     /// The user of a token.
     pub fn user(&self, token: &str) -> Option<&Identity> {
         self.by_token.get(token)

@@ -25,6 +25,11 @@ impl Labels {
         Labels(languages)
     }
 
+    /// The same, of files that lie in memory.
+    pub(super) fn of_files(manifest: &Manifest, files: &BTreeMap<String, Vec<u8>>) -> Labels {
+        Labels::read(manifest, |name| files.get(name).cloned())
+    }
+
     /// The text of a key in the first language of `accept_language` (RFC 9110) that is there; languages
     /// are tried in the order in which they stand. `own` is the manifest's language and text.
     pub(super) fn text<'l>(&'l self, accept_language: Option<&str>, key: &str, own: (&str, &'l str)) -> &'l str {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 
 use super::dependencies::Stage;
 use super::labels::Labels;
 use super::state::{Installed, Occasion};
-use super::upgrade::{bring_fixtures, bring_up};
-use super::upload::labels_of;
+use super::upgrade::{VersionRule, bring_fixtures, bring_up};
+use super::project_version::ProjectVersion;
+use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
 use crate::host::{Invocation, LoadedPlugin, Trigger, UpgradeHandler, lock};
@@ -35,7 +35,7 @@ impl Platform {
         self.refuse_handlers(&manifest)?;
         let now = self.now();
         let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
-            let report = bring_up(database, surroundings, (&manifest, &installed.manifest_json), now)?;
+            let report = bring_up(database, surroundings, (&manifest, &installed.manifest_json), VersionRule::Raised, now)?;
             database.put_plugin(&record, now)?;
             Ok(report)
         })?;
@@ -92,30 +92,18 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn run_loaded(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
-        self.run_version(loaded, &Value::Null)
+        self.run_version(&ProjectVersion::of(loaded.clone()))
     }
 
-    /// The same, of a plugin whose manifest is kept, so that a later version can follow it. `json` is the manifest as
-    /// packages hold it.
+    /// The same, with its manifest and its files.
     ///
     /// # Errors
     /// [`PlatformError`].
-    pub fn run_version(&mut self, loaded: &LoadedPlugin, json: &Value) -> Result<(), PlatformError> {
-        let id = loaded.manifest().metadata.id.to_string();
-        self.plugins.insert(
-            id.clone(),
-            Installed {
-                manifest: Arc::clone(loaded.manifest()),
-                status: PluginStatus::Uploaded,
-                error: None,
-                package_sha256: String::new(),
-                manifest_json: json.clone(),
-                labels: Labels::default(),
-                loaded: None,
-            },
-        );
+    pub fn run_version(&mut self, version: &ProjectVersion) -> Result<(), PlatformError> {
+        let id = version.loaded.manifest().metadata.id.to_string();
+        self.plugins.insert(id.clone(), version.installed());
         self.install(&id)?;
-        self.start(&id, loaded.clone())
+        self.start(&id, version.loaded.clone())
     }
 
     /// Starts a plugin again that came from a project: after it was disabled, or as after a restart of the platform.
@@ -248,6 +236,14 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`] where the database fails.
     pub fn recover(&mut self) -> Result<(), PlatformError> {
+        self.recover_but(&[])
+    }
+
+    /// The same, without those whose projects are followed: they start from what their folders hold.
+    ///
+    /// # Errors
+    /// As [`Platform::recover`].
+    pub fn recover_but(&mut self, followed: &[String]) -> Result<(), PlatformError> {
         let records = lock(&self.database).plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
@@ -263,7 +259,8 @@ impl Platform {
             let manifest = Arc::new(manifest);
             let package = lock(&self.database).package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
-            let labels = package.as_ref().map(labels_of).unwrap_or_default();
+            let files = package.as_ref().map(files_of).unwrap_or_default();
+            let labels = package.as_ref().map(|package| Labels::of_files(&package.manifest, &files)).unwrap_or_default();
             // With the rows of its files.
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if Stage::Installed.is_reached_by(record.status) {
@@ -285,7 +282,9 @@ impl Platform {
                     package_sha256: record.package_sha256.clone(),
                     manifest_json: record.manifest.clone(),
                     labels,
+                    files,
                     loaded: None,
+                    canary: None,
                 },
             );
         }
@@ -294,7 +293,7 @@ impl Platform {
         }
         let running = records.iter().filter(|record| record.status == PluginStatus::Running);
         let running = running.filter(|record| refused.iter().all(|(id, _)| *id != record.id));
-        let running = running.filter(|record| self.plugins.contains_key(&record.id));
+        let running = running.filter(|record| self.plugins.contains_key(&record.id) && !followed.contains(&record.id));
         let running: Vec<String> = running.map(|record| record.id.clone()).collect();
         for id in self.start_order(&running) {
             if let Err(error) = self.enable(&id) {
@@ -317,6 +316,7 @@ impl Platform {
     pub(super) fn stop(&mut self, id: &str) {
         if let Some(installed) = self.plugins.get_mut(id) {
             installed.loaded = None;
+            installed.canary = None;
         }
     }
 

@@ -2,32 +2,83 @@
 
 use serde_json::{Value, json};
 
+use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
+use crate::diagnostics::Spanned;
 use crate::host::lock;
-use crate::manifest::{Action, Entity, Page};
+use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, Section};
 use crate::store::{ListQuery, Scope};
 
+/// Whom a page is drawn for.
+struct Viewer<'v> {
+    identity: &'v Identity,
+    /// The `accept-language` of the request, where there is one.
+    language: Option<&'v str>,
+}
+
 impl Platform {
-    /// A page of a plugin as a user sees it: `{name, type, label, entity, columns, filters, form, actions, search, rows}`.
+    /// A page of a plugin as a user sees it: `{name, type, label, entity, columns, filters, form, actions, search, rows}`,
+    /// and what its type adds: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields that a tree,
+    /// a board or a graph goes by, the `file` of a custom page.
     ///
     /// # Errors
     /// 404 where there is no such page, 403 where the user may not open it.
-    pub fn page(&self, identity: &Identity, plugin: &str, name: &str) -> Result<Value, PlatformError> {
+    pub fn page(
+        &self,
+        identity: &Identity,
+        language: Option<&str>,
+        plugin: &str,
+        name: &str,
+    ) -> Result<Value, PlatformError> {
         let installed = self.installed(plugin)?;
-        let manifest = &installed.manifest;
-        let page = manifest.ui.pages.iter().find(|page| page.route() == name);
-        let page = page.ok_or_else(|| {
-            PlatformError::new(404, "http.no_route", format!("the plugin `{plugin}` has no page `{name}`"))
-        })?;
+        let mut pages = installed.manifest.ui.pages.iter();
+        let page = pages.find(|page| page.route() == name).ok_or_else(|| PlatformError::no_page(plugin, name))?;
+        self.drawn(installed, &Viewer { identity, language }, page)
+    }
+
+    fn drawn(&self, installed: &Installed, viewer: &Viewer<'_>, page: &Page) -> Result<Value, PlatformError> {
+        let (manifest, identity) = (&installed.manifest, viewer.identity);
         if let Some(code) = permission_of(page).filter(|code| !identity.caller.may(code)) {
             return Err(PlatformError::denied(&code));
         }
-        let mut shown = json!({ "name": page.route(), "type": page.r#type.word(), "label": page.label });
+        let label = installed.text(viewer.language, &format!("page.{}", page.route()), &page.label);
+        let mut shown = json!({ "name": page.route(), "type": page.r#type.word(), "label": label, "icon": page.icon });
+        match *page.r#type {
+            PageType::Tabs => {
+                // A tab that the user may not open is not there.
+                let tabs = page.pages.iter().filter_map(|tab| self.drawn(installed, viewer, &tab.0).ok());
+                shown["pages"] = tabs.collect();
+            }
+            PageType::Dashboard => {
+                let may = |widget: &&DashboardWidget| identity.caller.may(&format!("{}.list", *widget.entity));
+                shown["widgets"] = page.widgets.iter().filter(may).map(widget).collect();
+            }
+            PageType::Custom => shown["file"] = json!(page.file.as_deref()),
+            PageType::Tree => {
+                shown["tree"] = json!({ "parent_field": name_of(&page.parent_field), "label_field": name_of(&page.label_field) });
+            }
+            PageType::Kanban => {
+                shown["kanban"] = json!({
+                    "lane_field": name_of(&page.lane_field), "title_field": name_of(&page.card_title_field),
+                    "fields": names(&page.card_fields),
+                });
+            }
+            PageType::Graph => {
+                shown["graph"] = json!({
+                    "label_field": name_of(&page.label_field), "source_field": name_of(&page.source_field),
+                    "target_field": name_of(&page.target_field),
+                });
+            }
+            PageType::Detail => {
+                let may = |section: &&Section| {
+                    section.entity.as_ref().is_none_or(|entity| identity.caller.may(&format!("{}.list", **entity)))
+                };
+                shown["sections"] = page.sections.iter().filter(may).map(section).collect();
+            }
+            PageType::Crud => {}
+        }
         let entity = page.entity.as_ref().and_then(|entity| manifest.entity(entity.as_str()));
         let Some(entity) = entity else { return Ok(shown) };
-        let names = |fields: &[crate::diagnostics::Spanned<crate::manifest::FieldName>]| -> Vec<String> {
-            fields.iter().map(ToString::to_string).collect()
-        };
         let all = || entity.fields.iter().map(|field| field.name.to_string()).collect();
         let columns: Vec<String> = if page.columns.is_empty() { all() } else { names(&page.columns) };
         let open = entity.fields.iter().filter(|field| !field.read_only && field.computed.is_none());
@@ -41,6 +92,9 @@ impl Platform {
             database.count(&found, &scope, &ListQuery::default())?
         };
         let search = page.enable_search.as_ref().map_or_else(|| entity.fields.iter().any(|f| f.searchable), |on| **on);
+        // Where a row is opened: the page of details of its entity.
+        let mut details = manifest.ui.pages.iter().filter(|other| *other.r#type == PageType::Detail);
+        let detail = details.find(|other| other.entity.as_deref() == Some(&*entity.name)).map(Page::route);
         shown["entity"] = json!(entity.name.as_str());
         shown["columns"] = json!(columns);
         shown["filters"] = json!(names(&page.filters));
@@ -48,8 +102,46 @@ impl Platform {
         shown["actions"] = json!(actions(identity, entity, own));
         shown["search"] = json!(search);
         shown["rows"] = json!(rows);
+        shown["views"] = json!(page.enable_views);
+        shown["detail"] = json!(detail);
+        shown["children"] = children(installed, identity, entity);
         Ok(shown)
     }
+}
+
+fn names(fields: &[Spanned<FieldName>]) -> Vec<String> {
+    fields.iter().map(ToString::to_string).collect()
+}
+
+fn name_of(field: &Option<Spanned<FieldName>>) -> Option<&str> {
+    field.as_ref().map(|field| field.as_str())
+}
+
+fn widget(widget: &DashboardWidget) -> Value {
+    json!({
+        "type": widget.r#type.word(), "label": widget.label, "entity": widget.entity.as_str(), "func": widget.func.word(),
+        "field": name_of(&widget.field), "group_by": name_of(&widget.group_by), "time_field": name_of(&widget.time_field),
+    })
+}
+
+fn section(section: &Section) -> Value {
+    json!({
+        "type": section.r#type.word(), "label": section.label, "fields": names(&section.fields),
+        "entity": section.entity.as_ref().map(|entity| entity.as_str()), "filter_field": name_of(&section.filter_field),
+    })
+}
+
+/// Entities whose rows belong to a row of this one, and are edited with it.
+fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Value {
+    let of = installed.manifest.schema.entities.iter().filter(|child| child.child_of.as_deref() == Some(&*entity.name));
+    let of = of.filter(|child| identity.caller.may(&format!("{}.list", *child.name)));
+    let keyed = of.filter_map(|child| {
+        let refers = |field: &&crate::manifest::Field| {
+            field.ref_entity.as_deref() == Some(&*entity.name) && field.ref_plugin.is_none()
+        };
+        Some((child, child.fields.iter().find(refers)?))
+    });
+    keyed.map(|(child, key)| json!({ "entity": *child.name, "key": *key.name })).collect()
 }
 
 /// The permission that a page needs.
@@ -64,9 +156,16 @@ pub(super) fn permission_of(page: &Page) -> Option<String> {
 /// What the user may do on a page of the entity's rows: a button that is shown is a button that works.
 fn actions<'m>(identity: &Identity, entity: &Entity, own: impl Iterator<Item = &'m Action>) -> Vec<String> {
     let mut actions: Vec<String> = Vec::new();
-    if identity.caller.may(&format!("{}.manage", *entity.name)) {
+    let manages = identity.caller.may(&format!("{}.manage", *entity.name));
+    if manages {
         actions.extend(["create", "edit", "delete"].map(str::to_owned));
     }
     actions.extend(own.filter(|action| identity.caller.may(&action.permission)).map(|action| action.name.to_string()));
+    if entity.importable && manages {
+        actions.push("import".to_owned());
+    }
+    if entity.exportable {
+        actions.push("export".to_owned());
+    }
     actions
 }

@@ -10,6 +10,7 @@ use super::attempts::{Attempts, CONFLICT, Refusal};
 use super::labels::Labels;
 use super::triggers::tell_changes;
 use super::{Directory, Gate, Identity, PlatformError, Request};
+use crate::digest::sha256_hex;
 use crate::host::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Fault, Invocation, LimitOverrides, LoadedPlugin,
     Probe, RecordedCall, RecordedRequest, Runtime, SharedDatabase, SharedSurroundings, Surroundings, Trigger, lock,
@@ -32,6 +33,10 @@ pub struct Platform {
     pub(super) counters: BTreeMap<String, Counters>,
     pub(super) activity: Activity,
     pub(super) gate: Gate,
+    /// The request that is being answered, where it has a name: all that it causes bears it.
+    pub(super) request_id: Option<String>,
+    /// Whether every event is delivered twice, as a broker does now and then.
+    pub(super) doubles_events: bool,
 }
 
 /// A plugin that the platform knows.
@@ -43,8 +48,31 @@ pub(super) struct Installed {
     pub(super) package_sha256: String,
     pub(super) manifest_json: Value,
     pub(super) labels: Labels,
+    /// Files of the package or the project, by their paths: pages and what they show.
+    pub(super) files: PluginFiles,
     /// None for a plugin that is not running.
     pub(super) loaded: Option<LoadedPlugin>,
+    /// Another build that a share of the calls goes to.
+    pub(super) canary: Option<Canary>,
+}
+
+/// Files of a plugin by their paths.
+pub type PluginFiles = Arc<BTreeMap<String, Vec<u8>>>;
+
+/// A build that is tried on a share of the calls.
+#[derive(Debug, Clone)]
+pub(super) struct Canary {
+    pub(super) loaded: LoadedPlugin,
+    /// Of a hundred.
+    pub(super) percent: u8,
+}
+
+impl Canary {
+    /// Whether a request is one of its share: the same request always is, or never.
+    fn takes(&self, request_id: &str) -> bool {
+        let digest = sha256_hex(request_id.as_bytes());
+        u32::from_str_radix(&digest[..6], 16).is_ok_and(|number| number % 100 < u32::from(self.percent))
+    }
 }
 
 /// Why a plugin is called, and for whom.
@@ -76,7 +104,12 @@ impl Occasion {
 impl Installed {
     /// A label in the language of the request; `own` is its text in the manifest.
     pub(super) fn label<'i>(&'i self, request: &Request, key: &str, own: &'i str) -> &'i str {
-        self.labels.text(request.accept_language.as_deref(), key, (&self.manifest.i18n.default_locale, own))
+        self.text(request.accept_language.as_deref(), key, own)
+    }
+
+    /// The same, for an `accept-language`.
+    pub(super) fn text<'i>(&'i self, language: Option<&str>, key: &str, own: &'i str) -> &'i str {
+        self.labels.text(language, key, (&self.manifest.i18n.default_locale, own))
     }
 }
 
@@ -108,6 +141,8 @@ impl Platform {
             counters: BTreeMap::new(),
             activity: Activity::default(),
             gate: Gate::default(),
+            request_id: None,
+            doubles_events: false,
         }
     }
 
@@ -136,7 +171,37 @@ impl Platform {
         lock(&self.surroundings).advance(milliseconds);
     }
 
-    /// Makes something go wrong, once.
+    /// Moves any clock, also this machine's; less than zero goes into the past.
+    pub fn shift_clock(&mut self, milliseconds: i64) {
+        lock(&self.surroundings).shift(milliseconds);
+    }
+
+    /// Imitates known defects of the platform of today, or is strict again.
+    pub fn imitate_quirks(&mut self, wanted: bool) {
+        lock(&self.surroundings).imitate_quirks(wanted);
+    }
+
+    /// Whether known defects of the platform of today are imitated.
+    pub fn imitates_quirks(&self) -> bool {
+        lock(&self.surroundings).imitates_quirks()
+    }
+
+    /// Delivers every event twice, or once again.
+    pub fn double_events(&mut self, wanted: bool) {
+        self.doubles_events = wanted;
+    }
+
+    /// Whether every event is delivered twice.
+    pub fn doubles_events(&self) -> bool {
+        self.doubles_events
+    }
+
+    /// Faults that are still to come.
+    pub fn faults(&self) -> Vec<Fault> {
+        lock(&self.surroundings).faults().to_vec()
+    }
+
+    /// Makes something go wrong.
     pub fn add_fault(&mut self, fault: Fault) {
         lock(&self.surroundings).add_fault(fault);
     }
@@ -147,6 +212,11 @@ impl Platform {
     }
 
     /// Bounds of the next calls, in the place of the manifests' own.
+    pub fn limits(&self) -> &LimitOverrides {
+        &self.limits
+    }
+
+    /// Sets bounds of the next calls, in the place of the manifests' own.
     pub fn set_limits(&mut self, limits: LimitOverrides) {
         self.limits = limits;
     }
@@ -313,7 +383,7 @@ impl Platform {
         invocation: &Invocation<'_>,
         finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
-        let Some(loaded) = self.loaded(plugin) else {
+        let Some(loaded) = self.routed(plugin) else {
             return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
         };
         self.call_loaded(&loaded, occasion, invocation, |_| Ok(()), finish)
@@ -322,6 +392,32 @@ impl Platform {
     /// A plugin that is running.
     pub(super) fn loaded(&self, plugin: &str) -> Option<LoadedPlugin> {
         self.plugins.get(plugin).and_then(|installed| installed.loaded.clone())
+    }
+
+    /// The build that answers this request: the plugin's own, or the one that is tried on a share.
+    fn routed(&self, plugin: &str) -> Option<LoadedPlugin> {
+        let installed = self.plugins.get(plugin)?;
+        let own = installed.loaded.clone()?;
+        let tried = installed.canary.as_ref().zip(self.request_id.as_deref());
+        Some(tried.filter(|(canary, id)| canary.takes(id)).map_or(own, |(canary, _)| canary.loaded.clone()))
+    }
+
+    /// Sends a share of the calls of requests to another build, by the id of the request; to none with 0.
+    ///
+    /// # Errors
+    /// 409 where its tables are not those that are there.
+    pub fn set_canary(&mut self, loaded: &LoadedPlugin, percent: u8) -> Result<(), PlatformError> {
+        let id = loaded.manifest().metadata.id.to_string();
+        let installed = self.installed(&id)?;
+        let diff = crate::evolution::SchemaDiff::of(&installed.manifest, loaded.manifest());
+        if percent > 0 && !diff.changes.is_empty() {
+            let message = "the two builds have other tables: a share of the calls cannot go to either";
+            return Err(PlatformError::new(409, "plugin.canary", message));
+        }
+        if let Some(installed) = self.plugins.get_mut(&id) {
+            installed.canary = (percent > 0).then(|| Canary { loaded: loaded.clone(), percent });
+        }
+        Ok(())
     }
 
     /// One call of a plugin that may not be in place yet. `prepare` runs in its transaction before the guest. Where
@@ -355,7 +451,7 @@ impl Platform {
     ) -> Result<Value, CallError> {
         let Occasion { tenant, caller, trigger, event_depth } = occasion;
         let label = label(&invocation);
-        let request_id = lock(&self.surroundings).uuid();
+        let request_id = self.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
         let began_ms = self.now().unix_ms;
         let user = caller.as_ref().map(|caller| caller.id.clone());
         let request = CallRequest {
@@ -395,7 +491,7 @@ impl Platform {
         // What was denied is kept whatever became of the call.
         if !trace.denials.is_empty() {
             let plugin = &loaded.manifest().metadata.id;
-            let scope = Scope { user, ..Scope::of_tenant(&tenant, self.now()) };
+            let scope = Scope { user: user.clone(), ..Scope::of_tenant(&tenant, self.now()) };
             let kept = self.quiet_unit(|database, _| {
                 trace.denials.iter().try_for_each(|denial| {
                     database.record_denial(plugin, &scope, denial.function, &denial.subject, &denial.message)
@@ -405,7 +501,8 @@ impl Platform {
         }
         let error = outcome.result.as_ref().err().cloned();
         let plugin = loaded.manifest().metadata.id.to_string();
-        let call = CallRecord { plugin: plugin.clone(), tenant, request_id, began_ms, label, error, trace, recorded };
+        let version = loaded.manifest().metadata.version.to_string();
+        let call = CallRecord { plugin: plugin.clone(), version, tenant, user, request_id, began_ms, label, error, trace, recorded };
         self.counters.entry(plugin).or_default().add(&call);
         self.activity.calls.push(call);
         outcome.result

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::attempts::Refusal;
 use super::dependencies::Stage;
 use super::lifecycle::plugin_record;
-use super::upload::labels_of;
+use super::labels::Labels;
+use super::project_version::ProjectVersion;
+use super::upload::files_of;
+use super::state::Installed;
 use super::{Platform, PlatformError};
 use crate::archive;
 use crate::evolution::{SchemaDiff, migrations_from};
@@ -16,12 +19,22 @@ use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
 use crate::strict_zip::Limits;
 
+/// Whether a change that rows must follow needs another schema version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionRule {
+    /// It does: others have rows of the version before.
+    Raised,
+    /// It does not: a developer is between two versions, and the rows are theirs.
+    Free,
+}
+
 /// Makes a plugin's tables those of a version, whatever version they are of, and brings the rows that come with it to
 /// the tenants that have it. Part of a unit of work; where that fails, [`Platform::serve_again`] must follow.
 pub(super) fn bring_up(
     database: &mut Database,
     surroundings: &SharedSurroundings,
     (manifest, json): (&Arc<Manifest>, &Value),
+    rule: VersionRule,
     now: Moment,
 ) -> Result<UpgradeReport, StoreError> {
     let plugin = &manifest.metadata.id;
@@ -29,7 +42,7 @@ pub(super) fn bring_up(
     let old = stored.and_then(|stored| from_json("erpx.json", &stored).0).map(Arc::new);
     if let Some(old) = &old {
         let (before, after) = (old.schema.schema_version, manifest.schema.schema_version);
-        if after <= before && SchemaDiff::of(old, manifest).moves_rows() {
+        if rule == VersionRule::Raised && after <= before && SchemaDiff::of(old, manifest).moves_rows() {
             return Err(StoreError::SchemaVersion(before));
         }
     }
@@ -115,11 +128,13 @@ impl Platform {
         let mut back = installed.clone();
         back.manifest = Arc::clone(&old);
         back.manifest_json = package.manifest_json.clone();
-        back.labels = labels_of(&package);
+        back.files = files_of(&package);
+        back.labels = Labels::of_files(&package.manifest, &back.files);
         back.package_sha256 = package_sha256;
         back.status = PluginStatus::Installed;
         back.error = None;
         back.loaded = None;
+        back.canary = None;
         let record = plugin_record(id, &back);
         let now = self.now();
         let done = self.unit::<_, StoreError>(|database, _| {
@@ -137,20 +152,29 @@ impl Platform {
         Ok(reversal)
     }
 
-    /// Puts another version of a running plugin in its place that comes from a project and not from a package, with
-    /// all its rows. `json` is its manifest as packages hold it.
+    /// Puts another version of a plugin in its place that comes from a project and not from a package, with all its
+    /// rows; it runs then.
     ///
     /// # Errors
-    /// [`PlatformError`]; the old version goes on then.
-    pub fn replace_version(&mut self, loaded: &LoadedPlugin, json: &Value) -> Result<UpgradeReport, PlatformError> {
-        let manifest = Arc::clone(loaded.manifest());
+    /// [`PlatformError`]; what was there goes on then.
+    pub fn replace_version(
+        &mut self,
+        version: &ProjectVersion,
+        rule: VersionRule,
+    ) -> Result<UpgradeReport, PlatformError> {
+        let manifest = Arc::clone(version.loaded.manifest());
         let id = manifest.metadata.id.to_string();
-        let mut installed = self.installed(&id)?.clone();
-        installed.manifest = Arc::clone(&manifest);
-        installed.manifest_json = json.clone();
-        installed.loaded = Some(loaded.clone());
+        self.installed(&id)?;
+        self.require_needs(&manifest, Stage::Running)?;
+        self.require_free_tables(&manifest)?;
+        let installed = Installed {
+            status: PluginStatus::Running,
+            loaded: Some(version.loaded.clone()),
+            ..version.installed()
+        };
         let (record, now) = (plugin_record(&id, &installed), self.now());
-        let report = self.replace(loaded, json, |database| database.put_plugin(&record, now))?;
+        let keep = |database: &mut Database| database.put_plugin(&record, now);
+        let report = self.replace(&version.loaded, &version.json, rule, keep)?;
         self.plugins.insert(id.clone(), installed);
         self.greet_tenants(&id, &manifest)?;
         Ok(report)
@@ -162,6 +186,7 @@ impl Platform {
         &mut self,
         loaded: &LoadedPlugin,
         json: &Value,
+        rule: VersionRule,
         mut keep: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<UpgradeReport, PlatformError> {
         let (manifest, now) = (Arc::clone(loaded.manifest()), self.now());
@@ -170,7 +195,7 @@ impl Platform {
         let mut report = UpgradeReport::default();
         let surroundings = Arc::clone(&self.surroundings);
         let replaced = self.init(loaded, &handlers, |database| {
-            report = bring_up(database, &surroundings, (&manifest, json), now)?;
+            report = bring_up(database, &surroundings, (&manifest, json), rule, now)?;
             keep(database)
         });
         if replaced.is_err() {

@@ -10,8 +10,8 @@ use super::dependencies::Stage;
 use super::gate::Admitted;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
-use super::state::Installed;
-use super::upgrade::bring_up;
+use super::state::{Installed, PluginFiles};
+use super::upgrade::{VersionRule, bring_up};
 use super::{Platform, PlatformError};
 use crate::archive::Package;
 use crate::digest::sha256_hex;
@@ -47,7 +47,8 @@ impl Platform {
     /// [`PlatformError`] with all problems in its details.
     pub fn upload(&mut self, bytes: &[u8]) -> Result<Receipt, PlatformError> {
         let Admitted { package, pins } = self.admit(bytes)?;
-        let labels = labels_of(&package);
+        let files = files_of(&package);
+        let labels = Labels::of_files(&package.manifest, &files);
         let manifest = Arc::new(package.manifest.clone());
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
@@ -93,7 +94,9 @@ impl Platform {
             package_sha256: sha256,
             manifest_json: package.manifest_json.clone(),
             labels,
+            files,
             loaded: None,
+            canary: None,
         };
         let plugin_record = plugin_record(&id, &installed);
         let signed = self.write_receipt(&package, &record)?;
@@ -116,7 +119,7 @@ impl Platform {
             }
             let report = self.table_unit::<_, StoreError>(&id, |database, surroundings| {
                 let report = if is_installed {
-                    bring_up(database, surroundings, (&manifest, &package.manifest_json), now)?
+                    bring_up(database, surroundings, (&manifest, &package.manifest_json), VersionRule::Raised, now)?
                 } else {
                     UpgradeReport::default()
                 };
@@ -131,7 +134,7 @@ impl Platform {
         // a version that does not start leaves the old one running, also after a kill.
         self.require_needs(&manifest, Stage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
-        let replaced = self.replace(&loaded, &package.manifest_json, keep);
+        let replaced = self.replace(&loaded, &package.manifest_json, VersionRule::Raised, keep);
         let report = replaced.map_err(|error| {
             if error.code.starts_with("migration.") || error.code == "host.database" {
                 return error;
@@ -185,9 +188,18 @@ impl Platform {
     }
 }
 
-/// The labels of a package, in its languages.
-pub(super) fn labels_of(package: &Package) -> Labels {
-    Labels::read(&package.manifest, |name| package.file(name).map(<[u8]>::to_vec))
+/// The files of a package that users of the plugin see: its labels, its pages and what they show.
+pub(super) fn files_of(package: &Package) -> PluginFiles {
+    let is_shown = |name: &str| is_shown(&package.manifest, name);
+    let shown = package.entries.iter().filter(|entry| is_shown(&entry.name));
+    Arc::new(shown.map(|entry| (entry.name.clone(), entry.bytes.clone())).collect())
+}
+
+/// Whether users of a plugin see a file of it: its labels, the pages' own files, and what lies beside those.
+pub(super) fn is_shown(manifest: &Manifest, name: &str) -> bool {
+    let folder = name.split('/').next().unwrap_or_default();
+    let is_page = manifest.ui.pages.iter().any(|page| page.file.as_ref().is_some_and(|file| file.as_str() == name));
+    is_page || matches!(folder, "pages" | "assets") || folder == manifest.i18n.dir
 }
 
 fn version_is_taken(id: &str, version: &str) -> PlatformError {

@@ -93,7 +93,7 @@ impl World<'_> {
         }
         if let (Some(page), Some(user)) = (&step.page, &user) {
             let name = self.text(page)?;
-            let opened = self.platform.page(user, self.manifest.metadata.id.as_str(), &name);
+            let opened = self.platform.page(user, None, self.manifest.metadata.id.as_str(), &name);
             let shown = opened.unwrap_or_else(|error| json!({ "status": error.status, "code": error.code }));
             return Ok((user.tenant.clone(), Outcome::Page(shown)));
         }

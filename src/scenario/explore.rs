@@ -15,7 +15,7 @@ use super::plan::Case;
 use super::runner::step_span;
 use super::world::{Setup, World};
 use crate::diagnostics::{Diagnostic, Report, codes};
-use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime, TrapKind};
+use crate::host::{CallError, Fault, FaultAction, FaultPlace, Times, LoadedPlugin, Runtime, TrapKind};
 
 /// How many places are tried in one case at the most, of each kind of fault.
 const MAX_FAULTS: usize = 2_000;
@@ -46,7 +46,7 @@ impl Kind {
             Kind::EndFuel => (anywhere, FaultAction::EndFuel),
             Kind::Commit => (FaultPlace::Commit, failure("the commit failed")),
         };
-        Fault { place, nth: nth as u64 + 1, action }
+        Fault { place, nth: nth as u64 + 1, times: Times::Once, action }
     }
 
     fn told(self, what: &str) -> String {

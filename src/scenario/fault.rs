@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::steps::scalar;
 use crate::diagnostics::Span;
 use crate::document::{Node, NodeValue, did_you_mean};
-use crate::host::{Fault, FaultAction, FaultPlace};
+use crate::host::{Fault, FaultAction, FaultPlace, Times};
 use crate::manifest::Timeout;
 
 /// Areas of the host's functions, as traces name them.
@@ -58,7 +58,7 @@ fn one(node: &Node) -> Result<Fault, Wrong> {
     if place == FaultPlace::Commit && !matches!(action, FaultAction::Fail(_)) {
         return Err(wrong(node, "a commit can only fail: write `error`".to_owned()));
     }
-    Ok(Fault { place, nth, action })
+    Ok(Fault { place, nth, times: Times::Once, action })
 }
 
 fn length(node: &Node) -> Result<Duration, Wrong> {

@@ -93,6 +93,20 @@ impl Database {
         }
     }
 
+    /// Inserts a row of many: where it is refused, nothing of it stays, and the unit of work goes on.
+    ///
+    /// # Errors
+    /// As [`Database::insert`].
+    pub fn insert_alone(
+        &mut self,
+        entity: &EntityRef,
+        scope: &Scope,
+        data: &Map<String, Value>,
+        new_id: IdSource<'_>,
+    ) -> Result<Row, StoreError> {
+        self.atomically(|database| database.insert_row(entity, scope, data, new_id))
+    }
+
     fn insert_row(
         &mut self,
         entity: &EntityRef,

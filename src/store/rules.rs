@@ -129,3 +129,31 @@ pub(super) fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value
         }
     }
 }
+
+/// The defaults of a new row, as far as they do not come from the host alone.
+pub(crate) fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
+    let given = entity.fields.iter().filter_map(|field| Some((field, field.default.as_ref()?)));
+    let given = given.filter(|(field, default)| field.computed.is_none() && default.as_str() != Some("$uuid"));
+    given
+        .map(|(field, default)| (field.name.to_string(), values::default_value(default, scope, &mut String::new)))
+        .collect()
+}
+
+/// Computes what is computed in a row that is not written yet, and gives what would refuse it, but for what other rows say.
+pub(crate) fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
+    let open: Map<String, Value> = data
+        .iter()
+        .filter(|(name, _)| entity.field(name).is_none_or(|field| field.computed.is_none()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let mut problems = match values::normalize(entity, &open, false) {
+        Ok(normal) => {
+            data.extend(normal);
+            Vec::new()
+        }
+        Err(StoreError::Validation { problems, .. }) => problems,
+        Err(_) => Vec::new(),
+    };
+    problems.extend(settle_values(entity, scope, data));
+    problems
+}

@@ -91,6 +91,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "document",
             "evolution",
             "expression",
+            "generate",
             "host",
             "manifest",
             "signing",

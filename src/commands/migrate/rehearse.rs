@@ -19,7 +19,7 @@ use crate::evolution::{Effect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
 use crate::manifest::TenantId;
-use crate::platform::{Directory, Platform};
+use crate::platform::{Directory, Platform, ProjectVersion, VersionRule};
 use crate::scenario::{Suite, read_suite, run_case};
 use crate::store::{Moment, PostgresUrl, ScratchPlace, StepReport};
 use crate::ui::Table;
@@ -124,6 +124,10 @@ struct ScenarioFate {
     passed: bool,
 }
 
+fn project_version(loaded: &LoadedPlugin, json: &Value) -> ProjectVersion {
+    ProjectVersion { json: json.clone(), ..ProjectVersion::of(loaded.clone()) }
+}
+
 pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.from, args.to.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
@@ -134,7 +138,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
     let mut platform = platform(&runtime, &place, args.seed)?;
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
-    platform.run_version(&old_plugin, &old.json).map_err(refused)?;
+    platform.run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {
         context.ui.status("Filling", format!("{} rows for {tenant}", args.rows));
         platform.with_database(|database, now| {
@@ -146,7 +150,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let before = rows_of(&platform, &old)?;
     platform.take_activity();
     context.ui.status("Upgrading", format!("to {}", new.shown()));
-    let upgraded = platform.replace_version(&new_plugin, &new.json);
+    let upgraded = platform.replace_version(&project_version(&new_plugin, &new.json), VersionRule::Raised);
     let mut result = RehearseResult {
         old: old.shown(),
         new: new.shown(),

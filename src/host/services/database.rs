@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::capabilities;
 use super::super::error::ServiceError;
+use super::super::quirks::Quirk;
 use super::shown::{FlatPage, Json};
 use super::{Services, denied};
 use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, Scope, StoreError};
@@ -116,7 +117,12 @@ impl Services {
             let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
                 database.update(&entity, scope, id, patch, expected_version)
             };
-            services.writing(&entity, update).map(flat)
+            match services.writing(&entity, update) {
+                Err(error) if error.code == "db.version_conflict" && services.meets(Quirk::StaleVersionsPass) => {
+                    services.reading(&entity, |database, scope| database.get(&entity, scope, id)).map(flat)
+                }
+                updated => updated.map(flat),
+            }
         })
     }
 
@@ -129,9 +135,13 @@ impl Services {
         let arguments = || json!({ "id": id, "expected-version": expected_version });
         self.call("db.delete", entity, arguments, |services| {
             let entity = services.writable(entity)?;
-            let touched = services
-                .writing(&entity, |database, scope, _| database.delete(&entity, scope, id, expected_version))?;
-            services.take_writes(touched)
+            let delete = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
+                database.delete(&entity, scope, id, expected_version)
+            };
+            match services.writing(&entity, delete) {
+                Err(error) if error.code == "db.version_conflict" && services.meets(Quirk::StaleVersionsPass) => Ok(()),
+                deleted => services.take_writes(deleted?),
+            }
         })
     }
 

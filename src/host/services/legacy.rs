@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 use super::super::bindings::legacy::erp::plugin::host_api;
 use super::super::call::CallState;
 use super::super::error::ServiceError;
+use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;
 use super::shown::Json;
-use super::{parse_json, parse_object};
+use super::{Services, parse_json, parse_object};
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
@@ -23,20 +24,28 @@ fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
     std::str::from_utf8(bytes).map_err(|_| ServiceError::new("db.bad_json", format!("{what} is not UTF-8")))
 }
 
-fn object(what: &str, bytes: &[u8]) -> Result<Map<String, Value>, ServiceError> {
-    // The platform reads no bytes at all as an empty object.
-    if bytes.is_empty() { Ok(Map::new()) } else { parse_object(what, utf8(what, bytes)?) }
+impl Services {
+    fn object(&mut self, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
+        // The platform reads no bytes at all as an empty object.
+        if bytes.is_empty() {
+            return Ok(Map::new());
+        }
+        match utf8(what, bytes).and_then(|text| parse_object(what, text)) {
+            Err(_) if self.meets(Quirk::BadJsonIsEmpty) => Ok(Map::new()),
+            read => read.map_err(as_text),
+        }
+    }
 }
 
 impl host_api::Host for CallState {
     fn db_insert(&mut self, entity: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
-        let row = object("the data", &data).map_err(as_text)?;
+        let row = self.services.object("the data", &data)?;
         self.services.db_insert(&entity, &row).map(bytes).map_err(as_text)
     }
 
     fn db_query(&mut self, entity: String, filter: Vec<u8>, pagination: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut query = object("the pagination", &pagination).map_err(as_text)?;
-        let filter = object("the filter", &filter).map_err(as_text)?;
+        let mut query = self.services.object("the pagination", &pagination)?;
+        let filter = self.services.object("the filter", &filter)?;
         query.insert("filter".to_owned(), Value::Object(filter));
         let page = self.services.db_query(&entity, &query).map_err(as_text)?;
         let rows: Vec<String> = page.rows.into_iter().map(|row| row.0).collect();
@@ -44,7 +53,7 @@ impl host_api::Host for CallState {
     }
 
     fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
-        let patch = object("the data", &data).map_err(as_text)?;
+        let patch = self.services.object("the data", &data)?;
         let version =
             u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
         self.services.db_update(&entity, &id, &patch, Some(version)).map(bytes).map_err(as_text)
@@ -55,7 +64,7 @@ impl host_api::Host for CallState {
     }
 
     fn db_aggregate(&mut self, entity: String, query: Vec<u8>) -> Result<Vec<u8>, String> {
-        let query = object("the query", &query).map_err(as_text)?;
+        let query = self.services.object("the query", &query)?;
         self.services.db_aggregate(&entity, &Value::Object(query)).map(bytes).map_err(as_text)
     }
 

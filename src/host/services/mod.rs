@@ -29,6 +29,7 @@ use super::call::CallContext;
 use super::error::ServiceError;
 use super::faults::{FaultAction, FaultPlace};
 use super::limits::CallLimits;
+use super::quirks::Quirk;
 use super::recording::{Answer, Replay};
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
@@ -161,8 +162,7 @@ impl Services {
                 Err(ServiceError::new("limit.fuel", "the fuel is spent"))
             }
             Some(FaultAction::Delay(time)) => {
-                let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                lock(&self.surroundings).advance(milliseconds);
+                Surroundings::pass(&self.surroundings, time.min(self.limits.time()));
                 self.delayed += time;
                 if self.delayed > self.limits.time() {
                     self.ending = Some(Trap::Interrupt);
@@ -217,6 +217,14 @@ impl Services {
         };
         self.trace.host_calls.push(record);
         result
+    }
+
+    /// Notes a place where the platform of today is laxer; true where the host imitates it.
+    fn meets(&mut self, quirk: Quirk) -> bool {
+        if !self.trace.quirks.contains(&quirk) {
+            self.trace.quirks.push(quirk);
+        }
+        lock(&self.surroundings).imitates_quirks()
     }
 
     /// Ends the guest: what it asks for was never answered.

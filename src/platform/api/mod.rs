@@ -2,32 +2,38 @@
 //! `/_dev` is what only a dev host has.
 
 mod admin;
+mod base;
 mod dev;
+mod form;
+mod models;
 mod nodes;
 mod registry;
 mod request;
 mod rows;
+mod transfer;
 
+pub use base::BASE_EVENTS;
 pub use request::{Body, Request, Response};
 
 use serde_json::{Value, json};
 
-use super::dependencies::Stage;
 use super::pages::permission_of;
 use super::permission::PLUGIN_ADMIN;
 use super::{Identity, Platform, PlatformError};
 use crate::document::parse_strict_json;
-use crate::expression::Expression;
 
 type Answer = Result<Response, PlatformError>;
 
 impl Platform {
     /// Answers a request.
     pub fn handle(&mut self, request: &Request) -> Response {
+        self.request_id.clone_from(&request.request_id);
         let answer = self.route(request).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
-        match self.deliver_events() {
+        let delivered = self.deliver_events();
+        self.request_id = None;
+        match delivered {
             Ok(()) => answer,
             Err(error) => {
                 let error = PlatformError::from(error);
@@ -49,11 +55,16 @@ impl Platform {
             }
             ["api", "v1", "registry", rest @ ..] => self.registry_route(request, rest),
             ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
+            ["api", "v1", "users" | "departments" | "roles", ..] => self.base(request, &path[2..]),
+            ["api", "v1", "plugin-files", plugin, path @ ..] if is_get => {
+                self.plugin_file(request, plugin, &path.join("/"))
+            }
+            ["api", "v1", "openapi.json"] if is_get => self.openapi(request),
             ["api", "v1", "nodes", rest @ ..] => self.nodes_route(request, rest),
             ["api", "v1", "processors", rest @ ..] => self.processors_route(request, rest),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
             ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
-                Ok(Response::json(200, self.page(identity(request)?, plugin, page)?))
+                Ok(Response::json(200, self.page(identity(request)?, request.accept_language.as_deref(), plugin, page)?))
             }
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
@@ -62,61 +73,6 @@ impl Platform {
             }
             _ => Err(no_route(request)),
         }
-    }
-
-    /// The entities of all installed plugins, with labels in the language of the request.
-    fn registry(&self, request: &Request) -> Answer {
-        let identity = identity(request)?;
-        let mut entities = Vec::new();
-        for installed in self.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status)) {
-            let manifest = &installed.manifest;
-            for entity in &manifest.schema.entities {
-                let code = format!("{}.list", *entity.name);
-                if !entity.is_public && !identity.caller.may(&code) {
-                    continue;
-                }
-                let fields: Vec<Value> = entity
-                    .fields
-                    .iter()
-                    .map(|field| {
-                        let key = format!("entity.{}.{}", *entity.name, *field.name);
-                        json!({
-                            "name": *field.name, "field_type": field.field_type.word(), "base_type": field.field_type.base().word(),
-                            "display_name": installed.label(request, &key, field.label()), "required": field.required,
-                            "read_only": field.read_only || field.computed.is_some(),
-                            "visible_when": field.visible_when.as_ref().map(Expression::as_str),
-                            "ui_widget": field.ui_widget.as_ref().map(|widget| widget.word()),
-                        })
-                    })
-                    .collect();
-                entities.push(json!({
-                    "plugin": *manifest.metadata.id, "entity": *entity.name,
-                    "display_name": installed.label(request, &format!("entity.{}", *entity.name), &entity.display_name),
-                    "is_public": entity.is_public, "fields": fields,
-                }));
-            }
-        }
-        Ok(Response::json(200, Value::Array(entities)))
-    }
-
-    /// The pages that the user may open.
-    fn pages(&self, request: &Request, plugin: &str) -> Answer {
-        let identity = identity(request)?;
-        let installed = self.installed(plugin)?;
-        let manifest = &installed.manifest;
-        let pages: Vec<Value> = manifest
-            .ui
-            .pages
-            .iter()
-            .filter(|page| permission_of(page).is_none_or(|code| identity.caller.may(&code)))
-            .map(|page| {
-                json!({
-                    "name": page.route(), "type": page.r#type.word(), "label": installed.label(request, &format!("page.{}", page.route()), &page.label), "menu_group": page.menu_group,
-                    "entity": page.entity.as_ref().map(|entity| entity.as_str()),
-                })
-            })
-            .collect();
-        Ok(Response::json(200, Value::Array(pages)))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Request {
     pub content_digest: Option<String>,
     /// The `content-type` header, where it is there.
     pub content_type: Option<String>,
+    /// What all that the request causes is called; the platform makes a name for each call where it is none.
+    pub request_id: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }

@@ -38,6 +38,11 @@ impl Platform {
             ("GET" | "POST", ["aggregate"]) => self.aggregate(request, &entity, &reads),
             ("GET", ["timeseries"]) => self.timeseries(request, &entity, &reads),
             ("POST", ["resolve-labels"]) => self.resolve_labels(request, &entity, &reads),
+            ("GET", ["export"]) => self.export(request, &entity, &reads),
+            ("POST", ["import"]) => self.import(request, &entity, &writes),
+            ("POST", ["preview"]) => self.preview(request, &entity, &reads),
+            ("POST", ["available-actions"]) => self.available_actions(request, &entity, &reads),
+            ("GET", [id, "history"]) => self.history(request, &entity, id, &reads),
             ("POST", []) => {
                 require(request, &writes)?;
                 let Record { data, version } = record(request, &entity)?;
@@ -90,7 +95,7 @@ impl Platform {
     }
 
     /// Whose rows the user reaches by a permission.
-    fn scope_for(&self, request: &Request, permission: &str) -> Result<Scope, PlatformError> {
+    pub(super) fn scope_for(&self, request: &Request, permission: &str) -> Result<Scope, PlatformError> {
         let reach = require(request, permission)?.caller.reach(permission);
         Ok(self.scope(request)?.within(reach))
     }
@@ -215,6 +220,16 @@ impl Platform {
         Ok(Response::json(200, Value::Object(labels)))
     }
 
+    /// What happened to a row, the newest first.
+    fn history(&self, request: &Request, entity: &EntityRef, id: &str, permission: &str) -> Answer {
+        require(request, permission)?;
+        request.only(&[])?;
+        let scope = self.scope_for(request, permission)?;
+        let database = lock(&self.database);
+        database.get(entity, &scope, id)?;
+        Ok(Response::json(200, json!(database.history(entity, &scope, id)?)))
+    }
+
     fn invoke(&mut self, request: &Request, plugin: &str, entity: &EntityRef, id: &str, name: &str) -> Answer {
         let manifest = Arc::clone(entity.manifest());
         let action =
@@ -266,16 +281,8 @@ fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError
         Some(Value::Object(data)) if body.len() == 1 => data.clone(),
         _ => body,
     };
-    let problems: Vec<FieldProblem> = data
-        .keys()
-        .filter(|name| entity.field(name).is_some_and(|field| field.read_only))
-        .map(|name| FieldProblem { field: name.clone(), message: "is read-only".to_owned() })
-        .collect();
-    if problems.is_empty() {
-        Ok(Record { data, version })
-    } else {
-        Err(StoreError::Validation { entity: entity.name.to_string(), problems }.into())
-    }
+    Platform::open_fields(entity, &data)?;
+    Ok(Record { data, version })
 }
 
 fn problem(entity: &EntityRef, field: &str, message: &str) -> PlatformError {
@@ -283,11 +290,11 @@ fn problem(entity: &EntityRef, field: &str, message: &str) -> PlatformError {
     StoreError::Validation { entity: entity.name.to_string(), problems }.into()
 }
 
-fn bad_query(message: impl Into<String>) -> PlatformError {
+pub(super) fn bad_query(message: impl Into<String>) -> PlatformError {
     PlatformError::new(400, "http.bad_query", message)
 }
 
-fn filter(request: &Request) -> Result<Value, PlatformError> {
+pub(super) fn filter(request: &Request) -> Result<Value, PlatformError> {
     match request.query("filter").filter(|text| !text.is_empty()) {
         None => Ok(Value::Null),
         Some(text) => serde_json::from_str(text)
@@ -295,6 +302,6 @@ fn filter(request: &Request) -> Result<Value, PlatformError> {
     }
 }
 
-fn search(request: &Request) -> Option<String> {
+pub(super) fn search(request: &Request) -> Option<String> {
     request.query("search").map(str::to_owned)
 }

@@ -1,0 +1,68 @@
+//! What a form shows while somebody fills it in: one engine judges it, here and when it is saved.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Request, Response, object, require};
+use crate::expression::Expression;
+use crate::host::lock;
+use crate::manifest::Field;
+use crate::platform::{Platform, PlatformError};
+use crate::store::{EntityRef, MAX_PAGE_ROWS, StoreError, condition_holds};
+
+impl Platform {
+    /// `{"data": {…}}` → the same with its defaults and computed fields, what is hidden, what is required, and what is
+    /// wrong so far.
+    pub(super) fn preview(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
+        require(request, permission)?;
+        request.only(&[])?;
+        let mut body = object(request)?;
+        let Some(Value::Object(mut data)) = body.remove("data") else {
+            return Err(super::rows::bad_query("the body is {\"data\": {…}}"));
+        };
+        let scope = self.scope(request)?;
+        if body.get("is_new").and_then(Value::as_bool).unwrap_or(false) {
+            for (name, value) in crate::store::defaults_of(entity, &scope) {
+                data.entry(name).or_insert(value);
+            }
+        }
+        let problems = crate::store::judged(entity, &scope, &mut data);
+        let holds = |condition: &Expression| condition_holds(condition, entity, &scope, &data);
+        let hidden = |field: &&Field| field.visible_when.as_ref().is_some_and(|when| !holds(when));
+        let required = |field: &&Field| field.required || field.required_when.as_ref().is_some_and(holds);
+        let name = |field: &Field| json!(*field.name);
+        let hidden: Vec<Value> = entity.fields.iter().filter(hidden).map(name).collect();
+        let required: Vec<Value> = entity.fields.iter().filter(required).map(name).collect();
+        let body = json!({ "data": data, "hidden": hidden, "required": required, "problems": problems });
+        Ok(Response::json(200, body))
+    }
+
+    /// `{"ids": […]}` → the buttons of each row that its conditions leave to the user.
+    pub(super) fn available_actions(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
+        let identity = require(request, permission)?;
+        request.only(&[])?;
+        let body = object(request)?;
+        let ids: Option<Vec<&str>> =
+            body.get("ids").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_str).collect());
+        let Some(ids) = ids.filter(|ids| ids.len() as u64 <= MAX_PAGE_ROWS) else {
+            let message = format!("the body is {{\"ids\": […]}} with at most {MAX_PAGE_ROWS} ids");
+            return Err(super::rows::bad_query(message));
+        };
+        let manifest = entity.manifest();
+        let own = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
+        let own: Vec<_> = own.filter(|action| identity.caller.may(&action.permission)).collect();
+        let scope = self.scope_for(request, permission)?;
+        let mut available = serde_json::Map::new();
+        for id in ids {
+            let row = match lock(&self.database).get(entity, &scope, id) {
+                Ok(row) => row,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(PlatformError::from(error)),
+            };
+            let open = own.iter().filter(|action| {
+                action.when.as_ref().is_none_or(|when| condition_holds(when, entity, &scope, &row.data))
+            });
+            available.insert(id.to_owned(), open.map(|action| json!(*action.name)).collect());
+        }
+        Ok(Response::json(200, Value::Object(available)))
+    }
+}
