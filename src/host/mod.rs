@@ -36,7 +36,7 @@ pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use faults::{Fault, FaultAction, FaultPlace, Times};
 pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use node::{NodeCall, NodePlace, NodeTask};
-pub use plugin::LoadedPlugin;
+pub use plugin::{ExportedFunction, LoadedPlugin};
 pub use probe::Probe;
 pub use processing::{ProcessCall, Processed};
 pub use quirks::Quirk;

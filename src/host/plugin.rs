@@ -3,8 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::Value;
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::wasm_wave::wasm::DisplayType;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type};
 
 use super::SharedDatabase;
 use super::ahead::Ahead;
@@ -33,6 +36,15 @@ pub struct LoadedPlugin {
     pub from_cache: bool,
 }
 
+/// A function that can be called by name.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExportedFunction {
+    /// `interface.function`.
+    pub function: String,
+    /// Names and types, in order.
+    pub parameters: Vec<(String, String)>,
+}
+
 /// Where the known exports are; none for one that the component lacks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exports {
@@ -59,6 +71,27 @@ impl LoadedPlugin {
 }
 
 impl LoadedPlugin {
+    /// What can be called by name: each with the names and types of its parameters, as WAVE writes types.
+    pub fn exported_functions(&self) -> Vec<ExportedFunction> {
+        let engine = self.component.engine();
+        let mut found = Vec::new();
+        for (name, item) in self.component.component_type().exports(engine) {
+            let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+            let short = name.split(['/', '@']).nth(1).unwrap_or(name);
+            for (function, item) in interface.exports(engine) {
+                let ComponentItem::ComponentFunc(ty) = item.ty else { continue };
+                // Methods need a resource, which nobody can name from outside.
+                if function.starts_with('[') {
+                    continue;
+                }
+                let parameter = |(name, ty): (&str, Type)| (name.to_owned(), DisplayType(&ty).to_string());
+                let parameters = ty.params().map(parameter).collect();
+                found.push(ExportedFunction { function: format!("{short}.{function}"), parameters });
+            }
+        }
+        found
+    }
+
     /// True where bytes can be given to it.
     pub fn is_processor(&self) -> bool {
         self.exports.process.is_some()

@@ -52,7 +52,8 @@ impl Database {
             };
             total = touch(&entity, 1)?;
             row.deleted_at = Some(scope.now.to_string());
-            self.write(ChangeKind::Delete, &entity, scope, row)?;
+            let before = row.data.clone();
+            self.write(ChangeKind::Delete, &entity, scope, (before, row))?;
             let mut going = Vec::new();
             for dependent in self.catalog().dependents(&entity) {
                 match dependent.on_delete {

@@ -150,7 +150,7 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
-        self.record(ChangeKind::Insert, entity, scope, &row)?;
+        self.record(ChangeKind::Insert, entity, scope, (None, &row))?;
         Ok(row)
     }
 
@@ -189,13 +189,14 @@ impl Database {
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError> {
         let mut row = self.get_version(entity, scope, id, expected_version)?;
+        let before = row.data.clone();
         let patch = values::normalize(entity, patch, false)?;
         self.check_references(entity, scope, &patch)?;
         row.data.extend(patch);
         self.settle(entity, scope, Some(id), &mut row.data)?;
         within_reach(entity, scope, row.created_by.as_deref(), &row.data)?;
         row.data.retain(|_, value| !value.is_null());
-        self.write(ChangeKind::Update, entity, scope, row)
+        self.write(ChangeKind::Update, entity, scope, (before, row))
     }
 
     /// Puts `data` in the place of all fields of a row. Fields that only the host and the plugin set
@@ -222,8 +223,9 @@ impl Database {
         self.check_references(entity, scope, &data)?;
         self.settle(entity, scope, Some(id), &mut data)?;
         within_reach(entity, scope, row.created_by.as_deref(), &data)?;
-        row.data = data.into_iter().filter(|(_, value)| !value.is_null()).collect();
-        self.write(ChangeKind::Update, entity, scope, row)
+        let data = data.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let before = std::mem::replace(&mut row.data, data);
+        self.write(ChangeKind::Update, entity, scope, (before, row))
     }
 
     /// Brings a deleted row back.
@@ -236,11 +238,12 @@ impl Database {
         if row.deleted_at.take().is_none() {
             return Err(not_found(entity, id));
         }
+        let before = row.data.clone();
         // What the row names may have gone, and rules may have changed, while it was away.
         self.check_references(entity, scope, &row.data)?;
         self.settle(entity, scope, Some(id), &mut row.data)?;
         row.data.retain(|_, value| !value.is_null());
-        self.write(ChangeKind::Restore, entity, scope, row)
+        self.write(ChangeKind::Restore, entity, scope, (before, row))
     }
 
     /// `{id: label}` of the rows that exist.
@@ -296,7 +299,7 @@ impl Database {
         kind: ChangeKind,
         entity: &EntityRef,
         scope: &Scope,
-        mut row: Row,
+        (before, mut row): (Map<String, Value>, Row),
     ) -> Result<Row, StoreError> {
         row.data = in_order(entity, row.data);
         row.updated_at = scope.now.to_string();
@@ -311,7 +314,7 @@ impl Database {
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         parameters.push(SqlValue::Text(row.id.clone()));
         self.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
-        self.record(kind, entity, scope, &row)?;
+        self.record(kind, entity, scope, (Some(before), &row))?;
         Ok(row)
     }
 
@@ -359,7 +362,13 @@ impl Database {
     }
 
     /// Keeps what happened: for the unit of work's caller, and for good in the audit table.
-    fn record(&mut self, kind: ChangeKind, entity: &EntityRef, scope: &Scope, row: &Row) -> Result<(), StoreError> {
+    fn record(
+        &mut self,
+        kind: ChangeKind,
+        entity: &EntityRef,
+        scope: &Scope,
+        (before, row): (Option<Map<String, Value>>, &Row),
+    ) -> Result<(), StoreError> {
         let action = match kind {
             ChangeKind::Insert => "insert",
             ChangeKind::Update => "update",
@@ -383,6 +392,7 @@ impl Database {
             kind,
             entity: entity.qualified_name(),
             tenant: scope.tenant.clone(),
+            before,
             row: row.clone(),
         });
         Ok(())

@@ -118,6 +118,8 @@ pub struct Change {
     pub entity: String,
     /// Whose row it is.
     pub tenant: TenantId,
+    /// Its fields before; none of a row that is new.
+    pub before: Option<Map<String, Value>>,
     /// The row afterwards.
     pub row: Row,
 }

@@ -1,14 +1,17 @@
 //! `/_dev`: what only a dev host has.
 
+mod inject;
+mod look;
+
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Response, identity, no_route, object};
+use super::{Answer, BASE_EVENTS, Request, Response, identity, object};
 use crate::host::lock;
 use crate::manifest::is_event_name;
 use crate::platform::{Platform, PlatformError};
 
 impl Platform {
-    pub(super) fn dev(&mut self, request: &Request, path: &[&str]) -> Answer {
+    pub(in crate::platform::api) fn dev(&mut self, request: &Request, path: &[&str]) -> Answer {
         match (request.method.as_str(), path) {
             ("GET", ["tables"]) => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
             ("GET", ["counters"]) => Ok(Response::json(200, json!(self.counters()))),
@@ -60,9 +63,18 @@ impl Platform {
                 self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;
                 Ok(self.delivered_since(before))
             }
-            _ => Err(no_route(request)),
+            ("GET", ["base-events"]) => {
+                let event = |(name, payload): &(&str, &str)| {
+                    let payload: Value = serde_json::from_str(payload).unwrap_or_default();
+                    json!({ "type": name, "payload": payload })
+                };
+                Ok(Response::json(200, BASE_EVENTS.iter().map(event).collect()))
+            }
+            (_, ["faults" | "clock" | "limits" | "quirks", ..]) => self.inject(request, path),
+            _ => self.look(request, path),
         }
     }
+
     /// The calls that came of an event.
     fn delivered_since(&self, before: usize) -> Response {
         let calls = self.activity.calls.iter().skip(before);

@@ -1,0 +1,157 @@
+//! `/_dev/faults`, `/_dev/clock`, `/_dev/limits`, `/_dev/quirks`: what a developer makes go wrong, and when.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::super::rows::bad_query;
+use super::super::{Answer, Request, Response, no_route, object};
+use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
+use crate::manifest::Timeout;
+use crate::platform::{Platform, PlatformError};
+use crate::store::Moment;
+
+impl Platform {
+    pub(super) fn inject(&mut self, request: &Request, path: &[&str]) -> Answer {
+        match (request.method.as_str(), path) {
+            ("GET", ["faults"]) => Ok(self.faults_shown()),
+            ("POST", ["faults"]) => {
+                let fault = fault_of(&object(request)?)?;
+                self.add_fault(fault);
+                Ok(self.faults_shown())
+            }
+            ("DELETE", ["faults"]) => {
+                self.clear_faults();
+                Ok(self.faults_shown())
+            }
+            ("GET", ["clock"]) => Ok(self.clock_shown()),
+            ("POST", ["clock"]) => {
+                let body = object(request)?;
+                let by = clock_shift(&body, self.now())?;
+                self.shift_clock(by);
+                Ok(self.clock_shown())
+            }
+            ("GET", ["limits"]) => Ok(limits_shown()),
+            ("PUT", ["limits"]) => {
+                let mut limits = LimitOverrides::default();
+                for (name, value) in object(request)? {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
+                }
+                self.set_limits(limits);
+                Ok(Response::empty(204))
+            }
+            ("GET", ["quirks"]) => Ok(self.quirks_shown()),
+            ("PUT", ["quirks"]) => {
+                for (key, value) in object(request)? {
+                    let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
+                    match key.as_str() {
+                        "imitate" => self.imitate_quirks(wanted),
+                        "double_events" => self.double_events(wanted),
+                        _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
+                    }
+                }
+                Ok(self.quirks_shown())
+            }
+            _ => Err(no_route(request)),
+        }
+    }
+
+    fn faults_shown(&self) -> Response {
+        let faults: Vec<Value> = self.faults().iter().map(fault_json).collect();
+        Response::json(200, json!({ "faults": faults }))
+    }
+
+    fn clock_shown(&self) -> Response {
+        let ahead = self.now().unix_ms - Moment::of_system_clock().unix_ms;
+        // What the two questions took of time is nothing that anybody moved.
+        let ahead = if ahead.abs() < 1_000 { 0 } else { ahead };
+        Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": ahead }))
+    }
+
+    fn quirks_shown(&self) -> Response {
+        Response::json(200, json!({ "imitate": self.imitates_quirks(), "double_events": self.doubles_events() }))
+    }
+}
+
+/// `{"at": "db.insert", "subject", "nth", "always", "error" | "delay" | "fuel"}`; the words are those of scenarios.
+fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
+    let known = ["at", "subject", "nth", "always", "error", "delay", "fuel"];
+    if let Some(key) = body.keys().find(|key| !known.contains(&key.as_str())) {
+        return Err(bad_query(format!("a fault has no `{key}`; known: {}", known.join(", "))));
+    }
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let at = text("at").ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
+    let subject = text("subject").filter(|subject| !subject.is_empty());
+    let place = match at.as_str() {
+        "commit" => FaultPlace::Commit,
+        "*" => FaultPlace::HostCall { function: None, subject },
+        function if function.contains('.') => FaultPlace::HostCall { function: Some(at), subject },
+        other => return Err(bad_query(format!("`{other}` is no call of the host, such as db.insert, nor commit"))),
+    };
+    let action = match (text("error"), text("delay"), body.get("fuel")) {
+        (Some(error), None, None) => FaultAction::Fail(error),
+        (None, Some(delay), None) => FaultAction::Delay(length(&delay)?),
+        (None, None, Some(_)) => FaultAction::EndFuel,
+        (None, None, None) => FaultAction::Fail("the database failed, as a developer wanted it".to_owned()),
+        _ => return Err(bad_query("a fault does one thing: `error`, `delay` or `fuel`")),
+    };
+    if place == FaultPlace::Commit && !matches!(action, FaultAction::Fail(_)) {
+        return Err(bad_query("a commit can only fail: write `error`"));
+    }
+    let nth = body.get("nth").map_or(Some(1), |nth| nth.as_u64().filter(|nth| *nth > 0));
+    let nth = nth.ok_or_else(|| bad_query("`nth` counts from 1"))?;
+    let always = body.get("always").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Fault { place, nth, times: if always { Times::Always } else { Times::Once }, action })
+}
+
+fn fault_json(fault: &Fault) -> Value {
+    let (at, subject) = match &fault.place {
+        FaultPlace::Commit => ("commit".to_owned(), None),
+        FaultPlace::HostCall { function, subject } => {
+            (function.clone().unwrap_or_else(|| "*".to_owned()), subject.clone())
+        }
+    };
+    let mut shown = json!({ "at": at, "subject": subject, "nth": fault.nth, "always": fault.times == Times::Always });
+    match &fault.action {
+        FaultAction::Fail(message) => shown["error"] = json!(message),
+        FaultAction::Delay(time) => shown["delay"] = json!(format!("{}ms", time.as_millis())),
+        FaultAction::EndFuel => shown["fuel"] = json!(0),
+    }
+    shown
+}
+
+fn length(text: &str) -> Result<Duration, PlatformError> {
+    let length = Timeout::parse(text).map(|length| length.0);
+    length.ok_or_else(|| bad_query(format!("`{text}` is no length of time such as 30m, 6s or 250ms")))
+}
+
+/// `{"advance": "30m"}`, `{"set": "2026-12-31T23:59:00+08:00"}` or `{"reset": true}`, as milliseconds.
+fn clock_shift(body: &Map<String, Value>, now: Moment) -> Result<i64, PlatformError> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    match (text("advance"), text("set"), body.get("reset").and_then(Value::as_bool)) {
+        (Some(by), None, None) => {
+            let (sign, by) = by.strip_prefix('-').map_or((1, by), |rest| (-1, rest));
+            let by = days(by).map_or_else(|| length(by), Ok)?;
+            Ok(sign * i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
+        }
+        (None, Some(moment), None) => {
+            let wanted = Moment::parse(moment);
+            let wanted = wanted.ok_or_else(|| bad_query(format!("`{moment}` is no moment with an offset")))?;
+            Ok(wanted.unix_ms - now.unix_ms)
+        }
+        (None, None, Some(true)) => Ok(Moment::of_system_clock().unix_ms - now.unix_ms),
+        _ => Err(bad_query("the body is {\"advance\": \"30m\"}, {\"set\": \"<moment>\"} or {\"reset\": true}")),
+    }
+}
+
+/// `3d`: clocks are moved by days, which nothing else is measured in.
+fn days(text: &str) -> Option<Duration> {
+    let days: u64 = text.strip_suffix('d')?.parse().ok()?;
+    Some(Duration::from_secs(days.checked_mul(86_400)?))
+}
+
+fn limits_shown() -> Response {
+    let limits = LIMITS.iter().map(|limit| json!({ "name": limit.name, "default": limit.default, "bounds": limit.meaning }));
+    Response::json(200, limits.collect())
+}

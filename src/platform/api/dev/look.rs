@@ -1,0 +1,99 @@
+//! `/_dev/rows`, `/_dev/history`, `/_dev/sql`, `/_dev/exports`, `/_dev/invoke`: what is there, and any call.
+
+use serde_json::{Map, Value, json};
+
+use super::super::rows::bad_query;
+use super::super::{Answer, Request, Response, identity, no_route, object};
+use crate::host::lock;
+use crate::manifest::{TenantId, table_name};
+use crate::platform::{Platform, PlatformError};
+
+/// Rows that are shown at once.
+const MAX_ROWS: usize = 500;
+
+impl Platform {
+    pub(super) fn look(&mut self, request: &Request, path: &[&str]) -> Answer {
+        match (request.method.as_str(), path) {
+            ("GET", ["rows", plugin, entity]) => self.raw_rows(request, plugin, entity),
+            ("GET", ["history", plugin, entity, id]) => {
+                let entity = lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
+                let tenant = match tenant_of(request)? {
+                    Some(tenant) => tenant,
+                    None => identity(request)?.tenant.clone(),
+                };
+                let scope = crate::store::Scope::of_tenant(&tenant, self.now());
+                let history = lock(&self.database).history(&entity, &scope, id)?;
+                Ok(Response::json(200, json!(history)))
+            }
+            ("POST", ["sql"]) => {
+                let body = object(request)?;
+                let text = |key: &str| body.get(key).and_then(Value::as_str);
+                let sql = text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
+                let (columns, rows) = self.inspect(text("plugin"), None, sql, MAX_ROWS)?;
+                Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
+            }
+            ("GET", ["exports", plugin]) => {
+                let loaded = self.loaded(plugin).ok_or_else(|| not_running(plugin))?;
+                Ok(Response::json(200, json!(loaded.exported_functions())))
+            }
+            ("POST", ["invoke"]) => self.invoke_any(request),
+            _ => Err(no_route(request)),
+        }
+    }
+
+    /// Rows of all tenants, or of one, deleted ones too, the newest first.
+    fn raw_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
+        request.only(&["tenant", "deleted"])?;
+        let manifest = std::sync::Arc::clone(&self.installed(plugin)?.manifest);
+        let entity = manifest.entity(entity).ok_or_else(|| no_route(request))?;
+        let table = table_name(&manifest.metadata.id, &entity.name);
+        // Names come from the manifest and the directory alone.
+        let tenant = tenant_of(request)?.map(|tenant| format!("tenant_id = '{tenant}'"));
+        let live = (request.query("deleted") != Some("true")).then(|| "deleted_at is null".to_owned());
+        let conditions: Vec<String> = tenant.into_iter().chain(live).collect();
+        let only = if conditions.is_empty() { String::new() } else { format!("where {}", conditions.join(" and ")) };
+        let sql = format!(
+            "select id, tenant_id, data, version, created_at, created_by, updated_at, updated_by, deleted_at \
+             from \"{table}\" {only} order by id desc limit {MAX_ROWS}"
+        );
+        let (names, rows) = self.inspect(None, None, &sql, MAX_ROWS)?;
+        let shown = rows.into_iter().map(|row| {
+            let mut row: Map<String, Value> = names.iter().cloned().zip(row).collect();
+            if let Some(data) = row.get("data").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok()) {
+                row.insert("data".to_owned(), data);
+            }
+            Value::Object(row)
+        });
+        Ok(Response::json(200, shown.collect()))
+    }
+
+    /// `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}`, for the user who asks.
+    fn invoke_any(&mut self, request: &Request) -> Answer {
+        let body = object(request)?;
+        let own = identity(request)?.clone();
+        let text = |key: &str| body.get(key).and_then(Value::as_str);
+        let plugin = text("plugin").ok_or_else(|| bad_query("the body needs `plugin`"))?.to_owned();
+        if self.loaded(&plugin).is_none() {
+            return Err(not_running(&plugin));
+        }
+        let given = match (text("call"), text("function")) {
+            (Some(call), None) => self.call_by_name(&plugin, &own, call.trim()),
+            (None, Some(function)) => {
+                let arguments = body.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+                self.call_named(&plugin, &own, function.trim(), &arguments)
+            }
+            _ => return Err(bad_query("the body needs `call` (WAVE), or `function` with `arguments` (JSON)")),
+        };
+        Ok(Response::json(200, json!({ "result": given? })))
+    }
+}
+
+fn not_running(plugin: &str) -> PlatformError {
+    PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running"))
+}
+
+fn tenant_of(request: &Request) -> Result<Option<TenantId>, PlatformError> {
+    let Some(name) = request.query("tenant").filter(|name| !name.is_empty()) else { return Ok(None) };
+    let tenant = TenantId::new(name).filter(|tenant| tenant.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));
+    tenant.map(Some).ok_or_else(|| bad_query(format!("`{name}` is no name of a tenant")))
+}
