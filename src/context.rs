@@ -25,6 +25,8 @@ pub(crate) struct Context {
     /// Where the user stands; absolute.
     pub(crate) directory: PathBuf,
     pub(crate) offline: bool,
+    /// Whether every plugin of the workspace is meant.
+    pub(crate) workspace: bool,
     manifest_path: Option<PathBuf>,
     package: Option<String>,
 }
@@ -68,6 +70,7 @@ impl Context {
             manifest_path: global.manifest_path.as_ref().map(|path| directory.join(path)),
             directory,
             offline: global.offline,
+            workspace: global.workspace,
         })
     }
 

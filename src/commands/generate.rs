@@ -154,7 +154,7 @@ pub(super) fn write_generated(
 }
 
 /// Files that are not as they should be, and those that should not be there.
-fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> {
+pub(super) fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> {
     let differs = |file: &&GeneratedFile| {
         fs_err::read(project.root.join(&file.path)).ok().as_deref() != Some(file.text.as_bytes())
     };

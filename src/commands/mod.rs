@@ -43,6 +43,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::HostPlace;
 use crate::exit_code::ExitCode;
+use crate::project::workspace_root;
 use crate::host::{LIMITS, LimitOverrides};
 use crate::settings::Environment;
 use crate::store::PostgresUrl;
@@ -83,6 +84,7 @@ impl HostArgs {
     fn place(&self, context: &Context) -> Result<HostPlace, CommandError> {
         let state_folder = match &self.state_dir {
             Some(folder) => context.path(folder),
+            None if context.workspace => workspace_root(&context.directory).join(".erp-plugin/dev"),
             None => match context.project() {
                 Ok(project) => project.root.join(".erp-plugin/dev"),
                 Err(error) => return Err(error.hint("or name a folder for the state: --state-dir")),
@@ -146,6 +148,11 @@ impl Command {
             Command::Test(_) => &[Human, Json, Github, Junit, Tap, Jsonl, Html],
             _ => &[Human, Json],
         }
+    }
+
+    /// True for commands that work on all plugins of a workspace at once.
+    pub(crate) fn takes_workspace(&self) -> bool {
+        matches!(self, Command::Dev(_))
     }
 
     /// True for commands that `--workspace` runs for each plugin.

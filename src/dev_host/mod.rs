@@ -1,11 +1,22 @@
-//! The platform's contract on a loopback port: the HTTP server around `platform`.
+//! The platform's contract on a loopback port: the HTTP server around `platform`, the projects that it follows, and the
+//! console.
 
+mod call_book;
+mod console;
+mod frames;
+mod http;
+mod journal;
 mod place;
 mod plugin_folder;
+mod projects;
+mod routes;
 mod server;
 mod state_folder;
+mod worker;
+mod workshop;
 
 pub use place::HostPlace;
 pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
-pub use server::{DevHost, DevHostError, Options};
+pub use server::{DevHost, DevHostError, HostLine, Options};
 pub use state_folder::{StateFolder, StateFolderError, Token};
+pub use workshop::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};

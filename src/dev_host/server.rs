@@ -1,32 +1,33 @@
-//! The HTTP server: sockets, headers, tokens. What is answered comes from `platform`.
+//! A dev host from its start to its end: the platform, what feeds it, and the sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as HttpBody, to_bytes};
-use axum::extract::{Request as HttpRequest, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response as HttpResponse;
-use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use super::call_book::{Asked, CallBook};
+use super::frames::Frames;
+use super::http::answer;
+use super::journal::Journal;
 use super::place::REGISTRY;
+use super::projects::{Followers, Projects};
+use super::worker::{Job, QUEUE, work};
+use super::workshop::Workshop;
 use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
 use super::{StateFolder, StateFolderError};
+use crate::diagnostics::printable;
 use crate::files;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
-use crate::platform::{Activity, Admission, Body, Gate, Platform, PlatformError, Registrar, Request, Response};
+use crate::platform::{Activity, Admission, Directory, Gate, Platform, PlatformError, Registrar};
 use crate::signing::TrustStore;
 use crate::store::StoreError;
 
-/// Bytes of a request at the most: a package and a little more.
-const MAX_BODY_BYTES: usize = 65 << 20;
 /// How long running requests may take when the host stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a folder of plugins is looked into; a file counts when it was the same twice.
@@ -43,6 +44,10 @@ pub struct Options {
     pub record: Option<PathBuf>,
     /// A folder whose packages run.
     pub plugins: Option<PathBuf>,
+    /// The projects that are followed; nobody's where it is none.
+    pub workshop: Option<Arc<dyn Workshop>>,
+    /// Whether known defects of the platform of today are imitated.
+    pub imitates_quirks: bool,
     /// The port; 0 for a free one.
     pub port: u16,
     /// Where the state is.
@@ -51,8 +56,17 @@ pub struct Options {
     pub admission: Admission,
     /// Whom the host trusts.
     pub trust: TrustStore,
-    /// Gets a line for each request, and one for each call of a plugin.
-    pub tell: Sender<String>,
+    /// Gets what happens, line by line.
+    pub tell: Sender<HostLine>,
+}
+
+/// A line for the terminal.
+#[derive(Debug, Clone)]
+pub struct HostLine {
+    /// The text.
+    pub text: String,
+    /// False for what goes as it should, which only who asks for it wants to see.
+    pub matters: bool,
 }
 
 /// Why there is no dev host.
@@ -91,20 +105,77 @@ pub enum DevHostError {
 pub struct DevHost {
     /// Where it listens; always on this machine alone.
     pub address: SocketAddr,
-    /// The folder with its state and users.
-    pub state_folder: StateFolder,
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
     shared: Arc<Shared>,
     folder: Option<PluginFolder>,
+    followers: Option<Followers>,
 }
 
+/// What all that serve have in common.
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     platform: Mutex<Platform>,
-    port: u16,
-    tell: Sender<String>,
+    /// The users, for whoever need not wait for the platform to know who asks.
+    pub(super) directory: RwLock<Directory>,
+    state_folder: Mutex<StateFolder>,
+    pub(super) port: u16,
+    pub(super) jobs: SyncSender<Job>,
+    pub(super) journal: Journal,
+    calls: Mutex<CallBook>,
+    pub(super) projects: Option<Projects>,
+    pub(super) frames: Frames,
+    tell: Sender<HostLine>,
     record: Option<PathBuf>,
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, StateFolder> {
+        self.state_folder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn book(&self) -> MutexGuard<'_, CallBook> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn platform(&self) -> MutexGuard<'_, Platform> {
+        self.platform.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with the platform, and tells what came of it.
+    pub(super) fn with_platform<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
+        let mut platform = self.platform();
+        let done = work(&mut platform);
+        let activity = platform.take_activity();
+        drop(platform);
+        self.note(None, activity);
+        done
+    }
+
+    /// Tells what happened: to who watches, to the recording, and to the terminal.
+    pub(super) fn note(&self, asked: Option<Asked>, activity: Activity) {
+        if let Some(file) = &self.record
+            && let Err(error) = files::append(file, activity.recorded_lines().as_bytes())
+        {
+            self.say(&format!("cannot record: {error}"));
+        }
+        if let Some(asked) = &asked {
+            let text = printable(&format!("{} {} {}", asked.status, asked.method, asked.path));
+            let _ = self.tell.send(HostLine { text, matters: asked.status >= 400 });
+        }
+        for line in lines(&activity) {
+            self.say(&line);
+        }
+        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+        self.book().note(&self.journal, &directory, asked, activity);
+    }
+
+    /// Lines for the terminal. Nobody listens any more where the host is stopping.
+    pub(super) fn say(&self, text: &str) {
+        for line in text.lines() {
+            let _ = self.tell.send(HostLine { text: printable(line), matters: true });
+        }
+    }
 }
 
 impl DevHost {
@@ -117,23 +188,24 @@ impl DevHost {
         if let Some(transport) = options.transport {
             surroundings = surroundings.with_transport(transport);
         }
+        surroundings.imitate_quirks(options.imitates_quirks);
         let (state_folder, mut platform) = options.place.platform(surroundings)?;
         platform.set_limits(options.limits);
-        if options.record.is_some() {
-            platform.set_detail(Detail::Full);
-        }
+        // Whoever looks at a call wants to see all of it.
+        platform.set_detail(Detail::Source);
         platform.set_gate(Gate {
             admission: options.admission,
             trust: options.trust,
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
         });
-        platform.recover()?;
+        let projects = options.workshop.map(Projects::new);
+        platform.recover_but(&projects.as_ref().map(Projects::names).unwrap_or_default())?;
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
             folder.look(Settling::AtOnce).map_err(DevHostError::Folder)?;
             for event in &folder.follow(&mut platform) {
-                let _ = options.tell.send(folder_line(event));
+                let _ = options.tell.send(HostLine { text: folder_line(event), matters: true });
             }
         }
 
@@ -142,18 +214,38 @@ impl DevHost {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let (jobs, waiting) = sync_channel(QUEUE);
+        let directory = RwLock::new(platform.directory().clone());
         let shared = Arc::new(Shared {
             platform: Mutex::new(platform),
+            directory,
+            state_folder: Mutex::new(state_folder),
             port: address.port(),
+            jobs,
+            journal: Journal::default(),
+            calls: Mutex::default(),
+            projects,
+            frames: Frames::default(),
             tell: options.tell,
             record: options.record,
         });
-        Ok(DevHost { address, state_folder, runtime, listener, shared, folder })
+        let activity = shared.platform().take_activity();
+        shared.note(None, activity);
+        let followers = shared.projects.as_ref().map(|projects| projects.begin(&shared));
+        super::console::prepare();
+        let weak = Arc::downgrade(&shared);
+        std::thread::spawn(move || work(&waiting, &weak));
+        Ok(DevHost { address, runtime, listener, shared, folder, followers })
     }
 
     /// The plugins, with their states.
     pub fn plugins(&self) -> Vec<crate::store::PluginRecord> {
-        self.shared.platform.lock().unwrap_or_else(PoisonError::into_inner).plugins()
+        self.shared.platform().plugins()
+    }
+
+    /// The folder with its state and users.
+    pub fn state_folder(&self) -> MutexGuard<'_, StateFolder> {
+        self.shared.state()
     }
 
     /// Serves until the user interrupts it or it is told to end.
@@ -164,6 +256,10 @@ impl DevHost {
         if let Some(folder) = self.folder {
             let shared = Arc::downgrade(&self.shared);
             self.runtime.spawn_blocking(move || follow(folder, &shared));
+        }
+        if let Some(followers) = self.followers {
+            let shared = Arc::downgrade(&self.shared);
+            self.runtime.spawn_blocking(move || followers.follow(&shared));
         }
         let router = Router::new().fallback(answer).with_state(self.shared);
         let listener = self.listener;
@@ -204,22 +300,16 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
             }
         };
         for line in said {
-            if shared.tell.send(crate::diagnostics::printable(&line)).is_err() {
-                return;
-            }
+            shared.say(&line);
         }
     }
 }
 
 /// Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
 fn follow_once(folder: &mut PluginFolder, shared: &Shared) -> Vec<String> {
-    let compiler = shared.platform.lock().unwrap_or_else(PoisonError::into_inner).compiler();
+    let compiler = shared.platform().compiler();
     folder.compile_ahead(&compiler);
-    let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
-    let events = folder.follow(&mut platform);
-    let activity = platform.take_activity();
-    drop(platform);
-    events.iter().map(folder_line).chain(lines(&activity)).collect()
+    shared.with_platform(|platform| folder.follow(platform)).iter().map(folder_line).collect()
 }
 
 fn folder_line(event: &FolderEvent) -> String {
@@ -249,97 +339,6 @@ async fn interrupted() {
     }
     #[cfg(not(unix))]
     ctrl_c.await;
-}
-
-async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpResponse {
-    let (parts, body) = request.into_parts();
-    if let Some(refusal) = refuse_strangers(&parts.headers, shared.port) {
-        return http_response(refusal);
-    }
-    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
-        return http_response(Response::json(413, json!({ "code": "http.too_large", "message": message })));
-    };
-    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
-    let mut request = Request::new(parts.method.as_str(), &target);
-    request.accept_language = text(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
-    request.content_digest = text(&parts.headers, "content-digest");
-    request.content_type = text(&parts.headers, header::CONTENT_TYPE.as_str());
-    request.body = body.to_vec();
-    let token = text(&parts.headers, header::AUTHORIZATION.as_str())
-        .and_then(|value| value.split_once(' ').map(|(scheme, token)| (scheme.to_owned(), token.trim().to_owned())))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token);
-    // Guests and SQLite block; the threads that serve sockets must not.
-    let answered = tokio::task::spawn_blocking(move || {
-        let mut platform = shared.platform.lock().unwrap_or_else(PoisonError::into_inner);
-        request.has_token = token.is_some();
-        request.identity = token.and_then(|token| platform.directory().user(&token).cloned());
-        let response = platform.handle(&request);
-        let activity = platform.take_activity();
-        drop(platform);
-        if let Some(file) = &shared.record
-            && let Err(error) = files::append(file, activity.recorded_lines().as_bytes())
-        {
-            let _ = shared.tell.send(format!("cannot record: {error}"));
-        }
-        let first = format!("{} {} {}", response.status, request.method, request.path);
-        for line in std::iter::once(first).chain(lines(&activity)).map(|line| crate::diagnostics::printable(&line)) {
-            // Nobody listens any more where the host is stopping.
-            let _ = shared.tell.send(line);
-        }
-        response
-    })
-    .await;
-    match answered {
-        Ok(response) => http_response(response),
-        Err(_) => {
-            let message = "the dev host failed on this request; its log says more";
-            http_response(Response::json(500, json!({ "code": "host.bug", "message": message })))
-        }
-    }
-}
-
-/// A page of another site that a browser shows must not reach the dev host, also not by a name that
-/// resolves to this machine.
-fn refuse_strangers(headers: &HeaderMap, port: u16) -> Option<Response> {
-    let ours = |host: &str| [format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host);
-    let host = text(headers, header::HOST.as_str()).unwrap_or_default();
-    let origin = text(headers, header::ORIGIN.as_str());
-    let origin_is_ours = origin.as_deref().is_none_or(|origin| origin.strip_prefix("http://").is_some_and(ours));
-    if ours(&host) && origin_is_ours {
-        return None;
-    }
-    let message = "the dev host only answers requests for 127.0.0.1 and localhost";
-    Some(Response::json(403, json!({ "code": "http.foreign_host", "message": message })))
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-fn http_response(response: Response) -> HttpResponse {
-    const JSON: &str = "application/json; charset=utf-8";
-    let (content_type, body) = match response.body {
-        Body::Empty => (JSON.to_owned(), HttpBody::empty()),
-        Body::Json(Value::Null) => (JSON.to_owned(), HttpBody::from("null")),
-        Body::Json(value) => (JSON.to_owned(), HttpBody::from(value.to_string())),
-        Body::Bytes(content_type, bytes) => (content_type, HttpBody::from(bytes)),
-    };
-    let mut answer = HttpResponse::new(body);
-    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = answer.headers_mut();
-    // A plugin names the type of what it made; what is no header is handed out as bytes.
-    let unknown = header::HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_str(&content_type).unwrap_or(unknown));
-    for (name, value) in response.headers {
-        if let Ok(value) = header::HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-    answer
 }
 
 /// What plugins did, a line each.

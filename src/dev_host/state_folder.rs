@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::digest::hex;
 use crate::files::{self, Access, WriteError};
-use crate::host::Caller;
+use crate::host::{Caller, Department};
 use crate::manifest::TenantId;
 use crate::platform::{Directory, Identity};
 use crate::signing::{KeyError, SecretKey};
@@ -18,6 +18,9 @@ const TOKENS: &str = "tokens.json";
 const LOCK: &str = "lock";
 const REGISTRY_KEY: &str = "registry.pem";
 const REGISTRY_PUBLIC_KEY: &str = "registry.pub.pem";
+/// Departments of every tenant, each with the one above it.
+const DEPARTMENTS: [(&str, Option<&str>); 4] =
+    [("headquarters", None), ("sales", Some("headquarters")), ("sales-north", Some("sales")), ("warehouse", Some("headquarters"))];
 /// The users of a new dev host: name, tenant, permissions.
 const USERS: [(&str, &str, &[&str]); 4] = [
     ("admin@acme", "acme", &["*"]),
@@ -37,7 +40,17 @@ pub struct Token {
     pub token: String,
     /// Permissions; `*` stands for all.
     pub permissions: Vec<String>,
+    /// Where the user works; none for one who belongs to no department.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<String>,
     id: String,
+}
+
+impl Token {
+    /// The user's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// Why a state folder cannot be used.
@@ -57,6 +70,9 @@ pub enum StateFolderError {
     /// Its tokens cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A user that cannot be made.
+    #[error("{0}")]
+    BadUser(String),
     /// The operating system gave no random bytes for tokens.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),
@@ -143,16 +159,63 @@ impl StateFolder {
         self.folder.join("plugin-folder.json")
     }
 
+    /// Adds a user, or changes what one may do; what is not given stays. It is kept before this returns.
+    ///
+    /// # Errors
+    /// [`StateFolderError`].
+    pub fn put_user(
+        &mut self,
+        name: &str,
+        tenant: Option<String>,
+        permissions: Option<Vec<String>>,
+        department: Option<String>,
+    ) -> Result<Token, StateFolderError> {
+        let bad = |why: String| Err(StateFolderError::BadUser(why));
+        let mut tokens = self.tokens.clone();
+        let index = match tokens.iter().position(|token| token.user == name) {
+            Some(index) => index,
+            None => {
+                let Some(tenant) = tenant.clone().or_else(|| name.split_once('@').map(|(_, tenant)| tenant.to_owned()))
+                else {
+                    return bad(format!("`{name}` needs a tenant: write `name@tenant`"));
+                };
+                tokens.push(new_token(name, &tenant, &[])?);
+                tokens.len() - 1
+            }
+        };
+        let token = &mut tokens[index];
+        if let Some(tenant) = tenant {
+            token.tenant = tenant;
+        }
+        if TenantId::new(token.tenant.clone()).is_none() {
+            return bad(format!("`{}` is no name of a tenant", token.tenant));
+        }
+        if let Some(permissions) = permissions {
+            token.permissions = permissions;
+        }
+        if let Some(department) = department {
+            token.department = Some(department).filter(|department| !department.is_empty());
+        }
+        let token = token.clone();
+        let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
+        files::write(&self.folder.join(TOKENS), text.as_bytes(), Access::Private)?;
+        self.tokens = tokens;
+        Ok(token)
+    }
+
     /// The users by their tokens.
     pub fn directory(&self) -> Directory {
         let mut directory = Directory::default();
+        for (department, parent) in DEPARTMENTS {
+            directory.add_department(department, parent.map(str::to_owned));
+        }
         for token in &self.tokens {
             let Some(tenant) = TenantId::new(token.tenant.clone()) else { continue };
             let caller = Caller {
                 id: token.id.clone(),
                 name: token.user.clone(),
                 permissions: token.permissions.clone(),
-                department: None,
+                department: token.department.clone().map(|id| Department { id, ..Department::default() }),
             };
             directory.add_user(token.token.clone(), Identity { tenant, caller });
         }
@@ -161,20 +224,20 @@ impl StateFolder {
 }
 
 fn new_tokens() -> Result<Vec<Token>, StateFolderError> {
-    USERS
-        .into_iter()
-        .map(|(user, tenant, permissions)| {
-            let mut random = [0; 40];
-            getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
-            let mut id = [0; 16];
-            id.copy_from_slice(&random[24..]);
-            Ok(Token {
-                user: user.to_owned(),
-                tenant: tenant.to_owned(),
-                token: format!("dev_{}", hex(&random[..24])),
-                permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
-                id: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
-            })
-        })
-        .collect()
+    USERS.into_iter().map(|(user, tenant, permissions)| new_token(user, tenant, permissions)).collect()
+}
+
+fn new_token(user: &str, tenant: &str, permissions: &[&str]) -> Result<Token, StateFolderError> {
+    let mut random = [0; 40];
+    getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
+    let mut id = [0; 16];
+    id.copy_from_slice(&random[24..]);
+    Ok(Token {
+        user: user.to_owned(),
+        tenant: tenant.to_owned(),
+        token: format!("dev_{}", hex(&random[..24])),
+        permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+        department: None,
+        id: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
+    })
 }

@@ -213,6 +213,16 @@ impl Platform {
         Ok(())
     }
 
+    /// Deletes a plugin of a project with all its rows, whatever it is doing: a developer gave them up.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub fn reset(&mut self, id: &str) -> Result<(), PlatformError> {
+        self.stop(id);
+        self.set_status(id, PluginStatus::Uninstalled, None)?;
+        self.purge(id)
+    }
+
     /// Deletes an uninstalled plugin's tables with all rows of all tenants.
     ///
     /// # Errors

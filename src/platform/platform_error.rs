@@ -36,7 +36,8 @@ impl PlatformError {
             .with_details(json!({ "permission": permission }))
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    /// The body of the answer.
+    pub fn to_json(&self) -> Value {
         let mut body = json!({ "code": self.code, "message": self.message });
         if !self.details.is_null() {
             body["details"] = self.details.clone();

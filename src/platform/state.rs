@@ -156,6 +156,41 @@ impl Platform {
         &self.directory
     }
 
+    /// The runtime, which works beside the platform.
+    pub fn runtime(&self) -> Arc<Runtime> {
+        Arc::clone(&self.runtime)
+    }
+
+    /// The build of a plugin that is running.
+    pub fn loaded_plugin(&self, plugin: &str) -> Option<LoadedPlugin> {
+        self.loaded(plugin)
+    }
+
+    /// Other users from now on; tenants that are new come to the plugins that run.
+    ///
+    /// # Errors
+    /// What a plugin said to a tenant that is new to it.
+    pub fn set_directory(&mut self, directory: Directory) -> Result<(), PlatformError> {
+        self.directory = directory;
+        let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
+        let running: Vec<(String, Arc<Manifest>)> =
+            running.map(|(id, installed)| (id.clone(), Arc::clone(&installed.manifest))).collect();
+        running.iter().try_for_each(|(id, manifest)| self.greet_tenants(id, manifest))
+    }
+
+    /// Begins to commit several requests together; false where the database cannot.
+    pub fn begin_group(&mut self) -> bool {
+        lock(&self.database).begin_group().unwrap_or(false)
+    }
+
+    /// Makes what the group did last, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] as the platform tells it; nothing of the group was kept then.
+    pub fn end_group(&mut self) -> Result<(), PlatformError> {
+        lock(&self.database).end_group().map_err(PlatformError::from)
+    }
+
     /// The manifest of a plugin that is known here.
     pub fn manifest(&self, plugin: &str) -> Option<Arc<Manifest>> {
         self.plugins.get(plugin).map(|installed| Arc::clone(&installed.manifest))

@@ -26,6 +26,20 @@ pub struct Database {
     statements: RefCell<Option<Vec<String>>>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
+    /// Whether units of work are committed together, and one of them is open.
+    group: Group,
+}
+
+/// Units of work that are committed together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Group {
+    /// Each unit is committed by itself.
+    #[default]
+    None,
+    /// A transaction is open, and no unit in it.
+    Open,
+    /// A unit is open in it.
+    InUnit,
 }
 
 /// Where databases are made that nobody keeps.
@@ -97,7 +111,8 @@ impl Database {
 
     pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
-        Database { connection, catalog: Catalog::default(), changes, lasting, statements, upgrade: None }
+        let (catalog, upgrade, group) = (Catalog::default(), None, Group::None);
+        Database { connection, catalog, changes, lasting, statements, upgrade, group }
     }
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
@@ -150,7 +165,41 @@ impl Database {
     pub fn begin(&mut self) -> Result<(), StoreError> {
         // A unit that a panic broke off is undone here.
         self.rollback();
-        self.connection.begin().map_err(StoreError::database("begin a transaction"))
+        match self.group {
+            Group::None => self.connection.begin().map_err(StoreError::database("begin a transaction")),
+            Group::Open | Group::InUnit => {
+                self.group = Group::InUnit;
+                self.connection.savepoint("unit").map_err(StoreError::database("set a savepoint"))
+            }
+        }
+    }
+
+    /// Begins to commit units of work together: the disk is waited for once. False where each must be committed by
+    /// itself, since another process may work on the same data.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begin_group(&mut self) -> Result<bool, StoreError> {
+        self.rollback();
+        if self.group != Group::None || self.dialect() != Dialect::Sqlite {
+            return Ok(false);
+        }
+        self.connection.begin().map_err(StoreError::database("begin a transaction"))?;
+        self.group = Group::Open;
+        Ok(true)
+    }
+
+    /// Makes all units of the group last, or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; nothing of the group was kept then.
+    pub fn end_group(&mut self) -> Result<(), StoreError> {
+        self.rollback();
+        self.group = Group::None;
+        self.connection.commit().map_err(|error| {
+            self.connection.rollback();
+            StoreError::database("commit")(error)
+        })
     }
 
     /// Whether the unit of work can only be undone, since another process changed the same data.
@@ -166,9 +215,16 @@ impl Database {
         if let Some(upgrade) = self.upgrade.take() {
             self.note_own_rows(upgrade)?;
         }
-        if let Err(error) = self.connection.commit() {
+        let committed = match self.group {
+            Group::None => self.connection.commit(),
+            Group::Open | Group::InUnit => self.connection.release("unit"),
+        };
+        if let Err(error) = committed {
             self.rollback();
             return Err(StoreError::database("commit")(error));
+        }
+        if self.group == Group::InUnit {
+            self.group = Group::Open;
         }
         self.lasting.clear();
         Ok(std::mem::take(&mut self.changes))
@@ -178,8 +234,14 @@ impl Database {
     pub fn rollback(&mut self) {
         self.changes.clear();
         self.upgrade = None;
-        if self.connection.is_in_unit() {
-            self.connection.rollback();
+        match self.group {
+            Group::None if self.connection.is_in_unit() => self.connection.rollback(),
+            Group::InUnit => {
+                // A failing rollback means that SQLite has rolled back by itself, the whole group.
+                let _ = self.connection.rollback_to("unit");
+                self.group = Group::Open;
+            }
+            Group::None | Group::Open => {}
         }
         for (sql, parameters) in std::mem::take(&mut self.lasting) {
             // A number that cannot be kept is given again, which only closes a gap.

@@ -101,7 +101,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "platform", "store"]),
-    ("dev_host", &["diagnostics", "digest", "files", "host", "manifest", "outgoing", "platform", "signing", "store"]),
+    (
+        "dev_host",
+        &["diagnostics", "digest", "files", "host", "manifest", "outgoing", "platform", "project", "signing", "store"],
+    ),
 ];
 
 /// The rooms of the program itself may use everything.
@@ -113,7 +116,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli", "commands", "ui"]),
     ("ed25519_dalek::", &["signing"]),
     ("cargo_metadata::", &["build"]),
-    ("flate2::", &["strict_zip"]),
+    ("flate2::", &["dev_host", "strict_zip"]),
     ("ignore::", &["project"]),
     ("indicatif::", &["ui"]),
     ("miette::", &["diagnostics"]),

@@ -28,7 +28,7 @@ use crate::generate::{WIT_FILE, needed_crates};
 use crate::manifest::{ByteSize, Language, Manifest};
 use crate::project::Project;
 use crate::signing::{Attestation, Subject};
-pub(super) use parts::{Parts, parts};
+pub(super) use parts::{Parts, parts, parts_without_links};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///
@@ -119,7 +119,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         || args.component.is_some()
         || *manifest.build.language == Language::NoCode;
     let parts = if args.component.is_some() {
-        Parts { parts: Vec::new(), world: world_of(manifest)? }
+        parts_without_links(world_of(manifest)?)
     } else {
         parts(context, &open, &profile)?
     };

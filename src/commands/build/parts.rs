@@ -69,6 +69,11 @@ pub(in crate::commands) fn parts(
     Ok(Parts { parts, world })
 }
 
+/// A plugin that is composed with nothing.
+pub(in crate::commands) fn parts_without_links(world: World) -> Parts {
+    Parts { parts: Vec::new(), world }
+}
+
 /// The bytes of a part, as they come.
 fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile) -> Result<Vec<u8>, CommandError> {
     let root = &open.project.root;

@@ -58,29 +58,29 @@ impl Platform {
     pub(super) fn plugin_file(&self, request: &Request, plugin: &str, path: &str) -> Answer {
         identity(request)?;
         let file = self.shown_file(plugin, path).ok_or_else(|| no_route(request))?;
-        Ok(Response::bytes(200, media_type(path).to_owned(), file))
+        Ok(Response::bytes(200, Platform::media_type(path).to_owned(), file))
+    }
+
+    /// The media type of a file by its ending; bytes where that says nothing.
+    pub fn media_type(path: &str) -> &'static str {
+        match path.rsplit('.').next().unwrap_or_default() {
+            "html" => "text/html; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "js" | "mjs" => "text/javascript; charset=utf-8",
+            "json" => "application/json",
+            "svg" => "image/svg+xml",
+            "png" => "image/png",
+            "jpg" | "jpeg" => "image/jpeg",
+            "webp" => "image/webp",
+            "woff2" => "font/woff2",
+            "txt" | "md" | "toml" => "text/plain; charset=utf-8",
+            _ => "application/octet-stream",
+        }
     }
 
     /// The bytes of a file of a plugin that its users see.
     pub fn shown_file(&self, plugin: &str, path: &str) -> Option<Vec<u8>> {
         self.plugins.get(plugin)?.files.get(path).cloned()
-    }
-}
-
-/// The media type of a file by its ending; bytes where that says nothing.
-fn media_type(path: &str) -> &'static str {
-    match path.rsplit('.').next().unwrap_or_default() {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "woff2" => "font/woff2",
-        "txt" | "md" | "toml" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
     }
 }
 

@@ -104,6 +104,14 @@ impl Request {
         }
     }
 
+    /// Whether it reads or writes rows and calls no plugin by itself: such requests can be committed together.
+    pub fn only_touches_rows(&self) -> bool {
+        let path: Vec<&str> = self.path.trim_matches('/').split('/').collect();
+        let ["api", "v1", "plugins", _, entity, rest @ ..] = path.as_slice() else { return false };
+        let is_row = matches!(rest, [] | [_]) && *entity != "pages";
+        is_row && matches!(self.method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") && rest != ["import"]
+    }
+
     /// The first value of a key of the query.
     pub fn query(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())

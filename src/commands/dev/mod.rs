@@ -1,0 +1,186 @@
+//! `erp-plugin dev`.
+
+mod workshop;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use self::workshop::ProjectWorkshop;
+use super::key::trust_store;
+use super::{CommandResult, HostArgs, limits_of};
+use crate::command_error::CommandError;
+use crate::context::Context;
+use crate::dev_host::{DevHost, FollowedPlace, HostLine, Options, Token, Workshop};
+use crate::exit_code::ExitCode;
+use crate::platform::Admission;
+use crate::project::{Member, members, workspace_root};
+use crate::registry::NetworkTransport;
+use crate::signing::TrustStore;
+use crate::ui::Table;
+
+/// Serve the plugin on this machine, with a console, and follow every change
+///
+/// The platform's HTTP API on SQLite: two tenants and four users are there from the start; their tokens are printed, and
+/// the address of the console. A change of the manifest is there at once, a change of the source once it is built; what
+/// does not hold leaves the last good version serving. Other plugins come in with `erp-plugin publish`. Only this machine
+/// can reach it. Ctrl-C stops it; the state stays.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// The port; 0 for a free one
+    #[arg(long, value_name = "PORT", default_value_t = 7171)]
+    port: u16,
+    #[command(flatten)]
+    place: HostArgs,
+    /// Take only packages that keys of this trust file have signed
+    #[arg(long, value_name = "FILE")]
+    trust_file: Option<PathBuf>,
+    /// Take signed packages only, and trust a new plugin's keys from then on
+    #[arg(long)]
+    tofu: bool,
+    /// A file that every call of a plugin is added to, for `replay` and `test --from-recording`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// A bound of every call, in the place of the manifests', such as `fuel=60_000`; several times for several
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
+    /// A folder whose packages run; what changes there follows. Other bytes need another version
+    #[arg(long, value_name = "FOLDER")]
+    plugins: Option<PathBuf>,
+    /// Follow no project: serve what was published
+    #[arg(long)]
+    no_watch: bool,
+    /// Imitate known defects of the platform of today: what a failed call wrote stays, stale changes pass silently,
+    /// JSON that cannot be read counts as empty
+    #[arg(long)]
+    parity: bool,
+}
+
+/// A dev host that listens. It is printed before the first request is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DevResult {
+    ok: bool,
+    /// The address.
+    url: String,
+    /// The address of the console; what is behind `#` is the first user's token, and is not sent anywhere.
+    console: String,
+    /// The plugins whose projects are followed.
+    follows: Vec<String>,
+    /// Where the state is kept.
+    state_dir: String,
+    /// The public key of its receipts, for `key trust --registry`.
+    registry_key: String,
+    /// Who may ask.
+    users: Vec<Token>,
+}
+
+pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
+    let followed = if args.no_watch { Vec::new() } else { followed(context)? };
+    let place = args.place.place(context)?;
+    let state_dir = place.state_folder.clone();
+    let trust = match &args.trust_file {
+        Some(file) => trust_store(context, Some(file))?.store,
+        None => TrustStore::default(),
+    };
+    let admission = match (args.tofu, &args.trust_file) {
+        (true, _) => Admission::FirstUse,
+        (false, Some(_)) => Admission::Trusted,
+        (false, None) => Admission::Anyone,
+    };
+    let workshop: Option<Arc<dyn Workshop>> =
+        if followed.is_empty() { None } else { Some(Arc::new(workshop(context, followed.clone())?)) };
+    let (tell, told) = std::sync::mpsc::channel::<HostLine>();
+    let host = DevHost::start(Options {
+        port: args.port,
+        place,
+        admission,
+        trust,
+        tell,
+        transport: Some(Arc::new(NetworkTransport)),
+        limits: limits_of(&args.limit)?,
+        workshop,
+        imitates_quirks: args.parity,
+        plugins: args.plugins.as_deref().map(|folder| context.path(folder)),
+        record: args.record.as_deref().map(|file| context.path(file)),
+    })?;
+    for plugin in host.plugins() {
+        context.ui.status("Found", format!("{} {} ({})", plugin.id, plugin.version, plugin.status.word()));
+    }
+    let result = {
+        let state = host.state_folder();
+        let token = state.tokens.first().map_or("", |token| token.token.as_str());
+        DevResult {
+            ok: true,
+            url: format!("http://{}", host.address),
+            console: format!("http://{}/#token={token}", host.address),
+            follows: followed.into_iter().map(|place| place.name).collect(),
+            state_dir: state_dir.display().to_string(),
+            registry_key: state.registry_public_key().display().to_string(),
+            users: state.tokens.clone(),
+        }
+    };
+    context.ui.result(&result, || {
+        let mut table = Table::new();
+        table.row(["console", &result.console]);
+        table.row(["address", &result.url]);
+        table.row(["state", &result.state_dir]);
+        table.row(["receipts", &result.registry_key]);
+        for user in &result.users {
+            table.row([user.user.as_str(), &user.token]);
+        }
+        let next = match result.follows.as_slice() {
+            [] => format!("ERP_PLUGIN_TOKEN=<token> erp-plugin publish --to {}", result.url),
+            follows => format!("following {}; Ctrl-C ends it", follows.join(", ")),
+        };
+        format!("{}\n{next}", table.render())
+    });
+    let verbose = context.ui.is_verbose();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for line in told {
+                if verbose || line.matters {
+                    context.ui.foreign(&format!("{}\n", line.text));
+                }
+            }
+        });
+        host.serve()
+    })?;
+    context.ui.status("Stopped", "the state stays");
+    Ok(ExitCode::Ok)
+}
+
+/// The projects that are followed: all of a workspace with `--workspace`, else the one that the user stands in.
+fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
+    let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+    if context.workspace {
+        let members = members(&workspace_root(&context.directory)).map_err(|error| failed(error.to_string()))?;
+        let place = |member: Member| FollowedPlace {
+            name: member.id,
+            root: member.manifest_file.parent().map_or_else(PathBuf::new, std::path::Path::to_path_buf),
+            manifest_file: member.manifest_file,
+        };
+        return Ok(members.into_iter().map(place).collect());
+    }
+    let project = context.project().map_err(|error| {
+        error.hint("erp-plugin dev --no-watch --state-dir FOLDER serves without a project")
+    })?;
+    let name = match project.manifest().0 {
+        Some(manifest) => manifest.metadata.id.to_string(),
+        // What is wrong with it is told by the host, which waits for it to be mended.
+        None => project.root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+    };
+    let root = fs_err::canonicalize(&project.root).unwrap_or(project.root);
+    let manifest_file = root.join(project.manifest_file.file_name().unwrap_or_default());
+    Ok(vec![FollowedPlace { name, root, manifest_file }])
+}
+
+fn workshop(context: &Context, places: Vec<FollowedPlace>) -> Result<ProjectWorkshop, CommandError> {
+    let program = std::env::current_exe()
+        .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let arguments = if context.offline { vec!["--offline".to_owned()] } else { Vec::new() };
+    let cache = context.folders.cache.as_ref().map(|folder| folder.join("compiled"));
+    Ok(ProjectWorkshop::new(places, program, arguments, cache))
+}

@@ -1,0 +1,228 @@
+//! The calls of late with all that is known of them, and which of them wrote which version of a row.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::journal::Journal;
+use crate::host::{CallError, RecordedCall};
+use crate::platform::{Activity, CallRecord, Directory};
+use crate::store::Change;
+
+/// Calls and writing requests that are kept.
+const KEPT: usize = 1_000;
+/// Versions of rows whose writers are known.
+const KEPT_VERSIONS: usize = 50_000;
+
+/// A request of a user that did something.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) status: u16,
+    pub(super) request_id: String,
+    pub(super) tenant: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) microseconds: u64,
+    /// What was refused, in words.
+    pub(super) error: Option<Value>,
+}
+
+impl Asked {
+    /// Whether it asks and changes nothing.
+    fn only_reads(&self) -> bool {
+        const QUESTIONS: [&str; 5] = ["/preview", "/available-actions", "/resolve-labels", "/aggregate", "/_dev/sql"];
+        self.method == "GET" || QUESTIONS.iter().any(|question| self.path.ends_with(question))
+    }
+}
+
+/// Something that happened, with all that is known of it.
+#[derive(Debug)]
+struct Kept {
+    id: u64,
+    shown: Value,
+    recorded: Option<RecordedCall>,
+}
+
+/// The calls of late.
+#[derive(Debug, Default)]
+pub(super) struct CallBook {
+    calls: VecDeque<Kept>,
+    last: u64,
+    /// Who wrote a version of a row: entity, row, version.
+    writers: BTreeMap<(String, String, u32), u64>,
+    order: VecDeque<(String, String, u32)>,
+}
+
+impl CallBook {
+    /// Keeps what a request, or what happened without one, brought about, and tells of it.
+    pub(super) fn note(&mut self, journal: &Journal, directory: &Directory, asked: Option<Asked>, activity: Activity) {
+        let Activity { calls, changes, events, upgrades } = activity;
+        let is_calls = |change: &Change| {
+            calls.iter().any(|call| {
+                call.trace.changes.iter().any(|own| own.row.id == change.row.id && own.row.version == change.row.version)
+            })
+        };
+        let own: Vec<Change> = changes.into_iter().filter(|change| !is_calls(change)).collect();
+        if let Some(asked) = asked {
+            // What only read, and was answered, is nothing that anybody looks for.
+            let matters = !asked.only_reads() || asked.status >= 400 || !calls.is_empty();
+            if matters {
+                self.keep_request(journal, &asked, &own);
+            }
+        } else {
+            for change in &own {
+                journal.tell("change", change_json(change));
+            }
+        }
+        for call in calls {
+            self.keep_call(journal, directory, call);
+        }
+        for (tenant, event) in events {
+            journal.tell("event", json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
+        }
+        for report in upgrades.into_iter().filter(|report| !report.steps.is_empty()) {
+            journal.tell("schema", json!(report));
+        }
+    }
+
+    fn keep_request(&mut self, journal: &Journal, asked: &Asked, changes: &[Change]) {
+        let id = self.next();
+        let shown = json!({
+            "id": id, "sort": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
+            "path": asked.path, "status": asked.status, "request_id": asked.request_id, "tenant": asked.tenant,
+            "user": asked.user, "microseconds": asked.microseconds, "error": asked.error,
+            "began_ms": crate::store::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
+            "changes": changes.iter().map(change_json).collect::<Vec<_>>(),
+        });
+        self.keep(journal, "request", id, shown, None, changes);
+    }
+
+    fn keep_call(&mut self, journal: &Journal, directory: &Directory, call: CallRecord) {
+        let id = self.next();
+        let trace = &call.trace;
+        let user = call.user.as_ref().and_then(|id| directory.users().find(|user| user.caller.id == *id));
+        for host_call in &trace.host_calls {
+            journal.tell("host", json!({
+                "call": id, "plugin": call.plugin, "function": host_call.function, "subject": host_call.subject,
+                "error": host_call.error, "fuel": host_call.fuel, "rows": host_call.rows, "sql": host_call.sql,
+            }));
+        }
+        for record in &trace.logs {
+            journal.tell("log", json!({
+                "call": id, "plugin": call.plugin, "tenant": call.tenant, "level": record.level.word(),
+                "message": record.message, "fields": record.fields,
+            }));
+        }
+        let invocation = call.recorded.as_ref().map(|recorded| recorded.invocation.clone());
+        let result = call.recorded.as_ref().map(|recorded| recorded.result.clone());
+        let shown = json!({
+            "id": id, "sort": "call", "label": call.label, "plugin": call.plugin, "version": call.version,
+            "tenant": call.tenant, "user": user.map(|user| user.caller.name.clone()), "request_id": call.request_id,
+            "began_ms": call.began_ms, "microseconds": trace.nanoseconds / 1_000, "fuel": trace.fuel,
+            "memory_bytes": trace.memory, "error": call.error.as_ref().map(error_json), "invocation": invocation,
+            "result": result,
+            "host_calls": trace.host_calls, "denials": trace.denials,
+            "logs": trace.logs.iter().map(|record| {
+                json!({ "level": record.level.word(), "message": record.message, "fields": record.fields })
+            }).collect::<Vec<_>>(),
+            "suppressed_logs": trace.suppressed_logs,
+            "events": call.recorded.as_ref().map(|recorded| recorded.events.clone()),
+            "changes": trace.changes.iter().map(change_json).collect::<Vec<_>>(),
+            "quirks": trace.quirks.iter().map(|quirk| quirk.sentence()).collect::<Vec<_>>(),
+        });
+        let changes = trace.changes.clone();
+        self.keep(journal, "call", id, shown, call.recorded, &changes);
+    }
+
+    fn keep(
+        &mut self,
+        journal: &Journal,
+        kind: &'static str,
+        id: u64,
+        shown: Value,
+        recorded: Option<RecordedCall>,
+        changes: &[Change],
+    ) {
+        for change in changes {
+            journal.tell("change", change_json(change));
+            let version = (change.entity.clone(), change.row.id.clone(), change.row.version);
+            if self.writers.insert(version.clone(), id).is_none() {
+                self.order.push_back(version);
+            }
+            if self.order.len() > KEPT_VERSIONS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.writers.remove(&oldest);
+            }
+        }
+        journal.tell(kind, summary(&shown));
+        if self.calls.len() == KEPT {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(Kept { id, shown, recorded });
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// The calls, the newest first, in short.
+    pub(super) fn list(&self, wanted: impl Fn(&Value) -> bool, most: usize) -> Vec<Value> {
+        self.calls.iter().rev().map(|kept| &kept.shown).filter(|shown| wanted(shown)).take(most).map(summary).collect()
+    }
+
+    /// A call with all that is known of it.
+    pub(super) fn get(&self, id: u64) -> Option<&Value> {
+        self.calls.iter().find(|kept| kept.id == id).map(|kept| &kept.shown)
+    }
+
+    /// A call as it can be replayed.
+    pub(super) fn recorded(&self, id: u64) -> Option<&RecordedCall> {
+        self.calls.iter().find(|kept| kept.id == id)?.recorded.as_ref()
+    }
+
+    /// The calls of a request, as they can be replayed.
+    pub(super) fn recorded_of_request(&self, request_id: &str) -> Vec<&RecordedCall> {
+        let of = self.calls.iter().filter(|kept| kept.shown["request_id"] == request_id);
+        of.filter_map(|kept| kept.recorded.as_ref()).collect()
+    }
+
+    /// Who wrote the versions of a row, as far as that is still known: version → call.
+    pub(super) fn writers(&self, entity: &str, row: &str) -> BTreeMap<u32, u64> {
+        let key = |version| (entity.to_owned(), row.to_owned(), version);
+        self.writers.range(key(0)..=key(u32::MAX)).map(|((_, _, version), call)| (*version, *call)).collect()
+    }
+}
+
+/// What a list shows of a call.
+fn summary(shown: &Value) -> Value {
+    let keys = [
+        "id", "sort", "label", "method", "path", "status", "plugin", "version", "tenant", "user", "request_id",
+        "began_ms", "microseconds", "fuel", "memory_bytes", "error",
+    ];
+    let mut short: serde_json::Map<String, Value> =
+        keys.iter().filter_map(|key| Some(((*key).to_owned(), shown.get(*key)?.clone()))).collect();
+    let count = |key: &str| shown[key].as_array().map_or(0, Vec::len);
+    short.insert("host_calls".to_owned(), json!(count("host_calls")));
+    short.insert("rows".to_owned(), json!(count("changes")));
+    short.insert("events".to_owned(), json!(count("events")));
+    short.insert("logs".to_owned(), json!(count("logs")));
+    Value::Object(short)
+}
+
+fn change_json(change: &Change) -> Value {
+    json!({
+        "kind": change.kind, "entity": change.entity, "tenant": change.tenant, "id": change.row.id,
+        "version": change.row.version, "before": change.before, "after": change.row.data,
+    })
+}
+
+fn error_json(error: &CallError) -> Value {
+    let frames = match error {
+        CallError::Trap { frames, .. } => frames.as_slice(),
+        _ => &[],
+    };
+    json!({ "code": error.code(), "message": error.to_string(), "frames": frames })
+}

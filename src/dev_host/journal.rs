@@ -1,0 +1,133 @@
+//! What happens on a dev host, in one order: written by those who do it, read by those who watch.
+//!
+//! Writers never wait for readers. Who reads too slowly is told what they missed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Records that are kept.
+const KEPT: usize = 65_536;
+/// Records that are given at once.
+const MOST: usize = 1_000;
+
+/// A record of what happened.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// From 1, over all kinds.
+    pub(super) id: u64,
+    /// `build`, `reload`, `request`, `call`, `host`, `log`, `event`, `change`, `test`.
+    pub(super) kind: &'static str,
+    /// Milliseconds since 1970, by this machine's clock.
+    at_ms: i64,
+    data: Value,
+}
+
+impl Entry {
+    /// As a stream shows it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "id": self.id, "kind": self.kind, "at_ms": self.at_ms, "data": self.data })
+    }
+}
+
+/// What is there behind a place.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// The first and the last record that are gone.
+    pub(super) gap: Option<(u64, u64)>,
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// Where to go on.
+    pub(super) last: u64,
+}
+
+/// All that happened lately.
+#[derive(Debug)]
+pub(super) struct Journal {
+    ring: Mutex<Ring>,
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    last: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal { ring: Mutex::default(), newest: watch::Sender::new(0) }
+    }
+}
+
+impl Journal {
+    /// Adds a record; gives its number.
+    pub(super) fn tell(&self, kind: &'static str, data: Value) -> u64 {
+        let at_ms = crate::store::Moment::of_system_clock().unix_ms;
+        let id = {
+            let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            ring.last += 1;
+            let id = ring.last;
+            if ring.entries.len() == KEPT {
+                ring.entries.pop_front();
+            }
+            ring.entries.push_back(Arc::new(Entry { id, kind, at_ms, data }));
+            id
+        };
+        self.newest.send_replace(id);
+        id
+    }
+
+    /// The last record's number.
+    pub(super) fn last(&self) -> u64 {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).last
+    }
+
+    /// What came behind a record, of some kinds or of all.
+    pub(super) fn after(&self, place: u64, kinds: &[String]) -> Batch {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = ring.entries.front().map_or(ring.last + 1, |entry| entry.id);
+        let gap = (place + 1 < oldest).then(|| (place + 1, oldest - 1));
+        let start = usize::try_from((place + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let mut batch = Batch { gap, entries: Vec::new(), last: ring.last.max(place) };
+        for entry in ring.entries.iter().skip(start) {
+            if batch.entries.len() == MOST {
+                batch.last = entry.id - 1;
+                break;
+            }
+            if kinds.is_empty() || kinds.iter().any(|kind| kind == entry.kind) {
+                batch.entries.push(Arc::clone(entry));
+            }
+        }
+        batch
+    }
+
+    /// Tells when there is something new.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_too_slow_is_told() {
+        let journal = Journal::default();
+        assert_eq!(journal.tell("log", json!(1)), 1);
+        journal.tell("call", json!(2));
+        let batch = journal.after(0, &["call".to_owned()]);
+        assert_eq!((batch.gap, batch.last), (None, 2));
+        assert_eq!(batch.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
+        for _ in 0..KEPT {
+            journal.tell("log", Value::Null);
+        }
+        let batch = journal.after(1, &[]);
+        assert_eq!(batch.gap, Some((2, 2)));
+        assert_eq!(batch.entries.len(), MOST);
+        assert_eq!(journal.after(batch.last, &[]).entries[0].id, batch.last + 1);
+        assert!(journal.after(journal.last(), &[]).entries.is_empty());
+    }
+}

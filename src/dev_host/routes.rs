@@ -1,0 +1,397 @@
+//! `/_dev`: what the dev host itself answers, beside the platform.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response as HttpResponse};
+use futures_util::stream;
+use serde_json::{Map, Value, json};
+
+use super::http::{http_response, secured, text};
+use super::projects::{Projects, no_generation};
+use super::server::Shared;
+use crate::files::{self, Access};
+use crate::platform::{Platform, PlatformError, Request, Response};
+
+/// Who may look into and change a dev host.
+const ADMIN: &str = "plugin.admin";
+/// How often a stream that has nothing to say says so.
+const ALIVE: Duration = Duration::from_secs(15);
+/// Calls that a list holds at the most.
+const MAX_CALLS: usize = 200;
+/// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
+const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
+                            style-src 'unsafe-inline' 'self'; img-src data: 'self'; font-src 'self'";
+
+/// The routes of the host itself; all others are the platform's.
+const OWN: [&str; 8] = ["calls", "writers", "projects", "users", "frames", "scenarios", "stream", "source"];
+
+fn path_of(request: &Request) -> Vec<&str> {
+    request.path.trim_matches('/').split('/').collect()
+}
+
+/// Whether the host itself answers.
+pub(super) fn is_own(request: &Request) -> bool {
+    matches!(path_of(request).as_slice(), ["_dev", first, ..] if OWN.contains(first))
+}
+
+/// Whether the answer never ends.
+pub(super) fn is_stream(request: &Request) -> bool {
+    request.method == "GET" && path_of(request) == ["_dev", "stream"]
+}
+
+/// `/_frame/{ticket}/{path}`: a file of a plugin for a frame.
+pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> Option<HttpResponse> {
+    let (ticket, file) = path.strip_prefix("/_frame/")?.split_once('/')?;
+    let plugin = shared.frames.plugin(ticket).filter(|_| method == "GET");
+    let bytes = plugin.and_then(|plugin| {
+        let platform = shared.platform();
+        platform.shown_file(&plugin, file).map(|bytes| (bytes, Platform::media_type(file)))
+    });
+    let Some((bytes, kind)) = bytes else {
+        let message = "this address of a frame is not known; open the page again";
+        return Some(http_response(Response::json(404, json!({ "code": "http.no_route", "message": message }))));
+    };
+    let mut response = http_response(Response::bytes(200, kind.to_owned(), bytes));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(FRAME_POLICY));
+    Some(response)
+}
+
+/// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
+/// commas; `last-event-id`, or `after`, is where to go on.
+pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMap) -> HttpResponse {
+    if let Err(error) = require_admin(request) {
+        return http_response(refusal(&error));
+    }
+    let kinds: Vec<String> =
+        request.query("kinds").unwrap_or_default().split(',').filter(|kind| !kind.is_empty()).map(str::to_owned).collect();
+    let place = text(headers, "last-event-id").or_else(|| request.query("after").map(str::to_owned));
+    let place = place.and_then(|place| place.parse().ok()).unwrap_or_else(|| shared.journal.last());
+    let wants_lines = text(headers, header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/x-ndjson"));
+    let news = shared.journal.news();
+    // A stream must not keep the host alive.
+    let shared = Arc::downgrade(shared);
+    let batches = stream::unfold((place, news), move |(place, mut news)| {
+        let (shared, kinds) = (shared.clone(), kinds.clone());
+        async move {
+            let mut place = place;
+            loop {
+                let batch = shared.upgrade()?.journal.after(place, &kinds);
+                place = batch.last;
+                if batch.gap.is_some() || !batch.entries.is_empty() {
+                    let mut told: Vec<(u64, &'static str, Value)> = Vec::new();
+                    if let Some((from, to)) = batch.gap {
+                        told.push((to, "gap", json!({ "kind": "gap", "data": { "from": from, "to": to } })));
+                    }
+                    told.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.to_json())));
+                    return Some((told, (place, news)));
+                }
+                news.changed().await.ok()?;
+            }
+        }
+    });
+    if wants_lines {
+        use futures_util::StreamExt;
+        let lines = batches.map(|told| {
+            let text: String = told.into_iter().map(|(_, _, entry)| format!("{entry}\n")).collect();
+            Ok::<_, Infallible>(text)
+        });
+        let mut response = HttpResponse::new(HttpBody::from_stream(lines));
+        let kind = header::HeaderValue::from_static("application/x-ndjson");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        secured(response.headers_mut());
+        return response;
+    }
+    use futures_util::StreamExt;
+    let events = batches.flat_map(|told| {
+        let event = |(id, kind, entry): (u64, &'static str, Value)| {
+            Ok::<_, Infallible>(Event::default().id(id.to_string()).event(kind).data(entry.to_string()))
+        };
+        stream::iter(told.into_iter().map(event).collect::<Vec<_>>())
+    });
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
+    secured(response.headers_mut());
+    response
+}
+
+type Answer = Result<Response, PlatformError>;
+
+/// Answers what is the host's own.
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
+    route(shared, request).unwrap_or_else(|error| refusal(&error))
+}
+
+fn refusal(error: &PlatformError) -> Response {
+    Response::json(error.status, error.to_json())
+}
+
+fn require_admin(request: &Request) -> Result<(), PlatformError> {
+    match &request.identity {
+        None if request.has_token => Err(PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")),
+        None => Err(PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")),
+        Some(user) if user.caller.may(ADMIN) => Ok(()),
+        Some(_) => Err(PlatformError::new(403, "auth.denied", format!("this needs the permission `{ADMIN}`"))),
+    }
+}
+
+fn bad(message: impl Into<String>) -> PlatformError {
+    PlatformError::new(400, "http.bad_query", message)
+}
+
+fn body_of(request: &Request) -> Result<Map<String, Value>, PlatformError> {
+    if request.body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(&request.body) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) => Err(PlatformError::new(400, "http.bad_json", "the body is not a JSON object")),
+        Err(error) => Err(PlatformError::new(400, "http.bad_json", format!("the body is not JSON: {error}"))),
+    }
+}
+
+fn number(text: &str) -> Result<u64, PlatformError> {
+    text.parse().map_err(|_| bad(format!("`{text}` is no number")))
+}
+
+fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
+    require_admin(request)?;
+    let path = path_of(request);
+    let none = || PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path));
+    match (request.method.as_str(), &path[1..]) {
+        ("GET", ["calls"]) => Ok(calls(shared, request)),
+        ("GET", ["calls", id]) => call(shared, number(id)?),
+        ("GET", ["writers", entity, row]) => Ok(Response::json(200, json!(shared.book().writers(entity, row)))),
+        ("POST", ["calls", id, "replay"]) => replay(shared, number(id)?, &body_of(request)?),
+        ("POST", ["scenarios"]) => scenario(shared, &body_of(request)?),
+        ("GET", ["source"]) => source(shared, request),
+        ("GET", ["users"]) => Ok(Response::json(200, json!(shared.state().tokens))),
+        ("PUT", ["users", name]) => put_user(shared, name, &body_of(request)?),
+        ("POST", ["frames"]) => {
+            let plugin = body_of(request)?.get("plugin").and_then(Value::as_str).map(str::to_owned);
+            let plugin = plugin.ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
+            let ticket = shared.frames.open(&plugin);
+            let ticket = ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
+            Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
+        }
+        ("GET", ["projects"]) => {
+            Ok(Response::json(200, shared.projects.as_ref().map_or_else(|| json!([]), Projects::to_json)))
+        }
+        (method, ["projects", plugin, rest @ ..]) => {
+            let projects = shared.projects.as_ref().ok_or_else(none)?;
+            if projects.place(plugin).is_none() {
+                return Err(none());
+            }
+            match (method, rest) {
+                ("POST", ["build"]) => {
+                    projects.want_build(plugin);
+                    Ok(Response::empty(202))
+                }
+                ("POST", ["accept-loss"]) => {
+                    projects.accept_loss(shared, plugin)?;
+                    Ok(Response::json(200, projects.to_json()))
+                }
+                ("POST", ["generations", generation, "activate"]) => {
+                    projects.activate(shared, plugin, number(generation)?)?;
+                    Ok(Response::json(200, projects.to_json()))
+                }
+                ("POST", ["generations", generation, "canary"]) => {
+                    let percent = body_of(request)?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
+                    let percent = percent.and_then(|share| u8::try_from(share).ok());
+                    let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
+                    let generation = number(generation)?;
+                    let found = projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
+                    shared.platform().set_canary(&found.version.loaded, percent)?;
+                    shared.journal.tell("reload", json!({ "project": plugin, "canary": generation, "percent": percent }));
+                    Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
+                }
+                ("POST", ["test"]) => test(shared, projects, plugin),
+                _ => Err(none()),
+            }
+        }
+        _ => Err(none()),
+    }
+}
+
+/// `?plugin=&tenant=&failed=true&entity=&row=&version=`: calls of late, the newest first.
+fn calls(shared: &Shared, request: &Request) -> Response {
+    let is = |shown: &Value, key: &str| {
+        request.query(key).is_none_or(|wanted| wanted.is_empty() || shown[key].as_str() == Some(wanted))
+    };
+    let failed = request.query("failed") == Some("true");
+    let sort = request.query("sort");
+    let wanted = |shown: &Value| {
+        is(shown, "plugin")
+            && is(shown, "tenant")
+            && is(shown, "request_id")
+            && sort.is_none_or(|sort| shown["sort"] == sort)
+            && (!failed || !shown["error"].is_null())
+    };
+    Response::json(200, json!({ "items": shared.book().list(wanted, MAX_CALLS) }))
+}
+
+fn no_call(id: u64) -> PlatformError {
+    PlatformError::new(404, "dev.no_call", format!("call {id} is not kept any more"))
+}
+
+fn call(shared: &Shared, id: u64) -> Answer {
+    shared.book().get(id).cloned().map(|shown| Response::json(200, shown)).ok_or_else(|| no_call(id))
+}
+
+/// Runs a call again: what the host gave then is given again, to the generation that serves or to another one.
+fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
+    let recorded = shared.book().recorded(id).cloned().ok_or_else(|| no_call(id))?;
+    let plugin = recorded.plugin.clone();
+    let wanted = body.get("generation").and_then(Value::as_u64);
+    let loaded = match (&shared.projects, wanted) {
+        (Some(projects), Some(generation)) => {
+            let found = projects.generation(&plugin, generation).ok_or_else(|| no_generation(&plugin, generation))?;
+            Some(found.version.loaded)
+        }
+        _ => shared.platform().loaded_plugin(&plugin),
+    };
+    let loaded = loaded
+        .ok_or_else(|| PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running")))?;
+    let runtime = shared.platform().runtime();
+    let replayed = runtime
+        .replay(&loaded, &recorded)
+        .map_err(|error| PlatformError::new(409, "dev.replay", format!("it cannot be replayed: {error}")))?;
+    let body = json!({ "differences": replayed.differences, "fuel_before": recorded.fuel, "fuel": replayed.fuel });
+    Ok(Response::json(200, body))
+}
+
+/// `{"calls": [id, …], "name", "write": true}`: a scenario that does what calls did; a request stands for its calls.
+fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
+    let ids = body.get("calls").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_u64).collect());
+    let ids: Vec<u64> = ids.ok_or_else(|| bad("the body is {\"calls\": [id, …], \"name\": \"…\"}"))?;
+    let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("recorded");
+    let calls = {
+        let book = shared.book();
+        let mut calls = Vec::new();
+        for id in ids {
+            let shown = book.get(id).ok_or_else(|| no_call(id))?;
+            if shown["sort"] == "request" {
+                let request_id = shown["request_id"].as_str().unwrap_or_default();
+                calls.extend(book.recorded_of_request(request_id).into_iter().cloned());
+            } else {
+                calls.extend(book.recorded(id).cloned());
+            }
+        }
+        calls
+    };
+    let plugin = calls.first().map(|call| call.plugin.clone());
+    let plugin = plugin.ok_or_else(|| {
+        let message = "no plugin was called there: a scenario is made from calls of a plugin";
+        PlatformError::new(409, "dev.no_calls", message)
+    })?;
+    let projects = shared.projects.as_ref().filter(|projects| projects.place(&plugin).is_some());
+    let projects = projects.ok_or_else(|| {
+        let message = format!("`{plugin}` comes from a package: its scenarios are elsewhere");
+        PlatformError::new(409, "dev.no_project", message)
+    })?;
+    let manifest = shared.platform().manifest(&plugin);
+    let manifest = manifest.ok_or_else(|| bad(format!("there is no plugin `{plugin}`")))?;
+    let text = projects.workshop.scenario(&manifest, name, &calls);
+    let mut shown = json!({ "text": text, "file": Value::Null });
+    if body.get("write").and_then(Value::as_bool).unwrap_or(false)
+        && let Some(place) = projects.place(&plugin)
+    {
+        let file = free_file(&place.root.join("tests"), name);
+        let written = files::write(&file, text.as_bytes(), Access::Shared);
+        written.map_err(|error| PlatformError::new(500, "host.bug", error.to_string()))?;
+        shown["file"] = json!(file.strip_prefix(&place.root).unwrap_or(&file).display().to_string());
+    }
+    Ok(Response::json(201, shown))
+}
+
+/// A file for a scenario that is not there yet.
+fn free_file(folder: &Path, name: &str) -> std::path::PathBuf {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let plain = plain.trim_matches('_').chars().take(40).collect::<String>();
+    let plain = if plain.is_empty() { "recorded".to_owned() } else { plain };
+    let numbered = (2..).map(|number| folder.join(format!("{plain}_{number}.test.toml")));
+    let mut files = std::iter::once(folder.join(format!("{plain}.test.toml"))).chain(numbered);
+    files.find(|file| !file.exists()).unwrap_or_else(|| folder.join("recorded.test.toml"))
+}
+
+/// `?plugin=&file=src/lib.rs&line=12`: some lines of a project's source.
+fn source(shared: &Shared, request: &Request) -> Answer {
+    const AROUND: usize = 4;
+    let plugin = request.query("plugin").unwrap_or_default();
+    let place = shared.projects.as_ref().and_then(|projects| projects.place(plugin));
+    let place = place.ok_or_else(|| bad(format!("`{plugin}` is no project that is followed")))?;
+    let wanted = Path::new(request.query("file").unwrap_or_default());
+    let line = usize::try_from(number(request.query("line").unwrap_or("1"))?).unwrap_or(1);
+    let wanted = wanted.strip_prefix(&place.root).unwrap_or(wanted);
+    let is_inside = wanted.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let file = place.root.join(wanted);
+    // A link could lead out.
+    let is_inside = is_inside && fs_err::canonicalize(&file).is_ok_and(|real| {
+        fs_err::canonicalize(&place.root).is_ok_and(|root| real.starts_with(root))
+    });
+    let text = if is_inside { fs_err::read_to_string(&file).ok() } else { None };
+    let text = text.ok_or_else(|| PlatformError::new(404, "http.no_route", "there is no such file in the project"))?;
+    let first = line.saturating_sub(AROUND).max(1);
+    let lines: Vec<Value> = text
+        .lines()
+        .enumerate()
+        .skip(first - 1)
+        .take(2 * AROUND + 1)
+        .map(|(index, text)| json!({ "number": index + 1, "text": text, "is_it": index + 1 == line }))
+        .collect();
+    Ok(Response::json(200, json!({ "file": wanted.display().to_string(), "lines": lines })))
+}
+
+/// `{"tenant", "permissions", "department"}`: a new user, or what a user may do from now on.
+fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let permissions: Option<Vec<String>> = match body.get("permissions") {
+        None => None,
+        Some(list) => {
+            let list = list.as_array().and_then(|list| list.iter().map(|one| one.as_str().map(str::to_owned)).collect());
+            Some(list.ok_or_else(|| bad("`permissions` is an array of codes"))?)
+        }
+    };
+    let (directory, token, is_new) = {
+        let mut state = shared.state();
+        let is_new = state.tokens.iter().all(|token| token.user != name);
+        let token = state
+            .put_user(name, text("tenant"), permissions, text("department"))
+            .map_err(|error| bad(error.to_string()))?;
+        (state.directory(), token, is_new)
+    };
+    *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
+    let told = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
+    let tenant = token.tenant.clone();
+    shared.with_platform(|platform| {
+        platform.set_directory(directory)?;
+        let event = if is_new { "user.created" } else { "user.updated" };
+        crate::manifest::TenantId::new(tenant).map_or(Ok(()), |tenant| platform.tell(&tenant, event, &told))
+    })?;
+    Ok(Response::json(if is_new { 201 } else { 200 }, json!(token)))
+}
+
+fn test(shared: &Shared, projects: &Projects, plugin: &str) -> Answer {
+    let place = projects.place(plugin).ok_or_else(|| bad(format!("`{plugin}` is no project that is followed")))?;
+    shared.journal.tell("test", json!({ "project": place.name, "state": "running" }));
+    let result = projects.workshop.test(&place.manifest_file);
+    let short = json!({
+        "project": place.name, "state": "done", "ok": result["ok"], "passed": result["passed"], "failed": result["failed"],
+    });
+    shared.journal.tell("test", short);
+    Ok(Response::json(200, result))
+}
+
+/// An answer without a body, for what is not sent as JSON.
+pub(super) fn bytes(status: u16, kind: &'static str, body: impl Into<HttpBody>) -> HttpResponse {
+    let mut response = HttpResponse::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    secured(response.headers_mut());
+    response
+}

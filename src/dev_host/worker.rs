@@ -1,0 +1,115 @@
+//! The one thread that answers what the platform answers. What waits together and only touches rows is committed
+//! together: the disk is waited for once, and everybody hears of it afterwards.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::call_book::Asked;
+use super::server::Shared;
+use crate::platform::{Activity, Body, Platform, Request, Response};
+
+/// Requests that wait at the most.
+pub(super) const QUEUE: usize = 1_024;
+/// Requests that are committed together at the most.
+const GROUP: usize = 128;
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) started: Instant,
+    pub(super) tell: oneshot::Sender<Response>,
+}
+
+/// A job and what came of it.
+struct Done {
+    job: Job,
+    response: Response,
+    activity: Activity,
+}
+
+/// Answers until the host stops.
+pub(super) fn work(waiting: &Receiver<Job>, shared: &Weak<Shared>) {
+    while let Ok(first) = waiting.recv() {
+        let Some(shared) = shared.upgrade() else { return };
+        let mut jobs = vec![first];
+        while jobs.len() < GROUP
+            && let Ok(job) = waiting.try_recv()
+        {
+            jobs.push(job);
+        }
+        for done in answer_all(&shared, jobs) {
+            let asked = asked_of(&done);
+            // A client that went away hears nothing.
+            let _ = done.job.tell.send(done.response);
+            shared.note(Some(asked), done.activity);
+        }
+    }
+}
+
+/// In the order in which they came; those that can be are committed with their neighbours.
+fn answer_all(shared: &Shared, jobs: Vec<Job>) -> Vec<Done> {
+    let mut done = Vec::with_capacity(jobs.len());
+    let mut group: Vec<Job> = Vec::new();
+    let mut platform = shared.platform();
+    for job in jobs {
+        if job.request.only_touches_rows() {
+            group.push(job);
+            continue;
+        }
+        answer_group(&mut platform, std::mem::take(&mut group), &mut done);
+        done.push(answer_one(&mut platform, job));
+    }
+    answer_group(&mut platform, group, &mut done);
+    done
+}
+
+fn answer_group(platform: &mut Platform, jobs: Vec<Job>, done: &mut Vec<Done>) {
+    let writes = jobs.iter().filter(|job| job.request.method != "GET").count();
+    if writes < 2 || !platform.begin_group() {
+        done.extend(jobs.into_iter().map(|job| answer_one(platform, job)));
+        return;
+    }
+    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer_one(platform, job)).collect();
+    if let Err(error) = platform.end_group() {
+        // None of it was kept, so nobody may be told that it was.
+        for one in &mut together {
+            one.response = Response::json(error.status, json!({ "code": error.code, "message": error.message }));
+            one.activity = Activity::default();
+        }
+    }
+    done.extend(together);
+}
+
+fn answer_one(platform: &mut Platform, job: Job) -> Done {
+    // A bug in one request must not end the others; every unit of work begins with a clean transaction.
+    let answered = catch_unwind(AssertUnwindSafe(|| platform.handle(&job.request)));
+    let response = answered.unwrap_or_else(|_| {
+        let message = "the dev host failed on this request; its log says more";
+        Response::json(500, json!({ "code": "host.bug", "message": message }))
+    });
+    Done { job, response, activity: platform.take_activity() }
+}
+
+fn asked_of(done: &Done) -> Asked {
+    let request = &done.job.request;
+    let error = match &done.response.body {
+        Body::Json(body) if done.response.status >= 400 => Some(body.clone()),
+        _ => None,
+    };
+    Asked {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        status: done.response.status,
+        request_id: request.request_id.clone().unwrap_or_default(),
+        tenant: request.identity.as_ref().map(|user| user.tenant.to_string()),
+        user: request.identity.as_ref().map(|user| user.caller.name.clone()),
+        microseconds: u64::try_from(done.job.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        error,
+    }
+}

@@ -1,0 +1,112 @@
+//! What a dev host asks of whoever knows how projects are read, built and tested.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::host::RecordedCall;
+use crate::manifest::Manifest;
+use crate::platform::PluginFiles;
+
+/// A project that is followed.
+#[derive(Debug, Clone)]
+pub struct FollowedPlace {
+    /// The plugin, or the folder where its manifest cannot be read yet.
+    pub name: String,
+    /// The folder.
+    pub root: PathBuf,
+    /// Its manifest.
+    pub manifest_file: PathBuf,
+}
+
+/// A project whose manifest holds.
+#[derive(Debug, Clone)]
+pub struct ReadProject {
+    /// The manifest, with the rows of its files.
+    pub manifest: Arc<Manifest>,
+    /// The same as packages hold it.
+    pub json: Value,
+    /// What users of the plugin see.
+    pub files: PluginFiles,
+    /// What the check has to say without refusing it, as text.
+    pub remarks: String,
+}
+
+/// What a project could not do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trouble {
+    /// What went wrong.
+    pub stage: TroubleStage,
+    /// One line.
+    pub summary: String,
+    /// All of it, as a terminal of 100 columns shows it.
+    pub text: String,
+}
+
+/// Where trouble came up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TroubleStage {
+    /// The manifest does not hold.
+    Manifest,
+    /// It was not built.
+    Build,
+    /// The component does not fit its manifest.
+    Component,
+    /// The new version does not start.
+    Start,
+    /// Rows would be lost.
+    Rows,
+}
+
+/// Ends a build that nobody waits for any more.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// From now on the build may end.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Knows how projects are read, built and tested. Nothing here runs under the platform's lock.
+pub trait Workshop: Send + Sync + std::fmt::Debug {
+    /// The projects that are followed; those that others need come first.
+    fn places(&self) -> Vec<FollowedPlace>;
+
+    /// Reads a manifest and holds it against every rule.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble>;
+
+    /// The component that was built last, held against the manifest; none where none was built.
+    ///
+    /// # Errors
+    /// Why it does not fit.
+    fn component(&self, place: &FollowedPlace, project: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
+
+    /// Whether what was built is older than its source.
+    fn needs_build(&self, place: &FollowedPlace, project: &ReadProject) -> bool;
+
+    /// Builds the component; gives what the build said. A build that is cancelled ends with an error that nobody reads.
+    ///
+    /// # Errors
+    /// What the compiler said.
+    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<String, Trouble>;
+
+    /// A scenario that does what calls did.
+    fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String;
+
+    /// Runs the project's scenarios; the document of `erp-plugin test --format json`.
+    fn test(&self, manifest_file: &Path) -> Value;
+}

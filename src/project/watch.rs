@@ -1,0 +1,155 @@
+//! Which files of a project changed: by their content, so that a file that is written without a change is none.
+//!
+//! Files are looked at and not listened for: that works the same on every system, on network drives and in containers,
+//! and a project has some dozens of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ignore::WalkBuilder;
+
+use super::MANIFEST_FILE;
+
+/// Folders that hold nothing that anybody writes by hand.
+const SKIPPED: [&str; 7] = ["target", "dist", "node_modules", "venv", ".git", ".erp-plugin", "__pycache__"];
+/// What a build writes into the source, and what is no change of the user's.
+const MADE: [&str; 2] = ["src/erp", "src/bindings.rs"];
+
+/// What a file matters to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// The manifest and what it names: pages, labels, rows.
+    Manifest,
+    /// What the component is built from.
+    Source,
+    /// Scenarios.
+    Tests,
+}
+
+/// A project's files, as they were when they were last looked at.
+#[derive(Debug)]
+pub struct Watch {
+    root: PathBuf,
+    /// The files of the last look.
+    stamps: Stamps,
+    /// Digests of what is known to whoever watches.
+    known: BTreeMap<PathBuf, u64>,
+    is_settled: bool,
+}
+
+type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+impl Watch {
+    /// The project of a folder; what is there now is known.
+    pub fn new(root: &Path) -> Watch {
+        let stamps = stamps(root);
+        let known = stamps.keys().filter_map(|file| Some((file.clone(), digest(&root.join(file))?))).collect();
+        Watch { root: root.to_path_buf(), stamps, known, is_settled: true }
+    }
+
+    /// What changed since the last look that found something. A file that was another one a moment ago is still being
+    /// written: it counts at the next look that finds it the same.
+    pub fn look(&mut self) -> BTreeSet<Concern> {
+        let now = stamps(&self.root);
+        if now != self.stamps {
+            self.stamps = now;
+            self.is_settled = false;
+            return BTreeSet::new();
+        }
+        if std::mem::replace(&mut self.is_settled, true) {
+            return BTreeSet::new();
+        }
+        let current: BTreeMap<PathBuf, u64> =
+            now.keys().filter_map(|file| Some((file.clone(), digest(&self.root.join(file))?))).collect();
+        let known = std::mem::replace(&mut self.known, current);
+        let gone = known.keys().filter(|file| !self.known.contains_key(*file));
+        let changed = self.known.iter().filter(|(file, digest)| known.get(*file) != Some(digest)).map(|(file, _)| file);
+        gone.chain(changed).map(|file| concern(file)).collect()
+    }
+
+    /// When the source was last written.
+    pub fn source_time(&self) -> Option<SystemTime> {
+        let source = self.stamps.iter().filter(|(file, _)| concern(file) == Concern::Source);
+        source.filter_map(|(_, (_, time))| *time).max()
+    }
+}
+
+/// What a file of a project matters to, by its path in it.
+fn concern(file: &Path) -> Concern {
+    let name = file.to_string_lossy();
+    let first = file.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    match first.as_deref() {
+        _ if name == MANIFEST_FILE => Concern::Manifest,
+        Some("tests") => Concern::Tests,
+        Some("src" | "wit" | ".cargo" | "Cargo.toml" | "Cargo.lock" | "build.rs") => Concern::Source,
+        Some("package.json" | "package-lock.json" | "tsconfig.json" | "requirements.txt") => Concern::Source,
+        // Crates of `[[link]]` may lie anywhere.
+        _ if name.ends_with(".rs") || name.ends_with("Cargo.toml") => Concern::Source,
+        _ => Concern::Manifest,
+    }
+}
+
+fn stamps(root: &Path) -> Stamps {
+    let mut walk = WalkBuilder::new(root);
+    walk.hidden(false).require_git(false).filter_entry(|entry| {
+        !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
+    });
+    let mut found = Stamps::new();
+    for entry in walk.build().flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        let Ok(file) = entry.path().strip_prefix(root) else { continue };
+        if metadata.is_file() && !MADE.iter().any(|made| file.starts_with(made)) {
+            found.insert(file.to_path_buf(), (metadata.len(), metadata.modified().ok()));
+        }
+    }
+    found
+}
+
+/// Enough to tell two versions of a file apart; nobody relies on it for more.
+fn digest(file: &Path) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&fs_err::read(file).ok()?);
+    Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_content_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            fs_err::write(file, text).unwrap();
+        };
+        write("plugin.toml", "a");
+        write("src/lib.rs", "a");
+        write("target/x", "a");
+        let mut watch = Watch::new(folder.path());
+        assert!(watch.look().is_empty());
+        write("plugin.toml", "longer");
+        assert!(watch.look().is_empty(), "it may still be written");
+        assert_eq!(watch.look(), BTreeSet::from([Concern::Manifest]));
+        assert!(watch.look().is_empty());
+        write("src/lib.rs", "another text");
+        write("src/erp/mod.rs", "made");
+        write("target/x", "another");
+        watch.look();
+        assert_eq!(watch.look(), BTreeSet::from([Concern::Source]));
+        write("src/lib.rs", "a third text");
+        watch.look();
+        write("src/lib.rs", "another text");
+        let mut found = BTreeSet::new();
+        for _ in 0..3 {
+            found.extend(watch.look());
+        }
+        assert!(found.is_empty(), "it is as it was");
+        fs_err::remove_file(folder.path().join("src/lib.rs")).unwrap();
+        watch.look();
+        assert_eq!(watch.look(), BTreeSet::from([Concern::Source]));
+    }
+}
