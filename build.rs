@@ -23,6 +23,7 @@ const LOCK: &str = "Cargo.lock";
 
 fn main() {
     println!("cargo::rerun-if-changed=templates");
+    println!("cargo::rerun-if-changed=src/dev_host/console");
     println!("cargo::rerun-if-changed=tests/diagnostics");
     let mut files = Vec::new();
     for folder in RULES {

@@ -1,0 +1,199 @@
+// What every part of the console stands on: the library, the languages, the session, requests and the stream.
+import { createContext, createElement, Fragment, render } from "./vendor/preact.mjs";
+import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "./vendor/hooks.mjs";
+import htm from "./vendor/htm.mjs";
+
+export const html = htm.bind(createElement);
+export { createContext, Fragment, render, useCallback, useContext, useEffect, useMemo, useRef, useState };
+
+/** What everybody sees: who is who, whose eyes the app is seen with, the language, the theme, the address. */
+export const Session = createContext(null);
+export const useSession = () => useContext(Session);
+
+/** The console's own words in both languages, side by side where they are used. */
+export function useWords() {
+  const { language } = useSession();
+  return useCallback((english, chinese) => (language === "zh-CN" ? chinese : english), [language]);
+}
+
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body?.message ?? `HTTP ${status}`);
+    Object.assign(this, { status, code: body?.code ?? "http.error", details: body?.details });
+  }
+  /** What is wrong with single fields: name → sentence. */
+  get fields() {
+    return Object.fromEntries((this.details?.problems ?? []).map((problem) => [problem.field, problem.message]));
+  }
+}
+
+/** Asks the host, as a user; gives JSON, or text for what is none. */
+export async function ask(token, method, path, { body, language, raw, type } = {}) {
+  const headers = { authorization: `Bearer ${token}` };
+  if (language) headers["accept-language"] = language;
+  const init = { method, headers };
+  if (raw !== undefined) {
+    init.body = raw;
+    headers["content-type"] = type ?? "application/octet-stream";
+  } else if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    headers["content-type"] = "application/json";
+  }
+  const response = await fetch(path, init);
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  const read = response.status === 204 ? null : await (isJson ? response.json() : response.text()).catch(() => null);
+  if (!response.ok) throw new Refused(response.status, isJson ? read : { message: read });
+  return read;
+}
+
+/** Requests as the user whose eyes the app is seen with, and as the developer who looks behind it. */
+export function useAsk() {
+  const { user, admin, language } = useSession();
+  return useMemo(
+    () => ({
+      app: (method, path, body) => ask(user.token, method, path, { body, language }),
+      dev: (method, path, body) => ask(admin.token, method, path, { body, language }),
+      send: (token, method, path, options) => ask(token, method, path, { language, ...options }),
+    }),
+    [user.token, admin.token, language],
+  );
+}
+
+/** Loads something, and again when `keys` change or `reload` is called. What was there stays until the new is there. */
+export function useLoaded(load, keys) {
+  const [state, setState] = useState({ value: undefined, error: null });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    let isCurrent = true;
+    load().then(
+      (value) => isCurrent && setState({ value, error: null }),
+      (error) => isCurrent && setState((old) => ({ value: old.value, error })),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [...keys, turn]);
+  const reload = useCallback(() => setTurn((old) => old + 1), []);
+  return { ...state, reload };
+}
+
+/** The stream of what happens, as long as anybody listens. It goes on where it was when the connection breaks. */
+export class Stream {
+  constructor(token) {
+    this.token = token;
+    this.listeners = new Set();
+    this.last = null;
+    this.state = "waiting";
+    this.run();
+  }
+  listen(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  tell(entry) {
+    for (const listener of this.listeners) listener(entry);
+  }
+  async run() {
+    for (;;) {
+      try {
+        const after = this.last === null ? "" : `?after=${this.last}`;
+        const response = await fetch(`/_dev/stream${after}`, {
+          headers: { authorization: `Bearer ${this.token}`, accept: "application/x-ndjson" },
+        });
+        if (!response.ok) throw new Error(String(response.status));
+        if (this.state !== "open") this.tell({ kind: "connected", again: this.state === "lost" });
+        this.state = "open";
+        const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+        let rest = "";
+        for (;;) {
+          const { value, done } = await reader.read();
+          if (done) break;
+          const lines = (rest + value).split("\n");
+          rest = lines.pop();
+          for (const line of lines) {
+            const entry = JSON.parse(line);
+            this.last = entry.id ?? entry.data?.to ?? this.last;
+            this.tell(entry);
+          }
+        }
+      } catch {
+        // Said below; the next try is soon.
+      }
+      if (this.state !== "lost") this.tell({ kind: "lost" });
+      this.state = "lost";
+      // Another process may count from the beginning.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      this.last = null;
+    }
+  }
+}
+
+/** Calls back for every entry of some kinds. */
+export function useStream(kinds, callback) {
+  const { stream } = useSession();
+  const latest = useRef(callback);
+  latest.current = callback;
+  useEffect(() => stream.listen((entry) => kinds.includes(entry.kind) && latest.current(entry)), [stream]);
+}
+
+/** Calls at the most every so often, and once more at the end. */
+export function useThrottled(callback, milliseconds) {
+  const timer = useRef(null);
+  const latest = useRef(callback);
+  latest.current = callback;
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(() => {
+    if (timer.current) return;
+    timer.current = setTimeout(() => {
+      timer.current = null;
+      latest.current();
+    }, milliseconds);
+  }, [milliseconds]);
+}
+
+/** The value once it has not changed for a while. */
+export function useSettled(value, milliseconds) {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value, milliseconds]);
+  return settled;
+}
+
+export const query = (values) => {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(values)) {
+    if (value !== undefined && value !== null && value !== "") search.set(key, String(value));
+  }
+  const text = search.toString();
+  return text ? `?${text}` : "";
+};
+
+export const rowsPath = (plugin, entity, rest = "") => `/api/v1/plugins/${plugin}/${entity}${rest}`;
+
+export const go = (path) => {
+  location.hash = path;
+};
+
+const pad = (number) => String(number).padStart(2, "0");
+
+/** A moment as people here write it: `2026-04-15 08:00:00`. */
+export function moment(text, withSeconds = true) {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text ?? "";
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}${withSeconds ? `:${pad(date.getSeconds())}` : ""}`;
+}
+
+/** The time of day of a moment, to the millisecond. */
+export function clock(milliseconds) {
+  const date = new Date(milliseconds);
+  const fraction = String(date.getMilliseconds()).padStart(3, "0");
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${fraction}`;
+}
+
+export const count = (number) => (number ?? 0).toLocaleString("en-US");
+
+export const duration = (microseconds) =>
+  microseconds < 1000 ? `${microseconds} µs` : `${(microseconds / 1000).toFixed(microseconds < 10000 ? 1 : 0)} ms`;
