@@ -90,7 +90,11 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
     }
     let run = |context: &Context| {
-        if cli.global.workspace && !cli.command.takes_workspace() { run_in_each(context, &cli.command, arguments) } else { cli.command.run(context) }
+        if cli.global.workspace && !cli.command.takes_workspace() {
+            run_in_each(context, &cli.command, arguments)
+        } else {
+            cli.command.run(context)
+        }
     };
     let result = Context::new(ui, environment, &cli.global).map(|context| match run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component, check_nodes};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
+use crate::commands::build::component_without_code;
 use crate::component;
 use crate::diagnostics::{Diagnostic, Report, SourceFile, codes};
 use crate::exit_code::ExitCode;
 use crate::host::Runtime;
-use crate::manifest::Manifest;
+use crate::manifest::{Language, Manifest};
 use crate::project::{Project, members, workspace_root};
 use crate::settings::{Environment, Folders};
 use crate::ui::Ui;
@@ -139,11 +140,13 @@ impl Context {
         path: Option<&Path>,
     ) -> Result<(Vec<u8>, Report), CommandError> {
         let file = path.map_or_else(|| open.project.component_file(&open.manifest), |file| self.path(file));
-        if !file.is_file() {
+        let has_code = *open.manifest.build.language != Language::NoCode;
+        if has_code && !file.is_file() {
             let message = format!("there is no component at {}", self.shown(&file));
             return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
         }
-        let component = self.read(&file)?;
+        let component =
+            if has_code || path.is_some() { self.read(&file)? } else { component_without_code(&open.manifest)? };
         let checked = check_component(&component, &open.manifest, Some(&open.project.source)).report;
         let mut report = Report::new();
         let others = checked.diagnostics().iter().filter(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));

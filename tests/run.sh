@@ -42,6 +42,25 @@ if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a >
     export PATH
 fi
 
+# A public validator of OpenAPI, a compiler of TypeScript, a browser with what drives it.
+openapi=$PWD/target/test-tools/openapi
+[ -x "$openapi/bin/openapi-spec-validator" ] || { python3 -m venv "$openapi" && "$openapi/bin/pip" install -q openapi-spec-validator >&2; }
+if [ ! -d tests/console/node_modules/@playwright/test ]; then
+    (cd tests/console && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --no-package-lock >&2)
+fi
+chromium=${ERP_PLUGIN_TEST_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+if [ -z "$chromium" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        apt-get install -y --no-install-recommends chromium >&2 || { apt-get update >&2 && apt-get install -y --no-install-recommends chromium >&2; }
+        chromium=$(command -v chromium)
+    else
+        echo "tests/run.sh: please install chromium" >&2
+        exit 5
+    fi
+fi
+ERP_PLUGIN_TEST_CHROMIUM=$chromium
+export ERP_PLUGIN_TEST_CHROMIUM
+
 # A PostgreSQL of the tests' own.
 cluster=$(mktemp -d /tmp/erp-postgres-XXXXXX)
 ERP_PLUGIN_TEST_POSTGRES=$(tests/postgres.sh start "$cluster")
@@ -52,5 +71,7 @@ trap 'exit 130' INT TERM
 # Guests are compiled to wasm32-wasip2.
 sh src/build/toolchain.sh
 cargo test --locked "$@"
+# The console in a real browser, with the binary that was just tested.
+[ $# -gt 0 ] || (cd tests/console && ./node_modules/.bin/playwright test)
 # What install.sh shows to a user, with the binary that was just tested.
 ./install.sh --no-toolchain --binary target/debug/erp-plugin --demo

@@ -2,7 +2,7 @@
 
 mod add;
 mod bench;
-mod build;
+pub(crate) mod build;
 mod call;
 mod check;
 mod completions;
@@ -43,8 +43,8 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::dev_host::HostPlace;
 use crate::exit_code::ExitCode;
-use crate::project::workspace_root;
 use crate::host::{LIMITS, LimitOverrides};
+use crate::project::workspace_root;
 use crate::settings::Environment;
 use crate::store::PostgresUrl;
 use crate::ui::Format;

@@ -60,7 +60,10 @@ impl CallBook {
         let Activity { calls, changes, events, upgrades } = activity;
         let is_calls = |change: &Change| {
             calls.iter().any(|call| {
-                call.trace.changes.iter().any(|own| own.row.id == change.row.id && own.row.version == change.row.version)
+                call.trace
+                    .changes
+                    .iter()
+                    .any(|own| own.row.id == change.row.id && own.row.version == change.row.version)
             })
         };
         let own: Vec<Change> = changes.into_iter().filter(|change| !is_calls(change)).collect();
@@ -103,16 +106,22 @@ impl CallBook {
         let trace = &call.trace;
         let user = call.user.as_ref().and_then(|id| directory.users().find(|user| user.caller.id == *id));
         for host_call in &trace.host_calls {
-            journal.tell("host", json!({
-                "call": id, "plugin": call.plugin, "function": host_call.function, "subject": host_call.subject,
-                "error": host_call.error, "fuel": host_call.fuel, "rows": host_call.rows, "sql": host_call.sql,
-            }));
+            journal.tell(
+                "host",
+                json!({
+                    "call": id, "plugin": call.plugin, "function": host_call.function, "subject": host_call.subject,
+                    "error": host_call.error, "fuel": host_call.fuel, "rows": host_call.rows, "sql": host_call.sql,
+                }),
+            );
         }
         for record in &trace.logs {
-            journal.tell("log", json!({
-                "call": id, "plugin": call.plugin, "tenant": call.tenant, "level": record.level.word(),
-                "message": record.message, "fields": record.fields,
-            }));
+            journal.tell(
+                "log",
+                json!({
+                    "call": id, "plugin": call.plugin, "tenant": call.tenant, "level": record.level.word(),
+                    "message": record.message, "fields": record.fields,
+                }),
+            );
         }
         let invocation = call.recorded.as_ref().map(|recorded| recorded.invocation.clone());
         let result = call.recorded.as_ref().map(|recorded| recorded.result.clone());
@@ -199,8 +208,22 @@ impl CallBook {
 /// What a list shows of a call.
 fn summary(shown: &Value) -> Value {
     let keys = [
-        "id", "sort", "label", "method", "path", "status", "plugin", "version", "tenant", "user", "request_id",
-        "began_ms", "microseconds", "fuel", "memory_bytes", "error",
+        "id",
+        "sort",
+        "label",
+        "method",
+        "path",
+        "status",
+        "plugin",
+        "version",
+        "tenant",
+        "user",
+        "request_id",
+        "began_ms",
+        "microseconds",
+        "fuel",
+        "memory_bytes",
+        "error",
     ];
     let mut short: serde_json::Map<String, Value> =
         keys.iter().filter_map(|key| Some(((*key).to_owned(), shown.get(*key)?.clone()))).collect();

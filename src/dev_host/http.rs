@@ -50,9 +50,8 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token);
     request.has_token = token.is_some();
-    request.identity = token.and_then(|token| {
-        shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned()
-    });
+    request.identity =
+        token.and_then(|token| shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned());
     if routes::is_stream(&request) {
         return routes::stream(&shared, &request, &parts.headers);
     }

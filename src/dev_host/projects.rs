@@ -176,7 +176,14 @@ impl Projects {
     }
 
     /// Reads, checks and puts in place what a folder holds; starts a build where that is not enough.
-    fn refresh(&self, shared: &Shared, index: usize, place: &FollowedPlace, follower: &mut Follower, why: &'static str) {
+    fn refresh(
+        &self,
+        shared: &Shared,
+        index: usize,
+        place: &FollowedPlace,
+        follower: &mut Follower,
+        why: &'static str,
+    ) {
         self.change(shared, index, |followed| followed.stage = Stage::Checking);
         let project = match self.workshop.read(place) {
             Ok(project) => project,
@@ -260,8 +267,7 @@ impl Projects {
                 let mut number = 0;
                 self.change(shared, index, |followed| {
                     number = followed.generations.back().map_or(0, |generation| generation.number) + 1;
-                    let generation =
-                        Generation { number, version, component_sha256, why, at_ms, milliseconds };
+                    let generation = Generation { number, version, component_sha256, why, at_ms, milliseconds };
                     followed.generations.push_back(generation);
                     if followed.generations.len() > KEPT {
                         followed.generations.pop_front();
@@ -311,7 +317,8 @@ impl Projects {
         match self.swap(shared, index, version, component_sha256, Instant::now(), "back") {
             Ok(()) => Ok(()),
             Err(()) => {
-                let why = self.list()[index].trouble.as_ref().map_or_else(String::new, |trouble| trouble.summary.clone());
+                let why =
+                    self.list()[index].trouble.as_ref().map_or_else(String::new, |trouble| trouble.summary.clone());
                 Err(PlatformError::new(409, "dev.generation", why))
             }
         }
@@ -349,9 +356,10 @@ impl Projects {
             self.refresh(shared, index, place, follower, "manifest");
         }
         if concerns.contains(&Concern::Source) || is_wanted {
-            let has_code = self.workshop.read(place).map_or(true, |project| {
-                *project.manifest.build.language != crate::manifest::Language::NoCode
-            });
+            let has_code = self
+                .workshop
+                .read(place)
+                .map_or(true, |project| *project.manifest.build.language != crate::manifest::Language::NoCode);
             if has_code {
                 self.start_build(shared, index, place, follower);
             }
@@ -414,7 +422,8 @@ impl Followers {
     /// Those that waited for another plugin may start now.
     fn try_again(&mut self, shared: &Shared, projects: &Projects) {
         for (index, follower) in self.followers.iter_mut().enumerate() {
-            let waits = projects.list()[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start);
+            let waits =
+                projects.list()[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start);
             if waits && follower.build.is_none() {
                 projects.refresh(shared, index, &self.places[index], follower, "start");
             }

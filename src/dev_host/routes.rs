@@ -68,11 +68,17 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMa
     if let Err(error) = require_admin(request) {
         return http_response(refusal(&error));
     }
-    let kinds: Vec<String> =
-        request.query("kinds").unwrap_or_default().split(',').filter(|kind| !kind.is_empty()).map(str::to_owned).collect();
+    let kinds: Vec<String> = request
+        .query("kinds")
+        .unwrap_or_default()
+        .split(',')
+        .filter(|kind| !kind.is_empty())
+        .map(str::to_owned)
+        .collect();
     let place = text(headers, "last-event-id").or_else(|| request.query("after").map(str::to_owned));
     let place = place.and_then(|place| place.parse().ok()).unwrap_or_else(|| shared.journal.last());
-    let wants_lines = text(headers, header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/x-ndjson"));
+    let wants_lines =
+        text(headers, header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/x-ndjson"));
     let news = shared.journal.news();
     // A stream must not keep the host alive.
     let shared = Arc::downgrade(shared);
@@ -161,7 +167,8 @@ fn number(text: &str) -> Result<u64, PlatformError> {
 fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
     require_admin(request)?;
     let path = path_of(request);
-    let none = || PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path));
+    let none =
+        || PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path));
     match (request.method.as_str(), &path[1..]) {
         ("GET", ["calls"]) => Ok(calls(shared, request)),
         ("GET", ["calls", id]) => call(shared, number(id)?),
@@ -175,7 +182,8 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
             let plugin = body_of(request)?.get("plugin").and_then(Value::as_str).map(str::to_owned);
             let plugin = plugin.ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
             let ticket = shared.frames.open(&plugin);
-            let ticket = ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
+            let ticket =
+                ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
             Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
         }
         ("GET", ["projects"]) => {
@@ -200,13 +208,17 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
                     Ok(Response::json(200, projects.to_json()))
                 }
                 ("POST", ["generations", generation, "canary"]) => {
-                    let percent = body_of(request)?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
+                    let percent =
+                        body_of(request)?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
                     let percent = percent.and_then(|share| u8::try_from(share).ok());
                     let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
                     let generation = number(generation)?;
-                    let found = projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
+                    let found =
+                        projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
                     shared.platform().set_canary(&found.version.loaded, percent)?;
-                    shared.journal.tell("reload", json!({ "project": plugin, "canary": generation, "percent": percent }));
+                    shared
+                        .journal
+                        .tell("reload", json!({ "project": plugin, "canary": generation, "percent": percent }));
                     Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
                 }
                 ("POST", ["test"]) => test(shared, projects, plugin),
@@ -254,8 +266,9 @@ fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
         }
         _ => shared.platform().loaded_plugin(&plugin),
     };
-    let loaded = loaded
-        .ok_or_else(|| PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running")))?;
+    let loaded = loaded.ok_or_else(|| {
+        PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running"))
+    })?;
     let runtime = shared.platform().runtime();
     let replayed = runtime
         .replay(&loaded, &recorded)
@@ -331,9 +344,9 @@ fn source(shared: &Shared, request: &Request) -> Answer {
     let is_inside = wanted.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let file = place.root.join(wanted);
     // A link could lead out.
-    let is_inside = is_inside && fs_err::canonicalize(&file).is_ok_and(|real| {
-        fs_err::canonicalize(&place.root).is_ok_and(|root| real.starts_with(root))
-    });
+    let is_inside = is_inside
+        && fs_err::canonicalize(&file)
+            .is_ok_and(|real| fs_err::canonicalize(&place.root).is_ok_and(|root| real.starts_with(root)));
     let text = if is_inside { fs_err::read_to_string(&file).ok() } else { None };
     let text = text.ok_or_else(|| PlatformError::new(404, "http.no_route", "there is no such file in the project"))?;
     let first = line.saturating_sub(AROUND).max(1);
@@ -353,7 +366,8 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     let permissions: Option<Vec<String>> = match body.get("permissions") {
         None => None,
         Some(list) => {
-            let list = list.as_array().and_then(|list| list.iter().map(|one| one.as_str().map(str::to_owned)).collect());
+            let list =
+                list.as_array().and_then(|list| list.iter().map(|one| one.as_str().map(str::to_owned)).collect());
             Some(list.ok_or_else(|| bad("`permissions` is an array of codes"))?)
         }
     };

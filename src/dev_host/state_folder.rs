@@ -19,8 +19,12 @@ const LOCK: &str = "lock";
 const REGISTRY_KEY: &str = "registry.pem";
 const REGISTRY_PUBLIC_KEY: &str = "registry.pub.pem";
 /// Departments of every tenant, each with the one above it.
-const DEPARTMENTS: [(&str, Option<&str>); 4] =
-    [("headquarters", None), ("sales", Some("headquarters")), ("sales-north", Some("sales")), ("warehouse", Some("headquarters"))];
+const DEPARTMENTS: [(&str, Option<&str>); 4] = [
+    ("headquarters", None),
+    ("sales", Some("headquarters")),
+    ("sales-north", Some("sales")),
+    ("warehouse", Some("headquarters")),
+];
 /// The users of a new dev host: name, tenant, permissions.
 const USERS: [(&str, &str, &[&str]); 4] = [
     ("admin@acme", "acme", &["*"]),

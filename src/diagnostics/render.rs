@@ -182,6 +182,9 @@ pub struct DiagnosticJson {
     /// Column of the first place, from 1, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
+    /// What stands at the place, such as what was expected and what was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// What to write or to type next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -201,6 +204,7 @@ impl From<&Diagnostic> for DiagnosticJson {
             file: diagnostic.source.as_ref().map(|source| source.path().display().to_string()),
             line: at.map(|at| at.0),
             column: at.map(|at| at.1),
+            label: place.map(|(_, label)| label.text.clone()).filter(|text| !text.is_empty()),
             help: diagnostic.help.clone(),
             fix: diagnostic.fix.as_ref().map(|fix| fix.title.clone()),
         }

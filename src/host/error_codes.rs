@@ -240,6 +240,42 @@ codes! {
     "plugin.dependents", 409, "Other plugins need this one.",
         why: "They would stop working.",
         fix: "Disable or uninstall those first.";
+    "plugin.canary", 409, "A share of the calls cannot go to this build.",
+        why: "Its tables are not those that are there: both builds would work on the same rows.",
+        fix: "Put the generation in place as a whole, or take one whose entities are the same.";
+    "entity.closed", 403, "Rows of this entity do not come in from files, or go out to them.",
+        why: "The manifest opens each entity for that.",
+        fix: "Write `importable = true` or `exportable = true` for the entity.";
+    "import.bad_csv", 400, "The file cannot be read as CSV of this entity.",
+        why: "The first line names the fields, by their names or labels.",
+        fix: "Mend the line that the error names; an export shows the form.";
+    "import.too_large", 422, "Too many rows at once.",
+        why: "An import is one unit of work.",
+        fix: "Bring the rows in several files.";
+    "export.too_large", 422, "Too many rows match.",
+        why: "An export is bounded, as on the platform.",
+        fix: "Narrow the filter, or go through the pages of the list.";
+    "dev.no_call", 404, "The dev host does not keep this call any more.",
+        why: "It keeps the latest ones.",
+        fix: "Make the call again; `dev --record FILE` keeps all of them.";
+    "dev.no_calls", 409, "No plugin was called there.",
+        why: "A scenario is made from calls of a plugin; a request that only touched rows called none.",
+        fix: "Choose an action, an event or another call of the plugin.";
+    "dev.no_project", 409, "The plugin comes from a package.",
+        why: "Its scenarios are in its project, which this dev host does not follow.",
+        fix: "Start `erp-plugin dev` in the project.";
+    "dev.no_generation", 404, "The dev host does not keep this generation any more.",
+        why: "It keeps the latest ones, since it started.",
+        fix: "Take one that `/_dev/projects` lists.";
+    "dev.generation", 409, "The generation cannot be put in place.",
+        why: "The rows do not follow it, or it does not start.",
+        fix: "The message says why; the generation that served serves on.";
+    "dev.nothing_asked", 409, "Nothing waits for this answer.",
+        why: "Only a change that would lose rows asks.",
+        fix: "Look at the project's stage in `/_dev/projects`.";
+    "dev.replay", 409, "The call cannot be replayed.",
+        why: "Its recording is not of this plugin, or cannot be read by it.",
+        fix: "The message says which.";
     "plugin.table_taken", 409, "A table of this plugin belongs to another plugin.",
         why: "Ids and entities may be cut differently and still give one name.",
         fix: "Rename the entity, or take another id.";

@@ -60,7 +60,14 @@ impl Surroundings {
     }
 
     fn new(clock: Clock, randomness: Randomness) -> Surroundings {
-        Surroundings { clock, randomness, last_id: (0, 0), faults: Faults::default(), transport: None, imitates_quirks: false }
+        Surroundings {
+            clock,
+            randomness,
+            last_id: (0, 0),
+            faults: Faults::default(),
+            transport: None,
+            imitates_quirks: false,
+        }
     }
 
     /// The same, with somebody who sends requests of plugins.

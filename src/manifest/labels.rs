@@ -20,7 +20,9 @@ pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
     }
     for page in &manifest.ui.pages {
         let tabs = page.pages.iter().map(|tab| &tab.0);
-        labels.extend(std::iter::once(page).chain(tabs).map(|page| (format!("page.{}", page.route()), page.label.clone())));
+        labels.extend(
+            std::iter::once(page).chain(tabs).map(|page| (format!("page.{}", page.route()), page.label.clone())),
+        );
     }
     for action in &manifest.ui.actions {
         labels.push((format!("action.{}", *action.name), action.label.clone()));

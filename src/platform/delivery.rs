@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::state::Occasion;
+use super::call::Occasion;
 use super::{Platform, PlatformError};
 use crate::host::{Invocation, Trigger, lock};
 use crate::manifest::{TenantId, event_matches};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-
+use super::call::Occasion;
 use super::dependencies::Stage;
 use super::labels::Labels;
-use super::state::{Installed, Occasion};
-use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::project_version::ProjectVersion;
+use super::state::Installed;
+use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
@@ -35,7 +35,8 @@ impl Platform {
         self.refuse_handlers(&manifest)?;
         let now = self.now();
         let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
-            let report = bring_up(database, surroundings, (&manifest, &installed.manifest_json), VersionRule::Raised, now)?;
+            let report =
+                bring_up(database, surroundings, (&manifest, &installed.manifest_json), VersionRule::Raised, now)?;
             database.put_plugin(&record, now)?;
             Ok(report)
         })?;
@@ -270,7 +271,8 @@ impl Platform {
             let package = lock(&self.database).package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let files = package.as_ref().map(files_of).unwrap_or_default();
-            let labels = package.as_ref().map(|package| Labels::of_files(&package.manifest, &files)).unwrap_or_default();
+            let labels =
+                package.as_ref().map(|package| Labels::of_files(&package.manifest, &files)).unwrap_or_default();
             // With the rows of its files.
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if Stage::Installed.is_reached_by(record.status) {

@@ -7,6 +7,7 @@
 mod activity;
 mod api;
 mod attempts;
+mod call;
 mod compiler;
 mod delivery;
 mod dependencies;
@@ -23,6 +24,7 @@ mod platform_error;
 mod project_version;
 mod state;
 mod triggers;
+mod unit;
 mod upgrade;
 mod upload;
 

@@ -55,7 +55,8 @@ impl Platform {
             }
             PageType::Custom => shown["file"] = json!(page.file.as_deref()),
             PageType::Tree => {
-                shown["tree"] = json!({ "parent_field": name_of(&page.parent_field), "label_field": name_of(&page.label_field) });
+                shown["tree"] =
+                    json!({ "parent_field": name_of(&page.parent_field), "label_field": name_of(&page.label_field) });
             }
             PageType::Kanban => {
                 shown["kanban"] = json!({

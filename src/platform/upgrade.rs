@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::attempts::Refusal;
 use super::dependencies::Stage;
-use super::lifecycle::plugin_record;
 use super::labels::Labels;
+use super::lifecycle::plugin_record;
 use super::project_version::ProjectVersion;
-use super::upload::files_of;
 use super::state::Installed;
+use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
 use crate::evolution::{SchemaDiff, migrations_from};
@@ -167,11 +167,8 @@ impl Platform {
         self.installed(&id)?;
         self.require_needs(&manifest, Stage::Running)?;
         self.require_free_tables(&manifest)?;
-        let installed = Installed {
-            status: PluginStatus::Running,
-            loaded: Some(version.loaded.clone()),
-            ..version.installed()
-        };
+        let installed =
+            Installed { status: PluginStatus::Running, loaded: Some(version.loaded.clone()), ..version.installed() };
         let (record, now) = (plugin_record(&id, &installed), self.now());
         let keep = |database: &mut Database| database.put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;

@@ -93,9 +93,9 @@ fn concern(file: &Path) -> Concern {
 
 fn stamps(root: &Path) -> Stamps {
     let mut walk = WalkBuilder::new(root);
-    walk.hidden(false).require_git(false).filter_entry(|entry| {
-        !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name))
-    });
+    walk.hidden(false)
+        .require_git(false)
+        .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name)));
     let mut found = Stamps::new();
     for entry in walk.build().flatten() {
         let Ok(metadata) = entry.metadata() else { continue };

@@ -15,7 +15,7 @@ use super::plan::Case;
 use super::runner::step_span;
 use super::world::{Setup, World};
 use crate::diagnostics::{Diagnostic, Report, codes};
-use crate::host::{CallError, Fault, FaultAction, FaultPlace, Times, LoadedPlugin, Runtime, TrapKind};
+use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime, Times, TrapKind};
 
 /// How many places are tried in one case at the most, of each kind of fault.
 const MAX_FAULTS: usize = 2_000;

@@ -53,10 +53,10 @@ pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
 pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
 
+pub use history::HistoryEntry;
 pub use reach::RowReach;
 pub use registry::{ReceiptRecord, StatementKind};
 pub use row::{Change, ChangeKind, Row, Scope};
-pub use history::HistoryEntry;
 pub(crate) use rules::{condition_holds, defaults_of, judged};
 pub use schema::TableInfo;
 pub use sql::{Dialect, PostgresUrl, SqlError};

@@ -229,6 +229,10 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "event"
                             | "migration"
                             | "node"
+                            | "entity"
+                            | "import"
+                            | "export"
+                            | "dev"
                     ) && !rest.is_empty()
                         && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
                 });

@@ -57,7 +57,7 @@ const ROWS: &[Row] = &[
     Row { command: "call", succeeds: None, fails: &["call", "base.init()"], code: 3, is_json: true },
     Row { command: "bench", succeeds: None, fails: &["bench"], code: 3, is_json: true },
     Row { command: "replay", succeeds: None, fails: &["replay", "plugin.toml"], code: 3, is_json: true },
-    Row { command: "dev", succeeds: None, fails: &["dev"], code: 2, is_json: true },
+    Row { command: "dev", succeeds: None, fails: &["dev", "--limit", "fool=1"], code: 2, is_json: true },
     Row {
         command: "node",
         succeeds: Some(&["node", "list"]),

@@ -13,12 +13,14 @@
 mod architecture;
 mod contracts;
 mod databases;
+mod dev_api;
 mod dev_host;
 mod diagnostics;
 mod documentation;
 mod every_command;
 mod guests;
 mod hostile_packages;
+mod hot_reload;
 mod manifests;
 mod migrate;
 mod nodes;

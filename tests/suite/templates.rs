@@ -96,6 +96,11 @@ fn minimal_goes_the_whole_way() {
 }
 
 #[test]
+fn pages_goes_the_whole_way_without_code() {
+    assert_eq!(whole_way("pages"), ["base"]);
+}
+
+#[test]
 fn inventory_goes_the_whole_way() {
     assert_eq!(whole_way("inventory"), ["actions", "base", "event-handler", "tenant-hooks"]);
     bears_faults_and_postgres("inventory", 20);

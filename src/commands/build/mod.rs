@@ -115,9 +115,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         (Some(name), _) => Profile::Named(name.to_owned()),
     };
     // The budget, the bill of materials and the account of the build are for what ships.
-    let ships = profile == Profile::Release
-        || args.component.is_some()
-        || *manifest.build.language == Language::NoCode;
+    let ships = profile == Profile::Release || args.component.is_some() || *manifest.build.language == Language::NoCode;
     let parts = if args.component.is_some() {
         parts_without_links(world_of(manifest)?)
     } else {
@@ -251,11 +249,20 @@ fn where_from(project: &Project) -> Description {
 }
 
 /// The component of a plugin without code.
-pub(super) fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
+fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
     idle_guest(&world.resolve, world.id).map_err(|why| {
         let message = format!("the world `{}` needs code, and [build] language is `none`: {why}", world.name);
-        CommandError::new(ExitCode::Configuration, "build", message).hint("write `world = \"minimal-plugin\"` into [runtime]")
+        CommandError::new(ExitCode::Configuration, "build", message)
+            .hint("write `world = \"minimal-plugin\"` into [runtime]")
     })
+}
+
+/// The finished component of a plugin without code: it is made so fast that nobody needs to build it first.
+pub(crate) fn component_without_code(manifest: &Manifest) -> Result<Vec<u8>, CommandError> {
+    let world = world_of(manifest)?;
+    let bytes = idle(&world)?;
+    let parts = parts_without_links(world);
+    Ok(finish(&bytes, manifest, &parts, Description::default(), Strip::Nothing)?.component)
 }
 
 /// The component of a guest that is no crate.

@@ -164,9 +164,9 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
         };
         return Ok(members.into_iter().map(place).collect());
     }
-    let project = context.project().map_err(|error| {
-        error.hint("erp-plugin dev --no-watch --state-dir FOLDER serves without a project")
-    })?;
+    let project = context
+        .project()
+        .map_err(|error| error.hint("erp-plugin dev --no-watch --state-dir FOLDER serves without a project"))?;
     let name = match project.manifest().0 {
         Some(manifest) => manifest.metadata.id.to_string(),
         // What is wrong with it is told by the host, which waits for it to be mended.
@@ -178,8 +178,8 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
 }
 
 fn workshop(context: &Context, places: Vec<FollowedPlace>) -> Result<ProjectWorkshop, CommandError> {
-    let program = std::env::current_exe()
-        .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let program =
+        std::env::current_exe().map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
     let arguments = if context.offline { vec!["--offline".to_owned()] } else { Vec::new() };
     let cache = context.folders.cache.as_ref().map(|folder| folder.join("compiled"));
     Ok(ProjectWorkshop::new(places, program, arguments, cache))

@@ -10,9 +10,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::check::{ONLY_FOR_WHAT_SHIPS, Subject, check_component, check_manifest, check_nodes, weigh};
-use crate::commands::build::{Strip, finish, idle, parts_without_links};
+use crate::commands::build::component_without_code;
 use crate::commands::generate::{stale, world_of};
-use crate::component::Description;
 use crate::dev_host::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, codes, human};
 use crate::document;
@@ -94,15 +93,10 @@ impl Workshop for ProjectWorkshop {
 
     fn component(&self, place: &FollowedPlace, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
         let manifest = &read.manifest;
-        let trouble =
-            |summary: String, text: String| Trouble { stage: TroubleStage::Component, summary, text };
+        let trouble = |summary: String, text: String| Trouble { stage: TroubleStage::Component, summary, text };
         let project = open(place).map_err(|why| trouble(why.clone(), why))?;
         let bytes = if *manifest.build.language == Language::NoCode {
-            let made = world_of(manifest).and_then(|world| {
-                let bytes = idle(&world)?;
-                finish(&bytes, manifest, &parts_without_links(world), Description::default(), Strip::Nothing)
-            });
-            made.map_err(|error| trouble(error.message.clone(), error.message))?.component
+            component_without_code(manifest).map_err(|error| trouble(error.message.clone(), error.message))?
         } else {
             match fs_err::read(project.component_file(manifest)) {
                 Ok(bytes) => bytes,
@@ -145,18 +139,14 @@ impl Workshop for ProjectWorkshop {
     }
 
     fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<String, Trouble> {
-        let trouble = |summary: &str, text: String| Trouble {
-            stage: TroubleStage::Build,
-            summary: summary.to_owned(),
-            text,
-        };
+        let trouble =
+            |summary: &str, text: String| Trouble { stage: TroubleStage::Build, summary: summary.to_owned(), text };
         let mut process = self.process("build", &place.manifest_file);
         process.stdout(Stdio::null()).stderr(Stdio::piped());
         // The compiler is a grandchild: the whole group ends with a build that nobody waits for.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut process, 0);
-        let mut child =
-            process.spawn().map_err(|error| trouble("the build cannot be started", error.to_string()))?;
+        let mut child = process.spawn().map_err(|error| trouble("the build cannot be started", error.to_string()))?;
         let stderr = child.stderr.take();
         let reader = std::thread::spawn(move || {
             let mut text = Vec::new();
@@ -176,7 +166,11 @@ impl Workshop for ProjectWorkshop {
             }
         };
         let text = reader.join().unwrap_or_default();
-        if status.success() { Ok(text) } else { Err(trouble("it does not build; the last good version serves on", text)) }
+        if status.success() {
+            Ok(text)
+        } else {
+            Err(trouble("it does not build; the last good version serves on", text))
+        }
     }
 
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String {

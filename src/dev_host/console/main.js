@@ -78,7 +78,13 @@ function Console({ users, tenants, stream }) {
   const [language, setLanguage] = useState(kept.get("language") ?? (navigator.language.startsWith("zh") ? "zh-CN" : "en"));
   const [all, setAll] = useState(users);
   const [name, setName] = useState(kept.get("user") ?? users[0].user);
-  const user = all.find((one) => one.user === name) ?? all[0];
+  // A new generation is told with its number: what is shown follows at once.
+  const [generation, setGeneration] = useState(0);
+  const user = useMemo(() => {
+    const found = all.find((one) => one.user === name) ?? all[0];
+    // What is seen changes with what the user may do, and with the generation that serves.
+    return { ...found, eyes: JSON.stringify([found, generation]) };
+  }, [all, name, generation]);
   const admin = users[0];
   const ask_ = useCallback((method, path) => ask(admin.token, method, path), [admin.token]);
   const projects = useLoaded(() => ask_("GET", "/_dev/projects"), []);
@@ -90,7 +96,7 @@ function Console({ users, tenants, stream }) {
   }, [language, user.user]);
   const session = useMemo(() => ({
     admin, user, users: all, setUser: setName, setUsers: setAll, tenants, stream, language, setLanguage,
-    projects: projects.value ?? [], plugins: plugins.value ?? [], reloadPlugins: plugins.reload, reloadProjects: projects.reload,
+    setGeneration, projects: projects.value ?? [], plugins: plugins.value ?? [], reloadPlugins: plugins.reload, reloadProjects: projects.reload,
   }), [user, all, language, projects.value, plugins.value]);
   if (!plugins.value || !projects.value) return null;
   return html`<${Session.Provider} value=${session}><${Shell} session=${session} /></${Session.Provider}>`;
@@ -104,8 +110,7 @@ function Shell({ session }) {
   const [isLost, setLost] = useState(false);
   const { projects, plugins, user, language } = session;
   const soon = useThrottled(() => { session.reloadPlugins(); session.reloadProjects(); }, 50);
-  // A new generation is told with its number: what is shown follows at once.
-  const [generation, setGeneration] = useState(0);
+  const { setGeneration } = session;
   useStream(["reload", "request", "connected", "lost"], (entry) => {
     if (entry.kind === "lost") return setLost(true);
     if (entry.kind === "connected") setLost(false);
@@ -116,11 +121,11 @@ function Shell({ session }) {
   const running = plugins.filter((plugin) => plugin.status === "running");
   const menus = useLoaded(
     () => Promise.all(running.map(async (plugin) => ({ plugin, pages: await ask(user.token, "GET", `/api/v1/plugins/${plugin.id}/pages`, { language }).catch(() => []) }))),
-    [running.map((plugin) => plugin.id).join(), user.token, language, generation],
+    [running.map((plugin) => plugin.id).join(), user.eyes, language],
   );
   const first = menus.value?.flatMap(({ plugin, pages }) => pages.filter((page) => !page.hidden).map((page) => `#/app/${plugin.id}/${page.name}`))[0];
   useEffect(() => {
-    if (!route.length && menus.value) go(first ?? "#/plugins");
+    if (!location.hash.replace(/^#\/?/, "") && menus.value) go(first ?? "#/plugins");
   }, [route.length, menus.value]);
   useEffect(() => setOpen(false), [location.hash]);
 
@@ -131,7 +136,7 @@ function Shell({ session }) {
   const link = (href, label, icon) => html`<li key=${href}><a href=${href} aria-current=${`#/${route.join("/")}`.startsWith(href) ? "page" : undefined}><${Icon} name=${icon} /><span>${label}</span></a></li>`;
   const [place, ...rest] = route;
   const page = {
-    app: () => rest.length >= 2 && html`<${AppPage} plugin=${rest[0]} name=${rest[1]} row=${rest[2]} generation=${generation} />`,
+    app: () => rest.length >= 2 && html`<${AppPage} plugin=${rest[0]} name=${rest[1]} row=${rest[2]} />`,
     plugins: () => html`<${Plugins} />`, calls: () => html`<${Calls} id=${rest[0]} />`, events: () => html`<${Events} />`,
     data: () => html`<${Data} plugin=${rest[0]} entity=${rest[1]} row=${rest[2]} />`, invoke: () => html`<${Invoke} />`,
     faults: () => html`<${Faults} />`, tests: () => html`<${Tests} />`,

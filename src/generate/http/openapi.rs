@@ -195,7 +195,11 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
         paths.insert(format!("{base}/{path}"), json!({ method: operation }));
     };
     let count = json!({ "type": "object", "required": ["count"], "properties": { "count": { "type": "integer" } } });
-    put("count", "get", operation("count", "Counts rows", 200, Some(count)).json(json!({ "parameters": [filter, search] })));
+    put(
+        "count",
+        "get",
+        operation("count", "Counts rows", 200, Some(count)).json(json!({ "parameters": [filter, search] })),
+    );
     let groups = operation("aggregate", "Computes over groups of rows", 200, Some(objects()));
     put("aggregate", "post", groups.json(json!({ "requestBody": body(object()) })));
     let series = json!({ "parameters": [
@@ -204,7 +208,11 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
         query("func", json!({ "type": "string", "enum": ["count", "sum", "avg", "min", "max"] }), "What is computed"),
         query("of", text(), "The field that is computed over"), filter,
     ] });
-    put("timeseries", "get", operation("timeseries", "A number for each stretch of time", 200, Some(objects())).json(series));
+    put(
+        "timeseries",
+        "get",
+        operation("timeseries", "A number for each stretch of time", 200, Some(objects())).json(series),
+    );
     let labels = json!({ "requestBody": body(json!({
         "type": "object", "required": ["fields"],
         "properties": { "fields": { "type": "object", "additionalProperties": { "type": "array", "items": { "type": "string" } } } },
@@ -223,7 +231,8 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
         put("import", "post", operation("import", "Brings many rows", 200, Some(reference("Import"))).json(rows));
     }
     if entity.entity.exportable {
-        let format = query("format", json!({ "type": "string", "enum": ["csv", "json"], "default": "csv" }), "Of the file");
+        let format =
+            query("format", json!({ "type": "string", "enum": ["csv", "json"], "default": "csv" }), "Of the file");
         let mut export = operation("export", "All rows as a file", 200, Some(objects()))
             .json(json!({ "parameters": [format, filter, search] }));
         export["responses"]["200"]["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
@@ -246,32 +255,45 @@ fn row_schemas(schemas: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
     };
     let must: Vec<&str> =
         entity.fields.iter().filter(|field| field.must_come()).map(|field| field.field.name.as_str()).collect();
-    let open = |nullable| {
-        json!({ "type": "object", "additionalProperties": false, "properties": properties(&|field| field.is_open(), nullable) })
-    };
+    let open = |nullable| json!({ "type": "object", "additionalProperties": false, "properties": properties(&|field| field.is_open(), nullable) });
     let mut fields = open(true);
     fields["required"] = json!(must);
     let data = json!({ "type": "object", "description": entity.entity.description, "properties": properties(&|_| true, false) });
     let version = json!({ "type": "integer", "minimum": 1, "description": "The version that the client saw" });
     schemas.insert(format!("{tag}.Data"), without_nulls(data));
     schemas.insert(format!("{tag}.Fields"), fields);
-    schemas.insert(format!("{tag}.Row"), json!({ "allOf": [reference("Row"), {
+    schemas.insert(
+        format!("{tag}.Row"),
+        json!({ "allOf": [reference("Row"), {
         "type": "object", "required": ["data"], "properties": { "data": reference(&format!("{tag}.Data")) },
-    }] }));
-    schemas.insert(format!("{tag}.Page"), json!({ "allOf": [reference("Page"), {
+    }] }),
+    );
+    schemas.insert(
+        format!("{tag}.Page"),
+        json!({ "allOf": [reference("Page"), {
         "type": "object", "required": ["items"],
         "properties": { "items": { "type": "array", "items": reference(&format!("{tag}.Row")) } },
-    }] }));
-    schemas.insert(format!("{tag}.Create"), json!({
-        "type": "object", "required": ["data"], "properties": { "data": reference(&format!("{tag}.Fields")) },
-    }));
-    schemas.insert(format!("{tag}.Replace"), json!({
-        "type": "object", "required": ["data", "version"],
-        "properties": { "data": reference(&format!("{tag}.Fields")), "version": version },
-    }));
-    schemas.insert(format!("{tag}.Update"), json!({
-        "type": "object", "required": ["data", "version"], "properties": { "data": open(true), "version": version },
-    }));
+    }] }),
+    );
+    schemas.insert(
+        format!("{tag}.Create"),
+        json!({
+            "type": "object", "required": ["data"], "properties": { "data": reference(&format!("{tag}.Fields")) },
+        }),
+    );
+    schemas.insert(
+        format!("{tag}.Replace"),
+        json!({
+            "type": "object", "required": ["data", "version"],
+            "properties": { "data": reference(&format!("{tag}.Fields")), "version": version },
+        }),
+    );
+    schemas.insert(
+        format!("{tag}.Update"),
+        json!({
+            "type": "object", "required": ["data", "version"], "properties": { "data": open(true), "version": version },
+        }),
+    );
 }
 
 fn without_nulls(mut schema: Value) -> Value {

@@ -51,7 +51,8 @@ fn interfaces(entity: &ApiEntity<'_>, name: &str) -> String {
 
 fn property(field: &ApiField<'_>, mark: &str, or: &str) -> String {
     let label = comment(field.field.label());
-    let description = field.field.description.as_deref().map_or_else(String::new, |text| format!(": {}", comment(text)));
+    let description =
+        field.field.description.as_deref().map_or_else(String::new, |text| format!(": {}", comment(text)));
     format!("  /** {label}{description} */\n  {}{mark}: {}{or};\n", *field.field.name, type_of(&field.kind))
 }
 
@@ -91,9 +92,8 @@ fn type_of(kind: &ValueKind) -> String {
 
 /// `purchase_order` → `PurchaseOrder`. What the head calls its own gets a mark.
 fn type_name(name: &str) -> String {
-    const TAKEN: [&str; 9] = [
-        "Row", "Page", "ListQuery", "ImportResult", "PlatformError", "ClientOptions", "Transport", "Entity", "Client",
-    ];
+    const TAKEN: [&str; 9] =
+        ["Row", "Page", "ListQuery", "ImportResult", "PlatformError", "ClientOptions", "Transport", "Entity", "Client"];
     let name = capitalized(name.split('_'));
     if TAKEN.contains(&name.as_str()) { format!("{name}Entity") } else { name }
 }
@@ -118,8 +118,21 @@ fn capitalized<'w>(words: impl Iterator<Item = &'w str>) -> String {
 /// A method for a button; those that every entity has keep their names.
 fn action_name(name: &str) -> String {
     const TAKEN: [&str; 15] = [
-        "list", "each", "get", "create", "update", "replace", "delete", "count", "aggregate", "labels", "act", "bring",
-        "import", "transport", "path",
+        "list",
+        "each",
+        "get",
+        "create",
+        "update",
+        "replace",
+        "delete",
+        "count",
+        "aggregate",
+        "labels",
+        "act",
+        "bring",
+        "import",
+        "transport",
+        "path",
     ];
     let member = member_name(name);
     if TAKEN.contains(&member.as_str()) { format!("{member}Action") } else { member }

@@ -45,7 +45,8 @@ impl Platform {
                 .ok_or_else(|| no_route(request)),
             ["departments"] => {
                 let departments = directory.departments().map(|(id, parent)| {
-                    let members = colleagues().filter(|user| user.caller.department.as_ref().is_some_and(|own| own.id == id));
+                    let members =
+                        colleagues().filter(|user| user.caller.department.as_ref().is_some_and(|own| own.id == id));
                     json!({ "id": id, "name": id, "parent_id": parent, "users": members.count() })
                 });
                 Ok(Response::json(200, json!({ "items": departments.collect::<Vec<_>>() })))

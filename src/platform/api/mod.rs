@@ -63,9 +63,10 @@ impl Platform {
             ["api", "v1", "nodes", rest @ ..] => self.nodes_route(request, rest),
             ["api", "v1", "processors", rest @ ..] => self.processors_route(request, rest),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
-            ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
-                Ok(Response::json(200, self.page(identity(request)?, request.accept_language.as_deref(), plugin, page)?))
-            }
+            ["api", "v1", "plugins", plugin, "pages", page] if is_get => Ok(Response::json(
+                200,
+                self.page(identity(request)?, request.accept_language.as_deref(), plugin, page)?,
+            )),
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
                 require(request, PLUGIN_ADMIN)?;

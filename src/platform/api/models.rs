@@ -32,9 +32,8 @@ impl Platform {
     pub(super) fn pages(&self, request: &Request, plugin: &str) -> Answer {
         let identity = identity(request)?;
         let installed = self.installed(plugin)?;
-        let may = |page: &&crate::manifest::Page| {
-            super::permission_of(page).is_none_or(|code| identity.caller.may(&code))
-        };
+        let may =
+            |page: &&crate::manifest::Page| super::permission_of(page).is_none_or(|code| identity.caller.may(&code));
         let pages = installed.manifest.ui.pages.iter().filter(may).map(|page| {
             json!({
                 "name": page.route(), "type": page.r#type.word(), "icon": page.icon,

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Request, Response, identity, no_route, object, require};
 use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigger};
 use crate::manifest::NodeKind;
+use crate::platform::call::Occasion;
 use crate::platform::nodes::NodeRequest;
 use crate::platform::permission::{PROCESSOR_RUN, WORKFLOW_RUN};
-use crate::platform::state::Occasion;
 use crate::platform::{Platform, PlatformError};
 
 impl Platform {

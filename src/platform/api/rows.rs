@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response, identity, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
-use crate::platform::state::Occasion;
+use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
     AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, RowReach, Scope, StoreError,

@@ -5,7 +5,7 @@ mod parameters;
 
 use serde_json::{Map, Value, json};
 
-use super::state::Occasion;
+use super::call::Occasion;
 use super::{Identity, Platform, PlatformError};
 use crate::check::check_nodes;
 use crate::document::did_you_mean;

@@ -100,8 +100,15 @@ impl Sandbox {
     }
 
     pub fn dev_host(&self, arguments: &[&str]) -> DevHost {
-        let mut all = vec!["dev", "--no-watch", "--port", "0", "--state-dir", "state", "--format", "json"];
+        let mut all = vec!["dev", "--no-watch", "--state-dir", "state"];
         all.extend(arguments);
+        self.serving(&all)
+    }
+
+    /// A dev host that follows projects, with the arguments of its command line but for the port and the format.
+    pub fn serving(&self, arguments: &[&str]) -> DevHost {
+        let mut all = arguments.to_vec();
+        all.extend(["--port", "0", "--format", "json"]);
         let mut child = self.command(&all).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut document = String::new();
         let mut reader = BufReader::new(child.stdout.take().unwrap());

@@ -50,7 +50,7 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
       page: number, page_size: small ? 10 : PAGE_SIZE, search: wanted, filter: Object.keys(filter).length ? JSON.stringify(filter) : "",
       sort_by: order?.by, sort_order: order && (order.descending ? "desc" : "asc"),
     })));
-  }, [plugin, entity, number, wanted, filterKey, order, user.token]);
+  }, [plugin, entity, number, wanted, filterKey, order, user.eyes]);
   const again = useThrottled(rows.reload, 150);
   useStream(["change"], (entry) => entry.data.entity === `${plugin}.${entity}` && again());
   const items = rows.value?.items ?? NONE;

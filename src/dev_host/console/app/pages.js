@@ -7,10 +7,10 @@ import { Chart } from "./charts.js";
 import { RefPicker, Shown, usePeople } from "./values.js";
 
 /** A page by its address: its model is asked for again when the plugin changes, and nothing jumps meanwhile. */
-export function AppPage({ plugin, name, row, generation }) {
+export function AppPage({ plugin, name, row }) {
   const ask = useAsk();
   const { user, language } = useSession();
-  const keys = [plugin, name, user.token, language, generation];
+  const keys = [plugin, name, user.eyes, language];
   const page = useLoaded(() => ask.app("GET", `/api/v1/plugins/${plugin}/pages/${name}`), keys);
   const entities = useLoaded(() => ask.app("GET", "/api/v1/plugin-registry/entities"), keys);
   if (page.error && page.value?.name !== name) return html`<section class="page"><${Problem} error=${page.error} /></section>`;
@@ -48,7 +48,7 @@ function useAllRows(plugin, entity, most = 1000) {
       cursor = page.next_cursor;
     } while (cursor && all.length < most);
     return all;
-  }, [plugin, entity, user.token]);
+  }, [plugin, entity, user.eyes]);
   const again = useThrottled(rows.reload, 150);
   useStream(["change"], (entry) => entry.data.entity === `${plugin}.${entity}` && again());
   return rows;
@@ -71,15 +71,23 @@ function Tree({ plugin, page, models }) {
   const parent = page.tree.parent_field;
   const label = page.tree.label_field ?? model?.title_field;
   const may = (action) => page.actions.includes(action);
+  const [closed, setClosed] = useState(new Set());
+  const turn = (id) => setClosed((old) => {
+    const next = new Set(old);
+    if (!next.delete(id)) next.add(id);
+    return next;
+  });
   const node = (row, all, depth) => {
     const below = all.filter((one) => one.data[parent] === row.id);
-    const line = html`<span class="tree-line"><span>${row.data[label] ?? row.id}</span><span class="row-actions">
+    const isOpen = !closed.has(row.id);
+    const name = row.data[label] ?? row.id;
+    return html`<li key=${row.id}><div class="tree-line">${below.length > 0
+      ? html`<button type="button" class="button ghost square" aria-expanded=${isOpen ? "true" : "false"} aria-label=${t(`Below ${name}`, `${name}的下级`)} onClick=${() => turn(row.id)}><${Icon} name=${isOpen ? "down" : "right"} /></button>`
+      : html`<i></i>`}<span>${name}</span><span class="grow"></span><span class="row-actions">
       ${may("create") && html`<${Button} kind="ghost" icon="plus" label=${t(`New below ${row.data[label]}`, `在${row.data[label]}下新建`)} onClick=${() => setOpen({ preset: { [parent]: row.id } })} />`}
       ${may("edit") && html`<${Button} kind="ghost" icon="edit" label=${t(`Edit ${row.data[label]}`, `编辑${row.data[label]}`)} onClick=${() => setOpen({ row })} />`}
-      ${may("delete") && html`<${Button} kind="ghost" icon="trash" label=${t(`Delete ${row.data[label]}`, `删除${row.data[label]}`)} onClick=${() => setOpen({ gone: row })} />`}</span></span>`;
-    return html`<li key=${row.id}>${below.length
-      ? html`<details open=${depth < 2}><summary>${line}</summary><ul>${below.map((one) => node(one, all, depth + 1))}</ul></details>`
-      : html`<div class="leaf">${line}</div>`}</li>`;
+      ${may("delete") && html`<${Button} kind="ghost" icon="trash" label=${t(`Delete ${row.data[label]}`, `删除${row.data[label]}`)} onClick=${() => setOpen({ gone: row })} />`}</span></div>
+      ${isOpen && below.length > 0 && html`<ul>${below.map((one) => node(one, all, depth + 1))}</ul>`}</li>`;
   };
   return html`<div class="toolbar"><span class="grow"></span>${may("create") && html`<${Button} kind="primary" icon="plus" onClick=${() => setOpen({})}>${t("New", "新建")}</${Button}>`}</div>
     <${Loaded} of=${rows}>${(all) => {
@@ -100,7 +108,7 @@ function Detail({ plugin, page, models, row: id }) {
   const { user } = useSession();
   const model = models[page.entity];
   const [isOpen, setOpen] = useState(false);
-  const row = useLoaded(async () => (id ? ask.app("GET", rowsPath(plugin, page.entity, `/${id}`)) : null), [plugin, page.entity, id, user.token]);
+  const row = useLoaded(async () => (id ? ask.app("GET", rowsPath(plugin, page.entity, `/${id}`)) : null), [plugin, page.entity, id, user.eyes]);
   const again = useThrottled(row.reload, 150);
   useStream(["change"], (entry) => entry.data.id === id && again());
   const labels = useLabels(plugin, model, row.value ? [row.value] : [], null);
@@ -183,7 +191,7 @@ function Widget({ plugin, widget, models }) {
     if (isTable) return null;
     if (widget.type === "line") return ask.app("GET", path(`/timeseries${query({ field: widget.time_field, per: "month", func: widget.func, of: widget.field })}`));
     return ask.app("POST", path("/aggregate"), { group_by: widget.group_by ? [widget.group_by] : [], metrics: [metric] });
-  }, [plugin, JSON.stringify(widget), user.token]);
+  }, [plugin, JSON.stringify(widget), user.eyes]);
   const again = useThrottled(found.reload, 300);
   useStream(["change"], (entry) => entry.data.entity === `${plugin}.${widget.entity}` && again());
   if (!model) return null;
@@ -251,7 +259,7 @@ function Custom({ plugin, page }) {
     };
     addEventListener("message", answer);
     return () => removeEventListener("message", answer);
-  }, [plugin, user.token]);
+  }, [plugin, user.eyes]);
   return html`<${Loaded} of=${opened}>${({ base }) => html`<iframe ref=${frame} class="custom" title=${page.label} sandbox="allow-scripts"
     src=${`${base}${page.file}`} key=${user.token}></iframe>`}</${Loaded}>`;
 }

@@ -41,7 +41,7 @@ export function Shown({ field, value, labels, people }) {
 export function usePeople() {
   const ask = useAsk();
   const { user } = useSession();
-  const found = useLoaded(() => ask.app("GET", "/api/v1/users"), [user.token]);
+  const found = useLoaded(() => ask.app("GET", "/api/v1/users"), [user.eyes]);
   return Object.fromEntries((found.value?.items ?? []).map((one) => [one.id, one.name]));
 }
 

@@ -91,7 +91,9 @@ export function Change({ change }) {
 function Failure({ error, project }) {
   const ask = useAsk();
   const frames = error.frames ?? [];
-  const own = frames.map((frame) => frame.match(/([^\s(]+\.\w+):(\d+)/)).find((found) => found && !/\/(rustc|registry|library)\//.test(found[1]) && /(^|\/)src\//.test(found[1]) && !found[1].includes("src/erp/") && !found[1].includes("/bindings"));
+  // The innermost place in the developer's own source: not in what is made, nor in libraries.
+  const places = frames.map((frame) => frame.match(/ at (.+?):(\d+)/)).filter((found) => found && project && found[1].startsWith(`${project.root}/src/`));
+  const own = places.find((found) => !/\/src\/(erp\/|bindings)/.test(found[1])) ?? error.message.match(/panicked at (src\/[^:]+):(\d+)/);
   const source = useLoaded(async () => (own && project ? ask.dev("GET", `/_dev/source${query({ plugin: project.plugin, file: own[1], line: own[2] })}`) : null), [own?.[0]]);
   return html`<section class="card failure" role="alert"><h3><code>${error.code}</code></h3><p>${error.message}</p>
     ${source.value && html`<div class="source" data-testid="source"><header>${source.value.file}:${own[2]}</header><pre tabindex="0">${source.value.lines.map((line) => html`<span key=${line.number} class=${line.is_it ? "it" : ""}>${String(line.number).padStart(4)}  ${line.text}\n</span>`)}</pre></div>`}

@@ -25,6 +25,6 @@ export function Tests() {
       ${result?.error && html`<${Problem} error=${result.error} />`}
       ${(result?.cases ?? []).map((one, index) => html`<details key=${index} class="case" open=${one.ok === false}><summary><${Tag} color=${one.ok ? "green" : "red"}>${one.ok ? t("ok", "通过") : t("failed", "失败")}</${Tag}> ${one.name}</summary>
         <p class="meta">${one.file} · ${one.milliseconds.toFixed(1)} ms · ${one.fuel} fuel</p>
-        ${(one.findings ?? []).map((finding, place) => html`<div key=${place}><p class="error-text">${finding.message}</p>${finding.help && html`<${Code} value=${finding.help} />`}</div>`)}</details>`)}</section>`;
+        ${(one.findings ?? []).map((finding, place) => html`<div key=${place}><p class="error-text">${finding.file}:${finding.line}: ${finding.message}${finding.label ? ` — ${finding.label}` : ""}</p>${finding.help && html`<${Code} value=${finding.help} />`}</div>`)}</details>`)}</section>`;
   })}</${Page}>`;
 }

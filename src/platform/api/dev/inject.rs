@@ -81,7 +81,8 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
         return Err(bad_query(format!("a fault has no `{key}`; known: {}", known.join(", "))));
     }
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-    let at = text("at").ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
+    let at = text("at")
+        .ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
     let subject = text("subject").filter(|subject| !subject.is_empty());
     let place = match at.as_str() {
         "commit" => FaultPlace::Commit,
@@ -152,6 +153,7 @@ fn days(text: &str) -> Option<Duration> {
 }
 
 fn limits_shown() -> Response {
-    let limits = LIMITS.iter().map(|limit| json!({ "name": limit.name, "default": limit.default, "bounds": limit.meaning }));
+    let limits =
+        LIMITS.iter().map(|limit| json!({ "name": limit.name, "default": limit.default, "bounds": limit.meaning }));
     Response::json(200, limits.collect())
 }

@@ -16,7 +16,8 @@ impl Platform {
         match (request.method.as_str(), path) {
             ("GET", ["rows", plugin, entity]) => self.raw_rows(request, plugin, entity),
             ("GET", ["history", plugin, entity, id]) => {
-                let entity = lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
+                let entity =
+                    lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
                 let tenant = match tenant_of(request)? {
                     Some(tenant) => tenant,
                     None => identity(request)?.tenant.clone(),
@@ -28,7 +29,8 @@ impl Platform {
             ("POST", ["sql"]) => {
                 let body = object(request)?;
                 let text = |key: &str| body.get(key).and_then(Value::as_str);
-                let sql = text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
+                let sql =
+                    text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
                 let (columns, rows) = self.inspect(text("plugin"), None, sql, MAX_ROWS)?;
                 Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
             }
@@ -59,7 +61,8 @@ impl Platform {
         let (names, rows) = self.inspect(None, None, &sql, MAX_ROWS)?;
         let shown = rows.into_iter().map(|row| {
             let mut row: Map<String, Value> = names.iter().cloned().zip(row).collect();
-            if let Some(data) = row.get("data").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok()) {
+            if let Some(data) = row.get("data").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok())
+            {
                 row.insert("data".to_owned(), data);
             }
             Value::Object(row)
@@ -94,6 +97,7 @@ fn not_running(plugin: &str) -> PlatformError {
 
 fn tenant_of(request: &Request) -> Result<Option<TenantId>, PlatformError> {
     let Some(name) = request.query("tenant").filter(|name| !name.is_empty()) else { return Ok(None) };
-    let tenant = TenantId::new(name).filter(|tenant| tenant.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));
+    let tenant = TenantId::new(name)
+        .filter(|tenant| tenant.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));
     tenant.map(Some).ok_or_else(|| bad_query(format!("`{name}` is no name of a tenant")))
 }

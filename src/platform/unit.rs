@@ -1,0 +1,70 @@
+//! Units of work without a plugin.
+
+use super::Platform;
+use super::attempts::{Attempts, Refusal};
+use super::triggers::tell_changes;
+use crate::host::{SharedSurroundings, lock};
+use crate::store::{Database, StoreError};
+
+impl Platform {
+    /// A unit of work that nobody hears of.
+    pub(super) fn quiet_unit<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut attempts = Attempts::default();
+        loop {
+            let mut database = lock(&self.database);
+            database.begin()?;
+            match work(&mut database, &self.surroundings).and_then(|value| database.commit().map(|_| value)) {
+                Ok(value) => return Ok(value),
+                Err(error) => {
+                    database.rollback();
+                    if !(error.is_conflict() && attempts.next()) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A unit of work without a plugin: what it changes is noted in the activity. It is done again where another
+    /// process changed the same data meanwhile.
+    pub(super) fn unit<T, E: Refusal>(
+        &mut self,
+        mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut attempts = Attempts::default();
+        loop {
+            match self.unit_once(&mut work) {
+                Err(error) if error.is_conflict() && attempts.next() => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn unit_once<T, E: Refusal>(
+        &mut self,
+        work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut database = lock(&self.database);
+        database.begin()?;
+        let worked = work(&mut database, &self.surroundings).and_then(|value| {
+            // What no event led to begins a chain.
+            let told = tell_changes(&mut database, &self.surroundings, 0, 0)?;
+            let changes = database.commit()?;
+            Ok((value, told, changes))
+        });
+        match worked {
+            Ok((value, told, changes)) => {
+                self.activity.events.extend(told);
+                self.activity.changes.extend(changes);
+                Ok(value)
+            }
+            Err(error) => {
+                database.rollback();
+                Err(error)
+            }
+        }
+    }
+}
