@@ -75,17 +75,17 @@ impl CallBook {
             }
         } else {
             for change in &own {
-                journal.tell("change", change_json(change));
+                journal.tell("change", &change_json(change));
             }
         }
         for call in calls {
             self.keep_call(journal, directory, call);
         }
         for (tenant, event) in events {
-            journal.tell("event", json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
+            journal.tell("event", &json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
         }
         for report in upgrades.into_iter().filter(|report| !report.steps.is_empty()) {
-            journal.tell("schema", json!(report));
+            journal.tell("schema", &json!(report));
         }
     }
 
@@ -108,7 +108,7 @@ impl CallBook {
         for host_call in &trace.host_calls {
             journal.tell(
                 "host",
-                json!({
+                &json!({
                     "call": id, "plugin": call.plugin, "function": host_call.function, "subject": host_call.subject,
                     "error": host_call.error, "fuel": host_call.fuel, "rows": host_call.rows, "sql": host_call.sql,
                 }),
@@ -117,7 +117,7 @@ impl CallBook {
         for record in &trace.logs {
             journal.tell(
                 "log",
-                json!({
+                &json!({
                     "call": id, "plugin": call.plugin, "tenant": call.tenant, "level": record.level.word(),
                     "message": record.message, "fields": record.fields,
                 }),
@@ -154,7 +154,7 @@ impl CallBook {
         changes: &[Change],
     ) {
         for change in changes {
-            journal.tell("change", change_json(change));
+            journal.tell("change", &change_json(change));
             let version = (change.entity.clone(), change.row.id.clone(), change.row.version);
             if self.writers.insert(version.clone(), id).is_none() {
                 self.order.push_back(version);
@@ -165,7 +165,7 @@ impl CallBook {
                 self.writers.remove(&oldest);
             }
         }
-        journal.tell(kind, summary(&shown));
+        journal.tell(kind, &summary(&shown));
         if self.calls.len() == KEPT {
             self.calls.pop_front();
         }

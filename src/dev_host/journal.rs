@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 /// Records that are kept.
@@ -22,13 +22,15 @@ pub(super) struct Entry {
     pub(super) kind: &'static str,
     /// Milliseconds since 1970, by this machine's clock.
     at_ms: i64,
-    data: Value,
+    /// JSON. Text takes a tenth of the memory that values take.
+    data: Box<str>,
 }
 
 impl Entry {
-    /// As a stream shows it.
-    pub(super) fn to_json(&self) -> Value {
-        json!({ "id": self.id, "kind": self.kind, "at_ms": self.at_ms, "data": self.data })
+    /// The JSON that a stream shows.
+    pub(super) fn text(&self) -> String {
+        let Entry { id, kind, at_ms, data } = self;
+        format!("{{\"id\":{id},\"kind\":\"{kind}\",\"at_ms\":{at_ms},\"data\":{data}}}")
     }
 }
 
@@ -63,7 +65,8 @@ impl Default for Journal {
 
 impl Journal {
     /// Adds a record; gives its number.
-    pub(super) fn tell(&self, kind: &'static str, data: Value) -> u64 {
+    pub(super) fn tell(&self, kind: &'static str, data: &Value) -> u64 {
+        let data = data.to_string().into_boxed_str();
         let at_ms = crate::store::Moment::of_system_clock().unix_ms;
         let id = {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,18 +114,20 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn who_is_too_slow_is_told() {
         let journal = Journal::default();
-        assert_eq!(journal.tell("log", json!(1)), 1);
-        journal.tell("call", json!(2));
+        assert_eq!(journal.tell("log", &json!(1)), 1);
+        journal.tell("call", &json!(2));
         let batch = journal.after(0, &["call".to_owned()]);
         assert_eq!((batch.gap, batch.last), (None, 2));
         assert_eq!(batch.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
         for _ in 0..KEPT {
-            journal.tell("log", Value::Null);
+            journal.tell("log", &Value::Null);
         }
         let batch = journal.after(1, &[]);
         assert_eq!(batch.gap, Some((2, 2)));

@@ -160,7 +160,7 @@ impl Projects {
             change(followed);
             followed.to_json()
         };
-        shared.journal.tell("reload", shown);
+        shared.journal.tell("reload", &shown);
     }
 
     /// Brings every project to where its folder is, for the first time, and gives what follows them on.
@@ -331,7 +331,7 @@ impl Projects {
         let cancel = Cancel::default();
         let (tell, done) = channel();
         let (workshop, place, ends) = (Arc::clone(&self.workshop), place.clone(), cancel.clone());
-        shared.journal.tell("build", json!({ "project": place.name, "state": "started" }));
+        shared.journal.tell("build", &json!({ "project": place.name, "state": "started" }));
         std::thread::spawn(move || {
             // Nobody waits any more where the host stops.
             let _ = tell.send(workshop.build(&place, &ends));
@@ -365,7 +365,7 @@ impl Projects {
             }
         }
         if concerns.contains(&Concern::Tests) {
-            shared.journal.tell("test", json!({ "project": place.name, "state": "stale" }));
+            shared.journal.tell("test", &json!({ "project": place.name, "state": "stale" }));
         }
         let finished = follower.build.as_ref().map(|build| build.done.try_recv());
         match finished {
@@ -380,7 +380,7 @@ impl Projects {
                     Err(_) => String::new(),
                 };
                 let told = json!({ "project": place.name, "state": state, "milliseconds": milliseconds, "text": text });
-                shared.journal.tell("build", told);
+                shared.journal.tell("build", &told);
                 match done {
                     Ok(Ok(_)) => self.refresh(shared, index, place, follower, "build"),
                     Ok(Err(trouble)) => self.fail(shared, index, trouble),

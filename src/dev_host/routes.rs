@@ -90,11 +90,15 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMa
                 let batch = shared.upgrade()?.journal.after(place, &kinds);
                 place = batch.last;
                 if batch.gap.is_some() || !batch.entries.is_empty() {
-                    let mut told: Vec<(u64, &'static str, Value)> = Vec::new();
+                    let mut told: Vec<(u64, &'static str, String)> = Vec::new();
                     if let Some((from, to)) = batch.gap {
-                        told.push((to, "gap", json!({ "kind": "gap", "data": { "from": from, "to": to } })));
+                        told.push((
+                            to,
+                            "gap",
+                            json!({ "kind": "gap", "data": { "from": from, "to": to } }).to_string(),
+                        ));
                     }
-                    told.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.to_json())));
+                    told.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.text())));
                     return Some((told, (place, news)));
                 }
                 news.changed().await.ok()?;
@@ -104,7 +108,7 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMa
     if wants_lines {
         use futures_util::StreamExt;
         let lines = batches.map(|told| {
-            let text: String = told.into_iter().map(|(_, _, entry)| format!("{entry}\n")).collect();
+            let text: String = told.into_iter().map(|(_, _, entry)| entry + "\n").collect();
             Ok::<_, Infallible>(text)
         });
         let mut response = HttpResponse::new(HttpBody::from_stream(lines));
@@ -115,8 +119,8 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMa
     }
     use futures_util::StreamExt;
     let events = batches.flat_map(|told| {
-        let event = |(id, kind, entry): (u64, &'static str, Value)| {
-            Ok::<_, Infallible>(Event::default().id(id.to_string()).event(kind).data(entry.to_string()))
+        let event = |(id, kind, entry): (u64, &'static str, String)| {
+            Ok::<_, Infallible>(Event::default().id(id.to_string()).event(kind).data(entry))
         };
         stream::iter(told.into_iter().map(event).collect::<Vec<_>>())
     });
@@ -218,7 +222,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
                     shared.platform().set_canary(&found.version.loaded, percent)?;
                     shared
                         .journal
-                        .tell("reload", json!({ "project": plugin, "canary": generation, "percent": percent }));
+                        .tell("reload", &json!({ "project": plugin, "canary": generation, "percent": percent }));
                     Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
                 }
                 ("POST", ["test"]) => test(shared, projects, plugin),
@@ -392,12 +396,12 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
 
 fn test(shared: &Shared, projects: &Projects, plugin: &str) -> Answer {
     let place = projects.place(plugin).ok_or_else(|| bad(format!("`{plugin}` is no project that is followed")))?;
-    shared.journal.tell("test", json!({ "project": place.name, "state": "running" }));
+    shared.journal.tell("test", &json!({ "project": place.name, "state": "running" }));
     let result = projects.workshop.test(&place.manifest_file);
     let short = json!({
         "project": place.name, "state": "done", "ok": result["ok"], "passed": result["passed"], "failed": result["failed"],
     });
-    shared.journal.tell("test", short);
+    shared.journal.tell("test", &short);
     Ok(Response::json(200, result))
 }
 
