@@ -17,7 +17,7 @@ use crate::exit_code::ExitCode;
 use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
 use crate::project::{MANIFEST_FILE, workspace_root};
-use crate::scaffold::{Answers, EntityGuess, Parameter, PlannedFile, Template, infer, write};
+use crate::scaffold::{Answers, EntityGuess, Parameter, PlannedFile, Target, Template, infer, write};
 
 /// Scaffold a plugin project from a template
 #[derive(Debug, Args)]
@@ -75,10 +75,10 @@ pub(super) struct NewResult {
 }
 
 pub(super) fn run(context: &Context, args: &NewArgs) -> CommandResult {
-    scaffold(context, &args.template, &context.path(&args.path), false)
+    scaffold(context, &args.template, &context.path(&args.path), Target::NewFolder)
 }
 
-pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, into_existing: bool) -> CommandResult {
+pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, target: Target) -> CommandResult {
     let found = find(context, &args.template, args.revision.as_deref(), args.template_path.as_deref())?;
     let template = found.template;
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -110,9 +110,10 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     planned.extend(generated_for(&template, &planned)?);
     planned.sort_by(|left, right| left.path.cmp(&right.path));
     let planned_crate = planned.iter().any(|file| file.path == "Cargo.toml");
-    write(folder, &planned, into_existing)?;
+    write(folder, &planned, target)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
-    let shown = if into_existing { ".".to_owned() } else { context.shown(folder) };
+    let is_there = target == Target::FolderThatIsThere;
+    let shown = if is_there { ".".to_owned() } else { context.shown(folder) };
     context.ui.status("Created", format!("{id} from {} in {shown}", found.from));
     for entity in answers.entities.iter().filter(|_| args.from.is_some()) {
         let count = entity.fields.len();
@@ -128,7 +129,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, in
     }
     let result = NewResult { ok: true, id: id.to_string(), template: template.name, folder: shown.clone(), files };
     context.ui.result(&result, || {
-        let enter = if into_existing { String::new() } else { format!("cd {shown} && ") };
+        let enter = if is_there { String::new() } else { format!("cd {shown} && ") };
         format!("{enter}erp-plugin build --release && erp-plugin test")
     });
     Ok(ExitCode::Ok)

@@ -8,4 +8,4 @@ mod write;
 pub use infer::{EntityGuess, FieldGuess, InferError, infer};
 pub use parameters::{Parameter, ParameterKind};
 pub use template::{About, Answers, PlannedFile, Template, TemplateError, builtin};
-pub use write::{ScaffoldError, write};
+pub use write::{ScaffoldError, Target, write};

@@ -29,13 +29,22 @@ pub enum ScaffoldError {
     },
 }
 
+/// What a project is written into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A folder that must not be there yet: it appears whole, or not at all.
+    NewFolder,
+    /// A folder that is there, with what is in it: nothing of that is overwritten.
+    FolderThatIsThere,
+}
+
 /// Writes the files of a project. A new folder appears whole or not at all; in one that exists,
 /// nothing is overwritten.
 ///
 /// # Errors
 /// [`ScaffoldError`].
-pub fn write(folder: &Path, planned: &[PlannedFile], into_existing: bool) -> Result<(), ScaffoldError> {
-    if into_existing {
+pub fn write(folder: &Path, planned: &[PlannedFile], target: Target) -> Result<(), ScaffoldError> {
+    if target == Target::FolderThatIsThere {
         // What an interrupted run left is no obstacle: run again, it completes.
         let differs = |file: &&PlannedFile| {
             let path = folder.join(&file.path);

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use semver::Version;
-use serde_json::Value;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Spanned, codes};
-use crate::expression::{Expression, Type};
+use crate::diagnostics::codes;
+use crate::expression::Type;
 use crate::manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
 
 /// Kinds that begin so are the platform's own.
@@ -120,7 +119,7 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
         bad(property.kind.span(), message, "not a select", "write `kind = \"select\"`, or take the options away");
     }
     if let Some(default) = &property.default
-        && let Some(wanted) = misfit(property, default)
+        && let Some(wanted) = property.misfit(default)
     {
         bad(default.span(), format!("the default of `{}` must be {wanted}", **name), "another value", "write one");
     }
@@ -132,36 +131,4 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
             findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
         }
     }
-}
-
-/// What a default must be, where it is something else.
-fn misfit(property: &NodeProperty, default: &Spanned<Value>) -> Option<String> {
-    let fits = match *property.kind {
-        PropertyKind::String => default.as_str().is_some_and(|text| !text.contains('\n')),
-        PropertyKind::Text => default.is_string(),
-        PropertyKind::Expression => default.as_str().is_some_and(|text| Expression::parse(text).is_ok()),
-        PropertyKind::Integer => default.is_i64(),
-        PropertyKind::Decimal => default.as_str().is_some_and(|text| crate::expression::read_decimal(text).is_some()),
-        PropertyKind::Boolean => default.is_boolean(),
-        PropertyKind::Json => true,
-        PropertyKind::Select => {
-            let is_known = |text: &str| property.options.iter().any(|option| option.value == text);
-            default.as_str().is_some_and(|text| property.dynamic_options || is_known(text))
-        }
-    };
-    if fits {
-        return None;
-    }
-    Some(match *property.kind {
-        PropertyKind::Select => {
-            let known: Vec<&str> = property.options.iter().map(|option| option.value.as_str()).collect();
-            format!("one of {}", known.join(", "))
-        }
-        PropertyKind::Integer => "a whole number".to_owned(),
-        PropertyKind::Decimal => "a decimal number as text, such as \"0.5\"".to_owned(),
-        PropertyKind::Boolean => "true or false".to_owned(),
-        PropertyKind::Expression => "an expression, as text".to_owned(),
-        PropertyKind::String => "one line of text".to_owned(),
-        _ => "text".to_owned(),
-    })
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::code::Code;
 use super::entity_names::EntityNames;
 use super::names::{constant, snake};
-use super::types::{choices, is_text, of_field};
+use super::types::{choices, is_taken_into, of_field};
 use crate::manifest::{Entity, Field, FieldType, Manifest};
 
 /// The file.
@@ -146,7 +146,7 @@ fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &E
         let needed: Vec<&Field> = brought(entity).filter(|field| must_be_brought(field)).collect();
         let parameter = |field: &&Field| {
             let ty = of_field(manifest, names, entity.name.as_str(), field);
-            let ty = if is_text(&ty) || ty.starts_with("Id<") { format!("impl Into<{ty}>") } else { ty };
+            let ty = if is_taken_into(manifest, field) { format!("impl Into<{ty}>") } else { ty };
             format!("{}: {ty}", snake(field.name.as_str()))
         };
         let parameters: Vec<String> = needed.iter().map(parameter).collect();
@@ -155,8 +155,7 @@ fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &E
             code.block(name, |code| {
                 for field in brought(entity) {
                     let own = snake(field.name.as_str());
-                    let ty = of_field(manifest, names, entity.name.as_str(), field);
-                    code.line(match (must_be_brought(field), is_text(&ty) || ty.starts_with("Id<")) {
+                    code.line(match (must_be_brought(field), is_taken_into(manifest, field)) {
                         (true, true) => format!("{own}: {own}.into(),"),
                         (true, false) => format!("{own},"),
                         (false, _) => format!("{own}: None,"),

@@ -8,7 +8,7 @@ use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
 /// What a field holds in Rust, where it has a value.
 pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, field: &Field) -> String {
     let id = || match &field.ref_entity {
-        Some(target) if field.ref_plugin.is_none() && manifest.entity(target.as_str()).is_some() => {
+        Some(target) if names_own_entity(manifest, field) => {
             format!("Id<{}>", names.row(target.as_str()))
         }
         _ => "Uuid".to_owned(),
@@ -74,7 +74,17 @@ pub(super) fn choices(code: &mut Code, name: &str, about: &str, options: &[Field
     });
 }
 
-/// True where a parameter of the type is taken as `impl Into<…>`, so that a text literal will do.
-pub(super) fn is_text(ty: &str) -> bool {
-    ty == "String"
+/// True where a parameter for the field is taken as `impl Into<…>`, so that a text, or an id of another kind, will do.
+pub(super) fn is_taken_into(manifest: &Manifest, field: &Field) -> bool {
+    match *field.field_type {
+        FieldType::Ref => names_own_entity(manifest, field),
+        FieldType::Select if !field.options.is_empty() => false,
+        other => matches!(other.base(), BaseType::String | BaseType::Date | BaseType::Datetime),
+    }
+}
+
+/// True where a reference leads to an entity of the same manifest, whose rows have ids of a type of their own.
+fn names_own_entity(manifest: &Manifest, field: &Field) -> bool {
+    let target = field.ref_entity.as_ref().filter(|_| field.ref_plugin.is_none());
+    target.is_some_and(|target| manifest.entity(target.as_str()).is_some())
 }

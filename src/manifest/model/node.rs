@@ -8,7 +8,7 @@ use super::super::FieldName;
 use super::FieldOption;
 use crate::diagnostics::Spanned;
 use crate::document::{table, words};
-use crate::expression::{Expression, FieldKind, Type};
+use crate::expression::{Expression, FieldKind, Type, read_decimal};
 
 /// The port that items come in by and leave by where a node says nothing else.
 pub const MAIN_PORT: &str = "main";
@@ -158,6 +158,34 @@ impl NodeKind {
 }
 
 impl NodeProperty {
+    /// What a value must be, where it is something else: a default, or what a workflow gives.
+    pub fn misfit(&self, value: &Value) -> Option<String> {
+        let text = value.as_str();
+        let (fits, wanted) = match *self.kind {
+            PropertyKind::String => (text.is_some_and(|text| !text.contains('\n')), "one line of text"),
+            PropertyKind::Text => (text.is_some(), "text"),
+            PropertyKind::Integer => (value.is_i64(), "a whole number"),
+            PropertyKind::Boolean => (value.is_boolean(), "true or false"),
+            PropertyKind::Decimal => {
+                (text.is_some_and(|text| read_decimal(text).is_some()), "a decimal number as text, such as \"0.5\"")
+            }
+            PropertyKind::Expression => {
+                let problem = text.map(|text| Expression::parse(text).err());
+                if let Some(Some(problem)) = problem {
+                    return Some(format!("an expression ({})", problem.message));
+                }
+                (text.is_some(), "an expression, as text")
+            }
+            PropertyKind::Json => (true, "JSON"),
+            PropertyKind::Select => {
+                let known: Vec<&str> = self.options.iter().map(|option| option.value.as_str()).collect();
+                let fits = text.is_some_and(|text| self.dynamic_options || known.contains(&text));
+                return (!fits).then(|| format!("one of {}", known.join(", ")));
+            }
+        };
+        (!fits).then(|| wanted.to_owned())
+    }
+
     fn field_kind(&self) -> FieldKind<'_> {
         let holds = match *self.kind {
             PropertyKind::String | PropertyKind::Text | PropertyKind::Select | PropertyKind::Expression => Type::Text,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::role;
 use crate::document::did_you_mean;
-use crate::expression::{Datum, Expression};
+use crate::expression::Datum;
 use crate::host::NodeTask;
 use crate::manifest::{MAIN_PORT, NodeKind, NodeProperty, NodeType, PropertyKind};
 use crate::platform::PlatformError;
@@ -81,7 +81,7 @@ pub(super) fn complete(
             None if property.required && !lenient => problems.push((name.to_owned(), "is required".to_owned())),
             None => {}
             Some(value) => {
-                if let Some(wanted) = misfit(property, value) {
+                if let Some(wanted) = property.misfit(value) {
                     problems.push((name.to_owned(), format!("must be {wanted}, not {value}")));
                 }
             }
@@ -105,33 +105,4 @@ fn is_shown(property: &NodeProperty, definition: &NodeKind, values: &Map<String,
     };
     // A condition that cannot be computed hides nothing: the node says what it misses.
     condition.evaluate(&lookup).map_or(true, |datum| datum.to_json() == Value::Bool(true))
-}
-
-/// What a value must be, where it is something else.
-fn misfit(property: &NodeProperty, value: &Value) -> Option<String> {
-    let text = value.as_str();
-    let (fits, wanted) = match *property.kind {
-        PropertyKind::String => (text.is_some_and(|text| !text.contains('\n')), "one line of text"),
-        PropertyKind::Text => (text.is_some(), "text"),
-        PropertyKind::Integer => (value.is_i64(), "a whole number"),
-        PropertyKind::Boolean => (value.is_boolean(), "true or false"),
-        PropertyKind::Decimal => (
-            text.is_some_and(|text| crate::expression::read_decimal(text).is_some()),
-            "a decimal number as text, such as \"0.5\"",
-        ),
-        PropertyKind::Expression => {
-            let problem = text.map(|text| Expression::parse(text).err());
-            if let Some(Some(problem)) = problem {
-                return Some(format!("an expression ({})", problem.message));
-            }
-            (text.is_some(), "an expression, as text")
-        }
-        PropertyKind::Json => (true, "JSON"),
-        PropertyKind::Select => {
-            let known: Vec<&str> = property.options.iter().map(|option| option.value.as_str()).collect();
-            let fits = text.is_some_and(|text| property.dynamic_options || known.contains(&text));
-            return (!fits).then(|| format!("one of {}", known.join(", ")));
-        }
-    };
-    (!fits).then(|| wanted.to_owned())
 }

@@ -32,6 +32,14 @@ pub(super) fn keep_statement(dialect: Dialect, table: &str) -> String {
     )
 }
 
+/// An upgrade that is being taken back.
+struct TakingBack {
+    upgrade: u64,
+    /// Whether what was written since may go.
+    discards: bool,
+    reversal: Reversal,
+}
+
 impl Database {
     pub(super) fn keep_rows(&self, upgrade: u64, table: &str) -> Result<u64, StoreError> {
         let statement = keep_statement(self.dialect(), table);
@@ -66,18 +74,18 @@ impl Database {
         let diff = SchemaDiff::of(old, new);
         let entity =
             |manifest: &Arc<Manifest>, name: &str| EntityRef::all(manifest).find(|known| known.name.as_str() == name);
-        let mut reversal = Reversal::default();
+        let mut taking = TakingBack { upgrade, discards, reversal: Reversal::default() };
         for pair in &diff.pairs {
             if let (Some(before), Some(after)) =
                 (entity(old, pair.old.name.as_str()), entity(new, pair.new.name.as_str()))
             {
-                self.roll_back_entity(upgrade, &before, &after, discards, &mut reversal)?;
+                self.roll_back_entity(&mut taking, &before, &after)?;
             }
         }
         let came =
             new.schema.entities.iter().filter(|entity| !diff.pairs.iter().any(|pair| *pair.new.name == *entity.name));
         for after in came.filter_map(|known| entity(new, known.name.as_str())) {
-            self.put_aside(upgrade, &after, discards, &mut reversal)?;
+            self.put_aside(&mut taking, &after)?;
         }
         for dropped in &diff.dropped {
             let table = table_name(&old.metadata.id, &dropped.name);
@@ -91,22 +99,20 @@ impl Database {
         self.install_schema(old)?;
         self.register_plugin(old, now)?;
         self.note_rollback(upgrade)?;
-        Ok(reversal)
+        Ok(taking.reversal)
     }
 
     fn roll_back_entity(
         &mut self,
-        upgrade: u64,
+        taking: &mut TakingBack,
         before: &EntityRef,
         after: &EntityRef,
-        discards: bool,
-        reversal: &mut Reversal,
     ) -> Result<(), StoreError> {
-        let was_kept = self.was_kept(upgrade, &before.table())?;
+        let was_kept = self.was_kept(taking.upgrade, &before.table())?;
         if was_kept {
-            self.discard_or_refuse(upgrade, before, after, discards, reversal)?;
+            self.discard_or_refuse(taking, before, after)?;
         } else {
-            self.take_new_values(before, after, discards, reversal)?;
+            self.take_new_values(taking, before, after)?;
         }
         let gone = definition::columns_not_in(after, before);
         // Values that were made to differ become equal again.
@@ -129,7 +135,8 @@ impl Database {
                  and made_by_upgrade = 0) as kept where \"{0}\".id = kept.row_id",
                 after.table()
             );
-            reversal.restored += self.execute("restore old values", &sql, kept_under(upgrade, before))? as u64;
+            taking.reversal.restored +=
+                self.execute("restore old values", &sql, kept_under(taking.upgrade, before))? as u64;
         }
         if before.table() != after.table() {
             let rename = format!("alter table \"{}\" rename to \"{}\"", after.table(), before.table());
@@ -159,10 +166,9 @@ impl Database {
     /// Values of fields that came with the upgrade, in a table whose other values it left alone.
     fn take_new_values(
         &self,
+        taking: &mut TakingBack,
         before: &EntityRef,
         after: &EntityRef,
-        discards: bool,
-        reversal: &mut Reversal,
     ) -> Result<(), StoreError> {
         let (table, dialect) = (after.table(), self.dialect());
         for field in after.fields.iter().filter(|field| before.field(field.name.as_str()).is_none()) {
@@ -171,7 +177,7 @@ impl Database {
             let sql = format!("select id, tenant_id from \"{table}\" where {has_value} order by id");
             let written =
                 self.rows("look for new values", &sql, [], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
-            if !discards && !written.is_empty() {
+            if !taking.discards && !written.is_empty() {
                 let count = written.len() as u64;
                 let rows = written.into_iter().take(SHOWN).map(|(id, tenant)| StakeRow {
                     tenant,
@@ -187,26 +193,20 @@ impl Database {
             }
             if !written.is_empty() {
                 let take = format!("update \"{table}\" set data = {} where {has_value}", dialect.without_key(name));
-                reversal.discarded += self.execute("take new values away", &take, [])? as u64;
+                taking.reversal.discarded += self.execute("take new values away", &take, [])? as u64;
             }
         }
         Ok(())
     }
 
     /// The table of an entity that came with the upgrade: out of the way, with its rows, until the plugin is purged.
-    fn put_aside(
-        &mut self,
-        upgrade: u64,
-        after: &EntityRef,
-        discards: bool,
-        reversal: &mut Reversal,
-    ) -> Result<(), StoreError> {
+    fn put_aside(&mut self, taking: &mut TakingBack, after: &EntityRef) -> Result<(), StoreError> {
         let table = after.table();
-        self.discard_or_refuse(upgrade, after, after, discards, reversal)?;
+        self.discard_or_refuse(taking, after, after)?;
         for index in definition::all_indexes(after) {
             self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
         }
-        let kept = format!("{}~r{upgrade}", &table[..table.len().min(50)]);
+        let kept = format!("{}~r{}", &table[..table.len().min(50)], taking.upgrade);
         self.execute_batch("put a table aside", &format!("alter table \"{table}\" rename to \"{kept}\""))?;
         let plugin = after.plugin().as_str();
         let note = "insert into erp_kept_tables (plugin_id, table_name) values (?, ?) on conflict do nothing";
@@ -252,11 +252,9 @@ impl Database {
     /// Rows that were written since the upgrade.
     fn discard_or_refuse(
         &self,
-        upgrade: u64,
+        taking: &mut TakingBack,
         before: &EntityRef,
         after: &EntityRef,
-        discards: bool,
-        reversal: &mut Reversal,
     ) -> Result<(), StoreError> {
         let table = after.table();
         let kept = "select row_id, last_version from erp_kept_rows where upgrade = ? and table_name in (?, ?)";
@@ -264,11 +262,13 @@ impl Database {
             "select \"{table}\".id, \"{table}\".tenant_id, kept.row_id is null from \"{table}\" left join ({kept}) as kept \
              on kept.row_id = \"{table}\".id where kept.row_id is null or kept.last_version <> \"{table}\".version order by 1"
         );
-        let written =
-            self.rows("look for rows that were written since", &sql, kept_of_both(upgrade, before, after), |row| {
-                Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)? != 0))
-            })?;
-        if !discards && !written.is_empty() {
+        let written = self.rows(
+            "look for rows that were written since",
+            &sql,
+            kept_of_both(taking.upgrade, before, after),
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)? != 0)),
+        )?;
+        if !taking.discards && !written.is_empty() {
             let count = written.len() as u64;
             let rows = written.into_iter().take(SHOWN).map(|(id, tenant, is_new)| StakeRow {
                 tenant,
@@ -278,12 +278,12 @@ impl Database {
             });
             return Err(StoreError::RowsAtStake { place: after.name.to_string(), count, rows: rows.collect() });
         }
-        reversal.discarded += written.len() as u64;
+        taking.reversal.discarded += written.len() as u64;
         let sql = format!(
             "delete from \"{table}\" where id not in (select row_id from erp_kept_rows where upgrade = ? \
              and table_name in (?, ?) and made_by_upgrade = 0)"
         );
-        self.execute("discard rows that were made since", &sql, kept_of_both(upgrade, before, after))?;
+        self.execute("discard rows that were made since", &sql, kept_of_both(taking.upgrade, before, after))?;
         Ok(())
     }
 }
