@@ -8,7 +8,6 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_macros,
-    clippy::disallowed_methods,
     reason = "a program for people who measure"
 )]
 
@@ -178,7 +177,9 @@ async fn read_some(State(connection): Shared) -> Json {
 }
 
 async fn write_one(State(connection): Shared, body: String) -> Json {
-    let id = uuid::Builder::from_random_bytes(std::array::from_fn(|_| getrandom::u64().unwrap() as u8)).into_uuid();
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).unwrap();
+    let id = uuid::Builder::from_random_bytes(random).into_uuid();
     let connection = connection.lock().unwrap();
     let mut statement = connection.prepare_cached("insert into region values (?, ?)").unwrap();
     statement.execute(params![id.to_string(), body]).unwrap();

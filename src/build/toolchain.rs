@@ -61,8 +61,13 @@ impl Toolchain {
             None => vec![None, Some(LINKED_NAME.to_owned())],
         };
         let found = candidates.into_iter().find_map(|name| {
-            let rustc = rustc(name.as_deref(), &["--version"], folder)?;
-            has_target(name.as_deref(), folder).then_some(Toolchain { name, rustc })
+            // Two questions to the same compiler; each costs the start of a process, and every build waits for both.
+            let (rustc, has_target) = std::thread::scope(|scope| {
+                let version = scope.spawn(|| rustc(name.as_deref(), &["--version"], folder));
+                let has_target = has_target(name.as_deref(), folder);
+                (version.join().ok().flatten(), has_target)
+            });
+            rustc.filter(|_| has_target).map(|rustc| Toolchain { name, rustc })
         });
         match found {
             Some(toolchain) => Ok(toolchain),

@@ -55,19 +55,18 @@ impl Platform {
             }
             PageType::Custom => shown["file"] = json!(page.file.as_deref()),
             PageType::Tree => {
-                shown["tree"] =
-                    json!({ "parent_field": name_of(&page.parent_field), "label_field": name_of(&page.label_field) });
+                shown["tree"] = json!({ "parent_field": name_of(page.parent_field.as_ref()), "label_field": name_of(page.label_field.as_ref()) });
             }
             PageType::Kanban => {
                 shown["kanban"] = json!({
-                    "lane_field": name_of(&page.lane_field), "title_field": name_of(&page.card_title_field),
+                    "lane_field": name_of(page.lane_field.as_ref()), "title_field": name_of(page.card_title_field.as_ref()),
                     "fields": names(&page.card_fields),
                 });
             }
             PageType::Graph => {
                 shown["graph"] = json!({
-                    "label_field": name_of(&page.label_field), "source_field": name_of(&page.source_field),
-                    "target_field": name_of(&page.target_field),
+                    "label_field": name_of(page.label_field.as_ref()), "source_field": name_of(page.source_field.as_ref()),
+                    "target_field": name_of(page.target_field.as_ref()),
                 });
             }
             PageType::Detail => {
@@ -114,21 +113,21 @@ fn names(fields: &[Spanned<FieldName>]) -> Vec<String> {
     fields.iter().map(ToString::to_string).collect()
 }
 
-fn name_of(field: &Option<Spanned<FieldName>>) -> Option<&str> {
-    field.as_ref().map(|field| field.as_str())
+fn name_of(field: Option<&Spanned<FieldName>>) -> Option<&str> {
+    field.map(|field| field.as_str())
 }
 
 fn widget(widget: &DashboardWidget) -> Value {
     json!({
         "type": widget.r#type.word(), "label": widget.label, "entity": widget.entity.as_str(), "func": widget.func.word(),
-        "field": name_of(&widget.field), "group_by": name_of(&widget.group_by), "time_field": name_of(&widget.time_field),
+        "field": name_of(widget.field.as_ref()), "group_by": name_of(widget.group_by.as_ref()), "time_field": name_of(widget.time_field.as_ref()),
     })
 }
 
 fn section(section: &Section) -> Value {
     json!({
         "type": section.r#type.word(), "label": section.label, "fields": names(&section.fields),
-        "entity": section.entity.as_ref().map(|entity| entity.as_str()), "filter_field": name_of(&section.filter_field),
+        "entity": section.entity.as_ref().map(|entity| entity.as_str()), "filter_field": name_of(section.filter_field.as_ref()),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::archive::Package;
 use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::manifest::{Manifest, table_name};
-use crate::store::{Database, PackageRecord, PluginStatus, StoreError, UpgradeReport};
+use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::verification::is_older;
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
@@ -53,14 +53,7 @@ impl Platform {
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
         let now = self.now();
-        let record = PackageRecord {
-            sha256: sha256.clone(),
-            content_id: package.content_id.clone(),
-            size: bytes.len() as u64,
-            signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
-            accepted_at: now.to_string(),
-            bytes: bytes.to_vec(),
-        };
+        let record = package_record(&package, &sha256, bytes, now);
         let known = lock(&self.database).package(&id, &version)?;
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
@@ -200,6 +193,18 @@ pub(super) fn is_shown(manifest: &Manifest, name: &str) -> bool {
     let folder = name.split('/').next().unwrap_or_default();
     let is_page = manifest.ui.pages.iter().any(|page| page.file.as_ref().is_some_and(|file| file.as_str() == name));
     is_page || matches!(folder, "pages" | "assets") || folder == manifest.i18n.dir
+}
+
+/// A package as the store keeps it.
+fn package_record(package: &Package, sha256: &str, bytes: &[u8], now: Moment) -> PackageRecord {
+    PackageRecord {
+        sha256: sha256.to_owned(),
+        content_id: package.content_id.clone(),
+        size: bytes.len() as u64,
+        signed_by: package.envelope.signatures.iter().map(|signature| signature.key_id.to_string()).collect(),
+        accepted_at: now.to_string(),
+        bytes: bytes.to_vec(),
+    }
 }
 
 fn version_is_taken(id: &str, version: &str) -> PlatformError {

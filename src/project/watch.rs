@@ -124,7 +124,7 @@ mod tests {
         let write = |name: &str, text: &str| {
             let file = folder.path().join(name);
             fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-            fs_err::write(file, text).unwrap();
+            std::io::Write::write_all(&mut fs_err::File::create(file).unwrap(), text.as_bytes()).unwrap();
         };
         write("plugin.toml", "a");
         write("src/lib.rs", "a");

@@ -126,18 +126,14 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         None if *manifest.build.language == Language::NoCode => (idle(&parts.world)?, None),
         None if *manifest.build.language != Language::Rust => (context.read(&foreign(context, &open)?)?, None),
         None => {
-            require_crates(project, manifest, &parts)?;
-            let generated = write_generated(project, manifest, &parts.world)?;
-            tell_generated(context, &generated);
-            let options = BuildOptions {
+            let options = |toolchain| BuildOptions {
                 target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),
                 // What ships is built from what is locked.
                 locked: args.locked || (ships && project.root.join("Cargo.lock").is_file()),
-                ..build_options(context, project, profile.clone())?
+                ..options_with(context, project, profile.clone(), toolchain)
             };
-            let rustc = options.toolchain.rustc.clone();
-            let made = compile(&options, |message| context.ui.foreign(message))?;
-            (context.read(&made.file)?, Some(rustc))
+            let (bytes, rustc) = compiled(context, &open, &parts, options)?;
+            (bytes, Some(rustc))
         }
     };
     let description = if ships { where_from(project) } else { Description::default() };
@@ -208,6 +204,29 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         }
     });
     Ok(ExitCode::Ok)
+}
+
+/// What cargo makes of the crate, and the compiler that it took.
+fn compiled(
+    context: &Context,
+    open: &OpenProject,
+    parts: &Parts,
+    options: impl FnOnce(Toolchain) -> BuildOptions,
+) -> Result<(Vec<u8>, String), CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    require_crates(project, manifest, parts)?;
+    // The toolchain is looked for while the code is made.
+    let (wanted, cargo) = (context.environment.rust_toolchain.clone(), context.cargo());
+    let (toolchain, generated) = std::thread::scope(|scope| {
+        let toolchain = scope.spawn(|| Toolchain::find(wanted.as_deref(), &cargo, &project.root));
+        let generated = write_generated(project, manifest, &parts.world);
+        (toolchain.join(), generated)
+    });
+    tell_generated(context, &generated?);
+    let toolchain = toolchain.map_err(|_| CommandError::new(ExitCode::Bug, "bug", "the toolchain was not found"))??;
+    let options = options(toolchain);
+    let made = compile(&options, |message| context.ui.foreign(message))?;
+    Ok((context.read(&made.file)?, options.toolchain.rustc))
 }
 
 /// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.
@@ -313,9 +332,13 @@ pub(super) fn build_options(
     profile: Profile,
 ) -> Result<BuildOptions, CommandError> {
     let toolchain = Toolchain::find(context.environment.rust_toolchain.as_deref(), &context.cargo(), &project.root)?;
+    Ok(options_with(context, project, profile, toolchain))
+}
+
+fn options_with(context: &Context, project: &Project, profile: Profile, toolchain: Toolchain) -> BuildOptions {
     let name = toolchain.name.as_deref().unwrap_or("active");
     context.ui.detail(format!("toolchain: {} ({name})", toolchain.rustc));
-    Ok(BuildOptions {
+    BuildOptions {
         root: project.root.clone(),
         cargo: context.cargo(),
         toolchain,
@@ -328,7 +351,7 @@ pub(super) fn build_options(
         source_date_epoch: context.environment.source_date_epoch.clone(),
         quiet: !context.ui.is_verbose() && !context.ui.has_color(),
         color: context.ui.has_color(),
-    })
+    }
 }
 
 /// What a finished component is left without.

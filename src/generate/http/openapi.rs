@@ -48,15 +48,15 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
-fn body(schema: Value) -> Value {
+fn body(schema: &Value) -> Value {
     json!({ "required": true, "content": { "application/json": { "schema": schema } } })
 }
 
-fn parameter(name: &str, place: &str, schema: Value, description: &str) -> Value {
+fn parameter(name: &str, place: &str, schema: &Value, description: &str) -> Value {
     json!({ "name": name, "in": place, "required": place == "path", "schema": schema, "description": description })
 }
 
-fn query(name: &str, schema: Value, description: &str) -> Value {
+fn query(name: &str, schema: &Value, description: &str) -> Value {
     parameter(name, "query", schema, description)
 }
 
@@ -98,7 +98,7 @@ fn life(paths: &mut Map<String, Value>) {
     };
     let object = || Some(json!({ "type": "object" }));
     let list = || Some(json!({ "type": "array", "items": { "type": "object" } }));
-    let id = parameter("id", "path", json!({ "type": "string" }), "The plugin");
+    let id = parameter("id", "path", &json!({ "type": "string" }), "The plugin");
     let base = "/api/v1/admin/plugins";
     let put = |paths: &mut Map<String, Value>, path: String, methods: Value| paths.insert(path, methods);
     put(paths, base.to_owned(), json!({ "get": operation("list", "All plugins", 200, list()).json(json!({})) }));
@@ -134,7 +134,7 @@ fn life(paths: &mut Map<String, Value>) {
         "parameters": [id],
         "get": operation("settings", "Its settings for the caller's tenant", 200, object()).json(json!({})),
         "put": operation("set_settings", "Changes settings", 200, object())
-            .json(json!({ "requestBody": body(json!({ "type": "object" })) })),
+            .json(json!({ "requestBody": body(&json!({ "type": "object" })) })),
     });
     put(paths, format!("{base}/{{id}}/config"), settings);
     let registry = operation("entities", "The entities that the user may see", 200, list()).json(json!({}));
@@ -155,22 +155,22 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
     };
     let row = || Some(reference(&format!("{tag}.Row")));
     let base = entity.path();
-    let id = parameter("id", "path", json!({ "type": "string", "format": "uuid" }), "The row");
+    let id = parameter("id", "path", &json!({ "type": "string", "format": "uuid" }), "The row");
     let text = || json!({ "type": "string" });
     let number = || json!({ "type": "integer", "minimum": 1 });
-    let filter = query("filter", text(), "JSON, such as {\"status\":\"open\"}");
-    let search = query("search", text(), "Text to look for in the searchable fields");
+    let filter = query("filter", &text(), "JSON, such as {\"status\":\"open\"}");
+    let search = query("search", &text(), "Text to look for in the searchable fields");
     let sortable = entity.fields.iter().filter(|field| field.field.sortable).map(|field| field.field.name.to_string());
     let sortable: Vec<String> = sortable.chain(["created_at".to_owned(), "updated_at".to_owned()]).collect();
     let list = json!({ "parameters": [
-        query("page", number(), "From 1; not together with cursor"),
-        query("page_size", json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 20 }), "Rows of a page"),
-        query("cursor", text(), "Where the page before ended"),
+        query("page", &number(), "From 1; not together with cursor"),
+        query("page_size", &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 20 }), "Rows of a page"),
+        query("cursor", &text(), "Where the page before ended"),
         search, filter,
-        query("sort_by", json!({ "type": "string", "enum": sortable }), "The field that orders"),
-        query("sort_order", json!({ "type": "string", "enum": ["asc", "desc"] }), "Its direction"),
+        query("sort_by", &json!({ "type": "string", "enum": sortable }), "The field that orders"),
+        query("sort_order", &json!({ "type": "string", "enum": ["asc", "desc"] }), "Its direction"),
     ] });
-    let write = |schema: &str| json!({ "requestBody": body(reference(&format!("{tag}.{schema}"))) });
+    let write = |schema: &str| json!({ "requestBody": body(&reference(&format!("{tag}.{schema}"))) });
     paths.insert(
         base.clone(),
         json!({
@@ -178,7 +178,7 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
             "post": operation("create", "Makes a row", 201, row()).json(write("Create")),
         }),
     );
-    let version = query("version", number(), "The version that the client saw");
+    let version = query("version", &number(), "The version that the client saw");
     paths.insert(
         format!("{base}/{{id}}"),
         json!({
@@ -201,19 +201,19 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
         operation("count", "Counts rows", 200, Some(count)).json(json!({ "parameters": [filter, search] })),
     );
     let groups = operation("aggregate", "Computes over groups of rows", 200, Some(objects()));
-    put("aggregate", "post", groups.json(json!({ "requestBody": body(object()) })));
+    put("aggregate", "post", groups.json(json!({ "requestBody": body(&object()) })));
     let series = json!({ "parameters": [
-        parameter("field", "query", text(), "A day or a moment"),
-        query("per", json!({ "type": "string", "enum": ["year", "month", "day", "hour"] }), "The length of a stretch"),
-        query("func", json!({ "type": "string", "enum": ["count", "sum", "avg", "min", "max"] }), "What is computed"),
-        query("of", text(), "The field that is computed over"), filter,
+        parameter("field", "query", &text(), "A day or a moment"),
+        query("per", &json!({ "type": "string", "enum": ["year", "month", "day", "hour"] }), "The length of a stretch"),
+        query("func", &json!({ "type": "string", "enum": ["count", "sum", "avg", "min", "max"] }), "What is computed"),
+        query("of", &text(), "The field that is computed over"), filter,
     ] });
     put(
         "timeseries",
         "get",
         operation("timeseries", "A number for each stretch of time", 200, Some(objects())).json(series),
     );
-    let labels = json!({ "requestBody": body(json!({
+    let labels = json!({ "requestBody": body(&json!({
         "type": "object", "required": ["fields"],
         "properties": { "fields": { "type": "object", "additionalProperties": { "type": "array", "items": { "type": "string" } } } },
     })) });
@@ -232,7 +232,7 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
     }
     if entity.entity.exportable {
         let format =
-            query("format", json!({ "type": "string", "enum": ["csv", "json"], "default": "csv" }), "Of the file");
+            query("format", &json!({ "type": "string", "enum": ["csv", "json"], "default": "csv" }), "Of the file");
         let mut export = operation("export", "All rows as a file", 200, Some(objects()))
             .json(json!({ "parameters": [format, filter, search] }));
         export["responses"]["200"]["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
