@@ -11,7 +11,7 @@ use super::CommandResult;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::host::RecordedCall;
+use crate::host::{Detail, RecordedCall};
 use crate::ui::Table;
 
 /// Run recorded calls again with the component that is there now, and show what differs
@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> CommandResult {
     let plugin = runtime.load(&component, Arc::new(open.manifest))?;
     let mut calls = Vec::new();
     for call in &recorded {
-        let replayed = runtime.replay(&plugin, call)?;
+        let replayed = runtime.replay(&plugin, call, Detail::Full)?;
         calls.push(ReplayedCall {
             call: label(call),
             differences: replayed.differences,

@@ -3,6 +3,7 @@
 
 mod call_book;
 mod console;
+mod followers;
 mod frames;
 mod http;
 mod journal;

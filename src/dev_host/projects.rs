@@ -12,24 +12,21 @@
 //! platform; only the swap takes its lock, so that a call that runs ends on the generation that it began with.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::server::Shared;
 use super::workshop::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
-use crate::digest::sha256_hex;
-use crate::host::RuntimeError;
 use crate::platform::{PlatformError, ProjectVersion, VersionRule};
-use crate::project::{Concern, Watch};
+use crate::store::Moment;
 
-/// How often files are looked at. A file counts when two looks find it the same.
-const PAUSE: Duration = Duration::from_millis(25);
 /// Generations that can be gone back to.
 const KEPT: usize = 12;
+/// The code of a change that would lose rows.
+const ROWS_AT_STAKE: &str = "migration.rows_at_stake";
 
 /// What a project is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,17 +48,40 @@ pub(super) enum Stage {
     Asks,
 }
 
+/// What brought a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Why {
+    /// The host began.
+    Start,
+    /// The manifest changed, or what it names.
+    Manifest,
+    /// The source was built.
+    Build,
+    /// Rows were given up for it.
+    Reset,
+}
+
 /// A version of a project that served.
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) version: ProjectVersion,
     component_sha256: String,
-    /// What brought it: `start`, `manifest`, `build`, `back`.
-    why: &'static str,
+    why: Why,
     at_ms: i64,
     /// From the change that was seen to its serving.
     milliseconds: u64,
+}
+
+/// A version of a project that is to serve.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) version: ProjectVersion,
+    pub(super) component_sha256: String,
+    pub(super) why: Why,
+    /// When the change was seen that brought it.
+    pub(super) since: Instant,
 }
 
 /// A followed project.
@@ -75,24 +95,9 @@ pub(super) struct Followed {
     generations: VecDeque<Generation>,
     live: Option<u64>,
     /// What waits for an answer.
-    pending: Option<(ProjectVersion, String)>,
-}
-
-/// What the thread that follows keeps of a project.
-#[derive(Debug)]
-struct Follower {
-    watch: Watch,
-    build: Option<Build>,
-    /// When the change was seen that is being worked on.
-    since: Instant,
-}
-
-/// A build that runs.
-#[derive(Debug)]
-struct Build {
-    cancel: Cancel,
-    done: Receiver<Result<String, Trouble>>,
-    started: Instant,
+    pending: Option<Candidate>,
+    /// Ends the build that runs.
+    build: Option<Cancel>,
 }
 
 /// All projects that are followed.
@@ -102,6 +107,8 @@ pub(super) struct Projects {
     list: Mutex<Vec<Followed>>,
     /// Builds that were asked for.
     wanted: Mutex<Vec<String>>,
+    /// One version at a time is put in place, so that what is told of the platform is what it is.
+    swapping: Mutex<()>,
 }
 
 impl Projects {
@@ -116,8 +123,14 @@ impl Projects {
             generations: VecDeque::new(),
             live: None,
             pending: None,
+            build: None,
         });
-        Projects { list: Mutex::new(followed.collect()), workshop, wanted: Mutex::default() }
+        Projects {
+            list: Mutex::new(followed.collect()),
+            workshop,
+            wanted: Mutex::default(),
+            swapping: Mutex::default(),
+        }
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Followed>> {
@@ -129,11 +142,19 @@ impl Projects {
         self.list().iter().map(|followed| followed.place.name.clone()).collect()
     }
 
+    /// Where the projects are.
+    pub(super) fn places(&self) -> Vec<FollowedPlace> {
+        self.list().iter().map(|followed| followed.place.clone()).collect()
+    }
+
+    fn index(&self, plugin: &str) -> Option<usize> {
+        self.list().iter().position(|followed| followed.is_called(plugin))
+    }
+
     /// The place of a plugin's project.
     pub(super) fn place(&self, plugin: &str) -> Option<FollowedPlace> {
-        let list = self.list();
-        let found = list.iter().find(|followed| followed.is_called(plugin));
-        found.map(|followed| followed.place.clone())
+        let index = self.index(plugin)?;
+        Some(self.list()[index].place.clone())
     }
 
     /// All of them, as the console shows them.
@@ -143,14 +164,33 @@ impl Projects {
 
     /// A generation of a plugin.
     pub(super) fn generation(&self, plugin: &str, number: u64) -> Option<Generation> {
-        let list = self.list();
-        let followed = list.iter().find(|followed| followed.is_called(plugin))?;
-        followed.generations.iter().find(|generation| generation.number == number).cloned()
+        let index = self.index(plugin)?;
+        self.list()[index].generations.iter().find(|generation| generation.number == number).cloned()
+    }
+
+    /// The number of the generation that serves.
+    pub(super) fn live(&self, index: usize) -> Option<u64> {
+        self.list()[index].live
     }
 
     /// Builds a project though nothing changed.
     pub(super) fn want_build(&self, plugin: &str) {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(plugin.to_owned());
+    }
+
+    /// Whether somebody asked for a build of a project since the last time.
+    pub(super) fn take_wanted(&self, index: usize) -> bool {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = self.list();
+        let asked = wanted.iter().position(|name| list[index].is_called(name));
+        asked.map(|at| wanted.remove(at)).is_some()
+    }
+
+    /// Whether a project failed because of what another plugin may bring.
+    pub(super) fn waits_for_others(&self, index: usize) -> bool {
+        let list = self.list();
+        list[index].build.is_none()
+            && list[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start)
     }
 
     fn change(&self, shared: &Shared, index: usize, change: impl FnOnce(&mut Followed)) {
@@ -163,53 +203,28 @@ impl Projects {
         shared.journal.tell("reload", &shown);
     }
 
-    /// Brings every project to where its folder is, for the first time, and gives what follows them on.
-    pub(super) fn begin(&self, shared: &Shared) -> Followers {
-        let places: Vec<FollowedPlace> = self.list().iter().map(|followed| followed.place.clone()).collect();
-        let mut followers = Vec::new();
-        for (index, place) in places.iter().enumerate() {
-            let mut follower = Follower { watch: Watch::new(&place.root), build: None, since: Instant::now() };
-            self.refresh(shared, index, place, &mut follower, "start");
-            followers.push(follower);
-        }
-        Followers { places, followers }
+    pub(super) fn enter(&self, shared: &Shared, index: usize, stage: Stage) {
+        self.change(shared, index, |followed| followed.stage = stage);
     }
 
-    /// Reads, checks and puts in place what a folder holds; starts a build where that is not enough.
-    fn refresh(
-        &self,
-        shared: &Shared,
-        index: usize,
-        place: &FollowedPlace,
-        follower: &mut Follower,
-        why: &'static str,
-    ) {
-        self.change(shared, index, |followed| followed.stage = Stage::Checking);
-        let project = match self.workshop.read(place) {
-            Ok(project) => project,
-            Err(trouble) => return self.fail(shared, index, trouble),
-        };
-        let plugin = project.manifest.metadata.id.to_string();
-        self.change(shared, index, |followed| {
-            followed.plugin = Some(plugin);
-            followed.remarks.clone_from(&project.remarks);
-        });
-        let needs_build = why != "build" && self.workshop.needs_build(place, &project);
-        match self.workshop.component(place, &project) {
-            Ok(Some(component)) => {
-                let swapped = self.bring(shared, index, &project, &component, follower.since, why);
-                if swapped.is_ok() && needs_build {
-                    self.start_build(shared, index, place, follower);
-                }
-            }
-            // What is old may well not fit: the build will say.
-            Ok(None) | Err(_) if needs_build => self.start_build(shared, index, place, follower),
-            Ok(None) => self.start_build(shared, index, place, follower),
-            Err(trouble) => self.fail(shared, index, trouble),
+    /// A build began, or none runs any more; gives what ends the one before.
+    pub(super) fn set_build(&self, index: usize, build: Option<Cancel>) -> Option<Cancel> {
+        std::mem::replace(&mut self.list()[index].build, build)
+    }
+
+    /// Ends every build: nobody waits for them any more.
+    pub(super) fn end_builds(&self) {
+        for followed in self.list().iter() {
+            followed.build.iter().for_each(Cancel::cancel);
         }
     }
 
-    fn fail(&self, shared: &Shared, index: usize, trouble: Trouble) {
+    /// What a manifest said when it was read.
+    pub(super) fn note_read(&self, shared: &Shared, index: usize, project: &ReadProject) {
+        self.change(shared, index, |followed| followed.remarks.clone_from(&project.remarks));
+    }
+
+    pub(super) fn fail(&self, shared: &Shared, index: usize, trouble: Trouble) {
         shared.say(&format!("{}: {}", self.list()[index].place.name, trouble.summary));
         shared.say(trouble.text.trim_end());
         self.change(shared, index, |followed| {
@@ -218,216 +233,117 @@ impl Projects {
         });
     }
 
-    /// Compiles a component and swaps it in.
-    fn bring(
+    /// Whether what serves is made of the same component, manifest and files; then nothing need be put in place.
+    pub(super) fn serves_already(
         &self,
         shared: &Shared,
         index: usize,
         project: &ReadProject,
-        component: &[u8],
-        since: Instant,
-        why: &'static str,
-    ) -> Result<(), ()> {
-        let runtime = shared.platform().runtime();
-        let loaded = match runtime.load(component, Arc::clone(&project.manifest)) {
-            Ok(loaded) => loaded,
-            Err(RuntimeError::Load(why) | RuntimeError::Engine(why)) => {
-                let summary = format!("the component cannot be loaded: {why}");
-                let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
-                self.fail(shared, index, trouble);
-                return Err(());
-            }
+        component_sha256: &str,
+    ) -> bool {
+        let is_same = {
+            let list = self.list();
+            let live = list[index].live;
+            let generation = list[index].generations.iter().find(|generation| Some(generation.number) == live);
+            generation.is_some_and(|generation| {
+                generation.component_sha256 == component_sha256
+                    && generation.version.json == project.json
+                    && generation.version.files == project.files
+            })
         };
-        let version = ProjectVersion { loaded, json: project.json.clone(), files: Arc::clone(&project.files) };
-        self.swap(shared, index, version, sha256_hex(component), since, why)
+        if is_same {
+            self.change(shared, index, |followed| {
+                followed.stage = Stage::Live;
+                (followed.trouble, followed.pending) = (None, None);
+            });
+        }
+        is_same
     }
 
-    fn swap(
-        &self,
-        shared: &Shared,
-        index: usize,
-        version: ProjectVersion,
-        component_sha256: String,
-        since: Instant,
-        why: &'static str,
-    ) -> Result<(), ()> {
-        self.change(shared, index, |followed| followed.stage = Stage::Swapping);
-        let id = version.loaded.manifest().metadata.id.to_string();
+    /// Puts a version in place; true where it serves. Otherwise the last good one serves on, and the project says why.
+    pub(super) fn put_in_place(&self, shared: &Shared, index: usize, candidate: Candidate) -> bool {
+        let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.enter(shared, index, Stage::Swapping);
+        let id = candidate.version.loaded.manifest().metadata.id.to_string();
+        let is_start = candidate.why == Why::Start;
+        let before = self.list()[index].plugin.clone().filter(|before| *before != id);
         let swapped = shared.with_platform(|platform| {
-            if platform.manifest(&id).is_some() {
-                platform.replace_version(&version, VersionRule::Free).map(|_| ())
-            } else {
-                platform.run_version(&version)
+            if !is_start && platform.is_stopped(&id) {
+                let message = format!("`{id}` was disabled or uninstalled here: enable it, and save again");
+                return Err(PlatformError::new(409, "plugin.invalid_state", message));
             }
+            if platform.manifest(&id).is_some() {
+                platform.replace_version(&candidate.version, VersionRule::Free)?;
+            } else {
+                platform.run_version(&candidate.version)?;
+            }
+            // Under its old name nobody follows the plugin any more.
+            before.map_or(Ok(()), |before| platform.disable(&before))
         });
         match swapped {
             Ok(()) => {
-                let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                let at_ms = crate::store::Moment::of_system_clock().unix_ms;
-                let mut number = 0;
-                self.change(shared, index, |followed| {
-                    number = followed.generations.back().map_or(0, |generation| generation.number) + 1;
-                    let generation = Generation { number, version, component_sha256, why, at_ms, milliseconds };
-                    followed.generations.push_back(generation);
-                    if followed.generations.len() > KEPT {
-                        followed.generations.pop_front();
-                    }
-                    followed.live = Some(number);
-                    followed.stage = Stage::Live;
-                    (followed.trouble, followed.pending) = (None, None);
-                });
-                shared.say(&format!("{id}: generation {number} serves after {milliseconds} ms ({why})"));
-                Ok(())
+                self.now_serves(shared, index, &id, candidate);
+                true
             }
             Err(error) => {
-                let asks = error.code == "migration.rows_at_stake";
-                let trouble = trouble_of(&error, asks);
-                self.fail(shared, index, trouble);
-                if asks {
+                self.fail(shared, index, trouble_of(&error));
+                if error.code == ROWS_AT_STAKE {
                     self.change(shared, index, |followed| {
                         followed.stage = Stage::Asks;
-                        followed.pending = Some((version, component_sha256));
+                        followed.pending = Some(candidate);
                     });
                 }
-                Err(())
+                false
             }
         }
     }
 
-    /// Gives up the plugin's rows, and puts in place what could not follow with them.
+    fn now_serves(&self, shared: &Shared, index: usize, id: &str, candidate: Candidate) {
+        let Candidate { version, component_sha256, why, since } = candidate;
+        let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let at_ms = Moment::of_system_clock().unix_ms;
+        let mut number = 0;
+        self.change(shared, index, |followed| {
+            number = followed.generations.back().map_or(0, |generation| generation.number) + 1;
+            followed.generations.push_back(Generation { number, version, component_sha256, why, at_ms, milliseconds });
+            if followed.generations.len() > KEPT {
+                followed.generations.pop_front();
+            }
+            followed.plugin = Some(id.to_owned());
+            followed.live = Some(number);
+            followed.stage = Stage::Live;
+            (followed.trouble, followed.pending) = (None, None);
+        });
+        shared.say(&format!("{id}: generation {number} serves after {milliseconds} ms"));
+    }
+
+    /// Gives up the plugin's rows, and puts in place what could not follow with them. Where that does not start without
+    /// them either, they stay.
     pub(super) fn accept_loss(&self, shared: &Shared, plugin: &str) -> Result<(), PlatformError> {
-        let (index, (version, sha256)) = {
-            let mut list = self.list();
-            let index = list.iter().position(|followed| followed.is_called(plugin));
-            let pending = index.and_then(|index| Some((index, list[index].pending.take()?)));
-            pending.ok_or_else(|| {
-                PlatformError::new(409, "dev.nothing_asked", format!("nothing of `{plugin}` waits for an answer"))
-            })?
-        };
+        let nothing =
+            || PlatformError::new(409, "dev.nothing_asked", format!("nothing of `{plugin}` waits for an answer"));
+        let index = self.index(plugin).ok_or_else(nothing)?;
+        let candidate = self.list()[index].pending.clone().ok_or_else(nothing)?;
+        shared.platform().rehearse(&candidate.version)?;
         shared.with_platform(|platform| platform.reset(plugin))?;
-        let _ = self.swap(shared, index, version, sha256, Instant::now(), "reset");
+        let candidate = Candidate { why: Why::Reset, since: Instant::now(), ..candidate };
+        if self.put_in_place(shared, index, candidate) { Ok(()) } else { Err(self.refusal(index)) }
+    }
+
+    /// Goes back, or forth, to a generation. What is wrong with the folder's own state stays told.
+    pub(super) fn activate(&self, shared: &Shared, plugin: &str, number: u64) -> Result<(), PlatformError> {
+        let generation = self.generation(plugin, number).ok_or_else(|| no_generation(plugin, number))?;
+        let index = self.index(plugin).ok_or_else(|| no_generation(plugin, number))?;
+        let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.with_platform(|platform| platform.replace_version(&generation.version, VersionRule::Free))?;
+        self.change(shared, index, |followed| followed.live = Some(number));
+        shared.say(&format!("{plugin}: generation {number} serves again"));
         Ok(())
     }
 
-    /// Goes back, or forth, to a generation.
-    pub(super) fn activate(&self, shared: &Shared, plugin: &str, number: u64) -> Result<(), PlatformError> {
-        let generation = self.generation(plugin, number).ok_or_else(|| no_generation(plugin, number))?;
-        let index = self.list().iter().position(|followed| followed.is_called(plugin)).unwrap_or_default();
-        let Generation { version, component_sha256, .. } = generation;
-        match self.swap(shared, index, version, component_sha256, Instant::now(), "back") {
-            Ok(()) => Ok(()),
-            Err(()) => {
-                let why =
-                    self.list()[index].trouble.as_ref().map_or_else(String::new, |trouble| trouble.summary.clone());
-                Err(PlatformError::new(409, "dev.generation", why))
-            }
-        }
-    }
-
-    fn start_build(&self, shared: &Shared, index: usize, place: &FollowedPlace, follower: &mut Follower) {
-        if let Some(running) = follower.build.take() {
-            running.cancel.cancel();
-        }
-        let cancel = Cancel::default();
-        let (tell, done) = channel();
-        let (workshop, place, ends) = (Arc::clone(&self.workshop), place.clone(), cancel.clone());
-        shared.journal.tell("build", &json!({ "project": place.name, "state": "started" }));
-        std::thread::spawn(move || {
-            // Nobody waits any more where the host stops.
-            let _ = tell.send(workshop.build(&place, &ends));
-        });
-        follower.build = Some(Build { cancel, done, started: Instant::now() });
-        self.change(shared, index, |followed| followed.stage = Stage::Building);
-    }
-
-    /// Looks at a project once; true where a new generation serves.
-    fn step(&self, shared: &Shared, index: usize, place: &FollowedPlace, follower: &mut Follower) -> bool {
-        let before = self.list()[index].live;
-        let concerns = follower.watch.look();
-        let is_wanted = {
-            let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            let asked = wanted.iter().position(|name| self.list()[index].is_called(name));
-            asked.map(|at| wanted.remove(at)).is_some()
-        };
-        if !concerns.is_empty() {
-            follower.since = Instant::now();
-        }
-        if concerns.contains(&Concern::Manifest) {
-            self.refresh(shared, index, place, follower, "manifest");
-        }
-        if concerns.contains(&Concern::Source) || is_wanted {
-            let has_code = self
-                .workshop
-                .read(place)
-                .map_or(true, |project| *project.manifest.build.language != crate::manifest::Language::NoCode);
-            if has_code {
-                self.start_build(shared, index, place, follower);
-            }
-        }
-        if concerns.contains(&Concern::Tests) {
-            shared.journal.tell("test", &json!({ "project": place.name, "state": "stale" }));
-        }
-        let finished = follower.build.as_ref().map(|build| build.done.try_recv());
-        match finished {
-            None | Some(Err(TryRecvError::Empty)) => {}
-            Some(done) => {
-                let took = follower.build.take().map_or(Duration::ZERO, |build| build.started.elapsed());
-                let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                let state = if matches!(done, Ok(Ok(_))) { "done" } else { "failed" };
-                let text = match &done {
-                    Ok(Ok(text)) => text.clone(),
-                    Ok(Err(trouble)) => trouble.text.clone(),
-                    Err(_) => String::new(),
-                };
-                let told = json!({ "project": place.name, "state": state, "milliseconds": milliseconds, "text": text });
-                shared.journal.tell("build", &told);
-                match done {
-                    Ok(Ok(_)) => self.refresh(shared, index, place, follower, "build"),
-                    Ok(Err(trouble)) => self.fail(shared, index, trouble),
-                    Err(_) => {}
-                }
-            }
-        }
-        self.list()[index].live != before
-    }
-}
-
-/// What follows the projects, in a thread of its own.
-#[derive(Debug)]
-pub(super) struct Followers {
-    places: Vec<FollowedPlace>,
-    followers: Vec<Follower>,
-}
-
-impl Followers {
-    /// Follows until the host stops.
-    pub(super) fn follow(mut self, shared: &Weak<Shared>) {
-        loop {
-            std::thread::sleep(PAUSE);
-            let Some(shared) = shared.upgrade() else { break };
-            let Some(projects) = &shared.projects else { break };
-            let mut has_started = false;
-            for (index, follower) in self.followers.iter_mut().enumerate() {
-                has_started |= projects.step(&shared, index, &self.places[index], follower);
-            }
-            if has_started {
-                self.try_again(&shared, projects);
-            }
-        }
-        for build in self.followers.iter().filter_map(|follower| follower.build.as_ref()) {
-            build.cancel.cancel();
-        }
-    }
-
-    /// Those that waited for another plugin may start now.
-    fn try_again(&mut self, shared: &Shared, projects: &Projects) {
-        for (index, follower) in self.followers.iter_mut().enumerate() {
-            let waits =
-                projects.list()[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start);
-            if waits && follower.build.is_none() {
-                projects.refresh(shared, index, &self.places[index], follower, "start");
-            }
-        }
+    fn refusal(&self, index: usize) -> PlatformError {
+        let why = self.list()[index].trouble.as_ref().map_or_else(String::new, |trouble| trouble.summary.clone());
+        PlatformError::new(409, "dev.generation", why)
     }
 }
 
@@ -457,7 +373,8 @@ pub(super) fn no_generation(plugin: &str, number: u64) -> PlatformError {
 }
 
 /// What the platform said of a version that it did not take.
-fn trouble_of(error: &PlatformError, asks: bool) -> Trouble {
+fn trouble_of(error: &PlatformError) -> Trouble {
+    let asks = error.code == ROWS_AT_STAKE;
     let mut text = error.message.clone();
     if let Some(frames) = error.details.get("frames").and_then(Value::as_array) {
         for frame in frames.iter().filter_map(Value::as_str) {

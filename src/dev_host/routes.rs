@@ -16,6 +16,7 @@ use super::http::{http_response, secured, text};
 use super::projects::{Projects, no_generation};
 use super::server::Shared;
 use crate::files::{self, Access};
+use crate::host::Detail;
 use crate::platform::{Platform, PlatformError, Request, Response};
 
 /// Who may look into and change a dev host.
@@ -275,9 +276,11 @@ fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
     })?;
     let runtime = shared.platform().runtime();
     let replayed = runtime
-        .replay(&loaded, &recorded)
+        .replay(&loaded, &recorded, Detail::Source)
         .map_err(|error| PlatformError::new(409, "dev.replay", format!("it cannot be replayed: {error}")))?;
-    let body = json!({ "differences": replayed.differences, "fuel_before": recorded.fuel, "fuel": replayed.fuel });
+    let body = json!({
+        "differences": replayed.differences, "fuel_before": recorded.fuel, "fuel": replayed.fuel, "frames": replayed.frames,
+    });
     Ok(Response::json(200, body))
 }
 

@@ -15,7 +15,8 @@ use super::frames::Frames;
 use super::http::answer;
 use super::journal::Journal;
 use super::place::REGISTRY;
-use super::projects::{Followers, Projects};
+use super::followers::Followers;
+use super::projects::Projects;
 use super::worker::{Job, QUEUE, work};
 use super::workshop::Workshop;
 use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
@@ -191,8 +192,9 @@ impl DevHost {
         surroundings.imitate_quirks(options.imitates_quirks);
         let (state_folder, mut platform) = options.place.platform(surroundings)?;
         platform.set_limits(options.limits);
-        // Whoever looks at a call wants to see all of it.
-        platform.set_detail(Detail::Source);
+        // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
+        // milliseconds to find in a debug build: a replay says that.
+        platform.set_detail(Detail::Full);
         platform.set_gate(Gate {
             admission: options.admission,
             trust: options.trust,
@@ -231,7 +233,7 @@ impl DevHost {
         });
         let activity = shared.platform().take_activity();
         shared.note(None, activity);
-        let followers = shared.projects.as_ref().map(|projects| projects.begin(&shared));
+        let followers = shared.projects.as_ref().map(|projects| Followers::begin(&shared, projects));
         super::console::prepare();
         let weak = Arc::downgrade(&shared);
         std::thread::spawn(move || work(&waiting, &weak));
@@ -261,6 +263,7 @@ impl DevHost {
             let shared = Arc::downgrade(&self.shared);
             self.runtime.spawn_blocking(move || followers.follow(&shared));
         }
+        let last = Arc::clone(&self.shared);
         let router = Router::new().fallback(answer).with_state(self.shared);
         let listener = self.listener;
         let result = self.runtime.block_on(async move {
@@ -275,6 +278,10 @@ impl DevHost {
                 () = async { let _ = stopping.await; tokio::time::sleep(GRACE).await } => Ok(()),
             }
         });
+        if let Some(projects) = &last.projects {
+            projects.end_builds();
+        }
+        drop(last);
         self.runtime.shutdown_timeout(GRACE);
         result.map_err(DevHostError::Serve)
     }

@@ -81,6 +81,8 @@ pub struct Replayed {
     pub differences: Vec<String>,
     /// Fuel that it burned; only of a meaning where nothing differs.
     pub fuel: u64,
+    /// Where in the guest's source each call of the host was made, where that was asked for.
+    pub frames: Vec<Vec<String>>,
 }
 
 /// An invocation, as a recording holds it.
@@ -248,11 +250,17 @@ impl Replay {
 }
 
 impl Runtime {
-    /// Runs a recorded call with a build of the plugin: the recording answers in the place of the host.
+    /// Runs a recorded call with a build of the plugin: the recording answers in the place of the host. With
+    /// [`Detail::Source`] it also says where each call of the host was made, which takes milliseconds for each.
     ///
     /// # Errors
     /// [`RuntimeError::Load`] where the recording is of another plugin or cannot be read.
-    pub fn replay(&self, plugin: &LoadedPlugin, recorded: &RecordedCall) -> Result<Replayed, RuntimeError> {
+    pub fn replay(
+        &self,
+        plugin: &LoadedPlugin,
+        recorded: &RecordedCall,
+        detail: Detail,
+    ) -> Result<Replayed, RuntimeError> {
         let failed = |why: String| RuntimeError::Load(why);
         let id = plugin.manifest.metadata.id.as_str();
         if recorded.schema != 1 || recorded.plugin != id {
@@ -297,9 +305,12 @@ impl Runtime {
             _ => return Err(failed("its invocation cannot be read".to_owned())),
         };
         let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
-        let request = CallRequest { context, limits, detail: Detail::Full, probe: None, invocation };
+        let detail = detail.max(Detail::Full);
+        let request = CallRequest { context, limits, detail, probe: None, invocation };
         let (outcome, replay) = self.call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
-        Ok(Replayed { differences: differences(recorded, &outcome, replay.as_ref()), fuel: outcome.trace.fuel })
+        let differences = differences(recorded, &outcome, replay.as_ref());
+        let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();
+        Ok(Replayed { differences, fuel: outcome.trace.fuel, frames })
     }
 }
 

@@ -104,7 +104,7 @@ impl Platform {
     }
 
     /// The build that answers this request: the plugin's own, or the one that is tried on a share.
-    fn routed(&self, plugin: &str) -> Option<LoadedPlugin> {
+    pub(super) fn routed(&self, plugin: &str) -> Option<LoadedPlugin> {
         let installed = self.plugins.get(plugin)?;
         let own = installed.loaded.clone()?;
         let tried = installed.canary.as_ref().zip(self.request_id.as_deref());

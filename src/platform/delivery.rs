@@ -63,7 +63,7 @@ impl Platform {
             let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
             let invocation = Invocation::Event { event, attempt };
             let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
-            let Some(loaded) = self.loaded(plugin) else { return Ok(()) };
+            let Some(loaded) = self.routed(plugin) else { return Ok(()) };
             let mut was_done = false;
             let look = |database: &mut Database| {
                 was_done = matches!(database.delivery(event.seq, id)?, Some((_, true)));

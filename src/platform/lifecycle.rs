@@ -11,7 +11,7 @@ use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
-use crate::host::{Invocation, LoadedPlugin, Trigger, UpgradeHandler, lock};
+use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
 use crate::strict_zip::Limits;
@@ -212,6 +212,26 @@ impl Platform {
         let plugin = self.installed(id)?.manifest.metadata.id.clone();
         lock(&self.database).retire_schema(&plugin);
         Ok(())
+    }
+
+    /// Whether an administrator took a plugin out of service.
+    pub fn is_stopped(&self, id: &str) -> bool {
+        let status = self.plugins.get(id).map(|installed| installed.status);
+        matches!(status, Some(PluginStatus::Disabled | PluginStatus::Uninstalled))
+    }
+
+    /// Starts a version once on a database of its own, which is gone afterwards.
+    ///
+    /// # Errors
+    /// Why it would not start; that plugins are missing which are here is no reason.
+    pub fn rehearse(&self, version: &ProjectVersion) -> Result<(), PlatformError> {
+        let database = Database::in_memory()?;
+        let directory = self.directory().clone();
+        let mut alone = Platform::new(self.runtime(), database, Surroundings::of_this_machine(), directory);
+        match alone.run_version(version) {
+            Err(error) if error.code == "plugin.dependency" => Ok(()),
+            started => started,
+        }
     }
 
     /// Deletes a plugin of a project with all its rows, whatever it is doing: a developer gave them up.

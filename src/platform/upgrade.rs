@@ -173,7 +173,12 @@ impl Platform {
         let keep = |database: &mut Database| database.put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
         self.plugins.insert(id.clone(), installed);
-        self.greet_tenants(&id, &manifest)?;
+        // The version is in place; a tenant whose hook failed is greeted again at the next start.
+        if let Err(error) = self.greet_tenants(&id, &manifest)
+            && let Some(installed) = self.plugins.get_mut(&id)
+        {
+            installed.error = Some(format!("a tenant's hook failed: {}", error.message));
+        }
         Ok(report)
     }
 

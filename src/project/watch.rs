@@ -66,29 +66,36 @@ impl Watch {
         let known = std::mem::replace(&mut self.known, current);
         let gone = known.keys().filter(|file| !self.known.contains_key(*file));
         let changed = self.known.iter().filter(|(file, digest)| known.get(*file) != Some(digest)).map(|(file, _)| file);
-        gone.chain(changed).map(|file| concern(file)).collect()
+        gone.chain(changed).filter_map(|file| concern(file)).collect()
     }
 
     /// When the source was last written.
     pub fn source_time(&self) -> Option<SystemTime> {
-        let source = self.stamps.iter().filter(|(file, _)| concern(file) == Concern::Source);
+        let source = self.stamps.iter().filter(|(file, _)| concern(file) == Some(Concern::Source));
         source.filter_map(|(_, (_, time))| *time).max()
     }
 }
 
-/// What a file of a project matters to, by its path in it.
-fn concern(file: &Path) -> Concern {
+/// Endings of files that a manifest can name: rows, labels, pages and what they show. A database or a log that lies in
+/// the project matters to nobody.
+const NAMED: [&str; 17] = [
+    "toml", "csv", "json", "html", "css", "js", "mjs", "svg", "png", "jpg", "jpeg", "webp", "gif", "woff2", "txt", "hbs", "md",
+];
+
+/// What a file of a project matters to, by its path in it; none where nobody minds.
+fn concern(file: &Path) -> Option<Concern> {
     let name = file.to_string_lossy();
     let first = file.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    match first.as_deref() {
+    Some(match first.as_deref() {
         _ if name == MANIFEST_FILE => Concern::Manifest,
         Some("tests") => Concern::Tests,
         Some("src" | "wit" | ".cargo" | "Cargo.toml" | "Cargo.lock" | "build.rs") => Concern::Source,
         Some("package.json" | "package-lock.json" | "tsconfig.json" | "requirements.txt") => Concern::Source,
         // Crates of `[[link]]` may lie anywhere.
         _ if name.ends_with(".rs") || name.ends_with("Cargo.toml") => Concern::Source,
-        _ => Concern::Manifest,
-    }
+        _ if NAMED.iter().any(|ending| file.extension().is_some_and(|own| own == *ending)) => Concern::Manifest,
+        _ => return None,
+    })
 }
 
 fn stamps(root: &Path) -> Stamps {
@@ -100,7 +107,7 @@ fn stamps(root: &Path) -> Stamps {
     for entry in walk.build().flatten() {
         let Ok(metadata) = entry.metadata() else { continue };
         let Ok(file) = entry.path().strip_prefix(root) else { continue };
-        if metadata.is_file() && !MADE.iter().any(|made| file.starts_with(made)) {
+        if metadata.is_file() && concern(file).is_some() && !MADE.iter().any(|made| file.starts_with(made)) {
             found.insert(file.to_path_buf(), (metadata.len(), metadata.modified().ok()));
         }
     }

@@ -19,7 +19,7 @@ use crate::generate::generated_files;
 use crate::host::{RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
-use crate::project::{Project, Watch, package_files};
+use crate::project::{FileError, Project, Watch, package_files};
 use crate::scenario::from_recording;
 
 /// Columns of what is shown of findings.
@@ -86,7 +86,7 @@ impl Workshop for ProjectWorkshop {
             Some(manifest) if !report.has_errors() => manifest,
             _ => return Err(trouble(format!("the manifest has errors: {}", report.summary()), shown(&report))),
         };
-        let files = files_of(&project, &manifest);
+        let files = files_of(&project, &manifest).map_err(|why| trouble("files cannot be packed".to_owned(), why))?;
         let json = document::parse(&project.source).0.to_json();
         Ok(ReadProject { manifest: Arc::new(manifest), json, files, remarks: shown(&report) })
     }
@@ -194,10 +194,13 @@ fn open(place: &FollowedPlace) -> Result<Project, String> {
 }
 
 /// What users of the plugin see of its files: those that would be packed.
-fn files_of(project: &Project, manifest: &Manifest) -> PluginFiles {
-    let Ok(entries) = package_files(project, manifest, &[]) else { return PluginFiles::default() };
+fn files_of(project: &Project, manifest: &Manifest) -> Result<PluginFiles, String> {
+    let entries = package_files(project, manifest, &[]).map_err(|error| match error {
+        FileError::Refused(problems) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
+        other => other.to_string(),
+    })?;
     let shown = entries.into_iter().filter(|entry| ProjectVersion::shows(manifest, &entry.name));
-    Arc::new(shown.map(|entry| (entry.name, entry.bytes)).collect::<BTreeMap<_, _>>())
+    Ok(Arc::new(shown.map(|entry| (entry.name, entry.bytes)).collect::<BTreeMap<_, _>>()))
 }
 
 /// Findings as a terminal without colours shows them.

@@ -69,7 +69,7 @@ function Call({ id }) {
         <span class="meta">${count(one.fuel)} fuel${one.rows ? ` · ${t(`${one.rows} rows`, `${one.rows} 行`)}` : ""}${one.error ? ` · ${one.error}` : ""}</span></summary>
         <h4>${t("Arguments", "参数")}</h4><${Code} value=${one.arguments} /><h4>${t("Result", "结果")}</h4><${Code} value=${one.result} />
         ${one.sql.length > 0 && html`<h4>SQL</h4><${Code} value=${one.sql.join("\n")} />`}
-        ${one.frames.length > 0 && html`<h4>${t("Called from", "调用位置")}</h4><${Code} value=${one.frames.join("\n")} />`}</details></li>`)}</ol>`}
+        ${replayed?.frames[index]?.length > 0 && html`<h4>${t("Called from", "调用位置")}</h4><${Code} value=${replayed.frames[index].join("\n")} />`}</details></li>`)}</ol>`}
     ${value.changes?.length > 0 && html`<h3>${t("Rows", "数据变更")} (${value.changes.length})</h3>${value.changes.map((change, index) => html`<${Change} key=${index} change=${change} />`)}`}
     ${value.events?.length > 0 && html`<h3>${t("Events", "事件")}</h3>${value.events.map((event, index) => html`<div key=${index}><code>${event.type}</code><${Code} value=${event.payload} /></div>`)}`}
     ${value.logs?.length > 0 && html`<h3>${t("Log", "日志")}</h3><ul class="log">${value.logs.map((line, index) => html`<li key=${index} class=${line.level}><b>${line.level}</b> ${line.message}</li>`)}</ul>`}

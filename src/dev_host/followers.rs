@@ -1,0 +1,185 @@
+//! The thread that follows projects: it looks at their files, has them built, and brings what holds into place.
+
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::projects::{Candidate, Projects, Stage, Why};
+use super::server::Shared;
+use super::workshop::{Cancel, FollowedPlace, Trouble, TroubleStage};
+use crate::digest::sha256_hex;
+use crate::manifest::Language;
+use crate::platform::ProjectVersion;
+use crate::project::{Concern, Watch};
+
+/// How often files are looked at. A file counts when two looks find it the same.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// What follows the projects.
+#[derive(Debug)]
+pub(super) struct Followers(Vec<Follower>);
+
+/// What follows one project.
+#[derive(Debug)]
+struct Follower {
+    index: usize,
+    place: FollowedPlace,
+    watch: Watch,
+    build: Option<Build>,
+    /// When the change was seen that is being worked on.
+    since: Instant,
+}
+
+/// A build that runs.
+#[derive(Debug)]
+struct Build {
+    done: Receiver<Result<String, Trouble>>,
+    started: Instant,
+}
+
+impl Followers {
+    /// Brings every project to where its folder is, for the first time.
+    pub(super) fn begin(shared: &Shared, projects: &Projects) -> Followers {
+        let mut followers = Vec::new();
+        for (index, place) in projects.places().into_iter().enumerate() {
+            let watch = Watch::new(&place.root);
+            let mut follower = Follower { index, place, watch, build: None, since: Instant::now() };
+            follower.refresh(shared, projects, Why::Start);
+            followers.push(follower);
+        }
+        Followers(followers)
+    }
+
+    /// Follows until the host stops.
+    pub(super) fn follow(mut self, shared: &Weak<Shared>) {
+        loop {
+            std::thread::sleep(PAUSE);
+            let Some(shared) = shared.upgrade() else { return };
+            let Some(projects) = &shared.projects else { return };
+            let mut has_started = false;
+            for follower in &mut self.0 {
+                let before = projects.live(follower.index);
+                follower.step(&shared, projects);
+                has_started |= projects.live(follower.index) != before;
+            }
+            if has_started {
+                // Those that waited for another plugin may start now.
+                for follower in self.0.iter_mut().filter(|follower| projects.waits_for_others(follower.index)) {
+                    follower.refresh(&shared, projects, Why::Start);
+                }
+            }
+        }
+    }
+}
+
+impl Follower {
+    /// Looks at the project once.
+    fn step(&mut self, shared: &Shared, projects: &Projects) {
+        let concerns = self.watch.look();
+        if !concerns.is_empty() {
+            self.since = Instant::now();
+        }
+        if concerns.contains(&Concern::Manifest) {
+            self.refresh(shared, projects, Why::Manifest);
+        }
+        if (projects.take_wanted(self.index) || concerns.contains(&Concern::Source)) && self.has_code(projects) {
+            self.start_build(shared, projects);
+        }
+        if concerns.contains(&Concern::Tests) {
+            shared.journal.tell("test", &json!({ "project": self.place.name, "state": "stale" }));
+        }
+        self.look_at_build(shared, projects);
+    }
+
+    /// Reads, checks and puts in place what the folder holds; starts a build where that is not enough.
+    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why) {
+        let index = self.index;
+        projects.enter(shared, index, Stage::Checking);
+        let project = match projects.workshop.read(&self.place) {
+            Ok(project) => project,
+            Err(trouble) => return projects.fail(shared, index, trouble),
+        };
+        projects.note_read(shared, index, &project);
+        let needs_build = why != Why::Build && projects.workshop.needs_build(&self.place, &project);
+        let component = match projects.workshop.component(&self.place, &project) {
+            Ok(Some(component)) => component,
+            // What is old may well not fit: the build will say.
+            Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
+            Ok(None) => {
+                let summary = "there is no component, although it was built".to_owned();
+                let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
+                return projects.fail(shared, index, trouble);
+            }
+            Err(trouble) => return projects.fail(shared, index, trouble),
+        };
+        let component_sha256 = sha256_hex(&component);
+        let serves = projects.serves_already(shared, index, &project, &component_sha256) || {
+            let runtime = shared.platform().runtime();
+            match runtime.load(&component, Arc::clone(&project.manifest)) {
+                Ok(loaded) => {
+                    let version = ProjectVersion { loaded, json: project.json, files: project.files };
+                    let candidate = Candidate { version, component_sha256, why, since: self.since };
+                    projects.put_in_place(shared, index, candidate)
+                }
+                Err(error) => {
+                    let summary = error.to_string();
+                    let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
+                    projects.fail(shared, index, trouble);
+                    false
+                }
+            }
+        };
+        if serves && needs_build {
+            self.start_build(shared, projects);
+        }
+    }
+
+    /// False for a plugin without code; what cannot be read is built, and the build says why it cannot.
+    fn has_code(&self, projects: &Projects) -> bool {
+        let project = projects.workshop.read(&self.place);
+        project.map_or(true, |project| *project.manifest.build.language != Language::NoCode)
+    }
+
+    fn start_build(&mut self, shared: &Shared, projects: &Projects) {
+        let cancel = Cancel::default();
+        let (tell, done) = channel();
+        if let Some(before) = projects.set_build(self.index, Some(cancel.clone())) {
+            before.cancel();
+        }
+        shared.journal.tell("build", &json!({ "project": self.place.name, "state": "started" }));
+        let (workshop, place) = (Arc::clone(&projects.workshop), self.place.clone());
+        std::thread::spawn(move || {
+            // Nobody waits any more where the host stops, or where the source changed again.
+            let _ = tell.send(workshop.build(&place, &cancel));
+        });
+        self.build = Some(Build { done, started: Instant::now() });
+        projects.enter(shared, self.index, Stage::Building);
+    }
+
+    fn look_at_build(&mut self, shared: &Shared, projects: &Projects) {
+        let Some(build) = &self.build else { return };
+        let done = match build.done.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(done) => done,
+            Err(TryRecvError::Disconnected) => {
+                let summary = "the build was lost; save again".to_owned();
+                Err(Trouble { stage: TroubleStage::Build, text: summary.clone(), summary })
+            }
+        };
+        let milliseconds = u64::try_from(build.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.build = None;
+        projects.set_build(self.index, None);
+        let (state, text) = match &done {
+            Ok(text) => ("done", text),
+            Err(trouble) => ("failed", &trouble.text),
+        };
+        let told = json!({ "project": self.place.name, "state": state, "milliseconds": milliseconds, "text": text });
+        shared.journal.tell("build", &told);
+        match done {
+            Ok(_) => self.refresh(shared, projects, Why::Build),
+            Err(trouble) => projects.fail(shared, self.index, trouble),
+        }
+    }
+}
