@@ -210,6 +210,10 @@ fn catch_panics(wants_json: bool) {
         } else {
             error.print_plain();
         }
+        if crate::dev_host::outlives_panics() {
+            // A bug in one request ends that request; the host answers the others.
+            return;
+        }
         #[expect(clippy::exit, reason = "a bug ends the program; unwinding further would hide it")]
         std::process::exit(i32::from(ExitCode::Bug.number()));
     }));

@@ -48,7 +48,7 @@ pub(super) struct SqlResult {
 pub(super) fn run(context: &Context, args: &SqlArgs) -> CommandResult {
     let file = context.path(&args.file);
     let failed = |message: String| CommandError::new(ExitCode::Configuration, "sql", message);
-    let database =
+    let mut database =
         Database::open_to_read(&file).map_err(|error| failed(format!("{}: {error}", context.shown(&file))))?;
     // Outside of a project, or where its manifest is broken, tables have only their own names.
     let manifest = context.open_project().ok().map(|open| Arc::new(open.manifest));

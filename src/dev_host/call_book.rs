@@ -11,6 +11,8 @@ use crate::store::Change;
 
 /// Calls and writing requests that are kept.
 const KEPT: usize = 1_000;
+/// Changes of rows that are kept of each; an import may have thousands.
+const KEPT_CHANGES: usize = 200;
 /// Versions of rows whose writers are known.
 const KEPT_VERSIONS: usize = 50_000;
 
@@ -96,7 +98,7 @@ impl CallBook {
             "path": asked.path, "status": asked.status, "request_id": asked.request_id, "tenant": asked.tenant,
             "user": asked.user, "microseconds": asked.microseconds, "error": asked.error,
             "began_ms": crate::store::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
-            "changes": changes.iter().map(change_json).collect::<Vec<_>>(),
+            "changes": changes.iter().take(KEPT_CHANGES).map(change_json).collect::<Vec<_>>(), "rows": changes.len(),
         });
         self.keep(journal, "request", id, shown, None, changes);
     }
@@ -137,7 +139,7 @@ impl CallBook {
             }).collect::<Vec<_>>(),
             "suppressed_logs": trace.suppressed_logs,
             "events": call.recorded.as_ref().map(|recorded| recorded.events.clone()),
-            "changes": trace.changes.iter().map(change_json).collect::<Vec<_>>(),
+            "changes": trace.changes.iter().take(KEPT_CHANGES).map(change_json).collect::<Vec<_>>(), "rows": trace.changes.len(),
             "quirks": trace.quirks.iter().map(|quirk| quirk.sentence()).collect::<Vec<_>>(),
         });
         let changes = trace.changes.clone();
@@ -153,8 +155,10 @@ impl CallBook {
         recorded: Option<RecordedCall>,
         changes: &[Change],
     ) {
-        for change in changes {
-            journal.tell("change", &change_json(change));
+        for (index, change) in changes.iter().enumerate() {
+            if index < KEPT_CHANGES {
+                journal.tell("change", &change_json(change));
+            }
             let version = (change.entity.clone(), change.row.id.clone(), change.row.version);
             if self.writers.insert(version.clone(), id).is_none() {
                 self.order.push_back(version);
@@ -229,7 +233,7 @@ fn summary(shown: &Value) -> Value {
         keys.iter().filter_map(|key| Some(((*key).to_owned(), shown.get(*key)?.clone()))).collect();
     let count = |key: &str| shown[key].as_array().map_or(0, Vec::len);
     short.insert("host_calls".to_owned(), json!(count("host_calls")));
-    short.insert("rows".to_owned(), json!(count("changes")));
+    short.insert("rows".to_owned(), shown["rows"].clone());
     short.insert("events".to_owned(), json!(count("events")));
     short.insert("logs".to_owned(), json!(count("logs")));
     Value::Object(short)

@@ -31,8 +31,12 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
     if let Some(asset) = console::asset(method, parts.uri.path(), &parts.headers) {
         return asset;
     }
-    if let Some(framed) = routes::frame(&shared, method, parts.uri.path()) {
-        return framed;
+    if parts.uri.path().starts_with("/_frame/") {
+        let (shared, method, path) =
+            (Arc::clone(&shared), method.to_owned(), Request::new(method, parts.uri.path()).path);
+        // It waits for the platform, which may be busy; the threads that serve sockets must not.
+        let framed = tokio::task::spawn_blocking(move || routes::frame(&shared, &method, &path)).await;
+        return framed.unwrap_or_else(|_| routes::bytes(500, "text/plain; charset=utf-8", "the dev host failed"));
     }
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         let message = format!("the body has more than {MAX_BODY_BYTES} bytes");

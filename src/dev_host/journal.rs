@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// Records that are kept.
+/// Records that are kept at the most, and their bytes.
 const KEPT: usize = 65_536;
+const KEPT_BYTES: usize = 64 << 20;
 /// Records that are given at once.
 const MOST: usize = 1_000;
 
@@ -55,6 +56,7 @@ pub(super) struct Journal {
 struct Ring {
     entries: VecDeque<Arc<Entry>>,
     last: u64,
+    bytes: usize,
 }
 
 impl Default for Journal {
@@ -72,8 +74,10 @@ impl Journal {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
             ring.last += 1;
             let id = ring.last;
-            if ring.entries.len() == KEPT {
-                ring.entries.pop_front();
+            ring.bytes += data.len();
+            while ring.entries.len() >= KEPT || ring.bytes > KEPT_BYTES {
+                let Some(oldest) = ring.entries.pop_front() else { break };
+                ring.bytes -= oldest.data.len();
             }
             ring.entries.push_back(Arc::new(Entry { id, kind, at_ms, data }));
             id
@@ -91,9 +95,12 @@ impl Journal {
     pub(super) fn after(&self, place: u64, kinds: &[String]) -> Batch {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = ring.entries.front().map_or(ring.last + 1, |entry| entry.id);
-        let gap = (place + 1 < oldest).then(|| (place + 1, oldest - 1));
-        let start = usize::try_from((place + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
-        let mut batch = Batch { gap, entries: Vec::new(), last: ring.last.max(place) };
+        // A place that is still to come is one of another process: who asks has missed all of this one.
+        let is_foreign = place > ring.last;
+        let next = if is_foreign { oldest } else { place + 1 };
+        let gap = (is_foreign || next < oldest).then(|| (next.min(oldest.saturating_sub(1)), oldest.saturating_sub(1)));
+        let start = usize::try_from(next.saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let mut batch = Batch { gap, entries: Vec::new(), last: ring.last };
         for entry in ring.entries.iter().skip(start) {
             if batch.entries.len() == MOST {
                 batch.last = entry.id - 1;
@@ -134,5 +141,6 @@ mod tests {
         assert_eq!(batch.entries.len(), MOST);
         assert_eq!(journal.after(batch.last, &[]).entries[0].id, batch.last + 1);
         assert!(journal.after(journal.last(), &[]).entries.is_empty());
+        assert!(journal.after(u64::MAX, &[]).gap.is_some(), "a place of another process");
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::http::{http_response, secured, text};
 use super::projects::{Projects, no_generation};
 use super::server::Shared;
+use crate::document::parse_strict_json;
 use crate::files::{self, Access};
 use crate::host::Detail;
 use crate::platform::{Platform, PlatformError, Request, Response};
@@ -47,20 +48,20 @@ pub(super) fn is_stream(request: &Request) -> bool {
 }
 
 /// `/_frame/{ticket}/{path}`: a file of a plugin for a frame.
-pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> Option<HttpResponse> {
-    let (ticket, file) = path.strip_prefix("/_frame/")?.split_once('/')?;
-    let plugin = shared.frames.plugin(ticket).filter(|_| method == "GET");
-    let bytes = plugin.and_then(|plugin| {
-        let platform = shared.platform();
-        platform.shown_file(&plugin, file).map(|bytes| (bytes, Platform::media_type(file)))
+pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
+    let place = path.strip_prefix("/_frame/").and_then(|rest| rest.split_once('/'));
+    let found = place.filter(|_| method == "GET").and_then(|(ticket, file)| {
+        let plugin = shared.frames.plugin(ticket)?;
+        let bytes = shared.platform().shown_file(&plugin, file)?;
+        Some((bytes, Platform::media_type(file)))
     });
-    let Some((bytes, kind)) = bytes else {
+    let Some((bytes, kind)) = found else {
         let message = "this address of a frame is not known; open the page again";
-        return Some(http_response(Response::json(404, json!({ "code": "http.no_route", "message": message }))));
+        return http_response(Response::json(404, json!({ "code": "http.no_route", "message": message })));
     };
     let mut response = http_response(Response::bytes(200, kind.to_owned(), bytes));
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(FRAME_POLICY));
-    Some(response)
+    response
 }
 
 /// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
@@ -158,7 +159,7 @@ fn body_of(request: &Request) -> Result<Map<String, Value>, PlatformError> {
     if request.body.is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(&request.body) {
+    match parse_strict_json(&request.body) {
         Ok(Value::Object(body)) => Ok(body),
         Ok(_) => Err(PlatformError::new(400, "http.bad_json", "the body is not a JSON object")),
         Err(error) => Err(PlatformError::new(400, "http.bad_json", format!("the body is not JSON: {error}"))),
@@ -234,7 +235,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
     }
 }
 
-/// `?plugin=&tenant=&failed=true&entity=&row=&version=`: calls of late, the newest first.
+/// `?plugin=&tenant=&request_id=&sort=&failed=true`: calls of late, the newest first.
 fn calls(shared: &Shared, request: &Request) -> Response {
     let is = |shown: &Value, key: &str| {
         request.query(key).is_none_or(|wanted| wanted.is_empty() || shown[key].as_str() == Some(wanted))
@@ -348,7 +349,9 @@ fn source(shared: &Shared, request: &Request) -> Answer {
     let wanted = Path::new(request.query("file").unwrap_or_default());
     let line = usize::try_from(number(request.query("line").unwrap_or("1"))?).unwrap_or(1);
     let wanted = wanted.strip_prefix(&place.root).unwrap_or(wanted);
-    let is_inside = wanted.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    // The source alone: keys and tokens may lie beside it.
+    let is_inside =
+        wanted.starts_with("src") && wanted.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let file = place.root.join(wanted);
     // A link could lead out.
     let is_inside = is_inside
@@ -384,9 +387,11 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
         let token = state
             .put_user(name, text("tenant"), permissions, text("department"))
             .map_err(|error| bad(error.to_string()))?;
-        (state.directory(), token, is_new)
+        let directory = state.directory();
+        // While the folder is held: of two changes the later one is the later one here too.
+        *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
+        (directory, token, is_new)
     };
-    *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
     let told = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
     let tenant = token.tenant.clone();
     shared.with_platform(|platform| {

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -11,11 +12,11 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::call_book::{Asked, CallBook};
+use super::followers::Followers;
 use super::frames::Frames;
 use super::http::answer;
 use super::journal::Journal;
 use super::place::REGISTRY;
-use super::followers::Followers;
 use super::projects::Projects;
 use super::worker::{Job, QUEUE, work};
 use super::workshop::Workshop;
@@ -111,6 +112,14 @@ pub struct DevHost {
     shared: Arc<Shared>,
     folder: Option<PluginFolder>,
     followers: Option<Followers>,
+}
+
+/// Whether a dev host serves in this process: then a panic ends a request, and not the process.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Whether a panic ends a request alone.
+pub fn outlives_panics() -> bool {
+    SERVES.load(Ordering::Relaxed)
 }
 
 /// What all that serve have in common.
@@ -263,6 +272,7 @@ impl DevHost {
             let shared = Arc::downgrade(&self.shared);
             self.runtime.spawn_blocking(move || followers.follow(&shared));
         }
+        SERVES.store(true, Ordering::Relaxed);
         let last = Arc::clone(&self.shared);
         let router = Router::new().fallback(answer).with_state(self.shared);
         let listener = self.listener;

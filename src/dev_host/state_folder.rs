@@ -201,6 +201,11 @@ impl StateFolder {
             token.department = Some(department).filter(|department| !department.is_empty());
         }
         let token = token.clone();
+        // Who looks behind the app is the first of them; without one nobody could give anything back.
+        let may = |token: &Token| token.permissions.iter().any(|code| code == "*" || code == "plugin.admin");
+        if tokens.first().is_some_and(|first| !may(first)) {
+            return bad(format!("`{name}` must keep `*` or `plugin.admin`: it is who this host is run by"));
+        }
         let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
         files::write(&self.folder.join(TOKENS), text.as_bytes(), Access::Private)?;
         self.tokens = tokens;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::call_book::Asked;
 use super::server::Shared;
-use crate::platform::{Activity, Body, Platform, Request, Response};
+use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response};
 
 /// Requests that wait at the most.
 pub(super) const QUEUE: usize = 1_024;
@@ -43,47 +43,61 @@ pub(super) fn work(waiting: &Receiver<Job>, shared: &Weak<Shared>) {
         {
             jobs.push(job);
         }
-        for done in answer_all(&shared, jobs) {
-            let asked = asked_of(&done);
-            // A client that went away hears nothing.
-            let _ = done.job.tell.send(done.response);
-            shared.note(Some(asked), done.activity);
-        }
+        answer_all(&shared, jobs);
     }
 }
 
-/// In the order in which they came; those that can be are committed with their neighbours.
-fn answer_all(shared: &Shared, jobs: Vec<Job>) -> Vec<Done> {
-    let mut done = Vec::with_capacity(jobs.len());
+/// In the order in which they came; those that can be are committed with their neighbours. Everybody hears as soon as
+/// their own is done, and whoever else works with the platform has a turn in between.
+fn answer_all(shared: &Shared, jobs: Vec<Job>) {
     let mut group: Vec<Job> = Vec::new();
-    let mut platform = shared.platform();
     for job in jobs {
         if job.request.only_touches_rows() {
             group.push(job);
             continue;
         }
-        answer_group(&mut platform, std::mem::take(&mut group), &mut done);
-        done.push(answer_one(&mut platform, job));
+        answer_group(shared, std::mem::take(&mut group));
+        let done = answer_one(&mut shared.platform(), job);
+        tell(shared, done);
     }
-    answer_group(&mut platform, group, &mut done);
-    done
+    answer_group(shared, group);
 }
 
-fn answer_group(platform: &mut Platform, jobs: Vec<Job>, done: &mut Vec<Done>) {
+fn answer_group(shared: &Shared, jobs: Vec<Job>) {
     let writes = jobs.iter().filter(|job| job.request.method != "GET").count();
+    let mut platform = shared.platform();
     if writes < 2 || !platform.begin_group() {
-        done.extend(jobs.into_iter().map(|job| answer_one(platform, job)));
+        drop(platform);
+        for job in jobs {
+            let done = answer_one(&mut shared.platform(), job);
+            tell(shared, done);
+        }
         return;
     }
-    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer_one(platform, job)).collect();
-    if let Err(error) = platform.end_group() {
-        // None of it was kept, so nobody may be told that it was.
+    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer_one(&mut platform, job)).collect();
+    let ended = platform.end_group();
+    // What the group told is delivered once it is kept, and before anybody hears: plugins never act on what may go.
+    let delivered = ended.and_then(|()| platform.deliver_events().map_err(PlatformError::from));
+    let activity = platform.take_activity();
+    drop(platform);
+    if let Err(error) = delivered {
         for one in &mut together {
-            one.response = Response::json(error.status, json!({ "code": error.code, "message": error.message }));
+            one.response = Response::json(error.status, error.to_json());
             one.activity = Activity::default();
         }
     }
-    done.extend(together);
+    for done in together {
+        tell(shared, done);
+    }
+    shared.note(None, activity);
+}
+
+/// Notes what a request did, and answers it: a client that asks next finds its call.
+fn tell(shared: &Shared, done: Done) {
+    let asked = asked_of(&done);
+    shared.note(Some(asked), done.activity);
+    // A client that went away hears nothing.
+    let _ = done.job.tell.send(done.response);
 }
 
 fn answer_one(platform: &mut Platform, job: Job) -> Done {

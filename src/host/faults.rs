@@ -27,6 +27,15 @@ pub enum FaultPlace {
     Commit,
 }
 
+/// Areas of the host's functions, as traces name them; `commit` is a place too.
+pub const FAULT_AREAS: [&str; 11] =
+    ["blob", "config", "context", "db", "events", "expr", "http", "kv", "memory", "numbering", "commit"];
+
+/// Whether something is called so: a function of the host, by its area, or the commit.
+pub fn is_fault_area(place: &str) -> bool {
+    FAULT_AREAS.contains(&place.split('.').next().unwrap_or_default())
+}
+
 /// How often a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Times {

@@ -103,6 +103,11 @@ impl LimitUnit {
 }
 
 impl LimitOverrides {
+    /// The value of a bound, where it was set.
+    pub fn value(&self, name: &str) -> Option<u64> {
+        self.0.iter().rev().find(|(index, _)| LIMITS[*index].name == name).map(|(_, value)| *value)
+    }
+
     /// Reads one more bound; a later one of the same name wins.
     ///
     /// # Errors

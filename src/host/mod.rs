@@ -33,7 +33,7 @@ pub use caller::{Caller, Department, EffectiveScope};
 pub use engine::{Runtime, RuntimeError};
 pub use error::{CallError, ServiceError, TrapKind};
 pub use error_codes::{ERROR_CODES, ErrorCode};
-pub use faults::{Fault, FaultAction, FaultPlace, Times};
+pub use faults::{FAULT_AREAS, Fault, FaultAction, FaultPlace, Times, is_fault_area};
 pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use node::{NodeCall, NodePlace, NodeTask};
 pub use plugin::{ExportedFunction, LoadedPlugin};

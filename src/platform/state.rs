@@ -34,6 +34,8 @@ pub struct Platform {
     pub(super) request_id: Option<String>,
     /// Whether every event is delivered twice, as a broker does now and then.
     pub(super) doubles_events: bool,
+    /// Whether requests are committed together.
+    pub(super) in_group: bool,
 }
 
 /// A plugin that the platform knows.
@@ -98,6 +100,7 @@ impl Platform {
             gate: Gate::default(),
             request_id: None,
             doubles_events: false,
+            in_group: false,
         }
     }
 
@@ -135,7 +138,8 @@ impl Platform {
 
     /// Begins to commit several requests together; false where the database cannot.
     pub fn begin_group(&mut self) -> bool {
-        lock(&self.database).begin_group().unwrap_or(false)
+        self.in_group = lock(&self.database).begin_group().unwrap_or(false);
+        self.in_group
     }
 
     /// Makes what the group did last, all of it or nothing.
@@ -143,6 +147,7 @@ impl Platform {
     /// # Errors
     /// [`StoreError::Database`] as the platform tells it; nothing of the group was kept then.
     pub fn end_group(&mut self) -> Result<(), PlatformError> {
+        self.in_group = false;
         lock(&self.database).end_group().map_err(PlatformError::from)
     }
 

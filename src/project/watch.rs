@@ -79,7 +79,8 @@ impl Watch {
 /// Endings of files that a manifest can name: rows, labels, pages and what they show. A database or a log that lies in
 /// the project matters to nobody.
 const NAMED: [&str; 17] = [
-    "toml", "csv", "json", "html", "css", "js", "mjs", "svg", "png", "jpg", "jpeg", "webp", "gif", "woff2", "txt", "hbs", "md",
+    "toml", "csv", "json", "html", "css", "js", "mjs", "svg", "png", "jpg", "jpeg", "webp", "gif", "woff2", "txt",
+    "hbs", "md",
 ];
 
 /// What a file of a project matters to, by its path in it; none where nobody minds.

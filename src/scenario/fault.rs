@@ -5,12 +5,8 @@ use std::time::Duration;
 use super::steps::scalar;
 use crate::diagnostics::Span;
 use crate::document::{Node, NodeValue, did_you_mean};
-use crate::host::{Fault, FaultAction, FaultPlace, Times};
+use crate::host::{FAULT_AREAS, Fault, FaultAction, FaultPlace, Times, is_fault_area};
 use crate::manifest::Timeout;
-
-/// Areas of the host's functions, as traces name them.
-const AREAS: [&str; 11] =
-    ["blob", "config", "context", "db", "events", "expr", "http", "kv", "memory", "numbering", "commit"];
 
 /// A fault that cannot be read: where and why.
 pub(super) type Wrong = (Span, String);
@@ -35,8 +31,8 @@ fn one(node: &Node) -> Result<Fault, Wrong> {
     let at = node.get("at").ok_or_else(|| wrong(node, "a fault needs `at`, such as \"db.insert\"".to_owned()))?;
     let place = at.as_str().unwrap_or_default();
     let area = place.split('.').next().unwrap_or_default();
-    if place != "*" && !AREAS.contains(&area) {
-        let help = did_you_mean(area, AREAS).unwrap_or_else(|| format!("known: {}, *", AREAS.join(", ")));
+    if place != "*" && !is_fault_area(place) {
+        let help = did_you_mean(area, FAULT_AREAS).unwrap_or_else(|| format!("known: {}, *", FAULT_AREAS.join(", ")));
         return Err(wrong(at, format!("nothing is called `{place}`; {help}")));
     }
     let subject = node.get("entity").or_else(|| node.get("subject")).map(scalar);

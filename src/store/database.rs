@@ -40,6 +40,8 @@ enum Group {
     Open,
     /// A unit is open in it.
     InUnit,
+    /// The database undid all of it by itself, as when the disk is full: nothing more is done, and nobody is told that it was.
+    Lost,
 }
 
 /// Where databases are made that nobody keeps.
@@ -165,9 +167,12 @@ impl Database {
     pub fn begin(&mut self) -> Result<(), StoreError> {
         // A unit that a panic broke off is undone here.
         self.rollback();
+        if self.group == Group::Lost {
+            return Err(StoreError::BadQuery("the group that this belongs to was undone by the database".to_owned()));
+        }
         match self.group {
             Group::None => self.connection.begin().map_err(StoreError::database("begin a transaction")),
-            Group::Open | Group::InUnit => {
+            Group::Open | Group::InUnit | Group::Lost => {
                 self.group = Group::InUnit;
                 self.connection.savepoint("unit").map_err(StoreError::database("set a savepoint"))
             }
@@ -195,7 +200,9 @@ impl Database {
     /// [`StoreError::Database`]; nothing of the group was kept then.
     pub fn end_group(&mut self) -> Result<(), StoreError> {
         self.rollback();
-        self.group = Group::None;
+        if std::mem::take(&mut self.group) == Group::Lost {
+            return Err(StoreError::BadQuery("the database undid the group: its disk may be full".to_owned()));
+        }
         self.connection.commit().map_err(|error| {
             self.connection.rollback();
             StoreError::database("commit")(error)
@@ -217,7 +224,7 @@ impl Database {
         }
         let committed = match self.group {
             Group::None => self.connection.commit(),
-            Group::Open | Group::InUnit => self.connection.release("unit"),
+            Group::Open | Group::InUnit | Group::Lost => self.connection.release("unit"),
         };
         if let Err(error) = committed {
             self.rollback();
@@ -236,12 +243,12 @@ impl Database {
         self.upgrade = None;
         match self.group {
             Group::None if self.connection.is_in_unit() => self.connection.rollback(),
+            Group::InUnit | Group::Open if !self.connection.is_in_unit() => self.group = Group::Lost,
             Group::InUnit => {
-                // A failing rollback means that SQLite has rolled back by itself, the whole group.
-                let _ = self.connection.rollback_to("unit");
-                self.group = Group::Open;
+                // What cannot be undone alone is undone with the group.
+                self.group = if self.connection.rollback_to("unit").is_ok() { Group::Open } else { Group::Lost };
             }
-            Group::None | Group::Open => {}
+            Group::None | Group::Open | Group::Lost => {}
         }
         for (sql, parameters) in std::mem::take(&mut self.lasting) {
             // A number that cannot be kept is given again, which only closes a gap.
@@ -277,7 +284,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::BadQuery`] where the statement writes or cannot be read.
     pub fn inspect(
-        &self,
+        &mut self,
         plugin: Option<&Arc<Manifest>>,
         without: Option<&TenantId>,
         sql: &str,

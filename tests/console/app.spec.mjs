@@ -1,4 +1,5 @@
 // What the plugin's users see: every type of page, as the manifest says.
+import { readFileSync } from "node:fs";
 import { accessible, expect, Host, open, picture, test } from "./host.mjs";
 
 let host;
@@ -48,7 +49,7 @@ test("a row is made, changed and deleted, and conditions hold while one types", 
   await expect(form.getByLabel("客户经理")).toBeVisible();
   await form.getByLabel("名称").fill("新希望食品");
   await form.getByRole("button", { name: "保存" }).click();
-  await expect(form.getByRole("alert").first()).toContainText("manager is required here");
+  await expect(form.getByRole("alert").first()).toContainText("is required here");
   await accessible(page);
   await form.getByLabel("客户经理").fill("韩梅");
   await form.getByLabel("地区").fill("华");
@@ -108,6 +109,48 @@ test("a reference that hangs on another one offers its rows alone", async ({ pag
   await expect(page.getByRole("region", { name: "待处理" }).getByText("培训")).toBeVisible();
 });
 
+test("rows that belong to a row are made in its form, and saved as what they are", async ({ page }) => {
+  await open(page, host, "app/erp-desk/customers");
+  await page.getByRole("row", { name: /远方贸易/ }).getByRole("button", { name: "编辑" }).click();
+  const form = page.getByRole("dialog", { name: "编辑客户" });
+  await form.getByRole("button", { name: "新建" }).click();
+  const inner = page.getByRole("dialog", { name: "新建联系人" });
+  await inner.getByLabel("姓名").fill("赵六");
+  await inner.getByRole("button", { name: "保存" }).click();
+  await expect(inner).toHaveCount(0);
+  await expect(form.getByRole("row", { name: /赵六/ })).toBeVisible();
+  const { items } = await host.ask("GET", `/api/v1/plugins/erp-desk/contact?search=${encodeURIComponent("赵六")}`);
+  expect(items.map((row) => row.data.customer_id)).toEqual([rows.yuanfang.id]);
+});
+
+test("who types fast chooses what was typed, and a row that somebody else changed is not overwritten", async ({ page }) => {
+  await open(page, host, "app/erp-desk/tickets");
+  await page.getByRole("button", { name: "新建" }).click();
+  const form = page.getByRole("dialog", { name: "新建工单" });
+  await form.getByLabel("客户").click();
+  await expect(form.getByRole("option", { name: "海天机械" })).toBeVisible();
+  await page.keyboard.type("远方");
+  await page.keyboard.press("Enter");
+  await expect(form.getByRole("option", { name: "海天机械" })).toHaveCount(0);
+  await page.keyboard.press("Enter");
+  await expect(form.getByLabel("客户")).toHaveValue("远方贸易");
+  await page.keyboard.press("Escape");
+
+  const row = await host.row("customer", { name: "争用客户" });
+  await page.evaluate(() => { location.hash = "#/app/erp-desk/customers"; });
+  await page.getByRole("row", { name: /争用客户/ }).getByRole("button", { name: "编辑" }).click();
+  const edit = page.getByRole("dialog", { name: "编辑客户" });
+  await edit.getByLabel("电话").fill("111");
+  await host.ask("PATCH", `/api/v1/plugins/erp-desk/customer/${row.id}`, { data: { note: "别人写的" }, version: 1 });
+  await edit.getByRole("button", { name: "保存" }).click();
+  await expect(edit.getByRole("alert")).toContainText("已被他人修改");
+  await edit.getByRole("button", { name: "在新版本上保留我的修改" }).click();
+  await edit.getByRole("button", { name: "保存" }).click();
+  await expect(edit).toHaveCount(0);
+  const saved = await host.ask("GET", `/api/v1/plugins/erp-desk/customer/${row.id}`);
+  expect([saved.data.phone, saved.data.note]).toEqual(["111", "别人写的"]);
+});
+
 test("cards move between lanes, and a rule that forbids it says why", async ({ page }) => {
   await open(page, host, "app/erp-desk/tickets");
   const card = page.getByRole("article", { name: "发票更正" });
@@ -151,7 +194,7 @@ test("a page of the plugin's own asks for rows from its frame, and can do nothin
     let stored = true;
     try { localStorage.getItem("x"); } catch { stored = false; }
     return { reached, stored };
-  }).catch(() => ({ reached: false, stored: false }));
+  });
   expect(tried).toEqual({ reached: false, stored: false });
 });
 });
@@ -168,9 +211,17 @@ test("rows come in from a file, and those that cannot are named", async ({ page 
   await expect(dialog.getByRole("status")).toContainText("已导入 1 条");
   await dialog.getByRole("button", { name: "关闭" }).last().click();
   await expect(page.getByRole("row", { name: /甲公司/ })).toBeVisible();
+  // A filter that was taken back filters nothing.
+  await page.getByLabel("级别").first().selectOption({ label: "重点" });
+  await page.getByLabel("级别").first().selectOption({ label: "全部" });
+  await expect(page.getByRole("row", { name: /甲公司/ })).toBeVisible();
   const saving = page.waitForEvent("download");
   await page.getByRole("button", { name: "导出" }).click();
-  expect((await saving).suggestedFilename()).toBe("customer.csv");
+  const saved = await saving;
+  expect(saved.suggestedFilename()).toBe("customer.csv");
+  const written = readFileSync(await saved.path(), "utf8");
+  expect(written).toMatch(/^\ufeff?id,code,name,/);
+  expect(written).toContain("甲公司");
 });
 
 test("another tenant sees nothing of it, and another role no more than it may", async ({ page }) => {

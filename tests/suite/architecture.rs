@@ -103,7 +103,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "platform", "store"]),
     (
         "dev_host",
-        &["diagnostics", "digest", "files", "host", "manifest", "outgoing", "platform", "project", "signing", "store"],
+        &[
+            "diagnostics",
+            "digest",
+            "document",
+            "files",
+            "host",
+            "manifest",
+            "outgoing",
+            "platform",
+            "project",
+            "signing",
+            "store",
+        ],
     ),
 ];
 

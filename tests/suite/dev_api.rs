@@ -280,3 +280,61 @@ console.log("done");
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
+
+#[test]
+fn a_statement_of_a_stranger_reads_and_does_nothing_else() {
+    let (sandbox, host) = desk();
+    let admin = admin(&host);
+    let outside = sandbox.path("outside.sqlite");
+    for sql in [
+        "pragma query_only = 1".to_owned(),
+        "pragma synchronous = off".to_owned(),
+        "begin".to_owned(),
+        "delete from erp_audit".to_owned(),
+        format!("attach database '{}' as other", outside.display()),
+    ] {
+        assert_eq!(codes(&admin.ask("POST", "/_dev/sql", &json!({ "sql": sql }))), (400, "db.bad_query"), "{sql}");
+    }
+    assert!(!outside.exists());
+    let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
+    assert_eq!(
+        codes(&admin.ask("POST", "/_dev/sql", &json!({ "sql": endless }))),
+        (400, "db.bad_query"),
+        "it has an end"
+    );
+    assert_eq!(admin.rows("POST", "/customer", &json!({ "name": "甲" })).0, 201, "the host goes on");
+}
+
+#[test]
+fn what_many_ask_at_once_is_answered_each_alone() {
+    let (_sandbox, host) = desk();
+    let answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..40)
+            .map(|number| {
+                let host = &host;
+                // Every fourth one has a name that another one has.
+                let name = if number % 4 == 0 { "同名".to_owned() } else { format!("客户{number}") };
+                scope.spawn(move || admin(host).rows("POST", "/customer", &json!({ "name": name })))
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let with = |status: u16| answers.iter().filter(|answer| answer.0 == status).count();
+    assert_eq!((with(201), with(409)), (31, 9), "a refused row undoes itself alone");
+    let admin = admin(&host);
+    assert_eq!(admin.rows("GET", "/customer/count", &Value::Null).1["count"], 31);
+    let (_, last) = admin.list("customer", &[("sort_by", "code"), ("sort_order", "desc"), ("page_size", "1")]);
+    assert_eq!(last["items"][0]["data"]["code"], "C00031", "and gives its number back");
+}
+
+#[test]
+fn the_source_is_shown_and_nothing_beside_it() {
+    let (_sandbox, host) = desk();
+    let admin = admin(&host);
+    for file in [".erp-plugin/dev/registry.pem", "src/../.erp-plugin/dev/tokens.json", "plugin.toml", "/etc/passwd"] {
+        let path = format!("/_dev/source?plugin={PLUGIN}&file={file}&line=1");
+        assert_eq!(codes(&admin.ask("GET", &path, &Value::Null)), (404, "http.no_route"), "{file}");
+    }
+    let strange = admin.rows("POST", "/customer/import", &json!({ "rows": [{ "name": "甲" }], "dry_run": "true" }));
+    assert_eq!(codes(&strange), (400, "http.bad_query"), "what is no boolean writes nothing");
+}

@@ -146,12 +146,13 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut host = running(&sandbox);
     let mut acknowledged = 0_u64;
     for round in 0..5_u32 {
-        let writer = {
+        // Several at once, so that what waits together is committed together.
+        let writers = (0..8).map(|writer| {
             let (url, token) = (host.url(), host.token("admin@acme"));
             std::thread::spawn(move || {
                 let mut done = 0_u64;
                 loop {
-                    let row = json!({ "sku": format!("R{round}-{done}"), "name": "x" }).to_string();
+                    let row = json!({ "sku": format!("R{round}-{writer}-{done}"), "name": "x" }).to_string();
                     let path = format!("/api/v1/plugins/{PLUGIN}/inventory_item");
                     let answer =
                         std::panic::catch_unwind(|| request(&url, "POST", &path, Some(&token), row.as_bytes(), &[]));
@@ -161,14 +162,15 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
                     }
                 }
             })
-        };
+        });
+        let writers: Vec<_> = writers.collect();
         std::thread::sleep(std::time::Duration::from_millis(u64::from(20 + round * 37)));
         host.kill();
-        acknowledged += writer.join().unwrap();
+        acknowledged += writers.into_iter().map(|writer| writer.join().unwrap()).sum::<u64>();
         host = sandbox.dev_host(&[]);
         let (_, count) = client(&host, "admin@acme").rows("GET", "/inventory_item/count", &Value::Null);
         let count = count["count"].as_u64().unwrap();
-        // The last one may have been written without being told.
+        // The last ones may have been written without being told.
         assert!(count >= acknowledged, "{acknowledged} were acknowledged, {count} are there");
         acknowledged = count;
     }

@@ -119,11 +119,16 @@ fn a_source_is_built_beside_what_serves_and_a_newer_change_ends_the_build() {
     assert_eq!((&failed["trouble"]["stage"], &failed["live"]), (&json!("build"), &json!(1)));
     assert!(failed["trouble"]["text"].as_str().unwrap().contains("mismatched types"), "{failed:#}");
     assert_eq!(admin(&host).admin("GET", "/health").1["status"], "healthy");
-    edit(&sandbox, "erp-demo/src/lib.rs", "const _: u8 = \"no\";", "const _: u8 = 1;");
+    edit(&sandbox, "erp-demo/src/lib.rs", "const _: u8 = \"no\";", "");
+    edit(&sandbox, "erp-demo/src/lib.rs", "say why it is rejected", "say first why it is rejected");
     project(&host, |project| project["stage"] == "building");
-    edit(&sandbox, "erp-demo/src/lib.rs", "const _: u8 = 1;", "const _: u8 = 2;");
+    edit(&sandbox, "erp-demo/src/lib.rs", "say first why it is rejected", "say second why it is rejected");
     let mended = project(&host, |project| project["stage"] == "live");
     assert_eq!(mended["live"], 2, "the build that was given up brought nothing");
+    // What comes out the same is no new generation.
+    edit(&sandbox, "erp-demo/src/lib.rs", "pub struct Plugin;", "pub struct Plugin; ");
+    project(&host, |project| project["stage"] == "building");
+    assert_eq!(project(&host, |project| project["stage"] == "live")["live"], 2);
 }
 
 #[test]

@@ -4,6 +4,9 @@ mod workshop;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -21,6 +24,9 @@ use crate::project::{Member, members, workspace_root};
 use crate::registry::NetworkTransport;
 use crate::signing::TrustStore;
 use crate::ui::Table;
+
+/// How long the printer waits before it looks whether the server has ended.
+const PRINTER_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serve the plugin on this machine, with a console, and follow every change
 ///
@@ -138,15 +144,23 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         format!("{}\n{next}", table.render())
     });
     let verbose = context.ui.is_verbose();
+    // The printer ends with the server, whoever still holds a sender: a call that takes long must not hold the program.
+    let has_ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for line in told {
-                if verbose || line.matters {
-                    context.ui.foreign(&format!("{}\n", line.text));
+        let has_ended = &has_ended;
+        scope.spawn(move || {
+            loop {
+                match told.recv_timeout(PRINTER_PAUSE) {
+                    Ok(line) if verbose || line.matters => context.ui.foreign(&format!("{}\n", line.text)),
+                    Ok(_) => {}
+                    Err(RecvTimeoutError::Timeout) if !has_ended.load(Ordering::Relaxed) => {}
+                    Err(_) => return,
                 }
             }
         });
-        host.serve()
+        let served = host.serve();
+        has_ended.store(true, Ordering::Relaxed);
+        served
     })?;
     context.ui.status("Stopped", "the state stays");
     Ok(ExitCode::Ok)

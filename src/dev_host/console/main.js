@@ -37,6 +37,14 @@ function useTheme() {
   return [isDark, () => setTheme(isDark ? "light" : "dark")];
 }
 
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function useRoute() {
   const [route, setRoute] = useState(location.hash);
   useEffect(() => {
@@ -44,7 +52,7 @@ function useRoute() {
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
   }, []);
-  return route.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  return route.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
 }
 
 function SignIn({ onToken, problem }) {
@@ -128,12 +136,21 @@ function Shell({ session }) {
     if (!location.hash.replace(/^#\/?/, "") && menus.value) go(first ?? "#/plugins");
   }, [route.length, menus.value]);
   useEffect(() => setOpen(false), [location.hash]);
+  useEffect(() => {
+    const escape = (event) => event.key === "Escape" && setOpen(false);
+    addEventListener("keydown", escape);
+    return () => removeEventListener("keydown", escape);
+  }, []);
+  const title = document.querySelector("main h1")?.textContent;
+  useEffect(() => {
+    document.title = [title, "erp-plugin"].filter(Boolean).join(" · ");
+  }, [title, route.join("/")]);
 
   const tools = [
     ["plugins", t("Plugins", "插件"), "plugin"], ["calls", t("Calls", "调用"), "calls"], ["events", t("Events", "事件"), "events"], ["data", t("Data", "数据"), "data"],
     ["invoke", t("Invoke", "调用接口"), "invoke"], ["faults", t("Faults & clock", "故障与时钟"), "faults"], ["tests", t("Tests", "测试"), "tests"],
   ];
-  const link = (href, label, icon) => html`<li key=${href}><a href=${href} aria-current=${`#/${route.join("/")}`.startsWith(href) ? "page" : undefined}><${Icon} name=${icon} /><span>${label}</span></a></li>`;
+  const link = (href, label, icon) => html`<li key=${href}><a href=${href} aria-current=${`#/${route.join("/")}/`.startsWith(`${href}/`) ? "page" : undefined}><${Icon} name=${icon} /><span>${label}</span></a></li>`;
   const [place, ...rest] = route;
   const page = {
     app: () => rest.length >= 2 && html`<${AppPage} plugin=${rest[0]} name=${rest[1]} row=${rest[2]} />`,
@@ -149,19 +166,19 @@ function Shell({ session }) {
       <${Select} class="language" aria-label=${t("Language", "语言")} value=${language} options=${[{ value: "zh-CN", label: "中文" }, { value: "en", label: "English" }]} onChange=${session.setLanguage} />
       <${Button} kind="ghost" icon=${isDark ? "sun" : "moon"} label=${isDark ? t("Light", "浅色") : t("Dark", "深色")} onClick=${turnTheme} /></header>
     <div class="body"><nav class=${`side${isOpen ? " open" : ""}`} aria-label=${t("Pages", "页面")}>
-      ${(menus.value ?? []).map(({ plugin, pages }) => html`<${Menu} key=${plugin.id} plugin=${plugin} pages=${pages} link=${link} />`)}
+      ${(menus.value ?? []).map(({ plugin, pages }) => html`<${Menu} key=${plugin.id} plugin=${plugin} pages=${pages} link=${link} several=${menus.value.length > 1} />`)}
       <h2>${t("Tools", "工具")}</h2><ul>${tools.map(([name, label, icon]) => link(`#/${name}`, label, icon))}</ul></nav>
       <main id="content" tabindex="-1"><${Banner} projects=${projects} isLost=${isLost} />${page}</main></div><${Toasts} />`;
 }
 
 /** The pages of a plugin by their groups, each in its order. */
-function Menu({ plugin, pages, link }) {
+function Menu({ plugin, pages, link, several }) {
   const groups = new Map();
   for (const page of pages.filter((one) => !one.hidden)) {
     const group = page.menu_group ?? plugin.name;
     groups.set(group, [...(groups.get(group) ?? []), page]);
   }
-  return html`<${Fragment}>${[...groups].map(([group, own]) => html`<${Fragment} key=${group}><h2>${group}</h2>
+  return html`<${Fragment}>${[...groups].map(([group, own]) => html`<${Fragment} key=${group}><h2>${group}${several ? html` · ${plugin.name}` : ""}</h2>
     <ul>${own.sort((a, b) => a.order - b.order).map((page) => link(`#/app/${plugin.id}/${page.name}`, page.label, icons[page.icon] ?? "page"))}</ul></${Fragment}>`)}</${Fragment}>`;
 }
 
@@ -178,7 +195,19 @@ function Who({ session }) {
   useEffect(() => {
     setGrants(user.permissions.join("\n"));
     setDepartment(user.department ?? "");
-  }, [user]);
+  }, [user.user, isOpen]);
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const outside = (event) => !box.current?.contains(event.target) && setOpen(false);
+    const escape = (event) => event.key === "Escape" && setOpen(false);
+    addEventListener("pointerdown", outside);
+    addEventListener("keydown", escape);
+    return () => {
+      removeEventListener("pointerdown", outside);
+      removeEventListener("keydown", escape);
+    };
+  }, [isOpen]);
+  const departments = useLoaded(() => ask(admin.token, "GET", "/api/v1/departments"), []);
   const save = () => run("user", async () => {
     const body = { permissions: grants.split(/[\s,]+/).filter(Boolean), department };
     const saved = await ask(admin.token, "PUT", `/_dev/users/${user.user}`, { body });
@@ -198,7 +227,7 @@ function Who({ session }) {
     ${isOpen && html`<div class="popover" role="dialog" aria-label=${t("Role", "角色")} onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
       <h2>${user.user}</h2><label for="grants">${t("May do", "权限")}</label>
       <textarea id="grants" class="mono" rows="5" value=${grants} onInput=${(event) => setGrants(event.target.value)} placeholder="ticket.list:department"></textarea>
-      <label for="department">${t("Department", "部门")}</label><${Select} id="department" value=${department} empty=${t("None", "无")} options=${["headquarters", "sales", "sales-north", "warehouse"].map((name) => ({ value: name, label: name }))} onChange=${setDepartment} />
+      <label for="department">${t("Department", "部门")}</label><${Select} id="department" value=${department} empty=${t("None", "无")} options=${(departments.value?.items ?? []).map((one) => ({ value: one.id, label: one.name }))} onChange=${setDepartment} />
       <div class="toolbar"><${Button} icon="plus" onClick=${add}>${t("New user", "新用户")}</${Button}><span class="grow"></span><${Button} kind="primary" busy=${busy === "user"} onClick=${save}>${t("Save", "保存")}</${Button}></div></div>`}</div>`;
 }
 

@@ -52,6 +52,8 @@ export function Dialog({ title, onClose, children, footer, wide }) {
   useEffect(() => {
     const dialog = element.current;
     dialog.showModal();
+    // What is filled in, and not the cross that closes.
+    dialog.querySelector(".dialog-body :is(input, select, textarea):not([disabled])")?.focus();
     return () => dialog.close();
   }, []);
   return html`<dialog ref=${element} class=${wide ? "wide" : ""} aria-label=${title}

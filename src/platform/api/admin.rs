@@ -113,6 +113,12 @@ impl Platform {
             "entities": manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect::<Vec<_>>(),
             "permissions": manifest.permissions.iter().map(|permission| permission.code.as_str()).collect::<Vec<_>>(),
             "pages": manifest.ui.pages.iter().map(crate::manifest::Page::route).collect::<Vec<_>>(),
+            "settings": manifest.settings.fields.iter().map(|field| json!({
+                "key": *field.key, "setting_type": field.setting_type.word(), "label": field.label,
+                "description": field.description, "group": field.group.as_ref().map(|group| group.as_str()),
+                "default": field.default.as_deref(),
+                "options": field.options.iter().map(|option| json!({ "value": option.value, "label": option.label })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
             "subscriptions": manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(),
         }))
     }

@@ -31,7 +31,8 @@ impl Platform {
         let answer = self.route(request).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
-        let delivered = self.deliver_events();
+        // Of a group, what was told is delivered when the group is kept.
+        let delivered = if self.in_group { Ok(()) } else { self.deliver_events() };
         self.request_id = None;
         match delivered {
             Ok(()) => answer,

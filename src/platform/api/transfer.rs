@@ -24,7 +24,7 @@ struct Refused {
 }
 
 impl Platform {
-    /// `?format=csv|json` with the filter, the search and the order of a list.
+    /// `?format=csv|json` with the filter and the search of a list.
     pub(super) fn export(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
         require(request, permission)?;
         if !entity.exportable {
@@ -73,12 +73,22 @@ impl Platform {
         }
         request.only(&["dry_run"])?;
         let is_csv = request.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/csv"));
-        let mut dry_run = request.query("dry_run") == Some("true");
+        let mut dry_run = match request.query("dry_run") {
+            None => false,
+            Some(word) => word.parse().map_err(|_| bad_query(format!("`dry_run` is true or false, not `{word}`")))?,
+        };
         let rows = if is_csv {
             rows_of_csv(entity, &request.body)?
         } else {
             let mut body = object(request)?;
-            dry_run |= body.get("dry_run").and_then(Value::as_bool).unwrap_or(false);
+            match body.remove("dry_run") {
+                None => {}
+                Some(Value::Bool(wanted)) => dry_run |= wanted,
+                Some(other) => return Err(bad_query(format!("`dry_run` is true or false, not {other}"))),
+            }
+            if let Some(key) = body.keys().find(|key| *key != "rows") {
+                return Err(bad_query(format!("unknown key `{key}`; known: rows, dry_run")));
+            }
             match body.remove("rows") {
                 Some(Value::Array(rows)) => rows,
                 _ => return Err(bad_query("the body is {\"rows\": [{…}, …]}, or CSV as text/csv")),
@@ -227,7 +237,9 @@ fn rows_of_csv(entity: &EntityRef, bytes: &[u8]) -> Result<Vec<Value>, PlatformE
 
 /// A cell as JSON. What does not fit stays a text, and is refused with the field's own words.
 fn value_of(field: &Field, cell: &str) -> Value {
-    let text = || Value::String(cell.strip_prefix('\'').unwrap_or(cell).to_owned());
+    // What an export marked as no formula comes back as it was.
+    let marked = cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@']));
+    let text = || Value::String(marked.unwrap_or(cell).to_owned());
     let option = || field.options.iter().find(|option| option.label == cell).map(|option| json!(option.value));
     match field.field_type.base() {
         BaseType::Boolean => match cell.to_lowercase().as_str() {

@@ -155,12 +155,12 @@ impl Connection {
     /// Rows of a statement that somebody else wrote, at most `most`; none where it is not one that only reads.
     /// `before` makes temporary views that it may name, `after` takes them away.
     pub(in crate::store) fn read_only(
-        &self,
+        &mut self,
         (before, after): (&str, &str),
         sql: &str,
         most: usize,
     ) -> Result<Option<Inspected>, SqlError> {
-        match &self.0 {
+        match &mut self.0 {
             Either::Sqlite(sqlite) => {
                 sqlite.batch(before)?;
                 let found = sqlite.read_only(sql, most);

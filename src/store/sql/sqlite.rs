@@ -1,16 +1,22 @@
 //! SQLite, in a file or in memory.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::{Cell, SqlError, SqlRow, SqlValue};
 use crate::store::decimal;
 
 /// What the sum of decimals says that has more digits than one holds.
 pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
+
+/// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
+const PATIENCE: Duration = Duration::from_secs(5);
+const STEPS: i32 = 10_000;
 
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
@@ -87,8 +93,32 @@ impl SqliteConnection {
         Ok(found)
     }
 
-    /// Rows of a statement that somebody else wrote; none where it is not one that only reads.
-    pub(super) fn read_only(&self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
+    /// Rows of a statement that somebody else wrote; none where it is not one that only reads. It reads tables and calls
+    /// functions, and nothing else: no pragma, no other file, no transaction; and it has some seconds.
+    pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
+        let allowed = |context: AuthContext<'_>| match context.action {
+            AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
+                Authorization::Allow
+            }
+            _ => Authorization::Deny,
+        };
+        self.connection.authorizer(Some(allowed))?;
+        let began = Instant::now();
+        self.connection.progress_handler(STEPS, Some(move || began.elapsed() > PATIENCE))?;
+        let found = self.read_rows(sql, most);
+        let _ = self.connection.progress_handler(0, None::<fn() -> bool>);
+        let _ = self.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+        match found {
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.code == ErrorCode::AuthorizationForStatementDenied =>
+            {
+                Ok(None)
+            }
+            found => Ok(found?),
+        }
+    }
+
+    fn read_rows(&self, sql: &str, most: usize) -> Result<Option<Inspected>, rusqlite::Error> {
         let mut statement = self.connection.prepare(sql)?;
         if !statement.readonly() {
             return Ok(None);
@@ -100,7 +130,11 @@ impl SqliteConnection {
             if found.len() == most {
                 break;
             }
-            found.push((0..names.len()).map(|index| Ok(cell(row, index)?.to_json())).collect::<Result<_, SqlError>>()?);
+            let mut cells = Vec::with_capacity(names.len());
+            for index in 0..names.len() {
+                cells.push(Cell::from(row.get_ref(index)?).to_json());
+            }
+            found.push(cells);
         }
         Ok(Some((names, found)))
     }
@@ -110,17 +144,23 @@ impl SqliteConnection {
 pub(super) type Inspected = (Vec<String>, Vec<Vec<serde_json::Value>>);
 
 pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Cell<'r>, SqlError> {
-    Ok(match row.get_ref(index)? {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Integer(number) => Cell::Integer(number),
-        ValueRef::Real(number) => Cell::Real(number),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Cell::Text(text),
-            // Written from outside; shown as what it is.
-            Err(_) => Cell::Blob(text),
-        },
-        ValueRef::Blob(bytes) => Cell::Blob(bytes),
-    })
+    Ok(row.get_ref(index)?.into())
+}
+
+impl<'r> From<ValueRef<'r>> for Cell<'r> {
+    fn from(value: ValueRef<'r>) -> Cell<'r> {
+        match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(number) => Cell::Integer(number),
+            ValueRef::Real(number) => Cell::Real(number),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Cell::Text(text),
+                // Written from outside; shown as what it is.
+                Err(_) => Cell::Blob(text),
+            },
+            ValueRef::Blob(bytes) => Cell::Blob(bytes),
+        }
+    }
 }
 
 impl ToSql for SqlValue {

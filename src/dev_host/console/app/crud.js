@@ -1,16 +1,25 @@
 // Rows of an entity as a list: search, filters, order, pages, forms, buttons, import and export.
-import { go, html, query, rowsPath, useAsk, useEffect, useLoaded, useMemo, useRef, useSession, useSettled, useState, useStream, useThrottled, useWords } from "../lib.js";
+import { go, html, query, rowsPath, useAsk, useEffect, useLoaded, useMemo, useSession, useSettled, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Confirm, Dialog, Icon, Loaded, Problem, Select, Table, Tag, toast, useDoing } from "../ui.js";
 import { RowForm } from "./form.js";
 import { Input, isNumber, Shown, usePeople } from "./values.js";
 
 const PAGE_SIZE = 20;
+const MAX_LABELS = 200;
 // The same each time, so that nothing is asked for again while there is nothing.
 const NONE = [];
+
+/** Questions for at most as many rows as are answered at once. */
+function* parts(fields) {
+  for (const [name, ids] of Object.entries(fields)) {
+    for (let at = 0; at < ids.length; at += MAX_LABELS) yield { [name]: ids.slice(at, at + MAX_LABELS) };
+  }
+}
 
 /** Labels of the rows that a page of rows refers to: field → id → label. */
 export function useLabels(plugin, model, rows, columns) {
   const ask = useAsk();
+  const { user } = useSession();
   const wanted = useMemo(() => {
     const fields = {};
     for (const field of model?.fields ?? []) {
@@ -21,10 +30,14 @@ export function useLabels(plugin, model, rows, columns) {
     return fields;
   }, [rows, model]);
   const key = JSON.stringify(wanted);
-  const found = useLoaded(
-    async () => (key === "{}" ? {} : ask.app("POST", rowsPath(plugin, model.entity, "/resolve-labels"), { fields: wanted })),
-    [key],
-  );
+  const found = useLoaded(async () => {
+    const labels = {};
+    for (const part of parts(wanted)) {
+      const told = await ask.app("POST", rowsPath(plugin, model.entity, "/resolve-labels"), { fields: part });
+      for (const [name, own] of Object.entries(told)) labels[name] = { ...labels[name], ...own };
+    }
+    return labels;
+  }, [key, user.eyes]);
   return found.value ?? {};
 }
 
@@ -42,12 +55,12 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
   const [open, setOpen] = useState(null);
   const [busy, run] = useDoing();
   const wanted = useSettled(search, 200);
-  const filterKey = JSON.stringify({ ...filters, ...fixed });
-  useEffect(() => setNumber(1), [wanted, filterKey, order]);
+  const filter = Object.fromEntries(Object.entries({ ...filters, ...fixed }).filter(([, value]) => value !== "" && value !== null && value !== undefined));
+  const filterKey = Object.keys(filter).length ? JSON.stringify(filter) : "";
+  useEffect(() => setNumber(1), [wanted, filterKey, order, user.user]);
   const rows = useLoaded(() => {
-    const filter = Object.fromEntries(Object.entries(JSON.parse(filterKey)).filter(([, value]) => value !== "" && value !== null));
     return ask.app("GET", rowsPath(plugin, entity, query({
-      page: number, page_size: small ? 10 : PAGE_SIZE, search: wanted, filter: Object.keys(filter).length ? JSON.stringify(filter) : "",
+      page: number, page_size: small ? 10 : PAGE_SIZE, search: wanted, filter: filterKey,
       sort_by: order?.by, sort_order: order && (order.descending ? "desc" : "asc"),
     })));
   }, [plugin, entity, number, wanted, filterKey, order, user.eyes]);
@@ -67,24 +80,37 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
   const form = page?.form ?? model.fields.filter((one) => !one.read_only).map((one) => one.name);
   const names = (page?.columns ?? model.fields.map((one) => one.name)).filter((name) => !fixed || !(name in fixed)).slice(0, small ? 5 : 20);
   const own = page ? model.actions.filter((action) => page.actions.includes(action.name)) : model.actions;
-  const buttons = (row) => own.filter((action) => !available.value || !action.has_condition || available.value[row.id]?.includes(action.name));
-  const act = (action, row) => run(action.name, async () => {
+  const buttons = (row) => own.filter((action) => !action.has_condition || available.value?.[row.id]?.includes(action.name));
+  const act = (action, row) => run(`${row.id} ${action.name}`, async () => {
     await ask.app("POST", rowsPath(plugin, entity, `/${row.id}/actions/${action.name}`), {});
     rows.reload();
   }, t(`${action.label}: done`, `${action.label}：已完成`));
+  // What opens a row, by keyboard too.
+  const opener = page?.detail || may("edit") ? (names.includes(model.title_field) ? model.title_field : names[0]) : null;
   const columns = names.map((name) => ({
     key: name, label: field(name)?.display_name ?? name, sort: field(name)?.sortable && !small, align: isNumber(field(name) ?? {}) ? "right" : "",
-    cell: (row) => (field(name) ? html`<${Shown} field=${field(name)} value=${row.data[name]} labels=${labels} people=${people} />` : null),
+    cell: (row) => {
+      if (!field(name)) return null;
+      const shown = html`<${Shown} field=${field(name)} value=${row.data[name]} labels=${labels} people=${people} />`;
+      if (name !== opener) return shown;
+      return page?.detail
+        ? html`<a class="opener" href=${`#/app/${plugin}/${page.detail}/${row.id}`}>${shown}</a>`
+        : html`<button type="button" class="button link opener" onClick=${() => setOpen({ kind: "form", row })}>${shown}</button>`;
+    },
   }));
   if (may("edit") || may("delete") || own.length) {
     columns.push({ key: "-actions", label: "", align: "actions", cell: (row) => html`<span class="row-actions">
-      ${buttons(row).map((action) => html`<${Button} key=${action.name} kind="link" busy=${busy === action.name} onClick=${() => act(action, row)}>${action.label}</${Button}>`)}
+      ${buttons(row).map((action) => html`<${Button} key=${action.name} kind="link" busy=${busy === `${row.id} ${action.name}`} onClick=${() => act(action, row)}>${action.label}</${Button}>`)}
       ${may("edit") && html`<${Button} kind="ghost" icon="edit" label=${t("Edit", "编辑")} onClick=${() => setOpen({ kind: "form", row })} />`}
       ${may("delete") && html`<${Button} kind="ghost" icon="trash" label=${t("Delete", "删除")} onClick=${() => setOpen({ kind: "delete", row })} />`}</span>` });
   }
   const total = rows.value?.total ?? 0;
   const size = small ? 10 : PAGE_SIZE;
   const pages = Math.max(1, Math.ceil(total / size));
+  // The last row of the last page may be gone.
+  useEffect(() => {
+    if (rows.value && number > pages) setNumber(pages);
+  }, [rows.value, pages]);
   const saved = () => {
     setOpen(null);
     rows.reload();
@@ -105,7 +131,7 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
       order=${order} onOrder=${(by) => setOrder(order?.by === by ? (order.descending ? null : { by, descending: true }) : { by, descending: false })}
       empty=${search || Object.values(filters).some(Boolean) ? t("Nothing matches.", "没有匹配的记录。") : t("No rows yet.", "暂无数据。")} />`}</${Loaded}>
     ${(!small || total > size) && html`<nav class="pager" aria-label=${t("Pages", "分页")}><span>${t(`${total} in all`, `共 ${total} 条`)}</span>
-      <${Button} kind="ghost" icon="left" label=${t("Page before", "上一页")} disabled=${number <= 1} onClick=${() => setNumber(number - 1)} />
+      <${Button} kind="ghost" icon="left" label=${t("Previous page", "上一页")} disabled=${number <= 1} onClick=${() => setNumber(number - 1)} />
       <span aria-current="page">${number} / ${pages}</span>
       <${Button} kind="ghost" icon="right" label=${t("Next page", "下一页")} disabled=${number >= pages} onClick=${() => setNumber(number + 1)} /></nav>`}
     ${open?.kind === "form" && html`<${RowForm} plugin=${plugin} entity=${entity} models=${models} fields=${[...form, ...model.fields.filter((one) => one.computed).map((one) => one.name)]}
@@ -136,7 +162,7 @@ function Exports({ plugin, entity, search, filter }) {
   const { user } = useSession();
   const [busy, run] = useDoing();
   const save = (format) => run(format, async () => {
-    const path = rowsPath(plugin, entity, `/export${query({ format, search, filter: filter === "{}" ? "" : filter })}`);
+    const path = rowsPath(plugin, entity, `/export${query({ format, search, filter })}`);
     const response = await fetch(path, { headers: { authorization: `Bearer ${user.token}` } });
     if (!response.ok) throw new Error((await response.json()).message);
     const link = document.createElement("a");
@@ -156,9 +182,9 @@ function Import({ plugin, entity, model, onClose }) {
   const [file, setFile] = useState(null);
   const [result, setResult] = useState(null);
   const [error, setError] = useState(null);
-  const input = useRef(null);
+  const [busy, run] = useDoing();
   const names = model.fields.filter((field) => !field.read_only).map((field) => field.name);
-  const bring = async (dryRun) => {
+  const bring = (dryRun) => run("import", async () => {
     setError(null);
     try {
       const isJson = file.name.endsWith(".json");
@@ -169,19 +195,19 @@ function Import({ plugin, entity, model, onClose }) {
     } catch (failed) {
       setError(failed);
     }
-  };
+  });
   useEffect(() => {
     if (file) bring(true);
   }, [file]);
   return html`<${Dialog} title=${t(`Import ${model.display_name}`, `导入${model.display_name}`)} onClose=${onClose} footer=${html`
       <${Button} onClick=${onClose}>${t("Close", "关闭")}</${Button}>
-      <${Button} kind="primary" disabled=${!file || !result?.dry_run || result.accepted === 0} onClick=${() => bring(false)}>
+      <${Button} kind="primary" busy=${busy === "import"} disabled=${!file || !result?.dry_run || result.accepted === 0} onClick=${() => bring(false)}>
         ${result?.dry_run ? t(`Import ${result.accepted} rows`, `导入 ${result.accepted} 条`) : t("Import", "导入")}</${Button}>`}>
     <p>${t("A CSV whose first line names the fields, or JSON.", "CSV（首行为字段名或标签），或 JSON。")} <code>${names.join(", ")}</code></p>
-    <input ref=${input} type="file" accept=".csv,.json" aria-label=${t("File", "文件")} onChange=${(event) => setFile(event.target.files[0])} />
+    <input type="file" accept=".csv,.json" aria-label=${t("File", "文件")} onClick=${(event) => { event.target.value = ""; }} onChange=${(event) => setFile(event.target.files[0])} />
     <${Problem} error=${error} />
     ${result && html`<p role="status"><${Tag} color="green">${result.dry_run ? t(`${result.accepted} would come in`, `可导入 ${result.accepted} 条`) : t(`${result.imported} came in`, `已导入 ${result.imported} 条`)}</${Tag}>
       ${result.refused > 0 && html` <${Tag} color="red">${t(`${result.refused} refused`, `${result.refused} 条被拒绝`)}</${Tag}>`}</p>
-      <ul class="import-errors">${result.errors.slice(0, 50).map((one) => html`<li key=${one.row}>${t(`row ${one.row}`, `第 ${one.row} 行`)}: ${one.message}</li>`)}</ul>`}
+      <ul class="import-errors">${result.errors.slice(0, 50).map((one) => html`<li key=${one.row}>${t(`row ${one.row}`, `第 ${one.row} 行`)}: ${one.message}</li>`)}${result.refused > 50 && html`<li>${t(`and ${result.refused - 50} more`, `还有 ${result.refused - 50} 条`)}</li>`}</ul>`}
   </${Dialog}>`;
 }

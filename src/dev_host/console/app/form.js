@@ -4,27 +4,36 @@ import { Button, Dialog, Field, Problem, toast } from "../ui.js";
 import { Rows } from "./crud.js";
 import { Input, Shown, usePeople } from "./values.js";
 
+let forms = 0;
+
 /** `row` is the one that is edited, none for a new one; `preset` are values that a new one begins with. */
-export function RowForm({ plugin, entity, models, fields, row, preset, children, onClose, onSaved }) {
+export function RowForm({ plugin, entity, models, fields, row: given, preset, children, onClose, onSaved }) {
   const t = useWords();
   const ask = useAsk();
   const people = usePeople();
   const model = models[entity];
-  const shownFields = model.fields.filter((field) => fields.includes(field.name));
-  const [values, setValues] = useState(() => ({ ...preset, ...row?.data }));
-  const [touched, setTouched] = useState(new Set());
+  const shown = model.fields.filter((field) => fields.includes(field.name));
+  // A form may stand inside another one's dialog.
+  const name = useRef(null);
+  name.current ??= `form-${++forms}`;
+  const [row, setRow] = useState(given);
+  const [values, setValues] = useState(() => ({ ...preset, ...given?.data }));
+  const [touched, setTouched] = useState(() => new Set(Object.keys(preset ?? {})));
+  const [broken, setBroken] = useState({});
   const [judged, setJudged] = useState({ hidden: [], required: [], problems: [], data: {} });
   const [state, setState] = useState({ busy: false, error: null, fields: {} });
   const asked = useRef(0);
+  const latest = useRef(values);
+  latest.current = values;
 
   const judge = async (data, isNew) => {
     const turn = ++asked.current;
+    const open = Object.fromEntries(Object.entries(data).filter(([key]) => !model.fields.find((field) => field.name === key)?.computed));
     try {
-      const open = Object.fromEntries(Object.entries(data).filter(([name]) => !model.fields.find((field) => field.name === name)?.computed));
       const answer = await ask.app("POST", rowsPath(plugin, entity, "/preview"), { data: open, is_new: isNew });
-      if (turn !== asked.current) return;
-      setJudged(answer);
+      // Defaults count whatever was typed meanwhile; the rest is of the latest question alone.
       if (isNew) setValues((old) => ({ ...answer.data, ...old }));
+      if (turn === asked.current) setJudged(answer);
     } catch {
       // Saving says what is wrong.
     }
@@ -32,23 +41,31 @@ export function RowForm({ plugin, entity, models, fields, row, preset, children,
   useEffect(() => {
     judge(values, !row);
   }, []);
-  const set = (name, value) => {
-    const next = { ...values, [name]: value };
+  const set = (key, value) => {
+    const next = { ...latest.current, [key]: value };
+    const gone = [key];
     // What hung on the old value does not hang on the new one.
-    for (const field of model.fields) if (field.ref?.cascade_from === name) next[field.name] = null;
+    for (const field of model.fields) {
+      if (field.ref?.cascade_from === key) {
+        next[field.name] = null;
+        gone.push(field.name);
+      }
+    }
+    latest.current = next;
     setValues(next);
-    setTouched((old) => new Set(old).add(name));
-    setState((old) => ({ ...old, fields: { ...old.fields, [name]: undefined } }));
+    setTouched((old) => new Set([...old, ...gone]));
+    setState((old) => ({ ...old, fields: { ...old.fields, [key]: undefined } }));
     judge(next, false);
   };
   const save = async (event) => {
     event.preventDefault();
+    if (Object.values(broken).some(Boolean)) return;
     setState({ busy: true, error: null, fields: {} });
+    // What nobody touched is not sent: another one may have changed it, and a number may be longer than a browser's.
     const data = {};
     for (const field of model.fields) {
-      const isOpen = !field.read_only && field.name in values && !judged.hidden.includes(field.name);
-      const has = values[field.name] !== undefined && (row ? true : values[field.name] !== null);
-      if (isOpen && has) data[field.name] = values[field.name];
+      const isOpen = !field.read_only && !judged.hidden.includes(field.name);
+      if (isOpen && touched.has(field.name)) data[field.name] = values[field.name] ?? null;
     }
     try {
       const saved = row
@@ -60,28 +77,39 @@ export function RowForm({ plugin, entity, models, fields, row, preset, children,
       setState({ busy: false, error, fields: error.fields ?? {} });
     }
   };
+  // Somebody else was first: theirs is read, what was typed here stays.
+  const takeOver = async () => {
+    const current = await ask.app("GET", rowsPath(plugin, entity, `/${row.id}`));
+    setRow(current);
+    setValues((old) => ({ ...current.data, ...Object.fromEntries([...touched].map((key) => [key, old[key]])) }));
+    setState({ busy: false, error: null, fields: {} });
+  };
   const problems = Object.fromEntries(
     judged.problems.filter((problem) => touched.has(problem.field)).map((problem) => [problem.field, problem.message]),
   );
-  const visible = shownFields.filter((field) => !judged.hidden.includes(field.name));
+  const visible = shown.filter((field) => !judged.hidden.includes(field.name));
   // Rows that belong to this one need one that is there.
   const parts = row ? (children ?? []) : [];
+  const own = visible.some((field) => state.fields[field.name]);
   const title = row ? t(`Edit ${model.display_name}`, `编辑${model.display_name}`) : t(`New ${model.display_name}`, `新建${model.display_name}`);
   return html`<${Dialog} title=${title} wide=${visible.length > 6 || parts.length > 0} onClose=${onClose} footer=${html`
       <${Button} onClick=${onClose}>${t("Cancel", "取消")}</${Button}>
-      <button type="submit" form="row-form" class="button primary" disabled=${state.busy}><span>${t("Save", "保存")}</span></button>`}>
-    <${Problem} error=${state.error} />
-    <form id="row-form" class="form" noValidate onSubmit=${save}>
+      <button type="submit" form=${name.current} class="button primary" disabled=${state.busy}><span>${t("Save", "保存")}</span></button>`}>
+    ${state.error?.code === "db.version_conflict"
+      ? html`<div class="problem" role="alert"><div><strong>${t("Somebody else changed this row meanwhile.", "该记录已被他人修改。")}</strong>
+          <${Button} kind="link" onClick=${takeOver}>${t("Keep what I typed, over the new version", "在新版本上保留我的修改")}</${Button}></div></div>`
+      : !own && html`<${Problem} error=${state.error} />`}
+    <form id=${name.current} class="form" noValidate onSubmit=${save}>
       ${visible.map((field) => {
-        const id = `field-${field.name}`;
-        const error = state.fields[field.name] ?? problems[field.name];
+        const id = `${name.current}-${field.name}`;
+        const error = broken[field.name] ?? state.fields[field.name] ?? problems[field.name];
         const help = [field.description && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
         return html`<${Field} key=${field.name} id=${id} label=${field.display_name} help=${field.description} error=${error}
           required=${judged.required.includes(field.name) && !field.computed}>
           ${field.read_only
             ? html`<output id=${id} class="fixed"><${Shown} field=${field} value=${field.computed ? judged.data[field.name] : values[field.name]} people=${people} /></output>`
-            : html`<${Input} id=${id} field=${field} value=${values[field.name]} row=${values} invalid=${Boolean(error)}
-                describedBy=${help} onChange=${(value) => set(field.name, value)} />`}</${Field}>`;
+            : html`<${Input} id=${id} field=${field} value=${values[field.name]} row=${values} invalid=${Boolean(error)} describedBy=${help}
+                onChange=${(value) => set(field.name, value)} onBroken=${(why) => setBroken((old) => ({ ...old, [field.name]: why }))} />`}</${Field}>`;
       })}
     </form>
     ${parts.map((child) => html`<div class="child" key=${child.entity}><h3>${models[child.entity]?.display_name}</h3>

@@ -11,10 +11,12 @@ export function AppPage({ plugin, name, row }) {
   const ask = useAsk();
   const { user, language } = useSession();
   const keys = [plugin, name, user.eyes, language];
-  const page = useLoaded(() => ask.app("GET", `/api/v1/plugins/${plugin}/pages/${name}`), keys);
+  const page = useLoaded(async () => ({ of: `${plugin}/${name}`, ...(await ask.app("GET", `/api/v1/plugins/${plugin}/pages/${name}`)) }), keys);
   const entities = useLoaded(() => ask.app("GET", "/api/v1/plugin-registry/entities"), keys);
-  if (page.error && page.value?.name !== name) return html`<section class="page"><${Problem} error=${page.error} /></section>`;
-  if (!page.value || !entities.value) return html`<section class="page"><${Loaded} of=${{}} lines=${8} /></section>`;
+  const isOther = page.value?.of !== `${plugin}/${name}`;
+  // What a user may not see does not stay on the screen of the one before.
+  if (page.error && (isOther || page.error.status === 403)) return html`<section class="page"><${Problem} error=${page.error} /></section>`;
+  if (isOther || !entities.value) return html`<section class="page"><${Loaded} of=${{}} lines=${8} /></section>`;
   const models = Object.fromEntries(entities.value.filter((entity) => entity.plugin === plugin).map((entity) => [entity.entity, entity]));
   return html`<${Page} key=${`${plugin}/${name}`} title=${page.value.label}>${page.error && html`<${Problem} error=${page.error} />`}
     <${Body} plugin=${plugin} page=${page.value} models=${models} row=${row} /></${Page}>`;
@@ -113,6 +115,7 @@ function Detail({ plugin, page, models, row: id }) {
   useStream(["change"], (entry) => entry.data.id === id && again());
   const labels = useLabels(plugin, model, row.value ? [row.value] : [], null);
   const self = { name: "row", ref: { plugin, entity: page.entity, label_field: model?.title_field } };
+  if (!model) return html`<${Problem} error=${{ message: t("You may not see these rows.", "没有查看权限。") }} />`;
   if (!id) {
     return html`<div class="form narrow"><div class="field"><label for="choose">${model?.display_name}</label>
       <${RefPicker} id="choose" field=${self} value=${null} onChange=${(chosen) => chosen && go(`#/app/${plugin}/${page.name}/${chosen}`)} /></div></div>
@@ -155,7 +158,7 @@ function Kanban({ plugin, page, models }) {
   };
   const card = (row) => html`<article key=${row.id} class="kanban-card" draggable=${canMove} aria-label=${title(row)}
     onDragStart=${(event) => event.dataTransfer.setData("text/plain", row.id)}>
-    <header><button type="button" class="button link" onClick=${() => setOpen({ row })}>${title(row)}</button></header>
+    <header>${page.actions.includes("edit") ? html`<button type="button" class="button link" onClick=${() => setOpen({ row })}>${title(row)}</button>` : html`<b>${title(row)}</b>`}</header>
     <dl>${page.kanban.fields.map((name) => model.fields.find((field) => field.name === name)).filter(Boolean).map((field) => html`<div key=${field.name}>
       <dt>${field.display_name}</dt><dd><${Shown} field=${field} value=${row.data[field.name]} labels=${labels} people=${people} /></dd></div>`)}</dl>
     ${canMove && html`<select aria-label=${t(`Move ${title(row)}`, `移动${title(row)}`)} value=${row.data[lane.name]} onChange=${(event) => move(row, event.target.value)}>
@@ -242,11 +245,19 @@ function Custom({ plugin, page }) {
   const ask = useAsk();
   const { user } = useSession();
   const frame = useRef(null);
-  const opened = useLoaded(() => ask.dev("POST", "/_dev/frames", { plugin }), [plugin, page.file]);
+  const opened = useLoaded(() => ask.dev("POST", "/_dev/frames", { plugin }), [plugin, page.file, user.eyes]);
+  const asked = useRef(new Map());
+  useStream(["change"], (entry) => {
+    const again = [...asked.current].find(([entity]) => entry.data.entity === `${plugin}.${entity}`);
+    if (again) dispatchEvent(new MessageEvent("message", { data: again[1], source: frame.current?.contentWindow }));
+  });
   useEffect(() => {
+    asked.current = new Map();
     const answer = async (event) => {
       if (event.source !== frame.current?.contentWindow || event.data?.type !== "query") return;
       const { entity, sort_by, sort_order, filter, search, page_size } = event.data;
+      // Asked again when one of its rows changes.
+      asked.current.set(entity, event.data);
       let told;
       try {
         const asked = query({ sort_by, sort_order, search, page_size: page_size ?? 100, filter: filter && JSON.stringify(filter) });
@@ -261,5 +272,5 @@ function Custom({ plugin, page }) {
     return () => removeEventListener("message", answer);
   }, [plugin, user.eyes]);
   return html`<${Loaded} of=${opened}>${({ base }) => html`<iframe ref=${frame} class="custom" title=${page.label} sandbox="allow-scripts"
-    src=${`${base}${page.file}`} key=${user.token}></iframe>`}</${Loaded}>`;
+    src=${`${base}${page.file}`} key=${base}></iframe>`}</${Loaded}>`;
 }

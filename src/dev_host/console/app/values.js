@@ -46,7 +46,7 @@ export function usePeople() {
 }
 
 /** The widget of a field. `row` is what the form holds so far, for references that hang on others. */
-export function Input({ id, field, value, onChange, row, describedBy, invalid }) {
+export function Input({ id, field, value, onChange, onBroken = () => {}, row, describedBy, invalid }) {
   const t = useWords();
   const common = { id, "aria-describedby": describedBy, "aria-invalid": invalid ? "true" : undefined };
   const plain = (type, more = {}) => html`<input ...${common} ...${more} type=${type} value=${value ?? ""}
@@ -56,7 +56,7 @@ export function Input({ id, field, value, onChange, row, describedBy, invalid })
       return html`<${Select} ...${common} value=${value} options=${field.options} empty=${t("Please choose", "请选择")}
         onChange=${(chosen) => onChange(chosen === "" ? null : chosen)} />`;
     case "multi_select":
-      return html`<span class="checks" id=${id} role="group">${field.options.map((option) => html`<label key=${option.value}>
+      return html`<span class="checks" id=${id} role="group" aria-label=${field.display_name}>${field.options.map((option) => html`<label key=${option.value}>
         <input type="checkbox" checked=${(value ?? []).includes(option.value)} onChange=${(event) => {
           const rest = (value ?? []).filter((one) => one !== option.value);
           onChange(event.target.checked ? [...rest, option.value] : rest);
@@ -68,16 +68,8 @@ export function Input({ id, field, value, onChange, row, describedBy, invalid })
     case "time": return plain("time", { step: 1 });
     case "datetime": return html`<input ...${common} type="datetime-local" step="1" value=${local(value)}
       onInput=${(event) => onChange(event.target.value ? new Date(event.target.value).toISOString() : null)} />`;
-    case "integer": case "bigint": case "duration": case "rating":
-      return html`<input ...${common} inputmode="numeric" value=${value ?? ""} onInput=${(event) => {
-        const text = event.target.value.trim();
-        onChange(text === "" ? null : /^-?\d{1,15}$/.test(text) ? Number(text) : text);
-      }} />`;
-    case "float":
-      return html`<input ...${common} inputmode="decimal" value=${value ?? ""} onInput=${(event) => {
-        const text = event.target.value.trim();
-        onChange(text === "" ? null : text !== "-" && Number.isFinite(Number(text)) && !text.endsWith(".") ? Number(text) : text);
-      }} />`;
+    case "integer": case "bigint": case "duration": case "rating": case "float":
+      return html`<${NumberInput} ...${common} mode=${field.field_type === "float" ? "decimal" : "numeric"} value=${value} onChange=${onChange} />`;
     case "decimal": case "currency": case "percent": return plain("text", { inputmode: "decimal" });
     case "email": return plain("email");
     case "phone": return plain("tel");
@@ -87,12 +79,19 @@ export function Input({ id, field, value, onChange, row, describedBy, invalid })
     case "tags":
       return html`<input ...${common} value=${(value ?? []).join(", ")} placeholder=${t("a, b, c", "用逗号分隔")}
         onChange=${(event) => onChange(event.target.value.split(/[,，]/).map((one) => one.trim()).filter(Boolean))} />`;
-    case "json": return html`<textarea ...${common} rows="4" class="mono" onChange=${(event) => {
-      try { onChange(event.target.value === "" ? null : JSON.parse(event.target.value)); } catch { onChange(event.target.value); }
-    }}>${value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value, null, 2)}</textarea>`;
-    case "geo_point": return html`<span class="pair">${["lat", "lng"].map((key) => html`<input key=${key} inputmode="decimal"
-      id=${key === "lat" ? id : undefined} aria-label=${key} placeholder=${key} value=${value?.[key] ?? ""}
-      onChange=${(event) => onChange({ lat: 0, lng: 0, ...value, [key]: Number(event.target.value) })} />`)}</span>`;
+    case "json": return html`<textarea ...${common} rows="4" class="mono" onInput=${(event) => {
+      try {
+        onChange(event.target.value.trim() === "" ? null : JSON.parse(event.target.value));
+        onBroken(undefined);
+      } catch (error) {
+        onBroken(t(`This is no JSON: ${error.message}`, `不是有效的 JSON：${error.message}`));
+      }
+    }}>${value === undefined || value === null ? "" : JSON.stringify(value, null, 2)}</textarea>`;
+    case "geo_point": return html`<span class="pair">${["lat", "lng"].map((key) => html`<${NumberInput} key=${key} mode="decimal"
+      id=${key === "lat" ? id : undefined} aria-label=${key} placeholder=${key} value=${value?.[key]} onChange=${(number) => {
+        const next = { lat: null, lng: null, ...value, [key]: number };
+        onChange(next.lat === null && next.lng === null ? null : next);
+      }} />`)}</span>`;
     case "ref": return html`<${RefPicker} ...${common} field=${field} value=${value} row=${row} onChange=${onChange} />`;
     case "ref_many": return html`<${RefsPicker} ...${common} field=${field} value=${value ?? []} row=${row} onChange=${onChange} />`;
     case "user": return html`<${UserPicker} ...${common} value=${value} onChange=${onChange} />`;
@@ -102,6 +101,23 @@ export function Input({ id, field, value, onChange, row, describedBy, invalid })
         ? html`<textarea ...${common} rows="3" value=${value ?? ""} onInput=${(event) => onChange(event.target.value || null)}></textarea>`
         : plain("text");
   }
+}
+
+/** A number as it is typed: the text stays as it was written, and what is given is a number where the text is one. */
+export function NumberInput({ mode, value, onChange, ...rest }) {
+  const shown = value === undefined || value === null ? "" : String(value);
+  const [text, setText] = useState(shown);
+  const read = (typed) => {
+    const plain = typed.trim();
+    const number = Number(plain);
+    if (plain === "") return null;
+    // More digits than a number holds go as they are: the host says what it makes of them.
+    return Number.isFinite(number) && (Math.abs(number) <= Number.MAX_SAFE_INTEGER || mode === "decimal") ? number : plain;
+  };
+  useEffect(() => {
+    if (read(text) !== (value ?? null)) setText(shown);
+  }, [value]);
+  return html`<input ...${rest} inputmode=${mode} value=${text} onInput=${(event) => { setText(event.target.value); onChange(read(event.target.value)); }} />`;
 }
 
 function local(value) {
@@ -130,16 +146,17 @@ function DepartmentPicker({ value, onChange, ...common }) {
 /** Rows that a reference may name: searched as one types, held to the row that it hangs on. */
 function useCandidates(field, text, row, isOpen) {
   const ask = useAsk();
+  const { user } = useSession();
   const wanted = useSettled(text, 120);
   const target = field.ref;
   const parent = target.cascade_from ? row?.[target.cascade_from] : undefined;
   const isBlocked = target.cascade_from && !parent;
   const found = useLoaded(async () => {
-    if (!isOpen || isBlocked) return [];
+    if (!isOpen || isBlocked) return { items: NONE, of: wanted };
     const filter = target.cascade_filter && parent ? JSON.stringify({ [target.cascade_filter]: parent }) : undefined;
     const page = await ask.app("GET", rowsPath(target.plugin, target.entity, query({ search: wanted, page_size: 20, filter })));
-    return page.items;
-  }, [wanted, isOpen, parent]);
+    return { items: page.items, of: wanted };
+  }, [wanted, isOpen, parent, user.eyes]);
   return { ...found, isBlocked };
 }
 
@@ -150,6 +167,7 @@ const titleOf = (field, row) => {
 
 function useLabel(field, id) {
   const ask = useAsk();
+  const { user } = useSession();
   const found = useLoaded(async () => {
     if (!id) return "";
     try {
@@ -157,7 +175,7 @@ function useLabel(field, id) {
     } catch {
       return String(id);
     }
-  }, [id]);
+  }, [id, user.eyes]);
   return found.value ?? "";
 }
 
@@ -169,22 +187,31 @@ export function RefPicker({ id, field, value, row, onChange, ...aria }) {
   const label = useLabel(field, value);
   const isOpen = text !== null;
   const found = useCandidates(field, text ?? "", row, isOpen);
-  const items = found.value ?? NONE;
+  const items = found.value?.items ?? NONE;
+  // What is chosen by Enter is among what was asked for, and not among what was there before.
+  const isCurrent = found.value?.of === (text ?? "");
   const box = useRef(null);
   useEffect(() => setActive(0), [items]);
+  useEffect(() => box.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [active]);
   const choose = (item) => {
     onChange(item?.id ?? null);
     setText(null);
   };
   const keys = (event) => {
-    if (event.key === "ArrowDown" && !isOpen) return setText("");
+    // While Chinese is composed, keys belong to the input method.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "ArrowDown" && !isOpen) {
+      event.preventDefault();
+      setText("");
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && items.length) {
       event.preventDefault();
       setActive((active + step + items.length) % items.length);
     } else if (event.key === "Enter" && isOpen) {
       event.preventDefault();
-      if (items[active]) choose(items[active]);
+      if (isCurrent && items[active]) choose(items[active]);
     } else if (event.key === "Escape" && isOpen) {
       event.preventDefault();
       event.stopPropagation();
@@ -192,7 +219,7 @@ export function RefPicker({ id, field, value, row, onChange, ...aria }) {
     }
   };
   const list = `${id}-list`;
-  return html`<span class="picker" ref=${box} onFocusOut=${(event) => !box.current.contains(event.relatedTarget) && setText(null)}>
+  return html`<span class="picker" ref=${box} onFocusOut=${(event) => !box.current?.contains(event.relatedTarget) && setText(null)}>
     <input id=${id} ...${aria} role="combobox" autocomplete="off" aria-expanded=${isOpen ? "true" : "false"} aria-controls=${list}
       aria-autocomplete="list" aria-activedescendant=${isOpen && items[active] ? `${list}-${active}` : undefined}
       placeholder=${found.isBlocked ? t("Choose what it belongs to first", "请先选择上级") : t("Search", "搜索")}

@@ -1,6 +1,6 @@
 // What was called, and all that each call did.
 import { clock, count, duration, go, html, query, useAsk, useEffect, useLoaded, useSession, useState, useStream, useThrottled, useWords } from "../lib.js";
-import { Button, Code, Empty, Field, Loaded, Page, Select, Tag, toast, useDoing } from "../ui.js";
+import { Button, Code, Empty, Loaded, Page, Problem, Select, Tag, toast, useDoing } from "../ui.js";
 
 export function Calls({ id }) {
   const t = useWords();
@@ -28,9 +28,9 @@ export function Calls({ id }) {
       <${Button} kind="primary" disabled=${Boolean(scenario.file)} onClick=${() => make(true)}>${scenario.file ?? t("Write to tests/", "写入 tests/")}</${Button}>
       <${Button} kind="ghost" icon="close" label=${t("Close", "关闭")} onClick=${() => setScenario(null)} /></div><${Code} value=${scenario.text} /></section>`}
     <div class="split"><div class="timeline" role="list" aria-label=${t("Calls", "调用")} tabindex="0">
-      ${items.length === 0 && html`<${Empty}>${t("Nothing was called yet.", "暂无调用。")}</${Empty}>`}
+      ${calls.error && html`<${Problem} error=${calls.error} />`}${calls.value && items.length === 0 && html`<${Empty}>${t("Nothing was called yet.", "暂无调用。")}</${Empty}>`}
       ${items.map((call) => html`<div key=${call.id} role="listitem" class=${`call-line${String(call.id) === id ? " current" : ""}${call.error ? " failed" : ""}`}>
-        <input type="checkbox" aria-label=${t(`Choose call ${call.id}`, `选择调用 ${call.id}`)} checked=${chosen.has(call.id)} onChange=${() => {
+        <input type="checkbox" disabled=${call.sort !== "call"} aria-label=${t(`Choose call ${call.id}`, `选择调用 ${call.id}`)} checked=${chosen.has(call.id)} onChange=${() => {
           const next = new Set(chosen);
           if (!next.delete(call.id)) next.add(call.id);
           setChosen(next);

@@ -1,4 +1,5 @@
 // The plugins of the host: brought by dropping a package, and led through their lives.
+import { NumberInput } from "../app/values.js";
 import { html, moment, useAsk, useLoaded, useRef, useSession, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Code, Confirm, Dialog, Empty, Field, Loaded, Page, Problem, Select, Table, Tag, toast, useDoing } from "../ui.js";
 
@@ -39,6 +40,7 @@ export function Plugins() {
   return html`<${Page} title=${t("Plugins", "插件")} aside=${html`<${Upload} token=${admin.token} onDone=${plugins.reload} />`}>
     <${Drop} token=${admin.token} onDone=${plugins.reload} />
     <${Loaded} of=${plugins}>${(items) => html`<${Table} label=${t("Plugins", "插件")} columns=${columns} rows=${items} keyOf=${(plugin) => plugin.id} empty=${t("No plugins yet.", "暂无插件。")} />`}</${Loaded}>
+    <${Generations} />
     ${open?.kind === "detail" && html`<${Detail} plugin=${open.plugin} onClose=${() => setOpen(null)} />`}
     ${open?.kind === "settings" && html`<${Settings} plugin=${open.plugin} onClose=${() => setOpen(null)} />`}
     ${open?.kind === "uninstall" && html`<${Confirm} title=${t("Uninstall?", "卸载？")} verb=${t("Uninstall", "卸载")} text=${t("Its tables and rows stay.", "数据表和数据会保留。")}
@@ -46,6 +48,26 @@ export function Plugins() {
     ${open?.kind === "purge" && html`<${Confirm} title=${t("Delete all its rows?", "清除全部数据？")} verb=${t("Delete everything", "全部清除")} text=${t("The tables of all tenants go. This cannot be taken back.", "所有租户的数据表都会被删除，且无法恢复。")}
       onNo=${() => setOpen(null)} onYes=${async () => { await ask.dev("POST", `/api/v1/admin/plugins/${open.plugin.id}/purge`); setOpen(null); plugins.reload(); }} />`}
   </${Page}>`;
+}
+
+/** The generations of the projects that are followed: which one serves, and which gets a share of the requests. */
+function Generations() {
+  const t = useWords();
+  const ask = useAsk();
+  const { projects, reloadProjects } = useSession();
+  const [busy, run] = useDoing();
+  const [shares, setShares] = useState({});
+  const words = { start: t("start", "启动"), manifest: t("manifest", "清单"), build: t("build", "构建"), reset: t("rows given up", "放弃数据") };
+  return html`${projects.map((project) => project.generations.length > 0 && html`<section class="card" key=${project.project}><h3>${t("Generations of", "版本代：")} ${project.project}</h3>
+    <ul class="generations">${project.generations.map((one) => {
+      const path = `/_dev/projects/${project.plugin}/generations/${one.number}`;
+      const key = `${project.plugin} ${one.number}`;
+      return html`<li key=${one.number}><b>#${one.number}</b> ${one.version} <span class="meta">${moment(new Date(one.at_ms).toISOString())} · ${words[one.why] ?? one.why} · ${one.milliseconds} ms</span><span class="grow"></span>
+        ${one.number === project.live ? html`<${Tag} color="green">${t("serves", "服务中")}</${Tag}>` : html`
+          <input class="share" inputmode="numeric" placeholder="%" aria-label=${t(`Share of generation ${one.number} in percent`, `第 ${one.number} 代的流量百分比`)} value=${shares[key] ?? ""} onInput=${(event) => setShares({ ...shares, [key]: event.target.value })} />
+          <${Button} kind="link" disabled=${!/^\d+$/.test(shares[key] ?? "")} onClick=${() => run(`${key} share`, () => ask.dev("POST", `${path}/canary`, { percent: Number(shares[key]) }), (told) => t(`${told.percent} % of the requests`, `${told.percent} % 的请求`))}>${t("Give it a share", "分配流量")}</${Button}>
+          <${Button} kind="link" busy=${busy === key} onClick=${() => run(key, async () => { await ask.dev("POST", `${path}/activate`); reloadProjects(); }, t(`Generation ${one.number} serves`, `第 ${one.number} 代已生效`))}>${t("Serve this one", "切换到此代")}</${Button}>`}</li>`;
+    })}</ul></section>`)}`;
 }
 
 /** Takes a package, installs it and starts it, as far as it goes. */
@@ -67,16 +89,16 @@ function useUpload(token, onDone) {
     }
     onDone();
   });
-  return { busy, error, upload };
+  return { busy, error, upload, clear: () => setError(null) };
 }
 
 function Upload({ token, onDone }) {
   const t = useWords();
   const input = useRef(null);
-  const { busy, upload, error } = useUpload(token, onDone);
+  const { busy, upload, error, clear } = useUpload(token, onDone);
   return html`<input ref=${input} type="file" accept=".erpx" class="hidden" tabindex="-1" aria-label=${t("Package", "插件包")} onChange=${(event) => event.target.files[0] && upload(event.target.files[0])} />
     <${Button} kind="primary" icon="import" busy=${busy} onClick=${() => input.current.click()}>${t("Upload", "上传")}</${Button}>
-    ${error && html`<${Dialog} title=${t("Refused", "被拒绝")} onClose=${onDone}><${Refusal} error=${error} /></${Dialog}>`}`;
+    ${error && html`<${Dialog} title=${t("Refused", "被拒绝")} onClose=${clear}><${Refusal} error=${error} /></${Dialog}>`}`;
 }
 
 function Refusal({ error }) {
@@ -119,7 +141,8 @@ function Settings({ plugin, onClose }) {
   const ask = useAsk();
   const path = `/api/v1/admin/plugins/${plugin.id}/config`;
   const settings = useLoaded(() => ask.dev("GET", path), [plugin.id]);
-  const declared = plugin.manifest?.settings?.fields ?? [];
+  const detail = useLoaded(() => ask.dev("GET", `/api/v1/admin/plugins/${plugin.id}`), [plugin.id]);
+  const declared = detail.value?.settings ?? [];
   const [changed, setChanged] = useState({});
   const [error, setError] = useState(null);
   const save = async () => {
@@ -134,7 +157,7 @@ function Settings({ plugin, onClose }) {
   return html`<${Dialog} title=${t(`Settings of ${plugin.name}`, `${plugin.name}的设置`)} onClose=${onClose} footer=${declared.length > 0 && html`
     <${Button} onClick=${onClose}>${t("Cancel", "取消")}</${Button}><${Button} kind="primary" onClick=${save}>${t("Save", "保存")}</${Button}>`}>
     <${Problem} error=${error} />
-    ${declared.length === 0 && html`<${Empty}>${t("It has no settings.", "该插件没有设置项。")}</${Empty}>`}
+    ${detail.value && declared.length === 0 && html`<${Empty}>${t("It has no settings.", "该插件没有设置项。")}</${Empty}>`}
     <${Loaded} of=${settings}>${(values) => html`<div class="form">${declared.map((field) => {
       const id = `setting-${field.key}`;
       const value = changed[field.key] ?? values[field.key];
@@ -142,7 +165,7 @@ function Settings({ plugin, onClose }) {
       return html`<${Field} key=${field.key} id=${id} label=${field.label} help=${field.description}>
         ${field.setting_type === "boolean" ? html`<input id=${id} type="checkbox" class="switch" role="switch" checked=${value === true} onChange=${(event) => set(event.target.checked)} />`
           : field.setting_type === "select" ? html`<${Select} id=${id} value=${value} options=${field.options ?? []} onChange=${set} />`
-          : html`<input id=${id} inputmode=${field.setting_type === "number" ? "decimal" : undefined} value=${value ?? ""}
-              onInput=${(event) => set(field.setting_type === "number" && event.target.value !== "" && !Number.isNaN(Number(event.target.value)) ? Number(event.target.value) : event.target.value)} />`}</${Field}>`;
+          : field.setting_type === "number" ? html`<${NumberInput} id=${id} mode="decimal" value=${value} onChange=${set} />`
+          : html`<input id=${id} value=${value ?? ""} onInput=${(event) => set(event.target.value)} />`}</${Field}>`;
     })}</div>`}</${Loaded}></${Dialog}>`;
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response, no_route, object};
-use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
+use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times, is_fault_area};
 use crate::manifest::Timeout;
 use crate::platform::{Platform, PlatformError};
 use crate::store::Moment;
@@ -31,7 +31,7 @@ impl Platform {
                 self.shift_clock(by);
                 Ok(self.clock_shown())
             }
-            ("GET", ["limits"]) => Ok(limits_shown()),
+            ("GET", ["limits"]) => Ok(self.limits_shown()),
             ("PUT", ["limits"]) => {
                 let mut limits = LimitOverrides::default();
                 for (name, value) in object(request)? {
@@ -69,6 +69,14 @@ impl Platform {
         Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": ahead }))
     }
 
+    fn limits_shown(&self) -> Response {
+        let set = self.limits();
+        let limits = LIMITS.iter().map(|limit| {
+            json!({ "name": limit.name, "default": limit.default, "set": set.value(limit.name), "bounds": limit.meaning })
+        });
+        Response::json(200, limits.collect())
+    }
+
     fn quirks_shown(&self) -> Response {
         Response::json(200, json!({ "imitate": self.imitates_quirks(), "double_events": self.doubles_events() }))
     }
@@ -87,7 +95,9 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
     let place = match at.as_str() {
         "commit" => FaultPlace::Commit,
         "*" => FaultPlace::HostCall { function: None, subject },
-        function if function.contains('.') => FaultPlace::HostCall { function: Some(at), subject },
+        function if is_fault_area(function) && function.contains('.') => {
+            FaultPlace::HostCall { function: Some(at), subject }
+        }
         other => return Err(bad_query(format!("`{other}` is no call of the host, such as db.insert, nor commit"))),
     };
     let action = match (text("error"), text("delay"), body.get("fuel")) {
@@ -150,10 +160,4 @@ fn clock_shift(body: &Map<String, Value>, now: Moment) -> Result<i64, PlatformEr
 fn days(text: &str) -> Option<Duration> {
     let days: u64 = text.strip_suffix('d')?.parse().ok()?;
     Some(Duration::from_secs(days.checked_mul(86_400)?))
-}
-
-fn limits_shown() -> Response {
-    let limits =
-        LIMITS.iter().map(|limit| json!({ "name": limit.name, "default": limit.default, "bounds": limit.meaning }));
-    Response::json(200, limits.collect())
 }

@@ -5,6 +5,7 @@ mod look;
 
 use serde_json::{Value, json};
 
+use super::rows::bad_query;
 use super::{Answer, BASE_EVENTS, Request, Response, identity, object};
 use crate::host::lock;
 use crate::manifest::is_event_name;
@@ -50,7 +51,7 @@ impl Platform {
                 let event_type = body.get("type").and_then(Value::as_str).ok_or_else(|| {
                     PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event")
                 })?;
-                if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload")) {
+                if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload" | "tenant")) {
                     let message = format!("unknown key `{key}`; an event is {{\"type\": …, \"payload\": …}}");
                     return Err(PlatformError::new(400, "http.bad_json", message));
                 }
@@ -60,7 +61,14 @@ impl Platform {
                 }
                 let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
                 let before = self.activity.calls.len();
-                self.tell(&identity(request)?.tenant.clone(), event_type, &payload)?;
+                let tenant = match body.get("tenant") {
+                    None => identity(request)?.tenant.clone(),
+                    Some(name) => {
+                        let known = self.directory.tenants().iter().find(|tenant| name == tenant.as_str());
+                        known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
+                    }
+                };
+                self.tell(&tenant, event_type, &payload)?;
                 Ok(self.delivered_since(before))
             }
             ("GET", ["base-events"]) => {
