@@ -76,6 +76,12 @@ fn answer_group(shared: &Shared, jobs: Vec<Job>) {
     }
     let mut together: Vec<Done> = jobs.into_iter().map(|job| answer_one(&mut platform, job)).collect();
     let ended = platform.end_group();
+    if ended.is_err() {
+        // None of it was kept, so nobody may be told that it was.
+        for one in &mut together {
+            one.activity = Activity::default();
+        }
+    }
     // What the group told is delivered once it is kept, and before anybody hears: plugins never act on what may go.
     let delivered = ended.and_then(|()| platform.deliver_events().map_err(PlatformError::from));
     let activity = platform.take_activity();
@@ -83,7 +89,6 @@ fn answer_group(shared: &Shared, jobs: Vec<Job>) {
     if let Err(error) = delivered {
         for one in &mut together {
             one.response = Response::json(error.status, error.to_json());
-            one.activity = Activity::default();
         }
     }
     for done in together {

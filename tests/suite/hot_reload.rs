@@ -149,3 +149,24 @@ fn plugins_of_a_workspace_are_followed_in_the_order_of_their_needs() {
     assert!(projects.as_array().unwrap().iter().all(|project| project["stage"] == "live"), "{projects:#}");
     assert_eq!(admin.rows("POST", "/customer", &json!({ "name": "甲" })).0, 201);
 }
+
+#[test]
+fn scenarios_run_again_when_one_of_them_changes() {
+    use std::io::{BufRead, BufReader};
+    let sandbox = Sandbox::with_template("pages");
+    let mut child = sandbox
+        .command(&["-C", "erp-demo", "test", "--watch"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().starts_with("2 passed, 0 failed"));
+    edit(&sandbox, "erp-demo/tests/tickets.test.toml", "amount = \"300.00\"", "amount = \"301.00\"");
+    assert!(next().starts_with("1 passed, 1 failed"));
+    edit(&sandbox, "erp-demo/plugin.toml", "computed = \"hours * rate\"", "computed = \"hours * rate + 1\"");
+    assert!(next().starts_with("2 passed, 0 failed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
