@@ -123,8 +123,7 @@ pub(super) fn http_response(response: Response) -> HttpResponse {
     const JSON: &str = "application/json; charset=utf-8";
     let (content_type, body) = match response.body {
         Body::Empty => (JSON.to_owned(), HttpBody::empty()),
-        Body::Json(Value::Null) => (JSON.to_owned(), HttpBody::from("null")),
-        Body::Json(value) => (JSON.to_owned(), HttpBody::from(value.to_string())),
+        Body::Json(value) => (JSON.to_owned(), HttpBody::from(serde_json::to_vec(&value).unwrap_or_default())),
         Body::Bytes(content_type, bytes) => (content_type, HttpBody::from(bytes)),
     };
     let mut answer = HttpResponse::new(body);

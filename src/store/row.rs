@@ -65,19 +65,18 @@ pub struct Row {
 }
 
 impl Row {
-    /// The shape of the HTTP API: the fields under `data`.
-    pub fn to_api(&self) -> Value {
-        let mut value = json!({
-            "id": self.id,
-            "data": self.data,
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "version": self.version,
-        });
-        if let Some(deleted_at) = &self.deleted_at {
-            value["deleted_at"] = json!(deleted_at);
+    /// The shape of the HTTP API: the fields under `data`. It takes the row, since pages of them are made of it.
+    pub fn into_api(self) -> Value {
+        let mut fields = Map::with_capacity(6);
+        fields.insert("id".to_owned(), Value::String(self.id));
+        fields.insert("data".to_owned(), Value::Object(self.data));
+        fields.insert("created_at".to_owned(), Value::String(self.created_at));
+        fields.insert("updated_at".to_owned(), Value::String(self.updated_at));
+        fields.insert("version".to_owned(), Value::from(self.version));
+        if let Some(deleted_at) = self.deleted_at {
+            fields.insert("deleted_at".to_owned(), Value::String(deleted_at));
         }
-        value
+        Value::Object(fields)
     }
 
     /// The shape that guests and scenarios see: the fields beside the standard columns.

@@ -18,12 +18,14 @@ test.beforeAll(async () => {
 test.afterAll(() => host.stop());
 
 const pages = ["overview", "customers", "tickets", "regions", "contacts_graph", "due"];
+const tools = ["plugins", "calls", "events", "data/erp-desk/customer", "invoke", "faults", "tests"];
+const everywhere = () => [...pages.map((one) => `app/erp-desk/${one}`), `app/erp-desk/customer_detail/${rows.haitian.id}`, ...tools];
 
 test("every page is accessible, light and dark, and fits a narrow screen", async ({ page }) => {
   await open(page, host);
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme });
-    for (const name of [...pages.map((one) => `app/erp-desk/${one}`), `app/erp-desk/customer_detail/${rows.haitian.id}`, "plugins", "calls", "events", "data/erp-desk/customer", "invoke", "faults", "tests"]) {
+    for (const name of everywhere()) {
       await page.evaluate((hash) => { location.hash = hash; }, `#/${name}`);
       await expect(page.locator("main h1")).toBeVisible();
       await expect(page.locator(".skeleton")).toHaveCount(0);
@@ -36,6 +38,27 @@ test("every page is accessible, light and dark, and fits a narrow screen", async
         await page.setViewportSize({ width: 1280, height: 800 });
       }
     }
+  }
+});
+
+test("nothing jumps while a page fills", async ({ page }) => {
+  await open(page, host);
+  for (const name of everywhere()) {
+    await page.evaluate((hash) => { location.hash = hash; }, `#/${name}`);
+    await page.reload();
+    await expect(page.locator("main h1")).toBeVisible();
+    await expect(page.locator(".skeleton")).toHaveCount(0);
+    const { shift, moved } = await page.evaluate(() => new Promise((resolve) => {
+      new PerformanceObserver((list) => {
+        const entries = list.getEntries().filter((entry) => !entry.hadRecentInput);
+        const moved = entries.flatMap((entry) => entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 120)));
+        resolve({ shift: entries.reduce((sum, entry) => sum + entry.value, 0), moved });
+      }).observe({ type: "layout-shift", buffered: true });
+      // A page that never moved has no entry to be told of.
+      setTimeout(() => resolve({ shift: 0, moved: [] }), 300);
+    }));
+    // 0.1 is where the field's measure of it (cumulative layout shift) stops saying "good".
+    expect(shift, `${name} moved: ${moved.join(" | ")}`).toBeLessThan(0.1);
   }
 });
 

@@ -46,9 +46,13 @@ console.log("| what | median of | time |\n|---|---|---|");
   })().catch(() => {});
   const project = async () => (await host.ask("GET", "/_dev/projects"))[0];
   let live = (await project()).live ?? 0;
+  // What a guest says when it refuses: a change that the component shows, or no generation would come of it.
+  const refusal = "only a draft can be approved";
+  let before = refusal;
   for (let turn = 0; turn < 6; turn++) {
-    const text = host.read("src/lib.rs").replace(/\n\/\/ turn \d+\npub const TURN: u32 = \d+;\n/, "");
-    host.write("src/lib.rs", `${text}\n// turn ${turn}\npub const TURN: u32 = ${turn};\n`);
+    const after = `${refusal} ${turn}`;
+    host.edit("src/lib.rs", before, after);
+    before = after;
     for (;;) {
       const now = await project();
       if (now.live > live && now.stage === "live") {

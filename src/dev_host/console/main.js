@@ -146,6 +146,8 @@ function Shell({ session }) {
     document.title = [title, "erp-plugin"].filter(Boolean).join(" · ");
   }, [title, route.join("/")]);
 
+  // Nothing is drawn before the menu is known: it would push down what is under it.
+  if (!menus.value) return null;
   const tools = [
     ["plugins", t("Plugins", "插件"), "plugin"], ["calls", t("Calls", "调用"), "calls"], ["events", t("Events", "事件"), "events"], ["data", t("Data", "数据"), "data"],
     ["invoke", t("Invoke", "调用接口"), "invoke"], ["faults", t("Faults & clock", "故障与时钟"), "faults"], ["tests", t("Tests", "测试"), "tests"],
