@@ -50,6 +50,8 @@ function useRoute() {
   useEffect(() => {
     const changed = () => setRoute(location.hash);
     addEventListener("hashchange", changed);
+    // It may have changed since it was first read, when nobody listened yet.
+    changed();
     return () => removeEventListener("hashchange", changed);
   }, []);
   return route.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
