@@ -152,7 +152,7 @@ function useCandidates(field, text, row, isOpen) {
   const parent = target.cascade_from ? row?.[target.cascade_from] : undefined;
   const isBlocked = target.cascade_from && !parent;
   const found = useLoaded(async () => {
-    if (!isOpen || isBlocked) return { items: NONE, of: wanted };
+    if (!isOpen || isBlocked) return { items: NONE, of: null };
     const filter = target.cascade_filter && parent ? JSON.stringify({ [target.cascade_filter]: parent }) : undefined;
     const page = await ask.app("GET", rowsPath(target.plugin, target.entity, query({ search: wanted, page_size: 20, filter })));
     return { items: page.items, of: wanted };
@@ -229,7 +229,7 @@ export function RefPicker({ id, field, value, row, onChange, ...aria }) {
       ${items.map((item, index) => html`<li key=${item.id} id=${`${list}-${index}`} role="option" tabindex="-1"
         aria-selected=${index === active ? "true" : "false"} onMouseDown=${(event) => { event.preventDefault(); choose(item); }}>${titleOf(field, item)}</li>`)}
       ${items.length === 0 && html`<li role="option" aria-disabled="true" aria-selected="false" class="empty">
-        ${found.error ? found.error.message : found.isBlocked ? t("Choose what it belongs to first", "请先选择上级") : t("Nothing found", "没有找到")}</li>`}`}</ul></span>`;
+        ${found.error ? found.error.message : found.isBlocked ? t("Choose what it belongs to first", "请先选择上级") : isCurrent ? t("Nothing found", "没有找到") : t("Searching…", "正在搜索…")}</li>`}`}</ul></span>`;
 }
 
 function RefsPicker({ value, onChange, field, ...rest }) {

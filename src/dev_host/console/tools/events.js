@@ -1,5 +1,5 @@
 // Events: what was told, who heard it, and telling one.
-import { clock, html, useAsk, useLoaded, useSession, useState, useStream, useThrottled, useWords } from "../lib.js";
+import { clock, html, useAsk, useEffect, useLoaded, useSession, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Code, Empty, Field, Loaded, Page, Tag, useDoing } from "../ui.js";
 
 export function Events() {
@@ -12,6 +12,11 @@ export function Events() {
   const known = useLoaded(() => ask.dev("GET", "/_dev/base-events"), []);
   const [type, setType] = useState("");
   const [payload, setPayload] = useState("{}");
+  // Whoever types before the suggestions are there gets the payload as well.
+  useEffect(() => {
+    const found = known.value?.find((one) => one.type === type);
+    if (found) setPayload(JSON.stringify(found.payload, null, 2));
+  }, [type, known.value]);
   const [problem, setProblem] = useState(null);
   const [busy, run] = useDoing();
   const tell = () => {
@@ -27,11 +32,7 @@ export function Events() {
   return html`<${Page} title=${t("Events", "事件")}>
     <section class="card"><h3>${t(`Publish an event in ${user.tenant}`, `在 ${user.tenant} 发布事件`)}</h3><div class="form">
       <${Field} id="event-type" label=${t("Name", "名称")} help=${t("Those of the platform's own modules are suggested.", "可选择平台基础模块的事件。")}>
-        <input id="event-type" list="known-events" value=${type} onInput=${(event) => {
-          setType(event.target.value);
-          const found = known.value?.find((one) => one.type === event.target.value);
-          if (found) setPayload(JSON.stringify(found.payload, null, 2));
-        }} /><datalist id="known-events">${known.value?.map((one) => html`<option key=${one.type} value=${one.type} />`)}</datalist></${Field}>
+        <input id="event-type" list="known-events" value=${type} onInput=${(event) => setType(event.target.value)} /><datalist id="known-events">${known.value?.map((one) => html`<option key=${one.type} value=${one.type} />`)}</datalist></${Field}>
       <${Field} id="event-payload" label=${t("Payload", "内容")} error=${problem}><textarea id="event-payload" class="mono" rows="4" value=${payload} onInput=${(event) => setPayload(event.target.value)}></textarea></${Field}></div>
       <${Button} kind="primary" icon="events" busy=${busy === "tell"} disabled=${!type} onClick=${tell}>${t("Publish", "发布")}</${Button}></section>
     <${Loaded} of=${events}>${(items) => items.length === 0 ? html`<${Empty}>${t("No events yet.", "暂无事件。")}</${Empty}>` : html`<ul class="event-list">${items.map((event) => html`<li key=${event.id} class="card">
