@@ -28,6 +28,8 @@ struct Follower {
     place: FollowedPlace,
     watch: Watch,
     build: Option<Build>,
+    /// False for a plugin without code; what cannot be read is built, and the build says why it cannot.
+    has_code: bool,
     /// When the change was seen that is being worked on.
     since: Instant,
 }
@@ -45,7 +47,7 @@ impl Followers {
         let mut followers = Vec::new();
         for (index, place) in projects.places().into_iter().enumerate() {
             let watch = Watch::new(&place.root);
-            let mut follower = Follower { index, place, watch, build: None, since: Instant::now() };
+            let mut follower = Follower { index, place, watch, build: None, has_code: true, since: Instant::now() };
             follower.refresh(shared, projects, Why::Start);
             followers.push(follower);
         }
@@ -84,7 +86,7 @@ impl Follower {
         if concerns.contains(&Concern::Manifest) {
             self.refresh(shared, projects, Why::Manifest);
         }
-        if (projects.take_wanted(self.index) || concerns.contains(&Concern::Source)) && self.has_code(projects) {
+        if (projects.take_wanted(self.index) || concerns.contains(&Concern::Source)) && self.has_code {
             self.start_build(shared, projects);
         }
         if concerns.contains(&Concern::Tests) {
@@ -97,7 +99,9 @@ impl Follower {
     fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why) {
         let index = self.index;
         projects.enter(shared, index, Stage::Checking);
-        let project = match projects.workshop.read(&self.place) {
+        let read = projects.workshop.read(&self.place);
+        self.has_code = read.as_ref().map_or(true, |project| *project.manifest.build.language != Language::NoCode);
+        let project = match read {
             Ok(project) => project,
             Err(trouble) => return projects.fail(shared, index, trouble),
         };
@@ -134,12 +138,6 @@ impl Follower {
         if serves && needs_build {
             self.start_build(shared, projects);
         }
-    }
-
-    /// False for a plugin without code; what cannot be read is built, and the build says why it cannot.
-    fn has_code(&self, projects: &Projects) -> bool {
-        let project = projects.workshop.read(&self.place);
-        project.map_or(true, |project| *project.manifest.build.language != Language::NoCode)
     }
 
     fn start_build(&mut self, shared: &Shared, projects: &Projects) {
