@@ -7,6 +7,7 @@ use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response as HttpResponse;
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -123,7 +124,9 @@ pub(super) fn http_response(response: Response) -> HttpResponse {
     const JSON: &str = "application/json; charset=utf-8";
     let (content_type, body) = match response.body {
         Body::Empty => (JSON.to_owned(), HttpBody::empty()),
-        Body::Json(value) => (JSON.to_owned(), HttpBody::from(serde_json::to_vec(&value).unwrap_or_default())),
+        Body::Json(value) => (JSON.to_owned(), json_body(&value)),
+        Body::Row(row) => (JSON.to_owned(), json_body(&row)),
+        Body::Rows(page) => (JSON.to_owned(), json_body(&page)),
         Body::Bytes(content_type, bytes) => (content_type, HttpBody::from(bytes)),
     };
     let mut answer = HttpResponse::new(body);
@@ -140,6 +143,10 @@ pub(super) fn http_response(response: Response) -> HttpResponse {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     secured(headers);
     answer
+}
+
+fn json_body(value: &impl Serialize) -> HttpBody {
+    HttpBody::from(serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// What every answer says to browsers.

@@ -18,6 +18,10 @@ pub(super) const QUEUE: usize = 1_024;
 /// Requests that are committed together at the most.
 const GROUP: usize = 128;
 
+/// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
+/// reading a row.
+const TOLD_TOGETHER: usize = 8;
+
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -68,9 +72,13 @@ fn answer_group(shared: &Shared, jobs: Vec<Job>) {
     let mut platform = shared.platform();
     if writes < 2 || !platform.begin_group() {
         drop(platform);
-        for job in jobs {
-            let done = answer_one(&mut shared.platform(), job);
-            tell(shared, done);
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            let together: Vec<Done> =
+                jobs.by_ref().take(TOLD_TOGETHER).map(|job| answer_one(&mut shared.platform(), job)).collect();
+            for done in together {
+                tell(shared, done);
+            }
         }
         return;
     }

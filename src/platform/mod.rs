@@ -29,7 +29,7 @@ mod upgrade;
 mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
-pub use api::{BASE_EVENTS, Body, Request, Response};
+pub use api::{BASE_EVENTS, Body, Request, Response, RowPage};
 pub use compiler::Compiler;
 pub use directory::{Directory, Identity};
 pub use gate::{Admission, Gate, Registrar};

@@ -43,8 +43,8 @@ impl Scope {
     }
 }
 
-/// A row of an entity.
-#[derive(Debug, Clone, PartialEq)]
+/// A row of an entity; written as the HTTP API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// UUID of version 7.
     pub id: String,
@@ -53,32 +53,21 @@ pub struct Row {
     /// RFC 3339, UTC.
     pub created_at: String,
     /// The user, where one called.
+    #[serde(skip)]
     pub created_by: Option<String>,
     /// RFC 3339, UTC.
     pub updated_at: String,
     /// The user, where one called.
+    #[serde(skip)]
     pub updated_by: Option<String>,
-    /// RFC 3339, UTC, where the row was deleted.
-    pub deleted_at: Option<String>,
     /// From 1; raised by each change.
     pub version: u32,
+    /// RFC 3339, UTC, where the row was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<String>,
 }
 
 impl Row {
-    /// The shape of the HTTP API: the fields under `data`. It takes the row, since pages of them are made of it.
-    pub fn into_api(self) -> Value {
-        let mut fields = Map::with_capacity(6);
-        fields.insert("id".to_owned(), Value::String(self.id));
-        fields.insert("data".to_owned(), Value::Object(self.data));
-        fields.insert("created_at".to_owned(), Value::String(self.created_at));
-        fields.insert("updated_at".to_owned(), Value::String(self.updated_at));
-        fields.insert("version".to_owned(), Value::from(self.version));
-        if let Some(deleted_at) = self.deleted_at {
-            fields.insert("deleted_at".to_owned(), Value::String(deleted_at));
-        }
-        Value::Object(fields)
-    }
-
     /// The shape that guests and scenarios see: the fields beside the standard columns.
     pub fn to_flat(&self) -> Value {
         let mut fields = Map::new();

@@ -13,7 +13,7 @@ mod rows;
 mod transfer;
 
 pub use base::BASE_EVENTS;
-pub use request::{Body, Request, Response};
+pub use request::{Body, Request, Response, RowPage};
 
 use serde_json::{Value, json};
 

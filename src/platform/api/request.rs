@@ -1,9 +1,11 @@
 //! Requests and responses without a socket.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::document::did_you_mean;
 use crate::platform::{Identity, PlatformError};
+use crate::store::Row;
 
 /// A request whose user is known already.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +39,28 @@ pub enum Body {
     Empty,
     /// JSON.
     Json(Value),
+    /// A row.
+    Row(Row),
+    /// A page of rows: what they are written as is made where the platform is not waited for.
+    Rows(RowPage),
     /// Bytes of a media type.
     Bytes(String, Vec<u8>),
+}
+
+/// A page of rows, as the HTTP API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RowPage {
+    /// The rows.
+    #[serde(rename = "items")]
+    pub rows: Vec<Row>,
+    /// How many match.
+    pub total: Option<u64>,
+    /// From 1.
+    pub page: u64,
+    /// Rows of a page at the most.
+    pub page_size: u64,
+    /// Where it ended, if there are more.
+    pub next_cursor: Option<String>,
 }
 
 /// A response.
@@ -122,6 +144,16 @@ impl Response {
     /// A response with JSON.
     pub fn json(status: u16, body: Value) -> Response {
         Response { status, body: Body::Json(body), headers: Vec::new() }
+    }
+
+    /// A response with a row.
+    pub fn row(status: u16, row: Row) -> Response {
+        Response { status, body: Body::Row(row), headers: Vec::new() }
+    }
+
+    /// A response with a page of rows.
+    pub fn rows(page: RowPage) -> Response {
+        Response { status: 200, body: Body::Rows(page), headers: Vec::new() }
     }
 
     /// A response without a body.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request, Response, identity, no_route, object, require};
+use super::{Answer, Request, Response, RowPage, identity, no_route, object, require};
 use crate::host::{Invocation, Trigger, lock};
 use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, PluginStatus, Row, RowReach, Scope, StoreError,
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, Page, PluginStatus, RowReach, Scope, StoreError,
     condition_holds,
 };
 
@@ -53,12 +53,12 @@ impl Platform {
                 let row = self.unit::<_, StoreError>(|database, surroundings| {
                     database.insert(&entity, &scope, &data, &mut || lock(surroundings).uuid())
                 })?;
-                Ok(Response::json(201, row.into_api()))
+                Ok(Response::row(201, row))
             }
             ("GET", [id]) => {
                 require(request, &reads)?;
                 let row = lock(&self.database).get(&entity, &self.scope_for(request, &reads)?, id)?;
-                Ok(Response::json(200, row.into_api()))
+                Ok(Response::row(200, row))
             }
             ("PUT" | "PATCH", [id]) => {
                 require(request, &writes)?;
@@ -79,7 +79,7 @@ impl Platform {
                         database.update(&entity, &scope, id, &data, Some(version))
                     }
                 })?;
-                Ok(Response::json(200, row.into_api()))
+                Ok(Response::row(200, row))
             }
             ("DELETE", [id]) => {
                 require(request, &writes)?;
@@ -131,10 +131,8 @@ impl Platform {
             ..ListQuery::default()
         };
         let found = lock(&self.database).list(entity, &self.scope_for(request, permission)?, &query)?;
-        let mut body = json!({ "items": null, "total": found.total, "page": page, "page_size": size, "next_cursor": found.next_cursor });
-        // Moved in: `json!` would copy each row once more.
-        body["items"] = found.rows.into_iter().map(Row::into_api).collect();
-        Ok(Response::json(200, body))
+        let Page { rows, next_cursor, total } = found;
+        Ok(Response::rows(RowPage { rows, total, page, page_size: size, next_cursor }))
     }
 
     fn aggregate(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {

@@ -62,6 +62,9 @@ impl SqliteConnection {
         for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
             connection.set_db_config(option, false)?;
         }
+        // A plan may not hang on the values of parameters: SQLite would look at each statement that it knows already anew
+        // whenever another tenant or user asks.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         decimal::register(&connection)?;
         Ok(SqliteConnection { connection })
     }
