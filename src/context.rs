@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::check::{ONLY_FOR_WHAT_SHIPS, check_component, check_nodes};
+use crate::build::{Cancel, Toolchain};
+use crate::check::{check_component, check_nodes};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::commands::build::component_without_code;
@@ -18,7 +19,7 @@ use crate::settings::{Environment, Folders};
 use crate::ui::Ui;
 
 /// The terminal, the environment, and where the user stands.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     pub(crate) environment: Environment,
@@ -28,6 +29,10 @@ pub(crate) struct Context {
     pub(crate) offline: bool,
     /// Whether every plugin of the workspace is meant.
     pub(crate) workspace: bool,
+    /// What can give a build up.
+    pub(crate) cancel: Cancel,
+    /// The toolchain of a folder, once it was found.
+    toolchain: Arc<Mutex<Option<(PathBuf, Toolchain)>>>,
     manifest_path: Option<PathBuf>,
     package: Option<String>,
 }
@@ -72,7 +77,26 @@ impl Context {
             directory,
             offline: global.offline,
             workspace: global.workspace,
+            cancel: Cancel::default(),
+            toolchain: Arc::default(),
         })
+    }
+
+    /// The context of work on one project that another command asks for: what it has to say is kept.
+    pub(crate) fn beside(&self, manifest_file: &Path, cancel: Cancel) -> Context {
+        let directory = manifest_file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        Context {
+            ui: Ui::kept(),
+            environment: self.environment.clone(),
+            folders: self.folders.clone(),
+            offline: self.offline,
+            manifest_path: Some(manifest_file.to_path_buf()),
+            directory,
+            package: None,
+            workspace: false,
+            cancel,
+            toolchain: Arc::clone(&self.toolchain),
+        }
     }
 
     /// The project that the user stands in, or that `--manifest-path` names.
@@ -147,12 +171,8 @@ impl Context {
         }
         let component =
             if has_code || path.is_some() { self.read(&file)? } else { component_without_code(&open.manifest)? };
-        let checked = check_component(&component, &open.manifest, Some(&open.project.source)).report;
-        let mut report = Report::new();
-        let others = checked.diagnostics().iter().filter(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
-        for finding in others {
-            report.push(finding.clone());
-        }
+        let checked = check_component(&component, &open.manifest, Some(&open.project.source)).for_development();
+        let mut report = checked.report;
         if !report.has_errors() {
             report.extend(self.check_nodes(&component, &open.manifest, &open.project.source)?);
         }
@@ -192,6 +212,22 @@ impl Context {
     /// The cargo that builds plugins.
     pub(crate) fn cargo(&self) -> OsString {
         self.environment.cargo.clone().unwrap_or_else(|| "cargo".into())
+    }
+
+    /// The toolchain that builds the plugin of a folder. Looking for it starts compilers: it is done once.
+    pub(crate) fn toolchain(&self, root: &Path) -> Result<Toolchain, CommandError> {
+        let known = || self.toolchain.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, toolchain)) = known().as_ref().filter(|(folder, _)| folder == root) {
+            return Ok(toolchain.clone());
+        }
+        let found = Toolchain::find(self.environment.rust_toolchain.as_deref(), &self.cargo(), root)?;
+        *known() = Some((root.to_path_buf(), found.clone()));
+        Ok(found)
+    }
+
+    /// Looks for the toolchain anew the next time: what was found before may be gone.
+    pub(crate) fn forget_toolchain(&self) {
+        *self.toolchain.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A path of the command line.

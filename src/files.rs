@@ -30,19 +30,41 @@ pub enum Access {
 /// # Errors
 /// [`WriteError`]; the old file is still there then.
 pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
-    let failed = |source| WriteError { path: path.to_path_buf(), source };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    fs_err::create_dir_all(folder).map_err(failed)?;
-    let mut file = new_file(folder, access).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    put(path, bytes, access, |file| file.sync_all())?;
     // The rename itself lasts once the folder is on the disk.
     #[cfg(unix)]
-    fs_err::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    fs_err::File::open(folder_of(path))
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| WriteError { path: path.to_path_buf(), source })?;
     Ok(())
+}
+
+/// Puts `bytes` in the place of a file of the user's own that can be made again: a kill leaves the old file or the new
+/// one, but nobody waits until the disk has it.
+///
+/// # Errors
+/// [`WriteError`]; the old file is still there then.
+pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    put(path, bytes, Access::Private, |_| Ok(()))
+}
+
+fn put(
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+    settle: impl FnOnce(&std::fs::File) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let failed = |source| WriteError { path: path.to_path_buf(), source };
+    let folder = folder_of(path);
+    fs_err::create_dir_all(folder).map_err(failed)?;
+    let mut file = new_file(folder, access).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| settle(file.as_file())).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Adds bytes to the end of a file, which is made where it is not there.

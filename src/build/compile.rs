@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ChildStderr, ExitStatus, Stdio};
 
 use cargo_metadata::{CrateType, Message, MetadataCommand, TargetKind};
 use thiserror::Error;
 
+use super::cancel::Cancel;
 use super::reproducible::make_reproducible;
 use super::toolchain::{TARGET, Toolchain};
 
@@ -60,6 +61,20 @@ pub struct BuildOptions {
     pub quiet: bool,
     /// Colours in cargo's messages.
     pub color: bool,
+    /// What can give the build up.
+    pub cancel: Cancel,
+    /// Where cargo talks.
+    pub speech: Speech,
+}
+
+/// Where cargo says what it does, beside the compiler's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speech {
+    /// On the terminal, while it does it.
+    #[default]
+    Terminal,
+    /// With the compiler's messages, behind them.
+    Messages,
 }
 
 /// What cargo made.
@@ -99,7 +114,11 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`].
 pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
-    let (package, place) = cdylib_package(&options.root, options)?;
+    // Every edit waits for this, and asking cargo where it works costs as much as a small build.
+    let (package, place) = match own_words(&options.root).filter(|_| options.profile == Profile::Dev) {
+        Some(package) => (package, None),
+        None => cdylib_package(&options.root, options).map(|(package, place)| (package, Some(place)))?,
+    };
     let mut command = options.toolchain.cargo(&options.cargo);
     command.current_dir(&options.root).args([
         "build",
@@ -124,10 +143,15 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
             command.arg(flag);
         }
     }
-    if options.profile != Profile::Dev {
+    if let Some(place) = place.filter(|_| options.profile != Profile::Dev) {
         make_reproducible(&mut command, options, &place);
     }
-    let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(BuildError::Cargo)?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    if options.speech == Speech::Messages {
+        command.stderr(Stdio::piped());
+    }
+    let mut cargo = options.cancel.spawn(&mut command).map_err(BuildError::Cargo)?;
+    let speech = cargo.stderr.take().map(|stderr| std::thread::spawn(move || read_all(stderr)));
     let mut artifact = None;
     if let Some(output) = cargo.stdout.take() {
         let reader: Box<dyn Read> = Box::new(output);
@@ -151,11 +175,29 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
             }
         }
     }
+    if let Some(said) = speech.and_then(|speech| speech.join().ok()) {
+        show(&said);
+    }
     let status = cargo.wait().map_err(BuildError::Cargo)?;
     if !status.success() {
         return Err(BuildError::Failed(status));
     }
     artifact.ok_or(BuildError::NoArtifact)
+}
+
+/// What could be read of it is shown.
+fn read_all(mut stderr: ChildStderr) -> String {
+    let mut text = Vec::new();
+    let _ = stderr.read_to_end(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The package's name, where its `Cargo.toml` says itself that it makes a cdylib; what is told otherwise only cargo knows.
+fn own_words(root: &Path) -> Option<String> {
+    let manifest = fs_err::read_to_string(root.join("Cargo.toml")).ok()?.parse::<toml::Table>().ok()?;
+    let types = manifest.get("lib")?.get("crate-type")?.as_array()?;
+    let name = manifest.get("package")?.get("name")?.as_str()?;
+    types.iter().any(|kind| kind.as_str() == Some("cdylib")).then(|| name.to_owned())
 }
 
 /// The folder of the workspace that is built.

@@ -7,6 +7,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
 
+use super::cancel::Cancel;
+
 /// A guest that is no crate.
 pub struct ForeignBuild<'b> {
     /// The folder of the project.
@@ -19,6 +21,8 @@ pub struct ForeignBuild<'b> {
     pub world: &'b str,
     /// True where nothing may be downloaded.
     pub offline: bool,
+    /// What can give the build up.
+    pub cancel: &'b Cancel,
     /// Gets what is being done.
     pub tell: &'b dyn Fn(&str, &str),
     /// Gets what tools say.
@@ -107,7 +111,7 @@ impl Tool {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(error);
-        let mut child = command.spawn().map_err(missing)?;
+        let child = build.cancel.spawn(&mut command).map_err(missing)?;
         // The last writer is the child: its end is the end of what is read.
         drop(command);
         let mut text = Vec::new();

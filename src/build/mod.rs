@@ -1,5 +1,6 @@
 //! Source to component: cargo, the same on every machine, and the account of it.
 
+mod cancel;
 mod compile;
 mod elsewhere;
 mod foreign;
@@ -11,7 +12,8 @@ mod source;
 mod toolchain;
 mod typescript;
 
-pub use compile::{Artifact, BuildError, BuildOptions, Profile, compile};
+pub use cancel::Cancel;
+pub use compile::{Artifact, BuildError, BuildOptions, Profile, Speech, compile};
 pub use elsewhere::Elsewhere;
 pub use foreign::{ForeignBuild, ForeignError};
 pub use provenance::{BuildRecord, ProvenancePredicate, provenance};

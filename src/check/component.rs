@@ -11,7 +11,7 @@ use crate::manifest::{ByteSize, Manifest};
 const MAX_STEPS: usize = 4;
 
 /// Findings that matter for what ships: a debug build is as large as it is, and names the places of its machine.
-pub const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [codes::COMPONENT_TOO_LARGE, codes::LOCAL_PATH];
+const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [codes::COMPONENT_TOO_LARGE, codes::LOCAL_PATH];
 
 /// What a look at a component gave.
 #[derive(Debug)]
@@ -20,6 +20,15 @@ pub struct CheckedComponent {
     pub info: Option<ComponentInfo>,
     /// What is wrong with it.
     pub report: Report,
+}
+
+impl CheckedComponent {
+    /// The same without what matters for a component that ships.
+    #[must_use]
+    pub fn for_development(mut self) -> CheckedComponent {
+        self.report.retain(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
+        self
+    }
 }
 
 /// Holds a component against the world, the capabilities and the budget of its manifest. `source` is the

@@ -12,7 +12,7 @@ mod rules;
 mod settings;
 
 pub use capabilities::check_tested;
-pub use component::{CheckedComponent, ONLY_FOR_WHAT_SHIPS, check_component};
+pub use component::{CheckedComponent, check_component};
 pub use evolution::check_evolution;
 pub use nodes::check_nodes;
 pub use package::check_package;

@@ -67,6 +67,8 @@ pub struct World {
     pub resolve: Resolve,
     /// Its id there.
     pub id: WorldId,
+    /// What it imports beside the world of this name, as text; two worlds that differ differ here or in their names.
+    pub beside: Vec<String>,
 }
 
 impl HostApi {
@@ -89,7 +91,8 @@ impl HostApi {
             if self.is_legacy() { format!("erp:plugin/{name}") } else { format!("erp:plugin/{name}@{}", self.name) };
         let imports: Vec<String> = interfaces.iter().map(|interface| format!("import {interface};")).collect();
         let (resolve, id) = self.written_world(packages, &format!("include {whole}; {}", imports.join(" ")))?;
-        Ok(World { host_api: self, name: name.to_owned(), resolve, id })
+        let beside = packages.iter().chain(interfaces).cloned().collect();
+        Ok(World { host_api: self, name: name.to_owned(), resolve, id, beside })
     }
 
     /// A world that stands nowhere: everything that this version offers, further packages as text, and what `items` says,
@@ -134,7 +137,7 @@ impl HostApi {
     pub fn world(&'static self, name: &str) -> Option<World> {
         let (resolve, package) = self.resolve();
         let id = *resolve.packages[package].worlds.get(name)?;
-        Some(World { host_api: self, name: name.to_owned(), resolve, id })
+        Some(World { host_api: self, name: name.to_owned(), resolve, id, beside: Vec::new() })
     }
 
     /// The types of this version.

@@ -18,6 +18,6 @@ mod workshop;
 
 pub use place::HostPlace;
 pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
-pub use server::{DevHost, DevHostError, HostLine, Options, outlives_panics};
+pub use server::{DevHost, DevHostError, Options, outlives_panics};
 pub use state_folder::{StateFolder, StateFolderError, Token};
-pub use workshop::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+pub use workshop::{Built, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};

@@ -40,10 +40,13 @@ impl HostPlace {
     ///
     /// # Errors
     /// As [`HostPlace::open`].
-    pub fn platform(&self, surroundings: Surroundings) -> Result<(StateFolder, Platform), DevHostError> {
+    pub fn platform(
+        &self,
+        surroundings: Surroundings,
+        runtime: Runtime,
+    ) -> Result<(StateFolder, Platform), DevHostError> {
         let (state_folder, database) = self.open()?;
-        let runtime = Arc::new(Runtime::new(self.cache.clone())?);
-        let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
+        let mut platform = Platform::new(Arc::new(runtime), database, surroundings, state_folder.directory());
         // Whoever brings packages here, their receipts are this host's.
         let registrar = Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? };
         platform.set_gate(Gate { registrar: Some(registrar), ..Gate::default() });

@@ -19,7 +19,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::server::Shared;
-use super::workshop::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use crate::build::Cancel;
 use crate::platform::{PlatformError, ProjectVersion, VersionRule};
 use crate::store::Moment;
 

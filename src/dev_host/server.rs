@@ -24,7 +24,7 @@ use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
 use super::{StateFolder, StateFolderError};
 use crate::diagnostics::printable;
 use crate::files;
-use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
+use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Activity, Admission, Directory, Gate, Platform, PlatformError, Registrar};
 use crate::signing::TrustStore;
@@ -58,17 +58,10 @@ pub struct Options {
     pub admission: Admission,
     /// Whom the host trusts.
     pub trust: TrustStore,
-    /// Gets what happens, line by line.
-    pub tell: Sender<HostLine>,
-}
-
-/// A line for the terminal.
-#[derive(Debug, Clone)]
-pub struct HostLine {
-    /// The text.
-    pub text: String,
-    /// False for what goes as it should, which only who asks for it wants to see.
-    pub matters: bool,
+    /// Gets what happens, line by line, for a terminal.
+    pub tell: Sender<String>,
+    /// Whether it gets requests that went as they should, too.
+    pub tells_all: bool,
 }
 
 /// Why there is no dev host.
@@ -135,7 +128,8 @@ pub(super) struct Shared {
     calls: Mutex<CallBook>,
     pub(super) projects: Option<Projects>,
     pub(super) frames: Frames,
-    tell: Sender<HostLine>,
+    tell: Sender<String>,
+    tells_all: bool,
     record: Option<PathBuf>,
 }
 
@@ -169,9 +163,8 @@ impl Shared {
         {
             self.say(&format!("cannot record: {error}"));
         }
-        if let Some(asked) = &asked {
-            let text = printable(&format!("{} {} {}", asked.status, asked.method, asked.path));
-            let _ = self.tell.send(HostLine { text, matters: asked.status >= 400 });
+        if let Some(asked) = asked.as_ref().filter(|asked| self.tells_all || asked.status >= 400) {
+            self.say(&format!("{} {} {}", asked.status, asked.method, asked.path));
         }
         for line in lines(&activity) {
             self.say(&line);
@@ -183,7 +176,7 @@ impl Shared {
     /// Lines for the terminal. Nobody listens any more where the host is stopping.
     pub(super) fn say(&self, text: &str) {
         for line in text.lines() {
-            let _ = self.tell.send(HostLine { text: printable(line), matters: true });
+            let _ = self.tell.send(printable(line));
         }
     }
 }
@@ -199,7 +192,9 @@ impl DevHost {
             surroundings = surroundings.with_transport(transport);
         }
         surroundings.imitate_quirks(options.imitates_quirks);
-        let (state_folder, mut platform) = options.place.platform(surroundings)?;
+        let cache = options.place.cache.clone();
+        let engine = if options.workshop.is_some() { Runtime::for_edits(cache)? } else { Runtime::new(cache)? };
+        let (state_folder, mut platform) = options.place.platform(surroundings, engine)?;
         platform.set_limits(options.limits);
         // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
         // milliseconds to find in a debug build: a replay says that.
@@ -216,7 +211,7 @@ impl DevHost {
         if let Some(folder) = &mut folder {
             folder.look(Settling::AtOnce).map_err(DevHostError::Folder)?;
             for event in &folder.follow(&mut platform) {
-                let _ = options.tell.send(HostLine { text: folder_line(event), matters: true });
+                let _ = options.tell.send(printable(&folder_line(event)));
             }
         }
 
@@ -238,6 +233,7 @@ impl DevHost {
             projects,
             frames: Frames::default(),
             tell: options.tell,
+            tells_all: options.tells_all,
             record: options.record,
         });
         let activity = shared.platform().take_activity();

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::host::RecordedCall;
+use crate::build::Cancel;
+use crate::host::{LoadedPlugin, RecordedCall, Runtime};
 use crate::manifest::Manifest;
 use crate::platform::PluginFiles;
 
@@ -62,20 +62,13 @@ pub enum TroubleStage {
     Rows,
 }
 
-/// Ends a build that nobody waits for any more.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// From now on the build may end.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it may.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
+/// A component that was built.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// It.
+    pub component: Vec<u8>,
+    /// What the build said.
+    pub text: String,
 }
 
 /// Knows how projects are read, built and tested. Nothing here runs under the platform's lock.
@@ -89,20 +82,38 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     /// What is wrong with it.
     fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble>;
 
-    /// The component that was built last, held against the manifest; none where none was built.
+    /// The component that was kept last; none where none was.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn component(&self, place: &FollowedPlace, project: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
+
+    /// Compiles a component, and holds it against its manifest meanwhile.
     ///
     /// # Errors
     /// Why it does not fit.
-    fn component(&self, place: &FollowedPlace, project: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
+    fn fit(
+        &self,
+        place: &FollowedPlace,
+        project: &ReadProject,
+        component: &[u8],
+        runtime: &Runtime,
+    ) -> Result<LoadedPlugin, Trouble>;
+
+    /// Keeps a component for the next start, and for the project's other commands.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn keep(&self, place: &FollowedPlace, project: &ReadProject, component: &[u8]) -> Result<(), Trouble>;
 
     /// Whether what was built is older than its source.
     fn needs_build(&self, place: &FollowedPlace, project: &ReadProject) -> bool;
 
-    /// Builds the component; gives what the build said. A build that is cancelled ends with an error that nobody reads.
+    /// Builds the component. A build that is given up ends with an error that nobody reads.
     ///
     /// # Errors
     /// What the compiler said.
-    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<String, Trouble>;
+    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble>;
 
     /// A scenario that does what calls did.
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String;

@@ -69,6 +69,27 @@ impl Watch {
         gone.chain(changed).filter_map(|file| concern(file)).collect()
     }
 
+    /// As [`Watch::look`], but source that is another one counts at once: for whoever gives up what it has begun when the
+    /// file changes once more.
+    pub fn look_early(&mut self) -> BTreeSet<Concern> {
+        let before = self.stamps.clone();
+        let mut found = self.look();
+        if self.is_settled {
+            return found;
+        }
+        for (file, stamp) in &self.stamps {
+            if concern(file) != Some(Concern::Source) || before.get(file) == Some(stamp) {
+                continue;
+            }
+            if let Some(digest) = digest(&self.root.join(file))
+                && self.known.insert(file.clone(), digest) != Some(digest)
+            {
+                found.insert(Concern::Source);
+            }
+        }
+        found
+    }
+
     /// When the source was last written.
     pub fn source_time(&self) -> Option<SystemTime> {
         let source = self.stamps.iter().filter(|(file, _)| concern(file) == Some(Concern::Source));
@@ -159,5 +180,12 @@ mod tests {
         fs_err::remove_file(folder.path().join("src/lib.rs")).unwrap();
         watch.look();
         assert_eq!(watch.look(), BTreeSet::from([Concern::Source]));
+        write("src/lib.rs", "half");
+        write("plugin.toml", "half");
+        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Source]));
+        write("src/lib.rs", "half and half");
+        write("plugin.toml", "half and half");
+        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Source]));
+        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Manifest]), "the source was told of");
     }
 }

@@ -10,8 +10,8 @@ pub use progress::Progress;
 pub use table::Table;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ use crate::settings::Environment;
 const VERB_WIDTH: usize = 12;
 /// Columns where the terminal does not say.
 const DEFAULT_WIDTH: usize = 80;
+/// Columns of what is kept, to be shown by others.
+const KEPT_WIDTH: usize = 100;
 
 /// What the result is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -95,6 +97,8 @@ pub struct Ui {
     interactive: bool,
     width: usize,
     lost_output: Arc<AtomicBool>,
+    /// What was said, where no terminal hears it.
+    kept: Option<Arc<Mutex<String>>>,
 }
 
 /// Text that may hold a stranger's words: its lines stay lines, and nothing in them moves a cursor.
@@ -125,7 +129,32 @@ impl Ui {
             interactive: watched && io::stdin().is_terminal(),
             width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
             lost_output: Arc::new(AtomicBool::new(false)),
+            kept: None,
         }
+    }
+
+    /// No terminal: what is said is kept, in plain text.
+    pub fn kept() -> Ui {
+        Ui {
+            format: Format::Human,
+            verbosity: Verbosity::Normal,
+            color: false,
+            animated: false,
+            interactive: false,
+            width: KEPT_WIDTH,
+            lost_output: Arc::default(),
+            kept: Some(Arc::default()),
+        }
+    }
+
+    /// Whether no terminal hears what is said.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// What was said since it was asked for last, where it was kept.
+    pub fn take_kept(&self) -> String {
+        self.kept.as_ref().map_or_else(String::new, |kept| std::mem::take(&mut *lock(kept)))
     }
 
     /// How results are written.
@@ -222,6 +251,9 @@ impl Ui {
 
     /// Text of another program, as it is.
     pub fn foreign(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            return lock(kept).push_str(text);
+        }
         let mut stderr = io::stderr().lock();
         // A closed standard error is no reason to stop.
         let _ = stderr.write_all(text.as_bytes());
@@ -251,6 +283,9 @@ impl Ui {
     }
 
     fn write_stdout(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            return lock(kept).push_str(text);
+        }
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => {}
@@ -283,6 +318,10 @@ impl Ui {
     fn line(&self, line: &str) {
         self.foreign(&format!("{line}\n"));
     }
+}
+
+fn lock(kept: &Mutex<String>) -> MutexGuard<'_, String> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn terminal_width() -> usize {

@@ -104,6 +104,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "dev_host",
         &[
+            "build",
             "diagnostics",
             "digest",
             "document",

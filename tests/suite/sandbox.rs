@@ -1,8 +1,8 @@
 //! Hostile guests: each is met by its own error, keeps nothing, and the next call works.
 
-use erp_plugin::host::Detail;
+use erp_plugin::host::{CallOutcome, Detail, Runtime};
 
-use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, ONE_ROW, survive};
+use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, ONE_ROW, Survived, survive};
 
 fn by_name(name: &str) -> &'static Attack {
     ATTACKS.iter().find(|attack| attack.name == name).unwrap()
@@ -23,6 +23,32 @@ fn every_attack_is_met_by_its_own_error_and_the_next_call_works() {
         assert_eq!(next.trace.changes.len(), 5, "after {}", attack.name);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_runtime_for_edits_gives_the_same_results_for_the_same_fuel() {
+    let (host, edits) = (Host::new(), Host::over(Runtime::for_edits(None).unwrap()));
+    let honest = HONEST.component();
+    let before = host.call(&host.load(&honest).unwrap(), &[], Detail::Full);
+    // The second time its functions are known.
+    for _ in 0..2 {
+        let again = edits.call(&edits.load(&honest).unwrap(), &[], Detail::Full);
+        assert_eq!((again.trace.fuel, again.trace.memory), (before.trace.fuel, before.trace.memory));
+        let calls = |outcome: &CallOutcome| {
+            let calls = outcome.trace.host_calls.iter();
+            calls.map(|call| (call.function, call.fuel)).collect::<Vec<_>>()
+        };
+        assert_eq!(calls(&again), calls(&before));
+    }
+    for attack in ATTACKS {
+        let (one, other) = (survive(&host, attack), survive(&edits, attack));
+        assert_eq!(one.code, other.code, "{}", attack.name);
+        // How deep a stack reaches, and how far a guest gets in a time, is the machine's.
+        if !matches!(attack.code, "limit.time" | "guest.stack_overflow") {
+            let fuel = |survived: &Survived| survived.outcome.as_ref().map(|outcome| outcome.trace.fuel);
+            assert_eq!(fuel(&one), fuel(&other), "{}", attack.name);
+        }
+    }
 }
 
 #[test]
@@ -98,7 +124,7 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
 
 #[test]
 fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
-    use erp_plugin::host::{Runtime, Surroundings};
+    use erp_plugin::host::Surroundings;
     use erp_plugin::platform::{Directory, Platform};
     use erp_plugin::store::{Database, Moment, PluginRecord, PluginStatus};
 

@@ -17,7 +17,7 @@ use super::key::trust_store;
 use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::dev_host::{DevHost, FollowedPlace, HostLine, Options, Token, Workshop};
+use crate::dev_host::{DevHost, FollowedPlace, Options, Token, Workshop};
 use crate::exit_code::ExitCode;
 use crate::platform::Admission;
 use crate::project::{Member, members, workspace_root};
@@ -98,13 +98,14 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     };
     let workshop: Option<Arc<dyn Workshop>> =
         if followed.is_empty() { None } else { Some(Arc::new(workshop(context, followed.clone())?)) };
-    let (tell, told) = std::sync::mpsc::channel::<HostLine>();
+    let (tell, told) = std::sync::mpsc::channel::<String>();
     let host = DevHost::start(Options {
         port: args.port,
         place,
         admission,
         trust,
         tell,
+        tells_all: context.ui.is_verbose(),
         transport: Some(Arc::new(NetworkTransport)),
         limits: limits_of(&args.limit)?,
         workshop,
@@ -143,7 +144,6 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         };
         format!("{}\n{next}", table.render())
     });
-    let verbose = context.ui.is_verbose();
     // The printer ends with the server, whoever still holds a sender: a call that takes long must not hold the program.
     let has_ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -151,8 +151,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         scope.spawn(move || {
             loop {
                 match told.recv_timeout(PRINTER_PAUSE) {
-                    Ok(line) if verbose || line.matters => context.ui.foreign(&format!("{}\n", line.text)),
-                    Ok(_) => {}
+                    Ok(line) => context.ui.foreign(&format!("{line}\n")),
                     Err(RecvTimeoutError::Timeout) if !has_ended.load(Ordering::Relaxed) => {}
                     Err(_) => return,
                 }
@@ -194,7 +193,5 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
 fn workshop(context: &Context, places: Vec<FollowedPlace>) -> Result<ProjectWorkshop, CommandError> {
     let program =
         std::env::current_exe().map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
-    let arguments = if context.offline { vec!["--offline".to_owned()] } else { Vec::new() };
-    let cache = context.folders.cache.as_ref().map(|folder| folder.join("compiled"));
-    Ok(ProjectWorkshop::new(places, program, arguments, cache))
+    Ok(ProjectWorkshop::new(places, program, context))
 }

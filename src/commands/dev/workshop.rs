@@ -1,22 +1,22 @@
 //! How the dev host reads, builds and tests projects: with the same rooms as `check`, `build` and `test`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Process, Stdio};
+use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::check::{ONLY_FOR_WHAT_SHIPS, Subject, check_component, check_manifest, check_nodes, weigh};
-use crate::commands::build::component_without_code;
+use crate::build::Cancel;
+use crate::check::{Subject, check_component, check_manifest, check_nodes, weigh};
+use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
-use crate::dev_host::{Cancel, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use crate::context::Context;
+use crate::dev_host::{Built, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, codes, human};
 use crate::document;
 use crate::generate::generated_files;
-use crate::host::{RecordedCall, Runtime};
+use crate::host::{LoadedPlugin, RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
 use crate::project::{FileError, Project, Watch, package_files};
@@ -24,42 +24,20 @@ use crate::scenario::from_recording;
 
 /// Columns of what is shown of findings.
 const WIDTH: usize = 100;
-/// How often a build is asked whether it is done.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// The projects of a dev host.
 #[derive(Debug)]
 pub(super) struct ProjectWorkshop {
     places: Vec<FollowedPlace>,
-    /// This program: builds and tests run in processes of their own, which can be ended.
+    /// This program: tests run in a process of their own.
     program: PathBuf,
-    /// What these are told beside their manifest.
-    arguments: Vec<String>,
-    cache: Option<PathBuf>,
+    /// What the dev host itself was told.
+    context: Context,
 }
 
 impl ProjectWorkshop {
-    pub(super) fn new(
-        places: Vec<FollowedPlace>,
-        program: PathBuf,
-        arguments: Vec<String>,
-        cache: Option<PathBuf>,
-    ) -> ProjectWorkshop {
-        ProjectWorkshop { places, program, arguments, cache }
-    }
-
-    /// This program, for a project.
-    fn process(&self, command: &str, manifest_file: &Path) -> Process {
-        let mut process = Process::new(&self.program);
-        process
-            .arg(command)
-            .args(&self.arguments)
-            .arg("--manifest-path")
-            .arg(manifest_file)
-            .env_remove("ERP_PLUGIN_WORKSPACE")
-            .env_remove("ERP_PLUGIN_PACKAGE")
-            .stdin(Stdio::null());
-        process
+    pub(super) fn new(places: Vec<FollowedPlace>, program: PathBuf, context: &Context) -> ProjectWorkshop {
+        ProjectWorkshop { places, program, context: context.clone() }
     }
 }
 
@@ -93,31 +71,47 @@ impl Workshop for ProjectWorkshop {
 
     fn component(&self, place: &FollowedPlace, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
         let manifest = &read.manifest;
-        let trouble = |summary: String, text: String| Trouble { stage: TroubleStage::Component, summary, text };
-        let project = open(place).map_err(|why| trouble(why.clone(), why))?;
-        let bytes = if *manifest.build.language == Language::NoCode {
-            component_without_code(manifest).map_err(|error| trouble(error.message.clone(), error.message))?
-        } else {
-            match fs_err::read(project.component_file(manifest)) {
-                Ok(bytes) => bytes,
-                Err(_) => return Ok(None),
-            }
-        };
-        let mut report = check_component(&bytes, manifest, Some(&project.source)).report;
-        report.retain(|finding| !ONLY_FOR_WHAT_SHIPS.contains(&finding.code));
-        if !report.has_errors() && !manifest.nodes.is_empty() {
-            let asked = Runtime::new(self.cache.clone()).and_then(|runtime| {
-                let loaded = runtime.load(&bytes, Arc::clone(manifest))?;
-                runtime.node_definitions(&loaded)
-            });
-            let definitions = asked.map_err(|error| trouble(error.to_string(), error.to_string()))?;
-            report.extend(check_nodes(manifest, &definitions, Some(&project.source)));
+        if *manifest.build.language == Language::NoCode {
+            return component_without_code(manifest).map(Some).map_err(|error| component_trouble(error.message));
         }
+        let project = open(place).map_err(component_trouble)?;
+        Ok(fs_err::read(project.component_file(manifest)).ok())
+    }
+
+    fn fit(
+        &self,
+        place: &FollowedPlace,
+        read: &ReadProject,
+        component: &[u8],
+        runtime: &Runtime,
+    ) -> Result<LoadedPlugin, Trouble> {
+        let manifest = &read.manifest;
+        let project = open(place).map_err(component_trouble)?;
+        let (mut report, loaded) = std::thread::scope(|scope| {
+            let loading = scope.spawn(|| runtime.load(component, Arc::clone(manifest)));
+            let checked = check_component(component, manifest, Some(&project.source)).for_development();
+            (checked.report, loading.join())
+        });
+        weigh(&mut report, &manifest.check);
         if report.has_errors() {
-            let summary = format!("the component does not fit its manifest: {}", report.summary());
-            return Err(trouble(summary, shown(&report)));
+            return Err(misfit(&report));
         }
-        Ok(Some(bytes))
+        let loaded = loaded.map_err(|_| component_trouble("compiling the component failed; save again".to_owned()))?;
+        let loaded = loaded.map_err(|error| component_trouble(error.to_string()))?;
+        if !manifest.nodes.is_empty() {
+            let definitions =
+                runtime.node_definitions(&loaded).map_err(|error| component_trouble(error.to_string()))?;
+            let report = check_nodes(manifest, &definitions, Some(&project.source));
+            if report.has_errors() {
+                return Err(misfit(&report));
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn keep(&self, place: &FollowedPlace, read: &ReadProject, component: &[u8]) -> Result<(), Trouble> {
+        let project = open(place).map_err(component_trouble)?;
+        keep(&project, &read.manifest, component).map_err(|error| component_trouble(error.to_string()))
     }
 
     fn needs_build(&self, place: &FollowedPlace, read: &ReadProject) -> bool {
@@ -138,39 +132,15 @@ impl Workshop for ProjectWorkshop {
         }
     }
 
-    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<String, Trouble> {
-        let trouble =
-            |summary: &str, text: String| Trouble { stage: TroubleStage::Build, summary: summary.to_owned(), text };
-        let mut process = self.process("build", &place.manifest_file);
-        process.stdout(Stdio::null()).stderr(Stdio::piped());
-        // The compiler is a grandchild: the whole group ends with a build that nobody waits for.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut process, 0);
-        let mut child = process.spawn().map_err(|error| trouble("the build cannot be started", error.to_string()))?;
-        let stderr = child.stderr.take();
-        let reader = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            // What could be read of it is shown.
-            let _ = stderr.map(|mut stderr| stderr.read_to_end(&mut text));
-            String::from_utf8_lossy(&text).into_owned()
-        });
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if cancel.is_cancelled() => {
-                    end(&mut child);
-                    return Err(trouble("the build was given up: the source changed again", String::new()));
-                }
-                Ok(None) => std::thread::sleep(PAUSE),
-                Err(error) => return Err(trouble("the build was lost", error.to_string())),
-            }
-        };
-        let text = reader.join().unwrap_or_default();
-        if status.success() {
-            Ok(text)
-        } else {
-            Err(trouble("it does not build; the last good version serves on", text))
-        }
+    fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble> {
+        let context = self.context.beside(&place.manifest_file, cancel.clone());
+        let component = context.open_project().and_then(|open| component_for_development(&context, &open));
+        component.map(|component| Built { component, text: context.ui.take_kept() }).map_err(|error| {
+            context.forget_toolchain();
+            error.tell(&context.ui);
+            let summary = "it does not build; the last good version serves on".to_owned();
+            Trouble { stage: TroubleStage::Build, summary, text: context.ui.take_kept() }
+        })
     }
 
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String {
@@ -179,7 +149,13 @@ impl Workshop for ProjectWorkshop {
 
     fn test(&self, manifest_file: &Path) -> Value {
         let failed = |why: String| json!({ "ok": false, "error": { "code": "test", "message": why } });
-        let ran = self.process("test", manifest_file).args(["--format", "json"]).stderr(Stdio::null()).output();
+        let mut process = Process::new(&self.program);
+        process.args(["test", "--format", "json"]).arg("--manifest-path").arg(manifest_file);
+        if self.context.offline {
+            process.arg("--offline");
+        }
+        process.env_remove("ERP_PLUGIN_WORKSPACE").env_remove("ERP_PLUGIN_PACKAGE");
+        let ran = process.stdin(Stdio::null()).stderr(Stdio::null()).output();
         match ran {
             Ok(output) => serde_json::from_slice(&output.stdout)
                 .unwrap_or_else(|error| failed(format!("the tests gave no result: {error}"))),
@@ -209,13 +185,13 @@ fn shown(report: &Report) -> String {
     report.diagnostics().iter().map(|finding| human(finding, style) + "\n").collect()
 }
 
-/// Ends a process with all that it started.
-fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // Where it has ended by itself meanwhile, there is nothing to end.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
+/// The component cannot be used.
+fn component_trouble(why: String) -> Trouble {
+    Trouble { stage: TroubleStage::Component, summary: why.clone(), text: why }
+}
+
+/// The component does not fit its manifest.
+fn misfit(report: &Report) -> Trouble {
+    let summary = format!("the component does not fit its manifest: {}", report.summary());
+    Trouble { stage: TroubleStage::Component, summary, text: shown(report) }
 }

@@ -3,16 +3,46 @@
 //! wit-bindgen's macro would make the same code, but compiles the generator itself for every guest
 //! and profile; a generated file costs a guest's cold build less than half the time.
 
+use std::sync::{Mutex, PoisonError};
+
 use wit_bindgen_core::{Files, WorldGenerator};
 
 use crate::contract::World;
 use crate::generate::{GenerateError, MARK};
+
+/// The bindings that were made last: a dev host asks for the same ones at every edit, and they cost more than a check.
+static LAST: Mutex<Option<(Identity, String)>> = Mutex::new(None);
+
+/// All that bindings are a function of.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    abi: &'static str,
+    world: String,
+    beside: Vec<String>,
+    module: String,
+}
 
 /// The bindings of a world, for a module of this path. They are a function of the two alone.
 ///
 /// # Errors
 /// [`GenerateError`], which is a bug where the world is one of the embedded ones.
 pub(super) fn rust_bindings(world: &World, module: &str) -> Result<String, GenerateError> {
+    let identity = Identity {
+        abi: world.host_api.abi,
+        world: world.name.clone(),
+        beside: world.beside.clone(),
+        module: module.to_owned(),
+    };
+    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, text)) = last().as_ref().filter(|(known, _)| *known == identity) {
+        return Ok(text.clone());
+    }
+    let text = made(world, module)?;
+    *last() = Some((identity, text.clone()));
+    Ok(text)
+}
+
+fn made(world: &World, module: &str) -> Result<String, GenerateError> {
     let failed = |reason: String| GenerateError { world: world.name.clone(), reason };
     let mut files = Files::default();
     let options = wit_bindgen_rust::Opts {

@@ -129,6 +129,10 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Host {
+        Host::over(Runtime::new(None).unwrap())
+    }
+
+    pub fn over(runtime: Runtime) -> Host {
         let (manifest, _) = manifest::parse(&SourceFile::new("plugin.toml", MANIFEST));
         let manifest = Arc::new(manifest.unwrap());
         let mut database = Database::in_memory().unwrap();
@@ -138,7 +142,7 @@ impl Host {
         database.serve_schema(&manifest);
         let now = Moment::parse("2026-04-15T08:00:00Z").unwrap();
         Host {
-            runtime: Runtime::new(None).unwrap(),
+            runtime,
             manifest,
             database: Arc::new(Mutex::new(database)),
             surroundings: Arc::new(Mutex::new(Surroundings::fixed(now, 1))),

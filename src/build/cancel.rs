@@ -1,0 +1,127 @@
+//! Builds that can be given up, with every process that they started.
+
+use std::io;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Ends a build that nobody waits for any more. The default one never does: what runs under it stays in the group of the
+/// terminal, where Ctrl-C reaches it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Option<Arc<Mutex<State>>>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_cancelled: bool,
+    running: Option<Child>,
+}
+
+/// A process of a build.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// None where the build can be given up: whoever does so has it.
+    own: Option<Child>,
+    cancel: Cancel,
+    /// What it writes, where that was asked for.
+    pub(super) stdout: Option<ChildStdout>,
+    /// What it says beside that, where it was asked for.
+    pub(super) stderr: Option<ChildStderr>,
+}
+
+impl Cancel {
+    /// For a build that may be given up.
+    pub fn new() -> Cancel {
+        Cancel(Some(Arc::default()))
+    }
+
+    fn state(&self) -> Option<MutexGuard<'_, State>> {
+        Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends what runs of the build, and lets nothing more of it start.
+    pub fn cancel(&self) {
+        let Some(mut state) = self.state() else { return };
+        state.is_cancelled = true;
+        if let Some(mut child) = state.running.take() {
+            end(&mut child);
+        }
+    }
+
+    /// Whether nobody waits for the build any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.state().is_some_and(|state| state.is_cancelled)
+    }
+
+    /// Starts a process of the build.
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
+        let Some(mut state) = self.state() else {
+            let mut child = command.spawn()?;
+            let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+            return Ok(Running { own: Some(child), cancel: Cancel::default(), stdout, stderr });
+        };
+        if state.is_cancelled {
+            return Err(given_up());
+        }
+        // The compiler is a grandchild: the whole group ends with a build that nobody waits for.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        let mut child = command.spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        state.running = Some(child);
+        Ok(Running { own: None, cancel: self.clone(), stdout, stderr })
+    }
+}
+
+impl Running {
+    /// Waits for its end. What it writes must have been read to the end before: from here on it cannot be given up.
+    pub(super) fn wait(self) -> io::Result<ExitStatus> {
+        let shared = self.cancel.state().and_then(|mut state| state.running.take());
+        self.own.or(shared).ok_or_else(given_up)?.wait()
+    }
+}
+
+fn given_up() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "the build was given up")
+}
+
+/// Ends a process with all that it started.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // Where it has ended by itself meanwhile, there is nothing to end.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Read;
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[test]
+    fn what_was_given_up_ends_and_starts_nothing_more() {
+        let cancel = Cancel::new();
+        let mut shell = Command::new("sh");
+        // The grandchild holds the pipe: reading ends once it is gone too.
+        shell.args(["-c", "echo up; sleep 600; echo never"]).stdout(Stdio::piped());
+        let mut running = cancel.spawn(&mut shell).unwrap();
+        let mut stdout = running.stdout.take().unwrap();
+        let mut first = [0; 3];
+        stdout.read_exact(&mut first).unwrap();
+        cancel.cancel();
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert_eq!((&first, rest.as_str()), (b"up\n", ""));
+        assert!(running.wait().is_err());
+        assert!(cancel.spawn(&mut Command::new("true")).is_err() && cancel.is_cancelled());
+    }
+
+    #[test]
+    fn what_nobody_can_give_up_runs_to_its_end() {
+        let running = Cancel::default().spawn(&mut Command::new("true")).unwrap();
+        assert!(running.wait().unwrap().success());
+    }
+}

@@ -1,0 +1,301 @@
+//! From a project to its component: the compiler, and what is done to what it made.
+
+use std::path::PathBuf;
+
+use super::parts::{Parts, parts, parts_without_links};
+use crate::build::{
+    BuildOptions, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile, compile_python, compile_typescript,
+};
+use crate::command_error::CommandError;
+use crate::commands::generate::{in_short, world_of, write_generated};
+use crate::component::{self, Connection, Description, LinkError, compose, describe, idle_guest, link, stripped};
+use crate::context::{Context, OpenProject};
+use crate::contract::World;
+use crate::diagnostics::{Diagnostic, Spanned, codes};
+use crate::exit_code::ExitCode;
+use crate::files::{self, Access, WriteError};
+use crate::generate::{WIT_FILE, needed_crates};
+use crate::manifest::{Language, Manifest};
+use crate::project::Project;
+
+/// How a component is to be made.
+#[derive(Debug)]
+pub(super) struct Making {
+    /// What for.
+    pub(super) profile: Profile,
+    /// cargo's folder for what it makes.
+    pub(super) target_dir: Option<PathBuf>,
+    /// Whether `Cargo.lock` must not change.
+    pub(super) locked: bool,
+    /// A component that was built already.
+    pub(in crate::commands) component: Option<PathBuf>,
+}
+
+/// A component, and the compiler that made it.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) finished: Finished,
+    pub(super) rustc: Option<String>,
+}
+
+impl Making {
+    /// The budget, the bill of materials and the account of the build are for what ships.
+    pub(super) fn ships(&self, manifest: &Manifest) -> bool {
+        self.profile == Profile::Release || self.component.is_some() || *manifest.build.language == Language::NoCode
+    }
+}
+
+/// Makes a project's component.
+pub(super) fn made(context: &Context, open: &OpenProject, making: &Making) -> Result<Made, CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let ships = making.ships(manifest);
+    let parts = match making.component {
+        Some(_) => parts_without_links(world_of(manifest)?),
+        None => parts(context, open, &making.profile)?,
+    };
+    let (bytes, rustc) = match &making.component {
+        Some(file) => (context.read(file)?, None),
+        None if *manifest.build.language == Language::NoCode => (idle(&parts.world)?, None),
+        None if *manifest.build.language != Language::Rust => (context.read(&foreign(context, open)?)?, None),
+        None => {
+            let options = |toolchain| BuildOptions {
+                target_dir: making.target_dir.clone(),
+                // What ships is built from what is locked.
+                locked: making.locked || (ships && project.root.join("Cargo.lock").is_file()),
+                ..options_with(context, project, making.profile.clone(), toolchain)
+            };
+            let (bytes, rustc) = compiled(context, open, &parts, options)?;
+            (bytes, Some(rustc))
+        }
+    };
+    let description = if ships { where_from(project) } else { Description::default() };
+    let strip = if ships { Strip::Debug } else { Strip::Nothing };
+    let finished = finish(&bytes, manifest, &parts, description, strip)?;
+    Ok(Made { finished, rustc })
+}
+
+/// The component of a project that somebody works on, with names and lines; nobody has checked or kept it yet.
+pub(in crate::commands) fn component_for_development(
+    context: &Context,
+    open: &OpenProject,
+) -> Result<Vec<u8>, CommandError> {
+    let making = Making { profile: Profile::Dev, target_dir: None, locked: false, component: None };
+    Ok(made(context, open, &making)?.finished.component)
+}
+
+/// Keeps a component where the project's other commands look for it.
+pub(in crate::commands) fn keep(project: &Project, manifest: &Manifest, component: &[u8]) -> Result<(), WriteError> {
+    files::write(&project.component_file(manifest), component, Access::Shared)?;
+    // What an earlier build said of itself is not said of this one.
+    for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
+        let _ = fs_err::remove_file(stale);
+    }
+    Ok(())
+}
+
+/// What is left after linking and describing.
+#[derive(Debug)]
+pub(in crate::commands) struct Finished {
+    pub(in crate::commands) component: Vec<u8>,
+    /// The same with names and lines, where it was stripped of them.
+    pub(in crate::commands) with_lines: Option<Vec<u8>>,
+    /// WASI interfaces that were linked away.
+    pub(in crate::commands) removed: Vec<String>,
+    /// What parts give each other.
+    pub(in crate::commands) connections: Vec<Connection>,
+}
+
+/// What cargo makes of the crate, and the compiler that it took.
+fn compiled(
+    context: &Context,
+    open: &OpenProject,
+    parts: &Parts,
+    options: impl FnOnce(Toolchain) -> BuildOptions,
+) -> Result<(Vec<u8>, String), CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    require_crates(project, manifest, parts)?;
+    // The toolchain is looked for while the code is made.
+    let (toolchain, generated) = std::thread::scope(|scope| {
+        let toolchain = scope.spawn(|| context.toolchain(&project.root));
+        let generated = write_generated(project, manifest, &parts.world);
+        (toolchain.join(), generated)
+    });
+    tell_generated(context, &generated?);
+    let toolchain = toolchain.map_err(|_| CommandError::new(ExitCode::Bug, "bug", "the toolchain was not found"))??;
+    let options = options(toolchain);
+    let made = compile(&options, |message| context.ui.foreign(message))?;
+    Ok((context.read(&made.file)?, options.toolchain.rustc))
+}
+
+/// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.
+fn require_crates(project: &Project, manifest: &Manifest, parts: &Parts) -> Result<(), CommandError> {
+    let cargo = fs_err::read_to_string(project.root.join("Cargo.toml")).unwrap_or_default();
+    let Ok(cargo) = cargo.parse::<toml::Table>() else { return Ok(()) };
+    let has = |name: &str| cargo.get("dependencies").is_some_and(|known| known.get(name).is_some());
+    let missing: Vec<&str> = needed_crates(manifest, &parts.world).into_iter().filter(|name| !has(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("src/erp needs what Cargo.toml does not name: {}", missing.join(", "));
+    let error = CommandError::new(ExitCode::Configuration, "build", message);
+    let command = |name: &&str| match *name {
+        "rust_decimal" => "cargo add rust_decimal --no-default-features --features std".to_owned(),
+        name => format!("cargo add {name}"),
+    };
+    Err(missing.iter().map(command).fold(error, CommandError::hint))
+}
+
+/// Says which code was written anew; many files in a few words.
+fn tell_generated(context: &Context, files: &[String]) {
+    if !files.is_empty() {
+        context.ui.status("Generated", in_short(files));
+    }
+}
+
+/// The source of a component that ships, as git knows it.
+fn where_from(project: &Project) -> Description {
+    let revision = SourceRevision::of(&project.root);
+    Description {
+        revision: revision.as_ref().map(|revision| {
+            let mark = if revision.is_modified { "-modified" } else { "" };
+            format!("{}{mark}", revision.commit)
+        }),
+        source: revision.and_then(|revision| revision.repository).filter(|url| url.starts_with("https://")),
+        ..Description::default()
+    }
+}
+
+/// The component of a plugin without code.
+fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
+    idle_guest(&world.resolve, world.id).map_err(|why| {
+        let message = format!("the world `{}` needs code, and [build] language is `none`: {why}", world.name);
+        CommandError::new(ExitCode::Configuration, "build", message)
+            .hint("write `world = \"minimal-plugin\"` into [runtime]")
+    })
+}
+
+/// The finished component of a plugin without code: it is made so fast that nobody needs to build it first.
+pub(crate) fn component_without_code(manifest: &Manifest) -> Result<Vec<u8>, CommandError> {
+    let world = world_of(manifest)?;
+    let bytes = idle(&world)?;
+    let parts = parts_without_links(world);
+    Ok(finish(&bytes, manifest, &parts, Description::default(), Strip::Nothing)?.component)
+}
+
+/// The component of a guest that is no crate.
+fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let world = world_of(manifest)?;
+    let generated = write_generated(project, manifest, &world)?;
+    tell_generated(context, &generated);
+    let build = ForeignBuild {
+        root: &project.root,
+        entry: manifest.build.entry().unwrap_or_default(),
+        wit: &project.root.join(WIT_FILE),
+        world: &world.name,
+        offline: context.offline,
+        cancel: &context.cancel,
+        tell: &|what, detail| context.ui.status(what, detail),
+        show: &|text| context.ui.foreign(text),
+    };
+    if !project.root.join(build.entry).is_file() {
+        let message = format!("there is no {}, which [build] entry names", build.entry);
+        return Err(CommandError::new(ExitCode::Configuration, "build", message));
+    }
+    context.ui.status("Building", format!("{} ({})", build.entry, manifest.build.language.word()));
+    let built = match *manifest.build.language {
+        Language::Python => compile_python(&build),
+        _ => compile_typescript(&build),
+    };
+    Ok(built?)
+}
+
+/// The component with its parts. What a language's runtime exports for itself is left out on the way.
+fn composed(
+    component: Vec<u8>,
+    manifest: &Manifest,
+    parts: &Parts,
+) -> Result<(Vec<u8>, Vec<Connection>), CommandError> {
+    if parts.parts.is_empty() && matches!(*manifest.build.language, Language::Rust | Language::NoCode) {
+        return Ok((component, Vec::new()));
+    }
+    let exports = parts.world.border().export_names();
+    let composed = compose(&component, &parts.parts, &exports)?;
+    Ok((composed.component, composed.connections))
+}
+
+/// How a project is built here, where no flag says otherwise.
+pub(in crate::commands) fn build_options(
+    context: &Context,
+    project: &Project,
+    profile: Profile,
+) -> Result<BuildOptions, CommandError> {
+    Ok(options_with(context, project, profile, context.toolchain(&project.root)?))
+}
+
+fn options_with(context: &Context, project: &Project, profile: Profile, toolchain: Toolchain) -> BuildOptions {
+    let name = toolchain.name.as_deref().unwrap_or("active");
+    context.ui.detail(format!("toolchain: {} ({name})", toolchain.rustc));
+    BuildOptions {
+        root: project.root.clone(),
+        cargo: context.cargo(),
+        toolchain,
+        profile,
+        target_dir: None,
+        locked: false,
+        offline: context.offline,
+        cargo_home: context.environment.cargo_home.clone(),
+        rustflags: context.environment.rustflags.clone(),
+        source_date_epoch: context.environment.source_date_epoch.clone(),
+        quiet: !context.ui.is_verbose() && !context.ui.has_color(),
+        color: context.ui.has_color(),
+        cancel: context.cancel.clone(),
+        speech: if context.ui.is_kept() { Speech::Messages } else { Speech::Terminal },
+    }
+}
+
+/// What a finished component is left without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::commands) enum Strip {
+    /// Names and lines.
+    Debug,
+    /// Nothing.
+    Nothing,
+}
+
+/// What cargo made, with WASI linked away, and the description that the manifest gives.
+pub(in crate::commands) fn finish(
+    bytes: &[u8],
+    manifest: &Manifest,
+    parts: &Parts,
+    description: Description,
+    strip: Strip,
+) -> Result<Finished, CommandError> {
+    let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
+    let linked = link(bytes, &info, parts.world.host_api).map_err(|error| match error {
+        LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
+            codes::SEVERAL_MODULES,
+            format!("the component holds {count} core modules and imports WASI"),
+        )),
+        other => other.into(),
+    })?;
+    let (component, connections) = composed(linked.component, manifest, parts)?;
+    let metadata = &manifest.metadata;
+    let text = |value: &Option<Spanned<String>>| value.as_ref().map(|value| (**value).clone());
+    let description = Description {
+        name: Some(metadata.id.to_string()),
+        version: Some(metadata.version.to_string()),
+        license: text(&metadata.license),
+        homepage: text(&metadata.homepage),
+        ..description
+    };
+    let component = describe(&component, &description, env!("CARGO_PKG_VERSION"))?;
+    if strip == Strip::Nothing {
+        return Ok(Finished { component, with_lines: None, removed: linked.removed, connections });
+    }
+    let bare = stripped(&component).map_err(|error| {
+        CommandError::new(ExitCode::Bug, "bug", format!("the component cannot be stripped: {error}"))
+    })?;
+    let with_lines = (bare != component).then_some(component);
+    Ok(Finished { component: bare, with_lines, removed: linked.removed, connections })
+}
