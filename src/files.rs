@@ -30,7 +30,7 @@ pub enum Access {
 /// # Errors
 /// [`WriteError`]; the old file is still there then.
 pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
-    put(path, bytes, access, |file| file.sync_all())?;
+    put(path, bytes, access, std::fs::File::sync_all)?;
     // The rename itself lasts once the folder is on the disk.
     #[cfg(unix)]
     fs_err::File::open(folder_of(path))

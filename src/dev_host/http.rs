@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::server::Shared;
 use super::worker::Job;
-use super::{console, routes};
+use super::{console, routes, stream};
 use crate::platform::{Body, Request, Response};
 
 /// Bytes of a request at the most: a package and a little more.
@@ -57,8 +57,8 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
     request.has_token = token.is_some();
     request.identity =
         token.and_then(|token| shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned());
-    if routes::is_stream(&request) {
-        return routes::stream(&shared, &request, &parts.headers);
+    if stream::is_stream(&request) {
+        return stream::stream(&shared, &request, &parts.headers);
     }
     let (tell, told) = oneshot::channel();
     let name = request.request_id.clone();

@@ -13,6 +13,7 @@ mod projects;
 mod routes;
 mod server;
 mod state_folder;
+mod stream;
 mod worker;
 mod workshop;
 

@@ -1,29 +1,20 @@
 //! `/_dev`: what the dev host itself answers, beside the platform.
 
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use axum::body::Body as HttpBody;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response as HttpResponse};
-use futures_util::stream;
+use axum::http::{StatusCode, header};
+use axum::response::Response as HttpResponse;
 use serde_json::{Map, Value, json};
 
-use super::http::{http_response, secured, text};
+use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::server::Shared;
-use crate::document::parse_strict_json;
 use crate::files::{self, Access};
 use crate::host::Detail;
-use crate::platform::{Platform, PlatformError, Request, Response};
+use crate::platform::{PLUGIN_ADMIN, Platform, PlatformError, Request, Response};
 
-/// Who may look into and change a dev host.
-const ADMIN: &str = "plugin.admin";
-/// How often a stream that has nothing to say says so.
-const ALIVE: Duration = Duration::from_secs(15);
 /// Calls that a list holds at the most.
 const MAX_CALLS: usize = 200;
 /// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
@@ -33,18 +24,13 @@ const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-sr
 /// The routes of the host itself; all others are the platform's.
 const OWN: [&str; 8] = ["calls", "writers", "projects", "users", "frames", "scenarios", "stream", "source"];
 
-fn path_of(request: &Request) -> Vec<&str> {
+pub(super) fn path_of(request: &Request) -> Vec<&str> {
     request.path.trim_matches('/').split('/').collect()
 }
 
 /// Whether the host itself answers.
 pub(super) fn is_own(request: &Request) -> bool {
     matches!(path_of(request).as_slice(), ["_dev", first, ..] if OWN.contains(first))
-}
-
-/// Whether the answer never ends.
-pub(super) fn is_stream(request: &Request) -> bool {
-    request.method == "GET" && path_of(request) == ["_dev", "stream"]
 }
 
 /// `/_frame/{ticket}/{path}`: a file of a plugin for a frame.
@@ -64,73 +50,6 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
     response
 }
 
-/// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
-/// commas; `last-event-id`, or `after`, is where to go on.
-pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMap) -> HttpResponse {
-    if let Err(error) = require_admin(request) {
-        return http_response(refusal(&error));
-    }
-    let kinds: Vec<String> = request
-        .query("kinds")
-        .unwrap_or_default()
-        .split(',')
-        .filter(|kind| !kind.is_empty())
-        .map(str::to_owned)
-        .collect();
-    let place = text(headers, "last-event-id").or_else(|| request.query("after").map(str::to_owned));
-    let place = place.and_then(|place| place.parse().ok()).unwrap_or_else(|| shared.journal.last());
-    let wants_lines =
-        text(headers, header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/x-ndjson"));
-    let news = shared.journal.news();
-    // A stream must not keep the host alive.
-    let shared = Arc::downgrade(shared);
-    let batches = stream::unfold((place, news), move |(place, mut news)| {
-        let (shared, kinds) = (shared.clone(), kinds.clone());
-        async move {
-            let mut place = place;
-            loop {
-                let batch = shared.upgrade()?.journal.after(place, &kinds);
-                place = batch.last;
-                if batch.gap.is_some() || !batch.entries.is_empty() {
-                    let mut told: Vec<(u64, &'static str, String)> = Vec::new();
-                    if let Some((from, to)) = batch.gap {
-                        told.push((
-                            to,
-                            "gap",
-                            json!({ "kind": "gap", "data": { "from": from, "to": to } }).to_string(),
-                        ));
-                    }
-                    told.extend(batch.entries.iter().map(|entry| (entry.id, entry.kind, entry.text())));
-                    return Some((told, (place, news)));
-                }
-                news.changed().await.ok()?;
-            }
-        }
-    });
-    if wants_lines {
-        use futures_util::StreamExt;
-        let lines = batches.map(|told| {
-            let text: String = told.into_iter().map(|(_, _, entry)| entry + "\n").collect();
-            Ok::<_, Infallible>(text)
-        });
-        let mut response = HttpResponse::new(HttpBody::from_stream(lines));
-        let kind = header::HeaderValue::from_static("application/x-ndjson");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        secured(response.headers_mut());
-        return response;
-    }
-    use futures_util::StreamExt;
-    let events = batches.flat_map(|told| {
-        let event = |(id, kind, entry): (u64, &'static str, String)| {
-            Ok::<_, Infallible>(Event::default().id(id.to_string()).event(kind).data(entry))
-        };
-        stream::iter(told.into_iter().map(event).collect::<Vec<_>>())
-    });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response();
-    secured(response.headers_mut());
-    response
-}
-
 type Answer = Result<Response, PlatformError>;
 
 /// Answers what is the host's own.
@@ -138,32 +57,12 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     route(shared, request).unwrap_or_else(|error| refusal(&error))
 }
 
-fn refusal(error: &PlatformError) -> Response {
+pub(super) fn refusal(error: &PlatformError) -> Response {
     Response::json(error.status, error.to_json())
-}
-
-fn require_admin(request: &Request) -> Result<(), PlatformError> {
-    match &request.identity {
-        None if request.has_token => Err(PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")),
-        None => Err(PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")),
-        Some(user) if user.caller.may(ADMIN) => Ok(()),
-        Some(_) => Err(PlatformError::new(403, "auth.denied", format!("this needs the permission `{ADMIN}`"))),
-    }
 }
 
 fn bad(message: impl Into<String>) -> PlatformError {
     PlatformError::new(400, "http.bad_query", message)
-}
-
-fn body_of(request: &Request) -> Result<Map<String, Value>, PlatformError> {
-    if request.body.is_empty() {
-        return Ok(Map::new());
-    }
-    match parse_strict_json(&request.body) {
-        Ok(Value::Object(body)) => Ok(body),
-        Ok(_) => Err(PlatformError::new(400, "http.bad_json", "the body is not a JSON object")),
-        Err(error) => Err(PlatformError::new(400, "http.bad_json", format!("the body is not JSON: {error}"))),
-    }
 }
 
 fn number(text: &str) -> Result<u64, PlatformError> {
@@ -171,21 +70,20 @@ fn number(text: &str) -> Result<u64, PlatformError> {
 }
 
 fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
-    require_admin(request)?;
+    request.require(PLUGIN_ADMIN)?;
     let path = path_of(request);
-    let none =
-        || PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path));
+    let none = || request.no_route();
     match (request.method.as_str(), &path[1..]) {
         ("GET", ["calls"]) => Ok(calls(shared, request)),
         ("GET", ["calls", id]) => call(shared, number(id)?),
         ("GET", ["writers", entity, row]) => Ok(Response::json(200, json!(shared.book().writers(entity, row)))),
-        ("POST", ["calls", id, "replay"]) => replay(shared, number(id)?, &body_of(request)?),
-        ("POST", ["scenarios"]) => scenario(shared, &body_of(request)?),
+        ("POST", ["calls", id, "replay"]) => replay(shared, number(id)?, &request.object_or_empty()?),
+        ("POST", ["scenarios"]) => scenario(shared, &request.object_or_empty()?),
         ("GET", ["source"]) => source(shared, request),
         ("GET", ["users"]) => Ok(Response::json(200, json!(shared.state().tokens))),
-        ("PUT", ["users", name]) => put_user(shared, name, &body_of(request)?),
+        ("PUT", ["users", name]) => put_user(shared, name, &request.object_or_empty()?),
         ("POST", ["frames"]) => {
-            let plugin = body_of(request)?.get("plugin").and_then(Value::as_str).map(str::to_owned);
+            let plugin = request.object_or_empty()?.get("plugin").and_then(Value::as_str).map(str::to_owned);
             let plugin = plugin.ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
             let ticket = shared.frames.open(&plugin);
             let ticket =
@@ -215,7 +113,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
                 }
                 ("POST", ["generations", generation, "canary"]) => {
                     let percent =
-                        body_of(request)?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
+                        request.object_or_empty()?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
                     let percent = percent.and_then(|share| u8::try_from(share).ok());
                     let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
                     let generation = number(generation)?;

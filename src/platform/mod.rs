@@ -35,7 +35,7 @@ pub use directory::{Directory, Identity};
 pub use gate::{Admission, Gate, Registrar};
 pub use image::PlatformImage;
 pub use nodes::{NodeAnswer, NodeRequest};
-pub use permission::PLATFORM_PERMISSIONS;
+pub use permission::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
 pub use platform_error::PlatformError;
 pub use project_version::ProjectVersion;
 pub use state::{Platform, PluginFiles};

@@ -1,7 +1,7 @@
 //! Permissions that belong to the platform itself and to no plugin.
 
 /// Plugins are uploaded, installed, configured and removed.
-pub(super) const PLUGIN_ADMIN: &str = "plugin.admin";
+pub const PLUGIN_ADMIN: &str = "plugin.admin";
 /// Nodes of workflows are run.
 pub(super) const WORKFLOW_RUN: &str = "workflow.run";
 /// Processors of plugins are given work.

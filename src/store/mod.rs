@@ -50,7 +50,6 @@ pub use load::{LoadedRow, settled};
 pub use moment::Moment;
 pub use numbering::{format_number, period_of};
 pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
-pub(crate) use query::MAX_PAGE_ROWS;
 pub use query::{ListQuery, Page};
 
 pub use history::HistoryEntry;

@@ -10,12 +10,11 @@ use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, Dialect, Shape};
 use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
+use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::expression::read_decimal;
 
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;
-/// Rows of a page at the most.
-pub(crate) const MAX_PAGE_ROWS: u64 = 200;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +59,7 @@ impl Database {
         let dialect = self.dialect();
         let matching = matching(dialect, entity, scope, query)?;
         let order = Ordering::of(dialect, entity, query)?;
-        let limit = query.limit.unwrap_or(20).clamp(1, MAX_PAGE_ROWS);
+        let limit = query.limit.unwrap_or(PAGE_ROWS).clamp(1, MAX_PAGE_ROWS);
 
         let mut select = Query::select();
         select.from(Alias::new(entity.table())).cond_where(matching.clone()).offset(query.offset);

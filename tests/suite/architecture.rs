@@ -26,7 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("signing", &["diagnostics", "digest", "document"]),
     ("archive", &["diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
     ("evolution", &["diagnostics", "expression", "manifest"]),
-    ("store", &["diagnostics", "digest", "document", "evolution", "expression", "manifest"]),
+    ("store", &["contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest"]),
     ("project", &["diagnostics", "manifest", "strict_zip"]),
     // Engines.
     (
@@ -86,6 +86,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "archive",
             "check",
+            "contract",
             "diagnostics",
             "digest",
             "document",

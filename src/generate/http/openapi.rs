@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{ApiEntity, ApiField, ValueKind};
+use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::manifest::Manifest;
 
 /// The document for the entities of plugins and the plugins' own life. The same manifests give the same document.
@@ -164,7 +165,7 @@ fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
     let sortable: Vec<String> = sortable.chain(["created_at".to_owned(), "updated_at".to_owned()]).collect();
     let list = json!({ "parameters": [
         query("page", &number(), "From 1; not together with cursor"),
-        query("page_size", &json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 20 }), "Rows of a page"),
+        query("page_size", &json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_ROWS, "default": PAGE_ROWS }), "Rows of a page"),
         query("cursor", &text(), "Where the page before ended"),
         search, filter,
         query("sort_by", &json!({ "type": "string", "enum": sortable }), "The field that orders"),

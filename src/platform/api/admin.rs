@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Request, Response, identity, no_route, object};
+use super::{Answer, Request, Response};
 use crate::host::lock;
 use crate::platform::{Platform, PlatformError};
 use crate::store::Scope;
@@ -25,7 +25,7 @@ impl Platform {
             ("POST", [id, "enable"]) => self.enable(id).and_then(|()| self.state_of(id)),
             ("POST", [id, "disable"]) => self.disable(id).and_then(|()| self.state_of(id)),
             ("POST", [id, "rollback"]) => {
-                let body = if request.body.is_empty() { serde_json::Map::new() } else { object(request)? };
+                let body = request.object_or_empty()?;
                 let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
                 let reversal = self.roll_back(id, discards)?;
                 let version = self.installed(id)?.manifest.metadata.version.to_string();
@@ -39,7 +39,7 @@ impl Platform {
                 Ok(Response::json(200, json!(lock(&self.database).upgrades(&plugin)?)))
             }
             ("POST", [id, "demo"]) => {
-                let tenant = identity(request)?.tenant.clone();
+                let tenant = request.user()?.tenant.clone();
                 let rows = self.bring_demo(id, &tenant)?;
                 Ok(Response::json(200, json!({ "id": id, "rows": rows })))
             }
@@ -53,7 +53,7 @@ impl Platform {
             }
             ("PUT", [id, "config"]) => {
                 let scope = self.scope(request)?;
-                let values = object(request)?;
+                let values = request.object()?;
                 let manifest = self.installed(id)?.manifest.clone();
                 let settings = self.unit::<_, PlatformError>(|database, _| {
                     database.set_settings(&manifest, &scope, &values)?;
@@ -62,19 +62,19 @@ impl Platform {
                 Ok(Response::json(200, Value::Object(settings)))
             }
             ("PUT", [id, "secrets"]) => self.put_secrets(request, id),
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 
     pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
-        let identity = identity(request)?;
+        let identity = request.user()?;
         Ok(Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id))
     }
 
     /// `{"<key>": "<value>"}`, for the tenant of the request; nobody ever reads them here.
     fn put_secrets(&mut self, request: &Request, id: &str) -> Answer {
         let scope = self.scope(request)?;
-        let values = object(request)?;
+        let values = request.object()?;
         let manifest = self.installed(id)?.manifest.clone();
         for (key, value) in &values {
             let is_known = manifest.capabilities.secrets.iter().any(|secret| **secret == *key);

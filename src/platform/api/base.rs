@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Response, identity, no_route};
+use super::{Answer, Request, Response};
 use crate::platform::{Identity, Platform};
 
 /// Events that the platform's own modules tell, each with a payload as an example. Their names are the platform's; the
@@ -25,9 +25,9 @@ pub const BASE_EVENTS: [(&str, &str); 12] = [
 impl Platform {
     /// `/api/v1/users`, `/departments`, `/roles`: those of the user's tenant, to look at and to refer to.
     pub(super) fn base(&self, request: &Request, path: &[&str]) -> Answer {
-        let own = identity(request)?;
+        let own = request.user()?;
         if request.method != "GET" {
-            return Err(no_route(request));
+            return Err(request.no_route());
         }
         let directory = &self.directory;
         let colleagues = || directory.users().filter(|user| user.tenant == own.tenant);
@@ -42,7 +42,7 @@ impl Platform {
             ["users", id] => colleagues()
                 .find(|user| user.caller.id == *id)
                 .map(|user| Response::json(200, user_json(user)))
-                .ok_or_else(|| no_route(request)),
+                .ok_or_else(|| request.no_route()),
             ["departments"] => {
                 let departments = directory.departments().map(|(id, parent)| {
                     let members =
@@ -59,7 +59,7 @@ impl Platform {
                 }
                 Ok(Response::json(200, json!({ "items": roles })))
             }
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 }

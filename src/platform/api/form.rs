@@ -2,20 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Response, object, require};
+use super::{Answer, Request, Response};
+use crate::contract::MAX_PAGE_ROWS;
 use crate::expression::Expression;
 use crate::host::lock;
 use crate::manifest::Field;
 use crate::platform::{Platform, PlatformError};
-use crate::store::{EntityRef, MAX_PAGE_ROWS, StoreError, condition_holds};
+use crate::store::{EntityRef, StoreError, condition_holds};
 
 impl Platform {
     /// `{"data": {…}}` → the same with its defaults and computed fields, what is hidden, what is required, and what is
     /// wrong so far.
     pub(super) fn preview(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         request.only(&[])?;
-        let mut body = object(request)?;
+        let mut body = request.object()?;
         let Some(Value::Object(mut data)) = body.remove("data") else {
             return Err(super::rows::bad_query("the body is {\"data\": {…}}"));
         };
@@ -38,9 +39,9 @@ impl Platform {
 
     /// `{"ids": […]}` → the buttons of each row that its conditions leave to the user.
     pub(super) fn available_actions(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        let identity = require(request, permission)?;
+        let identity = request.require(permission)?;
         request.only(&[])?;
-        let body = object(request)?;
+        let body = request.object()?;
         let ids: Option<Vec<&str>> =
             body.get("ids").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_str).collect());
         let Some(ids) = ids.filter(|ids| ids.len() as u64 <= MAX_PAGE_ROWS) else {

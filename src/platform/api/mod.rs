@@ -15,12 +15,11 @@ mod transfer;
 pub use base::BASE_EVENTS;
 pub use request::{Body, Request, Response, RowPage};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::pages::permission_of;
 use super::permission::PLUGIN_ADMIN;
-use super::{Identity, Platform, PlatformError};
-use crate::document::parse_strict_json;
+use super::{Platform, PlatformError};
 
 type Answer = Result<Response, PlatformError>;
 
@@ -51,7 +50,7 @@ impl Platform {
                 Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
             }
             ["api", "v1", "admin", "plugins", rest @ ..] => {
-                require(request, PLUGIN_ADMIN)?;
+                request.require(PLUGIN_ADMIN)?;
                 self.admin(request, rest)
             }
             ["api", "v1", "registry", rest @ ..] => self.registry_route(request, rest),
@@ -64,45 +63,15 @@ impl Platform {
             ["api", "v1", "nodes", rest @ ..] => self.nodes_route(request, rest),
             ["api", "v1", "processors", rest @ ..] => self.processors_route(request, rest),
             ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
-            ["api", "v1", "plugins", plugin, "pages", page] if is_get => Ok(Response::json(
-                200,
-                self.page(identity(request)?, request.accept_language.as_deref(), plugin, page)?,
-            )),
+            ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
+                Ok(Response::json(200, self.page(request.user()?, request.accept_language.as_deref(), plugin, page)?))
+            }
             ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
             ["_dev", rest @ ..] => {
-                require(request, PLUGIN_ADMIN)?;
+                request.require(PLUGIN_ADMIN)?;
                 self.dev(request, rest)
             }
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
-    }
-}
-
-fn identity(request: &Request) -> Result<&Identity, PlatformError> {
-    request.identity.as_ref().ok_or_else(|| {
-        if request.has_token {
-            PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")
-        } else {
-            PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")
-        }
-    })
-}
-
-fn require<'r>(request: &'r Request, permission: &str) -> Result<&'r Identity, PlatformError> {
-    let identity = identity(request)?;
-    if identity.caller.may(permission) { Ok(identity) } else { Err(PlatformError::denied(permission)) }
-}
-
-fn no_route(request: &Request) -> PlatformError {
-    PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", request.method, request.path))
-}
-
-/// The body as a JSON object.
-fn object(request: &Request) -> Result<serde_json::Map<String, Value>, PlatformError> {
-    let bad = |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
-    match parse_strict_json(&request.body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(bad("it is another value".to_owned())),
-        Err(error) => Err(bad(error)),
     }
 }

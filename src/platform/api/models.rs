@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Response, identity, no_route};
+use super::{Answer, Request, Response};
 use crate::expression::Expression;
 use crate::generate::openapi;
 use crate::manifest::{Entity, Field};
@@ -13,7 +13,7 @@ use crate::platform::{Identity, Platform, PlatformError};
 impl Platform {
     /// The entities of all installed plugins that the user may list or refer to.
     pub(super) fn registry(&self, request: &Request) -> Answer {
-        let identity = identity(request)?;
+        let identity = request.user()?;
         request.only(&["plugin"])?;
         let wanted = request.query("plugin");
         let mut entities = Vec::new();
@@ -30,7 +30,7 @@ impl Platform {
 
     /// The pages that the user may open, as a menu shows them.
     pub(super) fn pages(&self, request: &Request, plugin: &str) -> Answer {
-        let identity = identity(request)?;
+        let identity = request.user()?;
         let installed = self.installed(plugin)?;
         let may =
             |page: &&crate::manifest::Page| super::permission_of(page).is_none_or(|code| identity.caller.may(&code));
@@ -47,7 +47,7 @@ impl Platform {
 
     /// What clients can ask of the plugins that are installed, as OpenAPI 3.1.
     pub(super) fn openapi(&self, request: &Request) -> Answer {
-        identity(request)?;
+        request.user()?;
         request.only(&[])?;
         let installed = self.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status));
         Ok(Response::json(200, openapi(installed.map(|plugin| &*plugin.manifest), "/")))
@@ -55,8 +55,8 @@ impl Platform {
 
     /// A file of a plugin that its users see.
     pub(super) fn plugin_file(&self, request: &Request, plugin: &str, path: &str) -> Answer {
-        identity(request)?;
-        let file = self.shown_file(plugin, path).ok_or_else(|| no_route(request))?;
+        request.user()?;
+        let file = self.shown_file(plugin, path).ok_or_else(|| request.no_route())?;
         Ok(Response::bytes(200, Platform::media_type(path).to_owned(), file))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request, Response, identity, no_route, object, require};
+use super::{Answer, Request, Response};
 use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigger};
 use crate::manifest::NodeKind;
 use crate::platform::call::Occasion;
@@ -14,14 +14,14 @@ impl Platform {
     pub(super) fn nodes_route(&mut self, request: &Request, path: &[&str]) -> Answer {
         match (request.method.as_str(), path) {
             ("GET", []) => {
-                identity(request)?;
+                request.user()?;
                 request.only(&[])?;
                 let shown =
                     self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
                 Ok(Response::json(200, shown.collect()))
             }
             ("GET", [kind]) => {
-                identity(request)?;
+                request.user()?;
                 request.only(&[])?;
                 let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
                 let (plugin, node) = found
@@ -29,7 +29,7 @@ impl Platform {
                 Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
             }
             ("POST", [kind, verb @ ("execute" | "supply" | "options")]) => {
-                let identity = require(request, WORKFLOW_RUN)?.clone();
+                let identity = request.require(WORKFLOW_RUN)?.clone();
                 let asked = node_request(request, kind, verb)?;
                 let answer = self.ask_node(&identity, asked)?;
                 let key = match *verb {
@@ -45,7 +45,7 @@ impl Platform {
                 }
                 Ok(Response::json(200, body))
             }
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 
@@ -75,9 +75,9 @@ impl Platform {
         let (plugin, only_validate) = match (request.method.as_str(), path) {
             ("POST", [plugin]) => (*plugin, false),
             ("POST", [plugin, "validate"]) => (*plugin, true),
-            _ => return Err(no_route(request)),
+            _ => return Err(request.no_route()),
         };
-        let identity = require(request, PROCESSOR_RUN)?.clone();
+        let identity = request.require(PROCESSOR_RUN)?.clone();
         request.only(&["options"])?;
         let options: Value = match request.query("options") {
             None => json!({}),
@@ -146,7 +146,7 @@ fn ascii(json: &str) -> String {
 fn node_request(request: &Request, kind: &str, verb: &str) -> Result<NodeRequest, PlatformError> {
     let bad = |message: String| PlatformError::new(400, "node.bad_request", message);
     request.only(&[])?;
-    let mut body = if request.body.is_empty() { Map::new() } else { object(request)? };
+    let mut body = request.object_or_empty()?;
     let own_key = match verb {
         "execute" => "input",
         "options" => "property",

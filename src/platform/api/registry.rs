@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Answer, Request, Response, no_route, object, require};
+use super::{Answer, Request, Response};
 use crate::platform::Platform;
+use crate::platform::permission::PLUGIN_ADMIN;
 
 impl Platform {
     pub(super) fn registry_route(&mut self, request: &Request, path: &[&str]) -> Answer {
@@ -11,15 +12,15 @@ impl Platform {
             ("GET", ["key"]) => Ok(Response::json(200, self.registry_key()?)),
             ("GET", ["revocations"]) => Ok(Response::json(200, self.revocations()?)),
             ("POST", ["revocations"]) => {
-                require(request, "plugin.admin")?;
-                let more = Value::Object(object(request)?);
+                request.require(PLUGIN_ADMIN)?;
+                let more = Value::Object(request.object()?);
                 Ok(Response::json(201, self.revoke(&more)?))
             }
             ("POST", ["rotations"]) => {
-                require(request, "plugin.admin")?;
+                request.require(PLUGIN_ADMIN)?;
                 Ok(Response::json(201, self.take_rotation(&request.body)?))
             }
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 }

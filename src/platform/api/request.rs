@@ -1,9 +1,9 @@
 //! Requests and responses without a socket.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::document::did_you_mean;
+use crate::document::{did_you_mean, parse_strict_json};
 use crate::platform::{Identity, PlatformError};
 use crate::store::Row;
 
@@ -75,6 +75,56 @@ pub struct Response {
 }
 
 impl Request {
+    /// Who asks.
+    ///
+    /// # Errors
+    /// 401 without a token that somebody has.
+    pub fn user(&self) -> Result<&Identity, PlatformError> {
+        self.identity.as_ref().ok_or_else(|| {
+            if self.has_token {
+                PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")
+            } else {
+                PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")
+            }
+        })
+    }
+
+    /// Who asks, where they have a permission.
+    ///
+    /// # Errors
+    /// 401 as [`Request::user`], 403 without the permission.
+    pub fn require(&self, permission: &str) -> Result<&Identity, PlatformError> {
+        let user = self.user()?;
+        if user.caller.may(permission) { Ok(user) } else { Err(PlatformError::denied(permission)) }
+    }
+
+    /// The body as a JSON object.
+    ///
+    /// # Errors
+    /// 400 for anything else.
+    pub fn object(&self) -> Result<Map<String, Value>, PlatformError> {
+        let bad =
+            |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
+        match parse_strict_json(&self.body) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(bad("it is another value".to_owned())),
+            Err(error) => Err(bad(error)),
+        }
+    }
+
+    /// The body as a JSON object; an empty one where there is none.
+    ///
+    /// # Errors
+    /// As [`Request::object`].
+    pub fn object_or_empty(&self) -> Result<Map<String, Value>, PlatformError> {
+        if self.body.is_empty() { Ok(Map::new()) } else { self.object() }
+    }
+
+    /// Nobody answers this.
+    pub fn no_route(&self) -> PlatformError {
+        PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", self.method, self.path))
+    }
+
     /// A request for a path with its query, as it stands in a URL.
     pub fn new(method: &str, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));

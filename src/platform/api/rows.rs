@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request, Response, RowPage, identity, no_route, object, require};
+use super::{Answer, Request, Response, RowPage};
+use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::host::{Invocation, Trigger, lock};
 use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, EntityRef, FieldProblem, ListQuery, MAX_PAGE_ROWS, Page, PluginStatus, RowReach, Scope, StoreError,
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, Page, PluginStatus, RowReach, Scope, StoreError,
     condition_holds,
 };
-
-/// Rows of a page where the client says nothing.
-const PAGE_SIZE: u64 = 20;
 
 impl Platform {
     pub(super) fn rows(&mut self, request: &Request, plugin: &str, entity: &str, path: &[&str]) -> Answer {
@@ -29,7 +27,7 @@ impl Platform {
         match (request.method.as_str(), path) {
             ("GET", []) => self.list(request, &entity, &reads),
             ("GET", ["count"]) => {
-                require(request, &reads)?;
+                request.require(&reads)?;
                 request.only(&["filter", "search"])?;
                 let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
                 let count = lock(&self.database).count(&entity, &self.scope_for(request, &reads)?, &query)?;
@@ -44,7 +42,7 @@ impl Platform {
             ("POST", ["available-actions"]) => self.available_actions(request, &entity, &reads),
             ("GET", [id, "history"]) => self.history(request, &entity, id, &reads),
             ("POST", []) => {
-                require(request, &writes)?;
+                request.require(&writes)?;
                 let Record { data, version } = record(request, &entity)?;
                 if version.is_some() {
                     return Err(problem(&entity, "version", "is set by the host"));
@@ -56,12 +54,12 @@ impl Platform {
                 Ok(Response::row(201, row))
             }
             ("GET", [id]) => {
-                require(request, &reads)?;
+                request.require(&reads)?;
                 let row = lock(&self.database).get(&entity, &self.scope_for(request, &reads)?, id)?;
                 Ok(Response::row(200, row))
             }
             ("PUT" | "PATCH", [id]) => {
-                require(request, &writes)?;
+                request.require(&writes)?;
                 let Record { data, version } = record(request, &entity)?;
                 let version = version.ok_or_else(|| {
                     PlatformError::new(
@@ -82,7 +80,7 @@ impl Platform {
                 Ok(Response::row(200, row))
             }
             ("DELETE", [id]) => {
-                require(request, &writes)?;
+                request.require(&writes)?;
                 request.only(&["version"])?;
                 let version = request.number("version")?;
                 let scope = self.scope_for(request, &writes)?;
@@ -90,20 +88,20 @@ impl Platform {
                 Ok(Response::empty(204))
             }
             ("POST", [id, "actions", action]) => self.invoke(request, plugin, &entity, id, action),
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 
     /// Whose rows the user reaches by a permission.
     pub(super) fn scope_for(&self, request: &Request, permission: &str) -> Result<Scope, PlatformError> {
-        let reach = require(request, permission)?.caller.reach(permission);
+        let reach = request.require(permission)?.caller.reach(permission);
         Ok(self.scope(request)?.within(reach))
     }
 
     fn list(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         request.only(&["page", "page_size", "search", "filter", "sort_by", "sort_order", "cursor"])?;
-        let size = request.number("page_size")?.map_or(PAGE_SIZE, u64::from);
+        let size = request.number("page_size")?.map_or(PAGE_ROWS, u64::from);
         if size > MAX_PAGE_ROWS {
             return Err(bad_query(format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}")));
         }
@@ -136,10 +134,10 @@ impl Platform {
     }
 
     fn aggregate(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         let query = if request.method == "POST" {
             request.only(&[])?;
-            Value::Object(object(request)?)
+            Value::Object(request.object()?)
         } else {
             request.only(&["group_by", "filter"])?;
             let group_by: Vec<&str> =
@@ -153,7 +151,7 @@ impl Platform {
 
     /// `?field=ordered_on&per=month&func=sum&of=total`: a number for each stretch of time that has rows.
     fn timeseries(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         request.only(&["field", "per", "func", "of", "filter"])?;
         let field =
             request.query("field").ok_or_else(|| bad_query("`field` names the day or the moment to count by"))?;
@@ -173,10 +171,10 @@ impl Platform {
 
     /// `{"fields": {"<ref field>": ["<id>", …]}}` → the labels of the rows that they name.
     fn resolve_labels(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         let scope = self.scope(request)?;
         let database = lock(&self.database);
-        let body = object(request)?;
+        let body = request.object()?;
         let Some(wanted) = body.get("fields").and_then(Value::as_object).cloned() else {
             return Err(bad_query("the body is {\"fields\": {\"<reference>\": [\"<id>\", …]}}"));
         };
@@ -197,7 +195,7 @@ impl Platform {
                 return Err(bad_query(format!("labels of at most {MAX_PAGE_ROWS} rows can be asked for at once")));
             }
             let code = format!("{}.list", *target);
-            let caller = &identity(request)?.caller;
+            let caller = &request.user()?.caller;
             // Whose rows the user may not list at all is told nothing of them; other plugins' entities are public.
             let is_hidden = field.ref_plugin.is_none() && !caller.may(&code);
             let reach = if caller.may(&code) { caller.reach(&code) } else { RowReach::All };
@@ -221,7 +219,7 @@ impl Platform {
 
     /// What happened to a row, the newest first.
     fn history(&self, request: &Request, entity: &EntityRef, id: &str, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         request.only(&[])?;
         let scope = self.scope_for(request, permission)?;
         let database = lock(&self.database);
@@ -233,10 +231,10 @@ impl Platform {
         let manifest = Arc::clone(entity.manifest());
         let action =
             manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
-        let action = action.ok_or_else(|| no_route(request))?;
-        let identity = require(request, &action.permission)?;
+        let action = action.ok_or_else(|| request.no_route())?;
+        let identity = request.require(&action.permission)?;
         request.only(&[])?;
-        let mut input = if request.body.is_empty() { Map::new() } else { object(request)? };
+        let mut input = request.object_or_empty()?;
         // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
         // is told no more than that it is there.
         let listing = format!("{}.list", *entity.name);
@@ -268,7 +266,7 @@ struct Record {
 /// The body is `{"data": {…}, "version": 1}`, or the fields themselves with `version` beside them.
 fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError> {
     request.only(&[])?;
-    let mut body = object(request)?;
+    let mut body = request.object()?;
     let version = match body.remove("version") {
         None | Some(Value::Null) => None,
         Some(version) => {

@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::request::Response;
 use super::rows::{bad_query, filter, search};
-use super::{Answer, Request, object, require};
+use super::{Answer, Request};
+use crate::contract::MAX_PAGE_ROWS;
 use crate::document::did_you_mean;
 use crate::host::lock;
 use crate::manifest::{BaseType, Field};
 use crate::platform::{Platform, PlatformError};
-use crate::store::{EntityRef, ListQuery, MAX_PAGE_ROWS, Row, StoreError};
+use crate::store::{EntityRef, ListQuery, Row, StoreError};
 
 /// Rows of one export at the most, as on the platform.
 const MAX_EXPORT_ROWS: usize = 10_000;
@@ -26,7 +27,7 @@ struct Refused {
 impl Platform {
     /// `?format=csv|json` with the filter and the search of a list.
     pub(super) fn export(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         if !entity.exportable {
             return Err(not_open(entity, "exported", "exportable"));
         }
@@ -67,7 +68,7 @@ impl Platform {
     /// `{"rows": […], "dry_run": false}`, or CSV with a line of names or labels. Rows that are refused are named; the
     /// others come in, all in one unit of work.
     pub(super) fn import(&mut self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        require(request, permission)?;
+        request.require(permission)?;
         if !entity.importable {
             return Err(not_open(entity, "imported", "importable"));
         }
@@ -80,7 +81,7 @@ impl Platform {
         let rows = if is_csv {
             rows_of_csv(entity, &request.body)?
         } else {
-            let mut body = object(request)?;
+            let mut body = request.object()?;
             match body.remove("dry_run") {
                 None => {}
                 Some(Value::Bool(wanted)) => dry_run |= wanted,

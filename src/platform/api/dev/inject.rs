@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
-use super::super::{Answer, Request, Response, no_route, object};
+use super::super::{Answer, Request, Response};
 use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times, is_fault_area};
 use crate::manifest::Timeout;
 use crate::platform::{Platform, PlatformError};
@@ -16,7 +16,7 @@ impl Platform {
         match (request.method.as_str(), path) {
             ("GET", ["faults"]) => Ok(self.faults_shown()),
             ("POST", ["faults"]) => {
-                let fault = fault_of(&object(request)?)?;
+                let fault = fault_of(&request.object()?)?;
                 self.add_fault(fault);
                 Ok(self.faults_shown())
             }
@@ -26,7 +26,7 @@ impl Platform {
             }
             ("GET", ["clock"]) => Ok(self.clock_shown()),
             ("POST", ["clock"]) => {
-                let body = object(request)?;
+                let body = request.object()?;
                 let by = clock_shift(&body, self.now())?;
                 self.shift_clock(by);
                 Ok(self.clock_shown())
@@ -34,7 +34,7 @@ impl Platform {
             ("GET", ["limits"]) => Ok(self.limits_shown()),
             ("PUT", ["limits"]) => {
                 let mut limits = LimitOverrides::default();
-                for (name, value) in object(request)? {
+                for (name, value) in request.object()? {
                     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
                 }
@@ -43,7 +43,7 @@ impl Platform {
             }
             ("GET", ["quirks"]) => Ok(self.quirks_shown()),
             ("PUT", ["quirks"]) => {
-                for (key, value) in object(request)? {
+                for (key, value) in request.object()? {
                     let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
                     match key.as_str() {
                         "imitate" => self.imitate_quirks(wanted),
@@ -53,7 +53,7 @@ impl Platform {
                 }
                 Ok(self.quirks_shown())
             }
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
-use super::super::{Answer, Request, Response, identity, no_route, object};
+use super::super::{Answer, Request, Response};
 use crate::host::lock;
 use crate::manifest::{TenantId, table_name};
 use crate::platform::{Platform, PlatformError};
@@ -20,14 +20,14 @@ impl Platform {
                     lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
                 let tenant = match tenant_of(request)? {
                     Some(tenant) => tenant,
-                    None => identity(request)?.tenant.clone(),
+                    None => request.user()?.tenant.clone(),
                 };
                 let scope = crate::store::Scope::of_tenant(&tenant, self.now());
                 let history = lock(&self.database).history(&entity, &scope, id)?;
                 Ok(Response::json(200, json!(history)))
             }
             ("POST", ["sql"]) => {
-                let body = object(request)?;
+                let body = request.object()?;
                 let text = |key: &str| body.get(key).and_then(Value::as_str);
                 let sql =
                     text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
@@ -39,7 +39,7 @@ impl Platform {
                 Ok(Response::json(200, json!(loaded.exported_functions())))
             }
             ("POST", ["invoke"]) => self.invoke_any(request),
-            _ => Err(no_route(request)),
+            _ => Err(request.no_route()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Platform {
     fn raw_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
         request.only(&["tenant", "deleted"])?;
         let manifest = std::sync::Arc::clone(&self.installed(plugin)?.manifest);
-        let entity = manifest.entity(entity).ok_or_else(|| no_route(request))?;
+        let entity = manifest.entity(entity).ok_or_else(|| request.no_route())?;
         let table = table_name(&manifest.metadata.id, &entity.name);
         // Names come from the manifest and the directory alone.
         let tenant = tenant_of(request)?.map(|tenant| format!("tenant_id = '{tenant}'"));
@@ -72,8 +72,8 @@ impl Platform {
 
     /// `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}`, for the user who asks.
     fn invoke_any(&mut self, request: &Request) -> Answer {
-        let body = object(request)?;
-        let own = identity(request)?.clone();
+        let body = request.object()?;
+        let own = request.user()?.clone();
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let plugin = text("plugin").ok_or_else(|| bad_query("the body needs `plugin`"))?.to_owned();
         if self.loaded(&plugin).is_none() {

@@ -6,7 +6,7 @@ mod look;
 use serde_json::{Value, json};
 
 use super::rows::bad_query;
-use super::{Answer, BASE_EVENTS, Request, Response, identity, object};
+use super::{Answer, BASE_EVENTS, Request, Response};
 use crate::host::lock;
 use crate::manifest::is_event_name;
 use crate::platform::{Platform, PlatformError};
@@ -25,7 +25,7 @@ impl Platform {
             }
             ("GET", ["tenants"]) => Ok(Response::json(200, json!(self.directory.tenants()))),
             ("PUT", ["config"]) => {
-                let values = object(request)?.into_iter().collect();
+                let values = request.object()?.into_iter().collect();
                 self.set_config(&values)?;
                 Ok(Response::json(200, json!(values)))
             }
@@ -47,7 +47,7 @@ impl Platform {
                 Ok(self.delivered_since(before))
             }
             ("POST", ["events"]) => {
-                let body = object(request)?;
+                let body = request.object()?;
                 let event_type = body.get("type").and_then(Value::as_str).ok_or_else(|| {
                     PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event")
                 })?;
@@ -62,7 +62,7 @@ impl Platform {
                 let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
                 let before = self.activity.calls.len();
                 let tenant = match body.get("tenant") {
-                    None => identity(request)?.tenant.clone(),
+                    None => request.user()?.tenant.clone(),
                     Some(name) => {
                         let known = self.directory.tenants().iter().find(|tenant| name == tenant.as_str());
                         known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
