@@ -1,7 +1,7 @@
 //! Rows, who touches them, and what changed.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Moment, RowReach};
 use crate::manifest::TenantId;
@@ -70,14 +70,19 @@ pub struct Row {
 impl Row {
     /// The shape that guests and scenarios see: the fields beside the standard columns.
     pub fn to_flat(&self) -> Value {
-        let mut fields = Map::new();
-        fields.insert("id".to_owned(), json!(self.id));
-        fields.extend(self.data.clone());
-        fields.insert("version".to_owned(), json!(self.version));
-        fields.insert("created_at".to_owned(), json!(self.created_at));
-        fields.insert("updated_at".to_owned(), json!(self.updated_at));
-        if let Some(deleted_at) = &self.deleted_at {
-            fields.insert("deleted_at".to_owned(), json!(deleted_at));
+        self.clone().into_flat()
+    }
+
+    /// The same of a row that nobody needs any more.
+    pub fn into_flat(self) -> Value {
+        let mut fields = Map::with_capacity(self.data.len() + 5);
+        fields.insert("id".to_owned(), Value::String(self.id));
+        fields.extend(self.data);
+        fields.insert("version".to_owned(), Value::from(self.version));
+        fields.insert("created_at".to_owned(), Value::String(self.created_at));
+        fields.insert("updated_at".to_owned(), Value::String(self.updated_at));
+        if let Some(deleted_at) = self.deleted_at {
+            fields.insert("deleted_at".to_owned(), Value::String(deleted_at));
         }
         Value::Object(fields)
     }

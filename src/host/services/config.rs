@@ -18,7 +18,7 @@ impl Services {
                     return Err(denied(format!("`{key}` is not granted: name it in `config` of [capabilities]")));
                 }
                 let value = services.with_database(|database, _, _| database.config(key))?;
-                Ok(value.as_ref().map(Json::from))
+                Ok(value.map(Json::from))
             },
         )
     }
@@ -31,7 +31,7 @@ impl Services {
             |services| {
                 let manifest = &services.manifest;
                 let value = services.with_database(|database, scope, _| database.setting(manifest, scope, key))?;
-                Ok(Json::from(&value))
+                Ok(Json::from(value))
             },
         )
     }

@@ -20,7 +20,7 @@ impl Services {
                         "id": caller.id, "name": caller.name, "permissions": caller.permissions,
                         "department": department,
                     });
-                    Ok(Json::from(&user))
+                    Ok(Json::from(user))
                 }
                 None => Err(ServiceError::new("auth.anonymous", "no user is calling")),
             },

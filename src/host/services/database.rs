@@ -56,8 +56,8 @@ impl Services {
     }
 
     pub(super) fn db_insert(&mut self, entity: &str, row: &Map<String, Value>) -> Result<Json, ServiceError> {
-        let arguments = || json!({ "row": row });
-        self.call("db.insert", entity, arguments, |services| {
+        let shown = || arguments([("row", Value::Object(row.clone()))]);
+        self.call("db.insert", entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
             services.writing(&entity, |database, scope, new_id| database.insert(&entity, scope, row, new_id)).map(flat)
@@ -78,8 +78,8 @@ impl Services {
     }
 
     pub(super) fn db_query(&mut self, entity: &str, query: &Map<String, Value>) -> Result<FlatPage, ServiceError> {
-        let arguments = || json!({ "query": query });
-        self.call("db.query", entity, arguments, |services| {
+        let shown = || arguments([("query", Value::Object(query.clone()))]);
+        self.call("db.query", entity, shown, |services| {
             let query = list_query(query)?;
             let entity = services.readable(entity)?;
             let page = services.reading(&entity, |database, scope| database.list(&entity, scope, &query))?;
@@ -110,8 +110,14 @@ impl Services {
         patch: &Map<String, Value>,
         expected_version: Option<u32>,
     ) -> Result<Json, ServiceError> {
-        let arguments = || json!({ "id": id, "patch": patch, "expected-version": expected_version });
-        self.call("db.update", entity, arguments, |services| {
+        let shown = || {
+            arguments([
+                ("id", Value::from(id)),
+                ("patch", Value::Object(patch.clone())),
+                ("expected-version", Value::from(expected_version)),
+            ])
+        };
+        self.call("db.update", entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
             let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
@@ -155,13 +161,13 @@ impl Services {
     }
 
     pub(super) fn db_aggregate(&mut self, entity: &str, query: &Value) -> Result<Json, ServiceError> {
-        let arguments = || json!({ "query": query });
-        self.call("db.aggregate", entity, arguments, |services| {
+        let shown = || arguments([("query", query.clone())]);
+        self.call("db.aggregate", entity, shown, |services| {
             let entity = services.readable(entity)?;
             let query = AggregateQuery::from_json(query, true)?;
             let groups = services.reading(&entity, |database, scope| database.aggregate(&entity, scope, &query))?;
             services.take_rows(groups.len())?;
-            Ok(Json::from(&Value::Array(groups)))
+            Ok(Json::from(Value::Array(groups)))
         })
     }
 
@@ -184,7 +190,7 @@ impl Services {
                 .with_database(|database, scope, new_id| database.batch(&own, scope, &scopes, steps, new_id))?;
             // What goes with a row that is deleted counts too.
             services.take_writes(touched.saturating_sub(steps.len()))?;
-            Ok(rows.iter().map(Json::from).collect())
+            Ok(rows.into_iter().map(Json::from).collect())
         })
     }
 
@@ -194,15 +200,20 @@ impl Services {
             let entity = services.readable(entity)?;
             services.take_rows(ids.len())?;
             let labels = services.reading(&entity, |database, scope| database.labels(&entity, scope, ids, None))?;
-            Ok(Json::from(&Value::Object(labels)))
+            Ok(Json::from(Value::Object(labels)))
         })
     }
 }
 
 /// A row as guests see it.
 #[expect(clippy::needless_pass_by_value, reason = "what `map` takes")]
+/// What a trace shows of a call, without writing each value anew, as `json!` does.
+fn arguments<const N: usize>(named: [(&str, Value); N]) -> Value {
+    named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn flat(row: Row) -> Json {
-    Json::from(&row.to_flat())
+    Json::from(row.into_flat())
 }
 
 /// `{"filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"}`.

@@ -25,7 +25,7 @@ impl Services {
 
     pub(super) fn kv_get(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
         let arguments = || json!({ "key": key });
-        self.with_keys("kv.get", key, arguments, |services| Ok(services.kv_read(key)?.as_ref().map(Json::from)))
+        self.with_keys("kv.get", key, arguments, |services| Ok(services.kv_read(key)?.map(Json::from)))
     }
 
     pub(super) fn kv_set(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {

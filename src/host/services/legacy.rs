@@ -17,7 +17,7 @@ fn as_text(error: ServiceError) -> String {
 }
 
 fn bytes(value: Json) -> Vec<u8> {
-    value.0.into_bytes()
+    value.text.into_bytes()
 }
 
 fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
@@ -48,7 +48,7 @@ impl host_api::Host for CallState {
         let filter = self.services.object("the filter", &filter)?;
         query.insert("filter".to_owned(), Value::Object(filter));
         let page = self.services.db_query(&entity, &query).map_err(as_text)?;
-        let rows: Vec<String> = page.rows.into_iter().map(|row| row.0).collect();
+        let rows: Vec<String> = page.rows.into_iter().map(|row| row.text).collect();
         Ok(format!("[{}]", rows.join(",")).into_bytes())
     }
 

@@ -50,7 +50,7 @@ impl Services {
                 database.recall(plugin, scope, session, text, limit.min(MAX_ITEMS))
             })?;
             services.take_rows(items.len())?;
-            Ok(items.iter().map(Json::from).collect())
+            Ok(items.into_iter().map(Json::from).collect())
         })
     }
 

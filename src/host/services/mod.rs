@@ -184,7 +184,7 @@ impl Services {
             None => work(self),
         };
         let has_written = self.writes != writes;
-        let result = result.and_then(|given| {
+        let mut result = result.and_then(|given| {
             let bytes = given.bytes();
             self.take_bytes(bytes)?;
             if has_written {
@@ -207,7 +207,7 @@ impl Services {
             fuel: self.fuel_burned,
             rows: self.rows - rows,
             arguments,
-            result: match (&result, is_full) {
+            result: match (&mut result, is_full) {
                 (Ok(given), true) => self.redacted(given.shown()),
                 (Err(error), true) => self.redacted(error.to_json()),
                 (_, false) => Value::Null,

@@ -7,13 +7,16 @@ use serde_json::{Value, json};
 use crate::outgoing::HttpResponse;
 use crate::store::BlobInfo;
 
-/// JSON text on its way to a guest.
+/// JSON on its way to a guest, which gets it as text; a trace takes the value.
 #[derive(Debug, Clone)]
-pub(super) struct Json(pub(super) String);
+pub(super) struct Json {
+    pub(super) text: String,
+    value: Value,
+}
 
-impl From<&Value> for Json {
-    fn from(value: &Value) -> Json {
-        Json(value.to_string())
+impl From<Value> for Json {
+    fn from(value: Value) -> Json {
+        Json { text: value.to_string(), value }
     }
 }
 
@@ -29,8 +32,8 @@ pub(super) struct FlatPage {
 
 /// Something that a call of the host gives.
 pub(super) trait Given {
-    /// As a trace shows it.
-    fn shown(&self) -> Value;
+    /// As a trace shows it: asked for once, before the guest has it.
+    fn shown(&mut self) -> Value;
 
     /// What a trace shows, as it was given; none where the trace shows something else.
     fn read(shown: &Value) -> Option<Self>
@@ -44,7 +47,7 @@ pub(super) trait Given {
 }
 
 impl Given for () {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         Value::Null
     }
 
@@ -54,7 +57,7 @@ impl Given for () {
 }
 
 impl Given for bool {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!(self)
     }
 
@@ -64,7 +67,7 @@ impl Given for bool {
 }
 
 impl Given for u64 {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!(self)
     }
 
@@ -74,7 +77,7 @@ impl Given for u64 {
 }
 
 impl Given for i64 {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!(self)
     }
 
@@ -84,7 +87,7 @@ impl Given for i64 {
 }
 
 impl Given for String {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!(self)
     }
 
@@ -98,21 +101,21 @@ impl Given for String {
 }
 
 impl Given for Json {
-    fn shown(&self) -> Value {
-        serde_json::from_str(&self.0).unwrap_or(Value::Null)
+    fn shown(&mut self) -> Value {
+        std::mem::take(&mut self.value)
     }
 
     fn read(shown: &Value) -> Option<Self> {
-        Some(Json::from(shown))
+        Some(Json::from(shown.clone()))
     }
 
     fn bytes(&self) -> u64 {
-        self.0.len() as u64
+        self.text.len() as u64
     }
 }
 
 impl Given for Secret {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!("***")
     }
 
@@ -127,8 +130,8 @@ impl Given for Secret {
 }
 
 impl<T: Given> Given for Option<T> {
-    fn shown(&self) -> Value {
-        self.as_ref().map_or(Value::Null, Given::shown)
+    fn shown(&mut self) -> Value {
+        self.as_mut().map_or(Value::Null, Given::shown)
     }
 
     fn read(shown: &Value) -> Option<Self> {
@@ -141,8 +144,8 @@ impl<T: Given> Given for Option<T> {
 }
 
 impl<T: Given> Given for Vec<T> {
-    fn shown(&self) -> Value {
-        self.iter().map(Given::shown).collect()
+    fn shown(&mut self) -> Value {
+        self.iter_mut().map(Given::shown).collect()
     }
 
     fn read(shown: &Value) -> Option<Self> {
@@ -158,7 +161,7 @@ impl<T: Given> Given for Vec<T> {
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl Given for Bytes {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!({ "bytes": self.0.len(), "base64": STANDARD.encode(&self.0) })
     }
 
@@ -172,7 +175,7 @@ impl Given for Bytes {
 }
 
 impl Given for FlatPage {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!({ "rows": self.rows.shown(), "next_cursor": self.next_cursor, "total": self.total })
     }
 
@@ -190,7 +193,7 @@ impl Given for FlatPage {
 }
 
 impl Given for BlobInfo {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         json!({ "id": self.id, "name": self.name, "mime": self.mime, "size": self.size, "sha256": self.sha256 })
     }
 
@@ -202,7 +205,7 @@ impl Given for BlobInfo {
 }
 
 impl Given for HttpResponse {
-    fn shown(&self) -> Value {
+    fn shown(&mut self) -> Value {
         let body = match std::str::from_utf8(&self.body) {
             Ok(text) => json!(text),
             Err(_) => Bytes(self.body.clone()).shown(),

@@ -45,11 +45,11 @@ impl From<types::Error> for ServiceError {
 }
 
 fn texts(rows: Vec<Json>) -> Vec<String> {
-    rows.into_iter().map(|row| row.0).collect()
+    rows.into_iter().map(|row| row.text).collect()
 }
 
 fn optional(value: Option<Json>) -> Option<String> {
-    value.map(|value| value.0)
+    value.map(|value| value.text)
 }
 
 impl types::Host for CallState {}
@@ -74,7 +74,7 @@ impl host_context::Host for CallState {
     }
 
     fn current_user(&mut self) -> Result<String, types::Error> {
-        Ok(self.services.current_user()?.0)
+        Ok(self.services.current_user()?.text)
     }
 
     fn check_permission(&mut self, code: String) -> bool {
@@ -115,7 +115,7 @@ impl host_clock::Host for CallState {
 impl host_db::Host for CallState {
     fn insert(&mut self, entity: String, row: String) -> Result<String, types::Error> {
         let row = parse_object("the row", &row)?;
-        Ok(self.services.db_insert(&entity, &row)?.0)
+        Ok(self.services.db_insert(&entity, &row)?.text)
     }
 
     fn get(&mut self, entity: String, id: String) -> Result<Option<String>, types::Error> {
@@ -141,7 +141,7 @@ impl host_db::Host for CallState {
         expected_version: Option<u32>,
     ) -> Result<String, types::Error> {
         let patch = parse_object("the patch", &patch)?;
-        Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.0)
+        Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.text)
     }
 
     fn delete(&mut self, entity: String, id: String, expected_version: Option<u32>) -> Result<(), types::Error> {
@@ -149,12 +149,12 @@ impl host_db::Host for CallState {
     }
 
     fn restore(&mut self, entity: String, id: String) -> Result<String, types::Error> {
-        Ok(self.services.db_restore(&entity, &id)?.0)
+        Ok(self.services.db_restore(&entity, &id)?.text)
     }
 
     fn aggregate(&mut self, entity: String, query: String) -> Result<String, types::Error> {
         let query = parse_json("the query", &query)?;
-        Ok(self.services.db_aggregate(&entity, &query)?.0)
+        Ok(self.services.db_aggregate(&entity, &query)?.text)
     }
 
     fn batch(&mut self, ops: Vec<host_db::Op>) -> Result<Vec<String>, types::Error> {
@@ -177,7 +177,7 @@ impl host_db::Host for CallState {
     }
 
     fn resolve_labels(&mut self, entity: String, ids: Vec<String>) -> Result<String, types::Error> {
-        Ok(self.services.db_labels(&entity, &ids)?.0)
+        Ok(self.services.db_labels(&entity, &ids)?.text)
     }
 }
 
@@ -194,7 +194,7 @@ impl host_config::Host for CallState {
     }
 
     fn setting(&mut self, key: String) -> Result<String, types::Error> {
-        Ok(self.services.setting(&key)?.0)
+        Ok(self.services.setting(&key)?.text)
     }
 
     fn secret(&mut self, key: String) -> Result<String, types::Error> {
@@ -240,7 +240,7 @@ impl host_kv::Host for CallState {
 impl host_expr::Host for CallState {
     fn eval(&mut self, expression: String, vars: String) -> Result<String, types::Error> {
         let vars = parse_object("the values", &vars)?;
-        Ok(self.services.evaluate(&expression, &vars)?.0)
+        Ok(self.services.evaluate(&expression, &vars)?.text)
     }
 
     fn render(&mut self, template: String, vars: String) -> Result<String, types::Error> {
