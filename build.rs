@@ -7,15 +7,23 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// What decides about a finding: the rules, what they read, and the host API that they hold it against.
-const RULES: [&str; 8] = [
+/// What decides about a finding: the rules, all rooms that they use, and the host API that they hold it against. A test
+/// of the rooms says which ones they are.
+const RULES: [&str; 15] = [
+    "src/archive",
     "src/check",
     "src/component",
     "src/contract",
     "src/diagnostics",
+    "src/digest.rs",
     "src/document",
+    "src/evolution",
     "src/expression",
     "src/manifest",
+    "src/outgoing",
+    "src/signing",
+    "src/store",
+    "src/strict_zip",
     "wit",
 ];
 /// The versions of the libraries that read files for them.
@@ -28,7 +36,10 @@ fn main() {
     let mut files = Vec::new();
     for folder in RULES {
         println!("cargo::rerun-if-changed={folder}");
-        collect(Path::new(folder), &mut files);
+        match Path::new(folder) {
+            file if file.is_file() => files.push(file.to_path_buf()),
+            folder => collect(folder, &mut files),
+        }
     }
     println!("cargo::rerun-if-changed={LOCK}");
     files.push(PathBuf::from(LOCK));

@@ -279,20 +279,20 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
             Some(list.ok_or_else(|| bad("`permissions` is an array of codes"))?)
         }
     };
-    let (directory, token, is_new) = {
+    let (token, is_new) = {
         let mut state = shared.state();
         let is_new = state.tokens.iter().all(|token| token.user != name);
         let token = state
             .put_user(name, text("tenant"), permissions, text("department"))
             .map_err(|error| bad(error.to_string()))?;
-        let directory = state.directory();
-        // While the folder is held: of two changes the later one is the later one here too.
-        *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
-        (directory, token, is_new)
+        (token, is_new)
     };
     let told = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
     let tenant = token.tenant.clone();
     shared.with_platform(|platform| {
+        // What the folder says now: of two changes at once, the later one is the later one everywhere.
+        let directory = shared.state().directory();
+        *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         platform.set_directory(directory)?;
         let event = if is_new { "user.created" } else { "user.updated" };
         crate::manifest::TenantId::new(tenant).map_or(Ok(()), |tenant| platform.tell(&tenant, event, &told))

@@ -322,6 +322,18 @@ codes! {
     "http.missing_content_type", 400, "The request does not say what its bytes are.",
         why: "A processor decides by the media type what it makes of them.",
         fix: "Send `content-type: image/png`, or whatever it is.";
+    "registry.none", 404, "This platform has none of it.",
+        why: "It signs no receipts, or nothing was revoked yet.",
+        fix: "Ask the platform that you publish to; a dev host signs receipts.";
+    "registry.bad_revocation", 422, "This revokes nothing.",
+        why: "A key or a package is not named as it must be, or the reason is missing.",
+        fix: "Send `{\"keys\": [{\"keyid\", \"reason\"}], \"packages\": [{\"sha256\", \"reason\"}]}`.";
+    "registry.bad_rotation", 422, "This key does not take the place of another one.",
+        why: "Both keys must sign that the new one follows the old one, and the old one must be trusted here.",
+        fix: "Make it with `erp-plugin key rotate`, and send the file as it is.";
+    "registry.bad_state", 500, "What the platform keeps of its signatures cannot be used.",
+        why: "A list in its state was signed by another key, or the key does not sign.",
+        fix: "Bring `registry.pem` back into the state folder as it was.";
     "plugin.no_processor", 404, "The plugin processes nothing.",
         why: "Its world exports no processor.",
         fix: "Ask a plugin whose world is `processor-plugin` or `full-plugin`.";

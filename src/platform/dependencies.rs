@@ -36,13 +36,6 @@ impl Stage {
     }
 }
 
-/// Ids and version ranges of the plugins without which a plugin does not work.
-fn needs(manifest: &Manifest) -> impl Iterator<Item = (&str, &str)> {
-    let declared = manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional);
-    let declared = declared.map(|dependency| (dependency.id.as_str(), dependency.version.as_str()));
-    declared.chain(manifest.metadata.dependencies.iter().map(|id| (id.as_str(), "*")))
-}
-
 fn fits(range: &str, version: &str) -> bool {
     match (VersionReq::parse(range), Version::parse(version)) {
         (Ok(range), Ok(version)) => range.matches(&version),
@@ -54,7 +47,7 @@ impl Platform {
     /// Refuses a plugin whose needs are not met.
     pub(super) fn require_needs(&self, manifest: &Manifest, stage: Stage) -> Result<(), PlatformError> {
         let id = manifest.metadata.id.as_str();
-        for (needed, range) in needs(manifest) {
+        for (needed, range) in manifest.needs() {
             let refused = |why: String| {
                 let message = format!("`{id}` needs the plugin `{needed}`, {why}");
                 Err(PlatformError::new(409, "plugin.dependency", message))
@@ -76,7 +69,7 @@ impl Platform {
             .plugins
             .iter()
             .filter(|(_, other)| stage.is_reached_by(other.status))
-            .filter(|(_, other)| needs(&other.manifest).any(|(needed, _)| needed == id))
+            .filter(|(_, other)| other.manifest.needs().any(|(needed, _)| needed == id))
             .map(|(other, _)| other.as_str())
             .collect();
         if dependents.is_empty() {
@@ -91,7 +84,7 @@ impl Platform {
     pub(super) fn require_still_fits(&self, id: &str, version: &str) -> Result<(), PlatformError> {
         for (other, plugin) in self.plugins.iter().filter(|(_, other)| Stage::Installed.is_reached_by(other.status)) {
             if let Some((_, range)) =
-                needs(&plugin.manifest).find(|(needed, range)| *needed == id && !fits(range, version))
+                plugin.manifest.needs().find(|(needed, range)| *needed == id && !fits(range, version))
             {
                 let message = format!(
                     "`{other}` needs `{id}` {range}, which {version} is not: upgrade or uninstall `{other}` first"
@@ -112,7 +105,7 @@ impl Platform {
                 .copied()
                 .filter(|id| {
                     let manifest = self.plugins.get(*id).map(|plugin| &plugin.manifest);
-                    manifest.is_none_or(|manifest| !needs(manifest).any(|(needed, _)| waiting.contains(needed)))
+                    manifest.is_none_or(|manifest| !manifest.needs().any(|(needed, _)| waiting.contains(needed)))
                 })
                 .collect();
             // A circle: none of its plugins can start, and each says why.

@@ -21,8 +21,10 @@ pub struct Member {
     pub manifest_file: PathBuf,
     /// The folder's name; cargo calls the package so, mostly.
     pub folder: String,
-    /// Ids of plugins that it depends on.
+    /// Ids of plugins without which it does not work.
     needs: Vec<String>,
+    /// Ids of plugins that it works with where they are there.
+    wishes: Vec<String>,
 }
 
 /// Why a folder is no workspace.
@@ -76,18 +78,23 @@ pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
         let Some(manifest) = project.manifest().0 else {
             // What cannot be read is told by the command that reads it.
             let folder = folder_name(entry.path());
-            found.push(Member { id: folder.clone(), manifest_file: entry.into_path(), folder, needs: Vec::new() });
+            found.push(Member {
+                id: folder.clone(),
+                manifest_file: entry.into_path(),
+                folder,
+                needs: Vec::new(),
+                wishes: Vec::new(),
+            });
             continue;
         };
-        let needs = manifest.metadata.dependencies.iter().map(ToString::to_string);
-        let needs =
-            needs.chain(manifest.dependencies.plugins.iter().map(|dependency| dependency.id.to_string())).collect();
+        let needs = manifest.needs().map(|(id, _)| id.to_owned()).collect();
+        let wishes = manifest.wishes().map(str::to_owned).collect();
         let id = manifest.metadata.id.to_string();
         if let Some(other) = found.iter().find(|known| known.id == id) {
             let (one, other) = (other.manifest_file.clone(), entry.into_path());
             return Err(WorkspaceError::Twice { id, one, other });
         }
-        found.push(Member { id, folder: folder_name(entry.path()), manifest_file: entry.into_path(), needs });
+        found.push(Member { id, folder: folder_name(entry.path()), manifest_file: entry.into_path(), needs, wishes });
     }
     if found.is_empty() {
         return Err(WorkspaceError::Empty(root.to_path_buf()));
@@ -102,8 +109,11 @@ fn folder_name(manifest: &Path) -> String {
 fn in_order(mut left: Vec<Member>) -> Result<Vec<Member>, WorkspaceError> {
     let mut ordered = Vec::new();
     while !left.is_empty() {
-        let is_free = |member: &Member| member.needs.iter().all(|need| left.iter().all(|other| other.id != *need));
-        let Some(next) = left.iter().position(is_free) else {
+        let is_there = |id: &String| left.iter().all(|other| other.id != *id);
+        let is_free = |member: &Member| member.needs.iter().all(is_there);
+        // What is only wished for goes in front where it can, and holds nobody up where it cannot.
+        let is_best = |member: &Member| is_free(member) && member.wishes.iter().all(is_there);
+        let Some(next) = left.iter().position(is_best).or_else(|| left.iter().position(is_free)) else {
             let ids: Vec<String> = left.into_iter().map(|member| member.id).collect();
             return Err(WorkspaceError::Circle(ids.join(", ")));
         };
@@ -118,7 +128,11 @@ mod tests {
 
     fn member(id: &str, needs: &[&str]) -> Member {
         let needs = needs.iter().map(|need| (*need).to_owned()).collect();
-        Member { id: id.to_owned(), manifest_file: PathBuf::new(), folder: id.to_owned(), needs }
+        Member { id: id.to_owned(), manifest_file: PathBuf::new(), folder: id.to_owned(), needs, wishes: Vec::new() }
+    }
+
+    fn wishing(id: &str, wish: &str) -> Member {
+        Member { wishes: vec![wish.to_owned()], ..member(id, &[]) }
     }
 
     #[test]
@@ -128,5 +142,7 @@ mod tests {
         let sorted = ids(vec![member("a", &["b", "elsewhere"]), member("b", &["c"]), member("c", &[])]);
         assert_eq!(sorted.unwrap(), ["c", "b", "a"]);
         assert!(matches!(ids(vec![member("a", &["b"]), member("b", &["a"])]), Err(WorkspaceError::Circle(_))));
+        assert_eq!(ids(vec![wishing("a", "b"), member("b", &[])]).unwrap(), ["b", "a"]);
+        assert_eq!(ids(vec![wishing("a", "b"), wishing("b", "a")]).unwrap(), ["a", "b"]);
     }
 }

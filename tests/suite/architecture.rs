@@ -198,6 +198,22 @@ fn rooms_only_use_the_rooms_below_them() {
 }
 
 #[test]
+fn the_digest_of_the_rules_covers_every_room_that_they_use() {
+    let (mut used, mut left) = (BTreeSet::new(), vec!["check"]);
+    while let Some(room) = left.pop() {
+        if used.insert(room) {
+            left.extend(ROOMS.iter().find(|(known, _)| *known == room).unwrap().1);
+        }
+    }
+    let script = std::fs::read_to_string(repository().join("build.rs")).unwrap();
+    let digested: BTreeSet<&str> = script
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix("\"src/")?.split(['"', '.']).next().unwrap()))
+        .collect();
+    assert_eq!(digested, used);
+}
+
+#[test]
 fn heavy_dependencies_have_one_home() {
     for (room, name, text) in files() {
         for (dependency, homes) in HOMES {

@@ -233,6 +233,7 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "import"
                             | "export"
                             | "dev"
+                            | "registry"
                     ) && !rest.is_empty()
                         && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
                 });

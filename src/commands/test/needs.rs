@@ -16,7 +16,7 @@ pub(super) fn load(
     open: &OpenProject,
     runtime: &Runtime,
 ) -> Result<Vec<LoadedPlugin>, CommandError> {
-    let mut wanted = needs_of(&open.manifest);
+    let mut wanted: Vec<String> = open.manifest.needs().map(|(id, _)| id.to_owned()).collect();
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
@@ -33,7 +33,7 @@ pub(super) fn load(
         let manifest = manifest.filter(|_| !report.has_errors()).ok_or_else(|| {
             failed(format!("the manifest of {}, which is needed, has errors", member.id)).with_report(report)
         })?;
-        wanted.extend(needs_of(&manifest));
+        wanted.extend(manifest.needs().map(|(id, _)| id.to_owned()));
         needed.push((member, project, manifest));
     }
     let mut loaded = Vec::new();
@@ -46,10 +46,4 @@ pub(super) fn load(
         loaded.push(runtime.load(&context.read(&file)?, Arc::new(manifest))?);
     }
     Ok(loaded)
-}
-
-fn needs_of(manifest: &Manifest) -> Vec<String> {
-    let plain = manifest.metadata.dependencies.iter().map(ToString::to_string);
-    let others = manifest.dependencies.plugins.iter().filter(|dependency| !dependency.optional);
-    plain.chain(others.map(|dependency| dependency.id.to_string())).collect()
 }

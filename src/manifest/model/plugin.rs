@@ -211,6 +211,19 @@ impl Manifest {
         self.manifest_version.is_none()
     }
 
+    /// Ids and version ranges of the plugins without which this one does not work.
+    pub fn needs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let declared = self.dependencies.plugins.iter().filter(|dependency| !dependency.optional);
+        let declared = declared.map(|dependency| (dependency.id.as_str(), dependency.version.as_str()));
+        declared.chain(self.metadata.dependencies.iter().map(|id| (id.as_str(), "*")))
+    }
+
+    /// Ids of the plugins that this one works with where they are there.
+    pub fn wishes(&self) -> impl Iterator<Item = &str> {
+        let optional = self.dependencies.plugins.iter().filter(|dependency| dependency.optional);
+        optional.map(|dependency| dependency.id.as_str())
+    }
+
     /// The entity of this name.
     pub fn entity(&self, name: &str) -> Option<&Entity> {
         self.schema.entities.iter().find(|entity| entity.name.as_str() == name)
