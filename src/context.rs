@@ -1,5 +1,6 @@
 //! What every command is given.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +32,8 @@ pub(crate) struct Context {
     pub(crate) workspace: bool,
     /// What can give a build up.
     pub(crate) cancel: Cancel,
-    /// The toolchain of a folder, once it was found.
-    toolchain: Arc<Mutex<Option<(PathBuf, Toolchain)>>>,
+    /// The toolchains of folders, once they were found.
+    toolchains: Arc<Mutex<BTreeMap<PathBuf, Toolchain>>>,
     manifest_path: Option<PathBuf>,
     package: Option<String>,
 }
@@ -78,7 +79,7 @@ impl Context {
             offline: global.offline,
             workspace: global.workspace,
             cancel: Cancel::default(),
-            toolchain: Arc::default(),
+            toolchains: Arc::default(),
         })
     }
 
@@ -95,7 +96,7 @@ impl Context {
             package: None,
             workspace: false,
             cancel,
-            toolchain: Arc::clone(&self.toolchain),
+            toolchains: Arc::clone(&self.toolchains),
         }
     }
 
@@ -216,18 +217,18 @@ impl Context {
 
     /// The toolchain that builds the plugin of a folder. Looking for it starts compilers: it is done once.
     pub(crate) fn toolchain(&self, root: &Path) -> Result<Toolchain, CommandError> {
-        let known = || self.toolchain.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, toolchain)) = known().as_ref().filter(|(folder, _)| folder == root) {
+        let known = || self.toolchains.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(toolchain) = known().get(root) {
             return Ok(toolchain.clone());
         }
         let found = Toolchain::find(self.environment.rust_toolchain.as_deref(), &self.cargo(), root)?;
-        *known() = Some((root.to_path_buf(), found.clone()));
+        known().insert(root.to_path_buf(), found.clone());
         Ok(found)
     }
 
-    /// Looks for the toolchain anew the next time: what was found before may be gone.
-    pub(crate) fn forget_toolchain(&self) {
-        *self.toolchain.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Looks for the toolchain of a folder anew the next time: what was found before may be gone.
+    pub(crate) fn forget_toolchain(&self, root: &Path) {
+        self.toolchains.lock().unwrap_or_else(PoisonError::into_inner).remove(root);
     }
 
     /// A path of the command line.

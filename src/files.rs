@@ -39,13 +39,13 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError
     Ok(())
 }
 
-/// Puts `bytes` in the place of a file of the user's own that can be made again: a kill leaves the old file or the new
-/// one, but nobody waits until the disk has it.
+/// As [`write`], for what can be made again: a kill leaves the old file or the new one, but nobody waits until the disk
+/// has it.
 ///
 /// # Errors
 /// [`WriteError`]; the old file is still there then.
-pub fn write_cache(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    put(path, bytes, Access::Private, |_| Ok(()))
+pub fn write_unsynced(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
+    put(path, bytes, access, |_| Ok(()))
 }
 
 fn put(

@@ -82,8 +82,6 @@ pub enum Speech {
 pub struct Artifact {
     /// The component.
     pub file: PathBuf,
-    /// True where cargo had nothing to do.
-    pub fresh: bool,
 }
 
 /// Why nothing was built.
@@ -115,9 +113,10 @@ pub enum BuildError {
 /// [`BuildError`].
 pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
     // Every edit waits for this, and asking cargo where it works costs as much as a small build.
-    let (package, place) = match own_words(&options.root).filter(|_| options.profile == Profile::Dev) {
-        Some(package) => (package, None),
-        None => cdylib_package(&options.root, options).map(|(package, place)| (package, Some(place)))?,
+    let (package, place) = match (&options.profile, own_words(&options.root)) {
+        (Profile::Dev, Some(package)) => (package, None),
+        (Profile::Dev, None) => (cdylib_package(&options.root, options)?.0, None),
+        _ => cdylib_package(&options.root, options).map(|(package, place)| (package, Some(place)))?,
     };
     let mut command = options.toolchain.cargo(&options.cargo);
     command.current_dir(&options.root).args([
@@ -143,7 +142,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
             command.arg(flag);
         }
     }
-    if let Some(place) = place.filter(|_| options.profile != Profile::Dev) {
+    if let Some(place) = place {
         make_reproducible(&mut command, options, &place);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -168,7 +167,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
                 {
                     let file = made.filenames.iter().find(|file| file.extension() == Some("wasm"));
                     if let Some(file) = file {
-                        artifact = Some(Artifact { file: file.clone().into_std_path_buf(), fresh: made.fresh });
+                        artifact = Some(Artifact { file: file.clone().into_std_path_buf() });
                     }
                 }
                 _ => {}

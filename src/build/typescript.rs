@@ -24,12 +24,13 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         Tool::named("npm", "Node.js 20.19 or newer brings it").run(root, &arguments, build)?;
     }
     let jco = Tool::at(&program);
-    let types = root.join("src/erp/types");
-    if is_newer(build.wit, &types) || !types.is_dir() {
+    let stamp = root.join("src/erp/types/.stamp");
+    // A build that was given up may have left half of them.
+    if is_newer(build.wit, &stamp) {
         let wit = shown(build.wit.parent().unwrap_or(root));
         jco.run(root, &["guest-types", &wit, "-n", build.world, "-o", "src/erp/types", "-q"], build)?;
         // What was there before may be newer than the folder says.
-        let _ = files::write(&types.join(".stamp"), build.world.as_bytes(), Access::Shared);
+        let _ = files::write(&stamp, build.world.as_bytes(), Access::Shared);
     }
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;

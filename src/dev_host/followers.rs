@@ -1,23 +1,28 @@
 //! The thread that follows projects: it looks at their files, has them built, and brings what holds into place.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
 use super::projects::{Candidate, Projects, Stage, Why};
 use super::server::Shared;
-use super::workshop::{Built, FollowedPlace, Trouble, TroubleStage};
+use super::workshop::{Built, Fitting, FollowedPlace, Trouble, TroubleStage};
 use crate::build::Cancel;
 use crate::digest::sha256_hex;
+use crate::host::LoadedPlugin;
 use crate::manifest::Language;
 use crate::platform::ProjectVersion;
 use crate::project::{Concern, Watch};
 
-/// How often files are looked at. A manifest counts when two looks find it the same; a build of source that changes once
-/// more is given up.
-const PAUSE: Duration = Duration::from_millis(25);
+/// How often files are looked at.
+const PAUSE: Duration = Duration::from_millis(15);
+/// How long nothing must be edited until what serves is compiled once more, and better.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long a build that has ended waits for files that are being written.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What follows the projects.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(super) struct Followers {
     list: Vec<Follower>,
     /// Hears when a build has ended.
     woken: Receiver<()>,
+    /// Keeps that open.
+    _wake: Sender<()>,
 }
 
 /// What follows one project.
@@ -36,10 +43,14 @@ struct Follower {
     build: Option<Build>,
     /// Tells that a build has ended.
     wake: Sender<()>,
+    /// Held while a build runs: one that was given up ends before the next one writes its first file.
+    turn: Arc<Mutex<()>>,
     /// False for a plugin without code; what cannot be read is built, and the build says why it cannot.
     has_code: bool,
     /// When the change was seen that is being worked on.
     since: Instant,
+    /// What serves and was compiled fast: since when, and the component.
+    fast: Option<(Instant, LoadedPlugin, Vec<u8>)>,
 }
 
 /// A build that runs.
@@ -47,6 +58,16 @@ struct Follower {
 struct Build {
     done: Receiver<Result<Built, Trouble>>,
     started: Instant,
+    /// When the source was last written that it is made from.
+    source_time: Option<SystemTime>,
+    /// What came of it, and when.
+    ended: Option<(Instant, Result<Built, Trouble>)>,
+}
+
+/// A component that was just built.
+struct New {
+    component: Vec<u8>,
+    source_time: Option<SystemTime>,
 }
 
 impl Followers {
@@ -56,25 +77,38 @@ impl Followers {
         let (wake, woken) = channel();
         for (index, place) in projects.places().into_iter().enumerate() {
             let watch = Watch::new(&place.root);
-            let (wake, since) = (wake.clone(), Instant::now());
-            let mut follower = Follower { index, place, watch, build: None, wake, has_code: true, since };
+            let mut follower = Follower {
+                index,
+                place,
+                watch,
+                build: None,
+                wake: wake.clone(),
+                turn: Arc::default(),
+                has_code: true,
+                since: Instant::now(),
+                fast: None,
+            };
             follower.refresh(shared, projects, Why::Start, None);
             list.push(follower);
         }
-        Followers { list, woken }
+        Followers { list, woken, _wake: wake }
     }
 
     /// Follows until the host stops.
     pub(super) fn follow(mut self, shared: &Weak<Shared>) {
         loop {
-            // Senders live as long as the followers: this only waits.
             let _ = self.woken.recv_timeout(PAUSE);
             let Some(shared) = shared.upgrade() else { return };
             let Some(projects) = &shared.projects else { return };
             let mut has_started = false;
             for follower in &mut self.list {
                 let before = projects.live(follower.index);
-                follower.step(&shared, projects);
+                // A bug that one change meets must not end the following of all others.
+                if catch_unwind(AssertUnwindSafe(|| follower.step(&shared, projects))).is_err() {
+                    let summary = "erp-plugin failed on this change, which is a bug; save again".to_owned();
+                    let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
+                    projects.fail(&shared, follower.index, trouble);
+                }
                 has_started |= projects.live(follower.index) != before;
             }
             if has_started {
@@ -89,67 +123,87 @@ impl Followers {
 
 impl Follower {
     /// Looks at the project once.
-    fn step(&mut self, shared: &Shared, projects: &Projects) {
-        let concerns = self.watch.look_early();
+    fn step(&mut self, shared: &Arc<Shared>, projects: &Projects) {
+        let concerns = self.watch.look_early(Instant::now());
         if !concerns.is_empty() {
             self.since = Instant::now();
         }
         if concerns.contains(&Concern::Manifest) {
             self.refresh(shared, projects, Why::Manifest, None);
         }
-        if (projects.take_wanted(self.index) || concerns.contains(&Concern::Source)) && self.has_code {
+        // A build writes these files itself.
+        let locked_anew = concerns.contains(&Concern::Lock) && self.build.is_none();
+        let is_wanted = projects.take_wanted(self.index);
+        if (is_wanted || locked_anew || concerns.contains(&Concern::Source)) && self.has_code {
             self.start_build(shared, projects);
         }
         if concerns.contains(&Concern::Tests) {
             shared.journal.tell("test", &json!({ "project": self.place.name, "state": "stale" }));
         }
         self.look_at_build(shared, projects);
+        if self.build.is_none()
+            && let Some((_, loaded, component)) = self.fast.take_if(|(since, _, _)| since.elapsed() > IDLE)
+        {
+            compile_well(shared, loaded, component);
+        }
     }
 
     /// Reads, checks and puts in place what the folder holds, or what was just built; starts a build where that is not
     /// enough.
-    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why, built: Option<Vec<u8>>) {
+    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why, new: Option<New>) {
         let (index, workshop) = (self.index, &projects.workshop);
         projects.enter(shared, index, Stage::Checking);
         let read = workshop.read(&self.place);
-        self.has_code = read.as_ref().map_or(true, |project| *project.manifest.build.language != Language::NoCode);
-        let project = match read {
-            Ok(project) => project,
+        self.has_code = read.as_ref().map_or(true, |read| *read.manifest.build.language != Language::NoCode);
+        let mut read = match read {
+            Ok(read) => read,
             Err(trouble) => return projects.fail(shared, index, trouble),
         };
-        projects.note_read(shared, index, &project);
-        let needs_build = built.is_none() && workshop.needs_build(&self.place, &project);
-        let is_new = built.is_some();
-        let component = match built.map_or_else(|| workshop.component(&self.place, &project), |built| Ok(Some(built))) {
+        projects.note_read(shared, index, &read);
+        let needs_build = new.is_none() && workshop.needs_build(&read);
+        let component = match &new {
+            Some(new) => Ok(Some(new.component.clone())),
+            None => workshop.component(&read),
+        };
+        let component = match component {
             Ok(Some(component)) => component,
+            // What is old may well not fit: the build will say.
             Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
             Ok(None) => {
-                let summary = "there is no component, although it was built".to_owned();
+                let summary = "there is no component; save again, or run `erp-plugin build`".to_owned();
                 let trouble = Trouble { stage: TroubleStage::Component, text: summary.clone(), summary };
                 return projects.fail(shared, index, trouble);
             }
             Err(trouble) => return projects.fail(shared, index, trouble),
         };
         let component_sha256 = sha256_hex(&component);
-        let serves = if projects.serves_already(shared, index, &project, &component_sha256) {
-            true
+        let is_known = projects.serves_already(shared, index, &read, &component_sha256);
+        let fitting = if is_known {
+            None
         } else {
-            let runtime = shared.platform().runtime();
-            let loaded = match workshop.fit(&self.place, &project, &component, &runtime) {
-                Ok(loaded) => loaded,
-                // What is old may well not fit: the build will say.
+            let platforms = shared.platform().runtime();
+            // What was just built is compiled fast at first; all else was compiled before, and lies in the cache.
+            let runtime = if new.is_some() { &projects.edits } else { &*platforms };
+            match workshop.fit(&read, &component, runtime) {
+                Ok(fitting) => Some(fitting),
                 Err(_) if needs_build => return self.start_build(shared, projects),
                 Err(trouble) => return projects.fail(shared, index, trouble),
-            };
-            let version = ProjectVersion { loaded, json: project.json.clone(), files: project.files.clone() };
-            projects.put_in_place(shared, index, Candidate { version, component_sha256, why, since: self.since })
+            }
         };
-        // It fits, whether or not it starts. Whoever waits for it does not wait for the disk: killed here, the next
-        // start builds again what is older than its source.
-        if is_new && let Err(trouble) = workshop.keep(&self.place, &project, &component) {
-            shared.say(&format!("{}: {}", self.place.name, trouble.summary));
+        // It fits, whether or not it starts: the next start and the other commands find it.
+        if let Some(new) = new
+            && let Err(trouble) = workshop.keep(&read, &component, new.source_time)
+        {
+            return projects.fail(shared, index, trouble);
         }
-        if serves && needs_build {
+        if let Some(Fitting { loaded, remarks }) = fitting {
+            read.remarks.push_str(&remarks);
+            projects.note_read(shared, index, &read);
+            self.fast = (why == Why::Build).then(|| (Instant::now(), loaded.clone(), component));
+            let version = ProjectVersion { loaded, json: read.json, files: read.files };
+            projects.put_in_place(shared, index, Candidate { version, component_sha256, why, since: self.since });
+        }
+        if needs_build {
             self.start_build(shared, projects);
         }
     }
@@ -162,26 +216,41 @@ impl Follower {
         }
         shared.journal.tell("build", &json!({ "project": self.place.name, "state": "started" }));
         let (workshop, place, wake) = (Arc::clone(&projects.workshop), self.place.clone(), self.wake.clone());
+        let turn = Arc::clone(&self.turn);
         std::thread::spawn(move || {
-            // Nobody waits any more where the host stops, or where the source changed again.
-            let _ = tell.send(workshop.build(&place, &cancel));
-            let _ = wake.send(());
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            if !cancel.is_cancelled() {
+                // Nobody waits any more where the host stops, or where the source changed again.
+                let _ = tell.send(workshop.build(&place, &cancel));
+                let _ = wake.send(());
+            }
         });
-        self.build = Some(Build { done, started: Instant::now() });
+        let source_time = self.watch.source_time();
+        self.build = Some(Build { done, started: Instant::now(), source_time, ended: None });
         projects.enter(shared, self.index, Stage::Building);
     }
 
     fn look_at_build(&mut self, shared: &Shared, projects: &Projects) {
-        let Some(build) = &self.build else { return };
-        let done = match build.done.try_recv() {
-            Err(TryRecvError::Empty) => return,
-            Ok(done) => done,
-            Err(TryRecvError::Disconnected) => {
-                let summary = "the build was lost; save again".to_owned();
-                Err(Trouble { stage: TroubleStage::Build, text: summary.clone(), summary })
-            }
-        };
-        let milliseconds = u64::try_from(build.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Some(build) = &mut self.build else { return };
+        if build.ended.is_none() {
+            let done = match build.done.try_recv() {
+                Err(TryRecvError::Empty) => return,
+                Ok(done) => done,
+                Err(TryRecvError::Disconnected) => {
+                    let summary = "the build was lost; save again".to_owned();
+                    Err(Trouble { stage: TroubleStage::Build, text: summary.clone(), summary })
+                }
+            };
+            build.ended = Some((Instant::now(), done));
+        }
+        // What is being written would be read half, and what was built from half of it says nothing.
+        let has_waited = build.ended.as_ref().is_some_and(|(at, _)| at.elapsed() > PATIENCE);
+        if !self.watch.is_settled() && !has_waited {
+            return;
+        }
+        let (started, source_time) = (build.started, build.source_time);
+        let Some((ended, done)) = build.ended.take() else { return };
+        let milliseconds = u64::try_from((ended - started).as_millis()).unwrap_or(u64::MAX);
         self.build = None;
         projects.set_build(self.index, None);
         let (state, text) = match &done {
@@ -191,8 +260,24 @@ impl Follower {
         let told = json!({ "project": self.place.name, "state": state, "milliseconds": milliseconds, "text": text });
         shared.journal.tell("build", &told);
         match done {
-            Ok(built) => self.refresh(shared, projects, Why::Build, Some(built.component)),
+            Ok(Built { component, .. }) => {
+                self.refresh(shared, projects, Why::Build, Some(New { component, source_time }));
+            }
             Err(trouble) => projects.fail(shared, self.index, trouble),
         }
     }
+}
+
+/// Compiles what serves once more, as every other command does and where they find it, and lets that serve.
+fn compile_well(shared: &Arc<Shared>, fast: LoadedPlugin, component: Vec<u8>) {
+    let (runtime, shared) = (shared.platform().runtime(), Arc::downgrade(shared));
+    std::thread::spawn(move || {
+        // What could be compiled a moment ago can be again; otherwise what serves goes on.
+        let Ok(well) = runtime.load(&component, Arc::clone(fast.manifest())) else { return };
+        if let Some(shared) = shared.upgrade()
+            && let Some(projects) = &shared.projects
+        {
+            projects.exchange(&shared, &well);
+        }
+    });
 }

@@ -21,4 +21,4 @@ pub use place::HostPlace;
 pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
 pub use server::{DevHost, DevHostError, Options, outlives_panics};
 pub use state_folder::{StateFolder, StateFolderError, Token};
-pub use workshop::{Built, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+pub use workshop::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};

@@ -40,13 +40,10 @@ impl HostPlace {
     ///
     /// # Errors
     /// As [`HostPlace::open`].
-    pub fn platform(
-        &self,
-        surroundings: Surroundings,
-        runtime: Runtime,
-    ) -> Result<(StateFolder, Platform), DevHostError> {
+    pub fn platform(&self, surroundings: Surroundings) -> Result<(StateFolder, Platform), DevHostError> {
         let (state_folder, database) = self.open()?;
-        let mut platform = Platform::new(Arc::new(runtime), database, surroundings, state_folder.directory());
+        let runtime = Arc::new(Runtime::new(self.cache.clone())?);
+        let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
         // Whoever brings packages here, their receipts are this host's.
         let registrar = Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? };
         platform.set_gate(Gate { registrar: Some(registrar), ..Gate::default() });

@@ -12,6 +12,7 @@
 //! platform; only the swap takes its lock, so that a call that runs ends on the generation that it began with.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use super::server::Shared;
 use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::build::Cancel;
+use crate::host::{LoadedPlugin, Runtime, RuntimeError};
 use crate::platform::{PlatformError, ProjectVersion, VersionRule};
 use crate::store::Moment;
 
@@ -105,15 +107,19 @@ pub(super) struct Followed {
 #[derive(Debug)]
 pub(super) struct Projects {
     pub(super) workshop: Arc<dyn Workshop>,
+    /// Loads what was just built.
+    pub(super) edits: Runtime,
     list: Mutex<Vec<Followed>>,
     /// Builds that were asked for.
     wanted: Mutex<Vec<String>>,
+    /// The host stops: no build may begin.
+    is_ending: AtomicBool,
     /// One version at a time is put in place, so that what is told of the platform is what it is.
     swapping: Mutex<()>,
 }
 
 impl Projects {
-    pub(super) fn new(workshop: Arc<dyn Workshop>) -> Projects {
+    pub(super) fn new(workshop: Arc<dyn Workshop>) -> Result<Projects, RuntimeError> {
         let places = workshop.places();
         let followed = places.into_iter().map(|place| Followed {
             place,
@@ -126,12 +132,14 @@ impl Projects {
             pending: None,
             build: None,
         });
-        Projects {
+        Ok(Projects {
             list: Mutex::new(followed.collect()),
             workshop,
+            edits: Runtime::for_edits()?,
             wanted: Mutex::default(),
+            is_ending: AtomicBool::new(false),
             swapping: Mutex::default(),
-        }
+        })
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Followed>> {
@@ -210,14 +218,18 @@ impl Projects {
 
     /// A build began, or none runs any more; gives what ends the one before.
     pub(super) fn set_build(&self, index: usize, build: Option<Cancel>) -> Option<Cancel> {
-        std::mem::replace(&mut self.list()[index].build, build)
+        let before = std::mem::replace(&mut self.list()[index].build, build.clone());
+        if let Some(build) = build.filter(|_| self.is_ending.load(Ordering::SeqCst)) {
+            build.cancel();
+        }
+        before
     }
 
     /// Ends every build: nobody waits for them any more.
     pub(super) fn end_builds(&self) {
-        for followed in self.list().iter() {
-            followed.build.iter().for_each(Cancel::cancel);
-        }
+        self.is_ending.store(true, Ordering::SeqCst);
+        let running: Vec<Cancel> = self.list().iter().filter_map(|followed| followed.build.clone()).collect();
+        running.iter().for_each(Cancel::cancel);
     }
 
     /// What a manifest said when it was read.
@@ -316,6 +328,18 @@ impl Projects {
             (followed.trouble, followed.pending) = (None, None);
         });
         shared.say(&format!("{id}: generation {number} serves after {milliseconds} ms"));
+    }
+
+    /// Lets other code of a generation serve and be gone back to: the same component, compiled otherwise.
+    pub(super) fn exchange(&self, shared: &Shared, loaded: &LoadedPlugin) {
+        for followed in self.list().iter_mut() {
+            for generation in &mut followed.generations {
+                if Arc::ptr_eq(generation.version.loaded.manifest(), loaded.manifest()) {
+                    generation.version.loaded = loaded.clone();
+                }
+            }
+        }
+        shared.with_platform(|platform| platform.exchange_code(loaded));
     }
 
     /// Gives up the plugin's rows, and puts in place what could not follow with them. Where that does not start without

@@ -24,7 +24,7 @@ use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
 use super::{StateFolder, StateFolderError};
 use crate::diagnostics::printable;
 use crate::files;
-use crate::host::{Detail, LimitOverrides, Runtime, RuntimeError, Surroundings};
+use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Activity, Admission, Directory, Gate, Platform, PlatformError, Registrar};
 use crate::signing::TrustStore;
@@ -192,9 +192,7 @@ impl DevHost {
             surroundings = surroundings.with_transport(transport);
         }
         surroundings.imitate_quirks(options.imitates_quirks);
-        let cache = options.place.cache.clone();
-        let engine = if options.workshop.is_some() { Runtime::for_edits(cache)? } else { Runtime::new(cache)? };
-        let (state_folder, mut platform) = options.place.platform(surroundings, engine)?;
+        let (state_folder, mut platform) = options.place.platform(surroundings)?;
         platform.set_limits(options.limits);
         // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
         // milliseconds to find in a debug build: a replay says that.
@@ -204,7 +202,7 @@ impl DevHost {
             trust: options.trust,
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
         });
-        let projects = options.workshop.map(Projects::new);
+        let projects = options.workshop.map(Projects::new).transpose()?;
         platform.recover_but(&projects.as_ref().map(Projects::names).unwrap_or_default())?;
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));

@@ -51,8 +51,8 @@ pub(super) fn work(waiting: &Receiver<Job>, shared: &Weak<Shared>) {
     }
 }
 
-/// In the order in which they came; those that can be are committed with their neighbours. Everybody hears as soon as
-/// their own is done, and whoever else works with the platform has a turn in between.
+/// In the order in which they came; those that can be are committed with their neighbours. Nobody who only asks waits for
+/// the disk of whoever writes, and whoever else works with the platform has a turn in between.
 fn answer_all(shared: &Shared, jobs: Vec<Job>) {
     let mut group: Vec<Job> = Vec::new();
     for job in jobs {
@@ -73,9 +73,14 @@ fn answer_group(shared: &Shared, jobs: Vec<Job>) {
     if writes < 2 || !platform.begin_group() {
         drop(platform);
         let mut jobs = jobs.into_iter().peekable();
-        while jobs.peek().is_some() {
-            let together: Vec<Done> =
-                jobs.by_ref().take(TOLD_TOGETHER).map(|job| answer_one(&mut shared.platform(), job)).collect();
+        while let Some(first) = jobs.next() {
+            let mut together = vec![answer_one(&mut shared.platform(), first)];
+            // Whoever only asks does not wait for the disk of whoever writes.
+            while together.len() < TOLD_TOGETHER
+                && let Some(next) = jobs.next_if(|job| job.request.method == "GET")
+            {
+                together.push(answer_one(&mut shared.platform(), next));
+            }
             for done in together {
                 tell(shared, done);
             }

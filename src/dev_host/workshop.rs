@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::build::Cancel;
 use crate::host::{LoadedPlugin, RecordedCall, Runtime};
 use crate::manifest::Manifest;
 use crate::platform::PluginFiles;
+use crate::project::Project;
 
 /// A project that is followed.
 #[derive(Debug, Clone)]
@@ -25,12 +27,23 @@ pub struct FollowedPlace {
 /// A project whose manifest holds.
 #[derive(Debug, Clone)]
 pub struct ReadProject {
+    /// Where it was read.
+    pub project: Project,
     /// The manifest, with the rows of its files.
     pub manifest: Arc<Manifest>,
     /// The same as packages hold it.
     pub json: Value,
     /// What users of the plugin see.
     pub files: PluginFiles,
+    /// What the check has to say without refusing it, as text.
+    pub remarks: String,
+}
+
+/// A component that fits its manifest.
+#[derive(Debug)]
+pub struct Fitting {
+    /// It, compiled.
+    pub loaded: LoadedPlugin,
     /// What the check has to say without refusing it, as text.
     pub remarks: String,
 }
@@ -86,28 +99,23 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// Why it cannot be read.
-    fn component(&self, place: &FollowedPlace, project: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
+    fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble>;
 
     /// Compiles a component, and holds it against its manifest meanwhile.
     ///
     /// # Errors
     /// Why it does not fit.
-    fn fit(
-        &self,
-        place: &FollowedPlace,
-        project: &ReadProject,
-        component: &[u8],
-        runtime: &Runtime,
-    ) -> Result<LoadedPlugin, Trouble>;
+    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<Fitting, Trouble>;
 
-    /// Keeps a component for the next start, and for the project's other commands.
+    /// Keeps a component for the next start, and for the project's other commands, as one of the moment when its source
+    /// was last written.
     ///
     /// # Errors
     /// Why it cannot be written.
-    fn keep(&self, place: &FollowedPlace, project: &ReadProject, component: &[u8]) -> Result<(), Trouble>;
+    fn keep(&self, read: &ReadProject, component: &[u8], source_time: Option<SystemTime>) -> Result<(), Trouble>;
 
     /// Whether what was built is older than its source.
-    fn needs_build(&self, place: &FollowedPlace, project: &ReadProject) -> bool;
+    fn needs_build(&self, read: &ReadProject) -> bool;
 
     /// Builds the component. A build that is given up ends with an error that nobody reads.
     ///

@@ -49,7 +49,7 @@ impl Runtime {
         let (work, jobs) = mpsc::channel();
         let maker = {
             let (engine, plugin, limits, ready) =
-                (self.engine.clone(), plugin.clone(), limits.clone(), Arc::clone(&ready));
+                (plugin.component.engine().clone(), plugin.clone(), limits.clone(), Arc::clone(&ready));
             move || -> wasmtime::Result<()> {
                 let context = CallContext::of_tenant(tenant.clone());
                 let prepared = enter(&engine, &plugin, context, &limits, &database, &surroundings)?;

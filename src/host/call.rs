@@ -163,12 +163,11 @@ impl Runtime {
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> CallOutcome {
-        self.call_or_replay(plugin, request, database, surroundings, (prepare, finish), None).0
+        Runtime::call_or_replay(plugin, request, database, surroundings, (prepare, finish), None).0
     }
 
     /// A call that a recording answers; gives what is left of it.
     pub(super) fn call_replayed(
-        &self,
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
         database: &SharedDatabase,
@@ -176,11 +175,10 @@ impl Runtime {
         replay: Replay,
     ) -> (CallOutcome, Option<Replay>) {
         let nothing = |_: &mut Database| Ok(());
-        self.call_or_replay(plugin, request, database, surroundings, (nothing, nothing), Some(replay))
+        Runtime::call_or_replay(plugin, request, database, surroundings, (nothing, nothing), Some(replay))
     }
 
     fn call_or_replay(
-        &self,
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
         database: &SharedDatabase,
@@ -222,7 +220,7 @@ impl Runtime {
             }
             None => {
                 let memory = MemoryLimiter::new(&limits);
-                (Store::new(&self.engine, CallState { services, memory }), None)
+                (Store::new(plugin.component.engine(), CallState { services, memory }), None)
             }
         };
         let result = run(plugin, &mut store, prepared, &limits, probe.as_ref(), &invocation);

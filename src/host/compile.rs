@@ -13,33 +13,23 @@ use wasmtime::{CacheStore, Engine};
 
 use super::lock;
 use crate::digest::sha256_hex;
-use crate::files;
+use crate::files::{self, Access};
 
 /// Bytes in the folder at the most; what was not used for the longest time goes first.
 const MAX_FOLDER_BYTES: u64 = 512 << 20;
 /// Bytes of functions in memory at the most, in each of two halves.
-const MAX_HALF_BYTES: usize = 32 << 20;
-
-/// When a component that was compiled is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writing {
-    /// Before it is used: a program that ends at once finds it the next time.
-    First,
-    /// Meanwhile: whoever waits for it does not wait for the disk.
-    Behind,
-}
+const MAX_HALF_BYTES: usize = 128 << 20;
 
 /// Compiled components by content, in a folder of the user's own.
 #[derive(Debug, Clone)]
 pub(super) struct CompileCache {
     folder: Option<PathBuf>,
-    writing: Writing,
 }
 
 impl CompileCache {
     /// A cache in a folder; none where there is no folder.
-    pub(super) fn new(folder: Option<PathBuf>, writing: Writing) -> CompileCache {
-        CompileCache { folder, writing }
+    pub(super) fn new(folder: Option<PathBuf>) -> CompileCache {
+        CompileCache { folder }
     }
 
     /// The compiled component, from the cache where it is there; whether it was.
@@ -54,13 +44,7 @@ impl CompileCache {
             return Ok((component, true));
         }
         let component = Component::from_binary(engine, bytes)?;
-        match self.writing {
-            Writing::First => write_cached(&component, folder, &file),
-            Writing::Behind => {
-                let (component, folder) = (component.clone(), folder.clone());
-                std::thread::spawn(move || write_cached(&component, &folder, &file));
-            }
-        }
+        write_cached(&component, folder, &file);
         Ok((component, false))
     }
 }
@@ -70,7 +54,7 @@ fn write_cached(component: &Component, folder: &Path, file: &Path) {
     let Ok(code) = component.serialize() else { return };
     let mut content = Sha256::digest(&code).to_vec();
     content.extend(code);
-    if files::write_cache(file, &content).is_ok() {
+    if files::write_unsynced(file, &content, Access::Private).is_ok() {
         bound(folder, MAX_FOLDER_BYTES);
     }
 }
@@ -134,8 +118,9 @@ impl Halves {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes += bytes;
-        self.young.insert(key, code);
+        let key_bytes = key.len();
+        let before = self.young.insert(key, code).map_or(0, |before| key_bytes + before.len());
+        self.young_bytes = self.young_bytes + bytes - before;
     }
 }
 
@@ -163,7 +148,7 @@ mod tests {
     #[test]
     fn functions_that_are_asked_for_stay() {
         let functions = CompiledFunctions::default();
-        let eighth = || vec![0; MAX_HALF_BYTES / 8];
+        let eighth = || vec![0; MAX_HALF_BYTES / 8 - 4];
         functions.insert(b"used", eighth());
         functions.insert(b"unused", eighth());
         for number in 0..40_u8 {
@@ -180,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         for (age, name) in [(30, "oldest"), (20, "old"), (10, "new")] {
-            files::write_cache(&file(name), &[0; 100]).unwrap();
+            files::write_unsynced(&file(name), &[0; 100], Access::Private).unwrap();
             let time = now() - std::time::Duration::from_secs(age);
             fs_err::File::options().append(true).open(file(name)).unwrap().set_modified(time).unwrap();
         }

@@ -12,7 +12,7 @@ use wasmtime::{
 
 use super::bindings::{legacy, v1};
 use super::call::CallState;
-use super::compile::{CompileCache, CompiledFunctions, Writing};
+use super::compile::{CompileCache, CompiledFunctions};
 
 /// How often the deadline of running calls is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -49,23 +49,26 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError::Engine`].
     pub fn new(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
-        Runtime::over(pooled_where_possible(|_| Ok(())), CompileCache::new(cache, Writing::First))
+        // A pool makes instances cheap; where its address space cannot be had, they are made one by one.
+        Runtime::over(Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))), cache)
     }
 
-    /// A runtime for components that change all the time: a function that it compiled before is not compiled again, and
-    /// those that are new are compiled fast and run slower. Results and fuel are the same.
+    /// A runtime for what was built a moment ago and will be built again: a function that it compiled before is not
+    /// compiled again, and what is new is compiled as fast as can be. What it loads can be called by any runtime. Results
+    /// and fuel are the same; what takes longer may run out of time, and what recurses deeply out of stack, sooner.
+    ///
+    /// The compiler's makers do not recommend this way of compiling for code of strangers.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
-    pub fn for_edits(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
+    pub fn for_edits() -> Result<Runtime, RuntimeError> {
+        let mut configuration = configuration(false);
+        configuration.cranelift_opt_level(OptLevel::None).cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         let functions = Arc::new(CompiledFunctions::default());
-        let engine = pooled_where_possible(|configuration| {
-            configuration
-                .cranelift_opt_level(OptLevel::None)
-                .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-            configuration.enable_incremental_compilation(Arc::clone(&functions) as _).map(|_| ())
-        });
-        Runtime::over(engine, CompileCache::new(cache, Writing::Behind))
+        let engine = configuration
+            .enable_incremental_compilation(functions)
+            .and_then(|configuration| Engine::new(configuration));
+        Runtime::over(engine, None)
     }
 
     /// A runtime whose calls can be watched by a [`Probe`](super::Probe). Its code is slower; its fuel is the same.
@@ -75,10 +78,10 @@ impl Runtime {
     pub fn for_probes(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
         let mut configuration = configuration(false);
         configuration.guest_debug(true);
-        Runtime::over(Engine::new(&configuration), CompileCache::new(cache, Writing::First))
+        Runtime::over(Engine::new(&configuration), cache)
     }
 
-    fn over(engine: wasmtime::Result<Engine>, cache: CompileCache) -> Result<Runtime, RuntimeError> {
+    fn over(engine: wasmtime::Result<Engine>, cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
         let failed = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         let engine = engine.map_err(failed)?;
         let weak = engine.weak();
@@ -98,18 +101,8 @@ impl Runtime {
         v1::HostFull::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
         legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
             .map_err(failed)?;
-        Ok(Runtime { engine, linker, cache })
+        Ok(Runtime { engine, linker, cache: CompileCache::new(cache) })
     }
-}
-
-/// A pool makes instances cheap; where its address space cannot be had, they are made one by one.
-fn pooled_where_possible(change: impl Fn(&mut Config) -> wasmtime::Result<()>) -> wasmtime::Result<Engine> {
-    let engine = |pooled| {
-        let mut configuration = configuration(pooled);
-        change(&mut configuration)?;
-        Engine::new(&configuration)
-    };
-    engine(true).or_else(|_| engine(false))
 }
 
 fn configuration(pooled: bool) -> Config {

@@ -136,7 +136,7 @@ impl Runtime {
                 let started = Instant::now();
                 let context = CallContext::of_tenant(tenant.clone());
                 let limits = CallLimits::of(&plugin.manifest);
-                call::enter(&self.engine, plugin, context, &limits, &database, &surroundings)
+                call::enter(plugin.component.engine(), plugin, context, &limits, &database, &surroundings)
                     .map_err(|error| failed(&format!("{error:#}")))?;
                 Ok(started.elapsed())
             })

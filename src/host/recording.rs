@@ -307,7 +307,7 @@ impl Runtime {
         let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
         let detail = detail.max(Detail::Full);
         let request = CallRequest { context, limits, detail, probe: None, invocation };
-        let (outcome, replay) = self.call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
+        let (outcome, replay) = Runtime::call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
         let differences = differences(recorded, &outcome, replay.as_ref());
         let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();
         Ok(Replayed { differences, fuel: outcome.trace.fuel, frames })

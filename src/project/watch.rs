@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use ignore::WalkBuilder;
 
@@ -24,6 +24,8 @@ pub enum Concern {
     Manifest,
     /// What the component is built from.
     Source,
+    /// What builds write down of crates and packages, and users change with other tools.
+    Lock,
     /// Scenarios.
     Tests,
 }
@@ -36,47 +38,34 @@ pub struct Watch {
     stamps: Stamps,
     /// Digests of what is known to whoever watches.
     known: BTreeMap<PathBuf, u64>,
-    is_settled: bool,
+    /// Since when a file is another one, where it may still be being written.
+    unsettled: Option<Instant>,
 }
 
 type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// How long a file must stay as it is before it counts.
+const SETTLING: Duration = Duration::from_millis(20);
 
 impl Watch {
     /// The project of a folder; what is there now is known.
     pub fn new(root: &Path) -> Watch {
         let stamps = stamps(root);
         let known = stamps.keys().filter_map(|file| Some((file.clone(), digest(&root.join(file))?))).collect();
-        Watch { root: root.to_path_buf(), stamps, known, is_settled: true }
+        Watch { root: root.to_path_buf(), stamps, known, unsettled: None }
     }
 
     /// What changed since the last look that found something. A file that was another one a moment ago is still being
-    /// written: it counts at the next look that finds it the same.
-    pub fn look(&mut self) -> BTreeSet<Concern> {
-        let now = stamps(&self.root);
-        if now != self.stamps {
-            self.stamps = now;
-            self.is_settled = false;
-            return BTreeSet::new();
-        }
-        if std::mem::replace(&mut self.is_settled, true) {
-            return BTreeSet::new();
-        }
-        let current: BTreeMap<PathBuf, u64> =
-            now.keys().filter_map(|file| Some((file.clone(), digest(&self.root.join(file))?))).collect();
-        let known = std::mem::replace(&mut self.known, current);
-        let gone = known.keys().filter(|file| !self.known.contains_key(*file));
-        let changed = self.known.iter().filter(|(file, digest)| known.get(*file) != Some(digest)).map(|(file, _)| file);
-        gone.chain(changed).filter_map(|file| concern(file)).collect()
+    /// written: it counts at a later look that finds it the same.
+    pub fn look(&mut self, now: Instant) -> BTreeSet<Concern> {
+        self.compare(now).1
     }
 
     /// As [`Watch::look`], but source that is another one counts at once: for whoever gives up what it has begun when the
     /// file changes once more.
-    pub fn look_early(&mut self) -> BTreeSet<Concern> {
-        let before = self.stamps.clone();
-        let mut found = self.look();
-        if self.is_settled {
-            return found;
-        }
+    pub fn look_early(&mut self, now: Instant) -> BTreeSet<Concern> {
+        let (before, mut found) = self.compare(now);
+        let Some(before) = before else { return found };
         for (file, stamp) in &self.stamps {
             if concern(file) != Some(Concern::Source) || before.get(file) == Some(stamp) {
                 continue;
@@ -88,6 +77,30 @@ impl Watch {
             }
         }
         found
+    }
+
+    /// Whether no file may still be being written, as far as the last look knows.
+    pub fn is_settled(&self) -> bool {
+        self.unsettled.is_none()
+    }
+
+    /// What changed and counts; and the files of the look before, where they were others.
+    fn compare(&mut self, now: Instant) -> (Option<Stamps>, BTreeSet<Concern>) {
+        let there = stamps(&self.root);
+        if there != self.stamps {
+            self.unsettled = Some(now);
+            return (Some(std::mem::replace(&mut self.stamps, there)), BTreeSet::new());
+        }
+        if self.unsettled.is_none_or(|since| now.saturating_duration_since(since) < SETTLING) {
+            return (None, BTreeSet::new());
+        }
+        self.unsettled = None;
+        let current: BTreeMap<PathBuf, u64> =
+            there.keys().filter_map(|file| Some((file.clone(), digest(&self.root.join(file))?))).collect();
+        let known = std::mem::replace(&mut self.known, current);
+        let gone = known.keys().filter(|file| !self.known.contains_key(*file));
+        let changed = self.known.iter().filter(|(file, digest)| known.get(*file) != Some(digest)).map(|(file, _)| file);
+        (None, gone.chain(changed).filter_map(|file| concern(file)).collect())
     }
 
     /// When the source was last written.
@@ -111,8 +124,9 @@ fn concern(file: &Path) -> Option<Concern> {
     Some(match first.as_deref() {
         _ if name == MANIFEST_FILE => Concern::Manifest,
         Some("tests") => Concern::Tests,
-        Some("src" | "wit" | ".cargo" | "Cargo.toml" | "Cargo.lock" | "build.rs") => Concern::Source,
-        Some("package.json" | "package-lock.json" | "tsconfig.json" | "requirements.txt") => Concern::Source,
+        Some("Cargo.lock" | "package-lock.json") => Concern::Lock,
+        Some("src" | "wit" | ".cargo" | "Cargo.toml" | "build.rs") => Concern::Source,
+        Some("package.json" | "tsconfig.json" | "requirements.txt") => Concern::Source,
         // Crates of `[[link]]` may lie anywhere.
         _ if name.ends_with(".rs") || name.ends_with("Cargo.toml") => Concern::Source,
         _ if NAMED.iter().any(|ending| file.extension().is_some_and(|own| own == *ending)) => Concern::Manifest,
@@ -159,33 +173,38 @@ mod tests {
         write("src/lib.rs", "a");
         write("target/x", "a");
         let mut watch = Watch::new(folder.path());
-        assert!(watch.look().is_empty());
+        let mut now = Instant::now();
+        let mut later = || {
+            now += SETTLING;
+            now
+        };
+        assert!(watch.look(later()).is_empty());
         write("plugin.toml", "longer");
-        assert!(watch.look().is_empty(), "it may still be written");
-        assert_eq!(watch.look(), BTreeSet::from([Concern::Manifest]));
-        assert!(watch.look().is_empty());
+        assert!(watch.look(later()).is_empty(), "it may still be written");
+        assert_eq!(watch.look(later()), BTreeSet::from([Concern::Manifest]));
+        assert!(watch.look(later()).is_empty());
         write("src/lib.rs", "another text");
         write("src/erp/mod.rs", "made");
         write("target/x", "another");
-        watch.look();
-        assert_eq!(watch.look(), BTreeSet::from([Concern::Source]));
+        watch.look(later());
+        assert_eq!(watch.look(later()), BTreeSet::from([Concern::Source]));
         write("src/lib.rs", "a third text");
-        watch.look();
+        watch.look(later());
         write("src/lib.rs", "another text");
         let mut found = BTreeSet::new();
         for _ in 0..3 {
-            found.extend(watch.look());
+            found.extend(watch.look(later()));
         }
         assert!(found.is_empty(), "it is as it was");
         fs_err::remove_file(folder.path().join("src/lib.rs")).unwrap();
-        watch.look();
-        assert_eq!(watch.look(), BTreeSet::from([Concern::Source]));
+        watch.look(later());
+        assert_eq!(watch.look(later()), BTreeSet::from([Concern::Source]));
         write("src/lib.rs", "half");
         write("plugin.toml", "half");
-        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Source]));
+        assert_eq!(watch.look_early(later()), BTreeSet::from([Concern::Source]));
         write("src/lib.rs", "half and half");
         write("plugin.toml", "half and half");
-        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Source]));
-        assert_eq!(watch.look_early(), BTreeSet::from([Concern::Manifest]), "the source was told of");
+        assert_eq!(watch.look_early(later()), BTreeSet::from([Concern::Source]));
+        assert_eq!(watch.look_early(later()), BTreeSet::from([Concern::Manifest]), "the source was told of");
     }
 }

@@ -23,7 +23,7 @@ const VERB_WIDTH: usize = 12;
 /// Columns where the terminal does not say.
 const DEFAULT_WIDTH: usize = 80;
 /// Columns of what is kept, to be shown by others.
-const KEPT_WIDTH: usize = 100;
+pub(crate) const KEPT_WIDTH: usize = 100;
 
 /// What the result is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -27,13 +27,14 @@ fn every_attack_is_met_by_its_own_error_and_the_next_call_works() {
 
 #[test]
 fn a_runtime_for_edits_gives_the_same_results_for_the_same_fuel() {
-    let (host, edits) = (Host::new(), Host::over(Runtime::for_edits(None).unwrap()));
+    let (host, edits) = (Host::new(), Host::over(Runtime::for_edits().unwrap()));
     let honest = HONEST.component();
     let before = host.call(&host.load(&honest).unwrap(), &[], Detail::Full);
     // The second time its functions are known.
     for _ in 0..2 {
         let again = edits.call(&edits.load(&honest).unwrap(), &[], Detail::Full);
         assert_eq!((again.trace.fuel, again.trace.memory), (before.trace.fuel, before.trace.memory));
+        assert_eq!(format!("{:?}", again.result), format!("{:?}", before.result));
         let calls = |outcome: &CallOutcome| {
             let calls = outcome.trace.host_calls.iter();
             calls.map(|call| (call.function, call.fuel)).collect::<Vec<_>>()

@@ -114,6 +114,7 @@ fn compiled(
 ) -> Result<(Vec<u8>, String), CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     require_crates(project, manifest, parts)?;
+    still_wanted(context)?;
     // The toolchain is looked for while the code is made.
     let (toolchain, generated) = std::thread::scope(|scope| {
         let toolchain = scope.spawn(|| context.toolchain(&project.root));
@@ -123,8 +124,21 @@ fn compiled(
     tell_generated(context, &generated?);
     let toolchain = toolchain.map_err(|_| CommandError::new(ExitCode::Bug, "bug", "the toolchain was not found"))??;
     let options = options(toolchain);
-    let made = compile(&options, |message| context.ui.foreign(message))?;
+    let made = compile(&options, |message| context.ui.foreign(message));
+    if made.is_err() && !context.cancel.is_cancelled() {
+        context.forget_toolchain(&project.root);
+    }
+    let made = made?;
+    still_wanted(context)?;
     Ok((context.read(&made.file)?, options.toolchain.rustc))
+}
+
+/// Refuses to go on with a build that was given up: its files would be those of yesterday.
+fn still_wanted(context: &Context) -> Result<(), CommandError> {
+    if context.cancel.is_cancelled() {
+        return Err(CommandError::new(ExitCode::Interrupted, "build", "the build was given up"));
+    }
+    Ok(())
 }
 
 /// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.

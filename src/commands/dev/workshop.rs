@@ -1,9 +1,11 @@
 //! How the dev host reads, builds and tests projects: with the same rooms as `check`, `build` and `test`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -12,18 +14,16 @@ use crate::check::{Subject, check_component, check_manifest, check_nodes, weigh}
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::context::Context;
-use crate::dev_host::{Built, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use crate::dev_host::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, codes, human};
 use crate::document;
 use crate::generate::generated_files;
-use crate::host::{LoadedPlugin, RecordedCall, Runtime};
+use crate::host::{RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
 use crate::project::{FileError, Project, Watch, package_files};
 use crate::scenario::from_recording;
-
-/// Columns of what is shown of findings.
-const WIDTH: usize = 100;
+use crate::ui::KEPT_WIDTH;
 
 /// The projects of a dev host.
 #[derive(Debug)]
@@ -66,66 +66,64 @@ impl Workshop for ProjectWorkshop {
         };
         let files = files_of(&project, &manifest).map_err(|why| trouble("files cannot be packed".to_owned(), why))?;
         let json = document::parse(&project.source).0.to_json();
-        Ok(ReadProject { manifest: Arc::new(manifest), json, files, remarks: shown(&report) })
+        Ok(ReadProject { project, manifest: Arc::new(manifest), json, files, remarks: shown(&report) })
     }
 
-    fn component(&self, place: &FollowedPlace, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
+    fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
         let manifest = &read.manifest;
         if *manifest.build.language == Language::NoCode {
             return component_without_code(manifest).map(Some).map_err(|error| component_trouble(error.message));
         }
-        let project = open(place).map_err(component_trouble)?;
-        Ok(fs_err::read(project.component_file(manifest)).ok())
+        match fs_err::read(read.project.component_file(manifest)) {
+            Ok(component) => Ok(Some(component)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(component_trouble(error.to_string())),
+        }
     }
 
-    fn fit(
-        &self,
-        place: &FollowedPlace,
-        read: &ReadProject,
-        component: &[u8],
-        runtime: &Runtime,
-    ) -> Result<LoadedPlugin, Trouble> {
-        let manifest = &read.manifest;
-        let project = open(place).map_err(component_trouble)?;
+    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<Fitting, Trouble> {
+        let (manifest, source) = (&read.manifest, &read.project.source);
         let (mut report, loaded) = std::thread::scope(|scope| {
             let loading = scope.spawn(|| runtime.load(component, Arc::clone(manifest)));
-            let checked = check_component(component, manifest, Some(&project.source)).for_development();
+            let checked = check_component(component, manifest, Some(source)).for_development();
             (checked.report, loading.join())
         });
-        weigh(&mut report, &manifest.check);
-        if report.has_errors() {
-            return Err(misfit(&report));
-        }
-        let loaded = loaded.map_err(|_| component_trouble("compiling the component failed; save again".to_owned()))?;
-        let loaded = loaded.map_err(|error| component_trouble(error.to_string()))?;
+        let loaded = match loaded {
+            _ if report.has_errors() => return Err(misfit(&report)),
+            Err(_) => return Err(component_trouble("compiling the component failed; save again".to_owned())),
+            Ok(Err(error)) => return Err(component_trouble(error.to_string())),
+            Ok(Ok(loaded)) => loaded,
+        };
         if !manifest.nodes.is_empty() {
             let definitions =
                 runtime.node_definitions(&loaded).map_err(|error| component_trouble(error.to_string()))?;
-            let report = check_nodes(manifest, &definitions, Some(&project.source));
-            if report.has_errors() {
-                return Err(misfit(&report));
-            }
+            report.extend(check_nodes(manifest, &definitions, Some(source)));
         }
-        Ok(loaded)
+        weigh(&mut report, &manifest.check);
+        if report.has_errors() { Err(misfit(&report)) } else { Ok(Fitting { loaded, remarks: shown(&report) }) }
     }
 
-    fn keep(&self, place: &FollowedPlace, read: &ReadProject, component: &[u8]) -> Result<(), Trouble> {
-        let project = open(place).map_err(component_trouble)?;
-        keep(&project, &read.manifest, component).map_err(|error| component_trouble(error.to_string()))
+    fn keep(&self, read: &ReadProject, component: &[u8], source_time: Option<SystemTime>) -> Result<(), Trouble> {
+        keep(&read.project, &read.manifest, component).map_err(|error| component_trouble(error.to_string()))?;
+        if let Some(time) = source_time {
+            // Source that is saved meanwhile is newer. Where the time cannot be set, it may be built once less.
+            let file = fs_err::File::options().append(true).open(read.project.component_file(&read.manifest));
+            let _ = file.and_then(|file| file.set_modified(time));
+        }
+        Ok(())
     }
 
-    fn needs_build(&self, place: &FollowedPlace, read: &ReadProject) -> bool {
-        let manifest = &read.manifest;
+    fn needs_build(&self, read: &ReadProject) -> bool {
+        let (project, manifest) = (&read.project, &read.manifest);
         if *manifest.build.language == Language::NoCode {
             return false;
         }
-        let Ok(project) = open(place) else { return true };
         let generated = world_of(manifest).ok().and_then(|world| generated_files(manifest, &world).ok());
-        if generated.is_none_or(|wanted| manifest.link.is_empty() && !stale(&project, &wanted).is_empty()) {
+        if generated.is_none_or(|wanted| manifest.link.is_empty() && !stale(project, &wanted).is_empty()) {
             return true;
         }
         let built = fs_err::metadata(project.component_file(manifest)).and_then(|metadata| metadata.modified()).ok();
-        match (built, Watch::new(&place.root).source_time()) {
+        match (built, Watch::new(&project.root).source_time()) {
             (Some(built), Some(source)) => source > built,
             (None, _) => true,
             (_, None) => false,
@@ -134,13 +132,18 @@ impl Workshop for ProjectWorkshop {
 
     fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble> {
         let context = self.context.beside(&place.manifest_file, cancel.clone());
-        let component = context.open_project().and_then(|open| component_for_development(&context, &open));
-        component.map(|component| Built { component, text: context.ui.take_kept() }).map_err(|error| {
-            context.forget_toolchain();
-            error.tell(&context.ui);
-            let summary = "it does not build; the last good version serves on".to_owned();
-            Trouble { stage: TroubleStage::Build, summary, text: context.ui.take_kept() }
-        })
+        match context.open_project().and_then(|open| component_for_development(&context, &open)) {
+            Ok(component) => Ok(Built { component, text: context.ui.take_kept() }),
+            Err(error) => {
+                error.tell(&context.ui);
+                let (summary, text) =
+                    ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
+                // While the error is read: the edit that mends it need not wait for this.
+                let root = place.root.clone();
+                std::thread::spawn(move || context.toolchain(&root).is_ok());
+                Err(Trouble { stage: TroubleStage::Build, summary, text })
+            }
+        }
     }
 
     fn scenario(&self, manifest: &Manifest, name: &str, calls: &[RecordedCall]) -> String {
@@ -181,7 +184,7 @@ fn files_of(project: &Project, manifest: &Manifest) -> Result<PluginFiles, Strin
 
 /// Findings as a terminal without colours shows them.
 fn shown(report: &Report) -> String {
-    let style = HumanStyle { width: WIDTH, color: false };
+    let style = HumanStyle { width: KEPT_WIDTH, color: false };
     report.diagnostics().iter().map(|finding| human(finding, style) + "\n").collect()
 }
 

@@ -11,7 +11,7 @@ use super::super::{CommandResult, HostArgs};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::host::{Runtime, Surroundings};
+use crate::host::Surroundings;
 use crate::manifest::PluginId;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{Lock, StepReport, UpgradeRecord};
@@ -205,9 +205,7 @@ pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
 }
 
 fn open(context: &Context, host: &HostArgs) -> Result<(crate::dev_host::StateFolder, Platform), CommandError> {
-    let place = host.place(context)?;
-    let runtime = Runtime::new(place.cache.clone())?;
-    let (folder, mut platform) = place.platform(Surroundings::of_this_machine(), runtime)?;
+    let (folder, mut platform) = host.place(context)?.platform(Surroundings::of_this_machine())?;
     platform.recover().map_err(refused)?;
     Ok((folder, platform))
 }

@@ -1,6 +1,6 @@
 //! Running again whenever something changes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{TestArgs, run_once};
 use crate::commands::CommandResult;
@@ -31,8 +31,8 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         context.ui.status("Watching", "the source, plugin.toml, tests/ and the component; Ctrl-C ends it");
         loop {
             std::thread::sleep(EVERY);
-            let concerns = watch.look();
-            if concerns.contains(&Concern::Source)
+            let concerns = watch.look(Instant::now());
+            if (concerns.contains(&Concern::Source) || concerns.contains(&Concern::Lock))
                 && args.component.is_none()
                 // What does not compile says why; the component that is there stays as it is.
                 && let Err(error) = build::run(context, &BuildArgs::default())

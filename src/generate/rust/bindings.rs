@@ -11,7 +11,9 @@ use crate::contract::World;
 use crate::generate::{GenerateError, MARK};
 
 /// The bindings that were made last: a dev host asks for the same ones at every edit, and they cost more than a check.
-static LAST: Mutex<Option<(Identity, String)>> = Mutex::new(None);
+static LAST: Mutex<Vec<(Identity, String)>> = Mutex::new(Vec::new());
+/// How many of them are remembered: those of the worlds that somebody works on at the same time.
+const REMEMBERED: usize = 8;
 
 /// All that bindings are a function of.
 #[derive(PartialEq, Eq)]
@@ -34,11 +36,15 @@ pub(super) fn rust_bindings(world: &World, module: &str) -> Result<String, Gener
         module: module.to_owned(),
     };
     let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, text)) = last().as_ref().filter(|(known, _)| *known == identity) {
+    if let Some((_, text)) = last().iter().find(|(known, _)| *known == identity) {
         return Ok(text.clone());
     }
     let text = made(world, module)?;
-    *last() = Some((identity, text.clone()));
+    let mut last = last();
+    if last.len() == REMEMBERED {
+        last.remove(0);
+    }
+    last.push((identity, text.clone()));
     Ok(text)
 }
 

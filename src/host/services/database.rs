@@ -206,7 +206,6 @@ impl Services {
 }
 
 /// A row as guests see it.
-#[expect(clippy::needless_pass_by_value, reason = "what `map` takes")]
 /// What a trace shows of a call, without writing each value anew, as `json!` does.
 fn arguments<const N: usize>(named: [(&str, Value); N]) -> Value {
     named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -13,7 +13,7 @@ impl Services {
             "expr.eval",
             "",
             || json!({ "expression": expression, "vars": vars }),
-            |_| value_over(expression, vars).map(|value| Json::from(value)).map_err(bad),
+            |_| value_over(expression, vars).map(Json::from).map_err(bad),
         )
     }
 
