@@ -4,66 +4,34 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-const COMMANDS: [&str; 25] = [
-    "new",
-    "init",
-    "add",
-    "generate",
-    "build",
-    "check",
-    "test",
-    "call",
-    "dev",
-    "node",
-    "seed",
-    "migrate",
-    "wit",
-    "inspect",
-    "pack",
-    "key",
-    "sign",
-    "verify",
-    "publish",
-    "demo",
-    "doctor",
-    "explain",
-    "schema",
-    "completions",
-    "man",
-];
+/// Every command with its help, those that have commands of their own before these.
+fn commands() -> Vec<(Vec<String>, String)> {
+    let sandbox = Sandbox::new();
+    let (mut found, mut left) = (Vec::new(), vec![Vec::<String>::new()]);
+    while let Some(command) = left.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = sandbox.run(&arguments).succeeded().stdout;
+        let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let listed = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest);
+        let listed = listed.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+        let names = listed.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+        let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+        left.extend(names.iter().rev().map(|name| command.iter().cloned().chain([(*name).to_owned()]).collect()));
+        found.push((command, help));
+    }
+    found
+}
 
 #[test]
 fn the_command_reference_is_the_help() {
-    let sandbox = Sandbox::new();
     let mut page =
         "# Commands\n\nMade from `--help` by the tests; `ERP_PLUGIN_BLESS=1 tests/run.sh` writes it anew.\n".to_owned();
-    let mut add = |arguments: &[&str]| {
-        let mut all = arguments.to_vec();
-        all.push("--help");
-        let help = sandbox.run(&all).succeeded().stdout;
-        let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-        let depth = if arguments.len() > 1 { "###" } else { "##" };
-        let title = ["erp-plugin"].iter().chain(arguments).copied().collect::<Vec<_>>().join(" ");
+    for (command, help) in commands() {
+        let depth = if command.len() > 1 { "###" } else { "##" };
+        let title = ["erp-plugin"].into_iter().chain(command.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         page.push_str(&format!("\n{depth} `{title}`\n\n```text\n{help}```\n"));
-    };
-    add(&[]);
-    for command in COMMANDS {
-        add(&[command]);
-        for sub in subcommands(command) {
-            add(&[command, sub]);
-        }
     }
     expect_file(&repository().join("docs/cli.md"), &page);
-}
-
-fn subcommands(command: &str) -> &'static [&'static str] {
-    match command {
-        "add" => &["entity", "field", "page", "permission", "event", "node"],
-        "node" => &["list", "run", "supply", "options"],
-        "key" => &["new", "list", "trust"],
-        "wit" => &["list", "show", "export", "diff", "targets"],
-        _ => &[],
-    }
 }
 
 #[test]
@@ -347,7 +315,9 @@ fn exit_codes_of_the_help_and_of_the_page_agree() {
 }
 
 #[test]
-fn the_documentation_only_shows_commands_that_exist() {
+fn the_documentation_only_shows_commands_and_flags_that_exist() {
+    let commands = commands();
+    let whole = &commands[0].1;
     let mut pages = vec![repository().join("README.md")];
     for entry in std::fs::read_dir(repository().join("docs")).unwrap() {
         pages.push(entry.unwrap().path());
@@ -355,12 +325,31 @@ fn the_documentation_only_shows_commands_that_exist() {
     for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
         let text = std::fs::read_to_string(page).unwrap();
         for line in text.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("erp-plugin ")) {
-            let word = line.split([' ', '`']).find(|word| !word.starts_with('-')).unwrap_or_default();
-            assert!(
-                COMMANDS.contains(&word) || !word.bytes().all(|byte| byte.is_ascii_lowercase()),
-                "{}: there is no command `{word}`",
-                page.display()
-            );
+            // What stands behind a pipe, a comment or `&&` is another program's.
+            let line = line.split(['|', '#', '&', '>', ';', '`']).next().unwrap_or_default();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let named: Vec<&&str> = words.iter().filter(|word| !word.starts_with('-')).collect();
+            let place = page.display();
+            let fitting = |(command, _): &&(Vec<String>, String)| {
+                !command.is_empty()
+                    && command.len() <= named.len()
+                    && command.iter().zip(&named).all(|(own, word)| own == **word)
+            };
+            let found = commands.iter().filter(fitting).max_by_key(|(command, _)| command.len());
+            let is_command = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+            if named.first().is_some_and(|word| is_command(word)) {
+                assert!(found.is_some(), "{place}: there is no command `erp-plugin {line}`");
+            }
+            let help = found.map_or(whole.as_str(), |(_, help)| help.as_str());
+            for flag in words.iter().filter(|word| word.starts_with("--") && word.len() > 2) {
+                let flag = flag.split(['=', '[', ']']).next().unwrap_or_default();
+                let is_known = |help: &str| {
+                    help.match_indices(flag).any(|(at, _)| {
+                        !help[at + flag.len()..].starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric())
+                    })
+                };
+                assert!(is_known(help) || is_known(whole), "{place}: no flag `{flag}` in `erp-plugin {line}`");
+            }
         }
     }
 }
