@@ -5,9 +5,9 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | words | [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`settings`], [`ui`] |
-//! | nouns | [`manifest`], [`contract`], [`component`], [`signing`], [`archive`], [`store`], [`project`] |
-//! | engines | [`check`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
+//! | words | [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`random`], [`settings`], [`strict_zip`], [`ui`] |
+//! | nouns | [`expression`], [`manifest`], [`contract`], [`component`], [`outgoing`], [`signing`], [`archive`], [`evolution`], [`store`], [`project`] |
+//! | engines | [`check`], [`verification`], [`seed`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
 //! | platform | [`platform`] |
 //! | surfaces | [`scenario`], [`dev_host`] |
 //! | use cases | `commands`, `context`, `command_error`, `cli` |

@@ -175,17 +175,9 @@ pub(super) fn fill(
 }
 
 fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<Vec<String>, CommandError> {
-    let mut ids = Vec::new();
-    let mut query = ListQuery { limit: Some(200), by_plugin: true, ..ListQuery::default() };
-    while ids.len() < KNOWN_ROWS {
-        let page = database.list(entity, scope, &query)?;
-        ids.extend(page.rows.into_iter().map(|row| row.id));
-        query.cursor = page.next_cursor;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    Ok(ids)
+    let query = ListQuery { by_plugin: true, ..ListQuery::default() };
+    let rows = database.list_all(entity, scope, query, KNOWN_ROWS)?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 impl From<SeedError> for CommandError {

@@ -13,11 +13,10 @@ use wasmtime::{
 use super::bindings::{legacy, v1};
 use super::call::CallState;
 use super::compile::{CompileCache, CompiledFunctions};
+use crate::manifest::MAX_MEMORY;
 
 /// How often the deadline of running calls is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// The most memory that a manifest may ask for.
-pub(crate) const MAX_MEMORY: u64 = 512 << 20;
 
 /// The runtime could not be set up, or a component could not be loaded.
 #[derive(Debug, Error)]

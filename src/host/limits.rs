@@ -37,8 +37,8 @@ const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'sta
 /// Every bound of a call. The place of a bound in this table is its place in [`CallLimits`].
 pub const LIMITS: [Limit; 18] = [
     limit("fuel", LimitUnit::Count, crate::manifest::DEFAULT_FUEL, "WebAssembly instructions, roughly"),
-    limit("time", LimitUnit::Time, 30_000, "time, host calls included"),
-    limit("memory", LimitUnit::Bytes, 64 << 20, "linear memory, all memories together"),
+    limit("time", LimitUnit::Time, crate::manifest::DEFAULT_TIME.as_secs() * 1_000, "time, host calls included"),
+    limit("memory", LimitUnit::Bytes, crate::manifest::DEFAULT_MEMORY, "linear memory, all memories together"),
     limit("tables", LimitUnit::Count, 20_000, "elements of tables, all tables together"),
     limit("host_calls", LimitUnit::Count, 1_000, "calls of the host"),
     limit("rows", LimitUnit::Count, 10_000, "rows that the host gives"),

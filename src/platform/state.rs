@@ -294,17 +294,9 @@ impl Platform {
         let scope = Scope::of_tenant(tenant, self.now());
         let database = lock(&self.database);
         let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
-        let mut rows = Vec::new();
-        let mut query =
-            ListQuery { limit: Some(200), include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
-        loop {
-            let page = database.list(&entity, &scope, &query)?;
-            rows.extend(page.rows.iter().map(Row::to_flat));
-            query.cursor = page.next_cursor;
-            if query.cursor.is_none() {
-                return Ok(rows);
-            }
-        }
+        let query = ListQuery { include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
+        let rows = database.list_all(&entity, &scope, query, usize::MAX)?;
+        Ok(rows.into_iter().map(Row::into_flat).collect())
     }
 
     /// Sets keys of the platform's own configuration.

@@ -219,7 +219,7 @@ struct WantedIndex<'e> {
 }
 
 /// Bytes of a name that PostgreSQL keeps.
-const MAX_NAME: usize = 63;
+pub const MAX_NAME_BYTES: usize = 63;
 
 impl<'e> WantedIndex<'e> {
     fn all(entity: &'e EntityRef, with_parts: bool) -> impl Iterator<Item = WantedIndex<'e>> {
@@ -245,11 +245,11 @@ impl<'e> WantedIndex<'e> {
             IndexKind::Parts => "parts",
         };
         let name = format!("{prefix}:{}:{}", self.entity.table(), self.fields.join(","));
-        if name.len() <= MAX_NAME {
+        if name.len() <= MAX_NAME_BYTES {
             return name;
         }
         let digest = sha256_hex(name.as_bytes());
-        format!("{}:{}", &name[..MAX_NAME - 17], &digest[..16])
+        format!("{}:{}", &name[..MAX_NAME_BYTES - 17], &digest[..16])
     }
 
     fn statement(&self, dialect: Dialect) -> String {

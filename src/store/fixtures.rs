@@ -130,16 +130,9 @@ impl Database {
     }
 
     fn delete_others(&mut self, entity: &EntityRef, scope: &Scope, present: &[String]) -> Result<(), StoreError> {
-        let mut query = ListQuery { limit: Some(200), by_plugin: true, ..ListQuery::default() };
-        let mut others = Vec::new();
-        loop {
-            let page = self.list(entity, scope, &query)?;
-            others.extend(page.rows.into_iter().map(|row| row.id).filter(|id| !present.contains(id)));
-            query.cursor = page.next_cursor;
-            if query.cursor.is_none() {
-                break;
-            }
-        }
+        let query = ListQuery { by_plugin: true, ..ListQuery::default() };
+        let rows = self.list_all(entity, scope, query, usize::MAX)?;
+        let others: Vec<String> = rows.into_iter().map(|row| row.id).filter(|id| !present.contains(id)).collect();
         for id in others {
             match self.delete(entity, scope, &id, None) {
                 // It went with another one.

@@ -43,6 +43,7 @@ pub use batch::{BatchKind, BatchStep};
 pub use blobs::BlobInfo;
 pub use catalog::{Catalog, EntityRef};
 pub use database::{Database, IdSource, ScratchPlace};
+pub use definition::MAX_NAME_BYTES;
 pub use error::{FieldProblem, StoreError};
 pub use events::StoredEvent;
 pub use image::DatabaseImage;

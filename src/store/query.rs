@@ -51,6 +51,29 @@ pub struct Page {
 }
 
 impl Database {
+    /// The rows of all pages, until there are more than `most`: then what was found until there.
+    ///
+    /// # Errors
+    /// As [`Database::list`].
+    pub fn list_all(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        query: ListQuery,
+        most: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut query = ListQuery { limit: Some(MAX_PAGE_ROWS), ..query };
+        let mut found = Vec::new();
+        loop {
+            let page = self.list(entity, scope, &query)?;
+            found.extend(page.rows);
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() || found.len() > most {
+                return Ok(found);
+            }
+        }
+    }
+
     /// A page of rows.
     ///
     /// # Errors

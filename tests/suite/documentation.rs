@@ -25,8 +25,13 @@ fn commands() -> Vec<(Vec<String>, String)> {
 #[test]
 fn the_command_reference_is_the_help() {
     let mut page =
-        "# Commands\n\nMade from `--help` by the tests; `ERP_PLUGIN_BLESS=1 tests/run.sh` writes it anew.\n".to_owned();
+        "# Commands\n\nMade from `--help` by the tests; `ERP_PLUGIN_BLESS=1 tests/run.sh` writes it anew. The global options of the first \
+         part go with every command.\n"
+            .to_owned();
     for (command, help) in commands() {
+        // What goes with every command is said once.
+        let own = help.split_once("\nGlobal options:\n").filter(|_| !command.is_empty());
+        let help = own.map_or(help.as_str(), |(own, _)| own);
         let depth = if command.len() > 1 { "###" } else { "##" };
         let title = ["erp-plugin"].into_iter().chain(command.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         page.push_str(&format!("\n{depth} `{title}`\n\n```text\n{help}```\n"));

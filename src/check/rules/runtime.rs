@@ -4,10 +4,8 @@ use super::super::{Findings, Subject};
 use crate::contract;
 use crate::diagnostics::codes;
 use crate::document::did_you_mean;
+use crate::manifest::{ByteSize, MAX_MEMORY};
 use crate::outgoing::UrlPattern;
-
-/// Memory that a call may be given at the most.
-const MAX_MEMORY_BYTES: u64 = 512 << 20;
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -19,9 +17,15 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
     }
     let runtime = &manifest.runtime;
-    if runtime.memory.0 > MAX_MEMORY_BYTES {
+    if runtime.memory.0 > MAX_MEMORY {
         let message = format!("{} of memory are more than a call may be given", *runtime.memory);
-        findings.add(codes::INVALID_VALUE, runtime.memory.span(), message, "at most 512MB", None);
+        findings.add(
+            codes::INVALID_VALUE,
+            runtime.memory.span(),
+            message,
+            &format!("at most {}", ByteSize(MAX_MEMORY)),
+            None,
+        );
     }
     if *runtime.fuel == 0 || runtime.timeout.0.is_zero() {
         let span = if *runtime.fuel == 0 { runtime.fuel.span() } else { runtime.timeout.span() };

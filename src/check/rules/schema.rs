@@ -5,9 +5,8 @@ use crate::diagnostics::{Spanned, codes};
 use crate::manifest::{
     BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
+use crate::store::MAX_NAME_BYTES;
 
-/// The longest name of a table that PostgreSQL keeps whole, in bytes.
-const MAX_TABLE_NAME_BYTES: usize = 63;
 /// What a default may be beside a literal.
 const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
 
@@ -17,16 +16,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     findings.unique("entity", entities.iter().map(|entity| (entity.name.as_str(), entity.name.span())));
     for entity in entities {
         let table = table_name(&manifest.metadata.id, &entity.name);
-        if table.len() > MAX_TABLE_NAME_BYTES {
+        if table.len() > MAX_NAME_BYTES {
             findings.add(
                 codes::TABLE_NAME_TOO_LONG,
                 entity.name.span(),
-                format!(
-                    "the table `{table}` has a name of {} bytes; PostgreSQL keeps {MAX_TABLE_NAME_BYTES}",
-                    table.len()
-                ),
+                format!("the table `{table}` has a name of {} bytes; PostgreSQL keeps {MAX_NAME_BYTES}", table.len()),
                 "too long together with the plugin's id",
-                Some(format!("shorten it by {} characters", table.len() - MAX_TABLE_NAME_BYTES)),
+                Some(format!("shorten it by {} characters", table.len() - MAX_NAME_BYTES)),
             );
         }
         if RESERVED_ENTITIES.contains(&entity.name.as_str()) {

@@ -16,6 +16,12 @@ use crate::document::table;
 /// counts WebAssembly instructions, so 10,000,000 is about 0.6 ms of one core: enough for an event
 /// handler, not for number crunching.
 pub const DEFAULT_FUEL: u64 = 10_000_000;
+/// Memory of a call where the manifest says nothing, in bytes.
+pub const DEFAULT_MEMORY: u64 = 64 << 20;
+/// Memory that a manifest may ask for at the most, in bytes.
+pub const MAX_MEMORY: u64 = 512 << 20;
+/// Time of a call where the manifest says nothing.
+pub const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 table! {
     /// A plugin's manifest.
@@ -140,11 +146,11 @@ table! {
         /// The world of that version that the component implements.
         world: Option<Spanned<String>>,
         /// Linear memory that one call may use, all memories summed.
-        memory: Spanned<ByteSize> = Spanned::new(ByteSize(64 << 20), 0..0),
+        memory: Spanned<ByteSize> = Spanned::new(ByteSize(DEFAULT_MEMORY), 0..0),
         /// Fuel that one call may burn. It counts WebAssembly instructions: the default of 10,000,000 is about 0.6 ms of one core.
         fuel: Spanned<u64> = Spanned::new(DEFAULT_FUEL, 0..0),
         /// Time that one call may take, host calls included.
-        timeout: Spanned<Timeout> = Spanned::new(Timeout(Duration::from_secs(30)), 0..0),
+        timeout: Spanned<Timeout> = Spanned::new(Timeout(DEFAULT_TIME), 0..0),
     }
 }
 

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::request::Response;
 use super::rows::{bad_query, filter, search};
 use super::{Answer, Request};
-use crate::contract::MAX_PAGE_ROWS;
 use crate::document::did_you_mean;
 use crate::host::lock;
 use crate::manifest::{BaseType, Field};
@@ -37,24 +36,11 @@ impl Platform {
             return Err(bad_query(format!("`format` is csv or json, not `{format}`")));
         }
         let scope = self.scope_for(request, permission)?;
-        let mut query = ListQuery {
-            filter: filter(request)?,
-            search: search(request),
-            limit: Some(MAX_PAGE_ROWS),
-            ..ListQuery::default()
-        };
-        let mut rows: Vec<Row> = Vec::new();
-        loop {
-            let page = lock(&self.database).list(entity, &scope, &query)?;
-            rows.extend(page.rows);
-            query.cursor = page.next_cursor;
-            if rows.len() > MAX_EXPORT_ROWS {
-                let message = format!("more than {MAX_EXPORT_ROWS} rows match: narrow the filter");
-                return Err(PlatformError::new(422, "export.too_large", message));
-            }
-            if query.cursor.is_none() {
-                break;
-            }
+        let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
+        let rows = lock(&self.database).list_all(entity, &scope, query, MAX_EXPORT_ROWS)?;
+        if rows.len() > MAX_EXPORT_ROWS {
+            let message = format!("more than {MAX_EXPORT_ROWS} rows match: narrow the filter");
+            return Err(PlatformError::new(422, "export.too_large", message));
         }
         let response = if format == "json" {
             Response::json(200, rows.iter().map(|row| Value::Object(row.data.clone())).collect())
