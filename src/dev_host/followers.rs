@@ -201,7 +201,9 @@ impl Follower {
             projects.note_read(shared, index, &read);
             self.fast = (why == Why::Build).then(|| (Instant::now(), loaded.clone(), component));
             let version = ProjectVersion { loaded, json: read.json, files: read.files };
-            projects.put_in_place(shared, index, Candidate { version, component_sha256, why, since: self.since });
+            let is_optimized = self.fast.is_none();
+            let candidate = Candidate { version, component_sha256, why, is_optimized, since: self.since };
+            projects.put_in_place(shared, index, candidate);
         }
         if needs_build {
             self.start_build(shared, projects);

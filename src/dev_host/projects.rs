@@ -75,6 +75,8 @@ pub(super) struct Generation {
     at_ms: i64,
     /// From the change that was seen to its serving.
     milliseconds: u64,
+    /// False while code serves that was compiled fast.
+    is_optimized: bool,
 }
 
 /// A version of a project that is to serve.
@@ -83,6 +85,8 @@ pub(super) struct Candidate {
     pub(super) version: ProjectVersion,
     pub(super) component_sha256: String,
     pub(super) why: Why,
+    /// False for code that was compiled fast.
+    pub(super) is_optimized: bool,
     /// When the change was seen that brought it.
     pub(super) since: Instant,
 }
@@ -312,13 +316,21 @@ impl Projects {
     }
 
     fn now_serves(&self, shared: &Shared, index: usize, id: &str, candidate: Candidate) {
-        let Candidate { version, component_sha256, why, since } = candidate;
+        let Candidate { version, component_sha256, why, is_optimized, since } = candidate;
         let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let at_ms = Moment::of_system_clock().unix_ms;
         let mut number = 0;
         self.change(shared, index, |followed| {
             number = followed.generations.back().map_or(0, |generation| generation.number) + 1;
-            followed.generations.push_back(Generation { number, version, component_sha256, why, at_ms, milliseconds });
+            followed.generations.push_back(Generation {
+                number,
+                version,
+                component_sha256,
+                why,
+                at_ms,
+                milliseconds,
+                is_optimized,
+            });
             if followed.generations.len() > KEPT {
                 followed.generations.pop_front();
             }
@@ -336,6 +348,7 @@ impl Projects {
             for generation in &mut followed.generations {
                 if Arc::ptr_eq(generation.version.loaded.manifest(), loaded.manifest()) {
                     generation.version.loaded = loaded.clone();
+                    generation.is_optimized = true;
                 }
             }
         }
@@ -382,6 +395,7 @@ impl Followed {
             json!({
                 "number": generation.number, "why": generation.why, "at_ms": generation.at_ms,
                 "milliseconds": generation.milliseconds, "component_sha256": generation.component_sha256,
+                "optimized": generation.is_optimized,
                 "version": *generation.version.loaded.manifest().metadata.version,
             })
         });

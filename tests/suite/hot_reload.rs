@@ -125,6 +125,20 @@ fn a_source_is_built_beside_what_serves_and_a_newer_change_ends_the_build() {
     edit(&sandbox, "erp-demo/src/lib.rs", "say first why it is rejected", "say second why it is rejected");
     let mended = project(&host, |project| project["stage"] == "live");
     assert_eq!(mended["live"], 2, "the build that was given up brought nothing");
+    // What serves at first was compiled fast; left alone, it is compiled well, and stays the same generation.
+    assert_eq!(mended["generations"][0]["optimized"], false);
+    let user = admin(&host);
+    let leave = json!({ "data": { "reason": "旅行", "from_day": "2026-05-01", "days": "2" } });
+    let (status, row) = user.rows("POST", "/leave_request", &leave);
+    assert_eq!(status, 201, "{row}");
+    let act = |name: &str| {
+        user.rows("POST", &format!("/leave_request/{}/actions/{name}", row["id"].as_str().unwrap()), &json!({})).1
+    };
+    assert_eq!(act("submit")["status"], "submitted");
+    let refused = act("reject");
+    assert!(refused["message"].as_str().unwrap().contains("say second why"), "{refused}");
+    let left_alone = project(&host, |project| project["generations"][0]["optimized"] == true);
+    assert_eq!((&left_alone["live"], act("reject")), (&json!(2), refused));
     // What comes out the same is no new generation.
     edit(&sandbox, "erp-demo/src/lib.rs", "pub struct Plugin;", "pub struct Plugin; ");
     project(&host, |project| project["stage"] == "building");
