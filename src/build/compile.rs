@@ -77,13 +77,6 @@ pub enum Speech {
     Messages,
 }
 
-/// What cargo made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Artifact {
-    /// The component.
-    pub file: PathBuf,
-}
-
 /// Why nothing was built.
 #[derive(Debug, Error)]
 pub enum BuildError {
@@ -111,7 +104,7 @@ pub enum BuildError {
 ///
 /// # Errors
 /// [`BuildError`].
-pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Artifact, BuildError> {
+pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<PathBuf, BuildError> {
     // Every edit waits for this, and asking cargo where it works costs as much as a small build.
     let (package, place) = match (&options.profile, own_words(&options.root)) {
         (Profile::Dev, Some(package)) => (package, None),
@@ -151,7 +144,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
     }
     let mut cargo = options.cancel.spawn(&mut command).map_err(BuildError::Cargo)?;
     let speech = cargo.stderr.take().map(|stderr| std::thread::spawn(move || read_all(stderr)));
-    let mut artifact = None;
+    let mut component = None;
     if let Some(output) = cargo.stdout.take() {
         let reader: Box<dyn Read> = Box::new(output);
         for message in Message::parse_stream(BufReader::new(reader)).flatten() {
@@ -167,7 +160,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
                 {
                     let file = made.filenames.iter().find(|file| file.extension() == Some("wasm"));
                     if let Some(file) = file {
-                        artifact = Some(Artifact { file: file.clone().into_std_path_buf() });
+                        component = Some(file.clone().into_std_path_buf());
                     }
                 }
                 _ => {}
@@ -181,7 +174,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Art
     if !status.success() {
         return Err(BuildError::Failed(status));
     }
-    artifact.ok_or(BuildError::NoArtifact)
+    component.ok_or(BuildError::NoArtifact)
 }
 
 /// What could be read of it is shown.

@@ -13,7 +13,7 @@ mod toolchain;
 mod typescript;
 
 pub use cancel::Cancel;
-pub use compile::{Artifact, BuildError, BuildOptions, Profile, Speech, compile};
+pub use compile::{BuildError, BuildOptions, Profile, Speech, compile};
 pub use elsewhere::Elsewhere;
 pub use foreign::{ForeignBuild, ForeignError};
 pub use provenance::{BuildRecord, ProvenancePredicate, provenance};

@@ -161,11 +161,8 @@ impl Follower {
         };
         projects.note_read(shared, index, &read);
         let needs_build = new.is_none() && workshop.needs_build(&read);
-        let component = match &new {
-            Some(new) => Ok(Some(new.component.clone())),
-            None => workshop.component(&read),
-        };
-        let component = match component {
+        let (is_new, source_time) = (new.is_some(), new.as_ref().and_then(|new| new.source_time));
+        let component = match new.map_or_else(|| workshop.component(&read), |new| Ok(Some(new.component))) {
             Ok(Some(component)) => component,
             // What is old may well not fit: the build will say.
             Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
@@ -183,7 +180,7 @@ impl Follower {
         } else {
             let platforms = shared.platform().runtime();
             // What was just built is compiled fast at first; all else was compiled before, and lies in the cache.
-            let runtime = if new.is_some() { &projects.edits } else { &*platforms };
+            let runtime = if is_new { &projects.edits } else { &*platforms };
             match workshop.fit(&read, &component, runtime) {
                 Ok(fitting) => Some(fitting),
                 Err(_) if needs_build => return self.start_build(shared, projects),
@@ -191,9 +188,7 @@ impl Follower {
             }
         };
         // It fits, whether or not it starts: the next start and the other commands find it.
-        if let Some(new) = new
-            && let Err(trouble) = workshop.keep(&read, &component, new.source_time)
-        {
+        if is_new && let Err(trouble) = workshop.keep(&read, &component, source_time) {
             return projects.fail(shared, index, trouble);
         }
         if let Some(Fitting { loaded, remarks }) = fitting {

@@ -130,7 +130,7 @@ fn compiled(
     }
     let made = made?;
     still_wanted(context)?;
-    Ok((context.read(&made.file)?, options.toolchain.rustc))
+    Ok((context.read(&made)?, options.toolchain.rustc))
 }
 
 /// Refuses to go on with a build that was given up: its files would be those of yesterday.
