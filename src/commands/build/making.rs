@@ -28,7 +28,7 @@ pub(super) struct Making {
     /// Whether `Cargo.lock` must not change.
     pub(super) locked: bool,
     /// A component that was built already.
-    pub(in crate::commands) component: Option<PathBuf>,
+    pub(super) component: Option<PathBuf>,
 }
 
 /// A component, and the compiler that made it.
@@ -85,7 +85,7 @@ pub(in crate::commands) fn component_for_development(
 
 /// Keeps a component where the project's other commands look for it.
 pub(in crate::commands) fn keep(project: &Project, manifest: &Manifest, component: &[u8]) -> Result<(), WriteError> {
-    files::write(&project.component_file(manifest), component, Access::Shared)?;
+    files::write_unsynced(&project.component_file(manifest), component, Access::Shared)?;
     // What an earlier build said of itself is not said of this one.
     for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
         let _ = fs_err::remove_file(stale);

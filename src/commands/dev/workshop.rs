@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::dev_host::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, codes, human};
 use crate::document;
+use crate::exit_code::ExitCode;
 use crate::generate::generated_files;
 use crate::host::{RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
@@ -138,9 +139,11 @@ impl Workshop for ProjectWorkshop {
                 error.tell(&context.ui);
                 let (summary, text) =
                     ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
-                // While the error is read: the edit that mends it need not wait for this.
-                let root = place.root.clone();
-                std::thread::spawn(move || context.toolchain(&root).is_ok());
+                if error.exit_code == ExitCode::CargoBuild {
+                    // While the error is read: the edit that mends it need not wait for this.
+                    let root = place.root.clone();
+                    std::thread::spawn(move || context.toolchain(&root).is_ok());
+                }
                 Err(Trouble { stage: TroubleStage::Build, summary, text })
             }
         }
