@@ -12,6 +12,12 @@
 #[expect(unreachable_pub, reason = "the tests share it")]
 mod hostile;
 
+#[path = "../tests/suite/support/expensive.rs"]
+#[expect(unreachable_pub, reason = "the tests share it")]
+mod expensive;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +25,7 @@ use divan::Bencher;
 use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
 use erp_plugin::manifest::{Manifest, TenantId};
 use erp_plugin::store::{Database, Moment, Scope};
+use expensive::FAMILIES;
 use hostile::{ATTACKS, HONEST, Host, ONE_ROW, survive};
 use serde_json::Value;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -270,84 +277,72 @@ fn attacks() {
     }
 }
 
-/// A component of one module with these functions, each with its locals and its body.
-fn component_of(functions: u32, locals: u32, body: impl Fn(&mut wasm_encoder::InstructionSink<'_>)) -> Vec<u8> {
-    use wasm_encoder::{
-        CodeSection, Component, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType,
-    };
-    let mut types = TypeSection::new();
-    types.ty().function([], [ValType::I32]);
-    let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
-    for _ in 0..functions {
-        declared.function(0);
-        let mut function = Function::new([(locals, ValType::I32)]);
-        body(&mut function.instructions());
-        function.instructions().end();
-        code.function(&function);
+/// What it costs to compile what is let through, and how long it takes to refuse the rest: each family of components
+/// that cost more than their bytes say, growing until it is refused. `-- compile NAME` takes the families with that in
+/// their names, or a file.
+fn compile() {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    println!("| component | bytes | verdict | time | memory of the compiler |\n|---|---|---|---|---|");
+    if let Ok(bytes) = fs_err::read(&wanted) {
+        return compile_one(&wanted, &bytes);
     }
-    let mut module = Module::new();
-    module.section(&types).section(&declared).section(&code);
-    let mut component = Component::new();
-    component.section(&ModuleSection(&module));
-    component.finish()
+    for family in FAMILIES.iter().filter(|family| family.name.contains(&wanted)) {
+        for size in family.sizes {
+            compile_one(&family.name.replace("{}", &size.to_string()), &(family.component)(*size));
+        }
+    }
 }
 
-/// What it costs to compile components that are as expensive as those that are let through can be.
-fn compile() {
-    let host = Host::new();
-    println!("| component | bytes | verdict | compile | memory grew by |\n|---|---|---|---|---|");
-    let constant = |sink: &mut wasm_encoder::InstructionSink<'_>| {
-        sink.i32_const(7);
+fn compile_one(name: &str, bytes: &[u8]) {
+    let started = Instant::now();
+    let excess = erp_plugin::component::excess(bytes);
+    let counting = started.elapsed();
+    // `ERP_BENCH_ANYWAY=1` compiles what is refused too, to see why it is.
+    let is_forced = std::env::var_os("ERP_BENCH_ANYWAY").is_some();
+    let (verdict, time, peak) = match &excess {
+        Some(excess) if !is_forced => (excess.to_string(), counting, 0),
+        _ => compile_apart(bytes),
     };
-    let sums = |count: u32| {
-        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
-            sink.i32_const(1);
-            for n in 0..count {
-                sink.i32_const(n.cast_signed()).i32_add();
-            }
+    let refused = excess.filter(|_| is_forced).map_or_else(String::new, |excess| format!(" (refused: {excess})"));
+    println!(
+        "| {name} | {} | {verdict}{refused} | {:.3} s, of which counting {:.3} | {} MB |",
+        bytes.len(),
+        (time + counting).as_secs_f64(),
+        counting.as_secs_f64(),
+        peak >> 20
+    );
+}
+
+/// Compiles as the runtime does, and watches what it takes.
+fn compile_apart(bytes: &[u8]) -> (String, Duration, u64) {
+    let started = Instant::now();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_erp-plugin"))
+        .args(["compile-component", "calls", "300", &(12_u64 << 30).to_string()])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let status = format!("/proc/{}/status", child.id());
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(bytes));
+        let code = scope.spawn(move || {
+            let mut code = Vec::new();
+            std::io::Read::read_to_end(&mut stdout, &mut code).map(|_| code.len())
+        });
+        let mut peak = 0;
+        while !code.is_finished() {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
+            peak = peak.max(kib << 10);
+            std::thread::sleep(Duration::from_millis(2));
         }
-    };
-    let blocks = |count: u32| {
-        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
-            for _ in 0..count {
-                sink.block(wasm_encoder::BlockType::Empty);
-            }
-            for _ in 0..count {
-                sink.i32_const(0).br_if(0).end();
-            }
-            sink.i32_const(7);
-        }
-    };
-    let live = |count: u32| {
-        move |sink: &mut wasm_encoder::InstructionSink<'_>| {
-            for n in 0..count {
-                sink.local_get(n).i32_const(1).i32_add().local_set(count - 1 - n);
-            }
-            sink.local_get(0);
-        }
-    };
-    let cases: [(&str, Vec<u8>); 9] = [
-        ("20,000 functions of one constant", component_of(20_000, 0, constant)),
-        ("50,000 functions of one constant", component_of(50_000, 0, constant)),
-        ("100,000 functions of one constant", component_of(100_000, 0, constant)),
-        ("200,000 functions of one constant", component_of(200_000, 0, constant)),
-        ("a function of 200,000 additions", component_of(1, 0, sums(200_000))),
-        ("a function of 19,000 nested blocks", component_of(1, 0, blocks(19_000))),
-        ("a function of 50,000 nested blocks", component_of(1, 0, blocks(50_000))),
-        ("a function with 40,000 locals that all live", component_of(1, 40_000, live(40_000))),
-        ("1,000 functions of 2,000 additions", component_of(1_000, 0, sums(2_000))),
-    ];
-    for (name, bytes) in cases {
-        let refused = erp_plugin::component::excess(&bytes);
-        let before = resident();
-        let started = Instant::now();
-        let verdict = match refused {
-            Some(why) => why,
-            None => host.load(&bytes).map_or_else(|error| error.to_string(), |_| "compiled".to_owned()),
-        };
-        let grown = resident().saturating_sub(before) as f64 / f64::from(1 << 20);
-        println!("| {name} | {} | {verdict} | {:.2} s | {grown:.0} MB |", bytes.len(), started.elapsed().as_secs_f64());
-    }
+        let ended = child.wait().unwrap();
+        let verdict = if ended.success() { "compiled".to_owned() } else { ended.to_string() };
+        (verdict, started.elapsed(), peak)
+    })
 }
 
 fn plugins() {

@@ -11,8 +11,10 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 use crate::command_error::CommandError;
 use crate::commands::Command;
 use crate::commands::workspace::run_in_each;
+use crate::containment::is_decoding;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
+use crate::host::as_compiler;
 use crate::settings::Environment;
 use crate::ui::{ColorChoice, Format, Ui, Verbosity};
 
@@ -66,6 +68,10 @@ pub(crate) struct GlobalArgs {
 
 /// Runs a command line, its first word being the program's name.
 pub fn run(arguments: &[OsString]) -> ExitCode {
+    // The program starts itself to compile components of strangers: see `host::Compilation`.
+    if let Some(status) = as_compiler(arguments) {
+        return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };
+    }
     let environment = Environment::of_this_process();
     let given = Given::of(arguments);
     let wants_json = asks_for_json(arguments);
@@ -196,6 +202,9 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
 /// A panic is a bug of ours: it says so, with what to report.
 fn catch_panics(wants_json: bool) {
     std::panic::set_hook(Box::new(move |panic| {
+        if is_decoding() {
+            return;
+        }
         let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
         let payload = panic.payload();
         let text = payload

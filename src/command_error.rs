@@ -268,6 +268,21 @@ impl From<DevHostError> for CommandError {
     }
 }
 
+impl From<RuntimeError> for CommandError {
+    fn from(error: RuntimeError) -> CommandError {
+        let message = error.to_string();
+        match error {
+            RuntimeError::Engine(_) | RuntimeError::Load(_) => {
+                CommandError::new(ExitCode::Configuration, "runtime", message)
+            }
+            RuntimeError::Refused(_) | RuntimeError::CompileLimit(_) => {
+                let new = CommandError::new(ExitCode::Configuration, error.code(), message);
+                new.hint(format!("erp-plugin explain {}", error.code()))
+            }
+        }
+    }
+}
+
 impl From<ForeignError> for CommandError {
     fn from(error: ForeignError) -> CommandError {
         let exit_code = match &error {
@@ -305,5 +320,4 @@ plain! {
     LinkError => Configuration, "link";
     ComposeError => Configuration, "link";
     DescriptionError => Configuration, "build";
-    RuntimeError => Configuration, "runtime";
 }

@@ -13,7 +13,7 @@ use crate::commands::build::component_without_code;
 use crate::component;
 use crate::diagnostics::{Diagnostic, Report, SourceFile, codes};
 use crate::exit_code::ExitCode;
-use crate::host::Runtime;
+use crate::host::{Compilation, CompileLimits, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::project::{Project, members, workspace_root};
 use crate::settings::{Environment, Folders};
@@ -202,12 +202,23 @@ impl Context {
 
     /// The runtime, with the cache of compiled code.
     pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, CommandError> {
-        Ok(Arc::new(Runtime::new(self.folders.cache.as_ref().map(|folder| folder.join("compiled")))?))
+        Ok(Arc::new(Runtime::new(self.compilation())?))
     }
 
     /// A runtime whose calls can be watched.
     pub(crate) fn runtime_for_probes(&self) -> Result<Arc<Runtime>, CommandError> {
-        Ok(Arc::new(Runtime::for_probes(self.folders.cache.as_ref().map(|folder| folder.join("compiled")))?))
+        Ok(Arc::new(Runtime::for_probes(self.compilation())?))
+    }
+
+    /// How components are compiled: by this program in a process of its own, into the user's cache.
+    pub(crate) fn compilation(&self) -> Compilation {
+        let ui = self.ui.clone();
+        Compilation {
+            cache: self.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+            program: std::env::current_exe().ok(),
+            limits: CompileLimits::default(),
+            warn: Some(Arc::new(move |text: &str| ui.warn(text))),
+        }
     }
 
     /// The cargo that builds plugins.

@@ -76,6 +76,83 @@ pub fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs_err::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
 }
 
+/// Makes a folder with all those above it that are missing; only this user may enter the new ones, whatever the umask.
+///
+/// # Errors
+/// What the file system says.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+}
+
+/// Whom a file or a folder belongs to, and whether others may write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// This user's, and nobody else may write it.
+    Own,
+    /// This user's, and others may write it.
+    Shared,
+    /// Somebody else's.
+    Foreign,
+}
+
+impl Ownership {
+    /// Whom what the metadata describe belongs to. Where files have no owners, they are this user's.
+    pub fn of(metadata: &std::fs::Metadata) -> Ownership {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            if metadata.uid() != rustix::process::geteuid().as_raw() {
+                return Ownership::Foreign;
+            }
+            if metadata.mode() & 0o022 != 0 {
+                return Ownership::Shared;
+            }
+        }
+        let _ = metadata;
+        Ownership::Own
+    }
+
+    /// Nothing where only this user can have written it.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do.
+    pub fn require(self, path: &Path) -> Result<(), String> {
+        let path = path.display();
+        match self {
+            Ownership::Own => Ok(()),
+            Ownership::Shared => Err(format!("others may write {path}; run: chmod go-w {path}")),
+            Ownership::Foreign => Err(format!("{path} belongs to another user; remove it")),
+        }
+    }
+}
+
+/// Whom a file or a folder itself belongs to; a link is not followed.
+///
+/// # Errors
+/// What the file system says.
+pub fn ownership(path: &Path) -> io::Result<Ownership> {
+    fs_err::symlink_metadata(path).map(|metadata| Ownership::of(&metadata))
+}
+
+/// Opens a file to read it; a link is not followed.
+///
+/// # Errors
+/// What the file system says.
+pub fn open_unfollowed(path: &Path) -> io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0));
+    }
+    options.open(path)
+}
+
 /// Writes a file only where it holds something else; true where it did.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | words | [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`random`], [`settings`], [`strict_zip`], [`ui`] |
+//! | words | [`containment`], [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`pattern`], [`random`], [`settings`], [`strict_zip`], [`ui`] |
 //! | nouns | [`expression`], [`manifest`], [`contract`], [`component`], [`outgoing`], [`signing`], [`archive`], [`evolution`], [`store`], [`project`] |
 //! | engines | [`check`], [`verification`], [`seed`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
 //! | platform | [`platform`] |
@@ -20,6 +20,7 @@ mod command_error;
 mod commands;
 pub mod component;
 mod context;
+pub mod containment;
 pub mod contract;
 pub mod dev_host;
 pub mod diagnostics;
@@ -33,6 +34,7 @@ pub mod generate;
 pub mod host;
 pub mod manifest;
 pub mod outgoing;
+pub mod pattern;
 pub mod platform;
 pub mod project;
 pub mod random;

@@ -8,6 +8,7 @@ use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, W
 use super::statement::{canonical_json, capabilities_sha256, statement_about};
 use super::{Problem, ReleasePredicate, Sealed, Statement};
 use crate::diagnostics::Report;
+use crate::containment::contain;
 use crate::digest::sha256_hex;
 use crate::document::parse_strict_json;
 use crate::manifest::{self, Manifest};
@@ -110,11 +111,14 @@ pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, 
 /// # Errors
 /// The problems of the first stage that has any.
 pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
-    let sealed = Sealed::read(bytes, limits)?;
-    let envelope = sealed.envelope()?;
-    let statement = sealed.statement(&envelope)?;
-    let entries = sealed.entries(&statement)?;
-    Package::of(envelope, statement, entries)
+    let read = || {
+        let sealed = Sealed::read(bytes, limits)?;
+        let envelope = sealed.envelope()?;
+        let statement = sealed.statement(&envelope)?;
+        let entries = sealed.entries(&statement)?;
+        Package::of(envelope, statement, entries)
+    };
+    contain(read).unwrap_or_else(|panic| Err(vec![Problem::new("package/unreadable", panic.to_string())]))
 }
 
 impl Package {

@@ -9,7 +9,7 @@ use crate::build::{ToolchainFacts, look_around, program_version, run_script};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::host::Runtime;
+use crate::host::{Compilation, Runtime};
 use crate::manifest::Language;
 use crate::ui::Table;
 
@@ -113,7 +113,7 @@ fn language_check(context: &Context) -> Option<DoctorCheck> {
 
 fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
     let found = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "not found".to_owned());
-    let engine = Runtime::new(None);
+    let engine = Runtime::new(Compilation::default());
     vec![
         DoctorCheck {
             name: "cargo",

@@ -93,7 +93,7 @@ impl HostArgs {
         Ok(HostPlace {
             state_folder,
             database: self.database.as_ref().map(with_password),
-            cache: context.folders.cache.as_ref().map(|folder| folder.join("compiled")),
+            compilation: context.compilation(),
         })
     }
 }

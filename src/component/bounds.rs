@@ -1,17 +1,16 @@
 //! What is refused before anything looks closer at a component: what a hostile one could make expensive.
 
-use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef};
+
+use super::cost::{Cost, Signatures};
+use super::names;
+use super::shapes::Shapes;
+use crate::diagnostics::{Code, codes};
 
 /// Bytes of a component at the most.
 pub const MAX_BYTES: usize = 32 << 20;
 /// Functions with a body, of all modules together, at the most.
 const MAX_FUNCTIONS: u32 = 100_000;
-/// The square of how deep blocks nest in a function, summed over all functions, at the most: the time of compiling
-/// grows with it. One function may nest 20,000 deep; machine-made ones nest some hundreds deep.
-const MAX_NESTING_COST: u64 = 400_000_000;
-/// Functions with fewer bytes that could open a block are not looked at: even all that there may be stay below the
-/// bound together.
-const MIN_OPENERS: usize = 64;
 /// Bytes of one function's body at the most.
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// Modules and components inside of it at the most.
@@ -25,55 +24,57 @@ const MAX_INITIAL_PAGES: u64 = 8_192;
 /// Elements of a table that are there from the beginning, at the most.
 const MAX_INITIAL_ELEMENTS: u64 = 1_000_000;
 
-/// Why a component is refused; `None` for one within all bounds. Reads each byte once and keeps nothing.
-pub fn excess(bytes: &[u8]) -> Option<String> {
-    if bytes.len() > MAX_BYTES {
-        return Some(format!("it has {} bytes, more than {MAX_BYTES}", bytes.len()));
+/// The most that may cost more than its bytes say; `docs/sandbox.md` has what was measured. The largest components that
+/// are known, interpreters of 18 MB, stay below a tenth of each.
+const MAX_COST: Cost =
+    Cost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
+/// Functions that are passed between the components inside, times the size of the largest type, at the most: the
+/// compiler makes code for each of them.
+const MAX_ADAPTERS: u64 = 1_000_000;
+
+/// Why a component is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excess {
+    /// `component/excessive`, `component/too-complex` or `component/foreign-name`.
+    pub code: Code,
+    /// What there is too much of.
+    pub why: String,
+}
+
+impl std::fmt::Display for Excess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
     }
-    let (mut functions, mut parts, mut depth) = (0_u32, 0_u32, 0_u32);
-    let mut nesting = 0_u64;
-    let over =
-        |what: &str, found: u64, most: u64| (found > most).then(|| format!("it has {found} {what}, more than {most}"));
+}
+
+impl Excess {
+    fn of_size(what: &str, found: u64, most: u64) -> Option<Excess> {
+        let why = || format!("it has {found} {what}, more than {most}");
+        (found > most).then(|| Excess { code: codes::COMPONENT_EXCESSIVE, why: why() })
+    }
+
+    fn of_cost(cost: &Cost) -> Option<Excess> {
+        let over = [
+            (cost.moves > MAX_COST.moves, "its calls, branches and blocks have too many operands and results"),
+            (cost.liveness > MAX_COST.liveness, "its functions keep too many values across too many branches"),
+            (cost.locals > MAX_COST.locals, "its functions have too many locals"),
+            (cost.nesting > MAX_COST.nesting, "its blocks nest too deep"),
+        ];
+        let why = over.iter().find(|(is_over, _)| *is_over)?.1;
+        Some(Excess { code: codes::TOO_COMPLEX, why: why.to_owned() })
+    }
+}
+
+/// Why a component is refused; `None` for one within all bounds. Reads each byte once.
+pub fn excess(bytes: &[u8]) -> Option<Excess> {
+    if let Some(excess) = Excess::of_size("bytes", bytes.len() as u64, MAX_BYTES as u64) {
+        return Some(excess);
+    }
+    let mut counted = Counted::default();
     for payload in Parser::new(0).parse_all(bytes) {
         // What cannot be read is the validator's business.
         let payload = payload.ok()?;
-        let excess = match &payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                parts += 1;
-                depth += 1;
-                over("parts", parts.into(), MAX_PARTS.into()).or_else(|| over("levels", depth.into(), MAX_DEPTH.into()))
-            }
-            Payload::End(_) => {
-                depth = depth.saturating_sub(1);
-                None
-            }
-            Payload::CodeSectionStart { count, .. } => {
-                functions = functions.saturating_add(*count);
-                over("functions", functions.into(), MAX_FUNCTIONS.into())
-            }
-            Payload::CodeSectionEntry(body) => {
-                nesting = nesting.saturating_add(nesting_depth(body).saturating_pow(2));
-                over("bytes in one function", body.range().len() as u64, MAX_BODY_BYTES as u64).or_else(|| {
-                    (nesting > MAX_NESTING_COST)
-                        .then(|| "its blocks nest deeper than can be compiled in time".to_owned())
-                })
-            }
-            Payload::TypeSection(section) => over("types", section.count().into(), MAX_ENTRIES.into()),
-            Payload::ComponentTypeSection(section) => over("types", section.count().into(), MAX_ENTRIES.into()),
-            Payload::ImportSection(section) => over("imports", section.count().into(), MAX_ENTRIES.into())
-                .or_else(|| section.clone().into_imports().flatten().find_map(|import| initial_size(import.ty))),
-            Payload::ExportSection(section) => over("exports", section.count().into(), MAX_ENTRIES.into()),
-            Payload::DataSection(section) => over("data segments", section.count().into(), MAX_ENTRIES.into()),
-            Payload::ElementSection(section) => over("element segments", section.count().into(), MAX_ENTRIES.into()),
-            Payload::GlobalSection(section) => over("globals", section.count().into(), MAX_ENTRIES.into()),
-            Payload::MemorySection(section) => {
-                section.clone().into_iter().flatten().find_map(|memory| initial_size(TypeRef::Memory(memory)))
-            }
-            Payload::TableSection(section) => {
-                section.clone().into_iter().flatten().find_map(|table| initial_size(TypeRef::Table(table.ty)))
-            }
-            _ => None,
-        };
+        let excess = counted.add(&payload);
         if excess.is_some() {
             return excess;
         }
@@ -81,35 +82,128 @@ pub fn excess(bytes: &[u8]) -> Option<String> {
     None
 }
 
-/// How deep the blocks of a function nest; what cannot be read is the validator's business.
-fn nesting_depth(body: &FunctionBody<'_>) -> u64 {
-    // A block, a loop and an if each begin with one of these bytes; so do other things, which only costs a closer look.
-    let openers = body.as_bytes().iter().filter(|byte| (2..=4).contains(*byte)).count();
-    if openers <= MIN_OPENERS {
-        return 0;
-    }
-    let (mut depth, mut deepest) = (0_u64, 0_u64);
-    let Ok(operators) = body.get_operators_reader() else { return 0 };
-    for operator in operators {
-        match operator {
-            Ok(Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. }) => depth += 1,
-            Ok(Operator::End) => depth = depth.saturating_sub(1),
-            Ok(_) => {}
-            Err(_) => break,
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
+/// What was counted so far.
+#[derive(Debug, Default)]
+struct Counted {
+    functions: u32,
+    parts: u32,
+    cost: Cost,
+    /// The module that is being read, if any, and the components around it.
+    module: Signatures,
+    outer: Vec<Signatures>,
+    shapes: Shapes,
 }
 
-fn initial_size(ty: TypeRef) -> Option<String> {
+impl Counted {
+    fn add(&mut self, payload: &Payload<'_>) -> Option<Excess> {
+        let of_section = |what, count: u32| Excess::of_size(what, count.into(), MAX_ENTRIES.into());
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                self.parts += 1;
+                self.outer.push(std::mem::take(&mut self.module));
+                self.shapes.enter();
+                Excess::of_size("parts", self.parts.into(), MAX_PARTS.into())
+                    .or_else(|| Excess::of_size("levels", self.outer.len() as u64, MAX_DEPTH.into()))
+            }
+            Payload::End(_) => {
+                self.module = self.outer.pop().unwrap_or_default();
+                self.shapes.leave();
+                None
+            }
+            Payload::CodeSectionStart { count, .. } => {
+                self.functions = self.functions.saturating_add(*count);
+                Excess::of_size("functions", self.functions.into(), MAX_FUNCTIONS.into())
+            }
+            Payload::CodeSectionEntry(body) => {
+                Excess::of_size("bytes in one function", body.range().len() as u64, MAX_BODY_BYTES as u64).or_else(
+                    || {
+                        self.cost.add(&mut self.module, body);
+                        Excess::of_cost(&self.cost)
+                    },
+                )
+            }
+            Payload::TypeSection(section) => of_section("types", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().for_each(|group| self.module.add_types(group));
+                None
+            }),
+            Payload::FunctionSection(section) => {
+                section.clone().into_iter().flatten().for_each(|ty| self.module.add_function(ty));
+                None
+            }
+            Payload::ImportSection(section) => of_section("imports", section.count()).or_else(|| {
+                section.clone().into_imports().flatten().find_map(|import| {
+                    if let TypeRef::Func(ty) = import.ty {
+                        self.module.add_import(ty);
+                    }
+                    initial_size(import.ty)
+                })
+            }),
+            Payload::ExportSection(section) => of_section("exports", section.count()),
+            Payload::DataSection(section) => of_section("data segments", section.count()),
+            Payload::ElementSection(section) => of_section("element segments", section.count()),
+            Payload::GlobalSection(section) => of_section("globals", section.count()),
+            Payload::MemorySection(section) => {
+                section.clone().into_iter().flatten().find_map(|memory| initial_size(TypeRef::Memory(memory)))
+            }
+            Payload::TableSection(section) => {
+                section.clone().into_iter().flatten().find_map(|table| initial_size(TypeRef::Table(table.ty)))
+            }
+            other => self.add_of_component(other),
+        }
+    }
+
+    fn add_of_component(&mut self, payload: &Payload<'_>) -> Option<Excess> {
+        let of_section = |what, count: u32| Excess::of_size(what, count.into(), MAX_ENTRIES.into());
+        match payload {
+            Payload::ComponentTypeSection(section) => of_section("types", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().find_map(|ty| {
+                    self.shapes.add(&ty);
+                    names::foreign_in(&ty).map(foreign_name)
+                })
+            }),
+            Payload::ComponentImportSection(section) => of_section("imports", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().find_map(|import| {
+                    self.shapes.add_named(&import.ty);
+                    foreign(&import.name, &import.ty)
+                })
+            }),
+            Payload::ComponentExportSection(section) => of_section("exports", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().find_map(|export| {
+                    self.shapes.add_export(export.kind, export.index);
+                    let is_function = export.kind == wasmparser::ComponentExternalKind::Func;
+                    names::foreign(export.name.name, is_function).map(foreign_name)
+                })
+            }),
+            Payload::ComponentAliasSection(section) => of_section("aliases", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().for_each(|alias| self.shapes.add_alias(&alias));
+                None
+            }),
+            Payload::ComponentCanonicalSection(section) => of_section("functions", section.count()).or_else(|| {
+                section.clone().into_iter().flatten().for_each(|function| self.shapes.add_function(&function));
+                let is_over = self.shapes.adapters() > MAX_ADAPTERS;
+                let why = "its parts pass too many functions of too large types to each other";
+                is_over.then(|| Excess { code: codes::TOO_COMPLEX, why: why.to_owned() })
+            }),
+            Payload::ComponentInstanceSection(section) => of_section("instances", section.count()),
+            Payload::InstanceSection(section) => of_section("instances", section.count()),
+            Payload::CoreTypeSection(section) => of_section("types", section.count()),
+            _ => None,
+        }
+    }
+}
+
+fn foreign(name: &ComponentExternName<'_>, ty: &ComponentTypeRef) -> Option<Excess> {
+    names::foreign(name.name, matches!(ty, ComponentTypeRef::Func(_))).map(foreign_name)
+}
+
+fn foreign_name(why: String) -> Excess {
+    Excess { code: codes::FOREIGN_NAME, why }
+}
+
+fn initial_size(ty: TypeRef) -> Option<Excess> {
     match ty {
-        TypeRef::Memory(memory) if memory.initial > MAX_INITIAL_PAGES => {
-            Some(format!("a memory begins with {} pages, more than {MAX_INITIAL_PAGES}", memory.initial))
-        }
-        TypeRef::Table(table) if table.initial > MAX_INITIAL_ELEMENTS => {
-            Some(format!("a table begins with {} elements, more than {MAX_INITIAL_ELEMENTS}", table.initial))
-        }
+        TypeRef::Memory(memory) => Excess::of_size("initial pages of a memory", memory.initial, MAX_INITIAL_PAGES),
+        TypeRef::Table(table) => Excess::of_size("initial elements of a table", table.initial, MAX_INITIAL_ELEMENTS),
         _ => None,
     }
 }
@@ -130,7 +224,7 @@ mod tests {
             (format!("(component (core module (func {})))", "(nop)".repeat(1 << 20)), "bytes in one function"),
             (format!("(component (core module (func {} {})))", "block ".repeat(30_000), "end ".repeat(30_000)), "nest"),
         ] {
-            let found = excess_of(&text).unwrap_or_default();
+            let found = excess_of(&text).map(|excess| excess.why).unwrap_or_default();
             assert!(found.contains(word), "{word}: {found}");
         }
     }

@@ -2,18 +2,21 @@
 
 mod bounds;
 mod compose;
+mod cost;
 mod idle;
 mod lines;
 mod link;
 mod metadata;
 mod module;
+mod names;
 mod paths;
 mod producers;
 mod read;
+mod shapes;
 mod strip;
 mod why;
 
-pub use bounds::{MAX_BYTES, excess};
+pub use bounds::{Excess, MAX_BYTES, excess};
 pub use compose::{ComposeError, Composed, Connection, PLUGIN, Part, compose};
 pub use idle::idle_guest;
 pub use lines::{LinePoint, LineTable, LinesError};

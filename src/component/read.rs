@@ -4,7 +4,8 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
-use super::bounds;
+use super::bounds::{self, Excess};
+use crate::containment::contain;
 use crate::contract::Border;
 use crate::diagnostics::{Diagnostic, codes};
 
@@ -61,25 +62,38 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
             ));
         }
     }
-    if let Some(why) = bounds::excess(bytes) {
-        return Err(Box::new(
-            Diagnostic::new(codes::COMPONENT_EXCESSIVE, format!("the component is refused unread: {why}"))
-                .help("no plugin needs this; where yours does, split it or build with --release"),
-        ));
+    if let Some(excess) = bounds::excess(bytes) {
+        return Err(Box::new(refused(&excess)));
     }
-    let invalid =
-        |why: String| Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")));
+    contain(|| decode(bytes)).unwrap_or_else(|panic| Err(invalid(&panic)))
+}
+
+fn invalid(why: &dyn std::fmt::Display) -> Box<Diagnostic> {
+    Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")))
+}
+
+fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
     Validator::new_with_features(features())
         .validate_all(bytes)
-        .map_err(|error| invalid(error.message().to_owned()))?;
+        .map_err(|error| invalid(&error.message()))?;
     let (resolve, world) = match wit_component::decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
-        Ok(DecodedWasm::WitPackage(..)) => return Err(invalid("it is a WIT package".to_owned())),
-        Err(error) => return Err(invalid(format!("{error:#}"))),
+        Ok(DecodedWasm::WitPackage(..)) => return Err(invalid(&"it is a WIT package")),
+        Err(error) => return Err(invalid(&format!("{error:#}"))),
     };
     let core_modules =
         Parser::new(0).parse_all(bytes).filter(|payload| matches!(payload, Ok(Payload::ModuleSection { .. }))).count();
     Ok(ComponentInfo { border: Border::of(&resolve, world), core_modules, resolve, world })
+}
+
+/// A finding for a component that is not looked at.
+fn refused(excess: &Excess) -> Diagnostic {
+    let help = if excess.code == codes::FOREIGN_NAME {
+        "the platform links the host API by its names and resolves nothing else: build with `erp-plugin build`"
+    } else {
+        "no plugin needs this; where yours does, split it or build with --release"
+    };
+    Diagnostic::new(excess.code, format!("the component is refused unread: {excess}")).help(help)
 }
 
 /// A component's border as WIT.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{DevHostError, StateFolder};
-use crate::host::{Runtime, Surroundings};
+use crate::host::{Compilation, Runtime, Surroundings};
 use crate::platform::{Gate, Platform, Registrar};
 use crate::store::{Database, PostgresUrl};
 
@@ -18,8 +18,8 @@ pub struct HostPlace {
     pub state_folder: PathBuf,
     /// Where the data are; in the state folder where it is none.
     pub database: Option<PostgresUrl>,
-    /// Where compiled components are kept.
-    pub cache: Option<PathBuf>,
+    /// How components are compiled.
+    pub compilation: Compilation,
 }
 
 impl HostPlace {
@@ -42,7 +42,7 @@ impl HostPlace {
     /// As [`HostPlace::open`].
     pub fn platform(&self, surroundings: Surroundings) -> Result<(StateFolder, Platform), DevHostError> {
         let (state_folder, database) = self.open()?;
-        let runtime = Arc::new(Runtime::new(self.cache.clone())?);
+        let runtime = Arc::new(Runtime::new(self.compilation.clone())?);
         let mut platform = Platform::new(runtime, database, surroundings, state_folder.directory());
         // Whoever brings packages here, their receipts are this host's.
         let registrar = Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? };

@@ -263,6 +263,12 @@ declare! {
     COMPONENT_EXCESSIVE = "component/excessive", Error, "The component passes a bound that is checked before anything looks closer.",
         why: "Validating and compiling cost time and memory that a hostile component could choose; the bounds keep a server alive.",
         fix: "Build with `--release`, take large dependencies away, or split the plugin.";
+    TOO_COMPLEX = "component/too-complex", Error, "Compiling the component would cost more than its size says.",
+        why: "A few KB can keep a compiler busy for minutes and fill gigabytes: calls and branches with hundreds of operands, values that live across thousands of branches, blocks that nest without end. The cost is counted before anything is validated or compiled.",
+        fix: "Compilers of languages do not write such code. Pass fewer values at once (by memory), split the function, or build with `--release`.";
+    FOREIGN_NAME = "component/foreign-name", Error, "A name at the component's border asks for something to be loaded.",
+        why: "The platform links the host API by the names of its interfaces. Addresses, digests and dependencies at the border mean nothing to it, and neither do functions that are named like interfaces.",
+        fix: "Build with `erp-plugin build`; link other components with `[[link]]` instead of importing them by an address.";
     UNDECLARED_CAPABILITY = "component/undeclared-capability", Error, "The component asks for what the manifest does not grant.",
         why: "The host would refuse every such call; and a reviewer reads in the manifest what a plugin may do.",
         fix: "Add the key to `[capabilities]`, or take the call away.";

@@ -10,9 +10,11 @@ mod read;
 mod strict_json;
 mod suggest;
 mod table;
+mod weight;
 
 pub use node::{Entry, Node, NodeValue, parse};
 pub use read::{FromToml, Reader};
 pub use strict_json::parse as parse_strict_json;
 pub use suggest::{closest, did_you_mean, obvious};
 pub(crate) use table::{table, words};
+pub use weight::{weight, weight_of_fields, weight_of_text};

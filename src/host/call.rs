@@ -194,6 +194,7 @@ impl Runtime {
         let begun = {
             let mut database = lock(database);
             let begun = database.begin().and_then(|()| prepare(&mut database));
+            database.bound_changes(limits.written_bytes());
             database.note_statements(detail >= Detail::Full);
             begun.inspect_err(|_| database.rollback())
         };

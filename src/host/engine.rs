@@ -1,6 +1,5 @@
 //! The engine that all plugins share.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,15 @@ use wasmtime::{
 
 use super::bindings::{legacy, v1};
 use super::call::CallState;
-use super::compile::{CompileCache, CompiledFunctions};
+use super::compile::{CodeKind, Compilation, CompiledFunctions, Compiler};
+use crate::component::Excess;
 use crate::manifest::MAX_MEMORY;
 
 /// How often the deadline of running calls is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// The runtime could not be set up, or a component could not be loaded.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum RuntimeError {
     /// wasmtime does not run on this machine.
     #[error("the WebAssembly engine cannot start: {0}")]
@@ -27,13 +27,30 @@ pub enum RuntimeError {
     /// The component could not be compiled or linked.
     #[error("the component cannot be loaded: {0}")]
     Load(String),
+    /// The component passes a bound that is checked before it is compiled.
+    #[error("the component is refused: {0}")]
+    Refused(Excess),
+    /// Compiling the component costs more than it may.
+    #[error("the component was not compiled: {0}")]
+    CompileLimit(String),
 }
 
-/// The engine, the host API, and the cache of compiled code.
+impl RuntimeError {
+    /// The stable code: `plugin.load`, or that of the bound that was passed.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RuntimeError::Engine(_) | RuntimeError::Load(_) => "plugin.load",
+            RuntimeError::Refused(excess) => excess.code.name(),
+            RuntimeError::CompileLimit(_) => "component/compile-limit",
+        }
+    }
+}
+
+/// The engine, the host API, and what compiles for it.
 pub struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<CallState>,
-    pub(super) cache: CompileCache,
+    pub(super) compiler: Compiler,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -43,13 +60,14 @@ impl std::fmt::Debug for Runtime {
 }
 
 impl Runtime {
-    /// A runtime. Compiled code is kept in `cache`, where one is given.
+    /// A runtime.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
-    pub fn new(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
+    pub fn new(compilation: Compilation) -> Result<Runtime, RuntimeError> {
         // A pool makes instances cheap; where its address space cannot be had, they are made one by one.
-        Runtime::over(Engine::new(&configuration(true)).or_else(|_| Engine::new(&configuration(false))), cache)
+        let engine = Engine::new(&pooled()).or_else(|_| Engine::new(&configuration_of(CodeKind::Calls)));
+        Runtime::over(engine, Compiler::new(CodeKind::Calls, compilation))
     }
 
     /// A runtime for what was built a moment ago and will be built again: a function that it compiled before is not
@@ -61,26 +79,25 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError::Engine`].
     pub fn for_edits() -> Result<Runtime, RuntimeError> {
-        let mut configuration = configuration(false);
+        let mut configuration = configuration_of(CodeKind::Calls);
         configuration.cranelift_opt_level(OptLevel::None).cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
         let functions = Arc::new(CompiledFunctions::default());
         let engine = configuration
             .enable_incremental_compilation(functions)
             .and_then(|configuration| Engine::new(configuration));
-        Runtime::over(engine, None)
+        Runtime::over(engine, Compiler::new(CodeKind::Calls, Compilation::default()))
     }
 
     /// A runtime whose calls can be watched by a [`Probe`](super::Probe). Its code is slower; its fuel is the same.
     ///
     /// # Errors
     /// [`RuntimeError::Engine`].
-    pub fn for_probes(cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
-        let mut configuration = configuration(false);
-        configuration.guest_debug(true);
-        Runtime::over(Engine::new(&configuration), cache)
+    pub fn for_probes(compilation: Compilation) -> Result<Runtime, RuntimeError> {
+        let engine = Engine::new(&configuration_of(CodeKind::Probes));
+        Runtime::over(engine, Compiler::new(CodeKind::Probes, compilation))
     }
 
-    fn over(engine: wasmtime::Result<Engine>, cache: Option<PathBuf>) -> Result<Runtime, RuntimeError> {
+    fn over(engine: wasmtime::Result<Engine>, compiler: Compiler) -> Result<Runtime, RuntimeError> {
         let failed = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
         let engine = engine.map_err(failed)?;
         let weak = engine.weak();
@@ -100,11 +117,12 @@ impl Runtime {
         v1::HostFull::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
         legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
             .map_err(failed)?;
-        Ok(Runtime { engine, linker, cache: CompileCache::new(cache) })
+        Ok(Runtime { engine, linker, compiler })
     }
 }
 
-fn configuration(pooled: bool) -> Config {
+/// How code of a kind is made. The process that compiles and the one that runs agree on all of it.
+pub(super) fn configuration_of(kind: CodeKind) -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -120,18 +138,27 @@ fn configuration(pooled: bool) -> Config {
             config.wasm_features(feature, false);
         }
     }
-    if pooled {
-        let mut pool = PoolingAllocationConfig::new();
-        pool.total_component_instances(64)
-            .total_core_instances(256)
-            .total_memories(128)
-            .total_tables(512)
-            .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
-            .max_memories_per_component(8)
-            .max_tables_per_module(8)
-            .max_tables_per_component(16)
-            .table_elements(20_000);
-        config.memory_reservation(MAX_MEMORY).allocation_strategy(pool);
-    }
+    match kind {
+        // What a pool reserves for each memory; the code rests upon it.
+        CodeKind::Calls => config.memory_reservation(MAX_MEMORY),
+        CodeKind::Probes => config.guest_debug(true),
+    };
+    config
+}
+
+/// Code for calls, whose instances come from a pool.
+fn pooled() -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(64)
+        .total_core_instances(256)
+        .total_memories(128)
+        .total_tables(512)
+        .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
+        .max_memories_per_component(8)
+        .max_tables_per_module(8)
+        .max_tables_per_component(16)
+        .table_elements(20_000);
+    let mut config = configuration_of(CodeKind::Calls);
+    config.allocation_strategy(pool);
     config
 }

@@ -6,8 +6,13 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::services::Services;
-use crate::document::words;
+use crate::document::{weight, words};
 use crate::store::StoreError;
+
+/// Bytes of a code, a message and details that are kept of an error.
+const MAX_CODE_BYTES: usize = 200;
+const MAX_MESSAGE_BYTES: usize = 4 << 10;
+const MAX_DETAILS_BYTES: u64 = 64 << 10;
 
 /// Why a host function refused or failed, as the guest sees it.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -41,7 +46,26 @@ impl ServiceError {
 
     /// An error that will not go away by trying again.
     pub fn new(code: &str, message: impl Into<String>) -> ServiceError {
-        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }
+        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }.bounded()
+    }
+
+    /// The same with texts of a length that can be kept: names and values of a guest may have megabytes.
+    pub(super) fn bounded(mut self) -> ServiceError {
+        shorten(&mut self.code, MAX_CODE_BYTES);
+        shorten(&mut self.message, MAX_MESSAGE_BYTES);
+        if weight(&self.details) > MAX_DETAILS_BYTES {
+            self.details = Value::Null;
+        }
+        self
+    }
+}
+
+/// Cuts a text that is kept, and says that it was cut.
+pub(super) fn shorten(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+        text.shrink_to_fit();
     }
 }
 
@@ -53,6 +77,7 @@ impl From<StoreError> for ServiceError {
             retryable: error.is_retryable(),
             details: error.details(),
         }
+        .bounded()
     }
 }
 

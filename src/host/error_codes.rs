@@ -32,6 +32,11 @@ macro_rules! codes {
 }
 
 codes! {
+    "component/compile-limit", 422, "Compiling the component costs more than it may.",
+        why: "Components are compiled in a process of their own, with a deadline and a bound of memory that grow with \
+         their size. This one passes a bound, and the process was ended; nothing else waited for it.",
+        fix: "Build with `--release` and split what is large. Compilers of languages stay far below the bounds; an address \
+         space that is limited from outside (`ulimit -v`) may be too small for any component.";
     "auth.missing", 401, "The request has no bearer token.",
         why: "The API must know whose tenant it works for.",
         fix: "Send `authorization: Bearer …`; the dev host prints its tokens when it starts.";

@@ -14,6 +14,7 @@ use super::classify::classify;
 use super::error::{CallError, ServiceError};
 use super::plugin::LoadedPlugin;
 use super::probe;
+use crate::document::weight_of_text;
 
 #[derive(ComponentType, Lower)]
 #[component(record)]
@@ -94,8 +95,7 @@ impl Guest<'_> {
                 let parameters = (context, (*name).to_owned(), input.to_string());
                 let (result,): V1Result<String> = self.call(store, "actions.invoke", exports.invoke, parameters)?;
                 let text = result.map_err(|error| CallError::Guest(error.into()))?;
-                return serde_json::from_str(&text)
-                    .map_err(|error| CallError::BadCall(format!("the action gave text that is no JSON: {error}")));
+                return json_of(store, &text, "the action");
             }
             _ => return Ok(Value::Null),
         };
@@ -212,6 +212,16 @@ impl Guest<'_> {
         let found = found.and_then(|export| self.instance.get_func(&mut *store, export));
         found.ok_or_else(|| bad_call(format!("`{full}` has no function `{function}`")))
     }
+}
+
+/// JSON that a guest gave. What would take too much memory is not read.
+pub(super) fn json_of(store: &Store<CallState>, text: &str, what: &str) -> Result<Value, CallError> {
+    let most = store.data().services.limits.argument_bytes();
+    if weight_of_text(text) > most {
+        let message = format!("what {what} gave would take more than {most} bytes of memory");
+        return Err(CallError::Guest(ServiceError::new("limit.argument_bytes", message)));
+    }
+    serde_json::from_str(text).map_err(|error| bad_call(format!("{what} gave text that is no JSON: {error}")))
 }
 
 pub(super) fn bad_call(message: String) -> CallError {

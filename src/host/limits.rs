@@ -35,7 +35,7 @@ const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'sta
 }
 
 /// Every bound of a call. The place of a bound in this table is its place in [`CallLimits`].
-pub const LIMITS: [Limit; 18] = [
+pub const LIMITS: [Limit; 20] = [
     limit("fuel", LimitUnit::Count, crate::manifest::DEFAULT_FUEL, "WebAssembly instructions, roughly"),
     limit("time", LimitUnit::Time, crate::manifest::DEFAULT_TIME.as_secs() * 1_000, "time, host calls included"),
     limit("memory", LimitUnit::Bytes, crate::manifest::DEFAULT_MEMORY, "linear memory, all memories together"),
@@ -45,8 +45,10 @@ pub const LIMITS: [Limit; 18] = [
     limit("result_bytes", LimitUnit::Bytes, 4 << 20, "bytes that one call of the host gives"),
     limit("bytes", LimitUnit::Bytes, 32 << 20, "bytes that all calls of the host give together"),
     limit("border_bytes", LimitUnit::Bytes, 8 << 20, "bytes that the guest hands over at once"),
+    limit("argument_bytes", LimitUnit::Bytes, 4 << 20, "bytes that one JSON value of the guest takes in the host's memory"),
     limit("writes", LimitUnit::Count, 1_000, "rows that change"),
-    limit("written_bytes", LimitUnit::Bytes, 32 << 20, "bytes that are written: rows, keys, items and events"),
+    limit("written_bytes", LimitUnit::Bytes, 16 << 20, "bytes that are written: rows before and after, keys, items and events"),
+    limit("trace_bytes", LimitUnit::Bytes, 6 << 20, "bytes that a full trace keeps; the rest is left out of it"),
     limit("log_records", LimitUnit::Count, 256, "log records; the rest is counted and dropped"),
     limit("log_bytes", LimitUnit::Bytes, 64 << 10, "text in log records; the rest is counted and dropped"),
     limit("events", LimitUnit::Count, 64, "events that are told"),
@@ -137,8 +139,8 @@ macro_rules! bounds {
     };
 }
 
-bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes writes written_bytes log_records log_bytes events
-    event_depth http_requests blob_bytes handles);
+bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes argument_bytes writes written_bytes trace_bytes
+    log_records log_bytes events event_depth http_requests blob_bytes handles);
 
 /// Where a bound stands in the table; a name that is not there does not compile.
 const fn place(name: &str) -> usize {

@@ -29,6 +29,7 @@ mod trace;
 
 pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub(crate) use caller::split_grant;
+pub use compile::{Compilation, CompileLimits, as_compiler};
 pub use caller::{Caller, Department, EffectiveScope};
 pub use engine::{Runtime, RuntimeError};
 pub use error::{CallError, ServiceError, TrapKind};

@@ -7,8 +7,12 @@ use wasmtime::component::{ComponentExportIndex, ComponentType, Lift, Lower, Reso
 
 use super::bindings::v1::erp::plugin::types;
 use super::call::CallState;
-use super::error::{CallError, ServiceError};
-use super::guest::{Guest, V1Result, bad_call};
+use super::error::{CallError, ServiceError, shorten};
+use super::guest::{Guest, V1Result, bad_call, json_of};
+
+/// Outputs that a node gives at the most, and the bytes of their names.
+const MAX_OUTPUTS: usize = 64;
+const MAX_PORT_BYTES: usize = 200;
 
 /// Where in which workflow a node runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -108,7 +112,7 @@ impl Guest<'_> {
     pub(super) fn node_definitions(&self, store: &mut Store<CallState>) -> Result<Value, CallError> {
         let export = self.node_exports()?.definitions;
         let (result,): V1Result<String> = self.call(store, "nodes.get-node-definitions", Some(export), ())?;
-        json_of(result, "get-node-definitions")
+        json_given(store, result, "get-node-definitions")
     }
 
     /// Creates a node, asks it, and drops it: its instance is gone with the call.
@@ -123,14 +127,14 @@ impl Guest<'_> {
                 let parameters = (set_up.0, set_up.1, property.clone(), set_up.2);
                 let export = Some(exports.load_options);
                 let (result,): V1Result<String> = self.call(store, "nodes.load-options", export, parameters)?;
-                json_of(result, "load-options")
+                json_given(store, result, "load-options")
             }
             NodeTask::Supply => {
                 let supplier = self.create(store, ("supplier.create", exports.create_supplier), set_up)?;
                 let export = Some(exports.supply);
                 let (result,): V1Result<String> =
                     self.call(store, "nodes.supplier.supply", export, (supplier, context))?;
-                json_of(result, "supply")
+                json_given(store, result, "supply")
             }
             NodeTask::Execute(input) => {
                 let executor = self.create(store, ("executor.create", exports.create_executor), set_up)?;
@@ -138,8 +142,13 @@ impl Guest<'_> {
                 let (result,): V1Result<Vec<PortOutput>> =
                     self.call(store, "nodes.executor.execute", Some(exports.execute), parameters)?;
                 let mut ports = Map::new();
-                for PortOutput { port, items } in result.map_err(|error| CallError::Guest(error.into()))? {
-                    let items = json_of(Ok(items), &format!("the output `{port}`"))?;
+                let outputs = result.map_err(|error| CallError::Guest(error.into()))?;
+                if outputs.len() > MAX_OUTPUTS {
+                    return Err(bad_call(format!("it gave more than {MAX_OUTPUTS} outputs")));
+                }
+                for PortOutput { mut port, items } in outputs {
+                    shorten(&mut port, MAX_PORT_BYTES);
+                    let items = json_of(store, &items, &format!("the output `{port}`"))?;
                     if !items.is_array() {
                         return Err(bad_call(format!("the output `{port}` is no array of items")));
                     }
@@ -163,7 +172,10 @@ impl Guest<'_> {
     }
 }
 
-fn json_of(result: Result<String, types::Error>, what: &str) -> Result<Value, CallError> {
-    let text = result.map_err(|error| CallError::Guest(ServiceError::from(error)))?;
-    serde_json::from_str(&text).map_err(|error| bad_call(format!("{what} gave text that is no JSON: {error}")))
+fn json_given(
+    store: &Store<CallState>,
+    result: Result<String, types::Error>,
+    what: &str,
+) -> Result<Value, CallError> {
+    json_of(store, &result.map_err(|error| CallError::Guest(ServiceError::from(error)))?, what)
 }

@@ -143,19 +143,30 @@ impl Runtime {
             .collect()
     }
 
+    /// Compiles a component that will be loaded soon, so that whoever loads it does not wait.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; loading it fails in the same way, and at once.
+    pub fn prepare(&self, component: &[u8]) -> Result<(), RuntimeError> {
+        match excess(component) {
+            Some(excess) => Err(RuntimeError::Refused(excess)),
+            None => self.compiler.prepare(&self.engine, component),
+        }
+    }
+
     /// Compiles and links a plugin's component. It must have passed `check`.
     ///
     /// # Errors
-    /// [`RuntimeError::Load`].
+    /// [`RuntimeError`].
     pub fn load(&self, component: &[u8], manifest: Arc<Manifest>) -> Result<LoadedPlugin, RuntimeError> {
         let failed = |error: wasmtime::Error| RuntimeError::Load(format!("{error:#}"));
         let host_api = contract::find(&manifest.runtime.abi)
             .ok_or_else(|| RuntimeError::Load(format!("unknown host API `{}`", manifest.runtime.abi)))?;
         // Compiling costs what a component chooses; what could cost too much is not begun.
-        if let Some(why) = excess(component) {
-            return Err(RuntimeError::Load(format!("the component is refused: {why}")));
+        if let Some(excess) = excess(component) {
+            return Err(RuntimeError::Refused(excess));
         }
-        let (component, from_cache) = self.cache.component(&self.engine, component).map_err(failed)?;
+        let (component, from_cache) = self.compiler.component(&self.engine, component)?;
         let instances = self.linker.instantiate_pre(&component).map_err(failed)?;
         let find = |interface: &str, function: &str| {
             let interface = component.get_export_index(None, interface)?;

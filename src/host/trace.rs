@@ -96,10 +96,13 @@ pub struct PublishedEvent {
 pub struct Trace {
     /// Calls of the host API, in order.
     pub host_calls: Vec<HostCall>,
-    /// Those among them that were denied.
+    /// Those among them that were denied, each reason once.
     pub denials: Vec<Denial>,
     /// Times and random values that the guest was given, in order. Empty in an outline.
     pub entropy: Vec<Value>,
+    /// Bytes of arguments, results and random values that were left out, since a trace keeps no more: the call cannot be
+    /// replayed then.
+    pub omitted_bytes: u64,
     /// What the guest wrote to the log.
     pub logs: Vec<LogRecord>,
     /// Log records that were over the bound.
@@ -118,7 +121,17 @@ pub struct Trace {
     pub nanoseconds: u64,
 }
 
+/// Denials that a trace keeps.
+const MAX_DENIALS: usize = 100;
+
 impl Trace {
+    /// Keeps a denial, unless it is known or there are many: a guest may try again as long as it likes.
+    pub(super) fn deny(&mut self, denial: Denial) {
+        if self.denials.len() < MAX_DENIALS && !self.denials.contains(&denial) {
+            self.denials.push(denial);
+        }
+    }
+
     /// Whether something was asked of the world outside, which no rollback takes back.
     pub fn has_left_the_host(&self) -> bool {
         self.host_calls.iter().any(|call| call.function.starts_with("http."))

@@ -7,17 +7,17 @@ use crate::archive;
 use crate::host::Runtime;
 use crate::strict_zip::Limits;
 
-/// Compiles components into the cache that the platform reads.
+/// Compiles components for the platform, before it is asked to load them.
 #[derive(Debug, Clone)]
 pub struct Compiler {
     runtime: Arc<Runtime>,
 }
 
 impl Compiler {
-    /// Compiles the component of a package. What is wrong with it is said where it is taken.
+    /// Compiles the component of a package. What is wrong with it is said where it is loaded.
     pub fn compile(&self, package: &[u8]) {
         if let Ok(package) = archive::open(package, &Limits::default()) {
-            let _ = self.runtime.load(package.component(), Arc::new(package.manifest.clone()));
+            let _ = self.runtime.prepare(package.component());
         }
     }
 }

@@ -85,7 +85,7 @@ impl Platform {
 
     pub(super) fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
         let loaded = self.runtime.load(component, Arc::clone(manifest));
-        loaded.map_err(|error| PlatformError::new(422, "plugin.load", error.to_string()))
+        loaded.map_err(|error| PlatformError::new(422, error.code(), error.to_string()))
     }
 
     /// Puts a plugin in place that comes from a project and not from a package, and starts it.

@@ -1,8 +1,9 @@
 //! What a template asks for, and what it is given.
 
-use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::pattern::Pattern;
 
 /// What a parameter holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -59,10 +60,10 @@ impl Parameter {
                     return wrong(&format!("one of {}", self.choices.join(", ")));
                 }
                 if let Some(pattern) = &self.pattern {
-                    let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+                    let whole = Pattern::parse(pattern).map_err(|error| {
                         format!("the template's pattern of `{}` is no expression: {error}", self.name)
                     })?;
-                    if !whole.is_match(text) {
+                    if !whole.matches(text) {
                         return wrong(&format!("like `{pattern}`"));
                     }
                 }

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::pattern::Pattern;
 use crate::store::Moment;
 
 /// What a value must be.
@@ -21,7 +22,7 @@ pub(super) enum Matcher {
     Decimal(Option<u32>),
     Length(usize),
     Contains(String),
-    Matches(regex_lite::Regex),
+    Matches(Pattern),
     OneOf(Vec<String>),
     Not(Box<Matcher>),
     Literal(String),
@@ -66,8 +67,7 @@ fn word(inner: &str) -> Result<Matcher, String> {
         "len" => Matcher::Length(argument.parse().map_err(|_| format!("`{argument}` is no length"))?),
         "contains" => Matcher::Contains(argument.to_owned()),
         "matches" => Matcher::Matches(
-            regex_lite::Regex::new(&format!("^(?:{argument})$"))
-                .map_err(|error| format!("the pattern cannot be read: {error}"))?,
+            Pattern::parse(argument).map_err(|error| format!("the pattern cannot be read: {error}"))?,
         ),
         "one-of" => Matcher::OneOf(argument.split('|').map(str::to_owned).collect()),
         "not" => match self::parse(argument)? {
@@ -130,7 +130,7 @@ impl Matcher {
                 _ => false,
             },
             Matcher::Contains(part) => text.is_some_and(|text| text.contains(part)),
-            Matcher::Matches(regex) => text.is_some_and(|text| regex.is_match(text)),
+            Matcher::Matches(pattern) => text.is_some_and(|text| pattern.matches(text)),
             Matcher::OneOf(words) => text.is_some_and(|text| words.iter().any(|word| word == text)),
             Matcher::Literal(literal) => text == Some(literal),
         }

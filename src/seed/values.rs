@@ -1,11 +1,11 @@
 //! A value for a field: by its type, its bounds, its name and its label.
 
 use jiff::Timestamp;
-use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::words;
 use crate::manifest::{BaseType, Entity, Field, FieldType, Validation};
+use crate::pattern::Pattern;
 use crate::random::Random;
 use crate::store::Moment;
 
@@ -250,10 +250,10 @@ fn cut(text: &str, validation: Option<&Validation>) -> String {
 fn fits(text: &str, validation: Option<&Validation>) -> bool {
     let Some(validation) = validation else { return true };
     let length = text.chars().count() as u64;
-    let pattern = validation.pattern.as_ref().and_then(|pattern| Regex::new(&format!("^(?:{})$", **pattern)).ok());
+    let pattern = validation.pattern.as_ref().and_then(|pattern| Pattern::parse(pattern).ok());
     validation.min_length.is_none_or(|least| length >= least)
         && validation.max_length.is_none_or(|most| length <= most)
-        && pattern.is_none_or(|pattern| pattern.is_match(text))
+        && pattern.is_none_or(|pattern| pattern.matches(text))
 }
 
 /// A UUID of version 7 for a moment.

@@ -9,7 +9,11 @@ use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
 use super::{Catalog, Change, DatabaseImage, EntityRef, StoreError, definition};
+use crate::document::weight_of_fields;
 use crate::manifest::{Manifest, TenantId};
+
+/// Statements that are noted until they are asked for.
+const MAX_STATEMENTS: usize = 200;
 
 /// Gives the id of the next new row.
 pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
@@ -22,6 +26,9 @@ pub struct Database {
     changes: Vec<Change>,
     /// What stays of a unit of work that is undone: numbers that may leave gaps.
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
+    /// Bytes that the changes of a unit of work may take, and those that they take already.
+    most_changed: Option<u64>,
+    changed: u64,
     /// Statements since they were asked for; none where nobody asks.
     statements: RefCell<Option<Vec<String>>>,
     /// The upgrade that the unit of work does.
@@ -114,7 +121,8 @@ impl Database {
     pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
         let (catalog, upgrade, group) = (Catalog::default(), None, Group::None);
-        Database { connection, catalog, changes, lasting, statements, upgrade, group }
+        let (most_changed, changed) = (None, 0);
+        Database { connection, catalog, changes, lasting, most_changed, changed, statements, upgrade, group }
     }
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
@@ -234,12 +242,19 @@ impl Database {
             self.group = Group::Open;
         }
         self.lasting.clear();
+        (self.most_changed, self.changed) = (None, 0);
         Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Holds the unit of work that has begun to so many bytes of changed rows, before and after.
+    pub fn bound_changes(&mut self, bytes: u64) {
+        self.most_changed = Some(bytes);
     }
 
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
+        (self.most_changed, self.changed) = (None, 0);
         self.upgrade = None;
         match self.group {
             Group::None if self.connection.is_in_unit() => self.connection.rollback(),
@@ -272,7 +287,9 @@ impl Database {
     }
 
     fn note(&self, sql: &str) {
-        if let Some(statements) = self.statements.borrow_mut().as_mut() {
+        if let Some(statements) = self.statements.borrow_mut().as_mut()
+            && statements.len() < MAX_STATEMENTS
+        {
             statements.push(sql.to_owned());
         }
     }
@@ -334,8 +351,17 @@ impl Database {
         done.and_then(|value| ended.map(|()| value).map_err(StoreError::database("leave a savepoint")))
     }
 
-    pub(super) fn record_change(&mut self, change: Change) {
+    /// Keeps what happened until the unit of work ends.
+    pub(super) fn record_change(&mut self, change: Change) -> Result<(), StoreError> {
+        if let Some(most) = self.most_changed {
+            let before = change.before.as_ref().map_or(0, weight_of_fields);
+            self.changed += before + weight_of_fields(&change.row.data) + size_of::<Change>() as u64;
+            if self.changed > most {
+                return Err(StoreError::ChangesTooLarge(most));
+            }
+        }
         self.changes.push(change);
+        Ok(())
     }
 
     /// Statements that change tables.

@@ -3,9 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::catalog::Dependent;
-use super::records::{read_row, row_columns};
 use super::sql::{Dialect, SqlValue};
-use super::{ChangeKind, Database, EntityRef, Row, Scope, StoreError, definition};
+use super::{ChangeKind, Database, EntityRef, Scope, StoreError, definition};
 use crate::manifest::OnDelete;
 
 /// How many rows go with one that is deleted, at the most, that one included.
@@ -27,11 +26,11 @@ impl Database {
     ) -> Result<usize, StoreError> {
         let row = self.get_version(entity, scope, id, expected_version)?;
         let all_rows = scope.of_all_rows();
-        self.atomically(|database| database.delete_with_dependents(entity, &all_rows, row))
+        self.atomically(|database| database.delete_with_dependents(entity, &all_rows, row.id))
     }
 
-    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, row: Row) -> Result<usize, StoreError> {
-        let mut waiting = vec![(entity.clone(), row)];
+    fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, id: String) -> Result<usize, StoreError> {
+        let mut waiting = vec![(entity.clone(), id)];
         let mut restricting: Vec<(EntityRef, String, Dependent)> = Vec::new();
         let mut touched = 0;
         let mut touch = |entity: &EntityRef, rows: usize| {
@@ -42,8 +41,7 @@ impl Database {
             Ok(touched)
         };
         let mut total = 0;
-        while let Some((entity, row)) = waiting.pop() {
-            let id = row.id;
+        while let Some((entity, id)) = waiting.pop() {
             // It may have gone by another way since it was found.
             let mut row = match self.get(&entity, scope, &id) {
                 Ok(row) => row,
@@ -60,14 +58,14 @@ impl Database {
                     OnDelete::Restrict => restricting.push((entity.clone(), id.clone(), dependent)),
                     OnDelete::Cascade => {
                         let rows = self.hanging_rows(&dependent, scope, &id)?;
-                        going.extend(rows.into_iter().map(|row| (dependent.entity.clone(), row)));
+                        going.extend(rows.into_iter().map(|id| (dependent.entity.clone(), id)));
                     }
                     OnDelete::Nullify => {
                         let patch = Map::from_iter([(dependent.foreign_key.clone(), Value::Null)]);
                         let rows = self.hanging_rows(&dependent, scope, &id)?;
                         total = touch(&dependent.entity, rows.len())?;
-                        for row in rows {
-                            self.update(&dependent.entity, scope, &row.id, &patch, None)?;
+                        for id in rows {
+                            self.update(&dependent.entity, scope, &id, &patch, None)?;
                         }
                     }
                 }
@@ -91,15 +89,11 @@ impl Database {
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 
-    /// One more than may go at the most, so that a table of millions is not read to find out that it is too much.
-    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<Row>, StoreError> {
-        let columns = row_columns(self.dialect()).join(", ");
-        let sql = format!(
-            "select {columns} from {} order by id limit {}",
-            hanging(self.dialect(), dependent),
-            MAX_CASCADE + 1
-        );
-        self.rows("find dependent rows", &sql, place(scope, id), |row| read_row(&dependent.entity, row))
+    /// Their ids; one more than may go at the most, so that a table of millions is not read to find out that it is too much.
+    fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<String>, StoreError> {
+        let sql =
+            format!("select id from {} order by id limit {}", hanging(self.dialect(), dependent), MAX_CASCADE + 1);
+        self.rows("find dependent rows", &sql, place(scope, id), |row| row.get(0))
     }
 }
 

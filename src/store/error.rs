@@ -156,6 +156,12 @@ pub enum StoreError {
     /// An event that would be one too many in its chain.
     #[error("{0} events have led to one another already: do they go in a circle?")]
     EventDepth(u64),
+    /// Rows that would take more memory than an answer may.
+    #[error("the rows would take more than {0} bytes of memory: ask for fewer at once")]
+    ResultTooLarge(u64),
+    /// Changes that would take more memory than a unit of work may.
+    #[error("the changes would take more than {0} bytes of memory: change fewer rows at once")]
+    ChangesTooLarge(u64),
     /// The database itself failed.
     #[error("database: {attempt}: {source}")]
     Database {
@@ -195,6 +201,8 @@ impl StoreError {
             StoreError::InUse => "migration.in_use",
             StoreError::SchemaVersion(_) => "migration.schema_version",
             StoreError::EventDepth(_) => "limit.event_depth",
+            StoreError::ResultTooLarge(_) => "limit.result_bytes",
+            StoreError::ChangesTooLarge(_) => "limit.written_bytes",
             StoreError::Database { .. } => "host.database",
             StoreError::Conflict => "db.conflict",
         }
@@ -233,7 +241,10 @@ impl StoreError {
     pub(super) fn database(attempt: &'static str) -> impl FnOnce(SqlError) -> StoreError {
         move |source| match source.failure() {
             Failure::Conflict => StoreError::Conflict,
-            _ => StoreError::Database { attempt, source },
+            _ => match source {
+                SqlError::TooMuch(most) => StoreError::ResultTooLarge(most),
+                source => StoreError::Database { attempt, source },
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::records::Held;
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
@@ -47,7 +48,11 @@ impl Database {
              and {} order by seq desc limit ?",
             self.dialect().holds("item")
         );
-        let mut found = self.rows("recall items", &sql, parameters, |row| row.get::<String>(0))?;
+        let mut held = Held::default();
+        let mut found = self.rows("recall items", &sql, parameters, |row| {
+            held.add(row)?;
+            row.get::<String>(0)
+        })?;
         found.reverse();
         Ok(found.iter().map(|item| serde_json::from_str(item).unwrap_or(Value::Null)).collect())
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
-use super::records::{ROW_COLUMNS, read_row, row_columns};
+use super::records::{Held, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, Dialect, Shape};
 use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
@@ -111,13 +111,14 @@ impl Database {
             None => vec![Cond::all()],
         };
         let wanted = usize::try_from(limit + 1).unwrap_or(usize::MAX);
-        let mut found: Vec<(Row, Vec<Value>)> = Vec::new();
+        let (mut found, mut held): (Vec<(Row, Vec<Value>)>, Held) = Default::default();
         for part in parts {
             let missing = (wanted - found.len()) as u64;
             if missing == 0 {
                 break;
             }
             let rows = self.select("list rows", select.clone().cond_where(part).limit(missing), |row| {
+                held.add(row)?;
                 let keys = (0..order.keys.len())
                     .map(|index| row.cell(ROW_COLUMNS + index).map(Cell::to_json))
                     .collect::<Result<Vec<_>, _>>()?;

@@ -26,6 +26,21 @@ pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
     ]
 }
 
+/// Bytes of memory that the rows of one answer may take.
+const MAX_ANSWER: u64 = 16 << 20;
+
+/// Counts what rows take before they are read.
+#[derive(Debug, Default)]
+pub(super) struct Held(u64);
+
+impl Held {
+    /// Adds a row.
+    pub(super) fn add(&mut self, row: &SqlRow<'_>) -> Result<(), SqlError> {
+        self.0 += row.weight();
+        if self.0 > MAX_ANSWER { Err(SqlError::TooMuch(MAX_ANSWER)) } else { Ok(()) }
+    }
+}
+
 /// Reads a row whose columns are [`row_columns`]. Its fields come in the order of the manifest; what the manifest
 /// does not know any more comes behind them.
 pub(super) fn read_row(entity: &EntityRef, row: &SqlRow<'_>) -> Result<Row, SqlError> {
@@ -394,8 +409,7 @@ impl Database {
             tenant: scope.tenant.clone(),
             before,
             row: row.clone(),
-        });
-        Ok(())
+        })
     }
 
     fn check_references(&self, entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<(), StoreError> {

@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use jiff::civil;
-use regex_lite::Regex;
 use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value};
@@ -13,6 +12,7 @@ use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
 use crate::document::did_you_mean;
 use crate::expression::{Datum, read_decimal};
 use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
+use crate::pattern::{MAX_MATCHED, Pattern};
 
 /// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
 pub(crate) const MAX_ORDERED_BYTES: usize = 2_000;
@@ -302,8 +302,11 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
             return refused(format!("has {length} characters"));
         }
         if let Some(pattern) = &validation.pattern
-            && !Regex::new(&format!("^(?:{})$", **pattern)).is_ok_and(|regex| regex.is_match(text))
+            && !Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(text))
         {
+            if text.len() > MAX_MATCHED {
+                return refused(format!("has more than {MAX_MATCHED} bytes, too many for its pattern"));
+            }
             return refused(format!("does not match `{pattern}`"));
         }
     }

@@ -3,7 +3,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::format::STORED;
-use super::{Header, Refusal};
+use super::{Header, Refusal, padding};
 
 /// The content of an entry of an archive whose structure was found good.
 ///
@@ -27,6 +27,10 @@ pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
         if status != Status::StreamEnd || stream.total_in() != stored.len() as u64 || bytes.len() != size {
             let message = format!("`{name}` does not inflate to the size it promises");
             return Err(Refusal::new("archive/deflate", message));
+        }
+        if !padding::is_zero(stored) {
+            let message = format!("`{name}` has bits set in its deflate stream that carry nothing");
+            return Err(Refusal::new("archive/padding", message));
         }
         bytes
     };

@@ -8,6 +8,7 @@ mod format;
 mod inflate;
 mod limits;
 mod names;
+mod padding;
 mod structure;
 mod write;
 

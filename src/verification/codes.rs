@@ -81,6 +81,11 @@ pub const CODES: &[PackageCode] = &[
     ),
     code("archive/not-regular", "An entry is a folder, a link or a device, or has other rights than 0644.", REPACK),
     code("archive/order", "The entries are not in their order.", REPACK),
+    code(
+        "archive/padding",
+        "Bits of a compressed entry that carry nothing are not zero: the same content has another file.",
+        DAMAGED,
+    ),
     code("archive/size", "A stored entry has two sizes.", DAMAGED),
     code("archive/too-short", "The file is shorter than the smallest archive.", DAMAGED),
     code("archive/version", "An entry asks for another version of zip.", REPACK),
@@ -130,6 +135,11 @@ pub const CODES: &[PackageCode] = &[
         "package/unknown-file",
         "`META/` holds a file that this version of the format does not know.",
         "Get a newer tool, or ask the publisher to pack it again.",
+    ),
+    code(
+        "package/unreadable",
+        "Something in the package makes a decoder fail that no honest file makes fail.",
+        "Do not use it, and report the file: the tool should have a word of its own for it.",
     ),
     code(
         "package/unsigned-file",

@@ -8,6 +8,7 @@ use super::{Check, Demand, Outcome, Policy, Stage};
 use crate::archive::{Package, Problem, Sealed, Statement};
 use crate::check::check_package;
 use crate::component::ComponentInfo;
+use crate::containment::contain;
 use crate::contract;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;
@@ -58,8 +59,12 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
         report: Report::new(),
         component: None,
     };
+    if let Err(panic) = contain(|| run(bytes, policy, &mut verdict)) {
+        let stage = Stage::ALL[verdict.checks.len().min(Stage::ALL.len() - 1)];
+        let problems = vec![Problem::new("package/unreadable", panic.to_string())];
+        verdict.checks.push(Check { stage, outcome: Outcome::No, detail: panic.to_string(), problems });
+    }
     // What is not reached is skipped: every stage is always told of.
-    let _ = run(bytes, policy, &mut verdict);
     for stage in &Stage::ALL[verdict.checks.len()..] {
         let detail = "not looked at: a stage before it failed".to_owned();
         verdict.checks.push(Check { stage: *stage, outcome: Outcome::Skipped, detail, problems: Vec::new() });

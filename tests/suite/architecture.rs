@@ -8,11 +8,13 @@ use crate::support::repository;
 /// Each room and the rooms that it may use. A room that is not here does not exist.
 const ROOMS: &[(&str, &[&str])] = &[
     // Words.
+    ("containment", &[]),
     ("diagnostics", &[]),
     ("digest", &[]),
     ("document", &["diagnostics"]),
     ("exit_code", &[]),
     ("files", &[]),
+    ("pattern", &[]),
     ("random", &[]),
     ("settings", &[]),
     ("strict_zip", &[]),
@@ -21,12 +23,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("expression", &["diagnostics", "document"]),
     ("manifest", &["diagnostics", "document", "expression"]),
     ("contract", &["diagnostics"]),
-    ("component", &["contract", "diagnostics"]),
+    ("component", &["containment", "contract", "diagnostics"]),
     ("outgoing", &[]),
     ("signing", &["diagnostics", "digest", "document"]),
-    ("archive", &["diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
+    ("archive", &["containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
     ("evolution", &["diagnostics", "expression", "manifest"]),
-    ("store", &["contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest"]),
+    ("store", &["contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest", "pattern"]),
     ("project", &["diagnostics", "manifest", "strict_zip"]),
     // Engines.
     (
@@ -41,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "expression",
             "manifest",
             "outgoing",
+            "pattern",
             "store",
             "strict_zip",
         ],
@@ -51,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "archive",
             "check",
             "component",
+            "containment",
             "contract",
             "diagnostics",
             "digest",
@@ -60,9 +64,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "strict_zip",
         ],
     ),
-    ("seed", &["diagnostics", "expression", "manifest", "random", "store"]),
+    ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
     ("generate", &["contract", "manifest"]),
-    ("scaffold", &["files"]),
+    ("scaffold", &["files", "pattern"]),
     ("build", &["files", "signing"]),
     (
         "host",
@@ -101,7 +105,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verification",
         ],
     ),
-    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "platform", "store"]),
+    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "pattern", "platform", "store"]),
     (
         "dev_host",
         &[
@@ -132,6 +136,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cargo_metadata::", &["build"]),
     ("flate2::", &["dev_host", "strict_zip"]),
     ("ignore::", &["project"]),
+    ("regex::", &["pattern"]),
     ("indicatif::", &["ui"]),
     ("miette::", &["diagnostics"]),
     ("calamine::", &["scaffold"]),
@@ -142,7 +147,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite::", &["store"]),
     ("sea_query::", &["store"]),
     ("sqlparser::", &["scaffold"]),
-    ("std::process::Command", &["build", "commands"]),
+    ("std::process::Command", &["build", "commands", "host"]),
     ("tokio::", &["dev_host", "registry"]),
     ("url::", &["outgoing"]),
     ("wasm_encoder::", &["component"]),

@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod compile_bounds;
 mod contracts;
 mod databases;
 mod dev_api;

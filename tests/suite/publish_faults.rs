@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use erp_plugin::archive::{self, PackageParts};
-use erp_plugin::host::Runtime;
+use erp_plugin::host::{Compilation, Runtime};
 use erp_plugin::registry::{Client, Connection, PublishError};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -57,7 +57,7 @@ fn publish(server: &FaultyPlatform, bytes: &[u8]) -> Result<bool, PublishError> 
 #[test]
 fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
     let (bytes, sha256) = package();
-    let runtime = Arc::new(Runtime::new(None).unwrap());
+    let runtime = Arc::new(Runtime::new(Compilation::default()).unwrap());
     let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
     for schedule in 0..SCHEDULES {
         let mut numbers = Numbers::new(SEED + schedule * 7919);

@@ -1,6 +1,6 @@
 //! Hostile guests: each is met by its own error, keeps nothing, and the next call works.
 
-use erp_plugin::host::{CallOutcome, Detail, Runtime};
+use erp_plugin::host::{CallOutcome, Compilation, Detail, Runtime};
 
 use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, ONE_ROW, Survived, survive};
 
@@ -142,7 +142,7 @@ fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
     database.begin().unwrap();
     database.put_plugin(&record, Moment::of_system_clock()).unwrap();
     database.commit().unwrap();
-    let runtime = std::sync::Arc::new(Runtime::new(None).unwrap());
+    let runtime = std::sync::Arc::new(Runtime::new(Compilation::default()).unwrap());
     let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), Directory::default());
     platform.recover().unwrap();
     let known = platform.plugins();

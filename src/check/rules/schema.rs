@@ -5,6 +5,7 @@ use crate::diagnostics::{Spanned, codes};
 use crate::manifest::{
     BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
+use crate::pattern::Pattern;
 use crate::store::MAX_NAME_BYTES;
 
 /// What a default may be beside a literal.
@@ -173,7 +174,7 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
     }
     let pattern = field.validation.as_ref().and_then(|validation| validation.pattern.as_ref());
     if let Some(pattern) = pattern
-        && let Err(error) = regex_lite::Regex::new(pattern)
+        && let Err(error) = Pattern::parse(pattern)
     {
         findings.add(
             codes::INVALID_VALUE,

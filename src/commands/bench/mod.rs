@@ -17,7 +17,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
-use crate::host::{LoadedPlugin, Probe, Runtime};
+use crate::host::{Compilation, LoadedPlugin, Probe, Runtime};
 use crate::manifest::ByteSize;
 use crate::scenario::{CallCost, Case, Suite, measure};
 use crate::ui::Table;
@@ -98,7 +98,9 @@ pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
 
     let with_lines = open.with_lines(component.clone());
     let manifest = Arc::new(open.manifest);
-    let (_, compiling) = timed(|| Runtime::new(None)?.load(&component, Arc::clone(&manifest)))?;
+    let (_, compiling) = timed(|| {
+        Runtime::new(Compilation { cache: None, ..context.compilation() })?.load(&component, Arc::clone(&manifest))
+    })?;
     let runtime = context.runtime()?;
     let first = runtime.load(&component, Arc::clone(&manifest))?;
     let has_cache = first.from_cache || runtime.load(&component, Arc::clone(&manifest))?.from_cache;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
 use super::{Services, denied, within};
+use crate::document::weight;
 use crate::host::lock;
 use crate::store::StoreError;
 
@@ -19,7 +20,7 @@ impl Services {
             }
             let told = services.trace.events.len() as u64 + 1;
             within("limit.events", told, services.limits.events(), "events may be told")?;
-            services.take_written(payload.to_string().len() as u64)?;
+            services.take_written(weight(&payload))?;
             let depth = services.context.event_depth + 1;
             if u64::from(depth) > services.limits.event_depth() {
                 return Err(StoreError::EventDepth(services.limits.event_depth()).into());

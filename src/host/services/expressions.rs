@@ -3,24 +3,44 @@
 use serde_json::{Map, Value, json};
 
 use super::super::error::ServiceError;
-use super::Services;
 use super::shown::Json;
+use super::{Services, within};
+use crate::document::weight_of_fields;
 use crate::expression::{render_over, value_over};
+
+/// The longest template, in bytes.
+const MAX_TEMPLATE_BYTES: usize = 64 << 10;
+/// What the values take in memory at the most.
+const MAX_VALUES_BYTES: u64 = 256 << 10;
 
 impl Services {
     pub(super) fn evaluate(&mut self, expression: &str, vars: &Map<String, Value>) -> Result<Json, ServiceError> {
-        self.call(
-            "expr.eval",
-            "",
-            || json!({ "expression": expression, "vars": vars }),
-            |_| value_over(expression, vars).map(Json::from).map_err(bad),
-        )
+        let said = || json!({ "expression": expression, "vars": vars });
+        self.call("expr.eval", "", bounded_said(expression, said), |_| {
+            bound(expression, vars)?;
+            value_over(expression, vars).map(Json::from).map_err(bad)
+        })
     }
 
     pub(super) fn render(&mut self, template: &str, vars: &Map<String, Value>) -> Result<String, ServiceError> {
         let said = || json!({ "template": template, "vars": vars });
-        self.call("expr.render", "", said, |_| render_over(template, vars).map_err(bad))
+        self.call("expr.render", "", bounded_said(template, said), |_| {
+            bound(template, vars)?;
+            render_over(template, vars).map_err(bad)
+        })
     }
+}
+
+/// What a trace shows, but for texts that are refused.
+fn bounded_said(text: &str, said: impl FnOnce() -> Value) -> impl FnOnce() -> Value {
+    let is_kept = text.len() <= MAX_TEMPLATE_BYTES;
+    move || if is_kept { said() } else { Value::Null }
+}
+
+/// Each part of a template may copy the values that it names.
+fn bound(text: &str, vars: &Map<String, Value>) -> Result<(), ServiceError> {
+    within("limit.argument_bytes", text.len() as u64, MAX_TEMPLATE_BYTES as u64, "bytes of a template are read")?;
+    within("limit.argument_bytes", weight_of_fields(vars), MAX_VALUES_BYTES, "bytes of values are reckoned with")
 }
 
 fn bad(message: String) -> ServiceError {

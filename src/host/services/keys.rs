@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Given, Json};
 use super::{Services, denied};
+use crate::document::weight;
 
 impl Services {
     /// Does one call of the key-value store, where the manifest grants it.
@@ -79,7 +80,7 @@ impl Services {
     /// Changes a value; the time at which it lapses stays.
     fn kv_change(&mut self, key: &str, value: &Value) -> Result<(), ServiceError> {
         self.take_writes(1)?;
-        self.take_written(key.len() as u64 + value.to_string().len() as u64)?;
+        self.take_written(key.len() as u64 + weight(value))?;
         self.with_database(|database, scope, _| {
             database.change_key_value(&self.manifest.metadata.id, scope, key, value)
         })
@@ -91,7 +92,7 @@ impl Services {
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         self.take_writes(1)?;
-        self.take_written(key.len() as u64 + value.to_string().len() as u64)?;
+        self.take_written(key.len() as u64 + weight(value))?;
         self.with_database(|database, scope, _| {
             database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
         })

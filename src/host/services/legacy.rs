@@ -8,7 +8,7 @@ use super::super::error::ServiceError;
 use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;
 use super::shown::Json;
-use super::{Services, parse_json, parse_object};
+use super::Services;
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
@@ -30,7 +30,7 @@ impl Services {
         if bytes.is_empty() {
             return Ok(Map::new());
         }
-        match utf8(what, bytes).and_then(|text| parse_object(what, text)) {
+        match utf8(what, bytes).and_then(|text| self.parse_object(what, text)) {
             Err(_) if self.meets(Quirk::BadJsonIsEmpty) => Ok(Map::new()),
             read => read.map_err(as_text),
         }
@@ -70,7 +70,7 @@ impl host_api::Host for CallState {
 
     fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
         let payload =
-            utf8("the payload", &payload).and_then(|text| parse_json("the payload", text)).map_err(as_text)?;
+            utf8("the payload", &payload).and_then(|text| self.services.parse_json("the payload", text)).map_err(as_text)?;
         self.services.publish(&event_type, payload).map_err(as_text)
     }
 
@@ -96,7 +96,7 @@ impl host_api::Host for CallState {
         let rule = self.services.manifest.numbering.iter().find(|rule| rule.entity.as_str() == entity);
         let rule = rule
             .map(|rule| rule.name.to_string())
-            .ok_or_else(|| format!("numbering.unknown: `{entity}` has no rule"))?;
+            .ok_or_else(|| as_text(ServiceError::new("numbering.unknown", format!("`{entity}` has no rule"))))?;
         self.services.next_number(&rule).map_err(as_text)
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Given, Json};
 use super::{Services, denied};
+use crate::document::weight;
 
 /// Items that one call gives at the most.
 const MAX_ITEMS: u32 = 200;
@@ -29,7 +30,7 @@ impl Services {
         let arguments = || json!({ "session": session, "item": item });
         self.with_memory("memory.append", session, arguments, |services| {
             services.take_writes(1)?;
-            services.take_written(session.len() as u64 + item.to_string().len() as u64)?;
+            services.take_written(session.len() as u64 + weight(item))?;
             let plugin = &services.manifest.metadata.id;
             services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
         })

@@ -19,14 +19,16 @@ mod v1;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasmtime::Trap;
 
 use self::shown::Given;
 use super::call::CallContext;
-use super::error::ServiceError;
+use super::error::{ServiceError, shorten};
 use super::faults::{FaultAction, FaultPlace};
 use super::limits::CallLimits;
 use super::quirks::Quirk;
@@ -34,6 +36,7 @@ use super::recording::{Answer, Replay};
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
+use crate::document::{weight, weight_of_text};
 use crate::manifest::Manifest;
 use crate::store::{Database, RowReach, Scope};
 
@@ -41,6 +44,10 @@ use crate::store::{Database, RowReach, Scope};
 const MAX_LOG_BYTES: usize = 8 << 10;
 /// The longest subject that a trace keeps, in bytes.
 const MAX_SUBJECT_BYTES: usize = 240;
+/// The longest name of an entity, key, session or address that is looked at, in bytes.
+const MAX_NAME_BYTES: usize = 64 << 10;
+/// The longest reason of a denial that is kept, in bytes.
+const MAX_DENIAL_BYTES: usize = 500;
 /// Shorter secrets are not looked for in texts: half of every text would be stars.
 const MIN_REDACTED: usize = 6;
 
@@ -80,6 +87,7 @@ pub(super) struct Services {
     log_bytes: u64,
     http_requests: u64,
     written_bytes: u64,
+    trace_bytes: u64,
 }
 
 impl Services {
@@ -115,6 +123,7 @@ impl Services {
             log_bytes: 0,
             http_requests: 0,
             written_bytes: 0,
+            trace_bytes: 0,
         }
     }
 
@@ -138,7 +147,13 @@ impl Services {
             })
         };
         let is_full = self.detail >= Detail::Full;
-        let arguments = if is_full { self.redacted(arguments()) } else { Value::Null };
+        let is_named = subject.len() <= MAX_NAME_BYTES;
+        let arguments = if is_full && is_named {
+            let arguments = self.redacted(arguments());
+            self.kept(arguments)
+        } else {
+            Value::Null
+        };
         let (rows, writes) = (self.rows, self.writes);
         let subject = self.without_secrets(shortened(subject));
         if let Some(replay) = &mut self.replay {
@@ -181,6 +196,10 @@ impl Services {
                 }
                 Err(error)
             }
+            None if !is_named => {
+                let message = format!("a name has at most {MAX_NAME_BYTES} bytes");
+                Err(ServiceError::new("limit.argument_bytes", message))
+            }
             None => work(self),
         };
         let has_written = self.writes != writes;
@@ -197,21 +216,24 @@ impl Services {
             self.spoiled.get_or_insert_with(|| error.clone());
         }
         if let Some(error) = error.filter(|error| error.code == "cap.denied") {
-            let (subject, message) = (subject.clone(), self.without_secrets(error.message.clone()));
-            self.trace.denials.push(Denial { function, subject, message });
+            let mut message = self.without_secrets(error.message.clone());
+            shorten(&mut message, MAX_DENIAL_BYTES);
+            self.trace.deny(Denial { function, subject: subject.clone(), message });
         }
+        let code = error.map(|error| error.code.clone());
+        let shown = match (&mut result, is_full) {
+            (Ok(given), true) => self.redacted(given.shown()),
+            (Err(error), true) => self.redacted(error.to_json()),
+            (_, false) => Value::Null,
+        };
         let record = HostCall {
             function,
             subject,
-            error: error.map(|error| error.code.clone()),
+            error: code,
             fuel: self.fuel_burned,
             rows: self.rows - rows,
             arguments,
-            result: match (&mut result, is_full) {
-                (Ok(given), true) => self.redacted(given.shown()),
-                (Err(error), true) => self.redacted(error.to_json()),
-                (_, false) => Value::Null,
-            },
+            result: self.kept(shown),
             sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
             frames: std::mem::take(&mut self.frames),
         };
@@ -248,9 +270,16 @@ impl Services {
         }
         let value = draw(&mut lock(&self.surroundings));
         if self.detail >= Detail::Full && (self.trace.entropy.len() as u64) < self.limits.host_calls() {
-            self.trace.entropy.push(json!(value));
+            let kept = self.kept(json!(value));
+            self.trace.entropy.push(kept);
         }
         value
+    }
+
+    /// Random bytes; in a recording they are base64, since a number takes 16 times as much.
+    fn random_bytes(&mut self, count: usize) -> Vec<u8> {
+        let text = self.entropy(|surroundings| STANDARD.encode(surroundings.random_bytes(count)));
+        STANDARD.decode(text).unwrap_or_default()
     }
 
     /// Works with the database in the call's scope; `new_id` gives ids of new rows.
@@ -312,6 +341,41 @@ impl Services {
         within("limit.written_bytes", self.written_bytes, self.limits.written_bytes(), "bytes may be written")
     }
 
+    /// JSON that came from a guest. What would take too much memory is not read.
+    fn parse_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
+        let most = self.limits.argument_bytes();
+        if weight_of_text(text) > most {
+            let message = format!("{what} would take more than {most} bytes of memory");
+            return Err(ServiceError::new("limit.argument_bytes", message));
+        }
+        serde_json::from_str(text)
+            .map_err(|error| ServiceError::new("db.bad_json", format!("{what} is not valid JSON: {error}")))
+    }
+
+    /// A JSON object that came from a guest.
+    fn parse_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
+        match self.parse_json(what, text)? {
+            Value::Object(fields) => Ok(fields),
+            _ => Err(ServiceError::new("db.bad_json", format!("{what} is not a JSON object"))),
+        }
+    }
+
+    /// Refuses lists of more things than a call may read and write.
+    fn bound_items(&self, items: usize) -> Result<(), ServiceError> {
+        within("limit.rows", items as u64, self.limits.rows().max(self.limits.writes()), "things may be named at once")
+    }
+
+    /// Keeps a value for the trace, or says how much was left out.
+    fn kept(&mut self, value: Value) -> Value {
+        let weight = weight(&value);
+        if self.trace_bytes + weight > self.limits.trace_bytes() {
+            self.trace.omitted_bytes += weight;
+            return json!({ "omitted_bytes": weight });
+        }
+        self.trace_bytes += weight;
+        value
+    }
+
     /// What is left of the call's time.
     fn time_left(&self) -> Duration {
         self.limits.time().saturating_sub(self.started.elapsed())
@@ -320,14 +384,16 @@ impl Services {
     /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
     pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
         lock(&self.surroundings).advance(1);
-        // Before anything is cut or escaped, so that no secret is left in parts.
+        // Secrets go before anything is cut or escaped, so that none is left in parts.
+        let longest = self.secrets.first().map_or(0, String::len);
+        let message = &message[..message.floor_char_boundary(MAX_LOG_BYTES + longest)];
         let message = self.without_secrets(message.to_owned());
         let end = message.floor_char_boundary(MAX_LOG_BYTES);
         if level == LogLevel::Error && !message.trim().is_empty() {
             message[..end].trim().clone_into(&mut self.last_error_line);
         }
         let fields = if fields.is_null() { fields } else { self.redacted(fields) };
-        let size = end as u64 + if fields.is_null() { 0 } else { fields.to_string().len() as u64 };
+        let size = end as u64 + if fields.is_null() { 0 } else { weight(&fields) };
         let is_over = self.trace.logs.len() as u64 >= self.limits.log_records()
             || self.log_bytes + size > self.limits.log_bytes();
         if is_over {
@@ -382,10 +448,9 @@ impl Services {
 
 /// What a call is about, as a trace keeps it: a guest must not fill the host's memory with names.
 fn shortened(subject: &str) -> String {
-    if subject.len() <= MAX_SUBJECT_BYTES {
-        return subject.to_owned();
-    }
-    format!("{}…", &subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES)])
+    let mut kept = subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES + 1)].to_owned();
+    shorten(&mut kept, MAX_SUBJECT_BYTES);
+    kept
 }
 
 /// An error with its bound where there is too much of something.
@@ -397,16 +462,3 @@ fn denied(message: impl Into<String>) -> ServiceError {
     ServiceError::new("cap.denied", message)
 }
 
-/// JSON that came from a guest.
-fn parse_json(what: &str, text: &str) -> Result<Value, ServiceError> {
-    serde_json::from_str(text)
-        .map_err(|error| ServiceError::new("db.bad_json", format!("{what} is not valid JSON: {error}")))
-}
-
-/// A JSON object that came from a guest.
-fn parse_object(what: &str, text: &str) -> Result<serde_json::Map<String, Value>, ServiceError> {
-    match parse_json(what, text)? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(ServiceError::new("db.bad_json", format!("{what} is not a JSON object"))),
-    }
-}

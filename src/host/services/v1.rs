@@ -11,11 +11,12 @@ use super::super::error::ServiceError;
 use super::super::surroundings::Surroundings;
 use super::super::trace::LogLevel;
 use super::shown::Json;
-use super::{parse_json, parse_object};
-use crate::document::did_you_mean;
+use crate::document::{did_you_mean, weight_of_text};
 use crate::outgoing::HttpRequest;
 use crate::store::{BatchKind, BatchStep, BlobInfo};
 
+/// Bytes that the fields of a log record and the details of an error may take; more is left out.
+const MAX_EXTRA_BYTES: u64 = 64 << 10;
 /// Most bytes that a guest gets at once.
 const MAX_RANDOM_BYTES: u32 = 65_536;
 
@@ -37,11 +38,18 @@ impl From<types::Error> for ServiceError {
             message: error.message,
             retryable: error.retryable,
             // Text that is no JSON is kept as text.
-            details: error
-                .details
-                .map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            details: error.details.map_or(Value::Null, value_or_text),
         }
+        .bounded()
     }
+}
+
+/// What a guest says besides: JSON, or text that is none, or too much of it.
+fn value_or_text(text: String) -> Value {
+    if weight_of_text(&text) > MAX_EXTRA_BYTES {
+        return Value::Null;
+    }
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 fn texts(rows: Vec<Json>) -> Vec<String> {
@@ -63,7 +71,7 @@ impl host_log::Host for CallState {
             host_log::Level::Warn => LogLevel::Warn,
             host_log::Level::Error => LogLevel::Error,
         };
-        let fields = fields.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
+        let fields = fields.map_or(Value::Null, value_or_text);
         self.services.log(level, &message, fields);
     }
 }
@@ -100,7 +108,7 @@ impl host_clock::Host for CallState {
         if len > MAX_RANDOM_BYTES {
             wasmtime::bail!("{len} random bytes were asked for at once; at most {MAX_RANDOM_BYTES}");
         }
-        Ok(self.services.entropy(|surroundings| surroundings.random_bytes(len as usize)))
+        Ok(self.services.random_bytes(len as usize))
     }
 
     fn random_u64(&mut self) -> u64 {
@@ -114,7 +122,7 @@ impl host_clock::Host for CallState {
 
 impl host_db::Host for CallState {
     fn insert(&mut self, entity: String, row: String) -> Result<String, types::Error> {
-        let row = parse_object("the row", &row)?;
+        let row = self.services.parse_object("the row", &row)?;
         Ok(self.services.db_insert(&entity, &row)?.text)
     }
 
@@ -123,13 +131,13 @@ impl host_db::Host for CallState {
     }
 
     fn query(&mut self, entity: String, query: String) -> Result<host_db::Page, types::Error> {
-        let query = parse_object("the query", &query)?;
+        let query = self.services.parse_object("the query", &query)?;
         let page = self.services.db_query(&entity, &query)?;
         Ok(host_db::Page { rows: texts(page.rows), next_cursor: page.next_cursor, total: page.total })
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
-        let filter = filter.map_or(Ok(Value::Null), |filter| parse_json("the filter", &filter))?;
+        let filter = filter.map_or(Ok(Value::Null), |filter| self.services.parse_json("the filter", &filter))?;
         Ok(self.services.db_count(&entity, filter)?)
     }
 
@@ -140,7 +148,7 @@ impl host_db::Host for CallState {
         patch: String,
         expected_version: Option<u32>,
     ) -> Result<String, types::Error> {
-        let patch = parse_object("the patch", &patch)?;
+        let patch = self.services.parse_object("the patch", &patch)?;
         Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.text)
     }
 
@@ -153,11 +161,12 @@ impl host_db::Host for CallState {
     }
 
     fn aggregate(&mut self, entity: String, query: String) -> Result<String, types::Error> {
-        let query = parse_json("the query", &query)?;
+        let query = self.services.parse_json("the query", &query)?;
         Ok(self.services.db_aggregate(&entity, &query)?.text)
     }
 
     fn batch(&mut self, ops: Vec<host_db::Op>) -> Result<Vec<String>, types::Error> {
+        self.services.bound_items(ops.len())?;
         let mut steps = Vec::with_capacity(ops.len());
         for op in ops {
             let kind = BatchKind::from_word(&op.kind).ok_or_else(|| {
@@ -168,7 +177,7 @@ impl host_db::Host for CallState {
                 kind,
                 entity: op.entity,
                 id: op.id,
-                data: op.data.map_or(Ok(Map::new()), |data| parse_object("the data of a step", &data))?,
+                data: op.data.map_or(Ok(Map::new()), |data| self.services.parse_object("the data of a step", &data))?,
                 expected_version: op.expected_version,
                 name: op.name,
             });
@@ -177,13 +186,14 @@ impl host_db::Host for CallState {
     }
 
     fn resolve_labels(&mut self, entity: String, ids: Vec<String>) -> Result<String, types::Error> {
+        self.services.bound_items(ids.len())?;
         Ok(self.services.db_labels(&entity, &ids)?.text)
     }
 }
 
 impl host_events::Host for CallState {
     fn publish(&mut self, event_type: String, payload: String) -> Result<(), types::Error> {
-        let payload = parse_json("the payload", &payload)?;
+        let payload = self.services.parse_json("the payload", &payload)?;
         Ok(self.services.publish(&event_type, payload)?)
     }
 }
@@ -218,7 +228,7 @@ impl host_kv::Host for CallState {
     }
 
     fn set(&mut self, key: String, value: String, ttl_seconds: Option<u32>) -> Result<(), types::Error> {
-        let value = parse_json("the value", &value)?;
+        let value = self.services.parse_json("the value", &value)?;
         Ok(self.services.kv_set(&key, &value, ttl_seconds)?)
     }
 
@@ -231,20 +241,20 @@ impl host_kv::Host for CallState {
     }
 
     fn compare_and_set(&mut self, key: String, expected: Option<String>, value: String) -> Result<bool, types::Error> {
-        let expected = expected.map(|text| parse_json("the expected value", &text)).transpose()?;
-        let value = parse_json("the value", &value)?;
+        let expected = expected.map(|text| self.services.parse_json("the expected value", &text)).transpose()?;
+        let value = self.services.parse_json("the value", &value)?;
         Ok(self.services.kv_compare_and_set(&key, expected.as_ref(), &value)?)
     }
 }
 
 impl host_expr::Host for CallState {
     fn eval(&mut self, expression: String, vars: String) -> Result<String, types::Error> {
-        let vars = parse_object("the values", &vars)?;
+        let vars = self.services.parse_object("the values", &vars)?;
         Ok(self.services.evaluate(&expression, &vars)?.text)
     }
 
     fn render(&mut self, template: String, vars: String) -> Result<String, types::Error> {
-        let vars = parse_object("the values", &vars)?;
+        let vars = self.services.parse_object("the values", &vars)?;
         Ok(self.services.render(&template, &vars)?)
     }
 }
@@ -285,7 +295,7 @@ impl host_blob::Host for CallState {
 
 impl host_memory::Host for CallState {
     fn append(&mut self, session: String, item: String) -> Result<(), types::Error> {
-        let item = parse_json("the item", &item)?;
+        let item = self.services.parse_json("the item", &item)?;
         Ok(self.services.memory_append(&session, &item)?)
     }
 

@@ -1,10 +1,10 @@
 //! What a column holds, by its header and its values.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use regex_lite::Regex;
 use serde::Serialize;
+
+use crate::pattern::Pattern;
 
 /// Different values that a select has at the most.
 const MAX_OPTIONS: usize = 12;
@@ -38,29 +38,19 @@ pub struct FieldGuess {
     pub sample: Option<String>,
 }
 
-/// A pattern that a whole value must match.
-struct Pattern(LazyLock<Option<Regex>>);
+/// What whole values of a kind look like.
+const INTEGER: &str = r"-?(0|[1-9]\d{0,17})";
+const NUMBER: &str = r"-?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)(\.\d+)?";
+const DATE: &str = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}";
+const MOMENT: &str = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?";
+const EMAIL: &str = r"[^@\s]+@[^@\s]+\.[^@\s]+";
+const URL: &str = r"https?://\S+";
+const PHONE: &str = r"((\+\d{1,3}[- ]?)?1[3-9]\d{9}|0\d{2,3}-?\d{7,8})";
+const UUID: &str = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-impl Pattern {
-    const fn new(make: fn() -> Option<Regex>) -> Pattern {
-        Pattern(LazyLock::new(make))
-    }
-
-    fn fits(&self, text: &str) -> bool {
-        self.0.as_ref().is_some_and(|pattern| pattern.is_match(text))
-    }
+fn fits(pattern: &str, text: &str) -> bool {
+    Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(text))
 }
-
-static INTEGER: Pattern = Pattern::new(|| Regex::new(r"^-?(0|[1-9]\d{0,17})$").ok());
-static NUMBER: Pattern = Pattern::new(|| Regex::new(r"^-?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)(\.\d+)?$").ok());
-static DATE: Pattern = Pattern::new(|| Regex::new(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}$").ok());
-static MOMENT: Pattern = Pattern::new(|| {
-    Regex::new(r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?$").ok()
-});
-static EMAIL: Pattern = Pattern::new(|| Regex::new(r"^[^@\s]+@[^@\s]+\.[^@\s]+$").ok());
-static URL: Pattern = Pattern::new(|| Regex::new(r"^https?://\S+$").ok());
-static PHONE: Pattern = Pattern::new(|| Regex::new(r"^((\+\d{1,3}[- ]?)?1[3-9]\d{9}|0\d{2,3}-?\d{7,8})$").ok());
-static UUID: Pattern = Pattern::new(|| Regex::new(r"(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").ok());
 
 fn has_word(name: &str, words: &[&str]) -> bool {
     name.split('_').any(|word| words.contains(&word))
@@ -80,7 +70,7 @@ fn tells_apart(name: &str) -> bool {
 pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &str)], own_entity: &str) -> FieldGuess {
     let present: Vec<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
     let different: BTreeSet<&str> = present.iter().copied().collect();
-    let all = |pattern: &Pattern| !present.is_empty() && present.iter().all(|value| pattern.fits(value));
+    let all = |pattern: &str| !present.is_empty() && present.iter().all(|value| fits(pattern, value));
     let required = !present.is_empty() && present.len() == values.len();
     let is_different = present.len() > 1 && different.len() == present.len();
     let base = FieldGuess { required, display_name: header.trim().to_owned(), ..FieldGuess::default() };
@@ -107,13 +97,13 @@ pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &
         let words = |value: &&str| serde_json::from_str::<Vec<String>>(value).is_ok();
         return if present.iter().all(words) { field("tags", "[]") } else { field("json", "{}") };
     }
-    if all(&PHONE) && !tells_apart(name) {
+    if all(PHONE) && !tells_apart(name) {
         return field("phone", "\"13800000001\"");
     }
-    if all(&INTEGER) && !is_money(name) && !tells_apart(name) {
+    if all(INTEGER) && !is_money(name) && !tells_apart(name) {
         return field("integer", "1");
     }
-    if all(&NUMBER) && !tells_apart(name) {
+    if all(NUMBER) && !tells_apart(name) {
         let digits = present.iter().filter_map(|value| value.split_once('.')).map(|(_, digits)| digits.len()).max();
         let scale = digits.and_then(|digits| u32::try_from(digits).ok()).unwrap_or(0);
         if is_money(name) && scale <= 2 {
@@ -122,7 +112,7 @@ pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &
         return FieldGuess { scale: Some(scale), ..field("decimal", "\"1\"") };
     }
     if !present.is_empty()
-        && present.iter().all(|value| value.strip_suffix('%').is_some_and(|number| NUMBER.fits(number)))
+        && present.iter().all(|value| value.strip_suffix('%').is_some_and(|number| fits(NUMBER, number)))
     {
         return field("percent", "\"10\"");
     }

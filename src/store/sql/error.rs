@@ -23,6 +23,9 @@ pub enum SqlError {
     /// A number that is larger than what the store reckons with.
     #[error("a number that is too large")]
     TooLarge,
+    /// Rows that would take more memory than an answer may.
+    #[error("the rows take more than {0} bytes of memory")]
+    TooMuch(u64),
     /// A cell of another type than the statement should give.
     #[error("column {index} holds {found} and not {wanted}")]
     Column {

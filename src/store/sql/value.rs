@@ -4,6 +4,7 @@ use sea_query::Value as BoundValue;
 use serde_json::Value;
 
 use super::SqlError;
+use crate::document::weight_of_text;
 
 /// A parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +107,22 @@ pub(in crate::store) enum SqlRow<'r> {
 }
 
 impl SqlRow<'_> {
+    /// Bytes that the columns will take in memory, roughly.
+    pub(in crate::store) fn weight(&self) -> u64 {
+        let columns = match self {
+            SqlRow::Sqlite(row) => row.as_ref().column_count(),
+            SqlRow::Postgres(row) => row.len(),
+        };
+        let cells = (0..columns).filter_map(|index| self.cell(index).ok());
+        cells
+            .map(|cell| match cell {
+                Cell::Text(text) => weight_of_text(text),
+                Cell::Blob(bytes) => bytes.len() as u64,
+                _ => 16,
+            })
+            .sum()
+    }
+
     /// A column, from 0.
     pub(in crate::store) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
         match self {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use erp_plugin::diagnostics::SourceFile;
 use erp_plugin::host::{
-    CallContext, CallError, CallLimits, CallOutcome, CallRequest, Detail, Invocation, LimitOverrides, LoadedPlugin,
+    CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Invocation, LimitOverrides, LoadedPlugin,
     Runtime, RuntimeError, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
 };
 use erp_plugin::manifest::{self, Manifest, TenantId};
@@ -129,7 +129,7 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Host {
-        Host::over(Runtime::new(None).unwrap())
+        Host::over(Runtime::new(Compilation::default()).unwrap())
     }
 
     pub fn over(runtime: Runtime) -> Host {

@@ -3,6 +3,7 @@
 mod client;
 pub mod faulty;
 mod guest;
+pub mod expensive;
 pub mod hostile;
 mod http;
 mod postgres;
@@ -15,7 +16,7 @@ pub use guest::{debug_component, fixture_component, fixture_project, template_co
 pub use http::{Answer, FaultServer, request};
 pub use postgres::{empty_database, postgres_address, postgres_url};
 pub use random::Random;
-pub use sandbox::{DevHost, Sandbox, repository};
+pub use sandbox::{DevHost, Sandbox, erp_plugin, repository};
 
 use std::path::Path;
 

@@ -11,6 +11,11 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The program.
+pub fn erp_plugin() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_erp-plugin"))
+}
+
 /// A folder that goes with the test.
 pub struct Sandbox {
     folder: tempfile::TempDir,
@@ -62,7 +67,7 @@ impl Sandbox {
 
     /// The program with nothing of this machine but the toolchain.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_erp-plugin"));
+        let mut command = Command::new(erp_plugin());
         command.current_dir(self.folder.path()).args(arguments).env_clear().stdin(Stdio::null());
         for name in ["PATH", "RUSTUP_HOME", "CARGO_HOME", "HOME", "RUSTUP_TOOLCHAIN", "ERP_PLUGIN_RUST_TOOLCHAIN"] {
             if let Some(value) = std::env::var_os(name) {

@@ -1,0 +1,214 @@
+//! The bits of a deflate stream that no decompressor looks at: behind the header of a stored block, and behind the end.
+//!
+//! Whoever could change them could make another file with the same content. This walks a stream that inflates well, and
+//! knows its format (RFC 1951) only as far as it must to know where its blocks end.
+
+/// Symbols of literals and lengths, and of distances.
+const SYMBOLS: [usize; 2] = [288, 30];
+/// The symbol that ends a block.
+const END: u16 = 256;
+/// The order in which a block gives the lengths of the codes that its lengths are written in.
+const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+/// The longest code, in bits.
+const MAX_LENGTH: usize = 15;
+
+/// Whether all bits that carry nothing are zero. False for a stream that is cut or damaged, too.
+pub(super) fn is_zero(stream: &[u8]) -> bool {
+    walk(&mut Bits { bytes: stream, at: 0 }).is_some()
+}
+
+/// A place in a stream, in bits.
+struct Bits<'s> {
+    bytes: &'s [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    /// The next bits without moving on, zeros behind the end; at most 16.
+    fn look(&self, count: usize) -> usize {
+        let byte = |offset: usize| usize::from(self.bytes.get(self.at / 8 + offset).copied().unwrap_or(0));
+        let window = byte(0) | byte(1) << 8 | byte(2) << 16;
+        (window >> (self.at % 8)) & ((1 << count) - 1)
+    }
+
+    fn take(&mut self, count: usize) -> Option<usize> {
+        let value = self.look(count);
+        self.at += count;
+        (self.at <= self.bytes.len() * 8).then_some(value)
+    }
+
+    /// Moves to the next byte over bits that must be zero.
+    fn align(&mut self) -> Option<()> {
+        let rest = self.at.next_multiple_of(8) - self.at;
+        (self.take(rest)? == 0).then_some(())
+    }
+}
+
+fn walk(bits: &mut Bits<'_>) -> Option<()> {
+    loop {
+        let is_last = bits.take(1)? == 1;
+        match bits.take(2)? {
+            0 => {
+                bits.align()?;
+                let length = bits.take(16)?;
+                bits.take(16)?;
+                bits.at += length * 8;
+                (bits.at <= bits.bytes.len() * 8).then_some(())?;
+            }
+            1 => {
+                let lengths = |symbol: usize| match symbol {
+                    0..=143 | 280.. => 8,
+                    144..=255 => 9,
+                    _ => 7,
+                };
+                let literals: Vec<u8> = (0..SYMBOLS[0]).map(lengths).collect();
+                block(bits, &Code::of(&literals)?, &Code::of(&[5; SYMBOLS[1]])?)?;
+            }
+            2 => {
+                let (literals, distances) = codes(bits)?;
+                block(bits, &literals, &distances)?;
+            }
+            _ => return None,
+        }
+        if is_last {
+            bits.align()?;
+            return (bits.at == bits.bytes.len() * 8).then_some(());
+        }
+    }
+}
+
+/// Moves to the end of a compressed block.
+fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code) -> Option<()> {
+    loop {
+        let symbol = literals.next(bits)?;
+        if symbol == END {
+            return Some(());
+        }
+        if symbol > END {
+            let length = usize::from(symbol - END - 1);
+            let extra = match length {
+                0..=7 | 28 => 0,
+                _ => length / 4 - 1,
+            };
+            bits.take(extra)?;
+            let distance = usize::from(distances.next(bits)?);
+            bits.take(if distance < 4 { 0 } else { distance / 2 - 1 })?;
+        }
+    }
+}
+
+/// The codes that a block brings with it.
+fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
+    let (literals, distances, given) = (bits.take(5)? + 257, bits.take(5)? + 1, bits.take(4)? + 4);
+    let mut of_lengths = [0; 19];
+    for place in LENGTH_ORDER.iter().take(given) {
+        of_lengths[*place] = u8::try_from(bits.take(3)?).ok()?;
+    }
+    let of_lengths = Code::of(&of_lengths)?;
+    let mut lengths: Vec<u8> = Vec::with_capacity(literals + distances);
+    while lengths.len() < literals + distances {
+        let (length, count) = match of_lengths.next(bits)? {
+            16 => (*lengths.last()?, 3 + bits.take(2)?),
+            17 => (0, 3 + bits.take(3)?),
+            18 => (0, 11 + bits.take(7)?),
+            length => (u8::try_from(length).ok()?, 1),
+        };
+        lengths.extend(std::iter::repeat_n(length, count));
+    }
+    let (literals, distances) = lengths.split_at_checked(literals)?;
+    Some((Code::of(literals)?, Code::of(distances)?))
+}
+
+/// A prefix code: for the next bits, the symbol and the length of its code.
+struct Code {
+    symbols: Vec<(u16, u8)>,
+    longest: usize,
+}
+
+impl Code {
+    /// The code with these lengths; 0 for a symbol that does not occur.
+    fn of(lengths: &[u8]) -> Option<Code> {
+        let longest = usize::from(lengths.iter().copied().max().unwrap_or(0)).max(1);
+        if longest > MAX_LENGTH {
+            return None;
+        }
+        let mut symbols = vec![(0, 0); 1 << longest];
+        let mut code = 0_usize;
+        for length in 1..=longest {
+            let of_length = lengths.iter().enumerate().filter(|(_, own)| usize::from(**own) == length);
+            for (symbol, _) in of_length {
+                // The first bit of a code comes first; the rest of the window may be anything.
+                let reversed = code.reverse_bits() >> (usize::BITS as usize - length);
+                let entry = (u16::try_from(symbol).ok()?, u8::try_from(length).ok()?);
+                for place in (reversed..symbols.len()).step_by(1 << length) {
+                    *symbols.get_mut(place)? = entry;
+                }
+                code += 1;
+            }
+            code <<= 1;
+        }
+        Some(Code { symbols, longest })
+    }
+
+    fn next(&self, bits: &mut Bits<'_>) -> Option<u16> {
+        let (symbol, length) = *self.symbols.get(bits.look(self.longest))?;
+        if length == 0 {
+            return None;
+        }
+        bits.take(usize::from(length))?;
+        Some(symbol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::DeflateEncoder};
+
+    use super::is_zero;
+
+    fn deflated(content: &[u8], level: u32) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn inflated(stream: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(1 << 15);
+        let mut inflater = flate2::Decompress::new(false);
+        let status = inflater.decompress_vec(stream, &mut bytes, flate2::FlushDecompress::Finish).ok()?;
+        (status == flate2::Status::StreamEnd && inflater.total_in() == stream.len() as u64).then_some(bytes)
+    }
+
+    #[test]
+    fn every_bit_that_carries_nothing_is_seen() {
+        let mut noise = 0x2545_f491_4f6c_dd1d_u64;
+        let noisy: Vec<u8> = std::iter::repeat_with(|| {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            noise.to_le_bytes()[0]
+        })
+        .take(9_000)
+        .collect();
+        let words = "进销存 inventory ".repeat(200).into_bytes();
+        let mixed = [noisy.as_slice(), words.as_slice()].concat();
+        for content in [b"".as_slice(), b"a", &words, &noisy[..300], &mixed] {
+            for level in [0, 6] {
+                let stream = deflated(content, level);
+                assert!(is_zero(&stream), "level {level} of {} bytes", content.len());
+                assert!(!is_zero(&[stream.as_slice(), &[0]].concat()));
+                // Where a flipped bit changes nothing, it carries nothing, and is found.
+                let step = stream.len() * 8 / 300 + 1;
+                for bit in (0..stream.len() * 8).rev().step_by(step).chain(0..64.min(stream.len() * 8)) {
+                    let mut flipped = stream.clone();
+                    flipped[bit / 8] ^= 1 << (bit % 8);
+                    if inflated(&flipped).as_deref() == Some(content) {
+                        assert!(!is_zero(&flipped), "bit {bit} of {} at level {level}", stream.len() * 8);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+(component (import "url=<https://example.com/library.wasm>" (func)))
