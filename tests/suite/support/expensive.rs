@@ -26,7 +26,7 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "1,000 locals that change in {} loops", component: changing_locals, sizes: &[100, 4_000, 20_000] },
     Family { name: "{} blocks in one another", component: nested_blocks, sizes: &[1_000, 19_000, 50_000] },
     Family { name: "{} functions of 50,000 locals", component: many_locals, sizes: &[20, 190, 5_000] },
-    Family { name: "{} tables of 1,000 branches", component: many_tables, sizes: &[10, 100, 900] },
+    Family { name: "{} tables of 1,000 branches", component: many_tables, sizes: &[10, 900, 1_200] },
     Family { name: "{} functions of one constant", component: many_functions, sizes: &[10_000, 100_000, 200_000] },
     Family { name: "a function of {} additions", component: additions, sizes: &[10_000, 200_000, 500_000] },
     Family { name: "types of {} fields between parts", component: adapters, sizes: &[2, 60, 300] },
