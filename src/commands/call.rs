@@ -164,7 +164,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
         let spans = serde_json::to_string_pretty(&activity.to_otlp()).unwrap_or_default();
         files::write_if_changed(&context.path(file), format!("{spans}\n").as_bytes())?;
     }
-    let result = result_of(outcome, &activity);
+    let result = result_of(outcome, activity);
     context.ui.result(&result, || shown(&result));
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
@@ -177,8 +177,8 @@ fn json_object(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn result_of(outcome: Result<Value, CallError>, activity: &Activity) -> CallResult {
-    let trace = activity.calls.first().map(|call| call.trace.clone()).unwrap_or_default();
+fn result_of(outcome: Result<Value, CallError>, activity: Activity) -> CallResult {
+    let trace = activity.calls.into_iter().next().map(|call| call.trace).unwrap_or_default();
     let error = outcome.as_ref().err();
     let frames = match error {
         Some(CallError::Trap { frames, .. }) => frames.clone(),
@@ -194,17 +194,17 @@ fn result_of(outcome: Result<Value, CallError>, activity: &Activity) -> CallResu
         memory_bytes: trace.memory,
         host_calls: trace
             .host_calls
-            .iter()
+            .into_iter()
             .map(|call| HostCallJson {
                 function: call.function,
-                subject: call.subject.clone(),
-                arguments: call.arguments.clone(),
-                result: call.result.clone(),
+                subject: call.subject,
+                arguments: call.arguments,
+                result: call.result,
                 rows: call.rows,
                 fuel: call.fuel,
-                sql: call.sql.clone(),
-                frames: call.frames.clone(),
-                error: call.error.clone(),
+                sql: call.sql,
+                frames: call.frames,
+                error: call.error,
             })
             .collect(),
         rows: activity

@@ -202,8 +202,8 @@ fn foreign_name(why: String) -> Excess {
 
 fn initial_size(ty: TypeRef) -> Option<Excess> {
     match ty {
-        TypeRef::Memory(memory) => Excess::of_size("initial pages of a memory", memory.initial, MAX_INITIAL_PAGES),
-        TypeRef::Table(table) => Excess::of_size("initial elements of a table", table.initial, MAX_INITIAL_ELEMENTS),
+        TypeRef::Memory(memory) => Excess::of_size("pages of memory to begin with", memory.initial, MAX_INITIAL_PAGES),
+        TypeRef::Table(table) => Excess::of_size("table elements to begin with", table.initial, MAX_INITIAL_ELEMENTS),
         _ => None,
     }
 }

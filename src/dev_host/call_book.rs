@@ -1,6 +1,7 @@
 //! The calls of late with all that is known of them, and which of them wrote which version of a row.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -9,12 +10,14 @@ use crate::host::{CallError, RecordedCall};
 use crate::platform::{Activity, CallRecord, Directory};
 use crate::store::Change;
 
-/// Calls and writing requests that are kept.
+/// Calls and writing requests that are kept in short.
 const KEPT: usize = 1_000;
+/// Bytes of what is kept of them besides: the oldest goes first, and then only the short form is left.
+const KEPT_BYTES: usize = 12 << 20;
 /// Changes of rows that are kept of each; an import may have thousands.
 const KEPT_CHANGES: usize = 200;
 /// Versions of rows whose writers are known.
-const KEPT_VERSIONS: usize = 50_000;
+const KEPT_VERSIONS: usize = 10_000;
 
 /// A request of a user that did something.
 #[derive(Debug, Clone)]
@@ -38,12 +41,26 @@ impl Asked {
     }
 }
 
-/// Something that happened, with all that is known of it.
+/// Something that happened.
 #[derive(Debug)]
 struct Kept {
     id: u64,
-    shown: Value,
-    recorded: Option<RecordedCall>,
+    summary: Value,
+    detail: Option<Detail>,
+}
+
+/// All that is known of it, as JSON: text takes a tenth of the memory that values take.
+#[derive(Debug)]
+struct Detail {
+    shown: Box<str>,
+    /// A [`RecordedCall`].
+    recorded: Option<Box<str>>,
+}
+
+impl Detail {
+    fn bytes(&self) -> usize {
+        self.shown.len() + self.recorded.as_ref().map_or(0, |recorded| recorded.len())
+    }
 }
 
 /// The calls of late.
@@ -51,6 +68,9 @@ struct Kept {
 pub(super) struct CallBook {
     calls: VecDeque<Kept>,
     last: u64,
+    /// The first call that may still have its detail, and the bytes of all of them.
+    first_detail: u64,
+    detail_bytes: usize,
     /// Who wrote a version of a row: entity, row, version.
     writers: BTreeMap<(String, String, u32), u64>,
     order: VecDeque<(String, String, u32)>,
@@ -68,7 +88,7 @@ impl CallBook {
                     .any(|own| own.row.id == change.row.id && own.row.version == change.row.version)
             })
         };
-        let own: Vec<Change> = changes.into_iter().filter(|change| !is_calls(change)).collect();
+        let own: Vec<Arc<Change>> = changes.into_iter().filter(|change| !is_calls(change)).collect();
         if let Some(asked) = asked {
             // What only read, and was answered, is nothing that anybody looks for.
             let matters = !asked.only_reads() || asked.status >= 400 || !calls.is_empty();
@@ -91,7 +111,7 @@ impl CallBook {
         }
     }
 
-    fn keep_request(&mut self, journal: &Journal, asked: &Asked, changes: &[Change]) {
+    fn keep_request(&mut self, journal: &Journal, asked: &Asked, changes: &[Arc<Change>]) {
         let id = self.next();
         let shown = json!({
             "id": id, "sort": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
@@ -100,7 +120,7 @@ impl CallBook {
             "began_ms": crate::store::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
             "changes": changes.iter().take(KEPT_CHANGES).map(change_json).collect::<Vec<_>>(), "rows": changes.len(),
         });
-        self.keep(journal, "request", id, shown, None, changes);
+        self.keep(journal, "request", id, &shown, None, changes);
     }
 
     fn keep_call(&mut self, journal: &Journal, directory: &Directory, call: CallRecord) {
@@ -142,8 +162,7 @@ impl CallBook {
             "changes": trace.changes.iter().take(KEPT_CHANGES).map(change_json).collect::<Vec<_>>(), "rows": trace.changes.len(),
             "quirks": trace.quirks.iter().map(|quirk| quirk.sentence()).collect::<Vec<_>>(),
         });
-        let changes = trace.changes.clone();
-        self.keep(journal, "call", id, shown, call.recorded, &changes);
+        self.keep(journal, "call", id, &shown, call.recorded.as_ref(), &trace.changes);
     }
 
     fn keep(
@@ -151,9 +170,9 @@ impl CallBook {
         journal: &Journal,
         kind: &'static str,
         id: u64,
-        shown: Value,
-        recorded: Option<RecordedCall>,
-        changes: &[Change],
+        shown: &Value,
+        recorded: Option<&RecordedCall>,
+        changes: &[Arc<Change>],
     ) {
         for (index, change) in changes.iter().enumerate() {
             if index < KEPT_CHANGES {
@@ -169,11 +188,36 @@ impl CallBook {
                 self.writers.remove(&oldest);
             }
         }
-        journal.tell(kind, &summary(&shown));
+        let summary = summary(shown);
+        journal.tell(kind, &summary);
+        let recorded = recorded.and_then(|recorded| serde_json::to_string(recorded).ok()).map(String::into_boxed_str);
+        let detail = Detail { shown: shown.to_string().into_boxed_str(), recorded };
+        self.detail_bytes += detail.bytes();
         if self.calls.len() == KEPT {
-            self.calls.pop_front();
+            let oldest = self.calls.pop_front().and_then(|kept| kept.detail);
+            self.detail_bytes -= oldest.map_or(0, |detail| detail.bytes());
         }
-        self.calls.push_back(Kept { id, shown, recorded });
+        self.calls.push_back(Kept { id, summary, detail: Some(detail) });
+        // The newest stays whatever it takes: somebody is about to look at it.
+        while self.detail_bytes > KEPT_BYTES && self.first_detail < id {
+            let freed = self.kept_mut(self.first_detail).and_then(|kept| kept.detail.take());
+            self.detail_bytes -= freed.map_or(0, |detail| detail.bytes());
+            self.first_detail += 1;
+        }
+    }
+
+    /// Where a call stands: their numbers have no gaps.
+    fn place(&self, id: u64) -> Option<usize> {
+        usize::try_from(id.checked_sub(self.calls.front()?.id)?).ok()
+    }
+
+    fn kept(&self, id: u64) -> Option<&Kept> {
+        self.calls.get(self.place(id)?)
+    }
+
+    fn kept_mut(&mut self, id: u64) -> Option<&mut Kept> {
+        let place = self.place(id)?;
+        self.calls.get_mut(place)
     }
 
     fn next(&mut self) -> u64 {
@@ -183,23 +227,33 @@ impl CallBook {
 
     /// The calls, the newest first, in short.
     pub(super) fn list(&self, wanted: impl Fn(&Value) -> bool, most: usize) -> Vec<Value> {
-        self.calls.iter().rev().map(|kept| &kept.shown).filter(|shown| wanted(shown)).take(most).map(summary).collect()
+        self.calls.iter().rev().map(|kept| &kept.summary).filter(|shown| wanted(shown)).take(most).cloned().collect()
     }
 
-    /// A call with all that is known of it.
-    pub(super) fn get(&self, id: u64) -> Option<&Value> {
-        self.calls.iter().find(|kept| kept.id == id).map(|kept| &kept.shown)
+    /// A call with all that is known of it; of one whose detail went, what it was in short, with `"is_short": true`.
+    pub(super) fn get(&self, id: u64) -> Option<Value> {
+        let kept = self.kept(id)?;
+        if let Some(detail) = &kept.detail {
+            return serde_json::from_str(&detail.shown).ok();
+        }
+        let mut short = kept.summary.clone();
+        for key in ["host_calls", "denials", "logs", "events", "changes", "quirks"] {
+            short[key] = json!([]);
+        }
+        short["is_short"] = json!(true);
+        Some(short)
     }
 
     /// A call as it can be replayed.
-    pub(super) fn recorded(&self, id: u64) -> Option<&RecordedCall> {
-        self.calls.iter().find(|kept| kept.id == id)?.recorded.as_ref()
+    pub(super) fn recorded(&self, id: u64) -> Option<RecordedCall> {
+        let recorded = self.kept(id)?.detail.as_ref()?.recorded.as_ref()?;
+        serde_json::from_str(recorded).ok()
     }
 
     /// The calls of a request, as they can be replayed.
-    pub(super) fn recorded_of_request(&self, request_id: &str) -> Vec<&RecordedCall> {
-        let of = self.calls.iter().filter(|kept| kept.shown["request_id"] == request_id);
-        of.filter_map(|kept| kept.recorded.as_ref()).collect()
+    pub(super) fn recorded_of_request(&self, request_id: &str) -> Vec<RecordedCall> {
+        let of = self.calls.iter().filter(|kept| kept.summary["request_id"] == request_id);
+        of.filter_map(|kept| self.recorded(kept.id)).collect()
     }
 
     /// Who wrote the versions of a row, as far as that is still known: version → call.
@@ -239,7 +293,7 @@ fn summary(shown: &Value) -> Value {
     Value::Object(short)
 }
 
-fn change_json(change: &Change) -> Value {
+fn change_json(change: &Arc<Change>) -> Value {
     json!({
         "kind": change.kind, "entity": change.entity, "tenant": change.tenant, "id": change.row.id,
         "version": change.row.version, "before": change.before, "after": change.row.data,

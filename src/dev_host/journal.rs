@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 /// Records that are kept at the most, and their bytes.
 const KEPT: usize = 65_536;
-const KEPT_BYTES: usize = 64 << 20;
+const KEPT_BYTES: usize = 8 << 20;
+/// Bytes that a record takes besides its text.
+const ENTRY_BYTES: usize = 96;
 /// Records that are given at once.
 const MOST: usize = 1_000;
 
@@ -74,10 +76,10 @@ impl Journal {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
             ring.last += 1;
             let id = ring.last;
-            ring.bytes += data.len();
+            ring.bytes += data.len() + ENTRY_BYTES;
             while ring.entries.len() >= KEPT || ring.bytes > KEPT_BYTES {
                 let Some(oldest) = ring.entries.pop_front() else { break };
-                ring.bytes -= oldest.data.len();
+                ring.bytes -= oldest.data.len() + ENTRY_BYTES;
             }
             ring.entries.push_back(Arc::new(Entry { id, kind, at_ms, data }));
             id

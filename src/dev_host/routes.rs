@@ -155,12 +155,12 @@ fn no_call(id: u64) -> PlatformError {
 }
 
 fn call(shared: &Shared, id: u64) -> Answer {
-    shared.book().get(id).cloned().map(|shown| Response::json(200, shown)).ok_or_else(|| no_call(id))
+    shared.book().get(id).map(|shown| Response::json(200, shown)).ok_or_else(|| no_call(id))
 }
 
 /// Runs a call again: what the host gave then is given again, to the generation that serves or to another one.
 fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
-    let recorded = shared.book().recorded(id).cloned().ok_or_else(|| no_call(id))?;
+    let recorded = shared.book().recorded(id).ok_or_else(|| no_call(id))?;
     let plugin = recorded.plugin.clone();
     let wanted = body.get("generation").and_then(Value::as_u64);
     let loaded = match (&shared.projects, wanted) {
@@ -195,9 +195,9 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
             let shown = book.get(id).ok_or_else(|| no_call(id))?;
             if shown["sort"] == "request" {
                 let request_id = shown["request_id"].as_str().unwrap_or_default();
-                calls.extend(book.recorded_of_request(request_id).into_iter().cloned());
+                calls.extend(book.recorded_of_request(request_id));
             } else {
-                calls.extend(book.recorded(id).cloned());
+                calls.extend(book.recorded(id));
             }
         }
         calls

@@ -13,6 +13,9 @@ use crate::store::StoreError;
 const MAX_CODE_BYTES: usize = 200;
 const MAX_MESSAGE_BYTES: usize = 4 << 10;
 const MAX_DETAILS_BYTES: u64 = 64 << 10;
+/// Frames of a trap that are kept, inlined functions counted, and the bytes of each.
+const MAX_FRAMES: usize = 64;
+const MAX_FRAME_BYTES: usize = 500;
 
 /// Why a host function refused or failed, as the guest sees it.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -181,6 +184,12 @@ impl Frames<'_> {
                     symbols.iter().map(|symbol| Symbol(symbol).to_string()).collect()
                 }
             })
+            .map(|mut line| {
+                // The names are the guest's.
+                shorten(&mut line, MAX_FRAME_BYTES);
+                line
+            })
+            .take(MAX_FRAMES)
             .collect()
     }
 }

@@ -217,7 +217,7 @@ impl Guest<'_> {
 /// JSON that a guest gave. What would take too much memory is not read.
 pub(super) fn json_of(store: &Store<CallState>, text: &str, what: &str) -> Result<Value, CallError> {
     let most = store.data().services.limits.argument_bytes();
-    if weight_of_text(text) > most {
+    if text.len() as u64 > most || weight_of_text(text) > most {
         let message = format!("what {what} gave would take more than {most} bytes of memory");
         return Err(CallError::Guest(ServiceError::new("limit.argument_bytes", message)));
     }

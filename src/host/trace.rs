@@ -1,5 +1,7 @@
 //! What happened in a call, as data.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -110,7 +112,7 @@ pub struct Trace {
     /// Events that were told; none where the call failed.
     pub events: Vec<PublishedEvent>,
     /// Rows that changed; none where the call failed.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Arc<Change>>,
     /// Fuel that was burned. After a trap that is not about fuel, what was burned until the last host call.
     pub fuel: u64,
     /// The most linear memory that was in use, in bytes.

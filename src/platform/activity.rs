@@ -1,5 +1,7 @@
 //! What happened since someone last looked.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::host::{CallError, PublishedEvent, RecordedCall, Trace};
@@ -71,7 +73,7 @@ pub struct Activity {
     /// Calls, in order.
     pub calls: Vec<CallRecord>,
     /// Rows, in order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Arc<Change>>,
     /// Events that plugins told, in order, with their tenants.
     pub events: Vec<(TenantId, PublishedEvent)>,
     /// Upgrades of tables, in order.

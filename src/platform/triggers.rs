@@ -1,5 +1,7 @@
 //! Events that the platform tells because a manifest's `trigger_events` ask for them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::host::{PublishedEvent, SharedSurroundings, lock};
@@ -16,7 +18,7 @@ pub(super) fn tell_changes(
     most_deep: u64,
 ) -> Result<Vec<(TenantId, PublishedEvent)>, StoreError> {
     let mut told = Vec::new();
-    let changes: Vec<Change> = database.changes().to_vec();
+    let changes: Vec<Arc<Change>> = database.changes().to_vec();
     for change in changes {
         let Some(entity) = database.catalog().by_qualified_name(&change.entity) else { continue };
         let happened = match change.kind {

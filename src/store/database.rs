@@ -23,7 +23,7 @@ pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
 pub struct Database {
     connection: Connection,
     catalog: Catalog,
-    changes: Vec<Change>,
+    changes: Vec<Arc<Change>>,
     /// What stays of a unit of work that is undone: numbers that may leave gaps.
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
     /// Bytes that the changes of a unit of work may take, and those that they take already.
@@ -164,7 +164,7 @@ impl Database {
     }
 
     /// What the unit of work has changed so far, in order.
-    pub fn changes(&self) -> &[Change] {
+    pub fn changes(&self) -> &[Arc<Change>] {
         &self.changes
     }
 
@@ -226,7 +226,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`]; nothing of the unit was kept then.
-    pub fn commit(&mut self) -> Result<Vec<Change>, StoreError> {
+    pub fn commit(&mut self) -> Result<Vec<Arc<Change>>, StoreError> {
         if let Some(upgrade) = self.upgrade.take() {
             self.note_own_rows(upgrade)?;
         }
@@ -360,7 +360,7 @@ impl Database {
                 return Err(StoreError::ChangesTooLarge(most));
             }
         }
-        self.changes.push(change);
+        self.changes.push(Arc::new(change));
         Ok(())
     }
 

@@ -4,6 +4,9 @@ use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
 
+/// Denials of a plugin that are kept, at most.
+const KEPT_DENIALS: i64 = 1_000;
+
 impl Database {
     /// A secret.
     ///
@@ -61,6 +64,11 @@ impl Database {
             "insert into erp_denials (at, tenant_id, user_id, plugin_id, function, subject, message) \
              values (?, ?, ?, ?, ?, ?, ?)",
             parameters,
+        )?;
+        self.execute(
+            "forget old denials",
+            "delete from erp_denials where plugin_id = ? and seq <= (select max(seq) from erp_denials where plugin_id = ?) - ?",
+            [text(plugin.as_str()), text(plugin.as_str()), SqlValue::Integer(KEPT_DENIALS)],
         )?;
         Ok(())
     }

@@ -20,6 +20,7 @@ mod diagnostics;
 mod documentation;
 mod every_command;
 mod guests;
+mod host_memory;
 mod hostile_packages;
 mod hot_reload;
 mod manifests;

@@ -8,7 +8,7 @@ use super::super::error::ServiceError;
 use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;
 use super::shown::Json;
-use super::Services;
+use super::{Asked, Services};
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
@@ -25,27 +25,27 @@ fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
 }
 
 impl Services {
-    fn object(&mut self, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    fn object(&mut self, asked: Asked<'_>, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
         // The platform reads no bytes at all as an empty object.
         if bytes.is_empty() {
             return Ok(Map::new());
         }
-        match utf8(what, bytes).and_then(|text| self.parse_object(what, text)) {
+        match utf8(what, bytes).and_then(|text| self.read_object(what, text)) {
             Err(_) if self.meets(Quirk::BadJsonIsEmpty) => Ok(Map::new()),
-            read => read.map_err(as_text),
+            read => read.or_else(|error| self.refuse(asked, error)).map_err(as_text),
         }
     }
 }
 
 impl host_api::Host for CallState {
     fn db_insert(&mut self, entity: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
-        let row = self.services.object("the data", &data)?;
+        let row = self.services.object(("db.insert", &entity), "the data", &data)?;
         self.services.db_insert(&entity, &row).map(bytes).map_err(as_text)
     }
 
     fn db_query(&mut self, entity: String, filter: Vec<u8>, pagination: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut query = self.services.object("the pagination", &pagination)?;
-        let filter = self.services.object("the filter", &filter)?;
+        let mut query = self.services.object(("db.query", &entity), "the pagination", &pagination)?;
+        let filter = self.services.object(("db.query", &entity), "the filter", &filter)?;
         query.insert("filter".to_owned(), Value::Object(filter));
         let page = self.services.db_query(&entity, &query).map_err(as_text)?;
         let rows: Vec<String> = page.rows.into_iter().map(|row| row.text).collect();
@@ -53,7 +53,7 @@ impl host_api::Host for CallState {
     }
 
     fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
-        let patch = self.services.object("the data", &data)?;
+        let patch = self.services.object(("db.update", &entity), "the data", &data)?;
         let version =
             u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
         self.services.db_update(&entity, &id, &patch, Some(version)).map(bytes).map_err(as_text)
@@ -64,13 +64,14 @@ impl host_api::Host for CallState {
     }
 
     fn db_aggregate(&mut self, entity: String, query: Vec<u8>) -> Result<Vec<u8>, String> {
-        let query = self.services.object("the query", &query)?;
+        let query = self.services.object(("db.aggregate", &entity), "the query", &query)?;
         self.services.db_aggregate(&entity, &Value::Object(query)).map(bytes).map_err(as_text)
     }
 
     fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
-        let payload =
-            utf8("the payload", &payload).and_then(|text| self.services.parse_json("the payload", text)).map_err(as_text)?;
+        let asked = ("events.publish", event_type.as_str());
+        let payload = utf8("the payload", &payload);
+        let payload = payload.and_then(|text| self.services.parse_json(asked, "the payload", text)).map_err(as_text)?;
         self.services.publish(&event_type, payload).map_err(as_text)
     }
 

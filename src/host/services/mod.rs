@@ -51,6 +51,9 @@ const MAX_DENIAL_BYTES: usize = 500;
 /// Shorter secrets are not looked for in texts: half of every text would be stars.
 const MIN_REDACTED: usize = 6;
 
+/// What a guest asks for: the function and what it is about.
+type Asked<'a> = (&'static str, &'a str);
+
 /// The host's side of one call.
 #[derive(Debug)]
 pub(super) struct Services {
@@ -342,9 +345,9 @@ impl Services {
     }
 
     /// JSON that came from a guest. What would take too much memory is not read.
-    fn parse_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
+    fn read_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
         let most = self.limits.argument_bytes();
-        if weight_of_text(text) > most {
+        if text.len() as u64 > most || weight_of_text(text) > most {
             let message = format!("{what} would take more than {most} bytes of memory");
             return Err(ServiceError::new("limit.argument_bytes", message));
         }
@@ -353,16 +356,33 @@ impl Services {
     }
 
     /// A JSON object that came from a guest.
-    fn parse_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
-        match self.parse_json(what, text)? {
+    fn read_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
+        match self.read_json(what, text)? {
             Value::Object(fields) => Ok(fields),
             _ => Err(ServiceError::new("db.bad_json", format!("{what} is not a JSON object"))),
         }
     }
 
+    /// JSON for a call of the host; one that cannot be read is a call that is refused.
+    fn parse_json(&mut self, asked: Asked<'_>, what: &str, text: &str) -> Result<Value, ServiceError> {
+        self.read_json(what, text).or_else(|error| self.refuse(asked, error))
+    }
+
+    /// A JSON object for a call of the host; one that cannot be read is a call that is refused.
+    fn parse_object(&mut self, asked: Asked<'_>, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
+        self.read_object(what, text).or_else(|error| self.refuse(asked, error))
+    }
+
+    /// A call of the host that is refused before it begins.
+    fn refuse<T>(&mut self, (function, subject): Asked<'_>, error: ServiceError) -> Result<T, ServiceError> {
+        let refused = self.call(function, subject, || Value::Null, |_| Err::<(), _>(error.clone()));
+        Err(refused.err().unwrap_or(error))
+    }
+
     /// Refuses lists of more things than a call may read and write.
-    fn bound_items(&self, items: usize) -> Result<(), ServiceError> {
-        within("limit.rows", items as u64, self.limits.rows().max(self.limits.writes()), "things may be named at once")
+    fn bound_items(&mut self, asked: Asked<'_>, items: usize) -> Result<(), ServiceError> {
+        let most = self.limits.rows().max(self.limits.writes());
+        within("limit.rows", items as u64, most, "things may be named at once").or_else(|error| self.refuse(asked, error))
     }
 
     /// Keeps a value for the trace, or says how much was left out.

@@ -122,7 +122,7 @@ impl host_clock::Host for CallState {
 
 impl host_db::Host for CallState {
     fn insert(&mut self, entity: String, row: String) -> Result<String, types::Error> {
-        let row = self.services.parse_object("the row", &row)?;
+        let row = self.services.parse_object(("db.insert", &entity), "the row", &row)?;
         Ok(self.services.db_insert(&entity, &row)?.text)
     }
 
@@ -131,13 +131,13 @@ impl host_db::Host for CallState {
     }
 
     fn query(&mut self, entity: String, query: String) -> Result<host_db::Page, types::Error> {
-        let query = self.services.parse_object("the query", &query)?;
+        let query = self.services.parse_object(("db.query", &entity), "the query", &query)?;
         let page = self.services.db_query(&entity, &query)?;
         Ok(host_db::Page { rows: texts(page.rows), next_cursor: page.next_cursor, total: page.total })
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
-        let filter = filter.map_or(Ok(Value::Null), |filter| self.services.parse_json("the filter", &filter))?;
+        let filter = filter.map_or(Ok(Value::Null), |filter| self.services.parse_json(("db.count", &entity), "the filter", &filter))?;
         Ok(self.services.db_count(&entity, filter)?)
     }
 
@@ -148,7 +148,7 @@ impl host_db::Host for CallState {
         patch: String,
         expected_version: Option<u32>,
     ) -> Result<String, types::Error> {
-        let patch = self.services.parse_object("the patch", &patch)?;
+        let patch = self.services.parse_object(("db.update", &entity), "the patch", &patch)?;
         Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.text)
     }
 
@@ -161,23 +161,26 @@ impl host_db::Host for CallState {
     }
 
     fn aggregate(&mut self, entity: String, query: String) -> Result<String, types::Error> {
-        let query = self.services.parse_json("the query", &query)?;
+        let query = self.services.parse_json(("db.aggregate", &entity), "the query", &query)?;
         Ok(self.services.db_aggregate(&entity, &query)?.text)
     }
 
     fn batch(&mut self, ops: Vec<host_db::Op>) -> Result<Vec<String>, types::Error> {
-        self.services.bound_items(ops.len())?;
+        self.services.bound_items(("db.batch", ""), ops.len())?;
         let mut steps = Vec::with_capacity(ops.len());
         for op in ops {
             let kind = BatchKind::from_word(&op.kind).ok_or_else(|| {
                 let help = did_you_mean(&op.kind, BatchKind::WORDS.iter().copied()).unwrap_or_default();
                 ServiceError::new("db.bad_query", format!("unknown kind of step `{}`; {help}", op.kind))
             })?;
+            let data = op.data.map_or(Ok(Map::new()), |data| {
+                self.services.parse_object(("db.batch", &op.entity), "the data of a step", &data)
+            })?;
             steps.push(BatchStep {
                 kind,
                 entity: op.entity,
                 id: op.id,
-                data: op.data.map_or(Ok(Map::new()), |data| self.services.parse_object("the data of a step", &data))?,
+                data,
                 expected_version: op.expected_version,
                 name: op.name,
             });
@@ -186,14 +189,14 @@ impl host_db::Host for CallState {
     }
 
     fn resolve_labels(&mut self, entity: String, ids: Vec<String>) -> Result<String, types::Error> {
-        self.services.bound_items(ids.len())?;
+        self.services.bound_items(("db.resolve-labels", &entity), ids.len())?;
         Ok(self.services.db_labels(&entity, &ids)?.text)
     }
 }
 
 impl host_events::Host for CallState {
     fn publish(&mut self, event_type: String, payload: String) -> Result<(), types::Error> {
-        let payload = self.services.parse_json("the payload", &payload)?;
+        let payload = self.services.parse_json(("events.publish", &event_type), "the payload", &payload)?;
         Ok(self.services.publish(&event_type, payload)?)
     }
 }
@@ -228,7 +231,7 @@ impl host_kv::Host for CallState {
     }
 
     fn set(&mut self, key: String, value: String, ttl_seconds: Option<u32>) -> Result<(), types::Error> {
-        let value = self.services.parse_json("the value", &value)?;
+        let value = self.services.parse_json(("kv.set", &key), "the value", &value)?;
         Ok(self.services.kv_set(&key, &value, ttl_seconds)?)
     }
 
@@ -241,20 +244,21 @@ impl host_kv::Host for CallState {
     }
 
     fn compare_and_set(&mut self, key: String, expected: Option<String>, value: String) -> Result<bool, types::Error> {
-        let expected = expected.map(|text| self.services.parse_json("the expected value", &text)).transpose()?;
-        let value = self.services.parse_json("the value", &value)?;
+        let asked = ("kv.compare-and-set", key.as_str());
+        let expected = expected.map(|text| self.services.parse_json(asked, "the expected value", &text)).transpose()?;
+        let value = self.services.parse_json(asked, "the value", &value)?;
         Ok(self.services.kv_compare_and_set(&key, expected.as_ref(), &value)?)
     }
 }
 
 impl host_expr::Host for CallState {
     fn eval(&mut self, expression: String, vars: String) -> Result<String, types::Error> {
-        let vars = self.services.parse_object("the values", &vars)?;
+        let vars = self.services.parse_object(("expr.eval", ""), "the values", &vars)?;
         Ok(self.services.evaluate(&expression, &vars)?.text)
     }
 
     fn render(&mut self, template: String, vars: String) -> Result<String, types::Error> {
-        let vars = self.services.parse_object("the values", &vars)?;
+        let vars = self.services.parse_object(("expr.render", ""), "the values", &vars)?;
         Ok(self.services.render(&template, &vars)?)
     }
 }
@@ -295,7 +299,7 @@ impl host_blob::Host for CallState {
 
 impl host_memory::Host for CallState {
     fn append(&mut self, session: String, item: String) -> Result<(), types::Error> {
-        let item = self.services.parse_json("the item", &item)?;
+        let item = self.services.parse_json(("memory.append", &session), "the item", &item)?;
         Ok(self.services.memory_append(&session, &item)?)
     }
 

@@ -12,7 +12,7 @@ use erp_plugin::manifest::{self, Manifest, TenantId};
 use erp_plugin::store::{Database, Moment, StoredEvent};
 use serde_json::json;
 
-const MANIFEST: &str = r#"
+pub const MANIFEST: &str = r#"
 [metadata]
 id = "erp-hostile"
 name = "敌"
@@ -104,15 +104,19 @@ impl GuestText {
     {besides}
     (func $ok (result i32) (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024))
     (func (export "init") (result i32) (call $ok))
+    (func (export "tenant") (param i32 i32) (result i32) (call $ok))
     (func (export "handle") (param i32 i32 i32 i32) (result i32) (local $n i32) (local $m i32) {body}))
   (core instance $guest (instantiate $guest
     (with "libc" (instance $libc))
     (with "host" (instance (export "insert" (func $insert)) (export "query" (func $query)) (export "publish" (func $publish))
       (export "config" (func $config)) (export "log" (func $log))))))
   (func $init (result (result (error string))) (canon lift (core func $guest "init") (memory $libc "memory") (realloc (func $libc "realloc"))))
+  (func $tenant (param "tenant-id" string) (result (result (error string)))
+    (canon lift (core func $guest "tenant") (memory $libc "memory") (realloc (func $libc "realloc"))))
   (func $handle (param "event-type" string) (param "payload" (list u8)) (result (result (error string)))
     (canon lift (core func $guest "handle") (memory $libc "memory") (realloc (func $libc "realloc"))))
-  (instance (export "erp:plugin/plugin-api") (export "init" (func $init)) (export "handle-event" (func $handle))))"#
+  (instance (export "erp:plugin/plugin-api") (export "init" (func $init)) (export "on-tenant-created" (func $tenant))
+    (export "handle-event" (func $handle))))"#
         );
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -223,7 +227,7 @@ pub fn survive(host: &Host, attack: &Attack) -> Survived {
     let code = match &outcome.result {
         // The first contract's guests pass errors on as text, the code in front.
         Err(CallError::Guest(error)) if error.code == "guest.error" => {
-            error.message.split(':').next().unwrap_or_default().to_owned()
+            error.message.split_once(": ").map_or("guest.error", |(code, _)| code).to_owned()
         }
         Err(error) => error.code(),
         Ok(_) => {
@@ -235,6 +239,54 @@ pub fn survive(host: &Host, attack: &Attack) -> Survived {
 }
 
 const LOOP: &str = "(loop $again (br $again)) (unreachable)";
+
+/// Fills the memory from 65,536 with 8 MB of letters, between quotes where it is to be a text of JSON, and goes on calling
+/// the host with them.
+const CONFIG_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (loop $again (call $config (i32.const 65536) (i32.const 8000000) (i32.const 1032)) (br $again)) (call $ok)";
+const INSERT_NAME_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (loop $again (call $insert (i32.const 65536) (i32.const 8000000) (i32.const 32) (i32.const 13) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+const INSERT_TEXT_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (i64.store (i32.const 65536) (i64.const 0x3a22756b73227b20)) (i32.store8 (i32.const 65544) (i32.const 34)) \
+    (i32.store16 (i32.const 8065534) (i32.const 0x7d22)) \
+    (loop $again (call $insert (i32.const 16) (i32.const 4) (i32.const 65536) (i32.const 8000000) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+/// Fits a row: ` {"sku":"aaa…"}`.
+const INSERT_TEXT_3_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 3000000)) \
+    (i64.store (i32.const 65536) (i64.const 0x3a22756b73227b20)) (i32.store8 (i32.const 65544) (i32.const 34)) \
+    (i32.store16 (i32.const 3065534) (i32.const 0x7d22)) \
+    (loop $again (call $insert (i32.const 16) (i32.const 4) (i32.const 65536) (i32.const 3000000) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+/// `{"sku":[[],[],…[]]}`: 2.6 million values of three bytes each.
+const INSERT_VALUES: &str = "(i64.store (i32.const 65536) (i64.const 0x3a22756b73227b20)) \
+    (i32.store8 (i32.const 65544) (i32.const 91)) (local.set $n (i32.const 65545)) \
+    (loop $fill (i32.store (local.get $n) (i32.const 0x2c5d5b)) (local.set $n (i32.add (local.get $n) (i32.const 3))) \
+    (br_if $fill (i32.lt_u (local.get $n) (i32.const 8000000)))) \
+    (i32.store (local.get $n) (i32.const 0x7d5d5d5b)) (local.set $n (i32.sub (local.get $n) (i32.const 65532))) \
+    (loop $again (call $insert (i32.const 16) (i32.const 4) (i32.const 65536) (local.get $n) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+const QUERY_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (i64.store (i32.const 65536) (i64.const 0x3a22756b73227b20)) (i32.store8 (i32.const 65544) (i32.const 34)) \
+    (i32.store16 (i32.const 8065534) (i32.const 0x7d22)) \
+    (loop $again (call $query (i32.const 16) (i32.const 4) (i32.const 65536) (i32.const 8000000) (i32.const 128) \
+    (i32.const 13) (i32.const 1032)) (br $again)) (call $ok)";
+const PUBLISH_3_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 3000000)) \
+    (i32.store8 (i32.const 65536) (i32.const 34)) (i32.store8 (i32.const 3065535) (i32.const 34)) \
+    (loop $again (call $publish (i32.const 64) (i32.const 9) (i32.const 65536) (i32.const 3000000) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+const PUBLISH_NAME_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (loop $again (call $publish (i32.const 65536) (i32.const 8000000) (i32.const 32) (i32.const 13) (i32.const 1032)) \
+    (br $again)) (call $ok)";
+const LOG_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+    (loop $again (call $log (i32.const 80) (i32.const 4) (i32.const 65536) (i32.const 8000000)) \
+    (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $again (i32.lt_u (local.get $n) (i32.const 100)))) \
+    (call $ok)";
+
+/// A guest with 16 MB of memory, whose host writes all results to the same place.
+const fn again(body: &'static str) -> GuestText {
+    GuestText { memory: "256", realloc: "(i32.const 2048)", ..GuestText::of(body) }
+}
 
 /// Every attack, with the code of the error that meets it.
 pub const ATTACKS: &[Attack] = &[
@@ -394,6 +446,61 @@ pub const ATTACKS: &[Attack] = &[
             )
         },
     ),
+    Attack {
+        limits: &[("fuel", "10_000_000_000")],
+        ..attack("keys of 8 MB until the calls are spent", "limit.host_calls", again(CONFIG_8_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("names of entities of 8 MB", "limit.host_calls", again(INSERT_NAME_8_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("rows of 8 MB of text", "limit.host_calls", again(INSERT_TEXT_8_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("rows of millions of values", "limit.host_calls", again(INSERT_VALUES))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("rows of 3 MB of text", "limit.host_calls", again(INSERT_TEXT_3_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("queries of 8 MB", "limit.host_calls", again(QUERY_8_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("events of 3 MB", "limit.host_calls", again(PUBLISH_3_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000"), ("host_calls", "12")],
+        ..attack("events with names of 8 MB", "limit.host_calls", again(PUBLISH_NAME_8_MB))
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000")],
+        ..attack(
+            "log lines of 8 MB, a hundred times",
+            "harmless",
+            GuestText { memory: "256", ..GuestText::of(LOG_8_MB) },
+        )
+    },
+    Attack {
+        limits: &[("fuel", "10_000_000_000")],
+        ..attack(
+            "8 MB given back as an error",
+            "guest.error",
+            GuestText {
+                memory: "256",
+                ..GuestText::of(
+                    "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
+                     (i32.store (i32.const 1024) (i32.const 1)) (i32.store (i32.const 1028) (i32.const 65536)) \
+                     (i32.store (i32.const 1032) (i32.const 8000000)) (i32.const 1024)",
+                )
+            },
+        )
+    },
     attack(
         "an event bomb",
         "limit.events",
