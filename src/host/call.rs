@@ -1,11 +1,11 @@
 //! One call: a fresh instance, one transaction, everything or nothing.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::component::Instance;
-use wasmtime::{CallHook, Engine, Store, StoreContextMut, WasmBacktrace};
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use super::caller::Caller;
 use super::classify::classify;
@@ -282,7 +282,7 @@ fn run(
     probe: Option<&Probe>,
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
-    store.set_epoch_deadline(ticks(limits));
+    store.set_epoch_deadline(ticks(limits.time()));
     let started = match prepared {
         Some(instance) => Ok(instance),
         None => bound(store, limits)
@@ -311,7 +311,7 @@ pub(super) fn enter(
     let mut store = Store::new(engine, CallState { services, memory });
     bound(&mut store, limits)?;
     // What the instance does while it starts is bounded like a call.
-    store.set_epoch_deadline(ticks(limits));
+    store.set_epoch_deadline(ticks(limits.time()));
     let instance = plugin.instances.instantiate(&mut store)?;
     Ok((store, instance))
 }
@@ -322,12 +322,21 @@ fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<
     store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
     store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
     store.call_hook(at_border);
+    store.epoch_deadline_callback(at_deadline);
     store.set_fuel(limits.fuel())
 }
 
-/// Ticks of the epoch until the time is over.
-fn ticks(limits: &CallLimits) -> u64 {
-    u64::try_from(limits.time().as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
+/// Ticks of the epoch until a time is over.
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
+}
+
+/// Runs when the ticks of a call are over: the clock decides whether its time is, too.
+fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
+    match store.data().services.time_left() {
+        Duration::ZERO => Err(Trap::Interrupt.into()),
+        left => Ok(UpdateDeadline::Continue(ticks(left))),
+    }
 }
 
 /// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends

@@ -1,7 +1,7 @@
 //! The engine that all plugins share.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use wasmtime::component::{HasSelf, Linker};
@@ -104,12 +104,14 @@ impl Runtime {
         std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || {
+                // Counted on a clock: on a loaded machine a sleep of 10 ms takes longer.
+                let (started, mut ticks) = (Instant::now(), 0);
                 loop {
                     std::thread::sleep(TICK);
-                    match weak.upgrade() {
-                        Some(engine) => engine.increment_epoch(),
-                        None => break,
-                    }
+                    let Some(engine) = weak.upgrade() else { break };
+                    let due = started.elapsed().as_millis() / TICK.as_millis();
+                    (ticks..due).for_each(|_| engine.increment_epoch());
+                    ticks = due;
                 }
             })
             .map_err(|error| RuntimeError::Engine(format!("no thread for the deadline: {error}")))?;

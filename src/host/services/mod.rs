@@ -397,7 +397,7 @@ impl Services {
     }
 
     /// What is left of the call's time.
-    fn time_left(&self) -> Duration {
+    pub(super) fn time_left(&self) -> Duration {
         self.limits.time().saturating_sub(self.started.elapsed())
     }
 
