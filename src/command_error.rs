@@ -131,6 +131,7 @@ impl From<ProjectError> for CommandError {
                 new.hint("go into a plugin project, or make one: erp-plugin new my-plugin")
             }
             ProjectError::Unreadable(_) => new,
+            ProjectError::Outside(_) => new.hint("put the folder itself there instead of the link"),
         }
     }
 }

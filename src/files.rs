@@ -76,6 +76,38 @@ pub fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs_err::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
 }
 
+/// A path that does not stay in its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OutsideError {
+    /// It is absolute, or climbs out.
+    #[error("`{}` leads out of the project", .0.display())]
+    Leaves(PathBuf),
+    /// A part of it is a link, which may lead anywhere.
+    #[error("`{}` is a link; links in a project are not followed", .0.display())]
+    Link(PathBuf),
+}
+
+/// Where a path leads that is relative to a folder: inside of it, over no link. What is missing on the way is no error:
+/// it may be about to be made.
+///
+/// # Errors
+/// [`OutsideError`].
+pub fn inside(folder: &Path, path: &Path) -> Result<PathBuf, OutsideError> {
+    let mut reached = folder.to_path_buf();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => continue,
+            std::path::Component::Normal(part) => reached.push(part),
+            _ => return Err(OutsideError::Leaves(path.to_path_buf())),
+        }
+        if fs_err::symlink_metadata(&reached).is_ok_and(|metadata| metadata.is_symlink()) {
+            let shown = reached.strip_prefix(folder).unwrap_or(&reached);
+            return Err(OutsideError::Link(shown.to_path_buf()));
+        }
+    }
+    Ok(reached)
+}
+
 /// Makes a folder with all those above it that are missing; only this user may enter the new ones, whatever the umask.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::cancel::Cancel;
 use super::reproducible::make_reproducible;
 use super::toolchain::{TARGET, Toolchain};
+use crate::settings::private_variables;
 
 /// What a build is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +209,7 @@ pub(super) struct Place {
 /// The name of the package in `root`, which must make a cdylib, and where it is built.
 fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, Place), BuildError> {
     let mut command = MetadataCommand::new();
+    private_variables().into_iter().for_each(|name| _ = command.env_remove(name));
     command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
     // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
     command.env("RUST_BACKTRACE", "0").env("RUSTUP_AUTO_INSTALL", "0");

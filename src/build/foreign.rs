@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use thiserror::Error;
 
 use super::cancel::Cancel;
+use crate::settings::command;
 
 /// A guest that is no crate.
 pub struct ForeignBuild<'b> {
@@ -102,7 +103,7 @@ impl Tool {
         // Both streams into one, in the order in which they were written.
         let (mut said, out) = std::io::pipe().map_err(ForeignError::Io)?;
         let error = out.try_clone().map_err(ForeignError::Io)?;
-        let mut command = Command::new(&self.program);
+        let mut command = command(&self.program);
         command
             .current_dir(root)
             .args(arguments)

@@ -1,7 +1,9 @@
 //! Where a project's source comes from, as git knows it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use crate::settings::command;
 
 /// The source of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ fn public_address(url: &str) -> Option<String> {
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
+    let output = command("git")
         .current_dir(folder)
         .args(arguments)
         .stdin(Stdio::null())

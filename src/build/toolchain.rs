@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::settings::command;
+
 /// The script that makes the toolchain ready: `install.sh` runs the same file.
 pub const TOOLCHAIN_SCRIPT: &str = include_str!("toolchain.sh");
 /// What plugins are compiled for.
@@ -86,11 +88,11 @@ impl Toolchain {
         let mut command = match &self.name {
             // `+name` is rustup's: the cargo that a parent cargo names in CARGO does not know it.
             Some(name) => {
-                let mut command = Command::new("cargo");
+                let mut command = command("cargo");
                 command.arg(format!("+{name}"));
                 command
             }
-            None => Command::new(cargo),
+            None => command(cargo),
         };
         command.env("RUSTUP_AUTO_INSTALL", "0");
         command
@@ -117,7 +119,7 @@ pub fn program_version(program: &str, folder: &Path) -> Option<String> {
 /// [`ToolchainError::Script`].
 pub fn run_script() -> Result<(), ToolchainError> {
     let failed = |why: String| ToolchainError::Script(format!(": {why}"));
-    let mut shell = Command::new("sh")
+    let mut shell = command("sh")
         .args(["-s", "--"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -149,7 +151,7 @@ fn has_std(folder: &Path) -> bool {
 
 /// The output of a command, on one line; none where it cannot be run or fails.
 fn version_of(program: &OsString, arguments: &[&str], folder: &Path) -> Option<String> {
-    let output = Command::new(program)
+    let output = command(program)
         .current_dir(folder)
         .args(arguments)
         .env("RUSTUP_AUTO_INSTALL", "0")

@@ -18,7 +18,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::registry::{Client, Connection};
-use crate::settings::Environment;
+use crate::settings::command;
 
 /// The plugin that the demo makes.
 const PLUGIN: &str = "erp-inventory";
@@ -259,10 +259,7 @@ impl Demo<'_> {
     fn program_with(&self, arguments: &[&str]) -> Command {
         let project = self.root.join(PLUGIN);
         let folder: &Path = if project.is_dir() { &project } else { &self.root };
-        let mut command = Command::new(&self.program);
-        for variable in Environment::flag_variables() {
-            command.env_remove(variable);
-        }
+        let mut command = command(&self.program);
         command
             .current_dir(folder)
             .args(arguments)
@@ -377,7 +374,7 @@ impl Drop for DevHostProcess {
 #[cfg(unix)]
 fn end(target: &str) {
     // Where it has ended by itself, there is nothing to do.
-    let _ = Command::new("kill").args(["-TERM", "--", target]).stderr(Stdio::null()).status();
+    let _ = command("kill").args(["-TERM", "--", target]).stderr(Stdio::null()).status();
 }
 
 fn interrupted() -> CommandError {

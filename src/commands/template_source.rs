@@ -1,12 +1,13 @@
 //! Where a template comes from: the binary, a folder, a repository of git.
 
 use std::path::{Component, Path};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::scaffold::{Template, builtin};
+use crate::settings::command;
 
 /// A template, and what to say of where it came from.
 pub(super) struct Found {
@@ -72,7 +73,7 @@ fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>)
     let folder =
         tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
     let git = |arguments: &[&str]| -> Result<String, CommandError> {
-        let mut command = Command::new("git");
+        let mut command = command("git");
         // Whoever calls from a hook of git has variables that name another repository.
         for name in
             ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"]

@@ -24,8 +24,9 @@ use crate::verification::{Check, Demand, Outcome, Policy, Verdict, verify};
 /// Say whether a package is exactly what its publisher signed, and whether you trust them
 ///
 /// Nothing is believed before it is checked: container, signatures, digests, manifest, component, in this order, and
-/// after a stage that fails none is looked at. Works without a network. The dev host holds uploads against the same
-/// stages.
+/// after a stage that fails none is looked at. As soon as you trust any key (--trust-file, or your own trust file), a
+/// package needs enough good signatures by trusted keys; --integrity-only does without. Works without a network. The dev
+/// host holds uploads against the same stages.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
@@ -33,9 +34,12 @@ pub(crate) struct VerifyArgs {
     /// The keys that are trusted, in the place of your own trust file; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
-    /// Refuse a package without a good signature by a trusted key
+    /// Refuse a package without a good signature by a trusted key, also where you trust nobody yet
     #[arg(long)]
     require_signature: bool,
+    /// Ask only whether the package is whole and fits the platform; a signature that is there must not be wrong
+    #[arg(long, conflicts_with = "require_signature")]
+    integrity_only: bool,
     /// Fail where a registry's list of revocations is older than it should be
     #[arg(long)]
     require_fresh: bool,
@@ -144,7 +148,11 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         Some(file) => Some(receipt_envelope(&read_statement(context, file)?)?),
         None => None,
     };
-    let demand = if args.require_signature { Demand::Signatures } else { Demand::Integrity };
+    let has_trust = args.trust_file.is_some() || trust.store.trusts_anyone() || trust.unused.is_some();
+    let demand = match (args.require_signature || has_trust, args.integrity_only) {
+        (true, false) => Demand::Signatures,
+        _ => Demand::Integrity,
+    };
     let policy = Policy {
         demand,
         limits,

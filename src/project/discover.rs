@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::diagnostics::{Report, SourceFile};
+use crate::files::{self, OutsideError};
 use crate::manifest::{self, Manifest};
 
 /// The manifest's file.
@@ -34,7 +35,15 @@ pub enum ProjectError {
     /// The manifest cannot be read.
     #[error("cannot read the manifest: {0}")]
     Unreadable(std::io::Error),
+    /// A folder that is read and written is a link to another place.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
 }
+
+/// Folders of a project that commands read and write by themselves.
+const OWN_FOLDERS: [&str; 8] =
+    ["dist", "src", "src/erp", "tests", "tests/snapshots", "tests/data", ".erp-plugin", "pages"];
+
 
 impl Project {
     /// The project of a folder, or of the nearest one above it.
@@ -56,6 +65,9 @@ impl Project {
     pub fn open(file: &Path, from: &Path) -> Result<Project, ProjectError> {
         let text = fs_err::read_to_string(file).map_err(ProjectError::Unreadable)?;
         let root = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        for folder in OWN_FOLDERS {
+            files::inside(&root, Path::new(folder))?;
+        }
         let shown = file.strip_prefix(from).unwrap_or(file);
         Ok(Project { source: SourceFile::new(shown, text), root, manifest_file: file.to_path_buf() })
     }
@@ -108,10 +120,11 @@ impl Project {
                 continue;
             }
             for entry in fs_err::read_dir(&folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
+                let entry = entry?;
+                let (path, kind) = (entry.path(), entry.file_type()?);
+                if kind.is_dir() {
                     folders.push(path);
-                } else if path.to_string_lossy().ends_with(".test.toml") {
+                } else if kind.is_file() && path.to_string_lossy().ends_with(".test.toml") {
                     files.push(path);
                 }
             }
@@ -121,9 +134,8 @@ impl Project {
     }
 
     /// The content of a file of the project, by its path relative to the manifest. Paths that leave
-    /// the project find nothing.
+    /// the project, and those over links, find nothing.
     pub fn file(&self, path: &str) -> Option<Vec<u8>> {
-        let inside = Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        inside.then(|| fs_err::read(self.root.join(path)).ok()).flatten()
+        fs_err::read(files::inside(&self.root, Path::new(path)).ok()?).ok()
     }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Project;
 use super::secrets::find_secret;
+use crate::files::{self, OutsideError};
 use crate::manifest::Manifest;
 use crate::strict_zip::{Entry, name_problem};
 
@@ -35,6 +36,9 @@ pub enum FileProblem {
         /// The file.
         name: String,
     },
+    /// It leads out of the project, or over a link.
+    #[error("{0}, so it cannot be packed")]
+    Outside(OutsideError),
     /// It looks like a secret.
     #[error("`{name}`{} looks like {what}", line.map_or_else(String::new, |line| format!(" (line {line})")))]
     Secret {
@@ -76,7 +80,10 @@ pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String])
     let fixtures = written.iter().flat_map(|manifest| manifest.fixtures.iter().chain(&manifest.demo));
     let fixtures = fixtures.filter_map(|fixture| fixture.file.as_ref()).map(|file| (**file).clone());
     for name in listed.chain([manifest.i18n.dir.clone()]).chain(pages).chain(fixtures) {
-        found.collect(&project.root, &project.root.join(name))?;
+        match files::inside(&project.root, Path::new(&name)) {
+            Ok(path) => found.collect(&project.root, &path)?,
+            Err(error) => found.problems.push(FileProblem::Outside(error)),
+        }
     }
     let Found { mut names, mut problems, .. } = found;
     names.sort();

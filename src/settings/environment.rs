@@ -64,6 +64,10 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The variables that hold secrets.
+    pub(super) const SECRETS: [&str; 4] =
+        ["ERP_PLUGIN_TOKEN", "ERP_PLUGIN_SIGNING_KEY", "ERP_PLUGIN_KEY_PASSPHRASE", "PGPASSWORD"];
+
     /// Reads the variables of this process.
     pub fn of_this_process() -> Environment {
         let flag = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
@@ -93,7 +97,7 @@ impl Environment {
 
     /// The variables of flags that are set, so that a child process can be started without them.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads variables")]
-    pub fn flag_variables() -> Vec<OsString> {
+    pub(super) fn flag_variables() -> Vec<OsString> {
         let own = |name: &OsString| name.to_string_lossy().starts_with("ERP_PLUGIN_");
         // Which toolchain builds is a fact of this machine and no wish about one command.
         std::env::vars_os()

@@ -2,6 +2,8 @@
 
 mod environment;
 mod folders;
+mod program;
 
 pub use environment::{Environment, VARIABLES};
 pub use folders::Folders;
+pub use program::{command, private_variables};

@@ -161,7 +161,12 @@ impl TrustStore {
         self.registries.iter().map(|(id, registry)| (id, registry.name.as_str()))
     }
 
-    /// The new key gets what the old one was trusted with. `seen_at` is when the rotation was first seen here: a key
+    /// Whether any publisher is trusted.
+    pub fn trusts_anyone(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The new key gets what the old one was trusted with, until the same moment. `seen_at` is when the rotation was first seen here: a key
     /// names no successor once it was revoked or its time was over.
     ///
     /// # Errors
@@ -177,9 +182,9 @@ impl TrustStore {
         if let Some(not_after) = old.not_after.filter(|not_after| *not_after <= seen_at) {
             return Err(RotateError::Expired { key: old_id, not_after });
         }
-        let until = [old.not_after, rotation.old_key_until].into_iter().flatten().min();
-        old.not_after = until;
-        let new = TrustedKey { key: rotation.new.clone(), not_after: None, revoked: None, ..old.clone() };
+        // Who limited their trust in the old key did not prolong it for the new one: only the publisher wants that.
+        let new = TrustedKey { key: rotation.new.clone(), revoked: None, ..old.clone() };
+        old.not_after = [old.not_after, rotation.old_key_until].into_iter().flatten().min();
         self.add(new);
         Ok(())
     }

@@ -29,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("archive", &["containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
     ("evolution", &["diagnostics", "expression", "manifest"]),
     ("store", &["contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest", "pattern"]),
-    ("project", &["diagnostics", "manifest", "strict_zip"]),
+    ("project", &["diagnostics", "files", "manifest", "strict_zip"]),
     // Engines.
     (
         "check",
@@ -67,7 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
     ("generate", &["contract", "manifest"]),
     ("scaffold", &["files", "pattern"]),
-    ("build", &["files", "signing"]),
+    ("build", &["files", "settings", "signing"]),
     (
         "host",
         &[
@@ -80,6 +80,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "manifest",
             "outgoing",
             "random",
+            "settings",
             "store",
         ],
     ),
@@ -147,7 +148,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite::", &["store"]),
     ("sea_query::", &["store"]),
     ("sqlparser::", &["scaffold"]),
-    ("std::process::Command", &["build", "commands", "host"]),
+    ("std::process::Command", &["build", "commands", "host", "settings"]),
     ("tokio::", &["dev_host", "registry"]),
     ("url::", &["outgoing"]),
     ("wasm_encoder::", &["component"]),

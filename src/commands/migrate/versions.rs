@@ -1,7 +1,6 @@
 //! Versions of a plugin as users name them: a package, a project's folder, or a revision of git.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -15,6 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::manifest::{Manifest, parse};
 use crate::project::{MANIFEST_FILE, Project};
 use crate::strict_zip::Limits;
+use crate::settings::command;
 
 /// A version of a plugin.
 pub(super) struct VersionOf {
@@ -106,7 +106,7 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
     if revision.starts_with('-') {
         return Err(unknown("it begins with a dash".to_owned()));
     }
-    let git = Command::new("git")
+    let git = command("git")
         .arg("-C")
         .arg(&project.root)
         .args(["show", "--end-of-options", &format!("{revision}:./{MANIFEST_FILE}")])

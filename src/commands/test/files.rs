@@ -42,7 +42,11 @@ pub(super) fn read_beside(
     let folder = project.root.join(SNAPSHOTS).join(stem(suite));
     if folder.is_dir() {
         for entry in fs_err::read_dir(&folder).map_err(|error| failed(error.to_string()))? {
-            let path = entry.map_err(|error| failed(error.to_string()))?.path();
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
+            let path = entry.path();
             let name = path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             if path.extension().is_some_and(|extension| extension == "json") {
                 let text = fs_err::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
@@ -53,9 +57,13 @@ pub(super) fn read_beside(
     let mut folders = vec![project.root.join(DATA)];
     while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
         for entry in fs_err::read_dir(&folder).map_err(|error| failed(error.to_string()))? {
-            let path = entry.map_err(|error| failed(error.to_string()))?.path();
-            if path.is_dir() {
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(|error| failed(error.to_string()))?);
+            if kind.is_dir() {
                 folders.push(path);
+                continue;
+            }
+            if !kind.is_file() {
                 continue;
             }
             let name = path.strip_prefix(project.root.join(DATA)).unwrap_or(&path);
@@ -63,7 +71,7 @@ pub(super) fn read_beside(
             suite.data.insert(name, fs_err::read(&path).map_err(|error| failed(error.to_string()))?);
         }
     }
-    let Some(file) = cassette_file(context, suite) else { return Ok(()) };
+    let Some(file) = cassette_file(context, project, suite)? else { return Ok(()) };
     let recorded: Vec<Interaction> = match fs_err::read(&file) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map_err(|error| failed(format!("the cassette {} cannot be read: {error}", context.shown(&file))))?,
@@ -75,16 +83,22 @@ pub(super) fn read_beside(
     Ok(())
 }
 
-fn cassette_file(context: &Context, suite: &Suite) -> Option<PathBuf> {
-    let name = suite.file.world.cassette.as_ref()?;
+/// The cassette of a suite: beside it, inside of the project.
+fn cassette_file(context: &Context, project: &Project, suite: &Suite) -> Result<Option<PathBuf>, CommandError> {
+    let Some(name) = &suite.file.world.cassette else { return Ok(None) };
     let beside = context.path(suite.source.path());
-    Some(beside.parent().unwrap_or(Path::new("")).join(name.as_str()))
+    let folder = beside.parent().and_then(|folder| folder.strip_prefix(&project.root).ok()).unwrap_or(Path::new("tests"));
+    let inside = files::inside(&project.root, folder).and_then(|folder| files::inside(&folder, Path::new(name.as_str())));
+    inside.map(Some).map_err(|error| {
+        failed(format!("`cassette` of {}: {error}", context.shown(&beside)))
+            .hint("name a file beside the scenario, such as \"cassettes/orders.json\"")
+    })
 }
 
 /// Writes the cassettes of suites that recorded something.
-pub(super) fn write_cassettes(context: &Context, suites: &[Suite]) -> Result<(), CommandError> {
+pub(super) fn write_cassettes(context: &Context, project: &Project, suites: &[Suite]) -> Result<(), CommandError> {
     for suite in suites {
-        let Some(file) = cassette_file(context, suite) else { continue };
+        let Some(file) = cassette_file(context, project, suite)? else { continue };
         let text = serde_json::to_string_pretty(&suite.recorded()).unwrap_or_default();
         if files::write_if_changed(&file, format!("{text}\n").as_bytes())? {
             context.ui.status("Recorded", context.shown(&file));

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
@@ -16,6 +16,7 @@ use wasmtime::Engine;
 use super::CodeKind;
 use super::limits::Allowance;
 use crate::host::engine::{RuntimeError, configuration_of};
+use crate::settings::command;
 
 /// The first argument of a process that compiles.
 const WORD: &str = "compile-component";
@@ -41,7 +42,7 @@ pub(super) fn compile_in_child(
     limits: Allowance,
 ) -> Result<Vec<u8>, RuntimeError> {
     let failed = |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
-    let mut child = Command::new(program)
+    let mut child = command(program)
         .args([WORD, kind.word()])
         .args([limits.cpu.as_secs().to_string(), limits.memory.to_string()])
         // A compiler needs nothing of the environment, least of all its secrets.
