@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::CommandResult;
 use super::generate::world_of;
+use super::package_file::read_at_most;
 use super::template_source::find;
 use crate::command_error::CommandError;
 use crate::context::Context;
@@ -17,7 +18,9 @@ use crate::exit_code::ExitCode;
 use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
 use crate::project::{MANIFEST_FILE, workspace_root};
-use crate::scaffold::{Answers, EntityGuess, Parameter, PlannedFile, Target, Template, infer, write};
+use crate::scaffold::{
+    Answers, EntityGuess, MAX_INFERRED_FILE, Parameter, PlannedFile, Target, Template, infer, write,
+};
 
 /// Scaffold a plugin project from a template
 #[derive(Debug, Args)]
@@ -173,7 +176,10 @@ fn entities(
         Some(_) if ["entity", "entity_label"].iter().any(|name| given.contains_key(*name)) => {
             Err(usage("--from brings the entities: leave `entity` and `entity_label` away".to_owned()))
         }
-        Some(file) => infer(file, &context.read(file)?).map_err(|error| usage(error.to_string())),
+        Some(file) => {
+            let bytes = read_at_most(context, file, MAX_INFERRED_FILE as u64)?;
+            infer(file, &bytes).map_err(|error| usage(error.to_string()))
+        }
         None if template.about.takes_data => {
             let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default();
             Ok(vec![EntityGuess::plain(text("entity"), text("entity_label"))])

@@ -28,6 +28,11 @@ pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result
 
 /// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
 pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> Result<Vec<u8>, CommandError> {
+    read_at_most(context, file, limits.get(Limit::ArchiveBytes))
+}
+
+/// The same, with the limit itself.
+pub(super) fn read_at_most(context: &Context, file: &Path, most: u64) -> Result<Vec<u8>, CommandError> {
     use std::io::Read;
     let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
     let path = context.path(file);
@@ -38,16 +43,13 @@ pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> R
     }
     let opened = fs_err::File::open(&path).map_err(|error| failed(error.to_string()))?;
     let mut bytes = Vec::new();
-    let most = limits.get(Limit::ArchiveBytes).saturating_add(1);
-    opened.take(most).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    opened.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
     Ok(bytes)
 }
 
 /// A signed statement that may be anybody's: a receipt, a rotation, a list of revocations.
 pub(super) fn read_statement(context: &Context, file: &Path) -> Result<Vec<u8>, CommandError> {
-    let mut limits = Limits::default();
-    limits.set(Limit::ArchiveBytes, limits.get(Limit::JsonBytes));
-    read_bounded(context, file, &limits)
+    read_at_most(context, file, Limits::default().get(Limit::JsonBytes))
 }
 
 /// Opens a package; on an error all problems of the stage that failed are told.

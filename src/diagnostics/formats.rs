@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Code, Diagnostic, Report, Severity, printable};
+use super::{Code, Diagnostic, Report, Severity, is_printable, printable};
 
 /// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set.
 pub fn sarif(report: &Report, digest: &str) -> Value {
@@ -145,13 +145,13 @@ fn with_help(diagnostic: &Diagnostic) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace(':', "%3A").replace(',', "%2C").replace('\n', "%0A")
+    printable(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C").replace('\n', "%0A")
 }
 
 /// Text as XML and HTML have it. XML has no way to write most control characters.
 pub fn xml_text(text: &str) -> String {
     let text: String =
-        text.chars().map(|c| if c.is_control() && !"\n\t".contains(c) { '\u{fffd}' } else { c }).collect();
+        text.chars().map(|c| if is_printable(c) || "\n\t".contains(c) { c } else { '\u{fffd}' }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -22,4 +22,4 @@ pub use fix::{Edit, Fix, apply_fixes};
 pub use formats::{github, junit, sarif, xml_text};
 pub use render::{DiagnosticJson, HumanStyle, human};
 pub use report::Report;
-pub use source::{SourceFile, Span, Spanned, printable};
+pub use source::{SourceFile, Span, Spanned, is_printable, printable};

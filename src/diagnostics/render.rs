@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::diagnostic::Label;
+use super::source::printable_lines;
 use super::{Diagnostic, Severity, SourceFile, Span, printable};
 
 /// How findings are drawn.
@@ -87,12 +88,12 @@ impl<'a> Drawn<'a> {
             return Drawn { diagnostic, excerpt: None, labels: Vec::new() };
         };
         let (line, column) = source.line_and_column(first.span.start);
-        let name = format!("{}:{line}:{column}", source.path().display());
+        let name = printable(&format!("{}:{line}:{column}", source.path().display()));
         let labeled = |label: &Label, span: Span| {
-            LabeledSpan::new((!label.text.is_empty()).then(|| label.text.clone()), span.start, span.len())
+            LabeledSpan::new((!label.text.is_empty()).then(|| printable(&label.text)), span.start, span.len())
         };
         if let Some((text, span)) = cut_of_long_line(source, &first.span) {
-            let excerpt = Excerpt { name, text, first_line: line - 1 };
+            let excerpt = Excerpt { name, text: printable_lines(&text), first_line: line - 1 };
             return Drawn { diagnostic, excerpt: Some(excerpt), labels: vec![labeled(first, span)] };
         }
         let from = diagnostic.labels.iter().map(|label| label.span.start).min().unwrap_or(0);
@@ -103,7 +104,7 @@ impl<'a> Drawn<'a> {
             labeled(label, inside(label.span.start)..inside(label.span.end))
         });
         let labels = labels.collect();
-        let excerpt = Excerpt { name, text: source.text()[bytes].to_owned(), first_line };
+        let excerpt = Excerpt { name, text: printable_lines(&source.text()[bytes]), first_line };
         Drawn { diagnostic, excerpt: Some(excerpt), labels }
     }
 }
@@ -151,7 +152,7 @@ impl miette::Diagnostic for Drawn<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.diagnostic.help.as_ref().map(|help| Box::new(printable_lines(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {

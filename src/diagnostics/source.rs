@@ -112,13 +112,29 @@ impl<T: std::fmt::Display> std::fmt::Display for Spanned<T> {
     }
 }
 
+/// Whether a character neither moves a cursor, nor ends a line, nor turns text around.
+pub fn is_printable(character: char) -> bool {
+    let turns_text = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    !character.is_control() && !turns_text
+}
+
 /// A stranger's text on one line that can neither take over a terminal nor turn its own text around.
 pub fn printable(text: &str) -> String {
-    let is_safe = |c: char| {
-        let turns_text = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        !c.is_control() && !turns_text
+    text.chars().map(|character| if is_printable(character) { character } else { '\u{fffd}' }).collect()
+}
+
+/// A stranger's lines with what is not printable replaced by as many bytes, so that places in them stay places.
+pub(super) fn printable_lines(text: &str) -> String {
+    let shown = |character: char| match character.len_utf8() {
+        _ if is_printable(character) || matches!(character, '\n' | '\t') => character,
+        1 => '?',
+        2 => '¿',
+        _ => '\u{fffd}',
     };
-    text.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect()
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +143,9 @@ mod tests {
 
     #[test]
     fn a_strangers_text_cannot_take_over_the_terminal() {
+        let lines = "a\u{1b}[2J\n\u{9b}b\u{202e}\u{61c}c\td";
+        assert_eq!(printable_lines(lines), "a?[2J\n¿b\u{fffd}¿c\td");
+        assert_eq!(printable_lines(lines).len(), lines.len());
         assert_eq!(printable("进销存\u{1b}[31m a\nb \u{202e}c"), "进销存\u{fffd}[31m a\u{fffd}b \u{fffd}c");
     }
 

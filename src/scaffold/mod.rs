@@ -5,7 +5,7 @@ mod parameters;
 mod template;
 mod write;
 
-pub use infer::{EntityGuess, FieldGuess, InferError, infer};
+pub use infer::{EntityGuess, FieldGuess, InferError, MAX_FILE as MAX_INFERRED_FILE, infer};
 pub use parameters::{Parameter, ParameterKind};
 pub use template::{About, Answers, PlannedFile, Template, TemplateError, builtin};
 pub use write::{ScaffoldError, Target, write};

@@ -1,6 +1,7 @@
 //! Templates, and what they render to.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Component, Path};
 
 use include_dir::{Dir, include_dir};
@@ -126,6 +127,32 @@ fn embedded_files(folder: &Dir<'_>, root: &Path, files: &mut Vec<(String, Vec<u8
     }
 }
 
+/// Steps that a file of a template may take to be written.
+const MAX_STEPS: u64 = 2_000_000;
+/// Bytes that a template may write, all files together.
+const MAX_OUTPUT: usize = 32 << 20;
+
+/// Takes no more than is left.
+struct BoundedOutput<'l> {
+    bytes: Vec<u8>,
+    left: &'l mut usize,
+}
+
+impl io::Write for BoundedOutput<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        *self.left = self
+            .left
+            .checked_sub(bytes.len())
+            .ok_or_else(|| io::Error::other(format!("the template writes more than {} MB", MAX_OUTPUT >> 20)))?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Template {
     /// A template in a folder: `template.toml` beside `content/`. Links are refused: they may lead anywhere.
     ///
@@ -141,6 +168,9 @@ impl Template {
         let about: About =
             toml::from_str(&text).map_err(|error| not_a_template(format!("template.toml: {}", error.message())))?;
         let content = folder.join("content");
+        if fs_err::symlink_metadata(&content).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(not_a_template("`content` is a link, which could lead out of it".to_owned()));
+        }
         let mut files = Vec::new();
         let mut folders = vec![content.clone()];
         while let Some(folder) = folders.pop() {
@@ -186,6 +216,7 @@ impl Template {
             reason: error.to_string(),
         };
         let mut engine = Environment::new();
+        engine.set_fuel(Some(MAX_STEPS));
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
         // A value with quotes of its own stays one TOML string.
@@ -208,6 +239,7 @@ impl Template {
         }
         let all = minijinja::Value::from(minijinja::value::Serde(all));
         let mut planned = Vec::with_capacity(self.files.len());
+        let mut left = MAX_OUTPUT;
         for (path, content) in &self.files {
             let conditions = self.about.files.iter().filter(|(prefix, _)| path.starts_with(prefix.as_str()));
             let mut is_wanted = true;
@@ -218,7 +250,14 @@ impl Template {
             if !is_wanted {
                 continue;
             }
-            let target = engine.render_named_str(path, path, all.clone()).map_err(|error| failed(path, &error))?;
+            let mut rendered = |text: &str| -> Result<String, TemplateError> {
+                let template = engine.template_from_named_str(path, text).map_err(|error| failed(path, &error))?;
+                let mut output = BoundedOutput { bytes: Vec::new(), left: &mut left };
+                template.render_captured_to(all.clone(), &mut output).map_err(|error| failed(path, &error))?;
+                String::from_utf8(output.bytes)
+                    .map_err(|error| TemplateError::Render { file: path.clone(), reason: error.to_string() })
+            };
+            let target = rendered(path)?;
             let target = project_path(&target);
             let is_safe = |part: Component<'_>| match part {
                 // A repository's own folder says what its next command runs.
@@ -231,9 +270,7 @@ impl Template {
             }
             // What is no text is no template either: pictures, archives.
             let content = match std::str::from_utf8(content) {
-                Ok(text) => {
-                    engine.render_named_str(path, text, all.clone()).map_err(|error| failed(path, &error))?.into_bytes()
-                }
+                Ok(text) => rendered(text)?.into_bytes(),
                 Err(_) => content.clone(),
             };
             planned.push(PlannedFile { path: target, content });

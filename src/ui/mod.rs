@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::diagnostics::{HumanStyle, Report, Severity, human, printable};
+use crate::diagnostics::{HumanStyle, Report, Severity, human, is_printable, printable};
 use crate::settings::Environment;
 
 /// Columns of the verb in front of a status line, as cargo has them.
@@ -109,6 +109,41 @@ fn safe_lines(text: &str) -> String {
         .join("\n")
 }
 
+/// What goes to a stream: lines, tabs, and colours where colours are used. Everything that is printed passes here.
+fn filtered(text: &str, has_color: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let color = rest.strip_prefix("\x1b[").filter(|_| has_color).and_then(|code| {
+            let end = code.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            code[end..].starts_with('m').then_some("\x1b[".len() + end + 1)
+        });
+        let taken = color.unwrap_or_else(|| character.len_utf8());
+        match color {
+            Some(_) => shown.push_str(&rest[..taken]),
+            None if is_printable(character) || matches!(character, '\n' | '\t') => shown.push(character),
+            // A line that ends as on Windows ends.
+            None if character == '\r' && rest[1..].starts_with('\n') => {}
+            None => shown.push('\u{fffd}'),
+        }
+        rest = &rest[taken..];
+    }
+    shown
+}
+
+/// A JSON document whose texts a terminal may show: what it could take for a command is written as an escape, which
+/// means the same.
+fn safe_json(document: &str) -> String {
+    document.chars().fold(String::with_capacity(document.len()), |mut text, character| {
+        if is_printable(character) || character == '\n' {
+            text.push(character);
+        } else {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+        text
+    })
+}
+
 impl Ui {
     /// The terminal of this process.
     pub fn new(format: Format, color: ColorChoice, verbosity: Verbosity, environment: &Environment) -> Ui {
@@ -183,7 +218,7 @@ impl Ui {
             Format::Json => {
                 // A value of our own that cannot be written is a bug that tests meet.
                 let document = serde_json::to_string_pretty(value).unwrap_or_default();
-                self.write_stdout(&format!("{document}\n"));
+                self.write_stdout(&format!("{}\n", safe_json(&document)));
             }
             _ => {
                 let text = text();
@@ -203,7 +238,7 @@ impl Ui {
     pub fn status(&self, verb: &str, what: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             let verb = format!("{verb:>VERB_WIDTH$}");
-            self.line(&format!("{} {}", self.paint("1;32", &verb), what.as_ref()));
+            self.line(&format!("{} {}", self.paint("1;32", &verb), safe_lines(what.as_ref())));
         }
     }
 
@@ -215,7 +250,7 @@ impl Ui {
     /// A step that only those who asked hear of.
     pub fn detail(&self, what: impl AsRef<str>) {
         if self.is_verbose() {
-            self.line(what.as_ref());
+            self.line(&safe_lines(what.as_ref()));
         }
     }
 
@@ -249,14 +284,9 @@ impl Ui {
         }
     }
 
-    /// Text of another program, as it is.
+    /// Text of another program, with its colours where colours are used.
     pub fn foreign(&self, text: &str) {
-        if let Some(kept) = &self.kept {
-            return lock(kept).push_str(text);
-        }
-        let mut stderr = io::stderr().lock();
-        // A closed standard error is no reason to stop.
-        let _ = stderr.write_all(text.as_bytes());
+        self.write_stderr(text);
     }
 
     /// A bar for work whose length is known; silent without a terminal.
@@ -282,9 +312,20 @@ impl Ui {
         self.lost_output.load(Ordering::Relaxed)
     }
 
-    fn write_stdout(&self, text: &str) {
+    fn write_stderr(&self, text: &str) {
+        let text = filtered(text, self.color);
         if let Some(kept) = &self.kept {
-            return lock(kept).push_str(text);
+            return lock(kept).push_str(&text);
+        }
+        let mut stderr = io::stderr().lock();
+        // A closed standard error is no reason to stop.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+
+    fn write_stdout(&self, text: &str) {
+        let text = filtered(text, false);
+        if let Some(kept) = &self.kept {
+            return lock(kept).push_str(&text);
         }
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -316,7 +357,7 @@ impl Ui {
     }
 
     fn line(&self, line: &str) {
-        self.foreign(&format!("{line}\n"));
+        self.write_stderr(&format!("{line}\n"));
     }
 }
 
@@ -327,4 +368,41 @@ fn lock(kept: &Mutex<String>) -> MutexGuard<'_, String> {
 fn terminal_width() -> usize {
     let (_, columns) = console::Term::stderr().size();
     usize::from(columns).clamp(40, 120)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_colours_pass() {
+        let text = "a\x1b[1;32mb\x1b[0m\r\nc\x1b]0;title\x07\x1b[2J\u{9b}31m\u{202e}\td\r";
+        let shown = "a\x1b[1;32mb\x1b[0m\nc\u{fffd}]0;title\u{fffd}\u{fffd}[2J\u{fffd}31m\u{fffd}\td\u{fffd}";
+        assert_eq!(filtered(text, true), shown);
+        assert!(!filtered(text, false).contains('\x1b'));
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_shows_no_control_character() {
+        let text = "\u{9b}31m \u{202e} 进\u{1b}";
+        let document = safe_json(&serde_json::to_string(text).unwrap());
+        assert!(document.chars().all(is_printable), "{document}");
+        assert_eq!(serde_json::from_str::<String>(&document).unwrap(), text);
+    }
+
+    /// Whoever adds a way to print that does not pass the filter meets this.
+    #[test]
+    fn everything_that_is_printed_passes_the_filter() {
+        let source = include_str!("mod.rs");
+        let program = source.split("#[cfg(test)]").next().unwrap();
+        for (index, line) in program.lines().enumerate() {
+            if line.contains("write_all(") {
+                let before: Vec<&str> = program.lines().take(index).collect();
+                let start = before.iter().rposition(|line| line.starts_with("    fn ")).unwrap();
+                let function = before[start..].join("\n");
+                assert!(function.contains("let text = filtered(text, "), "line {}: {line}", index + 1);
+            }
+            assert!(!line.contains("println!") && !line.contains("print!("), "line {}: {line}", index + 1);
+        }
+    }
 }

@@ -66,7 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
     ("generate", &["contract", "manifest"]),
-    ("scaffold", &["files", "pattern"]),
+    ("scaffold", &["containment", "document", "files", "pattern"]),
     ("build", &["files", "settings", "signing"]),
     (
         "host",
@@ -141,6 +141,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif::", &["ui"]),
     ("miette::", &["diagnostics"]),
     ("calamine::", &["scaffold"]),
+    ("zip::", &["scaffold"]),
     ("minijinja::", &["scaffold"]),
     ("oci_client::", &["registry"]),
     ("reqwest::", &["registry"]),

@@ -1,38 +1,48 @@
 //! Tables of a JSON document: an array of objects, or an object with such arrays.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Table;
+use super::{MAX_DOCUMENT, Table, count_cells};
+use crate::document::weight_of_text;
 
 pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<Table>, String> {
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    if weight_of_text(text) > MAX_DOCUMENT {
+        return Err("it holds too many values: take a part of it".to_owned());
+    }
+    let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut cells = 0;
     match document {
-        Value::Array(rows) => Ok(table(name, &rows).into_iter().collect()),
+        Value::Array(rows) => Ok(vec![table(name, &rows, &mut cells)?]),
         Value::Object(parts) => {
-            let tables = parts.iter().filter_map(|(name, part)| table(name, part.as_array()?));
-            Ok(tables.collect())
+            let arrays = parts.iter().filter_map(|(name, part)| Some((name, part.as_array()?)));
+            arrays.map(|(name, rows)| table(name, rows, &mut cells)).collect()
         }
         _ => Err("it holds neither an array of objects nor an object with such arrays".to_owned()),
     }
 }
 
-fn table(name: &str, rows: &[Value]) -> Option<Table> {
+fn table(name: &str, rows: &[Value], cells: &mut usize) -> Result<Table, String> {
     let mut headers: Vec<String> = Vec::new();
     // What is no row among them says nothing.
-    let rows: Vec<&Value> = rows.iter().filter(|row| row.is_object()).collect();
+    let rows: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
     for row in &rows {
-        for key in row.as_object()?.keys() {
+        for key in row.keys() {
             if !headers.contains(key) {
                 headers.push(key.clone());
+                count_cells(&mut 0, headers.len())?;
             }
         }
     }
+    rows.iter().try_for_each(|_| count_cells(cells, headers.len()))?;
     let text = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let row = |row: &&Value| headers.iter().map(|key| text(&row[key.as_str()])).collect();
+    let row = |row: &&Map<String, Value>| {
+        headers.iter().map(|key| row.get(key.as_str()).map_or_else(String::new, text)).collect()
+    };
     let rows = rows.iter().map(row).collect();
-    Some(Table { name: name.to_owned(), headers, rows })
+    Ok(Table { name: name.to_owned(), headers, rows })
 }

@@ -11,6 +11,8 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::containment::contain;
+
 pub use column::FieldGuess;
 
 /// An entity as templates write it.
@@ -56,6 +58,15 @@ pub enum InferError {
     Empty(String),
 }
 
+/// Bytes of a file that is read: a guess rests on what is seen in far fewer.
+pub const MAX_FILE: usize = 32 << 20;
+/// Columns of a table.
+const MAX_COLUMNS: usize = 1_000;
+/// Cells of all tables of a file.
+const MAX_CELLS: usize = 2_000_000;
+/// Bytes that a document of JSON takes in memory.
+const MAX_DOCUMENT: u64 = 256 << 20;
+
 /// A table of texts: what CSV, spreadsheets and JSON come down to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
@@ -73,18 +84,34 @@ pub fn infer(file: &Path, bytes: &[u8]) -> Result<Vec<EntityGuess>, InferError> 
     let shown = file.display().to_string();
     let stem = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let unreadable = |why: String| InferError::Unreadable(shown.clone(), why);
+    if bytes.len() > MAX_FILE {
+        return Err(unreadable(format!("it has more than {} MB: take a part of it", MAX_FILE >> 20)));
+    }
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let entities = match ending.as_deref() {
-        Some("csv") => of_tables(vec![spreadsheet::csv(&stem, bytes).map_err(unreadable)?]),
-        Some("xlsx") => of_tables(spreadsheet::xlsx(bytes).map_err(unreadable)?),
-        Some("json") => of_tables(json::tables(&stem, bytes).map_err(unreadable)?),
-        Some("sql") => sql::entities(bytes).map_err(unreadable)?,
-        _ => return Err(InferError::UnknownKind(shown)),
-    };
+    let entities = contain(|| match ending.as_deref() {
+        Some("csv") => Ok(of_tables(vec![spreadsheet::csv(&stem, bytes).map_err(unreadable)?])),
+        Some("xlsx") => Ok(of_tables(spreadsheet::xlsx(bytes).map_err(unreadable)?)),
+        Some("json") => Ok(of_tables(json::tables(&stem, bytes).map_err(unreadable)?)),
+        Some("sql") => sql::entities(bytes).map_err(unreadable),
+        _ => Err(InferError::UnknownKind(shown.clone())),
+    });
+    let entities = entities.map_err(|panic| unreadable(panic.to_string()))??;
     if entities.is_empty() {
         return Err(InferError::Empty(shown));
     }
     Ok(in_order(entities))
+}
+
+/// Refuses a table that is too wide, and counts its cells.
+fn count_cells(cells: &mut usize, columns: usize) -> Result<(), String> {
+    if columns > MAX_COLUMNS {
+        return Err(format!("it has more than {MAX_COLUMNS} columns"));
+    }
+    *cells += columns;
+    if *cells > MAX_CELLS {
+        return Err(format!("it has more than {MAX_CELLS} cells: take a part of its rows"));
+    }
+    Ok(())
 }
 
 fn of_tables(tables: Vec<Table>) -> Vec<EntityGuess> {

@@ -1,10 +1,15 @@
 //! Tables of CSV files and of workbooks.
 
-use std::io::Cursor;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
 
 use calamine::{Data, Reader, Xlsx};
+use zip::ZipArchive;
 
-use super::Table;
+use super::{MAX_CELLS, Table, count_cells};
+
+/// Bytes that a workbook unpacks to at the most.
+const MAX_UNPACKED: u64 = 48 << 20;
 
 /// The table of a CSV file in UTF-8; a comma, a semicolon or a tab parts its columns.
 pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
@@ -16,8 +21,12 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
     let mut reader =
         reader.flexible(true).delimiter(u8::try_from(delimiter).unwrap_or(b',')).from_reader(text.as_bytes());
     let headers: Vec<String> = reader.headers().map_err(|error| error.to_string())?.iter().map(str::to_owned).collect();
-    let rows = reader.records().map(|record| Ok(record?.iter().map(str::to_owned).collect()));
-    let rows = rows.collect::<Result<Vec<Vec<String>>, csv::Error>>().map_err(|error| error.to_string())?;
+    let (mut rows, mut cells): (Vec<Vec<String>>, usize) = (Vec::new(), 0);
+    for record in reader.records() {
+        let record = record.map_err(|error| error.to_string())?;
+        count_cells(&mut cells, record.len())?;
+        rows.push(record.iter().map(str::to_owned).collect());
+    }
     if let Some(line) = rows.iter().position(|row| row.len() > headers.len()) {
         return Err(format!("row {} has more cells than there are headers", line + 2));
     }
@@ -26,18 +35,65 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
 
 /// The sheets of a workbook; the first row that is not empty holds the headers.
 pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<Table>, String> {
+    bound(bytes)?;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
-    let mut tables = Vec::new();
+    let (mut tables, mut cells) = (Vec::new(), 0);
     for name in workbook.sheet_names() {
-        let range = workbook.worksheet_range(&name).map_err(|error| error.to_string())?;
-        let mut rows = range
-            .rows()
-            .map(|row| row.iter().map(text).collect::<Vec<String>>())
-            .filter(|row| row.iter().any(|cell| !cell.is_empty()));
-        let Some(headers) = rows.next() else { continue };
-        tables.push(Table { name, headers, rows: rows.collect() });
+        // Cell by cell: a sheet of two cells may say that it has a thousand million.
+        let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| error.to_string())?;
+        let mut found: BTreeMap<u32, BTreeMap<u32, String>> = BTreeMap::new();
+        while let Some(cell) = reader.next_cell().map_err(|error| error.to_string())? {
+            let text = text(&Data::from(cell.get_value().clone()));
+            if !text.is_empty() {
+                count_cells(&mut cells, 1)?;
+                let (row, column) = cell.get_position();
+                found.entry(row).or_default().insert(column, text);
+            }
+        }
+        let columns = || found.values().flat_map(BTreeMap::keys);
+        let (Some(first), Some(last)) = (columns().min().copied(), columns().max().copied()) else { continue };
+        let mut rows: Vec<Vec<String>> = Vec::with_capacity(found.len());
+        for mut row in found.into_values() {
+            count_cells(&mut cells, (last - first) as usize + 1)?;
+            rows.push((first..=last).map(|column| row.remove(&column).unwrap_or_default()).collect());
+        }
+        let headers = rows.remove(0);
+        tables.push(Table { name, headers, rows });
     }
     Ok(tables)
+}
+
+/// Refuses a workbook that would unpack to too much, or says that it has more texts than it can have.
+fn bound(bytes: &[u8]) -> Result<(), String> {
+    let unreadable = |error: &dyn std::fmt::Display| error.to_string();
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+    let mut left = MAX_UNPACKED;
+    for index in 0..archive.len() {
+        let mut part = archive.by_index(index).map_err(|error| unreadable(&error))?.take(left + 1);
+        // What a part says of its size is not believed.
+        let mut content = Vec::new();
+        part.read_to_end(&mut content).map_err(|error| unreadable(&error))?;
+        left = left
+            .checked_sub(content.len() as u64)
+            .ok_or_else(|| format!("it unpacks to more than {} MB: take a part of it", MAX_UNPACKED >> 20))?;
+        if promised_texts(&content).is_some_and(|texts| texts > MAX_CELLS as u64) {
+            return Err(format!("it says that it has more than {MAX_CELLS} texts"));
+        }
+    }
+    Ok(())
+}
+
+/// The most texts that a part of a workbook promises: a reader makes room for them before it sees one.
+fn promised_texts(content: &[u8]) -> Option<u64> {
+    const NAME: &[u8] = b"uniqueCount";
+    let places = (0..content.len().saturating_sub(NAME.len())).filter(|at| content[*at..].starts_with(NAME));
+    let number = |at: usize| {
+        let digits = content[at + NAME.len()..].iter().skip_while(|byte| b" \t\r\n='\"+".contains(byte));
+        digits.take_while(|byte| byte.is_ascii_digit()).fold(0_u64, |number, digit| {
+            number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+        })
+    };
+    places.map(number).max()
 }
 
 /// A cell as somebody would write it in CSV.
