@@ -120,6 +120,44 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
 }
 
+/// Makes a file that only this user may read and write, or makes one that is there so.
+///
+/// # Errors
+/// What the file system says.
+pub fn make_private_file(file: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(file)?;
+    keep_private(&opened, 0o600)
+}
+
+/// Takes away from others what they may do with a file or a folder of this user.
+fn keep_private(opened: &std::fs::File, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let metadata = opened.metadata()?;
+        if metadata.mode() & 0o077 != 0 && metadata.uid() == rustix::process::geteuid().as_raw() {
+            opened.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        }
+    }
+    let _ = (opened, mode);
+    Ok(())
+}
+
+/// Makes a folder of this user's own, and closes one that is there to others.
+///
+/// # Errors
+/// What the file system says.
+pub fn close_folder(folder: &Path) -> io::Result<()> {
+    make_private_folder(folder)?;
+    #[cfg(unix)]
+    keep_private(&std::fs::File::open(folder)?, 0o700)?;
+    Ok(())
+}
+
 /// Whom a file or a folder belongs to, and whether others may write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ownership {

@@ -75,6 +75,10 @@ impl<'a> Sealed<'a> {
             let message = format!("format {} is not known to this tool", statement.predicate.format_version);
             return Err(vec![Problem::new("package/statement", message)]);
         }
+        if !statement.subject.is_sorted_by(|left, right| left.name <= right.name) {
+            let message = "the statement's files are not in the order of their names";
+            return Err(vec![Problem::new("package/statement", message)]);
+        }
         let mut problems = Vec::new();
         let mut covered = BTreeMap::new();
         for subject in &statement.subject {

@@ -29,10 +29,14 @@ impl HostPlace {
     /// [`DevHostError`] where another process uses it, or the database cannot be opened.
     pub fn open(&self) -> Result<(StateFolder, Database), DevHostError> {
         let state_folder = StateFolder::open(&self.state_folder)?;
-        let database = match &self.database {
+        let mut database = match &self.database {
             Some(url) => Database::open_postgres(url)?,
-            None => Database::open(&state_folder.database())?,
+            None => {
+                state_folder.close_database()?;
+                Database::open(&state_folder.database())?
+            }
         };
+        database.seal_with(Arc::new(state_folder.sealer()?));
         Ok((state_folder, database))
     }
 

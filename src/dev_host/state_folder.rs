@@ -12,11 +12,13 @@ use crate::host::{Caller, Department};
 use crate::manifest::TenantId;
 use crate::platform::{Directory, Identity};
 use crate::signing::{KeyError, SecretKey};
+use crate::store::Sealer;
 
 const DATABASE: &str = "platform.sqlite";
 const TOKENS: &str = "tokens.json";
 const LOCK: &str = "lock";
 const REGISTRY_KEY: &str = "registry.pem";
+const SECRETS_KEY: &str = "secrets.key";
 const REGISTRY_PUBLIC_KEY: &str = "registry.pub.pem";
 /// Departments of every tenant, each with the one above it.
 const DEPARTMENTS: [(&str, Option<&str>); 4] = [
@@ -98,7 +100,7 @@ impl StateFolder {
     /// [`StateFolderError`].
     pub fn open(folder: &Path) -> Result<StateFolder, StateFolderError> {
         let unusable = |source| StateFolderError::Unusable { folder: folder.to_path_buf(), source };
-        fs_err::create_dir_all(folder).map_err(unusable)?;
+        files::close_folder(folder).map_err(unusable)?;
         let lock =
             File::options().create(true).truncate(false).write(true).open(folder.join(LOCK)).map_err(unusable)?;
         // The kernel gives the lock back when the process ends, also after kill -9.
@@ -123,6 +125,31 @@ impl StateFolder {
         Ok(StateFolder { folder: folder.to_path_buf(), tokens, _lock: lock })
     }
 
+    /// What seals the secrets of plugins: its key lies here, beside the tokens and not in the database.
+    ///
+    /// # Errors
+    /// [`StateFolderError`].
+    pub fn sealer(&self) -> Result<Sealer, StateFolderError> {
+        let unusable = |why: String| StateFolderError::Unusable {
+            folder: self.folder.clone(),
+            source: std::io::Error::other(format!("{SECRETS_KEY}: {why}")),
+        };
+        let file = self.folder.join(SECRETS_KEY);
+        let key = match fs_err::read(&file) {
+            Ok(key) => key,
+            // Only where there is none: another key would open no secret.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut key = [0; Sealer::KEY_BYTES];
+                getrandom::fill(&mut key).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
+                files::write(&file, &key, Access::Private)?;
+                key.to_vec()
+            }
+            Err(error) => return Err(unusable(error.to_string())),
+        };
+        let damaged = || unusable("it has another length; move it away, and set the secrets again".to_owned());
+        Sealer::new(&key).ok_or_else(damaged)
+    }
+
     /// The key that signs receipts, made when it is first asked for. It lies there in the clear, for this user alone:
     /// who can read the folder can change the database too.
     ///
@@ -131,7 +158,9 @@ impl StateFolder {
     pub fn registry_key(&self) -> Result<SecretKey, StateFolderError> {
         let unusable = |error: KeyError| StateFolderError::Unusable {
             folder: self.folder.clone(),
-            source: std::io::Error::other(format!("{REGISTRY_KEY}: {error}")),
+            source: std::io::Error::other(format!(
+                "{REGISTRY_KEY}: {error}; put it back from a copy, or move it away: receipts of before are worth nothing then"
+            )),
         };
         let file = self.folder.join(REGISTRY_KEY);
         let key = match fs_err::read_to_string(&file) {
@@ -151,6 +180,18 @@ impl StateFolder {
     /// The file of that key's public half: `erp-plugin key trust` takes it.
     pub fn registry_public_key(&self) -> PathBuf {
         self.folder.join(REGISTRY_PUBLIC_KEY)
+    }
+
+    /// Makes the database's file, and what SQLite keeps beside it, this user's alone.
+    pub(super) fn close_database(&self) -> Result<(), StateFolderError> {
+        let unusable = |source| StateFolderError::Unusable { folder: self.folder.clone(), source };
+        for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
+            let file = self.folder.join(&name);
+            if name == DATABASE || file.exists() {
+                files::make_private_file(&file).map_err(unusable)?;
+            }
+        }
+        Ok(())
     }
 
     /// The file of the database.

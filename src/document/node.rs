@@ -1,5 +1,6 @@
 //! A parsed document: values with their places.
 
+use std::num::IntErrorKind;
 use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
@@ -129,18 +130,29 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
         let span = error.span().unwrap_or(0..0);
         report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
     }
-    (from_table(table.span(), table.get_ref()), report)
+    let mut bad_numbers = Vec::new();
+    let node = from_table(table.span(), table.get_ref(), &mut bad_numbers);
+    for span in bad_numbers {
+        let message = format!("`{}` is no number", source.text().get(span.clone()).unwrap_or_default());
+        report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
+    }
+    (node, report)
 }
 
-fn from_table(span: Span, table: &DeTable<'_>) -> Node {
+/// `bad` gets the places of what only begins like a number: the parser takes it for one.
+fn from_table(span: Span, table: &DeTable<'_>, bad: &mut Vec<Span>) -> Node {
     let entries = table
         .iter()
-        .map(|(key, value)| Entry { key: key.get_ref().to_string(), key_span: key.span(), node: from_value(value) })
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            node: from_value(value, bad),
+        })
         .collect();
     Node { span, value: NodeValue::Table(entries) }
 }
 
-fn from_value(value: &Spanned<DeValue<'_>>) -> Node {
+fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
     let span = value.span();
     let value = match value.get_ref() {
         DeValue::String(text) => NodeValue::String(text.to_string()),
@@ -148,14 +160,26 @@ fn from_value(value: &Spanned<DeValue<'_>>) -> Node {
             match i64::from_str_radix(integer.as_str(), integer.radix()) {
                 Ok(number) => NodeValue::Integer(number),
                 // Kept as a float, so that the reader says "expected an integer" at its place.
-                Err(_) => NodeValue::Float(integer.as_str().parse().unwrap_or(f64::INFINITY)),
+                Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
+                    NodeValue::Float(integer.as_str().parse().unwrap_or(f64::INFINITY))
+                }
+                Err(_) => {
+                    bad.push(span.clone());
+                    NodeValue::Integer(0)
+                }
             }
         }
-        DeValue::Float(float) => NodeValue::Float(float.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Float(float) => match float.as_str().parse() {
+            Ok(number) => NodeValue::Float(number),
+            Err(_) => {
+                bad.push(span.clone());
+                NodeValue::Float(0.0)
+            }
+        },
         DeValue::Boolean(flag) => NodeValue::Boolean(*flag),
         DeValue::Datetime(datetime) => NodeValue::Datetime(datetime.to_string()),
-        DeValue::Array(items) => NodeValue::Array(items.iter().map(from_value).collect()),
-        DeValue::Table(table) => return from_table(span, table),
+        DeValue::Array(items) => NodeValue::Array(items.iter().map(|item| from_value(item, bad)).collect()),
+        DeValue::Table(table) => return from_table(span, table, bad),
     };
     Node { span, value }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Manifest, NodeKind, legacy, reserved};
-use crate::diagnostics::{Report, SourceFile, codes};
+use crate::diagnostics::{Report, SourceFile, codes, is_printable};
 use crate::document::{self, FromToml, Node, NodeValue, Reader};
 
 /// Reads a manifest. It is `None` only where a required part could not be read; the report then
@@ -33,7 +33,25 @@ pub fn nodes_from_toml(text: &str) -> Vec<NodeKind> {
     node.get("nodes").and_then(|nodes| FromToml::from_toml(nodes, &mut reader)).unwrap_or_default()
 }
 
+/// Texts that people see: what moves a cursor or turns words around shows something else than it holds. Lines may end.
+fn find_control_characters(node: &Node, reader: &mut Reader) {
+    match &node.value {
+        NodeValue::String(text) => {
+            let hidden = text.chars().find(|one| !is_printable(*one) && !matches!(one, '\n' | '\r' | '\t'));
+            if let Some(character) = hidden {
+                let message = format!("the text holds the control character U+{:04X}", u32::from(character));
+                let help = "take it out: it is not seen, and changes what is seen".to_owned();
+                reader.find(codes::INVALID_VALUE, node.span.clone(), message, "not printable", Some(help));
+            }
+        }
+        NodeValue::Array(items) => items.iter().for_each(|item| find_control_characters(item, reader)),
+        NodeValue::Table(entries) => entries.iter().for_each(|entry| find_control_characters(&entry.node, reader)),
+        _ => {}
+    }
+}
+
 fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
+    find_control_characters(node, reader);
     if let Some(permissions) = node.get("permissions")
         && matches!(permissions.value, NodeValue::Table(_))
     {

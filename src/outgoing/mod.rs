@@ -6,5 +6,5 @@ mod pattern;
 mod transport;
 
 pub use cassette::{BodyText, Cassette, Interaction};
-pub use pattern::{UrlPattern, allowed, is_public};
+pub use pattern::{UrlPattern, UrlPatternError, allowed, is_public};
 pub use transport::{HttpRequest, HttpResponse, HttpTransport, Network, TransportError};

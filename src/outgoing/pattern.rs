@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use thiserror::Error;
 use url::{Host, Url};
 
 use super::Network;
@@ -25,7 +26,7 @@ pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result
         return Err(format!("`{}` is not written in its normal form: without `//` and needless `%`", address.path()));
     }
     for pattern in patterns {
-        let Some(pattern) = UrlPattern::parse(pattern) else { continue };
+        let Ok(pattern) = UrlPattern::parse(pattern) else { continue };
         if pattern.matches(&address) {
             return Ok(pattern.network());
         }
@@ -55,20 +56,37 @@ pub struct UrlPattern {
     any_rest: bool,
 }
 
+/// Why a pattern cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UrlPatternError {
+    /// It is no address.
+    #[error("it is no address that could be called")]
+    NoAddress,
+    /// It is a number of the network, written so that a reader does not see which.
+    #[error("it leads to {0}, and does not say so")]
+    Disguised(IpAddr),
+}
+
 impl UrlPattern {
-    /// Reads a pattern; none where it is not an address.
-    pub fn parse(text: &str) -> Option<UrlPattern> {
+    /// Reads a pattern. An address of the network must stand there as it is: whoever reads a manifest sees where it leads.
+    ///
+    /// # Errors
+    /// [`UrlPatternError`].
+    pub fn parse(text: &str) -> Result<UrlPattern, UrlPatternError> {
         let any_subdomain = text.contains("://*.");
-        let url = Url::parse(&text.replacen("://*.", "://", 1)).ok()?;
+        let bare = text.replacen("://*.", "://", 1);
+        let url = Url::parse(&bare).map_err(|_| UrlPatternError::NoAddress)?;
         let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        if !matches!(url.scheme(), "http" | "https") || !is_plain {
-            return None;
+        let host = url.host().filter(|_| matches!(url.scheme(), "http" | "https") && is_plain);
+        let host = host.ok_or(UrlPatternError::NoAddress)?;
+        if let Some(address) = disguised(&host, &bare) {
+            return Err(UrlPatternError::Disguised(address));
         }
         let path = url.path();
         let any_rest = path.ends_with('*');
-        Some(UrlPattern {
+        Ok(UrlPattern {
             scheme: url.scheme().to_owned(),
-            host: url.host_str()?.to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
             any_subdomain,
             port: url.port_or_known_default(),
             path: path.trim_end_matches('*').to_owned(),
@@ -95,6 +113,28 @@ impl UrlPattern {
             _ => self.host == "localhost",
         };
         if is_private && !self.any_subdomain { Network::Any } else { Network::Public }
+    }
+}
+
+/// The address of the network that a host is, where it is written in another way than that address is: in one number, in
+/// octal or hexadecimal, with wide digits, or as an address of the sixth version that carries one of the fourth.
+fn disguised(host: &Host<&str>, text: &str) -> Option<IpAddr> {
+    let behind = text.split_once("//")?.1;
+    let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+    match host {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => {
+            let written = authority.split(':').next().unwrap_or_default();
+            (written != address.to_string()).then_some(IpAddr::V4(*address))
+        }
+        Host::Ipv6(address) => {
+            let first = address.segments()[0];
+            let is_plain = is_public(IpAddr::V6(*address))
+                || address.is_loopback()
+                || first & 0xfe00 == 0xfc00
+                || first & 0xffc0 == 0xfe80;
+            (!is_plain).then_some(IpAddr::V6(*address))
+        }
     }
 }
 
@@ -172,6 +212,30 @@ mod tests {
         assert_eq!(network("https://*.example.com/*", "https://a.example.com/x"), Some(Network::Public));
         assert_eq!(network("https://*.example.com/*", "https://example.com/x"), None);
         assert_eq!(network("http://127.0.0.1:8080/*", "http://127.0.0.1:8080/x"), Some(Network::Any));
+    }
+
+    #[test]
+    fn an_address_of_the_network_stands_there_as_it_is() {
+        for disguised in [
+            "http://2130706433:8089/*",
+            "http://0x7f.1/*",
+            "http://0177.0.0.1/*",
+            "http://127.1/*",
+            "http://127.0.0.1./*",
+            "http://0/*",
+            "http://１２７.0.0.1/*",
+            "http://[::ffff:127.0.0.1]/*",
+            "http://[::127.0.0.1]/*",
+            "http://[64:ff9b::7f00:1]/*",
+            "http://[2002:7f00:1::]/*",
+            "http://*.0x7f.1/*",
+        ] {
+            assert!(matches!(UrlPattern::parse(disguised), Err(UrlPatternError::Disguised(_))), "{disguised}");
+            assert_eq!(network(disguised, "http://127.0.0.1/x"), None, "{disguised}");
+        }
+        for plain in ["http://127.0.0.1:8080/*", "http://10.0.0.8/*", "http://[::1]:3000/*", "http://[fd00::8]/x"] {
+            assert!(UrlPattern::parse(plain).is_ok(), "{plain}");
+        }
     }
 
     #[test]

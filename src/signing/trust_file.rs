@@ -113,6 +113,10 @@ impl TrustStore {
             }
             for entry in &file.thresholds {
                 check_scope(&entry.scope, &mut reader);
+                if entry.signatures == 0 {
+                    let message = "0 signatures would demand nothing; leave the threshold out, and one counts";
+                    reader.find(codes::INVALID_VALUE, entry.scope.span(), message, "demands nothing", None);
+                }
                 store.thresholds.push(Threshold { scope: (*entry.scope).clone(), signatures: entry.signatures });
             }
             find_circles(file, &mut reader);

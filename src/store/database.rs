@@ -8,7 +8,7 @@ use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
-use super::{Catalog, Change, DatabaseImage, EntityRef, StoreError, definition};
+use super::{Catalog, Change, DatabaseImage, EntityRef, Sealer, StoreError, definition};
 use crate::document::weight_of_fields;
 use crate::manifest::{Manifest, TenantId};
 
@@ -29,6 +29,8 @@ pub struct Database {
     /// Bytes that the changes of a unit of work may take, and those that they take already.
     most_changed: Option<u64>,
     changed: u64,
+    /// What seals secrets; without it they are kept as they are.
+    sealer: Option<Arc<Sealer>>,
     /// Statements since they were asked for; none where nobody asks.
     statements: RefCell<Option<Vec<String>>>,
     /// The upgrade that the unit of work does.
@@ -122,13 +124,23 @@ impl Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
         let (catalog, upgrade, group) = (Catalog::default(), None, Group::None);
         let (most_changed, changed) = (None, 0);
-        Database { connection, catalog, changes, lasting, most_changed, changed, statements, upgrade, group }
+        let sealer = None;
+        Database { connection, catalog, changes, lasting, most_changed, changed, sealer, statements, upgrade, group }
     }
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
         let database = Database::over(connection);
         database.make_platform_tables()?;
         Ok(database)
+    }
+
+    /// Seals secrets from now on, and opens those that were sealed with the same key.
+    pub fn seal_with(&mut self, sealer: Arc<Sealer>) {
+        self.sealer = Some(sealer);
+    }
+
+    pub(super) fn sealer(&self) -> Option<&Sealer> {
+        self.sealer.as_deref()
     }
 
     /// The database that the tables are in.
@@ -314,7 +326,7 @@ impl Database {
         }
         let found = self.connection.read_only((&before, &after), sql, most);
         let found = found.map_err(|error| StoreError::BadQuery(error.to_string()))?;
-        found.ok_or_else(|| StoreError::BadQuery("the statement writes; only reading is allowed here".to_owned()))
+        found.ok_or_else(|| StoreError::BadQuery("the statement writes, or reads secrets: only rows are read here".to_owned()))
     }
 
     /// Runs `work` so that all of its writes happen, or none.

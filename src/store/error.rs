@@ -126,6 +126,9 @@ pub enum StoreError {
         "the secret `{0}` has no value: set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario"
     )]
     NoSecret(String),
+    /// A secret that was sealed with another key, or cannot be sealed.
+    #[error("the secret `{0}` cannot be opened with the key of this host: set it again")]
+    SealedSecret(String),
     /// There is no such file.
     #[error("there is no file `{0}`")]
     NoBlob(String),
@@ -194,7 +197,7 @@ impl StoreError {
             StoreError::UnknownNumbering(_) => "numbering.unknown",
             StoreError::NumberingExhausted(_) => "numbering.exhausted",
             StoreError::UnknownSetting(_) => "config.unknown_setting",
-            StoreError::NoSecret(_) => "config.no_secret",
+            StoreError::NoSecret(_) | StoreError::SealedSecret(_) => "config.no_secret",
             StoreError::NoBlob(_) => "blob.not_found",
             StoreError::RowsAtStake { .. } => "migration.rows_at_stake",
             StoreError::NoRollback(_) => "migration.no_rollback",

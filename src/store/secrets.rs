@@ -1,17 +1,22 @@
 //! Secrets of a plugin per tenant, and calls of the host that were denied.
 
 use super::sql::SqlValue;
-use super::{Database, Scope, StoreError};
+use super::{Database, Scope, StoreError, seal};
 use crate::manifest::PluginId;
 
 /// Denials of a plugin that are kept, at most.
 const KEPT_DENIALS: i64 = 1_000;
 
+/// Where a secret lies: sealed, it can be opened nowhere else.
+fn place(plugin: &PluginId, scope: &Scope, key: &str) -> String {
+    format!("{plugin}\n{}\n{key}", scope.tenant)
+}
+
 impl Database {
     /// A secret.
     ///
     /// # Errors
-    /// [`StoreError::NoSecret`] and [`StoreError::Database`].
+    /// [`StoreError::NoSecret`], [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn secret(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<String, StoreError> {
         let found = self.rows(
             "read a secret",
@@ -19,15 +24,24 @@ impl Database {
             [plugin.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())),
             |row| row.get::<String>(0),
         )?;
-        found.into_iter().next().ok_or_else(|| StoreError::NoSecret(key.to_owned()))
+        let stored = found.into_iter().next().ok_or_else(|| StoreError::NoSecret(key.to_owned()))?;
+        let place = place(plugin, scope, key);
+        seal::open(self.sealer(), &place, stored).ok_or_else(|| StoreError::SealedSecret(key.to_owned()))
     }
 
     /// Sets a secret.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
+    /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn set_secret(&mut self, plugin: &PluginId, scope: &Scope, key: &str, value: &str) -> Result<(), StoreError> {
-        let parameters = [plugin.as_str(), scope.tenant.as_str(), key, value];
+        let sealed = match self.sealer() {
+            None => None,
+            Some(sealer) => {
+                let sealed = sealer.seal(&place(plugin, scope, key), value);
+                Some(sealed.ok_or_else(|| StoreError::SealedSecret(key.to_owned()))?)
+            }
+        };
+        let parameters = [plugin.as_str(), scope.tenant.as_str(), key, sealed.as_deref().unwrap_or(value)];
         self.execute(
             "set a secret",
             "insert into erp_secrets (plugin_id, tenant_id, key, value) values (?, ?, ?, ?) \

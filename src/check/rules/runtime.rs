@@ -1,20 +1,31 @@
 //! What the component is built for, and its budgets.
 
+use std::net::IpAddr;
+
 use super::super::{Findings, Subject};
 use crate::contract;
 use crate::diagnostics::codes;
 use crate::document::did_you_mean;
 use crate::manifest::{ByteSize, MAX_MEMORY};
-use crate::outgoing::UrlPattern;
+use crate::outgoing::{UrlPattern, UrlPatternError};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for pattern in manifest.capabilities.http.iter().chain(&manifest.capabilities.deny.http) {
-        if UrlPattern::parse(pattern).is_none() {
-            let message = format!("`{pattern}` is no address that could be called");
-            let help = "write it like `https://api.example.com/v1/*`; the host may begin with `*.`".to_owned();
-            findings.add(codes::INVALID_VALUE, pattern.span(), message, "no address", Some(help));
-        }
+        let Err(error) = UrlPattern::parse(pattern) else { continue };
+        let (label, help) = match &error {
+            UrlPatternError::NoAddress => {
+                ("no address", "write it like `https://api.example.com/v1/*`; the host may begin with `*.`".to_owned())
+            }
+            UrlPatternError::Disguised(address) => {
+                let plain = match address {
+                    IpAddr::V6(address) => address.to_ipv4_mapped().map_or(IpAddr::V6(*address), IpAddr::V4),
+                    IpAddr::V4(_) => *address,
+                };
+                ("disguised", format!("write {plain}, if that is what you mean: a reviewer must see where it leads"))
+            }
+        };
+        findings.add(codes::INVALID_VALUE, pattern.span(), format!("`{pattern}`: {error}"), label, Some(help));
     }
     let runtime = &manifest.runtime;
     if runtime.memory.0 > MAX_MEMORY {

@@ -9,8 +9,14 @@ use crate::platform::permission::PLUGIN_ADMIN;
 impl Platform {
     pub(super) fn registry_route(&mut self, request: &Request, path: &[&str]) -> Answer {
         match (request.method.as_str(), path) {
-            ("GET", ["key"]) => Ok(Response::json(200, self.registry_key()?)),
-            ("GET", ["revocations"]) => Ok(Response::json(200, self.revocations()?)),
+            ("GET", ["key"]) => {
+                request.user()?;
+                Ok(Response::json(200, self.registry_key()?))
+            }
+            ("GET", ["revocations"]) => {
+                request.user()?;
+                Ok(Response::json(200, self.revocations()?))
+            }
             ("POST", ["revocations"]) => {
                 request.require(PLUGIN_ADMIN)?;
                 let more = Value::Object(request.object()?);

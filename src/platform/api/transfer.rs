@@ -183,10 +183,13 @@ fn csv_of(entity: &EntityRef, rows: &[Row]) -> Result<Vec<u8>, PlatformError> {
     writer.into_inner().map_err(|error| failed(error.into_error().into()))
 }
 
+/// What a formula begins with; Chinese and Japanese spreadsheets take the full-width signs for the others.
+const FORMULA_SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
 /// A text that no spreadsheet takes for a formula.
 fn harmless(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    if is_formula { format!("'{text}") } else { text.to_owned() }
+    let is_formula = text.starts_with(FORMULA_SIGNS) || text.starts_with(['\t', '\r', '\n']);
+    if is_formula && text.parse::<f64>().is_err() { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Rows of a CSV whose first line holds names of fields, or their labels. What is empty is left out.
@@ -225,7 +228,7 @@ fn rows_of_csv(entity: &EntityRef, bytes: &[u8]) -> Result<Vec<Value>, PlatformE
 /// A cell as JSON. What does not fit stays a text, and is refused with the field's own words.
 fn value_of(field: &Field, cell: &str) -> Value {
     // What an export marked as no formula comes back as it was.
-    let marked = cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@']));
+    let marked = cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA_SIGNS));
     let text = || Value::String(marked.unwrap_or(cell).to_owned());
     let option = || field.options.iter().find(|option| option.label == cell).map(|option| json!(option.value));
     match field.field_type.base() {
@@ -248,6 +251,7 @@ mod tests {
     #[test]
     fn a_spreadsheet_runs_nothing() {
         assert_eq!(harmless("=HYPERLINK(\"x\")"), "'=HYPERLINK(\"x\")");
+        assert_eq!(harmless("＝1+1"), "'＝1+1");
         assert_eq!(harmless("-3.5"), "-3.5");
         assert_eq!(harmless("螺丝"), "螺丝");
     }

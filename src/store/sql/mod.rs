@@ -7,6 +7,7 @@ mod connection;
 mod dialect;
 mod error;
 mod postgres;
+mod postgres_tls;
 mod postgres_url;
 mod postgres_wire;
 mod sqlite;

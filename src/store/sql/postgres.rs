@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use postgres::types::{ToSql, Type};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use super::error::Failure;
 use super::postgres_url::PostgresUrl;
@@ -86,7 +86,14 @@ impl PostgresConnection {
     pub(super) fn begin(&self) -> Result<(), SqlError> {
         self.broken.take();
         self.is_doomed.set(false);
-        self.control("begin isolation level serializable")?;
+        const BEGIN: &str = "begin isolation level serializable";
+        // That the server was restarted while nobody asked is seen now; nothing has been done yet.
+        if let Err(error) = self.control(BEGIN) {
+            if !self.client.borrow().is_closed() {
+                return Err(error);
+            }
+            self.control(BEGIN)?;
+        }
         self.is_in_unit.set(true);
         Ok(())
     }
@@ -156,7 +163,12 @@ impl PostgresConnection {
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
-        let found = self.run(sql, |client, statement| client.query(statement, &parameters))?;
+        let query = || self.run(sql, |client, statement| client.query(statement, &parameters));
+        let found = match query() {
+            // Outside of a unit what only reads can be asked again, of the server that is there now.
+            Err(_) if !self.is_in_unit.get() && self.client.borrow().is_closed() => query()?,
+            found => found?,
+        };
         found.iter().map(|row| read(&SqlRow::Postgres(row))).collect()
     }
 
@@ -168,6 +180,8 @@ impl PostgresConnection {
         if self.is_doomed.get() {
             return Err(SqlError::Conflict);
         }
+        // A connection that was lost is made anew before its statements are looked at: they went with it.
+        drop(self.client()?);
         let known = self.statements.borrow().get(sql).cloned();
         let statement = match known {
             Some(statement) => statement,
@@ -219,6 +233,7 @@ impl PostgresConnection {
     pub(super) fn read_only(&self, before: &str, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
         let mut client = self.client()?;
         let mut unit = client.transaction()?;
+        unit.batch_execute("set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
         unit.batch_execute(before)?;
         unit.batch_execute("set transaction read only")?;
         let sql = sql.trim().trim_end_matches(';');
@@ -265,7 +280,7 @@ impl Drop for PostgresConnection {
 }
 
 fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Client, SqlError> {
-    let mut client = url.config.connect(NoTls)?;
+    let mut client = url.encryption.connect(&url.config)?;
     client.batch_execute(SESSION)?;
     if client.query("select 1 from pg_catalog.pg_extension where extname = 'pg_trgm'", &[])?.is_empty() {
         // Who may not have it, or comes second, searches without it.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
@@ -15,8 +16,11 @@ use crate::store::decimal;
 pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
 
 /// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
-const PATIENCE: Duration = Duration::from_secs(5);
-const STEPS: i32 = 10_000;
+const PATIENCE: Duration = Duration::from_secs(1);
+const STEPS: i32 = 1_000;
+/// The longest text or blob that such a statement may make, and what its rows may take in memory, in bytes.
+const LONGEST: i32 = 4 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
@@ -100,6 +104,8 @@ impl SqliteConnection {
     /// functions, and nothing else: no pragma, no other file, no transaction; and it has some seconds.
     pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
         let allowed = |context: AuthContext<'_>| match context.action {
+            // Nobody reads secrets here, sealed or not.
+            AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => Authorization::Deny,
             AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
                 Authorization::Allow
             }
@@ -108,7 +114,9 @@ impl SqliteConnection {
         self.connection.authorizer(Some(allowed))?;
         let began = Instant::now();
         self.connection.progress_handler(STEPS, Some(move || began.elapsed() > PATIENCE))?;
+        let longest = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
         let found = self.read_rows(sql, most);
+        let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest);
         let _ = self.connection.progress_handler(0, None::<fn() -> bool>);
         let _ = self.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
         match found {
@@ -128,10 +136,14 @@ impl SqliteConnection {
         }
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([])?;
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             if found.len() == most {
                 break;
+            }
+            bytes += SqlRow::Sqlite(row).weight();
+            if bytes > MAX_BYTES {
+                return Err(rusqlite::Error::UserFunctionError(Box::new(SqlError::TooMuch(MAX_BYTES))));
             }
             let mut cells = Vec::with_capacity(names.len());
             for index in 0..names.len() {
