@@ -1,6 +1,6 @@
 #!/bin/sh
-# A PostgreSQL of the tests' own: `postgres.sh start FOLDER` makes a cluster in FOLDER, which only a socket in it leads
-# to, and prints its address; `postgres.sh stop FOLDER` ends it. Durability is switched off: what the tests kill are
+# A PostgreSQL of the tests' own: `postgres.sh start FOLDER` makes a cluster in FOLDER, which a socket in it leads to and,
+# encrypted (FOLDER/server.crt), a port of the loopback, and prints the socket's address; `postgres.sh stop FOLDER` ends it. Durability is switched off: what the tests kill are
 # our processes, not the server.
 set -eu
 
@@ -29,10 +29,17 @@ start)
     # A locale that orders otherwise than bytes, so that nothing passes by chance: the store names its collation itself.
     unprivileged "$bin/initdb" --pgdata="$folder/data" --username=erp --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
         --locale-provider=icu --icu-locale=en-US --no-sync >/dev/null
-    unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/log" --options="-k $folder -c listen_addresses= \
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+        -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$folder/server.key" -out "$folder/server.crt" 2>/dev/null
+    chmod 600 "$folder/server.key"
+    if [ "$(id -u)" = 0 ]; then chown nobody:nogroup "$folder/server.key"; fi
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/log" --options="-k $folder -p $port -c listen_addresses=127.0.0.1 \
+        -c ssl=on -c ssl_cert_file=$folder/server.crt -c ssl_key_file=$folder/server.key \
         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=256MB \
         -c max_pred_locks_per_transaction=256" start
-    echo "postgres://erp@$(printf %s "$folder" | sed 's,/,%2F,g')/postgres"
+    echo "postgres://erp@$(printf %s "$folder" | sed 's,/,%2F,g'):$port/postgres"
     ;;
 stop)
     unprivileged "$bin/pg_ctl" --pgdata="$folder/data" --silent --mode=immediate stop

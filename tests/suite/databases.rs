@@ -642,3 +642,54 @@ fn a_host_that_is_killed_finds_its_plugins_and_rows_in_postgresql_again() {
     let (status, note) = client.rows("POST", "/note", &json!({}));
     assert_eq!((status, &note["data"]["number"]), (201, &json!("N0002")), "{note}");
 }
+
+/// The parts of the tests' address: the folder of the cluster, its port, and a database of its own.
+fn cluster() -> (String, String, String) {
+    let address = empty_database();
+    let (server, name) = address.rsplit_once('/').unwrap();
+    let (folder, port) = server.trim_start_matches("postgres://erp@").rsplit_once(':').unwrap();
+    (folder.replace("%2F", "/"), port.to_owned(), name.to_owned())
+}
+
+#[test]
+fn postgresql_is_spoken_to_in_tls_and_its_certificate_is_looked_at() {
+    let (folder, port, name) = cluster();
+    let open = |host: &str, query: &str| {
+        let address = format!("postgres://erp@{host}:{port}/{name}?connect_timeout=5&{query}");
+        Database::open_postgres(&address.parse().unwrap()).map_err(|error| error.to_string())
+    };
+    let authority = format!("sslrootcert={folder}/server.crt");
+    for query in ["sslmode=require".to_owned(), format!("sslmode=verify-full&{authority}"), authority.clone()] {
+        let mut database = open("localhost", &query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let sql = "select count(*) from pg_stat_ssl where ssl and pid = pg_backend_pid()";
+        let (_, rows) = database.inspect(None, None, sql, 1).unwrap();
+        assert_eq!(rows[0][0], 1, "{query}");
+    }
+    // Another name than the certificate's, and a certificate that the system does not know.
+    for (host, query) in [("127.0.0.1", authority.as_str()), ("localhost", "sslmode=verify-full")] {
+        let error = open(host, query).unwrap_err();
+        assert!(error.contains("certificate"), "{error}");
+    }
+    assert!(open("localhost", "sslmode=disable").is_ok());
+}
+
+#[test]
+fn a_server_that_was_restarted_meanwhile_answers_the_first_question() {
+    let address = empty_database();
+    let manifest = manifest();
+    let mut side = Side::new(Database::open_postgres(&address.parse().unwrap()).unwrap(), &manifest);
+    let entity = side.entity(&manifest, manifest.schema.entities[0].name.as_str());
+    let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::parse("2026-04-15T08:00:00Z").unwrap());
+    let mut other = postgres::Client::connect(&address, postgres::NoTls).unwrap();
+    let mut break_off = || {
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        other.execute(sql, &[]).unwrap();
+    };
+    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0);
+    break_off();
+    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0, "a question of its own");
+    break_off();
+    side.database.begin().unwrap();
+    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0, "a unit of work");
+    side.database.rollback();
+}
