@@ -26,8 +26,7 @@ const MAX_INITIAL_ELEMENTS: u64 = 1_000_000;
 
 /// The most that may cost more than its bytes say; `docs/sandbox.md` has what was measured. The largest components that
 /// are known, interpreters of 18 MB, stay below a tenth of each.
-const MAX_COST: Cost =
-    Cost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
+const MAX_COST: Cost = Cost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
 /// Functions that are passed between the components inside, times the size of the largest type, at the most: the
 /// compiler makes code for each of them.
 const MAX_ADAPTERS: u64 = 1_000_000;

@@ -73,9 +73,7 @@ fn invalid(why: &dyn std::fmt::Display) -> Box<Diagnostic> {
 }
 
 fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
-    Validator::new_with_features(features())
-        .validate_all(bytes)
-        .map_err(|error| invalid(&error.message()))?;
+    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| invalid(&error.message()))?;
     let (resolve, world) = match wit_component::decode(bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),
         Ok(DecodedWasm::WitPackage(..)) => return Err(invalid(&"it is a WIT package")),

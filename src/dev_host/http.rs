@@ -1,28 +1,32 @@
 //! Requests as they come from sockets: whose they are, where they go, and how they are answered.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::body::{Body as HttpBody, to_bytes};
-use axum::extract::{Request as HttpRequest, State};
+use axum::body::Body as HttpBody;
+use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response as HttpResponse;
+use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::queues::{Job, Work};
 use super::server::Shared;
-use super::worker::Job;
 use super::{console, routes, stream};
-use crate::platform::{Body, Request, Response};
+use crate::host::Interrupt;
+use crate::platform::{Body, Lane, Request, Response};
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
+/// How long a client may need for the next part of its body, and for a turn to send it.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 /// What pages of the console may do: nothing that does not come from this host.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; webrtc 'block'";
 
-pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpResponse {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if let Some(refusal) = refuse_strangers(&parts.headers, shared.port) {
@@ -32,6 +36,10 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
     if let Some(asset) = console::asset(method, parts.uri.path(), &parts.headers) {
         return asset;
     }
+    if method == "GET" && parts.uri.path() == "/health" {
+        // Whether the host is there, and nobody is asked for it.
+        return http_response(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })));
+    }
     if parts.uri.path().starts_with("/_frame/") {
         let (shared, method, path) =
             (Arc::clone(&shared), method.to_owned(), Request::new(method, parts.uri.path()).path);
@@ -39,17 +47,12 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
         let framed = tokio::task::spawn_blocking(move || routes::frame(&shared, &method, &path)).await;
         return framed.unwrap_or_else(|_| routes::bytes(500, "text/plain; charset=utf-8", "the dev host failed"));
     }
-    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        let message = format!("the body has more than {MAX_BODY_BYTES} bytes");
-        return http_response(Response::json(413, json!({ "code": "http.too_large", "message": message })));
-    };
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
     let mut request = Request::new(method, &target);
     request.accept_language = text(&parts.headers, header::ACCEPT_LANGUAGE.as_str());
     request.content_digest = text(&parts.headers, "content-digest");
     request.content_type = text(&parts.headers, header::CONTENT_TYPE.as_str());
     request.request_id = Some(request_id(&parts.headers));
-    request.body = body.to_vec();
     let token = text(&parts.headers, header::AUTHORIZATION.as_str())
         .and_then(|value| value.split_once(' ').map(|(scheme, token)| (scheme.to_owned(), token.trim().to_owned())))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -57,26 +60,28 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
     request.has_token = token.is_some();
     request.identity =
         token.and_then(|token| shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned());
+    // Nothing is read of who is not known: they hear so, whatever they send.
+    let mut held = Vec::new();
+    if request.identity.is_some() {
+        match read_body(&shared, &parts.headers, body, &mut held).await {
+            Ok(body) => request.body = body,
+            Err(refusal) => return http_response(refusal),
+        }
+    }
     if stream::is_stream(&request) {
         return stream::stream(&shared, &request, &parts.headers);
     }
-    let (tell, told) = oneshot::channel();
     let name = request.request_id.clone();
     // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
     let response = if routes::is_own(&request) {
-        tokio::task::spawn_blocking(move || routes::answer(&shared, &request)).await.ok()
+        let answered = tokio::task::spawn_blocking(move || {
+            let response = routes::answer(&shared, &request);
+            drop(held);
+            response
+        });
+        answered.await.ok()
     } else {
-        let job = Job { request, started, tell };
-        // The queue is bounded: a flood of requests waits here, where it costs little.
-        let jobs = shared.jobs.clone();
-        match jobs.try_send(job) {
-            Ok(()) => told.await.ok(),
-            Err(std::sync::mpsc::TrySendError::Full(job)) => {
-                let sent = tokio::task::spawn_blocking(move || jobs.send(job).is_ok()).await;
-                if sent.unwrap_or(false) { told.await.ok() } else { None }
-            }
-            Err(std::sync::mpsc::TrySendError::Disconnected(_)) => None,
-        }
+        queued(&shared, request, started, held).await
     };
     let response = response.unwrap_or_else(|| {
         let message = "the dev host failed on this request; its log says more";
@@ -87,6 +92,76 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: HttpReque
         answer.headers_mut().insert("x-request-id", name);
     }
     answer
+}
+
+/// Says that the client has left, as soon as its request is not waited for any more.
+struct Leaving(Interrupt);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+/// The answer of whoever takes the request.
+async fn queued(
+    shared: &Arc<Shared>,
+    request: Request,
+    started: Instant,
+    mut held: Vec<OwnedSemaphorePermit>,
+) -> Option<Response> {
+    // A flood of requests waits here, where it costs little.
+    held.push(Arc::clone(&shared.places).acquire_owned().await.ok()?);
+    let (tell, told) = oneshot::channel();
+    let interrupt = shared.ending.within();
+    let _leaving = Leaving(interrupt.clone());
+    let lane = request.lane();
+    let job = Job { request, started, tell, interrupt, held };
+    let queues = &shared.queues;
+    match lane {
+        Lane::Reading => queues.reading.push(job),
+        Lane::Rows => queues.rows.push(job),
+        Lane::Calls => queues.calls.push(Work::Answer(job)),
+        Lane::Platform => queues.calls.push(Work::Prepare(job)),
+    }
+    told.await.ok()
+}
+
+/// A request's body. All bodies together have a bound; who does not fit into it waits for its turn.
+async fn read_body(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: HttpBody,
+    held: &mut Vec<OwnedSemaphorePermit>,
+) -> Result<Vec<u8>, Response> {
+    let refusal =
+        |status: u16, code: &str, message: String| Response::json(status, json!({ "code": code, "message": message }));
+    let too_large = || refusal(413, "http.too_large", format!("the body has more than {MAX_BODY_BYTES} bytes"));
+    let promised = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+    if promised.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(too_large());
+    }
+    let mut read = Vec::new();
+    let mut parts = body.into_data_stream();
+    loop {
+        let part = tokio::time::timeout(BODY_WAIT, parts.next()).await;
+        let part = part.map_err(|_| refusal(408, "http.too_slow", "the body stopped coming".to_owned()))?;
+        let Some(part) = part else { return Ok(read) };
+        let part = part.map_err(|error| refusal(400, "http.bad_body", format!("the body cannot be read: {error}")))?;
+        if read.len() + part.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        let bytes = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let turn = tokio::time::timeout(BODY_WAIT, Arc::clone(&shared.bodies).acquire_many_owned(bytes)).await;
+        match turn {
+            Ok(Ok(turn)) => match held.first_mut() {
+                Some(first) => first.merge(turn),
+                None => held.push(turn),
+            },
+            _ => return Err(refusal(503, "http.busy", "too much is being sent at this moment: try again".to_owned())),
+        }
+        read.extend_from_slice(&part);
+    }
 }
 
 /// The name that the client gave its request, or a new one.
@@ -106,10 +181,15 @@ fn request_id(headers: &HeaderMap) -> String {
 /// resolves to this machine.
 fn refuse_strangers(headers: &HeaderMap, port: u16) -> Option<Response> {
     let ours = |host: &str| [format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host);
-    let host = text(headers, header::HOST.as_str()).unwrap_or_default();
-    let origin = text(headers, header::ORIGIN.as_str());
-    let origin_is_ours = origin.as_deref().is_none_or(|origin| origin.strip_prefix("http://").is_some_and(ours));
-    if ours(&host) && origin_is_ours {
+    // One of each, in letters that can be read: whatever else it is, no browser sends it for us.
+    let only = |name| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next().map(|value| value.to_str().unwrap_or_default());
+        (first, values.next().is_none())
+    };
+    let ((host, one_host), (origin, one_origin)) = (only(header::HOST), only(header::ORIGIN));
+    let origin_is_ours = origin.is_none_or(|origin| origin.strip_prefix("http://").is_some_and(ours));
+    if one_host && one_origin && host.is_some_and(ours) && origin_is_ours {
         return None;
     }
     let message = "the dev host only answers requests for 127.0.0.1 and localhost";
@@ -155,6 +235,7 @@ pub(super) fn secured(headers: &mut HeaderMap) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_DNS_PREFETCH_CONTROL, "off"),
     ] {
         headers.insert(name, header::HeaderValue::from_static(value));
     }

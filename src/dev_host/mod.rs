@@ -7,14 +7,16 @@ mod followers;
 mod frames;
 mod http;
 mod journal;
+mod lanes;
 mod place;
 mod plugin_folder;
 mod projects;
+mod queues;
 mod routes;
 mod server;
+mod sockets;
 mod state_folder;
 mod stream;
-mod worker;
 mod workshop;
 
 pub use place::HostPlace;

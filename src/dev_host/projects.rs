@@ -284,7 +284,7 @@ impl Projects {
         let id = candidate.version.loaded.manifest().metadata.id.to_string();
         let is_start = candidate.why == Why::Start;
         let before = self.list()[index].plugin.clone().filter(|before| *before != id);
-        let swapped = shared.with_platform(|platform| {
+        let swapped = shared.with_platform_exclusively(|platform| {
             if !is_start && platform.is_stopped(&id) {
                 let message = format!("`{id}` was disabled or uninstalled here: enable it, and save again");
                 return Err(PlatformError::new(409, "plugin.invalid_state", message));
@@ -363,7 +363,7 @@ impl Projects {
         let index = self.index(plugin).ok_or_else(nothing)?;
         let candidate = self.list()[index].pending.clone().ok_or_else(nothing)?;
         shared.platform().rehearse(&candidate.version)?;
-        shared.with_platform(|platform| platform.reset(plugin))?;
+        shared.with_platform_exclusively(|platform| platform.reset(plugin))?;
         let candidate = Candidate { why: Why::Reset, since: Instant::now(), ..candidate };
         if self.put_in_place(shared, index, candidate) { Ok(()) } else { Err(self.refusal(index)) }
     }
@@ -373,7 +373,8 @@ impl Projects {
         let generation = self.generation(plugin, number).ok_or_else(|| no_generation(plugin, number))?;
         let index = self.index(plugin).ok_or_else(|| no_generation(plugin, number))?;
         let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.with_platform(|platform| platform.replace_version(&generation.version, VersionRule::Free))?;
+        shared
+            .with_platform_exclusively(|platform| platform.replace_version(&generation.version, VersionRule::Free))?;
         self.change(shared, index, |followed| followed.live = Some(number));
         shared.say(&format!("{plugin}: generation {number} serves again"));
         Ok(())

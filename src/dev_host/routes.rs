@@ -18,7 +18,7 @@ use crate::platform::{PLUGIN_ADMIN, Platform, PlatformError, Request, Response};
 /// Calls that a list holds at the most.
 const MAX_CALLS: usize = 200;
 /// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
-const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
+const FRAME_POLICY: &str = "sandbox allow-scripts; webrtc 'block'; default-src 'none'; script-src 'unsafe-inline' 'self'; \
                             style-src 'unsafe-inline' 'self'; img-src data: 'self'; font-src 'self'";
 
 /// The routes of the host itself; all others are the platform's.
@@ -289,14 +289,16 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     };
     let told = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
     let tenant = token.tenant.clone();
+    let tenant = crate::manifest::TenantId::new(tenant);
     shared.with_platform(|platform| {
         // What the folder says now: of two changes at once, the later one is the later one everywhere.
         let directory = shared.state().directory();
         *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         platform.set_directory(directory)?;
         let event = if is_new { "user.created" } else { "user.updated" };
-        crate::manifest::TenantId::new(tenant).map_or(Ok(()), |tenant| platform.tell(&tenant, event, &told))
+        tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, event, &told))
     })?;
+    tenant.into_iter().for_each(|tenant| shared.deliver_now(tenant));
     Ok(Response::json(if is_new { 201 } else { 200 }, json!(token)))
 }
 

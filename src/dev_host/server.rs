@@ -1,37 +1,46 @@
 //! A dev host from its start to its end: the platform, what feeds it, and the sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use axum::Router;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::call_book::{Asked, CallBook};
 use super::followers::Followers;
 use super::frames::Frames;
-use super::http::answer;
 use super::journal::Journal;
+use super::lanes::{self, tenants_of};
 use super::place::REGISTRY;
 use super::projects::Projects;
-use super::worker::{Job, QUEUE, work};
+use super::queues::{Queues, Work};
+use super::sockets;
 use super::workshop::Workshop;
 use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
 use super::{StateFolder, StateFolderError};
 use crate::diagnostics::printable;
 use crate::files;
-use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
+use crate::host::{Detail, Interrupt, LimitOverrides, RuntimeError, Surroundings};
+use crate::manifest::TenantId;
 use crate::outgoing::HttpTransport;
-use crate::platform::{Activity, Admission, Directory, Gate, Platform, PlatformError, Registrar};
+use crate::platform::{Activity, Admission, Compiler, Directory, Gate, Platform, PlatformError, Registrar, Snapshot};
 use crate::signing::TrustStore;
 use crate::store::StoreError;
 
 /// How long running requests may take when the host stops.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_millis(1_000);
+/// How long threads may take that are still busy then.
+const LAST_GRACE: Duration = Duration::from_millis(300);
+/// Requests that wait at the most; more of them wait where they cost nothing, in their sockets.
+const MAX_WAITING: usize = 1_024;
+/// Bytes of bodies that are held at the same time.
+pub(super) const MAX_BODIES: usize = 256 << 20;
 /// How often a folder of plugins is looked into; a file counts when it was the same twice.
 const FOLDER_PAUSE: Duration = Duration::from_millis(300);
 
@@ -59,7 +68,7 @@ pub struct Options {
     /// Whom the host trusts.
     pub trust: TrustStore,
     /// Gets what happens, line by line, for a terminal.
-    pub tell: Sender<String>,
+    pub tell: SyncSender<String>,
     /// Whether it gets requests that went as they should, too.
     pub tells_all: bool,
 }
@@ -119,16 +128,32 @@ pub fn outlives_panics() -> bool {
 #[derive(Debug)]
 pub(super) struct Shared {
     platform: Mutex<Platform>,
+    /// What the platform knows, as the lanes work with it.
+    snapshot: RwLock<Arc<Snapshot>>,
+    /// Whether there are lanes beside the platform.
+    pub(super) has_lanes: bool,
+    /// Taken by calls of plugins while they run, and by requests that write rows; whoever changes plugins takes both, in
+    /// this order, and then the platform.
+    pub(super) calls_gate: RwLock<()>,
+    pub(super) rows_gate: RwLock<()>,
+    pub(super) compiler: Compiler,
+    /// Set when the host ends.
+    pub(super) ending: Interrupt,
     /// The users, for whoever need not wait for the platform to know who asks.
     pub(super) directory: RwLock<Directory>,
     state_folder: Mutex<StateFolder>,
     pub(super) port: u16,
-    pub(super) jobs: SyncSender<Job>,
+    pub(super) queues: Arc<Queues>,
+    /// Requests that may wait, and bytes of bodies that may be held.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) bodies: Arc<Semaphore>,
     pub(super) journal: Journal,
     calls: Mutex<CallBook>,
     pub(super) projects: Option<Projects>,
     pub(super) frames: Frames,
-    tell: Sender<String>,
+    tell: SyncSender<String>,
+    /// Lines that the terminal did not take.
+    untold: AtomicU64,
     tells_all: bool,
     record: Option<PathBuf>,
 }
@@ -142,8 +167,33 @@ impl Shared {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn platform(&self) -> MutexGuard<'_, Platform> {
-        self.platform.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The platform itself. What changes of it is known to the lanes as soon as it is given back.
+    pub(super) fn platform(&self) -> FirstPlatform<'_> {
+        FirstPlatform { platform: self.platform.lock().unwrap_or_else(PoisonError::into_inner), shared: self }
+    }
+
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Works with the platform while no plugin is called and no row written: to change plugins.
+    pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
+        let _calls = self.calls_gate.write().unwrap_or_else(PoisonError::into_inner);
+        let _rows = self.rows_gate.write().unwrap_or_else(PoisonError::into_inner);
+        work(&mut self.platform())
+    }
+
+    /// Lets somebody deliver the events of a tenant.
+    pub(super) fn deliver_later(&self, tenant: TenantId) {
+        self.queues.calls.push(Work::Deliver { tenant, waiting: None, done: None });
+    }
+
+    /// Delivers the events of a tenant; gives back when they were.
+    pub(super) fn deliver_now(&self, tenant: TenantId) {
+        let (done, waiting) = std::sync::mpsc::channel();
+        self.queues.calls.push(Work::Deliver { tenant, waiting: None, done: Some(done) });
+        // Nothing comes where the host ends.
+        let _ = waiting.recv();
     }
 
     /// Works with the platform, and tells what came of it.
@@ -152,8 +202,27 @@ impl Shared {
         let done = work(&mut platform);
         let activity = platform.take_activity();
         drop(platform);
-        self.note(None, activity);
+        self.note_activity(activity);
         done
+    }
+
+    /// The same, while no plugin is called and no row written.
+    pub(super) fn with_platform_exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
+        let (done, activity) = self.exclusively(|platform| {
+            let done = work(platform);
+            (done, platform.take_activity())
+        });
+        self.note_activity(activity);
+        done
+    }
+
+    /// Tells what happened without a request, and lets what it told be delivered.
+    pub(super) fn note_activity(&self, activity: Activity) {
+        let tenants = tenants_of(&activity);
+        self.note(None, activity);
+        if self.has_lanes {
+            tenants.into_iter().for_each(|tenant| self.deliver_later(tenant));
+        }
     }
 
     /// Tells what happened: to who watches, to the recording, and to the terminal.
@@ -176,8 +245,52 @@ impl Shared {
     /// Lines for the terminal. Nobody listens any more where the host is stopping.
     pub(super) fn say(&self, text: &str) {
         for line in text.lines() {
-            let _ = self.tell.send(printable(line));
+            // A terminal that is held must hold nothing else.
+            let untold = self.untold.swap(0, Ordering::Relaxed);
+            let line = if untold == 0 {
+                printable(line)
+            } else {
+                format!("({untold} lines were not shown)\n{}", printable(line))
+            };
+            if let Err(TrySendError::Full(_)) = self.tell.try_send(line) {
+                self.untold.fetch_add(untold + 1, Ordering::Relaxed);
+            }
         }
+    }
+}
+
+/// The platform itself, until it is given back.
+pub(super) struct FirstPlatform<'s> {
+    platform: MutexGuard<'s, Platform>,
+    shared: &'s Shared,
+}
+
+impl Deref for FirstPlatform<'_> {
+    type Target = Platform;
+
+    fn deref(&self) -> &Platform {
+        &self.platform
+    }
+}
+
+impl DerefMut for FirstPlatform<'_> {
+    fn deref_mut(&mut self) -> &mut Platform {
+        &mut self.platform
+    }
+}
+
+impl Drop for FirstPlatform<'_> {
+    fn drop(&mut self) {
+        if self.shared.has_lanes {
+            let snapshot = Arc::new(self.platform.snapshot());
+            *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queues.close();
     }
 }
 
@@ -209,7 +322,7 @@ impl DevHost {
         if let Some(folder) = &mut folder {
             folder.look(Settling::AtOnce).map_err(DevHostError::Folder)?;
             for event in &folder.follow(&mut platform) {
-                let _ = options.tell.send(printable(&folder_line(event)));
+                let _ = options.tell.try_send(printable(&folder_line(event)));
             }
         }
 
@@ -218,19 +331,27 @@ impl DevHost {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(listen)?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let (jobs, waiting) = sync_channel(QUEUE);
         let directory = RwLock::new(platform.directory().clone());
         let shared = Arc::new(Shared {
+            snapshot: RwLock::new(Arc::new(platform.snapshot())),
+            has_lanes: platform.lane()?.is_some(),
+            calls_gate: RwLock::default(),
+            rows_gate: RwLock::default(),
+            compiler: platform.compiler(),
+            ending: Interrupt::default(),
             platform: Mutex::new(platform),
             directory,
             state_folder: Mutex::new(state_folder),
             port: address.port(),
-            jobs,
+            queues: Arc::new(Queues::new()),
+            places: Arc::new(Semaphore::new(MAX_WAITING)),
+            bodies: Arc::new(Semaphore::new(MAX_BODIES)),
             journal: Journal::default(),
             calls: Mutex::default(),
             projects,
             frames: Frames::default(),
             tell: options.tell,
+            untold: AtomicU64::new(0),
             tells_all: options.tells_all,
             record: options.record,
         });
@@ -238,8 +359,7 @@ impl DevHost {
         shared.note(None, activity);
         let followers = shared.projects.as_ref().map(|projects| Followers::begin(&shared, projects));
         super::console::prepare();
-        let weak = Arc::downgrade(&shared);
-        std::thread::spawn(move || work(&waiting, &weak));
+        lanes::begin(&shared).map_err(listen)?;
         Ok(DevHost { address, runtime, listener, shared, folder, followers })
     }
 
@@ -267,26 +387,24 @@ impl DevHost {
             self.runtime.spawn_blocking(move || followers.follow(&shared));
         }
         SERVES.store(true, Ordering::Relaxed);
-        let last = Arc::clone(&self.shared);
-        let router = Router::new().fallback(answer).with_state(self.shared);
+        let last = self.shared;
         let listener = self.listener;
         let result = self.runtime.block_on(async move {
-            let (stopped, stopping) = tokio::sync::oneshot::channel::<()>();
-            let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-                interrupted().await;
-                let _ = stopped.send(());
-            });
             tokio::select! {
-                result = server => result,
-                // A client that holds its connection open does not hold us.
-                () = async { let _ = stopping.await; tokio::time::sleep(GRACE).await } => Ok(()),
+                result = sockets::serve(&listener, &last) => result,
+                () = interrupted() => {
+                    // Calls that run end at their next border; who waits for an answer has a moment to hear it.
+                    last.ending.set();
+                    if let Some(projects) = &last.projects {
+                        projects.end_builds();
+                    }
+                    drop(listener);
+                    sockets::idle(GRACE).await;
+                    Ok(())
+                }
             }
         });
-        if let Some(projects) = &last.projects {
-            projects.end_builds();
-        }
-        drop(last);
-        self.runtime.shutdown_timeout(GRACE);
+        self.runtime.shutdown_timeout(LAST_GRACE);
         result.map_err(DevHostError::Serve)
     }
 }
@@ -318,9 +436,8 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
 
 /// Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
 fn follow_once(folder: &mut PluginFolder, shared: &Shared) -> Vec<String> {
-    let compiler = shared.platform().compiler();
-    folder.compile_ahead(&compiler);
-    shared.with_platform(|platform| folder.follow(platform)).iter().map(folder_line).collect()
+    folder.compile_ahead(&shared.compiler);
+    shared.with_platform_exclusively(|platform| folder.follow(platform)).iter().map(folder_line).collect()
 }
 
 fn folder_line(event: &FolderEvent) -> String {

@@ -13,6 +13,7 @@ use super::engine::{Runtime, TICK};
 use super::error::{CallError, Frames, ServiceError};
 use super::faults::{FaultAction, FaultPlace};
 use super::guest::Guest;
+use super::interrupt::Interrupt;
 use super::limits::{CallLimits, MemoryLimiter};
 use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
@@ -132,6 +133,8 @@ pub struct CallRequest<'a> {
     pub detail: Detail,
     /// What watches it; the plugin's runtime must be one for probes.
     pub probe: Option<Probe>,
+    /// What ends it early.
+    pub interrupt: Interrupt,
     /// Of what.
     pub invocation: Invocation<'a>,
 }
@@ -190,10 +193,10 @@ impl Runtime {
         replay: Option<Replay>,
     ) -> (CallOutcome, Option<Replay>) {
         let started = Instant::now();
-        let CallRequest { context, limits, detail, probe, invocation } = request;
+        let CallRequest { context, limits, detail, probe, interrupt, invocation } = request;
         let begun = {
             let mut database = lock(database);
-            let begun = database.begin().and_then(|()| prepare(&mut database));
+            let begun = database.begin_call().and_then(|()| prepare(&mut database));
             database.bound_changes(limits.written_bytes());
             database.note_statements(detail >= Detail::Full);
             begun.inspect_err(|_| database.rollback())
@@ -211,6 +214,7 @@ impl Runtime {
             detail,
         );
         services.replay = replay;
+        services.interrupt = interrupt;
         let ahead = plugin.ahead.as_ref().filter(|_| probe.is_none());
         let ready = ahead.and_then(|ahead| ahead.take(&limits));
         let was_ready = ready.is_some();
@@ -282,7 +286,7 @@ fn run(
     probe: Option<&Probe>,
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
-    store.set_epoch_deadline(ticks(limits.time()));
+    store.set_epoch_deadline(ticks(limits.time().min(LOOK)));
     let started = match prepared {
         Some(instance) => Ok(instance),
         None => bound(store, limits)
@@ -326,6 +330,9 @@ fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<
     store.set_fuel(limits.fuel())
 }
 
+/// How often a guest that calls nobody is asked whether anybody still waits for it.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Ticks of the epoch until a time is over.
 fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
@@ -333,9 +340,11 @@ fn ticks(time: Duration) -> u64 {
 
 /// Runs when the ticks of a call are over: the clock decides whether its time is, too.
 fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
-    match store.data().services.time_left() {
+    let services = &store.data().services;
+    match services.time_left() {
+        _ if services.interrupt.is_set() => Err(Trap::Interrupt.into()),
         Duration::ZERO => Err(Trap::Interrupt.into()),
-        left => Ok(UpdateDeadline::Continue(ticks(left))),
+        left => Ok(UpdateDeadline::Continue(ticks(left.min(LOOK)))),
     }
 }
 
@@ -343,6 +352,7 @@ fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<Update
 /// the guest where the host call says so.
 fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmtime::Result<()> {
     match hook {
+        CallHook::CallingHost if store.data().services.interrupt.is_set() => Err(Trap::Interrupt.into()),
         CallHook::CallingHost => {
             let left = store.get_fuel().unwrap_or(0);
             let wants_source = store.data().services.detail == Detail::Source;

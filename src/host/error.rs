@@ -49,7 +49,8 @@ impl ServiceError {
 
     /// An error that will not go away by trying again.
     pub fn new(code: &str, message: impl Into<String>) -> ServiceError {
-        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }.bounded()
+        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }
+            .bounded()
     }
 
     /// The same with texts of a length that can be kept: names and values of a guest may have megabytes.
@@ -103,6 +104,8 @@ words! {
         TableLimit = "table-limit",
         /// The guest handed over too much at once.
         BorderLimit = "border-limit",
+        /// Whoever asked has left, or the host ends.
+        Interrupted = "interrupted",
         /// Something crossed the border that may not: bad UTF-8, a pointer out of bounds.
         Border = "border",
     }
@@ -150,6 +153,11 @@ impl CallError {
         matches!(self, CallError::Guest(error) | CallError::Host(error) if error.retryable)
     }
 
+    /// Whether it was ended since nobody waits for it: nothing is wrong with it.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, CallError::Trap { kind: TrapKind::Interrupted, .. })
+    }
+
     /// The stable code that HTTP clients see.
     pub fn code(&self) -> String {
         match self {
@@ -161,6 +169,7 @@ impl CallError {
             CallError::Trap { kind: TrapKind::BorderLimit, .. } => "limit.border_bytes".to_owned(),
             CallError::Trap { kind: TrapKind::StackOverflow, .. } => "guest.stack_overflow".to_owned(),
             CallError::Trap { kind: TrapKind::Fault, .. } => "guest.fault".to_owned(),
+            CallError::Trap { kind: TrapKind::Interrupted, .. } => "call.interrupted".to_owned(),
             CallError::Trap { kind: TrapKind::Border, .. } => "guest.border".to_owned(),
             CallError::Trap { kind: TrapKind::Unreachable, .. } => "guest.panic".to_owned(),
             CallError::BadCall(_) => "host.unsupported".to_owned(),

@@ -49,6 +49,9 @@ codes! {
     "auth.denied", 403, "The user lacks a permission.",
         why: "What users may do is decided by their roles.",
         fix: "Grant the role the permission that the error names.";
+    "call.interrupted", 503, "The call was ended before its time.",
+        why: "The client that asked for it has left, or the host was told to end. Nothing of the call was kept.",
+        fix: "Ask again, if you still want it.";
     "cap.denied", 403, "The plugin asked for what its manifest does not grant.",
         why: "A plugin may do what stands in `[capabilities]`, and nothing else.",
         fix: "Add the key that the error names to `[capabilities]`, pack and upload again.";
@@ -68,6 +71,11 @@ codes! {
         why: "On PostgreSQL several hosts may work with the same rows; units of work that cannot be put one after the other \
          are undone, all but one.",
         fix: "Try again: nothing of the call was kept, and the error says `retryable`.";
+    "db.busy", 503, "Somebody else's work is writing to the same database.",
+        why: "A call of a plugin that has written something holds the database until it ends. Whoever wants to write too \
+         waits for two seconds at the most.",
+        fix: "Try again: nothing of the request was kept. A plugin that writes first and computes or waits for another \
+         server afterwards should do it the other way round.";
     "db.unique", 409, "Another live row of the tenant has the same value.",
         why: "The field or index is unique.",
         fix: "Change the value, or change the row that has it.";

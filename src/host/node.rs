@@ -172,10 +172,6 @@ impl Guest<'_> {
     }
 }
 
-fn json_given(
-    store: &Store<CallState>,
-    result: Result<String, types::Error>,
-    what: &str,
-) -> Result<Value, CallError> {
+fn json_given(store: &Store<CallState>, result: Result<String, types::Error>, what: &str) -> Result<Value, CallError> {
     json_of(store, &result.map_err(|error| CallError::Guest(ServiceError::from(error)))?, what)
 }

@@ -13,6 +13,7 @@ use super::SharedDatabase;
 use super::ahead::Ahead;
 use super::call::{self, CallContext, CallRequest, CallState, Invocation};
 use super::engine::{Runtime, RuntimeError};
+use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::node::NodeExports;
 use super::surroundings::Surroundings;
@@ -114,6 +115,7 @@ impl Runtime {
             limits: CallLimits::of(&plugin.manifest),
             detail: Detail::Outline,
             probe: None,
+            interrupt: Interrupt::default(),
             invocation: Invocation::NodeDefinitions,
         };
         let outcome = self.call(plugin, request, &database, &surroundings, |_| Ok(()), |_| Ok(()));

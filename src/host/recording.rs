@@ -14,6 +14,7 @@ use super::call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
 use super::caller::Caller;
 use super::engine::{Runtime, RuntimeError};
 use super::error::{CallError, ServiceError};
+use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
@@ -306,7 +307,7 @@ impl Runtime {
         };
         let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
         let detail = detail.max(Detail::Full);
-        let request = CallRequest { context, limits, detail, probe: None, invocation };
+        let request = CallRequest { context, limits, detail, probe: None, interrupt: Interrupt::default(), invocation };
         let (outcome, replay) = Runtime::call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
         let differences = differences(recorded, &outcome, replay.as_ref());
         let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();

@@ -15,6 +15,11 @@ const MOST: u32 = 12;
 pub(super) struct Attempts(u32);
 
 impl Attempts {
+    /// Whether nothing was tried before.
+    pub(super) fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether there is another one; waits for it.
     pub(super) fn next(&mut self) -> bool {
         self.0 += 1;

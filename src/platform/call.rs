@@ -123,7 +123,7 @@ impl Platform {
             let message = "the two builds have other tables: a share of the calls cannot go to either";
             return Err(PlatformError::new(409, "plugin.canary", message));
         }
-        if let Some(installed) = self.plugins.get_mut(&id) {
+        if let Some(installed) = self.installed_mut(&id) {
             installed.canary = (percent > 0).then(|| Canary { loaded: loaded.clone(), percent });
         }
         Ok(())
@@ -141,6 +141,8 @@ impl Platform {
     ) -> Result<Value, CallError> {
         let mut attempts = Attempts::default();
         loop {
+            // Who only reads holds nobody; what was in somebody's way begins by taking what it will write.
+            lock(&self.database).set_eager(!attempts.is_first());
             let called = self.call_once(loaded, occasion.clone(), invocation.clone(), &mut prepare, &mut finish);
             let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
             match called {
@@ -175,6 +177,7 @@ impl Platform {
             limits: CallLimits::of(loaded.manifest()).with(&self.limits),
             detail: self.detail,
             probe: self.probe.clone(),
+            interrupt: self.interrupt.clone(),
             invocation,
         };
         let said = (self.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
@@ -223,7 +226,7 @@ impl Platform {
             trace,
             recorded,
         };
-        self.counters.entry(plugin).or_default().add(&call);
+        lock(&self.counters).entry(plugin).or_default().add(&call);
         self.activity.calls.push(call);
         outcome.result
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Platform;
 use crate::archive;
-use crate::host::Runtime;
+use crate::host::{Runtime, lock};
 use crate::strict_zip::Limits;
 
 /// Compiles components for the platform, before it is asked to load them.
@@ -23,6 +23,13 @@ impl Compiler {
 }
 
 impl Platform {
+    /// The package that a plugin was uploaded in; none for one of a project.
+    pub fn package_bytes(&self, plugin: &str) -> Option<Vec<u8>> {
+        let version = self.manifest(plugin)?.metadata.version.to_string();
+        let record = lock(&self.database).package(plugin, &version).ok()?;
+        record.map(|record| record.bytes)
+    }
+
     /// A compiler that needs no lock of the platform.
     pub fn compiler(&self) -> Compiler {
         Compiler { runtime: Arc::clone(&self.runtime) }

@@ -1,5 +1,7 @@
 //! Events: told, and delivered to everyone who subscribed.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::call::Occasion;
@@ -17,11 +19,31 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
     pub fn tell(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
+        self.announce(tenant, event_type, payload)?;
+        self.deliver_events_of(tenant).map_err(PlatformError::from)
+    }
+
+    /// Tells an event that somebody will deliver.
+    ///
+    /// # Errors
+    /// [`PlatformError`] where it could not be written.
+    pub fn announce(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
         let now = self.now();
         let id = lock(&self.surroundings).uuid();
         let scope = Scope::of_tenant(tenant, now);
         self.unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
-        self.deliver_events().map_err(PlatformError::from)
+        Ok(())
+    }
+
+    /// Delivers a tenant's events that are on their way, the oldest first, until none is left. Where another lane does
+    /// so, it is waited for: a plugin hears the events of a tenant in their order.
+    ///
+    /// # Errors
+    /// As [`Platform::deliver_events`].
+    pub fn deliver_events_of(&mut self, tenant: &TenantId) -> Result<(), StoreError> {
+        let turns = Arc::clone(&self.turns);
+        let _turn = turns.take(tenant);
+        self.deliver_all(|database| database.next_event_of(tenant))
     }
 
     /// Delivers all events that are on their way, the oldest first, until none is left.
@@ -30,8 +52,15 @@ impl Platform {
     /// [`StoreError`] where the database fails; a plugin that fails only misses its event, after three
     /// attempts where its error is retryable, and can be given it again: [`Platform::redeliver`].
     pub fn deliver_events(&mut self) -> Result<(), StoreError> {
+        self.deliver_all(Database::next_event)
+    }
+
+    fn deliver_all(
+        &mut self,
+        next: impl Fn(&Database) -> Result<Option<StoredEvent>, StoreError>,
+    ) -> Result<(), StoreError> {
         loop {
-            let next = lock(&self.database).next_event()?;
+            let next = next(&lock(&self.database))?;
             let Some(event) = next else { return Ok(()) };
             let listeners: Vec<String> = self
                 .plugins
@@ -81,6 +110,10 @@ impl Platform {
             if was_done {
                 return Ok(());
             }
+            if error.is_interrupted() {
+                // The host ends: the event stays on its way, and is delivered when it begins again.
+                return Err(StoreError::Busy);
+            }
             let why = error.to_string();
             self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
             if !error.is_retryable() {
@@ -95,10 +128,11 @@ impl Platform {
     /// # Errors
     /// 404 where there is no such event.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
-        let is_there = self.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
-        if !is_there {
+        let tenant = lock(&self.database).tenant_of_event(id)?;
+        let Some(tenant) = tenant else {
             return Err(PlatformError::new(404, "event.not_found", format!("there is no event `{id}`")));
-        }
-        self.deliver_events().map_err(PlatformError::from)
+        };
+        self.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
+        self.deliver_events_of(&tenant).map_err(PlatformError::from)
     }
 }

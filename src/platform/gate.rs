@@ -1,6 +1,7 @@
 //! Which packages the platform takes, and what it says of those that it took.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub(super) struct Admitted {
 impl Platform {
     /// Sets who may bring packages, and who signs their receipts.
     pub fn set_gate(&mut self, gate: Gate) {
-        self.gate = gate;
+        self.gate = Arc::new(gate);
     }
 
     /// Holds an upload against the same checks as `erp-plugin verify`.

@@ -15,7 +15,7 @@ pub struct PlatformImage {
     database: Arc<DatabaseImage>,
     surroundings: Surroundings,
     directory: Directory,
-    plugins: BTreeMap<String, Installed>,
+    plugins: BTreeMap<String, Arc<Installed>>,
 }
 
 impl Platform {

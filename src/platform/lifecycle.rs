@@ -41,7 +41,7 @@ impl Platform {
             Ok(report)
         })?;
         self.activity.upgrades.push(report);
-        self.plugins.insert(id.to_owned(), installed);
+        self.put_installed(id, installed);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn run_version(&mut self, version: &ProjectVersion) -> Result<(), PlatformError> {
         let id = version.loaded.manifest().metadata.id.to_string();
-        self.plugins.insert(id.clone(), version.installed());
+        self.put_installed(&id, version.installed());
         self.install(&id)?;
         self.start(&id, version.loaded.clone())
     }
@@ -127,7 +127,7 @@ impl Platform {
             self.fail(id, &error)?;
             return Err(error);
         }
-        if let Some(installed) = self.plugins.get_mut(id) {
+        if let Some(installed) = self.installed_mut(id) {
             installed.loaded = Some(loaded);
         }
         let started = self.set_status(id, PluginStatus::Running, None).and_then(|()| self.greet(id, &manifest));
@@ -301,8 +301,8 @@ impl Platform {
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
                 lock(&self.database).serve_schema(&manifest);
             }
-            self.plugins.insert(
-                record.id.clone(),
+            self.put_installed(
+                &record.id,
                 Installed {
                     manifest,
                     status: if record.status == PluginStatus::Running {
@@ -346,7 +346,7 @@ impl Platform {
     }
 
     pub(super) fn stop(&mut self, id: &str) {
-        if let Some(installed) = self.plugins.get_mut(id) {
+        if let Some(installed) = self.installed_mut(id) {
             installed.loaded = None;
             installed.canary = None;
         }
@@ -364,7 +364,7 @@ impl Platform {
         let record = plugin_record(id, &installed);
         let now: Moment = self.now();
         self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
-        self.plugins.insert(id.to_owned(), installed);
+        self.put_installed(id, installed);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::Response;
 use crate::host::{CallError, ErrorCode, ServiceError};
 use crate::store::StoreError;
 
@@ -36,9 +37,18 @@ impl PlatformError {
             .with_details(json!({ "permission": permission }))
     }
 
+    /// The answer: where it will be another one soon, it says so.
+    pub fn response(&self) -> Response {
+        let response = Response::json(self.status, self.to_json());
+        if self.status == 503 { response.header("retry-after", "1") } else { response }
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
         let mut body = json!({ "code": self.code, "message": self.message });
+        if self.status == 503 {
+            body["retryable"] = Value::Bool(true);
+        }
         if !self.details.is_null() {
             body["details"] = self.details.clone();
         }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::activity::{Activity, Counters};
 use super::call::Canary;
 use super::labels::Labels;
+use super::lane::Turns;
 use super::{Directory, Gate, PlatformError, Request};
 use crate::host::{
-    Detail, Fault, LimitOverrides, LoadedPlugin, Probe, Runtime, SharedDatabase, SharedSurroundings, Surroundings, lock,
+    Detail, Fault, Interrupt, LimitOverrides, LoadedPlugin, Probe, Runtime, SharedDatabase, SharedSurroundings,
+    Surroundings, lock,
 };
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StoreError};
@@ -21,15 +24,18 @@ pub struct Platform {
     pub(super) database: SharedDatabase,
     pub(super) surroundings: SharedSurroundings,
     pub(super) directory: Directory,
-    pub(super) plugins: BTreeMap<String, Installed>,
+    pub(super) plugins: BTreeMap<String, Arc<Installed>>,
     /// Plugins of the database whose manifests this version cannot read.
     pub(super) unreadable: Vec<PluginRecord>,
     pub(super) limits: LimitOverrides,
     pub(super) detail: Detail,
     pub(super) probe: Option<Probe>,
-    pub(super) counters: BTreeMap<String, Counters>,
+    pub(super) counters: Arc<Mutex<BTreeMap<String, Counters>>>,
+    pub(super) turns: Arc<Turns>,
     pub(super) activity: Activity,
-    pub(super) gate: Gate,
+    pub(super) gate: Arc<Gate>,
+    /// What ends the running call early.
+    pub(super) interrupt: Interrupt,
     /// The request that is being answered, where it has a name: all that it causes bears it.
     pub(super) request_id: Option<String>,
     /// Whether every event is delivered twice, as a broker does now and then.
@@ -85,19 +91,28 @@ impl Platform {
         surroundings: Surroundings,
         directory: Directory,
     ) -> Platform {
+        let surroundings = Arc::new(Mutex::new(surroundings));
+        let database = Arc::new(Mutex::new(database));
+        Platform { directory, ..Platform::bare(runtime, database, surroundings) }
+    }
+
+    /// A platform that knows neither plugins nor users.
+    pub(super) fn bare(runtime: Arc<Runtime>, database: SharedDatabase, surroundings: SharedSurroundings) -> Platform {
         Platform {
             runtime,
-            database: Arc::new(Mutex::new(database)),
-            surroundings: Arc::new(Mutex::new(surroundings)),
-            directory,
+            database,
+            surroundings,
+            directory: Directory::default(),
             plugins: BTreeMap::new(),
             unreadable: Vec::new(),
             limits: LimitOverrides::default(),
             detail: Detail::default(),
             probe: None,
-            counters: BTreeMap::new(),
+            counters: Arc::default(),
+            turns: Arc::default(),
             activity: Activity::default(),
-            gate: Gate::default(),
+            gate: Arc::default(),
+            interrupt: Interrupt::default(),
             request_id: None,
             doubles_events: false,
             in_group: false,
@@ -227,8 +242,18 @@ impl Platform {
     }
 
     /// How each plugin has done since the platform started.
-    pub fn counters(&self) -> &BTreeMap<String, Counters> {
-        &self.counters
+    pub fn counters(&self) -> BTreeMap<String, Counters> {
+        lock(&self.counters).clone()
+    }
+
+    /// Ends calls that run from now on as soon as it says so.
+    pub fn set_interrupt(&mut self, interrupt: Interrupt) {
+        self.interrupt = interrupt;
+    }
+
+    /// How long the next units of work wait for somebody else's that writes.
+    pub fn set_patience(&mut self, patience: Duration) {
+        lock(&self.database).set_patience(patience);
     }
 
     /// Copies the database into a file that is not there yet.
@@ -341,6 +366,16 @@ impl Platform {
     pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
         self.plugins
             .get(plugin)
+            .map(Arc::as_ref)
             .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("there is no plugin `{plugin}`")))
+    }
+
+    /// A plugin that is to be changed.
+    pub(super) fn installed_mut(&mut self, plugin: &str) -> Option<&mut Installed> {
+        self.plugins.get_mut(plugin).map(Arc::make_mut)
+    }
+
+    pub(super) fn put_installed(&mut self, plugin: &str, installed: Installed) {
+        self.plugins.insert(plugin.to_owned(), Arc::new(installed));
     }
 }

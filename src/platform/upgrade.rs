@@ -144,7 +144,7 @@ impl Platform {
             Ok(reversal)
         });
         let reversal = done?;
-        self.plugins.insert(id.to_owned(), back);
+        self.put_installed(id, back);
         self.serve_again(id);
         if let Some(loaded) = loaded {
             self.start(id, loaded)?;
@@ -172,10 +172,10 @@ impl Platform {
         let (record, now) = (plugin_record(&id, &installed), self.now());
         let keep = |database: &mut Database| database.put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
-        self.plugins.insert(id.clone(), installed);
+        self.put_installed(&id, installed);
         // The version is in place; a tenant whose hook failed is greeted again at the next start.
         if let Err(error) = self.greet_tenants(&id, &manifest)
-            && let Some(installed) = self.plugins.get_mut(&id)
+            && let Some(installed) = self.installed_mut(&id)
         {
             installed.error = Some(format!("a tenant's hook failed: {}", error.message));
         }
@@ -186,7 +186,7 @@ impl Platform {
     /// happens where another version serves.
     pub fn exchange_code(&mut self, loaded: &LoadedPlugin) {
         let id = loaded.manifest().metadata.id.as_str();
-        if let Some(serving) = self.plugins.get_mut(id).and_then(|installed| installed.loaded.as_mut())
+        if let Some(serving) = self.installed_mut(id).and_then(|installed| installed.loaded.as_mut())
             && Arc::ptr_eq(serving.manifest(), loaded.manifest())
         {
             *serving = loaded.clone();

@@ -120,7 +120,7 @@ impl Platform {
                 Ok(report)
             })?;
             self.activity.upgrades.push(report);
-            self.plugins.insert(id.clone(), installed);
+            self.put_installed(&id, installed);
             return self.receipt(&id, &version);
         };
         // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
@@ -140,7 +140,7 @@ impl Platform {
         })?;
         self.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
-        self.plugins.insert(id.clone(), installed);
+        self.put_installed(&id, installed);
         if let Err(error) = self.greet_tenants(&id, &manifest) {
             self.fail(&id, &error)?;
         }

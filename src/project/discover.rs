@@ -44,7 +44,6 @@ pub enum ProjectError {
 const OWN_FOLDERS: [&str; 8] =
     ["dist", "src", "src/erp", "tests", "tests/snapshots", "tests/data", ".erp-plugin", "pages"];
 
-
 impl Project {
     /// The project of a folder, or of the nearest one above it.
     ///

@@ -66,9 +66,9 @@ fn word(inner: &str) -> Result<Matcher, String> {
         }
         "len" => Matcher::Length(argument.parse().map_err(|_| format!("`{argument}` is no length"))?),
         "contains" => Matcher::Contains(argument.to_owned()),
-        "matches" => Matcher::Matches(
-            Pattern::parse(argument).map_err(|error| format!("the pattern cannot be read: {error}"))?,
-        ),
+        "matches" => {
+            Matcher::Matches(Pattern::parse(argument).map_err(|error| format!("the pattern cannot be read: {error}"))?)
+        }
         "one-of" => Matcher::OneOf(argument.split('|').map(str::to_owned).collect()),
         "not" => match self::parse(argument)? {
             Some(matcher) => Matcher::Not(Box::new(matcher)),

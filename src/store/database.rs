@@ -29,6 +29,8 @@ pub struct Database {
     /// Bytes that the changes of a unit of work may take, and those that they take already.
     most_changed: Option<u64>,
     changed: u64,
+    /// Whether the next call begins as a unit that writes.
+    is_eager: bool,
     /// What seals secrets; without it they are kept as they are.
     sealer: Option<Arc<Sealer>>,
     /// Statements since they were asked for; none where nobody asks.
@@ -123,9 +125,21 @@ impl Database {
     pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
         let (catalog, upgrade, group) = (Catalog::default(), None, Group::None);
-        let (most_changed, changed) = (None, 0);
+        let (most_changed, changed, is_eager) = (None, 0, false);
         let sealer = None;
-        Database { connection, catalog, changes, lasting, most_changed, changed, sealer, statements, upgrade, group }
+        Database {
+            connection,
+            catalog,
+            changes,
+            lasting,
+            most_changed,
+            changed,
+            is_eager,
+            sealer,
+            statements,
+            upgrade,
+            group,
+        }
     }
 
     fn set_up(connection: Connection) -> Result<Database, StoreError> {
@@ -185,13 +199,55 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn begin(&mut self) -> Result<(), StoreError> {
+        self.begin_by(Connection::begin)
+    }
+
+    /// Begins a unit of work that may only read: until it changes something, it is in nobody's way. Where somebody else
+    /// wrote meanwhile, its first change ends it with [`StoreError::Conflict`]; made again, it begins like any other.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begin_call(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.is_eager) { self.begin() } else { self.begin_by(Connection::begin_lazily) }
+    }
+
+    /// Whether the next call's unit of work begins as one that writes.
+    pub fn set_eager(&mut self, is_eager: bool) {
+        self.is_eager = is_eager;
+    }
+
+    /// How long a unit of work waits for somebody else's that writes.
+    pub fn set_patience(&mut self, patience: std::time::Duration) {
+        self.connection.set_patience(patience);
+    }
+
+    /// The same database by another connection, with the same entities; none where one connection is all there is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn beside(&self) -> Result<Option<Database>, StoreError> {
+        let connection = self.connection.beside().map_err(StoreError::database("open the database once more"))?;
+        Ok(connection.map(|connection| {
+            let mut beside = Database::over(connection);
+            beside.catalog = self.catalog.clone();
+            beside.sealer.clone_from(&self.sealer);
+            beside
+        }))
+    }
+
+    /// Knows other entities from now on.
+    pub fn set_catalog(&mut self, catalog: Catalog) {
+        self.catalog = catalog;
+    }
+
+    fn begin_by(&mut self, begin: fn(&Connection) -> Result<(), SqlError>) -> Result<(), StoreError> {
         // A unit that a panic broke off is undone here.
         self.rollback();
         if self.group == Group::Lost {
             return Err(StoreError::BadQuery("the group that this belongs to was undone by the database".to_owned()));
         }
         match self.group {
-            Group::None => self.connection.begin().map_err(StoreError::database("begin a transaction")),
+            Group::None => begin(&self.connection).map_err(StoreError::database("begin a transaction")),
             Group::Open | Group::InUnit | Group::Lost => {
                 self.group = Group::InUnit;
                 self.connection.savepoint("unit").map_err(StoreError::database("set a savepoint"))
@@ -326,7 +382,9 @@ impl Database {
         }
         let found = self.connection.read_only((&before, &after), sql, most);
         let found = found.map_err(|error| StoreError::BadQuery(error.to_string()))?;
-        found.ok_or_else(|| StoreError::BadQuery("the statement writes, or reads secrets: only rows are read here".to_owned()))
+        found.ok_or_else(|| {
+            StoreError::BadQuery("the statement writes, or reads secrets: only rows are read here".to_owned())
+        })
     }
 
     /// Runs `work` so that all of its writes happen, or none.

@@ -162,6 +162,9 @@ pub enum StoreError {
     /// Rows that would take more memory than an answer may.
     #[error("the rows would take more than {0} bytes of memory: ask for fewer at once")]
     ResultTooLarge(u64),
+    /// Somebody else writes, and was waited for as long as was allowed.
+    #[error("somebody else's work is writing at this moment: try again")]
+    Busy,
     /// Changes that would take more memory than a unit of work may.
     #[error("the changes would take more than {0} bytes of memory: change fewer rows at once")]
     ChangesTooLarge(u64),
@@ -206,6 +209,7 @@ impl StoreError {
             StoreError::EventDepth(_) => "limit.event_depth",
             StoreError::ResultTooLarge(_) => "limit.result_bytes",
             StoreError::ChangesTooLarge(_) => "limit.written_bytes",
+            StoreError::Busy => "db.busy",
             StoreError::Database { .. } => "host.database",
             StoreError::Conflict => "db.conflict",
         }
@@ -236,7 +240,11 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            StoreError::VersionConflict { .. } | StoreError::Conflict | StoreError::InUse | StoreError::Database { .. }
+            StoreError::VersionConflict { .. }
+                | StoreError::Conflict
+                | StoreError::Busy
+                | StoreError::InUse
+                | StoreError::Database { .. }
         )
     }
 
@@ -246,6 +254,7 @@ impl StoreError {
             Failure::Conflict => StoreError::Conflict,
             _ => match source {
                 SqlError::TooMuch(most) => StoreError::ResultTooLarge(most),
+                SqlError::Busy => StoreError::Busy,
                 source => StoreError::Database { attempt, source },
             },
         }

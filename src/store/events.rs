@@ -77,7 +77,25 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn next_event(&self) -> Result<Option<StoredEvent>, StoreError> {
-        Ok(self.events_where("where dispatched = 0 order by seq limit 1")?.pop())
+        Ok(self.events_where("where dispatched = 0 order by seq limit 1", [])?.pop())
+    }
+
+    /// The oldest event of a tenant that is on its way.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn next_event_of(&self, tenant: &TenantId) -> Result<Option<StoredEvent>, StoreError> {
+        let own = [SqlValue::text(tenant.as_str())];
+        Ok(self.events_where("where dispatched = 0 and tenant_id = ? order by seq limit 1", own)?.pop())
+    }
+
+    /// Whose an event is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn tenant_of_event(&self, id: &str) -> Result<Option<TenantId>, StoreError> {
+        let found = self.events_where("where id = ?", [SqlValue::text(id)])?;
+        Ok(found.into_iter().next().map(|event| event.tenant))
     }
 
     /// The newest events, the last one first.
@@ -85,14 +103,14 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn recent_events(&self) -> Result<Vec<StoredEvent>, StoreError> {
-        self.events_where("order by seq desc limit 100")
+        self.events_where("order by seq desc limit 100", [])
     }
 
-    fn events_where(&self, rest: &str) -> Result<Vec<StoredEvent>, StoreError> {
+    fn events_where(&self, rest: &str, parameters: impl AsRef<[SqlValue]>) -> Result<Vec<StoredEvent>, StoreError> {
         let sql = format!(
             "select seq, id, tenant_id, event_type, source, payload, occurred_at_ms, depth from erp_events {rest}"
         );
-        let rows = self.rows("read events", &sql, [], |row| {
+        let rows = self.rows("read events", &sql, parameters, |row| {
             let tenant: String = row.get(2)?;
             let payload: String = row.get(5)?;
             // A tenant's name was judged when the event was written.

@@ -17,6 +17,9 @@ use crate::pattern::{MAX_MATCHED, Pattern};
 /// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
 pub(crate) const MAX_ORDERED_BYTES: usize = 2_000;
 
+/// Unknown keys that are told of.
+const MAX_UNKNOWN: usize = 50;
+
 const NO_NUL: &str = "holds the character U+0000, which no database keeps";
 
 /// Brings the values of a row that is written into their stored form.
@@ -30,7 +33,9 @@ pub(super) fn normalize(
 ) -> Result<Map<String, Value>, StoreError> {
     let mut problems = Vec::new();
     let mut normal = Map::new();
-    for key in data.keys().filter(|key| entity.field(key).is_none()) {
+    let unknown = || data.keys().filter(|key| entity.field(key).is_none());
+    // Who sends a million of them need not read of each.
+    for key in unknown().take(MAX_UNKNOWN) {
         let message = if RESERVED_FIELDS.contains(&key.as_str()) {
             "is set by the host".to_owned()
         } else {

@@ -106,7 +106,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "verification",
         ],
     ),
-    ("scenario", &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "pattern", "platform", "store"]),
+    (
+        "scenario",
+        &["diagnostics", "digest", "document", "host", "manifest", "outgoing", "pattern", "platform", "store"],
+    ),
     (
         "dev_host",
         &[
@@ -135,6 +138,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap::", &["cli", "commands", "ui"]),
     ("ed25519_dalek::", &["signing"]),
     ("cargo_metadata::", &["build"]),
+    ("hyper::", &["dev_host"]),
+    ("hyper_util::", &["dev_host"]),
     ("flate2::", &["dev_host", "strict_zip"]),
     ("ignore::", &["project"]),
     ("regex::", &["pattern"]),

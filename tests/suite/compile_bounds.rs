@@ -26,7 +26,11 @@ fn each_family_is_refused_where_it_becomes_expensive() {
     for family in FAMILIES {
         let (most, smaller) = family.sizes.split_last().unwrap();
         let verdict = excess(&(family.component)(*most)).map(|excess| excess.code.name());
-        assert!(matches!(verdict, Some("component/too-complex" | "component/excessive")), "{}: {verdict:?}", family.name);
+        assert!(
+            matches!(verdict, Some("component/too-complex" | "component/excessive")),
+            "{}: {verdict:?}",
+            family.name
+        );
         // What is harmless is not refused.
         assert_eq!(excess(&(family.component)(smaller[0])), None, "{}", family.name);
     }
@@ -99,7 +103,8 @@ fn compiled_code_is_only_read_where_nobody_else_can_have_written_it() {
         let from_cache = host.load(&HONEST.component()).unwrap().from_cache;
         (from_cache, std::mem::take(&mut *warnings.lock().unwrap()))
     };
-    let set_mode = |path: &std::path::Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let set_mode =
+        |path: &std::path::Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let code = || fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
 
     assert_eq!(loads(), (false, Vec::new()));

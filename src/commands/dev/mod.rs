@@ -4,8 +4,6 @@ mod workshop;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,8 +23,10 @@ use crate::registry::NetworkTransport;
 use crate::signing::TrustStore;
 use crate::ui::Table;
 
-/// How long the printer waits before it looks whether the server has ended.
-const PRINTER_PAUSE: Duration = Duration::from_millis(100);
+/// How long the printer may need for its last lines.
+const PRINTER_PAUSE: Duration = Duration::from_millis(200);
+/// Lines that the terminal has not taken yet, at the most; further ones are counted and left out.
+const MAX_UNTOLD: usize = 4_096;
 
 /// Serve the plugin on this machine, with a console, and follow every change
 ///
@@ -98,7 +98,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     };
     let workshop: Option<Arc<dyn Workshop>> =
         if followed.is_empty() { None } else { Some(Arc::new(workshop(context, followed.clone())?)) };
-    let (tell, told) = std::sync::mpsc::channel::<String>();
+    let (tell, told) = std::sync::mpsc::sync_channel::<String>(MAX_UNTOLD);
     let host = DevHost::start(Options {
         port: args.port,
         place,
@@ -144,24 +144,23 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         };
         format!("{}\n{next}", table.render())
     });
-    // The printer ends with the server, whoever still holds a sender: a call that takes long must not hold the program.
-    let has_ended = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let has_ended = &has_ended;
-        scope.spawn(move || {
-            loop {
-                match told.recv_timeout(PRINTER_PAUSE) {
-                    Ok(line) => context.ui.foreign(&format!("{line}\n")),
-                    Err(RecvTimeoutError::Timeout) if !has_ended.load(Ordering::Relaxed) => {}
-                    Err(_) => return,
-                }
-            }
-        });
-        let served = host.serve();
-        has_ended.store(true, Ordering::Relaxed);
-        served
-    })?;
-    context.ui.status("Stopped", "the state stays");
+    // A terminal that takes no more text, as one that is paused, must not hold the host: the printer is left behind then.
+    let ui = context.ui.clone();
+    let (printed, has_printed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in told {
+            ui.foreign(&format!("{line}\n"));
+        }
+        let _ = printed.send(());
+    });
+    host.serve()?;
+    let (ui, (said, has_said)) = (context.ui.clone(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        let _ = has_printed.recv_timeout(PRINTER_PAUSE);
+        ui.status("Stopped", "the state stays");
+        let _ = said.send(());
+    });
+    let _ = has_said.recv_timeout(PRINTER_PAUSE * 2);
     Ok(ExitCode::Ok)
 }
 

@@ -13,8 +13,8 @@ use crate::document;
 use crate::exit_code::ExitCode;
 use crate::manifest::{Manifest, parse};
 use crate::project::{MANIFEST_FILE, Project};
-use crate::strict_zip::Limits;
 use crate::settings::command;
+use crate::strict_zip::Limits;
 
 /// A version of a plugin.
 pub(super) struct VersionOf {

@@ -87,8 +87,10 @@ pub(super) fn read_beside(
 fn cassette_file(context: &Context, project: &Project, suite: &Suite) -> Result<Option<PathBuf>, CommandError> {
     let Some(name) = &suite.file.world.cassette else { return Ok(None) };
     let beside = context.path(suite.source.path());
-    let folder = beside.parent().and_then(|folder| folder.strip_prefix(&project.root).ok()).unwrap_or(Path::new("tests"));
-    let inside = files::inside(&project.root, folder).and_then(|folder| files::inside(&folder, Path::new(name.as_str())));
+    let folder =
+        beside.parent().and_then(|folder| folder.strip_prefix(&project.root).ok()).unwrap_or(Path::new("tests"));
+    let inside =
+        files::inside(&project.root, folder).and_then(|folder| files::inside(&folder, Path::new(name.as_str())));
     inside.map(Some).map_err(|error| {
         failed(format!("`cassette` of {}: {error}", context.shown(&beside)))
             .hint("name a file beside the scenario, such as \"cassettes/orders.json\"")

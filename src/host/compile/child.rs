@@ -41,7 +41,8 @@ pub(super) fn compile_in_child(
     component: &[u8],
     limits: Allowance,
 ) -> Result<Vec<u8>, RuntimeError> {
-    let failed = |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
+    let failed =
+        |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
     let mut child = command(program)
         .args([WORD, kind.word()])
         .args([limits.cpu.as_secs().to_string(), limits.memory.to_string()])
@@ -69,7 +70,9 @@ pub(super) fn compile_in_child(
         }
         Some(Output { message, .. }) if status.code() == Some(i32::from(UNFIT)) => Err(RuntimeError::Load(message)),
         None => beyond(format!("compiling it takes longer than {} s", limits.wall.as_secs())),
-        Some(_) if ran_out_of_time(status) => beyond(format!("compiling it takes more than {seconds} s of a processor")),
+        Some(_) if ran_out_of_time(status) => {
+            beyond(format!("compiling it takes more than {seconds} s of a processor"))
+        }
         Some(Output { message, .. }) => {
             let last = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
             beyond(format!("the compiler did not survive it ({status}): {last}"))

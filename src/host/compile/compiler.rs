@@ -40,7 +40,11 @@ pub struct Compilation {
 impl std::fmt::Debug for Compilation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Compilation { cache, program, limits, warn: _ } = self;
-        f.debug_struct("Compilation").field("cache", cache).field("program", program).field("limits", limits).finish_non_exhaustive()
+        f.debug_struct("Compilation")
+            .field("cache", cache)
+            .field("program", program)
+            .field("limits", limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,5 +171,7 @@ pub(super) fn component_of_code(engine: &Engine, code: &[u8]) -> wasmtime::Resul
     // from a file that belongs to this user, that nobody else may write, in a folder of the same kind, whole by its
     // digest (`CodeFolder::read`). Whoever can write there could replace the program itself as well.
     #[expect(unsafe_code, reason = "see the safety comment; the only way to run what was compiled elsewhere")]
-    unsafe { Component::deserialize(engine, code) }
+    unsafe {
+        Component::deserialize(engine, code)
+    }
 }

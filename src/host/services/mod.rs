@@ -30,6 +30,7 @@ use self::shown::Given;
 use super::call::CallContext;
 use super::error::{ServiceError, shorten};
 use super::faults::{FaultAction, FaultPlace};
+use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::quirks::Quirk;
 use super::recording::{Answer, Replay};
@@ -79,6 +80,8 @@ pub(super) struct Services {
     started: Instant,
     /// A recording that answers in the place of the host.
     pub(super) replay: Option<Replay>,
+    /// What ends the call early.
+    pub(super) interrupt: Interrupt,
     /// Time that the host pretended to need.
     delayed: Duration,
     /// Secrets that the guest has been given.
@@ -117,6 +120,7 @@ impl Services {
             last_error_line: String::new(),
             started: Instant::now(),
             replay: None,
+            interrupt: Interrupt::default(),
             delayed: Duration::ZERO,
             secrets: Vec::new(),
             rows: 0,
@@ -382,7 +386,8 @@ impl Services {
     /// Refuses lists of more things than a call may read and write.
     fn bound_items(&mut self, asked: Asked<'_>, items: usize) -> Result<(), ServiceError> {
         let most = self.limits.rows().max(self.limits.writes());
-        within("limit.rows", items as u64, most, "things may be named at once").or_else(|error| self.refuse(asked, error))
+        within("limit.rows", items as u64, most, "things may be named at once")
+            .or_else(|error| self.refuse(asked, error))
     }
 
     /// Keeps a value for the trace, or says how much was left out.
@@ -481,4 +486,3 @@ fn within(code: &str, used: u64, bound: u64, what: &str) -> Result<(), ServiceEr
 fn denied(message: impl Into<String>) -> ServiceError {
     ServiceError::new("cap.denied", message)
 }
-

@@ -137,7 +137,8 @@ impl host_db::Host for CallState {
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
-        let filter = filter.map_or(Ok(Value::Null), |filter| self.services.parse_json(("db.count", &entity), "the filter", &filter))?;
+        let filter = filter
+            .map_or(Ok(Value::Null), |filter| self.services.parse_json(("db.count", &entity), "the filter", &filter))?;
         Ok(self.services.db_count(&entity, filter)?)
     }
 

@@ -20,14 +20,15 @@ use serde_json::json;
 use super::pages::permission_of;
 use super::permission::PLUGIN_ADMIN;
 use super::{Platform, PlatformError};
+use crate::manifest::TenantId;
 
 type Answer = Result<Response, PlatformError>;
 
 impl Platform {
     /// Answers a request.
     pub fn handle(&mut self, request: &Request) -> Response {
+        let answer = self.answer(request);
         self.request_id.clone_from(&request.request_id);
-        let answer = self.route(request).unwrap_or_else(|error| Response::json(error.status, error.to_json()));
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
         // Of a group, what was told is delivered when the group is kept.
@@ -40,6 +41,26 @@ impl Platform {
                 Response::json(error.status, error.to_json())
             }
         }
+    }
+
+    /// Answers a request. What it told is on its way, and somebody must deliver it: [`Platform::deliver_events_of`] the
+    /// tenants whose events the activity names.
+    pub fn answer(&mut self, request: &Request) -> Response {
+        self.request_id.clone_from(&request.request_id);
+        let answer = self.route(request);
+        self.request_id = None;
+        answer.unwrap_or_else(|error| error.response())
+    }
+
+    /// Delivers what a request told, in its name.
+    ///
+    /// # Errors
+    /// As [`Platform::deliver_events_of`].
+    pub fn deliver_for(&mut self, request_id: Option<&str>, tenant: &TenantId) -> Result<(), PlatformError> {
+        self.request_id = request_id.map(str::to_owned);
+        let delivered = self.deliver_events_of(tenant);
+        self.request_id = None;
+        delivered.map_err(PlatformError::from)
     }
 
     fn route(&mut self, request: &Request) -> Answer {

@@ -3,9 +3,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::document::{did_you_mean, parse_strict_json};
+use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::platform::{Identity, PlatformError};
 use crate::store::Row;
+
+/// Bytes that the JSON of a request takes in memory at the most.
+const MAX_OBJECT: u64 = 4 << 20;
 
 /// A request whose user is known already.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +104,22 @@ impl Request {
     /// The body as a JSON object.
     ///
     /// # Errors
-    /// 400 for anything else.
+    /// 400 for anything else, 413 for one that takes too much memory.
     pub fn object(&self) -> Result<Map<String, Value>, PlatformError> {
+        self.object_within(MAX_OBJECT)
+    }
+
+    /// The same, within other bytes of memory.
+    ///
+    /// # Errors
+    /// 400 for anything else, 413 for what takes more.
+    pub(super) fn object_within(&self, most: u64) -> Result<Map<String, Value>, PlatformError> {
+        // Bytes that are no text are told of below.
+        let text = std::str::from_utf8(&self.body).unwrap_or_default();
+        if self.body.len() as u64 > most || weight_of_text(text) > most {
+            let message = format!("the body would take more than {most} bytes of memory: send less at once");
+            return Err(PlatformError::new(413, "http.too_large", message));
+        }
         let bad =
             |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
         match parse_strict_json(&self.body) {
@@ -176,14 +193,6 @@ impl Request {
         }
     }
 
-    /// Whether it reads or writes rows and calls no plugin by itself: such requests can be committed together.
-    pub fn only_touches_rows(&self) -> bool {
-        let path: Vec<&str> = self.path.trim_matches('/').split('/').collect();
-        let ["api", "v1", "plugins", _, entity, rest @ ..] = path.as_slice() else { return false };
-        let is_row = matches!(rest, [] | [_]) && *entity != "pages";
-        is_row && matches!(self.method.as_str(), "GET" | "POST" | "PUT" | "PATCH" | "DELETE") && rest != ["import"]
-    }
-
     /// The first value of a key of the query.
     pub fn query(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
@@ -218,7 +227,7 @@ impl Response {
 
     /// The response with a further header.
     #[must_use]
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Response {
+    pub(in crate::platform) fn header(mut self, name: &'static str, value: &str) -> Response {
         self.headers.push((name, value.to_owned()));
         self
     }

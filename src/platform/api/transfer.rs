@@ -15,6 +15,8 @@ use crate::store::{EntityRef, ListQuery, Row, StoreError};
 const MAX_EXPORT_ROWS: usize = 10_000;
 /// Rows of one import at the most.
 const MAX_IMPORT_ROWS: usize = 10_000;
+/// Bytes that the JSON of an import takes in memory at the most.
+const MAX_IMPORT_BYTES: u64 = 96 << 20;
 
 /// A row that was not taken.
 struct Refused {
@@ -67,7 +69,7 @@ impl Platform {
         let rows = if is_csv {
             rows_of_csv(entity, &request.body)?
         } else {
-            let mut body = request.object()?;
+            let mut body = request.object_within(MAX_IMPORT_BYTES)?;
             match body.remove("dry_run") {
                 None => {}
                 Some(Value::Bool(wanted)) => dry_run |= wanted,
@@ -221,6 +223,9 @@ fn rows_of_csv(entity: &EntityRef, bytes: &[u8]) -> Result<Vec<Value>, PlatformE
             }
         }
         rows.push(Value::Object(row));
+        if rows.len() > MAX_IMPORT_ROWS {
+            break;
+        }
     }
     Ok(rows)
 }

@@ -89,9 +89,9 @@ fn promised_texts(content: &[u8]) -> Option<u64> {
     let places = (0..content.len().saturating_sub(NAME.len())).filter(|at| content[*at..].starts_with(NAME));
     let number = |at: usize| {
         let digits = content[at + NAME.len()..].iter().skip_while(|byte| b" \t\r\n='\"+".contains(byte));
-        digits.take_while(|byte| byte.is_ascii_digit()).fold(0_u64, |number, digit| {
-            number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-        })
+        digits
+            .take_while(|byte| byte.is_ascii_digit())
+            .fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
     };
     places.map(number).max()
 }

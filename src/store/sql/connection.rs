@@ -75,21 +75,45 @@ impl Connection {
     /// Whether the unit of work can only be undone, since another process changed the same data.
     pub(in crate::store) fn is_doomed(&self) -> bool {
         match &self.0 {
-            Either::Sqlite(_) => false,
+            Either::Sqlite(sqlite) => sqlite.is_doomed(),
             Either::Postgres(postgres) => postgres.is_doomed(),
         }
     }
 
+    /// A unit that will write waits for whoever writes.
     pub(in crate::store) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
-            Either::Sqlite(sqlite) => sqlite.batch("begin immediate"),
+            Either::Sqlite(sqlite) => sqlite.begin("begin immediate"),
             Either::Postgres(postgres) => postgres.begin(),
+        }
+    }
+
+    /// A unit that may only read: it takes its turn to write with its first change.
+    pub(in crate::store) fn begin_lazily(&self) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.begin("begin deferred"),
+            Either::Postgres(postgres) => postgres.begin(),
+        }
+    }
+
+    /// Another connection to the same database; none where one is all there is.
+    pub(in crate::store) fn beside(&self) -> Result<Option<Connection>, SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(sqlite)))),
+            Either::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// How long a unit waits for whoever writes.
+    pub(in crate::store) fn set_patience(&self, patience: std::time::Duration) {
+        if let Either::Sqlite(sqlite) = &self.0 {
+            sqlite.set_patience(patience);
         }
     }
 
     pub(in crate::store) fn commit(&self) -> Result<(), SqlError> {
         match &self.0 {
-            Either::Sqlite(sqlite) => sqlite.batch("commit"),
+            Either::Sqlite(sqlite) => sqlite.commit(),
             Either::Postgres(postgres) => postgres.commit(),
         }
     }
@@ -97,7 +121,7 @@ impl Connection {
     pub(in crate::store) fn rollback(&self) {
         match &self.0 {
             // A failing rollback means that SQLite has rolled back by itself.
-            Either::Sqlite(sqlite) => drop(sqlite.batch("rollback")),
+            Either::Sqlite(sqlite) => sqlite.rollback(),
             Either::Postgres(postgres) => postgres.rollback(),
         }
     }

@@ -17,6 +17,12 @@ pub enum SqlError {
     /// Another process changed the same rows; nothing more can be done in this unit of work.
     #[error("another process changed the same data at the same moment")]
     Conflict,
+    /// Somebody else writes, and did not come to an end in time.
+    #[error("somebody else's work writes to the database, and was not waited for any longer")]
+    Busy,
+    /// The file that was opened is not there any more.
+    #[error("the database's file was deleted or replaced while it was in use: nothing more is written to it")]
+    Gone,
     /// A unit of work in which a statement failed.
     #[error("an earlier statement of this unit of work failed: {0}")]
     Broken(String),

@@ -57,9 +57,7 @@ impl Encryption {
             .with_safe_default_protocol_versions()
             .map_err(|error| SqlError::Address(error.to_string()))?;
         let tls = match (verifier, self) {
-            (Some(verifier), _) => {
-                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
-            }
+            (Some(verifier), _) => builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
             (None, Encryption::Verified(Some(file))) => {
                 builder.with_root_certificates(authorities(file)?).with_no_client_auth()
             }

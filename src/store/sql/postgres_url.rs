@@ -125,7 +125,9 @@ mod tests {
     fn servers_on_other_machines_are_verified_unless_somebody_says_otherwise() {
         let encryption = |text: &str| text.parse::<PostgresUrl>().unwrap().encryption;
         let verified = |file: Option<&str>| Encryption::Verified(file.map(Into::into));
-        for own in ["postgres://a@localhost/erp", "postgres://a@127.0.0.1/erp", "host=/run/postgresql user=a", "host=::1"] {
+        for own in
+            ["postgres://a@localhost/erp", "postgres://a@127.0.0.1/erp", "host=/run/postgresql user=a", "host=::1"]
+        {
             assert_eq!(encryption(own), Encryption::None, "{own}");
         }
         assert_eq!(encryption("postgres://a@db.example.com/erp"), verified(None));

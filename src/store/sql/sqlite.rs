@@ -1,11 +1,12 @@
 //! SQLite, in a file or in memory.
 
-use std::path::Path;
+use std::cell::Cell as Flag;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
@@ -25,6 +26,27 @@ const MAX_BYTES: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
     connection: Connection,
+    /// The file, and what it was when it was opened.
+    file: Option<(PathBuf, Option<FileId>)>,
+    /// Somebody else wrote since the unit began to read; it can only be undone.
+    is_doomed: Flag<bool>,
+}
+
+/// What tells a file from another one that took its name.
+type FileId = (u64, u64);
+
+fn file_id(file: &Path) -> Option<FileId> {
+    let metadata = fs_err::metadata(file).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some((metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        Some((0, 0))
+    }
 }
 
 impl SqliteConnection {
@@ -34,7 +56,65 @@ impl SqliteConnection {
         let connection = Connection::open(file)?;
         connection
             .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma cache_size = -131072;")?;
-        SqliteConnection::prepared(connection)
+        let mut opened = SqliteConnection::prepared(connection)?;
+        opened.file = Some((file.to_path_buf(), file_id(file)));
+        Ok(opened)
+    }
+
+    /// Another connection to the same file; none for a database in memory.
+    pub(super) fn beside(&self) -> Result<Option<SqliteConnection>, SqlError> {
+        let Some((file, _)) = &self.file else { return Ok(None) };
+        let beside = SqliteConnection::open(file)?;
+        // Each keeps a part of the memory that one has.
+        beside.connection.execute_batch("pragma cache_size = -16384;")?;
+        Ok(Some(beside))
+    }
+
+    pub(super) fn set_patience(&self, patience: Duration) {
+        // A connection that cannot wait does not wait.
+        let _ = self.connection.busy_timeout(patience);
+    }
+
+    pub(super) fn is_doomed(&self) -> bool {
+        self.is_doomed.get()
+    }
+
+    pub(super) fn begin(&self, statement: &str) -> Result<(), SqlError> {
+        self.is_doomed.set(false);
+        if let Some((file, id)) = &self.file
+            && file_id(file) != *id
+        {
+            return Err(SqlError::Gone);
+        }
+        match self.connection.execute_batch(statement) {
+            Err(error) if is_busy(&error) => Err(SqlError::Busy),
+            begun => Ok(begun?),
+        }
+    }
+
+    pub(super) fn commit(&self) -> Result<(), SqlError> {
+        if self.is_doomed.get() {
+            self.rollback();
+            return Err(SqlError::Conflict);
+        }
+        Ok(self.connection.execute_batch("commit")?)
+    }
+
+    pub(super) fn rollback(&self) {
+        self.is_doomed.set(false);
+        // A failing rollback means that SQLite has rolled back by itself.
+        drop(self.connection.execute_batch("rollback"));
+    }
+
+    /// What a statement gave. One that was in somebody's way leaves a unit that can only be undone.
+    fn judged<T>(&self, done: Result<T, rusqlite::Error>) -> Result<T, SqlError> {
+        match done {
+            Err(error) if is_busy(&error) && self.is_in_unit() => {
+                self.is_doomed.set(true);
+                Err(SqlError::Conflict)
+            }
+            done => Ok(done?),
+        }
     }
 
     pub(super) fn in_memory() -> Result<SqliteConnection, SqlError> {
@@ -46,7 +126,7 @@ impl SqliteConnection {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         decimal::register(&connection)?;
         connection.execute_batch("select count(*) from sqlite_schema")?;
-        Ok(SqliteConnection { connection })
+        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false) })
     }
 
     pub(super) fn of_image(image: &[u8]) -> Result<SqliteConnection, SqlError> {
@@ -70,7 +150,7 @@ impl SqliteConnection {
         // whenever another tenant or user asks.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         decimal::register(&connection)?;
-        Ok(SqliteConnection { connection })
+        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false) })
     }
 
     pub(super) fn is_in_unit(&self) -> bool {
@@ -78,11 +158,15 @@ impl SqliteConnection {
     }
 
     pub(super) fn batch(&self, sql: &str) -> Result<(), SqlError> {
-        Ok(self.connection.execute_batch(sql)?)
+        self.judged(self.connection.execute_batch(sql))
     }
 
     pub(super) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
-        Ok(self.connection.prepare_cached(sql)?.execute(params_from_iter(parameters))?)
+        if self.is_doomed.get() {
+            return Err(SqlError::Conflict);
+        }
+        let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        self.judged(statement.execute(params_from_iter(parameters)))
     }
 
     pub(super) fn rows<T>(
@@ -91,10 +175,10 @@ impl SqliteConnection {
         parameters: &[SqlValue],
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(parameters))?;
+        let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        let mut rows = self.judged(statement.query(params_from_iter(parameters)))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = self.judged(rows.next())? {
             found.push(read(&SqlRow::Sqlite(row))?);
         }
         Ok(found)
@@ -105,7 +189,9 @@ impl SqliteConnection {
     pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
         let allowed = |context: AuthContext<'_>| match context.action {
             // Nobody reads secrets here, sealed or not.
-            AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => Authorization::Deny,
+            AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => {
+                Authorization::Deny
+            }
             AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
                 Authorization::Allow
             }
@@ -188,6 +274,11 @@ impl ToSql for SqlValue {
             SqlValue::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if matches!(failure.code, DatabaseBusy | DatabaseLocked))
 }
 
 /// SQLite counts its memory behind one lock for all threads, which a run of many cases spends its time at. Nobody

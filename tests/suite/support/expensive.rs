@@ -65,13 +65,8 @@ impl Bodies {
         for ty in &self.types {
             functions.function(*ty);
         }
-        let table = TableType {
-            element_type: RefType::FUNCREF,
-            table64: false,
-            minimum: 1,
-            maximum: None,
-            shared: false,
-        };
+        let table =
+            TableType { element_type: RefType::FUNCREF, table64: false, minimum: 1, maximum: None, shared: false };
         tables.table(table);
         memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
         let mut elements = ElementSection::new();
@@ -133,7 +128,8 @@ fn wide_branches(count: u32) -> Vec<u8> {
     let body = |sink: &mut InstructionSink<'_>| {
         values(sink, 1_000);
         sink.block(BlockType::FunctionType(1));
-        (0..count).for_each(|_| _ = sink.i32_const(0).i32_load8_u(MemArg { offset: 9, align: 0, memory_index: 0 }).br_if(0));
+        (0..count)
+            .for_each(|_| _ = sink.i32_const(0).i32_load8_u(MemArg { offset: 9, align: 0, memory_index: 0 }).br_if(0));
         sink.end();
         drops(sink, 1_000);
     };
@@ -187,7 +183,9 @@ fn changing_locals(loops: u32) -> Vec<u8> {
             sink.local_get(n % 1_000).i32_const(1).i32_add().local_tee((n * 7) % 1_000);
             sink.br_if(0).end();
         }
-        (0..1_000).for_each(|n| _ = sink.i32_const(0).local_get(n).i32_store(MemArg { offset: 0, align: 0, memory_index: 0 }));
+        (0..1_000).for_each(|n| {
+            _ = sink.i32_const(0).local_get(n).i32_store(MemArg { offset: 0, align: 0, memory_index: 0 })
+        });
     };
     Bodies::of(1).function(0, 1_000, body).component()
 }
@@ -246,7 +244,9 @@ fn adapters(fields: u32) -> Vec<u8> {
     let imported: String = (0..functions).map(|n| format!(r#"(export "f{n}" (func (param "x" (list $b))))"#)).collect();
     let lowered: String = (0..functions)
         .map(|n| {
-            format!(r#"(core func (canon lower (func $from "f{n}") (memory $i "memory") (realloc (func $i "realloc"))))"#)
+            format!(
+                r#"(core func (canon lower (func $from "f{n}") (memory $i "memory") (realloc (func $i "realloc"))))"#
+            )
         })
         .collect();
     let module = r#"(core module $m (memory (export "memory") 1)

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use erp_plugin::diagnostics::SourceFile;
 use erp_plugin::host::{
-    CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Invocation, LimitOverrides, LoadedPlugin,
-    Runtime, RuntimeError, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
+    CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Interrupt, Invocation,
+    LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
 };
 use erp_plugin::manifest::{self, Manifest, TenantId};
 use erp_plugin::store::{Database, Moment, StoredEvent};
@@ -185,6 +185,7 @@ impl Host {
             limits: CallLimits::of(&self.manifest).with(&overrides),
             detail,
             probe: None,
+            interrupt: Interrupt::default(),
             invocation: Invocation::Event { event: &self.event, attempt: 1 },
         };
         self.runtime.call(plugin, request, &self.database, &self.surroundings, |_| Ok(()), |_| Ok(()))

@@ -1,9 +1,9 @@
 //! A hermetic place to run the program in.
 
 mod client;
+pub mod expensive;
 pub mod faulty;
 mod guest;
-pub mod expensive;
 pub mod hostile;
 mod http;
 mod postgres;

@@ -1,0 +1,289 @@
+//! Who answers: threads with a platform of their own each, so that nobody waits for somebody else's call.
+//!
+//! | work | threads | waits for |
+//! |---|---|---|
+//! | reading | [`READERS`] | nobody |
+//! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
+//! | calls of plugins, events, imports, exports, SQL | [`CALLERS`] | whoever writes, once it writes itself |
+//! | the platform itself: plugins come, change and go | 1 | calls that run |
+//!
+//! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
+//! a time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::call_book::Asked;
+use super::queues::{Done, Job, Queues, Work};
+use super::server::Shared;
+use crate::host::Interrupt;
+use crate::manifest::TenantId;
+use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response, Snapshot};
+
+/// Threads that read.
+const READERS: usize = 2;
+/// Threads that call plugins.
+const CALLERS: usize = 8;
+/// Requests that are committed together at the most.
+const GROUP: usize = 128;
+/// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
+/// reading a row.
+const TOLD_TOGETHER: usize = 8;
+/// How long a request waits for somebody else's work that writes, counted from its arrival.
+pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
+
+/// Starts the threads. They end when the queues are closed.
+pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let spawn = |name: &str, work: fn(&Queues, &mut Seat)| {
+        let (queues, mut seat) = (Arc::clone(&shared.queues), Seat::new(Arc::downgrade(shared)));
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&queues, &mut seat)).map(|_| ())
+    };
+    (0..READERS).try_for_each(|_| spawn("reader", read))?;
+    (0..CALLERS).try_for_each(|_| spawn("caller", call))?;
+    spawn("rows", write_rows)?;
+    spawn("platform", change_platform)
+}
+
+/// A thread's place at the database.
+struct Seat {
+    shared: Weak<Shared>,
+    lane: Option<(Platform, Arc<Snapshot>)>,
+}
+
+impl Seat {
+    fn new(shared: Weak<Shared>) -> Seat {
+        Seat { shared, lane: None }
+    }
+
+    /// Works with a platform: the thread's own where the database has room for one. True where it is its own.
+    fn with<T>(&mut self, shared: &Shared, work: impl FnOnce(&mut Platform, bool) -> T) -> T {
+        let current = shared.snapshot();
+        if self.lane.is_none() && shared.has_lanes {
+            // Where no further connection can be had, the first platform answers.
+            let lane = shared.platform().lane().ok().flatten();
+            self.lane = lane.map(|lane| (lane, Arc::clone(&current)));
+        }
+        match &mut self.lane {
+            Some((lane, known)) => {
+                if !Arc::ptr_eq(known, &current) {
+                    lane.follow(&current);
+                    *known = current;
+                }
+                work(lane, true)
+            }
+            None => work(&mut shared.platform(), false),
+        }
+    }
+
+    /// Answers a request.
+    fn answer(&mut self, shared: &Shared, job: Job) -> Done {
+        self.with(shared, |platform, is_own| answer(platform, job, is_own))
+    }
+}
+
+/// Answers a request with a platform. What it told is delivered at once where this is the only one.
+fn answer(platform: &mut Platform, job: Job, is_own: bool) -> Done {
+    platform.set_interrupt(job.interrupt.clone());
+    platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
+    // A bug in one request must not end the others; every unit of work begins with a clean transaction.
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
+    }));
+    let response = answered.unwrap_or_else(|_| {
+        let message = "the dev host failed on this request; its log says more";
+        Response::json(500, json!({ "code": "host.bug", "message": message }))
+    });
+    platform.set_interrupt(Interrupt::default());
+    Done { job, response, activity: platform.take_activity() }
+}
+
+fn read(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.reading.take(TOLD_TOGETHER) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        let waited_for = jobs.into_iter().filter(|job| !job.is_abandoned());
+        let together: Vec<Done> = waited_for.map(|job| read_one(&shared, seat, job)).collect();
+        together.into_iter().for_each(|done| settle(&shared, done));
+    }
+}
+
+/// A reader holds nobody up, and nobody it: where tables were changed while it read, it reads again.
+fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
+    let before = shared.snapshot();
+    let done = seat.answer(shared, job);
+    if done.response.status != 500 || Arc::ptr_eq(&before, &shared.snapshot()) {
+        return done;
+    }
+    seat.answer(shared, done.job)
+}
+
+fn call(queues: &Queues, seat: &mut Seat) {
+    while let Some(work) = queues.calls.take_fairly() {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        match work {
+            Work::Answer(job) => {
+                let tenant = job.tenant().cloned();
+                if !job.is_abandoned() {
+                    let done = {
+                        let _running = read_gate(&shared.calls_gate);
+                        seat.answer(&shared, job)
+                    };
+                    settle(&shared, done);
+                }
+                tenant.iter().for_each(|tenant| queues.calls.finish(tenant));
+            }
+            Work::Prepare(job) => {
+                let tenant = job.tenant().cloned();
+                prepare(&shared, seat, &job.request);
+                queues.platform.push(job);
+                tenant.iter().for_each(|tenant| queues.calls.finish(tenant));
+            }
+            Work::Deliver { tenant, waiting, done } => {
+                deliver(&shared, seat, &tenant, waiting);
+                queues.calls.finish(&tenant);
+                // Who asked may have gone.
+                done.iter().for_each(|done| _ = done.send(()));
+            }
+        }
+    }
+}
+
+/// Delivers a tenant's events, and then answers whoever told them.
+fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Done>) {
+    let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
+    let (delivered, activity) = {
+        let _running = read_gate(&shared.calls_gate);
+        seat.with(shared, |platform, _| {
+            platform.set_interrupt(shared.ending.within());
+            platform.set_patience(WRITERS_WAIT);
+            let delivered = catch_unwind(AssertUnwindSafe(|| platform.deliver_for(request_id.as_deref(), tenant)));
+            (delivered.unwrap_or(Ok(())), platform.take_activity())
+        })
+    };
+    shared.note_activity(activity);
+    if let Some(mut done) = waiting {
+        if let Err(error) = delivered {
+            done.response = refusal(&error);
+        }
+        // A client that went away hears nothing.
+        let _ = done.job.tell.send(done.response);
+    }
+}
+
+/// Compiles what a request brings, or starts, before the platform is asked: nobody waits for a compiler.
+fn prepare(shared: &Shared, seat: &mut Seat, request: &Request) {
+    let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return };
+    let compiler = shared.compiler.clone();
+    match rest {
+        [] | ["upload"] => compiler.compile(&request.body),
+        [plugin, ..] => {
+            let package = seat.with(shared, |platform, _| platform.package_bytes(plugin));
+            package.iter().for_each(|package| compiler.compile(package));
+        }
+    }
+}
+
+fn change_platform(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.platform.take(1) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
+            let done = if changes_plugins(&job.request) {
+                // Once it has begun, it ends: a client that leaves leaves no plugin half way.
+                let job = Job { interrupt: shared.ending.within(), ..job };
+                shared.exclusively(|platform| answer(platform, job, shared.has_lanes))
+            } else {
+                answer(&mut shared.platform(), job, shared.has_lanes)
+            };
+            settle(&shared, done);
+        }
+    }
+}
+
+/// Whether calls that run must end first.
+fn changes_plugins(request: &Request) -> bool {
+    request.path.starts_with("/api/v1/admin/plugins")
+}
+
+fn write_rows(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.rows.take(GROUP) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        let jobs: Vec<Job> = jobs.into_iter().filter(|job| !job.is_abandoned()).collect();
+        let _running = read_gate(&shared.rows_gate);
+        let settled = seat.with(&shared, |platform, is_own| write_group(platform, jobs, is_own));
+        settled.into_iter().for_each(|done| settle(&shared, done));
+    }
+}
+
+/// Several requests in one transaction: the disk is waited for once, and everybody hears of it afterwards.
+fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<Done> {
+    let oldest = jobs.iter().map(|job| job.started.elapsed()).max().unwrap_or_default();
+    platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
+    if jobs.len() < 2 || !is_own || !platform.begin_group() {
+        // Alone, each waits as long as it may.
+        return jobs.into_iter().map(|job| answer(platform, job, is_own)).collect();
+    }
+    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer(platform, job, is_own)).collect();
+    if let Err(error) = platform.end_group() {
+        // None of it was kept, so nobody may be told that it was.
+        for done in &mut together {
+            done.activity = Activity::default();
+            done.response = refusal(&error);
+        }
+    }
+    together
+}
+
+fn read_gate(gate: &std::sync::RwLock<()>) -> RwLockReadGuard<'_, ()> {
+    gate.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refusal(error: &PlatformError) -> Response {
+    error.response()
+}
+
+/// Notes what a request did, and answers it: a client that asks next finds its call. Where it told events, they are
+/// delivered first, so that the client sees the effects too.
+fn settle(shared: &Shared, mut done: Done) {
+    let asked = asked_of(&done);
+    let activity = std::mem::take(&mut done.activity);
+    let tenants = tenants_of(&activity);
+    shared.note(Some(asked), activity);
+    let mut tenants = tenants.into_iter();
+    match tenants.next_back().filter(|_| shared.has_lanes) {
+        Some(last) => {
+            tenants.for_each(|tenant| shared.deliver_later(tenant));
+            shared.queues.calls.push(Work::Deliver { tenant: last, waiting: Some(done), done: None });
+        }
+        // A client that went away hears nothing.
+        None => _ = done.job.tell.send(done.response),
+    }
+}
+
+/// Whose events are on their way.
+pub(super) fn tenants_of(activity: &Activity) -> Vec<TenantId> {
+    let mut tenants: Vec<TenantId> = activity.events.iter().map(|(tenant, _)| tenant.clone()).collect();
+    tenants.sort();
+    tenants.dedup();
+    tenants
+}
+
+fn asked_of(done: &Done) -> Asked {
+    let request = &done.job.request;
+    let error = match &done.response.body {
+        Body::Json(body) if done.response.status >= 400 => Some(body.clone()),
+        _ => None,
+    };
+    Asked {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        status: done.response.status,
+        request_id: request.request_id.clone().unwrap_or_default(),
+        tenant: request.identity.as_ref().map(|user| user.tenant.to_string()),
+        user: request.identity.as_ref().map(|user| user.caller.name.clone()),
+        microseconds: u64::try_from(done.job.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        error,
+    }
+}

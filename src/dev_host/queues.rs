@@ -1,0 +1,203 @@
+//! What waits to be done, for each kind of work. Who takes it is in `lanes.rs`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::host::Interrupt;
+use crate::manifest::TenantId;
+use crate::platform::{Activity, Request, Response};
+
+/// Calls of one tenant that run at the same time, at the most: the others wait, so that no tenant takes all there is.
+const CALLS_OF_A_TENANT: usize = 3;
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) started: Instant,
+    pub(super) tell: oneshot::Sender<Response>,
+    /// Set when the client leaves, or the host ends.
+    pub(super) interrupt: Interrupt,
+    /// Its place among those that may wait, and that of its body.
+    #[expect(dead_code, reason = "given back when the job is dropped")]
+    pub(super) held: Vec<OwnedSemaphorePermit>,
+}
+
+impl Job {
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.tell.is_closed() || self.interrupt.is_set()
+    }
+
+    pub(super) fn tenant(&self) -> Option<&TenantId> {
+        self.request.identity.as_ref().map(|identity| &identity.tenant)
+    }
+}
+
+/// A job and what came of it.
+pub(super) struct Done {
+    pub(super) job: Job,
+    pub(super) response: Response,
+    pub(super) activity: Activity,
+}
+
+/// Work that may take long.
+pub(super) enum Work {
+    /// A request that calls a plugin, or works long.
+    Answer(Job),
+    /// Events of a tenant, and the answers that wait until they were delivered.
+    Deliver {
+        tenant: TenantId,
+        waiting: Option<Done>,
+        /// Told when it is done.
+        done: Option<std::sync::mpsc::Sender<()>>,
+    },
+    /// A request that brings code: it is compiled before the platform is asked.
+    Prepare(Job),
+}
+
+impl Work {
+    fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Work::Answer(job) | Work::Prepare(job) => job.tenant(),
+            Work::Deliver { tenant, .. } => Some(tenant),
+        }
+    }
+}
+
+/// A queue that several threads take from; it ends when it is closed.
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    ready: Condvar,
+}
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    is_closed: bool,
+    /// Work that runs, by tenant.
+    running: BTreeMap<TenantId, usize>,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Queue<T> {
+        let state = State { waiting: VecDeque::new(), is_closed: false, running: BTreeMap::new() };
+        Queue { state: Mutex::new(state), ready: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, item: T) {
+        self.state().waiting.push_back(item);
+        self.ready.notify_one();
+    }
+
+    fn close(&self) {
+        self.state().is_closed = true;
+        self.ready.notify_all();
+    }
+
+    /// All that waits, up to so much; waits for the first. None once the queue is closed.
+    pub(super) fn take(&self, most: usize) -> Option<Vec<T>> {
+        let mut state = self.state();
+        while state.waiting.is_empty() {
+            if state.is_closed {
+                return None;
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = state.waiting.len().min(most);
+        Some(state.waiting.drain(..count).collect())
+    }
+}
+
+impl Queue<Work> {
+    /// The oldest work whose tenant does not take too much already; none once the queue is closed.
+    pub(super) fn take_fairly(&self) -> Option<Work> {
+        let mut state = self.state();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            let may_run = |work: &Work| {
+                let running = work.tenant().and_then(|tenant| state.running.get(tenant));
+                running.is_none_or(|running| *running < CALLS_OF_A_TENANT)
+            };
+            if let Some(place) = state.waiting.iter().position(may_run)
+                && let Some(work) = state.waiting.remove(place)
+            {
+                if let Some(tenant) = work.tenant() {
+                    *state.running.entry(tenant.clone()).or_default() += 1;
+                }
+                return Some(work);
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Work of a tenant came to an end.
+    pub(super) fn finish(&self, tenant: &TenantId) {
+        let mut state = self.state();
+        if let Some(running) = state.running.get_mut(tenant) {
+            *running -= 1;
+            if *running == 0 {
+                state.running.remove(tenant);
+            }
+        }
+        drop(state);
+        self.ready.notify_all();
+    }
+}
+
+/// The queues of a host.
+pub(super) struct Queues {
+    pub(super) reading: Queue<Job>,
+    pub(super) rows: Queue<Job>,
+    pub(super) calls: Queue<Work>,
+    pub(super) platform: Queue<Job>,
+}
+
+impl std::fmt::Debug for Queues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queues").finish_non_exhaustive()
+    }
+}
+
+impl Queues {
+    pub(super) fn new() -> Queues {
+        Queues { reading: Queue::new(), rows: Queue::new(), calls: Queue::new(), platform: Queue::new() }
+    }
+
+    /// Lets those who wait for work end.
+    pub(super) fn close(&self) {
+        self.reading.close();
+        self.rows.close();
+        self.calls.close();
+        self.platform.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_that_takes_much_leaves_room_for_others() {
+        let queue: Queue<Work> = Queue::new();
+        let tenant = |name: &str| TenantId::new(name).unwrap();
+        let deliver = |name: &str| Work::Deliver { tenant: tenant(name), waiting: None, done: None };
+        (0..CALLS_OF_A_TENANT + 2).for_each(|_| queue.push(deliver("acme")));
+        queue.push(deliver("globex"));
+        let taken: Vec<String> =
+            (0..=CALLS_OF_A_TENANT).map(|_| queue.take_fairly().unwrap().tenant().unwrap().to_string()).collect();
+        assert_eq!(taken, ["acme", "acme", "acme", "globex"]);
+        queue.finish(&tenant("acme"));
+        assert_eq!(queue.take_fairly().unwrap().tenant().unwrap().as_str(), "acme");
+        queue.close();
+        assert!(queue.take_fairly().is_none());
+    }
+}

@@ -1,0 +1,88 @@
+//! Connections: how many there are, how long they may idle, and how they end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::http::answer;
+use super::server::Shared;
+
+/// Connections at the same time, at the most: further ones wait to be taken.
+const MAX_CONNECTIONS: usize = 512;
+/// How long a client may need for the headers of its next request; one that says nothing is let go.
+const HEADERS_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait where the system has no more room for connections.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Requests that are being answered.
+static ANSWERING: AtomicUsize = AtomicUsize::new(0);
+
+/// A request that is being answered, until it is.
+struct Answering;
+
+impl Answering {
+    fn begin() -> Answering {
+        ANSWERING.fetch_add(1, Ordering::Relaxed);
+        Answering
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        ANSWERING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves connections until somebody drops this.
+pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::io::Result<()> {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+        let socket = match listener.accept().await {
+            Ok((socket, _)) => socket,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
+            // As when all file descriptors are in use: it passes.
+            Err(_) => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let _ = socket.set_nodelay(true);
+        let shared = Arc::clone(shared);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let _answering = Answering::begin();
+                Ok::<_, Infallible>(answer(shared, request.map(Body::new)).await)
+            }
+        });
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS_WAIT)
+                .serve_connection(TokioIo::new(socket), service);
+            // What a client does wrong is its own.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+/// Waits until no request is being answered, for so long at the most.
+pub(super) async fn idle(most: Duration) {
+    let began = Instant::now();
+    while ANSWERING.load(Ordering::Relaxed) > 0 && began.elapsed() < most {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The answers that were made go out.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}

@@ -1,0 +1,130 @@
+//! Lanes: platforms that work beside the first one, each over a connection of its own, with the same plugins and users.
+//!
+//! The first platform alone installs, upgrades and stops plugins. What it knows is handed to the lanes as a snapshot;
+//! clock, randomness, faults and counters are one for all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::state::Installed;
+use super::{Directory, Gate, Platform, Request};
+use crate::host::{Detail, LimitOverrides, lock};
+use crate::manifest::TenantId;
+use crate::store::{Catalog, PluginRecord, StoreError};
+
+/// What a platform knows at a moment, to be followed by lanes.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    directory: Directory,
+    plugins: BTreeMap<String, Arc<Installed>>,
+    unreadable: Vec<PluginRecord>,
+    catalog: Catalog,
+    limits: LimitOverrides,
+    detail: Detail,
+    gate: Arc<Gate>,
+    doubles_events: bool,
+}
+
+/// Who may do what a request asks for at the same time as others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// It reads, and is done soon.
+    Reading,
+    /// It writes a row: such requests are committed together.
+    Rows,
+    /// It calls a plugin, or works long.
+    Calls,
+    /// It changes the platform itself.
+    Platform,
+}
+
+/// Tenants whose events are being delivered: one at a time each, so that a plugin hears them in their order.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    taken: Mutex<BTreeSet<TenantId>>,
+    free: Condvar,
+}
+
+/// A tenant's turn, until this is dropped.
+pub(super) struct Turn<'t> {
+    turns: &'t Turns,
+    tenant: TenantId,
+}
+
+impl Turns {
+    pub(super) fn take(&self, tenant: &TenantId) -> Turn<'_> {
+        let mut taken = lock(&self.taken);
+        while taken.contains(tenant) {
+            taken = self.free.wait(taken).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        taken.insert(tenant.clone());
+        Turn { turns: self, tenant: tenant.clone() }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        lock(&self.turns.taken).remove(&self.tenant);
+        self.turns.free.notify_all();
+    }
+}
+
+impl Platform {
+    /// What the platform knows now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            directory: self.directory.clone(),
+            plugins: self.plugins.clone(),
+            unreadable: self.unreadable.clone(),
+            catalog: lock(&self.database).catalog().clone(),
+            limits: self.limits.clone(),
+            detail: self.detail,
+            gate: Arc::clone(&self.gate),
+            doubles_events: self.doubles_events,
+        }
+    }
+
+    /// A lane beside this platform; none where the database takes one connection alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn lane(&self) -> Result<Option<Platform>, StoreError> {
+        let Some(database) = lock(&self.database).beside()? else { return Ok(None) };
+        let database = Arc::new(Mutex::new(database));
+        let mut lane = Platform {
+            counters: Arc::clone(&self.counters),
+            turns: Arc::clone(&self.turns),
+            ..Platform::bare(Arc::clone(&self.runtime), database, Arc::clone(&self.surroundings))
+        };
+        lane.follow(&self.snapshot());
+        Ok(Some(lane))
+    }
+
+    /// Works with what another platform knows from now on.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
+        let Snapshot { directory, plugins, unreadable, catalog, limits, detail, gate, doubles_events } =
+            snapshot.clone();
+        lock(&self.database).set_catalog(catalog);
+        (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
+        (self.limits, self.detail, self.gate, self.doubles_events) = (limits, detail, gate, doubles_events);
+    }
+}
+
+impl Request {
+    /// Beside whom it can be answered.
+    pub fn lane(&self) -> Lane {
+        let path: Vec<&str> = self.path.trim_matches('/').split('/').collect();
+        let is_get = self.method == "GET";
+        match path.as_slice() {
+            ["api", "v1", "plugins", _, _, "export"] if is_get => Lane::Calls,
+            _ if is_get => Lane::Reading,
+            ["api", "v1", "plugins", _, _, "preview" | "available-actions" | "aggregate" | "resolve-labels"] => {
+                Lane::Reading
+            }
+            ["api", "v1", "plugins", _, _, "import"] | ["api", "v1", "plugins", _, _, _, "actions", _] => Lane::Calls,
+            ["api", "v1", "plugins", ..] => Lane::Rows,
+            ["api", "v1", "nodes" | "processors", ..] | ["_dev", "sql" | "invoke" | "events", ..] => Lane::Calls,
+            _ => Lane::Platform,
+        }
+    }
+}
