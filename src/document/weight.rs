@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_weight_of_a_text_is_near_that_of_its_value() {
+    fn the_weight_of_a_text_is_no_less_than_about_that_of_its_value() {
         let wide: Map<String, Value> = (0..1_000).map(|n| (format!("k{n}"), json!(n))).collect();
         for value in [
             json!(vec![1; 1_000]),
@@ -58,7 +58,7 @@ mod tests {
             Value::Object(wide),
         ] {
             let (told, real) = (weight_of_text(&value.to_string()), weight(&value));
-            assert!(told >= real * 9 / 10 && told <= real * 12 / 10 + 64, "{told} for {real}");
+            assert!(told >= real * 9 / 10 && told <= real * 22 / 10 + 64, "{told} for {real}");
         }
     }
 }

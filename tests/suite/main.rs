@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod availability;
 mod compile_bounds;
 mod contracts;
 mod databases;
