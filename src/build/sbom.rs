@@ -44,7 +44,9 @@ enum Role {
 /// [`BuildError::Metadata`].
 pub fn bill_of_materials(root: &Path, cargo: &OsString, product: &Product<'_>) -> Result<Value, BuildError> {
     let mut command = MetadataCommand::new();
-    private_variables().into_iter().for_each(|name| _ = command.env_remove(name));
+    for name in private_variables() {
+        command.env_remove(name);
+    }
     command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(cargo);
     command.other_options(["--locked", "--offline", "--filter-platform", TARGET].map(str::to_owned).to_vec());
     command.env("RUSTUP_AUTO_INSTALL", "0").env("RUST_BACKTRACE", "0");

@@ -1,7 +1,7 @@
 //! `--workspace`: a command for every plugin of a workspace, in the order of their dependencies.
 
 use std::ffi::OsString;
-use std::process::{Command as Process, Stdio};
+use std::process::Stdio;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::project::{members, workspace_root};
+use crate::settings::this_program;
 use crate::ui::Format;
 
 /// What a command did in each plugin of a workspace.
@@ -57,7 +58,7 @@ pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsS
     let mut plugins = Vec::new();
     for member in members {
         context.ui.status("Plugin", format!("{} ({})", member.id, context.shown(&member.manifest_file)));
-        let mut process = Process::new(&program);
+        let mut process = this_program(&program);
         process
             .args(arguments.iter().skip(1).filter(|argument| *argument != "--workspace"))
             .arg("--manifest-path")

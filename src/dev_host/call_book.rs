@@ -101,7 +101,7 @@ impl CallBook {
             }
         }
         for call in calls {
-            self.keep_call(journal, directory, call);
+            self.keep_call(journal, directory, &call);
         }
         for (tenant, event) in events {
             journal.tell("event", &json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
@@ -123,7 +123,7 @@ impl CallBook {
         self.keep(journal, "request", id, &shown, None, changes);
     }
 
-    fn keep_call(&mut self, journal: &Journal, directory: &Directory, call: CallRecord) {
+    fn keep_call(&mut self, journal: &Journal, directory: &Directory, call: &CallRecord) {
         let id = self.next();
         let trace = &call.trace;
         let user = call.user.as_ref().and_then(|id| directory.users().find(|user| user.caller.id == *id));

@@ -105,7 +105,9 @@ fn read(queues: &Queues, seat: &mut Seat) {
         let Some(shared) = seat.shared.upgrade() else { return };
         let waited_for = jobs.into_iter().filter(|job| !job.is_abandoned());
         let together: Vec<Done> = waited_for.map(|job| read_one(&shared, seat, job)).collect();
-        together.into_iter().for_each(|done| settle(&shared, done));
+        for done in together {
+            settle(&shared, done);
+        }
     }
 }
 
@@ -132,26 +134,32 @@ fn call(queues: &Queues, seat: &mut Seat) {
                     };
                     settle(&shared, done);
                 }
-                tenant.iter().for_each(|tenant| queues.calls.finish(tenant));
+                if let Some(tenant) = &tenant {
+                    queues.calls.finish(tenant);
+                }
             }
             Work::Prepare(job) => {
                 let tenant = job.tenant().cloned();
                 prepare(&shared, seat, &job.request);
                 queues.platform.push(job);
-                tenant.iter().for_each(|tenant| queues.calls.finish(tenant));
+                if let Some(tenant) = &tenant {
+                    queues.calls.finish(tenant);
+                }
             }
             Work::Deliver { tenant, waiting, done } => {
                 deliver(&shared, seat, &tenant, waiting);
                 queues.calls.finish(&tenant);
                 // Who asked may have gone.
-                done.iter().for_each(|done| _ = done.send(()));
+                if let Some(done) = done {
+                    let _ = done.send(());
+                }
             }
         }
     }
 }
 
 /// Delivers a tenant's events, and then answers whoever told them.
-fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Done>) {
+fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<Done>>) {
     let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
     let (delivered, activity) = {
         let _running = read_gate(&shared.calls_gate);
@@ -181,7 +189,9 @@ fn prepare(shared: &Shared, seat: &mut Seat, request: &Request) {
         [] | ["upload"] => compiler.compile(&request.body),
         [plugin, ..] => {
             let package = seat.with(shared, |platform, _| platform.package_bytes(plugin));
-            package.iter().for_each(|package| compiler.compile(package));
+            if let Some(package) = package {
+                compiler.compile(&package);
+            }
         }
     }
 }
@@ -213,7 +223,9 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
         let jobs: Vec<Job> = jobs.into_iter().filter(|job| !job.is_abandoned()).collect();
         let _running = read_gate(&shared.rows_gate);
         let settled = seat.with(&shared, |platform, is_own| write_group(platform, jobs, is_own));
-        settled.into_iter().for_each(|done| settle(&shared, done));
+        for done in settled {
+            settle(&shared, done);
+        }
     }
 }
 
@@ -255,7 +267,7 @@ fn settle(shared: &Shared, mut done: Done) {
     match tenants.next_back().filter(|_| shared.has_lanes) {
         Some(last) => {
             tenants.for_each(|tenant| shared.deliver_later(tenant));
-            shared.queues.calls.push(Work::Deliver { tenant: last, waiting: Some(done), done: None });
+            shared.queues.calls.push(Work::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
         }
         // A client that went away hears nothing.
         None => _ = done.job.tell.send(done.response),

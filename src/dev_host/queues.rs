@@ -51,7 +51,7 @@ pub(super) enum Work {
     /// Events of a tenant, and the answers that wait until they were delivered.
     Deliver {
         tenant: TenantId,
-        waiting: Option<Done>,
+        waiting: Option<Box<Done>>,
         /// Told when it is done.
         done: Option<std::sync::mpsc::Sender<()>>,
     },

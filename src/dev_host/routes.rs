@@ -298,7 +298,9 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
         let event = if is_new { "user.created" } else { "user.updated" };
         tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, event, &told))
     })?;
-    tenant.into_iter().for_each(|tenant| shared.deliver_now(tenant));
+    if let Some(tenant) = tenant {
+        shared.deliver_now(tenant);
+    }
     Ok(Response::json(if is_new { 201 } else { 200 }, json!(token)))
 }
 

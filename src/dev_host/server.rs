@@ -34,7 +34,7 @@ use crate::signing::TrustStore;
 use crate::store::StoreError;
 
 /// How long running requests may take when the host stops.
-const GRACE: Duration = Duration::from_millis(1_000);
+const GRACE: Duration = Duration::from_secs(1);
 /// How long threads may take that are still busy then.
 const LAST_GRACE: Duration = Duration::from_millis(300);
 /// Requests that wait at the most; more of them wait where they cost nothing, in their sockets.
@@ -221,7 +221,9 @@ impl Shared {
         let tenants = tenants_of(&activity);
         self.note(None, activity);
         if self.has_lanes {
-            tenants.into_iter().for_each(|tenant| self.deliver_later(tenant));
+            for tenant in tenants {
+                self.deliver_later(tenant);
+            }
         }
     }
 

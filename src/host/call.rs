@@ -339,6 +339,7 @@ fn ticks(time: Duration) -> u64 {
 }
 
 /// Runs when the ticks of a call are over: the clock decides whether its time is, too.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands it over")]
 fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
     let services = &store.data().services;
     match services.time_left() {

@@ -6,4 +6,4 @@ mod program;
 
 pub use environment::{Environment, VARIABLES};
 pub use folders::Folders;
-pub use program::{command, private_variables};
+pub use program::{command, private_variables, this_program};

@@ -1,6 +1,7 @@
 //! Other programs: they get the user's environment without what is ours alone.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::Command;
 
 use super::Environment;
@@ -14,6 +15,12 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// This program once more, at `path`: it needs what it was given itself.
+#[expect(clippy::disallowed_methods, reason = "nothing that is ours alone is kept from ourselves")]
+pub fn this_program(path: &Path) -> Command {
+    Command::new(path)
 }
 
 /// The variables that no other program gets: those of our flags, and those that hold secrets.

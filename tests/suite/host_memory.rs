@@ -43,7 +43,9 @@ fn call(sandbox: &Sandbox, guest: &GuestText, limits: &[(&str, &str)]) -> (u64, 
     sandbox.write("guest.wasm", guest.component());
     let mut arguments = vec!["call", "--component", "guest.wasm", "plugin-api.handle-event(\"x\", [1])"];
     let limits: Vec<String> = limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    limits.iter().for_each(|limit| arguments.extend(["--limit", limit]));
+    for limit in &limits {
+        arguments.extend(["--limit", limit]);
+    }
     peak(sandbox.command(&arguments))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -24,6 +24,7 @@ use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
 use crate::project::{FileError, Project, Watch, package_files};
 use crate::scenario::from_recording;
+use crate::settings::this_program;
 use crate::ui::KEPT_WIDTH;
 
 /// The projects of a dev host.
@@ -155,7 +156,7 @@ impl Workshop for ProjectWorkshop {
 
     fn test(&self, manifest_file: &Path) -> Value {
         let failed = |why: String| json!({ "ok": false, "error": { "code": "test", "message": why } });
-        let mut process = Process::new(&self.program);
+        let mut process = this_program(&self.program);
         process.args(["test", "--format", "json"]).arg("--manifest-path").arg(manifest_file);
         if self.context.offline {
             process.arg("--offline");

@@ -44,7 +44,7 @@ impl CodeFolder {
     ///
     /// # Errors
     /// Why a file that is there is not used.
-    pub(super) fn read(&self, engine: &Engine, file: &Path) -> Result<Option<Component>, String> {
+    pub(super) fn read(engine: &Engine, file: &Path) -> Result<Option<Component>, String> {
         let Ok(mut opened) = files::open_unfollowed(file) else { return Ok(None) };
         let ownership = opened.metadata().map(|metadata| Ownership::of(&metadata));
         ownership.map_err(|error| error.to_string())?.require(file)?;

@@ -108,8 +108,8 @@ impl Compiler {
             return Ok((component, true));
         }
         let file = self.folder.as_ref().map(|folder| (folder, folder.file(engine, self.kind, bytes)));
-        if let Some((folder, file)) = &file {
-            match folder.read(engine, file) {
+        if let Some((_, file)) = &file {
+            match CodeFolder::read(engine, file) {
                 Ok(Some(component)) => return Ok((component, true)),
                 Ok(None) => {}
                 Err(why) => say(self.warn.as_ref(), &format!("a component is compiled anew: {why}")),

@@ -173,42 +173,7 @@ impl Services {
                 Answer::Diverged(why) => Err(self.diverged(why)),
             };
         }
-        let result = match fault {
-            Some(FaultAction::Fail(message)) => {
-                // What fails is what the area rests on.
-                let code = if function.starts_with("http.") { "http.failed" } else { "host.database" };
-                Err(ServiceError { retryable: true, ..ServiceError::new(code, message) })
-            }
-            Some(FaultAction::EndFuel) => {
-                self.ending = Some(Trap::OutOfFuel);
-                Err(ServiceError::new("limit.fuel", "the fuel is spent"))
-            }
-            Some(FaultAction::Delay(time)) => {
-                Surroundings::pass(&self.surroundings, time.min(self.limits.time()));
-                self.delayed += time;
-                if self.delayed > self.limits.time() {
-                    self.ending = Some(Trap::Interrupt);
-                    Err(ServiceError::new("limit.time", "the time is over"))
-                } else {
-                    work(self)
-                }
-            }
-            None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
-                let message = format!("a call may call the host {} times", self.limits.host_calls());
-                let error = ServiceError::new("limit.host_calls", message);
-                // Told once, it is heard; a guest that goes on would only fill the trace.
-                if self.trace.host_calls.len() as u64 > self.limits.host_calls() {
-                    self.ending = Some(Trap::Interrupt);
-                    self.spoiled.get_or_insert_with(|| error.clone());
-                }
-                Err(error)
-            }
-            None if !is_named => {
-                let message = format!("a name has at most {MAX_NAME_BYTES} bytes");
-                Err(ServiceError::new("limit.argument_bytes", message))
-            }
-            None => work(self),
-        };
+        let result = self.attempt(function, fault, is_named, work);
         let has_written = self.writes != writes;
         let mut result = result.and_then(|given| {
             let bytes = given.bytes();
@@ -246,6 +211,52 @@ impl Services {
         };
         self.trace.host_calls.push(record);
         result
+    }
+
+    /// Does the work of a host call, or what a test wants to happen in its place.
+    fn attempt<T>(
+        &mut self,
+        function: &str,
+        fault: Option<FaultAction>,
+        is_named: bool,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        match fault {
+            Some(FaultAction::Fail(message)) => {
+                // What fails is what the area rests on.
+                let code = if function.starts_with("http.") { "http.failed" } else { "host.database" };
+                Err(ServiceError { retryable: true, ..ServiceError::new(code, message) })
+            }
+            Some(FaultAction::EndFuel) => {
+                self.ending = Some(Trap::OutOfFuel);
+                Err(ServiceError::new("limit.fuel", "the fuel is spent"))
+            }
+            Some(FaultAction::Delay(time)) => {
+                Surroundings::pass(&self.surroundings, time.min(self.limits.time()));
+                self.delayed += time;
+                if self.delayed > self.limits.time() {
+                    self.ending = Some(Trap::Interrupt);
+                    Err(ServiceError::new("limit.time", "the time is over"))
+                } else {
+                    work(self)
+                }
+            }
+            None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
+                let message = format!("a call may call the host {} times", self.limits.host_calls());
+                let error = ServiceError::new("limit.host_calls", message);
+                // Told once, it is heard; a guest that goes on would only fill the trace.
+                if self.trace.host_calls.len() as u64 > self.limits.host_calls() {
+                    self.ending = Some(Trap::Interrupt);
+                    self.spoiled.get_or_insert_with(|| error.clone());
+                }
+                Err(error)
+            }
+            None if !is_named => {
+                let message = format!("a name has at most {MAX_NAME_BYTES} bytes");
+                Err(ServiceError::new("limit.argument_bytes", message))
+            }
+            None => work(self),
+        }
     }
 
     /// Notes a place where the platform of today is laxer; true where the host imitates it.

@@ -183,9 +183,9 @@ fn changing_locals(loops: u32) -> Vec<u8> {
             sink.local_get(n % 1_000).i32_const(1).i32_add().local_tee((n * 7) % 1_000);
             sink.br_if(0).end();
         }
-        (0..1_000).for_each(|n| {
-            _ = sink.i32_const(0).local_get(n).i32_store(MemArg { offset: 0, align: 0, memory_index: 0 })
-        });
+        for n in 0..1_000 {
+            sink.i32_const(0).local_get(n).i32_store(MemArg { offset: 0, align: 0, memory_index: 0 });
+        }
     };
     Bodies::of(1).function(0, 1_000, body).component()
 }
@@ -230,7 +230,7 @@ fn adapters(fields: u32) -> Vec<u8> {
         let fields: String = (0..fields).map(|n| format!("(field \"f{n}\" {of})")).collect();
         format!("(record {fields})")
     };
-    let types = |types: &str| format!(r#"(type $a' {}) {types} (type $b' {})"#, record("string"), record("$a"));
+    let types = |types: &str| format!("(type $a' {}) {types} (type $b' {})", record("string"), record("$a"));
     let exported = types(r#"(export $a "a" (type $a'))"#);
     let functions = 100;
     let lifted: String = (0..functions)
@@ -260,8 +260,7 @@ fn adapters(fields: u32) -> Vec<u8> {
     (import "from" (instance $from {imported_types} {imported}))
     {module} {lowered})
   (instance (instantiate $two (with "from" (instance $one)))))"#,
-        imported_types = types(r#"(export "a" (type $a (eq $a')))"#).replace("(type $b'", "(type $b'")
-            + r#" (export "b" (type $b (eq $b')))"#,
+        imported_types = types(r#"(export "a" (type $a (eq $a')))"#) + r#" (export "b" (type $b (eq $b')))"#,
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
 }
