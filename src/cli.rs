@@ -199,13 +199,21 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     ExitCode::Usage
 }
 
+/// The path of a source file from the crate on: where its builder kept crates is nobody's business.
+fn without_folders(file: &str) -> &str {
+    let crates = file.rsplit_once("/registry/src/").and_then(|(_, path)| path.split_once('/'));
+    crates.map_or(file, |(_, path)| path)
+}
+
 /// A panic is a bug of ours: it says so, with what to report.
 fn catch_panics(wants_json: bool) {
     std::panic::set_hook(Box::new(move |panic| {
         if is_decoding() {
             return;
         }
-        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        let place = panic
+            .location()
+            .map_or_else(String::new, |place| format!(" at {}:{}", without_folders(place.file()), place.line()));
         let payload = panic.payload();
         let text = payload
             .downcast_ref::<&str>()
@@ -231,6 +239,13 @@ fn catch_panics(wants_json: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_names_no_folder_of_the_builder() {
+        let file = "/home/someone/.cargo/registry/src/index.example-6f17d22bba15001f/wasmparser-0.254.0/src/lib.rs";
+        assert_eq!(without_folders(file), "wasmparser-0.254.0/src/lib.rs");
+        assert_eq!(without_folders("src/host/call.rs"), "src/host/call.rs");
+    }
 
     #[test]
     fn the_definition_is_sound() {

@@ -237,6 +237,13 @@ impl From<PublishError> for CommandError {
                 .hint("where an authority of your own signs its certificate: --ca-file FILE"),
             PublishError::Unknown { .. } => CommandError::new(ExitCode::Network, "publish/unknown", message)
                 .hint("erp-plugin publish --status says what is there; running publish again is safe"),
+            PublishError::Unavailable { retry_after, .. } => {
+                let new = CommandError::new(ExitCode::Network, "publish/unavailable", message);
+                new.hint(match retry_after {
+                    Some(wait) => format!("run publish again in {} seconds; it is safe", wait.as_secs()),
+                    None => "run publish again later; it is safe".to_owned(),
+                })
+            }
             PublishError::Unreachable { .. } => CommandError::new(ExitCode::Network, "publish/unreachable", message)
                 .hint("is the address right, and does the server run?"),
             _ => CommandError::new(ExitCode::Network, "publish/protocol", message),

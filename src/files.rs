@@ -2,9 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempDir};
 use thiserror::Error;
+
+/// How names of files begin and end that are being written.
+const PREFIX: &str = ".erp-plugin-";
+const SUFFIX: &str = ".tmp";
+/// No writer works on a file for so long: it was killed.
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
 /// A file could not be written.
 #[derive(Debug, Error)]
@@ -56,11 +63,51 @@ fn put(
 ) -> Result<(), WriteError> {
     let failed = |source| WriteError { path: path.to_path_buf(), source };
     let folder = folder_of(path);
-    fs_err::create_dir_all(folder).map_err(failed)?;
-    let mut file = new_file(folder, access).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| settle(file.as_file())).map_err(failed)?;
+    match access {
+        Access::Shared => fs_err::create_dir_all(folder).map_err(failed)?,
+        // What lies beside something private is mostly private too.
+        Access::Private => make_private_folder(folder).map_err(failed)?,
+    }
+    sweep(folder);
+    let file = new_file(folder, access).map_err(failed)?;
+    let written = file.as_file();
+    // The file itself, as what stands for it would name its own path in an error.
+    { written }.write_all(bytes).and_then(|()| settle(written)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Lets something else make a file, at a path beside it, and puts it in its place when it is whole. `make` leaves nothing
+/// open.
+///
+/// # Errors
+/// What `make` says, and [`WriteError`]; what was there before is still there then.
+pub fn make<T, E: From<WriteError>>(path: &Path, make: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
+    let failed = |source| WriteError { path: path.to_path_buf(), source };
+    let folder = folder_of(path);
+    fs_err::create_dir_all(folder).map_err(failed)?;
+    sweep(folder);
+    let staging: TempDir = Builder::new().prefix(PREFIX).suffix(SUFFIX).tempdir_in(folder).map_err(failed)?;
+    let staged = staging.path().join("file");
+    let made = make(&staged)?;
+    fs_err::File::open(&staged).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs_err::rename(&staged, path).map_err(failed)?;
+    Ok(made)
+}
+
+/// Takes away what writers left in a folder who were killed a long time ago.
+fn sweep(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        let age = || entry.metadata().and_then(|metadata| metadata.modified()).ok()?.elapsed().ok();
+        if is_ours && age().is_some_and(|age| age > LEFT_BEHIND) {
+            let path = entry.path();
+            // Where it cannot be taken away, it stays.
+            let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
+        }
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -234,14 +281,65 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
     write(path, bytes, Access::Shared).map(|()| true)
 }
 
-/// Temporary files are made for the user alone, unless they are asked to have the rights of any new file.
+/// A file to write to: for the user alone, or with the rights of any new file, from which the system takes what the umask
+/// forbids.
 fn new_file(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
-    if access == Access::Shared {
-        use std::os::unix::fs::PermissionsExt;
-        // The system takes away from these what the umask forbids.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    {
+        let mode = if access == Access::Private { 0o600 } else { 0o666 };
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     }
-    builder.tempfile_in(folder)
+    let _ = access;
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder, |path| options.open(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_writers_left_goes_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_hours(24);
+        for (name, is_old) in [(".erp-plugin-a.tmp", true), (".erp-plugin-b.tmp", false), (".other.tmp", true)] {
+            let file = std::fs::File::create(folder.path().join(name)).unwrap();
+            if is_old {
+                file.set_modified(old).unwrap();
+            }
+        }
+        write(&folder.path().join("file"), b"new", Access::Shared).unwrap();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".erp-plugin-b.tmp", ".other.tmp", "file"]);
+    }
+
+    #[test]
+    fn errors_name_the_file_that_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("file")).unwrap();
+        let error = write(&folder.path().join("file"), b"new", Access::Shared).unwrap_err().to_string();
+        assert!(error.contains("/file: ") && !error.contains(PREFIX), "{error}");
+        let error = write(&folder.path().join("file/\0/x"), b"new", Access::Shared).unwrap_err().to_string();
+        assert!(!error.contains(PREFIX), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_finished_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let failed: Result<(), WriteError> = make(&file, |staged| {
+            std::fs::write(staged, "half").unwrap();
+            Err(WriteError { path: file.clone(), source: io::Error::other("the end") })
+        });
+        assert!(failed.is_err() && std::fs::read_dir(folder.path()).unwrap().next().is_none());
+        make::<_, WriteError>(&file, |staged| {
+            std::fs::write(staged, "whole").unwrap();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "whole");
+    }
 }

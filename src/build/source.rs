@@ -48,6 +48,8 @@ fn public_address(url: &str) -> Option<String> {
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = command("git")
         .current_dir(folder)
+        // What the repository's own settings would have run.
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(arguments)
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -13,6 +13,7 @@ use super::{CommandResult, HostArgs};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
+use crate::files;
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::seed::{SeedError, SeedPlan, Seeder};
 use crate::store::{Database, EntityRef, ListQuery, Moment, Scope};
@@ -74,14 +75,27 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         None => Moment::of_system_clock(),
     };
     let started = Instant::now();
-    let (mut database, manifest, _folder) = if let Some(file) = &args.file {
+    let progress = context.ui.progress("Seeding", args.rows);
+    let made = |rows| progress.add(rows);
+    let rows = if let Some(file) = &args.file {
         let file = context.path(file);
         if file.exists() {
             return Err(usage(format!("{} is there already", context.shown(&file))));
         }
-        (Database::open(&file)?, manifest, None)
+        // It is there when all of its rows are.
+        files::make(&file, |file| {
+            let mut database = Database::open(file)?;
+            in_one_unit(&mut database, |database| {
+                database.install_bare_tables(&manifest)?;
+                database.serve_schema(&manifest);
+                let rows = fill(database, &manifest, (&tenant, now), args.seed, args.rows, made)?;
+                database.install_schema(&manifest)?;
+                database.register_plugin(&manifest, now)?;
+                Ok(rows)
+            })
+        })?
     } else {
-        let (folder, database) = args.host.place(context)?.open()?;
+        let (_folder, mut database) = args.host.place(context)?.open()?;
         // The version that is there, which need not be the project's.
         let installed = database.schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
         let Some(installed) = installed else {
@@ -90,22 +104,12 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
                 "erp-plugin dev --no-watch, and then: erp-plugin publish --to <address>; or --file rows.sqlite",
             ));
         };
-        (database, Arc::new(installed), Some(folder))
+        let installed = Arc::new(installed);
+        in_one_unit(&mut database, |database| {
+            database.serve_schema(&installed);
+            fill(database, &installed, (&tenant, now), args.seed, args.rows, made)
+        })?
     };
-    let progress = context.ui.progress("Seeding", args.rows);
-    let is_new = args.file.is_some();
-    let rows = in_one_unit(&mut database, |database| {
-        if is_new {
-            database.install_bare_tables(&manifest)?;
-        }
-        database.serve_schema(&manifest);
-        let rows = fill(database, &manifest, (&tenant, now), args.seed, args.rows, |rows| progress.add(rows))?;
-        if is_new {
-            database.install_schema(&manifest)?;
-            database.register_plugin(&manifest, now)?;
-        }
-        Ok(rows)
-    })?;
     progress.finish();
     let result = SeedResult {
         ok: true,

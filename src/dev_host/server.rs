@@ -308,6 +308,10 @@ impl DevHost {
         }
         surroundings.imitate_quirks(options.imitates_quirks);
         let (state_folder, mut platform) = options.place.platform(surroundings)?;
+        if state_folder.has_lost_rows && options.place.database.is_none() {
+            let line = "platform.sqlite is gone, or empty: plugins and rows begin anew, the users stay";
+            let _ = options.tell.try_send(line.to_owned());
+        }
         platform.set_limits(options.limits);
         // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
         // milliseconds to find in a debug build: a replay says that.

@@ -69,12 +69,19 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WAIT)
+                // A clock that stands before 1970 has no name in HTTP.
+                .auto_date_header(is_clock_set())
                 .serve_connection(TokioIo::new(socket), service);
             // What a client does wrong is its own.
             let _ = connection.await;
             drop(place);
         });
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the library reads the same clock")]
+fn is_clock_set() -> bool {
+    std::time::SystemTime::now() >= std::time::SystemTime::UNIX_EPOCH
 }
 
 /// Waits until no request is being answered, for so long at the most.

@@ -90,6 +90,8 @@ pub struct StateFolder {
     folder: PathBuf,
     /// The users.
     pub tokens: Vec<Token>,
+    /// Whether users were there and the file of the rows was gone, or held nothing.
+    pub has_lost_rows: bool,
     _lock: File,
 }
 
@@ -109,6 +111,8 @@ impl StateFolder {
             Err(std::fs::TryLockError::WouldBlock) => return Err(StateFolderError::InUse(folder.to_path_buf())),
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
+        let bytes = |name: &str| fs_err::metadata(folder.join(name)).map_or(0, |metadata| metadata.len());
+        let mut has_lost_rows = bytes(DATABASE) + bytes(&format!("{DATABASE}-wal")) == 0;
         let tokens = match fs_err::read(folder.join(TOKENS)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 let why = format!("{TOKENS} cannot be read ({error}); move it away, and new users are made");
@@ -116,13 +120,14 @@ impl StateFolder {
             })?,
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(error)),
             Err(_) => {
+                has_lost_rows = false;
                 let tokens = new_tokens()?;
                 let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
                 files::write(&folder.join(TOKENS), text.as_bytes(), Access::Private)?;
                 tokens
             }
         };
-        Ok(StateFolder { folder: folder.to_path_buf(), tokens, _lock: lock })
+        Ok(StateFolder { folder: folder.to_path_buf(), tokens, has_lost_rows, _lock: lock })
     }
 
     /// What seals the secrets of plugins: its key lies here, beside the tokens and not in the database.

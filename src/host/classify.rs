@@ -3,14 +3,21 @@
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::call::CallState;
-use super::error::{CallError, Frames, TrapKind};
+use super::error::{CallError, Frames, ServiceError, TrapKind};
 use super::services::Services;
+
+/// ENOMEM.
+const NO_MEMORY: i32 = 12;
 
 /// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
 pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
     let frames = error.downcast_ref::<WasmBacktrace>().map(|backtrace| Frames(backtrace).lines()).unwrap_or_default();
     let state = store.data();
     let limits = &state.services.limits;
+    if is_out_of_address_space(error) {
+        let message = "this machine gives no address space for the plugin's memory; see `ulimit -v`";
+        return CallError::Host(ServiceError { retryable: true, ..ServiceError::new("host.address_space", message) });
+    }
     let (kind, message) = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
         Some(Trap::Interrupt) if state.services.interrupt.is_set() => {
@@ -34,6 +41,13 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
         None => (TrapKind::Border, error.root_cause().to_string()),
     };
     CallError::Trap { kind, message, frames }
+}
+
+/// Memory is reserved where the system says what is wrong, and not the guest.
+fn is_out_of_address_space(error: &wasmtime::Error) -> bool {
+    // wasmtime has no type for this error either.
+    let told = std::io::Error::from_raw_os_error(NO_MEMORY).to_string();
+    error.chain().any(|cause| cause.to_string() == told)
 }
 
 /// wasmtime has no type for this error.

@@ -169,7 +169,7 @@ codes! {
     "blob.not_found", 404, "There is no such file.",
         why: "The id is wrong, or the file belongs to another tenant or plugin.",
         fix: "Keep the id that `put` gave.";
-    "blob.bad_name", 422, "A file needs a name without slashes and a media type.",
+    "blob.bad_name", 422, "A file needs a name without slashes and control characters, and a media type.",
         why: "Names are shown to people and written into headers.",
         fix: "Write them like `report.pdf` and `application/pdf`.";
     "http.bad_request", 422, "The plugin's request cannot be sent.",
@@ -208,6 +208,9 @@ codes! {
     "host.unsupported", 500, "What was called is not there.",
         why: "The component lacks the export, or the arguments do not fit.",
         fix: "Name a world that has the export, implement it, and build again.";
+    "host.address_space", 503, "This machine gives no address space for a plugin's memory.",
+        why: "Each call gets a range of addresses of its own, of several gigabytes that are not used; a limit of the process forbids it.",
+        fix: "Raise or remove the limit: `ulimit -v unlimited`, or the address space of the service.";
     "host.bug", 500, "The host itself failed.",
         why: "This is a bug in erp-plugin.",
         fix: "Report what its log says, with the request.";

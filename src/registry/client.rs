@@ -144,6 +144,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
             attempt += 1;
+            let mut is_reached = false;
             let (why, retry_after) = match self.send(package, sent.clone()) {
                 Ok(response) if response.status().is_success() => match self.json(response) {
                     Ok(receipt) => match sent_now.accepted(receipt, false, attempt) {
@@ -154,15 +155,23 @@ impl Client {
                     Err(PublishError::Unreachable { reason, .. }) => (reason, None),
                     Err(error) => return self.what_became_of(&sent_now, attempt, error),
                 },
-                Ok(response) if retry::is_transient(response.status().as_u16()) => {
-                    (format!("the platform answered {}", response.status()), retry_after(&response))
-                }
-                Ok(response) => return Err(self.refused(response)),
+                Ok(response) => match self.refused(response) {
+                    PublishError::Unavailable { reason, retry_after, .. } => {
+                        is_reached = true;
+                        (reason, retry_after)
+                    }
+                    error => return Err(error),
+                },
                 Err(error) if is_transient(&error) => (chain(&error), None),
                 Err(error) => return Err(self.unreachable(&error)),
             };
             if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, retry_after, &why) {
-                let error = PublishError::Unreachable { address: self.base.clone(), reason: why };
+                let address = self.base.clone();
+                let error = if is_reached {
+                    PublishError::Unavailable { address, reason: why, retry_after }
+                } else {
+                    PublishError::Unreachable { address, reason: why }
+                };
                 return self.what_became_of(&sent_now, attempt, error);
             }
         }
@@ -193,9 +202,7 @@ impl Client {
             attempt += 1;
             let answer = self.receipt(sent.id, sent.version);
             let (why, asked) = match &answer {
-                Err(PublishError::Refused { status, message, retry_after, .. }) if retry::is_transient(*status) => {
-                    (message, *retry_after)
-                }
+                Err(PublishError::Unavailable { reason, retry_after, .. }) => (reason, *retry_after),
                 Err(PublishError::Unreachable { reason, .. }) => (reason, None),
                 _ => return answer,
             };
@@ -246,6 +253,11 @@ impl Client {
             answer(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
         let clean = |text: &str| self.without_token(&printable(text));
         let text = |key: &str| body[key].as_str().map(clean);
+        if retry::is_transient(status) {
+            let told = text("message").map_or_else(String::new, |message| format!(": {message}"));
+            let reason = format!("it answered {status}{told}");
+            return PublishError::Unavailable { address: self.base.clone(), reason, retry_after };
+        }
         let problems = body["details"]["problems"].as_array().into_iter().flatten();
         PublishError::Refused {
             status,

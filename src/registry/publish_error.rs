@@ -21,6 +21,16 @@ pub enum PublishError {
         /// Why.
         reason: String,
     },
+    /// The server was reached and cannot take it now.
+    #[error("{address} cannot take it now: {reason}")]
+    Unavailable {
+        /// The server.
+        address: String,
+        /// What it said.
+        reason: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
     /// The server is not who it says it is, as far as anyone can tell.
     #[error("{address} has no certificate that is trusted here: {reason}")]
     Certificate {

@@ -26,14 +26,14 @@ pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     Some(moment.duration_since(now).unwrap_or_default())
 }
 
-/// How long to wait after the attempt of this number (from 1). `retry_after` is what the server asked for; `jitter`
-/// is between 0 and 1.
-pub(super) fn wait(attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
+/// How long to wait after the attempt of this number (from 1); nothing where the server wants to be left alone for longer
+/// than anybody sits before a terminal. `retry_after` is what it asked for; `jitter` is between 0 and 1.
+pub(super) fn wait(attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Option<Duration> {
     if let Some(asked) = retry_after {
-        return asked.min(MAX_RETRY_AFTER);
+        return (asked <= MAX_RETRY_AFTER).then_some(asked);
     }
     let longest = FIRST_WAIT.saturating_mul(3_u32.saturating_pow(attempt - 1)).min(MAX_WAIT);
-    longest.mul_f64(0.5 + jitter / 2.0)
+    Some(longest.mul_f64(0.5 + jitter / 2.0))
 }
 
 #[cfg(test)]
@@ -42,11 +42,11 @@ mod tests {
 
     #[test]
     fn waits_grow_and_the_server_is_heard_within_bounds() {
-        assert_eq!(wait(1, None, 1.0), Duration::from_millis(500));
-        assert_eq!(wait(2, None, 0.0), Duration::from_millis(750));
-        assert_eq!(wait(9, None, 1.0), Duration::from_secs(10));
-        assert_eq!(wait(1, Some(Duration::from_secs(3)), 0.0), Duration::from_secs(3));
-        assert_eq!(wait(1, Some(Duration::from_hours(24)), 0.0), Duration::from_mins(1));
+        assert_eq!(wait(1, None, 1.0), Some(Duration::from_millis(500)));
+        assert_eq!(wait(2, None, 0.0), Some(Duration::from_millis(750)));
+        assert_eq!(wait(9, None, 1.0), Some(Duration::from_secs(10)));
+        assert_eq!(wait(1, Some(Duration::from_secs(3)), 0.0), Some(Duration::from_secs(3)));
+        assert_eq!(wait(1, Some(Duration::from_hours(24)), 0.0), None);
     }
 
     #[test]

@@ -40,10 +40,10 @@ pub(super) struct Waits<'a> {
 }
 
 impl Waits<'_> {
-    /// Waits; false where the time for waiting is used up.
+    /// Waits; false where the time for waiting is used up, or would be.
     pub(super) fn wait(&mut self, attempt: u32, retry_after: Option<Duration>, why: &str) -> bool {
         let jitter = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
-        let wait = retry::wait(attempt, retry_after, jitter);
+        let Some(wait) = retry::wait(attempt, retry_after, jitter) else { return false };
         let Some(left) = self.left.checked_sub(wait) else { return false };
         self.left = left;
         (self.retrying)(why, wait);

@@ -174,6 +174,9 @@ pub(super) fn matching(
         if text.chars().count() > MAX_PATTERN {
             return Err(StoreError::BadQuery(format!("a search has at most {MAX_PATTERN} characters")));
         }
+        if text.contains('\0') {
+            return Err(StoreError::BadQuery("a search holds no U+0000: no text in a row does".to_owned()));
+        }
         if !entity.fields.iter().any(|field| field.searchable) {
             let message = format!("`{}` cannot be searched: none of its fields says `searchable = true`", *entity.name);
             return Err(StoreError::BadQuery(message));

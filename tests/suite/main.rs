@@ -17,6 +17,7 @@ mod contracts;
 mod databases;
 mod dev_api;
 mod dev_host;
+mod developer_machine;
 mod diagnostics;
 mod documentation;
 mod every_command;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Bytes, Given};
 use super::{Services, denied, within};
+use crate::diagnostics::is_printable;
 use crate::store::BlobInfo;
 
 /// The longest name of a file, in characters.
@@ -30,9 +31,14 @@ impl Services {
         let size = data.len() as u64;
         let arguments = || json!({ "name": name, "mime": mime, "bytes": size });
         self.with_blobs("blob.put", name, arguments, |services| {
-            let is_name = !name.is_empty() && name.chars().count() <= MAX_NAME && !name.contains(['/', '\\', '\0']);
-            if !is_name || !mime.contains('/') {
-                let message = format!("a file has a name without slashes and a media type, not `{name}` and `{mime}`");
+            // Names and media types become headers and file names, in other programs too.
+            let is_clean = |text: &str| text.chars().count() <= MAX_NAME && text.chars().all(is_printable);
+            let is_name = !name.is_empty() && is_clean(name) && !name.contains(['/', '\\']);
+            if !is_name || !is_clean(mime) || !mime.contains('/') {
+                let (name, mime) = (name.escape_debug(), mime.escape_debug());
+                let message = format!(
+                    "a file has a name without slashes or control characters and a media type, not `{name}` and `{mime}`"
+                );
                 return Err(ServiceError::new("blob.bad_name", message));
             }
             services.take_writes(1)?;
