@@ -133,7 +133,7 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     let mut bad_numbers = Vec::new();
     let node = from_table(table.span(), table.get_ref(), &mut bad_numbers);
     for span in bad_numbers {
-        let message = format!("`{}` is no number", source.text().get(span.clone()).unwrap_or_default());
+        let message = format!("`{}` is no finite number", source.text().get(span.clone()).unwrap_or_default());
         report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
     }
     (node, report)
@@ -160,8 +160,11 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
             match i64::from_str_radix(integer.as_str(), integer.radix()) {
                 Ok(number) => NodeValue::Integer(number),
                 // Kept as a float, so that the reader says "expected an integer" at its place.
-                Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
-                    NodeValue::Float(integer.as_str().parse().unwrap_or(f64::INFINITY))
+                Err(error)
+                    if integer.radix() == 10
+                        && matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) =>
+                {
+                    NodeValue::Float(integer.as_str().parse().unwrap_or(f64::MAX))
                 }
                 Err(_) => {
                     bad.push(span.clone());
@@ -170,8 +173,9 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
             }
         }
         DeValue::Float(float) => match float.as_str().parse() {
-            Ok(number) => NodeValue::Float(number),
-            Err(_) => {
+            // JSON has neither infinity nor what is no number, and no key means anything by them.
+            Ok(number) if f64::is_finite(number) => NodeValue::Float(number),
+            _ => {
                 bad.push(span.clone());
                 NodeValue::Float(0.0)
             }

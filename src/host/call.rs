@@ -229,7 +229,9 @@ impl Runtime {
             }
         };
         let result = run(plugin, &mut store, prepared, &limits, probe.as_ref(), &invocation);
-        let fuel = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
+        let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
+        // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
+        let fuel = if store.data().services.ending.is_some() { store.data().services.fuel_burned } else { burned };
         // What was done before a bound was passed is not kept, whatever the guest made of the error.
         let result = match store.data_mut().services.spoiled.take() {
             Some(error) => Err(CallError::Guest(error)),

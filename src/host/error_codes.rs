@@ -151,6 +151,9 @@ codes! {
     "limit.written_bytes", 500, "Too many bytes were written in one call.",
         why: "Rows, keys, items and events together are bounded.",
         fix: "Write less, or split the work over several events.";
+    "limit.argument_bytes", 500, "The arguments of one call of the host are too large.",
+        why: "What a plugin hands over is read, kept and shown; it weighs more in the host than in the plugin.",
+        fix: "Hand over less at once: part what is large into several rows, keys or events.";
     "limit.border_bytes", 500, "The plugin handed over too much at once.",
         why: "Arguments and results are copied across the border, and a small guest could make the host copy gigabytes.",
         fix: "Hand over less at once, in several calls.";
@@ -220,6 +223,15 @@ codes! {
     "http.bad_query", 400, "A key or value of the query that means nothing.",
         why: "A misspelled key must not give other rows than were asked for.",
         fix: "Use the keys that the error names.";
+    "http.bad_body", 400, "The body of the request breaks off, or is not framed as HTTP wants it.",
+        why: "The connection ended, or a part of the body has no length.",
+        fix: "Send it again; a client of your own should let its library frame the body.";
+    "http.too_slow", 408, "The body stopped coming.",
+        why: "A request that is not read to its end holds memory that others need; between two parts there may be 30 seconds.",
+        fix: "Send it again over a better line, or in smaller parts.";
+    "http.busy", 503, "Too many bodies are being sent at this moment.",
+        why: "Bodies that are not answered yet have at most 256 MiB together.",
+        fix: "Try again.";
     "http.missing_version", 400, "A change without the version of the row that was changed.",
         why: "Without it two people could overwrite each other unseen.",
         fix: "Send `version` as it was read.";

@@ -55,6 +55,26 @@ fn what_is_too_complex_is_refused_by_every_command_that_reads_it() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn the_process_that_compiles_gets_no_environment() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (program, heard) = (folder.path().join("compiler"), folder.path().join("heard"));
+    std::fs::write(&program, format!("#!/bin/sh\n/usr/bin/env > {}\n", heard.display())).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let compilation = Compilation { program: Some(program), ..Compilation::default() };
+    let host = Host::over(Runtime::new(compilation).unwrap());
+    assert!(host.load(&HONEST.component()).is_err(), "it made no code");
+    let heard = std::fs::read_to_string(heard).unwrap();
+    // What a shell sets for itself.
+    let others: Vec<&str> = heard
+        .lines()
+        .filter(|line| !["PWD=", "OLDPWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own)))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
 #[test]
 fn compiling_ends_at_its_bounds_of_time_and_memory_and_nothing_is_lost() {
     let slow = component("change in {} loops", 4_000);

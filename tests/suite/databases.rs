@@ -674,6 +674,17 @@ fn postgresql_is_spoken_to_in_tls_and_its_certificate_is_looked_at() {
 }
 
 #[test]
+fn a_statement_of_a_stranger_costs_the_host_no_memory() {
+    let mut database = Database::open_postgres(&empty_database().parse().unwrap()).unwrap();
+    for large in ["select repeat('x', 100000000)", "select repeat('x', 1000000) from generate_series(1, 900)"] {
+        let error = database.inspect(None, None, large, 1_000).unwrap_err();
+        assert_eq!(error.code(), "db.bad_query", "{large}: {error}");
+    }
+    assert!(database.inspect(None, None, "select * from public.ERP_secrets", 10).is_err());
+    assert!(database.inspect(None, None, "select 1 as one, null, repeat('x', 1000) as text", 10).is_ok());
+}
+
+#[test]
 fn a_server_that_was_restarted_meanwhile_answers_the_first_question() {
     let address = empty_database();
     let manifest = manifest();

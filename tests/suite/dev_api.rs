@@ -302,7 +302,35 @@ fn a_statement_of_a_stranger_reads_and_does_nothing_else() {
         (400, "db.bad_query"),
         "it has an end"
     );
+    // Memory has an end too: of one value, and of all rows.
+    for large in [
+        "select hex(zeroblob(100000000))",
+        "select printf('%.*c', 900000000, 'x')",
+        "with recursive n(i) as (select 1 union all select i + 1 from n limit 900) select hex(zeroblob(1000000)) from n",
+    ] {
+        let (status, answer) = admin.ask("POST", "/_dev/sql", &json!({ "sql": large }));
+        assert!((400..500).contains(&status), "{large}: {status} {answer}");
+    }
+    let secrets = admin.ask("POST", "/_dev/sql", &json!({ "sql": "select * from erp_secrets" }));
+    assert_eq!(codes(&secrets), (400, "db.bad_query"), "secrets are nobody's");
     assert_eq!(admin.rows("POST", "/customer", &json!({ "name": "甲" })).0, 201, "the host goes on");
+}
+
+#[test]
+fn a_row_of_a_million_keys_is_refused_before_it_is_one() {
+    let (_sandbox, host) = desk();
+    let admin = admin(&host);
+    let keys: serde_json::Map<String, Value> = (0..1_000_000).map(|n| (format!("k{n}"), Value::Bool(true))).collect();
+    for body in [Value::Object(keys.clone()), json!({ "data": { "name": keys } })] {
+        assert_eq!(admin.rows("POST", "/customer", &body).0, 413);
+    }
+    let some: serde_json::Map<String, Value> = (0..1_000).map(|n| (format!("k{n}"), Value::Bool(true))).collect();
+    let (status, answer) = admin.rows("POST", "/customer", &Value::Object(some));
+    assert!((400..500).contains(&status) && answer.to_string().len() < 20_000, "{status}: its size is bounded too");
+    let text = format!("{{\"name\": {}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let path = "/api/v1/plugins/erp-demo/customer";
+    let deep = request(&host.url(), "POST", path, Some(&host.token("admin@acme")), text.as_bytes(), &[]);
+    assert_eq!(codes(&deep), (400, "http.bad_json"));
 }
 
 #[test]

@@ -15,13 +15,13 @@ const SECRETS: [(&str, &str); 4] = [
 
 /// A sandbox with secrets in its environment, and before the programs of this machine others of the same names that write
 /// down what they were started with.
-fn watched(programs: &[&str], template: &str) -> Sandbox {
+fn watched(programs: &[&str], template: &str, does_work: bool) -> Sandbox {
     let sandbox = Sandbox::with_template(template);
     let path = std::env::var("PATH").unwrap();
     for program in programs {
         let found =
             path.split(':').map(|folder| format!("{folder}/{program}")).find(|file| std::fs::exists(file).unwrap());
-        let real = found.map_or("false".to_owned(), |found| found);
+        let real = found.filter(|_| does_work).unwrap_or_else(|| "false".to_owned());
         let heard = sandbox.path(&format!("heard.{program}"));
         sandbox.write(
             &format!("bin/{program}"),
@@ -53,7 +53,7 @@ fn programs_that_are_started_hear_of_no_secret() {
     let target = repository().join("target/test-guests");
     let build = ["-C", "erp-demo", "build", "--release", "--target-dir", target.to_str().unwrap()];
     // cargo, rustc through it, and a stranger's build script.
-    let sandbox = watched(&["cargo", "git", "rustc"], "minimal").variable("ERP_PLUGIN_FORMAT", "json");
+    let sandbox = watched(&["cargo", "git", "rustc"], "minimal", true).variable("ERP_PLUGIN_FORMAT", "json");
     sandbox.write(
         "erp-demo/build.rs",
         "fn main() { std::fs::write(\"../heard.build-script\", std::env::vars().map(|(name, value)| format!(\"{name}={value}\\n\")).collect::<String>()).unwrap(); }",
@@ -68,22 +68,23 @@ fn programs_that_are_started_hear_of_no_secret() {
         heard_nothing(&sandbox, file);
     }
     // The programs of the other languages, which need not succeed here.
-    for (template, programs) in [("minimal-typescript", ["npm", "node"]), ("minimal-python", ["python3", "uv"])] {
-        let sandbox = watched(&programs, template);
-        let offline = sandbox.run(&["-C", "erp-demo", "--offline", "build"]);
-        assert_ne!(offline.code, 101, "{}", offline.stderr);
-        heard_nothing(&sandbox, &format!("heard.{}", programs[0]));
+    for (template, program) in [("event-typescript", "node"), ("event-python", "python3")] {
+        let sandbox = watched(&[program], template, false);
+        assert_ne!(sandbox.run(&["-C", "erp-demo", "build"]).code, 0);
+        heard_nothing(&sandbox, &format!("heard.{program}"));
     }
     // A template's repository.
-    let sandbox = watched(&["git"], "minimal");
-    let failed = sandbox.run(&["new", "erp-other", "--template", "git+file:///nowhere", "--rev", "main"]);
+    let sandbox = watched(&["git"], "minimal", false);
+    let failed = sandbox.run(&["new", "erp-other", "--template", "file:///nowhere", "--revision", "main"]);
     assert_ne!(failed.code, 0);
     heard_nothing(&sandbox, "heard.git");
 }
 
-/// A project without code, with a page, labels and rows.
+/// A project without code, with pages, labels and rows, built.
 fn project() -> Sandbox {
-    Sandbox::with_template("pages")
+    let sandbox = Sandbox::with_template("pages");
+    sandbox.run(&["-C", "erp-demo", "build", "--release"]).succeeded();
+    sandbox
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_cassette_stays_in_the_project_and_is_written_when_asked() {
     let suite = |cassette: &str| {
         format!(
             "schema = 1\nsuite = \"s\"\n[world]\ncassette = {cassette:?}\n[world.users]\nal = {{ tenant = \"acme\", grants = [\"*\"] }}\n\
-             [[test]]\nname = \"n\"\n[[test.step]]\nas = \"al\"\nhttp = \"GET /nothing\"\nexpect.status = 404\n"
+             [[test]]\nname = \"n\"\n[[test.step]]\nas = \"al\"\nhttp = \"GET /customer\"\nexpect.status = 200\n"
         )
     };
     let absolute = sandbox.path("absolute.json").display().to_string();
@@ -159,7 +160,7 @@ fn a_cassette_stays_in_the_project_and_is_written_when_asked() {
             arguments.extend(flags);
             let output = sandbox.run(&arguments);
             assert!(
-                output.code != 0 && output.stderr.contains("leads out of the project"),
+                output.code != 0 && output.stderr.contains("leads"),
                 "{cassette}: {}{}",
                 output.stdout,
                 output.stderr
@@ -267,7 +268,7 @@ fn a_small_file_is_no_large_table() {
     sandbox.write("wide.csv", "x,".repeat(200_000));
     sandbox.write("deep.json", "[".repeat(200_000));
     for file in ["far.xlsx", "lies.xlsx", "wide.csv", "deep.json"] {
-        let output = sandbox.run(&["new", "erp-demo", "--from", file]);
+        let output = sandbox.run(&["new", "erp-demo", "-t", "crud", "--from", file]);
         assert!(
             matches!(output.code, 1..=4) && output.stderr.contains(file),
             "{file}: {} {}",
@@ -276,13 +277,17 @@ fn a_small_file_is_no_large_table() {
         );
         assert!(!sandbox.path("erp-demo").exists(), "{file}");
     }
-    sandbox.run(&["new", "erp-near", "--from", "near.xlsx"]).succeeded();
+    sandbox.run(&["new", "erp-near", "-t", "crud", "--from", "near.xlsx"]).succeeded();
 }
 
 #[test]
 fn a_template_has_an_end() {
     for (name, text, told) in [
-        ("loops", "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}", "steps"),
+        (
+            "loops",
+            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+            "cannot be filled in",
+        ),
         ("grows", "{% for a in range(90000) %}{{ 'x' * 9000 }}{% endfor %}", ""),
     ] {
         let sandbox = Sandbox::new();
@@ -318,13 +323,15 @@ fn what_a_project_says_is_held_against_its_bounds() {
         (named("\"a\\u202eb\""), "manifest/invalid-value"),
         (format!("{manifest}\n[x]\ny = 1.2.3\n"), "toml/syntax"),
         (format!("{manifest}\n[x]\ny = 0x\n"), "toml/syntax"),
-        (format!("{manifest}\n[x]\ny = 99999999999999999999\n"), "toml/syntax"),
+        (format!("{manifest}\n[x]\ny = 0xffffffffffffffffff\n"), "toml/syntax"),
+        (format!("{manifest}\n[x]\ny = 1e999\n"), "toml/syntax"),
+        (format!("{manifest}\n[x]\ny = nan\n"), "toml/syntax"),
         (format!("{manifest}\n[x]\ny = 1979-13-45\n"), "toml/syntax"),
     ] {
         sandbox.write("erp-demo/plugin.toml", text);
         let (code_of_exit, document) = sandbox.json(&["-C", "erp-demo", "check"]);
         let codes: Vec<&str> =
-            document["diagnostics"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+            document["findings"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
         assert!(code_of_exit != 0 && codes.contains(&code), "{code}: {codes:?}");
     }
 }
@@ -341,12 +348,7 @@ fn a_verdict_on_trust_needs_a_signature() {
     }
     // Nobody is trusted: the files are what they say, and that is said.
     let plain = sandbox.run(&["verify", package]).succeeded();
-    assert!(
-        plain.stdout.contains("unsigned") || plain.stderr.contains("unsigned") || plain.stdout.contains("no signature"),
-        "{}{}",
-        plain.stdout,
-        plain.stderr
-    );
+    assert!(plain.stdout.contains("nobody has signed it"), "{}", plain.stdout);
     let own = sandbox.path("config/erp-plugin/keys/own.pub.pem").display().to_string();
     let trust = |file: &str| {
         sandbox.run(&["key", "trust", &own, "--publisher", "Us", "--scope", "*", "--trust-file", file]).succeeded();

@@ -182,12 +182,14 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
             let text = std::fs::read_to_string(&path).unwrap();
             for (at, _) in text.match_indices('"') {
                 let Some(word) = text[at + 1..].split('"').next() else { continue };
-                let is_code = word.split_once('.').is_some_and(|(area, rest)| {
+                let is_code = word.split_once(['.', '/']).is_some_and(|(area, rest)| {
                     matches!(
                         area,
                         "auth"
                             | "cap"
                             | "db"
+                            | "call"
+                            | "component"
                             | "numbering"
                             | "config"
                             | "kv"
@@ -208,7 +210,7 @@ fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
                             | "dev"
                             | "registry"
                     ) && !rest.is_empty()
-                        && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                        && rest.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-'))
                 });
                 let before = text[..at].trim_end();
                 let behind_a_status = before

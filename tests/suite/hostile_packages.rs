@@ -307,7 +307,10 @@ fn statements_that_do_not_fit_the_files_are_refused() {
         ("a file that is not named", |statement| drop(statement.subject.pop()), "package/unsigned-file"),
         (
             "a name without a file",
-            |statement| statement.subject.push(Subject::of("more.txt", b"")),
+            |statement| {
+                statement.subject.push(Subject::of("more.txt", b""));
+                statement.subject.sort_by(|one, other| one.name.cmp(&other.name));
+            },
             "package/missing-file",
         ),
         (

@@ -20,8 +20,8 @@ pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEPS: i32 = 1_000;
 /// The longest text or blob that such a statement may make, and what its rows may take in memory, in bytes.
-const LONGEST: i32 = 4 << 20;
-const MAX_BYTES: u64 = 16 << 20;
+pub(super) const LONGEST: i32 = 4 << 20;
+pub(super) const MAX_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
