@@ -15,7 +15,7 @@ use crate::containment::is_decoding;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::as_compiler;
-use crate::settings::Environment;
+use crate::settings::{Environment, share_pools};
 use crate::ui::{ColorChoice, Format, Ui, Verbosity};
 
 /// Scaffold, build, check, test, pack, sign and publish plugins for the ERP platform
@@ -72,6 +72,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     if let Some(status) = as_compiler(arguments) {
         return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };
     }
+    share_pools();
     let environment = Environment::of_this_process();
     let given = Given::of(arguments);
     let wants_json = asks_for_json(arguments);

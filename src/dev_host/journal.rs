@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 /// Records that are kept at the most, and their bytes.
 const KEPT: usize = 65_536;
-const KEPT_BYTES: usize = 8 << 20;
+const KEPT_BYTES: usize = 4 << 20;
 /// Bytes that a record takes besides its text.
 const ENTRY_BYTES: usize = 96;
 /// Records that are given at once.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::source::printable_lines;
 use super::{Code, Diagnostic, Report, Severity, is_printable, printable};
 
 /// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set.
@@ -141,7 +142,7 @@ fn level(severity: Severity) -> &'static str {
 
 fn with_help(diagnostic: &Diagnostic) -> String {
     let help = diagnostic.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-    printable(&format!("{}{help}", diagnostic.message))
+    printable_lines(&format!("{}{help}", diagnostic.message))
 }
 
 fn escaped(text: &str) -> String {

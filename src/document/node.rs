@@ -132,15 +132,15 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     }
     let mut bad_numbers = Vec::new();
     let node = from_table(table.span(), table.get_ref(), &mut bad_numbers);
-    for span in bad_numbers {
-        let message = format!("`{}` is no finite number", source.text().get(span.clone()).unwrap_or_default());
+    for (span, why) in bad_numbers {
+        let message = format!("`{}` is {why}", source.text().get(span.clone()).unwrap_or_default());
         report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
     }
     (node, report)
 }
 
 /// `bad` gets the places of what only begins like a number: the parser takes it for one.
-fn from_table(span: Span, table: &DeTable<'_>, bad: &mut Vec<Span>) -> Node {
+fn from_table(span: Span, table: &DeTable<'_>, bad: &mut Vec<(Span, &'static str)>) -> Node {
     let entries = table
         .iter()
         .map(|(key, value)| Entry {
@@ -152,7 +152,7 @@ fn from_table(span: Span, table: &DeTable<'_>, bad: &mut Vec<Span>) -> Node {
     Node { span, value: NodeValue::Table(entries) }
 }
 
-fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
+fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<(Span, &'static str)>) -> Node {
     let span = value.span();
     let value = match value.get_ref() {
         DeValue::String(text) => NodeValue::String(text.to_string()),
@@ -167,7 +167,7 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
                     NodeValue::Float(integer.as_str().parse().unwrap_or(f64::MAX))
                 }
                 Err(_) => {
-                    bad.push(span.clone());
+                    bad.push((span.clone(), "no number"));
                     NodeValue::Integer(0)
                 }
             }
@@ -175,8 +175,12 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<Span>) -> Node {
         DeValue::Float(float) => match float.as_str().parse() {
             // JSON has neither infinity nor what is no number, and no key means anything by them.
             Ok(number) if f64::is_finite(number) => NodeValue::Float(number),
-            _ => {
-                bad.push(span.clone());
+            Ok(_) => {
+                bad.push((span.clone(), "no finite number"));
+                NodeValue::Float(0.0)
+            }
+            Err(_) => {
+                bad.push((span.clone(), "no number"));
                 NodeValue::Float(0.0)
             }
         },

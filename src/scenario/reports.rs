@@ -97,6 +97,8 @@ pub fn annotations(ran: &[Ran<'_>]) -> String {
         for finding in result.report.diagnostics() {
             let mut finding = finding.clone();
             finding.message = format!("{}: {}", result.name, one_line(&finding));
+            // It stands in that line.
+            finding.help = None;
             all.push(finding);
         }
     }
