@@ -13,7 +13,7 @@ use crate::store::Change;
 /// Calls and writing requests that are kept in short.
 const KEPT: usize = 1_000;
 /// Bytes of what is kept of them besides: the oldest goes first, and then only the short form is left.
-const KEPT_BYTES: usize = 8 << 20;
+const KEPT_BYTES: usize = 6 << 20;
 /// Changes of rows that are kept of each; an import may have thousands.
 const KEPT_CHANGES: usize = 200;
 /// Versions of rows whose writers are known.
