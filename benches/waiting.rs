@@ -46,7 +46,7 @@ fn main() {
                 scope.spawn(|| host.invoke());
             }
             std::thread::sleep(Duration::from_millis(300));
-            let cells: Vec<String> = host.ask_others().into_iter().map(|times| figures(times)).collect();
+            let cells: Vec<String> = host.ask_others().into_iter().map(figures).collect();
             println!("| {name} | {} |", cells.join(" | "));
             host.end();
         });

@@ -331,12 +331,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         let failed: Result<(), WriteError> = make(&file, |staged| {
-            std::fs::write(staged, "half").unwrap();
+            write(staged, b"half", Access::Shared).unwrap();
             Err(WriteError { path: file.clone(), source: io::Error::other("the end") })
         });
         assert!(failed.is_err() && std::fs::read_dir(folder.path()).unwrap().next().is_none());
         make::<_, WriteError>(&file, |staged| {
-            std::fs::write(staged, "whole").unwrap();
+            write(staged, b"whole", Access::Shared).unwrap();
             Ok(())
         })
         .unwrap();

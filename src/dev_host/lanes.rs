@@ -10,6 +10,7 @@
 //! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
 //! a time.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
 use std::time::Duration;
@@ -21,7 +22,8 @@ use super::queues::{Done, Job, Queues, Work};
 use super::server::Shared;
 use crate::host::Interrupt;
 use crate::manifest::TenantId;
-use crate::platform::{Activity, Body, Platform, PlatformError, Request, Response, Snapshot};
+use crate::platform::{Activity, Body, PLUGIN_ADMIN, Platform, PlatformError, Request, Response, Snapshot};
+use crate::store::StoreError;
 
 /// Threads that read.
 const READERS: usize = 2;
@@ -38,8 +40,11 @@ pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
 /// Starts the threads. They end when the queues are closed.
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     let spawn = |name: &str, work: fn(&Queues, &mut Seat)| {
-        let (queues, mut seat) = (Arc::clone(&shared.queues), Seat::new(Arc::downgrade(shared)));
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&queues, &mut seat)).map(|_| ())
+        let (queues, shared) = (Arc::clone(&shared.queues), Arc::downgrade(shared));
+        // A bug beside a request's own work ends that work, and not the thread that others need.
+        let again =
+            move || while catch_unwind(AssertUnwindSafe(|| work(&queues, &mut Seat::new(shared.clone())))).is_err() {};
+        std::thread::Builder::new().name(name.to_owned()).spawn(again).map(|_| ())
     };
     (0..READERS).try_for_each(|_| spawn("reader", read))?;
     (0..CALLERS).try_for_each(|_| spawn("caller", call))?;
@@ -126,7 +131,7 @@ fn call(queues: &Queues, seat: &mut Seat) {
         let Some(shared) = seat.shared.upgrade() else { return };
         match work {
             Work::Answer(job) => {
-                let tenant = job.tenant().cloned();
+                let _finished = Finished { queues, tenant: job.tenant().cloned() };
                 if !job.is_abandoned() {
                     let done = {
                         let _running = read_gate(&shared.calls_gate);
@@ -134,26 +139,35 @@ fn call(queues: &Queues, seat: &mut Seat) {
                     };
                     settle(&shared, done);
                 }
-                if let Some(tenant) = &tenant {
-                    queues.calls.finish(tenant);
-                }
             }
             Work::Prepare(job) => {
-                let tenant = job.tenant().cloned();
+                let _finished = Finished { queues, tenant: job.tenant().cloned() };
                 prepare(&shared, seat, &job.request);
                 queues.platform.push(job);
-                if let Some(tenant) = &tenant {
-                    queues.calls.finish(tenant);
-                }
             }
             Work::Deliver { tenant, waiting, done } => {
+                let finished = Finished { queues, tenant: Some(tenant.clone()) };
                 deliver(&shared, seat, &tenant, waiting);
-                queues.calls.finish(&tenant);
+                drop(finished);
                 // Who asked may have gone.
                 if let Some(done) = done {
                     let _ = done.send(());
                 }
             }
+        }
+    }
+}
+
+/// Lets the next call of a tenant begin, however this one ended.
+struct Finished<'q> {
+    queues: &'q Queues,
+    tenant: Option<TenantId>,
+}
+
+impl Drop for Finished<'_> {
+    fn drop(&mut self) {
+        if let Some(tenant) = &self.tenant {
+            self.queues.calls.finish(tenant);
         }
     }
 }
@@ -182,6 +196,10 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
 
 /// Compiles what a request brings, or starts, before the platform is asked: nobody waits for a compiler.
 fn prepare(shared: &Shared, seat: &mut Seat, request: &Request) {
+    // What will be refused is not compiled.
+    if request.method != "POST" || request.require(PLUGIN_ADMIN).is_err() {
+        return;
+    }
     let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return };
     let compiler = shared.compiler.clone();
@@ -203,7 +221,17 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
             let done = if changes_plugins(&job.request) {
                 // Once it has begun, it ends: a client that leaves leaves no plugin half way.
                 let job = Job { interrupt: shared.ending.within(), ..job };
-                shared.exclusively(|platform| answer(platform, job, shared.has_lanes))
+                let until = job.started + WRITERS_WAIT;
+                let waiting = Cell::new(Some(job));
+                let changed = shared
+                    .exclusively(until, |platform| waiting.take().map(|job| answer(platform, job, shared.has_lanes)));
+                match (changed.flatten(), waiting.take()) {
+                    (Some(done), _) => done,
+                    (None, Some(job)) => {
+                        Done { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() }
+                    }
+                    (None, None) => continue,
+                }
             } else {
                 answer(&mut shared.platform(), job, shared.has_lanes)
             };
@@ -221,8 +249,9 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
     while let Some(jobs) = queues.rows.take(GROUP) {
         let Some(shared) = seat.shared.upgrade() else { return };
         let jobs: Vec<Job> = jobs.into_iter().filter(|job| !job.is_abandoned()).collect();
-        let _running = read_gate(&shared.rows_gate);
+        let running = read_gate(&shared.rows_gate);
         let settled = seat.with(&shared, |platform, is_own| write_group(platform, jobs, is_own));
+        drop(running);
         for done in settled {
             settle(&shared, done);
         }

@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, TryLockError, Weak};
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -176,11 +176,12 @@ impl Shared {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Works with the platform while no plugin is called and no row written: to change plugins.
-    pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
-        let _calls = self.calls_gate.write().unwrap_or_else(PoisonError::into_inner);
-        let _rows = self.rows_gate.write().unwrap_or_else(PoisonError::into_inner);
-        work(&mut self.platform())
+    /// Works with the platform while no plugin is called and no row written: to change plugins. Nothing where others are
+    /// at work until then.
+    pub(super) fn exclusively<T>(&self, until: Instant, work: impl FnOnce(&mut Platform) -> T) -> Option<T> {
+        let _calls = closed(&self.calls_gate, until)?;
+        let _rows = closed(&self.rows_gate, until)?;
+        Some(work(&mut self.platform()))
     }
 
     /// Lets somebody deliver the events of a tenant.
@@ -208,10 +209,16 @@ impl Shared {
 
     /// The same, while no plugin is called and no row written.
     pub(super) fn with_platform_exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
-        let (done, activity) = self.exclusively(|platform| {
-            let done = work(platform);
-            (done, platform.take_activity())
-        });
+        // Others pass as long as that costs nobody much; after that they wait too, or an edit would never be served.
+        let until = Instant::now() + lanes::WRITERS_WAIT;
+        let calls = closed(&self.calls_gate, until);
+        let _calls = calls.unwrap_or_else(|| self.calls_gate.write().unwrap_or_else(PoisonError::into_inner));
+        let rows = closed(&self.rows_gate, until);
+        let _rows = rows.unwrap_or_else(|| self.rows_gate.write().unwrap_or_else(PoisonError::into_inner));
+        let mut platform = self.platform();
+        let done = work(&mut platform);
+        let activity = platform.take_activity();
+        drop(platform);
         self.note_activity(activity);
         done
     }
@@ -451,6 +458,18 @@ fn folder_line(event: &FolderEvent) -> String {
         FolderOutcome::Runs { id, version } => format!("{}: {id} {version} runs", event.file),
         FolderOutcome::Refused(why) => format!("{}: refused: {why}", event.file),
         FolderOutcome::Gone(id) => format!("{} brings {id} any more: disabled", event.file),
+    }
+}
+
+/// Closes a gate. Who waits for it stands in nobody's way: others pass until nobody is inside for a moment.
+fn closed(gate: &RwLock<()>, until: Instant) -> Option<RwLockWriteGuard<'_, ()>> {
+    loop {
+        match gate.try_write() {
+            Ok(closed) => return Some(closed),
+            Err(TryLockError::Poisoned(closed)) => return Some(closed.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
     }
 }
 

@@ -383,7 +383,10 @@ impl Database {
         let found = self.connection.read_only((&before, &after), sql, most);
         let found = found.map_err(|error| StoreError::BadQuery(error.to_string()))?;
         found.ok_or_else(|| {
-            StoreError::BadQuery("the statement writes, or reads secrets: only rows are read here".to_owned())
+            StoreError::BadQuery(
+                "the statement writes, reads secrets, or calls instr, replace, trim or unhex: here only rows are read"
+                    .to_owned(),
+            )
         })
     }
 

@@ -306,6 +306,10 @@ fn a_statement_of_a_stranger_reads_and_does_nothing_else() {
     for large in [
         "select hex(zeroblob(100000000))",
         "select printf('%.*c', 900000000, 'x')",
+        "select instr(hex(zeroblob(1900000)), hex(zeroblob(900000)) || '1')",
+        "select replace(hex(zeroblob(1900000)), hex(zeroblob(900000)) || '1', '')",
+        "select trim(hex(zeroblob(1900000)), hex(zeroblob(900000)))",
+        "select hex(zeroblob(1900000)) like '%' || hex(zeroblob(10000)) || '1'",
         "with recursive n(i) as (select 1 union all select i + 1 from n limit 900) select hex(zeroblob(1000000)) from n",
     ] {
         let (status, answer) = admin.ask("POST", "/_dev/sql", &json!({ "sql": large }));

@@ -55,15 +55,21 @@ impl CodeFolder {
         // It was used now; where that cannot be written down, it goes sooner.
         let _ = fs_err::File::options().append(true).open(file).and_then(|file| file.set_modified(now()));
         let Some((digest, code)) = content.split_at_checked(32) else { return Ok(None) };
-        if Sha256::digest(code).as_slice() != digest {
+        if Self::digest(file, code).as_slice() != digest {
             return Ok(None);
         }
         Ok(super::component_of_code(engine, code).ok())
     }
 
+    /// The digest in a file: of its name too, which names the component, so that no file passes for another's.
+    fn digest(file: &Path, code: &[u8]) -> Vec<u8> {
+        let name = file.file_name().unwrap_or_default();
+        Sha256::new().chain_update(name.as_encoded_bytes()).chain_update(code).finalize().to_vec()
+    }
+
     /// Keeps code. A folder that cannot be written only costs time.
     pub(super) fn write(&self, file: &Path, code: &[u8]) {
-        let mut content = Sha256::digest(code).to_vec();
+        let mut content = Self::digest(file, code);
         content.extend(code);
         if files::write_unsynced(file, &content, Access::Private).is_ok() {
             bound(&self.folder, MAX_FOLDER_BYTES);

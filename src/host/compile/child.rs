@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use wasmtime::Engine;
@@ -16,12 +17,15 @@ use wasmtime::Engine;
 use super::CodeKind;
 use super::limits::Allowance;
 use crate::host::engine::{RuntimeError, configuration_of};
+use crate::host::lock;
 use crate::settings::command;
 
 /// The first argument of a process that compiles.
 const WORD: &str = "compile-component";
 /// Its exit status where the component cannot be compiled at all; standard error says why.
 const UNFIT: u8 = 1;
+/// Processes that compile at the same time.
+const MOST_AT_ONCE: usize = 2;
 /// Bytes of a message that are read.
 const MAX_MESSAGE: u64 = 4 << 10;
 
@@ -41,6 +45,7 @@ pub(super) fn compile_in_child(
     component: &[u8],
     limits: Allowance,
 ) -> Result<Vec<u8>, RuntimeError> {
+    let _slot = Slot::take();
     let failed =
         |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
     let mut child = command(program)
@@ -77,6 +82,30 @@ pub(super) fn compile_in_child(
             let last = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
             beyond(format!("the compiler did not survive it ({status}): {last}"))
         }
+    }
+}
+
+/// A place among the processes that compile at once: each may take gigabytes.
+struct Slot;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static FREED: Condvar = Condvar::new();
+
+impl Slot {
+    fn take() -> Slot {
+        let mut running = lock(&RUNNING);
+        while *running >= MOST_AT_ONCE {
+            running = FREED.wait(running).unwrap_or_else(PoisonError::into_inner);
+        }
+        *running += 1;
+        Slot
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *lock(&RUNNING) -= 1;
+        FREED.notify_one();
     }
 }
 
@@ -149,8 +178,10 @@ fn compile(kind: CodeKind, seconds: u64, bytes: u64) -> Result<(), String> {
 /// Bounds this process, and lets it end with the one that started it.
 #[cfg(unix)]
 fn hold_to(seconds: u64, bytes: u64) -> Result<(), String> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let bound = |resource: Resource, value: u64| {
+        // A bound that the system has set already is not raised.
+        let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).map_err(|error| error.to_string())
     };
     #[cfg(any(target_os = "linux", target_os = "android"))]

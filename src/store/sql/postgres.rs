@@ -251,7 +251,8 @@ impl PostgresConnection {
         if sql.to_ascii_lowercase().contains("erp_secrets") {
             return Ok(None);
         }
-        let mut client = self.client()?;
+        // A session of its own: what it does to its session ends with it.
+        let mut client = connect(&self.url, self.scratch())?;
         let mut unit = client.transaction()?;
         unit.batch_execute("set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
         unit.batch_execute(before)?;
@@ -284,7 +285,7 @@ impl PostgresConnection {
             cells.zip(&guards).map(|(cell, guard)| format!("case when {guard} then {cell} end")).collect();
         let is_whole = guards.join(" and ");
         let wrapped = format!(
-            "select {}, {is_whole} from ({sql}) as inspected({}) limit {most}",
+            "select {}, {is_whole} from ({sql}\n) as inspected({}) limit {most}",
             cells.join(", "),
             columns.join(", ")
         );

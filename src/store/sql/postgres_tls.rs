@@ -35,7 +35,7 @@ impl Encryption {
             Some("disable") => Ok(Encryption::None),
             Some("require") if authorities.is_none() => Ok(Encryption::Unverified),
             Some("verify-full" | "require") => Ok(Encryption::Verified(authorities)),
-            None if authorities.is_none() && config.get_hosts().iter().all(is_own_machine) => Ok(Encryption::None),
+            None if authorities.is_none() && is_local(config) => Ok(Encryption::None),
             None => Ok(Encryption::Verified(authorities)),
             Some(other) => Err(SqlError::Address(format!("sslmode={other}: write disable, require or verify-full"))),
         }
@@ -69,6 +69,14 @@ impl Encryption {
         };
         Ok(config.connect(MakeRustlsConnect::new(tls))?)
     }
+}
+
+/// Whether all places that an address leads to are this machine; a name may stand for another address (`hostaddr`).
+fn is_local(config: &Config) -> bool {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    (!hosts.is_empty() || !addresses.is_empty())
+        && hosts.iter().all(is_own_machine)
+        && addresses.iter().all(std::net::IpAddr::is_loopback)
 }
 
 /// Whether nothing leaves this machine on the way.

@@ -134,6 +134,10 @@ mod tests {
         assert_eq!(encryption("host=10.0.0.8 user=a"), verified(None));
         assert_eq!(encryption("postgres://a@db.example.com/erp?sslmode=disable"), Encryption::None);
         assert_eq!(encryption("postgres://a@localhost/erp?sslmode=require"), Encryption::Unverified);
+        // A name may stand for another address.
+        assert_eq!(encryption("host=localhost hostaddr=10.0.0.8 user=a"), verified(None));
+        assert_eq!(encryption("hostaddr=10.0.0.8 user=a"), verified(None));
+        assert_eq!(encryption("host=localhost hostaddr=127.0.0.1 user=a"), Encryption::None);
         let both = "postgres://a@localhost/erp?connect_timeout=3&sslmode=verify-full&sslrootcert=/a%20b/ca.pem";
         assert_eq!(encryption(both), verified(Some("/a b/ca.pem")));
         assert_eq!(encryption("host=localhost sslmode=verify-full sslrootcert='/ca.pem'"), verified(Some("/ca.pem")));

@@ -19,6 +19,9 @@ pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
 /// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEPS: i32 = 1_000;
+/// Functions that such a statement may not call, and the longest pattern that it may look for.
+const SLOW: [&str; 6] = ["instr", "replace", "trim", "ltrim", "rtrim", "unhex"];
+const PATTERN: i32 = 200;
 /// The longest text or blob that such a statement may make, and what its rows may take in memory, in bytes.
 pub(super) const LONGEST: i32 = 4 << 20;
 pub(super) const MAX_BYTES: u64 = 16 << 20;
@@ -192,6 +195,12 @@ impl SqliteConnection {
             AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => {
                 Authorization::Deny
             }
+            // One call of these looks at each byte of one text for each of another, and nothing ends it before.
+            AuthAction::Function { function_name }
+                if SLOW.iter().any(|slow| function_name.eq_ignore_ascii_case(slow)) =>
+            {
+                Authorization::Deny
+            }
             AuthAction::Select | AuthAction::Read { .. } | AuthAction::Function { .. } | AuthAction::Recursive => {
                 Authorization::Allow
             }
@@ -201,8 +210,10 @@ impl SqliteConnection {
         let began = Instant::now();
         self.connection.progress_handler(STEPS, Some(move || began.elapsed() > PATIENCE))?;
         let longest = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST)?;
+        let pattern = self.connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN)?;
         let found = self.read_rows(sql, most);
         let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest);
+        let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, pattern);
         let _ = self.connection.progress_handler(0, None::<fn() -> bool>);
         let _ = self.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
         match found {
