@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// Records that are kept at the most, and their bytes.
-const KEPT: usize = 65_536;
+const KEPT: usize = 16_384;
 const KEPT_BYTES: usize = 4 << 20;
 /// Bytes that a record takes besides its text.
 const ENTRY_BYTES: usize = 96;
