@@ -122,7 +122,7 @@ async fn queued(
         Lane::Reading => queues.reading.push(job),
         Lane::Rows => queues.rows.push(job),
         Lane::Calls => queues.calls.push(Work::Answer(job)),
-        Lane::Platform => queues.calls.push(Work::Prepare(job)),
+        Lane::Platform => queues.packages.push(Work::Prepare(job)),
     }
     told.await.ok()
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::call_book::Asked;
-use super::queues::{Done, Job, Queues, Work};
+use super::queues::{Done, Job, Queue, Queues, Work};
 use super::server::Shared;
 use crate::host::Interrupt;
 use crate::manifest::TenantId;
@@ -29,6 +29,10 @@ use crate::store::StoreError;
 const READERS: usize = 2;
 /// Threads that call plugins.
 const CALLERS: usize = 8;
+/// Threads that tell plugins of events.
+const TELLERS: usize = 3;
+/// Threads that wait for compilers.
+const COMPILERS: usize = 2;
 /// Requests that are committed together at the most.
 const GROUP: usize = 128;
 /// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
@@ -48,6 +52,8 @@ pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     };
     (0..READERS).try_for_each(|_| spawn("reader", read))?;
     (0..CALLERS).try_for_each(|_| spawn("caller", call))?;
+    (0..TELLERS).try_for_each(|_| spawn("teller", tell))?;
+    (0..COMPILERS).try_for_each(|_| spawn("compiler", compile))?;
     spawn("rows", write_rows)?;
     spawn("platform", change_platform)
 }
@@ -127,11 +133,24 @@ fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
 }
 
 fn call(queues: &Queues, seat: &mut Seat) {
-    while let Some(work) = queues.calls.take_fairly() {
+    work(&queues.calls, queues, seat);
+}
+
+fn tell(queues: &Queues, seat: &mut Seat) {
+    work(&queues.events, queues, seat);
+}
+
+fn compile(queues: &Queues, seat: &mut Seat) {
+    work(&queues.packages, queues, seat);
+}
+
+/// Does what may take long.
+fn work(queue: &Queue<Work>, queues: &Queues, seat: &mut Seat) {
+    while let Some(work) = queue.take_fairly() {
         let Some(shared) = seat.shared.upgrade() else { return };
         match work {
             Work::Answer(job) => {
-                let _finished = Finished { queues, tenant: job.tenant().cloned() };
+                let _finished = Finished { queue, tenant: job.tenant().cloned() };
                 if !job.is_abandoned() {
                     let done = {
                         let _running = read_gate(&shared.calls_gate);
@@ -141,12 +160,12 @@ fn call(queues: &Queues, seat: &mut Seat) {
                 }
             }
             Work::Prepare(job) => {
-                let _finished = Finished { queues, tenant: job.tenant().cloned() };
+                let _finished = Finished { queue, tenant: job.tenant().cloned() };
                 prepare(&shared, seat, &job.request);
                 queues.platform.push(job);
             }
             Work::Deliver { tenant, waiting, done } => {
-                let finished = Finished { queues, tenant: Some(tenant.clone()) };
+                let finished = Finished { queue, tenant: Some(tenant.clone()) };
                 deliver(&shared, seat, &tenant, waiting);
                 drop(finished);
                 // Who asked may have gone.
@@ -160,14 +179,14 @@ fn call(queues: &Queues, seat: &mut Seat) {
 
 /// Lets the next call of a tenant begin, however this one ended.
 struct Finished<'q> {
-    queues: &'q Queues,
+    queue: &'q Queue<Work>,
     tenant: Option<TenantId>,
 }
 
 impl Drop for Finished<'_> {
     fn drop(&mut self) {
         if let Some(tenant) = &self.tenant {
-            self.queues.calls.finish(tenant);
+            self.queue.finish(tenant);
         }
     }
 }
@@ -296,7 +315,7 @@ fn settle(shared: &Shared, mut done: Done) {
     match tenants.next_back().filter(|_| shared.has_lanes) {
         Some(last) => {
             tenants.for_each(|tenant| shared.deliver_later(tenant));
-            shared.queues.calls.push(Work::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
+            shared.queues.events.push(Work::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
         }
         // A client that went away hears nothing.
         None => _ = done.job.tell.send(done.response),

@@ -12,6 +12,8 @@ use crate::platform::{Activity, Request, Response};
 
 /// Calls of one tenant that run at the same time, at the most: the others wait, so that no tenant takes all there is.
 const CALLS_OF_A_TENANT: usize = 3;
+/// Its events are told in their order, and one package at a time is compiled for it.
+const ONE_OF_A_TENANT: usize = 1;
 
 /// A request that waits for its answer.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ impl Work {
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
+    /// Work of one tenant that runs at the same time, at the most, where it is taken fairly.
+    of_a_tenant: usize,
 }
 
 struct State<T> {
@@ -82,9 +86,9 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    fn new() -> Queue<T> {
+    fn new(of_a_tenant: usize) -> Queue<T> {
         let state = State { waiting: VecDeque::new(), is_closed: false, running: BTreeMap::new() };
-        Queue { state: Mutex::new(state), ready: Condvar::new() }
+        Queue { state: Mutex::new(state), ready: Condvar::new(), of_a_tenant }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -125,7 +129,7 @@ impl Queue<Work> {
             }
             let may_run = |work: &Work| {
                 let running = work.tenant().and_then(|tenant| state.running.get(tenant));
-                running.is_none_or(|running| *running < CALLS_OF_A_TENANT)
+                running.is_none_or(|running| *running < self.of_a_tenant)
             };
             if let Some(place) = state.waiting.iter().position(may_run)
                 && let Some(work) = state.waiting.remove(place)
@@ -158,6 +162,10 @@ pub(super) struct Queues {
     pub(super) reading: Queue<Job>,
     pub(super) rows: Queue<Job>,
     pub(super) calls: Queue<Work>,
+    /// Events that are to be told: rows wait for them, so they do not wait for calls.
+    pub(super) events: Queue<Work>,
+    /// Packages that are to be compiled.
+    pub(super) packages: Queue<Work>,
     pub(super) platform: Queue<Job>,
 }
 
@@ -169,7 +177,14 @@ impl std::fmt::Debug for Queues {
 
 impl Queues {
     pub(super) fn new() -> Queues {
-        Queues { reading: Queue::new(), rows: Queue::new(), calls: Queue::new(), platform: Queue::new() }
+        Queues {
+            reading: Queue::new(usize::MAX),
+            rows: Queue::new(usize::MAX),
+            calls: Queue::new(CALLS_OF_A_TENANT),
+            events: Queue::new(ONE_OF_A_TENANT),
+            packages: Queue::new(ONE_OF_A_TENANT),
+            platform: Queue::new(usize::MAX),
+        }
     }
 
     /// Lets those who wait for work end.
@@ -177,6 +192,8 @@ impl Queues {
         self.reading.close();
         self.rows.close();
         self.calls.close();
+        self.events.close();
+        self.packages.close();
         self.platform.close();
     }
 }
@@ -187,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_tenant_that_takes_much_leaves_room_for_others() {
-        let queue: Queue<Work> = Queue::new();
+        let queue: Queue<Work> = Queue::new(CALLS_OF_A_TENANT);
         let tenant = |name: &str| TenantId::new(name).unwrap();
         let deliver = |name: &str| Work::Deliver { tenant: tenant(name), waiting: None, done: None };
         (0..CALLS_OF_A_TENANT + 2).for_each(|_| queue.push(deliver("acme")));

@@ -186,13 +186,13 @@ impl Shared {
 
     /// Lets somebody deliver the events of a tenant.
     pub(super) fn deliver_later(&self, tenant: TenantId) {
-        self.queues.calls.push(Work::Deliver { tenant, waiting: None, done: None });
+        self.queues.events.push(Work::Deliver { tenant, waiting: None, done: None });
     }
 
     /// Delivers the events of a tenant; gives back when they were.
     pub(super) fn deliver_now(&self, tenant: TenantId) {
         let (done, waiting) = std::sync::mpsc::channel();
-        self.queues.calls.push(Work::Deliver { tenant, waiting: None, done: Some(done) });
+        self.queues.events.push(Work::Deliver { tenant, waiting: None, done: Some(done) });
         // Nothing comes where the host ends.
         let _ = waiting.recv();
     }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Bytes, Given};
 use super::{Services, denied, within};
-use crate::diagnostics::is_printable;
 use crate::store::BlobInfo;
 
 /// The longest name of a file, in characters.
@@ -32,7 +31,7 @@ impl Services {
         let arguments = || json!({ "name": name, "mime": mime, "bytes": size });
         self.with_blobs("blob.put", name, arguments, |services| {
             // Names and media types become headers and file names, in other programs too.
-            let is_clean = |text: &str| text.chars().count() <= MAX_NAME && text.chars().all(is_printable);
+            let is_clean = |text: &str| text.chars().count() <= MAX_NAME && !text.contains(char::is_control);
             let is_name = !name.is_empty() && is_clean(name) && !name.contains(['/', '\\']);
             if !is_name || !is_clean(mime) || !mime.contains('/') {
                 let (name, mime) = (name.escape_debug(), mime.escape_debug());
