@@ -72,7 +72,7 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
                 assert!(stored.is_some(), "a success that is none: {}", told());
                 "published"
             }
-            Err(PublishError::Unreachable { .. } | PublishError::Refused { .. }) => {
+            Err(PublishError::Unreachable { .. } | PublishError::Unavailable { .. } | PublishError::Refused { .. }) => {
                 assert!(stored.is_none(), "a failure that is none: {}", told());
                 "not published"
             }
