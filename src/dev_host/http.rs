@@ -24,7 +24,7 @@ const MAX_BODY_BYTES: usize = 65 << 20;
 const BODY_WAIT: Duration = Duration::from_secs(30);
 /// What pages of the console may do: nothing that does not come from this host.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; webrtc 'block'";
+                      object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpResponse {
     let started = Instant::now();

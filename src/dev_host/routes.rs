@@ -18,7 +18,7 @@ use crate::platform::{PLUGIN_ADMIN, Platform, PlatformError, Request, Response};
 /// Calls that a list holds at the most.
 const MAX_CALLS: usize = 200;
 /// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
-const FRAME_POLICY: &str = "sandbox allow-scripts; webrtc 'block'; default-src 'none'; script-src 'unsafe-inline' 'self'; \
+const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
                             style-src 'unsafe-inline' 'self'; img-src data: 'self'; font-src 'self'";
 
 /// The routes of the host itself; all others are the platform's.

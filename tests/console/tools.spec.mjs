@@ -61,7 +61,7 @@ test("any statement that reads is answered, and one that writes is not", async (
   await expect(page.getByRole("columnheader", { name: "name" })).toBeVisible();
   await page.getByLabel("SQL").fill("delete from erp_audit");
   await page.getByRole("button", { name: "运行" }).click();
-  await expect(page.getByRole("alert")).toContainText("only reading");
+  await expect(page.getByRole("alert")).toContainText("only rows are read");
 });
 
 test("events of the platform's own modules are told and seen", async ({ page }) => {
