@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | reading | [`READERS`] | nobody |
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
-//! | calls of plugins, events, imports, exports, SQL | [`CALLERS`] | whoever writes, once it writes itself |
-//! | the platform itself: plugins come, change and go | 1 | calls that run |
+//! | calls of plugins, imports, exports, SQL | [`CALLERS`] | whoever writes, once it writes itself |
+//! | events that plugins are told of | [`TELLERS`] | the same |
+//! | packages, before the platform is asked | [`COMPILERS`] | the compiler |
+//! | the platform itself: plugins come, change and go | 1 | calls and rows that run, for [`WRITERS_WAIT`] |
 //!
 //! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
 //! a time.

@@ -215,12 +215,7 @@ impl Shared {
         let _calls = calls.unwrap_or_else(|| self.calls_gate.write().unwrap_or_else(PoisonError::into_inner));
         let rows = closed(&self.rows_gate, until);
         let _rows = rows.unwrap_or_else(|| self.rows_gate.write().unwrap_or_else(PoisonError::into_inner));
-        let mut platform = self.platform();
-        let done = work(&mut platform);
-        let activity = platform.take_activity();
-        drop(platform);
-        self.note_activity(activity);
-        done
+        self.with_platform(work)
     }
 
     /// Tells what happened without a request, and lets what it told be delivered.
