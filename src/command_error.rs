@@ -280,7 +280,7 @@ impl From<RuntimeError> for CommandError {
     fn from(error: RuntimeError) -> CommandError {
         let message = error.to_string();
         match error {
-            RuntimeError::Engine(_) | RuntimeError::Load(_) => {
+            RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => {
                 CommandError::new(ExitCode::Configuration, "runtime", message)
             }
             RuntimeError::Refused(_) | RuntimeError::CompileLimit(_) => {

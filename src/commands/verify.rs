@@ -34,7 +34,7 @@ pub(crate) struct VerifyArgs {
     /// The keys that are trusted, in the place of your own trust file; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
-    /// Refuse a package without a good signature by a trusted key, also where you trust nobody yet
+    /// Refuse a package without a good signature by a trusted key, even if you trust no key yet
     #[arg(long)]
     require_signature: bool,
     /// Ask only whether the package is whole and fits the platform; a signature that is there must not be wrong
@@ -148,7 +148,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         Some(file) => Some(receipt_envelope(&read_statement(context, file)?)?),
         None => None,
     };
-    let has_trust = args.trust_file.is_some() || trust.store.trusts_anyone() || trust.unused.is_some();
+    let has_trust = args.trust_file.is_some() || !trust.store.is_empty() || trust.unused.is_some();
     let demand = match (args.require_signature || has_trust, args.integrity_only) {
         (true, false) => Demand::Signatures,
         _ => Demand::Integrity,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::json;
 
 use super::projects::{Candidate, Projects, Stage, Why};
-use super::server::Shared;
+use super::shared::Shared;
 use super::workshop::{Built, Fitting, FollowedPlace, Trouble, TroubleStage};
 use crate::build::Cancel;
 use crate::digest::sha256_hex;

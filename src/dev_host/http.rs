@@ -3,25 +3,26 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Body as HttpBody;
+use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::Request as HttpRequest;
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response as HttpResponse;
-use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::queues::{Job, Work};
-use super::server::Shared;
+use super::request_body::read_body;
+use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
 use crate::host::Interrupt;
 use crate::platform::{Body, Lane, Request, Response};
 
-/// Bytes of a request at the most: a package and a little more.
-const MAX_BODY_BYTES: usize = 65 << 20;
-/// How long a client may need for the next part of its body, and for a turn to send it.
-const BODY_WAIT: Duration = Duration::from_secs(30);
+/// How long an answer waits for others to be sent.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// An answer of no more bytes is sent without asking for room.
+const SMALL_ANSWER: usize = 64 << 10;
 /// What pages of the console may do: nothing that does not come from this host.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -72,6 +73,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         return stream::stream(&shared, &request, &parts.headers);
     }
     let name = request.request_id.clone();
+    let room = Arc::clone(&shared.answers);
     // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
     let response = if routes::is_own(&request) {
         let answered = tokio::task::spawn_blocking(move || {
@@ -87,7 +89,7 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         let message = "the dev host failed on this request; its log says more";
         Response::json(500, json!({ "code": "host.bug", "message": message }))
     });
-    let mut answer = http_response(response);
+    let mut answer = bounded_response(&room, response).await;
     if let Some(name) = name.and_then(|name| header::HeaderValue::from_str(&name).ok()) {
         answer.headers_mut().insert("x-request-id", name);
     }
@@ -127,43 +129,6 @@ async fn queued(
     told.await.ok()
 }
 
-/// A request's body. All bodies together have a bound; who does not fit into it waits for its turn.
-async fn read_body(
-    shared: &Shared,
-    headers: &HeaderMap,
-    body: HttpBody,
-    held: &mut Vec<OwnedSemaphorePermit>,
-) -> Result<Vec<u8>, Response> {
-    let refusal =
-        |status: u16, code: &str, message: String| Response::json(status, json!({ "code": code, "message": message }));
-    let too_large = || refusal(413, "http.too_large", format!("the body has more than {MAX_BODY_BYTES} bytes"));
-    let promised = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-    if promised.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(too_large());
-    }
-    let mut read = Vec::new();
-    let mut parts = body.into_data_stream();
-    loop {
-        let part = tokio::time::timeout(BODY_WAIT, parts.next()).await;
-        let part = part.map_err(|_| refusal(408, "http.too_slow", "the body stopped coming".to_owned()))?;
-        let Some(part) = part else { return Ok(read) };
-        let part = part.map_err(|error| refusal(400, "http.bad_body", format!("the body cannot be read: {error}")))?;
-        if read.len() + part.len() > MAX_BODY_BYTES {
-            return Err(too_large());
-        }
-        let bytes = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        let turn = tokio::time::timeout(BODY_WAIT, Arc::clone(&shared.bodies).acquire_many_owned(bytes)).await;
-        match turn {
-            Ok(Ok(turn)) => match held.first_mut() {
-                Some(first) => first.merge(turn),
-                None => held.push(turn),
-            },
-            _ => return Err(refusal(503, "http.busy", "too much is being sent at this moment: try again".to_owned())),
-        }
-        read.extend_from_slice(&part);
-    }
-}
-
 /// The name that the client gave its request, or a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let given = text(headers, "x-request-id").filter(|id| {
@@ -200,33 +165,69 @@ pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
+/// The HTTP response of an answer, without regard to others that are being sent.
 pub(super) fn http_response(response: Response) -> HttpResponse {
-    const JSON: &str = "application/json; charset=utf-8";
-    let (content_type, body) = match response.body {
-        Body::Empty => (JSON.to_owned(), HttpBody::empty()),
-        Body::Json(value) => (JSON.to_owned(), json_body(&value)),
-        Body::Row(row) => (JSON.to_owned(), json_body(&row)),
-        Body::Rows(page) => (JSON.to_owned(), json_body(&page)),
-        Body::Bytes(content_type, bytes) => (content_type, HttpBody::from(bytes)),
-    };
-    let mut answer = HttpResponse::new(body);
-    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = answer.headers_mut();
-    // A plugin names the type of what it made; what is no header is handed out as bytes.
-    let unknown = header::HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_str(&content_type).unwrap_or(unknown));
-    for (name, value) in response.headers {
-        if let Ok(value) = header::HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    secured(headers);
-    answer
+    let (head, bytes) = serialized(response);
+    HttpResponse::from_parts(head, HttpBody::from(bytes))
 }
 
-fn json_body(value: &impl Serialize) -> HttpBody {
-    HttpBody::from(serde_json::to_vec(value).unwrap_or_default())
+/// The same, where the bytes of all answers that are being sent have room for it: it takes its place there until the last
+/// byte has left.
+async fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
+    let (head, bytes) = serialized(response);
+    if bytes.len() <= SMALL_ANSWER {
+        return HttpResponse::from_parts(head, HttpBody::from(bytes));
+    }
+    let wanted = u32::try_from(bytes.len().min(MAX_ANSWERS)).unwrap_or(u32::MAX);
+    match tokio::time::timeout(ANSWER_WAIT, Arc::clone(room).acquire_many_owned(wanted)).await {
+        Ok(Ok(place)) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(Sent { bytes, place }))),
+        _ => {
+            let message = "too many answers are being sent at this moment: read them, and try again";
+            http_response(Response::json(503, json!({ "code": "http.busy", "message": message, "retryable": true })))
+        }
+    }
+}
+
+/// Bytes on their way, and their place among those of others.
+struct Sent {
+    bytes: Vec<u8>,
+    #[expect(dead_code, reason = "given back when the bytes were sent")]
+    place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn serialized(response: Response) -> (Parts, Vec<u8>) {
+    const JSON: &str = "application/json; charset=utf-8";
+    let (content_type, bytes) = match response.body {
+        Body::Empty => (JSON.to_owned(), Vec::new()),
+        Body::Json(value) => (JSON.to_owned(), json_bytes(&value)),
+        Body::Row(row) => (JSON.to_owned(), json_bytes(&row)),
+        Body::Rows(page) => (JSON.to_owned(), json_bytes(&page)),
+        Body::Bytes(content_type, bytes) => (content_type, bytes),
+    };
+    let (mut head, ()) = HttpResponse::new(()).into_parts();
+    head.status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // A plugin names the type of what it made; what is no header is handed out as bytes.
+    let unknown = header::HeaderValue::from_static("application/octet-stream");
+    let content_type = header::HeaderValue::from_str(&content_type).unwrap_or(unknown);
+    head.headers.insert(header::CONTENT_TYPE, content_type);
+    for (name, value) in response.headers {
+        if let Ok(value) = header::HeaderValue::from_str(&value) {
+            head.headers.insert(name, value);
+        }
+    }
+    head.headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    secured(&mut head.headers);
+    (head, bytes)
+}
+
+fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 /// What every answer says to browsers.

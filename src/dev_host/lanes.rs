@@ -2,9 +2,9 @@
 //!
 //! | work | threads | waits for |
 //! |---|---|---|
-//! | reading | [`READERS`] | nobody |
+//! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
-//! | calls of plugins, imports, exports, SQL | [`CALLERS`] | whoever writes, once it writes itself |
+//! | calls of plugins, imports, exports, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
 //! | events that plugins are told of | [`TELLERS`] | the same |
 //! | packages, before the platform is asked | [`COMPILERS`] | the compiler |
 //! | the platform itself: plugins come, change and go | 1 | calls and rows that run, for [`WRITERS_WAIT`] |
@@ -15,16 +15,16 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::call_book::Asked;
 use super::queues::{Done, Job, Queue, Queues, Work};
-use super::server::Shared;
-use crate::host::Interrupt;
+use super::shared::Shared;
+use crate::host::{Interrupt, lock};
 use crate::manifest::TenantId;
-use crate::platform::{Activity, Body, PLUGIN_ADMIN, Platform, PlatformError, Request, Response, Snapshot};
+use crate::platform::{self, Activity, Body, PLUGIN_ADMIN, Platform, PlatformError, Request, Response, Snapshot};
 use crate::store::StoreError;
 
 /// Threads that read.
@@ -42,6 +42,12 @@ const GROUP: usize = 128;
 const TOLD_TOGETHER: usize = 8;
 /// How long a request waits for somebody else's work that writes, counted from its arrival.
 pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
+/// holds up its own tenant alone.
+const QUICK_READ: Duration = Duration::from_millis(200);
+/// How long statements that read may take for one request. A call of a plugin has its own time.
+const LONG_READ: Duration = Duration::from_secs(10);
 
 /// Starts the threads. They end when the queues are closed.
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
@@ -63,7 +69,8 @@ pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
 /// A thread's place at the database.
 struct Seat {
     shared: Weak<Shared>,
-    lane: Option<(Platform, Arc<Snapshot>)>,
+    /// A platform of its own, and what it knows.
+    lane: Option<(Platform, Option<Arc<Snapshot>>)>,
 }
 
 impl Seat {
@@ -74,16 +81,16 @@ impl Seat {
     /// Works with a platform: the thread's own where the database has room for one. True where it is its own.
     fn with<T>(&mut self, shared: &Shared, work: impl FnOnce(&mut Platform, bool) -> T) -> T {
         let current = shared.snapshot();
-        if self.lane.is_none() && shared.has_lanes {
+        if self.lane.is_none() {
             // Where no further connection can be had, the first platform answers.
-            let lane = shared.platform().lane().ok().flatten();
-            self.lane = lane.map(|lane| (lane, Arc::clone(&current)));
+            self.lane =
+                shared.first_lane.as_ref().and_then(|first| lock(first).lane().ok().flatten()).map(|lane| (lane, None));
         }
         match &mut self.lane {
             Some((lane, known)) => {
-                if !Arc::ptr_eq(known, &current) {
+                if !known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &current)) {
                     lane.follow(&current);
-                    *known = current;
+                    *known = Some(current);
                 }
                 work(lane, true)
             }
@@ -92,14 +99,17 @@ impl Seat {
     }
 
     /// Answers a request.
-    fn answer(&mut self, shared: &Shared, job: Job) -> Done {
-        self.with(shared, |platform, is_own| answer(platform, job, is_own))
+    fn answer(&mut self, shared: &Shared, job: Job, reads: Option<Duration>) -> Done {
+        self.with(shared, |platform, is_own| answer(platform, job, is_own, reads))
     }
 }
 
-/// Answers a request with a platform. What it told is delivered at once where this is the only one.
-fn answer(platform: &mut Platform, job: Job, is_own: bool) -> Done {
+/// Answers a request with a platform, whose statements may read for so long; without a bound where
+/// plugins change. What it told is delivered at once where
+/// this is the only one.
+fn answer(platform: &mut Platform, job: Job, is_own: bool, reads: Option<Duration>) -> Done {
     platform.set_interrupt(job.interrupt.clone());
+    platform.end_reads_at(reads.map(|reads| Instant::now() + reads));
     platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
     // A bug in one request must not end the others; every unit of work begins with a clean transaction.
     let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -110,6 +120,7 @@ fn answer(platform: &mut Platform, job: Job, is_own: bool) -> Done {
         Response::json(500, json!({ "code": "host.bug", "message": message }))
     });
     platform.set_interrupt(Interrupt::default());
+    platform.end_reads_at(None);
     Done { job, response, activity: platform.take_activity() }
 }
 
@@ -119,19 +130,29 @@ fn read(queues: &Queues, seat: &mut Seat) {
         let waited_for = jobs.into_iter().filter(|job| !job.is_abandoned());
         let together: Vec<Done> = waited_for.map(|job| read_one(&shared, seat, job)).collect();
         for done in together {
-            settle(&shared, done);
+            if is_too_slow(&done.response) && !done.job.is_abandoned() {
+                queues.calls.push(Work::Answer(done.job));
+            } else {
+                settle(&shared, done);
+            }
         }
     }
 }
 
-/// A reader holds nobody up, and nobody it: where tables were changed while it read, it reads again.
+/// A reader holds nobody up, and nobody it: where tables were changed while it read, it reads again once they were.
 fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
     let before = shared.snapshot();
-    let done = seat.answer(shared, job);
-    if done.response.status != 500 || Arc::ptr_eq(&before, &shared.snapshot()) {
+    let done = seat.answer(shared, job, Some(QUICK_READ));
+    if done.response.status != 500 {
         return done;
     }
-    seat.answer(shared, done.job)
+    // An upgrade is committed before its tables are known to others; it holds this until they are.
+    drop(read_gate(&shared.rows_gate));
+    if Arc::ptr_eq(&before, &shared.snapshot()) { done } else { seat.answer(shared, done.job, Some(QUICK_READ)) }
+}
+
+fn is_too_slow(response: &Response) -> bool {
+    matches!(&response.body, Body::Json(body) if body["code"] == platform::TOO_SLOW)
 }
 
 fn call(queues: &Queues, seat: &mut Seat) {
@@ -156,14 +177,14 @@ fn work(queue: &Queue<Work>, queues: &Queues, seat: &mut Seat) {
                 if !job.is_abandoned() {
                     let done = {
                         let _running = read_gate(&shared.calls_gate);
-                        seat.answer(&shared, job)
+                        seat.answer(&shared, job, Some(LONG_READ))
                     };
                     settle(&shared, done);
                 }
             }
             Work::Prepare(job) => {
                 let _finished = Finished { queue, tenant: job.tenant().cloned() };
-                prepare(&shared, seat, &job.request);
+                prepare(&shared, seat, &job.request, &job.interrupt);
                 queues.platform.push(job);
             }
             Work::Deliver { tenant, waiting, done } => {
@@ -215,8 +236,9 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
     }
 }
 
-/// Compiles what a request brings, or starts, before the platform is asked: nobody waits for a compiler.
-fn prepare(shared: &Shared, seat: &mut Seat, request: &Request) {
+/// Compiles what a request brings, or starts, before the platform is asked: nobody waits for a compiler. It ends when the
+/// client leaves.
+fn prepare(shared: &Shared, seat: &mut Seat, request: &Request, interrupt: &Interrupt) {
     // What will be refused is not compiled.
     if request.method != "POST" || request.require(PLUGIN_ADMIN).is_err() {
         return;
@@ -225,11 +247,11 @@ fn prepare(shared: &Shared, seat: &mut Seat, request: &Request) {
     let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return };
     let compiler = shared.compiler.clone();
     match rest {
-        [] | ["upload"] => compiler.compile(&request.body),
+        [] | ["upload"] => compiler.compile(&request.body, interrupt),
         [plugin, ..] => {
             let package = seat.with(shared, |platform, _| platform.package_bytes(plugin));
             if let Some(package) = package {
-                compiler.compile(&package);
+                compiler.compile(&package, interrupt);
             }
         }
     }
@@ -244,8 +266,9 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
                 let job = Job { interrupt: shared.ending.within(), ..job };
                 let until = job.started + WRITERS_WAIT;
                 let waiting = Cell::new(Some(job));
-                let changed = shared
-                    .exclusively(until, |platform| waiting.take().map(|job| answer(platform, job, shared.has_lanes)));
+                let changed = shared.exclusively(until, |platform| {
+                    waiting.take().map(|job| answer(platform, job, shared.has_lanes(), None))
+                });
                 match (changed.flatten(), waiting.take()) {
                     (Some(done), _) => done,
                     (None, Some(job)) => {
@@ -254,7 +277,7 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
                     (None, None) => continue,
                 }
             } else {
-                answer(&mut shared.platform(), job, shared.has_lanes)
+                answer(&mut shared.platform(), job, shared.has_lanes(), Some(LONG_READ))
             };
             settle(&shared, done);
         }
@@ -285,9 +308,9 @@ fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<Don
     platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
     if jobs.len() < 2 || !is_own || !platform.begin_group() {
         // Alone, each waits as long as it may.
-        return jobs.into_iter().map(|job| answer(platform, job, is_own)).collect();
+        return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(LONG_READ))).collect();
     }
-    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer(platform, job, is_own)).collect();
+    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer(platform, job, is_own, Some(LONG_READ))).collect();
     if let Err(error) = platform.end_group() {
         // None of it was kept, so nobody may be told that it was.
         for done in &mut together {
@@ -314,7 +337,7 @@ fn settle(shared: &Shared, mut done: Done) {
     let tenants = tenants_of(&activity);
     shared.note(Some(asked), activity);
     let mut tenants = tenants.into_iter();
-    match tenants.next_back().filter(|_| shared.has_lanes) {
+    match tenants.next_back().filter(|_| shared.has_lanes()) {
         Some(last) => {
             tenants.for_each(|tenant| shared.deliver_later(tenant));
             shared.queues.events.push(Work::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });

@@ -12,11 +12,15 @@ mod place;
 mod plugin_folder;
 mod projects;
 mod queues;
+mod record;
+mod request_body;
 mod routes;
 mod server;
+mod shared;
 mod sockets;
 mod state_folder;
 mod stream;
+mod terminal;
 mod workshop;
 
 pub use place::HostPlace;

@@ -37,6 +37,7 @@ impl HostPlace {
             }
         };
         database.seal_with(Arc::new(state_folder.sealer()?));
+        database.seal_older_secrets()?;
         Ok((state_folder, database))
     }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::digest::sha256_hex;
 use crate::files;
+use crate::host::Interrupt;
 use crate::platform::{Compiler, Platform, PlatformError};
 use crate::store::PluginStatus;
 
@@ -141,9 +142,9 @@ impl PluginFolder {
     }
 
     /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
-    pub fn compile_ahead(&self, compiler: &Compiler) {
+    pub fn compile_ahead(&self, compiler: &Compiler, interrupt: &Interrupt) {
         for seen in self.seen.values().filter(|seen| seen.state == State::Ready) {
-            compiler.compile(&seen.bytes);
+            compiler.compile(&seen.bytes, interrupt);
         }
     }
 

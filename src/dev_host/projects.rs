@@ -19,7 +19,7 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::server::Shared;
+use super::shared::Shared;
 use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::build::Cancel;
 use crate::host::{LoadedPlugin, Runtime, RuntimeError};

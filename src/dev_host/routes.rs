@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
-use super::server::Shared;
+use super::shared::Shared;
 use crate::files::{self, Access};
 use crate::host::Detail;
 use crate::platform::{PLUGIN_ADMIN, Platform, PlatformError, Request, Response};

@@ -13,13 +13,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use tokio_io_timeout::TimeoutStream;
+
 use super::http::answer;
-use super::server::Shared;
+use super::shared::Shared;
 
 /// Connections at the same time, at the most: further ones wait to be taken.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a client may need for the headers of its next request; one that says nothing is let go.
 const HEADERS_WAIT: Duration = Duration::from_secs(30);
+/// How long a client may leave its answer unread.
+const UNREAD_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait where the system has no more room for connections.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,6 +61,8 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
             }
         };
         let _ = socket.set_nodelay(true);
+        let mut socket = TimeoutStream::new(socket);
+        socket.set_write_timeout(Some(UNREAD_WAIT));
         let shared = Arc::clone(shared);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let shared = Arc::clone(&shared);
@@ -71,7 +77,7 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
                 .header_read_timeout(HEADERS_WAIT)
                 // A clock that stands before 1970 has no name in HTTP.
                 .auto_date_header(is_clock_set())
-                .serve_connection(TokioIo::new(socket), service);
+                .serve_connection(TokioIo::new(Box::pin(socket)), service);
             // What a client does wrong is its own.
             let _ = connection.await;
             drop(place);

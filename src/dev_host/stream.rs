@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::http::{http_response, secured, text};
 use super::routes::{path_of, refusal};
-use super::server::Shared;
+use super::shared::Shared;
 use crate::platform::{PLUGIN_ADMIN, Request};
 
 /// How often a stream that has nothing to say says so.

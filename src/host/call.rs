@@ -199,12 +199,18 @@ impl Runtime {
             let begun = database.begin_call().and_then(|()| prepare(&mut database));
             database.bound_changes(limits.written_bytes());
             database.note_statements(detail >= Detail::Full);
-            begun.inspect_err(|_| database.rollback())
+            begun.inspect_err(|_| database.rollback()).map(|()| {
+                let (interrupt, time) = (interrupt.clone(), limits.time());
+                database.swap_stop(Some(Arc::new(move || interrupt.is_set() || started.elapsed() >= time)))
+            })
         };
-        if let Err(error) = begun {
-            let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
-            return (outcome, replay);
-        }
+        let stop_before = match begun {
+            Ok(stop) => stop,
+            Err(error) => {
+                let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
+                return (outcome, replay);
+            }
+        };
         let mut services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
@@ -245,6 +251,7 @@ impl Runtime {
 
         let mut database = lock(database);
         database.note_statements(false);
+        database.swap_stop(stop_before);
         let result = result.and_then(|value| {
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {

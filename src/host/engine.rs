@@ -33,13 +33,16 @@ pub enum RuntimeError {
     /// Compiling the component costs more than it may.
     #[error("the component was not compiled: {0}")]
     CompileLimit(String),
+    /// The component is not needed any more.
+    #[error("compiling the component was interrupted")]
+    Interrupted,
 }
 
 impl RuntimeError {
     /// The stable code: `plugin.load`, or that of the bound that was passed.
     pub fn code(&self) -> &'static str {
         match self {
-            RuntimeError::Engine(_) | RuntimeError::Load(_) => "plugin.load",
+            RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => "plugin.load",
             RuntimeError::Refused(excess) => excess.code.name(),
             RuntimeError::CompileLimit(_) => "component/compile-limit",
         }

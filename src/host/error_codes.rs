@@ -76,6 +76,10 @@ codes! {
          waits for two seconds at the most.",
         fix: "Try again: nothing of the request was kept. A plugin that writes first and computes or waits for another \
          server afterwards should do it the other way round.";
+    "db.too_slow", 422, "Reading takes longer than the host waits.",
+        why: "A request has ten seconds to read rows, a call of a plugin the rest of its time. A filter that no index \
+         serves, or a sum over very many rows, takes longer.",
+        fix: "Narrow the filter, or write `[[schema.entities.indexes]]` for the fields that it compares.";
     "db.unique", 409, "Another live row of the tenant has the same value.",
         why: "The field or index is unique.",
         fix: "Change the value, or change the row that has it.";

@@ -145,14 +145,14 @@ impl Runtime {
             .collect()
     }
 
-    /// Compiles a component that will be loaded soon, so that whoever loads it does not wait.
+    /// Compiles a component that will be loaded soon, so that whoever loads it does not wait. The interrupt ends it.
     ///
     /// # Errors
     /// [`RuntimeError`]; loading it fails in the same way, and at once.
-    pub fn prepare(&self, component: &[u8]) -> Result<(), RuntimeError> {
+    pub fn prepare(&self, component: &[u8], interrupt: &Interrupt) -> Result<(), RuntimeError> {
         match excess(component) {
             Some(excess) => Err(RuntimeError::Refused(excess)),
-            None => self.compiler.prepare(&self.engine, component),
+            None => self.compiler.prepare(&self.engine, component, interrupt),
         }
     }
 

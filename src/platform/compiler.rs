@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Platform;
 use crate::archive;
-use crate::host::{Runtime, lock};
+use crate::host::{Interrupt, Runtime, lock};
 use crate::strict_zip::Limits;
 
 /// Compiles components for the platform, before it is asked to load them.
@@ -14,10 +14,11 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Compiles the component of a package. What is wrong with it is said where it is loaded.
-    pub fn compile(&self, package: &[u8]) {
+    /// Compiles the component of a package, until the interrupt is set. What is wrong with it is reported where it is
+    /// loaded.
+    pub fn compile(&self, package: &[u8], interrupt: &Interrupt) {
         if let Ok(package) = archive::open(package, &Limits::default()) {
-            let _ = self.runtime.prepare(package.component());
+            let _ = self.runtime.prepare(package.component(), interrupt);
         }
     }
 }

@@ -38,7 +38,7 @@ pub use image::PlatformImage;
 pub use lane::{Lane, Snapshot};
 pub use nodes::{NodeAnswer, NodeRequest};
 pub use permission::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
-pub use platform_error::PlatformError;
+pub use platform_error::{PlatformError, TOO_SLOW};
 pub use project_version::ProjectVersion;
 pub use state::{Platform, PluginFiles};
 pub use upgrade::VersionRule;

@@ -7,6 +7,9 @@ use super::Response;
 use crate::host::{CallError, ErrorCode, ServiceError};
 use crate::store::StoreError;
 
+/// The code of a request whose statements read for longer than it may.
+pub const TOO_SLOW: &str = "db.too_slow";
+
 /// A refusal or a failure.
 #[derive(Debug, Clone, Error)]
 #[error("{message}")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::host::{
     Surroundings, lock,
 };
 use crate::manifest::{Manifest, TenantId};
-use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StoreError};
+use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, Stop, StoreError};
 
 /// Plugins, users, tables and events.
 pub struct Platform {
@@ -249,6 +249,14 @@ impl Platform {
     /// Ends calls that run from now on as soon as it says so.
     pub fn set_interrupt(&mut self, interrupt: Interrupt) {
         self.interrupt = interrupt;
+    }
+
+    /// Ends statements that read at a moment, and as soon as the interrupt is set; a call of a plugin has its own time
+    /// for that. Without a moment they may take as long as they need.
+    pub fn end_reads_at(&mut self, until: Option<Instant>) {
+        let interrupt = self.interrupt.clone();
+        let stop = until.map(|until| -> Stop { Arc::new(move || interrupt.is_set() || Instant::now() >= until) });
+        lock(&self.database).swap_stop(stop);
     }
 
     /// How long the next units of work wait for somebody else's that writes.

@@ -141,11 +141,6 @@ impl TrustStore {
         self.withdrawn.extend(other.withdrawn);
     }
 
-    /// True where nobody is trusted.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     /// The keys, ordered by id.
     pub fn keys(&self) -> impl Iterator<Item = (&KeyId, &TrustedKey)> {
         self.keys.iter()
@@ -161,9 +156,9 @@ impl TrustStore {
         self.registries.iter().map(|(id, registry)| (id, registry.name.as_str()))
     }
 
-    /// Whether any publisher is trusted.
-    pub fn trusts_anyone(&self) -> bool {
-        !self.keys.is_empty()
+    /// Whether it names no key of a publisher or registry, and asks for no number of signatures.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.registries.is_empty() && self.thresholds.is_empty()
     }
 
     /// The new key gets what the old one was trusted with, until the same moment. `seen_at` is when the rotation was first seen here: a key

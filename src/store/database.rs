@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sea_query::SelectStatement;
 use serde_json::Value;
 
-use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
+use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, Stop, bound};
 use super::{Catalog, Change, DatabaseImage, EntityRef, Sealer, StoreError, definition};
 use crate::document::weight_of_fields;
 use crate::manifest::{Manifest, TenantId};
@@ -219,6 +219,11 @@ impl Database {
     /// How long a unit of work waits for somebody else's that writes.
     pub fn set_patience(&mut self, patience: std::time::Duration) {
         self.connection.set_patience(patience);
+    }
+
+    /// Ends statements that read as soon as `stop` says so, with [`StoreError::TooSlow`]. Returns what said so before.
+    pub fn swap_stop(&mut self, stop: Option<Stop>) -> Option<Stop> {
+        self.connection.swap_stop(stop)
     }
 
     /// The same database by another connection, with the same entities; none where one connection is all there is.

@@ -165,6 +165,9 @@ pub enum StoreError {
     /// Somebody else writes, and was waited for as long as was allowed.
     #[error("somebody else's work is writing at this moment: try again")]
     Busy,
+    /// A statement read for longer than it may.
+    #[error("reading takes too long: narrow the filter, or add an index for what it compares")]
+    TooSlow,
     /// Changes that would take more memory than a unit of work may.
     #[error("the changes would take more than {0} bytes of memory: change fewer rows at once")]
     ChangesTooLarge(u64),
@@ -210,6 +213,7 @@ impl StoreError {
             StoreError::ResultTooLarge(_) => "limit.result_bytes",
             StoreError::ChangesTooLarge(_) => "limit.written_bytes",
             StoreError::Busy => "db.busy",
+            StoreError::TooSlow => "db.too_slow",
             StoreError::Database { .. } => "host.database",
             StoreError::Conflict => "db.conflict",
         }
@@ -255,6 +259,7 @@ impl StoreError {
             _ => match source {
                 SqlError::TooMuch(most) => StoreError::ResultTooLarge(most),
                 SqlError::Busy => StoreError::Busy,
+                SqlError::Stopped => StoreError::TooSlow,
                 source => StoreError::Database { attempt, source },
             },
         }

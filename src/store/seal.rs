@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 /// What a sealed secret begins with; what does not was written before there was a key.
-const MARK: &str = "sealed:1:";
+pub(super) const MARK: &str = "sealed:1:";
 
 /// What seals secrets: a key of 32 bytes.
 pub struct Sealer(LessSafeKey);

@@ -9,7 +9,11 @@ const KEPT_DENIALS: i64 = 1_000;
 
 /// Where a secret lies: sealed, it can be opened nowhere else.
 fn place(plugin: &PluginId, scope: &Scope, key: &str) -> String {
-    format!("{plugin}\n{}\n{key}", scope.tenant)
+    place_of(plugin.as_str(), scope.tenant.as_str(), key)
+}
+
+fn place_of(plugin: &str, tenant: &str, key: &str) -> String {
+    format!("{plugin}\n{tenant}\n{key}")
 }
 
 impl Database {
@@ -51,6 +55,30 @@ impl Database {
         Ok(())
     }
 
+    /// Seals secrets that were set before there was a key.
+    ///
+    /// # Errors
+    /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
+    pub fn seal_older_secrets(&mut self) -> Result<(), StoreError> {
+        let open = self.rows(
+            "look for secrets that are not sealed",
+            "select plugin_id, tenant_id, key, value from erp_secrets where value not like ?",
+            [SqlValue::Text(format!("{}%", seal::MARK))],
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?)),
+        )?;
+        for (plugin, tenant, key, secret) in open {
+            let place = place_of(&plugin, &tenant, &key);
+            let Some(sealer) = self.sealer() else { return Ok(()) };
+            let sealed = sealer.seal(&place, &secret).ok_or_else(|| StoreError::SealedSecret(key.clone()))?;
+            self.execute(
+                "seal a secret",
+                "update erp_secrets set value = ? where plugin_id = ? and tenant_id = ? and key = ?",
+                [sealed, plugin, tenant, key].map(SqlValue::Text),
+            )?;
+        }
+        Ok(())
+    }
+
     /// Keeps that the host denied something to a plugin.
     ///
     /// # Errors
@@ -85,5 +113,34 @@ impl Database {
             [text(plugin.as_str()), text(plugin.as_str()), SqlValue::Integer(KEPT_DENIALS)],
         )?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::manifest::TenantId;
+    use crate::store::{Moment, Sealer};
+
+    #[test]
+    fn secrets_from_before_there_was_a_key_are_sealed_once() {
+        let mut database = Database::in_memory().unwrap();
+        let (plugin, tenant) = (PluginId::new("erp-a").unwrap(), TenantId::new("acme").unwrap());
+        let scope = Scope::of_tenant(&tenant, Moment::of_system_clock());
+        database.set_secret(&plugin, &scope, "token", "geheim").unwrap();
+        database.seal_with(Arc::new(Sealer::new(&[7; 32]).unwrap()));
+        let stored = |database: &Database| -> String {
+            let rows = database.rows("look", "select value from erp_secrets", [], |row| row.get::<String>(0));
+            rows.unwrap().concat()
+        };
+        assert_eq!(stored(&database), "geheim");
+        database.seal_older_secrets().unwrap();
+        let sealed = stored(&database);
+        assert!(sealed.starts_with(seal::MARK) && !sealed.contains("geheim"), "{sealed}");
+        database.seal_older_secrets().unwrap();
+        assert_eq!(stored(&database), sealed);
+        assert_eq!(database.secret(&plugin, &scope, "token").unwrap(), "geheim");
     }
 }

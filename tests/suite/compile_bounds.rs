@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use erp_plugin::component::excess;
-use erp_plugin::host::{Compilation, CompileLimits, Runtime, RuntimeError};
+use erp_plugin::host::{Compilation, CompileLimits, Interrupt, Runtime, RuntimeError};
 
 use crate::support::expensive::FAMILIES;
 use crate::support::hostile::{HONEST, Host};
@@ -93,6 +93,26 @@ fn compiling_ends_at_its_bounds_of_time_and_memory_and_nothing_is_lost() {
     }
     let host = apart(CompileLimits::default());
     assert!(host.load(&HONEST.component()).is_ok());
+}
+
+#[test]
+fn compiling_ends_when_it_is_interrupted_and_is_done_again_afterwards() {
+    let slow = component("change in {} loops", 4_000);
+    let compilation = Compilation { program: Some(erp_plugin()), ..Compilation::default() };
+    let runtime = Runtime::new(compilation).unwrap();
+    let interrupt = Interrupt::default();
+    std::thread::scope(|scope| {
+        let compiling = scope.spawn(|| runtime.prepare(&slow, &interrupt));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!compiling.is_finished(), "it takes seconds");
+        let set = std::time::Instant::now();
+        interrupt.set();
+        assert!(matches!(compiling.join().unwrap(), Err(RuntimeError::Interrupted)));
+        assert!(set.elapsed() < Duration::from_secs(1), "{:?}", set.elapsed());
+    });
+    // It is not remembered as something that cannot be compiled.
+    runtime.prepare(&HONEST.component(), &Interrupt::default()).unwrap();
+    assert!(matches!(runtime.prepare(&slow, &interrupt), Err(RuntimeError::Interrupted)));
 }
 
 #[test]

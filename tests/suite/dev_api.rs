@@ -68,6 +68,29 @@ fn rows_come_in_from_files_each_judged_alone_and_go_out_as_they_came() {
     assert_eq!((status, told["code"].as_str()), (400, Some("import.bad_csv")));
     assert!(told["message"].as_str().unwrap().contains("did you mean `name`"), "{told}");
     assert_eq!(codes(&csv("/ticket/import", "title\nx\n")), (403, "entity.closed"));
+    // What cannot be read to its end is not begun, whatever came before.
+    let many = format!("name\n{}", "x\n".repeat(10_001));
+    assert_eq!(codes(&csv("/customer/import", &many)), (422, "import.too_large"));
+    assert_eq!(codes(&csv("/customer/import", "name\nx\n\"a\",b\n")), (400, "import.bad_csv"));
+    let json = |body: &str| {
+        let path = format!("/api/v1/plugins/{PLUGIN}/customer/import");
+        request(&host.url(), "POST", &path, Some(&host.token("admin@acme")), body.as_bytes(), &[])
+    };
+    for (body, code) in [
+        (r#"{"rows": [{"name": "x"}, {"name": "y", "name": "z"}]}"#, (400, "http.bad_json")),
+        (r#"{"rows": [{"name": "x"}], "rows": []}"#, (400, "http.bad_json")),
+        (r#"{"rows": [{"name": "x"}], "row": 1}"#, (400, "http.bad_json")),
+        (r#"{"rows": [{"name": "x"}], "dry_run": "no"}"#, (400, "http.bad_json")),
+        (r#"{"rows": [{"name": "x"}]"#, (400, "http.bad_json")),
+        ("[]", (400, "http.bad_json")),
+        (&format!(r#"{{"rows": [{}{{}}]}}"#, r#"{"name": "x"},"#.repeat(10_000)), (422, "import.too_large")),
+        (&format!(r#"{{"rows": [{}1]}}"#, "1,".repeat(3_000_000)), (422, "import.too_large")),
+    ] {
+        assert_eq!(codes(&json(body)), code, "{}", &body[..body.len().min(80)]);
+    }
+    let (status, rest) = json(r#"{"rows": [1, {}], "dry_run": true}"#);
+    assert_eq!((status, &rest["refused"], &rest["dry_run"]), (200, &json!(2), &json!(true)), "{rest}");
+    assert_eq!(admin.rows("GET", "/customer/count", &Value::Null).1["count"], 3, "nothing of it was kept");
 
     let (status, all) = admin.rows("GET", "/customer/export?format=json&search=甲", &Value::Null);
     assert_eq!((status, all[0]["name"].as_str()), (200, Some("甲, 乙")), "{all}");
@@ -368,5 +391,5 @@ fn the_source_is_shown_and_nothing_beside_it() {
         assert_eq!(codes(&admin.ask("GET", &path, &Value::Null)), (404, "http.no_route"), "{file}");
     }
     let strange = admin.rows("POST", "/customer/import", &json!({ "rows": [{ "name": "甲" }], "dry_run": "true" }));
-    assert_eq!(codes(&strange), (400, "http.bad_query"), "what is no boolean writes nothing");
+    assert_eq!(codes(&strange), (400, "http.bad_json"), "what is no boolean writes nothing");
 }

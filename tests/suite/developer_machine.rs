@@ -372,4 +372,9 @@ fn a_verdict_on_trust_needs_a_signature() {
     sandbox.run(&["key", "trust", &own, "--publisher", "Us", "--scope", "*"]).succeeded();
     sandbox.run(&["verify", package]).failed_with(7);
     sandbox.run(&["verify", package, "--integrity-only"]).succeeded();
+    // A demand for signatures without any key is one too.
+    let own_trust = "config/erp-plugin/trust.toml";
+    assert!(!sandbox.read(own_trust).is_empty());
+    sandbox.write(own_trust, "[[thresholds]]\nscope = \"*\"\nsignatures = 1\n");
+    sandbox.run(&["verify", package]).failed_with(7);
 }

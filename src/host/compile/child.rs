@@ -11,13 +11,14 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
 use super::CodeKind;
 use super::limits::Allowance;
 use crate::host::engine::{RuntimeError, configuration_of};
-use crate::host::lock;
+use crate::host::{Interrupt, lock};
 use crate::settings::command;
 
 /// The first argument of a process that compiles.
@@ -26,6 +27,8 @@ const WORD: &str = "compile-component";
 const UNFIT: u8 = 1;
 /// Processes that compile at the same time.
 const MOST_AT_ONCE: usize = 2;
+/// How often a wait looks at its interrupt.
+const LOOK: Duration = Duration::from_millis(100);
 /// Bytes of a message that are read.
 const MAX_MESSAGE: u64 = 4 << 10;
 
@@ -44,8 +47,9 @@ pub(super) fn compile_in_child(
     kind: CodeKind,
     component: &[u8],
     limits: Allowance,
+    interrupt: &Interrupt,
 ) -> Result<Vec<u8>, RuntimeError> {
-    let _slot = Slot::take();
+    let _slot = Slot::take(interrupt).ok_or(RuntimeError::Interrupted)?;
     let failed =
         |what: &str, error: std::io::Error| RuntimeError::Engine(format!("{what} {}: {error}", program.display()));
     let mut child = command(program)
@@ -58,7 +62,7 @@ pub(super) fn compile_in_child(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed("cannot start", error))?;
-    let output = converse(&mut child, component, limits);
+    let output = converse(&mut child, component, limits, interrupt);
     // Whatever it is doing, nobody waits for it any more; one that is done is not hurt.
     let _ = child.kill();
     let status = child.wait().map_err(|error| failed("cannot wait for", error))?;
@@ -70,6 +74,7 @@ pub(super) fn compile_in_child(
     };
     match output {
         Some(Output { code, .. }) if status.success() => Ok(code),
+        None if interrupt.is_set() => Err(RuntimeError::Interrupted),
         Some(Output { message, .. }) if no_memory(&message) => {
             beyond(format!("compiling it needs more than {} MB of memory", limits.memory >> 20))
         }
@@ -92,13 +97,17 @@ static RUNNING: Mutex<usize> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
 impl Slot {
-    fn take() -> Slot {
+    /// None where the interrupt is set before a place is free.
+    fn take(interrupt: &Interrupt) -> Option<Slot> {
         let mut running = lock(&RUNNING);
         while *running >= MOST_AT_ONCE {
-            running = FREED.wait(running).unwrap_or_else(PoisonError::into_inner);
+            if interrupt.is_set() {
+                return None;
+            }
+            (running, _) = FREED.wait_timeout(running, LOOK).unwrap_or_else(PoisonError::into_inner);
         }
         *running += 1;
-        Slot
+        Some(Slot)
     }
 }
 
@@ -109,8 +118,8 @@ impl Drop for Slot {
     }
 }
 
-/// Hands the component over and takes the code; none where the time was over first.
-fn converse(child: &mut Child, component: &[u8], limits: Allowance) -> Option<Output> {
+/// Hands the component over and takes the code; none where the time was over first, or the interrupt was set.
+fn converse(child: &mut Child, component: &[u8], limits: Allowance, interrupt: &Interrupt) -> Option<Output> {
     let (mut stdin, mut stdout, stderr) = (child.stdin.take()?, child.stdout.take()?, child.stderr.take()?);
     thread::scope(|scope| {
         let (done, waiting) = mpsc::channel();
@@ -126,12 +135,16 @@ fn converse(child: &mut Child, component: &[u8], limits: Allowance) -> Option<Ou
             let _ = stdout.read_to_end(&mut code);
             done.send(code)
         });
-        match waiting.recv_timeout(limits.wall) {
-            Ok(code) => Some(Output { code, message: message.join().unwrap_or_default() }),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                // The pipes close with it, and the threads end.
-                let _ = child.kill();
-                None
+        let began = Instant::now();
+        loop {
+            match waiting.recv_timeout(LOOK) {
+                Ok(code) => return Some(Output { code, message: message.join().unwrap_or_default() }),
+                Err(RecvTimeoutError::Timeout) if began.elapsed() < limits.wall && !interrupt.is_set() => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    // The pipes close with it, and the threads end.
+                    let _ = child.kill();
+                    return None;
+                }
             }
         }
     })

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -12,12 +13,14 @@ use super::child::compile_in_child;
 use super::limits::CompileLimits;
 use crate::digest::sha256_hex;
 use crate::host::engine::RuntimeError;
-use crate::host::lock;
+use crate::host::{Interrupt, lock};
 
 /// Components that are kept until somebody asks for what was compiled ahead for him.
 const KEPT_AHEAD: usize = 4;
-/// Components that are remembered because they cannot be compiled within the bounds.
+/// Components that are remembered because they cannot be compiled within the bounds, and for how long: a machine that was
+/// busy may do it later.
 const KEPT_REFUSED: usize = 256;
+const REFUSED_FOR: Duration = Duration::from_mins(5);
 
 /// Gets a sentence that a person should read.
 type Warn = Arc<dyn Fn(&str) + Send + Sync>;
@@ -79,8 +82,8 @@ pub(in crate::host) struct Compiler {
     warn: Option<Warn>,
     /// What was compiled before it is asked for, by the digest of the component.
     ahead: Mutex<VecDeque<(String, Component)>>,
-    /// What cannot be compiled within the bounds: nobody waits for it twice.
-    refused: Mutex<BTreeMap<String, RuntimeError>>,
+    /// What could not be compiled within the bounds a short time ago: nobody waits for it twice.
+    refused: Mutex<BTreeMap<String, (RuntimeError, Instant)>>,
 }
 
 impl Compiler {
@@ -95,9 +98,22 @@ impl Compiler {
 
     /// The compiled component; whether it was compiled before.
     pub(in crate::host) fn component(&self, engine: &Engine, bytes: &[u8]) -> Result<(Component, bool), RuntimeError> {
+        self.component_until(engine, bytes, &Interrupt::default())
+    }
+
+    fn component_until(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        interrupt: &Interrupt,
+    ) -> Result<(Component, bool), RuntimeError> {
         let digest = sha256_hex(bytes);
-        if let Some(error) = lock(&self.refused).get(&digest) {
-            return Err(error.clone());
+        {
+            let mut refused = lock(&self.refused);
+            refused.retain(|_, (_, since)| since.elapsed() < REFUSED_FOR);
+            if let Some((error, _)) = refused.get(&digest) {
+                return Err(error.clone());
+            }
         }
         let kept = {
             let mut ahead = lock(&self.ahead);
@@ -115,11 +131,11 @@ impl Compiler {
                 Err(why) => say(self.warn.as_ref(), &format!("a component is compiled anew: {why}")),
             }
         }
-        let compiled = self.compile(engine, bytes, file.is_some());
+        let compiled = self.compile(engine, bytes, file.is_some(), interrupt);
         if let Err(error @ RuntimeError::CompileLimit(_)) = &compiled {
             let mut refused = lock(&self.refused);
             if refused.len() < KEPT_REFUSED {
-                refused.insert(digest, error.clone());
+                refused.insert(digest, (error.clone(), Instant::now()));
             }
         }
         let (component, code) = compiled?;
@@ -129,9 +145,14 @@ impl Compiler {
         Ok((component, false))
     }
 
-    /// Compiles a component that somebody will ask for soon.
-    pub(in crate::host) fn prepare(&self, engine: &Engine, bytes: &[u8]) -> Result<(), RuntimeError> {
-        let (component, _) = self.component(engine, bytes)?;
+    /// Compiles a component that will be asked for soon, until the interrupt is set.
+    pub(in crate::host) fn prepare(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        interrupt: &Interrupt,
+    ) -> Result<(), RuntimeError> {
+        let (component, _) = self.component_until(engine, bytes, interrupt)?;
         let mut ahead = lock(&self.ahead);
         if ahead.len() == KEPT_AHEAD {
             ahead.pop_front();
@@ -146,10 +167,11 @@ impl Compiler {
         engine: &Engine,
         bytes: &[u8],
         is_kept: bool,
+        interrupt: &Interrupt,
     ) -> Result<(Component, Option<Vec<u8>>), RuntimeError> {
         let failed = |error: wasmtime::Error| RuntimeError::Load(format!("{error:#}"));
         if let Some(program) = &self.program {
-            let code = compile_in_child(program, self.kind, bytes, self.limits.allowance(bytes.len()))?;
+            let code = compile_in_child(program, self.kind, bytes, self.limits.allowance(bytes.len()), interrupt)?;
             return Ok((component_of_code(engine, &code).map_err(failed)?, Some(code)));
         }
         let component = Component::from_binary(engine, bytes).map_err(failed)?;

@@ -4,13 +4,14 @@
 mod admin;
 mod base;
 mod dev;
+mod export;
 mod form;
+mod import;
 mod models;
 mod nodes;
 mod registry;
 mod request;
 mod rows;
-mod transfer;
 
 pub use base::BASE_EVENTS;
 pub use request::{Body, Request, Response, RowPage};

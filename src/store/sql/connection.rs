@@ -5,6 +5,7 @@ use std::path::Path;
 use super::postgres::PostgresConnection;
 use super::postgres_url::PostgresUrl;
 use super::sqlite::{Inspected, SqliteConnection};
+use super::watch::Stop;
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 
 #[derive(Debug)]
@@ -108,6 +109,14 @@ impl Connection {
     pub(in crate::store) fn set_patience(&self, patience: std::time::Duration) {
         if let Either::Sqlite(sqlite) = &self.0 {
             sqlite.set_patience(patience);
+        }
+    }
+
+    /// Ends statements that read as soon as `stop` says so; PostgreSQL does not ask. Returns what said so before.
+    pub(in crate::store) fn swap_stop(&self, stop: Option<Stop>) -> Option<Stop> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.swap_stop(stop),
+            Either::Postgres(_) => None,
         }
     }
 

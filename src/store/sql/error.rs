@@ -20,6 +20,9 @@ pub enum SqlError {
     /// Somebody else writes, and did not come to an end in time.
     #[error("somebody else's work writes to the database, and was not waited for any longer")]
     Busy,
+    /// A statement read for longer than it may, or its result is no longer wanted.
+    #[error("the statement read for longer than it may")]
+    Stopped,
     /// The file that was opened is not there any more.
     #[error("the database's file was deleted or replaced while it was in use: nothing more is written to it")]
     Gone,

@@ -12,6 +12,7 @@ mod postgres_url;
 mod postgres_wire;
 mod sqlite;
 mod value;
+mod watch;
 
 pub(super) use connection::{Connection, ConnectionImage};
 pub use dialect::Dialect;
@@ -20,3 +21,4 @@ pub(super) use error::Failure;
 pub use error::SqlError;
 pub use postgres_url::PostgresUrl;
 pub(super) use value::{Cell, SqlRow, SqlValue, bound};
+pub use watch::Stop;

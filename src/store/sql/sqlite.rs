@@ -2,6 +2,7 @@
 
 use std::cell::Cell as Flag;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -10,6 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
+use super::watch::{Stop, Watch};
 use super::{Cell, SqlError, SqlRow, SqlValue};
 use crate::store::decimal;
 
@@ -19,6 +21,8 @@ pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
 /// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEPS: i32 = 1_000;
+/// The same for the host's own statements.
+const OWN_STEPS: i32 = 10_000;
 /// Functions that such a statement may not call, and the longest pattern that it may look for.
 const SLOW: [&str; 6] = ["instr", "replace", "trim", "ltrim", "rtrim", "unhex"];
 const PATTERN: i32 = 200;
@@ -33,6 +37,7 @@ pub(super) struct SqliteConnection {
     file: Option<(PathBuf, Option<FileId>)>,
     /// Somebody else wrote since the unit began to read; it can only be undone.
     is_doomed: Flag<bool>,
+    watch: Arc<Watch>,
 }
 
 /// What tells a file from another one that took its name.
@@ -116,6 +121,9 @@ impl SqliteConnection {
                 self.is_doomed.set(true);
                 Err(SqlError::Conflict)
             }
+            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::OperationInterrupted => {
+                Err(SqlError::Stopped)
+            }
             done => Ok(done?),
         }
     }
@@ -129,7 +137,7 @@ impl SqliteConnection {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         decimal::register(&connection)?;
         connection.execute_batch("select count(*) from sqlite_schema")?;
-        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false) })
+        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() })
     }
 
     pub(super) fn of_image(image: &[u8]) -> Result<SqliteConnection, SqlError> {
@@ -153,7 +161,20 @@ impl SqliteConnection {
         // whenever another tenant or user asks.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         decimal::register(&connection)?;
-        Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false) })
+        let mut opened =
+            SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() };
+        opened.ask_the_watch()?;
+        Ok(opened)
+    }
+
+    fn ask_the_watch(&mut self) -> Result<(), rusqlite::Error> {
+        let watch = Arc::clone(&self.watch);
+        self.connection.progress_handler(OWN_STEPS, Some(move || watch.must_end()))
+    }
+
+    /// Ends statements that read as soon as `stop` says so. Returns what said so before.
+    pub(super) fn swap_stop(&self, stop: Option<Stop>) -> Option<Stop> {
+        self.watch.swap(stop)
     }
 
     pub(super) fn is_in_unit(&self) -> bool {
@@ -179,6 +200,7 @@ impl SqliteConnection {
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        let _reading = statement.readonly().then(|| self.watch.reading());
         let mut rows = self.judged(statement.query(params_from_iter(parameters)))?;
         let mut found = Vec::new();
         while let Some(row) = self.judged(rows.next())? {
@@ -214,7 +236,7 @@ impl SqliteConnection {
         let found = self.read_rows(sql, most);
         let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest);
         let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, pattern);
-        let _ = self.connection.progress_handler(0, None::<fn() -> bool>);
+        self.ask_the_watch()?;
         let _ = self.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
         match found {
             Err(rusqlite::Error::SqliteFailure(error, _))
@@ -222,7 +244,7 @@ impl SqliteConnection {
             {
                 Ok(None)
             }
-            found => Ok(found?),
+            found => self.judged(found),
         }
     }
 
@@ -304,4 +326,31 @@ fn without_memory_count() {
             rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_MEMSTATUS, 0);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_statement_that_reads_ends_when_it_is_told_to_and_its_unit_goes_on() {
+        let sqlite = SqliteConnection::in_memory().unwrap();
+        let ends = Arc::new(AtomicBool::new(true));
+        let told = Arc::clone(&ends);
+        sqlite.swap_stop(Some(Arc::new(move || told.load(Ordering::Relaxed))));
+        let numbers = "with recursive n(i) as (select 1 union all select i + 1 from n limit 200000)";
+        let count = |sqlite: &SqliteConnection| {
+            sqlite.rows(&format!("{numbers} select count(*) from n"), &[], &mut |row| row.get::<i64>(0))
+        };
+        sqlite.batch("create table t (i integer)").unwrap();
+        sqlite.begin("begin immediate").unwrap();
+        assert!(matches!(count(&sqlite), Err(SqlError::Stopped)));
+        // What writes is not ended half way.
+        assert_eq!(sqlite.execute(&format!("insert into t {numbers} select i from n"), &[]).unwrap(), 200_000);
+        sqlite.commit().unwrap();
+        ends.store(false, Ordering::Relaxed);
+        assert_eq!(count(&sqlite).unwrap(), [200_000]);
+    }
 }

@@ -1,0 +1,153 @@
+//! Many rows at once, out of an entity: as CSV or as JSON.
+
+use serde_json::Value;
+
+use super::request::Response;
+use super::rows::{bad_query, filter, search};
+use super::{Answer, Request};
+use crate::host::lock;
+use crate::platform::{Platform, PlatformError};
+use crate::store::{EntityRef, ListQuery, Row};
+
+/// Rows of one export at the most, as on the platform.
+const MAX_ROWS: usize = 10_000;
+/// Bytes of one export at the most.
+const MAX_BYTES: usize = 32 << 20;
+/// Rows that are in memory at the same time.
+const ROWS_AT_ONCE: u64 = 200;
+
+impl Platform {
+    /// `?format=csv|json` with the filter and the search of a list.
+    pub(super) fn export(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
+        request.require(permission)?;
+        if !entity.exportable {
+            return Err(not_open(entity, "exported", "exportable"));
+        }
+        request.only(&["format", "filter", "search"])?;
+        let format = request.query("format").unwrap_or("csv");
+        let (content_type, mut file) = match format {
+            "csv" => ("text/csv; charset=utf-8", File::csv(entity)?),
+            "json" => ("application/json; charset=utf-8", File::json()),
+            other => return Err(bad_query(format!("`format` is csv or json, not `{other}`"))),
+        };
+        let scope = self.scope_for(request, permission)?;
+        let mut query = ListQuery {
+            filter: filter(request)?,
+            search: search(request),
+            limit: Some(ROWS_AT_ONCE),
+            ..ListQuery::default()
+        };
+        loop {
+            let page = lock(&self.database).list(entity, &scope, &query)?;
+            for row in &page.rows {
+                file.add(entity, row)?;
+            }
+            query.cursor = page.next_cursor;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        let response = Response::bytes(200, content_type.to_owned(), file.end()?);
+        let disposition = format!("attachment; filename=\"{}.{format}\"", *entity.name);
+        Ok(response.header("content-disposition", &disposition))
+    }
+}
+
+/// A file that rows are added to, one after the other.
+struct File {
+    rows: usize,
+    form: Form,
+}
+
+enum Form {
+    /// The fields in the order of the manifest, under their names; lists and objects as JSON.
+    Csv(Box<csv::Writer<Vec<u8>>>),
+    /// An array of objects.
+    Json(Vec<u8>),
+}
+
+impl File {
+    fn csv(entity: &EntityRef) -> Result<File, PlatformError> {
+        // Spreadsheets take UTF-8 for what it is only behind this mark.
+        let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
+        let names = entity.fields.iter().map(|field| field.name.as_str());
+        writer.write_record(["id"].into_iter().chain(names)).map_err(failed)?;
+        Ok(File { rows: 0, form: Form::Csv(Box::new(writer)) })
+    }
+
+    fn json() -> File {
+        File { rows: 0, form: Form::Json(b"[".to_vec()) }
+    }
+
+    fn add(&mut self, entity: &EntityRef, row: &Row) -> Result<(), PlatformError> {
+        let too_large = |what: String| {
+            Err(PlatformError::new(422, "export.too_large", format!("more than {what} match: narrow the filter")))
+        };
+        self.rows += 1;
+        if self.rows > MAX_ROWS {
+            return too_large(format!("{MAX_ROWS} rows"));
+        }
+        let bytes = match &mut self.form {
+            Form::Csv(writer) => {
+                let cells = entity.fields.iter().map(|field| match row.data.get(field.name.as_str()) {
+                    None | Some(Value::Null) => String::new(),
+                    Some(Value::String(text)) => harmless(text),
+                    Some(other) => other.to_string(),
+                });
+                writer.write_record([row.id.clone()].into_iter().chain(cells)).map_err(failed)?;
+                writer.get_ref().len()
+            }
+            Form::Json(bytes) => {
+                if self.rows > 1 {
+                    bytes.push(b',');
+                }
+                let written = serde_json::to_writer(&mut *bytes, &row.data);
+                written.map_err(|error| failed(csv::Error::from(std::io::Error::from(error))))?;
+                bytes.len()
+            }
+        };
+        if bytes > MAX_BYTES { too_large(format!("{} MB of rows", MAX_BYTES >> 20)) } else { Ok(()) }
+    }
+
+    fn end(self) -> Result<Vec<u8>, PlatformError> {
+        match self.form {
+            Form::Csv(writer) => writer.into_inner().map_err(|error| failed(error.into_error().into())),
+            Form::Json(mut bytes) => {
+                bytes.push(b']');
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn failed(error: csv::Error) -> PlatformError {
+    PlatformError::new(500, "host.bug", format!("the file cannot be written: {error}"))
+}
+
+pub(super) fn not_open(entity: &EntityRef, done: &str, key: &str) -> PlatformError {
+    let message = format!("rows of `{}` cannot be {done}: its entity does not say `{key} = true`", *entity.name);
+    PlatformError::new(403, "entity.closed", message)
+}
+
+/// What a formula begins with; Chinese and Japanese spreadsheets take the full-width signs for the others.
+pub(super) const FORMULA_SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// A text that no spreadsheet takes for a formula.
+fn harmless(text: &str) -> String {
+    let is_formula = text.starts_with(FORMULA_SIGNS) || text.starts_with(['\t', '\r', '\n']);
+    if is_formula && text.parse::<f64>().is_err() { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spreadsheet_runs_nothing() {
+        assert_eq!(harmless("=HYPERLINK(\"x\")"), "'=HYPERLINK(\"x\")");
+        assert_eq!(harmless("＝1+1"), "'＝1+1");
+        assert_eq!(harmless("-3.5"), "-3.5");
+        assert_eq!(harmless("螺丝"), "螺丝");
+    }
+}

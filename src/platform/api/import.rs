@@ -1,0 +1,264 @@
+//! Many rows at once, into an entity: from a client's CSV or JSON.
+
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::export::{FORMULA_SIGNS, not_open};
+use super::request::Response;
+use super::rows::bad_query;
+use super::{Answer, Request};
+use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
+use crate::host::lock;
+use crate::manifest::{BaseType, Field};
+use crate::platform::{Platform, PlatformError};
+use crate::store::{EntityRef, FieldProblem, StoreError};
+
+/// Rows of one import at the most.
+const MAX_ROWS: usize = 10_000;
+/// Bytes that the JSON of one row takes in memory at the most.
+const MAX_ROW_BYTES: u64 = 4 << 20;
+
+/// A row that was not taken.
+struct Refused {
+    /// From 1.
+    row: usize,
+    error: PlatformError,
+}
+
+impl Platform {
+    /// `{"rows": […], "dry_run": false}`, or CSV with a line of names or labels. Rows that are refused are named; the
+    /// others come in, all in one unit of work.
+    pub(super) fn import(&mut self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
+        request.require(permission)?;
+        if !entity.importable {
+            return Err(not_open(entity, "imported", "importable"));
+        }
+        request.only(&["dry_run"])?;
+        let file = File::of(entity, request)?;
+        let dry_run = match request.query("dry_run") {
+            None => file.dry_run(),
+            Some(word) => {
+                let wanted: bool =
+                    word.parse().map_err(|_| bad_query(format!("`dry_run` is true or false, not `{word}`")))?;
+                wanted || file.dry_run()
+            }
+        };
+        let scope = self.scope_for(request, permission)?;
+        let mut refused: Vec<Refused> = Vec::new();
+        let mut ids = Vec::new();
+        let done = self.unit::<_, ImportEnd>(|database, surroundings| {
+            (refused, ids) = (Vec::new(), Vec::new());
+            for (index, row) in file.rows().enumerate() {
+                let row = row.map_err(ImportEnd::Failed)?;
+                if index == MAX_ROWS {
+                    let message = format!("more than {MAX_ROWS} rows: send them in several files");
+                    return Err(ImportEnd::Failed(PlatformError::new(422, "import.too_large", message)));
+                }
+                let taken = match &row {
+                    Value::Object(fields) => {
+                        let open = Platform::open_fields(entity, fields).and_then(|()| {
+                            database.insert_alone(entity, &scope, fields, &mut || lock(surroundings).uuid())
+                        });
+                        open.map_err(PlatformError::from)
+                    }
+                    other => Err(bad_query(format!("a row is an object of fields, not {other}"))),
+                };
+                match taken {
+                    Ok(row) => ids.push(row.id),
+                    Err(error) if error.status >= 500 => return Err(ImportEnd::Failed(error)),
+                    Err(error) => refused.push(Refused { row: index + 1, error }),
+                }
+            }
+            if dry_run { Err(ImportEnd::DryRun) } else { Ok(()) }
+        });
+        match done {
+            Ok(()) | Err(ImportEnd::DryRun) => {}
+            Err(ImportEnd::Failed(error)) => return Err(error),
+        }
+        let errors: Vec<Value> = refused
+            .into_iter()
+            .map(|Refused { row, error }| {
+                let mut shown = error.to_json();
+                shown["row"] = json!(row);
+                shown
+            })
+            .collect();
+        let body = json!({
+            "imported": if dry_run { 0 } else { ids.len() }, "accepted": ids.len(), "refused": errors.len(),
+            "dry_run": dry_run, "ids": if dry_run { Vec::new() } else { ids }, "errors": errors,
+        });
+        Ok(Response::json(200, body))
+    }
+
+    /// Refuses what only the host sets.
+    pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Result<(), StoreError> {
+        let problems: Vec<FieldProblem> = fields
+            .keys()
+            .filter(|name| entity.field(name).is_some_and(|field| field.read_only))
+            .map(|name| FieldProblem { field: name.clone(), message: "is read-only".to_owned() })
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Validation { entity: entity.name.to_string(), problems })
+        }
+    }
+}
+
+/// Why an import keeps nothing.
+enum ImportEnd {
+    DryRun,
+    Failed(PlatformError),
+}
+
+impl From<StoreError> for ImportEnd {
+    fn from(error: StoreError) -> ImportEnd {
+        ImportEnd::Failed(error.into())
+    }
+}
+
+impl crate::platform::attempts::Refusal for ImportEnd {
+    fn is_conflict(&self) -> bool {
+        matches!(self, ImportEnd::Failed(error) if error.is_conflict())
+    }
+}
+
+/// A file as it was sent: its rows are read one after the other, as often as the unit of work is tried.
+enum File<'b> {
+    /// What follows the first line, and the field of each column.
+    Csv { bytes: &'b [u8], fields: Vec<Option<&'b Field>> },
+    /// The rows as text.
+    Json(JsonFile<'b>),
+}
+
+/// `{"rows": […], "dry_run": false}`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonFile<'b> {
+    #[serde(borrow, deserialize_with = "first_rows")]
+    rows: Vec<&'b RawValue>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// The texts of the first rows, and of one more than may come.
+fn first_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    struct Rows;
+    impl<'de> Visitor<'de> for Rows {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of rows")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut rows = Vec::new();
+            while rows.len() <= MAX_ROWS
+                && let Some(row) = items.next_element()?
+            {
+                rows.push(row);
+            }
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(rows)
+        }
+    }
+    deserializer.deserialize_seq(Rows)
+}
+
+impl<'b> File<'b> {
+    fn of(entity: &'b EntityRef, request: &'b Request) -> Result<File<'b>, PlatformError> {
+        if request.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/csv")) {
+            return File::csv(entity, &request.body);
+        }
+        let bad = |error: serde_json::Error| {
+            let shape = "the body is {\"rows\": [{…}, …], \"dry_run\": false}, or CSV as text/csv";
+            PlatformError::new(400, "http.bad_json", format!("{shape}: {error}"))
+        };
+        serde_json::from_slice(&request.body).map(File::Json).map_err(bad)
+    }
+
+    /// A CSV whose first line holds names of fields, or their labels.
+    fn csv(entity: &'b EntityRef, bytes: &'b [u8]) -> Result<File<'b>, PlatformError> {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let mut reader = csv::Reader::from_reader(bytes);
+        let headers =
+            reader.headers().map_err(|error| bad_csv(format!("the first line cannot be read: {error}")))?.clone();
+        let mut fields: Vec<Option<&Field>> = Vec::new();
+        for header in &headers {
+            let header = header.trim();
+            let found = entity.fields.iter().find(|field| field.name.as_str() == header || field.label() == header);
+            if found.is_none() && header != "id" {
+                let known = entity.fields.iter().map(|field| field.name.as_str());
+                let help = did_you_mean(header, known.clone())
+                    .unwrap_or_else(|| format!("known: {}", known.collect::<Vec<_>>().join(", ")));
+                return Err(bad_csv(format!("`{header}` in the first line is no field; {help}")));
+            }
+            // What the host sets comes along in an export, and is left out on the way back.
+            fields.push(found.filter(|field| !field.read_only && field.computed.is_none()));
+        }
+        Ok(File::Csv { bytes, fields })
+    }
+
+    fn dry_run(&self) -> bool {
+        matches!(self, File::Json(file) if file.dry_run)
+    }
+
+    /// The rows, each read when it is asked for.
+    fn rows(&self) -> Box<dyn Iterator<Item = Result<Value, PlatformError>> + '_> {
+        match self {
+            File::Json(file) => Box::new(file.rows.iter().enumerate().map(|(index, text)| row_of_json(index, text))),
+            File::Csv { bytes, fields } => {
+                let records = csv::Reader::from_reader(*bytes).into_records().enumerate();
+                Box::new(records.map(move |(index, record)| {
+                    let record = record.map_err(|error| bad_csv(format!("line {}: {error}", index + 2)))?;
+                    Ok(row_of_cells(fields, &record))
+                }))
+            }
+        }
+    }
+}
+
+fn bad_csv(why: String) -> PlatformError {
+    PlatformError::new(400, "import.bad_csv", why)
+}
+
+fn row_of_json(index: usize, text: &RawValue) -> Result<Value, PlatformError> {
+    let text = text.get();
+    if weight_of_text(text) > MAX_ROW_BYTES {
+        let message = format!("row {} would take more than {MAX_ROW_BYTES} bytes of memory", index + 1);
+        return Err(PlatformError::new(413, "http.too_large", message));
+    }
+    parse_strict_json(text.as_bytes())
+        .map_err(|why| PlatformError::new(400, "http.bad_json", format!("row {}: {why}", index + 1)))
+}
+
+/// What is empty is left out.
+fn row_of_cells(fields: &[Option<&Field>], record: &csv::StringRecord) -> Value {
+    let cells = fields.iter().zip(record).filter_map(|(field, cell)| {
+        let field = field.filter(|_| !cell.trim().is_empty())?;
+        Some((field.name.to_string(), value_of(field, cell.trim())))
+    });
+    Value::Object(cells.collect())
+}
+
+/// A cell as JSON. What does not fit stays a text, and is refused with the field's own words.
+fn value_of(field: &Field, cell: &str) -> Value {
+    // What an export marked as no formula comes back as it was.
+    let marked = cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA_SIGNS));
+    let text = || Value::String(marked.unwrap_or(cell).to_owned());
+    let option = || field.options.iter().find(|option| option.label == cell).map(|option| json!(option.value));
+    match field.field_type.base() {
+        BaseType::Boolean => match cell.to_lowercase().as_str() {
+            "true" | "1" | "yes" | "是" => json!(true),
+            "false" | "0" | "no" | "否" => json!(false),
+            _ => text(),
+        },
+        BaseType::Integer => cell.parse::<i64>().map_or_else(|_| text(), Value::from),
+        BaseType::Float => cell.parse::<f64>().map_or_else(|_| text(), Value::from),
+        BaseType::Json => serde_json::from_str(cell).unwrap_or_else(|_| text()),
+        _ => option().unwrap_or_else(text),
+    }
+}
