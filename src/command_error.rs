@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::build::{BuildError, ForeignError, ToolchainError};
 use crate::component::{ComposeError, DescriptionError, LinkError};
 use crate::dev_host::{DevHostError, StateFolderError};
-use crate::diagnostics::{Diagnostic, DiagnosticJson, Report};
+use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, printable};
 use crate::exit_code::ExitCode;
 use crate::files::WriteError;
 use crate::generate::GenerateError;
@@ -119,7 +119,10 @@ impl CommandError {
     /// For errors before there is a terminal to tell them on.
     pub(crate) fn print_plain(&self) {
         let hints: String = self.hints.iter().map(|hint| format!("\n  help: {hint}")).collect();
-        let _ = writeln!(std::io::stderr(), "error: {}{hints}", self.message);
+        let text = format!("error: {}{hints}", self.message);
+        for line in text.lines() {
+            let _ = writeln!(std::io::stderr(), "{}", printable(line));
+        }
     }
 }
 

@@ -1,21 +1,21 @@
 //! Regular expressions of strangers: bounded when they are read, and matched in a time that grows with the text alone.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
 /// Bytes that a compiled pattern takes at the most: what a text is matched against costs so much for each of its bytes.
 const MAX_COMPILED: usize = 128 << 10;
-/// Bytes that matching may remember.
-const MAX_MEMORY: usize = 1 << 20;
+/// Bytes that each thread remembers which matches against a pattern.
+const MAX_MEMORY: usize = 256 << 10;
 /// How deep groups nest at the most.
 const MAX_NESTING: u32 = 32;
 /// The longest text that a pattern is matched against, in bytes.
 pub const MAX_MATCHED: usize = 32 << 10;
-/// Compiled patterns that a thread keeps.
-const KEPT: usize = 64;
+/// Compiled patterns that are kept.
+const KEPT: usize = 32;
 
 /// A text that is no pattern, or one that costs too much.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -39,20 +39,18 @@ impl Pattern {
     /// # Errors
     /// [`PatternError`].
     pub fn parse(text: &str) -> Result<Pattern, PatternError> {
-        thread_local! {
-            static LATELY: RefCell<VecDeque<(String, Pattern)>> = const { RefCell::new(VecDeque::new()) };
+        static LATELY: Mutex<VecDeque<(String, Pattern)>> = Mutex::new(VecDeque::new());
+        let lately = || LATELY.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pattern)) = lately().iter().find(|(known, _)| known == text) {
+            return Ok(pattern.clone());
         }
-        LATELY.with_borrow_mut(|lately| {
-            if let Some((_, pattern)) = lately.iter().find(|(known, _)| known == text) {
-                return Ok(pattern.clone());
-            }
-            let pattern = Pattern::compile(text)?;
-            if lately.len() == KEPT {
-                lately.pop_front();
-            }
-            lately.push_back((text.to_owned(), pattern.clone()));
-            Ok(pattern)
-        })
+        let pattern = Pattern::compile(text)?;
+        let mut lately = lately();
+        if lately.len() == KEPT {
+            lately.pop_front();
+        }
+        lately.push_back((text.to_owned(), pattern.clone()));
+        Ok(pattern)
     }
 
     fn compile(text: &str) -> Result<Pattern, PatternError> {

@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use thiserror::Error;
 
 use super::cancel::Cancel;
+use crate::files;
 use crate::settings::command;
 
 /// A guest that is no crate.
@@ -69,7 +70,7 @@ impl std::fmt::Debug for ForeignBuild<'_> {
 impl ForeignBuild<'_> {
     /// A file of what is made.
     pub(super) fn out(&self, name: &str) -> Result<PathBuf, ForeignError> {
-        let folder = self.root.join("target/erp-plugin");
+        let folder = files::inside(self.root, Path::new("target/erp-plugin")).map_err(std::io::Error::other)?;
         fs_err::create_dir_all(&folder)?;
         Ok(folder.join(name))
     }

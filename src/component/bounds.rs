@@ -4,6 +4,7 @@ use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef
 
 use super::cost::{Cost, Signatures};
 use super::names;
+use super::nesting;
 use super::shapes::Shapes;
 use crate::diagnostics::{Code, codes};
 
@@ -73,6 +74,12 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
     for payload in Parser::new(0).parse_all(bytes) {
         // What cannot be read is the validator's business.
         let payload = payload.ok()?;
+        if let Payload::ComponentTypeSection(section) = &payload
+            && bytes.get(section.range()).is_some_and(nesting::is_too_deep)
+        {
+            let why = format!("its types nest deeper than {} levels", nesting::MAX_LEVELS);
+            return Some(Excess { code: codes::TOO_COMPLEX, why });
+        }
         let excess = counted.add(&payload);
         if excess.is_some() {
             return excess;

@@ -9,6 +9,7 @@ mod link;
 mod metadata;
 mod module;
 mod names;
+mod nesting;
 mod paths;
 mod producers;
 mod read;

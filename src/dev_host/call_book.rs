@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::journal::Journal;
-use crate::host::{CallError, RecordedCall};
+use crate::document::weight;
+use crate::host::{CallError, RecordedCall, shorten};
 use crate::platform::{Activity, CallRecord, Directory};
 use crate::store::Change;
 
@@ -284,13 +285,32 @@ fn summary(shown: &Value) -> Value {
         "error",
     ];
     let mut short: serde_json::Map<String, Value> =
-        keys.iter().filter_map(|key| Some(((*key).to_owned(), shown.get(*key)?.clone()))).collect();
+        keys.iter().filter_map(|key| Some(((*key).to_owned(), in_short(shown.get(*key)?)))).collect();
     let count = |key: &str| shown[key].as_array().map_or(0, Vec::len);
     short.insert("host_calls".to_owned(), json!(count("host_calls")));
     short.insert("rows".to_owned(), shown["rows"].clone());
     short.insert("events".to_owned(), json!(count("events")));
     short.insert("logs".to_owned(), json!(count("logs")));
     Value::Object(short)
+}
+
+/// Bytes of a text in a short form, and of an error with all that it says.
+const SHORT_TEXT: usize = 400;
+const SHORT_ERROR: u64 = 2_000;
+
+/// A value that a short form keeps.
+fn in_short(value: &Value) -> Value {
+    match value {
+        Value::String(text) => {
+            let mut text = text.clone();
+            shorten(&mut text, SHORT_TEXT);
+            text.into()
+        }
+        Value::Object(error) if weight(value) > SHORT_ERROR => {
+            json!({ "code": error.get("code").map(in_short), "message": error.get("message").map(in_short) })
+        }
+        other => other.clone(),
+    }
 }
 
 fn change_json(change: &Arc<Change>) -> Value {

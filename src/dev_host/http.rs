@@ -1,7 +1,7 @@
 //! Requests as they come from sockets: whose they are, where they go, and how they are answered.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::Request as HttpRequest;
@@ -12,15 +12,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::lanes::{FAILED, changes_plugins};
 use super::queues::{Job, Work};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
 use crate::host::Interrupt;
-use crate::platform::{Body, Lane, Request, Response};
+use crate::platform::{Body, Lane, PlatformError, Request, Response};
 
-/// How long an answer waits for others to be sent.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// An answer of no more bytes is sent without asking for room.
 const SMALL_ANSWER: usize = 64 << 10;
 /// What pages of the console may do: nothing that does not come from this host.
@@ -63,11 +62,13 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         token.and_then(|token| shared.directory.read().unwrap_or_else(PoisonError::into_inner).user(&token).cloned());
     // Nothing is read of who is not known: they hear so, whatever they send.
     let mut held = Vec::new();
-    if request.identity.is_some() {
-        match read_body(&shared, &parts.headers, body, &mut held).await {
+    match request.user() {
+        Ok(_) => match read_body(&shared, &parts.headers, body, &request, &mut held).await {
             Ok(body) => request.body = body,
             Err(refusal) => return http_response(refusal),
-        }
+        },
+        Err(error) if needs_token(&request.path) => return http_response(error.response()),
+        Err(_) => {}
     }
     if stream::is_stream(&request) {
         return stream::stream(&shared, &request, &parts.headers);
@@ -85,15 +86,17 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
     } else {
         queued(&shared, request, started, held).await
     };
-    let response = response.unwrap_or_else(|| {
-        let message = "the dev host failed on this request; its log says more";
-        Response::json(500, json!({ "code": "host.bug", "message": message }))
-    });
-    let mut answer = bounded_response(&room, response).await;
+    let response = response.unwrap_or_else(|| PlatformError::new(500, "host.bug", FAILED).response());
+    let mut answer = bounded_response(&room, response);
     if let Some(name) = name.and_then(|name| header::HeaderValue::from_str(&name).ok()) {
         answer.headers_mut().insert("x-request-id", name);
     }
     answer
+}
+
+/// Whether there is nothing at a path for someone without a token.
+fn needs_token(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/_dev/")
 }
 
 /// Says that the client has left, as soon as its request is not waited for any more.
@@ -121,10 +124,12 @@ async fn queued(
     let job = Job { request, started, tell, interrupt, held };
     let queues = &shared.queues;
     match lane {
+        Lane::Reading if shared.slow_reads.contains(&job.request) => queues.calls.push(Work::Answer(job)),
         Lane::Reading => queues.reading.push(job),
         Lane::Rows => queues.rows.push(job),
         Lane::Calls => queues.calls.push(Work::Answer(job)),
-        Lane::Platform => queues.packages.push(Work::Prepare(job)),
+        Lane::Platform if changes_plugins(&job.request) => queues.packages.push(Work::Prepare(job)),
+        Lane::Platform => queues.platform.push(job),
     }
     told.await.ok()
 }
@@ -172,18 +177,18 @@ pub(super) fn http_response(response: Response) -> HttpResponse {
 }
 
 /// The same, where the bytes of all answers that are being sent have room for it: it takes its place there until the last
-/// byte has left.
-async fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
+/// byte has left. It does not wait for room, since it is in memory already.
+fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
     let (head, bytes) = serialized(response);
     if bytes.len() <= SMALL_ANSWER {
         return HttpResponse::from_parts(head, HttpBody::from(bytes));
     }
     let wanted = u32::try_from(bytes.len().min(MAX_ANSWERS)).unwrap_or(u32::MAX);
-    match tokio::time::timeout(ANSWER_WAIT, Arc::clone(room).acquire_many_owned(wanted)).await {
-        Ok(Ok(place)) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(Sent { bytes, place }))),
-        _ => {
-            let message = "too many answers are being sent at this moment: read them, and try again";
-            http_response(Response::json(503, json!({ "code": "http.busy", "message": message, "retryable": true })))
+    match Arc::clone(room).try_acquire_many_owned(wanted) {
+        Ok(place) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(Sent { bytes, place }))),
+        Err(_) => {
+            let message = "too many large answers are being sent: read them, and try again";
+            http_response(PlatformError::new(503, "http.busy", message).response())
         }
     }
 }

@@ -13,8 +13,9 @@ const KEPT: usize = 16_384;
 const KEPT_BYTES: usize = 4 << 20;
 /// Bytes that a record takes besides its text.
 const ENTRY_BYTES: usize = 96;
-/// Records that are given at once.
+/// Records that are given at once, and their bytes: a client that stops reading holds so much.
 const MOST: usize = 1_000;
+const MOST_BYTES: usize = 256 << 10;
 
 /// A record of what happened.
 #[derive(Debug)]
@@ -103,12 +104,14 @@ impl Journal {
         let gap = (is_foreign || next < oldest).then(|| (next.min(oldest.saturating_sub(1)), oldest.saturating_sub(1)));
         let start = usize::try_from(next.saturating_sub(oldest)).unwrap_or(usize::MAX);
         let mut batch = Batch { gap, entries: Vec::new(), last: ring.last };
+        let mut bytes = 0;
         for entry in ring.entries.iter().skip(start) {
-            if batch.entries.len() == MOST {
+            if batch.entries.len() == MOST || bytes > MOST_BYTES {
                 batch.last = entry.id - 1;
                 break;
             }
             if kinds.is_empty() || kinds.iter().any(|kind| kind == entry.kind) {
+                bytes += entry.data.len();
                 batch.entries.push(Arc::clone(entry));
             }
         }

@@ -6,8 +6,8 @@
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
 //! | calls of plugins, imports, exports, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
 //! | events that plugins are told of | [`TELLERS`] | the same |
-//! | packages, before the platform is asked | [`COMPILERS`] | the compiler |
-//! | the platform itself: plugins come, change and go | 1 | calls and rows that run, for [`WRITERS_WAIT`] |
+//! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
+//! | the rest of the platform: faults, clock, settings | 1 | a change of plugins |
 //!
 //! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
 //! a time.
@@ -17,24 +17,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::call_book::Asked;
-use super::queues::{Done, Job, Queue, Queues, Work};
+use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, Queues, READERS, TELLERS, Work};
 use super::shared::Shared;
 use crate::host::{Interrupt, lock};
 use crate::manifest::TenantId;
 use crate::platform::{self, Activity, Body, PLUGIN_ADMIN, Platform, PlatformError, Request, Response, Snapshot};
 use crate::store::StoreError;
 
-/// Threads that read.
-const READERS: usize = 2;
-/// Threads that call plugins.
-const CALLERS: usize = 8;
-/// Threads that tell plugins of events.
-const TELLERS: usize = 3;
-/// Threads that wait for compilers.
-const COMPILERS: usize = 2;
 /// Requests that are committed together at the most.
 const GROUP: usize = 128;
 /// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
@@ -46,8 +36,15 @@ pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
 /// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
 /// holds up its own tenant alone.
 const QUICK_READ: Duration = Duration::from_millis(200);
-/// How long statements that read may take for one request. A call of a plugin has its own time.
-const LONG_READ: Duration = Duration::from_secs(10);
+/// How long the statements of one request may take together. A call of a plugin has its own time.
+const LONG_WORK: Duration = Duration::from_secs(10);
+/// The same for a request that writes rows, since others wait for it.
+const SHORT_WRITE: Duration = Duration::from_secs(1);
+/// An answer is not held back for others that take longer than this.
+const TOGETHER: Duration = Duration::from_millis(5);
+
+/// What the client reads where a bug ended its request.
+pub(super) const FAILED: &str = "the dev host failed on this request; see its log";
 
 /// Starts the threads. They end when the queues are closed.
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
@@ -99,56 +96,65 @@ impl Seat {
     }
 
     /// Answers a request.
-    fn answer(&mut self, shared: &Shared, job: Job, reads: Option<Duration>) -> Done {
-        self.with(shared, |platform, is_own| answer(platform, job, is_own, reads))
+    fn answer(&mut self, shared: &Shared, job: Job, statements: Duration) -> Done {
+        self.with(shared, |platform, is_own| answer(platform, job, is_own, Some(statements)))
     }
 }
 
 /// Answers a request with a platform, whose statements may read for so long; without a bound where
 /// plugins change. What it told is delivered at once where
 /// this is the only one.
-fn answer(platform: &mut Platform, job: Job, is_own: bool, reads: Option<Duration>) -> Done {
+fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> Done {
     platform.set_interrupt(job.interrupt.clone());
-    platform.end_reads_at(reads.map(|reads| Instant::now() + reads));
+    platform.bound_statements(statements);
     platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
     // A bug in one request must not end the others; every unit of work begins with a clean transaction.
     let answered = catch_unwind(AssertUnwindSafe(|| {
         if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
     }));
-    let response = answered.unwrap_or_else(|_| {
-        let message = "the dev host failed on this request; its log says more";
-        Response::json(500, json!({ "code": "host.bug", "message": message }))
-    });
+    let response = answered.unwrap_or_else(|_| PlatformError::new(500, "host.bug", FAILED).response());
     platform.set_interrupt(Interrupt::default());
-    platform.end_reads_at(None);
+    platform.bound_statements(None);
     Done { job, response, activity: platform.take_activity() }
 }
 
 fn read(queues: &Queues, seat: &mut Seat) {
     while let Some(jobs) = queues.reading.take(TOLD_TOGETHER) {
         let Some(shared) = seat.shared.upgrade() else { return };
-        let waited_for = jobs.into_iter().filter(|job| !job.is_abandoned());
-        let together: Vec<Done> = waited_for.map(|job| read_one(&shared, seat, job)).collect();
-        for done in together {
+        let mut together = Vec::new();
+        for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
+            let began = Instant::now();
+            let done = read_one(&shared, seat, job);
             if is_too_slow(&done.response) && !done.job.is_abandoned() {
+                shared.slow_reads.note(&done.job.request);
                 queues.calls.push(Work::Answer(done.job));
             } else {
-                settle(&shared, done);
+                together.push(done);
+            }
+            if began.elapsed() > TOGETHER {
+                settle_all(&shared, &mut together);
             }
         }
+        settle_all(&shared, &mut together);
+    }
+}
+
+fn settle_all(shared: &Shared, together: &mut Vec<Done>) {
+    for done in together.drain(..) {
+        settle(shared, done);
     }
 }
 
 /// A reader holds nobody up, and nobody it: where tables were changed while it read, it reads again once they were.
 fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
     let before = shared.snapshot();
-    let done = seat.answer(shared, job, Some(QUICK_READ));
+    let done = seat.answer(shared, job, QUICK_READ);
     if done.response.status != 500 {
         return done;
     }
     // An upgrade is committed before its tables are known to others; it holds this until they are.
     drop(read_gate(&shared.rows_gate));
-    if Arc::ptr_eq(&before, &shared.snapshot()) { done } else { seat.answer(shared, done.job, Some(QUICK_READ)) }
+    if Arc::ptr_eq(&before, &shared.snapshot()) { done } else { seat.answer(shared, done.job, QUICK_READ) }
 }
 
 fn is_too_slow(response: &Response) -> bool {
@@ -156,19 +162,19 @@ fn is_too_slow(response: &Response) -> bool {
 }
 
 fn call(queues: &Queues, seat: &mut Seat) {
-    work(&queues.calls, queues, seat);
+    work(&queues.calls, seat);
 }
 
 fn tell(queues: &Queues, seat: &mut Seat) {
-    work(&queues.events, queues, seat);
+    work(&queues.events, seat);
 }
 
 fn compile(queues: &Queues, seat: &mut Seat) {
-    work(&queues.packages, queues, seat);
+    work(&queues.packages, seat);
 }
 
 /// Does what may take long.
-fn work(queue: &Queue<Work>, queues: &Queues, seat: &mut Seat) {
+fn work(queue: &Queue<Work>, seat: &mut Seat) {
     while let Some(work) = queue.take_fairly() {
         let Some(shared) = seat.shared.upgrade() else { return };
         match work {
@@ -177,15 +183,21 @@ fn work(queue: &Queue<Work>, queues: &Queues, seat: &mut Seat) {
                 if !job.is_abandoned() {
                     let done = {
                         let _running = read_gate(&shared.calls_gate);
-                        seat.answer(&shared, job, Some(LONG_READ))
+                        seat.answer(&shared, job, LONG_WORK)
                     };
                     settle(&shared, done);
                 }
             }
-            Work::Prepare(job) => {
+            Work::Prepare(mut job) => {
                 let _finished = Finished { queue, tenant: job.tenant().cloned() };
-                prepare(&shared, seat, &job.request, &job.interrupt);
-                queues.platform.push(job);
+                let done = match prepare(&shared, seat, &mut job) {
+                    Err(error) => Some(Done { job, response: error.response(), activity: Activity::default() }),
+                    Ok(()) if job.is_abandoned() => None,
+                    Ok(()) => change_plugins(&shared, job),
+                };
+                if let Some(done) = done {
+                    settle(&shared, done);
+                }
             }
             Work::Deliver { tenant, waiting, done } => {
                 let finished = Finished { queue, tenant: Some(tenant.clone()) };
@@ -222,8 +234,10 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
         seat.with(shared, |platform, _| {
             platform.set_interrupt(shared.ending.within());
             platform.set_patience(WRITERS_WAIT);
+            platform.bound_statements(None);
             let delivered = catch_unwind(AssertUnwindSafe(|| platform.deliver_for(request_id.as_deref(), tenant)));
-            (delivered.unwrap_or(Ok(())), platform.take_activity())
+            let delivered = delivered.unwrap_or_else(|_| Err(PlatformError::new(500, "host.bug", FAILED)));
+            (delivered, platform.take_activity())
         })
     };
     shared.note_activity(activity);
@@ -236,24 +250,52 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
     }
 }
 
-/// Compiles what a request brings, or starts, before the platform is asked: nobody waits for a compiler. It ends when the
-/// client leaves.
-fn prepare(shared: &Shared, seat: &mut Seat, request: &Request, interrupt: &Interrupt) {
-    // What will be refused is not compiled.
-    if request.method != "POST" || request.require(PLUGIN_ADMIN).is_err() {
-        return;
+/// Verifies and compiles what a request brings, or starts, before the platform is asked: no one waits for that. It ends when
+/// the client leaves.
+fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), PlatformError> {
+    let request = &job.request;
+    if request.method != "POST" {
+        return Ok(());
     }
+    // What will be refused is not looked at.
+    request.require(PLUGIN_ADMIN)?;
     let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-    let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return };
-    let compiler = shared.compiler.clone();
+    let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return Ok(()) };
+    let (compiler, interrupt) = (shared.compiler.clone(), job.interrupt.clone());
     match rest {
-        [] | ["upload"] => compiler.compile(&request.body, interrupt),
-        [plugin, ..] => {
-            let package = seat.with(shared, |platform, _| platform.package_bytes(plugin));
+        ["upload"] => {
+            let admitted = seat.with(shared, |platform, _| platform.admit(&request.body))?;
+            compiler.compile(admitted.component(), &interrupt);
+            job.request.admitted = Some(Arc::new(admitted));
+        }
+        [plugin, verb] => {
+            let package = seat.with(shared, |platform, _| match *verb {
+                "rollback" => platform.package_before(plugin),
+                _ => platform.package_bytes(plugin),
+            });
             if let Some(package) = package {
-                compiler.compile(&package, interrupt);
+                compiler.compile_package(&package, &interrupt);
             }
         }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Changes plugins while no call runs and no row is written; none where a bug took the request along.
+fn change_plugins(shared: &Shared, job: Job) -> Option<Done> {
+    // Once it has begun, it ends: a client that leaves leaves no plugin half way.
+    let job = Job { interrupt: shared.ending.within(), ..job };
+    let until = Instant::now() + WRITERS_WAIT;
+    let waiting = Cell::new(Some(job));
+    let changed =
+        shared.exclusively(until, |platform| waiting.take().map(|job| answer(platform, job, shared.has_lanes(), None)));
+    match (changed.flatten(), waiting.take()) {
+        (Some(done), _) => Some(done),
+        (None, Some(job)) => {
+            Some(Done { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() })
+        }
+        (None, None) => None,
     }
 }
 
@@ -261,31 +303,14 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
     while let Some(jobs) = queues.platform.take(1) {
         let Some(shared) = seat.shared.upgrade() else { return };
         for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
-            let done = if changes_plugins(&job.request) {
-                // Once it has begun, it ends: a client that leaves leaves no plugin half way.
-                let job = Job { interrupt: shared.ending.within(), ..job };
-                let until = job.started + WRITERS_WAIT;
-                let waiting = Cell::new(Some(job));
-                let changed = shared.exclusively(until, |platform| {
-                    waiting.take().map(|job| answer(platform, job, shared.has_lanes(), None))
-                });
-                match (changed.flatten(), waiting.take()) {
-                    (Some(done), _) => done,
-                    (None, Some(job)) => {
-                        Done { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() }
-                    }
-                    (None, None) => continue,
-                }
-            } else {
-                answer(&mut shared.platform(), job, shared.has_lanes(), Some(LONG_READ))
-            };
+            let done = answer(&mut shared.platform(), job, shared.has_lanes(), Some(LONG_WORK));
             settle(&shared, done);
         }
     }
 }
 
 /// Whether calls that run must end first.
-fn changes_plugins(request: &Request) -> bool {
+pub(super) fn changes_plugins(request: &Request) -> bool {
     request.path.starts_with("/api/v1/admin/plugins")
 }
 
@@ -308,9 +333,10 @@ fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<Don
     platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
     if jobs.len() < 2 || !is_own || !platform.begin_group() {
         // Alone, each waits as long as it may.
-        return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(LONG_READ))).collect();
+        return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     }
-    let mut together: Vec<Done> = jobs.into_iter().map(|job| answer(platform, job, is_own, Some(LONG_READ))).collect();
+    let mut together: Vec<Done> =
+        jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     if let Err(error) = platform.end_group() {
         // None of it was kept, so nobody may be told that it was.
         for done in &mut together {

@@ -17,6 +17,7 @@ mod request_body;
 mod routes;
 mod server;
 mod shared;
+mod slow_reads;
 mod sockets;
 mod state_folder;
 mod stream;

@@ -144,7 +144,7 @@ impl PluginFolder {
     /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
     pub fn compile_ahead(&self, compiler: &Compiler, interrupt: &Interrupt) {
         for seen in self.seen.values().filter(|seen| seen.state == State::Ready) {
-            compiler.compile(&seen.bytes, interrupt);
+            compiler.compile_package(&seen.bytes, interrupt);
         }
     }
 

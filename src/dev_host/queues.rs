@@ -10,6 +10,15 @@ use crate::host::Interrupt;
 use crate::manifest::TenantId;
 use crate::platform::{Activity, Request, Response};
 
+/// Threads that read.
+pub(super) const READERS: usize = 2;
+/// Threads that call plugins.
+pub(super) const CALLERS: usize = 8;
+/// Threads that tell plugins of events.
+pub(super) const TELLERS: usize = 3;
+/// Threads that wait for compilers.
+pub(super) const COMPILERS: usize = 2;
+
 /// Calls of one tenant that run at the same time, at the most: the others wait, so that no tenant takes all there is.
 const CALLS_OF_A_TENANT: usize = 3;
 /// Its events are told in their order, and one package at a time is compiled for it.
@@ -76,6 +85,8 @@ pub(super) struct Queue<T> {
     ready: Condvar,
     /// Work of one tenant that runs at the same time, at the most, where it is taken fairly.
     of_a_tenant: usize,
+    /// Threads that take it. The last one that is free is for a tenant that has none.
+    threads: usize,
 }
 
 struct State<T> {
@@ -86,9 +97,9 @@ struct State<T> {
 }
 
 impl<T> Queue<T> {
-    fn new(of_a_tenant: usize) -> Queue<T> {
+    fn new(of_a_tenant: usize, threads: usize) -> Queue<T> {
         let state = State { waiting: VecDeque::new(), is_closed: false, running: BTreeMap::new() };
-        Queue { state: Mutex::new(state), ready: Condvar::new(), of_a_tenant }
+        Queue { state: Mutex::new(state), ready: Condvar::new(), of_a_tenant, threads }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -129,7 +140,8 @@ impl Queue<Work> {
             }
             let may_run = |work: &Work| {
                 let running = work.tenant().and_then(|tenant| state.running.get(tenant));
-                running.is_none_or(|running| *running < self.of_a_tenant)
+                let is_last_thread = state.running.values().sum::<usize>() + 1 >= self.threads;
+                running.is_none_or(|running| *running < self.of_a_tenant && !is_last_thread)
             };
             if let Some(place) = state.waiting.iter().position(may_run)
                 && let Some(work) = state.waiting.remove(place)
@@ -178,12 +190,12 @@ impl std::fmt::Debug for Queues {
 impl Queues {
     pub(super) fn new() -> Queues {
         Queues {
-            reading: Queue::new(usize::MAX),
-            rows: Queue::new(usize::MAX),
-            calls: Queue::new(CALLS_OF_A_TENANT),
-            events: Queue::new(ONE_OF_A_TENANT),
-            packages: Queue::new(ONE_OF_A_TENANT),
-            platform: Queue::new(usize::MAX),
+            reading: Queue::new(usize::MAX, READERS),
+            rows: Queue::new(usize::MAX, 1),
+            calls: Queue::new(CALLS_OF_A_TENANT, CALLERS),
+            events: Queue::new(ONE_OF_A_TENANT, TELLERS),
+            packages: Queue::new(ONE_OF_A_TENANT, COMPILERS),
+            platform: Queue::new(usize::MAX, 1),
         }
     }
 
@@ -204,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_tenant_that_takes_much_leaves_room_for_others() {
-        let queue: Queue<Work> = Queue::new(CALLS_OF_A_TENANT);
+        let queue: Queue<Work> = Queue::new(CALLS_OF_A_TENANT, CALLS_OF_A_TENANT + 2);
         let tenant = |name: &str| TenantId::new(name).unwrap();
         let deliver = |name: &str| Work::Deliver { tenant: tenant(name), waiting: None, done: None };
         (0..CALLS_OF_A_TENANT + 2).for_each(|_| queue.push(deliver("acme")));
@@ -212,6 +224,11 @@ mod tests {
         let taken: Vec<String> =
             (0..=CALLS_OF_A_TENANT).map(|_| queue.take_fairly().unwrap().tenant().unwrap().to_string()).collect();
         assert_eq!(taken, ["acme", "acme", "acme", "globex"]);
+        queue.finish(&tenant("acme"));
+        queue.push(deliver("initech"));
+        assert_eq!(queue.take_fairly().unwrap().tenant().unwrap().as_str(), "acme", "one thread is left beside it");
+        assert_eq!(queue.take_fairly().unwrap().tenant().unwrap().as_str(), "initech", "the last one is for the new");
+        queue.finish(&tenant("initech"));
         queue.finish(&tenant("acme"));
         assert_eq!(queue.take_fairly().unwrap().tenant().unwrap().as_str(), "acme");
         queue.close();

@@ -1,38 +1,85 @@
-//! Bodies of requests: within a bound each and all together, and within a time.
+//! Bodies of requests: within a bound each, one for each tenant and one for all, and within a time.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Body as HttpBody;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
-use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::http::text;
 use super::shared::Shared;
-use crate::platform::Response;
+use crate::host::lock;
+use crate::manifest::TenantId;
+use crate::platform::{PlatformError, Request, Response};
 
 /// Bytes of a request at the most: a package and a little more.
 const MAX_BODY_BYTES: usize = 65 << 20;
+/// So much of a body needs no room among the others: what is small never waits for what is large.
+const SMALL_BODY: usize = 64 << 10;
+/// Bytes of larger bodies that are held at the same time, for all tenants and for one.
+const MAX_BODIES: usize = 256 << 20;
+const MAX_BODIES_OF_A_TENANT: usize = 160 << 20;
+/// Bytes that a body of unknown length asks room for at once.
+const STEP: usize = 4 << 20;
 /// How long a client may need for the next part of its body, and for a turn to send it.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 /// How long it may need for the whole body.
 const WHOLE_BODY_WAIT: Duration = Duration::from_mins(5);
 
-/// A request's body. All bodies together have a bound; who does not fit into it waits for its turn.
+/// Room for the bodies of requests.
+#[derive(Debug)]
+pub(super) struct BodyRoom {
+    all: Arc<Semaphore>,
+    of_tenants: Mutex<BTreeMap<TenantId, Arc<Semaphore>>>,
+}
+
+impl Default for BodyRoom {
+    fn default() -> BodyRoom {
+        BodyRoom { all: Arc::new(Semaphore::new(MAX_BODIES)), of_tenants: Mutex::default() }
+    }
+}
+
+impl BodyRoom {
+    /// Waits for room; none where there is none in time.
+    async fn take(&self, tenant: Option<&TenantId>, bytes: usize) -> Option<[OwnedSemaphorePermit; 2]> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let of_tenant = {
+            let mut of_tenants = lock(&self.of_tenants);
+            let name = tenant?.clone();
+            Arc::clone(of_tenants.entry(name).or_insert_with(|| Arc::new(Semaphore::new(MAX_BODIES_OF_A_TENANT))))
+        };
+        let both = async {
+            let own = of_tenant.acquire_many_owned(bytes).await.ok()?;
+            let all = Arc::clone(&self.all).acquire_many_owned(bytes).await.ok()?;
+            Some([own, all])
+        };
+        tokio::time::timeout(BODY_WAIT, both).await.ok().flatten()
+    }
+}
+
+/// A request's body. Its length is reserved before it is read, so that no body waits for room half way.
 pub(super) async fn read_body(
     shared: &Shared,
     headers: &HeaderMap,
     body: HttpBody,
+    request: &Request,
     held: &mut Vec<OwnedSemaphorePermit>,
 ) -> Result<Vec<u8>, Response> {
-    let refusal =
-        |status: u16, code: &str, message: String| Response::json(status, json!({ "code": code, "message": message }));
+    let refusal = |status: u16, code: &str, message: String| PlatformError::new(status, code, message).response();
     let too_large = || refusal(413, "http.too_large", format!("the body has more than {MAX_BODY_BYTES} bytes"));
-    let promised = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
-    if promised.is_some_and(|length| length > MAX_BODY_BYTES) {
+    let busy = || refusal(503, "http.busy", "too many large bodies are being sent: try again".to_owned());
+    let tenant = request.identity.as_ref().map(|identity| &identity.tenant);
+    let length = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+    if length.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large());
+    }
+    let mut room = SMALL_BODY;
+    if let Some(length) = length.filter(|length| *length > SMALL_BODY) {
+        held.extend(shared.bodies.take(tenant, length).await.ok_or_else(busy)?);
+        room = length;
     }
     let began = Instant::now();
     let mut read = Vec::new();
@@ -46,14 +93,9 @@ pub(super) async fn read_body(
         if read.len() + part.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
-        let bytes = u32::try_from(part.len()).unwrap_or(u32::MAX);
-        let turn = tokio::time::timeout(BODY_WAIT, Arc::clone(&shared.bodies).acquire_many_owned(bytes)).await;
-        match turn {
-            Ok(Ok(turn)) => match held.first_mut() {
-                Some(first) => first.merge(turn),
-                None => held.push(turn),
-            },
-            _ => return Err(refusal(503, "http.busy", "too much is being sent at this moment: try again".to_owned())),
+        if read.len() + part.len() > room {
+            held.extend(shared.bodies.take(tenant, STEP).await.ok_or_else(busy)?);
+            room += STEP;
         }
         read.extend_from_slice(&part);
     }

@@ -14,6 +14,8 @@ use super::lanes::{self, tenants_of};
 use super::projects::Projects;
 use super::queues::{Queues, Work};
 use super::record::Record;
+use super::request_body::BodyRoom;
+use super::slow_reads::SlowReads;
 use super::terminal::{Terminal, lines};
 use crate::host::{Interrupt, lock};
 use crate::manifest::TenantId;
@@ -22,8 +24,6 @@ use crate::store::StoreError;
 
 /// Requests that wait at the most; more of them wait where they cost nothing, in their sockets.
 const MAX_WAITING: usize = 1_024;
-/// Bytes of bodies that are held at the same time.
-const MAX_BODIES: usize = 256 << 20;
 /// Bytes of answers that are being sent at the same time, beside small ones.
 pub(super) const MAX_ANSWERS: usize = 256 << 20;
 
@@ -47,9 +47,10 @@ pub(super) struct Shared {
     state_folder: Mutex<StateFolder>,
     pub(super) port: u16,
     pub(super) queues: Arc<Queues>,
+    pub(super) slow_reads: SlowReads,
     /// Requests that may wait, bytes of bodies that may be held, and bytes of answers that are being sent.
     pub(super) places: Arc<Semaphore>,
-    pub(super) bodies: Arc<Semaphore>,
+    pub(super) bodies: BodyRoom,
     pub(super) answers: Arc<Semaphore>,
     pub(super) journal: Journal,
     calls: Mutex<CallBook>,
@@ -84,8 +85,9 @@ impl Shared {
             state_folder: Mutex::new(state_folder),
             port,
             queues: Arc::new(Queues::new()),
+            slow_reads: SlowReads::default(),
             places: Arc::new(Semaphore::new(MAX_WAITING)),
-            bodies: Arc::new(Semaphore::new(MAX_BODIES)),
+            bodies: BodyRoom::default(),
             answers: Arc::new(Semaphore::new(MAX_ANSWERS)),
             journal: Journal::default(),
             calls: Mutex::default(),
@@ -142,7 +144,9 @@ impl Shared {
     /// Works with the platform, and tells what came of it.
     pub(super) fn with_platform<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
         let mut platform = self.platform();
+        platform.set_interrupt(self.ending.within());
         let done = work(&mut platform);
+        platform.set_interrupt(Interrupt::default());
         let activity = platform.take_activity();
         drop(platform);
         self.note_activity(activity);

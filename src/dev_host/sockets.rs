@@ -49,13 +49,17 @@ impl Drop for Answering {
 /// Serves connections until somebody drops this.
 pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut is_told = false;
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
         let socket = match listener.accept().await {
             Ok((socket, _)) => socket,
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => continue,
             // As when all file descriptors are in use: it passes.
-            Err(_) => {
+            Err(error) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    shared.say(&format!("a connection was not accepted: {error}"));
+                }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }

@@ -6,6 +6,9 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use crate::diagnostics::printable;
 use crate::platform::Activity;
 
+/// Bytes of a line at the most: thousands of them may wait.
+const MAX_LINE: usize = 2_000;
+
 /// The terminal. One that is held must hold nothing else: lines that it does not take are counted.
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -23,6 +26,7 @@ impl Terminal {
     /// Prints lines. No one reads them any more where the host is stopping.
     pub(super) fn print(&self, text: &str) {
         for line in text.lines() {
+            let line = &line[..line.floor_char_boundary(MAX_LINE)];
             let not_taken = self.not_taken.swap(0, Ordering::Relaxed);
             let line = if not_taken == 0 {
                 printable(line)

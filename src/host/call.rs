@@ -26,7 +26,7 @@ use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::document::words;
 use crate::manifest::TenantId;
-use crate::store::{Database, StoreError, StoredEvent};
+use crate::store::{Database, StatementLimit, StoreError, StoredEvent};
 
 words! {
     /// What made the host call a plugin.
@@ -201,11 +201,12 @@ impl Runtime {
             database.note_statements(detail >= Detail::Full);
             begun.inspect_err(|_| database.rollback()).map(|()| {
                 let (interrupt, time) = (interrupt.clone(), limits.time());
-                database.swap_stop(Some(Arc::new(move || interrupt.is_set() || started.elapsed() >= time)))
+                let stop = Arc::new(move |_| interrupt.is_set() || started.elapsed() >= time);
+                database.swap_limit(StatementLimit::new(stop))
             })
         };
-        let stop_before = match begun {
-            Ok(stop) => stop,
+        let limit_before = match begun {
+            Ok(limit) => limit,
             Err(error) => {
                 let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
                 return (outcome, replay);
@@ -251,7 +252,7 @@ impl Runtime {
 
         let mut database = lock(database);
         database.note_statements(false);
-        database.swap_stop(stop_before);
+        database.swap_limit(limit_before);
         let result = result.and_then(|value| {
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {

@@ -65,7 +65,7 @@ impl ServiceError {
 }
 
 /// Cuts a text that is kept, and says that it was cut.
-pub(super) fn shorten(text: &mut String, most: usize) {
+pub(crate) fn shorten(text: &mut String, most: usize) {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
         text.push('…');

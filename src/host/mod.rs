@@ -33,6 +33,7 @@ pub(crate) use caller::split_grant;
 pub use caller::{Caller, Department, EffectiveScope};
 pub use compile::{Compilation, CompileLimits, as_compiler};
 pub use engine::{Runtime, RuntimeError};
+pub(crate) use error::shorten;
 pub use error::{CallError, ServiceError, TrapKind};
 pub use error_codes::{ERROR_CODES, ErrorCode};
 pub use faults::{FAULT_AREAS, Fault, FaultAction, FaultPlace, Times, is_fault_area};

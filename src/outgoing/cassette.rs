@@ -1,13 +1,12 @@
 //! Responses from a cassette, in the place of the network: what tests replay, and what a recording keeps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{HttpRequest, HttpResponse, HttpTransport, Network, TransportError};
+use super::{HttpRequest, HttpResponse, HttpTransport, Network, TransportBounds, TransportError};
 
 /// A request and its response, as a cassette's file holds them. Headers of requests are left out: they hold
 /// credentials more often than they matter.
@@ -96,8 +95,7 @@ impl HttpTransport for Cassette {
         &self,
         request: &HttpRequest,
         network: Network,
-        timeout: Duration,
-        most_bytes: u64,
+        bounds: TransportBounds<'_>,
     ) -> Result<HttpResponse, TransportError> {
         let body = request.body.as_deref().map(BodyText::of);
         let known = self
@@ -117,7 +115,7 @@ impl HttpTransport for Cassette {
             let message = format!("no recorded response to {} {}", request.method, request.url);
             return Err(TransportError::Unknown(message));
         };
-        let response = outside.send(request, network, timeout, most_bytes)?;
+        let response = outside.send(request, network, bounds)?;
         self.known().push(Interaction {
             method: request.method.clone(),
             url: request.url.clone(),

@@ -7,4 +7,4 @@ mod transport;
 
 pub use cassette::{BodyText, Cassette, Interaction};
 pub use pattern::{UrlPattern, UrlPatternError, allowed, is_public};
-pub use transport::{HttpRequest, HttpResponse, HttpTransport, Network, TransportError};
+pub use transport::{HttpRequest, HttpResponse, HttpTransport, Network, TransportBounds, TransportError};

@@ -50,6 +50,17 @@ pub enum TransportError {
     Failed(String),
 }
 
+/// What one request may cost, from looking up the name to the last byte of the response.
+#[derive(Clone, Copy)]
+pub struct TransportBounds<'a> {
+    /// Time.
+    pub timeout: Duration,
+    /// Bytes of the response's body.
+    pub most_bytes: u64,
+    /// Says that the response is not wanted any more; asked every now and then.
+    pub is_interrupted: &'a (dyn Fn() -> bool + Sync),
+}
+
 /// Sends requests of plugins: over the network, or from a cassette.
 pub trait HttpTransport: Send + Sync + fmt::Debug {
     /// Sends one request and waits for its response. Redirects are not followed.
@@ -60,7 +71,6 @@ pub trait HttpTransport: Send + Sync + fmt::Debug {
         &self,
         request: &HttpRequest,
         network: Network,
-        timeout: Duration,
-        most_bytes: u64,
+        bounds: TransportBounds<'_>,
     ) -> Result<HttpResponse, TransportError>;
 }

@@ -16,10 +16,15 @@ pub struct Compiler {
 impl Compiler {
     /// Compiles the component of a package, until the interrupt is set. What is wrong with it is reported where it is
     /// loaded.
-    pub fn compile(&self, package: &[u8], interrupt: &Interrupt) {
+    pub fn compile_package(&self, package: &[u8], interrupt: &Interrupt) {
         if let Ok(package) = archive::open(package, &Limits::default()) {
-            let _ = self.runtime.prepare(package.component(), interrupt);
+            self.compile(package.component(), interrupt);
         }
+    }
+
+    /// The same for a component.
+    pub fn compile(&self, component: &[u8], interrupt: &Interrupt) {
+        let _ = self.runtime.prepare(component, interrupt);
     }
 }
 
@@ -29,6 +34,15 @@ impl Platform {
         let version = self.manifest(plugin)?.metadata.version.to_string();
         let record = lock(&self.database).package(plugin, &version).ok()?;
         record.map(|record| record.bytes)
+    }
+
+    /// The package that a rollback of a plugin would bring back; none where there is nothing to roll back.
+    pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
+        let manifest = self.manifest(plugin)?;
+        let database = lock(&self.database);
+        let upgrades = database.upgrades(&manifest.metadata.id).ok()?;
+        let latest = upgrades.into_iter().find(|upgrade| !upgrade.rolled_back)?;
+        Some(database.package(plugin, &latest.from_version).ok()??.bytes)
     }
 
     /// A compiler that needs no lock of the platform.

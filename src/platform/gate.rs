@@ -56,10 +56,23 @@ pub struct Registrar {
 }
 
 /// A package that may come in, and the keys that its plugin is pinned to with it.
-pub(super) struct Admitted {
+#[derive(Debug)]
+pub struct Admitted {
     pub(super) package: Package,
     pub(super) pins: Vec<PublicKey>,
+    /// What was known of keys then.
+    mark: TrustMark,
 }
+
+impl Admitted {
+    /// The component of the package.
+    pub fn component(&self) -> &[u8] {
+        self.package.component()
+    }
+}
+
+/// How many pins, lists of revocations and rotations there are. None of them is ever taken away.
+type TrustMark = [usize; 3];
 
 impl Platform {
     /// Sets who may bring packages, and who signs their receipts.
@@ -67,8 +80,25 @@ impl Platform {
         self.gate = Arc::new(gate);
     }
 
-    /// Holds an upload against the same checks as `erp-plugin verify`.
-    pub(super) fn admit(&self, bytes: &[u8]) -> Result<Admitted, PlatformError> {
+    /// Whether a package that was admitted before still is: nothing was said about keys since.
+    pub(super) fn still_admits(&self, admitted: &Admitted) -> Result<bool, PlatformError> {
+        Ok(self.trust_mark()? == admitted.mark)
+    }
+
+    fn trust_mark(&self) -> Result<TrustMark, PlatformError> {
+        let database = lock(&self.database);
+        let statements = |kind| Ok::<_, StoreError>(database.statements(kind)?.len());
+        let pins = database.pins()?.len();
+        Ok([pins, statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
+    }
+
+    /// Holds an upload against the same checks as `erp-plugin verify`. Nothing is written, so that a lane can do it while
+    /// others work.
+    ///
+    /// # Errors
+    /// [`PlatformError`] with all problems in its details.
+    pub fn admit(&self, bytes: &[u8]) -> Result<Admitted, PlatformError> {
+        let mark = self.trust_mark()?;
         let trust = self.effective_trust()?;
         let claimed = claimed_identity(bytes);
         // What was taken before stays good, also where its key was revoked since.
@@ -99,9 +129,9 @@ impl Platform {
             for key in &pins {
                 trust.add(first_seen(key.clone(), &id));
             }
-            return admitted(judge(&trust), pins);
+            return admitted(judge(&trust), pins, mark);
         }
-        admitted(verdict, Vec::new())
+        admitted(verdict, Vec::new(), mark)
     }
 
     /// The receipt of a package that is being taken: the next one of its plugin.
@@ -236,7 +266,7 @@ fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformEr
     envelope.sign(&registrar.key).map_err(|error| PlatformError::new(500, "registry.bad_state", error.to_string()))
 }
 
-fn admitted(verdict: Verdict, pins: Vec<PublicKey>) -> Result<Admitted, PlatformError> {
+fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<Admitted, PlatformError> {
     if !verdict.is_good() {
         let problems: Vec<Problem> = verdict.problems().cloned().collect();
         let is_signature = problems.first().is_some_and(|problem| problem.code.starts_with("signature/"));
@@ -246,7 +276,7 @@ fn admitted(verdict: Verdict, pins: Vec<PublicKey>) -> Result<Admitted, Platform
         return Err(refused(&problems, if is_signature { 403 } else { 422 }));
     }
     match verdict.package {
-        Some(package) => Ok(Admitted { package, pins }),
+        Some(package) => Ok(Admitted { package, pins, mark }),
         None => Err(refused(&[], 422)),
     }
 }

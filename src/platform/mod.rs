@@ -33,7 +33,7 @@ pub use activity::{Activity, CallRecord, Counters};
 pub use api::{BASE_EVENTS, Body, Request, Response, RowPage};
 pub use compiler::Compiler;
 pub use directory::{Directory, Identity};
-pub use gate::{Admission, Gate, Registrar};
+pub use gate::{Admission, Admitted, Gate, Registrar};
 pub use image::PlatformImage;
 pub use lane::{Lane, Snapshot};
 pub use nodes::{NodeAnswer, NodeRequest};

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::Response;
-use crate::host::{CallError, ErrorCode, ServiceError};
+use crate::host::{CallError, ErrorCode, ServiceError, shorten};
 use crate::store::StoreError;
 
 /// The code of a request whose statements read for longer than it may.
 pub const TOO_SLOW: &str = "db.too_slow";
+
+/// Bytes of a message at the most.
+const MAX_MESSAGE: usize = 4 << 10;
 
 /// A refusal or a failure.
 #[derive(Debug, Clone, Error)]
@@ -27,7 +30,10 @@ pub struct PlatformError {
 impl PlatformError {
     /// An error with a status and a code.
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> PlatformError {
-        PlatformError { status, code: code.to_owned(), message: message.into(), details: Value::Null }
+        let mut message = message.into();
+        // What a client sent may be in it, and what was refused is kept for a while.
+        shorten(&mut message, MAX_MESSAGE);
+        PlatformError { status, code: code.to_owned(), message, details: Value::Null }
     }
 
     pub(super) fn with_details(mut self, details: Value) -> PlatformError {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::host::{
     Surroundings, lock,
 };
 use crate::manifest::{Manifest, TenantId};
-use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, Stop, StoreError};
+use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StatementLimit, StoreError};
 
 /// Plugins, users, tables and events.
 pub struct Platform {
@@ -251,12 +251,14 @@ impl Platform {
         self.interrupt = interrupt;
     }
 
-    /// Ends statements that read at a moment, and as soon as the interrupt is set; a call of a plugin has its own time
-    /// for that. Without a moment they may take as long as they need.
-    pub fn end_reads_at(&mut self, until: Option<Instant>) {
+    /// Bounds the time that the statements which follow take together, beside those of plugins' calls, which have a time
+    /// of their own. They also end when the interrupt is set. Without a bound they may take as long as they need.
+    pub fn bound_statements(&mut self, time: Option<Duration>) {
         let interrupt = self.interrupt.clone();
-        let stop = until.map(|until| -> Stop { Arc::new(move || interrupt.is_set() || Instant::now() >= until) });
-        lock(&self.database).swap_stop(stop);
+        let limit = time.map_or_else(StatementLimit::default, |time| {
+            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
+        });
+        lock(&self.database).swap_limit(limit);
     }
 
     /// How long the next units of work wait for somebody else's that writes.

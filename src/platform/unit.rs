@@ -6,6 +6,9 @@ use super::triggers::tell_changes;
 use crate::host::{SharedSurroundings, lock};
 use crate::store::{Database, StoreError};
 
+/// Bytes of changed rows that a unit of work keeps until it ends, before and after.
+const MAX_CHANGES: u64 = 96 << 20;
+
 impl Platform {
     /// A unit of work that nobody hears of.
     pub(super) fn quiet_unit<T>(
@@ -49,6 +52,7 @@ impl Platform {
     ) -> Result<T, E> {
         let mut database = lock(&self.database);
         database.begin()?;
+        database.bound_changes(MAX_CHANGES);
         let worked = work(&mut database, &self.surroundings).and_then(|value| {
             // What no event led to begins a chain.
             let told = tell_changes(&mut database, &self.surroundings, 0, 0)?;

@@ -46,14 +46,24 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
     pub fn upload(&mut self, bytes: &[u8]) -> Result<Receipt, PlatformError> {
-        let Admitted { package, pins } = self.admit(bytes)?;
-        let files = files_of(&package);
+        let admitted = self.admit(bytes)?;
+        self.take_package(bytes, &admitted)
+    }
+
+    /// Takes a package that was admitted: again where something was said about keys since.
+    pub(super) fn upload_admitted(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<Receipt, PlatformError> {
+        if self.still_admits(admitted)? { self.take_package(bytes, admitted) } else { self.upload(bytes) }
+    }
+
+    fn take_package(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<Receipt, PlatformError> {
+        let Admitted { package, pins, .. } = admitted;
+        let files = files_of(package);
         let labels = Labels::of_files(&package.manifest, &files);
         let manifest = Arc::new(package.manifest.clone());
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
         let now = self.now();
-        let record = package_record(&package, &sha256, bytes, now);
+        let record = package_record(package, &sha256, bytes, now);
         let known = lock(&self.database).package(&id, &version)?;
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
@@ -92,7 +102,7 @@ impl Platform {
             canary: None,
         };
         let plugin_record = plugin_record(&id, &installed);
-        let signed = self.write_receipt(&package, &record)?;
+        let signed = self.write_receipt(package, &record)?;
         let keep = |database: &mut Database| {
             // A plugin that was purged left its packages behind, so that no version is used twice.
             if known.is_none() {

@@ -127,8 +127,14 @@ fn embedded_files(folder: &Dir<'_>, root: &Path, files: &mut Vec<(String, Vec<u8
     }
 }
 
-/// Steps that a file of a template may take to be written.
+/// Steps that a file of a template may take to be written, and all files together.
 const MAX_STEPS: u64 = 2_000_000;
+const MAX_ALL_STEPS: u64 = 20_000_000;
+/// Files of a template, and their bytes together.
+const MAX_FILES: usize = 2_000;
+const MAX_INPUT: u64 = 32 << 20;
+/// Bytes of `template.toml`.
+const MAX_ABOUT: u64 = 1 << 20;
 /// Bytes that a template may write, all files together.
 const MAX_OUTPUT: usize = 32 << 20;
 
@@ -161,8 +167,12 @@ impl Template {
     pub fn from_folder(folder: &Path, name: &str) -> Result<Template, TemplateError> {
         let not_a_template = |reason: String| TemplateError::NotATemplate(name.to_owned(), reason);
         let file = folder.join("template.toml");
-        if !file.is_file() {
-            return Err(not_a_template("it has no template.toml".to_owned()));
+        let metadata = fs_err::symlink_metadata(&file).ok().filter(std::fs::Metadata::is_file);
+        let Some(metadata) = metadata else {
+            return Err(not_a_template("it has no file template.toml".to_owned()));
+        };
+        if metadata.len() > MAX_ABOUT {
+            return Err(not_a_template(format!("template.toml has more than {MAX_ABOUT} bytes")));
         }
         let text = fs_err::read_to_string(file).map_err(|error| not_a_template(error.to_string()))?;
         let about: About =
@@ -173,6 +183,7 @@ impl Template {
         }
         let mut files = Vec::new();
         let mut folders = vec![content.clone()];
+        let mut bytes = 0;
         while let Some(folder) = folders.pop() {
             for entry in fs_err::read_dir(&folder).map_err(|error| not_a_template(error.to_string()))? {
                 let entry = entry.map_err(|error| not_a_template(error.to_string()))?;
@@ -185,6 +196,11 @@ impl Template {
                 let own = path.strip_prefix(&content).unwrap_or(&path).to_string_lossy().replace('\\', "/");
                 if !kind.is_file() {
                     return Err(not_a_template(format!("`{own}` is a link, which could lead out of it")));
+                }
+                bytes += entry.metadata().map_err(|error| not_a_template(error.to_string()))?.len();
+                if files.len() == MAX_FILES || bytes > MAX_INPUT {
+                    let most = MAX_INPUT >> 20;
+                    return Err(not_a_template(format!("it has more than {MAX_FILES} files or {most} MB")));
                 }
                 files.push((own, fs_err::read(&path).map_err(|error| not_a_template(error.to_string()))?));
             }
@@ -216,7 +232,8 @@ impl Template {
             reason: error.to_string(),
         };
         let mut engine = Environment::new();
-        engine.set_fuel(Some(MAX_STEPS));
+        let files = self.files.len().max(1) as u64;
+        engine.set_fuel(Some(MAX_STEPS.min(MAX_ALL_STEPS / files)));
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
         // A value with quotes of its own stays one TOML string.
@@ -271,7 +288,13 @@ impl Template {
             // What is no text is no template either: pictures, archives.
             let content = match std::str::from_utf8(content) {
                 Ok(text) => rendered(text)?.into_bytes(),
-                Err(_) => content.clone(),
+                Err(_) => {
+                    left = left.checked_sub(content.len()).ok_or_else(|| TemplateError::Render {
+                        file: path.clone(),
+                        reason: format!("the template writes more than {} MB", MAX_OUTPUT >> 20),
+                    })?;
+                    content.clone()
+                }
             };
             planned.push(PlannedFile { path: target, content });
         }

@@ -206,6 +206,8 @@ fn explained(report: &Report, activity: &Activity, world: &World<'_>, keep: Opti
             }
             if let Some(kept) = &kept {
                 lines.push(format!("its database: erp-plugin sql {}", kept.shown));
+            } else {
+                lines.push("to look at its database: run again with `--keep-databases`".to_owned());
             }
         }
         finding.help = (!lines.is_empty()).then(|| lines.join("\n"));

@@ -5,9 +5,10 @@ use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Operand, Reach, Usage};
+use super::records::Held;
 use super::sql::{Cell, Failure, Shape, SqlError, SqlRow};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
-use crate::document::{did_you_mean, words};
+use crate::document::{did_you_mean, weight_of_fields, words};
 use crate::expression::read_decimal;
 use crate::manifest::BaseType;
 
@@ -183,6 +184,7 @@ impl Database {
         }
         select.limit(10_000);
         let read = || {
+            let mut held = Held::default();
             self.select("aggregate rows", &select, |row| {
                 let mut group = Map::new();
                 let mut index = 0;
@@ -190,6 +192,7 @@ impl Database {
                     group.insert((*name).to_owned(), output.read(row, index)?);
                     index += output.width();
                 }
+                held.add_bytes(weight_of_fields(&group))?;
                 Ok(Value::Object(group))
             })
         };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sea_query::SelectStatement;
 use serde_json::Value;
 
-use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, Stop, bound};
+use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, StatementLimit, bound};
 use super::{Catalog, Change, DatabaseImage, EntityRef, Sealer, StoreError, definition};
 use crate::document::weight_of_fields;
 use crate::manifest::{Manifest, TenantId};
@@ -221,9 +221,26 @@ impl Database {
         self.connection.set_patience(patience);
     }
 
-    /// Ends statements that read as soon as `stop` says so, with [`StoreError::TooSlow`]. Returns what said so before.
-    pub fn swap_stop(&mut self, stop: Option<Stop>) -> Option<Stop> {
-        self.connection.swap_stop(stop)
+    /// Holds the statements that follow to a limit: beyond it they end with [`StoreError::TooSlow`]. Returns the previous
+    /// limit, with the time that its statements took.
+    pub fn swap_limit(&mut self, limit: StatementLimit) -> StatementLimit {
+        self.connection.swap_limit(limit)
+    }
+
+    /// Whether what is replaced is overwritten in the file, and not only marked as free.
+    pub(super) fn set_thorough(&mut self, is_thorough: bool) -> Result<(), StoreError> {
+        self.connection.set_thorough(is_thorough).map_err(StoreError::database("overwrite what is replaced"))
+    }
+
+    /// Reads in one state of the database, whatever others write meanwhile.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`StoreError::Database`].
+    pub fn reading<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, E> {
+        self.begin_by(Connection::begin_lazily)?;
+        let done = work(self);
+        self.rollback();
+        done
     }
 
     /// The same database by another connection, with the same entities; none where one connection is all there is.

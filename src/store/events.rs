@@ -7,6 +7,9 @@ use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::{PluginId, TenantId};
 
+/// Bytes of the payloads that a list of events shows.
+const MAX_SHOWN: i64 = 2 << 20;
+
 /// An event that was told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
@@ -98,12 +101,24 @@ impl Database {
         Ok(found.into_iter().next().map(|event| event.tenant))
     }
 
-    /// The newest events, the last one first.
+    /// The newest events, the last one first: a hundred, and fewer where their payloads are large.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn recent_events(&self) -> Result<Vec<StoredEvent>, StoreError> {
-        self.events_where("order by seq desc limit 100", [])
+        let sizes = self.rows(
+            "read events",
+            "select seq, length(payload) from erp_events order by seq desc limit 100",
+            [],
+            |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
+        )?;
+        let mut bytes = 0;
+        let fits = sizes.iter().take_while(|(_, size)| {
+            bytes += size;
+            bytes <= MAX_SHOWN
+        });
+        let Some((first, _)) = fits.last() else { return Ok(Vec::new()) };
+        self.events_where("where seq >= ? order by seq desc limit 100", [SqlValue::Integer(*first)])
     }
 
     fn events_where(&self, rest: &str, parameters: impl AsRef<[SqlValue]>) -> Result<Vec<StoredEvent>, StoreError> {

@@ -19,14 +19,14 @@ pub struct HistoryEntry {
 }
 
 impl Database {
-    /// What happened to a row of the tenant, the newest first.
+    /// What happened to a row of the tenant, the newest first, a thousand at the most.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn history(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
         self.rows(
             "read the history of a row",
-            "select at, user_id, action, version from erp_audit where tenant_id = ? and entity = ? and row_id = ? order by seq desc",
+            "select at, user_id, action, version from erp_audit where tenant_id = ? and entity = ? and row_id = ? order by seq desc limit 1000",
             [SqlValue::text(scope.tenant.as_str()), SqlValue::Text(entity.qualified_name()), SqlValue::text(id)],
             |row| Ok(HistoryEntry { at: row.get(0)?, user: row.get(1)?, action: row.get(2)?, version: row.get(3)? }),
         )

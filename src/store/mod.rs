@@ -61,7 +61,7 @@ pub use row::{Change, ChangeKind, Row, Scope};
 pub(crate) use rules::{condition_holds, defaults_of, judged};
 pub use schema::TableInfo;
 pub use seal::Sealer;
-pub use sql::{Dialect, PostgresUrl, SqlError, Stop};
+pub use sql::{Dialect, PostgresUrl, SqlError, StatementLimit};
 pub(crate) use upgrade::values::converted;
 pub use upgrade::{Lock, PlannedStep, Reversal, StakeRow, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};
 pub(crate) use values::{MAX_ORDERED_BYTES, normal_value};

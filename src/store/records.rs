@@ -6,6 +6,7 @@ use super::sql::{Cell, Dialect, Failure, Shape, SqlError, SqlRow, SqlValue};
 use super::{
     Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, definition, values,
 };
+use crate::document::weight;
 use crate::manifest::{BaseType, Field, FieldType};
 
 /// How many columns [`row_columns`] names.
@@ -36,7 +37,12 @@ pub(super) struct Held(u64);
 impl Held {
     /// Adds a row.
     pub(super) fn add(&mut self, row: &SqlRow<'_>) -> Result<(), SqlError> {
-        self.0 += row.weight();
+        self.add_bytes(row.weight())
+    }
+
+    /// Adds what takes so many bytes.
+    pub(super) fn add_bytes(&mut self, bytes: u64) -> Result<(), SqlError> {
+        self.0 += bytes;
         if self.0 > MAX_ANSWER { Err(SqlError::TooMuch(MAX_ANSWER)) } else { Ok(()) }
     }
 }
@@ -276,12 +282,14 @@ impl Database {
             .map(str::to_owned)
             .or_else(|| entity.title_field.as_ref().map(|field| field.as_str().to_owned()))
             .or_else(|| entity.fields.first().map(|field| field.name.as_str().to_owned()));
-        let mut labels = Map::new();
+        let (mut labels, mut held) = (Map::new(), Held::default());
         for id in ids {
             match self.get(entity, scope, id) {
                 Ok(row) => {
                     let label = field.as_ref().and_then(|field| row.data.get(field)).cloned();
-                    labels.insert(id.clone(), label.unwrap_or_else(|| Value::String(id.clone())));
+                    let label = label.unwrap_or_else(|| Value::String(id.clone()));
+                    held.add_bytes(weight(&label)).map_err(StoreError::database("read labels"))?;
+                    labels.insert(id.clone(), label);
                 }
                 Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error),

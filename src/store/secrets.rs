@@ -1,6 +1,6 @@
 //! Secrets of a plugin per tenant, and calls of the host that were denied.
 
-use super::sql::SqlValue;
+use super::sql::{Dialect, SqlValue};
 use super::{Database, Scope, StoreError, seal};
 use crate::manifest::PluginId;
 
@@ -55,17 +55,36 @@ impl Database {
         Ok(())
     }
 
-    /// Seals secrets that were set before there was a key.
+    /// Seals secrets that were set before there was a key, and lets no copy of them stay in the file. On PostgreSQL they
+    /// stay as they are: other hosts with keys of their own may read them.
     ///
     /// # Errors
     /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn seal_older_secrets(&mut self) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Postgres || self.sealer().is_none() {
+            return Ok(());
+        }
         let open = self.rows(
             "look for secrets that are not sealed",
-            "select plugin_id, tenant_id, key, value from erp_secrets where value not like ?",
-            [SqlValue::Text(format!("{}%", seal::MARK))],
+            "select plugin_id, tenant_id, key, value from erp_secrets where substr(value, 1, length(?)) <> ?",
+            [SqlValue::text(seal::MARK), SqlValue::text(seal::MARK)],
             |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?)),
         )?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.set_thorough(true)?;
+        self.begin()?;
+        let sealed = self.seal_all(open);
+        let done = sealed.and_then(|()| self.commit().map(|_| ()));
+        if done.is_err() {
+            self.rollback();
+        }
+        self.set_thorough(false)?;
+        done
+    }
+
+    fn seal_all(&mut self, open: Vec<(String, String, String, String)>) -> Result<(), StoreError> {
         for (plugin, tenant, key, secret) in open {
             let place = place_of(&plugin, &tenant, &key);
             let Some(sealer) = self.sealer() else { return Ok(()) };

@@ -5,6 +5,9 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use erp_plugin::host::Interrupt;
+use erp_plugin::outgoing::{HttpRequest, HttpTransport, Network, TransportBounds, TransportError};
+use erp_plugin::registry::NetworkTransport;
 use serde_json::{Value, json};
 
 use crate::support::hostile::{GuestText, MANIFEST};
@@ -285,4 +288,69 @@ fn what_a_host_keeps_is_its_users_alone_and_secrets_are_sealed() {
         let bytes = std::fs::read(sandbox.path(&format!("state/{file}"))).unwrap_or_default();
         assert!(!bytes.windows(8).any(|part| part == b"geheimes"), "{file}");
     }
+}
+
+#[test]
+fn a_server_that_drips_bytes_holds_a_call_no_longer_than_its_time() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                let _ = stream.read(&mut [0; 1024]);
+                let mut begun = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n");
+                while begun.is_ok() {
+                    std::thread::sleep(Duration::from_millis(50));
+                    begun = stream.write_all(b"x");
+                }
+            });
+        }
+    });
+    let request = HttpRequest { method: "GET".to_owned(), url, headers: Vec::new(), body: None };
+    let interrupt = Interrupt::default();
+    let is_interrupted = || interrupt.is_set();
+    let bounds = |timeout| TransportBounds { timeout, most_bytes: 1 << 20, is_interrupted: &is_interrupted };
+    let began = Instant::now();
+    let late = NetworkTransport.send(&request, Network::Any, bounds(Duration::from_millis(600)));
+    assert!(matches!(&late, Err(TransportError::Failed(why)) if why.contains("600ms")), "{late:?}");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| NetworkTransport.send(&request, Network::Any, bounds(Duration::from_secs(300))));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!waiting.is_finished());
+        interrupt.set();
+        assert!(waiting.join().unwrap().is_err());
+    });
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_stranger_is_refused_at_once_and_a_small_body_waits_for_no_large_one() {
+    let sandbox = packed(LOOP, 6);
+    let host = running(&sandbox);
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| invoke(&host));
+        // Changes of plugins wait for the call, but not for those who may not change them.
+        std::thread::sleep(Duration::from_millis(300));
+        for path in ["/api/v1/admin/plugins/upload", "/api/v1/admin/plugins/erp-hostile/disable", "/_dev/clock"] {
+            let began = Instant::now();
+            assert_eq!(request(&host.url(), "POST", path, None, &[], &[]).0, 401, "{path}");
+            assert!(began.elapsed() < Duration::from_secs(1), "{path}: {:?}", began.elapsed());
+        }
+        let acme = Client::new(&host, "admin@acme", PLUGIN);
+        let began = Instant::now();
+        assert_eq!(acme.ask("POST", "/_dev/clock", &json!({ "advance": "1m" })).0, 200);
+        assert!(began.elapsed() < Duration::from_secs(2), "the clock waits for no compiler: {:?}", began.elapsed());
+        long.join().unwrap();
+    });
+    // Bodies that are promised, and do not come.
+    let token = host.token("admin@acme");
+    let large = format!("content-length: {}\r\n", 60 << 20);
+    let stalled: Vec<TcpStream> =
+        (0..6).map(|_| begin(&host, "POST", "/api/v1/admin/plugins/upload", &token, &large, "x")).collect();
+    let acme = Client::new(&host, "admin@acme", PLUGIN);
+    let began = Instant::now();
+    assert_eq!(acme.rows("POST", "/item", &json!({ "sku": "S" })).0, 201);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(stalled);
 }

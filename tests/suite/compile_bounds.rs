@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use erp_plugin::archive::{self, PackageParts};
 use erp_plugin::component::excess;
 use erp_plugin::host::{Compilation, CompileLimits, Interrupt, Runtime, RuntimeError};
 
+use serde_json::json;
+
 use crate::support::expensive::FAMILIES;
 use crate::support::hostile::{HONEST, Host};
-use crate::support::{Sandbox, erp_plugin};
+use crate::support::{Client, Sandbox, erp_plugin};
 
 /// The component of the family with these words in its name.
 fn component(family: &str, size: u32) -> Vec<u8> {
@@ -52,6 +55,38 @@ fn what_is_too_complex_is_refused_by_every_command_that_reads_it() {
             assert!(output.stderr.contains("component/too-complex"), "{family} {command:?}: {}", output.stderr);
             assert_ne!(output.code, 0);
         }
+    }
+}
+
+#[test]
+fn a_package_that_is_too_complex_is_refused_by_verify_and_by_an_upload() {
+    let sandbox = Sandbox::new();
+    let host = sandbox.dev_host(&[]);
+    let admin = Client::new(&host, "admin@acme", "erp-small");
+    for (family, size) in [("calls of 1,000", 400), ("conditional branches", 20_000), ("between parts", 300)] {
+        let parts = PackageParts {
+            manifest: json!({
+                "metadata": { "id": "erp-small", "name": "小", "version": "1.0.0" },
+                "runtime": { "abi": "erp:plugin@1.0.0", "world": "minimal-plugin" },
+            }),
+            id: "erp-small".to_owned(),
+            version: "1.0.0".to_owned(),
+            abi: "erp:plugin@1.0.0".to_owned(),
+            world: "minimal-plugin".to_owned(),
+            wit: "package erp:plugin@1.0.0;".to_owned(),
+            component: component(family, size),
+            files: Vec::new(),
+            tool: "test".to_owned(),
+            rule_set: String::new(),
+        };
+        sandbox.write("small.erpx", archive::build(&parts).unwrap());
+        let verified = sandbox.run(&["verify", "small.erpx"]);
+        assert_eq!(verified.code, 7, "{family}: {}", verified.stderr);
+        let told = format!("{}{}", verified.stdout, verified.stderr);
+        assert!(told.contains("component/too-complex"), "{family}: {told}");
+        let (status, refused) = admin.upload(&sandbox, "small.erpx");
+        assert_eq!(status, 422, "{family}: {refused}");
+        assert!(refused.to_string().contains("component/too-complex"), "{family}: {refused}");
     }
 }
 

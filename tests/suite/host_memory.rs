@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::hostile::{ATTACKS, Attack, GuestText, HONEST, MANIFEST};
-use crate::support::{Client, Sandbox};
+use crate::support::{Client, Sandbox, request};
 
 /// What an attack may make the host's process grow by.
 const MAX_GROWTH: u64 = 32 << 20;
@@ -108,4 +108,23 @@ fn a_dev_host_keeps_no_more_after_many_hostile_calls_than_after_some() {
     assert!(denials.to_string().len() < 1 << 20, "{} bytes", denials.to_string().len());
     let database = std::fs::metadata(sandbox.path("state/platform.sqlite")).unwrap().len();
     assert!(database < 16 << 20, "{database} bytes");
+}
+
+#[test]
+fn refused_requests_leave_little_behind() {
+    let sandbox = Sandbox::new();
+    let host = sandbox.dev_host(&[]);
+    let token = host.token("admin@acme");
+    let path = format!("/api/v1/plugins/{}", "x/".repeat(25_000));
+    let key = format!("{{\"{}\": 1}}", "k".repeat(60_000));
+    let refuse = || {
+        assert_eq!(request(&host.url(), "GET", &path, Some(&token), &[], &[]).0, 404);
+        assert_eq!(request(&host.url(), "POST", "/_dev/faults", Some(&token), key.as_bytes(), &[]).0, 400);
+    };
+    (0..20).for_each(|_| refuse());
+    let pid = host.child.id();
+    let before = status(pid, "VmRSS");
+    (0..700).for_each(|_| refuse());
+    let grown = status(pid, "VmRSS").saturating_sub(before);
+    assert!(grown < MAX_GROWTH, "{} MB", grown >> 20);
 }

@@ -51,6 +51,9 @@ fn a_failing_case_says_who_wrote_the_row_and_keeps_its_database() {
     let (sandbox, component) = inventory();
     change(&stock_file(&sandbox), "| A-001 | 50       | 2       |", "| A-001 | 51       | 2       |");
     let run = sandbox.run(&["-C", "erp-demo", "test", "--component", &component]);
+    assert!(run.stderr.contains("--keep-databases"), "{}", run.stderr);
+    assert!(!sandbox.path("erp-demo/target/failed").exists(), "nothing is written that was not asked for");
+    let run = sandbox.run(&["-C", "erp-demo", "test", "--component", &component, "--keep-databases"]);
     let told = &run.stderr;
     assert!(told.contains("expected 51, found 50"), "{told}");
     assert!(told.contains("written by host call") && told.contains("db.batch"), "{told}");

@@ -11,6 +11,7 @@ use crate::component::{self, Part, link};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
 use crate::exit_code::ExitCode;
+use crate::files;
 use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
 
@@ -89,9 +90,9 @@ fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile)
             let component = compile(&options, |message| context.ui.foreign(message))?;
             context.read(&component)
         }
-        (None, Some(file), None) => read(context, &root.join(file.as_str()), link),
+        (None, Some(file), None) => read(context, root, file.as_str(), link),
         (None, None, Some(package)) => {
-            let bytes = read(context, &root.join(package.as_str()), link)?;
+            let bytes = read(context, root, package.as_str(), link)?;
             let opened = archive::open(&bytes, &Limits::default()).map_err(|problems| {
                 failed(link, &problems.first().map_or_else(String::new, |problem| problem.message.clone()))
             })?;
@@ -101,8 +102,13 @@ fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile)
     }
 }
 
-fn read(context: &Context, path: &Path, link: &Link) -> Result<Vec<u8>, CommandError> {
-    if path.is_file() { context.read(path) } else { Err(failed(link, &format!("there is no {}", context.shown(path)))) }
+fn read(context: &Context, root: &Path, path: &str, link: &Link) -> Result<Vec<u8>, CommandError> {
+    let path = files::inside(root, Path::new(path)).map_err(|error| failed(link, &error.to_string()))?;
+    if path.is_file() {
+        context.read(&path)
+    } else {
+        Err(failed(link, &format!("there is no {}", context.shown(&path))))
+    }
 }
 
 fn failed(link: &Link, why: &str) -> CommandError {

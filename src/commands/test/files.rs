@@ -120,15 +120,16 @@ pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, Comma
     lock.map(Some).map_err(|why| failed(format!("{BUDGET_LOCK} cannot be read: {why}")))
 }
 
-/// The file that a failing case keeps its database in.
-pub(super) fn kept_database(context: &Context, project: &Project, case: &Case<'_>) -> KeptDatabase {
+/// The file that a failing case keeps its database in; none where a link leads out of the project.
+pub(super) fn kept_database(context: &Context, project: &Project, case: &Case<'_>) -> Option<KeptDatabase> {
     let name: String = format!("{}-{}", stem(case.suite), case.name())
         .chars()
         .map(|character| if character.is_alphanumeric() { character } else { '-' })
         .take(80)
         .collect();
-    let file = project.root.join("target/failed").join(format!("{name}.sqlite"));
-    KeptDatabase { shown: context.shown(&file), file }
+    let file = Path::new("target/failed").join(format!("{name}.sqlite"));
+    let file = files::inside(&project.root, &file).ok()?;
+    Some(KeptDatabase { shown: context.shown(&file), file })
 }
 
 /// Snapshots that no step of a whole run names.

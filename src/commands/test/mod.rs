@@ -70,6 +70,9 @@ pub(crate) struct TestArgs {
     /// Show how the cost of each case grows with its rows, such as 1,10,100: fixtures are inserted so many times
     #[arg(long, value_name = "COPIES", value_delimiter = ',')]
     scale: Vec<usize>,
+    /// Keep the database of each failing case in target/failed
+    #[arg(long)]
+    keep_databases: bool,
     /// Show which lines of the source the scenarios reach; the component must be a debug build
     #[arg(long)]
     coverage: bool,
@@ -166,7 +169,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let order = schedule::order(chosen.len(), args.shuffle);
     let faults = AtomicUsize::new(0);
     let results = schedule::run_all(&chosen, &order, jobs, |case| {
-        let keep = || Some(files::kept_database(context, &open.project, case));
+        let keep = || args.keep_databases.then(|| files::kept_database(context, &open.project, case)).flatten();
         let own = probe.as_ref().map(Probe::fresh);
         let mut result = run_case(&runtime, &plugin, case, own.clone(), keep);
         if let Some(probe) = own {

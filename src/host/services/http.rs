@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::error::ServiceError;
 use super::super::lock;
 use super::{Services, denied, within};
-use crate::outgoing::{HttpRequest, HttpResponse, TransportError, allowed};
+use crate::outgoing::{HttpRequest, HttpResponse, TransportBounds, TransportError, allowed};
 
 /// Headers that are the host's to set.
 const HOST_HEADERS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
@@ -53,7 +53,14 @@ impl Services {
             })?;
             let asked = timeout_ms.map_or(Duration::MAX, |milliseconds| Duration::from_millis(milliseconds.into()));
             let timeout = asked.min(services.time_left());
-            transport.send(request, network, timeout, services.limits.result_bytes()).map_err(|error| match error {
+            let interrupt = services.interrupt.clone();
+            let is_interrupted = || interrupt.is_set();
+            let bounds = TransportBounds {
+                timeout,
+                most_bytes: services.limits.result_bytes(),
+                is_interrupted: &is_interrupted,
+            };
+            transport.send(request, network, bounds).map_err(|error| match error {
                 TransportError::Refused(message) => denied(message),
                 TransportError::Unknown(message) => ServiceError::new("http.no_response", message),
                 TransportError::Failed(message) => {

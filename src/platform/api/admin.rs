@@ -16,7 +16,10 @@ impl Platform {
             ("GET", []) => Ok(Response::json(200, json!(self.plugins()))),
             ("POST", ["upload"]) => {
                 check_digest(request)?;
-                let receipt = self.upload(&request.body)?;
+                let receipt = match &request.admitted {
+                    Some(admitted) => self.upload_admitted(&request.body, admitted)?,
+                    None => self.upload(&request.body)?,
+                };
                 Ok(Response::json(201, json!(receipt)))
             }
             ("GET", [id]) => Ok(Response::json(200, self.detail(id)?)),

@@ -37,16 +37,18 @@ impl Platform {
             limit: Some(ROWS_AT_ONCE),
             ..ListQuery::default()
         };
-        loop {
-            let page = lock(&self.database).list(entity, &scope, &query)?;
-            for row in &page.rows {
-                file.add(entity, row)?;
+        lock(&self.database).reading::<_, PlatformError>(|database| {
+            loop {
+                let page = database.list(entity, &scope, &query)?;
+                for row in &page.rows {
+                    file.add(entity, row)?;
+                }
+                query.cursor = page.next_cursor;
+                if query.cursor.is_none() {
+                    return Ok(());
+                }
             }
-            query.cursor = page.next_cursor;
-            if query.cursor.is_none() {
-                break;
-            }
-        }
+        })?;
         let response = Response::bytes(200, content_type.to_owned(), file.end()?);
         let disposition = format!("attachment; filename=\"{}.{format}\"", *entity.name);
         Ok(response.header("content-disposition", &disposition))

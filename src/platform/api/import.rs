@@ -13,11 +13,13 @@ use super::{Answer, Request};
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::host::lock;
 use crate::manifest::{BaseType, Field};
-use crate::platform::{Platform, PlatformError};
+use crate::platform::{Platform, PlatformError, TOO_SLOW};
 use crate::store::{EntityRef, FieldProblem, StoreError};
 
 /// Rows of one import at the most.
 const MAX_ROWS: usize = 10_000;
+/// Bytes of a CSV's first line at the most.
+const MAX_FIRST_LINE: usize = 64 << 10;
 /// Bytes that the JSON of one row takes in memory at the most.
 const MAX_ROW_BYTES: u64 = 4 << 20;
 
@@ -38,6 +40,7 @@ impl Platform {
         }
         request.only(&["dry_run"])?;
         let file = File::of(entity, request)?;
+        file.require_few_rows()?;
         let dry_run = match request.query("dry_run") {
             None => file.dry_run(),
             Some(word) => {
@@ -53,10 +56,6 @@ impl Platform {
             (refused, ids) = (Vec::new(), Vec::new());
             for (index, row) in file.rows().enumerate() {
                 let row = row.map_err(ImportEnd::Failed)?;
-                if index == MAX_ROWS {
-                    let message = format!("more than {MAX_ROWS} rows: send them in several files");
-                    return Err(ImportEnd::Failed(PlatformError::new(422, "import.too_large", message)));
-                }
                 let taken = match &row {
                     Value::Object(fields) => {
                         let open = Platform::open_fields(entity, fields).and_then(|()| {
@@ -68,7 +67,10 @@ impl Platform {
                 };
                 match taken {
                     Ok(row) => ids.push(row.id),
-                    Err(error) if error.status >= 500 => return Err(ImportEnd::Failed(error)),
+                    // What ends the statements of a request is no fault of the row.
+                    Err(error) if error.status >= 500 || error.code == TOO_SLOW => {
+                        return Err(ImportEnd::Failed(error));
+                    }
                     Err(error) => refused.push(Refused { row: index + 1, error }),
                 }
             }
@@ -183,12 +185,20 @@ impl<'b> File<'b> {
     /// A CSV whose first line holds names of fields, or their labels.
     fn csv(entity: &'b EntityRef, bytes: &'b [u8]) -> Result<File<'b>, PlatformError> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-        let mut reader = csv::Reader::from_reader(bytes);
-        let headers =
-            reader.headers().map_err(|error| bad_csv(format!("the first line cannot be read: {error}")))?.clone();
+        // No further than it may reach: a line of millions of columns would take a gigabyte.
+        let first = &bytes[..bytes.len().min(MAX_FIRST_LINE)];
+        let mut reader = csv::Reader::from_reader(first);
+        let headers = reader.headers().map_err(|error| bad_csv(format!("the first line cannot be read: {error}")))?;
+        if headers.len() > entity.fields.len() + 1 || (reader.position().byte() == 0 && bytes.len() > MAX_FIRST_LINE) {
+            return Err(bad_csv(format!("the first line has more than {} columns", entity.fields.len() + 1)));
+        }
         let mut fields: Vec<Option<&Field>> = Vec::new();
-        for header in &headers {
+        let mut seen = std::collections::BTreeSet::new();
+        for header in &reader.headers().map_err(|error| bad_csv(error.to_string()))?.clone() {
             let header = header.trim();
+            if !seen.insert(header.to_owned()) {
+                return Err(bad_csv(format!("`{header}` is in the first line twice")));
+            }
             let found = entity.fields.iter().find(|field| field.name.as_str() == header || field.label() == header);
             if found.is_none() && header != "id" {
                 let known = entity.fields.iter().map(|field| field.name.as_str());
@@ -200,6 +210,31 @@ impl<'b> File<'b> {
             fields.push(found.filter(|field| !field.read_only && field.computed.is_none()));
         }
         Ok(File::Csv { bytes, fields })
+    }
+
+    /// Rows are counted, and a CSV is read to its end, before any of them is inserted.
+    fn require_few_rows(&self) -> Result<(), PlatformError> {
+        let rows = match self {
+            File::Json(file) => file.rows.len(),
+            File::Csv { bytes, .. } => {
+                let (mut records, mut rows) = (csv::Reader::from_reader(*bytes), 0);
+                let mut record = csv::ByteRecord::new();
+                while rows <= MAX_ROWS
+                    && records.read_byte_record(&mut record).map_err(|error| bad_csv(error.to_string()))?
+                {
+                    if record.as_slice().len() as u64 > MAX_ROW_BYTES {
+                        return Err(bad_csv(format!("line {}: more than {MAX_ROW_BYTES} bytes", rows + 2)));
+                    }
+                    rows += 1;
+                }
+                rows
+            }
+        };
+        if rows <= MAX_ROWS {
+            return Ok(());
+        }
+        let message = format!("more than {MAX_ROWS} rows: send them in several files");
+        Err(PlatformError::new(422, "import.too_large", message))
     }
 
     fn dry_run(&self) -> bool {
@@ -258,7 +293,8 @@ fn value_of(field: &Field, cell: &str) -> Value {
         },
         BaseType::Integer => cell.parse::<i64>().map_or_else(|_| text(), Value::from),
         BaseType::Float => cell.parse::<f64>().map_or_else(|_| text(), Value::from),
-        BaseType::Json => serde_json::from_str(cell).unwrap_or_else(|_| text()),
+        BaseType::Json if weight_of_text(cell) > MAX_ROW_BYTES => text(),
+        BaseType::Json => parse_strict_json(cell.as_bytes()).unwrap_or_else(|_| text()),
         _ => option().unwrap_or_else(text),
     }
 }

@@ -1,10 +1,12 @@
 //! Requests and responses without a socket.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
-use crate::platform::{Identity, PlatformError};
+use crate::platform::{Admitted, Identity, PlatformError};
 use crate::store::Row;
 
 /// Bytes that the JSON of a request takes in memory at the most.
@@ -33,6 +35,8 @@ pub struct Request {
     pub request_id: Option<String>,
     /// The body.
     pub body: Vec<u8>,
+    /// The package in the body, where a lane has admitted it already.
+    pub admitted: Option<Arc<Admitted>>,
 }
 
 /// What a response carries.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::postgres::PostgresConnection;
 use super::postgres_url::PostgresUrl;
 use super::sqlite::{Inspected, SqliteConnection};
-use super::watch::Stop;
+use super::watch::StatementLimit;
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 
 #[derive(Debug)]
@@ -112,11 +112,19 @@ impl Connection {
         }
     }
 
-    /// Ends statements that read as soon as `stop` says so; PostgreSQL does not ask. Returns what said so before.
-    pub(in crate::store) fn swap_stop(&self, stop: Option<Stop>) -> Option<Stop> {
+    /// Holds the statements that follow to a limit; PostgreSQL has none. Returns the previous one.
+    pub(in crate::store) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         match &self.0 {
-            Either::Sqlite(sqlite) => sqlite.swap_stop(stop),
-            Either::Postgres(_) => None,
+            Either::Sqlite(sqlite) => sqlite.swap_limit(limit),
+            Either::Postgres(_) => StatementLimit::default(),
+        }
+    }
+
+    /// Whether what is replaced is overwritten in the file; only SQLite knows this.
+    pub(in crate::store) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.set_thorough(is_thorough),
+            Either::Postgres(_) => Ok(()),
         }
     }
 

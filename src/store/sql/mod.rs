@@ -21,4 +21,4 @@ pub(super) use error::Failure;
 pub use error::SqlError;
 pub use postgres_url::PostgresUrl;
 pub(super) use value::{Cell, SqlRow, SqlValue, bound};
-pub use watch::Stop;
+pub use watch::StatementLimit;

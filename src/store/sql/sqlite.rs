@@ -11,7 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::watch::{Stop, Watch};
+use super::watch::{StatementLimit, Watch};
 use super::{Cell, SqlError, SqlRow, SqlValue};
 use crate::store::decimal;
 
@@ -60,8 +60,16 @@ fn file_id(file: &Path) -> Option<FileId> {
 impl SqliteConnection {
     /// What was committed survives `kill -9` and a power cut.
     pub(super) fn open(file: &Path) -> Result<SqliteConnection, SqlError> {
+        SqliteConnection::open_with(file, OpenFlags::default())
+    }
+
+    fn open_existing(file: &Path) -> Result<SqliteConnection, SqlError> {
+        SqliteConnection::open_with(file, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    fn open_with(file: &Path, flags: OpenFlags) -> Result<SqliteConnection, SqlError> {
         without_memory_count();
-        let connection = Connection::open(file)?;
+        let connection = Connection::open_with_flags(file, flags)?;
         connection
             .execute_batch("pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma cache_size = -131072;")?;
         let mut opened = SqliteConnection::prepared(connection)?;
@@ -69,10 +77,26 @@ impl SqliteConnection {
         Ok(opened)
     }
 
+    /// Whether what is replaced is overwritten in the file, and not only marked as free. Ending that empties the log of
+    /// changes.
+    pub(super) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
+        let pragmas = if is_thorough {
+            "pragma secure_delete = on"
+        } else {
+            "pragma secure_delete = off; pragma wal_checkpoint(truncate)"
+        };
+        Ok(self.connection.execute_batch(pragmas)?)
+    }
+
     /// Another connection to the same file; none for a database in memory.
     pub(super) fn beside(&self) -> Result<Option<SqliteConnection>, SqlError> {
-        let Some((file, _)) = &self.file else { return Ok(None) };
-        let beside = SqliteConnection::open(file)?;
+        let Some((file, id)) = &self.file else { return Ok(None) };
+        // A file that was deleted meanwhile must not be made anew.
+        if file_id(file) != *id {
+            return Err(SqlError::Gone);
+        }
+        let mut beside = SqliteConnection::open_existing(file)?;
+        beside.file.clone_from(&self.file);
         // Each keeps a part of the memory that one has.
         beside.connection.execute_batch("pragma cache_size = -16384;")?;
         Ok(Some(beside))
@@ -172,9 +196,9 @@ impl SqliteConnection {
         self.connection.progress_handler(OWN_STEPS, Some(move || watch.must_end()))
     }
 
-    /// Ends statements that read as soon as `stop` says so. Returns what said so before.
-    pub(super) fn swap_stop(&self, stop: Option<Stop>) -> Option<Stop> {
-        self.watch.swap(stop)
+    /// Holds the statements that follow to a limit. Returns the previous one.
+    pub(super) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
+        self.watch.swap(limit)
     }
 
     pub(super) fn is_in_unit(&self) -> bool {
@@ -190,6 +214,7 @@ impl SqliteConnection {
             return Err(SqlError::Conflict);
         }
         let mut statement = self.judged(self.connection.prepare_cached(sql))?;
+        let _running = self.watch.begin(false).ok_or(SqlError::Stopped)?;
         self.judged(statement.execute(params_from_iter(parameters)))
     }
 
@@ -200,7 +225,7 @@ impl SqliteConnection {
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         let mut statement = self.judged(self.connection.prepare_cached(sql))?;
-        let _reading = statement.readonly().then(|| self.watch.reading());
+        let _running = self.watch.begin(statement.readonly()).ok_or(SqlError::Stopped)?;
         let mut rows = self.judged(statement.query(params_from_iter(parameters)))?;
         let mut found = Vec::new();
         while let Some(row) = self.judged(rows.next())? {
@@ -337,20 +362,28 @@ mod tests {
     #[test]
     fn a_statement_that_reads_ends_when_it_is_told_to_and_its_unit_goes_on() {
         let sqlite = SqliteConnection::in_memory().unwrap();
-        let ends = Arc::new(AtomicBool::new(true));
+        let ends = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ends);
-        sqlite.swap_stop(Some(Arc::new(move || told.load(Ordering::Relaxed))));
+        let asked = move |spent: Duration| spent > Duration::ZERO && told.load(Ordering::Relaxed);
         let numbers = "with recursive n(i) as (select 1 union all select i + 1 from n limit 200000)";
         let count = |sqlite: &SqliteConnection| {
             sqlite.rows(&format!("{numbers} select count(*) from n"), &[], &mut |row| row.get::<i64>(0))
         };
         sqlite.batch("create table t (i integer)").unwrap();
         sqlite.begin("begin immediate").unwrap();
+        ends.store(true, Ordering::Relaxed);
+        let fresh = || StatementLimit::new(Arc::new(asked.clone()));
+        sqlite.swap_limit(fresh());
+        // What writes is not ended half way; what follows is not begun.
+        let insert = format!("insert into t {numbers} select i from n");
+        assert_eq!(sqlite.execute(&insert, &[]).unwrap(), 200_000);
+        assert!(matches!(sqlite.execute("delete from t", &[]), Err(SqlError::Stopped)));
+        // What reads is.
+        sqlite.swap_limit(fresh());
         assert!(matches!(count(&sqlite), Err(SqlError::Stopped)));
-        // What writes is not ended half way.
-        assert_eq!(sqlite.execute(&format!("insert into t {numbers} select i from n"), &[]).unwrap(), 200_000);
+        assert!(sqlite.is_in_unit());
         sqlite.commit().unwrap();
-        ends.store(false, Ordering::Relaxed);
-        assert_eq!(count(&sqlite).unwrap(), [200_000]);
+        sqlite.swap_limit(StatementLimit::default());
+        assert_eq!(sqlite.rows("select count(*) from t", &[], &mut |row| row.get::<i64>(0)).unwrap(), [200_000]);
     }
 }

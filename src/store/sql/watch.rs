@@ -1,47 +1,85 @@
 //! Ends statements that read for longer than anybody waits for them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Says whether the statement that is reading must end; asked every few thousand steps of SQLite.
-pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
+/// Says whether work must end whose statements have taken so long.
+type Stop = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
-/// What a connection asks while a statement runs. Statements that write are never ended half way: SQLite would undo the
-/// whole transaction, and what follows would be committed without it.
-#[derive(Default)]
-pub(super) struct Watch {
-    is_reading: AtomicBool,
-    stop: Mutex<Option<Stop>>,
+/// What ends the statements of a piece of work, and the time that they have taken so far.
+#[derive(Clone, Default)]
+pub struct StatementLimit {
+    stop: Option<Stop>,
+    spent: Duration,
 }
 
-impl std::fmt::Debug for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("is_reading", &self.is_reading).finish_non_exhaustive()
+impl StatementLimit {
+    /// A limit that has spent nothing.
+    pub fn new(stop: Stop) -> StatementLimit {
+        StatementLimit { stop: Some(stop), spent: Duration::ZERO }
     }
 }
 
-/// A statement that reads, until it is dropped.
-pub(super) struct Reading<'w>(&'w Watch);
+impl fmt::Debug for StatementLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatementLimit").field("spent", &self.spent).finish_non_exhaustive()
+    }
+}
 
-impl Drop for Reading<'_> {
+/// What a connection asks before a statement, and while one reads. Statements that write are not ended half way: SQLite
+/// would undo the whole transaction, and what follows would be committed without it.
+#[derive(Debug, Default)]
+pub(super) struct Watch(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    limit: StatementLimit,
+    /// When the statement began that reads now.
+    reading_since: Option<Instant>,
+}
+
+/// A statement, until it is dropped.
+pub(super) struct Running<'w> {
+    watch: &'w Watch,
+    since: Instant,
+}
+
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.is_reading.store(false, Ordering::Relaxed);
+        let mut state = self.watch.state();
+        state.limit.spent += self.since.elapsed();
+        state.reading_since = None;
     }
 }
 
 impl Watch {
-    /// Replaces what is asked; returns the previous one.
-    pub(super) fn swap(&self, stop: Option<Stop>) -> Option<Stop> {
-        std::mem::replace(&mut *self.stop.lock().unwrap_or_else(PoisonError::into_inner), stop)
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn reading(&self) -> Reading<'_> {
-        self.is_reading.store(true, Ordering::Relaxed);
-        Reading(self)
+    /// Replaces the limit; returns the previous one.
+    pub(super) fn swap(&self, limit: StatementLimit) -> StatementLimit {
+        std::mem::replace(&mut self.state().limit, limit)
     }
 
+    /// Begins a statement; none where no further one may run.
+    pub(super) fn begin(&self, reads: bool) -> Option<Running<'_>> {
+        let since = Instant::now();
+        let mut state = self.state();
+        let limit = &state.limit;
+        if limit.stop.as_ref().is_some_and(|stop| stop(limit.spent)) {
+            return None;
+        }
+        state.reading_since = reads.then_some(since);
+        drop(state);
+        Some(Running { watch: self, since })
+    }
+
+    /// Whether the statement that reads now must end.
     pub(super) fn must_end(&self) -> bool {
-        self.is_reading.load(Ordering::Relaxed)
-            && self.stop.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|stop| stop())
+        let state = self.state();
+        let (Some(since), Some(stop)) = (state.reading_since, &state.limit.stop) else { return false };
+        stop(state.limit.spent + since.elapsed())
     }
 }
