@@ -31,16 +31,23 @@ const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const WRITE_AND_LOOP: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) \
     (loop $again (br $again)) (unreachable)";
 
+/// Asks for a key of the configuration, as a guest asks another server.
+const ASK: &str = "(call $config (i32.const 16) (i32.const 4) (i32.const 1032)) (call $ok)";
+
 fn main() {
     println!("| meanwhile | `/health` | a row | a list | a new row | the console's calls |\n|---|---|---|---|---|---|");
-    for (name, guest, calls) in [
-        ("nothing", "(call $ok)", 0),
-        ("a guest computes for 30 s", LOOP, 1),
-        ("three guests of one tenant do", LOOP, 3),
-        ("a guest has written, and computes", WRITE_AND_LOOP, 1),
+    for (name, guest, calls, fault) in [
+        ("nothing", "(call $ok)", 0, None),
+        ("a guest computes for 30 s", LOOP, 1, None),
+        ("three guests of one tenant do", LOOP, 3, None),
+        ("a guest waits for 30 s in a call of the host", ASK, 1, Some(r#"{"at":"config.get","delay":"30s"}"#)),
+        ("a guest has written, and computes", WRITE_AND_LOOP, 1, None),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::start(folder.path(), guest);
+        if let Some(fault) = fault {
+            host.ask("POST", "/_dev/faults", Some(&host.token("admin@acme")), fault.as_bytes());
+        }
         std::thread::scope(|scope| {
             for _ in 0..calls {
                 scope.spawn(|| host.invoke());

@@ -2,7 +2,7 @@
 
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentDefinedType, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, ComponentTypeDeclaration, ComponentTypeRef, ComponentValType, InstanceTypeDeclaration,
+    ComponentType, ComponentTypeRef, ComponentValType,
 };
 
 /// The types of a component and of those around it, by their sizes.
@@ -11,8 +11,6 @@ pub(super) struct Shapes {
     types: Vec<u64>,
     outer: Vec<Vec<u64>>,
     largest: u64,
-    /// The largest type of all instances: a name that leads to one of them may mean it.
-    in_instances: u64,
     lowered: u64,
 }
 
@@ -32,41 +30,10 @@ impl Shapes {
                 let parameters = ty.params.iter().map(|(_, ty)| *ty);
                 self.all(parameters.chain(ty.result))
             }
-            ComponentType::Instance(declarations) => self.within(|shapes| {
-                for declaration in declarations {
-                    match declaration {
-                        InstanceTypeDeclaration::Type(ty) => shapes.add(ty),
-                        InstanceTypeDeclaration::Alias(alias) => shapes.add_alias(alias),
-                        InstanceTypeDeclaration::Export { ty, .. } => shapes.add_named(ty),
-                        InstanceTypeDeclaration::CoreType(_) => {}
-                    }
-                }
-            }),
-            ComponentType::Component(declarations) => self.within(|shapes| {
-                for declaration in declarations {
-                    match declaration {
-                        ComponentTypeDeclaration::Type(ty) => shapes.add(ty),
-                        ComponentTypeDeclaration::Alias(alias) => shapes.add_alias(alias),
-                        ComponentTypeDeclaration::Export { ty, .. } => shapes.add_named(ty),
-                        ComponentTypeDeclaration::Import(import) => shapes.add_named(&import.ty),
-                        ComponentTypeDeclaration::CoreType(_) => {}
-                    }
-                }
-            }),
-            ComponentType::Resource { .. } => 1,
+            ComponentType::Component(_) | ComponentType::Instance(_) | ComponentType::Resource { .. } => 1,
         };
         self.largest = self.largest.max(size);
         self.types.push(size);
-    }
-
-    /// The types of an instance or a component have numbers of their own.
-    fn within(&mut self, read: impl FnOnce(&mut Shapes)) -> u64 {
-        self.enter();
-        read(self);
-        let largest = self.types.iter().copied().max().unwrap_or(1);
-        self.in_instances = self.in_instances.max(largest);
-        self.leave();
-        1
     }
 
     /// A type that is imported: what it equals, or something small.
@@ -96,9 +63,7 @@ impl Shapes {
                 let size = frame.get(*index as usize).copied().unwrap_or(1);
                 self.types.push(size);
             }
-            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. } => {
-                self.types.push(self.in_instances.max(1));
-            }
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. } => self.types.push(1),
             _ => {}
         }
     }

@@ -233,9 +233,10 @@ codes! {
     "http.too_slow", 408, "The body stopped coming.",
         why: "A request that is not read to its end holds memory that others need; between two parts there may be 30 seconds.",
         fix: "Send it again over a better line, or in smaller parts.";
-    "http.busy", 503, "Too many bodies are being sent at this moment.",
-        why: "Bodies that are not answered yet have at most 256 MiB together.",
-        fix: "Try again.";
+    "http.busy", 503, "Too many large bodies or answers are being sent at this moment.",
+        why: "Bodies above 64 KiB that are not answered yet have at most 256 MiB together, and 160 MiB for one tenant. Answers above \
+         64 KiB that are not read yet have at most 256 MiB.",
+        fix: "Read the answers that are on their way, and try again.";
     "http.missing_version", 400, "A change without the version of the row that was changed.",
         why: "Without it two people could overwrite each other unseen.",
         fix: "Send `version` as it was read.";
