@@ -32,6 +32,7 @@ pub mod expression;
 pub mod files;
 pub mod generate;
 pub mod host;
+pub mod http_api;
 pub mod manifest;
 pub mod outgoing;
 pub mod pattern;

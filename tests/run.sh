@@ -42,11 +42,15 @@ if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a >
     export PATH
 fi
 
-# A public validator of OpenAPI, a compiler of TypeScript, a browser with what drives it.
+# A public validator of OpenAPI and generators of clients, a compiler of TypeScript, a browser with what drives it.
 openapi=$PWD/target/test-tools/openapi
-[ -x "$openapi/bin/openapi-spec-validator" ] || { python3 -m venv "$openapi" && "$openapi/bin/pip" install -q openapi-spec-validator >&2; }
+[ -x "$openapi/bin/openapi-python-client" ] || { python3 -m venv "$openapi" && "$openapi/bin/pip" install -q openapi-spec-validator openapi-python-client >&2; }
 if [ ! -d tests/console/node_modules/@playwright/test ]; then
     (cd tests/console && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --no-package-lock >&2)
+fi
+# It needs another TypeScript than the console's tests.
+if [ ! -d tests/openapi/node_modules/openapi-typescript ]; then
+    (cd tests/openapi && npm install --silent --no-audit --no-fund --no-package-lock >&2)
 fi
 chromium=${ERP_PLUGIN_TEST_CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
 if [ -z "$chromium" ]; then

@@ -40,7 +40,7 @@ fn deepest(section: &[u8]) -> Result<usize, BinaryReaderError> {
                         break;
                     }
                 }
-                _ => drop(reader.read::<ComponentType<'_>>()?),
+                _ => _ = reader.read::<ComponentType<'_>>()?,
             }
         }
     }
@@ -50,10 +50,10 @@ fn deepest(section: &[u8]) -> Result<usize, BinaryReaderError> {
 /// Reads a declaration up to the type that it declares, or to its end.
 fn is_declared_type(reader: &mut BinaryReader<'_>) -> Result<bool, BinaryReaderError> {
     match reader.read_u8()? {
-        0x00 => drop(reader.read::<CoreType<'_>>()?),
+        0x00 => _ = reader.read::<CoreType<'_>>()?,
         0x01 => return Ok(true),
-        0x02 => drop(reader.read::<ComponentAlias<'_>>()?),
-        0x03 => drop(reader.read::<ComponentImport<'_>>()?),
+        0x02 => _ = reader.read::<ComponentAlias<'_>>()?,
+        0x03 => _ = reader.read::<ComponentImport<'_>>()?,
         0x04 => {
             reader.read::<ComponentExternName<'_>>()?;
             reader.read::<ComponentTypeRef>()?;

@@ -25,6 +25,8 @@ const KEPT_VERSIONS: usize = 10_000;
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
+    /// Whether its route changes nothing.
+    pub(super) only_reads: bool,
     pub(super) status: u16,
     pub(super) request_id: String,
     pub(super) tenant: Option<String>,
@@ -32,14 +34,6 @@ pub(super) struct Asked {
     pub(super) microseconds: u64,
     /// What was refused, in words.
     pub(super) error: Option<Value>,
-}
-
-impl Asked {
-    /// Whether it asks and changes nothing.
-    fn only_reads(&self) -> bool {
-        const QUESTIONS: [&str; 5] = ["/preview", "/available-actions", "/resolve-labels", "/aggregate", "/_dev/sql"];
-        self.method == "GET" || QUESTIONS.iter().any(|question| self.path.ends_with(question))
-    }
 }
 
 /// Something that happened.
@@ -92,7 +86,7 @@ impl CallBook {
         let own: Vec<Arc<Change>> = changes.into_iter().filter(|change| !is_calls(change)).collect();
         if let Some(asked) = asked {
             // What only read, and was answered, is nothing that anybody looks for.
-            let matters = !asked.only_reads() || asked.status >= 400 || !calls.is_empty();
+            let matters = !asked.only_reads || asked.status >= 400 || !calls.is_empty();
             if matters {
                 self.keep_request(journal, &asked, &own);
             }
@@ -115,7 +109,7 @@ impl CallBook {
     fn keep_request(&mut self, journal: &Journal, asked: &Asked, changes: &[Arc<Change>]) {
         let id = self.next();
         let shown = json!({
-            "id": id, "sort": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
+            "id": id, "kind": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
             "path": asked.path, "status": asked.status, "request_id": asked.request_id, "tenant": asked.tenant,
             "user": asked.user, "microseconds": asked.microseconds, "error": asked.error,
             "began_ms": crate::store::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
@@ -149,7 +143,7 @@ impl CallBook {
         let invocation = call.recorded.as_ref().map(|recorded| recorded.invocation.clone());
         let result = call.recorded.as_ref().map(|recorded| recorded.result.clone());
         let shown = json!({
-            "id": id, "sort": "call", "label": call.label, "plugin": call.plugin, "version": call.version,
+            "id": id, "kind": "call", "label": call.label, "plugin": call.plugin, "version": call.version,
             "tenant": call.tenant, "user": user.map(|user| user.caller.name.clone()), "request_id": call.request_id,
             "began_ms": call.began_ms, "microseconds": trace.nanoseconds / 1_000, "fuel": trace.fuel,
             "memory_bytes": trace.memory, "error": call.error.as_ref().map(error_json), "invocation": invocation,
@@ -268,7 +262,7 @@ impl CallBook {
 fn summary(shown: &Value) -> Value {
     let keys = [
         "id",
-        "sort",
+        "kind",
         "label",
         "method",
         "path",

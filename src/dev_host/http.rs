@@ -12,13 +12,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::lanes::{FAILED, changes_plugins};
+use super::lanes::FAILED;
 use super::queues::{Job, Work};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
 use crate::host::Interrupt;
-use crate::platform::{Body, Lane, PlatformError, Request, Response};
+use crate::http_api::{Effect, HostOperation, Operation, find};
+use crate::platform::{Body, PlatformError, Request, Response};
 
 /// An answer of no more bytes is sent without asking for room.
 const SMALL_ANSWER: usize = 64 << 10;
@@ -70,21 +71,25 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         Err(error) if needs_token(&request.path) => return http_response(error.response()),
         Err(_) => {}
     }
-    if stream::is_stream(&request) {
+    let found = find(&request.method, &request.path).map(|found| found.route);
+    let operation = found.map(|route| route.operation);
+    if operation == Some(Operation::DevHost(HostOperation::Stream)) {
         return stream::stream(&shared, &request, &parts.headers);
     }
     let name = request.request_id.clone();
     let room = Arc::clone(&shared.answers);
     // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
-    let response = if routes::is_own(&request) {
+    let response = if let Some(Operation::DevHost(operation)) = operation {
         let answered = tokio::task::spawn_blocking(move || {
-            let response = routes::answer(&shared, &request);
+            let response = routes::answer(&shared, &request, operation);
             drop(held);
             response
         });
         answered.await.ok()
     } else {
-        queued(&shared, request, started, held).await
+        // What is not known is refused as quickly as what is read.
+        let effect = found.map_or(Effect::Reads, |route| route.effect);
+        queued(&shared, request, effect, started, held).await
     };
     let response = response.unwrap_or_else(|| PlatformError::new(500, "host.bug", FAILED).response());
     let mut answer = bounded_response(&room, response);
@@ -112,6 +117,7 @@ impl Drop for Leaving {
 async fn queued(
     shared: &Arc<Shared>,
     request: Request,
+    effect: Effect,
     started: Instant,
     mut held: Vec<OwnedSemaphorePermit>,
 ) -> Option<Response> {
@@ -120,16 +126,15 @@ async fn queued(
     let (tell, told) = oneshot::channel();
     let interrupt = shared.ending.within();
     let _leaving = Leaving(interrupt.clone());
-    let lane = request.lane();
-    let job = Job { request, started, tell, interrupt, held };
+    let job = Job { request, effect, started, tell, interrupt, held };
     let queues = &shared.queues;
-    match lane {
-        Lane::Reading if shared.slow_reads.contains(&job.request) => queues.calls.push(Work::Answer(job)),
-        Lane::Reading => queues.reading.push(job),
-        Lane::Rows => queues.rows.push(job),
-        Lane::Calls => queues.calls.push(Work::Answer(job)),
-        Lane::Platform if changes_plugins(&job.request) => queues.packages.push(Work::Prepare(job)),
-        Lane::Platform => queues.platform.push(job),
+    match effect {
+        Effect::Reads if shared.slow_reads.contains(&job.request) => queues.calls.push(Work::Answer(job)),
+        Effect::Reads => queues.reading.push(job),
+        Effect::WritesRows => queues.rows.push(job),
+        Effect::ReadsLong | Effect::Calls => queues.calls.push(Work::Answer(job)),
+        Effect::ChangesPlugins => queues.packages.push(Work::Prepare(job)),
+        Effect::ChangesPlatform => queues.platform.push(job),
     }
     told.await.ok()
 }

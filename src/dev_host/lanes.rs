@@ -21,8 +21,9 @@ use super::call_book::Asked;
 use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, Queues, READERS, TELLERS, Work};
 use super::shared::Shared;
 use crate::host::{Interrupt, lock};
+use crate::http_api::{PLUGIN_ADMIN, PlatformOperation, find};
 use crate::manifest::TenantId;
-use crate::platform::{self, Activity, Body, PLUGIN_ADMIN, Platform, PlatformError, Request, Response, Snapshot};
+use crate::platform::{self, Activity, Body, Platform, PlatformError, Response, Snapshot};
 use crate::store::StoreError;
 
 /// Requests that are committed together at the most.
@@ -253,31 +254,23 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
 /// Verifies and compiles what a request brings, or starts, before the platform is asked: no one waits for that. It ends when
 /// the client leaves.
 fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), PlatformError> {
-    let request = &job.request;
-    if request.method != "POST" {
-        return Ok(());
-    }
     // What will be refused is not looked at.
-    request.require(PLUGIN_ADMIN)?;
-    let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-    let ["api", "v1", "admin", "plugins", rest @ ..] = path.as_slice() else { return Ok(()) };
-    let (compiler, interrupt) = (shared.compiler.clone(), job.interrupt.clone());
-    match rest {
-        ["upload"] => {
-            let admitted = seat.with(shared, |platform, _| platform.admit(&request.body))?;
-            compiler.compile(admitted.component(), &interrupt);
+    job.request.require(PLUGIN_ADMIN)?;
+    let Some(found) = find(&job.request.method, &job.request.path) else { return Ok(()) };
+    let plugin = found.value("id");
+    let package = match found.route.platform_operation() {
+        Some(PlatformOperation::UploadPackage) => {
+            let admitted = seat.with(shared, |platform, _| platform.admit(&job.request.body))?;
+            shared.compiler.compile(admitted.component(), &job.interrupt);
             job.request.admitted = Some(Arc::new(admitted));
+            None
         }
-        [plugin, verb] => {
-            let package = seat.with(shared, |platform, _| match *verb {
-                "rollback" => platform.package_before(plugin),
-                _ => platform.package_bytes(plugin),
-            });
-            if let Some(package) = package {
-                compiler.compile_package(&package, &interrupt);
-            }
-        }
-        _ => {}
+        Some(PlatformOperation::EnablePlugin) => seat.with(shared, |platform, _| platform.package_bytes(plugin)),
+        Some(PlatformOperation::RollBackPlugin) => seat.with(shared, |platform, _| platform.package_before(plugin)),
+        _ => None,
+    };
+    if let Some(package) = package {
+        shared.compiler.compile_package(&package, &job.interrupt);
     }
     Ok(())
 }
@@ -307,11 +300,6 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
             settle(&shared, done);
         }
     }
-}
-
-/// Whether calls that run must end first.
-pub(super) fn changes_plugins(request: &Request) -> bool {
-    request.path.starts_with("/api/v1/admin/plugins")
 }
 
 fn write_rows(queues: &Queues, seat: &mut Seat) {
@@ -390,6 +378,7 @@ fn asked_of(done: &Done) -> Asked {
     Asked {
         method: request.method.clone(),
         path: request.path.clone(),
+        only_reads: done.job.effect.only_reads(),
         status: done.response.status,
         request_id: request.request_id.clone().unwrap_or_default(),
         tenant: request.identity.as_ref().map(|user| user.tenant.to_string()),

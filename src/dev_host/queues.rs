@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::host::Interrupt;
+use crate::http_api::Effect;
 use crate::manifest::TenantId;
 use crate::platform::{Activity, Request, Response};
 
@@ -28,6 +29,8 @@ const ONE_OF_A_TENANT: usize = 1;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Request,
+    /// What answering it touches.
+    pub(super) effect: Effect,
     pub(super) started: Instant,
     pub(super) tell: oneshot::Sender<Response>,
     /// Set when the client leaves, or the host ends.

@@ -13,25 +13,14 @@ use super::projects::{Projects, no_generation};
 use super::shared::Shared;
 use crate::files::{self, Access};
 use crate::host::Detail;
-use crate::platform::{PLUGIN_ADMIN, Platform, PlatformError, Request, Response};
+use crate::http_api::{HostOperation, PLUGIN_ADMIN, find};
+use crate::platform::{Platform, PlatformError, Request, Response};
 
 /// Calls that a list holds at the most.
 const MAX_CALLS: usize = 200;
 /// What a page of a plugin may do in its frame: draw, and talk to whoever framed it.
 const FRAME_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'self'; \
                             style-src 'unsafe-inline' 'self'; img-src data: 'self'; font-src 'self'";
-
-/// The routes of the host itself; all others are the platform's.
-const OWN: [&str; 8] = ["calls", "writers", "projects", "users", "frames", "scenarios", "stream", "source"];
-
-pub(super) fn path_of(request: &Request) -> Vec<&str> {
-    request.path.trim_matches('/').split('/').collect()
-}
-
-/// Whether the host itself answers.
-pub(super) fn is_own(request: &Request) -> bool {
-    matches!(path_of(request).as_slice(), ["_dev", first, ..] if OWN.contains(first))
-}
 
 /// `/_frame/{ticket}/{path}`: a file of a plugin for a frame.
 pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
@@ -53,8 +42,8 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
 type Answer = Result<Response, PlatformError>;
 
 /// Answers what is the host's own.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
-    route(shared, request).unwrap_or_else(|error| refusal(&error))
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request, operation: HostOperation) -> Response {
+    route(shared, request, operation).unwrap_or_else(|error| refusal(&error))
 }
 
 pub(super) fn refusal(error: &PlatformError) -> Response {
@@ -69,82 +58,88 @@ fn number(text: &str) -> Result<u64, PlatformError> {
     text.parse().map_err(|_| bad(format!("`{text}` is no number")))
 }
 
-fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
+fn route(shared: &Arc<Shared>, request: &Request, operation: HostOperation) -> Answer {
+    use HostOperation as Op;
+    let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
     request.require(PLUGIN_ADMIN)?;
-    let path = path_of(request);
-    let none = || request.no_route();
-    match (request.method.as_str(), &path[1..]) {
-        ("GET", ["calls"]) => Ok(calls(shared, request)),
-        ("GET", ["calls", id]) => call(shared, number(id)?),
-        ("GET", ["writers", entity, row]) => Ok(Response::json(200, json!(shared.book().writers(entity, row)))),
-        ("POST", ["calls", id, "replay"]) => replay(shared, number(id)?, &request.object_or_empty()?),
-        ("POST", ["scenarios"]) => scenario(shared, &request.object_or_empty()?),
-        ("GET", ["source"]) => source(shared, request),
-        ("GET", ["users"]) => Ok(Response::json(200, json!(shared.state().tokens))),
-        ("PUT", ["users", name]) => put_user(shared, name, &request.object_or_empty()?),
-        ("POST", ["frames"]) => {
-            let plugin = request.object_or_empty()?.get("plugin").and_then(Value::as_str).map(str::to_owned);
-            let plugin = plugin.ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
-            let ticket = shared.frames.open(&plugin);
-            let ticket =
-                ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
-            Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
-        }
-        ("GET", ["projects"]) => {
+    request.only(found.route.query)?;
+    let of = |name: &str| found.value(name);
+    // The project of a path, where it is one that is followed.
+    let projects = || {
+        let projects = shared.projects.as_ref().filter(|projects| projects.place(of("plugin")).is_some());
+        projects.ok_or_else(|| request.no_route())
+    };
+    match operation {
+        // Its answer never ends: it is given where the connection is.
+        Op::Stream => Err(request.no_route()),
+        Op::ListCalls => Ok(calls(shared, request)),
+        Op::ShowCall => call(shared, number(of("number"))?),
+        Op::ReplayCall => replay(shared, number(of("number"))?, &request.object_or_empty()?),
+        Op::ListWriters => Ok(Response::json(200, json!(shared.book().writers(of("entity"), of("row"))))),
+        Op::MakeScenario => scenario(shared, &request.object_or_empty()?),
+        Op::ShowSource => source(shared, request),
+        Op::ListTokens => Ok(Response::json(200, json!(shared.state().tokens))),
+        Op::ChangeUser => put_user(shared, of("name"), &request.object_or_empty()?),
+        Op::OpenFrame => open_frame(shared, &request.object_or_empty()?),
+        Op::ListProjects => {
             Ok(Response::json(200, shared.projects.as_ref().map_or_else(|| json!([]), Projects::to_json)))
         }
-        (method, ["projects", plugin, rest @ ..]) => {
-            let projects = shared.projects.as_ref().ok_or_else(none)?;
-            if projects.place(plugin).is_none() {
-                return Err(none());
-            }
-            match (method, rest) {
-                ("POST", ["build"]) => {
-                    projects.want_build(plugin);
-                    Ok(Response::empty(202))
-                }
-                ("POST", ["accept-loss"]) => {
-                    projects.accept_loss(shared, plugin)?;
-                    Ok(Response::json(200, projects.to_json()))
-                }
-                ("POST", ["generations", generation, "activate"]) => {
-                    projects.activate(shared, plugin, number(generation)?)?;
-                    Ok(Response::json(200, projects.to_json()))
-                }
-                ("POST", ["generations", generation, "canary"]) => {
-                    let percent =
-                        request.object_or_empty()?.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
-                    let percent = percent.and_then(|share| u8::try_from(share).ok());
-                    let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
-                    let generation = number(generation)?;
-                    let found =
-                        projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
-                    shared.platform().set_canary(&found.version.loaded, percent)?;
-                    shared
-                        .journal
-                        .tell("reload", &json!({ "project": plugin, "canary": generation, "percent": percent }));
-                    Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
-                }
-                ("POST", ["test"]) => test(shared, projects, plugin),
-                _ => Err(none()),
-            }
+        Op::BuildProject => {
+            projects()?.want_build(of("plugin"));
+            Ok(Response::empty(202))
         }
-        _ => Err(none()),
+        Op::AcceptLoss => {
+            projects()?.accept_loss(shared, of("plugin"))?;
+            Ok(Response::json(200, projects()?.to_json()))
+        }
+        Op::ActivateGeneration => {
+            projects()?.activate(shared, of("plugin"), number(of("generation"))?)?;
+            Ok(Response::json(200, projects()?.to_json()))
+        }
+        Op::SetCanary => {
+            set_canary(shared, projects()?, of("plugin"), number(of("generation"))?, &request.object_or_empty()?)
+        }
+        Op::TestProject => test(shared, projects()?, of("plugin")),
     }
 }
 
-/// `?plugin=&tenant=&request_id=&sort=&failed=true`: calls of late, the newest first.
+/// `{"plugin"}`: an address for the files of its pages that needs no token.
+fn open_frame(shared: &Shared, body: &Map<String, Value>) -> Answer {
+    let plugin = body.get("plugin").and_then(Value::as_str).ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
+    let ticket = shared.frames.open(plugin);
+    let ticket = ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
+    Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
+}
+
+/// `{"percent"}`: the share of requests that a generation answers.
+fn set_canary(
+    shared: &Shared,
+    projects: &Projects,
+    plugin: &str,
+    generation: u64,
+    body: &Map<String, Value>,
+) -> Answer {
+    let percent = body.get("percent").and_then(Value::as_u64).filter(|share| *share <= 100);
+    let percent = percent.and_then(|share| u8::try_from(share).ok());
+    let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
+    let found = projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
+    shared.platform().set_canary(&found.version.loaded, percent)?;
+    shared.journal.tell("reload", &json!({ "project": plugin, "canary": generation, "percent": percent }));
+    Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
+}
+
+/// `?plugin=&tenant=&request_id=&kind=&failed=true`: calls of late, the newest first.
 fn calls(shared: &Shared, request: &Request) -> Response {
     let is = |shown: &Value, key: &str| {
         request.query(key).is_none_or(|wanted| wanted.is_empty() || shown[key].as_str() == Some(wanted))
     };
     let failed = request.query("failed") == Some("true");
-    let sort = request.query("sort");
+    let kind = request.query("kind").filter(|kind| !kind.is_empty());
     let wanted = |shown: &Value| {
         is(shown, "plugin")
             && is(shown, "tenant")
             && is(shown, "request_id")
-            && sort.is_none_or(|sort| shown["sort"] == sort)
+            && kind.is_none_or(|kind| shown["kind"] == kind)
             && (!failed || !shown["error"].is_null())
     };
     Response::json(200, json!({ "items": shared.book().list(wanted, MAX_CALLS) }))
@@ -193,7 +188,7 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
         let mut calls = Vec::new();
         for id in ids {
             let shown = book.get(id).ok_or_else(|| no_call(id))?;
-            if shown["sort"] == "request" {
+            if shown["kind"] == "request" {
                 let request_id = shown["request_id"].as_str().unwrap_or_default();
                 calls.extend(book.recorded_of_request(request_id));
             } else {

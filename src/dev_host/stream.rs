@@ -12,17 +12,13 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::http::{http_response, secured, text};
-use super::routes::{path_of, refusal};
+use super::routes::refusal;
 use super::shared::Shared;
-use crate::platform::{PLUGIN_ADMIN, Request};
+use crate::http_api::PLUGIN_ADMIN;
+use crate::platform::Request;
 
 /// How often a stream that has nothing to say says so.
 const ALIVE: Duration = Duration::from_secs(15);
-
-/// Whether the answer never ends.
-pub(super) fn is_stream(request: &Request) -> bool {
-    request.method == "GET" && path_of(request) == ["_dev", "stream"]
-}
 
 /// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
 /// commas; `last-event-id`, or `after`, is where to go on.

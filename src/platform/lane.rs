@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::state::Installed;
-use super::{Directory, Gate, Platform, Request};
+use super::{Directory, Gate, Platform};
 use crate::host::{Detail, LimitOverrides, lock};
 use crate::manifest::TenantId;
 use crate::store::{Catalog, PluginRecord, StoreError};
@@ -23,19 +23,6 @@ pub struct Snapshot {
     detail: Detail,
     gate: Arc<Gate>,
     doubles_events: bool,
-}
-
-/// Who may do what a request asks for at the same time as others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lane {
-    /// It reads, and is done soon.
-    Reading,
-    /// It writes a row: such requests are committed together.
-    Rows,
-    /// It calls a plugin, or works long.
-    Calls,
-    /// It changes the platform itself.
-    Platform,
 }
 
 /// Tenants whose events are being delivered: one at a time each, so that a plugin hears them in their order.
@@ -107,24 +94,5 @@ impl Platform {
         lock(&self.database).set_catalog(catalog);
         (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
         (self.limits, self.detail, self.gate, self.doubles_events) = (limits, detail, gate, doubles_events);
-    }
-}
-
-impl Request {
-    /// Beside whom it can be answered.
-    pub fn lane(&self) -> Lane {
-        let path: Vec<&str> = self.path.trim_matches('/').split('/').collect();
-        let is_get = self.method == "GET";
-        match path.as_slice() {
-            ["api", "v1", "plugins", _, _, "export"] if is_get => Lane::Calls,
-            _ if is_get => Lane::Reading,
-            ["api", "v1", "plugins", _, _, "preview" | "available-actions" | "aggregate" | "resolve-labels"] => {
-                Lane::Reading
-            }
-            ["api", "v1", "plugins", _, _, "import"] | ["api", "v1", "plugins", _, _, _, "actions", _] => Lane::Calls,
-            ["api", "v1", "plugins", ..] => Lane::Rows,
-            ["api", "v1", "nodes" | "processors", ..] | ["_dev", "sql" | "invoke" | "events", ..] => Lane::Calls,
-            _ => Lane::Platform,
-        }
     }
 }

@@ -10,9 +10,10 @@ use super::{pipe_table, steps};
 use crate::diagnostics::{Report, SourceFile, Span, Spanned, codes};
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
 use crate::host::{LoadedPlugin, split_grant};
+use crate::http_api::PLATFORM_PERMISSIONS;
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
-use crate::platform::{PLATFORM_PERMISSIONS, PlatformImage};
+use crate::platform::PlatformImage;
 use crate::store::ScratchPlace;
 
 /// Tenants that exist in every world.

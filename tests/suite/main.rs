@@ -25,6 +25,7 @@ mod guests;
 mod host_memory;
 mod hostile_packages;
 mod hot_reload;
+mod http_routes;
 mod manifests;
 mod migrate;
 mod nodes;

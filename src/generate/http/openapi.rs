@@ -1,21 +1,31 @@
-//! OpenAPI 3.1.
+//! OpenAPI 3.1, made from the routes: those of entities once for each entity of a manifest.
 
 use serde_json::{Map, Value, json};
 
 use super::model::{ApiEntity, ApiField, ValueKind};
-use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
+use crate::http_api::{
+    Access, Exists, QueryKey, QueryValue, ROUTES, RequestBody, Route, Shape, reference, schemas as shared_schemas,
+};
 use crate::manifest::Manifest;
 
-/// The document for the entities of plugins and the plugins' own life. The same manifests give the same document.
+/// The document for the entities of plugins and everything else that is answered. The same manifests give the same document.
 pub fn openapi<'m>(manifests: impl IntoIterator<Item = &'m Manifest>, server: &str) -> Value {
     let (mut paths, mut schemas, mut tags) = (Map::new(), shared_schemas(), Vec::new());
-    tags.push(json!({ "name": "plugins", "description": "The life of plugins" }));
-    life(&mut paths);
+    for route in ROUTES.iter().filter(|route| !route.is_of_entity()) {
+        let tag = route.id.split('.').next().unwrap_or_default();
+        let described = json!({ "name": tag });
+        if !tags.contains(&described) {
+            tags.push(described);
+        }
+        put(&mut paths, &Described { route, tag, id: route.id.to_owned(), entity: None, action: None });
+    }
     for manifest in manifests {
         for entity in ApiEntity::all(manifest) {
             let tag = key(&entity);
             tags.push(json!({ "name": tag, "description": entity.entity.display_name }));
-            rows(&mut paths, &entity);
+            for route in ROUTES.iter().filter(|route| route.is_of_entity()) {
+                rows(&mut paths, route, &entity, &tag);
+            }
             row_schemas(&mut schemas, &entity);
         }
     }
@@ -45,206 +55,184 @@ fn key(entity: &ApiEntity<'_>) -> String {
     format!("{}.{}", *entity.manifest.metadata.id, *entity.entity.name)
 }
 
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn body(schema: &Value) -> Value {
-    json!({ "required": true, "content": { "application/json": { "schema": schema } } })
-}
-
-fn parameter(name: &str, place: &str, schema: &Value, description: &str) -> Value {
-    json!({ "name": name, "in": place, "required": place == "path", "schema": schema, "description": description })
-}
-
-fn query(name: &str, schema: &Value, description: &str) -> Value {
-    parameter(name, "query", schema, description)
-}
-
-/// An operation: its name, the tag, what it does, what it gives.
-struct Operation<'a> {
-    id: String,
-    tag: &'a str,
-    summary: String,
-    status: u16,
-    gives: Option<Value>,
-}
-
-impl Operation<'_> {
-    fn json(self, more: Value) -> Value {
-        let mut success = json!({ "description": "Done" });
-        if let Some(schema) = self.gives {
-            success["content"] = json!({ "application/json": { "schema": schema } });
+fn rows(paths: &mut Map<String, Value>, route: &'static Route, entity: &ApiEntity<'_>, tag: &str) {
+    let of = |id: String, action| Described { route, tag, id, entity: Some(entity), action };
+    match route.exists {
+        Exists::Importable if !entity.entity.importable => {}
+        Exists::Exportable if !entity.entity.exportable => {}
+        Exists::Always | Exists::Importable | Exists::Exportable => {
+            put(paths, &of(format!("{tag}.{}", route.id), None));
         }
-        let mut responses = Map::new();
-        responses.insert(self.status.to_string(), success);
-        responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Error" }));
+        Exists::PerAction => {
+            for action in entity.actions() {
+                let name = action.name.as_str();
+                put(paths, &of(format!("{tag}.{}_{name}", route.id), Some((name, action.label.as_str()))));
+            }
+        }
+    }
+}
+
+/// A route with all that its description depends on.
+struct Described<'a> {
+    route: &'static Route,
+    tag: &'a str,
+    id: String,
+    entity: Option<&'a ApiEntity<'a>>,
+    /// The name and the label of an action.
+    action: Option<(&'a str, &'a str)>,
+}
+
+fn put(paths: &mut Map<String, Value>, described: &Described<'_>) {
+    let path = described.path();
+    let methods = paths.entry(path).or_insert_with(|| json!({}));
+    methods[described.route.method.key()] = described.operation();
+}
+
+impl Described<'_> {
+    /// The path, with what is known of it in the places of its parameters.
+    fn path(&self) -> String {
+        let mut path = self.route.path.replace("...}", "}");
+        if let Some(entity) = self.entity {
+            path =
+                path.replace("{plugin}/{entity}", &format!("{}/{}", *entity.manifest.metadata.id, *entity.entity.name));
+        }
+        match self.action {
+            Some((name, _)) => path.replace("{action}", name),
+            None => path,
+        }
+    }
+
+    fn operation(&self) -> Value {
+        let route = self.route;
+        let summary = match (self.action, self.entity) {
+            (Some((_, label)), _) => label.to_owned(),
+            (None, Some(entity)) => format!("{}: {}", route.summary, entity.entity.display_name),
+            (None, None) => route.summary.to_owned(),
+        };
+        let mut success = json!({ "description": "Done" });
+        if let Some(content) = self.content(route.answer) {
+            success["content"] = content;
+        }
+        let error = || json!({ "$ref": "#/components/responses/Error" });
         let mut operation = json!({
-            "operationId": self.id, "tags": [self.tag], "summary": self.summary, "responses": responses,
+            "operationId": self.id, "tags": [self.tag], "summary": summary,
+            "responses": { route.status.to_string(): success, "default": error() },
         });
-        if let (Some(operation), Value::Object(more)) = (operation.as_object_mut(), more) {
-            operation.extend(more);
+        if !route.about.is_empty() {
+            operation["description"] = json!(route.about);
+        }
+        if route.access == Access::Public {
+            operation["security"] = json!([]);
+        }
+        let parameters: Vec<Value> =
+            self.path_parameters().chain(route.query.iter().map(|key| self.query_parameter(key))).collect();
+        if !parameters.is_empty() {
+            operation["parameters"] = json!(parameters);
+        }
+        if let Some(body) = self.request_body() {
+            operation["requestBody"] = body;
         }
         operation
     }
-}
 
-fn life(paths: &mut Map<String, Value>) {
-    let operation = |id: &str, summary: &str, status: u16, gives: Option<Value>| Operation {
-        id: format!("plugins.{id}"),
-        tag: "plugins",
-        summary: summary.to_owned(),
-        status,
-        gives,
-    };
-    let object = || Some(json!({ "type": "object" }));
-    let list = || Some(json!({ "type": "array", "items": { "type": "object" } }));
-    let id = parameter("id", "path", &json!({ "type": "string" }), "The plugin");
-    let base = "/api/v1/admin/plugins";
-    let put = |paths: &mut Map<String, Value>, path: String, methods: Value| paths.insert(path, methods);
-    put(paths, base.to_owned(), json!({ "get": operation("list", "All plugins", 200, list()).json(json!({})) }));
-    let package = json!({ "requestBody": { "required": true, "content": { "application/octet-stream": {} } } });
-    put(
-        paths,
-        format!("{base}/upload"),
-        json!({ "post": operation("upload", "Brings a package", 201, object()).json(package) }),
-    );
-    put(
-        paths,
-        format!("{base}/{{id}}"),
-        json!({
-            "parameters": [id],
-            "get": operation("get", "A plugin", 200, object()).json(json!({})),
-            "delete": operation("uninstall", "Uninstalls; the data stay", 200, object()).json(json!({})),
-        }),
-    );
-    for (verb, summary) in [
-        ("install", "Makes its tables"),
-        ("enable", "Starts it"),
-        ("disable", "Stops it"),
-        ("purge", "Deletes its tables with all rows"),
-    ] {
-        let gives = if verb == "purge" { None } else { object() };
-        let status = if verb == "purge" { 204 } else { 200 };
-        let done = operation(verb, summary, status, gives).json(json!({}));
-        put(paths, format!("{base}/{{id}}/{verb}"), json!({ "parameters": [id], "post": done }));
+    fn path_parameters(&self) -> impl Iterator<Item = Value> + '_ {
+        let known = |name: &str| {
+            (self.entity.is_some() && matches!(name, "plugin" | "entity"))
+                || (self.action.is_some() && name == "action")
+        };
+        self.route.parameters().filter(move |name| !known(name)).map(|name| {
+            let is_row = self.entity.is_some() && name == "id";
+            let schema =
+                if is_row { json!({ "type": "string", "format": "uuid" }) } else { json!({ "type": "string" }) };
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
     }
-    let health = operation("health", "How it is", 200, object()).json(json!({}));
-    put(paths, format!("{base}/{{id}}/health"), json!({ "parameters": [id], "get": health }));
-    let settings = json!({
-        "parameters": [id],
-        "get": operation("settings", "Its settings for the caller's tenant", 200, object()).json(json!({})),
-        "put": operation("set_settings", "Changes settings", 200, object())
-            .json(json!({ "requestBody": body(&json!({ "type": "object" })) })),
-    });
-    put(paths, format!("{base}/{{id}}/config"), settings);
-    let registry = operation("entities", "The entities that the user may see", 200, list()).json(json!({}));
-    put(paths, "/api/v1/plugin-registry/entities".to_owned(), json!({ "get": registry }));
-    let mut alive = operation("alive", "Whether the platform answers", 200, object()).json(json!({}));
-    alive["security"] = json!([]);
-    put(paths, "/health".to_owned(), json!({ "get": alive }));
-}
 
-fn rows(paths: &mut Map<String, Value>, entity: &ApiEntity<'_>) {
-    let tag = key(entity);
-    let operation = |verb: &str, summary: &str, status: u16, gives: Option<Value>| Operation {
-        id: format!("{tag}.{verb}"),
-        tag: &tag,
-        summary: format!("{summary}: {}", entity.entity.display_name),
-        status,
-        gives,
-    };
-    let row = || Some(reference(&format!("{tag}.Row")));
-    let base = entity.path();
-    let id = parameter("id", "path", &json!({ "type": "string", "format": "uuid" }), "The row");
-    let text = || json!({ "type": "string" });
-    let number = || json!({ "type": "integer", "minimum": 1 });
-    let filter = query("filter", &text(), "JSON, such as {\"status\":\"open\"}");
-    let search = query("search", &text(), "Text to look for in the searchable fields");
-    let sortable = entity.fields.iter().filter(|field| field.field.sortable).map(|field| field.field.name.to_string());
-    let sortable: Vec<String> = sortable.chain(["created_at".to_owned(), "updated_at".to_owned()]).collect();
-    let list = json!({ "parameters": [
-        query("page", &number(), "From 1; not together with cursor"),
-        query("page_size", &json!({ "type": "integer", "minimum": 1, "maximum": MAX_PAGE_ROWS, "default": PAGE_ROWS }), "Rows of a page"),
-        query("cursor", &text(), "Where the page before ended"),
-        search, filter,
-        query("sort_by", &json!({ "type": "string", "enum": sortable }), "The field that orders"),
-        query("sort_order", &json!({ "type": "string", "enum": ["asc", "desc"] }), "Its direction"),
-    ] });
-    let write = |schema: &str| json!({ "requestBody": body(&reference(&format!("{tag}.{schema}"))) });
-    paths.insert(
-        base.clone(),
-        json!({
-            "get": operation("list", "Lists rows", 200, Some(reference(&format!("{tag}.Page")))).json(list),
-            "post": operation("create", "Makes a row", 201, row()).json(write("Create")),
-        }),
-    );
-    let version = query("version", &number(), "The version that the client saw");
-    paths.insert(
-        format!("{base}/{{id}}"),
-        json!({
-            "parameters": [id],
-            "get": operation("get", "Reads a row", 200, row()).json(json!({})),
-            "put": operation("replace", "Replaces a row", 200, row()).json(write("Replace")),
-            "patch": operation("update", "Changes fields of a row", 200, row()).json(write("Update")),
-            "delete": operation("delete", "Deletes a row", 204, None).json(json!({ "parameters": [version] })),
-        }),
-    );
-    let object = || json!({ "type": "object" });
-    let objects = || json!({ "type": "array", "items": { "type": "object" } });
-    let mut put = |path: &str, method: &str, operation: Value| {
-        paths.insert(format!("{base}/{path}"), json!({ method: operation }));
-    };
-    let count = json!({ "type": "object", "required": ["count"], "properties": { "count": { "type": "integer" } } });
-    put(
-        "count",
-        "get",
-        operation("count", "Counts rows", 200, Some(count)).json(json!({ "parameters": [filter, search] })),
-    );
-    let groups = operation("aggregate", "Computes over groups of rows", 200, Some(objects()));
-    put("aggregate", "post", groups.json(json!({ "requestBody": body(&object()) })));
-    let series = json!({ "parameters": [
-        parameter("field", "query", &text(), "A day or a moment"),
-        query("per", &json!({ "type": "string", "enum": ["year", "month", "day", "hour"] }), "The length of a stretch"),
-        query("func", &json!({ "type": "string", "enum": ["count", "sum", "avg", "min", "max"] }), "What is computed"),
-        query("of", &text(), "The field that is computed over"), filter,
-    ] });
-    put(
-        "timeseries",
-        "get",
-        operation("timeseries", "A number for each stretch of time", 200, Some(objects())).json(series),
-    );
-    let labels = json!({ "requestBody": body(&json!({
-        "type": "object", "required": ["fields"],
-        "properties": { "fields": { "type": "object", "additionalProperties": { "type": "array", "items": { "type": "string" } } } },
-    })) });
-    put("resolve-labels", "post", operation("labels", "Labels of referenced rows", 200, Some(object())).json(labels));
-    if entity.entity.importable {
-        let rows = json!({ "requestBody": { "required": true, "content": {
-            "application/json": { "schema": {
-                "type": "object", "required": ["rows"], "properties": {
-                    "rows": { "type": "array", "items": reference(&format!("{tag}.Fields")) },
-                    "dry_run": { "type": "boolean", "default": false },
-                },
-            } },
-            "text/csv": { "schema": { "type": "string" } },
-        } } });
-        put("import", "post", operation("import", "Brings many rows", 200, Some(reference("Import"))).json(rows));
+    fn query_parameter(&self, key: &QueryKey) -> Value {
+        let mut schema = match key.value {
+            QueryValue::Text | QueryValue::RequiredText => json!({ "type": "string" }),
+            QueryValue::Number(least) => json!({ "type": "integer", "minimum": least }),
+            QueryValue::NumberBetween(least, most, default) => {
+                json!({ "type": "integer", "minimum": least, "maximum": most, "default": default })
+            }
+            QueryValue::OneOf(words) => {
+                let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+                json!({ "type": "string", "enum": words })
+            }
+            QueryValue::Flag => json!({ "type": "boolean" }),
+        };
+        if let (Some(entity), "sort_by") = (self.entity, key.name) {
+            let sortable = entity.fields.iter().filter(|field| field.field.sortable);
+            let sortable = sortable.map(|field| field.field.name.to_string());
+            let all: Vec<String> = sortable.chain(["created_at".to_owned(), "updated_at".to_owned()]).collect();
+            schema["enum"] = json!(all);
+        }
+        let required = key.value == QueryValue::RequiredText;
+        json!({ "name": key.name, "in": "query", "required": required, "schema": schema, "description": key.about })
     }
-    if entity.entity.exportable {
-        let format =
-            query("format", &json!({ "type": "string", "enum": ["csv", "json"], "default": "csv" }), "Of the file");
-        let mut export = operation("export", "All rows as a file", 200, Some(objects()))
-            .json(json!({ "parameters": [format, filter, search] }));
-        export["responses"]["200"]["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
-        put("export", "get", export);
+
+    fn request_body(&self) -> Option<Value> {
+        let json_of = |shape| json!({ "application/json": { "schema": self.schema(shape) } });
+        let bytes = || json!({ "type": "string", "format": "binary" });
+        let (required, content) = match self.route.request {
+            RequestBody::Nothing => return None,
+            RequestBody::Json(shape) => (true, json_of(shape)),
+            RequestBody::MayBeJson(shape) => (false, json_of(shape)),
+            RequestBody::Package | RequestBody::Bytes => {
+                (true, json!({ "application/octet-stream": { "schema": bytes() } }))
+            }
+            RequestBody::Rows => {
+                let rows = json!({
+                    "type": "object", "required": ["rows"], "properties": {
+                        "rows": { "type": "array", "items": self.own("Fields") },
+                        "dry_run": { "type": "boolean", "default": false },
+                    },
+                });
+                let csv = json!({ "schema": { "type": "string" } });
+                (true, json!({ "application/json": { "schema": rows }, "text/csv": csv }))
+            }
+        };
+        Some(json!({ "required": required, "content": content }))
     }
-    for action in entity.actions() {
-        let name = action.name.as_str();
-        let mut act = operation(&format!("action_{name}"), &action.label, 200, Some(json!({})));
-        act.summary.clone_from(&action.label);
-        let act = act.json(json!({ "requestBody": { "content": { "application/json": { "schema": object() } } } }));
-        paths.insert(format!("{base}/{{id}}/actions/{name}"), json!({ "parameters": [id], "post": act }));
+
+    /// What an answer carries, by media type.
+    fn content(&self, shape: Shape) -> Option<Value> {
+        let text = || json!({ "schema": { "type": "string" } });
+        Some(match shape {
+            Shape::Nothing => return None,
+            Shape::Bytes => {
+                json!({ "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } })
+            }
+            Shape::Stream => json!({ "text/event-stream": text(), "application/x-ndjson": text() }),
+            Shape::File => {
+                let rows = json!({ "type": "array", "items": self.own("Data") });
+                json!({ "application/json": { "schema": rows }, "text/csv": text() })
+            }
+            shape => json!({ "application/json": { "schema": self.schema(shape) } }),
+        })
+    }
+
+    fn schema(&self, shape: Shape) -> Value {
+        match shape {
+            Shape::Row => self.own("Row"),
+            Shape::Page => self.own("Page"),
+            Shape::File => self.own("Data"),
+            Shape::Create => self.own("Create"),
+            Shape::Replace => self.own("Replace"),
+            Shape::Update => self.own("Update"),
+            Shape::Named(name) => reference(name),
+            Shape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+            Shape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+            Shape::Object | Shape::Nothing | Shape::Bytes | Shape::Stream => json!({ "type": "object" }),
+        }
+    }
+
+    /// A schema of the entity.
+    fn own(&self, name: &str) -> Value {
+        match self.entity {
+            Some(entity) => reference(&format!("{}.{name}", key(entity))),
+            None => json!({ "type": "object" }),
+        }
     }
 }
 
@@ -341,44 +329,4 @@ fn kind_schema(kind: &ValueKind) -> Value {
         }),
         ValueKind::Json => json!({}),
     }
-}
-
-fn shared_schemas() -> Map<String, Value> {
-    let error = json!({
-        "type": "object", "required": ["code", "message"],
-        "properties": {
-            "code": { "type": "string", "description": "Stable; `erp-plugin explain` knows it" },
-            "message": { "type": "string" }, "details": {},
-        },
-    });
-    let row = json!({
-        "type": "object", "required": ["id", "data", "created_at", "updated_at", "version"],
-        "properties": {
-            "id": { "type": "string", "format": "uuid" }, "data": { "type": "object" },
-            "created_at": { "type": "string", "format": "date-time" },
-            "updated_at": { "type": "string", "format": "date-time" },
-            "version": { "type": "integer", "minimum": 1 },
-        },
-    });
-    let page = json!({
-        "type": "object", "required": ["items", "page", "page_size"],
-        "properties": {
-            "items": { "type": "array" }, "total": { "type": ["integer", "null"] }, "page": { "type": "integer" },
-            "page_size": { "type": "integer" }, "next_cursor": { "type": ["string", "null"] },
-        },
-    });
-    let import = json!({
-        "type": "object", "required": ["imported", "accepted", "refused", "dry_run", "ids", "errors"],
-        "properties": {
-            "imported": { "type": "integer" }, "accepted": { "type": "integer" }, "refused": { "type": "integer" },
-            "dry_run": { "type": "boolean" }, "ids": { "type": "array", "items": { "type": "string", "format": "uuid" } },
-            "errors": { "type": "array", "items": { "allOf": [reference("Error"), {
-                "type": "object", "required": ["row"], "properties": { "row": { "type": "integer", "minimum": 1 } },
-            }] } },
-        },
-    });
-    [("Error", error), ("Row", row), ("Page", page), ("Import", import)]
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect()
 }

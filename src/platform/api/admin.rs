@@ -11,62 +11,50 @@ use crate::platform::{Platform, PlatformError};
 use crate::store::Scope;
 
 impl Platform {
-    pub(super) fn admin(&mut self, request: &Request, path: &[&str]) -> Answer {
-        match (request.method.as_str(), path) {
-            ("GET", []) => Ok(Response::json(200, json!(self.plugins()))),
-            ("POST", ["upload"]) => {
-                check_digest(request)?;
-                let receipt = match &request.admitted {
-                    Some(admitted) => self.upload_admitted(&request.body, admitted)?,
-                    None => self.upload(&request.body)?,
-                };
-                Ok(Response::json(201, json!(receipt)))
-            }
-            ("GET", [id]) => Ok(Response::json(200, self.detail(id)?)),
-            ("GET", [id, "versions", version]) => Ok(Response::json(200, json!(self.receipt(id, version)?))),
-            ("POST", [id, "install"]) => self.install(id).and_then(|()| self.state_of(id)),
-            ("POST", [id, "enable"]) => self.enable(id).and_then(|()| self.state_of(id)),
-            ("POST", [id, "disable"]) => self.disable(id).and_then(|()| self.state_of(id)),
-            ("POST", [id, "rollback"]) => {
-                let body = request.object_or_empty()?;
-                let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
-                let reversal = self.roll_back(id, discards)?;
-                let version = self.installed(id)?.manifest.metadata.version.to_string();
-                Ok(Response::json(
-                    200,
-                    json!({ "id": id, "version": version, "restored": reversal.restored, "discarded": reversal.discarded }),
-                ))
-            }
-            ("GET", [id, "upgrades"]) => {
-                let plugin = self.installed(id)?.manifest.metadata.id.clone();
-                Ok(Response::json(200, json!(lock(&self.database).upgrades(&plugin)?)))
-            }
-            ("POST", [id, "demo"]) => {
-                let tenant = request.user()?.tenant.clone();
-                let rows = self.bring_demo(id, &tenant)?;
-                Ok(Response::json(200, json!({ "id": id, "rows": rows })))
-            }
-            ("DELETE", [id]) => self.uninstall(id).and_then(|()| self.state_of(id)),
-            ("POST", [id, "purge"]) => self.purge(id).map(|()| Response::empty(204)),
-            ("GET", [id, "health"]) => self.health(id),
-            ("GET", [id, "config"]) => {
-                let scope = self.scope(request)?;
-                let settings = lock(&self.database).settings(&self.installed(id)?.manifest, &scope)?;
-                Ok(Response::json(200, Value::Object(settings)))
-            }
-            ("PUT", [id, "config"]) => {
-                let scope = self.scope(request)?;
-                let values = request.object()?;
-                let manifest = self.installed(id)?.manifest.clone();
-                let settings = self.unit::<_, PlatformError>(|database, _| {
-                    database.set_settings(&manifest, &scope, &values)?;
-                    Ok(database.settings(&manifest, &scope)?)
-                })?;
-                Ok(Response::json(200, Value::Object(settings)))
-            }
-            ("PUT", [id, "secrets"]) => self.put_secrets(request, id),
-            _ => Err(request.no_route()),
-        }
+    pub(super) fn upload_package(&mut self, request: &Request) -> Answer {
+        check_digest(request)?;
+        let receipt = match &request.admitted {
+            Some(admitted) => self.upload_admitted(&request.body, admitted)?,
+            None => self.upload(&request.body)?,
+        };
+        Ok(Response::json(201, json!(receipt)))
+    }
+
+    pub(super) fn roll_back_plugin(&mut self, request: &Request, id: &str) -> Answer {
+        let body = request.object_or_empty()?;
+        let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
+        let reversal = self.roll_back(id, discards)?;
+        let version = self.installed(id)?.manifest.metadata.version.to_string();
+        let (restored, discarded) = (reversal.restored, reversal.discarded);
+        Ok(Response::json(200, json!({ "id": id, "version": version, "restored": restored, "discarded": discarded })))
+    }
+
+    pub(super) fn upgrades_of(&self, id: &str) -> Answer {
+        let plugin = self.installed(id)?.manifest.metadata.id.clone();
+        Ok(Response::json(200, json!(lock(&self.database).upgrades(&plugin)?)))
+    }
+
+    pub(super) fn insert_demo_rows(&mut self, request: &Request, id: &str) -> Answer {
+        let tenant = request.user()?.tenant.clone();
+        let rows = self.bring_demo(id, &tenant)?;
+        Ok(Response::json(200, json!({ "id": id, "rows": rows })))
+    }
+
+    pub(super) fn settings(&self, request: &Request, id: &str) -> Answer {
+        let scope = self.scope(request)?;
+        let settings = lock(&self.database).settings(&self.installed(id)?.manifest, &scope)?;
+        Ok(Response::json(200, Value::Object(settings)))
+    }
+
+    pub(super) fn change_settings(&mut self, request: &Request, id: &str) -> Answer {
+        let scope = self.scope(request)?;
+        let values = request.object()?;
+        let manifest = self.installed(id)?.manifest.clone();
+        let settings = self.unit::<_, PlatformError>(|database, _| {
+            database.set_settings(&manifest, &scope, &values)?;
+            Ok(database.settings(&manifest, &scope)?)
+        })?;
+        Ok(Response::json(200, Value::Object(settings)))
     }
 
     pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
@@ -75,7 +63,7 @@ impl Platform {
     }
 
     /// `{"<key>": "<value>"}`, for the tenant of the request; nobody ever reads them here.
-    fn put_secrets(&mut self, request: &Request, id: &str) -> Answer {
+    pub(super) fn change_secrets(&mut self, request: &Request, id: &str) -> Answer {
         let scope = self.scope(request)?;
         let values = request.object()?;
         let manifest = self.installed(id)?.manifest.clone();
@@ -95,7 +83,7 @@ impl Platform {
         Ok(Response::empty(204))
     }
 
-    fn state_of(&self, id: &str) -> Answer {
+    pub(super) fn state_of(&self, id: &str) -> Answer {
         let installed = self.installed(id)?;
         Ok(Response::json(
             200,
@@ -103,30 +91,33 @@ impl Platform {
         ))
     }
 
-    fn detail(&self, id: &str) -> Result<Value, PlatformError> {
+    pub(super) fn detail(&self, id: &str) -> Answer {
         let installed = self.installed(id)?;
         let manifest = &installed.manifest;
-        Ok(json!({
-            "id": id,
-            "name": *manifest.metadata.name,
-            "version": *manifest.metadata.version,
-            "status": installed.status,
-            "error": installed.error,
-            "schema_version": manifest.schema.schema_version,
-            "entities": manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect::<Vec<_>>(),
-            "permissions": manifest.permissions.iter().map(|permission| permission.code.as_str()).collect::<Vec<_>>(),
-            "pages": manifest.ui.pages.iter().map(crate::manifest::Page::route).collect::<Vec<_>>(),
-            "settings": manifest.settings.fields.iter().map(|field| json!({
-                "key": *field.key, "setting_type": field.setting_type.word(), "label": field.label,
-                "description": field.description, "group": field.group.as_ref().map(|group| group.as_str()),
-                "default": field.default.as_deref(),
-                "options": field.options.iter().map(|option| json!({ "value": option.value, "label": option.label })).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
-            "subscriptions": manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(),
-        }))
+        Ok(Response::json(
+            200,
+            json!({
+                "id": id,
+                "name": *manifest.metadata.name,
+                "version": *manifest.metadata.version,
+                "status": installed.status,
+                "error": installed.error,
+                "schema_version": manifest.schema.schema_version,
+                "entities": manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect::<Vec<_>>(),
+                "permissions": manifest.permissions.iter().map(|permission| permission.code.as_str()).collect::<Vec<_>>(),
+                "pages": manifest.ui.pages.iter().map(crate::manifest::Page::route).collect::<Vec<_>>(),
+                "settings": manifest.settings.fields.iter().map(|field| json!({
+                    "key": *field.key, "setting_type": field.setting_type.word(), "label": field.label,
+                    "description": field.description, "group": field.group.as_ref().map(|group| group.as_str()),
+                    "default": field.default.as_deref(),
+                    "options": field.options.iter().map(|option| json!({ "value": option.value, "label": option.label })).collect::<Vec<_>>(),
+                })).collect::<Vec<_>>(),
+                "subscriptions": manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(),
+            }),
+        ))
     }
 
-    fn health(&self, id: &str) -> Answer {
+    pub(super) fn health(&self, id: &str) -> Answer {
         let installed = self.installed(id)?;
         let body = match (&installed.loaded, &installed.error) {
             (Some(_), _) => json!({ "status": "healthy", "plugin_id": id }),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Request, Response};
-use crate::platform::{Identity, Platform};
+use crate::platform::{Identity, Platform, PlatformError};
 
 /// Events that the platform's own modules tell, each with a payload as an example. Their names are the platform's; the
 /// payloads are what is known of them (`docs/http-api.md` says so too).
@@ -23,48 +23,43 @@ pub const BASE_EVENTS: [(&str, &str); 12] = [
 ];
 
 impl Platform {
-    /// `/api/v1/users`, `/departments`, `/roles`: those of the user's tenant, to look at and to refer to.
-    pub(super) fn base(&self, request: &Request, path: &[&str]) -> Answer {
+    fn colleagues(&self, request: &Request) -> Result<Vec<&Identity>, PlatformError> {
         let own = request.user()?;
-        if request.method != "GET" {
-            return Err(request.no_route());
-        }
-        let directory = &self.directory;
-        let colleagues = || directory.users().filter(|user| user.tenant == own.tenant);
-        match path {
-            ["users"] => {
-                request.only(&["search"])?;
-                let wanted = request.query("search").unwrap_or_default().to_lowercase();
-                let found = colleagues().filter(|user| user.caller.name.to_lowercase().contains(&wanted));
-                Ok(Response::json(200, json!({ "items": found.map(user_json).collect::<Vec<_>>() })))
-            }
-            ["users", "me"] => Ok(Response::json(200, user_json(own))),
-            ["users", id] => colleagues()
-                .find(|user| user.caller.id == *id)
-                .map(|user| Response::json(200, user_json(user)))
-                .ok_or_else(|| request.no_route()),
-            ["departments"] => {
-                let departments = directory.departments().map(|(id, parent)| {
-                    let members =
-                        colleagues().filter(|user| user.caller.department.as_ref().is_some_and(|own| own.id == id));
-                    json!({ "id": id, "name": id, "parent_id": parent, "users": members.count() })
-                });
-                Ok(Response::json(200, json!({ "items": departments.collect::<Vec<_>>() })))
-            }
-            ["roles"] => {
-                let mut roles: Vec<Value> = Vec::new();
-                for user in colleagues() {
-                    let role = user.caller.name.split('@').next().unwrap_or_default();
-                    roles.push(json!({ "role": role, "permissions": user.caller.permissions }));
-                }
-                Ok(Response::json(200, json!({ "items": roles })))
-            }
-            _ => Err(request.no_route()),
-        }
+        Ok(self.directory.users().filter(|user| user.tenant == own.tenant).collect())
+    }
+
+    pub(super) fn users(&self, request: &Request) -> Answer {
+        let wanted = request.query("search").unwrap_or_default().to_lowercase();
+        let users = self.colleagues(request)?.into_iter();
+        let found = users.filter(|user| user.caller.name.to_lowercase().contains(&wanted)).map(user_json);
+        Ok(Response::json(200, json!({ "items": found.collect::<Vec<_>>() })))
+    }
+
+    pub(super) fn user(&self, request: &Request, id: &str) -> Answer {
+        let found = self.colleagues(request)?.into_iter().find(|user| user.caller.id == id);
+        found.map(|user| Response::json(200, user_json(user))).ok_or_else(|| request.no_route())
+    }
+
+    pub(super) fn departments(&self, request: &Request) -> Answer {
+        let colleagues = self.colleagues(request)?;
+        let departments = self.directory.departments().map(|(id, parent)| {
+            let is_member = |user: &&&Identity| user.caller.department.as_ref().is_some_and(|own| own.id == id);
+            let members = colleagues.iter().filter(is_member).count();
+            json!({ "id": id, "name": id, "parent_id": parent, "users": members })
+        });
+        Ok(Response::json(200, json!({ "items": departments.collect::<Vec<_>>() })))
+    }
+
+    pub(super) fn roles(&self, request: &Request) -> Answer {
+        let roles = self.colleagues(request)?.into_iter().map(|user| {
+            let role = user.caller.name.split('@').next().unwrap_or_default();
+            json!({ "role": role, "permissions": user.caller.permissions })
+        });
+        Ok(Response::json(200, json!({ "items": roles.collect::<Vec<_>>() })))
     }
 }
 
-fn user_json(user: &Identity) -> Value {
+pub(super) fn user_json(user: &Identity) -> Value {
     json!({
         "id": user.caller.id, "name": user.caller.name, "tenant": user.tenant, "permissions": user.caller.permissions,
         "department_id": user.caller.department.as_ref().map(|department| department.id.clone()),

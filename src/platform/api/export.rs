@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::request::Response;
-use super::rows::{bad_query, filter, search};
+use super::rows::{Rows, bad_query, filter, search};
 use super::{Answer, Request};
 use crate::host::lock;
-use crate::platform::{Platform, PlatformError};
+use crate::platform::PlatformError;
 use crate::store::{EntityRef, ListQuery, Row};
 
 /// Rows of one export at the most, as on the platform.
@@ -16,28 +16,28 @@ const MAX_BYTES: usize = 32 << 20;
 /// Rows that are in memory at the same time.
 const ROWS_AT_ONCE: u64 = 200;
 
-impl Platform {
+impl Rows<'_> {
     /// `?format=csv|json` with the filter and the search of a list.
-    pub(super) fn export(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
+    pub(super) fn export(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
         if !entity.exportable {
             return Err(not_open(entity, "exported", "exportable"));
         }
-        request.only(&["format", "filter", "search"])?;
         let format = request.query("format").unwrap_or("csv");
         let (content_type, mut file) = match format {
             "csv" => ("text/csv; charset=utf-8", File::csv(entity)?),
             "json" => ("application/json; charset=utf-8", File::json()),
             other => return Err(bad_query(format!("`format` is csv or json, not `{other}`"))),
         };
-        let scope = self.scope_for(request, permission)?;
+        let scope = platform.scope_for(request, permission)?;
         let mut query = ListQuery {
             filter: filter(request)?,
             search: search(request),
             limit: Some(ROWS_AT_ONCE),
             ..ListQuery::default()
         };
-        lock(&self.database).reading::<_, PlatformError>(|database| {
+        lock(&platform.database).reading::<_, PlatformError>(|database| {
             loop {
                 let page = database.list(entity, &scope, &query)?;
                 for row in &page.rows {

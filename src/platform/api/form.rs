@@ -2,25 +2,26 @@
 
 use serde_json::{Value, json};
 
+use super::rows::Rows;
 use super::{Answer, Request, Response};
 use crate::contract::MAX_PAGE_ROWS;
 use crate::expression::Expression;
 use crate::host::lock;
 use crate::manifest::Field;
-use crate::platform::{Platform, PlatformError};
-use crate::store::{EntityRef, StoreError, condition_holds};
+use crate::platform::PlatformError;
+use crate::store::{StoreError, condition_holds};
 
-impl Platform {
+impl Rows<'_> {
     /// `{"data": {…}}` → the same with its defaults and computed fields, what is hidden, what is required, and what is
     /// wrong so far.
-    pub(super) fn preview(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
-        request.only(&[])?;
+    pub(super) fn preview(self, request: &Request) -> Answer {
+        let Rows { platform, entity, .. } = self;
+        let entity = &entity;
         let mut body = request.object()?;
         let Some(Value::Object(mut data)) = body.remove("data") else {
             return Err(super::rows::bad_query("the body is {\"data\": {…}}"));
         };
-        let scope = self.scope(request)?;
+        let scope = platform.scope(request)?;
         if body.get("is_new").and_then(Value::as_bool).unwrap_or(false) {
             for (name, value) in crate::store::defaults_of(entity, &scope) {
                 data.entry(name).or_insert(value);
@@ -38,9 +39,10 @@ impl Platform {
     }
 
     /// `{"ids": […]}` → the buttons of each row that its conditions leave to the user.
-    pub(super) fn available_actions(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        let identity = request.require(permission)?;
-        request.only(&[])?;
+    pub(super) fn available_actions(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
+        let identity = request.user()?;
         let body = request.object()?;
         let ids: Option<Vec<&str>> =
             body.get("ids").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_str).collect());
@@ -51,10 +53,10 @@ impl Platform {
         let manifest = entity.manifest();
         let own = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
         let own: Vec<_> = own.filter(|action| identity.caller.may(&action.permission)).collect();
-        let scope = self.scope_for(request, permission)?;
+        let scope = platform.scope_for(request, permission)?;
         let mut available = serde_json::Map::new();
         for id in ids {
-            let row = match lock(&self.database).get(entity, &scope, id) {
+            let row = match lock(&platform.database).get(entity, &scope, id) {
                 Ok(row) => row,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(PlatformError::from(error)),

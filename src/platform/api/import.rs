@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::export::{FORMULA_SIGNS, not_open};
 use super::request::Response;
-use super::rows::bad_query;
+use super::rows::{Rows, bad_query};
 use super::{Answer, Request};
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::host::lock;
@@ -30,15 +30,15 @@ struct Refused {
     error: PlatformError,
 }
 
-impl Platform {
+impl Rows<'_> {
     /// `{"rows": […], "dry_run": false}`, or CSV with a line of names or labels. Rows that are refused are named; the
     /// others come in, all in one unit of work.
-    pub(super) fn import(&mut self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
+    pub(super) fn import(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
         if !entity.importable {
             return Err(not_open(entity, "imported", "importable"));
         }
-        request.only(&["dry_run"])?;
         let file = File::of(entity, request)?;
         file.require_few_rows()?;
         let dry_run = match request.query("dry_run") {
@@ -49,10 +49,10 @@ impl Platform {
                 wanted || file.dry_run()
             }
         };
-        let scope = self.scope_for(request, permission)?;
+        let scope = platform.scope_for(request, permission)?;
         let mut refused: Vec<Refused> = Vec::new();
         let mut ids = Vec::new();
-        let done = self.unit::<_, ImportEnd>(|database, surroundings| {
+        let done = platform.unit::<_, ImportEnd>(|database, surroundings| {
             (refused, ids) = (Vec::new(), Vec::new());
             for (index, row) in file.rows().enumerate() {
                 let row = row.map_err(ImportEnd::Failed)?;
@@ -94,7 +94,9 @@ impl Platform {
         });
         Ok(Response::json(200, body))
     }
+}
 
+impl Platform {
     /// Refuses what only the host sets.
     pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Result<(), StoreError> {
         let problems: Vec<FieldProblem> = fields

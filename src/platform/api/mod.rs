@@ -1,5 +1,4 @@
-//! The HTTP API as a function: a request in, a response out. Paths and bodies are the platform's;
-//! `/_dev` is what only a dev host has.
+//! The HTTP API as a function: a request in, a response out. Which requests there are, [`http_api`](crate::http_api) says.
 
 mod admin;
 mod base;
@@ -9,18 +8,21 @@ mod form;
 mod import;
 mod models;
 mod nodes;
-mod registry;
 mod request;
 mod rows;
 
 pub use base::BASE_EVENTS;
 pub use request::{Body, Request, Response, RowPage};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::base::user_json;
+use self::dev::base_events;
+use self::nodes::NodeVerb;
 use super::pages::permission_of;
-use super::permission::PLUGIN_ADMIN;
 use super::{Platform, PlatformError};
+use crate::host::lock;
+use crate::http_api::{Access, PlatformOperation, find};
 use crate::manifest::TenantId;
 
 type Answer = Result<Response, PlatformError>;
@@ -65,35 +67,111 @@ impl Platform {
     }
 
     fn route(&mut self, request: &Request) -> Answer {
-        let path: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-        let is_get = request.method == "GET";
-        match path.as_slice() {
-            ["health"] if is_get => {
-                Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
+        use PlatformOperation as Op;
+        let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
+        let operation = found.route.platform_operation().ok_or_else(|| request.no_route())?;
+        require_access(request, found.route.access)?;
+        request.only(found.route.query)?;
+        let of = |name: &str| found.value(name);
+        match operation {
+            Op::Health => Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))),
+            Op::Openapi => Ok(self.openapi()),
+
+            Op::ListPlugins => Ok(Response::json(200, json!(self.plugins()))),
+            Op::UploadPackage => self.upload_package(request),
+            Op::ShowPlugin => self.detail(of("id")),
+            Op::ShowReceipt => Ok(Response::json(200, json!(self.receipt(of("id"), of("version"))?))),
+            Op::InstallPlugin => self.install(of("id")).and_then(|()| self.state_of(of("id"))),
+            Op::EnablePlugin => self.enable(of("id")).and_then(|()| self.state_of(of("id"))),
+            Op::DisablePlugin => self.disable(of("id")).and_then(|()| self.state_of(of("id"))),
+            Op::UninstallPlugin => self.uninstall(of("id")).and_then(|()| self.state_of(of("id"))),
+            Op::PurgePlugin => self.purge(of("id")).map(|()| Response::empty(204)),
+            Op::RollBackPlugin => self.roll_back_plugin(request, of("id")),
+            Op::ListUpgrades => self.upgrades_of(of("id")),
+            Op::InsertDemoRows => self.insert_demo_rows(request, of("id")),
+            Op::PluginHealth => self.health(of("id")),
+            Op::ShowSettings => self.settings(request, of("id")),
+            Op::ChangeSettings => self.change_settings(request, of("id")),
+            Op::ChangeSecrets => self.change_secrets(request, of("id")),
+
+            Op::RegistryKey => Ok(Response::json(200, self.registry_key()?)),
+            Op::ListRevocations => Ok(Response::json(200, self.revocations()?)),
+            Op::Revoke => Ok(Response::json(201, self.revoke(&Value::Object(request.object()?))?)),
+            Op::RotateKey => Ok(Response::json(201, self.take_rotation(&request.body)?)),
+
+            Op::ListEntities => self.entities(request),
+            Op::ListPages => self.pages(request, of("plugin")),
+            Op::ShowPage => self
+                .page(request.user()?, request.accept_language.as_deref(), of("plugin"), of("page"))
+                .map(|page| Response::json(200, page)),
+            Op::PluginFile => self.plugin_file(request, of("plugin"), of("path")),
+
+            Op::ListUsers => self.users(request),
+            Op::ShowMe => Ok(Response::json(200, user_json(request.user()?))),
+            Op::ShowUser => self.user(request, of("id")),
+            Op::ListDepartments => self.departments(request),
+            Op::ListRoles => self.roles(request),
+
+            Op::ListRows => self.rows_of(request, &found)?.list(request),
+            Op::CreateRow => self.rows_of(request, &found)?.create(request),
+            Op::CountRows => self.rows_of(request, &found)?.count(request),
+            Op::Aggregate => self.rows_of(request, &found)?.aggregate(request),
+            Op::Timeseries => self.rows_of(request, &found)?.timeseries(request),
+            Op::ResolveLabels => self.rows_of(request, &found)?.resolve_labels(request),
+            Op::ExportRows => self.rows_of(request, &found)?.export(request),
+            Op::ImportRows => self.rows_of(request, &found)?.import(request),
+            Op::PreviewRow => self.rows_of(request, &found)?.preview(request),
+            Op::AvailableActions => self.rows_of(request, &found)?.available_actions(request),
+            Op::ShowRow => self.rows_of(request, &found)?.show(request, of("id")),
+            Op::ReplaceRow => self.rows_of(request, &found)?.replace(request, of("id")),
+            Op::UpdateRow => self.rows_of(request, &found)?.update(request, of("id")),
+            Op::DeleteRow => self.rows_of(request, &found)?.delete(request, of("id")),
+            Op::RowHistory => self.rows_of(request, &found)?.history(request, of("id")),
+            Op::InvokeAction => self.invoke_action(request, &found),
+
+            Op::ListNodes => Ok(self.list_nodes(request)),
+            Op::ShowNode => self.show_node(request, of("kind")),
+            Op::ExecuteNode => self.run_node(request, of("kind"), NodeVerb::Execute),
+            Op::SupplyNode => self.run_node(request, of("kind"), NodeVerb::Supply),
+            Op::NodeOptions => self.run_node(request, of("kind"), NodeVerb::Options),
+            Op::RunProcessor => self.run_processor(request, of("plugin"), false),
+            Op::ValidateProcessorInput => self.run_processor(request, of("plugin"), true),
+
+            Op::ListTables => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
+            Op::Counters => Ok(Response::json(200, json!(self.counters()))),
+            Op::Denials => self.denials(),
+            Op::ListTenants => Ok(Response::json(200, json!(self.directory.tenants()))),
+            Op::ChangeConfig => self.change_config(request),
+            Op::ListEvents => self.list_events(),
+            Op::SendEvent => self.send_event(request),
+            Op::RedeliverEvent => self.redeliver_event(of("id")),
+            Op::ListBaseEvents => Ok(base_events()),
+            Op::ListFaults => Ok(self.faults_shown()),
+            Op::AddFault => self.plan_fault(request),
+            Op::ClearFaults => {
+                self.clear_faults();
+                Ok(self.faults_shown())
             }
-            ["api", "v1", "admin", "plugins", rest @ ..] => {
-                request.require(PLUGIN_ADMIN)?;
-                self.admin(request, rest)
-            }
-            ["api", "v1", "registry", rest @ ..] => self.registry_route(request, rest),
-            ["api", "v1", "plugin-registry", "entities"] if is_get => self.registry(request),
-            ["api", "v1", "users" | "departments" | "roles", ..] => self.base(request, &path[2..]),
-            ["api", "v1", "plugin-files", plugin, path @ ..] if is_get => {
-                self.plugin_file(request, plugin, &path.join("/"))
-            }
-            ["api", "v1", "openapi.json"] if is_get => self.openapi(request),
-            ["api", "v1", "nodes", rest @ ..] => self.nodes_route(request, rest),
-            ["api", "v1", "processors", rest @ ..] => self.processors_route(request, rest),
-            ["api", "v1", "plugins", plugin, "pages"] if is_get => self.pages(request, plugin),
-            ["api", "v1", "plugins", plugin, "pages", page] if is_get => {
-                Ok(Response::json(200, self.page(request.user()?, request.accept_language.as_deref(), plugin, page)?))
-            }
-            ["api", "v1", "plugins", plugin, entity, rest @ ..] => self.rows(request, plugin, entity, rest),
-            ["_dev", rest @ ..] => {
-                request.require(PLUGIN_ADMIN)?;
-                self.dev(request, rest)
-            }
-            _ => Err(request.no_route()),
+            Op::ShowClock => Ok(self.clock_shown()),
+            Op::ChangeClock => self.change_clock(request),
+            Op::ShowLimits => Ok(self.limits_shown()),
+            Op::ChangeLimits => self.change_limits(request),
+            Op::ShowQuirks => Ok(self.quirks_shown()),
+            Op::ChangeQuirks => self.change_quirks(request),
+            Op::InspectRows => self.inspect_rows(request, of("plugin"), of("entity")),
+            Op::InspectHistory => self.inspect_history(request, of("plugin"), of("entity"), of("id")),
+            Op::QuerySql => self.query_sql(request),
+            Op::ListExports => self.list_exports(of("plugin")),
+            Op::InvokeExport => self.invoke_any(request),
         }
+    }
+}
+
+/// Whether the user may use a route at all. What depends on an entity, a page or an action is asked where that is known.
+fn require_access(request: &Request, access: Access) -> Result<(), PlatformError> {
+    match access {
+        Access::Public => Ok(()),
+        Access::Permission(code) => request.require(code).map(|_| ()),
+        Access::User | Access::ListEntity | Access::ManageEntity | Access::Declared => request.user().map(|_| ()),
     }
 }

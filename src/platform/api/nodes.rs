@@ -7,46 +7,44 @@ use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigg
 use crate::manifest::NodeKind;
 use crate::platform::call::Occasion;
 use crate::platform::nodes::NodeRequest;
-use crate::platform::permission::{PROCESSOR_RUN, WORKFLOW_RUN};
 use crate::platform::{Platform, PlatformError};
 
+/// What a node is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NodeVerb {
+    Execute,
+    Supply,
+    Options,
+}
+
 impl Platform {
-    pub(super) fn nodes_route(&mut self, request: &Request, path: &[&str]) -> Answer {
-        match (request.method.as_str(), path) {
-            ("GET", []) => {
-                request.user()?;
-                request.only(&[])?;
-                let shown =
-                    self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
-                Ok(Response::json(200, shown.collect()))
-            }
-            ("GET", [kind]) => {
-                request.user()?;
-                request.only(&[])?;
-                let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == *kind);
-                let (plugin, node) = found
-                    .ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
-                Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
-            }
-            ("POST", [kind, verb @ ("execute" | "supply" | "options")]) => {
-                let identity = request.require(WORKFLOW_RUN)?.clone();
-                let asked = node_request(request, kind, verb)?;
-                let answer = self.ask_node(&identity, asked)?;
-                let key = match *verb {
-                    "execute" => "outputs",
-                    "supply" => "supplied",
-                    _ => "options",
-                };
-                let mut body = json!({ "kind": kind, "version": answer.version, "plugin": answer.plugin });
-                body[key] = answer.output;
-                if let Some(error) = answer.error {
-                    body["error"] =
-                        json!({ "code": error.code, "message": error.message, "retryable": error.retryable });
-                }
-                Ok(Response::json(200, body))
-            }
-            _ => Err(request.no_route()),
+    pub(super) fn list_nodes(&self, request: &Request) -> Response {
+        let shown = self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
+        Response::json(200, shown.collect())
+    }
+
+    pub(super) fn show_node(&self, request: &Request, kind: &str) -> Answer {
+        let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == kind);
+        let (plugin, node) =
+            found.ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
+        Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
+    }
+
+    pub(super) fn run_node(&mut self, request: &Request, kind: &str, verb: NodeVerb) -> Answer {
+        let identity = request.user()?.clone();
+        let asked = node_request(request, kind, verb)?;
+        let answer = self.ask_node(&identity, asked)?;
+        let key = match verb {
+            NodeVerb::Execute => "outputs",
+            NodeVerb::Supply => "supplied",
+            NodeVerb::Options => "options",
+        };
+        let mut body = json!({ "kind": kind, "version": answer.version, "plugin": answer.plugin });
+        body[key] = answer.output;
+        if let Some(error) = answer.error {
+            body["error"] = json!({ "code": error.code, "message": error.message, "retryable": error.retryable });
         }
+        Ok(Response::json(200, body))
     }
 
     /// A definition with labels in the language of the request.
@@ -71,14 +69,8 @@ impl Platform {
     }
 
     /// The body is what is processed; what comes back is bytes of the type that the plugin says.
-    pub(super) fn processors_route(&mut self, request: &Request, path: &[&str]) -> Answer {
-        let (plugin, only_validate) = match (request.method.as_str(), path) {
-            ("POST", [plugin]) => (*plugin, false),
-            ("POST", [plugin, "validate"]) => (*plugin, true),
-            _ => return Err(request.no_route()),
-        };
-        let identity = request.require(PROCESSOR_RUN)?.clone();
-        request.only(&["options"])?;
+    pub(super) fn run_processor(&mut self, request: &Request, plugin: &str, only_validate: bool) -> Answer {
+        let identity = request.user()?.clone();
         let options: Value = match request.query("options") {
             None => json!({}),
             Some(text) => serde_json::from_str(text).map_err(|error| {
@@ -143,14 +135,13 @@ fn ascii(json: &str) -> String {
     json.chars().map(escaped).collect()
 }
 
-fn node_request(request: &Request, kind: &str, verb: &str) -> Result<NodeRequest, PlatformError> {
+fn node_request(request: &Request, kind: &str, verb: NodeVerb) -> Result<NodeRequest, PlatformError> {
     let bad = |message: String| PlatformError::new(400, "node.bad_request", message);
-    request.only(&[])?;
     let mut body = request.object_or_empty()?;
     let own_key = match verb {
-        "execute" => "input",
-        "options" => "property",
-        _ => "",
+        NodeVerb::Execute => "input",
+        NodeVerb::Options => "property",
+        NodeVerb::Supply => "",
     };
     if let Some(key) =
         body.keys().find(|key| !["version", "parameters", "place", own_key].contains(&key.as_str()) || key.is_empty())
@@ -173,9 +164,9 @@ fn node_request(request: &Request, kind: &str, verb: &str) -> Result<NodeRequest
         Some(place) => serde_json::from_value(place).map_err(|error| bad(format!("`place`: {error}")))?,
     };
     let task = match verb {
-        "execute" => NodeTask::Execute(body.remove("input").unwrap_or(Value::Null)),
-        "supply" => NodeTask::Supply,
-        _ => match body.remove("property") {
+        NodeVerb::Execute => NodeTask::Execute(body.remove("input").unwrap_or(Value::Null)),
+        NodeVerb::Supply => NodeTask::Supply,
+        NodeVerb::Options => match body.remove("property") {
             Some(Value::String(property)) => NodeTask::Options(property),
             _ => return Err(bad("`property` names the property whose options are wanted".to_owned())),
         },

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
+use crate::http_api::QueryKey;
 use crate::platform::{Admitted, Identity, PlatformError};
 use crate::store::Row;
 
@@ -164,7 +165,8 @@ impl Request {
     ///
     /// # Errors
     /// [`PlatformError`] with status 400.
-    pub(super) fn only(&self, known: &[&str]) -> Result<(), PlatformError> {
+    pub fn only(&self, known: &[QueryKey]) -> Result<(), PlatformError> {
+        let known: Vec<&str> = known.iter().map(|key| key.name).collect();
         let twice = self
             .query
             .iter()
@@ -174,7 +176,7 @@ impl Request {
             return Err(PlatformError::new(400, "http.bad_query", format!("`{key}` is in the query twice")));
         }
         let Some((key, _)) = self.query.iter().find(|(key, _)| !known.contains(&key.as_str())) else { return Ok(()) };
-        let help = match (did_you_mean(key, known.iter().copied()), known) {
+        let help = match (did_you_mean(key, known.iter().copied()), known.as_slice()) {
             (Some(help), _) => help,
             (None, []) => "there is none here".to_owned(),
             (None, known) => format!("known here: {}", known.join(", ")),

@@ -7,89 +7,31 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Request, Response, RowPage};
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::host::{Invocation, Trigger, lock};
+use crate::http_api::{Access, Match};
 use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, EntityRef, FieldProblem, ListQuery, Page, PluginStatus, RowReach, Scope, StoreError,
+    AggregateQuery, Database, EntityRef, FieldProblem, ListQuery, Page, PluginStatus, Row, RowReach, Scope, StoreError,
     condition_holds,
 };
 
 impl Platform {
-    pub(super) fn rows(&mut self, request: &Request, plugin: &str, entity: &str, path: &[&str]) -> Answer {
+    /// The rows of the entity in a path, for a user who may do with them what the route does.
+    pub(super) fn rows_of(&mut self, request: &Request, found: &Match<'_>) -> Result<Rows<'_>, PlatformError> {
+        let entity = self.running_entity(found.value("plugin"), found.value("entity"))?;
+        let verb = if found.route.access == Access::ManageEntity { "manage" } else { "list" };
+        let permission = format!("{}.{verb}", *entity.name);
+        request.require(&permission)?;
+        Ok(Rows { platform: self, entity, permission })
+    }
+
+    fn running_entity(&self, plugin: &str, entity: &str) -> Result<EntityRef, PlatformError> {
         let installed = self.installed(plugin)?;
         if installed.status != PluginStatus::Running {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
             return Err(PlatformError::new(409, "plugin.invalid_state", message));
         }
-        let entity = lock(&self.database).catalog().entity(&installed.manifest.metadata.id, entity)?;
-        let reads = format!("{}.list", *entity.name);
-        let writes = format!("{}.manage", *entity.name);
-        match (request.method.as_str(), path) {
-            ("GET", []) => self.list(request, &entity, &reads),
-            ("GET", ["count"]) => {
-                request.require(&reads)?;
-                request.only(&["filter", "search"])?;
-                let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
-                let count = lock(&self.database).count(&entity, &self.scope_for(request, &reads)?, &query)?;
-                Ok(Response::json(200, json!({ "count": count })))
-            }
-            ("GET" | "POST", ["aggregate"]) => self.aggregate(request, &entity, &reads),
-            ("GET", ["timeseries"]) => self.timeseries(request, &entity, &reads),
-            ("POST", ["resolve-labels"]) => self.resolve_labels(request, &entity, &reads),
-            ("GET", ["export"]) => self.export(request, &entity, &reads),
-            ("POST", ["import"]) => self.import(request, &entity, &writes),
-            ("POST", ["preview"]) => self.preview(request, &entity, &reads),
-            ("POST", ["available-actions"]) => self.available_actions(request, &entity, &reads),
-            ("GET", [id, "history"]) => self.history(request, &entity, id, &reads),
-            ("POST", []) => {
-                request.require(&writes)?;
-                let Record { data, version } = record(request, &entity)?;
-                if version.is_some() {
-                    return Err(problem(&entity, "version", "is set by the host"));
-                }
-                let scope = self.scope_for(request, &writes)?;
-                let row = self.unit::<_, StoreError>(|database, surroundings| {
-                    database.insert(&entity, &scope, &data, &mut || lock(surroundings).uuid())
-                })?;
-                Ok(Response::row(201, row))
-            }
-            ("GET", [id]) => {
-                request.require(&reads)?;
-                let row = lock(&self.database).get(&entity, &self.scope_for(request, &reads)?, id)?;
-                Ok(Response::row(200, row))
-            }
-            ("PUT" | "PATCH", [id]) => {
-                request.require(&writes)?;
-                let Record { data, version } = record(request, &entity)?;
-                let version = version.ok_or_else(|| {
-                    PlatformError::new(
-                        400,
-                        "http.missing_version",
-                        "the body needs `version`: the version of the row that you changed",
-                    )
-                })?;
-                let scope = self.scope_for(request, &writes)?;
-                let replaces = request.method == "PUT";
-                let row = self.unit::<_, StoreError>(|database, _| {
-                    if replaces {
-                        database.replace(&entity, &scope, id, &data, Some(version))
-                    } else {
-                        database.update(&entity, &scope, id, &data, Some(version))
-                    }
-                })?;
-                Ok(Response::row(200, row))
-            }
-            ("DELETE", [id]) => {
-                request.require(&writes)?;
-                request.only(&["version"])?;
-                let version = request.number("version")?;
-                let scope = self.scope_for(request, &writes)?;
-                self.unit::<_, StoreError>(|database, _| database.delete(&entity, &scope, id, version))?;
-                Ok(Response::empty(204))
-            }
-            ("POST", [id, "actions", action]) => self.invoke(request, plugin, &entity, id, action),
-            _ => Err(request.no_route()),
-        }
+        Ok(lock(&self.database).catalog().entity(&installed.manifest.metadata.id, entity)?)
     }
 
     /// Whose rows the user reaches by a permission.
@@ -98,9 +40,49 @@ impl Platform {
         Ok(self.scope(request)?.within(reach))
     }
 
-    fn list(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
-        request.only(&["page", "page_size", "search", "filter", "sort_by", "sort_order", "cursor"])?;
+    /// What happened to a row, the newest first.
+    /// Runs an action of `[[ui.actions]]`; its own permission counts.
+    pub(super) fn invoke_action(&mut self, request: &Request, found: &Match<'_>) -> Answer {
+        let (plugin, id, name) = (found.value("plugin"), found.value("id"), found.value("action"));
+        let entity = &self.running_entity(plugin, found.value("entity"))?;
+        let manifest = Arc::clone(entity.manifest());
+        let action =
+            manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
+        let action = action.ok_or_else(|| request.no_route())?;
+        let identity = request.require(&action.permission)?;
+        let mut input = request.object_or_empty()?;
+        // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
+        // is told no more than that it is there.
+        let listing = format!("{}.list", *entity.name);
+        if identity.caller.may(&listing) {
+            lock(&self.database).get(entity, &self.scope_for(request, &listing)?, id)?;
+        }
+        let scope = self.scope_for(request, &action.permission)?;
+        let row = lock(&self.database).get(entity, &scope, id)?;
+        if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
+            let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
+            return Err(PlatformError::new(409, "action.unavailable", message));
+        }
+        input.insert("id".to_owned(), json!(id));
+        let input = Value::Object(input);
+        let invocation = Invocation::Action { name, input: &input };
+        let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
+        let result = self.call(plugin, &occasion, &invocation, |_| Ok(()))?;
+        Ok(Response::json(200, result))
+    }
+}
+
+/// Rows of an entity, and the permission by which a user reaches them.
+pub(super) struct Rows<'p> {
+    pub(super) platform: &'p mut Platform,
+    pub(super) entity: EntityRef,
+    pub(super) permission: String,
+}
+
+impl Rows<'_> {
+    pub(super) fn list(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
         let size = request.number("page_size")?.map_or(PAGE_ROWS, u64::from);
         if size > MAX_PAGE_ROWS {
             return Err(bad_query(format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}")));
@@ -128,31 +110,30 @@ impl Platform {
             with_total: true,
             ..ListQuery::default()
         };
-        let found = lock(&self.database).list(entity, &self.scope_for(request, permission)?, &query)?;
+        let found = lock(&platform.database).list(entity, &platform.scope_for(request, permission)?, &query)?;
         let Page { rows, next_cursor, total } = found;
         Ok(Response::rows(RowPage { rows, total, page, page_size: size, next_cursor }))
     }
 
-    fn aggregate(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
+    pub(super) fn aggregate(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
         let query = if request.method == "POST" {
-            request.only(&[])?;
             Value::Object(request.object()?)
         } else {
-            request.only(&["group_by", "filter"])?;
             let group_by: Vec<&str> =
                 request.query("group_by").map(|fields| fields.split(',').collect()).unwrap_or_default();
             json!({ "group_by": group_by, "filter": filter(request)? })
         };
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = lock(&self.database).aggregate(entity, &self.scope_for(request, permission)?, &query)?;
+        let groups = lock(&platform.database).aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         Ok(Response::json(200, Value::Array(groups)))
     }
 
-    /// `?field=ordered_on&per=month&func=sum&of=total`: a number for each stretch of time that has rows.
-    fn timeseries(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
-        request.only(&["field", "per", "func", "of", "filter"])?;
+    /// `?field=ordered_on&per=month&func=sum&of=total`: a value for each period that has rows.
+    pub(super) fn timeseries(self, request: &Request) -> Answer {
+        let Rows { platform, entity, permission } = self;
+        let (entity, permission) = (&entity, permission.as_str());
         let field =
             request.query("field").ok_or_else(|| bad_query("`field` names the day or the moment to count by"))?;
         let per = request.query("per").unwrap_or("day");
@@ -164,16 +145,16 @@ impl Platform {
         let query =
             json!({ "group_by": [{ "field": field, "per": per }], "metrics": [metric], "filter": filter(request)? });
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = lock(&self.database).aggregate(entity, &self.scope_for(request, permission)?, &query)?;
+        let groups = lock(&platform.database).aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         let series = groups.into_iter().map(|group| json!({ "period": group[field], "value": group["value"] }));
         Ok(Response::json(200, series.collect()))
     }
 
     /// `{"fields": {"<ref field>": ["<id>", …]}}` → the labels of the rows that they name.
-    fn resolve_labels(&self, request: &Request, entity: &EntityRef, permission: &str) -> Answer {
-        request.require(permission)?;
-        let scope = self.scope(request)?;
-        let database = lock(&self.database);
+    pub(super) fn resolve_labels(self, request: &Request) -> Answer {
+        let Rows { platform, entity, .. } = self;
+        let scope = platform.scope(request)?;
+        let database = lock(&platform.database);
         let body = request.object()?;
         let Some(wanted) = body.get("fields").and_then(Value::as_object).cloned() else {
             return Err(bad_query("the body is {\"fields\": {\"<reference>\": [\"<id>\", …]}}"));
@@ -217,42 +198,72 @@ impl Platform {
         Ok(Response::json(200, Value::Object(labels)))
     }
 
-    /// What happened to a row, the newest first.
-    fn history(&self, request: &Request, entity: &EntityRef, id: &str, permission: &str) -> Answer {
-        request.require(permission)?;
-        request.only(&[])?;
-        let scope = self.scope_for(request, permission)?;
-        let database = lock(&self.database);
-        database.get(entity, &scope, id)?;
-        Ok(Response::json(200, json!(database.history(entity, &scope, id)?)))
+    pub(super) fn count(self, request: &Request) -> Answer {
+        let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        let count = lock(&self.platform.database).count(&self.entity, &scope, &query)?;
+        Ok(Response::json(200, json!({ "count": count })))
     }
 
-    fn invoke(&mut self, request: &Request, plugin: &str, entity: &EntityRef, id: &str, name: &str) -> Answer {
-        let manifest = Arc::clone(entity.manifest());
-        let action =
-            manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
-        let action = action.ok_or_else(|| request.no_route())?;
-        let identity = request.require(&action.permission)?;
-        request.only(&[])?;
-        let mut input = request.object_or_empty()?;
-        // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
-        // is told no more than that it is there.
-        let listing = format!("{}.list", *entity.name);
-        if identity.caller.may(&listing) {
-            lock(&self.database).get(entity, &self.scope_for(request, &listing)?, id)?;
+    pub(super) fn show(self, request: &Request, id: &str) -> Answer {
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        let row = lock(&self.platform.database).get(&self.entity, &scope, id)?;
+        Ok(Response::row(200, row))
+    }
+
+    pub(super) fn history(self, request: &Request, id: &str) -> Answer {
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        let database = lock(&self.platform.database);
+        database.get(&self.entity, &scope, id)?;
+        Ok(Response::json(200, json!(database.history(&self.entity, &scope, id)?)))
+    }
+
+    pub(super) fn create(self, request: &Request) -> Answer {
+        let Record { data, version } = record(request, &self.entity)?;
+        if version.is_some() {
+            return Err(problem(&self.entity, "version", "is set by the host"));
         }
-        let scope = self.scope_for(request, &action.permission)?;
-        let row = lock(&self.database).get(entity, &scope, id)?;
-        if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
-            let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
-            return Err(PlatformError::new(409, "action.unavailable", message));
-        }
-        input.insert("id".to_owned(), json!(id));
-        let input = Value::Object(input);
-        let invocation = Invocation::Action { name, input: &input };
-        let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
-        let result = self.call(plugin, &occasion, &invocation, |_| Ok(()))?;
-        Ok(Response::json(200, result))
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        let row = self.platform.unit::<_, StoreError>(|database, surroundings| {
+            database.insert(&self.entity, &scope, &data, &mut || lock(surroundings).uuid())
+        })?;
+        Ok(Response::row(201, row))
+    }
+
+    pub(super) fn replace(self, request: &Request, id: &str) -> Answer {
+        self.write(request, |database, entity, scope, data, version| {
+            database.replace(entity, scope, id, data, Some(version))
+        })
+    }
+
+    pub(super) fn update(self, request: &Request, id: &str) -> Answer {
+        self.write(request, |database, entity, scope, data, version| {
+            database.update(entity, scope, id, data, Some(version))
+        })
+    }
+
+    /// Writes over a version of a row that the client has seen.
+    fn write(
+        self,
+        request: &Request,
+        write: impl Fn(&mut Database, &EntityRef, &Scope, &Map<String, Value>, u32) -> Result<Row, StoreError>,
+    ) -> Answer {
+        let Record { data, version } = record(request, &self.entity)?;
+        let version = version.ok_or_else(|| {
+            let message = "the body needs `version`: the version of the row that you changed";
+            PlatformError::new(400, "http.missing_version", message)
+        })?;
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        let row =
+            self.platform.unit::<_, StoreError>(|database, _| write(database, &self.entity, &scope, &data, version))?;
+        Ok(Response::row(200, row))
+    }
+
+    pub(super) fn delete(self, request: &Request, id: &str) -> Answer {
+        let version = request.number("version")?;
+        let scope = self.platform.scope_for(request, &self.permission)?;
+        self.platform.unit::<_, StoreError>(|database, _| database.delete(&self.entity, &scope, id, version))?;
+        Ok(Response::empty(204))
     }
 }
 
@@ -265,7 +276,6 @@ struct Record {
 
 /// The body is `{"data": {…}, "version": 1}`, or the fields themselves with `version` beside them.
 fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError> {
-    request.only(&[])?;
     let mut body = request.object()?;
     let version = match body.remove("version") {
         None | Some(Value::Null) => None,

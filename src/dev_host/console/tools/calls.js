@@ -30,13 +30,13 @@ export function Calls({ id }) {
     <div class="split"><div class="timeline" role="list" aria-label=${t("Calls", "调用")} tabindex="0">
       ${calls.error && html`<${Problem} error=${calls.error} />`}${calls.value && items.length === 0 && html`<${Empty}>${t("Nothing was called yet.", "暂无调用。")}</${Empty}>`}
       ${items.map((call) => html`<div key=${call.id} role="listitem" class=${`call-line${String(call.id) === id ? " current" : ""}${call.error ? " failed" : ""}`}>
-        <input type="checkbox" disabled=${call.sort !== "call"} aria-label=${t(`Choose call ${call.id}`, `选择调用 ${call.id}`)} checked=${chosen.has(call.id)} onChange=${() => {
+        <input type="checkbox" disabled=${call.kind !== "call"} aria-label=${t(`Choose call ${call.id}`, `选择调用 ${call.id}`)} checked=${chosen.has(call.id)} onChange=${() => {
           const next = new Set(chosen);
           if (!next.delete(call.id)) next.add(call.id);
           setChosen(next);
         }} />
         <a href=${`#/calls/${call.id}`} aria-current=${String(call.id) === id ? "true" : undefined}>
-          <span class="label">${call.sort === "call" ? html`<b>${call.plugin}</b> ` : ""}${call.label}</span>
+          <span class="label">${call.kind === "call" ? html`<b>${call.plugin}</b> ` : ""}${call.label}</span>
           <span class="meta">${clock(call.began_ms)} · ${duration(call.microseconds)}${call.fuel !== undefined ? ` · ${count(call.fuel)} fuel` : ""}
             ${call.rows > 0 && ` · ${t(`${call.rows} rows`, `${call.rows} 行`)}`}${call.status ? ` · ${call.status}` : ""} · ${call.tenant ?? "—"}</span></a></div>`)}
     </div><div class="call-detail">${id ? html`<${Call} key=${id} id=${id} />` : html`<${Empty}>${t("Choose a call.", "请选择一个调用。")}</${Empty}>`}</div></div></${Page}>`;
@@ -52,7 +52,7 @@ function Call({ id }) {
   return html`<${Loaded} of=${call} lines=${8}>${(value) => {
     const project = projects.find((one) => one.plugin === value.plugin);
     return html`<header class="call-head"><h2>${value.label}</h2>
-      ${value.sort === "call" && html`<${Button} icon="refresh" busy=${busy === "replay"} onClick=${() => run("replay", async () => setReplayed(await ask.dev("POST", `/_dev/calls/${id}/replay`, {})))}>${t("Replay", "重放")}</${Button}>`}</header>
+      ${value.kind === "call" && html`<${Button} icon="refresh" busy=${busy === "replay"} onClick=${() => run("replay", async () => setReplayed(await ask.dev("POST", `/_dev/calls/${id}/replay`, {})))}>${t("Replay", "重放")}</${Button}>`}</header>
     <dl class="facts">${[
       [t("Plugin", "插件"), value.plugin && `${value.plugin} ${value.version}`], [t("Tenant", "租户"), value.tenant], [t("User", "用户"), value.user],
       [t("Began", "开始"), clock(value.began_ms)], [t("Took", "耗时"), duration(value.microseconds)], [t("Fuel", "燃料"), value.fuel !== undefined && count(value.fuel)],

@@ -60,13 +60,12 @@ function Generations() {
   const words = { start: t("start", "启动"), manifest: t("manifest", "清单"), build: t("build", "构建"), reset: t("rows given up", "放弃数据") };
   return html`${projects.map((project) => project.generations.length > 0 && html`<section class="card" key=${project.project}><h3>${t("Generations of", "版本代：")} ${project.project}</h3>
     <ul class="generations">${project.generations.map((one) => {
-      const path = `/_dev/projects/${project.plugin}/generations/${one.number}`;
       const key = `${project.plugin} ${one.number}`;
       return html`<li key=${one.number}><b>#${one.number}</b> ${one.version} <span class="meta">${moment(new Date(one.at_ms).toISOString())} · ${words[one.why] ?? one.why} · ${one.milliseconds} ms</span><span class="grow"></span>
         ${one.number === project.live ? html`<${Tag} color="green">${t("serves", "服务中")}</${Tag}>` : html`
           <input class="share" inputmode="numeric" placeholder="%" aria-label=${t(`Share of generation ${one.number} in percent`, `第 ${one.number} 代的流量百分比`)} value=${shares[key] ?? ""} onInput=${(event) => setShares({ ...shares, [key]: event.target.value })} />
-          <${Button} kind="link" disabled=${!/^\d+$/.test(shares[key] ?? "")} onClick=${() => run(`${key} share`, () => ask.dev("POST", `${path}/canary`, { percent: Number(shares[key]) }), (told) => t(`${told.percent} % of the requests`, `${told.percent} % 的请求`))}>${t("Give it a share", "分配流量")}</${Button}>
-          <${Button} kind="link" busy=${busy === key} onClick=${() => run(key, async () => { await ask.dev("POST", `${path}/activate`); reloadProjects(); }, t(`Generation ${one.number} serves`, `第 ${one.number} 代已生效`))}>${t("Serve this one", "切换到此代")}</${Button}>`}</li>`;
+          <${Button} kind="link" disabled=${!/^\d+$/.test(shares[key] ?? "")} onClick=${() => run(`${key} share`, () => ask.dev("POST", `/_dev/projects/${project.plugin}/generations/${one.number}/canary`, { percent: Number(shares[key]) }), (told) => t(`${told.percent} % of the requests`, `${told.percent} % 的请求`))}>${t("Give it a share", "分配流量")}</${Button}>
+          <${Button} kind="link" busy=${busy === key} onClick=${() => run(key, async () => { await ask.dev("POST", `/_dev/projects/${project.plugin}/generations/${one.number}/activate`); reloadProjects(); }, t(`Generation ${one.number} serves`, `第 ${one.number} 代已生效`))}>${t("Serve this one", "切换到此代")}</${Button}>`}</li>`;
     })}</ul></section>`)}`;
 }
 
@@ -120,13 +119,13 @@ function Detail({ plugin, onClose }) {
   const ask = useAsk();
   const path = `/api/v1/admin/plugins/${plugin.id}`;
   const detail = useLoaded(() => ask.dev("GET", path), [plugin.id]);
-  const health = useLoaded(() => ask.dev("GET", `${path}/health`), [plugin.id]);
-  const upgrades = useLoaded(() => ask.dev("GET", `${path}/upgrades`), [plugin.id]);
+  const health = useLoaded(() => ask.dev("GET", `/api/v1/admin/plugins/${plugin.id}/health`), [plugin.id]);
+  const upgrades = useLoaded(() => ask.dev("GET", `/api/v1/admin/plugins/${plugin.id}/upgrades`), [plugin.id]);
   const counters = useLoaded(() => ask.dev("GET", "/_dev/counters"), [plugin.id]);
   const [busy, run] = useDoing();
   const own = counters.value?.[plugin.id];
   return html`<${Dialog} title=${`${plugin.name} ${plugin.version}`} wide onClose=${onClose} footer=${html`
-    <${Button} busy=${busy === "demo"} onClick=${() => run("demo", () => ask.dev("POST", `${path}/demo`), (told) => t(`${told.rows} rows came`, `已加入 ${told.rows} 条示例数据`))}>${t("Bring demo rows", "加入示例数据")}</${Button}>`}>
+    <${Button} busy=${busy === "demo"} onClick=${() => run("demo", () => ask.dev("POST", `/api/v1/admin/plugins/${plugin.id}/demo`), (told) => t(`${told.rows} rows came`, `已加入 ${told.rows} 条示例数据`))}>${t("Bring demo rows", "加入示例数据")}</${Button}>`}>
     <${Loaded} of=${health}>${(value) => html`<p>${t("Health", "健康状况")}: <${Tag} color=${value.status === "healthy" ? "green" : "red"}>${value.status}</${Tag}> ${value.error ?? ""}</p>`}</${Loaded}>
     ${own && html`<p>${t(`${own.calls} calls, ${own.errors} errors, longest ${own.longest_microseconds} µs`, `调用 ${own.calls} 次，出错 ${own.errors} 次，最长 ${own.longest_microseconds} µs`)}</p>`}
     <h3>${t("Versions", "版本记录")}</h3>

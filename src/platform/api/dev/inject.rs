@@ -12,64 +12,54 @@ use crate::platform::{Platform, PlatformError};
 use crate::store::Moment;
 
 impl Platform {
-    pub(super) fn inject(&mut self, request: &Request, path: &[&str]) -> Answer {
-        match (request.method.as_str(), path) {
-            ("GET", ["faults"]) => Ok(self.faults_shown()),
-            ("POST", ["faults"]) => {
-                let fault = fault_of(&request.object()?)?;
-                self.add_fault(fault);
-                Ok(self.faults_shown())
-            }
-            ("DELETE", ["faults"]) => {
-                self.clear_faults();
-                Ok(self.faults_shown())
-            }
-            ("GET", ["clock"]) => Ok(self.clock_shown()),
-            ("POST", ["clock"]) => {
-                let body = request.object()?;
-                let by = clock_shift(&body, self.now())?;
-                self.shift_clock(by);
-                Ok(self.clock_shown())
-            }
-            ("GET", ["limits"]) => Ok(self.limits_shown()),
-            ("PUT", ["limits"]) => {
-                let mut limits = LimitOverrides::default();
-                for (name, value) in request.object()? {
-                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
-                }
-                self.set_limits(limits);
-                Ok(Response::empty(204))
-            }
-            ("GET", ["quirks"]) => Ok(self.quirks_shown()),
-            ("PUT", ["quirks"]) => {
-                for (key, value) in request.object()? {
-                    let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
-                    match key.as_str() {
-                        "imitate" => self.imitate_quirks(wanted),
-                        "double_events" => self.double_events(wanted),
-                        _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
-                    }
-                }
-                Ok(self.quirks_shown())
-            }
-            _ => Err(request.no_route()),
-        }
+    pub(in crate::platform::api) fn plan_fault(&mut self, request: &Request) -> Answer {
+        let fault = fault_of(&request.object()?)?;
+        self.add_fault(fault);
+        Ok(self.faults_shown())
     }
 
-    fn faults_shown(&self) -> Response {
+    pub(in crate::platform::api) fn change_clock(&mut self, request: &Request) -> Answer {
+        let body = request.object()?;
+        let by = clock_shift(&body, self.now())?;
+        self.shift_clock(by);
+        Ok(self.clock_shown())
+    }
+
+    pub(in crate::platform::api) fn change_limits(&mut self, request: &Request) -> Answer {
+        let mut limits = LimitOverrides::default();
+        for (name, value) in request.object()? {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
+        }
+        self.set_limits(limits);
+        Ok(Response::empty(204))
+    }
+
+    pub(in crate::platform::api) fn change_quirks(&mut self, request: &Request) -> Answer {
+        for (key, value) in request.object()? {
+            let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
+            match key.as_str() {
+                "imitate" => self.imitate_quirks(wanted),
+                "double_events" => self.double_events(wanted),
+                _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
+            }
+        }
+        Ok(self.quirks_shown())
+    }
+
+    pub(in crate::platform::api) fn faults_shown(&self) -> Response {
         let faults: Vec<Value> = self.faults().iter().map(fault_json).collect();
         Response::json(200, json!({ "faults": faults }))
     }
 
-    fn clock_shown(&self) -> Response {
+    pub(in crate::platform::api) fn clock_shown(&self) -> Response {
         let ahead = self.now().unix_ms - Moment::of_system_clock().unix_ms;
         // What the two questions took of time is nothing that anybody moved.
         let ahead = if ahead.abs() < 1_000 { 0 } else { ahead };
         Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": ahead }))
     }
 
-    fn limits_shown(&self) -> Response {
+    pub(in crate::platform::api) fn limits_shown(&self) -> Response {
         let set = self.limits();
         let limits = LIMITS.iter().map(|limit| {
             json!({ "name": limit.name, "default": limit.default, "set": set.value(limit.name), "bounds": limit.meaning })
@@ -77,7 +67,7 @@ impl Platform {
         Response::json(200, limits.collect())
     }
 
-    fn quirks_shown(&self) -> Response {
+    pub(in crate::platform::api) fn quirks_shown(&self) -> Response {
         Response::json(200, json!({ "imitate": self.imitates_quirks(), "double_events": self.doubles_events() }))
     }
 }

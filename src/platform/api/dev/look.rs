@@ -12,40 +12,39 @@ use crate::platform::{Platform, PlatformError};
 const MAX_ROWS: usize = 500;
 
 impl Platform {
-    pub(super) fn look(&mut self, request: &Request, path: &[&str]) -> Answer {
-        match (request.method.as_str(), path) {
-            ("GET", ["rows", plugin, entity]) => self.raw_rows(request, plugin, entity),
-            ("GET", ["history", plugin, entity, id]) => {
-                let entity =
-                    lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
-                let tenant = match tenant_of(request)? {
-                    Some(tenant) => tenant,
-                    None => request.user()?.tenant.clone(),
-                };
-                let scope = crate::store::Scope::of_tenant(&tenant, self.now());
-                let history = lock(&self.database).history(&entity, &scope, id)?;
-                Ok(Response::json(200, json!(history)))
-            }
-            ("POST", ["sql"]) => {
-                let body = request.object()?;
-                let text = |key: &str| body.get(key).and_then(Value::as_str);
-                let sql =
-                    text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
-                let (columns, rows) = self.inspect(text("plugin"), None, sql, MAX_ROWS)?;
-                Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
-            }
-            ("GET", ["exports", plugin]) => {
-                let loaded = self.loaded(plugin).ok_or_else(|| not_running(plugin))?;
-                Ok(Response::json(200, json!(loaded.exported_functions())))
-            }
-            ("POST", ["invoke"]) => self.invoke_any(request),
-            _ => Err(request.no_route()),
-        }
+    pub(in crate::platform::api) fn inspect_history(
+        &self,
+        request: &Request,
+        plugin: &str,
+        entity: &str,
+        id: &str,
+    ) -> Answer {
+        let entity = lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
+        let tenant = match tenant_of(request)? {
+            Some(tenant) => tenant,
+            None => request.user()?.tenant.clone(),
+        };
+        let scope = crate::store::Scope::of_tenant(&tenant, self.now());
+        let history = lock(&self.database).history(&entity, &scope, id)?;
+        Ok(Response::json(200, json!(history)))
+    }
+
+    /// `{"sql", "plugin"}`.
+    pub(in crate::platform::api) fn query_sql(&self, request: &Request) -> Answer {
+        let body = request.object()?;
+        let text = |key: &str| body.get(key).and_then(Value::as_str);
+        let sql = text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
+        let (columns, rows) = self.inspect(text("plugin"), None, sql, MAX_ROWS)?;
+        Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
+    }
+
+    pub(in crate::platform::api) fn list_exports(&self, plugin: &str) -> Answer {
+        let loaded = self.loaded(plugin).ok_or_else(|| not_running(plugin))?;
+        Ok(Response::json(200, json!(loaded.exported_functions())))
     }
 
     /// Rows of all tenants, or of one, deleted ones too, the newest first.
-    fn raw_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
-        request.only(&["tenant", "deleted"])?;
+    pub(in crate::platform::api) fn inspect_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
         let manifest = std::sync::Arc::clone(&self.installed(plugin)?.manifest);
         let entity = manifest.entity(entity).ok_or_else(|| request.no_route())?;
         let table = table_name(&manifest.metadata.id, &entity.name);
@@ -71,7 +70,7 @@ impl Platform {
     }
 
     /// `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}`, for the user who asks.
-    fn invoke_any(&mut self, request: &Request) -> Answer {
+    pub(in crate::platform::api) fn invoke_any(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
         let own = request.user()?.clone();
         let text = |key: &str| body.get(key).and_then(Value::as_str);

@@ -1,10 +1,10 @@
 //! Permissions that belong to the platform itself and to no plugin.
 
-/// Plugins are uploaded, installed, configured and removed.
+/// Upload, install, configure and remove plugins.
 pub const PLUGIN_ADMIN: &str = "plugin.admin";
-/// Nodes of workflows are run.
+/// Run nodes of workflows.
 pub(super) const WORKFLOW_RUN: &str = "workflow.run";
-/// Processors of plugins are given work.
+/// Send bytes to processors of plugins.
 pub(super) const PROCESSOR_RUN: &str = "processor.run";
 
 /// All of them.

@@ -1,0 +1,532 @@
+//! The routes.
+
+use super::access::{PLUGIN_ADMIN, PROCESSOR_RUN, WORKFLOW_RUN};
+use super::operation::HostOperation::{
+    AcceptLoss, ActivateGeneration, BuildProject, ChangeUser, ListCalls, ListProjects, ListTokens, ListWriters,
+    MakeScenario, OpenFrame, ReplayCall, SetCanary, ShowCall, ShowSource, Stream, TestProject,
+};
+use super::operation::Operation::{DevHost, Platform};
+use super::operation::PlatformOperation::{
+    AddFault, Aggregate, AvailableActions, ChangeClock, ChangeConfig, ChangeLimits, ChangeQuirks, ChangeSecrets,
+    ChangeSettings, ClearFaults, CountRows, Counters, CreateRow, DeleteRow, Denials, DisablePlugin, EnablePlugin,
+    ExecuteNode, ExportRows, Health, ImportRows, InsertDemoRows, InspectHistory, InspectRows, InstallPlugin,
+    InvokeAction, InvokeExport, ListBaseEvents, ListDepartments, ListEntities, ListEvents, ListExports, ListFaults,
+    ListNodes, ListPages, ListPlugins, ListRevocations, ListRoles, ListRows, ListTables, ListTenants, ListUpgrades,
+    ListUsers, NodeOptions, Openapi, PluginFile, PluginHealth, PreviewRow, PurgePlugin, QuerySql, RedeliverEvent,
+    RegistryKey, ReplaceRow, ResolveLabels, Revoke, RollBackPlugin, RotateKey, RowHistory, RunProcessor, SendEvent,
+    ShowClock, ShowLimits, ShowMe, ShowNode, ShowPage, ShowPlugin, ShowQuirks, ShowReceipt, ShowRow, ShowSettings,
+    ShowUser, SupplyNode, Timeseries, UninstallPlugin, UpdateRow, UploadPackage, ValidateProcessorInput,
+};
+use super::route::QueryValue::{Flag, Number, NumberBetween, OneOf, RequiredText, Text};
+use super::route::{Access, Effect, Exists, QueryKey, QueryValue, Route};
+use super::shape::{Request, Shape};
+use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
+
+const ADMIN: Access = Access::Permission(PLUGIN_ADMIN);
+
+const fn key(name: &'static str, value: QueryValue, about: &'static str) -> QueryKey {
+    QueryKey { name, about, value }
+}
+
+const FILTER: QueryKey = key("filter", Text, "Conditions as JSON, such as `{\"status\": \"open\"}`");
+const SEARCH: QueryKey = key("search", Text, "Text in any searchable field");
+const VERSION: QueryKey = key("version", Number(1), "The version that the client saw");
+
+const LIST: &[QueryKey] = &[
+    key("page", Number(1), "The page, from 1"),
+    key("page_size", NumberBetween(1, MAX_PAGE_ROWS, PAGE_ROWS), "Rows a page"),
+    key("cursor", Text, "`next_cursor` of the page before, instead of `page`"),
+    SEARCH,
+    FILTER,
+    key("sort_by", Text, "A sortable field"),
+    key("sort_order", OneOf(&["asc", "desc"]), "The order"),
+];
+const TIMESERIES: &[QueryKey] = &[
+    key("field", RequiredText, "A field that holds a date or a time"),
+    key("per", OneOf(&["day", "year", "month", "hour"]), "The length of a period"),
+    key("func", OneOf(&["count", "sum", "avg", "min", "max"]), "The function"),
+    key("of", Text, "The field that the function computes over"),
+    FILTER,
+];
+
+/// All routes, in the order of the docs.
+pub const ROUTES: &[Route] = &[
+    // The platform itself.
+    Route::get(Platform(Health), "health", "/health")
+        .does("Report that the host runs", "")
+        .needs(Access::Public)
+        .gives(200, Shape::Named("Health")),
+    Route::get(Platform(Openapi), "openapi", "/api/v1/openapi.json")
+        .does("Describe this API as OpenAPI 3.1", "With the entities of all installed plugins."),
+    // Plugins.
+    Route::get(Platform(ListPlugins), "plugins.list", "/api/v1/admin/plugins")
+        .does("List plugins", "")
+        .needs(ADMIN)
+        .gives(200, Shape::ListOf("Plugin")),
+    Route::post(Platform(UploadPackage), "plugins.upload", "/api/v1/admin/plugins/upload")
+        .does(
+            "Upload a package",
+            "`content-digest` is checked. The same file gets the same receipt; another file of the same version gets 409.",
+        )
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .takes(Request::Package)
+        .gives(201, Shape::Named("Receipt")),
+    Route::get(Platform(ShowPlugin), "plugins.get", "/api/v1/admin/plugins/{id}")
+        .does("Show a plugin", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("PluginDetail")),
+    Route::delete(Platform(UninstallPlugin), "plugins.uninstall", "/api/v1/admin/plugins/{id}")
+        .does("Uninstall a plugin", "Its rows stay.")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .gives(200, Shape::Named("PluginState")),
+    Route::post(Platform(InstallPlugin), "plugins.install", "/api/v1/admin/plugins/{id}/install")
+        .does("Install a plugin", "Creates its tables.")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .gives(200, Shape::Named("PluginState")),
+    Route::post(Platform(EnablePlugin), "plugins.enable", "/api/v1/admin/plugins/{id}/enable")
+        .does("Start a plugin", "")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .gives(200, Shape::Named("PluginState")),
+    Route::post(Platform(DisablePlugin), "plugins.disable", "/api/v1/admin/plugins/{id}/disable")
+        .does("Stop a plugin", "It receives no events meanwhile, and none of them later.")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .gives(200, Shape::Named("PluginState")),
+    Route::post(Platform(PurgePlugin), "plugins.purge", "/api/v1/admin/plugins/{id}/purge")
+        .does("Delete the tables of an uninstalled plugin", "With all their rows.")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .gives(204, Shape::Nothing),
+    Route::post(Platform(RollBackPlugin), "plugins.rollback", "/api/v1/admin/plugins/{id}/rollback")
+        .does("Roll back the latest upgrade", "`discard_changes` also discards what was written since.")
+        .needs(ADMIN)
+        .effect(Effect::ChangesPlugins)
+        .takes(Request::MayBeJson(Shape::Named("Rollback")))
+        .gives(200, Shape::Named("RollbackResult")),
+    Route::get(Platform(ListUpgrades), "plugins.upgrades", "/api/v1/admin/plugins/{id}/upgrades")
+        .does("List the upgrades of a plugin's tables", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::post(Platform(InsertDemoRows), "plugins.demo", "/api/v1/admin/plugins/{id}/demo")
+        .does("Insert the rows of `[[demo]]`", "Into the caller's tenant.")
+        .needs(ADMIN)
+        .effect(Effect::Calls)
+        .gives(200, Shape::Named("DemoRows")),
+    Route::get(Platform(PluginHealth), "plugins.health", "/api/v1/admin/plugins/{id}/health")
+        .does("Report the health of a plugin", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("PluginHealth")),
+    Route::get(Platform(ShowReceipt), "plugins.receipt", "/api/v1/admin/plugins/{id}/versions/{version}")
+        .does("Show the receipt of a version", "`envelope` is the same, signed by the host; `publish` keeps it.")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Receipt")),
+    Route::get(Platform(ShowSettings), "plugins.settings", "/api/v1/admin/plugins/{id}/config")
+        .does("Show the settings of a plugin", "Those of the caller's tenant.")
+        .needs(ADMIN),
+    Route::put(Platform(ChangeSettings), "plugins.set_settings", "/api/v1/admin/plugins/{id}/config")
+        .does("Change settings of a plugin", "Those of the caller's tenant.")
+        .needs(ADMIN)
+        .effect(Effect::WritesRows)
+        .takes(Request::Json(Shape::Object)),
+    Route::put(Platform(ChangeSecrets), "plugins.set_secrets", "/api/v1/admin/plugins/{id}/secrets")
+        .does("Change secrets of a plugin", "Those of the caller's tenant. No route returns them.")
+        .needs(ADMIN)
+        .effect(Effect::WritesRows)
+        .takes(Request::Json(Shape::Named("Secrets")))
+        .gives(204, Shape::Nothing),
+    // The registry.
+    Route::get(Platform(RegistryKey), "registry.key", "/api/v1/registry/key")
+        .does("Show the registry's name and public key", "For `key trust --registry`.")
+        .gives(200, Shape::Object),
+    Route::get(Platform(ListRevocations), "registry.revocations", "/api/v1/registry/revocations")
+        .does("Show the signed list of revoked keys and withdrawn packages", ""),
+    Route::post(Platform(Revoke), "registry.revoke", "/api/v1/registry/revocations")
+        .does("Revoke keys and withdraw packages", "Returns the new list.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("Revocations")))
+        .gives(201, Shape::Object),
+    Route::post(Platform(RotateKey), "registry.rotate", "/api/v1/registry/rotations")
+        .does("Accept the rotation of a publisher's key", "The file that `key rotate` writes.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Object))
+        .gives(201, Shape::Object),
+    // Pages and entities.
+    Route::get(Platform(ListEntities), "entities.list", "/api/v1/plugin-registry/entities")
+        .does(
+            "List entities with their fields",
+            "Those that the user may list or refer to, with labels in the language of `accept-language`.",
+        )
+        .asks(&[key("plugin", Text, "Only those of this plugin")])
+        .gives(200, Shape::Objects),
+    Route::get(Platform(ListPages), "pages.list", "/api/v1/plugins/{plugin}/pages")
+        .does("List the pages that the user may open", "")
+        .gives(200, Shape::ListOf("PageLink")),
+    Route::get(Platform(ShowPage), "pages.get", "/api/v1/plugins/{plugin}/pages/{page}")
+        .does("Show a page as it is drawn", "")
+        .needs(Access::Declared),
+    Route::get(Platform(PluginFile), "plugins.file", "/api/v1/plugin-files/{plugin}/{path...}")
+        .does("Get a file of a plugin's pages", "")
+        .gives(200, Shape::Bytes),
+    // Rows.
+    Route::get(Platform(ListRows), "list", "/api/v1/plugins/{plugin}/{entity}")
+        .does(
+            "List rows",
+            "Continue with `cursor`, which belongs to one order, or with `page`. Missing values sort first.",
+        )
+        .needs(Access::ListEntity)
+        .asks(LIST)
+        .gives(200, Shape::Page),
+    Route::post(Platform(CreateRow), "create", "/api/v1/plugins/{plugin}/{entity}")
+        .does("Create a row", "")
+        .needs(Access::ManageEntity)
+        .takes(Request::Json(Shape::Create))
+        .gives(201, Shape::Row)
+        .effect(Effect::WritesRows),
+    Route::get(Platform(ShowRow), "get", "/api/v1/plugins/{plugin}/{entity}/{id}")
+        .does("Show a row", "")
+        .needs(Access::ListEntity)
+        .gives(200, Shape::Row),
+    Route::put(Platform(ReplaceRow), "replace", "/api/v1/plugins/{plugin}/{entity}/{id}")
+        .does("Replace a row", "409 if another version exists by now.")
+        .needs(Access::ManageEntity)
+        .takes(Request::Json(Shape::Replace))
+        .gives(200, Shape::Row)
+        .effect(Effect::WritesRows),
+    Route::patch(Platform(UpdateRow), "update", "/api/v1/plugins/{plugin}/{entity}/{id}")
+        .does("Change fields of a row", "409 if another version exists by now.")
+        .needs(Access::ManageEntity)
+        .takes(Request::Json(Shape::Update))
+        .gives(200, Shape::Row)
+        .effect(Effect::WritesRows),
+    Route::delete(Platform(DeleteRow), "delete", "/api/v1/plugins/{plugin}/{entity}/{id}")
+        .does("Delete a row", "It can be restored: its row stays, marked as deleted.")
+        .needs(Access::ManageEntity)
+        .asks(&[VERSION])
+        .gives(204, Shape::Nothing)
+        .effect(Effect::WritesRows),
+    Route::get(Platform(CountRows), "count", "/api/v1/plugins/{plugin}/{entity}/count")
+        .does("Count rows", "")
+        .needs(Access::ListEntity)
+        .asks(&[FILTER, SEARCH])
+        .gives(200, Shape::Named("Count")),
+    Route::get(Platform(Aggregate), "groups", "/api/v1/plugins/{plugin}/{entity}/aggregate")
+        .does("Count rows by groups", "")
+        .needs(Access::ListEntity)
+        .asks(&[key("group_by", Text, "Fields, separated by commas"), FILTER])
+        .gives(200, Shape::Objects),
+    Route::post(Platform(Aggregate), "aggregate", "/api/v1/plugins/{plugin}/{entity}/aggregate")
+        .does("Compute over groups of rows", "A group may be `{\"field\", \"per\": \"month\"}`.")
+        .needs(Access::ListEntity)
+        .takes(Request::Json(Shape::Object))
+        .gives(200, Shape::Objects)
+        .effect(Effect::Reads),
+    Route::get(Platform(Timeseries), "timeseries", "/api/v1/plugins/{plugin}/{entity}/timeseries")
+        .does("Compute a value for each period that has rows", "")
+        .needs(Access::ListEntity)
+        .asks(TIMESERIES)
+        .gives(200, Shape::ListOf("Period")),
+    Route::post(Platform(ResolveLabels), "labels", "/api/v1/plugins/{plugin}/{entity}/resolve-labels")
+        .does("Look up the labels of referenced rows", "")
+        .needs(Access::ListEntity)
+        .takes(Request::Json(Shape::Named("References")))
+        .gives(200, Shape::Named("Labels"))
+        .effect(Effect::Reads),
+    Route::get(Platform(ExportRows), "export", "/api/v1/plugins/{plugin}/{entity}/export")
+        .does("Export rows as a file", "At most 10,000 rows and 32 MiB, of an entity that is `exportable`.")
+        .needs(Access::ListEntity)
+        .asks(&[key("format", OneOf(&["csv", "json"]), "The format of the file"), FILTER, SEARCH])
+        .gives(200, Shape::File)
+        .effect(Effect::ReadsLong)
+        .exists(Exists::Exportable),
+    Route::post(Platform(ImportRows), "import", "/api/v1/plugins/{plugin}/{entity}/import")
+        .does(
+            "Import rows from a file",
+            "At most 10,000, as JSON or as `text/csv` whose first line has names or labels, of an entity that is \
+             `importable`. Each row is judged alone; the valid ones are inserted together.",
+        )
+        .needs(Access::ManageEntity)
+        .asks(&[key("dry_run", Flag, "Insert nothing")])
+        .takes(Request::Rows)
+        .gives(200, Shape::Named("Import"))
+        .effect(Effect::Calls)
+        .exists(Exists::Importable),
+    Route::post(Platform(PreviewRow), "preview", "/api/v1/plugins/{plugin}/{entity}/preview")
+        .does(
+            "Complete and validate the data of a form",
+            "Returns it with defaults and computed fields, which fields are hidden or required, and the problems so far. \
+             Writes nothing.",
+        )
+        .needs(Access::ListEntity)
+        .takes(Request::Json(Shape::Named("Form")))
+        .gives(200, Shape::Named("FormPreview"))
+        .effect(Effect::Reads),
+    Route::get(Platform(RowHistory), "history", "/api/v1/plugins/{plugin}/{entity}/{id}/history")
+        .does("List the changes of a row", "")
+        .needs(Access::ListEntity)
+        .gives(200, Shape::Objects),
+    Route::post(Platform(AvailableActions), "available_actions", "/api/v1/plugins/{plugin}/{entity}/available-actions")
+        .does("List the actions that the user may run on rows", "")
+        .needs(Access::ListEntity)
+        .takes(Request::Json(Shape::Named("RowIds")))
+        .gives(200, Shape::Named("ActionsOfRows"))
+        .effect(Effect::Reads),
+    Route::post(Platform(InvokeAction), "action", "/api/v1/plugins/{plugin}/{entity}/{id}/actions/{action}")
+        .does("Run an action of `[[ui.actions]]` on a row", "")
+        .needs(Access::Declared)
+        .takes(Request::MayBeJson(Shape::Object))
+        .gives(200, Shape::Object)
+        .effect(Effect::Calls)
+        .exists(Exists::PerAction),
+    // Base modules.
+    Route::get(Platform(ListUsers), "users.list", "/api/v1/users")
+        .does("List users of the caller's tenant", "")
+        .asks(&[key("search", Text, "Text in the name")])
+        .gives(200, Shape::Named("Users")),
+    Route::get(Platform(ShowMe), "users.me", "/api/v1/users/me")
+        .does("Show the user of the token", "")
+        .gives(200, Shape::Named("User")),
+    Route::get(Platform(ShowUser), "users.get", "/api/v1/users/{id}")
+        .does("Show a user of the caller's tenant", "")
+        .gives(200, Shape::Named("User")),
+    Route::get(Platform(ListDepartments), "departments.list", "/api/v1/departments")
+        .does("List departments", "")
+        .gives(200, Shape::Named("Departments")),
+    Route::get(Platform(ListRoles), "roles.list", "/api/v1/roles")
+        .does("List roles with their permissions", "")
+        .gives(200, Shape::Named("Roles")),
+    // Nodes and processors.
+    Route::get(Platform(ListNodes), "nodes.list", "/api/v1/nodes")
+        .does("List the node kinds of workflows", "With labels in the language of `accept-language`.")
+        .gives(200, Shape::Objects),
+    Route::get(Platform(ShowNode), "nodes.get", "/api/v1/nodes/{kind}").does("Show a node kind", ""),
+    Route::post(Platform(ExecuteNode), "nodes.execute", "/api/v1/nodes/{kind}/execute")
+        .does("Run a node", "")
+        .needs(Access::Permission(WORKFLOW_RUN))
+        .takes(Request::MayBeJson(Shape::Named("NodeInput")))
+        .gives(200, Shape::Named("NodeResult"))
+        .effect(Effect::Calls),
+    Route::post(Platform(SupplyNode), "nodes.supply", "/api/v1/nodes/{kind}/supply")
+        .does("Get what a node supplies to others", "")
+        .needs(Access::Permission(WORKFLOW_RUN))
+        .takes(Request::MayBeJson(Shape::Named("NodeInput")))
+        .gives(200, Shape::Named("NodeResult"))
+        .effect(Effect::Calls),
+    Route::post(Platform(NodeOptions), "nodes.options", "/api/v1/nodes/{kind}/options")
+        .does("List the options of a node's property", "")
+        .needs(Access::Permission(WORKFLOW_RUN))
+        .takes(Request::MayBeJson(Shape::Named("NodeInput")))
+        .gives(200, Shape::Named("NodeResult"))
+        .effect(Effect::Calls),
+    Route::post(Platform(RunProcessor), "processors.run", "/api/v1/processors/{plugin}")
+        .does(
+            "Process bytes",
+            "`content-type` says what they are. The answer has the plugin's own type, `x-items-processed` and `x-warnings`.",
+        )
+        .needs(Access::Permission(PROCESSOR_RUN))
+        .asks(&[key("options", Text, "Options as JSON")])
+        .takes(Request::Bytes)
+        .gives(200, Shape::Bytes)
+        .effect(Effect::Calls),
+    Route::post(Platform(ValidateProcessorInput), "processors.validate", "/api/v1/processors/{plugin}/validate")
+        .does("Validate bytes without processing them", "")
+        .needs(Access::Permission(PROCESSOR_RUN))
+        .asks(&[key("options", Text, "Options as JSON")])
+        .takes(Request::Bytes)
+        .gives(204, Shape::Nothing)
+        .effect(Effect::Calls),
+    // What only a dev host has.
+    Route::get(DevHost(Stream), "dev.stream", "/_dev/stream")
+        .does(
+            "Follow everything that happens",
+            "As server-sent events, or as a JSON document a line (`accept: application/x-ndjson`). A client that is too \
+             slow gets a `gap`.",
+        )
+        .needs(ADMIN)
+        .asks(&[
+            key("kinds", Text, "Kinds of events, separated by commas"),
+            key("after", Number(0), "The number of the last event that was seen; the header `last-event-id` does the same"),
+        ])
+        .gives(200, Shape::Stream),
+    Route::get(DevHost(ListCalls), "dev.calls", "/_dev/calls")
+        .does("List recent requests and calls, newest first", "")
+        .needs(ADMIN)
+        .asks(&[
+            key("plugin", Text, "Only those of this plugin"),
+            key("tenant", Text, "Only those of this tenant"),
+            key("request_id", Text, "Only those of this request"),
+            key("kind", OneOf(&["", "request", "call"]), "Only those of this kind"),
+            key("failed", Flag, "Only those that failed"),
+        ])
+        .gives(200, Shape::Named("Calls")),
+    Route::get(DevHost(ShowCall), "dev.call", "/_dev/calls/{number}")
+        .does("Show a call with everything that it did", "")
+        .needs(ADMIN),
+    Route::post(DevHost(ReplayCall), "dev.replay", "/_dev/calls/{number}/replay")
+        .does("Replay a call", "Against the running version, or against `generation`.")
+        .needs(ADMIN)
+        .takes(Request::MayBeJson(Shape::Named("Replay"))),
+    Route::get(DevHost(ListWriters), "dev.writers", "/_dev/writers/{entity}/{row}")
+        .does("List which call wrote which version of a row", "`{entity}` is `plugin.entity`.")
+        .needs(ADMIN),
+    Route::post(DevHost(MakeScenario), "dev.scenario", "/_dev/scenarios")
+        .does("Make a scenario from calls", "`write` puts it into the project's tests.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("ScenarioOfCalls")))
+        .gives(201, Shape::Named("ScenarioText")),
+    Route::get(DevHost(ListProjects), "dev.projects", "/_dev/projects")
+        .does("List the projects that are followed, with their generations", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::post(DevHost(BuildProject), "dev.build", "/_dev/projects/{plugin}/build")
+        .does("Build a project", "")
+        .needs(ADMIN)
+        .gives(202, Shape::Nothing),
+    Route::post(DevHost(TestProject), "dev.test", "/_dev/projects/{plugin}/test")
+        .does("Run the scenarios of a project", "")
+        .needs(ADMIN),
+    Route::post(DevHost(AcceptLoss), "dev.accept_loss", "/_dev/projects/{plugin}/accept-loss")
+        .does("Accept the rows that a changed schema loses", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::post(
+        DevHost(ActivateGeneration),
+        "dev.activate",
+        "/_dev/projects/{plugin}/generations/{generation}/activate",
+    )
+    .does("Serve another generation of a project", "")
+    .needs(ADMIN)
+    .gives(200, Shape::Objects),
+    Route::post(DevHost(SetCanary), "dev.canary", "/_dev/projects/{plugin}/generations/{generation}/canary")
+        .does("Give a generation a share of the requests", "")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("Canary"))),
+    Route::get(DevHost(ShowSource), "dev.source", "/_dev/source")
+        .does("Show lines of a project's source", "")
+        .needs(ADMIN)
+        .asks(&[
+            key("plugin", RequiredText, "The project"),
+            key("file", RequiredText, "The file, below `src`"),
+            key("line", Number(1), "The line in the middle"),
+        ]),
+    Route::get(DevHost(ListTokens), "dev.users", "/_dev/users")
+        .does("List users with their tokens", "")
+        .needs(ADMIN)
+        .gives(200, Shape::ListOf("Token")),
+    Route::put(DevHost(ChangeUser), "dev.set_user", "/_dev/users/{name}")
+        .does("Add a user, or change permissions and department", "201 for a new one.")
+        .needs(ADMIN)
+        .takes(Request::MayBeJson(Shape::Named("UserChange")))
+        .gives(200, Shape::Named("Token")),
+    Route::post(DevHost(OpenFrame), "dev.frame", "/_dev/frames")
+        .does("Open the files of a plugin's page for a frame", "Returns an address that needs no token.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("FrameRequest")))
+        .gives(201, Shape::Named("Frame")),
+    Route::get(Platform(ListTables), "dev.tables", "/_dev/tables")
+        .does("List tables with their numbers of rows", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::get(Platform(ListTenants), "dev.tenants", "/_dev/tenants")
+        .does("List tenants", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Names")),
+    Route::get(Platform(Counters), "dev.counters", "/_dev/counters")
+        .does("Count calls, errors, time and fuel of each plugin since the start", "")
+        .needs(ADMIN),
+    Route::get(Platform(Denials), "dev.denials", "/_dev/denials")
+        .does("List host calls that were denied, newest first", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::put(Platform(ChangeConfig), "dev.config", "/_dev/config")
+        .does("Change keys of the platform's configuration", "As plugins read them.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Object)),
+    Route::get(Platform(ListEvents), "dev.events", "/_dev/events")
+        .does("List recent events and their deliveries", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::post(Platform(SendEvent), "dev.send_event", "/_dev/events")
+        .does("Send an event", "")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("NewEvent")))
+        .gives(200, Shape::Named("Deliveries"))
+        .effect(Effect::Calls),
+    Route::post(Platform(RedeliverEvent), "dev.redeliver", "/_dev/events/{id}/redeliver")
+        .does("Deliver an event again to the plugins that failed on it", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Deliveries"))
+        .effect(Effect::Calls),
+    Route::get(Platform(ListBaseEvents), "dev.base_events", "/_dev/base-events")
+        .does("List events of the platform's own modules, with a payload each", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::get(Platform(ListFaults), "dev.faults", "/_dev/faults")
+        .does("List the faults that are planned", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Faults")),
+    Route::post(Platform(AddFault), "dev.add_fault", "/_dev/faults")
+        .does("Let calls of the host fail, wait or run out of fuel", "")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("Fault")))
+        .gives(200, Shape::Named("Faults")),
+    Route::delete(Platform(ClearFaults), "dev.clear_faults", "/_dev/faults")
+        .does("Remove all faults", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Faults")),
+    Route::get(Platform(ShowClock), "dev.clock", "/_dev/clock")
+        .does("Show the clock", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Clock")),
+    Route::post(Platform(ChangeClock), "dev.set_clock", "/_dev/clock")
+        .does("Move the clock", "One of `advance` (`30m`, `3d`, `-1h`), `set` and `reset`.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("ClockChange")))
+        .gives(200, Shape::Named("Clock")),
+    Route::get(Platform(ShowLimits), "dev.limits", "/_dev/limits")
+        .does("Show the bounds of calls", "")
+        .needs(ADMIN),
+    Route::put(Platform(ChangeLimits), "dev.set_limits", "/_dev/limits")
+        .does("Change the bounds of calls", "`{\"<name>\": \"<value>\"}`; those that are not named get their defaults.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Object))
+        .gives(204, Shape::Nothing),
+    Route::get(Platform(ShowQuirks), "dev.quirks", "/_dev/quirks")
+        .does("Show which known defects of the platform are imitated", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Named("Quirks")),
+    Route::put(Platform(ChangeQuirks), "dev.set_quirks", "/_dev/quirks")
+        .does("Imitate known defects of the platform", "")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("Quirks")))
+        .gives(200, Shape::Named("Quirks")),
+    Route::get(Platform(InspectRows), "dev.rows", "/_dev/rows/{plugin}/{entity}")
+        .does("List rows of all tenants as they are stored", "")
+        .needs(ADMIN)
+        .asks(&[key("tenant", Text, "Only those of this tenant"), key("deleted", Flag, "Deleted ones too")])
+        .gives(200, Shape::Objects),
+    Route::get(Platform(InspectHistory), "dev.history", "/_dev/history/{plugin}/{entity}/{id}")
+        .does("List the changes of a row of any tenant", "")
+        .needs(ADMIN)
+        .asks(&[key("tenant", Text, "The tenant; the caller's own without it")])
+        .gives(200, Shape::Objects),
+    Route::post(Platform(QuerySql), "dev.sql", "/_dev/sql")
+        .does("Run an SQL statement that reads", "Entities of `plugin` are tables with the fields as columns.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("SqlQuery")))
+        .gives(200, Shape::Named("SqlResult"))
+        .effect(Effect::ReadsLong),
+    Route::get(Platform(ListExports), "dev.exports", "/_dev/exports/{plugin}")
+        .does("List the exports of a plugin's component", "")
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
+    Route::post(Platform(InvokeExport), "dev.invoke", "/_dev/invoke")
+        .does("Call an export of a plugin", "With `function` and `arguments`, or with `call` in WAVE.")
+        .needs(ADMIN)
+        .takes(Request::Json(Shape::Named("Invocation")))
+        .gives(200, Shape::Object)
+        .effect(Effect::Calls),
+];

@@ -1,0 +1,68 @@
+//! What requests and answers carry, as names of schemas.
+
+/// What a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing.
+    Nothing,
+    /// JSON.
+    Json(Shape),
+    /// JSON, or nothing.
+    MayBeJson(Shape),
+    /// Rows, as JSON or as CSV.
+    Rows,
+    /// A package.
+    Package,
+    /// Bytes of any media type.
+    Bytes,
+}
+
+/// What JSON looks like. The first six are an entity's own where the path names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A row.
+    Row,
+    /// A page of rows.
+    Page,
+    /// The fields of all rows, without what the platform adds; or CSV.
+    File,
+    /// The fields of a new row.
+    Create,
+    /// All fields of a row and the version that was seen.
+    Replace,
+    /// Some fields of a row and the version that was seen.
+    Update,
+    /// Nothing.
+    Nothing,
+    /// A schema of [`schemas`](super::schemas).
+    Named(&'static str),
+    /// A list of it.
+    ListOf(&'static str),
+    /// Any object.
+    Object,
+    /// A list of any objects.
+    Objects,
+    /// Bytes of a media type that the answer names.
+    Bytes,
+    /// Server-sent events, or a JSON document a line.
+    Stream,
+}
+
+impl Shape {
+    /// A word for tables.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Shape::Row => "row",
+            Shape::Page => "page of rows",
+            Shape::File => "file",
+            Shape::Create => "data",
+            Shape::Replace | Shape::Update => "data, version",
+            Shape::Nothing => "nothing",
+            Shape::Named(name) | Shape::ListOf(name) => name,
+            Shape::Object => "object",
+            Shape::Objects => "objects",
+            Shape::Bytes => "bytes",
+            Shape::Stream => "stream",
+        }
+    }
+}
