@@ -73,8 +73,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
     }
     let found = find(&request.method, &request.path).map(|found| found.route);
     let operation = found.map(|route| route.operation);
-    if operation == Some(Operation::DevHost(HostOperation::Stream)) {
-        return stream::stream(&shared, &request, &parts.headers);
+    if let Some(route) = found.filter(|route| route.operation == Operation::DevHost(HostOperation::Stream)) {
+        return stream::stream(&shared, &request, route, &parts.headers);
     }
     let name = request.request_id.clone();
     let room = Arc::clone(&shared.answers);

@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
-//! | calls of plugins, imports, exports, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
+//! | calls of plugins, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
 //! | events that plugins are told of | [`TELLERS`] | the same |
 //! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
-//! | the rest of the platform: faults, clock, settings | 1 | a change of plugins |
+//! | the rest of the platform: faults, clock, users, keys | 1 | a change of plugins |
 //!
 //! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
 //! a time.
@@ -21,7 +21,7 @@ use super::call_book::Asked;
 use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, Queues, READERS, TELLERS, Work};
 use super::shared::Shared;
 use crate::host::{Interrupt, lock};
-use crate::http_api::{PLUGIN_ADMIN, PlatformOperation, find};
+use crate::http_api::{PlatformOperation, find};
 use crate::manifest::TenantId;
 use crate::platform::{self, Activity, Body, Platform, PlatformError, Response, Snapshot};
 use crate::store::StoreError;
@@ -255,8 +255,8 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
 /// the client leaves.
 fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), PlatformError> {
     // What will be refused is not looked at.
-    job.request.require(PLUGIN_ADMIN)?;
     let Some(found) = find(&job.request.method, &job.request.path) else { return Ok(()) };
+    job.request.admit(found.route)?;
     let plugin = found.value("id");
     let package = match found.route.platform_operation() {
         Some(PlatformOperation::UploadPackage) => {

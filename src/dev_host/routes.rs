@@ -13,7 +13,7 @@ use super::projects::{Projects, no_generation};
 use super::shared::Shared;
 use crate::files::{self, Access};
 use crate::host::Detail;
-use crate::http_api::{HostOperation, PLUGIN_ADMIN, find};
+use crate::http_api::{HostOperation, find};
 use crate::platform::{Platform, PlatformError, Request, Response};
 
 /// Calls that a list holds at the most.
@@ -61,8 +61,7 @@ fn number(text: &str) -> Result<u64, PlatformError> {
 fn route(shared: &Arc<Shared>, request: &Request, operation: HostOperation) -> Answer {
     use HostOperation as Op;
     let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
-    request.require(PLUGIN_ADMIN)?;
-    request.only(found.route.query)?;
+    request.admit(found.route)?;
     let of = |name: &str| found.value(name);
     // The project of a path, where it is one that is followed.
     let projects = || {

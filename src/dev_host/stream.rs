@@ -14,16 +14,16 @@ use serde_json::json;
 use super::http::{http_response, secured, text};
 use super::routes::refusal;
 use super::shared::Shared;
-use crate::http_api::PLUGIN_ADMIN;
-use crate::platform::Request;
+use crate::http_api::Route;
+use crate::platform::{PlatformError, Request};
 
 /// How often a stream that has nothing to say says so.
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// Everything that happens, as server-sent events, or a JSON document a line. `kinds` are those that are wanted, joined by
 /// commas; `last-event-id`, or `after`, is where to go on.
-pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMap) -> HttpResponse {
-    if let Err(error) = request.require(PLUGIN_ADMIN) {
+pub(super) fn stream(shared: &Arc<Shared>, request: &Request, route: &Route, headers: &HeaderMap) -> HttpResponse {
+    if let Err(error) = request.admit(route) {
         return http_response(refusal(&error));
     }
     let kinds: Vec<String> = request
@@ -34,7 +34,14 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, headers: &HeaderMa
         .map(str::to_owned)
         .collect();
     let place = text(headers, "last-event-id").or_else(|| request.query("after").map(str::to_owned));
-    let place = place.and_then(|place| place.parse().ok()).unwrap_or_else(|| shared.journal.last());
+    let place = match place.map(|place| place.parse()) {
+        None => shared.journal.last(),
+        Some(Ok(place)) => place,
+        Some(Err(_)) => {
+            let message = "`after` and `last-event-id` are the number of an event";
+            return http_response(refusal(&PlatformError::new(400, "http.bad_query", message)));
+        }
+    };
     let wants_lines =
         text(headers, header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("application/x-ndjson"));
     let news = shared.journal.news();

@@ -137,6 +137,8 @@ pub struct Route {
     pub request: Request,
     /// The status of success.
     pub status: u16,
+    /// Another one with the same answer.
+    pub also: Option<u16>,
     /// What the answer carries then.
     pub answer: Shape,
     /// What answering touches.
@@ -162,6 +164,7 @@ impl Route {
             query: &[],
             request: Request::Nothing,
             status: 200,
+            also: None,
             answer: Shape::Object,
             effect,
             exists: Exists::Always,
@@ -206,6 +209,10 @@ impl Route {
 
     pub(super) const fn gives(self, status: u16, answer: Shape) -> Route {
         Route { status, answer, ..self }
+    }
+
+    pub(super) const fn or(self, status: u16) -> Route {
+        Route { also: Some(status), ..self }
     }
 
     pub(super) const fn effect(self, effect: Effect) -> Route {

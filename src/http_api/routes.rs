@@ -278,7 +278,7 @@ pub const ROUTES: &[Route] = &[
         .does("Run an action of `[[ui.actions]]` on a row", "")
         .needs(Access::Declared)
         .takes(Request::MayBeJson(Shape::Object))
-        .gives(200, Shape::Object)
+        .gives(200, Shape::Any)
         .effect(Effect::Calls)
         .exists(Exists::PerAction),
     // Base modules.
@@ -312,13 +312,13 @@ pub const ROUTES: &[Route] = &[
     Route::post(Platform(SupplyNode), "nodes.supply", "/api/v1/nodes/{kind}/supply")
         .does("Get what a node supplies to others", "")
         .needs(Access::Permission(WORKFLOW_RUN))
-        .takes(Request::MayBeJson(Shape::Named("NodeInput")))
+        .takes(Request::MayBeJson(Shape::Named("NodeSettings")))
         .gives(200, Shape::Named("NodeResult"))
         .effect(Effect::Calls),
     Route::post(Platform(NodeOptions), "nodes.options", "/api/v1/nodes/{kind}/options")
         .does("List the options of a node's property", "")
         .needs(Access::Permission(WORKFLOW_RUN))
-        .takes(Request::MayBeJson(Shape::Named("NodeInput")))
+        .takes(Request::Json(Shape::Named("NodeQuestion")))
         .gives(200, Shape::Named("NodeResult"))
         .effect(Effect::Calls),
     Route::post(Platform(RunProcessor), "processors.run", "/api/v1/processors/{plugin}")
@@ -368,6 +368,7 @@ pub const ROUTES: &[Route] = &[
     Route::post(DevHost(ReplayCall), "dev.replay", "/_dev/calls/{number}/replay")
         .does("Replay a call", "Against the running version, or against `generation`.")
         .needs(ADMIN)
+        .effect(Effect::Calls)
         .takes(Request::MayBeJson(Shape::Named("Replay"))),
     Route::get(DevHost(ListWriters), "dev.writers", "/_dev/writers/{entity}/{row}")
         .does("List which call wrote which version of a row", "`{entity}` is `plugin.entity`.")
@@ -384,13 +385,16 @@ pub const ROUTES: &[Route] = &[
     Route::post(DevHost(BuildProject), "dev.build", "/_dev/projects/{plugin}/build")
         .does("Build a project", "")
         .needs(ADMIN)
+        .effect(Effect::Calls)
         .gives(202, Shape::Nothing),
     Route::post(DevHost(TestProject), "dev.test", "/_dev/projects/{plugin}/test")
         .does("Run the scenarios of a project", "")
-        .needs(ADMIN),
+        .needs(ADMIN)
+        .effect(Effect::Calls),
     Route::post(DevHost(AcceptLoss), "dev.accept_loss", "/_dev/projects/{plugin}/accept-loss")
         .does("Accept the rows that a changed schema loses", "")
         .needs(ADMIN)
+        .effect(Effect::Calls)
         .gives(200, Shape::Objects),
     Route::post(
         DevHost(ActivateGeneration),
@@ -399,10 +403,12 @@ pub const ROUTES: &[Route] = &[
     )
     .does("Serve another generation of a project", "")
     .needs(ADMIN)
+    .effect(Effect::Calls)
     .gives(200, Shape::Objects),
     Route::post(DevHost(SetCanary), "dev.canary", "/_dev/projects/{plugin}/generations/{generation}/canary")
         .does("Give a generation a share of the requests", "")
         .needs(ADMIN)
+        .effect(Effect::Calls)
         .takes(Request::Json(Shape::Named("Canary"))),
     Route::get(DevHost(ShowSource), "dev.source", "/_dev/source")
         .does("Show lines of a project's source", "")
@@ -419,6 +425,8 @@ pub const ROUTES: &[Route] = &[
     Route::put(DevHost(ChangeUser), "dev.set_user", "/_dev/users/{name}")
         .does("Add a user, or change permissions and department", "201 for a new one.")
         .needs(ADMIN)
+        .effect(Effect::Calls)
+        .or(201)
         .takes(Request::MayBeJson(Shape::Named("UserChange")))
         .gives(200, Shape::Named("Token")),
     Route::post(DevHost(OpenFrame), "dev.frame", "/_dev/frames")
@@ -488,7 +496,8 @@ pub const ROUTES: &[Route] = &[
         .gives(200, Shape::Named("Clock")),
     Route::get(Platform(ShowLimits), "dev.limits", "/_dev/limits")
         .does("Show the bounds of calls", "")
-        .needs(ADMIN),
+        .needs(ADMIN)
+        .gives(200, Shape::Objects),
     Route::put(Platform(ChangeLimits), "dev.set_limits", "/_dev/limits")
         .does("Change the bounds of calls", "`{\"<name>\": \"<value>\"}`; those that are not named get their defaults.")
         .needs(ADMIN)
@@ -527,6 +536,6 @@ pub const ROUTES: &[Route] = &[
         .does("Call an export of a plugin", "With `function` and `arguments`, or with `call` in WAVE.")
         .needs(ADMIN)
         .takes(Request::Json(Shape::Named("Invocation")))
-        .gives(200, Shape::Object)
+        .gives(200, Shape::Named("InvocationResult"))
         .effect(Effect::Calls),
 ];

@@ -202,15 +202,13 @@ fn of_people_and_nodes() -> Schemas {
         }))) }),
             ),
         ),
+        ("NodeSettings", object(&[], json!({ "version": text(), "parameters": any(), "place": any() }))),
+        ("NodeInput", object(&[], json!({ "version": text(), "parameters": any(), "place": any(), "input": {} }))),
         (
-            "NodeInput",
+            "NodeQuestion",
             object(
-                &[],
-                json!({
-                    "version": text(), "parameters": any(), "place": any(),
-                    "input": described(json!({}), "What the node works on, for `execute`"),
-                    "property": described(text(), "The property, for `options`"),
-                }),
+                &["property"],
+                json!({ "version": text(), "parameters": any(), "place": any(), "property": text() }),
             ),
         ),
         (
@@ -261,7 +259,7 @@ fn of_the_dev_host() -> Schemas {
             object(
                 &["at"],
                 json!({
-                    "at": described(text(), "A call of the host such as `db.insert`, an area such as `db`, `*` or `commit`"),
+                    "at": described(text(), "A call of the host such as `db.insert`, or `*`, or `commit`"),
                     "subject": text(), "nth": { "type": "integer", "minimum": 1 }, "always": flag(), "error": text(),
                     "delay": described(text(), "A time such as `250ms`"), "fuel": whole(),
                 }),
@@ -273,12 +271,13 @@ fn of_the_dev_host() -> Schemas {
         ("Quirks", object(&[], json!({ "imitate": flag(), "double_events": flag() }))),
         ("SqlQuery", object(&["sql"], json!({ "sql": text(), "plugin": text() }))),
         ("SqlResult", object(&["columns", "rows"], json!({ "columns": texts(), "rows": list(list(json!({}))) }))),
+        ("InvocationResult", object(&["result"], json!({ "result": {} }))),
         (
             "Invocation",
             object(
                 &["plugin"],
                 json!({
-                    "plugin": text(), "function": text(), "arguments": list(json!({})), "call": text(), "tenant": text(),
+                    "plugin": text(), "function": text(), "arguments": any(), "call": text(),
                 }),
             ),
         ),

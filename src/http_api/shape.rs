@@ -38,6 +38,8 @@ pub enum Shape {
     Named(&'static str),
     /// A list of it.
     ListOf(&'static str),
+    /// Any JSON.
+    Any,
     /// Any object.
     Object,
     /// A list of any objects.
@@ -59,6 +61,7 @@ impl Shape {
             Shape::Replace | Shape::Update => "data, version",
             Shape::Nothing => "nothing",
             Shape::Named(name) | Shape::ListOf(name) => name,
+            Shape::Any => "JSON",
             Shape::Object => "object",
             Shape::Objects => "objects",
             Shape::Bytes => "bytes",

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use erp_plugin::http_api::{HostOperation, Operation, PlatformOperation, ROUTES, RequestBody, Shape, find, schemas};
+use erp_plugin::http_api::{
+    Effect, HostOperation, Method, Operation, PlatformOperation, ROUTES, RequestBody, Shape, find, schemas,
+};
 use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
@@ -39,6 +41,30 @@ fn every_operation_has_a_route_and_every_route_a_name_and_a_sentence_of_its_own(
 }
 
 #[test]
+fn what_the_platform_thread_does_is_known_by_name() {
+    let one_thread: Vec<&str> =
+        ROUTES.iter().filter(|route| route.effect == Effect::ChangesPlatform).map(|route| route.id).collect();
+    // Nothing of this calls a plugin: whoever adds a route that does says so by its effect.
+    let known = [
+        "registry.revoke",
+        "registry.rotate",
+        "dev.scenario",
+        "dev.frame",
+        "dev.config",
+        "dev.add_fault",
+        "dev.clear_faults",
+        "dev.set_clock",
+        "dev.set_limits",
+        "dev.set_quirks",
+    ];
+    assert_eq!(one_thread, known);
+    // What reads by another method than GET, and what does more than read by GET, is chosen and not forgotten.
+    for route in ROUTES.iter().filter(|route| route.method == Method::Get) {
+        assert!(route.effect.only_reads(), "{}", route.id);
+    }
+}
+
+#[test]
 fn words_in_the_place_of_an_entity_are_reserved() {
     let words: BTreeSet<&str> = ROUTES
         .iter()
@@ -62,8 +88,8 @@ fn paths_of(text: &str) -> Vec<(Option<String>, String)> {
             let mut rest = path;
             while let Some((before, after)) = rest.split_once("${") {
                 plain.push_str(before);
-                // Behind anything but a slash stands a query.
-                if !before.ends_with('/') {
+                // Behind a word stands a query.
+                if before.ends_with(|last: char| last.is_ascii_alphanumeric()) {
                     rest = "";
                     break;
                 }
@@ -114,7 +140,7 @@ fn the_console_asks_for_nothing_that_no_route_answers() {
 
 #[test]
 fn generators_take_every_operation_of_the_document() {
-    let sandbox = Sandbox::with_template("inventory");
+    let sandbox = Sandbox::with_template("pages");
     sandbox.run(&["-C", "erp-demo", "generate", "openapi", "-o", "../openapi.json"]).succeeded();
     let text = String::from_utf8(sandbox.read("openapi.json")).unwrap();
     expect_file(&repository().join("tests/snapshots/openapi.json"), &text);
@@ -141,9 +167,24 @@ fn generators_take_every_operation_of_the_document() {
     let made = ["generate", "--path", "openapi.json", "--output-path", "client", "--config", "config.yaml"];
     let said = run(Command::new(tools.join("openapi-python-client")).args(made));
     assert!(!said.to_lowercase().contains("warning"), "{said}");
+    let mut modules = 0;
+    let mut folders = vec![sandbox.path("client")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().contains("/api/") && !path.ends_with("__init__.py") {
+                modules += 1;
+            }
+        }
+    }
+    assert_eq!(modules, operations.len(), "each operation has a module");
     let typescript = repository().join("tests/openapi/node_modules/.bin/openapi-typescript");
     run(Command::new(typescript).args(["openapi.json", "-o", "openapi.ts"]));
     let types = String::from_utf8(sandbox.read("openapi.ts")).unwrap();
-    let dropped: Vec<&&str> = operations.iter().filter(|id| !types.contains(**id)).collect();
+    // The list of operations has each as a key.
+    let is_there = |id: &str| types.contains(&format!("    \"{id}\": {{")) || types.contains(&format!("    {id}: {{"));
+    let dropped: Vec<&&str> = operations.iter().filter(|id| !is_there(id)).collect();
     assert!(dropped.is_empty(), "{dropped:?}");
 }

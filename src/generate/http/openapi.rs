@@ -113,11 +113,13 @@ impl Described<'_> {
         if let Some(content) = self.content(route.answer) {
             success["content"] = content;
         }
-        let error = || json!({ "$ref": "#/components/responses/Error" });
-        let mut operation = json!({
-            "operationId": self.id, "tags": [self.tag], "summary": summary,
-            "responses": { route.status.to_string(): success, "default": error() },
-        });
+        let mut responses = Map::new();
+        for status in [Some(route.status), route.also].into_iter().flatten() {
+            responses.insert(status.to_string(), success.clone());
+        }
+        responses.insert("default".to_owned(), json!({ "$ref": "#/components/responses/Error" }));
+        let mut operation =
+            json!({ "operationId": self.id, "tags": [self.tag], "summary": summary, "responses": responses });
         if !route.about.is_empty() {
             operation["description"] = json!(route.about);
         }
@@ -188,8 +190,8 @@ impl Described<'_> {
                         "dry_run": { "type": "boolean", "default": false },
                     },
                 });
-                let csv = json!({ "schema": { "type": "string" } });
-                (true, json!({ "application/json": { "schema": rows }, "text/csv": csv }))
+                // CSV is taken too, as the description says: generators know no body of that type.
+                (true, json!({ "application/json": { "schema": rows } }))
             }
         };
         Some(json!({ "required": required, "content": content }))
@@ -222,6 +224,7 @@ impl Described<'_> {
             Shape::Update => self.own("Update"),
             Shape::Named(name) => reference(name),
             Shape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+            Shape::Any => json!({}),
             Shape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
             Shape::Object | Shape::Nothing | Shape::Bytes | Shape::Stream => json!({ "type": "object" }),
         }

@@ -22,7 +22,7 @@ use self::nodes::NodeVerb;
 use super::pages::permission_of;
 use super::{Platform, PlatformError};
 use crate::host::lock;
-use crate::http_api::{Access, PlatformOperation, find};
+use crate::http_api::{PlatformOperation, find};
 use crate::manifest::TenantId;
 
 type Answer = Result<Response, PlatformError>;
@@ -70,8 +70,7 @@ impl Platform {
         use PlatformOperation as Op;
         let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
         let operation = found.route.platform_operation().ok_or_else(|| request.no_route())?;
-        require_access(request, found.route.access)?;
-        request.only(found.route.query)?;
+        request.admit(found.route)?;
         let of = |name: &str| found.value(name);
         match operation {
             Op::Health => Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))),
@@ -164,14 +163,5 @@ impl Platform {
             Op::ListExports => self.list_exports(of("plugin")),
             Op::InvokeExport => self.invoke_any(request),
         }
-    }
-}
-
-/// Whether the user may use a route at all. What depends on an entity, a page or an action is asked where that is known.
-fn require_access(request: &Request, access: Access) -> Result<(), PlatformError> {
-    match access {
-        Access::Public => Ok(()),
-        Access::Permission(code) => request.require(code).map(|_| ()),
-        Access::User | Access::ListEntity | Access::ManageEntity | Access::Declared => request.user().map(|_| ()),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
-use crate::http_api::QueryKey;
+use crate::http_api::{Access, QueryKey, Route};
 use crate::platform::{Admitted, Identity, PlatformError};
 use crate::store::Row;
 
@@ -161,11 +161,25 @@ impl Request {
         Request { method: method.to_owned(), path: decode_path(path), query, ..Request::default() }
     }
 
+    /// Whether the user may use a route at all, with the keys of the query that it knows. What depends on an entity, a page
+    /// or an action is asked where that is known.
+    ///
+    /// # Errors
+    /// 401 and 403 as [`Request::require`], 400 for an unknown key of the query.
+    pub fn admit(&self, route: &Route) -> Result<(), PlatformError> {
+        match route.access {
+            Access::Public => {}
+            Access::Permission(code) => _ = self.require(code)?,
+            Access::User | Access::ListEntity | Access::ManageEntity | Access::Declared => _ = self.user()?,
+        }
+        self.only(route.query)
+    }
+
     /// Refuses keys of the query that nothing reads: a misspelled filter must not give all rows.
     ///
     /// # Errors
     /// [`PlatformError`] with status 400.
-    pub fn only(&self, known: &[QueryKey]) -> Result<(), PlatformError> {
+    fn only(&self, known: &[QueryKey]) -> Result<(), PlatformError> {
         let known: Vec<&str> = known.iter().map(|key| key.name).collect();
         let twice = self
             .query

@@ -19,7 +19,12 @@ impl Platform {
     /// The rows of the entity in a path, for a user who may do with them what the route does.
     pub(super) fn rows_of(&mut self, request: &Request, found: &Match<'_>) -> Result<Rows<'_>, PlatformError> {
         let entity = self.running_entity(found.value("plugin"), found.value("entity"))?;
-        let verb = if found.route.access == Access::ManageEntity { "manage" } else { "list" };
+        let verb = match found.route.access {
+            Access::ListEntity => "list",
+            Access::ManageEntity => "manage",
+            // A route of rows that asks for no permission of the entity is nobody's.
+            Access::Public | Access::User | Access::Permission(_) | Access::Declared => return Err(request.no_route()),
+        };
         let permission = format!("{}.{verb}", *entity.name);
         request.require(&permission)?;
         Ok(Rows { platform: self, entity, permission })
@@ -40,7 +45,6 @@ impl Platform {
         Ok(self.scope(request)?.within(reach))
     }
 
-    /// What happened to a row, the newest first.
     /// Runs an action of `[[ui.actions]]`; its own permission counts.
     pub(super) fn invoke_action(&mut self, request: &Request, found: &Match<'_>) -> Answer {
         let (plugin, id, name) = (found.value("plugin"), found.value("id"), found.value("action"));
@@ -211,6 +215,7 @@ impl Rows<'_> {
         Ok(Response::row(200, row))
     }
 
+    /// What happened to a row, the newest first.
     pub(super) fn history(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
         let database = lock(&self.platform.database);

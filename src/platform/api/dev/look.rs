@@ -81,7 +81,11 @@ impl Platform {
         let given = match (text("call"), text("function")) {
             (Some(call), None) => self.call_by_name(&plugin, &own, call.trim()),
             (None, Some(function)) => {
-                let arguments = body.get("arguments").and_then(Value::as_object).cloned().unwrap_or_default();
+                let arguments = match body.get("arguments") {
+                    None | Some(Value::Null) => Map::new(),
+                    Some(Value::Object(arguments)) => arguments.clone(),
+                    Some(other) => return Err(bad_query(format!("`arguments` is an object of names, not {other}"))),
+                };
                 self.call_named(&plugin, &own, function.trim(), &arguments)
             }
             _ => return Err(bad_query("the body needs `call` (WAVE), or `function` with `arguments` (JSON)")),
