@@ -88,6 +88,14 @@ impl Surroundings {
         }
     }
 
+    /// By how many milliseconds the clock is ahead of the machine's own.
+    pub fn ahead_ms(&self) -> i64 {
+        match self.clock {
+            Clock::System { ahead_ms } => ahead_ms,
+            Clock::Virtual(now) => now.unix_ms - Moment::of_system_clock().unix_ms,
+        }
+    }
+
     /// Moves a virtual clock; the machine's own cannot be moved.
     pub fn advance(&mut self, milliseconds: u64) {
         if let Clock::Virtual(now) = &mut self.clock {

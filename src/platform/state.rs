@@ -186,6 +186,11 @@ impl Platform {
         lock(&self.surroundings).shift(milliseconds);
     }
 
+    /// By how many milliseconds the clock is ahead of the machine's own.
+    pub fn clock_ahead_ms(&self) -> i64 {
+        lock(&self.surroundings).ahead_ms()
+    }
+
     /// Imitates known defects of the platform of today, or is strict again.
     pub fn imitate_quirks(&mut self, wanted: bool) {
         lock(&self.surroundings).imitate_quirks(wanted);

@@ -20,7 +20,7 @@ impl Platform {
 
     pub(in crate::platform::api) fn change_clock(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
-        let by = clock_shift(&body, self.now())?;
+        let by = clock_shift(&body, self.now(), self.clock_ahead_ms())?;
         self.shift_clock(by);
         Ok(self.clock_shown())
     }
@@ -53,10 +53,7 @@ impl Platform {
     }
 
     pub(in crate::platform::api) fn clock_shown(&self) -> Response {
-        let ahead = self.now().unix_ms - Moment::of_system_clock().unix_ms;
-        // What the two questions took of time is nothing that anybody moved.
-        let ahead = if ahead.abs() < 1_000 { 0 } else { ahead };
-        Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": ahead }))
+        Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": self.clock_ahead_ms() }))
     }
 
     pub(in crate::platform::api) fn limits_shown(&self) -> Response {
@@ -128,7 +125,7 @@ fn length(text: &str) -> Result<Duration, PlatformError> {
 }
 
 /// `{"advance": "30m"}`, `{"set": "2026-12-31T23:59:00+08:00"}` or `{"reset": true}`, as milliseconds.
-fn clock_shift(body: &Map<String, Value>, now: Moment) -> Result<i64, PlatformError> {
+fn clock_shift(body: &Map<String, Value>, now: Moment, ahead_ms: i64) -> Result<i64, PlatformError> {
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     match (text("advance"), text("set"), body.get("reset").and_then(Value::as_bool)) {
         (Some(by), None, None) => {
@@ -141,7 +138,7 @@ fn clock_shift(body: &Map<String, Value>, now: Moment) -> Result<i64, PlatformEr
             let wanted = wanted.ok_or_else(|| bad_query(format!("`{moment}` is no moment with an offset")))?;
             Ok(wanted.unix_ms - now.unix_ms)
         }
-        (None, None, Some(true)) => Ok(Moment::of_system_clock().unix_ms - now.unix_ms),
+        (None, None, Some(true)) => Ok(-ahead_ms),
         _ => Err(bad_query("the body is {\"advance\": \"30m\"}, {\"set\": \"<moment>\"} or {\"reset\": true}")),
     }
 }
