@@ -22,6 +22,8 @@ const tools = ["plugins", "calls", "events", "data/erp-desk/customer", "invoke",
 const everywhere = () => [...pages.map((one) => `app/erp-desk/${one}`), `app/erp-desk/customer_detail/${rows.haitian.id}`, ...tools];
 
 test("every page is accessible, light and dark, and fits a narrow screen", async ({ page }) => {
+  // 14 pages in two themes: each takes axe two seconds of a slow machine.
+  test.setTimeout(240_000);
   await open(page, host);
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme });
