@@ -12,14 +12,14 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::lanes::FAILED;
+use super::lanes::bug;
 use super::queues::{Job, Work};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
 use crate::host::Interrupt;
 use crate::http_api::{Effect, HostOperation, Operation, find};
-use crate::platform::{Body, PlatformError, Request, Response};
+use crate::platform::{Body, Platform, PlatformError, Request, Response};
 
 /// An answer of no more bytes is sent without asking for room.
 const SMALL_ANSWER: usize = 64 << 10;
@@ -38,8 +38,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         return asset;
     }
     if method == "GET" && parts.uri.path() == "/health" {
-        // Whether the host is there, and nobody is asked for it.
-        return http_response(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })));
+        // Whether the host runs: no thread of the platform is asked for it.
+        return http_response(Platform::health_of_host());
     }
     if parts.uri.path().starts_with("/_frame/") {
         let (shared, method, path) =
@@ -71,27 +71,26 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         Err(error) if needs_token(&request.path) => return http_response(error.response()),
         Err(_) => {}
     }
-    let found = find(&request.method, &request.path).map(|found| found.route);
-    let operation = found.map(|route| route.operation);
-    if let Some(route) = found.filter(|route| route.operation == Operation::DevHost(HostOperation::Stream)) {
+    let route = find(&request.method, &request.path).map(|found| found.route);
+    if let Some(route) = route.filter(|route| route.operation == Operation::DevHost(HostOperation::Stream)) {
         return stream::stream(&shared, &request, route, &parts.headers);
     }
     let name = request.request_id.clone();
     let room = Arc::clone(&shared.answers);
     // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
-    let response = if let Some(Operation::DevHost(operation)) = operation {
+    let response = if route.is_some_and(|route| matches!(route.operation, Operation::DevHost(_))) {
         let answered = tokio::task::spawn_blocking(move || {
-            let response = routes::answer(&shared, &request, operation);
+            let response = routes::answer(&shared, &request);
             drop(held);
             response
         });
         answered.await.ok()
     } else {
         // What is not known is refused as quickly as what is read.
-        let effect = found.map_or(Effect::Reads, |route| route.effect);
+        let effect = route.map_or(Effect::Reads, |route| route.effect);
         queued(&shared, request, effect, started, held).await
     };
-    let response = response.unwrap_or_else(|| PlatformError::new(500, "host.bug", FAILED).response());
+    let response = response.unwrap_or_else(|| bug().response());
     let mut answer = bounded_response(&room, response);
     if let Some(name) = name.and_then(|name| header::HeaderValue::from_str(&name).ok()) {
         answer.headers_mut().insert("x-request-id", name);

@@ -5,7 +5,7 @@
 //! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
 //! | calls of plugins, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
-//! | events that plugins are told of | [`TELLERS`] | the same |
+//! | delivery of events | [`TELLERS`] | the same |
 //! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
 //! | the rest of the platform: faults, clock, users, keys | 1 | a change of plugins |
 //!
@@ -33,7 +33,6 @@ const GROUP: usize = 128;
 const TOLD_TOGETHER: usize = 8;
 /// How long a request waits for somebody else's work that writes, counted from its arrival.
 pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
-
 /// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
 /// holds up its own tenant alone.
 const QUICK_READ: Duration = Duration::from_millis(200);
@@ -44,8 +43,10 @@ const SHORT_WRITE: Duration = Duration::from_secs(1);
 /// An answer is not held back for others that take longer than this.
 const TOGETHER: Duration = Duration::from_millis(5);
 
-/// What the client reads where a bug ended its request.
-pub(super) const FAILED: &str = "the dev host failed on this request; see its log";
+/// The error of a request that a bug ended.
+pub(super) fn bug() -> PlatformError {
+    PlatformError::new(500, "host.bug", "the dev host failed on this request; see its log")
+}
 
 /// Starts the threads. They end when the queues are closed.
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
@@ -102,9 +103,8 @@ impl Seat {
     }
 }
 
-/// Answers a request with a platform, whose statements may read for so long; without a bound where
-/// plugins change. What it told is delivered at once where
-/// this is the only one.
+/// Answers a request with a platform. Its statements may take so long together; changes of plugins have no bound. Events are
+/// delivered at once if this platform is the only one.
 fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> Done {
     platform.set_interrupt(job.interrupt.clone());
     platform.bound_statements(statements);
@@ -113,7 +113,7 @@ fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Du
     let answered = catch_unwind(AssertUnwindSafe(|| {
         if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
     }));
-    let response = answered.unwrap_or_else(|_| PlatformError::new(500, "host.bug", FAILED).response());
+    let response = answered.unwrap_or_else(|_| bug().response());
     platform.set_interrupt(Interrupt::default());
     platform.bound_statements(None);
     Done { job, response, activity: platform.take_activity() }
@@ -146,7 +146,7 @@ fn settle_all(shared: &Shared, together: &mut Vec<Done>) {
     }
 }
 
-/// A reader holds nobody up, and nobody it: where tables were changed while it read, it reads again once they were.
+/// A reader takes no lock. If an upgrade changed the tables while it read, it reads again after the upgrade.
 fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
     let before = shared.snapshot();
     let done = seat.answer(shared, job, QUICK_READ);
@@ -237,7 +237,7 @@ fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<
             platform.set_patience(WRITERS_WAIT);
             platform.bound_statements(None);
             let delivered = catch_unwind(AssertUnwindSafe(|| platform.deliver_for(request_id.as_deref(), tenant)));
-            let delivered = delivered.unwrap_or_else(|_| Err(PlatformError::new(500, "host.bug", FAILED)));
+            let delivered = delivered.unwrap_or_else(|_| Err(bug()));
             (delivered, platform.take_activity())
         })
     };

@@ -13,7 +13,7 @@ use super::projects::{Projects, no_generation};
 use super::shared::Shared;
 use crate::files::{self, Access};
 use crate::host::Detail;
-use crate::http_api::{HostOperation, find};
+use crate::http_api::{HostOperation, Operation, find};
 use crate::platform::{Platform, PlatformError, Request, Response};
 
 /// Calls that a list holds at the most.
@@ -42,8 +42,8 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
 type Answer = Result<Response, PlatformError>;
 
 /// Answers what is the host's own.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request, operation: HostOperation) -> Response {
-    route(shared, request, operation).unwrap_or_else(|error| refusal(&error))
+pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
+    route(shared, request).unwrap_or_else(|error| refusal(&error))
 }
 
 pub(super) fn refusal(error: &PlatformError) -> Response {
@@ -58,9 +58,10 @@ fn number(text: &str) -> Result<u64, PlatformError> {
     text.parse().map_err(|_| bad(format!("`{text}` is no number")))
 }
 
-fn route(shared: &Arc<Shared>, request: &Request, operation: HostOperation) -> Answer {
+fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
     use HostOperation as Op;
     let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
+    let Operation::DevHost(operation) = found.route.operation else { return Err(request.no_route()) };
     request.admit(found.route)?;
     let of = |name: &str| found.value(name);
     // The project of a path, where it is one that is followed.

@@ -128,12 +128,12 @@ impl Shared {
         Some(work(&mut self.platform()))
     }
 
-    /// Lets somebody deliver the events of a tenant.
+    /// Has the events of a tenant delivered, and does not wait.
     pub(super) fn deliver_later(&self, tenant: TenantId) {
         self.queues.events.push(Work::Deliver { tenant, waiting: None, done: None });
     }
 
-    /// Delivers the events of a tenant; gives back when they were.
+    /// Has the events of a tenant delivered; returns after that.
     pub(super) fn deliver_now(&self, tenant: TenantId) {
         let (done, waiting) = std::sync::mpsc::channel();
         self.queues.events.push(Work::Deliver { tenant, waiting: None, done: Some(done) });
@@ -141,7 +141,7 @@ impl Shared {
         let _ = waiting.recv();
     }
 
-    /// Works with the platform, and tells what came of it.
+    /// Works with the platform, and notes the activity.
     pub(super) fn with_platform<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
         let mut platform = self.platform();
         platform.set_interrupt(self.ending.within());
@@ -155,7 +155,7 @@ impl Shared {
 
     /// The same, while no plugin is called and no row written.
     pub(super) fn with_platform_exclusively<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
-        // Others pass as long as that costs nobody much; after that they wait too, or an edit would never be served.
+        // Other requests pass for this time. After it they wait too, or an edit would never be served.
         let until = Instant::now() + lanes::WRITERS_WAIT;
         let calls = closed(&self.calls_gate, until);
         let _calls = calls.unwrap_or_else(|| self.calls_gate.write().unwrap_or_else(PoisonError::into_inner));
@@ -164,7 +164,7 @@ impl Shared {
         self.with_platform(work)
     }
 
-    /// Tells what happened without a request, and lets what it told be delivered.
+    /// Notes activity that no request caused, and has its events delivered.
     pub(super) fn note_activity(&self, activity: Activity) {
         let tenants = tenants_of(&activity);
         self.note(None, activity);
@@ -175,7 +175,7 @@ impl Shared {
         }
     }
 
-    /// Tells what happened: to who watches, to the recording, and to the terminal.
+    /// Publishes activity to the stream, the recording and the terminal.
     pub(super) fn note(&self, asked: Option<Asked>, activity: Activity) {
         if let Some(record) = &self.record
             && let Err(error) = record.add(activity.recorded_lines().as_bytes())
@@ -233,7 +233,7 @@ impl Drop for Shared {
     }
 }
 
-/// Closes a gate. Who waits for it stands in nobody's way: others pass until nobody is inside for a moment.
+/// Closes a gate, as soon as no one is inside. Until then others may still enter. None if that does not happen in time.
 fn closed(gate: &RwLock<()>, until: Instant) -> Option<RwLockWriteGuard<'_, ()>> {
     loop {
         match gate.try_write() {

@@ -11,19 +11,19 @@
 //!
 //! A new route: a name in `operation.rs`, an entry in `routes.rs`, and the arm that the compiler asks for.
 
-mod access;
+mod docs_table;
 mod matching;
 mod operation;
-mod reference;
+mod permissions;
 mod route;
 mod routes;
 mod schemas;
 mod shape;
 
-pub use access::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
+pub use docs_table::docs_table;
 pub use matching::{Match, find};
 pub use operation::{HostOperation, Operation, PlatformOperation};
-pub use reference::reference_table;
+pub use permissions::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
 pub use route::{Access, Effect, Exists, Method, QueryKey, QueryValue, Route};
 pub use routes::ROUTES;
 pub use schemas::{reference, schemas};

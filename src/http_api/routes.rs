@@ -1,6 +1,5 @@
 //! The routes.
 
-use super::access::{PLUGIN_ADMIN, PROCESSOR_RUN, WORKFLOW_RUN};
 use super::operation::HostOperation::{
     AcceptLoss, ActivateGeneration, BuildProject, ChangeUser, ListCalls, ListProjects, ListTokens, ListWriters,
     MakeScenario, OpenFrame, ReplayCall, SetCanary, ShowCall, ShowSource, Stream, TestProject,
@@ -17,6 +16,7 @@ use super::operation::PlatformOperation::{
     ShowClock, ShowLimits, ShowMe, ShowNode, ShowPage, ShowPlugin, ShowQuirks, ShowReceipt, ShowRow, ShowSettings,
     ShowUser, SupplyNode, Timeseries, UninstallPlugin, UpdateRow, UploadPackage, ValidateProcessorInput,
 };
+use super::permissions::{PLUGIN_ADMIN, PROCESSOR_RUN, WORKFLOW_RUN};
 use super::route::QueryValue::{Flag, Number, NumberBetween, OneOf, RequiredText, Text};
 use super::route::{Access, Effect, Exists, QueryKey, QueryValue, Route};
 use super::shape::{Request, Shape};

@@ -20,7 +20,7 @@ fn of_rows() -> Schemas {
     let error = object(
         &["code", "message"],
         json!({
-            "code": described(text(), "Stable; `erp-plugin explain CODE` tells more"),
+            "code": described(text(), "Stable; see `erp-plugin explain CODE`"),
             "message": text(), "details": {}, "retryable": flag(),
         }),
     );

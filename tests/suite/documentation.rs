@@ -365,5 +365,5 @@ fn the_documentation_only_shows_commands_and_flags_that_exist() {
 fn the_page_of_the_http_api_has_every_route() {
     let file = repository().join("docs/http-api.md");
     let page = std::fs::read_to_string(&file).unwrap();
-    expect_file(&file, &with_part(&page, "routes", &erp_plugin::http_api::reference_table()));
+    expect_file(&file, &with_part(&page, "routes", &erp_plugin::http_api::docs_table()));
 }

@@ -120,16 +120,20 @@ pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, Comma
     lock.map(Some).map_err(|why| failed(format!("{BUDGET_LOCK} cannot be read: {why}")))
 }
 
-/// The file that a failing case keeps its database in; none where a link leads out of the project.
-pub(super) fn kept_database(context: &Context, project: &Project, case: &Case<'_>) -> Option<KeptDatabase> {
+/// The folder that failing cases keep their databases in.
+pub(super) fn kept_databases(project: &Project) -> Result<PathBuf, CommandError> {
+    files::inside(&project.root, Path::new("target/failed")).map_err(|error| failed(error.to_string()))
+}
+
+/// The file of a case in that folder.
+pub(super) fn kept_database(context: &Context, folder: &Path, case: &Case<'_>) -> KeptDatabase {
     let name: String = format!("{}-{}", stem(case.suite), case.name())
         .chars()
         .map(|character| if character.is_alphanumeric() { character } else { '-' })
         .take(80)
         .collect();
-    let file = Path::new("target/failed").join(format!("{name}.sqlite"));
-    let file = files::inside(&project.root, &file).ok()?;
-    Some(KeptDatabase { shown: context.shown(&file), file })
+    let file = folder.join(format!("{name}.sqlite"));
+    KeptDatabase { shown: context.shown(&file), file }
 }
 
 /// Snapshots that no step of a whole run names.

@@ -167,9 +167,10 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
         .clamp(1, chosen.len());
     let order = schedule::order(chosen.len(), args.shuffle);
+    let kept = args.keep_databases.then(|| files::kept_databases(&open.project)).transpose()?;
     let faults = AtomicUsize::new(0);
     let results = schedule::run_all(&chosen, &order, jobs, |case| {
-        let keep = || args.keep_databases.then(|| files::kept_database(context, &open.project, case)).flatten();
+        let keep = || kept.as_ref().map(|folder| files::kept_database(context, folder, case));
         let own = probe.as_ref().map(Probe::fresh);
         let mut result = run_case(&runtime, &plugin, case, own.clone(), keep);
         if let Some(probe) = own {

@@ -82,7 +82,7 @@ pub(in crate::host) struct Compiler {
     warn: Option<Warn>,
     /// What was compiled before it is asked for, by the digest of the component.
     ahead: Mutex<VecDeque<(String, Component)>>,
-    /// What could not be compiled within the bounds a short time ago: nobody waits for it twice.
+    /// Components that could not be compiled within the bounds a short time ago: they are refused at once.
     refused: Mutex<BTreeMap<String, (RuntimeError, Instant)>>,
 }
 

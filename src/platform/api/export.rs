@@ -104,7 +104,7 @@ impl File {
                     bytes.push(b',');
                 }
                 let written = serde_json::to_writer(&mut *bytes, &row.data);
-                written.map_err(|error| failed(csv::Error::from(std::io::Error::from(error))))?;
+                written.map_err(failed)?;
                 bytes.len()
             }
         };
@@ -113,7 +113,7 @@ impl File {
 
     fn end(self) -> Result<Vec<u8>, PlatformError> {
         match self.form {
-            Form::Csv(writer) => writer.into_inner().map_err(|error| failed(error.into_error().into())),
+            Form::Csv(writer) => writer.into_inner().map_err(failed),
             Form::Json(mut bytes) => {
                 bytes.push(b']');
                 Ok(bytes)
@@ -122,8 +122,7 @@ impl File {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn failed(error: csv::Error) -> PlatformError {
+fn failed(error: impl std::fmt::Display) -> PlatformError {
     PlatformError::new(500, "host.bug", format!("the file cannot be written: {error}"))
 }
 

@@ -1,5 +1,6 @@
 //! Many rows at once, into an entity: from a client's CSV or JSON.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -190,15 +191,15 @@ impl<'b> File<'b> {
         // No further than it may reach: a line of millions of columns would take a gigabyte.
         let first = &bytes[..bytes.len().min(MAX_FIRST_LINE)];
         let mut reader = csv::Reader::from_reader(first);
-        let headers = reader.headers().map_err(|error| bad_csv(format!("the first line cannot be read: {error}")))?;
+        let headers =
+            reader.headers().map_err(|error| bad_csv(format!("the first line cannot be read: {error}")))?.clone();
         if headers.len() > entity.fields.len() + 1 || (reader.position().byte() == 0 && bytes.len() > MAX_FIRST_LINE) {
             return Err(bad_csv(format!("the first line has more than {} columns", entity.fields.len() + 1)));
         }
         let mut fields: Vec<Option<&Field>> = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
-        for header in &reader.headers().map_err(|error| bad_csv(error.to_string()))?.clone() {
-            let header = header.trim();
-            if !seen.insert(header.to_owned()) {
+        let mut seen = BTreeSet::new();
+        for header in headers.iter().map(str::trim) {
+            if !seen.insert(header) {
                 return Err(bad_csv(format!("`{header}` is in the first line twice")));
             }
             let found = entity.fields.iter().find(|field| field.name.as_str() == header || field.label() == header);

@@ -55,6 +55,11 @@ impl Platform {
         answer.unwrap_or_else(|error| error.response())
     }
 
+    /// The answer to `/health`: that the host runs, and its version.
+    pub fn health_of_host() -> Response {
+        Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+    }
+
     /// Delivers what a request told, in its name.
     ///
     /// # Errors
@@ -73,7 +78,7 @@ impl Platform {
         request.admit(found.route)?;
         let of = |name: &str| found.value(name);
         match operation {
-            Op::Health => Ok(Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))),
+            Op::Health => Ok(Platform::health_of_host()),
             Op::Openapi => Ok(self.openapi()),
 
             Op::ListPlugins => Ok(Response::json(200, json!(self.plugins()))),

@@ -261,8 +261,8 @@ impl SqliteConnection {
         let found = self.read_rows(sql, most);
         let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest);
         let _ = self.connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, pattern);
-        self.ask_the_watch()?;
         let _ = self.connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>);
+        self.ask_the_watch()?;
         match found {
             Err(rusqlite::Error::SqliteFailure(error, _))
                 if error.code == ErrorCode::AuthorizationForStatementDenied =>

@@ -1,4 +1,4 @@
-//! Ends statements that read for longer than anybody waits for them.
+//! Ends statements that read for longer than they may.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -16,7 +16,7 @@ const PARTS: [(&str, &[&str]); 7] = [
 ];
 
 /// All routes as Markdown.
-pub fn reference_table() -> String {
+pub fn docs_table() -> String {
     let part_of = |route: &Route| {
         PARTS.iter().position(|(_, paths)| paths.iter().any(|path| route.path.starts_with(path))).unwrap_or(PARTS.len())
     };
