@@ -113,9 +113,11 @@ impl Database {
             |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
         )?;
         let mut bytes = 0;
+        // The newest is shown whatever its size.
         let fits = sizes.iter().take_while(|(_, size)| {
+            let is_first = bytes == 0;
             bytes += size;
-            bytes <= MAX_SHOWN
+            is_first || bytes <= MAX_SHOWN
         });
         let Some((first, _)) = fits.last() else { return Ok(Vec::new()) };
         self.events_where("where seq >= ? order by seq desc limit 100", [SqlValue::Integer(*first)])
@@ -219,5 +221,28 @@ impl Database {
             |row| Ok((row.get::<u32>(0)?, row.get::<String>(1)? == "done")),
         )?;
         Ok(found.first().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::Moment;
+
+    #[test]
+    fn large_payloads_make_the_list_shorter_and_never_empty() {
+        let mut database = Database::in_memory().unwrap();
+        let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::of_system_clock());
+        let mut add = |id: &str, bytes: usize| {
+            database.add_event(&scope, id, "a.b", "test", &json!({ "text": "x".repeat(bytes) }), 0).unwrap();
+            let shown = database.recent_events().unwrap();
+            shown.into_iter().map(|event| event.id).collect::<Vec<_>>()
+        };
+        assert_eq!(add("small", 10), ["small"]);
+        assert_eq!(add("large", 1 << 20), ["large", "small"]);
+        assert_eq!(add("huge", 3 << 20), ["huge"]);
+        assert_eq!(add("last", 10), ["last"]);
     }
 }

@@ -22,7 +22,7 @@ impl Platform {
         let verb = match found.route.access {
             Access::ListEntity => "list",
             Access::ManageEntity => "manage",
-            // A route of rows that asks for no permission of the entity is nobody's.
+            // No route of rows does without a permission of the entity.
             Access::Public | Access::User | Access::Permission(_) | Access::Declared => return Err(request.no_route()),
         };
         let permission = format!("{}.{verb}", *entity.name);
