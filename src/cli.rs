@@ -10,6 +10,7 @@ use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::command_error::CommandError;
 use crate::commands::Command;
+use crate::commands::codes;
 use crate::commands::workspace::run_in_each;
 use crate::containment::is_decoding;
 use crate::context::Context;
@@ -93,7 +94,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     if !cli.command.formats().contains(&format) {
         let known: Vec<&str> = cli.command.formats().iter().map(|format| format.word()).collect();
         let message = format!("this command does not write the format {}", format.word());
-        let error = CommandError::new(ExitCode::Usage, "usage", message);
+        let error = CommandError::new(codes::USAGE, message);
         return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
     }
     let run = |context: &Context| {
@@ -193,7 +194,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
         let rendered = error.render().to_string();
         let lines = rendered.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
         let message = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
-        CommandError::new(ExitCode::Usage, "usage", message).print_json();
+        CommandError::new(codes::USAGE, message).print_json();
     } else {
         let _ = error.print();
     }
@@ -221,8 +222,7 @@ fn catch_panics(wants_json: bool) {
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned());
         let message = format!("bug in erp-plugin {}{place}: {}", env!("CARGO_PKG_VERSION"), text.unwrap_or_default());
-        let error = CommandError::new(ExitCode::Bug, "bug", message)
-            .hint("please report this line and the command that you ran");
+        let error = CommandError::new(codes::BUG, message).hint("please report this line and the command that you ran");
         if wants_json {
             error.print_json();
         } else {

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::build::{BuildError, ForeignError, ToolchainError};
+use crate::codes::{Code, ErrorCode, errors};
+use crate::commands::codes;
 use crate::component::{ComposeError, DescriptionError, LinkError};
 use crate::dev_host::{DevHostError, StateFolderError};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, printable};
@@ -16,6 +18,7 @@ use crate::host::RuntimeError;
 use crate::project::{FileError, FileProblem, ProjectError};
 use crate::registry::PublishError;
 use crate::scaffold::{ScaffoldError, TemplateError};
+use crate::signing;
 use crate::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
 use crate::store::{SqlError, StoreError};
 use crate::strict_zip::Refusal;
@@ -24,8 +27,10 @@ use crate::ui::{Format, Ui};
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) struct CommandError {
+    /// What the program exits with.
     pub(crate) exit_code: ExitCode,
-    pub(crate) code: String,
+    /// The code for programs.
+    pub(crate) code: ErrorCode,
     pub(crate) message: String,
     pub(crate) hints: Vec<String>,
     pub(crate) report: Report,
@@ -46,7 +51,7 @@ pub(crate) struct FailureJson {
 #[derive(Debug, Serialize, JsonSchema)]
 struct ErrorJson {
     /// Stable.
-    code: String,
+    code: ErrorCode,
     /// For people.
     message: String,
     /// What to type next.
@@ -57,21 +62,31 @@ struct ErrorJson {
 
 impl CommandError {
     /// An error with a code for programs and a sentence for people.
-    pub(crate) fn new(exit_code: ExitCode, code: &str, message: impl Into<String>) -> CommandError {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> CommandError {
         CommandError {
-            exit_code,
-            code: code.to_owned(),
+            exit_code: code.exit_code(),
+            code: code.into(),
             message: message.into(),
             hints: Vec::new(),
             report: Report::new(),
         }
     }
 
+    /// An error that shows the code of its cause, such as a platform's; the exit code is that of `code`.
+    pub(crate) fn caused_by(code: Code, cause: ErrorCode, message: impl Into<String>) -> CommandError {
+        CommandError { code: cause, ..CommandError::new(code, message) }
+    }
+
+    /// Exits as a process did whose failure this is.
+    pub(crate) fn exiting_with(self, exit_code: ExitCode) -> CommandError {
+        CommandError { exit_code, ..self }
+    }
+
     /// A finding that ends the command.
     pub(crate) fn from_finding(finding: Diagnostic) -> CommandError {
         let mut report = Report::new();
         report.push(finding);
-        CommandError::new(ExitCode::Findings, "component", "the component cannot be used").with_report(report)
+        CommandError::new(codes::COMPONENT, "the component cannot be used").with_report(report)
     }
 
     /// Says what to type next.
@@ -128,7 +143,7 @@ impl CommandError {
 
 impl From<ProjectError> for CommandError {
     fn from(error: ProjectError) -> CommandError {
-        let new = CommandError::new(ExitCode::Configuration, "project", error.to_string());
+        let new = CommandError::new(codes::PROJECT, error.to_string());
         match error {
             ProjectError::NotFound { .. } => {
                 new.hint("go into a plugin project, or make one: erp-plugin new my-plugin")
@@ -142,11 +157,11 @@ impl From<ProjectError> for CommandError {
 impl From<ToolchainError> for CommandError {
     fn from(error: ToolchainError) -> CommandError {
         let code = match error {
-            ToolchainError::NoCargo => "toolchain/missing-cargo",
-            ToolchainError::NoTarget => "toolchain/missing-target",
-            ToolchainError::Script(_) => "toolchain/script",
+            ToolchainError::NoCargo => codes::NO_CARGO,
+            ToolchainError::NoTarget => codes::NO_TARGET,
+            ToolchainError::Script(_) => codes::TOOLCHAIN_SCRIPT,
         };
-        let new = CommandError::new(ExitCode::Toolchain, code, error.to_string());
+        let new = CommandError::new(code, error.to_string());
         match error {
             ToolchainError::NoCargo => new.hint("install Rust, then run: erp-plugin doctor --fix"),
             ToolchainError::NoTarget => new.hint("erp-plugin doctor --fix"),
@@ -161,15 +176,13 @@ impl From<BuildError> for CommandError {
     fn from(error: BuildError) -> CommandError {
         let message = error.to_string();
         match error {
-            BuildError::Failed(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
-            BuildError::Metadata(_) => CommandError::new(ExitCode::CargoBuild, "build", message),
-            BuildError::Cargo(_) => {
-                CommandError::new(ExitCode::Toolchain, "toolchain", message).hint("erp-plugin doctor")
-            }
-            BuildError::Copy(_) => CommandError::new(ExitCode::Configuration, "io", message),
-            BuildError::NoCdylib(_) => CommandError::new(ExitCode::Configuration, "build", message)
+            BuildError::Failed(_) => CommandError::new(codes::BUILD, message),
+            BuildError::Metadata(_) => CommandError::new(codes::BUILD, message),
+            BuildError::Cargo(_) => CommandError::new(codes::TOOLCHAIN, message).hint("erp-plugin doctor"),
+            BuildError::Copy(_) => CommandError::new(codes::IO, message),
+            BuildError::NoCdylib(_) => CommandError::new(codes::BUILD_SETUP, message)
                 .hint("write into Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
-            BuildError::NoArtifact => CommandError::new(ExitCode::CargoBuild, "build", message)
+            BuildError::NoArtifact => CommandError::new(codes::BUILD, message)
                 .hint("is another `--target` set in a .cargo/config.toml above the project?"),
         }
     }
@@ -177,7 +190,7 @@ impl From<BuildError> for CommandError {
 
 impl From<FileError> for CommandError {
     fn from(error: FileError) -> CommandError {
-        let new = CommandError::new(ExitCode::Configuration, "pack", error.to_string());
+        let new = CommandError::new(codes::PACK_FILES, error.to_string());
         let FileError::Refused(problems) = error else { return new };
         let has_secret = problems.iter().any(|problem| matches!(problem, FileProblem::Secret { .. }));
         let new = problems.iter().fold(new, |new, problem| new.hint(problem.to_string()));
@@ -191,13 +204,13 @@ impl From<FileError> for CommandError {
 
 impl From<TrustError> for CommandError {
     fn from(error: TrustError) -> CommandError {
-        CommandError::new(ExitCode::Configuration, "trust", error.to_string()).with_report(error.report)
+        CommandError::new(codes::TRUST_FILE, error.to_string()).with_report(error.report)
     }
 }
 
 impl From<KeyError> for CommandError {
     fn from(error: KeyError) -> CommandError {
-        let new = CommandError::new(ExitCode::Trust, "key", error.to_string());
+        let new = CommandError::new(codes::KEY, error.to_string());
         match error {
             KeyError::NeedsPassphrase => new.hint("set ERP_PLUGIN_KEY_PASSPHRASE, or pass --passphrase-file"),
             KeyError::NotAKey { .. } => new.hint("make a key with: erp-plugin key new NAME"),
@@ -210,59 +223,60 @@ impl From<PublishError> for CommandError {
     fn from(error: PublishError) -> CommandError {
         let message = error.to_string();
         match error {
-            PublishError::BadAddress(_) => CommandError::new(ExitCode::Usage, "publish/address", message),
-            PublishError::Refused { status: 401, .. } => {
-                CommandError::new(ExitCode::Network, "publish/unauthorized", message)
-                    .hint("erp-plugin login SERVER keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file")
-            }
-            PublishError::Refused { status: 403, code, .. } if code.starts_with("signature/") => {
-                CommandError::new(ExitCode::Trust, &code, message)
+            PublishError::BadAddress(_) => CommandError::new(codes::PUBLISH_ADDRESS, message),
+            PublishError::Refused { status: 401, .. } => CommandError::new(codes::PUBLISH_UNAUTHORIZED, message)
+                .hint("erp-plugin login SERVER keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file"),
+            PublishError::Refused { status: 403, code, .. } if is_of_a_signature(&code) => {
+                CommandError::caused_by(codes::KEY, code, message)
                     .hint("sign it with a key that the platform trusts: erp-plugin sign")
             }
-            PublishError::Refused { status: 403, .. } => {
-                CommandError::new(ExitCode::Network, "publish/forbidden", message)
-                    .hint("the token's user lacks the permission plugin.admin")
-            }
+            PublishError::Refused { status: 403, .. } => CommandError::new(codes::PUBLISH_FORBIDDEN, message)
+                .hint("the token's user lacks the permission plugin.admin"),
             PublishError::Refused { status: 409, code, .. }
-                if matches!(code.as_str(), "plugin.version_taken" | "plugin.downgrade") =>
+                if code == errors::PLUGIN_VERSION_TAKEN || code == errors::PLUGIN_DOWNGRADE =>
             {
-                CommandError::new(ExitCode::Network, "publish/conflict", message)
+                CommandError::new(codes::PUBLISH_CONFLICT, message)
                     .hint("raise `version` in plugin.toml, build and pack again")
             }
             PublishError::Refused { problems, code, .. } => {
-                let mut new = CommandError::new(ExitCode::Network, &code, message);
+                let mut new = CommandError::caused_by(codes::PUBLISH_REFUSED, code, message);
                 for problem in problems.iter().skip(1) {
                     new = new.hint(problem.clone());
                 }
                 new
             }
-            PublishError::Certificate { .. } => CommandError::new(ExitCode::Network, "publish/certificate", message)
+            PublishError::Certificate { .. } => CommandError::new(codes::PUBLISH_CERTIFICATE, message)
                 .hint("where an authority of your own signs its certificate: --ca-file FILE"),
-            PublishError::Unknown { .. } => CommandError::new(ExitCode::Network, "publish/unknown", message)
+            PublishError::Unknown { .. } => CommandError::new(codes::PUBLISH_UNKNOWN, message)
                 .hint("erp-plugin publish --status says what is there; running publish again is safe"),
             PublishError::Unavailable { retry_after, .. } => {
-                let new = CommandError::new(ExitCode::Network, "publish/unavailable", message);
+                let new = CommandError::new(codes::PUBLISH_UNAVAILABLE, message);
                 new.hint(match retry_after {
                     Some(wait) => format!("run publish again in {} seconds; it is safe", wait.as_secs()),
                     None => "run publish again later; it is safe".to_owned(),
                 })
             }
-            PublishError::Unreachable { .. } => CommandError::new(ExitCode::Network, "publish/unreachable", message)
+            PublishError::Unreachable { .. } => CommandError::new(codes::PUBLISH_UNREACHABLE, message)
                 .hint("is the address right, and does the server run?"),
-            _ => CommandError::new(ExitCode::Network, "publish/protocol", message),
+            _ => CommandError::new(codes::PUBLISH_PROTOCOL, message),
         }
     }
 }
 
+/// Whether the platform does not accept the signatures of a package.
+fn is_of_a_signature(code: &ErrorCode) -> bool {
+    signing::codes::CODES.iter().any(|known| known.name() == code.as_str())
+}
+
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> CommandError {
-        CommandError::new(ExitCode::Configuration, error.code(), error.to_string())
+        CommandError::new(error.code(), error.to_string())
     }
 }
 
 impl From<DevHostError> for CommandError {
     fn from(error: DevHostError) -> CommandError {
-        let new = CommandError::new(ExitCode::Configuration, "dev-host", error.to_string());
+        let new = CommandError::new(codes::DEV_HOST, error.to_string());
         match error {
             DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
             DevHostError::Store(StoreError::Database { source: SqlError::Postgres(_), .. }) => {
@@ -284,10 +298,10 @@ impl From<RuntimeError> for CommandError {
         let message = error.to_string();
         match error {
             RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => {
-                CommandError::new(ExitCode::Configuration, "runtime", message)
+                CommandError::new(codes::RUNTIME, message)
             }
             RuntimeError::Refused(_) | RuntimeError::CompileLimit(_) => {
-                let new = CommandError::new(ExitCode::Configuration, error.code(), message);
+                let new = CommandError::caused_by(codes::RUNTIME, error.code().into(), message);
                 new.hint(format!("erp-plugin explain {}", error.code()))
             }
         }
@@ -296,22 +310,22 @@ impl From<RuntimeError> for CommandError {
 
 impl From<ForeignError> for CommandError {
     fn from(error: ForeignError) -> CommandError {
-        let exit_code = match &error {
-            ForeignError::NoFile(..) | ForeignError::Io(_) => ExitCode::Configuration,
-            ForeignError::NoTool { .. } => ExitCode::Toolchain,
-            ForeignError::Offline(_) => ExitCode::Network,
-            ForeignError::Failed { .. } => ExitCode::CargoBuild,
+        let code = match &error {
+            ForeignError::NoFile(..) | ForeignError::Io(_) => codes::BUILD_SETUP,
+            ForeignError::NoTool { .. } => codes::TOOLCHAIN,
+            ForeignError::Offline(_) => codes::OFFLINE,
+            ForeignError::Failed { .. } => codes::BUILD,
         };
-        CommandError::new(exit_code, "build", error.to_string())
+        CommandError::new(code, error.to_string())
     }
 }
 
 macro_rules! plain {
-    ($($error:ty => $exit_code:ident, $code:literal;)*) => {
+    ($($error:ty => $code:expr;)*) => {
         $(
             impl From<$error> for CommandError {
                 fn from(error: $error) -> CommandError {
-                    CommandError::new(ExitCode::$exit_code, $code, error.to_string())
+                    CommandError::new($code, error.to_string())
                 }
             }
         )*
@@ -319,16 +333,16 @@ macro_rules! plain {
 }
 
 plain! {
-    WriteError => Configuration, "io";
-    Refusal => Configuration, "pack";
-    RotateError => Trust, "trust";
-    RotationError => Trust, "trust";
-    RevocationError => Trust, "trust";
-    EnvelopeError => Trust, "signature/envelope";
-    ScaffoldError => Configuration, "new";
-    TemplateError => Configuration, "template";
-    GenerateError => Bug, "generate";
-    LinkError => Configuration, "link";
-    ComposeError => Configuration, "link";
-    DescriptionError => Configuration, "build";
+    WriteError => codes::IO;
+    Refusal => codes::PACK_FILES;
+    RotateError => codes::TRUST;
+    RotationError => codes::TRUST;
+    RevocationError => codes::TRUST;
+    EnvelopeError => signing::codes::ENVELOPE;
+    ScaffoldError => codes::NEW;
+    TemplateError => codes::TEMPLATE;
+    GenerateError => codes::BUG;
+    LinkError => codes::LINK;
+    ComposeError => codes::LINK;
+    DescriptionError => codes::BUILD_SETUP;
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::build::{Cancel, Toolchain};
+use crate::check::BAD_FIXTURE;
 use crate::check::{check_component, check_nodes};
 use crate::cli::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::commands::build::component_without_code;
+use crate::commands::codes;
 use crate::component;
-use crate::diagnostics::{Diagnostic, Report, SourceFile, codes};
-use crate::exit_code::ExitCode;
+use crate::diagnostics::{Diagnostic, Report, SourceFile};
 use crate::host::{Compilation, CompileLimits, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::project::{Project, members, workspace_root};
@@ -59,7 +60,7 @@ impl OpenProject {
 impl Context {
     /// The context of a command line. On an error the terminal is given back, to tell it.
     pub(crate) fn new(ui: Ui, environment: Environment, global: &GlobalArgs) -> Result<Context, (CommandError, Ui)> {
-        let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
+        let failed = |message: String| CommandError::new(codes::IO, message);
         let here = match std::env::current_dir() {
             Ok(here) => here,
             Err(error) => return Err((failed(format!("the current folder is gone: {error}")), ui)),
@@ -127,7 +128,7 @@ impl Context {
 
     /// The plugin of the workspace that `-p` names.
     fn member(&self, name: &str) -> Result<Project, CommandError> {
-        let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+        let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
         let members = members(&workspace_root(&self.directory)).map_err(|error| failed(error.to_string()))?;
         let found = members.iter().find(|member| member.id == name || member.folder == name);
         let found = found.ok_or_else(|| {
@@ -143,7 +144,7 @@ impl Context {
         let (manifest, mut report) = project.manifest();
         let manifest = manifest.map(|mut manifest| {
             for unreadable in manifest.read_fixture_files(&|path| project.file(path)) {
-                let finding = Diagnostic::new(codes::BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
+                let finding = Diagnostic::new(BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
                 report.push(finding.at(unreadable.span(), "these rows"));
             }
             manifest
@@ -152,7 +153,7 @@ impl Context {
             Some(manifest) if !report.has_errors() => Ok(OpenProject { project, manifest, report }),
             _ => {
                 let message = format!("the manifest has errors: {}", report.summary());
-                Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report))
+                Err(CommandError::new(codes::MANIFEST, message).with_report(report))
             }
         }
     }
@@ -168,7 +169,7 @@ impl Context {
         let has_code = *open.manifest.build.language != Language::NoCode;
         if has_code && !file.is_file() {
             let message = format!("there is no component at {}", self.shown(&file));
-            return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build"));
+            return Err(CommandError::new(codes::NO_COMPONENT, message).hint("erp-plugin build"));
         }
         let component =
             if has_code || path.is_some() { self.read(&file)? } else { component_without_code(&open.manifest)? };
@@ -179,7 +180,7 @@ impl Context {
         }
         if report.has_errors() {
             let message = "the component does not fit its manifest";
-            return Err(CommandError::new(ExitCode::Configuration, "component", message).with_report(report));
+            return Err(CommandError::new(codes::NO_COMPONENT, message).with_report(report));
         }
         Ok((component, report))
     }
@@ -254,15 +255,13 @@ impl Context {
 
     /// A file of the command line, as bytes.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, CommandError> {
-        fs_err::read(self.path(path))
-            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))
+        fs_err::read(self.path(path)).map_err(|error| CommandError::new(codes::IO, error.to_string()))
     }
 
     /// A file of the command line, as text that findings point into.
     pub(crate) fn source(&self, path: &Path) -> Result<Arc<SourceFile>, CommandError> {
-        let text = String::from_utf8(self.read(path)?).map_err(|_| {
-            CommandError::new(ExitCode::Configuration, "io", format!("{} is not UTF-8", path.display()))
-        })?;
+        let text = String::from_utf8(self.read(path)?)
+            .map_err(|_| CommandError::new(codes::IO, format!("{} is not UTF-8", path.display())))?;
         Ok(SourceFile::new(self.shown(&self.path(path)), text))
     }
 }

@@ -3,11 +3,13 @@
 //! A package is a function of its inputs: no clock, no host name, no order of a folder. `docs/erpx-format.md` is the
 //! specification.
 
+pub(crate) mod codes;
 mod format;
 mod package;
 mod sealed;
 mod statement;
 
+use crate::codes::Code;
 use crate::diagnostics::printable;
 use crate::strict_zip::{Limit, Refusal};
 
@@ -19,8 +21,8 @@ pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
 /// Why a file is not a good package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Stable code: `archive/…`, `package/…` or `signature/…`.
-    pub code: String,
+    /// Its code: of the container, of the package, of a signature, or of a finding.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// The limit of the reader that was passed, where it was one.
@@ -29,13 +31,13 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a stable code. What the package says of itself stands in the message as text that is safe to show.
-    pub fn new(code: &str, message: impl Into<String>) -> Problem {
-        Problem { code: code.to_owned(), message: printable(&message.into()), limit: None }
+    pub fn new(code: Code, message: impl Into<String>) -> Problem {
+        Problem { code, message: printable(&message.into()), limit: None }
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
-        Problem { code: refusal.code.to_owned(), message: refusal.message, limit: refusal.limit }
+        Problem { code: refusal.code, message: refusal.message, limit: refusal.limit }
     }
 }

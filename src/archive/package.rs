@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::codes;
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, WIT};
 use super::statement::{canonical_json, capabilities_sha256, statement_about};
 use super::{Problem, ReleasePredicate, Sealed, Statement};
@@ -118,7 +119,7 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
         let entries = sealed.entries(&statement)?;
         Package::of(envelope, statement, entries)
     };
-    contain(read).unwrap_or_else(|panic| Err(vec![Problem::new("package/unreadable", panic.to_string())]))
+    contain(read).unwrap_or_else(|panic| Err(vec![Problem::new(codes::UNREADABLE, panic.to_string())]))
 }
 
 impl Package {
@@ -144,7 +145,7 @@ impl Package {
         .filter(|(_, signed, stated)| signed != stated)
         .map(|(key, signed, stated)| {
             let message = format!("the statement signs {key} `{signed}`, the package holds `{stated}`");
-            Problem::new("package/statement-mismatch", message)
+            Problem::new(codes::STATEMENT_MISMATCH, message)
         })
         .collect();
         if !differs.is_empty() {
@@ -156,7 +157,7 @@ impl Package {
         if !unreadable.is_empty() {
             return Err(unreadable
                 .iter()
-                .map(|why| Problem::new("package/manifest", format!("fixtures: {}", **why)))
+                .map(|why| Problem::new(codes::MANIFEST, format!("fixtures: {}", **why)))
                 .collect());
         }
         let content_id = sha256_hex(&envelope.payload);
@@ -175,7 +176,7 @@ impl Package {
 }
 
 fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
-    let bad = |message: String| vec![Problem::new("package/manifest", format!("`{MANIFEST}`: {message}"))];
+    let bad = |message: String| vec![Problem::new(codes::MANIFEST, format!("`{MANIFEST}`: {message}"))];
     let document = parse_strict_json(&entry.bytes).map_err(bad)?;
     let manifest_json = match (document["formatVersion"].as_u64(), document.get("manifest")) {
         (Some(1), Some(manifest)) => manifest.clone(),
@@ -192,9 +193,5 @@ fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
 }
 
 fn report_problems(report: &Report) -> Vec<Problem> {
-    report
-        .diagnostics()
-        .iter()
-        .map(|diagnostic| Problem::new(diagnostic.code.name(), diagnostic.message.clone()))
-        .collect()
+    report.diagnostics().iter().map(|diagnostic| Problem::new(diagnostic.code, diagnostic.message.clone())).collect()
 }

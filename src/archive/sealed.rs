@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::codes;
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, META, MIME_TYPE, MIME_TYPE_ENTRY, PROVENANCE, SBOM};
 use super::{Problem, Statement};
 use crate::digest::sha256_hex;
@@ -36,14 +37,14 @@ impl<'a> Sealed<'a> {
         let missing: Vec<Problem> = [MIME_TYPE_ENTRY, ENVELOPE, MANIFEST, COMPONENT]
             .into_iter()
             .filter(|name| sealed.header(name).is_none())
-            .map(|name| Problem::new("package/missing-file", format!("`{name}` is missing")))
+            .map(|name| Problem::new(codes::MISSING_FILE, format!("`{name}` is missing")))
             .collect();
         let known = [ENVELOPE, SBOM, PROVENANCE];
         let unknown =
             sealed.headers.iter().filter(|header| header.name.starts_with(META) && !known.contains(&&*header.name));
         let unknown = unknown.map(|header| {
             let message = format!("`{}` is no file of this version of the format", header.name);
-            Problem::new("package/unknown-file", message)
+            Problem::new(codes::UNKNOWN_FILE, message)
         });
         let problems: Vec<Problem> = missing.into_iter().chain(unknown).take(MAX_PROBLEMS).collect();
         if problems.is_empty() { Ok(sealed) } else { Err(problems) }
@@ -70,14 +71,14 @@ impl<'a> Sealed<'a> {
     /// Everything that is wrong.
     pub fn statement(&self, envelope: &Envelope) -> Result<Statement, Vec<Problem>> {
         let statement = Statement::of_envelope(envelope)
-            .map_err(|error| vec![Problem::new("package/statement", error.to_string())])?;
+            .map_err(|error| vec![Problem::new(codes::STATEMENT, error.to_string())])?;
         if statement.predicate.format_version != 1 {
             let message = format!("format {} is not known to this tool", statement.predicate.format_version);
-            return Err(vec![Problem::new("package/statement", message)]);
+            return Err(vec![Problem::new(codes::STATEMENT, message)]);
         }
         if !statement.subject.is_sorted_by(|left, right| left.name <= right.name) {
             let message = "the statement's files are not in the order of their names";
-            return Err(vec![Problem::new("package/statement", message)]);
+            return Err(vec![Problem::new(codes::STATEMENT, message)]);
         }
         let mut problems = Vec::new();
         let mut covered = BTreeMap::new();
@@ -87,18 +88,18 @@ impl<'a> Sealed<'a> {
             }
             if covered.insert(subject.name.as_str(), subject).is_some() {
                 let message = format!("the signed statement names `{}` twice", subject.name);
-                problems.push(Problem::new("package/statement", message));
+                problems.push(Problem::new(codes::STATEMENT, message));
             }
             if self.header(&subject.name).is_none() {
                 let message = format!("`{}` was signed and is not there", subject.name);
-                problems.push(Problem::new("package/missing-file", message));
+                problems.push(Problem::new(codes::MISSING_FILE, message));
             }
         }
         for header in self.headers.iter().filter(|header| header.name != ENVELOPE) {
             let name = &header.name;
             if !covered.contains_key(name.as_str()) {
                 let message = format!("`{name}` is not in the signed statement");
-                problems.push(Problem::new("package/unsigned-file", message));
+                problems.push(Problem::new(codes::UNSIGNED_FILE, message));
             } else if statement.predicate.sizes.get(name) != Some(&u64::from(header.size)) {
                 problems.push(not_what_was_signed(name));
             }
@@ -124,7 +125,7 @@ impl<'a> Sealed<'a> {
                     if header.name != ENVELOPE && expected != Some(&sha256_hex(&bytes).as_str()) {
                         problems.push(not_what_was_signed(&header.name));
                     } else if header.name == MIME_TYPE_ENTRY && bytes != MIME_TYPE.as_bytes() {
-                        problems.push(Problem::new("package/mimetype", "`mimetype` names another format"));
+                        problems.push(Problem::new(codes::MIMETYPE, "`mimetype` names another format"));
                     }
                     // What follows a bad file is looked at, and not kept.
                     if problems.is_empty() {
@@ -145,5 +146,5 @@ impl<'a> Sealed<'a> {
 }
 
 fn not_what_was_signed(name: &str) -> Problem {
-    Problem::new("package/digest-mismatch", format!("`{name}` is not the file that was signed"))
+    Problem::new(codes::DIGEST_MISMATCH, format!("`{name}` is not the file that was signed"))
 }

@@ -2,16 +2,54 @@
 
 use std::sync::Arc;
 
+use crate::codes::Code;
+use crate::codes::codes;
 use crate::component::{self, ComponentInfo, Module, remedy, why};
 use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
-use crate::diagnostics::{Code, Diagnostic, Edit, Fix, Report, SourceFile, Spanned, codes};
+use crate::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned};
 use crate::manifest::{ByteSize, Manifest};
+
+codes! {
+    WRONG_WORLD = "component/wrong-world", finding(Error), "The component is built for another world or version than the manifest names.",
+        why: "The platform would look for exports that are not there.",
+        fix: "Make `[runtime] abi` and `world` say what the component is built for, run `erp-plugin generate`, and build again.";
+    MISSING_EXPORT = "component/missing-export", finding(Error), "The component lacks an export that its world promises.",
+        why: "The platform would have nothing to call.",
+        fix: "Implement the interface's `Guest` trait and pass the type to `export!`, or name a smaller world in the manifest.";
+    UNKNOWN_IMPORT = "component/unknown-import", finding(Error), "The component imports what the platform does not offer.",
+        why: "The platform links the host API and nothing else, so the component could not be instantiated.",
+        fix: "Build with `erp-plugin build`, which links WASI away; take away crates that call other hosts.";
+    WASI_IMPORT = "component/wasi-import", finding(Error), "The component imports WASI.",
+        why: "The platform links the host API and nothing else: no files, no sockets, no environment. A Rust std guest drags in a dozen WASI interfaces without ever using them.",
+        fix: "Build with `erp-plugin build`, which links WASI away. For a component from elsewhere the finding names the function and the crate that need it, and what to use instead.";
+    WRONG_VERSION = "component/wrong-version", finding(Error), "The component was built for another version of the host API.",
+        why: "Within a major version the host serves everything that is older; anything else has other functions or other types.",
+        fix: "Build with `erp-plugin build`, or name the version that it was built for in `[runtime] abi`. `erp-plugin wit targets` shows what it loads on.";
+    INTERFACE_MISMATCH = "component/interface-mismatch", finding(Error), "An import or export has another type than in the host API.",
+        why: "The component was built against another text of the WIT: the call could not be made.",
+        fix: "Run `erp-plugin generate` to get bindings for the WIT of this binary, and build again.";
+    LARGER_WORLD = "component/larger-world", finding(Hint), "A smaller world would do.",
+        why: "The world says what a plugin may ask of the host and what the host calls; a reviewer must judge all of it, and code that does nothing must be kept.",
+        fix: "Write the smaller world into `[runtime]`, and take away what it does not export.";
+    UNUSED_EXPORT = "component/unused-export", finding(Warning), "The component exports what its world does not know.",
+        why: "The platform never calls it.",
+        fix: "Take the export away, or name a world that knows it.";
+    COMPONENT_TOO_LARGE = "component/too-large", finding(Error), "The component is larger than `[budget] wasm`.",
+        why: "Large components load slowly and often hold what nobody meant to ship.",
+        fix: "Build with `--release`; look for large dependencies; or raise the budget.";
+    LOCAL_PATH = "component/local-path", finding(Warning), "The component names a folder of the machine that built it.",
+        why: "It tells strangers who built it and where, and no other machine builds the same bytes.",
+        fix: "Build with `erp-plugin build --release`, which puts other names in the place of such folders.";
+    SEVERAL_MODULES = "component/several-modules", finding(Error), "The component is made of several core modules and still imports WASI.",
+        why: "This version of the tool links WASI away from components with one core module, as compilers of Rust, C and Go make them.",
+        fix: "Build the guest without WASI, or with a toolchain that makes one core module.";
+}
 
 /// How many functions of a way to an import are shown.
 const MAX_STEPS: usize = 4;
 
 /// Findings that matter for what ships: a debug build is as large as it is, and names the places of its machine.
-const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [codes::COMPONENT_TOO_LARGE, codes::LOCAL_PATH];
+const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [COMPONENT_TOO_LARGE, LOCAL_PATH];
 
 /// What a look at a component gave.
 #[derive(Debug)]
@@ -39,13 +77,13 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     let budget = *manifest.budget.wasm;
     if size > budget {
         report.push(
-            Diagnostic::new(codes::COMPONENT_TOO_LARGE, format!("the component has {size}, its budget is {budget}"))
+            Diagnostic::new(COMPONENT_TOO_LARGE, format!("the component has {size}, its budget is {budget}"))
                 .help("build with --release (erp-plugin inspect shows what makes it large), or raise `[budget] wasm`"),
         );
     }
     if let Some(path) = component::local_path(bytes) {
         let message = format!("the component names a folder of the machine that built it: {path}");
-        report.push(Diagnostic::new(codes::LOCAL_PATH, message).help("build it with `erp-plugin build --release`"));
+        report.push(Diagnostic::new(LOCAL_PATH, message).help("build it with `erp-plugin build --release`"));
     }
     let info = match component::read(bytes) {
         Ok(info) => info,
@@ -66,11 +104,11 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         if !report.has_errors() {
             report.extend(judge.smaller_world());
         }
-        let wasi = report.diagnostics().iter().filter(|finding| finding.code == codes::WASI_IMPORT).count();
+        let wasi = report.diagnostics().iter().filter(|finding| finding.code == WASI_IMPORT).count();
         let mut advised = false;
         report.retain(|finding| {
             // What to do about all of them is said once.
-            if finding.code == codes::WASI_IMPORT && !std::mem::replace(&mut advised, true) {
+            if finding.code == WASI_IMPORT && !std::mem::replace(&mut advised, true) {
                 let advice = "`erp-plugin build` links WASI away; a component from elsewhere must be built without it";
                 let all = if wasi > 1 { format!("\n{advice} (all {wasi} imports)") } else { format!("\n{advice}") };
                 finding.help = finding.help.take().map(|help| help + &all);
@@ -97,11 +135,9 @@ impl Judge<'_> {
         let place = format!("world `{}` of {}", self.world.name, self.world.host_api.abi);
         match mismatch {
             Mismatch::OtherWorld { exports } => {
-                let finding = Diagnostic::new(codes::WRONG_WORLD, format!("the component is not built for {place}"))
-                    .help(format!(
-                        "it exports {}; the manifest's [runtime] abi and world must say so",
-                        exports.join(", ")
-                    ));
+                let finding = Diagnostic::new(WRONG_WORLD, format!("the component is not built for {place}")).help(
+                    format!("it exports {}; the manifest's [runtime] abi and world must say so", exports.join(", ")),
+                );
                 self.at_the_world(finding)
             }
             Mismatch::UnknownImport { import } if import.starts_with("wasi:") => self.wasi(&import, &place),
@@ -111,28 +147,28 @@ impl Judge<'_> {
                 } else {
                     "take away the crate that calls this host"
                 };
-                Diagnostic::new(codes::UNKNOWN_IMPORT, format!("`{import}` is not offered by {place}")).help(help)
+                Diagnostic::new(UNKNOWN_IMPORT, format!("`{import}` is not offered by {place}")).help(help)
             }
             Mismatch::OtherVersion { import, offered } => {
-                let finding = Diagnostic::new(codes::WRONG_VERSION, format!("the component was built for `{import}`"))
-                    .help(format!(
+                let finding =
+                    Diagnostic::new(WRONG_VERSION, format!("the component was built for `{import}`")).help(format!(
                         "{place} has `{offered}`: build with `erp-plugin build`, which takes the WIT of this binary"
                     ));
                 self.at_the_world(finding)
             }
             Mismatch::UnknownFunction { import, function } => {
                 let message = format!("the component calls `{function}`, which `{import}` does not have");
-                Diagnostic::new(codes::INTERFACE_MISMATCH, message)
+                Diagnostic::new(INTERFACE_MISMATCH, message)
                     .help("run `erp-plugin generate` to get the bindings of this binary, and build again")
             }
             Mismatch::MissingExport { export } => {
                 let message = format!("`{export}` is missing, which {place} promises");
-                Diagnostic::new(codes::MISSING_EXPORT, message)
+                Diagnostic::new(MISSING_EXPORT, message)
                     .help("implement its `Guest` trait, or name a smaller world in [runtime]")
             }
             Mismatch::MissingFunction { export, function } => {
                 let message = format!("`{export}` lacks `{function}`, which {place} promises");
-                Diagnostic::new(codes::MISSING_EXPORT, message)
+                Diagnostic::new(MISSING_EXPORT, message)
                     .help("run `erp-plugin generate` to get the bindings of this binary, and build again")
             }
             Mismatch::OtherType { interface, function, difference } => {
@@ -141,10 +177,10 @@ impl Judge<'_> {
                     "in {}:\n  the component has  {}\n  the host API has   {}\nrun `erp-plugin generate` and build again",
                     difference.place, difference.found, difference.offered
                 );
-                Diagnostic::new(codes::INTERFACE_MISMATCH, message).help(help)
+                Diagnostic::new(INTERFACE_MISMATCH, message).help(help)
             }
             Mismatch::UnusedExport { export } => {
-                Diagnostic::new(codes::UNUSED_EXPORT, format!("`{export}` is not known to {place}: nobody calls it"))
+                Diagnostic::new(UNUSED_EXPORT, format!("`{export}` is not known to {place}: nobody calls it"))
             }
         }
     }
@@ -189,7 +225,7 @@ impl Judge<'_> {
                 && border.export_names().iter().all(|export| !export.contains("/tenant-hooks@"));
             let hooks =
                 if hooks { "; it has no tenant hooks, so keep the larger one where yours do something" } else { "" };
-            let mut finding = Diagnostic::new(codes::LARGER_WORLD, message)
+            let mut finding = Diagnostic::new(LARGER_WORLD, message)
                 .help(format!("write `world = \"{name}\"` into [runtime]{hooks}"));
             let place = manifest.runtime.world.as_ref().map_or_else(|| manifest.runtime.span.clone(), Spanned::span);
             if let Some(source) = self.source.filter(|_| !place.is_empty()) {
@@ -247,6 +283,6 @@ impl Judge<'_> {
             }
         }
         help.push(format!("in Rust it comes from {}", remedy(import)));
-        Diagnostic::new(codes::WASI_IMPORT, format!("`{import}` is not offered by {place}")).help(help.join("\n"))
+        Diagnostic::new(WASI_IMPORT, format!("`{import}` is not offered by {place}")).help(help.join("\n"))
     }
 }

@@ -5,9 +5,26 @@ use std::collections::BTreeSet;
 use semver::Version;
 
 use super::{Findings, Subject};
-use crate::diagnostics::{Report, Span, codes};
+use crate::codes::codes;
+use crate::diagnostics::{Report, Span};
+use crate::document::codes::INVALID_VALUE;
 use crate::evolution::{Effect, SchemaDiff};
 use crate::manifest::Manifest;
+
+codes! {
+    AT_STAKE = "migration/at-stake", finding(Error), "Values of the previous version would be lost, or may not fit.",
+        why: "A customer has a year of rows; the platform refuses an upgrade that loses one of them without a step that says so.",
+        fix: "Say what becomes of the values: `renamed_from`, or a step of `[[migrations]]` (`change_type`, `split`, `merge`, `backfill`, `drop_field`). Rehearse it: `erp-plugin migrate rehearse --from <old.erpx>`.";
+    SCHEMA_VERSION = "migration/schema-version", finding(Error), "Rows must follow, and the schema version is not higher.",
+        why: "Migrations are chosen by the schema version that a customer's rows have.",
+        fix: "Raise `schema_version` in `[schema]` by one.";
+    VERSION_NOT_RAISED = "manifest/version-not-raised", finding(Error), "The version is not higher than the previous one.",
+        why: "A platform never takes two contents for one version, and no older version after a newer one.",
+        fix: "Raise `version` in `[metadata]`.";
+    NEW_CAPABILITY = "manifest/new-capability", finding(Warning), "The plugin asks for more than its previous version.",
+        why: "Administrators agreed to what the previous version asked for; they must agree again.",
+        fix: "Say in the changelog what it is for, or do without it.";
+}
 
 /// Holds a manifest against the one of the previous version.
 pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
@@ -15,7 +32,7 @@ pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
     let (old, new) = (&previous.metadata, &subject.manifest.metadata);
     if *old.id != *new.id {
         let message = format!("the previous version is of another plugin, `{}`", *old.id);
-        findings.add(codes::INVALID_VALUE, new.id.span(), message, "another id", None);
+        findings.add(INVALID_VALUE, new.id.span(), message, "another id", None);
         return findings.report;
     }
     if let (Ok(before), Ok(now)) = (Version::parse(&old.version), Version::parse(&new.version))
@@ -23,14 +40,14 @@ pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
     {
         let message = format!("the version is {now}, and the previous one was {before}");
         let help = format!("write at least `{}.{}.{}`", before.major, before.minor, before.patch + 1);
-        findings.add(codes::VERSION_NOT_RAISED, new.version.span(), message, "not raised", Some(help));
+        findings.add(VERSION_NOT_RAISED, new.version.span(), message, "not raised", Some(help));
     }
     follow_rows(subject, previous, &mut findings);
     let before: BTreeSet<String> = asks(previous).into_iter().map(|(what, _)| what).collect();
     for (what, span) in asks(subject.manifest) {
         if !before.contains(&what) {
             let help = "administrators must agree to this: say in the changelog what it is for".to_owned();
-            findings.add(codes::NEW_CAPABILITY, span, format!("the plugin now asks {what}"), "new", Some(help));
+            findings.add(NEW_CAPABILITY, span, format!("the plugin now asks {what}"), "new", Some(help));
         }
     }
     findings.report
@@ -41,13 +58,13 @@ fn follow_rows(subject: &Subject<'_>, previous: &Manifest, findings: &mut Findin
     let diff = SchemaDiff::of(previous, subject.manifest);
     for change in diff.at_stake() {
         let label = if change.effect == Effect::Loses { "values are lost" } else { "some values may not fit" };
-        findings.add(codes::AT_STAKE, change.span.clone(), change.to_string(), label, None);
+        findings.add(AT_STAKE, change.span.clone(), change.to_string(), label, None);
     }
     let (before, now) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
     if diff.moves_rows() && now <= before {
         let message = format!("stored rows must follow, and the schema version is {now} as before");
         let help = Some(format!("write `schema_version = {}` in [schema]", before + 1));
-        findings.add(codes::SCHEMA_VERSION, subject.manifest.schema.span.clone(), message, "not raised", help);
+        findings.add(SCHEMA_VERSION, subject.manifest.schema.span.clone(), message, "not raised", help);
     }
 }
 

@@ -4,24 +4,33 @@
 //! what only several parts together can tell. Each family of rules is a file under `rules/`.
 
 mod capabilities;
+mod codes;
 mod component;
 mod evolution;
 mod nodes;
 mod package;
 mod rules;
+pub(crate) mod scenarios;
 mod settings;
 
 pub use capabilities::check_tested;
+pub(crate) use codes::finding_codes;
+pub(crate) use component::SEVERAL_MODULES;
 pub use component::{CheckedComponent, check_component};
 pub use evolution::check_evolution;
 pub use nodes::check_nodes;
 pub use package::check_package;
 pub use settings::weigh;
 
+pub(crate) use rules::migrations::BAD_FIXTURE;
+pub(crate) use rules::relations::UNUSED;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, codes};
+use crate::codes::Code;
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span};
+use crate::document::codes::DUPLICATE;
 use crate::document::{self, did_you_mean, obvious};
 use crate::manifest::{Manifest, ManifestText};
 
@@ -94,7 +103,7 @@ impl Findings<'_> {
         let mut seen = BTreeSet::new();
         for (name, span) in names {
             if !seen.insert(name) {
-                self.add(codes::DUPLICATE, span, format!("the {what} `{name}` is there twice"), "again", None);
+                self.add(DUPLICATE, span, format!("the {what} `{name}` is there twice"), "again", None);
             }
         }
     }

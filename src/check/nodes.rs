@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostics::{Diagnostic, Report, SourceFile, Span, codes};
+use crate::codes::codes;
+use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
 use crate::manifest::{Manifest, definition_differences};
+
+codes! {
+    NODE_DIFFERS = "node/other-definition", finding(Error), "The component and the manifest define a node differently.",
+        why: "Users place what the manifest shows, and the component runs what it knows: a property that only one of them has is lost without a word.",
+        fix: "Let `erp-plugin generate` write the definitions from the manifest, and build again.";
+}
 
 /// Holds the manifest's `[[nodes]]` against the array that `get-node-definitions` gave. A user places what the manifest
 /// shows, and the component runs what it knows.
 pub fn check_nodes(manifest: &Manifest, definitions: &Value, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
     let mut find = |span: Option<Span>, message: String, help: &str| {
-        let mut finding = Diagnostic::new(codes::NODE_DIFFERS, message).help(help);
+        let mut finding = Diagnostic::new(NODE_DIFFERS, message).help(help);
         if let (Some(source), Some(span)) = (source, span.filter(|span| !span.is_empty())) {
             finding = finding.in_source(source).at(span, "in the manifest");
         }

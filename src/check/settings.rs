@@ -1,7 +1,10 @@
 //! `[check]`: how a project weighs what is found in it.
 
+use super::codes::finding_codes;
 use super::{Findings, Subject};
-use crate::diagnostics::{Code, Report, Severity, codes};
+use crate::codes::{Code, Severity};
+use crate::diagnostics::Report;
+use crate::document::codes::INVALID_VALUE;
 use crate::manifest::CheckSettings;
 
 /// Weighs findings as the project wants it. Errors stay errors: the platform would refuse them all the same.
@@ -20,6 +23,10 @@ pub fn weigh(report: &mut Report, settings: &CheckSettings) {
     });
 }
 
+fn find(name: &str) -> Option<Code> {
+    finding_codes().find(|code| code.name() == name)
+}
+
 fn severity(word: &str) -> Option<Severity> {
     match word {
         "error" => Some(Severity::Error),
@@ -32,26 +39,26 @@ fn severity(word: &str) -> Option<Severity> {
 /// Finds settings that mean nothing.
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let settings = &subject.manifest.check;
-    let known = || codes::ALL.iter().map(|code| code.name());
+    let known = || finding_codes().map(Code::name);
     for ignored in &settings.ignore {
-        match Code::find(ignored) {
+        match find(ignored) {
             None => {
                 let message = format!("there is no code `{ignored}`");
-                findings.unknown(codes::INVALID_VALUE, (ignored.as_str(), ignored.span()), message, known());
+                findings.unknown(INVALID_VALUE, (ignored.as_str(), ignored.span()), message, known());
             }
             Some(code) if code.severity() == Severity::Error => {
                 let message = format!("`{ignored}` is an error: the platform refuses it, whatever is ignored here");
-                findings.add(codes::INVALID_VALUE, ignored.span(), message, "cannot be ignored", None);
+                findings.add(INVALID_VALUE, ignored.span(), message, "cannot be ignored", None);
             }
             Some(_) => {}
         }
     }
     for (name, word) in &settings.severity {
-        match (Code::find(name), severity(word)) {
+        match (find(name), severity(word)) {
             (None, _) => {
                 let message = format!("there is no code `{name}`");
                 findings.add(
-                    codes::INVALID_VALUE,
+                    INVALID_VALUE,
                     word.span(),
                     message,
                     "weighs nothing",
@@ -61,7 +68,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             (_, None) => {
                 let message = format!("`{word}` is no weight");
                 findings.unknown(
-                    codes::INVALID_VALUE,
+                    INVALID_VALUE,
                     (word.as_str(), word.span()),
                     message,
                     ["error", "warning", "hint"].into_iter(),
@@ -69,7 +76,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             }
             (Some(code), Some(wanted)) if code.severity() == Severity::Error && wanted != Severity::Error => {
                 let message = format!("`{name}` is an error and cannot be made less");
-                findings.add(codes::INVALID_VALUE, word.span(), message, "stays an error", None);
+                findings.add(INVALID_VALUE, word.span(), message, "stays an error", None);
             }
             _ => {}
         }

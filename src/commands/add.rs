@@ -5,10 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
+use crate::check::UNUSED;
 use crate::check::{Subject, check_manifest};
+use crate::codes::Severity;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
-use crate::diagnostics::{Diagnostic, Fix, Report, Severity, SourceFile, apply_fixes, codes};
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, apply_fixes};
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -156,7 +159,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     report.extend(syntax);
     let Some(before) = before else {
         let message = "plugin.toml cannot be read as it is: mend it first";
-        return Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report));
+        return Err(CommandError::new(codes::MANIFEST, message).with_report(report));
     };
     let text = ManifestText::new(source, &root);
     let fixes = match command {
@@ -169,7 +172,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     };
     let mut changes = Report::new();
     for fix in fixes {
-        changes.push(Diagnostic::new(codes::UNUSED, "").in_source(source).fixed_by(fix));
+        changes.push(Diagnostic::new(UNUSED, "").in_source(source).fixed_by(fix));
     }
     let (changed, added) = apply_fixes(source, &changes);
     let after = SourceFile::new(source.path(), changed.as_str());
@@ -180,7 +183,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     }
     if new_manifest.is_none() || new_report.count(Severity::Error) > old {
         let message = "nothing was written: the manifest would have an error that it does not have now";
-        return Err(CommandError::new(ExitCode::Configuration, "add", message).with_report(new_report));
+        return Err(CommandError::new(codes::ADD, message).with_report(new_report));
     }
     files::write(&project.manifest_file, changed.as_bytes(), Access::Shared)?;
     let result = AddResult { ok: true, manifest: context.shown(&project.manifest_file), added };
@@ -200,7 +203,7 @@ fn errors(manifest: &Manifest, source: &std::sync::Arc<SourceFile>, file: &dyn F
 }
 
 fn usage(message: impl Into<String>, help: Option<String>) -> CommandError {
-    let error = CommandError::new(ExitCode::Usage, "add", message);
+    let error = CommandError::new(codes::USAGE, message);
     match help {
         Some(help) => error.hint(help),
         None => error,

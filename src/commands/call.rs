@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -111,7 +112,7 @@ struct HostCallJson {
 }
 
 pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "call", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     let tenant = TenantId::new(args.tenant.as_str())
         .ok_or_else(|| usage(format!("`{}` is no name of a tenant", args.tenant)))?;
     let arguments = args.json.as_deref().map(json_object).transpose().map_err(usage)?;
@@ -132,7 +133,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
         Some(file) => Database::open(&context.path(file)),
         None => Database::in_memory(),
     };
-    let failed = |message: String| CommandError::new(ExitCode::Configuration, "call", message);
+    let failed = |message: String| CommandError::new(codes::CALL, message);
     let database = database.map_err(|error| failed(error.to_string()))?;
     let caller = Caller {
         id: "00000000-0000-7000-8000-000000000001".to_owned(),
@@ -187,7 +188,7 @@ fn result_of(outcome: Result<Value, CallError>, activity: Activity) -> CallResul
     CallResult {
         ok: error.is_none(),
         error: error.map(ToString::to_string),
-        code: error.map(CallError::code),
+        code: error.map(|error| error.code().to_string()),
         result: outcome.ok(),
         frames,
         fuel: trace.fuel,

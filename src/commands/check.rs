@@ -9,9 +9,12 @@ use serde::Serialize;
 use super::CommandResult;
 use super::package_file::open_package;
 use crate::check::{RULE_SET, Subject, check_component, check_evolution, check_manifest, weigh};
+use crate::codes::Severity;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
-use crate::diagnostics::{DiagnosticJson, Report, Severity, apply_fixes, codes, github, junit, sarif};
+use crate::diagnostics::{DiagnosticJson, Report, apply_fixes, github, junit, sarif};
+use crate::document::codes::TOML_SYNTAX;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
 use crate::manifest::Manifest;
@@ -135,7 +138,7 @@ fn mend(
         }
         let changed = project.with_text(text);
         let looked = look(context, args, &changed)?;
-        let is_readable = !looked.report.diagnostics().iter().any(|finding| finding.code == codes::TOML_SYNTAX);
+        let is_readable = !looked.report.diagnostics().iter().any(|finding| finding.code == TOML_SYNTAX);
         // A key that is spelled right may bring out what was hidden behind it, but nothing graver than what was mended.
         if is_readable && weight(&looked.report) < weight(report) {
             return Ok(Some((changed, looked, made)));
@@ -171,10 +174,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
             report.extend(checked);
             component = Some(context.shown(&file));
         }
-        for file in project
-            .scenario_files()
-            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?
-        {
+        for file in project.scenario_files().map_err(|error| CommandError::new(codes::IO, error.to_string()))? {
             report.extend(read_suite(&context.source(&file)?, manifest).1);
             scenarios += 1;
         }
@@ -198,8 +198,7 @@ fn previous_manifest(context: &Context, path: &Path) -> Result<Manifest, Command
         let previous = Project::open(&path.join(MANIFEST_FILE), &context.directory)?;
         let (manifest, report) = previous.manifest();
         return manifest.ok_or_else(|| {
-            CommandError::new(ExitCode::Configuration, "manifest", "the previous manifest cannot be read")
-                .with_report(report)
+            CommandError::new(codes::MANIFEST, "the previous manifest cannot be read").with_report(report)
         });
     }
     Ok(open_package(&context.read(&path)?, &Limits::default())?.manifest)

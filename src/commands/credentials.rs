@@ -7,9 +7,9 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::digest::sha256_hex;
-use crate::exit_code::ExitCode;
 use crate::registry::origin;
 use crate::settings::Environment;
 
@@ -56,7 +56,7 @@ impl TokenArgs {
             },
         };
         given.filter(|token| !token.trim().is_empty()).ok_or_else(|| {
-            CommandError::new(ExitCode::Usage, "token", "there is no token")
+            CommandError::new(codes::USAGE, "there is no token")
                 .hint("pipe it in with --token-stdin, or name a file with --token-file")
         })
     }
@@ -64,7 +64,7 @@ impl TokenArgs {
 
 /// The file that keeps the token of a server. Tokens belong to an origin: scheme, host and port.
 pub(super) fn credentials_file(context: &Context, server: &str) -> Result<PathBuf, CommandError> {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "publish/address", message);
+    let usage = |message: String| CommandError::new(codes::PUBLISH_ADDRESS, message);
     let origin = origin(server).ok_or_else(|| usage(format!("`{server}` is no address of a server")))?;
     let config = context.folders.config.as_ref();
     let config = config.ok_or_else(|| usage("there is no folder for tokens: HOME is not set".to_owned()))?;
@@ -75,12 +75,11 @@ pub(super) fn credentials_file(context: &Context, server: &str) -> Result<PathBu
 fn read_stdin() -> Result<Zeroizing<String>, CommandError> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().take(MAX_TOKEN_BYTES).read_to_end(&mut bytes);
-    read.map_err(|error| CommandError::new(ExitCode::Configuration, "token", error.to_string()))?;
+    read.map_err(|error| CommandError::new(codes::TOKEN, error.to_string()))?;
     text_of(bytes)
 }
 
 fn text_of(bytes: Vec<u8>) -> Result<Zeroizing<String>, CommandError> {
-    let text = String::from_utf8(bytes)
-        .map_err(|_| CommandError::new(ExitCode::Configuration, "token", "the token is not UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| CommandError::new(codes::TOKEN, "the token is not UTF-8"))?;
     Ok(Zeroizing::new(Zeroizing::new(text).trim().to_owned()))
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::registry::{Client, Connection};
@@ -54,7 +55,7 @@ struct DemoStep {
 }
 
 pub(super) fn run(context: &Context, _: &DemoArgs) -> CommandResult {
-    let failed = |error: std::io::Error| CommandError::new(ExitCode::Configuration, "io", error.to_string());
+    let failed = |error: std::io::Error| CommandError::new(codes::IO, error.to_string());
     let folder = tempfile::Builder::new().prefix("erp-plugin-demo-").tempdir().map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -227,7 +228,7 @@ impl Demo<'_> {
             let message = format!("the step `{name}` failed: erp-plugin {}\n{words}", arguments.join(" "));
             let exit_code =
                 ExitCode::ALL.into_iter().find(|code| output.status.code() == Some(i32::from(code.number())));
-            return Err(CommandError::new(exit_code.unwrap_or(ExitCode::Bug), "demo", message));
+            return Err(CommandError::new(codes::DEMO, message).exiting_with(exit_code.unwrap_or(ExitCode::Bug)));
         }
         self.done(name, detail(&result), started);
         Ok(())
@@ -235,7 +236,7 @@ impl Demo<'_> {
 
     /// Runs a command in a process group of its own, which ends with us when we are told to end.
     fn run_to_end(&self, mut command: Command) -> Result<Output, CommandError> {
-        let failed = |error: std::io::Error| CommandError::new(ExitCode::Configuration, "io", error.to_string());
+        let failed = |error: std::io::Error| CommandError::new(codes::IO, error.to_string());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child =
@@ -288,7 +289,7 @@ impl Demo<'_> {
         let (found, answer) = client.ask(method, path, body)?;
         if found != status {
             let message = format!("the step `{name}` failed: {method} {path} gave {found} and not {status}: {answer}");
-            return Err(CommandError::new(ExitCode::Network, "demo", message));
+            return Err(CommandError::new(codes::DEMO, message));
         }
         self.done(name, detail(&answer), started);
         Ok(answer)
@@ -304,9 +305,7 @@ impl Demo<'_> {
     }
 
     fn start_dev_host(&self) -> Result<DevHostProcess, CommandError> {
-        let failed = |what: &str| {
-            CommandError::new(ExitCode::Configuration, "demo", format!("the dev host does not start: {what}"))
-        };
+        let failed = |what: &str| CommandError::new(codes::DEMO, format!("the dev host does not start: {what}"));
         let state = self.root.join("state").to_string_lossy().into_owned();
         let trust = self.root.join("config/erp-plugin/trust.toml").to_string_lossy().into_owned();
         let arguments = ["dev", "--no-watch", "--port", "0", "--state-dir", &state, "--trust-file", &trust];
@@ -378,7 +377,7 @@ fn end(target: &str) {
 }
 
 fn interrupted() -> CommandError {
-    CommandError::new(ExitCode::Interrupted, "interrupted", "interrupted; everything that was started has ended")
+    CommandError::new(codes::INTERRUPTED, "interrupted; everything that was started has ended")
 }
 
 fn expect(what: &str, found: &Value, expected: &Value) -> Result<(), CommandError> {
@@ -386,7 +385,7 @@ fn expect(what: &str, found: &Value, expected: &Value) -> Result<(), CommandErro
         return Ok(());
     }
     let message = format!("{what}: expected {expected}, found {found}");
-    Err(CommandError::new(ExitCode::Bug, "demo", message).hint("please report this"))
+    Err(CommandError::new(codes::DEMO, message).hint("please report this"))
 }
 
 fn text(value: &Value) -> String {

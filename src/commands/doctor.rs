@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::CommandResult;
 use crate::build::{ToolchainFacts, look_around, program_version, run_script};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::{Compilation, Runtime};
@@ -52,11 +53,8 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
     let mut facts = look();
     if args.fix && facts.toolchain.is_none() {
         if context.offline {
-            let error = CommandError::new(
-                ExitCode::Toolchain,
-                "offline",
-                "a toolchain must be downloaded, and --offline forbids it",
-            );
+            let error =
+                CommandError::new(codes::TOOLCHAIN_OFFLINE, "a toolchain must be downloaded, and --offline forbids it");
             return Err(error.hint("leave --offline away"));
         }
         run_script()?;

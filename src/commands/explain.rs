@@ -5,156 +5,172 @@ use include_dir::{Dir, include_dir};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::CommandResult;
+use super::{CommandResult, codes};
+use crate::codes::{Code, Consequence, Severity};
 use crate::command_error::CommandError;
 use crate::context::Context;
-use crate::diagnostics::{Code, Severity, codes};
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
-use crate::host::{ERROR_CODES, ErrorCode};
+use crate::explanations;
 use crate::ui::Table;
-use crate::verification::{CODES, PackageCode};
 
 /// The fixtures that prove the codes; each is its code's example.
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tests/diagnostics");
 
-/// Say what the code of a finding or of an error means; all codes where none is named
+/// Explain the code of a finding or of an error; list all codes if none is named
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// The code, such as manifest/reserved-name or limit.fuel
     code: Option<String>,
 }
 
-/// A code.
-#[derive(Debug, Serialize, JsonSchema)]
+/// Codes, by who sees them.
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct ExplainResult {
     ok: bool,
     /// The codes of findings; one where one was named.
-    codes: Vec<CodeJson>,
+    codes: Vec<FindingJson>,
     /// The codes of errors that guests and HTTP clients see; one where one was named.
     errors: Vec<ErrorJson>,
     /// The codes of packages that are refused; one where one was named.
     packages: Vec<PackageJson>,
+    /// The codes of commands that cannot do their work; one where one was named.
+    commands: Vec<CommandJson>,
 }
 
-/// Why a package is refused.
+/// The code of a finding.
 #[derive(Debug, Serialize, JsonSchema)]
-struct PackageJson {
+struct FindingJson {
     /// The stable name.
     code: &'static str,
+    /// The severity unless a setting overrides it.
+    severity: Severity,
     /// What it means.
-    meaning: &'static str,
+    title: &'static str,
+    /// The reason for the rule.
+    why: &'static str,
     /// What to do.
     fix: &'static str,
+    /// What `check` prints for a project that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<String>,
 }
 
-/// What an error's code means.
+/// The code of an error.
 #[derive(Debug, Serialize, JsonSchema)]
 struct ErrorJson {
     /// The stable name.
     code: &'static str,
     /// The HTTP status.
     status: u16,
-    /// One line.
+    /// Whether the same call may succeed later.
+    retryable: bool,
+    /// What it means.
     title: &'static str,
-    /// Why it comes.
+    /// The reason.
     why: &'static str,
     /// What to do.
     fix: &'static str,
 }
 
-/// What a code means.
+/// The code of a package that is refused.
 #[derive(Debug, Serialize, JsonSchema)]
-struct CodeJson {
+struct PackageJson {
     /// The stable name.
     code: &'static str,
-    /// How much it weighs.
-    severity: Severity,
-    /// One line.
+    /// The HTTP status of an upload.
+    status: u16,
+    /// What it means.
+    meaning: &'static str,
+    /// What to do.
+    fix: &'static str,
+}
+
+/// The code of a command that cannot do its work.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CommandJson {
+    /// The stable name.
+    code: &'static str,
+    /// The program's exit code.
+    exit_code: u8,
+    /// What it means.
     title: &'static str,
-    /// Why it is bad.
+    /// The reason.
     why: &'static str,
     /// What to do.
     fix: &'static str,
-    /// A file that has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    example: Option<String>,
+}
+
+impl ExplainResult {
+    fn add(&mut self, code: Code, with_example: bool) {
+        let (name, title, why, fix) = (code.name(), code.title(), code.why(), code.fix());
+        match code.consequence() {
+            Consequence::Finding(severity) => {
+                let example = if with_example { example(code) } else { None };
+                self.codes.push(FindingJson { code: name, severity, title, why, fix, example });
+            }
+            Consequence::Error { .. } | Consequence::Limit => {
+                let (status, retryable) = (code.status(), code.is_retryable());
+                self.errors.push(ErrorJson { code: name, status, retryable, title, why, fix });
+            }
+            Consequence::Package(status) => {
+                self.packages.push(PackageJson { code: name, status, meaning: title, fix });
+            }
+            Consequence::Command(exit_code) => {
+                let exit_code = exit_code.number();
+                self.commands.push(CommandJson { code: name, exit_code, title, why, fix });
+            }
+        }
+    }
 }
 
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
-    let is_asked = |name: &str| args.code.as_ref().is_none_or(|asked| asked == name);
-    let chosen: Vec<Code> = codes::ALL.iter().copied().filter(|code| is_asked(code.name())).collect();
-    let errors: Vec<ErrorCode> = ERROR_CODES.iter().copied().filter(|error| is_asked(error.name)).collect();
-    let packages: Vec<PackageCode> = CODES.iter().copied().filter(|code| is_asked(code.name)).collect();
-    if let Some(name) = args.code.as_ref().filter(|_| chosen.is_empty() && errors.is_empty() && packages.is_empty()) {
-        return Err(unknown(name));
+    let all = explanations::all();
+    let chosen: Vec<Code> = match &args.code {
+        Some(name) => vec![all.iter().copied().find(|code| code.name() == name).ok_or_else(|| unknown(name, &all))?],
+        None => all,
+    };
+    let mut result = ExplainResult { ok: true, ..ExplainResult::default() };
+    for code in &chosen {
+        result.add(*code, args.code.is_some());
     }
-    let one = args.code.is_some();
-    let code_json = |code: Code| CodeJson {
-        code: code.name(),
-        severity: code.severity(),
-        title: code.title(),
-        why: code.why(),
-        fix: code.fix(),
-        example: one.then(|| example(code)).flatten(),
-    };
-    let error_json = |error: ErrorCode| ErrorJson {
-        code: error.name,
-        status: error.status,
-        title: error.title,
-        why: error.why,
-        fix: error.fix,
-    };
-    let package_json = |code: PackageCode| PackageJson { code: code.name, meaning: code.meaning, fix: code.next };
-    let result = ExplainResult {
-        ok: true,
-        codes: chosen.into_iter().map(code_json).collect(),
-        errors: errors.into_iter().map(error_json).collect(),
-        packages: packages.into_iter().map(package_json).collect(),
-    };
-    context.ui.result(&result, || shown(context, &result));
+    context.ui.result(&result, || match chosen.as_slice() {
+        [code] => page(context, *code),
+        codes => list(codes),
+    });
     Ok(ExitCode::Ok)
 }
 
-fn unknown(name: &str) -> CommandError {
-    let known = codes::ALL.iter().map(|code| code.name()).chain(ERROR_CODES.iter().map(|error| error.name));
-    let known = known.chain(CODES.iter().map(|code| code.name));
-    let help = did_you_mean(name, known).unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
-    CommandError::new(ExitCode::Usage, "explain", format!("there is no code `{name}`")).hint(help)
+fn unknown(name: &str, all: &[Code]) -> CommandError {
+    let help = did_you_mean(name, all.iter().map(|code| code.name()));
+    let help = help.unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
+    CommandError::new(codes::USAGE, format!("there is no code `{name}`")).hint(help)
 }
 
-fn shown(context: &Context, result: &ExplainResult) -> String {
-    let text = |title: String, why: &str, fix: &str| {
-        let paragraph = |text: &str| context.ui.paragraph(text);
-        format!("{}\n\n{}\n\n{}\n", paragraph(&title), paragraph(why), paragraph(&format!("What to do: {fix}")))
+/// Everything about one code.
+fn page(context: &Context, code: Code) -> String {
+    let consequence = match code.consequence() {
+        Consequence::Error { .. } | Consequence::Limit => format!(" (HTTP status {})", code.status()),
+        Consequence::Command(exit_code) => format!(" (exit code {})", exit_code.number()),
+        Consequence::Finding(_) | Consequence::Package(_) => String::new(),
     };
-    match (result.codes.as_slice(), result.errors.as_slice(), result.packages.as_slice()) {
-        ([code], [], []) => {
-            let example = code.example.as_ref().map_or_else(String::new, |example| {
-                let indented: String = example.lines().map(|line| format!("    {line}\n")).collect();
-                format!("\nExample:\n\n{indented}")
-            });
-            format!("{}{example}", text(format!("{}: {}", code.code, code.title), code.why, code.fix))
-        }
-        ([], [], [package]) => {
-            let paragraph = |text: &str| context.ui.paragraph(text);
-            let title = format!("{}: {}", package.code, package.meaning);
-            format!("{}\n\n{}\n", paragraph(&title), paragraph(&format!("What to do: {}", package.fix)))
-        }
-        ([], [error], []) => text(format!("{} ({}): {}", error.code, error.status, error.title), error.why, error.fix),
-        (codes, errors, packages) => {
-            let mut table = Table::new();
-            for (code, title) in codes
-                .iter()
-                .map(|code| (code.code, code.title))
-                .chain(errors.iter().map(|error| (error.code, error.title)))
-                .chain(packages.iter().map(|package| (package.code, package.meaning)))
-            {
-                table.row([code, title]);
-            }
-            table.render()
-        }
+    let title = format!("{code}{consequence}: {}", code.title());
+    let fix = format!("What to do: {}", code.fix());
+    let paragraphs = [title.as_str(), code.why(), fix.as_str()].into_iter().filter(|text| !text.is_empty());
+    let paragraphs: Vec<String> = paragraphs.map(|text| format!("{}\n", context.ui.paragraph(text))).collect();
+    let example = example(code).map_or_else(String::new, |example| {
+        let indented: String = example.lines().map(|line| format!("    {line}\n")).collect();
+        format!("\nExample:\n\n{indented}")
+    });
+    format!("{}{example}", paragraphs.join("\n"))
+}
+
+fn list(codes: &[Code]) -> String {
+    let mut table = Table::new();
+    for code in codes {
+        table.row([code.name(), code.title()]);
     }
+    table.render()
 }
 
 /// What the fixture of a code looks like to a user, as far as one can be shown.

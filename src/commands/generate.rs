@@ -10,6 +10,7 @@ use super::CommandResult;
 use super::build::{Parts, parts};
 use crate::build::Profile;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::contract::{self, World};
 use crate::exit_code::ExitCode;
@@ -77,7 +78,7 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
         if args.check { stale(&open.project, &files) } else { write_generated(&open.project, &open.manifest, &world)? };
     if args.check && !changed.is_empty() {
         let message = format!("not as the manifest says: {}", in_short(&changed));
-        return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("erp-plugin generate"));
+        return Err(CommandError::new(codes::GENERATED, message).hint("erp-plugin generate"));
     }
     let result = GenerateResult {
         ok: true,
@@ -103,7 +104,7 @@ fn write_one(context: &Context, args: &GenerateArgs, text: &str) -> CommandResul
     let is_current = fs_err::read(&path).is_ok_and(|there| there == text.as_bytes());
     if args.check && !is_current {
         let message = format!("not as the manifest says: {}", context.shown(&path));
-        return Err(CommandError::new(ExitCode::Findings, "generate", message).hint("the same command without --check"));
+        return Err(CommandError::new(codes::GENERATED, message).hint("the same command without --check"));
     }
     if !is_current {
         files::write(&path, text.as_bytes(), files::Access::Shared)?;
@@ -126,12 +127,8 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
     let world = host_api.and_then(|host_api| host_api.world(name.unwrap_or(host_api.default_world)));
     world.ok_or_else(|| {
-        CommandError::new(
-            ExitCode::Configuration,
-            "manifest",
-            "the manifest names a host API or a world that is not known",
-        )
-        .hint("erp-plugin check says which are")
+        CommandError::new(codes::MANIFEST, "the manifest names a host API or a world that is not known")
+            .hint("erp-plugin check says which are")
     })
 }
 
@@ -148,7 +145,7 @@ pub(super) fn write_generated(
     }
     for leftover in changed.iter().filter(|path| wanted.iter().all(|file| file.path != **path)) {
         fs_err::remove_file(project.root.join(leftover))
-            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+            .map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
     }
     Ok(changed)
 }

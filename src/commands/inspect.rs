@@ -12,6 +12,7 @@ use super::package_file::{archive_limits, open_package, read_bounded};
 use super::verify::ProblemJson;
 use crate::archive::{Package, Problem};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::component::{self, ComponentInfo, Function, Module, Producer};
 use crate::context::Context;
 use crate::contract::{Border, best_target, targets};
@@ -258,7 +259,7 @@ fn structure_only(context: &Context, file: &Path, bytes: &[u8], limits: &Limits)
             table.row([entry.method, &entry.name, &ByteSize(entry.bytes).to_string()]);
         }
         for problem in &problems {
-            table.row(["no", &problem.message, &problem.code]);
+            table.row(["no", &problem.message, problem.code.name()]);
         }
         if problems.is_empty() {
             table.row(["ok", "the one form that packages have", ""]);
@@ -316,7 +317,7 @@ fn granted(capabilities: &Capabilities) -> Vec<String> {
 }
 
 fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, CommandError> {
-    let unreadable = |error: String| CommandError::new(ExitCode::Findings, "component", error);
+    let unreadable = |error: String| CommandError::new(codes::COMPONENT, error);
     let modules = Module::all_of(bytes).map_err(|error| unreadable(error.to_string()))?;
     let interfaces = |interfaces: &[crate::contract::Interface]| {
         let names = |interface: &crate::contract::Interface| interface.functions.keys().cloned().collect();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::credentials::{TokenArgs, credentials_file};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -41,7 +42,7 @@ pub(super) fn run(context: &Context, args: &LoginArgs) -> CommandResult {
     if args.remove {
         match fs_err::remove_file(&file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(CommandError::new(ExitCode::Configuration, "io", error.to_string()));
+                return Err(CommandError::new(codes::IO, error.to_string()));
             }
             _ => {}
         }

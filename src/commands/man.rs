@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 
@@ -22,15 +23,16 @@ pub(super) fn run(context: &Context, args: &ManArgs) -> CommandResult {
         Some(name) => match root.find_subcommand(name) {
             Some(found) => found.clone(),
             None => {
-                return Err(CommandError::new(ExitCode::Usage, "man", format!("there is no command `{name}`"))
-                    .hint("erp-plugin --help"));
+                return Err(
+                    CommandError::new(codes::USAGE, format!("there is no command `{name}`")).hint("erp-plugin --help")
+                );
             }
         },
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(page)
         .render(&mut text)
-        .map_err(|error| CommandError::new(ExitCode::Bug, "bug", format!("the man page cannot be made: {error}")))?;
+        .map_err(|error| CommandError::new(codes::BUG, format!("the man page cannot be made: {error}")))?;
     context.ui.raw_result(&String::from_utf8_lossy(&text));
     Ok(ExitCode::Ok)
 }

@@ -5,6 +5,7 @@ mod bench;
 pub(crate) mod build;
 mod call;
 mod check;
+pub(crate) mod codes;
 mod completions;
 mod credentials;
 mod demo;
@@ -56,7 +57,7 @@ fn limits_of(given: &[String]) -> Result<LimitOverrides, CommandError> {
         let (name, value) = limit.split_once('=').unwrap_or((limit, ""));
         limits.add(name, value).map_err(|error| {
             let known: Vec<&str> = LIMITS.iter().map(|limit| limit.name).collect();
-            let error = CommandError::new(ExitCode::Usage, "limit", format!("--limit {limit}: {error}"));
+            let error = CommandError::new(codes::USAGE, format!("--limit {limit}: {error}"));
             error.hint(format!("limits are {}", known.join(", ")))
         })?;
     }

@@ -12,6 +12,7 @@ use super::generate::world_of;
 use super::package_file::read_at_most;
 use super::template_source::find;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;
@@ -87,16 +88,13 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, ta
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let id = args.id.clone().unwrap_or(name);
     let Some(id) = PluginId::new(id.clone()) else {
-        let error = CommandError::new(
-            ExitCode::Usage,
-            "new",
-            format!("`{id}` is no id of a plugin: the rule is {}", PluginId::RULE),
-        );
+        let error =
+            CommandError::new(codes::USAGE, format!("`{id}` is no id of a plugin: the rule is {}", PluginId::RULE));
         return Err(error.hint("name another folder, or pass --id, such as --id erp-inventory"));
     };
     let given = given_values(context, args)?;
     let values = template.values(&given).map_err(|error| {
-        let error = CommandError::new(ExitCode::Usage, "template", error.to_string());
+        let error = CommandError::new(codes::USAGE, error.to_string());
         template.about.parameters.iter().map(Parameter::shown).fold(error, CommandError::hint)
     })?;
     let root = workspace_root(folder);
@@ -140,7 +138,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, ta
 
 /// What the file and the command line give for parameters; the command line counts more.
 fn given_values(context: &Context, args: &TemplateArgs) -> Result<Map<String, Value>, CommandError> {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "template", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     let mut given = Map::new();
     if let Some(file) = &args.values_file {
         let text = context.source(file)?;
@@ -168,7 +166,7 @@ fn entities(
     template: &Template,
     (given, values): (&Map<String, Value>, &Map<String, Value>),
 ) -> Result<Vec<EntityGuess>, CommandError> {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "template", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     match &args.from {
         Some(_) if !template.about.takes_data => {
             Err(usage(format!("the template `{}` takes no data", template.name)).hint("--template crud does"))
@@ -192,7 +190,7 @@ fn entities(
 fn generated_for(template: &Template, planned: &[PlannedFile]) -> Result<Vec<PlannedFile>, CommandError> {
     let refused = |why: String| {
         let message = format!("the template `{}` gives no plugin: {why}", template.name);
-        CommandError::new(ExitCode::Configuration, "template", message)
+        CommandError::new(codes::TEMPLATE, message)
     };
     let manifest = planned.iter().find(|file| file.path == MANIFEST_FILE);
     let manifest = manifest.ok_or_else(|| refused(format!("it has no {MANIFEST_FILE}")))?;

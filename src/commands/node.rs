@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::dev_host::{FolderOutcome, PluginFolder, Settling};
 use crate::exit_code::ExitCode;
@@ -147,7 +148,7 @@ fn list(context: &Context, args: &ListArgs) -> CommandResult {
     if let Some(kind) = &args.kind {
         palette.retain(|(_, node)| node.kind.as_str() == kind);
         if palette.is_empty() {
-            let error = CommandError::new(ExitCode::Usage, "node", format!("there is no node `{kind}`"));
+            let error = CommandError::new(codes::USAGE, format!("there is no node `{kind}`"));
             return Err(error.hint("erp-plugin node list"));
         }
     }
@@ -223,7 +224,7 @@ fn about(plugin: Option<&str>, node: &NodeKind) -> String {
 }
 
 fn ask(context: &Context, asked: &Asked, task: NodeTask) -> CommandResult {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "node", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     let tenant = TenantId::new(asked.tenant.as_str())
         .ok_or_else(|| usage(format!("`{}` is no name of a tenant", asked.tenant)))?;
     let Value::Object(parameters) = json_of(context, &asked.parameters, "--parameters")? else {
@@ -246,10 +247,10 @@ fn ask(context: &Context, asked: &Asked, task: NodeTask) -> CommandResult {
     };
     platform.take_activity();
     let answer = platform.ask_node(&Identity { tenant, caller }, request).map_err(|error| {
-        let exit_code = if error.status == 404 || error.status == 400 { ExitCode::Usage } else { ExitCode::Findings };
+        let code = if matches!(error.status(), 400 | 404) { codes::USAGE } else { codes::NODE_REFUSED };
         let problems = error.details["problems"].as_array().cloned().unwrap_or_default();
         let retryable = error.details["retryable"] == true;
-        let refused = CommandError::new(exit_code, &error.code, error.message.clone());
+        let refused = CommandError::caused_by(code, error.code, error.message);
         let refused = if retryable { refused.hint("it may succeed when it is tried again") } else { refused };
         problems.iter().skip(1).fold(refused, |refused, problem| {
             let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
@@ -300,12 +301,12 @@ fn json_of(context: &Context, text: &str, flag: &str) -> Result<Value, CommandEr
         None => text.as_bytes().to_vec(),
     };
     serde_json::from_slice(&bytes)
-        .map_err(|error| CommandError::new(ExitCode::Usage, "node", format!("{flag} is not JSON: {error}")))
+        .map_err(|error| CommandError::new(codes::USAGE, format!("{flag} is not JSON: {error}")))
 }
 
 /// A platform with the project's plugin, where there is one with nodes, and those of a folder. Its data are gone with it.
 fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Result<Platform, CommandError> {
-    let failed = |message: String| CommandError::new(ExitCode::Configuration, "node", message);
+    let failed = |message: String| CommandError::new(codes::NODE, message);
     let runtime = context.runtime()?;
     let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
     let surroundings = Surroundings::of_this_machine().with_transport(Arc::new(NetworkTransport));

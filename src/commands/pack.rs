@@ -13,6 +13,7 @@ use super::rebuild::rebuild_like;
 use crate::archive::{self, COMPONENT, PROVENANCE, PackageParts, SBOM};
 use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::{Context, OpenProject};
 use crate::digest::sha256_hex;
 use crate::document;
@@ -80,7 +81,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let component = fitting_component(context, &open)?;
     if args.check_reproducible && rebuild_like(context, &open.project.root, &component)? != component {
         let message = "the component came out another one in another folder, with another home of cargo";
-        let error = CommandError::new(ExitCode::Findings, "pack/not-reproducible", message);
+        let error = CommandError::new(codes::NOT_REPRODUCIBLE, message);
         return Err(error
             .hint("was the source changed since `erp-plugin build --release`? build again")
             .hint("a build script that reads the clock, the environment or a folder's order is the usual cause"));
@@ -108,7 +109,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let report = check_package(&package).report;
     if report.has_errors() {
         let message = format!("the package would be refused: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
+        return Err(CommandError::new(codes::PACK, message).with_report(report));
     }
     let target = args.output.as_ref().map_or_else(|| project.package_file(manifest), |file| context.path(file));
     let shown = context.shown(&target);
@@ -143,7 +144,7 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
     let file = project.component_file(manifest);
     if !file.is_file() {
         let message = format!("there is no component at {}", context.shown(&file));
-        return Err(CommandError::new(ExitCode::Configuration, "component", message).hint("erp-plugin build --release"));
+        return Err(CommandError::new(codes::NO_COMPONENT, message).hint("erp-plugin build --release"));
     }
     let component = context.read(&file)?;
     let mut report = open.report.clone();
@@ -154,7 +155,7 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
     }
     if report.has_errors() {
         let message = format!("the plugin is not fit to be packed: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Findings, "pack", message).with_report(report));
+        return Err(CommandError::new(codes::PACK, message).with_report(report));
     }
     // Warnings too: it is the last moment at which the publisher reads them.
     context.ui.report(&report);

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Package, Problem};
+use crate::codes::Consequence;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
@@ -23,7 +25,7 @@ pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result
         return Ok(file);
     }
     let message = format!("there is no package at {}", context.shown(&file));
-    Err(CommandError::new(ExitCode::Configuration, "package", message).hint("erp-plugin pack"))
+    Err(CommandError::new(codes::PACKAGE, message).hint("erp-plugin pack"))
 }
 
 /// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
@@ -34,7 +36,7 @@ pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> R
 /// The same, with the limit itself.
 pub(super) fn read_at_most(context: &Context, file: &Path, most: u64) -> Result<Vec<u8>, CommandError> {
     use std::io::Read;
-    let failed = |message: String| CommandError::new(ExitCode::Configuration, "io", message);
+    let failed = |message: String| CommandError::new(codes::IO, message);
     let path = context.path(file);
     // Opening a pipe would wait for somebody at its other end: what it is is asked first.
     let metadata = fs_err::metadata(&path).map_err(|error| failed(error.to_string()))?;
@@ -60,10 +62,10 @@ pub(super) fn open_package(bytes: &[u8], limits: &Limits) -> Result<Package, Com
 /// Why a package is not used: the first problem, the others, and the next step.
 pub(super) fn refusal(problems: &[Problem]) -> CommandError {
     let first = problems.first();
-    let code = first.map_or("package", |problem| problem.code.as_str());
+    let code = first.map_or(archive::codes::UNREADABLE, |problem| problem.code);
     let message =
         first.map_or_else(|| "this is no package".to_owned(), |problem| format!("{} ({code})", problem.message));
-    let mut error = CommandError::new(ExitCode::Trust, code, message);
+    let mut error = CommandError::new(code, message).exiting_with(ExitCode::Trust);
     for problem in problems.iter().skip(1) {
         error = error.hint(format!("also: {} ({})", problem.message, problem.code));
     }
@@ -78,13 +80,13 @@ pub(super) fn hint_of(problem: &Problem) -> Option<String> {
     if let Some(limit) = problem.limit {
         return Some(format!("where you trust the file: --limit {}=…", limit.name()));
     }
-    let known = crate::verification::CODES.iter().find(|code| code.name == problem.code);
-    known.map(|code| format!("{} ({})", code.next, code.name))
+    let is_of_packages = matches!(problem.code.consequence(), Consequence::Package(_));
+    is_of_packages.then(|| format!("{} ({})", problem.code.fix(), problem.code))
 }
 
 /// Bounds of the reader, as `--limit` gives them.
 pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "limit", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     let mut limits = Limits::default();
     for text in given {
         let Some((name, value)) = text.split_once('=') else {

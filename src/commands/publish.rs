@@ -17,6 +17,7 @@ use super::key::trust_store;
 use super::package_file::{package_file, read_bounded, refusal};
 use crate::archive::{MIME_TYPE, Package};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -24,6 +25,7 @@ use crate::manifest::ByteSize;
 use crate::registry::{Client, Connection, OciPackage, Push, push};
 use crate::signing::{Envelope, Receipt, RegistryStatus, TrustStore};
 use crate::strict_zip::Limits;
+use crate::verification;
 use crate::verification::{Policy, Verdict, receipt_problem, verify};
 
 /// How often it is looked whether the user has interrupted.
@@ -104,8 +106,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     }
     let Some(package) = &verdict.package else { return Err(refusal(&[])) };
     if context.offline {
-        let error =
-            CommandError::new(ExitCode::Network, "offline", "publish needs the network, and --offline forbids it");
+        let error = CommandError::new(codes::OFFLINE, "publish needs the network, and --offline forbids it");
         return Err(error.hint("leave --offline away"));
     }
     let connection = Connection {
@@ -232,7 +233,7 @@ fn keep_receipt(
     if envelope.is_null() || (result.dry_run && !result.already_there) {
         return Ok(());
     }
-    let wrong = |why: String| CommandError::new(ExitCode::Trust, "receipt/bad-signature", why);
+    let wrong = |why: String| CommandError::new(verification::codes::BAD_SIGNATURE, why);
     let envelope = Envelope::parse(envelope.to_string().as_bytes())?;
     let receipt = Receipt::of_envelope(&envelope).map_err(|error| wrong(error.to_string()))?;
     if receipt.package_sha256() != Some(&result.sha256) {
@@ -299,7 +300,7 @@ fn tell_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<Atomi
             format!("interrupted: it is not known whether {to} has the package")
         };
         let next = format!("erp-plugin publish --to {to} --status says what is there; running it again is safe");
-        let error = CommandError::new(ExitCode::Interrupted, "interrupted", message).hint(next);
+        let error = CommandError::new(codes::INTERRUPTED, message).hint(next);
         end(error.tell(&ui));
     });
 }

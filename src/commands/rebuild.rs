@@ -12,9 +12,9 @@ use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
 use crate::build::{Elsewhere, Profile, compile};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::component::{Description, description};
 use crate::context::Context;
-use crate::exit_code::ExitCode;
 use crate::manifest::{Language, Manifest};
 use crate::project::{MANIFEST_FILE, Project, package_files};
 
@@ -39,7 +39,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
         } else {
             "a plugin with [[link]] is not built again yet: only the plugin's own crate would be copied".to_owned()
         };
-        return Err(CommandError::new(ExitCode::Usage, "rebuild", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     let parts = Parts { parts: Vec::new(), world: world_of(&manifest)? };
     let here = build_options(context, &project, Profile::Release)?;
@@ -86,7 +86,7 @@ fn open(context: &Context, folder: &Path) -> Result<(Project, Manifest), Command
         Some(manifest) => Ok((project, manifest)),
         None => {
             let message = format!("the manifest of the source has errors: {}", report.summary());
-            Err(CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report))
+            Err(CommandError::new(codes::MANIFEST, message).with_report(report))
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::{Detail, RecordedCall};
@@ -94,7 +95,7 @@ pub(super) fn read(context: &Context, file: &Path) -> Result<Vec<RecordedCall>, 
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
         let call = serde_json::from_slice(line).map_err(|error| {
             let message = format!("{}:{}: no recorded call: {error}", file.display(), index + 1);
-            CommandError::new(ExitCode::Configuration, "recording", message)
+            CommandError::new(codes::RECORDING, message)
         })?;
         calls.push(call);
     }

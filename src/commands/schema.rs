@@ -10,6 +10,7 @@ use super::{
     pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
 };
 use crate::command_error::{CommandError, FailureJson};
+use crate::commands::codes;
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;
@@ -30,7 +31,7 @@ pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
     let Some((_, schema)) = schemas.iter().find(|(name, _)| *name == args.name) else {
         let help = did_you_mean(&args.name, schemas.iter().map(|(name, _)| *name));
         let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
-        let error = CommandError::new(ExitCode::Usage, "schema", format!("there is no schema `{}`", args.name));
+        let error = CommandError::new(codes::USAGE, format!("there is no schema `{}`", args.name));
         return Err(error.hint(help.unwrap_or_else(|| format!("known: {}", known.join(", ")))));
     };
     context.ui.raw_result(&format!("{schema:#}\n"));

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{CommandResult, HostArgs};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -65,7 +66,7 @@ pub(super) struct SeedResult {
 pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
     let open = context.open_project()?;
     let manifest = Arc::new(open.manifest);
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "seed", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     let tenant =
         TenantId::new(args.tenant.clone()).ok_or_else(|| usage(format!("`{}` is no tenant's name", args.tenant)))?;
     let now = match &args.now {
@@ -100,7 +101,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         let installed = database.schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
         let Some(installed) = installed else {
             let message = format!("{} is not installed there", *manifest.metadata.id);
-            return Err(CommandError::new(ExitCode::Configuration, "seed", message).hint(
+            return Err(CommandError::new(codes::SEED, message).hint(
                 "erp-plugin dev --no-watch, and then: erp-plugin publish --to <address>; or --file rows.sqlite",
             ));
         };
@@ -186,7 +187,7 @@ fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<
 
 impl From<SeedError> for CommandError {
     fn from(error: SeedError) -> CommandError {
-        let error = CommandError::new(ExitCode::Configuration, "seed", error.to_string());
+        let error = CommandError::new(codes::SEED, error.to_string());
         error.hint("give the field options, a `validation` with bounds, or make it optional")
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::store::Database;
@@ -47,7 +48,7 @@ pub(super) struct SqlResult {
 
 pub(super) fn run(context: &Context, args: &SqlArgs) -> CommandResult {
     let file = context.path(&args.file);
-    let failed = |message: String| CommandError::new(ExitCode::Configuration, "sql", message);
+    let failed = |message: String| CommandError::new(codes::SQL, message);
     let mut database =
         Database::open_to_read(&file).map_err(|error| failed(format!("{}: {error}", context.shown(&file))))?;
     // Outside of a project, or where its manifest is broken, tables have only their own names.
@@ -56,7 +57,7 @@ pub(super) fn run(context: &Context, args: &SqlArgs) -> CommandResult {
     let statement = args.statement.as_deref().unwrap_or(TABLES);
     let (columns, rows) = database
         .inspect(catalog.as_ref(), None, statement, MOST_ROWS)
-        .map_err(|error| CommandError::new(ExitCode::Usage, "sql", error.to_string()))?;
+        .map_err(|error| CommandError::new(codes::USAGE, error.to_string()))?;
     let result = SqlResult { ok: true, columns, rows };
     context.ui.result(&result, || shown(&result));
     if args.statement.is_none() {

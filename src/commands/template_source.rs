@@ -4,8 +4,8 @@ use std::path::{Component, Path};
 use std::process::Stdio;
 
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
-use crate::exit_code::ExitCode;
 use crate::scaffold::{Template, builtin};
 use crate::settings::command;
 
@@ -30,7 +30,7 @@ pub(super) fn find(
     }
     if let Some(option) = revision.map(|_| "--revision").or_else(|| inside.map(|_| "--template-path")) {
         let message = format!("{option} is for a repository of git, and `{name}` is none");
-        return Err(CommandError::new(ExitCode::Usage, "template", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     let templates = builtin();
     if let Some(template) = templates.iter().find(|template| template.name == name) {
@@ -45,7 +45,7 @@ pub(super) fn find(
         });
     }
     let known = templates.iter().map(|template| format!("{:<14} {}", template.name, template.about.description));
-    let error = CommandError::new(ExitCode::Usage, "template", format!("there is no template `{name}`"));
+    let error = CommandError::new(codes::USAGE, format!("there is no template `{name}`"));
     Err(known.fold(error, CommandError::hint))
 }
 
@@ -59,16 +59,16 @@ fn is_address(name: &str) -> bool {
 /// Fetches one commit into a folder that goes again. Hooks, links, submodules and helpers of the repository stay where
 /// they are: nothing of it is run.
 fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>) -> Result<Found, CommandError> {
-    let failed = |message: String| CommandError::new(ExitCode::Network, "template", message);
+    let failed = |message: String| CommandError::new(codes::TEMPLATE_UNREACHABLE, message);
     if context.offline && !url.starts_with("file://") && !Path::new(url).is_dir() {
         return Err(failed(format!("{url} is elsewhere, and --offline is set")));
     }
     if url.starts_with('-') || revision.starts_with('-') {
-        return Err(CommandError::new(ExitCode::Usage, "template", "an address or a revision does not begin with `-`"));
+        return Err(CommandError::new(codes::USAGE, "an address or a revision does not begin with `-`"));
     }
     if inside.is_some_and(|inside| !inside.components().all(|part| matches!(part, Component::Normal(_)))) {
         let message = "--template-path is a folder inside the repository";
-        return Err(CommandError::new(ExitCode::Usage, "template", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     let folder =
         tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;

@@ -121,7 +121,7 @@ pub(super) struct CheckJson {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ProblemJson {
     /// Stable; `erp-plugin explain CODE` says more.
-    code: String,
+    code: &'static str,
     /// For people.
     message: String,
     /// The limit of the reader that was passed, where it was one.
@@ -132,7 +132,7 @@ pub(super) struct ProblemJson {
 impl From<&Problem> for ProblemJson {
     fn from(problem: &Problem) -> ProblemJson {
         ProblemJson {
-            code: problem.code.clone(),
+            code: problem.code.name(),
             message: problem.message.clone(),
             limit: problem.limit.map(Limit::name),
         }
@@ -242,7 +242,7 @@ fn shown(context: &Context, result: &VerifyResult) -> String {
         };
         table.row([mark, check.name, &check.detail]);
         for problem in check.problems.iter().skip(usize::from(check.problems.len() == 1)) {
-            table.row(["", problem.code.as_str(), &problem.message]);
+            table.row(["", problem.code, &problem.message]);
         }
     }
     match result.rebuilt {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::inspect::component_of;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::component;
 use crate::context::Context;
 use crate::contract::{
@@ -201,7 +202,7 @@ fn version(name: &str) -> Result<&'static HostApi, CommandError> {
     let found = contract::versions().into_iter().find(|api| api.abi == name || api.name == name);
     found.ok_or_else(|| {
         let known = contract::versions().map(|api| api.name);
-        let error = CommandError::new(ExitCode::Usage, "wit", format!("there is no version `{name}` of the host API"));
+        let error = CommandError::new(codes::USAGE, format!("there is no version `{name}` of the host API"));
         error.hint(did_you_mean(name, known).unwrap_or_default())
     })
 }
@@ -239,13 +240,13 @@ fn wit_text(context: &Context, name: &str) -> Result<WitText, CommandError> {
         (context.shown(&path), text)
     } else {
         if name.contains(['/', '.']) && version(name).is_err() {
-            return Err(CommandError::new(ExitCode::Configuration, "io", format!("there is no file {name}"))
+            return Err(CommandError::new(codes::IO, format!("there is no file {name}"))
                 .hint("name a .wit file, or a version of `erp-plugin wit list`"));
         }
         let api = version(name).map_err(|error| error.hint("or name a .wit file"))?;
         (format!("wit/{}/plugin.wit", api.name), api.wit.to_owned())
     };
-    WitText::parse(&shown, &text).map_err(|error| CommandError::new(ExitCode::Configuration, "wit", error.to_string()))
+    WitText::parse(&shown, &text).map_err(|error| CommandError::new(codes::WIT, error.to_string()))
 }
 
 fn diff(context: &Context, args: &DiffArgs) -> CommandResult {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Command, CommandResult};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::project::{members, workspace_root};
@@ -39,7 +40,7 @@ struct MemberResult {
 
 /// Runs the program again for each plugin: what one plugin does to the process is no other's business.
 pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsString]) -> CommandResult {
-    let usage = |message: String| CommandError::new(ExitCode::Usage, "workspace", message);
+    let usage = |message: String| CommandError::new(codes::USAGE, message);
     if !command.works_on_each() {
         return Err(
             usage("this command does not work on several plugins".to_owned()).hint("it takes -p NAME for one of them")
@@ -52,7 +53,7 @@ pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsS
             return Err(usage(format!("--workspace writes no {}", other.word())).hint("--format json, or -p NAME"));
         }
     };
-    let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+    let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let members = members(&workspace_root(&context.directory)).map_err(|error| failed(error.to_string()))?;
     let mut plugins = Vec::new();

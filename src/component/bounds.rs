@@ -6,7 +6,10 @@ use super::cost::{Cost, Signatures};
 use super::names;
 use super::nesting;
 use super::shapes::Shapes;
-use crate::diagnostics::{Code, codes};
+use crate::codes::Code;
+use crate::component::codes::COMPONENT_EXCESSIVE;
+use crate::component::codes::FOREIGN_NAME;
+use crate::component::codes::TOO_COMPLEX;
 
 /// Bytes of a component at the most.
 pub const MAX_BYTES: usize = 32 << 20;
@@ -50,7 +53,7 @@ impl std::fmt::Display for Excess {
 impl Excess {
     fn of_size(what: &str, found: u64, most: u64) -> Option<Excess> {
         let why = || format!("it has {found} {what}, more than {most}");
-        (found > most).then(|| Excess { code: codes::COMPONENT_EXCESSIVE, why: why() })
+        (found > most).then(|| Excess { code: COMPONENT_EXCESSIVE, why: why() })
     }
 
     fn of_cost(cost: &Cost) -> Option<Excess> {
@@ -61,7 +64,7 @@ impl Excess {
             (cost.nesting > MAX_COST.nesting, "its blocks nest too deep"),
         ];
         let why = over.iter().find(|(is_over, _)| *is_over)?.1;
-        Some(Excess { code: codes::TOO_COMPLEX, why: why.to_owned() })
+        Some(Excess { code: TOO_COMPLEX, why: why.to_owned() })
     }
 }
 
@@ -78,7 +81,7 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
             && bytes.get(section.range()).is_some_and(nesting::is_too_deep)
         {
             let why = format!("its types nest deeper than {} levels", nesting::MAX_LEVELS);
-            return Some(Excess { code: codes::TOO_COMPLEX, why });
+            return Some(Excess { code: TOO_COMPLEX, why });
         }
         let excess = counted.add(&payload);
         if excess.is_some() {
@@ -188,7 +191,7 @@ impl Counted {
                 section.clone().into_iter().flatten().for_each(|function| self.shapes.add_function(&function));
                 let is_over = self.shapes.adapters() > MAX_ADAPTERS;
                 let why = "its parts pass too many functions of too large types to each other";
-                is_over.then(|| Excess { code: codes::TOO_COMPLEX, why: why.to_owned() })
+                is_over.then(|| Excess { code: TOO_COMPLEX, why: why.to_owned() })
             }),
             Payload::ComponentInstanceSection(section) => of_section("instances", section.count()),
             Payload::InstanceSection(section) => of_section("instances", section.count()),
@@ -203,7 +206,7 @@ fn foreign(name: &ComponentExternName<'_>, ty: &ComponentTypeRef) -> Option<Exce
 }
 
 fn foreign_name(why: String) -> Excess {
-    Excess { code: codes::FOREIGN_NAME, why }
+    Excess { code: FOREIGN_NAME, why }
 }
 
 fn initial_size(ty: TypeRef) -> Option<Excess> {

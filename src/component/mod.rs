@@ -1,6 +1,7 @@
 //! A built component: what is in it, why, and how WASI is linked away.
 
 mod bounds;
+pub(crate) mod codes;
 mod compose;
 mod cost;
 mod idle;

@@ -5,9 +5,13 @@ use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
 use super::bounds::{self, Excess};
+use crate::component::codes::CORE_MODULE;
+use crate::component::codes::FOREIGN_NAME;
+use crate::component::codes::INVALID_COMPONENT;
+use crate::component::codes::NOT_WASM;
 use crate::containment::contain;
 use crate::contract::Border;
-use crate::diagnostics::{Diagnostic, codes};
+use crate::diagnostics::Diagnostic;
 
 /// What a file is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +55,13 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
         Binary::Component => {}
         Binary::CoreModule => {
             return Err(Box::new(
-                Diagnostic::new(codes::CORE_MODULE, "this is a core module, not a component")
+                Diagnostic::new(CORE_MODULE, "this is a core module, not a component")
                     .help("build for wasm32-wasip2: `erp-plugin build` does"),
             ));
         }
         Binary::Other => {
             return Err(Box::new(
-                Diagnostic::new(codes::NOT_WASM, format!("this is no WebAssembly: {}", first_bytes(bytes)))
+                Diagnostic::new(NOT_WASM, format!("this is no WebAssembly: {}", first_bytes(bytes)))
                     .help("build the plugin with `erp-plugin build`"),
             ));
         }
@@ -69,7 +73,7 @@ pub fn read(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Box<Diagnostic> {
-    Box::new(Diagnostic::new(codes::INVALID_COMPONENT, format!("the component is not valid: {why}")))
+    Box::new(Diagnostic::new(INVALID_COMPONENT, format!("the component is not valid: {why}")))
 }
 
 fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
@@ -86,7 +90,7 @@ fn decode(bytes: &[u8]) -> Result<ComponentInfo, Box<Diagnostic>> {
 
 /// A finding for a component that is not looked at.
 fn refused(excess: &Excess) -> Diagnostic {
-    let help = if excess.code == codes::FOREIGN_NAME {
+    let help = if excess.code == FOREIGN_NAME {
         "the platform links the host API by its names and resolves nothing else: build with `erp-plugin build`"
     } else {
         "no plugin needs this; where yours does, split it or build with --release"

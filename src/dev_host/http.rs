@@ -17,6 +17,7 @@ use super::queues::{Job, Work};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
+use crate::codes::errors;
 use crate::host::Interrupt;
 use crate::http_api::{Effect, HostOperation, Operation, find};
 use crate::platform::{Body, Platform, PlatformError, Request, Response};
@@ -167,7 +168,7 @@ fn refuse_strangers(headers: &HeaderMap, port: u16) -> Option<Response> {
         return None;
     }
     let message = "the dev host only answers requests for 127.0.0.1 and localhost";
-    Some(Response::json(403, json!({ "code": "http.foreign_host", "message": message })))
+    Some(Response::json(403, json!({ "code": errors::HTTP_FOREIGN_HOST, "message": message })))
 }
 
 pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -192,7 +193,7 @@ fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
         Ok(place) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(Sent { bytes, place }))),
         Err(_) => {
             let message = "too many large answers are being sent: read them, and try again";
-            http_response(PlatformError::new(503, "http.busy", message).response())
+            http_response(PlatformError::new(errors::HTTP_BUSY, message).response())
         }
     }
 }

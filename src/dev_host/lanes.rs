@@ -20,10 +20,11 @@ use std::time::{Duration, Instant};
 use super::call_book::Asked;
 use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, Queues, READERS, TELLERS, Work};
 use super::shared::Shared;
+use crate::codes::errors;
 use crate::host::{Interrupt, lock};
 use crate::http_api::{PlatformOperation, find};
 use crate::manifest::TenantId;
-use crate::platform::{self, Activity, Body, Platform, PlatformError, Response, Snapshot};
+use crate::platform::{Activity, Body, Platform, PlatformError, Response, Snapshot};
 use crate::store::StoreError;
 
 /// Requests that are committed together at the most.
@@ -45,7 +46,7 @@ const TOGETHER: Duration = Duration::from_millis(5);
 
 /// The error of a request that a bug ended.
 pub(super) fn bug() -> PlatformError {
-    PlatformError::new(500, "host.bug", "the dev host failed on this request; see its log")
+    PlatformError::new(errors::HOST_BUG, "the dev host failed on this request; see its log")
 }
 
 /// Starts the threads. They end when the queues are closed.
@@ -159,7 +160,7 @@ fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
 }
 
 fn is_too_slow(response: &Response) -> bool {
-    matches!(&response.body, Body::Json(body) if body["code"] == platform::TOO_SLOW)
+    matches!(&response.body, Body::Json(body) if body["code"] == errors::DB_TOO_SLOW.name())
 }
 
 fn call(queues: &Queues, seat: &mut Seat) {

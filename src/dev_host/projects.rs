@@ -22,14 +22,13 @@ use serde_json::{Value, json};
 use super::shared::Shared;
 use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::build::Cancel;
+use crate::codes::errors;
 use crate::host::{LoadedPlugin, Runtime, RuntimeError};
 use crate::platform::{PlatformError, ProjectVersion, VersionRule};
 use crate::store::Moment;
 
 /// Generations that can be gone back to.
 const KEPT: usize = 12;
-/// The code of a change that would lose rows.
-const ROWS_AT_STAKE: &str = "migration.rows_at_stake";
 
 /// What a project is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -287,7 +286,7 @@ impl Projects {
         let swapped = shared.with_platform_exclusively(|platform| {
             if !is_start && platform.is_stopped(&id) {
                 let message = format!("`{id}` was disabled or uninstalled here: enable it, and save again");
-                return Err(PlatformError::new(409, "plugin.invalid_state", message));
+                return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
             }
             if platform.manifest(&id).is_some() {
                 platform.replace_version(&candidate.version, VersionRule::Free)?;
@@ -304,7 +303,7 @@ impl Projects {
             }
             Err(error) => {
                 self.fail(shared, index, trouble_of(&error));
-                if error.code == ROWS_AT_STAKE {
+                if error.code == errors::MIGRATION_ROWS_AT_STAKE {
                     self.change(shared, index, |followed| {
                         followed.stage = Stage::Asks;
                         followed.pending = Some(candidate);
@@ -359,7 +358,7 @@ impl Projects {
     /// them either, they stay.
     pub(super) fn accept_loss(&self, shared: &Shared, plugin: &str) -> Result<(), PlatformError> {
         let nothing =
-            || PlatformError::new(409, "dev.nothing_asked", format!("nothing of `{plugin}` waits for an answer"));
+            || PlatformError::new(errors::DEV_NOTHING_ASKED, format!("nothing of `{plugin}` waits for an answer"));
         let index = self.index(plugin).ok_or_else(nothing)?;
         let candidate = self.list()[index].pending.clone().ok_or_else(nothing)?;
         shared.platform().rehearse(&candidate.version)?;
@@ -382,7 +381,7 @@ impl Projects {
 
     fn refusal(&self, index: usize) -> PlatformError {
         let why = self.list()[index].trouble.as_ref().map_or_else(String::new, |trouble| trouble.summary.clone());
-        PlatformError::new(409, "dev.generation", why)
+        PlatformError::new(errors::DEV_GENERATION, why)
     }
 }
 
@@ -409,12 +408,12 @@ impl Followed {
 }
 
 pub(super) fn no_generation(plugin: &str, number: u64) -> PlatformError {
-    PlatformError::new(404, "dev.no_generation", format!("`{plugin}` has no generation {number} any more"))
+    PlatformError::new(errors::DEV_NO_GENERATION, format!("`{plugin}` has no generation {number} any more"))
 }
 
 /// What the platform said of a version that it did not take.
 fn trouble_of(error: &PlatformError) -> Trouble {
-    let asks = error.code == ROWS_AT_STAKE;
+    let asks = error.code == errors::MIGRATION_ROWS_AT_STAKE;
     let mut text = error.message.clone();
     if let Some(frames) = error.details.get("frames").and_then(Value::as_array) {
         for frame in frames.iter().filter_map(Value::as_str) {

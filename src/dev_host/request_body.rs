@@ -11,6 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::http::text;
 use super::shared::Shared;
+use crate::codes::Code;
+use crate::codes::errors;
 use crate::host::lock;
 use crate::manifest::TenantId;
 use crate::platform::{PlatformError, Request, Response};
@@ -68,9 +70,9 @@ pub(super) async fn read_body(
     request: &Request,
     held: &mut Vec<OwnedSemaphorePermit>,
 ) -> Result<Vec<u8>, Response> {
-    let refusal = |status: u16, code: &str, message: String| PlatformError::new(status, code, message).response();
-    let too_large = || refusal(413, "http.too_large", format!("the body has more than {MAX_BODY_BYTES} bytes"));
-    let busy = || refusal(503, "http.busy", "too many large bodies are being sent: try again".to_owned());
+    let refusal = |code: Code, message: String| PlatformError::new(code, message).response();
+    let too_large = || refusal(errors::HTTP_TOO_LARGE, format!("the body has more than {MAX_BODY_BYTES} bytes"));
+    let busy = || refusal(errors::HTTP_BUSY, "too many large bodies are being sent: try again".to_owned());
     let tenant = request.identity.as_ref().map(|identity| &identity.tenant);
     let length = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES) {
@@ -87,9 +89,9 @@ pub(super) async fn read_body(
     loop {
         let left = WHOLE_BODY_WAIT.saturating_sub(began.elapsed());
         let part = tokio::time::timeout(BODY_WAIT.min(left), parts.next()).await;
-        let part = part.map_err(|_| refusal(408, "http.too_slow", "the body came too slowly".to_owned()))?;
+        let part = part.map_err(|_| refusal(errors::HTTP_TOO_SLOW, "the body came too slowly".to_owned()))?;
         let Some(part) = part else { return Ok(read) };
-        let part = part.map_err(|error| refusal(400, "http.bad_body", format!("the body cannot be read: {error}")))?;
+        let part = part.map_err(|error| refusal(errors::HTTP_BAD_BODY, format!("the body cannot be read: {error}")))?;
         if read.len() + part.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }

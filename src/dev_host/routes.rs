@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::shared::Shared;
+use crate::codes::errors;
 use crate::files::{self, Access};
 use crate::host::Detail;
 use crate::http_api::{HostOperation, Operation, find};
@@ -32,7 +33,7 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
     });
     let Some((bytes, kind)) = found else {
         let message = "this address of a frame is not known; open the page again";
-        return http_response(Response::json(404, json!({ "code": "http.no_route", "message": message })));
+        return http_response(Response::json(404, json!({ "code": errors::HTTP_NO_ROUTE, "message": message })));
     };
     let mut response = http_response(Response::bytes(200, kind.to_owned(), bytes));
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(FRAME_POLICY));
@@ -47,11 +48,11 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
 }
 
 pub(super) fn refusal(error: &PlatformError) -> Response {
-    Response::json(error.status, error.to_json())
+    Response::json(error.status(), error.to_json())
 }
 
 fn bad(message: impl Into<String>) -> PlatformError {
-    PlatformError::new(400, "http.bad_query", message)
+    PlatformError::new(errors::HTTP_BAD_QUERY, message)
 }
 
 fn number(text: &str) -> Result<u64, PlatformError> {
@@ -107,7 +108,7 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
 fn open_frame(shared: &Shared, body: &Map<String, Value>) -> Answer {
     let plugin = body.get("plugin").and_then(Value::as_str).ok_or_else(|| bad("the body is {\"plugin\": \"…\"}"))?;
     let ticket = shared.frames.open(plugin);
-    let ticket = ticket.ok_or_else(|| PlatformError::new(500, "host.bug", "the system gave no random bytes"))?;
+    let ticket = ticket.ok_or_else(|| PlatformError::new(errors::HOST_BUG, "the system gave no random bytes"))?;
     Ok(Response::json(201, json!({ "base": format!("/_frame/{ticket}/") })))
 }
 
@@ -146,7 +147,7 @@ fn calls(shared: &Shared, request: &Request) -> Response {
 }
 
 fn no_call(id: u64) -> PlatformError {
-    PlatformError::new(404, "dev.no_call", format!("call {id} is not kept any more"))
+    PlatformError::new(errors::DEV_NO_CALL, format!("call {id} is not kept any more"))
 }
 
 fn call(shared: &Shared, id: u64) -> Answer {
@@ -166,12 +167,12 @@ fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
         _ => shared.platform().loaded_plugin(&plugin),
     };
     let loaded = loaded.ok_or_else(|| {
-        PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running"))
+        PlatformError::new(errors::PLUGIN_INVALID_STATE, format!("the plugin `{plugin}` is not running"))
     })?;
     let runtime = shared.platform().runtime();
     let replayed = runtime
         .replay(&loaded, &recorded, Detail::Source)
-        .map_err(|error| PlatformError::new(409, "dev.replay", format!("it cannot be replayed: {error}")))?;
+        .map_err(|error| PlatformError::new(errors::DEV_REPLAY, format!("it cannot be replayed: {error}")))?;
     let body = json!({
         "differences": replayed.differences, "fuel_before": recorded.fuel, "fuel": replayed.fuel, "frames": replayed.frames,
     });
@@ -200,12 +201,12 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
     let plugin = calls.first().map(|call| call.plugin.clone());
     let plugin = plugin.ok_or_else(|| {
         let message = "no plugin was called there: a scenario is made from calls of a plugin";
-        PlatformError::new(409, "dev.no_calls", message)
+        PlatformError::new(errors::DEV_NO_CALLS, message)
     })?;
     let projects = shared.projects.as_ref().filter(|projects| projects.place(&plugin).is_some());
     let projects = projects.ok_or_else(|| {
         let message = format!("`{plugin}` comes from a package: its scenarios are elsewhere");
-        PlatformError::new(409, "dev.no_project", message)
+        PlatformError::new(errors::DEV_NO_PROJECT, message)
     })?;
     let manifest = shared.platform().manifest(&plugin);
     let manifest = manifest.ok_or_else(|| bad(format!("there is no plugin `{plugin}`")))?;
@@ -216,7 +217,7 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
     {
         let file = free_file(&place.root.join("tests"), name);
         let written = files::write(&file, text.as_bytes(), Access::Shared);
-        written.map_err(|error| PlatformError::new(500, "host.bug", error.to_string()))?;
+        written.map_err(|error| PlatformError::new(errors::HOST_BUG, error.to_string()))?;
         shown["file"] = json!(file.strip_prefix(&place.root).unwrap_or(&file).display().to_string());
     }
     Ok(Response::json(201, shown))
@@ -251,7 +252,7 @@ fn source(shared: &Shared, request: &Request) -> Answer {
         && fs_err::canonicalize(&file)
             .is_ok_and(|real| fs_err::canonicalize(&place.root).is_ok_and(|root| real.starts_with(root)));
     let text = if is_inside { fs_err::read_to_string(&file).ok() } else { None };
-    let text = text.ok_or_else(|| PlatformError::new(404, "http.no_route", "there is no such file in the project"))?;
+    let text = text.ok_or_else(|| PlatformError::new(errors::HTTP_NO_ROUTE, "there is no such file in the project"))?;
     let first = line.saturating_sub(AROUND).max(1);
     let lines: Vec<Value> = text
         .lines()

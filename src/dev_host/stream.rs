@@ -14,6 +14,7 @@ use serde_json::json;
 use super::http::{http_response, secured, text};
 use super::routes::refusal;
 use super::shared::Shared;
+use crate::codes::errors;
 use crate::http_api::Route;
 use crate::platform::{PlatformError, Request};
 
@@ -39,7 +40,7 @@ pub(super) fn stream(shared: &Arc<Shared>, request: &Request, route: &Route, hea
         Some(Ok(place)) => place,
         Some(Err(_)) => {
             let message = "`after` and `last-event-id` are the number of an event";
-            return http_response(refusal(&PlatformError::new(400, "http.bad_query", message)));
+            return http_response(refusal(&PlatformError::new(errors::HTTP_BAD_QUERY, message)));
         }
     };
     let wants_lines =

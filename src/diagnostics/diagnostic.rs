@@ -2,21 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::{Code, Fix, SourceFile, Span};
-
-/// How much a finding weighs. Errors make a command fail; the others never do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The platform would refuse this, or it would do something else than it says.
-    Error,
-    /// It works, but probably not as meant.
-    Warning,
-    /// It works; there is something better.
-    Hint,
-}
+use super::{Fix, SourceFile, Span};
+use crate::codes::{Code, Severity};
 
 /// A place in a source text with what to say about it. An empty text only underlines.
 #[derive(Debug, Clone)]

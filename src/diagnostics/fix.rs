@@ -95,7 +95,8 @@ pub fn apply_fixes(source: &SourceFile, report: &Report) -> (String, Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::{Diagnostic, codes};
+    use crate::diagnostics::Diagnostic;
+    use crate::diagnostics::example::INVALID_VALUE;
 
     #[test]
     fn fixes_that_touch_one_place_are_made_one_after_the_other() {
@@ -107,7 +108,7 @@ mod tests {
             Fix::append("third", &source, "[c]"),
             Fix::insert_line_after("fourth", &source, &(10..11), "d = 4").unwrap(),
         ] {
-            report.push(Diagnostic::new(codes::INVALID_VALUE, "x").in_source(&source).at(0..1, "").fixed_by(fix));
+            report.push(Diagnostic::new(INVALID_VALUE, "x").in_source(&source).at(0..1, "").fixed_by(fix));
         }
         let (text, made) = apply_fixes(&source, &report);
         assert_eq!(text, "x = 1\nb = 2 # two\nd = 4\n\n[c]\n");
@@ -115,7 +116,7 @@ mod tests {
         let inline = SourceFile::new("plugin.toml", "f = { a = 1, b = 2 }\n");
         let mut report = Report::new();
         for fix in [Fix::replace("replaced", 0..1, "x"), Fix::replace("inserted", 0..0, "# ")] {
-            report.push(Diagnostic::new(codes::INVALID_VALUE, "x").in_source(&source).at(0..1, "").fixed_by(fix));
+            report.push(Diagnostic::new(INVALID_VALUE, "x").in_source(&source).at(0..1, "").fixed_by(fix));
         }
         assert_eq!(apply_fixes(&source, &report).0, "# x = 1\nb = 2 # two\n");
         assert_eq!(Fix::insert_line_after("x", &inline, &(10..11), "c = 3"), None);

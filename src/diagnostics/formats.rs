@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::source::printable_lines;
-use super::{Code, Diagnostic, Report, Severity, is_printable, printable};
+use super::{Diagnostic, Report, is_printable, printable};
+use crate::codes::{Code, Severity};
 
 /// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set.
 pub fn sarif(report: &Report, digest: &str) -> Value {
@@ -159,14 +160,14 @@ pub fn xml_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::{SourceFile, codes};
+    use crate::diagnostics::SourceFile;
+    use crate::diagnostics::example::INVALID_VALUE;
 
     #[test]
     fn a_finding_has_its_place_in_every_format() {
         let source = SourceFile::new("a,b/plugin.toml", "x = \"进<销>\"\n");
         let mut report = Report::new();
-        report
-            .push(Diagnostic::new(codes::INVALID_VALUE, "100% <bad>").in_source(&source).at(4..14, "").help("mend it"));
+        report.push(Diagnostic::new(INVALID_VALUE, "100% <bad>").in_source(&source).at(4..14, "").help("mend it"));
         let document = sarif(&report, "sha256:0");
         let result = &document["runs"][0]["results"][0];
         assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startColumn"], 5);

@@ -8,16 +8,16 @@
 //! Wording: the message is a phrase that starts in lower case, without a full stop; a value comes
 //! after a colon or in backticks; `help` tells what to type or to write next.
 
-mod code;
 mod diagnostic;
+#[cfg(test)]
+mod example;
 mod fix;
 mod formats;
 mod render;
 mod report;
 mod source;
 
-pub use code::{Code, codes};
-pub use diagnostic::{Diagnostic, Label, Severity};
+pub use diagnostic::{Diagnostic, Label};
 pub use fix::{Edit, Fix, apply_fixes};
 pub use formats::{github, junit, sarif, xml_text};
 pub use render::{DiagnosticJson, HumanStyle, human};

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::diagnostic::Label;
 use super::source::printable_lines;
-use super::{Diagnostic, Severity, SourceFile, Span, printable};
+use super::{Diagnostic, SourceFile, Span, printable};
+use crate::codes::Severity;
 
 /// How findings are drawn.
 #[derive(Debug, Clone, Copy)]
@@ -215,14 +216,14 @@ impl From<&Diagnostic> for DiagnosticJson {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::codes;
+    use crate::diagnostics::example::INVALID_VALUE;
 
     #[test]
     fn a_place_far_to_the_right_is_drawn_within_bounds() {
         let text = format!("a = 1\nb = \"{}进销存 bad\"\nc = 3\n", "销x".repeat(50_000));
         let at = text.find("bad").unwrap();
         let source = SourceFile::new("plugin.toml", text);
-        let finding = Diagnostic::new(codes::INVALID_VALUE, "no").in_source(&source).at(at..at + 3, "here");
+        let finding = Diagnostic::new(INVALID_VALUE, "no").in_source(&source).at(at..at + 3, "here");
         let drawn = human(&finding, HumanStyle { width: 80, color: false });
         assert!(drawn.contains("plugin.toml:2:100010") && drawn.contains("进销存 bad"), "{drawn}");
         assert!(drawn.len() < 1_000, "{}", drawn.len());

@@ -1,6 +1,7 @@
 //! The findings of one run.
 
-use super::{Diagnostic, Fix, Severity};
+use super::{Diagnostic, Fix};
+use crate::codes::Severity;
 
 /// Findings in the order in which they were made.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@
 //! closed sets of words with [`words!`]. From that one declaration come the parser, the "did you
 //! mean", and the JSON Schema that editors use, so they cannot drift apart.
 
+pub(crate) mod codes;
 mod node;
 mod read;
 mod strict_json;

@@ -7,7 +7,8 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostics::{Diagnostic, Report, SourceFile, Span, codes};
+use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
+use crate::document::codes::TOML_SYNTAX;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -128,13 +129,13 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     for error in errors {
         let message = error.message().trim().replace('\n', ", ");
         let span = error.span().unwrap_or(0..0);
-        report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
+        report.push(Diagnostic::new(TOML_SYNTAX, message).in_source(source).at(span, "here"));
     }
     let mut bad_numbers = Vec::new();
     let node = from_table(table.span(), table.get_ref(), &mut bad_numbers);
     for (span, why) in bad_numbers {
         let message = format!("`{}` is {why}", source.text().get(span.clone()).unwrap_or_default());
-        report.push(Diagnostic::new(codes::TOML_SYNTAX, message).in_source(source).at(span, "here"));
+        report.push(Diagnostic::new(TOML_SYNTAX, message).in_source(source).at(span, "here"));
     }
     (node, report)
 }

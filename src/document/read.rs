@@ -6,7 +6,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Entry, Node, NodeValue, did_you_mean, obvious};
-use crate::diagnostics::{Code, Diagnostic, Fix, Report, SourceFile, Span, Spanned, codes};
+use crate::codes::Code;
+use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span, Spanned};
+use crate::document::codes::TOML_MISSING_KEY;
+use crate::document::codes::TOML_UNKNOWN_KEY;
+use crate::document::codes::TOML_WRONG_TYPE;
 
 /// A type that can be read from a TOML value.
 pub trait FromToml: Sized {
@@ -71,7 +75,7 @@ impl Reader {
     /// A value of another kind than the key takes.
     pub fn wrong_type(&mut self, node: &Node, expected: &str) {
         self.find(
-            codes::TOML_WRONG_TYPE,
+            TOML_WRONG_TYPE,
             node.span.clone(),
             format!("expected {expected}, found {}", node.kind()),
             &format!("not {expected}"),
@@ -85,7 +89,7 @@ impl Reader {
             Some(node) => T::from_toml(node, self).or_else(default).or_else(T::fallback).or_else(T::placeholder),
             None => default().or_else(T::absent).or_else(|| {
                 self.find(
-                    codes::TOML_MISSING_KEY,
+                    TOML_MISSING_KEY,
                     table.span.clone(),
                     format!("the key `{key}` is missing"),
                     "in this table",
@@ -101,7 +105,7 @@ impl Reader {
         for Entry { key, key_span, .. } in table.entries() {
             if !known.contains(&key.as_str()) {
                 self.find(
-                    codes::TOML_UNKNOWN_KEY,
+                    TOML_UNKNOWN_KEY,
                     key_span.clone(),
                     format!("unknown key `{key}`"),
                     "not known here",
@@ -156,7 +160,7 @@ impl FromToml for u64 {
             NodeValue::Integer(number) if number >= 0 => Some(number.unsigned_abs()),
             NodeValue::Integer(number) => {
                 let message = format!("expected a whole number of 0 or more, found {number}");
-                reader.find(codes::TOML_WRONG_TYPE, node.span.clone(), message, "below 0", None);
+                reader.find(TOML_WRONG_TYPE, node.span.clone(), message, "below 0", None);
                 None
             }
             _ => {

@@ -136,7 +136,7 @@ macro_rules! words {
                 let found = $name::from_word(word);
                 if found.is_none() {
                     reader.find(
-                        $crate::diagnostics::codes::TOML_UNKNOWN_WORD,
+                        $crate::document::codes::TOML_UNKNOWN_WORD,
                         node.span.clone(),
                         format!("unknown word `{word}`"),
                         "not known here",

@@ -5,8 +5,15 @@ use serde_json::{Value, json};
 use super::evaluate::{Datum, EvaluationError, evaluate};
 use super::syntax::{Term, TermKind, parse};
 use super::types::{FieldKind, Problem, Type, check, check_stored, expect};
-use crate::diagnostics::{Span, codes};
+use crate::codes::codes;
+use crate::diagnostics::Span;
 use crate::document::{FromToml, Node, Reader};
+
+codes! {
+    EXPRESSION_SYNTAX = "expression/syntax", finding(Error), "An expression that cannot be read.",
+        why: "The platform would refuse the manifest, or never show, require or compute what the expression decides.",
+        fix: "Mend the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
+}
 
 /// An expression, and where it stands in its file.
 #[derive(Debug, Clone)]
@@ -106,7 +113,7 @@ impl FromToml for Expression {
             Ok(root) => Some(Expression { root, span: node.span.clone(), start, text }),
             Err(problem) => {
                 let place = place(&problem.span);
-                reader.find(codes::EXPRESSION_SYNTAX, place, problem.message, "here", problem.help);
+                reader.find(EXPRESSION_SYNTAX, place, problem.message, "here", problem.help);
                 None
             }
         }

@@ -24,6 +24,7 @@ use super::recording::Replay;
 use super::services::Services;
 use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
+use crate::codes::errors;
 use crate::document::words;
 use crate::manifest::TenantId;
 use crate::store::{Database, StatementLimit, StoreError, StoredEvent};
@@ -256,8 +257,8 @@ impl Runtime {
         let result = result.and_then(|value| {
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {
-                let error = ServiceError::new("host.database", message);
-                return Err(CallError::Host(ServiceError { retryable: true, ..error }));
+                let error = ServiceError::new(errors::HOST_DATABASE, message);
+                return Err(CallError::Host(error));
             }
             let committed = finish(&mut database).and_then(|()| database.commit());
             trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;

@@ -5,6 +5,7 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 use super::call::CallState;
 use super::error::{CallError, Frames, ServiceError, TrapKind};
 use super::services::Services;
+use crate::codes::errors;
 
 /// ENOMEM.
 const NO_MEMORY: i32 = 12;
@@ -16,7 +17,7 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
     let limits = &state.services.limits;
     if is_out_of_address_space(error) {
         let message = "this machine gives no address space for the plugin's memory; see `ulimit -v`";
-        return CallError::Host(ServiceError { retryable: true, ..ServiceError::new("host.address_space", message) });
+        return CallError::Host(ServiceError::new(errors::HOST_ADDRESS_SPACE, message));
     }
     let (kind, message) = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),

@@ -12,6 +12,7 @@ use wasmtime::{
 use super::bindings::{legacy, v1};
 use super::call::CallState;
 use super::compile::{CodeKind, Compilation, CompiledFunctions, Compiler};
+use crate::codes::{Code, errors};
 use crate::component::Excess;
 use crate::manifest::MAX_MEMORY;
 
@@ -40,11 +41,11 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// The stable code: `plugin.load`, or that of the bound that was passed.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => "plugin.load",
-            RuntimeError::Refused(excess) => excess.code.name(),
-            RuntimeError::CompileLimit(_) => "component/compile-limit",
+            RuntimeError::Engine(_) | RuntimeError::Load(_) | RuntimeError::Interrupted => errors::PLUGIN_LOAD,
+            RuntimeError::Refused(excess) => excess.code,
+            RuntimeError::CompileLimit(_) => errors::COMPONENT_COMPILE_LIMIT,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::services::Services;
+use crate::codes::{Code, ErrorCode, errors};
 use crate::document::{weight, words};
 use crate::store::StoreError;
 
@@ -21,8 +22,8 @@ const MAX_FRAME_BYTES: usize = 500;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{message}")]
 pub struct ServiceError {
-    /// Stable dotted code.
-    pub code: String,
+    /// The stable code.
+    pub code: ErrorCode,
     /// For developers.
     pub message: String,
     /// Whether the same call may succeed later.
@@ -40,22 +41,31 @@ impl ServiceError {
     /// The error that [`ServiceError::to_json`] wrote.
     pub(super) fn from_json(value: &Value) -> ServiceError {
         ServiceError {
-            code: value["code"].as_str().unwrap_or_default().to_owned(),
+            code: ErrorCode::of_text(value["code"].as_str().unwrap_or_default()),
             message: value["message"].as_str().unwrap_or_default().to_owned(),
             retryable: value["retryable"].as_bool().unwrap_or(false),
             details: value["details"].clone(),
         }
     }
 
-    /// An error that will not go away by trying again.
-    pub fn new(code: &str, message: impl Into<String>) -> ServiceError {
-        ServiceError { code: code.to_owned(), message: message.into(), retryable: false, details: Value::Null }
-            .bounded()
+    /// An error of the host, retryable where its code is.
+    pub fn new(code: Code, message: impl Into<String>) -> ServiceError {
+        ServiceError {
+            code: code.into(),
+            message: message.into(),
+            retryable: code.is_retryable(),
+            details: Value::Null,
+        }
+        .bounded()
     }
 
     /// The same with texts of a length that can be kept: names and values of a guest may have megabytes.
     pub(super) fn bounded(mut self) -> ServiceError {
-        shorten(&mut self.code, MAX_CODE_BYTES);
+        if let ErrorCode::Foreign(code) = &mut self.code {
+            let mut text = std::mem::take(code).into_string();
+            shorten(&mut text, MAX_CODE_BYTES);
+            *code = text.into();
+        }
         shorten(&mut self.message, MAX_MESSAGE_BYTES);
         if weight(&self.details) > MAX_DETAILS_BYTES {
             self.details = Value::Null;
@@ -76,7 +86,7 @@ pub(crate) fn shorten(text: &mut String, most: usize) {
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> ServiceError {
         ServiceError {
-            code: error.code().to_owned(),
+            code: error.code().into(),
             message: error.to_string(),
             retryable: error.is_retryable(),
             details: error.details(),
@@ -159,20 +169,20 @@ impl CallError {
     }
 
     /// The stable code that HTTP clients see.
-    pub fn code(&self) -> String {
+    pub fn code(&self) -> ErrorCode {
         match self {
             CallError::Guest(error) | CallError::Host(error) => error.code.clone(),
-            CallError::Trap { kind: TrapKind::OutOfFuel, .. } => "limit.fuel".to_owned(),
-            CallError::Trap { kind: TrapKind::Timeout, .. } => "limit.time".to_owned(),
-            CallError::Trap { kind: TrapKind::MemoryLimit, .. } => "limit.memory".to_owned(),
-            CallError::Trap { kind: TrapKind::TableLimit, .. } => "limit.tables".to_owned(),
-            CallError::Trap { kind: TrapKind::BorderLimit, .. } => "limit.border_bytes".to_owned(),
-            CallError::Trap { kind: TrapKind::StackOverflow, .. } => "guest.stack_overflow".to_owned(),
-            CallError::Trap { kind: TrapKind::Fault, .. } => "guest.fault".to_owned(),
-            CallError::Trap { kind: TrapKind::Interrupted, .. } => "call.interrupted".to_owned(),
-            CallError::Trap { kind: TrapKind::Border, .. } => "guest.border".to_owned(),
-            CallError::Trap { kind: TrapKind::Unreachable, .. } => "guest.panic".to_owned(),
-            CallError::BadCall(_) => "host.unsupported".to_owned(),
+            CallError::Trap { kind: TrapKind::OutOfFuel, .. } => errors::LIMIT_FUEL.into(),
+            CallError::Trap { kind: TrapKind::Timeout, .. } => errors::LIMIT_TIME.into(),
+            CallError::Trap { kind: TrapKind::MemoryLimit, .. } => errors::LIMIT_MEMORY.into(),
+            CallError::Trap { kind: TrapKind::TableLimit, .. } => errors::LIMIT_TABLES.into(),
+            CallError::Trap { kind: TrapKind::BorderLimit, .. } => errors::LIMIT_BORDER_BYTES.into(),
+            CallError::Trap { kind: TrapKind::StackOverflow, .. } => errors::GUEST_STACK_OVERFLOW.into(),
+            CallError::Trap { kind: TrapKind::Fault, .. } => errors::GUEST_FAULT.into(),
+            CallError::Trap { kind: TrapKind::Interrupted, .. } => errors::CALL_INTERRUPTED.into(),
+            CallError::Trap { kind: TrapKind::Border, .. } => errors::GUEST_BORDER.into(),
+            CallError::Trap { kind: TrapKind::Unreachable, .. } => errors::GUEST_PANIC.into(),
+            CallError::BadCall(_) => errors::HOST_UNSUPPORTED.into(),
         }
     }
 }

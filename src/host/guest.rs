@@ -14,6 +14,7 @@ use super::classify::classify;
 use super::error::{CallError, ServiceError};
 use super::plugin::LoadedPlugin;
 use super::probe;
+use crate::codes::errors;
 use crate::document::weight_of_text;
 
 #[derive(ComponentType, Lower)]
@@ -119,7 +120,9 @@ impl Guest<'_> {
             }
             _ => return Ok(Value::Null),
         };
-        result.map(|()| Value::Null).map_err(|message| CallError::Guest(ServiceError::new("guest.error", message)))
+        result
+            .map(|()| Value::Null)
+            .map_err(|message| CallError::Guest(ServiceError::new(errors::GUEST_ERROR, message)))
     }
 
     pub(super) fn call<P, R>(
@@ -191,7 +194,7 @@ impl Guest<'_> {
         let shown: Result<Vec<String>, _> = results.iter().map(Val::to_wave).collect();
         let shown = shown.map_err(|error| bad_call(format!("the result cannot be shown: {error:#}")))?.join(", ");
         match results.first() {
-            Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new("guest.error", shown))),
+            Some(Val::Result(Err(_))) => Err(CallError::Guest(ServiceError::new(errors::GUEST_ERROR, shown))),
             _ => Ok(Value::String(shown)),
         }
     }
@@ -219,7 +222,7 @@ pub(super) fn json_of(store: &Store<CallState>, text: &str, what: &str) -> Resul
     let most = store.data().services.limits.argument_bytes();
     if text.len() as u64 > most || weight_of_text(text) > most {
         let message = format!("what {what} gave would take more than {most} bytes of memory");
-        return Err(CallError::Guest(ServiceError::new("limit.argument_bytes", message)));
+        return Err(CallError::Guest(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message)));
     }
     serde_json::from_str(text).map_err(|error| bad_call(format!("{what} gave text that is no JSON: {error}")))
 }

@@ -149,8 +149,9 @@ fn collect_headers(text: &str, node: &Node, headers: &mut Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostics::{Diagnostic, Report, apply_fixes, codes};
+    use crate::diagnostics::{Diagnostic, Report, apply_fixes};
     use crate::document;
+    use crate::document::codes::INVALID_VALUE;
 
     const TEXT: &str = "# mine
 [schema] # tables
@@ -176,7 +177,7 @@ list = [
         let (root, _) = document::parse(&source);
         let fix = fix(&ManifestText::new(&source, &root));
         let mut report = Report::new();
-        report.push(Diagnostic::new(codes::INVALID_VALUE, "").in_source(&source).fixed_by(fix));
+        report.push(Diagnostic::new(INVALID_VALUE, "").in_source(&source).fixed_by(fix));
         apply_fixes(&source, &report).0
     }
 

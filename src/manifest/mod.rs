@@ -28,3 +28,8 @@ pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIE
 pub use parse::{from_json, nodes_from_toml, parse};
 pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};
+
+use crate::codes::Code;
+
+/// The codes of values that the reader of manifests refuses.
+pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, reserved::CODES];

@@ -5,8 +5,14 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diagnostics::codes;
+use crate::codes::codes;
 use crate::document::{FromToml, Node, Reader};
+
+codes! {
+    INVALID_NAME = "manifest/invalid-name", finding(Error), "An identifier that does not follow its rule.",
+        why: "Names become parts of table names, URLs and event names, which all must stay readable and unambiguous.",
+        fix: "Use lower-case ASCII letters and digits in words joined by `-` (plugins) or `_` (entities, fields). The names that people read go into `name`, `display_name` and `label`, in any language.";
+}
 
 /// Names of the columns that the host owns. An entity's field may not be called like one.
 pub const RESERVED_FIELDS: [&str; 9] =
@@ -56,7 +62,7 @@ macro_rules! identifier {
                 let found = $name::new(text.clone());
                 if found.is_none() {
                     reader.find(
-                        codes::INVALID_NAME,
+                        INVALID_NAME,
                         node.span.clone(),
                         format!("`{text}` is not a valid name here"),
                         "not a valid name",

@@ -5,8 +5,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Manifest, NodeKind, legacy, reserved};
-use crate::diagnostics::{Report, SourceFile, codes, is_printable};
+use crate::codes::codes;
+use crate::diagnostics::{Report, SourceFile, is_printable};
+use crate::document::codes::INVALID_VALUE;
 use crate::document::{self, FromToml, Node, NodeValue, Reader};
+
+codes! {
+    PERMISSIONS_TABLE = "manifest/permissions-table", finding(Error), "`[permissions]` instead of `[[permissions]]` or `[capabilities]`.",
+        why: "`[[permissions]]` lists what users may do (RBAC). What the plugin may ask of the host is called capabilities.",
+        fix: "Write one `[[permissions]]` block for each permission, and put what the plugin needs from the host into `[capabilities]`.";
+}
 
 /// Reads a manifest. It is `None` only where a required part could not be read; the report then
 /// holds an error that says which.
@@ -41,7 +49,7 @@ fn find_control_characters(node: &Node, reader: &mut Reader) {
             if let Some(character) = hidden {
                 let message = format!("the text holds the control character U+{:04X}", u32::from(character));
                 let help = "take it out: it is not seen, and changes what is seen".to_owned();
-                reader.find(codes::INVALID_VALUE, node.span.clone(), message, "not printable", Some(help));
+                reader.find(INVALID_VALUE, node.span.clone(), message, "not printable", Some(help));
             }
         }
         NodeValue::Array(items) => items.iter().for_each(|item| find_control_characters(item, reader)),
@@ -56,7 +64,7 @@ fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
         && matches!(permissions.value, NodeValue::Table(_))
     {
         reader.find(
-            codes::PERMISSIONS_TABLE,
+            PERMISSIONS_TABLE,
             permissions.span.clone(),
             "`[permissions]` is a table",
             "not a list of permissions",

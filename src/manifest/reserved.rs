@@ -3,8 +3,14 @@
 //! A key that was accepted in silence would promise what nobody keeps, so each is an error of its own until its
 //! part of the tool is there.
 
-use crate::diagnostics::codes;
+use crate::codes::codes;
 use crate::document::{Node, NodeValue, Reader};
+
+codes! {
+    RESERVED_KEY = "manifest/reserved-key", finding(Error), "A key that is reserved for a later version.",
+        why: "Nothing acts on it yet. A key that is accepted and does nothing would promise what nobody keeps.",
+        fix: "Take it away for now. `docs/manifest.md` lists the reserved keys and what they are for.";
+}
 
 /// The table (empty for the file itself), the key, and what it is for.
 pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
@@ -32,7 +38,7 @@ pub(super) fn without_reserved(document: &Node, reader: &mut Reader) -> Option<N
         };
         let message = format!("`{key}` is reserved for a later version ({purpose})");
         let help = Some("take it away for now: nothing acts on it yet".to_owned());
-        reader.find(codes::RESERVED_KEY, entry.key_span.clone(), message, "nothing acts on it", help);
+        reader.find(RESERVED_KEY, entry.key_span.clone(), message, "nothing acts on it", help);
         let document = changed.get_or_insert_with(|| document.clone());
         let holder = if table.is_empty() { Some(document) } else { table_of(document, table) };
         if let Some(NodeValue::Table(entries)) = holder.map(|holder| &mut holder.value) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::diagnostics::codes;
+use crate::document::codes::INVALID_VALUE;
 use crate::document::{FromToml, Node, Reader};
 
 /// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as the platform reads them.
@@ -74,7 +74,7 @@ macro_rules! quantity {
                 let found = $name::parse(&text);
                 if found.is_none() {
                     reader.find(
-                        codes::INVALID_VALUE,
+                        INVALID_VALUE,
                         node.span.clone(),
                         format!("`{text}` is not a number with a unit"),
                         "cannot be read",

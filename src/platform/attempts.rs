@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::PlatformError;
+use crate::codes::errors;
 use crate::store::StoreError;
 
-/// The code of the error.
-pub(super) const CONFLICT: &str = "db.conflict";
 /// How often a unit of work is tried.
 const MOST: u32 = 12;
 
@@ -47,6 +46,6 @@ impl Refusal for StoreError {
 
 impl Refusal for PlatformError {
     fn is_conflict(&self) -> bool {
-        self.code == CONFLICT
+        self.code == errors::DB_CONFLICT
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::activity::CallRecord;
-use super::attempts::{Attempts, CONFLICT};
+use super::attempts::Attempts;
 use super::triggers::tell_changes;
 use super::{Identity, Platform, PlatformError};
+use crate::codes::errors;
 use crate::digest::sha256_hex;
 use crate::evolution::SchemaDiff;
 use crate::host::{
@@ -121,7 +122,7 @@ impl Platform {
         let diff = SchemaDiff::of(&installed.manifest, loaded.manifest());
         if percent > 0 && !diff.changes.is_empty() {
             let message = "the two builds have other tables: a share of the calls cannot go to either";
-            return Err(PlatformError::new(409, "plugin.canary", message));
+            return Err(PlatformError::new(errors::PLUGIN_CANARY, message));
         }
         if let Some(installed) = self.installed_mut(&id) {
             installed.canary = (percent > 0).then(|| Canary { loaded: loaded.clone(), percent });
@@ -146,7 +147,7 @@ impl Platform {
             let called = self.call_once(loaded, occasion.clone(), invocation.clone(), &mut prepare, &mut finish);
             let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
             match called {
-                Err(CallError::Host(error)) if error.code == CONFLICT && !has_left && attempts.next() => {}
+                Err(CallError::Host(error)) if error.code == errors::DB_CONFLICT && !has_left && attempts.next() => {}
                 called => return called,
             }
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::call::Occasion;
 use super::{Platform, PlatformError};
+use crate::codes::errors;
 use crate::host::{Invocation, Trigger, lock};
 use crate::manifest::{TenantId, event_matches};
 use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
@@ -130,7 +131,7 @@ impl Platform {
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
         let tenant = lock(&self.database).tenant_of_event(id)?;
         let Some(tenant) = tenant else {
-            return Err(PlatformError::new(404, "event.not_found", format!("there is no event `{id}`")));
+            return Err(PlatformError::new(errors::EVENT_NOT_FOUND, format!("there is no event `{id}`")));
         };
         self.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
         self.deliver_events_of(&tenant).map_err(PlatformError::from)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use semver::{Version, VersionReq};
 
 use super::{Platform, PlatformError};
+use crate::codes::errors;
 use crate::manifest::Manifest;
 use crate::store::PluginStatus;
 
@@ -50,7 +51,7 @@ impl Platform {
         for (needed, range) in manifest.needs() {
             let refused = |why: String| {
                 let message = format!("`{id}` needs the plugin `{needed}`, {why}");
-                Err(PlatformError::new(409, "plugin.dependency", message))
+                Err(PlatformError::new(errors::PLUGIN_DEPENDENCY, message))
             };
             let Some(other) = self.plugins.get(needed).filter(|other| stage.is_reached_by(other.status)) else {
                 return refused(format!("which is not {}", stage.word()));
@@ -77,7 +78,7 @@ impl Platform {
         }
         let verb = if stage == Stage::Running { "disable" } else { "uninstall" };
         let message = format!("`{id}` is needed by {}: {verb} that first", dependents.join(", "));
-        Err(PlatformError::new(409, "plugin.dependents", message))
+        Err(PlatformError::new(errors::PLUGIN_DEPENDENTS, message))
     }
 
     /// Refuses a new version that would break what was installed upon the one before it.
@@ -89,7 +90,7 @@ impl Platform {
                 let message = format!(
                     "`{other}` needs `{id}` {range}, which {version} is not: upgrade or uninstall `{other}` first"
                 );
-                return Err(PlatformError::new(409, "plugin.dependents", message));
+                return Err(PlatformError::new(errors::PLUGIN_DEPENDENTS, message));
             }
         }
         Ok(())

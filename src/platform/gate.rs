@@ -7,10 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
+use crate::archive;
 use crate::archive::{Package, Problem, Statement};
 use crate::check::RULE_SET;
+use crate::codes::errors;
 use crate::digest::sha256_hex;
 use crate::host::lock;
+use crate::signing;
 use crate::signing::{
     Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
     RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
@@ -115,14 +118,14 @@ impl Platform {
         };
         let verdict = judge(&trust);
         let first_use = self.gate.admission == Admission::FirstUse;
-        let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == "signature/untrusted");
+        let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == signing::codes::UNTRUSTED);
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
             let came_before = lock(&self.database).last_receipt(&id)?.is_some() || self.plugins.contains_key(&id);
             if came_before || trust.covers(&id) {
                 let message = format!(
                     "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"
                 );
-                return Err(refused(&[Problem::new("signature/key-changed", message)], 403));
+                return Err(refused(&[Problem::new(signing::codes::KEY_CHANGED, message)]));
             }
             let pins = valid_keys(bytes, &verdict);
             let mut trust = trust;
@@ -172,14 +175,14 @@ impl Platform {
     pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
         let lists = lock(&self.database).statements(StatementKind::Revocations)?;
         let (_, latest) =
-            lists.last().ok_or_else(|| PlatformError::new(404, "registry.none", "nothing was revoked yet"))?;
+            lists.last().ok_or_else(|| PlatformError::new(errors::REGISTRY_NONE, "nothing was revoked yet"))?;
         Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
     }
 
     /// Revokes more: `{"keys": [{"keyid", "reason"}], "packages": [{"sha256", "reason"}]}`. Gives the new list.
     pub(super) fn revoke(&mut self, more: &Value) -> Result<Value, PlatformError> {
         let now = timestamp(self.now());
-        let bad = |why: &str| PlatformError::new(422, "registry.bad_revocation", why.to_owned());
+        let bad = |why: &str| PlatformError::new(errors::REGISTRY_BAD_REVOCATION, why.to_owned());
         let items = |name: &str| more[name].as_array().cloned().unwrap_or_default();
         let reason =
             |item: &Value| item["reason"].as_str().map(str::to_owned).ok_or_else(|| bad("each needs a `reason`"));
@@ -208,7 +211,7 @@ impl Platform {
 
     /// Takes a publisher's word that another key takes the place of theirs.
     pub(super) fn take_rotation(&mut self, body: &[u8]) -> Result<Value, PlatformError> {
-        let bad = |why: String| PlatformError::new(422, "registry.bad_rotation", why);
+        let bad = |why: String| PlatformError::new(errors::REGISTRY_BAD_ROTATION, why);
         let envelope = Envelope::parse(body).map_err(|error| bad(error.to_string()))?;
         let rotation = Rotation::open(&envelope).map_err(|error| bad(error.to_string()))?;
         let now = self.now();
@@ -219,7 +222,7 @@ impl Platform {
     }
 
     fn registrar(&self) -> Result<&Registrar, PlatformError> {
-        let none = || PlatformError::new(404, "registry.none", "this platform signs no receipts");
+        let none = || PlatformError::new(errors::REGISTRY_NONE, "this platform signs no receipts");
         self.gate.registrar.as_ref().ok_or_else(none)
     }
 
@@ -249,7 +252,7 @@ impl Platform {
             // Without its lists the host would take what it has taken back.
             let list = list.ok_or_else(|| {
                 let message = "a list of revocations in the state was signed by another key than registry.pem";
-                PlatformError::new(500, "registry.bad_state", message)
+                PlatformError::new(errors::REGISTRY_BAD_STATE, message)
             })?;
             trust.revoke(&list);
         }
@@ -263,36 +266,36 @@ impl Platform {
 }
 
 fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformError> {
-    envelope.sign(&registrar.key).map_err(|error| PlatformError::new(500, "registry.bad_state", error.to_string()))
+    envelope.sign(&registrar.key).map_err(|error| PlatformError::new(errors::REGISTRY_BAD_STATE, error.to_string()))
 }
 
 fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<Admitted, PlatformError> {
     if !verdict.is_good() {
         let problems: Vec<Problem> = verdict.problems().cloned().collect();
-        let is_signature = problems.first().is_some_and(|problem| problem.code.starts_with("signature/"));
         if verdict.report.has_errors() {
             return Err(unfit(&verdict, &problems));
         }
-        return Err(refused(&problems, if is_signature { 403 } else { 422 }));
+        return Err(refused(&problems));
     }
     match verdict.package {
         Some(package) => Ok(Admitted { package, pins, mark }),
-        None => Err(refused(&[], 422)),
+        None => Err(refused(&[])),
     }
 }
 
-fn refused(problems: &[Problem], status: u16) -> PlatformError {
+fn refused(problems: &[Problem]) -> PlatformError {
     let first = problems.first();
-    let code = first.map_or("package", |first| first.code.as_str());
+    let code = first.map_or(archive::codes::UNREADABLE, |first| first.code);
     let message = first.map_or_else(String::new, |first| first.message.clone());
     let all: Vec<Value> =
         problems.iter().map(|problem| json!({ "code": problem.code, "message": problem.message })).collect();
-    PlatformError::new(status, code, message).with_details(json!({ "problems": all }))
+    PlatformError::new(code, message).with_details(json!({ "problems": all }))
 }
 
 /// The platform's rules say no: all of it, as `erp-plugin check` would tell it.
 fn unfit(verdict: &Verdict, problems: &[Problem]) -> PlatformError {
-    use crate::diagnostics::{DiagnosticJson, Severity};
+    use crate::codes::Severity;
+    use crate::diagnostics::DiagnosticJson;
     let findings = verdict.report.diagnostics().iter().filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<DiagnosticJson> = findings.map(DiagnosticJson::from).collect();
     let mut message = problems.first().map(|first| first.message.clone()).unwrap_or_default();
@@ -304,7 +307,7 @@ fn unfit(verdict: &Verdict, problems: &[Problem]) -> PlatformError {
         );
     }
     let details = json!({ "problems": errors, "rule_set": RULE_SET });
-    PlatformError::new(422, "plugin.invalid", message).with_details(details)
+    PlatformError::new(errors::PLUGIN_INVALID, message).with_details(details)
 }
 
 /// Id and version as a file says that has not been verified: only to look up what is known of them.

@@ -11,6 +11,7 @@ use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
+use crate::codes::errors;
 use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
@@ -66,12 +67,12 @@ impl Platform {
         let version = installed.manifest.metadata.version.to_string();
         let package = lock(&self.database).package(id, &version)?;
         let package = package.ok_or_else(|| {
-            PlatformError::new(404, "plugin.not_found", format!("the package of {id} {version} is gone"))
+            PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("the package of {id} {version} is gone"))
         })?;
         let opened = archive::open(&package.bytes, &Limits::default()).map_err(|problems| {
             let why = problems.first().map_or_else(String::new, |problem| problem.message.clone());
             let message = format!("the stored package of {id} {version} cannot be read by this version: {why}");
-            PlatformError::new(422, "plugin.load", message)
+            PlatformError::new(errors::PLUGIN_LOAD, message)
         });
         let loaded = opened.and_then(|package| self.load(package.component(), &installed.manifest));
         match loaded {
@@ -85,7 +86,7 @@ impl Platform {
 
     pub(super) fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
         let loaded = self.runtime.load(component, Arc::clone(manifest));
-        loaded.map_err(|error| PlatformError::new(422, error.code(), error.to_string()))
+        loaded.map_err(|error| PlatformError::new(error.code(), error.to_string()))
     }
 
     /// Puts a plugin in place that comes from a project and not from a package, and starts it.
@@ -229,7 +230,7 @@ impl Platform {
         let directory = self.directory().clone();
         let mut alone = Platform::new(self.runtime(), database, Surroundings::of_this_machine(), directory);
         match alone.run_version(version) {
-            Err(error) if error.code == "plugin.dependency" => Ok(()),
+            Err(error) if error.code == errors::PLUGIN_DEPENDENCY => Ok(()),
             started => started,
         }
     }
@@ -383,5 +384,5 @@ pub(super) fn plugin_record(id: &str, installed: &Installed) -> PluginRecord {
 
 fn wrong_state(id: &str, installed: &Installed, wanted: &str) -> PlatformError {
     let message = format!("the plugin `{id}` is {}, it must be {wanted}", installed.status.word());
-    PlatformError::new(409, "plugin.invalid_state", message)
+    PlatformError::new(errors::PLUGIN_INVALID_STATE, message)
 }

@@ -36,7 +36,7 @@ pub use gate::{Admission, Admitted, Gate, Registrar};
 pub use image::PlatformImage;
 pub use lane::Snapshot;
 pub use nodes::{NodeAnswer, NodeRequest};
-pub use platform_error::{PlatformError, TOO_SLOW};
+pub use platform_error::PlatformError;
 pub use project_version::ProjectVersion;
 pub use state::{Platform, PluginFiles};
 pub use upgrade::VersionRule;

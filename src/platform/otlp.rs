@@ -31,7 +31,7 @@ fn spans(number: usize, call: &CallRecord) -> Vec<Value> {
     ];
     let mut status = json!({});
     if let Some(error) = &call.error {
-        attributes.push(text("error.type", &error.code()));
+        attributes.push(text("error.type", error.code().as_str()));
         status = json!({ "code": 2, "message": error.to_string() });
     }
     let log = |record: &crate::host::LogRecord| {

@@ -11,6 +11,7 @@ use super::call::Canary;
 use super::labels::Labels;
 use super::lane::Turns;
 use super::{Directory, Gate, PlatformError, Request};
+use crate::codes::errors;
 use crate::host::{
     Detail, Fault, Interrupt, LimitOverrides, LoadedPlugin, Probe, Runtime, SharedDatabase, SharedSurroundings,
     Surroundings, lock,
@@ -382,7 +383,7 @@ impl Platform {
         self.plugins
             .get(plugin)
             .map(Arc::as_ref)
-            .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("there is no plugin `{plugin}`")))
+            .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("there is no plugin `{plugin}`")))
     }
 
     /// A plugin that is to be changed.

@@ -13,6 +13,7 @@ use super::state::Installed;
 use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
+use crate::codes::errors;
 use crate::evolution::{SchemaDiff, migrations_from};
 use crate::host::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
 use crate::manifest::{Manifest, TenantId, from_json};
@@ -89,7 +90,10 @@ impl Platform {
     pub fn bring_demo(&mut self, id: &str, tenant: &TenantId) -> Result<usize, PlatformError> {
         let manifest = Arc::clone(&self.installed(id)?.manifest);
         if !Stage::Installed.is_reached_by(self.installed(id)?.status) {
-            return Err(PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{id}` is not installed")));
+            return Err(PlatformError::new(
+                errors::PLUGIN_INVALID_STATE,
+                format!("the plugin `{id}` is not installed"),
+            ));
         }
         let scope = Scope::of_tenant(tenant, self.now());
         let brought = self.unit::<_, StoreError>(|database, surroundings| {
@@ -244,7 +248,7 @@ impl Platform {
                 let id = &*manifest.metadata.id;
                 let message =
                     format!("the migration calls `{}` of {id}, which does not run: enable {id} first", handler.name);
-                Err(PlatformError::new(409, "plugin.invalid_state", message))
+                Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message))
             }
         }
     }

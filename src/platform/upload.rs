@@ -14,11 +14,21 @@ use super::state::{Installed, PluginFiles};
 use super::upgrade::{VersionRule, bring_up};
 use super::{Platform, PlatformError};
 use crate::archive::Package;
+use crate::codes::{Code, errors};
 use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::manifest::{Manifest, table_name};
 use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::verification::is_older;
+
+/// Why an upgrade is refused with the running version unharmed: the error says all that there is to say.
+const UPGRADE_REFUSALS: [Code; 5] = [
+    errors::HOST_DATABASE,
+    errors::MIGRATION_IN_USE,
+    errors::MIGRATION_NO_ROLLBACK,
+    errors::MIGRATION_ROWS_AT_STAKE,
+    errors::MIGRATION_SCHEMA_VERSION,
+];
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -79,7 +89,7 @@ impl Platform {
         }
         if let Some(before) = before.filter(|before| is_downgrade(before, &version)) {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
-            return Err(PlatformError::new(409, "plugin.downgrade", message));
+            return Err(PlatformError::new(errors::PLUGIN_DOWNGRADE, message));
         }
         self.require_free_tables(&manifest)?;
         self.require_still_fits(&id, &version)?;
@@ -139,14 +149,14 @@ impl Platform {
         let loaded = self.load(package.component(), &manifest)?;
         let replaced = self.replace(&loaded, &package.manifest_json, VersionRule::Raised, keep);
         let report = replaced.map_err(|error| {
-            if error.code.starts_with("migration.") || error.code == "host.database" {
+            if error.code.declared().is_some_and(|code| UPGRADE_REFUSALS.contains(&code)) {
                 return error;
             }
             let message = format!(
                 "version {version} does not start, and {} goes on: {}",
                 *before.manifest.metadata.version, error.message
             );
-            PlatformError::new(422, "plugin.start", message).with_details(json!({ "code": error.code }))
+            PlatformError::new(errors::PLUGIN_START, message).with_details(json!({ "code": error.code }))
         })?;
         self.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
@@ -164,7 +174,7 @@ impl Platform {
     pub fn receipt(&self, id: &str, version: &str) -> Result<Receipt, PlatformError> {
         let record = lock(&self.database).package(id, version)?;
         let record = record
-            .ok_or_else(|| PlatformError::new(404, "plugin.not_found", format!("{id} {version} was not uploaded")))?;
+            .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("{id} {version} was not uploaded")))?;
         let signed = lock(&self.database).receipt(id, version)?;
         Ok(Receipt {
             id: id.to_owned(),
@@ -184,7 +194,7 @@ impl Platform {
             let table = table_name(plugin, &entity.name);
             if let Some(owner) = lock(&self.database).other_owner(plugin, &table)? {
                 let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
-                return Err(PlatformError::new(409, "plugin.table_taken", message));
+                return Err(PlatformError::new(errors::PLUGIN_TABLE_TAKEN, message));
             }
         }
         Ok(())
@@ -219,7 +229,7 @@ fn package_record(package: &Package, sha256: &str, bytes: &[u8], now: Moment) ->
 
 fn version_is_taken(id: &str, version: &str) -> PlatformError {
     let message = format!("{id} {version} was uploaded before with another content: raise the version");
-    PlatformError::new(409, "plugin.version_taken", message)
+    PlatformError::new(errors::PLUGIN_VERSION_TAKEN, message)
 }
 
 fn is_downgrade(before: &Installed, version: &str) -> bool {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::address::{check_token, checked_address, is_loopback};
 use super::sent::{Sent, Waits};
 use super::{Connection, PublishError, retry};
+use crate::codes::ErrorCode;
 use crate::digest::sha256_hex;
 
 /// Bytes of an answer at the most.
@@ -261,7 +262,7 @@ impl Client {
         let problems = body["details"]["problems"].as_array().into_iter().flatten();
         PublishError::Refused {
             status,
-            code: text("code").unwrap_or_else(|| "no code".to_owned()),
+            code: ErrorCode::of_text(&text("code").unwrap_or_else(|| "no code".to_owned())),
             message: text("message").unwrap_or_else(|| "the platform gave no reason".to_owned()),
             problems: problems
                 .filter_map(|problem| Some(format!("{}: {}", problem["code"].as_str()?, problem["message"].as_str()?)))

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::sent::Waits;
 use super::{Connection, PublishError, retry};
+use crate::codes::errors;
 use crate::digest::{hex, sha256_hex};
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -203,7 +204,7 @@ fn is_unknown(envelope: &oci_client::errors::OciEnvelope) -> bool {
 fn taken() -> PublishError {
     PublishError::Refused {
         status: 409,
-        code: "plugin.version_taken".to_owned(),
+        code: errors::PLUGIN_VERSION_TAKEN.into(),
         message: "the registry has this version with another content: raise the version".to_owned(),
         problems: Vec::new(),
         retry_after: None,
@@ -316,7 +317,7 @@ fn failure(address: &str, error: &OciDistributionError) -> PublishError {
         OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
             PublishError::Refused {
                 status: 401,
-                code: "auth.denied".to_owned(),
+                code: errors::AUTH_DENIED.into(),
                 message,
                 problems: Vec::new(),
                 retry_after: None,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::codes::ErrorCode;
+
 /// Why nothing was uploaded.
 #[derive(Debug, Error)]
 pub enum PublishError {
@@ -53,7 +55,7 @@ pub enum PublishError {
         /// HTTP status.
         status: u16,
         /// The platform's code.
-        code: String,
+        code: ErrorCode,
         /// Its text.
         message: String,
         /// Further problems, one a line.

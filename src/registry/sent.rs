@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::client::printable;
 use super::{PublishError, Published, retry};
+use crate::codes::errors;
 
 /// What is being sent.
 pub(super) struct Sent<'a> {
@@ -57,7 +58,7 @@ fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) ->
         Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
         Some(_) if already_there => Err(PublishError::Refused {
             status: 409,
-            code: "plugin.version_taken".to_owned(),
+            code: errors::PLUGIN_VERSION_TAKEN.into(),
             message: "this version was uploaded before with another content: raise the version".to_owned(),
             problems: Vec::new(),
             retry_after: None,

@@ -8,7 +8,11 @@ use super::model::Step;
 use super::plan::TENANTS;
 use super::steps;
 use super::world::{Finding, World};
-use crate::diagnostics::codes;
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_NAME;
+use crate::check::scenarios::SCENARIO_STEP;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
+use crate::check::scenarios::SCENARIO_VALUE;
 use crate::digest::sha256_hex;
 use crate::document::{Node, NodeValue};
 use crate::host::{Fault, LimitOverrides};
@@ -38,8 +42,7 @@ impl World<'_> {
             // A case that lacks the fault drops the key.
             let filled = self.names.fill(fault).map_err(|error| self.unknown(&error))?;
             let faults = filled.as_ref().map_or(Ok(Vec::new()), fault::read);
-            let faults =
-                faults.map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "cannot be read"))?;
+            let faults = faults.map_err(|(span, why)| self.finding(SCENARIO_VALUE, span, why, "cannot be read"))?;
             for fault in faults {
                 self.platform.add_fault(fault);
             }
@@ -60,7 +63,7 @@ impl World<'_> {
                 let filled = self.fill(&node)?;
                 let found = self.platform.directory().user(filled.as_str().unwrap_or_default()).cloned();
                 let mut found = found.ok_or_else(|| {
-                    self.finding(codes::SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown")
+                    self.finding(SCENARIO_NAME, name.span(), format!("there is no user `{name}`"), "unknown")
                 })?;
                 if let Some(tenant) = &self.stand_in {
                     found.tenant = tenant.clone();
@@ -81,7 +84,7 @@ impl World<'_> {
             };
             for _ in 0..*step.repeat {
                 self.platform.tell(&tenant, &event_type, &payload).map_err(|error| {
-                    self.finding(codes::SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
+                    self.finding(SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
                 })?;
             }
             return Ok((tenant, Outcome::Other));
@@ -94,13 +97,13 @@ impl World<'_> {
         if let (Some(page), Some(user)) = (&step.page, &user) {
             let name = self.text(page)?;
             let opened = self.platform.page(user, None, self.manifest.metadata.id.as_str(), &name);
-            let shown = opened.unwrap_or_else(|error| json!({ "status": error.status, "code": error.code }));
+            let shown = opened.unwrap_or_else(|error| json!({ "status": error.status(), "code": error.code }));
             return Ok((user.tenant.clone(), Outcome::Page(shown)));
         }
         if let Some(sql) = &step.sql {
-            let rows = self.asked(&self.text(sql)?).map_err(|error| {
-                self.finding(codes::SCENARIO_VALUE, sql.span.clone(), error.to_string(), "cannot be done")
-            })?;
+            let rows = self
+                .asked(&self.text(sql)?)
+                .map_err(|error| self.finding(SCENARIO_VALUE, sql.span.clone(), error.to_string(), "cannot be done"))?;
             let tenant = user.as_ref().map(|user| user.tenant.clone()).or_else(|| TenantId::new(TENANTS[0]));
             return tenant.map(|tenant| (tenant, Outcome::Rows(rows))).ok_or_else(|| self.nobody(step));
         }
@@ -112,7 +115,7 @@ impl World<'_> {
             let text = self.text(advance)?;
             let length = Timeout::parse(&text).ok_or_else(|| {
                 self.finding(
-                    codes::SCENARIO_VALUE,
+                    SCENARIO_VALUE,
                     advance.span.clone(),
                     format!("`{text}` is no length of time such as `30m`"),
                     "here",
@@ -125,7 +128,7 @@ impl World<'_> {
     }
 
     fn nobody(&self, step: &Step) -> Finding {
-        self.finding(codes::SCENARIO_STEP, step.span.clone(), "the step belongs to no tenant".to_owned(), "here")
+        self.finding(SCENARIO_STEP, step.span.clone(), "the step belongs to no tenant".to_owned(), "here")
     }
 
     /// What a statement gives, over the plugin's entities as tables.
@@ -147,17 +150,17 @@ impl World<'_> {
             _ => {
                 let message = format!("`{what}` is nothing that happens to a plugin");
                 let label = "write disable, enable, restart, uninstall or install";
-                return Err(self.finding(codes::SCENARIO_VALUE, node.span.clone(), message, label));
+                return Err(self.finding(SCENARIO_VALUE, node.span.clone(), message, label));
             }
         };
-        done.map_err(|error| self.finding(codes::SCENARIO_UNEXPECTED, node.span.clone(), error.to_string(), "refused"))
+        done.map_err(|error| self.finding(SCENARIO_UNEXPECTED, node.span.clone(), error.to_string(), "refused"))
     }
 
     fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<Outcome, Finding> {
         let text = self.text(target)?;
         let bad = || {
             self.finding(
-                codes::SCENARIO_VALUE,
+                SCENARIO_VALUE,
                 target.span.clone(),
                 format!("`{text}` is not a method and a path"),
                 "write it like GET /item",
@@ -197,7 +200,7 @@ impl World<'_> {
 
     /// The media type and the bytes of a body that is no JSON.
     fn sent(&self, body: &Node) -> Result<(Option<String>, Vec<u8>), Finding> {
-        let bad = |message: String| self.finding(codes::SCENARIO_VALUE, body.span.clone(), message, "cannot be sent");
+        let bad = |message: String| self.finding(SCENARIO_VALUE, body.span.clone(), message, "cannot be sent");
         let text = |key: &str| body.get(key).and_then(Node::as_str);
         let bytes = match (text("file"), text("text")) {
             (Some(file), None) => {
@@ -224,7 +227,7 @@ impl World<'_> {
             let pointer = path.trim_start_matches('$').replace(['.', '['], "/").replace(']', "");
             let found = value.pointer(&pointer).ok_or_else(|| {
                 let message = format!("there is nothing at `{path}` in {}", super::compare::show(Some(&value)));
-                self.finding(codes::SCENARIO_MISMATCH, path.span(), message, "nothing to capture")
+                self.finding(SCENARIO_MISMATCH, path.span(), message, "nothing to capture")
             })?;
             let node = Node { span: path.span(), ..Node::from_json(found) };
             self.names.values.insert(name.clone(), node);
@@ -235,9 +238,9 @@ impl World<'_> {
     fn limits(&self, budget: &Node) -> Result<LimitOverrides, Finding> {
         let mut limits = LimitOverrides::default();
         for entry in budget.entries() {
-            limits.add(&entry.key, &steps::scalar(&entry.node)).map_err(|error| {
-                self.finding(codes::SCENARIO_VALUE, entry.node.span.clone(), error.to_string(), "here")
-            })?;
+            limits
+                .add(&entry.key, &steps::scalar(&entry.node))
+                .map_err(|error| self.finding(SCENARIO_VALUE, entry.node.span.clone(), error.to_string(), "here"))?;
         }
         Ok(limits)
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::{Case, CaseResult};
-use crate::diagnostics::{Diagnostic, codes};
+use crate::check::scenarios::SCENARIO_BUDGET;
+use crate::diagnostics::Diagnostic;
 
 /// Fuel depends on the compiler of WebAssembly as little as on the machine, but it may change with its version.
 const ENGINE: &str = "wasmtime 48";
@@ -80,7 +81,7 @@ impl BudgetLock {
             return None;
         }
         let message = format!("fuel grew by {grown:.1} %, from {locked} to {}", result.fuel);
-        let finding = Diagnostic::new(codes::SCENARIO_BUDGET, message).in_source(&case.suite.source);
+        let finding = Diagnostic::new(SCENARIO_BUDGET, message).in_source(&case.suite.source);
         let help = format!("at most {ratchet} % are allowed; accept it: erp-plugin test --accept");
         Some(finding.at(case.test.name.span(), "burns more than it did").help(help))
     }

@@ -14,7 +14,8 @@ use super::model::{Afterwards, Explore};
 use super::plan::Case;
 use super::runner::step_span;
 use super::world::{Setup, World};
-use crate::diagnostics::{Diagnostic, Report, codes};
+use crate::check::scenarios::SCENARIO_FAULT;
+use crate::diagnostics::{Diagnostic, Report};
 use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime, Times, TrapKind};
 
 /// How many places are tried in one case at the most, of each kind of fault.
@@ -89,7 +90,7 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
             let Some(outcome) = run(runtime, plugin, case, Some(kind.fault(index)), retries) else { continue };
             let told = kind.told(place);
             let finding = |message: String, help: &str| {
-                Diagnostic::new(codes::SCENARIO_FAULT, message)
+                Diagnostic::new(SCENARIO_FAULT, message)
                     .in_source(&case.suite.source)
                     .at(case.test.name.span(), format!("place {} of this case", index + 1))
                     .help(help)

@@ -10,7 +10,9 @@ use super::plan::Case;
 use super::runner::step_span;
 use super::substitute::Names;
 use super::world::{Finding, Setup, World};
-use crate::diagnostics::{Diagnostic, Report, codes};
+use crate::check::scenarios::SCENARIO_ISOLATION;
+use crate::check::scenarios::SCENARIO_NAME;
+use crate::diagnostics::{Diagnostic, Report};
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
 use crate::manifest::TenantId;
 
@@ -30,7 +32,7 @@ pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Cas
         (alone, beside) => {
             let why = alone.err().or(beside.err()).map_or_else(String::new, |finding| finding.message);
             let message = format!("the case cannot be run beside another tenant: {why}");
-            let finding = Diagnostic::new(codes::SCENARIO_ISOLATION, message).in_source(&case.suite.source);
+            let finding = Diagnostic::new(SCENARIO_ISOLATION, message).in_source(&case.suite.source);
             let help = "if the case passes alone, something is shared: a unique value, a number, a key";
             report.push(finding.at(case.test.name.span(), "not shown to be isolated").help(help));
             return report;
@@ -45,7 +47,7 @@ pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Cas
         let message = format!("step {} sees what another tenant does: {path}", index + 1);
         let label = format!("alone {}, beside it {}", super::compare::show(was), super::compare::show(is));
         let help = "read and write through the host, and let no row, key or name be shared by tenants";
-        let finding = Diagnostic::new(codes::SCENARIO_ISOLATION, message).in_source(&case.suite.source);
+        let finding = Diagnostic::new(SCENARIO_ISOLATION, message).in_source(&case.suite.source);
         report.push(finding.at(step_span(step), label).help(help));
         break;
     }
@@ -67,7 +69,7 @@ fn run(
         .any(|name| name == NEIGHBOUR)
     {
         let message = format!("`{NEIGHBOUR}` is the name of the tenant that is added; take another one");
-        return Err(world.finding(codes::SCENARIO_NAME, case.test.name.span(), message, "here"));
+        return Err(world.finding(SCENARIO_NAME, case.test.name.span(), message, "here"));
     }
     let mut other = neighbour.map(|tenant| {
         let seed = case.suite.file.world.seed ^ 0x5eed;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::check::scenarios::SCENARIO_VALUE;
 use crate::diagnostics::Spanned;
 use crate::document::{FromToml, Node, Reader, table, words};
 use crate::manifest::TenantId;
@@ -289,7 +290,7 @@ impl FromToml for Moment {
         if moment.is_none() {
             let help = Some("write it like 2026-04-15T08:00:00+08:00".to_owned());
             let message = format!("`{text}` is not a date-time with an offset");
-            reader.find(crate::diagnostics::codes::SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
+            reader.find(SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
         }
         moment.map(Moment)
     }

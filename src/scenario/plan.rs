@@ -7,7 +7,12 @@ use std::sync::{Arc, Mutex};
 use super::model::{Fixture, HttpResponseOf, ScenarioFile, Step, Test};
 use super::substitute::used_names;
 use super::{pipe_table, steps};
-use crate::diagnostics::{Report, SourceFile, Span, Spanned, codes};
+use crate::check::scenarios::SCENARIO_NAME;
+use crate::check::scenarios::SCENARIO_STEP;
+use crate::check::scenarios::SCENARIO_UNUSED;
+use crate::check::scenarios::SCENARIO_VALUE;
+use crate::diagnostics::{Report, SourceFile, Span, Spanned};
+use crate::document::codes::DUPLICATE;
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
 use crate::host::{LoadedPlugin, split_grant};
 use crate::http_api::PLATFORM_PERMISSIONS;
@@ -149,7 +154,7 @@ impl Case<'_> {
 fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, reader: &mut Reader) {
     if *file.schema != 1 {
         let message = format!("schema {} is not known to this tool", *file.schema);
-        reader.find(codes::SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
+        reader.find(SCENARIO_VALUE, file.schema.span(), message, "not 1", Some("write `schema = 1`".to_owned()));
     }
     if let Some(budget) = &file.budget {
         steps::budget(budget, reader);
@@ -161,7 +166,7 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
     for test in &file.test {
         if !names.insert(test.name.as_str()) {
             reader.find(
-                codes::DUPLICATE,
+                DUPLICATE,
                 test.name.span(),
                 format!("the test `{}` is there twice", *test.name),
                 "again",
@@ -215,11 +220,11 @@ fn world(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
         };
         if let Some(why) = why {
             let message = "the plugin can never send this request".to_owned();
-            reader.find(codes::SCENARIO_VALUE, request.span(), message, "no such request", Some(why));
+            reader.find(SCENARIO_VALUE, request.span(), message, "no such request", Some(why));
         }
         if interaction(response).is_none_or(|response| !(100..600).contains(&response.status)) {
             let message = format!("{} is no HTTP status", response.status);
-            reader.find(codes::SCENARIO_VALUE, response.span.clone(), message, "cannot be given", None);
+            reader.find(SCENARIO_VALUE, response.span.clone(), message, "cannot be given", None);
         }
     }
     for key in file.world.secrets.keys() {
@@ -253,7 +258,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
         if !used.contains(name.as_str()) {
             let help = Some(format!("write `use = [\"{name}\"]` in a test, or take it away"));
             reader.find(
-                codes::SCENARIO_UNUSED,
+                SCENARIO_UNUSED,
                 fixture.span.clone(),
                 format!("no test uses the fixture `{name}`"),
                 "unused",
@@ -266,7 +271,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
         tenant(file, &fixture.tenant, reader);
         if needs_itself(file, name, name, &mut BTreeSet::new()) {
             let message = format!("the fixture `{name}` needs itself");
-            reader.find(codes::SCENARIO_VALUE, fixture.span.clone(), message, "a circle of `needs`", None);
+            reader.find(SCENARIO_VALUE, fixture.span.clone(), message, "a circle of `needs`", None);
         }
         for (entity, text) in &fixture.rows {
             let Some(found) = manifest.entity(entity) else {
@@ -275,7 +280,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
                 continue;
             };
             match pipe_table::read(text, &text.span(), source, Some(found)) {
-                Err((span, why)) => reader.find(codes::SCENARIO_VALUE, span, why, "here", None),
+                Err((span, why)) => reader.find(SCENARIO_VALUE, span, why, "here", None),
                 Ok(rows) => {
                     for column in rows
                         .first()
@@ -310,7 +315,7 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
     if test.step.is_empty() {
         let help = Some("add a `[[test.step]]`".to_owned());
         reader.find(
-            codes::SCENARIO_STEP,
+            SCENARIO_STEP,
             test.span.clone(),
             format!("the test `{}` has no step", *test.name),
             "does nothing",
@@ -350,7 +355,7 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
     for (name, span) in known.into_iter().filter(|(name, _)| !used.contains(name) && name != "name") {
         let help = Some(format!("use it as `${{{name}}}`, or take it away"));
         let message = format!("nothing uses `{name}`");
-        reader.find(codes::SCENARIO_UNUSED, span.unwrap_or_else(|| test.span.clone()), message, "unused", help);
+        reader.find(SCENARIO_UNUSED, span.unwrap_or_else(|| test.span.clone()), message, "unused", help);
     }
 }
 
@@ -364,7 +369,7 @@ fn step_nodes(step: &Step) -> impl Iterator<Item = &Node> {
 
 pub(super) fn unknown(what: &str, name: &str, span: Span, known: &[&str], reader: &mut Reader) {
     let help = did_you_mean(name, known.iter().copied());
-    reader.find(codes::SCENARIO_NAME, span, format!("there is no {what} `{name}`"), "unknown", help);
+    reader.find(SCENARIO_NAME, span, format!("there is no {what} `{name}`"), "unknown", help);
 }
 
 fn string_node(text: &str) -> Node {

@@ -13,7 +13,10 @@ use super::model::{Effects, Step, Test};
 use super::plan::Case;
 use super::steps;
 use super::world::{Finding, Setup, World};
-use crate::diagnostics::{Diagnostic, Report, Span, codes};
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
+use crate::check::scenarios::SCENARIO_VALUE;
+use crate::diagnostics::{Diagnostic, Report, Span};
 use crate::host::{Detail, HostCall, LoadedPlugin, Probe, Runtime};
 use crate::platform::Activity;
 
@@ -152,7 +155,7 @@ impl World<'_> {
             let message = format!("the fault at {} never happened", fault::shown(&fault));
             let help = "the step makes fewer such calls; `expect.calls` shows them".to_owned();
             let span = step.fault.as_ref().map_or_else(|| step_span(step), |fault| fault.span.clone());
-            let finding = self.finding(codes::SCENARIO_UNEXPECTED, span, message, "nothing to fail");
+            let finding = self.finding(SCENARIO_UNEXPECTED, span, message, "nothing to fail");
             result.report.push((*finding).help(help));
         }
         if !failed {
@@ -168,13 +171,13 @@ impl World<'_> {
             let span = invariant.sql.span();
             match self.asked(&invariant.sql) {
                 Err(error) => {
-                    report.push(*self.finding(codes::SCENARIO_VALUE, span, error.to_string(), "cannot be done"));
+                    report.push(*self.finding(SCENARIO_VALUE, span, error.to_string(), "cannot be done"));
                 }
                 Ok(rows) if rows.len() as u64 != invariant.rows => {
                     let message = format!("the invariant `{}` does not hold", *invariant.name);
                     let label = format!("expected {} rows, found {}", invariant.rows, rows.len());
                     let shown: Vec<String> = rows.iter().take(5).map(|row| format!("  {row}")).collect();
-                    let finding = self.finding(codes::SCENARIO_MISMATCH, span, message, &label);
+                    let finding = self.finding(SCENARIO_MISMATCH, span, message, &label);
                     report.push((*finding).at(after.clone(), "after this").help(shown.join("\n")));
                 }
                 Ok(_) => {}

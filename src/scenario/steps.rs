@@ -4,7 +4,8 @@ use super::model::{ScenarioFile, Step};
 use super::plan::{tenant, unknown};
 use super::substitute::used_names;
 use super::{fault, matcher};
-use crate::diagnostics::codes;
+use crate::check::scenarios::SCENARIO_STEP;
+use crate::check::scenarios::SCENARIO_VALUE;
 use crate::document::{Node, NodeValue, Reader};
 use crate::host::{LIMITS, LimitError, LimitOverrides};
 use crate::manifest::{Manifest, Timeout, is_event_name};
@@ -30,7 +31,7 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
     if let Some((span, why)) =
         step.fault.as_ref().filter(|node| !holds_name(node)).and_then(|node| fault::read(node).err())
     {
-        reader.find(codes::SCENARIO_VALUE, span, why, "cannot be read", None);
+        reader.find(SCENARIO_VALUE, span, why, "cannot be read", None);
     }
     if let Some((name, node)) = step.page.as_ref().and_then(fixed_text)
         && !manifest.ui.pages.iter().any(|page| page.route() == name)
@@ -72,34 +73,22 @@ fn act(step: &Step, reader: &mut Reader) {
         [act] => {
             if matches!(*act, "http" | "call" | "page") && step.r#as.is_none() {
                 let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
-                reader.find(
-                    codes::SCENARIO_STEP,
-                    step.span.clone(),
-                    format!("nobody does this `{act}`"),
-                    "no user",
-                    help,
-                );
+                reader.find(SCENARIO_STEP, step.span.clone(), format!("nobody does this `{act}`"), "no user", help);
             }
             if *act == "event" && step.tenant.is_none() {
                 let help = Some("write `tenant = \"…\"`".to_owned());
-                reader.find(
-                    codes::SCENARIO_STEP,
-                    step.span.clone(),
-                    "the event belongs to no tenant",
-                    "no tenant",
-                    help,
-                );
+                reader.find(SCENARIO_STEP, step.span.clone(), "the event belongs to no tenant", "no tenant", help);
             }
         }
         [] => {
             let names = acts(step).map(|(name, _)| format!("`{name}`")).join(", ");
             let help = Some(format!("write one of {names}"));
-            reader.find(codes::SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
+            reader.find(SCENARIO_STEP, step.span.clone(), "the step does nothing", "no act", help);
         }
         several => {
             let message = format!("the step does {} things: {}", several.len(), several.join(", "));
             let help = Some("make a step of each, so that its expectations are its own".to_owned());
-            reader.find(codes::SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
+            reader.find(SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
         }
     }
 }
@@ -111,27 +100,21 @@ fn values(step: &Step, reader: &mut Reader) {
     {
         let help = Some("write words joined by dots, such as `inventory.low_stock`".to_owned());
         let message = format!("`{text}` is no name of an event");
-        reader.find(codes::SCENARIO_VALUE, node.span.clone(), message, "no name", help);
+        reader.find(SCENARIO_VALUE, node.span.clone(), message, "no name", help);
     }
     if let Some((text, node)) = step.advance.as_ref().and_then(fixed_text)
         && Timeout::parse(text).is_none()
     {
         let help = Some("write it like `30m`, `2h` or `1d`".to_owned());
         let message = format!("`{text}` is no length of time");
-        reader.find(codes::SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
+        reader.find(SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
     }
     for path in step.capture.values().filter(|path| !is_path(path)) {
         let help = Some("write it like `$.id` or `$.items[0].data.name`".to_owned());
-        reader.find(codes::SCENARIO_VALUE, path.span(), format!("`{path}` is no path"), "cannot be read", help);
+        reader.find(SCENARIO_VALUE, path.span(), format!("`{path}` is no path"), "cannot be read", help);
     }
     if *step.repeat == 0 || *step.repeat > 1_000 {
-        reader.find(
-            codes::SCENARIO_VALUE,
-            step.repeat.span(),
-            "an event is told 1 to 1,000 times",
-            "out of bounds",
-            None,
-        );
+        reader.find(SCENARIO_VALUE, step.repeat.span(), "an event is told 1 to 1,000 times", "out of bounds", None);
     }
 }
 
@@ -153,7 +136,7 @@ pub(super) fn budget(budget: &Node, reader: &mut Reader) {
             {
                 let help = Some("write `fuel = 60_000`, `memory = \"8MB\"`, `time = \"50ms\"`".to_owned());
                 let span = entry.node.span.clone();
-                reader.find(codes::SCENARIO_VALUE, span, error.to_string(), "cannot be read", help);
+                reader.find(SCENARIO_VALUE, span, error.to_string(), "cannot be read", help);
             }
         }
     }
@@ -192,7 +175,7 @@ fn matchers(node: &Node, reader: &mut Reader) {
     match &node.value {
         NodeValue::String(text) if !text.contains("${") => {
             if let Err(why) = matcher::parse(text) {
-                reader.find(codes::SCENARIO_VALUE, node.span.clone(), why, "no matcher", None);
+                reader.find(SCENARIO_VALUE, node.span.clone(), why, "no matcher", None);
             }
         }
         NodeValue::Array(items) => items.iter().for_each(|item| matchers(item, reader)),

@@ -8,7 +8,11 @@ use serde_json::{Map, Value};
 use super::pipe_table;
 use super::plan::{Case, Suite, TENANTS};
 use super::substitute::{Names, UnknownName};
-use crate::diagnostics::{Code, Diagnostic, Span, codes};
+use crate::check::scenarios::SCENARIO_NAME;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
+use crate::check::scenarios::SCENARIO_VALUE;
+use crate::codes::Code;
+use crate::diagnostics::{Diagnostic, Span};
 use crate::document::{Node, NodeValue};
 use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
 use crate::manifest::{BaseType, Entity, Manifest, TenantId};
@@ -67,7 +71,7 @@ impl<'a> World<'a> {
         let manifest: &Manifest = plugin.manifest();
         let broken = |what: String| {
             Box::new(
-                Diagnostic::new(codes::SCENARIO_UNEXPECTED, what)
+                Diagnostic::new(SCENARIO_UNEXPECTED, what)
                     .in_source(&suite.source)
                     .at(case.test.name.span(), "before the first step"),
             )
@@ -128,7 +132,7 @@ impl<'a> World<'a> {
             let filled = self.fill(&node)?;
             let rows =
                 pipe_table::read(filled.as_str().unwrap_or_default(), &text.span(), &self.suite.source, Some(entity))
-                    .map_err(|(span, why)| self.finding(codes::SCENARIO_VALUE, span, why, "here"))?;
+                    .map_err(|(span, why)| self.finding(SCENARIO_VALUE, span, why, "here"))?;
             for (index, row) in rows.iter().enumerate() {
                 let row = self.fill(row)?;
                 let fields = row.to_json().as_object().cloned().unwrap_or_default();
@@ -137,7 +141,7 @@ impl<'a> World<'a> {
                     let fields = copied(entity, &fields, copy);
                     let inserted = self.platform.insert_fixture(self.manifest, entity.name.as_str(), &tenant, &fields);
                     let id = inserted.map_err(|error| {
-                        self.finding(codes::SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused")
+                        self.finding(SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused")
                     })?;
                     if copy == 0 {
                         self.names.rows.insert(format!("{name}.{}.{index}", *entity.name), id);
@@ -182,12 +186,7 @@ impl<'a> World<'a> {
         let filled = self.fill(node)?;
         let text = filled.as_str().map(str::to_owned);
         text.ok_or_else(|| {
-            self.finding(
-                codes::SCENARIO_VALUE,
-                node.span.clone(),
-                format!("expected text, found {}", filled.kind()),
-                "here",
-            )
+            self.finding(SCENARIO_VALUE, node.span.clone(), format!("expected text, found {}", filled.kind()), "here")
         })
     }
 
@@ -197,12 +196,8 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn unknown(&self, error: &UnknownName) -> Finding {
-        let finding = self.finding(
-            codes::SCENARIO_NAME,
-            error.span.clone(),
-            format!("`{}` has no value here", error.name),
-            "unknown",
-        );
+        let finding =
+            self.finding(SCENARIO_NAME, error.span.clone(), format!("`{}` has no value here", error.name), "unknown");
         let is_row = error.name.contains('.');
         let help = "a row is `@fixture.entity.n`, and the first row is 0; the test must `use` the fixture".to_owned();
         Box::new(finding.maybe_help(is_row.then_some(help)))

@@ -5,7 +5,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::codes;
 use super::{KeyId, PublicKey, SecretKey};
+use crate::codes::Code;
 
 /// Signatures of an envelope at the most.
 const MAX_SIGNATURES: usize = 8;
@@ -45,10 +47,10 @@ pub enum EnvelopeError {
 
 impl EnvelopeError {
     /// Stable code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            EnvelopeError::Unreadable(_) => "signature/envelope",
-            EnvelopeError::TooManySignatures(_) => "signature/too-many",
+            EnvelopeError::Unreadable(_) => codes::ENVELOPE,
+            EnvelopeError::TooManySignatures(_) => codes::TOO_MANY,
         }
     }
 }

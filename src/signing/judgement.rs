@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::codes;
 use super::{KeyId, Revoked};
+use crate::codes::Code;
 
 /// What a signature is worth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,16 +91,16 @@ impl Judgement {
     }
 
     /// Why the signatures are not enough: a code, and a sentence. None where they are.
-    pub fn refusal(&self) -> Option<(&'static str, String)> {
+    pub fn refusal(&self) -> Option<(Code, String)> {
         if self.trusted() == Trusted::Good {
             return None;
         }
         let good = self.good();
         let wrong = self.signatures.iter().find(|(_, status)| !matches!(status, SignatureStatus::Good { .. }));
         Some(match wrong {
-            _ if self.signatures.is_empty() => ("signature/unsigned", "nobody has signed it".to_owned()),
-            Some((key, status)) if good == 0 => (status.code(), status.describe(key)),
-            _ => ("signature/too-few", format!("{good} good signatures, and {} are needed", self.needed)),
+            _ if self.signatures.is_empty() => (codes::UNSIGNED, "nobody has signed it".to_owned()),
+            Some((key, status)) if good == 0 => (status.code()?, status.describe(key)),
+            _ => (codes::TOO_FEW, format!("{good} good signatures, and {} are needed", self.needed)),
         })
     }
 
@@ -109,15 +111,15 @@ impl Judgement {
 }
 
 impl SignatureStatus {
-    /// Stable code of a signature that does not count.
-    pub fn code(&self) -> &'static str {
+    /// The code of a signature that does not count; none for a good one.
+    pub fn code(&self) -> Option<Code> {
         match self {
-            SignatureStatus::Good { .. } => "signature/good",
-            SignatureStatus::Bad => "signature/bad",
-            SignatureStatus::UnknownKey { .. } => "signature/untrusted",
-            SignatureStatus::OutOfScope { .. } => "signature/out-of-scope",
-            SignatureStatus::Expired { .. } => "signature/expired",
-            SignatureStatus::Revoked(_) => "signature/revoked",
+            SignatureStatus::Good { .. } => None,
+            SignatureStatus::Bad => Some(codes::BAD),
+            SignatureStatus::UnknownKey { .. } => Some(codes::UNTRUSTED),
+            SignatureStatus::OutOfScope { .. } => Some(codes::OUT_OF_SCOPE),
+            SignatureStatus::Expired { .. } => Some(codes::EXPIRED),
+            SignatureStatus::Revoked(_) => Some(codes::REVOKED),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Keys, signatures, signed statements, and whom to trust.
 
 mod attestation;
+pub(crate) mod codes;
 mod dsse;
 mod judgement;
 mod key;

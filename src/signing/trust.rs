@@ -289,7 +289,9 @@ fn scope_matches(scope: &str, plugin: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codes::Code;
     use crate::diagnostics::SourceFile;
+    use crate::signing::codes;
     use crate::signing::{RevocationsPredicate, RevokedKey, SecretKey};
 
     fn at(text: &str) -> Timestamp {
@@ -316,21 +318,21 @@ mod tests {
         store.judge(envelope, &Circumstances { plugin: "acme-x", now, accepted_at: accepted_at.map(at) })
     }
 
-    fn code(store: &TrustStore, envelope: &Envelope) -> &'static str {
-        judged(store, envelope, None).refusal().map_or("good", |(code, _)| code)
+    fn code(store: &TrustStore, envelope: &Envelope) -> Option<Code> {
+        judged(store, envelope, None).refusal().map(|(code, _)| code)
     }
 
     #[test]
     fn only_a_trusted_key_in_its_scope_makes_a_signature_good() {
         let key = SecretKey::generate().unwrap();
         let mut envelope = signed(&[&key]);
-        assert_eq!(code(&store_with(&key.public(), "acme-*"), &envelope), "good");
-        assert_eq!(code(&store_with(&key.public(), "other"), &envelope), "signature/out-of-scope");
-        assert_eq!(code(&TrustStore::default(), &envelope), "signature/untrusted");
-        assert_eq!(code(&store_with(&key.public(), "*"), &signed(&[])), "signature/unsigned");
+        assert_eq!(code(&store_with(&key.public(), "acme-*"), &envelope), None);
+        assert_eq!(code(&store_with(&key.public(), "other"), &envelope), Some(codes::OUT_OF_SCOPE));
+        assert_eq!(code(&TrustStore::default(), &envelope), Some(codes::UNTRUSTED));
+        assert_eq!(code(&store_with(&key.public(), "*"), &signed(&[])), Some(codes::UNSIGNED));
         envelope.payload.push(b'!');
-        assert_eq!(code(&store_with(&key.public(), "*"), &envelope), "signature/bad");
-        assert_eq!(code(&TrustStore::default(), &envelope), "signature/bad", "the key that came along says so");
+        assert_eq!(code(&store_with(&key.public(), "*"), &envelope), Some(codes::BAD));
+        assert_eq!(code(&TrustStore::default(), &envelope), Some(codes::BAD), "the key that came along says so");
     }
 
     #[test]
@@ -338,10 +340,10 @@ mod tests {
         let keys = [SecretKey::generate().unwrap(), SecretKey::generate().unwrap()];
         let mut store = store_with(&keys[0].public(), "*");
         store.set_threshold("acme-*", 2);
-        assert_eq!(code(&store, &signed(&[&keys[0], &keys[0]])), "signature/too-few");
-        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), "signature/too-few", "a stranger does not count");
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[0]])), Some(codes::TOO_FEW));
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), Some(codes::TOO_FEW), "a stranger does not count");
         store.extend(store_with(&keys[1].public(), "*"));
-        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), "good");
+        assert_eq!(code(&store, &signed(&[&keys[0], &keys[1]])), None);
     }
 
     #[test]
@@ -372,7 +374,7 @@ mod tests {
         assert!(RevocationList::open(&sealed, &store, Some(&fuller)).is_err(), "a list that takes back less");
         let envelope = signed(&[&key]);
         store.revoke(&RevocationList::open(&sealed, &store, Some(&first)).unwrap());
-        assert_eq!(code(&store, &envelope), "signature/revoked");
+        assert_eq!(code(&store, &envelope), Some(codes::REVOKED));
         assert!(judged(&store, &envelope, Some("2026-02-01T00:00:00Z")).refusal().is_none());
         assert!(judged(&store, &envelope, Some("2026-03-01T00:00:00Z")).refusal().is_some());
     }
@@ -396,8 +398,8 @@ mod tests {
         assert!(revoked.rotate(&rotation, at("2026-02-28T00:00:00Z")).is_ok(), "it was seen before");
         store.rotate(&rotation, seen).unwrap();
         assert!(store.clone().rotate(&rotation, at("2026-04-01T00:00:00Z")).is_err(), "its time is over");
-        assert_eq!(code(&store, &signed(&[&new])), "good");
-        assert_eq!(code(&store, &signed(&[&old])), "signature/expired");
+        assert_eq!(code(&store, &signed(&[&new])), None);
+        assert_eq!(code(&store, &signed(&[&old])), Some(codes::EXPIRED));
         assert!(judged(&store, &signed(&[&old]), Some("2026-03-31T00:00:00Z")).refusal().is_none());
     }
 

@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use super::trust::{Registry, Revoked, Threshold, TrustStore, TrustedKey, is_scope};
 use super::{KeyId, PublicKey};
-use crate::diagnostics::{Report, SourceFile, Spanned, codes};
+use crate::diagnostics::{Report, SourceFile, Spanned};
+use crate::document::codes::DUPLICATE;
+use crate::document::codes::INVALID_VALUE;
 use crate::document::{self, FromToml, Reader, table};
 
 table! {
@@ -97,7 +99,7 @@ impl TrustStore {
         if let Some(file) = &file {
             if file.version != 1 {
                 let message = format!("version {} of trust files is not known to this tool", file.version);
-                reader.find(codes::INVALID_VALUE, file.span.clone(), message, "not 1", None);
+                reader.find(INVALID_VALUE, file.span.clone(), message, "not 1", None);
             }
             for entry in &file.keys {
                 read_key(entry, &mut store, &mut reader);
@@ -115,7 +117,7 @@ impl TrustStore {
                 check_scope(&entry.scope, &mut reader);
                 if entry.signatures == 0 {
                     let message = "0 signatures would demand nothing; leave the threshold out, and one counts";
-                    reader.find(codes::INVALID_VALUE, entry.scope.span(), message, "demands nothing", None);
+                    reader.find(INVALID_VALUE, entry.scope.span(), message, "demands nothing", None);
                 }
                 store.thresholds.push(Threshold { scope: (*entry.scope).clone(), signatures: entry.signatures });
             }
@@ -181,7 +183,7 @@ fn read_key(entry: &TrustEntry, store: &mut TrustStore, reader: &mut Reader) {
             let id = KeyId::parse(text);
             if id.is_none() {
                 let message = format!("`{}` is not sha256: and 64 digits", **text);
-                reader.find(codes::INVALID_VALUE, text.span(), message, "no id of a key", None);
+                reader.find(INVALID_VALUE, text.span(), message, "no id of a key", None);
             }
             id
         });
@@ -201,13 +203,13 @@ fn read_key(entry: &TrustEntry, store: &mut TrustStore, reader: &mut Reader) {
 }
 
 fn again(keyid: &Spanned<String>, reader: &mut Reader) {
-    reader.find(codes::DUPLICATE, keyid.span(), "this key is there twice", "again", None);
+    reader.find(DUPLICATE, keyid.span(), "this key is there twice", "again", None);
 }
 
 fn check_scope(scope: &Spanned<String>, reader: &mut Reader) {
     if !is_scope(scope) {
         let message = format!("`{}` is no id, no `prefix-*` and not `*`", **scope);
-        reader.find(codes::INVALID_VALUE, scope.span(), message, "matches nothing", None);
+        reader.find(INVALID_VALUE, scope.span(), message, "matches nothing", None);
     }
 }
 
@@ -215,7 +217,7 @@ fn moment(text: &Spanned<String>, reader: &mut Reader) -> Option<Timestamp> {
     let moment = text.parse().ok();
     if moment.is_none() {
         let message = format!("`{}` is no moment; write it like 2026-04-15T08:00:00Z", **text);
-        reader.find(codes::INVALID_VALUE, text.span(), message, "no moment", None);
+        reader.find(INVALID_VALUE, text.span(), message, "no moment", None);
     }
     moment
 }
@@ -223,13 +225,13 @@ fn moment(text: &Spanned<String>, reader: &mut Reader) -> Option<Timestamp> {
 fn public_key(keyid: &Spanned<String>, pem: &Spanned<String>, reader: &mut Reader) -> Option<PublicKey> {
     match PublicKey::from_pem(pem) {
         Err(error) => {
-            reader.find(codes::INVALID_VALUE, pem.span(), error.to_string(), "not a key", None);
+            reader.find(INVALID_VALUE, pem.span(), error.to_string(), "not a key", None);
             None
         }
         Ok(key) if key.id().as_str() != keyid.as_str() => {
             let help = Some(format!("the key's id is {}", key.id()));
             let message = "this is not the id of the key";
-            reader.find(codes::INVALID_VALUE, keyid.span(), message, "another key", help);
+            reader.find(INVALID_VALUE, keyid.span(), message, "another key", help);
             None
         }
         Ok(key) => Some(key),
@@ -250,7 +252,7 @@ fn find_circles(file: &TrustFile, reader: &mut Reader) {
         for _ in 0..file.keys.len() {
             if at == **entry.keyid {
                 let message = "this key is replaced by one that it replaces itself";
-                reader.find(codes::INVALID_VALUE, replaced_by.span(), message, "leads back to this key", None);
+                reader.find(INVALID_VALUE, replaced_by.span(), message, "leads back to this key", None);
                 break;
             }
             let Some(further) = next(&at) else { break };

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::StakeRow;
 use super::sql::{Failure, SqlError};
+use crate::codes::{Code, errors};
 
 /// A field whose value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,7 +114,7 @@ pub enum StoreError {
         /// The error's own text.
         message: String,
         /// Its code.
-        code: &'static str,
+        code: Code,
     },
     /// The manifest has no such numbering rule.
     #[error("unknown numbering rule `{0}`")]
@@ -186,36 +187,36 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable dotted code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            StoreError::NotFound { .. } => "db.not_found",
-            StoreError::VersionConflict { .. } => "db.version_conflict",
-            StoreError::Unique { .. } => "db.unique",
-            StoreError::RefMissing { .. } => "db.ref_missing",
-            StoreError::RefRestrict { .. } => "db.ref_restrict",
-            StoreError::OutOfReach { .. } => "auth.out_of_scope",
-            StoreError::CascadeTooLarge { .. } => "db.cascade_too_large",
-            StoreError::Validation { .. } => "db.validation",
-            StoreError::UnknownEntity(_) => "db.unknown_entity",
-            StoreError::UnknownField { .. } => "db.unknown_field",
-            StoreError::BadQuery(_) => "db.bad_query",
-            StoreError::Batch { code, .. } => code,
-            StoreError::UnknownNumbering(_) => "numbering.unknown",
-            StoreError::NumberingExhausted(_) => "numbering.exhausted",
-            StoreError::UnknownSetting(_) => "config.unknown_setting",
-            StoreError::NoSecret(_) | StoreError::SealedSecret(_) => "config.no_secret",
-            StoreError::NoBlob(_) => "blob.not_found",
-            StoreError::RowsAtStake { .. } => "migration.rows_at_stake",
-            StoreError::NoRollback(_) => "migration.no_rollback",
-            StoreError::InUse => "migration.in_use",
-            StoreError::SchemaVersion(_) => "migration.schema_version",
-            StoreError::EventDepth(_) => "limit.event_depth",
-            StoreError::ResultTooLarge(_) => "limit.result_bytes",
-            StoreError::ChangesTooLarge(_) => "limit.written_bytes",
-            StoreError::Busy => "db.busy",
-            StoreError::TooSlow => "db.too_slow",
-            StoreError::Database { .. } => "host.database",
-            StoreError::Conflict => "db.conflict",
+            StoreError::NotFound { .. } => errors::DB_NOT_FOUND,
+            StoreError::VersionConflict { .. } => errors::DB_VERSION_CONFLICT,
+            StoreError::Unique { .. } => errors::DB_UNIQUE,
+            StoreError::RefMissing { .. } => errors::DB_REF_MISSING,
+            StoreError::RefRestrict { .. } => errors::DB_REF_RESTRICT,
+            StoreError::OutOfReach { .. } => errors::AUTH_OUT_OF_SCOPE,
+            StoreError::CascadeTooLarge { .. } => errors::DB_CASCADE_TOO_LARGE,
+            StoreError::Validation { .. } => errors::DB_VALIDATION,
+            StoreError::UnknownEntity(_) => errors::DB_UNKNOWN_ENTITY,
+            StoreError::UnknownField { .. } => errors::DB_UNKNOWN_FIELD,
+            StoreError::BadQuery(_) => errors::DB_BAD_QUERY,
+            StoreError::Batch { code, .. } => *code,
+            StoreError::UnknownNumbering(_) => errors::NUMBERING_UNKNOWN,
+            StoreError::NumberingExhausted(_) => errors::NUMBERING_EXHAUSTED,
+            StoreError::UnknownSetting(_) => errors::CONFIG_UNKNOWN_SETTING,
+            StoreError::NoSecret(_) | StoreError::SealedSecret(_) => errors::CONFIG_NO_SECRET,
+            StoreError::NoBlob(_) => errors::BLOB_NOT_FOUND,
+            StoreError::RowsAtStake { .. } => errors::MIGRATION_ROWS_AT_STAKE,
+            StoreError::NoRollback(_) => errors::MIGRATION_NO_ROLLBACK,
+            StoreError::InUse => errors::MIGRATION_IN_USE,
+            StoreError::SchemaVersion(_) => errors::MIGRATION_SCHEMA_VERSION,
+            StoreError::EventDepth(_) => errors::LIMIT_EVENT_DEPTH,
+            StoreError::ResultTooLarge(_) => errors::LIMIT_RESULT_BYTES,
+            StoreError::ChangesTooLarge(_) => errors::LIMIT_WRITTEN_BYTES,
+            StoreError::Busy => errors::DB_BUSY,
+            StoreError::TooSlow => errors::DB_TOO_SLOW,
+            StoreError::Database { .. } => errors::HOST_DATABASE,
+            StoreError::Conflict => errors::DB_CONFLICT,
         }
     }
 
@@ -242,14 +243,7 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            StoreError::VersionConflict { .. }
-                | StoreError::Conflict
-                | StoreError::Busy
-                | StoreError::InUse
-                | StoreError::Database { .. }
-        )
+        self.code().is_retryable()
     }
 
     /// A wrapper for `map_err` that says what was tried.

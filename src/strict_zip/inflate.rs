@@ -2,6 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
+use super::codes;
 use super::format::STORED;
 use super::{Header, Refusal, padding};
 
@@ -13,7 +14,7 @@ pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
     let name = &header.name;
     let size = header.size as usize;
     let Some(stored) = archive.get(header.data.clone()) else {
-        return Err(Refusal::new("archive/not-contiguous", format!("`{name}` is not in this archive")));
+        return Err(Refusal::new(codes::NOT_CONTIGUOUS, format!("`{name}` is not in this archive")));
     };
     let bytes = if header.method == STORED {
         stored.to_vec()
@@ -23,21 +24,21 @@ pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
         let mut stream = Decompress::new(false);
         let status = stream
             .decompress_vec(stored, &mut bytes, FlushDecompress::Finish)
-            .map_err(|error| Refusal::new("archive/deflate", format!("`{name}` cannot be inflated: {error}")))?;
+            .map_err(|error| Refusal::new(codes::DEFLATE, format!("`{name}` cannot be inflated: {error}")))?;
         if status != Status::StreamEnd || stream.total_in() != stored.len() as u64 || bytes.len() != size {
             let message = format!("`{name}` does not inflate to the size it promises");
-            return Err(Refusal::new("archive/deflate", message));
+            return Err(Refusal::new(codes::DEFLATE, message));
         }
         if !padding::is_zero(stored) {
             let message = format!("`{name}` has bits set in its deflate stream that carry nothing");
-            return Err(Refusal::new("archive/padding", message));
+            return Err(Refusal::new(codes::PADDING, message));
         }
         bytes
     };
     let mut crc = flate2::Crc::new();
     crc.update(&bytes);
     if crc.sum() != header.crc {
-        return Err(Refusal::new("archive/crc", format!("`{name}` is damaged: its checksum differs")));
+        return Err(Refusal::new(codes::CRC, format!("`{name}` is damaged: its checksum differs")));
     }
     Ok(bytes)
 }

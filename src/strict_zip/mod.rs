@@ -4,6 +4,7 @@
 //! were bounded, and nothing is believed that stands in only one of zip's two directories. Knows nothing of what the
 //! entries mean but the order of the first three; `docs/erpx-format.md` is the specification.
 
+pub(crate) mod codes;
 mod format;
 mod inflate;
 mod limits;
@@ -13,6 +14,8 @@ mod structure;
 mod write;
 
 use thiserror::Error;
+
+use crate::codes::Code;
 
 pub use format::LEADING;
 pub use inflate::inflate;
@@ -35,7 +38,7 @@ pub struct Entry {
 #[error("{message}")]
 pub struct Refusal {
     /// Stable code, `archive/…`.
-    pub code: &'static str,
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// The limit that was passed, where it was one.
@@ -43,12 +46,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: &'static str, message: impl Into<String>) -> Refusal {
+    fn new(code: Code, message: impl Into<String>) -> Refusal {
         Refusal { code, message: message.into(), limit: None }
     }
 
     fn limit(limit: Limit, message: impl Into<String>) -> Refusal {
-        Refusal { code: "archive/limit", message: message.into(), limit: Some(limit) }
+        Refusal { code: codes::LIMIT, message: message.into(), limit: Some(limit) }
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::codes;
 use super::format::{
     CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, ENTRY_RATIO_FROM, EXTERNAL_ATTRIBUTES,
     LOCAL_HEADER, LOCAL_HEADER_SIZE, STORED, TOTAL_RATIO_FROM, VERSION_NEEDED, order,
 };
 use super::write::{Record, assemble};
 use super::{Limit, Limits, Refusal, name_problem};
+use crate::codes::Code;
 
 /// Problems that are told of one archive at the most.
 const MAX_PROBLEMS: usize = 50;
@@ -60,7 +62,7 @@ pub fn structure(archive: &[u8], limits: &Limits) -> Structure {
     // Everything that is left: a field that nothing above looks at has another value than the writer gives it.
     if found.problems.is_empty() && !is_canonical(archive, &found.headers) {
         let message = "the archive is not in the one form that packages have; repack it with `erp-plugin pack`";
-        found.problems.push(Refusal::new("archive/not-canonical", message));
+        found.problems.push(Refusal::new(codes::NOT_CANONICAL, message));
     }
     found.problems.truncate(MAX_PROBLEMS);
     found
@@ -75,24 +77,24 @@ fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, Refusal> {
     }
     if archive.len() < END_SIZE {
         let message = format!("{} bytes are too short for a package{}", archive.len(), what_it_is(archive));
-        return fail("archive/too-short", message);
+        return fail(codes::TOO_SHORT, message);
     }
     let end_at = archive.len() - END_SIZE;
     let end = &archive[end_at..];
     if end[..4] != END_OF_DIRECTORY || end[20..] != [0, 0] {
         let message = format!("the archive does not end with its directory{}", what_it_is(archive));
-        return fail("archive/end-not-at-end", message);
+        return fail(codes::END_NOT_AT_END, message);
     }
     if end[4..8] != [0; 4] {
-        return fail("archive/multi-disk", "the archive is part of a set of disks".to_owned());
+        return fail(codes::MULTI_DISK, "the archive is part of a set of disks".to_owned());
     }
     let count = usize::from(u16_at(end, 8));
     if u16_at(end, 8) != u16_at(end, 10) {
-        return fail("archive/count-mismatch", "the directory counts its entries in two ways".to_owned());
+        return fail(codes::COUNT_MISMATCH, "the directory counts its entries in two ways".to_owned());
     }
     let (size, start) = (u32_at(end, 12), u32_at(end, 16));
     if size == u32::MAX || start == u32::MAX || count == usize::from(u16::MAX) {
-        return fail("archive/zip64", "zip64 is not allowed".to_owned());
+        return fail(codes::ZIP64, "zip64 is not allowed".to_owned());
     }
     let most = limits.get(Limit::Entries);
     if count == 0 || count as u64 > most {
@@ -101,13 +103,13 @@ fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, Refusal> {
     }
     let start = start as usize;
     if start.checked_add(size as usize) != Some(end_at) {
-        return fail("archive/directory-range", "the directory is not right before the end".to_owned());
+        return fail(codes::DIRECTORY_RANGE, "the directory is not right before the end".to_owned());
     }
     Ok(Directory { range: start..end_at, count })
 }
 
 impl Structure {
-    fn refuse(&mut self, code: &'static str, message: impl Into<String>) {
+    fn refuse(&mut self, code: Code, message: impl Into<String>) {
         self.problems.push(Refusal::new(code, message));
     }
 
@@ -119,18 +121,18 @@ impl Structure {
         for _ in 0..directory.count {
             let central = archive.get(at..directory.range.end).unwrap_or_default();
             if central.len() < CENTRAL_HEADER_SIZE || central[..4] != CENTRAL_HEADER {
-                return self.refuse("archive/directory-range", "the directory ends before its last entry");
+                return self.refuse(codes::DIRECTORY_RANGE, "the directory ends before its last entry");
             }
             let name_length = usize::from(u16_at(central, 28));
             let Some(name) = central.get(CENTRAL_HEADER_SIZE..CENTRAL_HEADER_SIZE + name_length) else {
-                return self.refuse("archive/directory-range", "the directory ends inside a name");
+                return self.refuse(codes::DIRECTORY_RANGE, "the directory ends inside a name");
             };
             let rest = usize::from(u16_at(central, 30)) + usize::from(u16_at(central, 32));
             at += CENTRAL_HEADER_SIZE + name_length + rest;
             let Some(name) = std::str::from_utf8(name).ok().filter(|name| name_problem(name).is_none()) else {
                 let shown = String::from_utf8_lossy(name).into_owned();
                 let why = name_problem(&shown).unwrap_or_else(|| "it is not UTF-8".to_owned());
-                self.refuse("archive/name", format!("an entry is named {shown:?}: {why}"));
+                self.refuse(codes::NAME, format!("an entry is named {shown:?}: {why}"));
                 expected_offset = after(archive, central);
                 continue;
             };
@@ -149,10 +151,10 @@ impl Structure {
             }
         }
         if at != directory.range.end {
-            self.refuse("archive/directory-range", "there are bytes behind the directory's last entry");
+            self.refuse(codes::DIRECTORY_RANGE, "there are bytes behind the directory's last entry");
         }
         if self.problems.is_empty() && expected_offset != directory.range.start {
-            self.refuse("archive/gap", "there are bytes between the last entry and the directory");
+            self.refuse(codes::GAP, "there are bytes between the last entry and the directory");
         }
     }
 
@@ -191,20 +193,20 @@ impl Structure {
         for pair in self.headers.windows(2) {
             let (before, after) = (&pair[0].name, &pair[1].name);
             if before != after && order(before) > order(after) {
-                problems.push(Refusal::new("archive/order", format!("`{before}` comes before `{after}`")));
+                problems.push(Refusal::new(codes::ORDER, format!("`{before}` comes before `{after}`")));
             }
         }
         let mut names = BTreeSet::new();
         for header in &self.headers {
             if !names.insert(header.name.to_ascii_lowercase()) {
                 let message = format!("`{}` is there twice, apart from its case", header.name);
-                problems.push(Refusal::new("archive/duplicate-name", message));
+                problems.push(Refusal::new(codes::DUPLICATE_NAME, message));
             }
         }
         for name in &names {
             let folders = name.match_indices('/').map(|(at, _)| &name[..at]);
             for folder in folders.filter(|folder| names.contains(*folder)) {
-                problems.push(Refusal::new("archive/file-is-folder", format!("`{folder}` is a file and a folder")));
+                problems.push(Refusal::new(codes::FILE_IS_FOLDER, format!("`{folder}` is a file and a folder")));
             }
         }
         self.problems.append(&mut problems);
@@ -229,49 +231,49 @@ fn header(
     let fail = |code, message: &str| Err(Refusal::new(code, format!("`{name}`: {message}")));
     let (flags, method) = (u16_at(central, 8), u16_at(central, 10));
     if u16_at(central, 6) != VERSION_NEEDED {
-        return fail("archive/version", "needs another version of zip");
+        return fail(codes::VERSION, "needs another version of zip");
     }
     if flags != 0 {
-        return fail("archive/flags", "flags (encryption, data descriptors, UTF-8) are not allowed");
+        return fail(codes::FLAGS, "flags (encryption, data descriptors, UTF-8) are not allowed");
     }
     if method != STORED && method != DEFLATED {
-        return fail("archive/method", "only stored and deflated entries are allowed");
+        return fail(codes::METHOD, "only stored and deflated entries are allowed");
     }
     if u16_at(central, 30) != 0 || u16_at(central, 32) != 0 {
-        return fail("archive/extra", "extra fields and comments are not allowed");
+        return fail(codes::EXTRA, "extra fields and comments are not allowed");
     }
     if u16_at(central, 34) != 0 {
-        return fail("archive/multi-disk", "lies on another disk");
+        return fail(codes::MULTI_DISK, "lies on another disk");
     }
     if u32_at(central, 38) != EXTERNAL_ATTRIBUTES {
-        return fail("archive/not-regular", "is no regular file with the rights 0644");
+        return fail(codes::NOT_REGULAR, "is no regular file with the rights 0644");
     }
     let (crc, stored_size, size) = (u32_at(central, 16), u32_at(central, 20), u32_at(central, 24));
     if stored_size == u32::MAX || size == u32::MAX {
-        return fail("archive/zip64", "zip64 is not allowed");
+        return fail(codes::ZIP64, "zip64 is not allowed");
     }
     if method == STORED && stored_size != size {
-        return fail("archive/size", "is stored, but its two sizes differ");
+        return fail(codes::SIZE, "is stored, but its two sizes differ");
     }
     if u32_at(central, 42) as usize != offset {
-        return fail("archive/not-contiguous", "does not begin where the entry before it ends");
+        return fail(codes::NOT_CONTIGUOUS, "does not begin where the entry before it ends");
     }
     let Some(local) = archive.get(offset..offset + LOCAL_HEADER_SIZE).filter(|local| local[..4] == LOCAL_HEADER) else {
-        return fail("archive/not-contiguous", "has no local header where it should begin");
+        return fail(codes::NOT_CONTIGUOUS, "has no local header where it should begin");
     };
     if local[4..26] != central[6..28] || u16_at(local, 26) != u16_at(central, 28) {
-        return fail("archive/local-mismatch", "the local header says something else than the directory");
+        return fail(codes::LOCAL_MISMATCH, "the local header says something else than the directory");
     }
     if u16_at(local, 28) != 0 {
-        return fail("archive/extra", "extra fields are not allowed");
+        return fail(codes::EXTRA, "extra fields are not allowed");
     }
     let name_end = offset + LOCAL_HEADER_SIZE + name.len();
     if archive.get(offset + LOCAL_HEADER_SIZE..name_end) != Some(name.as_bytes()) {
-        return fail("archive/local-mismatch", "the local header has another name");
+        return fail(codes::LOCAL_MISMATCH, "the local header has another name");
     }
     let data_end = name_end + stored_size as usize;
     if data_end > directory_start {
-        return fail("archive/not-contiguous", "reaches into the directory");
+        return fail(codes::NOT_CONTIGUOUS, "reaches into the directory");
     }
     Ok(Header { name: name.to_owned(), method, crc, size, data: name_end..data_end })
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
+use super::codes;
 use super::format::{
     CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LEADING, LOCAL_HEADER, STORED,
     VERSION_MADE_BY, VERSION_NEEDED, order,
@@ -35,14 +36,14 @@ pub fn write(entries: &[Entry]) -> Result<Vec<u8>, Refusal> {
     sorted.sort_by(|left, right| order(&left.name).cmp(&order(&right.name)));
     for entry in &sorted {
         if let Some(problem) = name_problem(&entry.name) {
-            return Err(Refusal::new("archive/name", format!("`{}` cannot be packed: {problem}", entry.name)));
+            return Err(Refusal::new(codes::NAME, format!("`{}` cannot be packed: {problem}", entry.name)));
         }
     }
     let mut names: Vec<String> = sorted.iter().map(|entry| entry.name.to_ascii_lowercase()).collect();
     names.sort();
     if let Some([name, _]) = names.array_windows().find(|[left, right]| left == right) {
         let message = format!("`{name}` is there twice, apart from its case");
-        return Err(Refusal::new("archive/duplicate-name", message));
+        return Err(Refusal::new(codes::DUPLICATE_NAME, message));
     }
     let compressed: Vec<Option<Vec<u8>>> = sorted.iter().map(|entry| deflate(entry)).collect();
     let mut records = Vec::with_capacity(sorted.len());
@@ -55,11 +56,11 @@ pub fn write(entries: &[Entry]) -> Result<Vec<u8>, Refusal> {
             crc: crc.sum(),
             stored: compressed.as_deref().unwrap_or(&entry.bytes),
             size: u32::try_from(entry.bytes.len())
-                .map_err(|_| Refusal::new("archive/limit", format!("`{}` has more than 4 GiB", entry.name)))?,
+                .map_err(|_| Refusal::new(codes::LIMIT, format!("`{}` has more than 4 GiB", entry.name)))?,
         });
     }
     let mut archive = Vec::with_capacity(records.iter().map(|record| record.stored.len() + 200).sum());
-    assemble(&records, &mut archive).map_err(|error| Refusal::new("archive/limit", error.to_string()))?;
+    assemble(&records, &mut archive).map_err(|error| Refusal::new(codes::LIMIT, error.to_string()))?;
     Ok(archive)
 }
 

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::diagnostics::{HumanStyle, Report, Severity, human, is_printable, printable};
+use crate::codes::Severity;
+use crate::diagnostics::{HumanStyle, Report, human, is_printable, printable};
 use crate::settings::Environment;
 
 /// Columns of the verb in front of a status line, as cargo has them.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Outcome;
+use crate::archive;
 use crate::archive::{COMPONENT, PROVENANCE, Package, Problem, SBOM};
 use crate::digest::sha256_hex;
 use crate::document::parse_strict_json;
@@ -67,10 +68,10 @@ pub(super) fn check(package: &Package) -> Result<(Outcome, String), Vec<Problem>
             return seen.push(format!("no {what}"));
         };
         match parse_strict_json(bytes) {
-            Err(why) => problems.push(Problem::new("package/supply-chain", format!("`{name}`: {why}"))),
+            Err(why) => problems.push(Problem::new(archive::codes::SUPPLY_CHAIN, format!("`{name}`: {why}"))),
             Ok(document) if digest(&document) != Some(&component) => {
                 let message = format!("`{name}` is about another component than the package's");
-                problems.push(Problem::new("package/supply-chain", message));
+                problems.push(Problem::new(archive::codes::SUPPLY_CHAIN, message));
             }
             Ok(_) => seen.push(format!("the {what}")),
         }

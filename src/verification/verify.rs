@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use semver::Version;
 
+use super::codes;
 use super::supply_chain;
 use super::{Check, Demand, Outcome, Policy, Stage};
+use crate::archive;
 use crate::archive::{Package, Problem, Sealed, Statement};
 use crate::check::check_package;
+use crate::codes::Code;
+use crate::codes::Severity;
 use crate::component::ComponentInfo;
 use crate::containment::contain;
 use crate::contract;
@@ -61,7 +65,7 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
     };
     if let Err(panic) = contain(|| run(bytes, policy, &mut verdict)) {
         let stage = Stage::ALL[verdict.checks.len().min(Stage::ALL.len() - 1)];
-        let problems = vec![Problem::new("package/unreadable", panic.to_string())];
+        let problems = vec![Problem::new(archive::codes::UNREADABLE, panic.to_string())];
         verdict.checks.push(Check { stage, outcome: Outcome::No, detail: panic.to_string(), problems });
     }
     // What is not reached is skipped: every stage is always told of.
@@ -146,9 +150,8 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     let checked = check_package(package);
     let imports = checked.info.as_ref().map_or(0, |info| info.border.imports.len());
     let contents = if checked.report.has_errors() {
-        let errors =
-            checked.report.diagnostics().iter().filter(|one| one.severity == crate::diagnostics::Severity::Error);
-        Err(errors.map(|one| Problem::new(one.code.name(), one.message.clone())).collect())
+        let errors = checked.report.diagnostics().iter().filter(|one| one.severity == Severity::Error);
+        Err(errors.map(|one| Problem::new(one.code, one.message.clone())).collect())
     } else {
         let size = ByteSize(package.component().len() as u64);
         Ok(((), (Outcome::Ok, format!("{size}, {imports} imports, all of the host API"))))
@@ -173,7 +176,7 @@ fn require_world(package: &Package) -> Result<(), Vec<Problem>> {
     match asked {
         Some(asked) if asked != signed => {
             let message = format!("the statement signs world `{signed}`, the manifest asks for `{asked}`");
-            Err(vec![Problem::new("package/statement-mismatch", message)])
+            Err(vec![Problem::new(archive::codes::STATEMENT_MISMATCH, message)])
         }
         _ => Ok(()),
     }
@@ -183,7 +186,7 @@ fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Se
     match policy.sha256 {
         Some(expected) if !expected.eq_ignore_ascii_case(sha256) => {
             let message = format!("the file has the SHA-256 {sha256}, and {expected} was expected");
-            Err(vec![Problem::new("package/another-file", message)])
+            Err(vec![Problem::new(archive::codes::ANOTHER_FILE, message)])
         }
         _ => Ok(((), (Outcome::Ok, format!("{}, sha256 {sha256}", ByteSize(bytes.len() as u64))))),
     }
@@ -194,16 +197,16 @@ fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, 
     let Some(envelope) = policy.receipt else {
         return Ok((None, (Outcome::Skipped, "nobody asked for one".to_owned())));
     };
-    let refuse = |code: &str, message: String| Err(vec![Problem::new(code, message)]);
+    let refuse = |code: Code, message: String| Err(vec![Problem::new(code, message)]);
     let receipt = match Receipt::of_envelope(envelope) {
         Ok(receipt) => receipt,
-        Err(error) => return refuse("receipt/unreadable", error.to_string()),
+        Err(error) => return refuse(codes::UNREADABLE, error.to_string()),
     };
     match receipt.package_sha256() {
         Some(found) if found == sha256 => {}
         found => {
             let message = format!("the receipt is for another file ({})", found.unwrap_or("none"));
-            return refuse("receipt/another-package", message);
+            return refuse(codes::ANOTHER_PACKAGE, message);
         }
     }
     let (registry, at) = (receipt.predicate.registry.clone(), receipt.predicate.accepted_at);
@@ -213,11 +216,11 @@ fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, 
             Ok((Some(receipt), (Outcome::Ok, detail)))
         }
         RegistryStatus::Bad => {
-            refuse("receipt/bad-signature", format!("the receipt of {registry} is not what the registry signed"))
+            refuse(codes::BAD_SIGNATURE, format!("the receipt of {registry} is not what the registry signed"))
         }
         RegistryStatus::Unknown => {
             let message = format!("nobody whom you trust as a registry has signed the receipt of `{registry}`");
-            refuse("receipt/untrusted", message)
+            refuse(codes::UNTRUSTED, message)
         }
     }
 }
@@ -250,11 +253,11 @@ fn check_policy(
     let (id, version) = (&*package.manifest.metadata.id, &*package.manifest.metadata.version);
     let mut problems = Vec::new();
     if let Some(reason) = policy.trust.withdrawn(sha256, &package.content_id) {
-        problems.push(Problem::new("package/withdrawn", format!("the registry has withdrawn it: {reason}")));
+        problems.push(Problem::new(archive::codes::WITHDRAWN, format!("the registry has withdrawn it: {reason}")));
     }
     if let Some(installed) = policy.installed.filter(|installed| is_older(version, installed)) {
         let message = format!("{id} {installed} is there already, and {version} is older");
-        problems.push(Problem::new("package/downgrade", message));
+        problems.push(Problem::new(archive::codes::DOWNGRADE, message));
     }
     problems.extend(receipt.and_then(|receipt| receipt_problem(receipt, package)));
     if problems.is_empty() {
@@ -279,7 +282,7 @@ pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<Problem> 
     }
     let (id, version) = (&*metadata.id, &*metadata.version);
     let message = format!("the receipt calls it {} {}, the package itself {id} {version}", said.id, said.version);
-    Some(Problem::new("receipt/another-package", message))
+    Some(Problem::new(codes::ANOTHER_PACKAGE, message))
 }
 
 /// Whether a version is older than the one that is there.

@@ -8,33 +8,38 @@ use crate::support::repository;
 /// Each room and the rooms that it may use. A room that is not here does not exist.
 const ROOMS: &[(&str, &[&str])] = &[
     // Words.
+    ("codes", &["exit_code"]),
     ("containment", &[]),
-    ("diagnostics", &[]),
+    ("diagnostics", &["codes"]),
     ("digest", &[]),
-    ("document", &["diagnostics"]),
+    ("document", &["codes", "diagnostics"]),
     ("exit_code", &[]),
     ("files", &[]),
     ("pattern", &[]),
     ("random", &[]),
     ("settings", &[]),
-    ("strict_zip", &[]),
-    ("ui", &["diagnostics", "settings"]),
+    ("strict_zip", &["codes"]),
+    ("ui", &["codes", "diagnostics", "settings"]),
     // Nouns.
-    ("expression", &["diagnostics", "document"]),
-    ("manifest", &["diagnostics", "document", "expression"]),
+    ("expression", &["codes", "diagnostics", "document"]),
+    ("manifest", &["codes", "diagnostics", "document", "expression"]),
     ("contract", &["diagnostics"]),
-    ("component", &["containment", "contract", "diagnostics"]),
+    ("component", &["codes", "containment", "contract", "diagnostics"]),
     ("outgoing", &[]),
-    ("signing", &["diagnostics", "digest", "document"]),
-    ("archive", &["containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
+    ("signing", &["codes", "diagnostics", "digest", "document"]),
+    ("archive", &["codes", "containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
     ("evolution", &["diagnostics", "expression", "manifest"]),
-    ("store", &["contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest", "pattern"]),
+    (
+        "store",
+        &["codes", "contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest", "pattern"],
+    ),
     ("project", &["diagnostics", "files", "manifest", "strict_zip"]),
     // Engines.
     (
         "check",
         &[
             "archive",
+            "codes",
             "component",
             "contract",
             "diagnostics",
@@ -53,6 +58,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "archive",
             "check",
+            "codes",
             "component",
             "containment",
             "contract",
@@ -72,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "host",
         &[
+            "codes",
             "component",
             "contract",
             "digest",
@@ -85,13 +92,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("registry", &["diagnostics", "digest", "outgoing"]),
+    ("registry", &["codes", "diagnostics", "digest", "outgoing"]),
     // The platform's contract, and what stands on it.
     (
         "platform",
         &[
             "archive",
             "check",
+            "codes",
             "contract",
             "diagnostics",
             "digest",
@@ -111,6 +119,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "scenario",
         &[
+            "check",
+            "codes",
             "diagnostics",
             "digest",
             "document",
@@ -127,6 +137,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "dev_host",
         &[
             "build",
+            "codes",
             "diagnostics",
             "digest",
             "document",
@@ -144,7 +155,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The rooms of the program itself may use everything.
-const PROGRAM: [&str; 6] = ["main", "lib", "cli", "commands", "command_error", "context"];
+const PROGRAM: [&str; 7] = ["main", "lib", "cli", "commands", "command_error", "context", "explanations"];
 
 /// Heavy dependencies and the rooms that they live in.
 const HOMES: &[(&str, &[&str])] = &[

@@ -107,124 +107,42 @@ fn the_page_of_the_format_has_the_stages_and_the_limits() {
     expect_file(&file, &with_part(&with_part(&page, "stages", &stages), "limits", &limits));
 }
 
-/// Also: the sources refuse packages with no other code, and every code is one that they use.
+/// A code that nothing raises is an unused constant, which the compiler reports.
 #[test]
-fn the_page_of_package_codes_is_made_from_the_table() {
-    use erp_plugin::verification::CODES;
-    let mut page = "# Why packages are refused\n\nMade from `verification::codes` by the tests. `erp-plugin explain CODE` shows the same.\n\n\
-                    | code | meaning | what to do |\n|---|---|---|\n"
-        .to_owned();
-    for code in CODES {
-        page.push_str(&format!("| `{}` | {} | {} |\n", code.name, code.meaning, code.next));
-    }
-    expect_file(&repository().join("docs/package-codes.md"), &page);
-    assert!(CODES.is_sorted_by_key(|code| code.name), "the codes are not sorted");
-    let mut sources = String::new();
-    for folder in ["src/strict_zip", "src/archive", "src/signing", "src/verification", "src/platform"] {
-        for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() && !path.ends_with("codes.rs") {
-                sources.push_str(&std::fs::read_to_string(path).unwrap());
-            }
-        }
-    }
-    for code in CODES {
-        assert!(sources.contains(&format!("\"{}\"", code.name)), "nothing refuses a package with {}", code.name);
-    }
-    let quoted = sources.split('"').filter(|text| {
-        let room = ["archive/", "package/", "signature/", "receipt/"].iter().any(|room| text.starts_with(room));
-        room && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/-".contains(&byte))
-    });
-    for used in quoted.filter(|used| *used != "signature/good" && used.len() > 10) {
-        assert!(CODES.iter().any(|code| code.name == used), "`{used}` is not in verification::codes");
-    }
-}
-
-#[test]
-fn the_page_of_errors_is_made_from_the_codes_and_the_sources_know_no_other() {
+fn the_pages_of_codes_are_made_from_their_declarations() {
     let (_, explained) = Sandbox::new().json(&["explain"]);
-    let mut page = "# Errors\n\nThe codes that guests and HTTP clients see, made from the source by the tests. `erp-plugin explain CODE` shows the same. A plugin's own \
-                    codes are answered with 422.\n\n| code | status | meaning | why | what to do |\n|---|---|---|---|---|\n"
-        .to_owned();
-    let mut known = Vec::new();
-    for error in explained["errors"].as_array().unwrap() {
-        let text = |key: &str| error[key].as_str().unwrap().replace('|', "\\|");
-        page.push_str(&format!(
-            "| `{}` | {} | {} | {} | {} |\n",
-            text("code"),
-            error["status"],
-            text("title"),
-            text("why"),
-            text("fix")
-        ));
-        known.push(text("code"));
-    }
-    expect_file(&repository().join("docs/errors.md"), &page);
-    let mut used = Vec::new();
-    for folder in ["src/host", "src/platform", "src/store", "src/dev_host"] {
-        codes_in(&repository().join(folder), &mut used);
-    }
-    used.sort();
-    used.dedup();
-    let unknown: Vec<&String> = used.iter().filter(|code| !known.contains(code)).collect();
-    assert!(unknown.is_empty(), "codes that `explain` does not know: {unknown:?}");
-    let unused: Vec<&String> = known.iter().filter(|code| !used.contains(code)).collect();
-    assert!(unused.is_empty(), "codes that nothing gives: {unused:?}");
-}
-
-/// Texts such as `"db.not_found"` that stand where an error is made: behind `new(`, a status, or an arrow.
-fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            codes_in(&path, found);
-        } else if path.file_name().is_some_and(|name| name != "error_codes.rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
-            for (at, _) in text.match_indices('"') {
-                let Some(word) = text[at + 1..].split('"').next() else { continue };
-                let is_code = word.split_once(['.', '/']).is_some_and(|(area, rest)| {
-                    matches!(
-                        area,
-                        "auth"
-                            | "cap"
-                            | "db"
-                            | "call"
-                            | "component"
-                            | "numbering"
-                            | "config"
-                            | "kv"
-                            | "expr"
-                            | "blob"
-                            | "limit"
-                            | "guest"
-                            | "host"
-                            | "http"
-                            | "plugin"
-                            | "action"
-                            | "event"
-                            | "migration"
-                            | "node"
-                            | "entity"
-                            | "import"
-                            | "export"
-                            | "dev"
-                            | "registry"
-                    ) && !rest.is_empty()
-                        && rest.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-'))
-                });
-                let before = text[..at].trim_end();
-                let behind_a_status = before
-                    .strip_suffix(',')
-                    .is_some_and(|before| before.ends_with(|character: char| character.is_ascii_digit()));
-                let is_made = behind_a_status
-                    || ["new(", "=>", "\"code\":", "bad("].iter().any(|mark| before.ends_with(mark))
-                    || word.starts_with("limit.");
-                if is_code && is_made {
-                    found.push(word.to_owned());
-                }
-            }
-        }
-    }
+    let rows = |kind: &str, columns: &[&str]| -> String {
+        let row = |code: &Value| -> String {
+            let cell = |column: &&str| match &code[*column] {
+                Value::String(text) if *column == "code" => format!(" `{text}` |"),
+                Value::String(text) => format!(" {} |", text.replace('|', "\\|")),
+                Value::Bool(value) => format!(" {} |", if *value { "yes" } else { "no" }),
+                value => format!(" {value} |"),
+            };
+            format!("|{}\n", columns.iter().map(cell).collect::<String>())
+        };
+        explained[kind].as_array().unwrap().iter().map(row).collect()
+    };
+    let errors = format!(
+        "# Errors\n\nThe codes that guests and HTTP clients see, made from the source by the tests. `erp-plugin explain CODE` \
+         prints the same. A plugin's own\ncodes are answered with 422.\n\n\
+         | code | status | retryable | meaning | why | what to do |\n|---|---|---|---|---|---|\n{}",
+        rows("errors", &["code", "status", "retryable", "title", "why", "fix"])
+    );
+    expect_file(&repository().join("docs/errors.md"), &errors);
+    let packages = format!(
+        "# Why packages are refused\n\nMade from the source by the tests. `erp-plugin explain CODE` prints the same. The status is that of an upload.\n\n\
+         | code | status | meaning | what to do |\n|---|---|---|---|\n{}",
+        rows("packages", &["code", "status", "meaning", "fix"])
+    );
+    expect_file(&repository().join("docs/package-codes.md"), &packages);
+    let commands = format!(
+        "# Why commands fail\n\nThe codes in `error.code` of `--format json`, made from the source by the tests. `erp-plugin explain CODE` prints the\n\
+         same. A command that ends with the code of a platform or of a package exits as [exit-codes.md](exit-codes.md) says.\n\n\
+         | code | exit code | meaning | why | what to do |\n|---|---|---|---|---|\n{}",
+        rows("commands", &["code", "exit_code", "title", "why", "fix"])
+    );
+    expect_file(&repository().join("docs/command-codes.md"), &commands);
 }
 
 #[test]

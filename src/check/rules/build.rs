@@ -1,7 +1,7 @@
 //! How the component is made.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::codes;
+use crate::document::codes::INVALID_VALUE;
 use crate::manifest::Language;
 
 /// What composing calls the plugin's own component.
@@ -13,19 +13,19 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for link in &manifest.link {
         if link.name.as_str() == RESERVED {
             let message = "`plugin` is what the plugin's own component is called";
-            findings.add(codes::INVALID_VALUE, link.name.span(), message, "another name", None);
+            findings.add(INVALID_VALUE, link.name.span(), message, "another name", None);
         }
         let sources = [&link.path, &link.file, &link.package].into_iter().flatten().count();
         if sources != 1 {
             let message = format!("`{}` must say where it comes from, once", *link.name);
             let help = Some("write one of `path` (a crate), `file` (a component), `package` (an .erpx)".to_owned());
             let label = if sources == 0 { "from where?" } else { "from several places" };
-            findings.add(codes::INVALID_VALUE, link.name.span(), message, label, help);
+            findings.add(INVALID_VALUE, link.name.span(), message, label, help);
         }
     }
     if let (Some(link), false) = (manifest.link.first(), *manifest.build.language == Language::Rust) {
         let message = format!("a plugin in {} has no parts", manifest.build.language.word());
         let help = Some("only plugins in Rust are composed: take `[[link]]` away".to_owned());
-        findings.add(codes::INVALID_VALUE, link.name.span(), message, "cannot be linked", help);
+        findings.add(INVALID_VALUE, link.name.span(), message, "cannot be linked", help);
     }
 }

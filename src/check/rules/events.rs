@@ -3,22 +3,31 @@
 use std::collections::BTreeSet;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Spanned, codes};
+use crate::codes::codes;
+use crate::diagnostics::Spanned;
+use crate::document::codes::DUPLICATE;
+use crate::document::codes::INVALID_VALUE;
 use crate::document::did_you_mean;
 use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
+
+codes! {
+    EVENT_LOOP = "manifest/event-loop", finding(Warning), "The plugin subscribes to an event that it tells itself.",
+        why: "A handler that tells what it hears starts itself again; the platform ends such chains, and the work of the last link is lost.",
+        fix: "Subscribe to the exact events that you need, or make the handler tell nothing where it was called by its own event.";
+    EVENT_PATTERN = "manifest/event-pattern", finding(Error), "An event name or pattern that matches nothing.",
+        why: "Events are words joined by dots. A subscription is an exact name, `a.*` for all that begin with `a.`, or `*` for all; any other star is a plain character.",
+        fix: "Write the pattern in one of the three forms.";
+    EVENT_NOT_GRANTED = "manifest/event-not-granted", finding(Error), "The plugin declares an event that its capabilities do not let it publish.",
+        why: "The host would refuse the event at run time, and with it the call that tells it.",
+        fix: "Add the event, or a pattern that matches it, to `publish` in `[capabilities]`.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let mut subscribed = BTreeSet::new();
     for pattern in &manifest.events.subscribe {
         if is_pattern(pattern, findings) && !subscribed.insert(pattern.as_str()) {
-            findings.add(
-                codes::DUPLICATE,
-                pattern.span(),
-                format!("`{pattern}` is subscribed to twice"),
-                "again",
-                None,
-            );
+            findings.add(DUPLICATE, pattern.span(), format!("`{pattern}` is subscribed to twice"), "again", None);
         }
     }
     for pattern in manifest.capabilities.publish.iter().chain(&manifest.capabilities.deny.publish) {
@@ -29,21 +38,15 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for event in &manifest.events.publishes {
         let name = &event.r#type;
         if !published.insert(name.as_str()) {
-            findings.add(codes::DUPLICATE, name.span(), format!("the event `{name}` is declared twice"), "again", None);
+            findings.add(DUPLICATE, name.span(), format!("the event `{name}` is declared twice"), "again", None);
         }
         if !is_event_name(name) {
             let help = "write words joined by dots, such as `inventory.low_stock`".to_owned();
-            findings.add(
-                codes::EVENT_PATTERN,
-                name.span(),
-                format!("`{name}` is no name of an event"),
-                "no name",
-                Some(help),
-            );
+            findings.add(EVENT_PATTERN, name.span(), format!("`{name}` is no name of an event"), "no name", Some(help));
         } else if !manifest.capabilities.may_publish(name) {
             let message = format!("the plugin declares `{name}`, but may not publish it");
             let help = format!("add `publish = [\"{name}\"]` to [capabilities]");
-            findings.add(codes::EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
+            findings.add(EVENT_NOT_GRANTED, name.span(), message, "not granted", Some(help));
             findings.report.fix_last(
                 subject.edit(|text| text.add_item(&format!("grant `{name}`"), "capabilities", "publish", name)),
             );
@@ -55,11 +58,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let message = format!("the plugin hears its own event `{name}`");
             let help =
                 "a handler that tells the event that it hears goes round until the platform ends the chain".to_owned();
-            findings.add(codes::EVENT_LOOP, pattern.span(), message, "matches its own event", Some(help));
+            findings.add(EVENT_LOOP, pattern.span(), message, "matches its own event", Some(help));
         }
         for kind in event.payload.values().filter(|kind| FieldType::from_word(kind).is_none()) {
             let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
-            findings.add(codes::INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
+            findings.add(INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
         }
     }
 }
@@ -74,21 +77,21 @@ fn triggers(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let span = trigger.name.as_ref().map_or_else(|| trigger.on.span(), Spanned::span);
             if trigger.when.is_none() && !seen.insert((name.clone(), trigger.on.word())) {
                 let message = format!("`{name}` is told twice for the same change");
-                findings.add(codes::DUPLICATE, span.clone(), message, "again", None);
+                findings.add(DUPLICATE, span.clone(), message, "again", None);
             }
             if trigger.name.is_none() {
                 continue;
             }
             if !is_event_name(&name) {
                 let help = Some("write words joined by dots, such as `inventory.low_stock`".to_owned());
-                findings.add(codes::EVENT_PATTERN, span, format!("`{name}` is no name of an event"), "no name", help);
+                findings.add(EVENT_PATTERN, span, format!("`{name}` is no name of an event"), "no name", help);
             } else if !may_trigger(manifest, &name) {
                 let message = format!("the platform would tell `{name}` for the plugin, which may not publish it");
                 let help = format!(
                     "add it to `publish` in [capabilities], or begin its name with `{}.`",
                     *manifest.metadata.id
                 );
-                findings.add(codes::EVENT_NOT_GRANTED, span, message, "not granted", Some(help));
+                findings.add(EVENT_NOT_GRANTED, span, message, "not granted", Some(help));
                 findings.report.fix_last(
                     subject.edit(|text| text.add_item(&format!("grant `{name}`"), "capabilities", "publish", &name)),
                 );
@@ -105,13 +108,7 @@ fn is_pattern(pattern: &Spanned<String>, findings: &mut Findings<'_>) -> bool {
     };
     if !good {
         let help = "write an exact name, `order.*`, or `*`".to_owned();
-        findings.add(
-            codes::EVENT_PATTERN,
-            pattern.span(),
-            format!("`{pattern}` matches no event"),
-            "no pattern",
-            Some(help),
-        );
+        findings.add(EVENT_PATTERN, pattern.span(), format!("`{pattern}` matches no event"), "no pattern", Some(help));
     }
     good
 }

@@ -1,9 +1,19 @@
 //! Conditions and computed values.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::codes;
+use crate::check::rules::schema::BAD_DEFAULT;
+use crate::codes::codes;
 use crate::expression::{Expression, FieldKind, Type};
 use crate::manifest::{Entity, Field};
+
+codes! {
+    EXPRESSION_TYPE = "expression/type", finding(Error), "An expression that does not fit the entity's fields.",
+        why: "It names what is not there, compares what can never be equal, or gives another kind of value than its key needs.",
+        fix: "Use the fields of the entity and their options; conditions give true or false, and a computed field gives its own type.";
+    EXPRESSION_CYCLE = "expression/cycle", finding(Error), "Computed fields that need each other.",
+        why: "There is no order in which they could be computed.",
+        fix: "Let one of them be computed from fields that users fill in.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -16,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             if let Some(computed) = &field.computed {
                 for problem in computed.stored_problems(&fields, &field.kind()) {
                     let place = computed.place(&problem.span);
-                    findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+                    findings.add(EXPRESSION_TYPE, place, problem.message, "here", problem.help);
                 }
                 beside_computed(field, findings);
             }
@@ -43,7 +53,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 fn one(expression: &Expression, fields: &[FieldKind<'_>], wanted: Type, findings: &mut Findings<'_>) {
     for problem in expression.problems(fields, wanted) {
         let place = expression.place(&problem.span);
-        findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+        findings.add(EXPRESSION_TYPE, place, problem.message, "here", problem.help);
     }
 }
 
@@ -53,7 +63,7 @@ fn beside_computed(field: &Field, findings: &mut Findings<'_>) {
     let other = other.or_else(|| field.numbering.as_ref().map(|rule| ("numbering", rule.span())));
     if let Some((key, span)) = other {
         let message = format!("`{}` is computed: its `{key}` is never used", *field.name);
-        findings.add(codes::BAD_DEFAULT, span, message, "never used", Some(format!("take `{key}` or `computed` away")));
+        findings.add(BAD_DEFAULT, span, message, "never used", Some(format!("take `{key}` or `computed` away")));
     }
 }
 
@@ -65,6 +75,6 @@ fn cycles(entity: &Entity, findings: &mut Findings<'_>) {
         let message = format!("`{name}` is computed from itself, in a circle");
         let needs = computed.names().into_iter().find(|needed| circle.contains(needed));
         let help = needs.map(|needed| format!("it needs `{needed}`, which needs it in turn"));
-        findings.add(codes::EXPRESSION_CYCLE, computed.span(), message, "never ends", help);
+        findings.add(EXPRESSION_CYCLE, computed.span(), message, "never ends", help);
     }
 }

@@ -3,9 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Diagnostic, SourceFile, codes};
+use crate::check::rules::pages::MISSING_FILE;
+use crate::codes::codes;
+use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::document::{self, did_you_mean};
 use crate::manifest::label_keys;
+
+codes! {
+    MISSING_TRANSLATION = "manifest/missing-translation", finding(Warning), "A label has no translation, or a translation has no label.",
+        why: "Users of that language would see the label of another one.",
+        fix: "Add the key to, or take it from, the file of the language.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -14,7 +22,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         let path = format!("{}/{}.toml", manifest.i18n.dir, **locale);
         let Some(bytes) = (subject.file)(&path) else {
             let message = format!("`{path}` is not there");
-            findings.add(codes::MISSING_FILE, locale.span(), message, "no such file", None);
+            findings.add(MISSING_FILE, locale.span(), message, "no such file", None);
             continue;
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -24,11 +32,10 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         for entry in node.entries() {
             if !keys.contains(&entry.key) {
                 let help = did_you_mean(&entry.key, keys.iter().map(String::as_str));
-                let finding =
-                    Diagnostic::new(codes::MISSING_TRANSLATION, format!("no label is called `{}`", entry.key))
-                        .in_source(&source)
-                        .at(entry.key_span.clone(), "translates nothing")
-                        .maybe_help(help);
+                let finding = Diagnostic::new(MISSING_TRANSLATION, format!("no label is called `{}`", entry.key))
+                    .in_source(&source)
+                    .at(entry.key_span.clone(), "translates nothing")
+                    .maybe_help(help);
                 findings.report.push(finding);
             }
         }
@@ -37,7 +44,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let message =
                 format!("{} labels have no translation into `{}`, among them `{first}`", missing.len(), **locale);
             let help = format!("add `\"{first}\" = \"…\"` to {path}");
-            findings.add(codes::MISSING_TRANSLATION, locale.span(), message, "incomplete", Some(help));
+            findings.add(MISSING_TRANSLATION, locale.span(), message, "incomplete", Some(help));
         }
     }
 }

@@ -3,15 +3,30 @@
 use semver::{Version, VersionReq};
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Spanned, codes};
+use crate::codes::codes;
+use crate::diagnostics::Spanned;
+use crate::document::codes::DUPLICATE;
+use crate::document::codes::INVALID_VALUE;
 use crate::manifest::PluginId;
+
+codes! {
+    MANIFEST_VERSION = "manifest/version", finding(Error), "A manifest of a format that this tool does not know.",
+        why: "A newer format may mean something else by the same keys.",
+        fix: "Write `manifest_version = 1`, or update erp-plugin.";
+    LEGACY_MANIFEST = "manifest/legacy", finding(Hint), "The manifest has no `manifest_version`.",
+        why: "Manifests of the platform's first version have none; they load, but cannot name an ABI and capabilities safely.",
+        fix: "Write `manifest_version = 1` as the first line.";
+    SELF_DEPENDENCY = "manifest/self-dependency", finding(Error), "The plugin depends on itself.",
+        why: "It could never be installed.",
+        fix: "Take the dependency away.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let metadata = &manifest.metadata;
     match &manifest.manifest_version {
         None => findings.add(
-            codes::LEGACY_MANIFEST,
+            LEGACY_MANIFEST,
             metadata.span.clone(),
             "this manifest has no `manifest_version`",
             "",
@@ -22,7 +37,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             ),
         ),
         Some(version) if **version != 1 => findings.add(
-            codes::MANIFEST_VERSION,
+            MANIFEST_VERSION,
             version.span(),
             format!("manifest_version {version} is not known to this tool"),
             "not 1",
@@ -38,7 +53,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         && !is_license_expression(license)
     {
         findings.add(
-            codes::INVALID_VALUE,
+            INVALID_VALUE,
             license.span(),
             format!("`{license}` is not an SPDX expression"),
             "not SPDX",
@@ -48,7 +63,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     for url in [&metadata.homepage, &metadata.repository].into_iter().flatten() {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             let help = "begin it with https://".to_owned();
-            findings.add(codes::INVALID_VALUE, url.span(), format!("`{url}` is not a URL"), "no URL", Some(help));
+            findings.add(INVALID_VALUE, url.span(), format!("`{url}` is not a URL"), "no URL", Some(help));
         }
     }
     dependencies(subject, findings);
@@ -59,7 +74,7 @@ fn version(version: &Spanned<String>, findings: &mut Findings<'_>) {
     let is_there = !version.span().is_empty() || !version.is_empty();
     if let (true, Err(error)) = (is_there, Version::parse(version)) {
         findings.add(
-            codes::INVALID_VALUE,
+            INVALID_VALUE,
             version.span(),
             format!("`{version}` is not a version: {error}"),
             "not semver",
@@ -72,7 +87,7 @@ fn range(range: &Spanned<String>, findings: &mut Findings<'_>) {
     if let Err(error) = VersionReq::parse(range) {
         let help = "write a range such as `>=0.1, <1`, `^1.2` or `*`".to_owned();
         findings.add(
-            codes::INVALID_VALUE,
+            INVALID_VALUE,
             range.span(),
             format!("`{range}` is not a range of versions: {error}"),
             "no range",
@@ -91,14 +106,14 @@ fn dependencies(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         range(&dependency.version, findings);
         if seen.contains(&&*dependency.id) {
             let message = format!("`{}` is there twice", *dependency.id);
-            findings.add(codes::DUPLICATE, dependency.id.span(), message, "again", None);
+            findings.add(DUPLICATE, dependency.id.span(), message, "again", None);
         }
         seen.push(&dependency.id);
     }
     let all =
         manifest.dependencies.plugins.iter().map(|dependency| &dependency.id).chain(&manifest.metadata.dependencies);
     for id in all.filter(|id| ***id == *manifest.metadata.id) {
-        findings.add(codes::SELF_DEPENDENCY, id.span(), "the plugin depends on itself", "its own id", None);
+        findings.add(SELF_DEPENDENCY, id.span(), "the plugin depends on itself", "its own id", None);
     }
 }
 

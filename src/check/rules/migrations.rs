@@ -4,9 +4,20 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Span, Spanned, codes};
+use crate::check::rules::relations::UNKNOWN_ENTITY;
+use crate::codes::codes;
+use crate::diagnostics::{Span, Spanned};
 use crate::manifest::{Entity, FieldName, FieldType, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind};
 use crate::store::converted;
+
+codes! {
+    BAD_MIGRATION = "migration/bad-step", finding(Error), "A step of a migration cannot be done.",
+        why: "An upgrade goes through all steps in one transaction; one that names what is not there would stop it at every customer's.",
+        fix: "Name entities and fields as this version calls them, the old name in `from`, and give what the step needs.";
+    BAD_FIXTURE = "migration/bad-fixture", finding(Error), "Rows that come with the plugin cannot be used.",
+        why: "They are brought to every tenant when the plugin is enabled or upgraded; one that does not fit would stop that.",
+        fix: "Name an entity and fields that are there, give values that the fields take, and a file of .csv, .json or .toml that is packed.";
+}
 
 /// Rows of a fixture that are named at the most.
 const SHOWN_ROWS: usize = 5;
@@ -17,11 +28,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         let (from, to, now) = (*migration.from, *migration.to, manifest.schema.schema_version);
         if from >= to {
             let message = format!("a migration leads to a higher schema version, not from {from} to {to}");
-            findings.add(codes::BAD_MIGRATION, migration.to.span(), message, "not higher", None);
+            findings.add(BAD_MIGRATION, migration.to.span(), message, "not higher", None);
         } else if to > now {
             let message = format!("the migration leads to schema version {to}, and the manifest says {now}");
             let help = Some(format!("write `schema_version = {to}` in [schema]"));
-            findings.add(codes::BAD_MIGRATION, migration.to.span(), message, "higher than this version", help);
+            findings.add(BAD_MIGRATION, migration.to.span(), message, "higher than this version", help);
         }
         for step in &migration.steps {
             check_step(manifest, migration.phase, step, findings);
@@ -35,7 +46,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     // As a package will have them: the rows of files beside those of the manifest.
     let mut with_files = manifest.clone();
     for unreadable in with_files.read_fixture_files(subject.file) {
-        findings.add(codes::BAD_FIXTURE, unreadable.span(), unreadable.to_string(), "these rows", None);
+        findings.add(BAD_FIXTURE, unreadable.span(), unreadable.to_string(), "these rows", None);
     }
     for fixture in with_files.fixtures.iter().chain(&with_files.demo) {
         check_fixture(&with_files, fixture, findings);
@@ -46,7 +57,7 @@ fn check_step(manifest: &Manifest, phase: MigrationPhase, step: &MigrationStep, 
     let kind = *step.r#do;
     let entity = manifest.schema.entities.iter().find(|entity| *entity.name == *step.entity);
     let mut bad = |span: Span, message: String, help: Option<String>| {
-        findings.add(codes::BAD_MIGRATION, span, message, "cannot be done", help);
+        findings.add(BAD_MIGRATION, span, message, "cannot be done", help);
     };
     let Some(entity) = entity else {
         if kind != StepKind::DropEntity {
@@ -103,7 +114,7 @@ fn check_names(manifest: &Manifest, step: &MigrationStep, findings: &mut Finding
             }
             let message = format!("`{}` has no field `{name}`, and no migration says that it had one", *entity.name);
             let known = entity.fields.iter().map(|field| field.name.as_str()).chain(former.iter().map(String::as_str));
-            findings.unknown(codes::BAD_MIGRATION, (name, expression.span()), message, known);
+            findings.unknown(BAD_MIGRATION, (name, expression.span()), message, known);
         }
     }
 }
@@ -130,13 +141,13 @@ fn check_former_names(manifest: &Manifest, findings: &mut Findings<'_>) {
             .filter(|from| entities.iter().any(|other| other.name.as_str() == from.as_str()));
         if let Some(from) = taken {
             let message = format!("`{}` cannot have been `{}`: there is an entity of that name", *entity.name, **from);
-            findings.add(codes::BAD_MIGRATION, from.span(), message, "used again", None);
+            findings.add(BAD_MIGRATION, from.span(), message, "used again", None);
         }
         for field in &entity.fields {
             if let Some(from) = field.renamed_from.as_ref().filter(|from| entity.field(from.as_str()).is_some()) {
                 let message = format!("`{}` cannot have been `{}`: there is a field of that name", *field.name, **from);
                 let help = Some("give the new field another name, or the old one its old name back".to_owned());
-                findings.add(codes::BAD_MIGRATION, from.span(), message, "used again", help);
+                findings.add(BAD_MIGRATION, from.span(), message, "used again", help);
             }
         }
     }
@@ -150,7 +161,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     let Some(entity) = manifest.schema.entities.iter().find(|entity| *entity.name == *fixture.entity) else {
         let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
         let message = format!("there is no entity `{}`", *fixture.entity);
-        findings.unknown(codes::UNKNOWN_ENTITY, (fixture.entity.as_str(), fixture.entity.span()), message, entities);
+        findings.unknown(UNKNOWN_ENTITY, (fixture.entity.as_str(), fixture.entity.span()), message, entities);
         return;
     };
     for key in &fixture.key {
@@ -161,7 +172,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
     if fixture.key.is_empty() && !has_key {
         let message = format!("`{}` must know rows again: by which fields?", fixture.mode.word());
         let help = entity.fields.first().map(|field| format!("write `key = [\"{}\"]`", *field.name));
-        findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "no `key`", help);
+        findings.add(BAD_FIXTURE, fixture.entity.span(), message, "no `key`", help);
     }
     let mut shown = 0;
     for (index, row) in fixture.tables().enumerate() {
@@ -180,7 +191,7 @@ fn check_fixture(manifest: &Manifest, fixture: &Fixture, findings: &mut Findings
         {
             shown += 1;
             let message = format!("row {} for `{}`: {problem}", index + 1, *entity.name);
-            findings.add(codes::BAD_FIXTURE, fixture.entity.span(), message, "in these rows", None);
+            findings.add(BAD_FIXTURE, fixture.entity.span(), message, "in these rows", None);
         }
     }
 }

@@ -5,16 +5,17 @@ mod events;
 mod expressions;
 mod i18n;
 mod identity;
-mod migrations;
+pub(crate) mod migrations;
 mod nodes;
 mod pages;
 mod permissions;
-mod relations;
+pub(crate) mod relations;
 mod runtime;
 mod schema;
 mod storage;
 
 use super::{Findings, Subject, settings};
+use crate::codes::Code;
 
 /// A rule, or a family of them.
 pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
@@ -35,4 +36,20 @@ pub(super) const ALL: &[Rule] = &[
     schema::check,
     storage::check,
     settings::check,
+];
+
+/// The codes of every family that has its own.
+pub(super) const CODES: &[&[Code]] = &[
+    events::CODES,
+    expressions::CODES,
+    i18n::CODES,
+    identity::CODES,
+    migrations::CODES,
+    nodes::CODES,
+    pages::CODES,
+    permissions::CODES,
+    relations::CODES,
+    runtime::CODES,
+    schema::CODES,
+    storage::CODES,
 ];

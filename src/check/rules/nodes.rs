@@ -5,9 +5,17 @@ use std::collections::BTreeSet;
 use semver::Version;
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::codes;
+use crate::check::rules::expressions::EXPRESSION_TYPE;
+use crate::codes::codes;
+use crate::document::codes::DUPLICATE;
 use crate::expression::Type;
 use crate::manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
+
+codes! {
+    NODE_DEFINITION = "node/bad-definition", finding(Error), "A node of a workflow that cannot be placed.",
+        why: "Users choose nodes from a palette and fill in their properties; what is wrong there fails when the workflow runs, at night.",
+        fix: "Write it as the finding says; `docs/nodes.md` shows a whole node.";
+}
 
 /// Kinds that begin so are the platform's own.
 const PLATFORM_PREFIX: &str = "core.";
@@ -32,22 +40,22 @@ fn kind(node: &NodeKind, findings: &mut Findings<'_>) {
     if !is_event_name(name) || !name.contains('.') {
         let help = "write words joined by dots, your own name first: `acme.invoice.split`".to_owned();
         let message = format!("`{name}` is no name of a node");
-        findings.add(codes::NODE_DEFINITION, name.span(), message, "no name", Some(help));
+        findings.add(NODE_DEFINITION, name.span(), message, "no name", Some(help));
     } else if name.starts_with(PLATFORM_PREFIX) {
         let help = Some("begin it with your own name, such as `acme.`".to_owned());
         let message = format!("nodes that begin with `{PLATFORM_PREFIX}` are the platform's own");
-        findings.add(codes::NODE_DEFINITION, name.span(), message, "never found", help);
+        findings.add(NODE_DEFINITION, name.span(), message, "never found", help);
     }
     match (*node.r#type, &node.provides) {
         (NodeType::Supplier, None) => {
             let help = Some("write `provides = \"llm\"`, `\"memory\"`, `\"tool\"` or `\"agent\"`".to_owned());
             let message = format!("`{name}` supplies, and does not say what");
-            findings.add(codes::NODE_DEFINITION, node.r#type.span(), message, "a supplier of what?", help);
+            findings.add(NODE_DEFINITION, node.r#type.span(), message, "a supplier of what?", help);
         }
         (NodeType::Executor, Some(provider)) => {
             let help = Some("take `provides` away, or write `type = \"supplier\"`".to_owned());
             let message = format!("`{name}` is an executor, which supplies nothing");
-            findings.add(codes::NODE_DEFINITION, provider.span(), message, "never used", help);
+            findings.add(NODE_DEFINITION, provider.span(), message, "never used", help);
         }
         _ => {}
     }
@@ -57,24 +65,18 @@ fn versions(node: &NodeKind, findings: &mut Findings<'_>) {
     let mut last: Option<Version> = None;
     if node.versions.is_empty() {
         let message = format!("`{}` has no version that it runs", *node.kind);
-        findings.add(codes::NODE_DEFINITION, node.kind.span(), message, "no version", None);
+        findings.add(NODE_DEFINITION, node.kind.span(), message, "no version", None);
     }
     for version in &node.versions {
         let Ok(parsed) = Version::parse(version) else {
             let help = Some("write it like `1.0.0`".to_owned());
-            findings.add(
-                codes::NODE_DEFINITION,
-                version.span(),
-                format!("`{version}` is no version"),
-                "not semver",
-                help,
-            );
+            findings.add(NODE_DEFINITION, version.span(), format!("`{version}` is no version"), "not semver", help);
             continue;
         };
         if last.as_ref().is_some_and(|last| *last >= parsed) {
             let message = format!("`{version}` stands behind a version that is not older");
             let help = Some("write the newest last: new nodes are made with it".to_owned());
-            findings.add(codes::NODE_DEFINITION, version.span(), message, "out of order", help);
+            findings.add(NODE_DEFINITION, version.span(), message, "out of order", help);
         }
         last = Some(parsed);
     }
@@ -88,23 +90,23 @@ fn ports(node: &NodeKind, findings: &mut Findings<'_>) {
             if port.is_empty() || !port.bytes().all(is_word) {
                 let help = Some("write lower-case letters, digits and `_`, such as `main` or `ai_llm`".to_owned());
                 let message = format!("`{port}` is no name of a port");
-                findings.add(codes::NODE_DEFINITION, port.span(), message, "no name", help);
+                findings.add(NODE_DEFINITION, port.span(), message, "no name", help);
             } else if !seen.insert(port.as_str()) {
                 let message = format!("the port `{port}` is there twice");
-                findings.add(codes::DUPLICATE, port.span(), message, "again", None);
+                findings.add(DUPLICATE, port.span(), message, "again", None);
             }
         }
     }
     if node.outputs.is_empty() {
         let message = format!("nothing leaves `{}`", *node.kind);
-        findings.add(codes::NODE_DEFINITION, node.kind.span(), message, "no output", None);
+        findings.add(NODE_DEFINITION, node.kind.span(), message, "no output", None);
     }
 }
 
 fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_>) {
     let name = &property.name;
     let mut bad = |span: crate::diagnostics::Span, message: String, label: &str, help: &str| {
-        findings.add(codes::NODE_DEFINITION, span, message, label, Some(help.to_owned()));
+        findings.add(NODE_DEFINITION, span, message, label, Some(help.to_owned()));
     };
     let is_select = *property.kind == PropertyKind::Select;
     let has_options = !property.options.is_empty() || property.dynamic_options;
@@ -128,7 +130,7 @@ fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_
         kinds.retain(|kind| kind.name != name.as_str());
         for problem in condition.problems(&kinds, Type::Boolean) {
             let place = condition.place(&problem.span);
-            findings.add(codes::EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+            findings.add(EXPRESSION_TYPE, place, problem.message, "here", problem.help);
         }
     }
 }

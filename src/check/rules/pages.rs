@@ -3,12 +3,22 @@
 use super::super::{Findings, Subject};
 use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
-use crate::diagnostics::{Fix, Span, Spanned, codes};
+use crate::codes::codes;
+use crate::diagnostics::{Fix, Span, Spanned};
 use crate::manifest::{
     AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
     WidgetType,
 };
 use crate::strict_zip::name_problem;
+
+codes! {
+    BAD_PAGE = "manifest/bad-page", finding(Error), "A page without what its type needs, or with what it cannot use.",
+        why: "The platform could not show it.",
+        fix: "A `crud` page needs `entity`; a `custom` page needs `file`; filters must be `filterable` fields, and a search box needs a `searchable` one.";
+    MISSING_FILE = "manifest/missing-file", finding(Error), "A file that the manifest names is not there.",
+        why: "The package would be refused, or a page would stay empty.",
+        fix: "Add the file, or mend its path; paths are relative to the manifest and stay inside the project.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -38,7 +48,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn bad(findings: &mut Findings<'_>, span: Span, message: impl Into<String>, help: Option<String>) {
-    findings.add(codes::BAD_PAGE, span, message, "here", help);
+    findings.add(BAD_PAGE, span, message, "here", help);
 }
 
 fn one_page(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
@@ -167,7 +177,7 @@ fn filters(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut F
         if let Some(field) = field {
             let message = format!("the page filters by `{}`, which is not filterable", **filter);
             let help = format!("write `filterable = true` for the field `{}`", **filter);
-            findings.add(codes::BAD_PAGE, filter.span(), message, "not filterable", Some(help));
+            findings.add(BAD_PAGE, filter.span(), message, "not filterable", Some(help));
             findings.report.fix_last(Fix::insert_line_after(
                 format!("make `{}` filterable", **filter),
                 subject.source,
@@ -184,7 +194,7 @@ fn search(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Fi
     {
         let message = format!("the page has a search box, but `{}` has no searchable field", *entity.name);
         let help = "write `searchable = true` for a field, or take the box away".to_owned();
-        findings.add(codes::BAD_PAGE, search.span(), message, "finds nothing", Some(help));
+        findings.add(BAD_PAGE, search.span(), message, "finds nothing", Some(help));
         let title = entity.title_field.as_ref().and_then(|title| entity.field(title.as_str()));
         findings.report.fix_last(title.and_then(|title| {
             let what = format!("make `{}` searchable", *title.name);
@@ -271,8 +281,8 @@ fn dashboard_widget(subject: &Subject<'_>, widget: &DashboardWidget, findings: &
 fn file(subject: &Subject<'_>, path: &Spanned<String>, findings: &mut Findings<'_>) {
     if let Some(problem) = name_problem(path) {
         let message = format!("`{path}` cannot be packed: {problem}");
-        findings.add(codes::MISSING_FILE, path.span(), message, "bad path", None);
+        findings.add(MISSING_FILE, path.span(), message, "bad path", None);
     } else if (subject.file)(path).is_none() {
-        findings.add(codes::MISSING_FILE, path.span(), format!("`{path}` is not there"), "no such file", None);
+        findings.add(MISSING_FILE, path.span(), format!("`{path}` is not there"), "no such file", None);
     }
 }

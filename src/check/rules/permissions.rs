@@ -1,9 +1,25 @@
 //! What users may do.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Fix, Span, codes};
+use crate::codes::codes;
+use crate::diagnostics::{Fix, Span};
 use crate::document::{did_you_mean, obvious};
 use crate::manifest::{Manifest, Permission};
+
+codes! {
+    INVALID_PERMISSION = "manifest/invalid-permission", finding(Error), "A permission code that does not name an entity and an action.",
+        why: "The platform derives what to protect from the code: `entity.list` to see, `entity.manage` to change, other actions for buttons.",
+        fix: "Write the code as `<entity>.<action>` with an entity of this plugin.";
+    MISSING_PERMISSION = "manifest/missing-permission", finding(Warning), "An entity that nobody can be allowed to see or to change.",
+        why: "Without `entity.list` and `entity.manage` no role can be given the entity, so that only administrators reach it.",
+        fix: "Add `[[permissions]]` blocks for the codes that the finding names.";
+    UNDECLARED_PERMISSION = "manifest/undeclared-permission", finding(Error), "A page or an action asks for a permission that is not declared.",
+        why: "No role could have it, so nobody could open the page or press the button.",
+        fix: "Add a `[[permissions]]` block with that code, or name a declared one.";
+    UNUSED_PERMISSION = "manifest/unused-permission", finding(Hint), "A permission that nothing in the manifest asks for.",
+        why: "Administrators would grant it, and perhaps nothing would change.",
+        fix: "Name it in a page, an action or a template; leave it where the plugin's code asks for it; or take it away.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -18,14 +34,14 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             Some((entity, action)) if is_word(action) => {
                 let message = format!("`{code}` begins with `{entity}`, which is no entity");
                 let help = did_you_mean(entity, entities.clone());
-                findings.add(codes::INVALID_PERMISSION, code.span(), message, "unknown entity", help);
+                findings.add(INVALID_PERMISSION, code.span(), message, "unknown entity", help);
                 let near = obvious(entity, entities).map(|entity| format!("{entity}.{action}"));
                 findings.report.fix_last(near.map(|near| Fix::replace_string(code.span(), &near)));
             }
             _ => {
                 let help = "write it as `<entity>.<action>`, such as `item.list`".to_owned();
                 let message = format!("`{code}` does not name an entity and an action");
-                findings.add(codes::INVALID_PERMISSION, code.span(), message, "no entity and action", Some(help));
+                findings.add(INVALID_PERMISSION, code.span(), message, "no entity and action", Some(help));
             }
         }
     }
@@ -40,7 +56,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let message =
                 format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, missing.join(" and "));
             let help = format!("add `[[permissions]]` with `code = \"{}\"`", missing[0]);
-            findings.add(codes::MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
+            findings.add(MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
             let blocks: Vec<String> = missing.iter().map(|code| block(code, &entity.display_name)).collect();
             let title = format!("declare {}", missing.join(" and "));
             findings.report.fix_last(subject.edit(|text| text.add_block(&title, "permissions", &blocks.join("\n\n"))));
@@ -74,7 +90,7 @@ fn unused(manifest: &Manifest, permission: &Permission, action: &str, findings: 
     if !matches!(action, "list" | "manage") && !asked.any(|asked| asked.as_str() == code) {
         let message = format!("nothing in the manifest asks for the permission `{code}`");
         let help = "the plugin's code may ask for it with check-permission; else take it away".to_owned();
-        findings.add(codes::UNUSED_PERMISSION, permission.code.span(), message, "asked for by code alone", Some(help));
+        findings.add(UNUSED_PERMISSION, permission.code.span(), message, "asked for by code alone", Some(help));
     }
 }
 
@@ -92,13 +108,7 @@ fn declared(subject: &Subject<'_>, code: &str, span: Span, findings: &mut Findin
     }
     let known = manifest.permissions.iter().map(|permission| permission.code.as_str());
     let message = format!("the permission `{code}` is not declared");
-    findings.add(
-        codes::UNDECLARED_PERMISSION,
-        span.clone(),
-        message,
-        "not declared",
-        did_you_mean(code, known.clone()),
-    );
+    findings.add(UNDECLARED_PERMISSION, span.clone(), message, "not declared", did_you_mean(code, known.clone()));
     let is_written = subject.source.text().get(span.clone()).is_some_and(|text| text.trim_matches(['"', '\'']) == code);
     if let Some(near) = obvious(code, known).filter(|_| is_written) {
         findings.report.fix_last(Some(Fix::replace_string(span, near)));

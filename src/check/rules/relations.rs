@@ -2,8 +2,31 @@
 
 use super::super::{Findings, Subject};
 use super::schema::known_field;
-use crate::diagnostics::{Fix, Span, Spanned, codes};
+use crate::codes::codes;
+use crate::diagnostics::{Fix, Span, Spanned};
+use crate::document::codes::INVALID_VALUE;
 use crate::manifest::{BaseType, Entity, EntityName, Field, FieldName, FieldType, Manifest, Relation, RelationType};
+
+codes! {
+    UNKNOWN_ENTITY = "manifest/unknown-entity", finding(Error), "A name that is no entity of this plugin.",
+        why: "The platform could not find the table.",
+        fix: "Use the name of a `[[schema.entities]]` block, or add one.";
+    MISSING_REFERENCE = "manifest/missing-reference", finding(Error), "A `ref` without `ref_entity`, or `ref_entity` without a `ref`.",
+        why: "The host could neither check the id nor show a label for it.",
+        fix: "Say which entity the field names rows of, or change the field's type.";
+    BAD_RELATION = "manifest/bad-relation", finding(Error), "A relation or a parent without the field that makes it.",
+        why: "Rows are tied together by a `ref` field of the dependent entity; without it nothing hangs on anything.",
+        fix: "Add a field of type `ref` with `ref_entity` to the dependent entity, and name it as `foreign_key`.";
+    DATA_SCOPE = "manifest/data-scope", finding(Error), "Row scopes without a field that says whose a row is.",
+        why: "Administrators could narrow what a user sees, and the host could not tell which rows those are.",
+        fix: "Give the entity a field of the type `user` with `scope_role = \"owner\"`, and one of the type `department` where departments matter.";
+    UNUSED = "manifest/unused", finding(Warning), "A declaration that nothing in the manifest uses.",
+        why: "It looks as if something were offered or granted that is not.",
+        fix: "Use it, or take it away.";
+    UNKNOWN_DEPENDENCY = "manifest/unknown-dependency", finding(Error), "Another plugin is used but not declared.",
+        why: "The platform installs and orders plugins by their declared dependencies.",
+        fix: "Add a `[[dependencies.plugins]]` block with its id, `optional = true` where the plugin also works without it.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -27,7 +50,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             None => {
                 let help = "write it as `plugin.entity`".to_owned();
                 findings.add(
-                    codes::INVALID_VALUE,
+                    INVALID_VALUE,
                     granted.span(),
                     format!("`{}` names no plugin", **granted),
                     "no plugin",
@@ -36,7 +59,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             }
             Some((plugin, _)) if plugin == manifest.metadata.id.as_str() => {
                 let message = format!("`{}` is the plugin's own: it is always granted", **granted);
-                findings.add(codes::UNUSED, granted.span(), message, "needs no grant", Some("take it away".to_owned()));
+                findings.add(UNUSED, granted.span(), message, "needs no grant", Some("take it away".to_owned()));
             }
             Some((plugin, _)) => declared_plugin(subject, plugin, granted.span(), findings),
         }
@@ -58,7 +81,7 @@ pub(super) fn known_entity<'m>(
     if found.is_none() {
         let known = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
         let message = format!("there is no entity `{}`", **name);
-        findings.unknown(codes::UNKNOWN_ENTITY, (name.as_str(), name.span()), message, known);
+        findings.unknown(UNKNOWN_ENTITY, (name.as_str(), name.span()), message, known);
     }
     found
 }
@@ -75,7 +98,7 @@ fn one_relation(manifest: &Manifest, entity: &Entity, relation: &Relation, findi
             let Some(pairs) = &relation.through_entity else {
                 let help = "add `through_entity`, whose rows are the pairs".to_owned();
                 findings.add(
-                    codes::BAD_RELATION,
+                    BAD_RELATION,
                     relation.name.span(),
                     "a many_to_many without pairs",
                     "no pairs",
@@ -102,19 +125,19 @@ fn ties(
     let Some(key) = key else {
         let message =
             format!("the relation `{}` names no field that ties `{}` to `{}`", *relation.name, *from.name, *to.name);
-        findings.add(codes::BAD_RELATION, relation.name.span(), message, "no key", help());
+        findings.add(BAD_RELATION, relation.name.span(), message, "no key", help());
         return;
     };
     match from.field(key.as_str()) {
         Some(many) if *many.field_type == FieldType::RefMany => {
             let message = format!("`{}.{}` is a ref_many: nothing can be enforced on it", *from.name, *many.name);
             let help = "make it a `ref`, or make the pairs an entity, or take the relation away".to_owned();
-            findings.add(codes::BAD_RELATION, key.span(), message, "a list of rows", Some(help));
+            findings.add(BAD_RELATION, key.span(), message, "a list of rows", Some(help));
         }
         Some(field) if refers_to(field, to) => {}
         _ => {
             let message = format!("`{}.{}` is no ref to `{}`", *from.name, **key, *to.name);
-            findings.add(codes::BAD_RELATION, key.span(), message, "does not lead there", help());
+            findings.add(BAD_RELATION, key.span(), message, "does not lead there", help());
         }
     }
 }
@@ -125,14 +148,14 @@ fn reference(manifest: &Manifest, field: &Field, findings: &mut Findings<'_>) {
         if is_reference {
             let message = format!("`{}` is {} and does not say of what", *field.name, field.field_type.with_article());
             let help = "add `ref_entity = \"…\"`".to_owned();
-            findings.add(codes::MISSING_REFERENCE, field.field_type.span(), message, "needs ref_entity", Some(help));
+            findings.add(MISSING_REFERENCE, field.field_type.span(), message, "needs ref_entity", Some(help));
         }
         return;
     };
     if !is_reference && field.field_type.base() != BaseType::Uuid {
         let message = format!("`{}` has a ref_entity, but is {}", *field.name, field.field_type.with_article());
         let help = "write `field_type = \"ref\"`, or take `ref_entity` away".to_owned();
-        findings.add(codes::MISSING_REFERENCE, target.span(), message, "nothing uses it", Some(help));
+        findings.add(MISSING_REFERENCE, target.span(), message, "nothing uses it", Some(help));
         findings.report.fix_last(Some(Fix::replace_string(field.field_type.span(), "ref")));
         return;
     }
@@ -151,7 +174,7 @@ fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Fi
         && !(*field.field_type == FieldType::Ref && refers_to(field, entity))
     {
         let message = format!("`{}` names no row of its own entity: it makes no circle", *field.name);
-        findings.add(codes::BAD_RELATION, circle.span(), message, "nothing to watch", None);
+        findings.add(BAD_RELATION, circle.span(), message, "nothing to watch", None);
     }
     let (from, filter) = match (&field.cascade_from, &field.cascade_filter) {
         (None, None) => return,
@@ -159,7 +182,7 @@ fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Fi
         (Some(one), None) | (None, Some(one)) => {
             let help = "`cascade_from` is a ref of this entity, `cascade_filter` the field of the offered rows that names its row";
             findings.add(
-                codes::BAD_RELATION,
+                BAD_RELATION,
                 one.span(),
                 "one half of a cascade",
                 "the other half is missing",
@@ -177,7 +200,7 @@ fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Fi
     let (Some(source), Some(target)) = (source, target) else {
         if field.ref_plugin.is_none() {
             findings.add(
-                codes::BAD_RELATION,
+                BAD_RELATION,
                 from.span(),
                 "a cascade leads from a ref to a ref",
                 "no ref of this plugin",
@@ -192,7 +215,7 @@ fn choice(manifest: &Manifest, entity: &Entity, field: &Field, findings: &mut Fi
     if known_field(target, filter, findings) && !target.field(filter.as_str()).is_some_and(|key| refers_to(key, source))
     {
         let message = format!("`{}.{}` is no ref to `{}`", *target.name, **filter, *source.name);
-        findings.add(codes::BAD_RELATION, filter.span(), message, "does not lead there", None);
+        findings.add(BAD_RELATION, filter.span(), message, "does not lead there", None);
     }
 }
 
@@ -203,7 +226,7 @@ fn tree(entity: &Entity, findings: &mut Findings<'_>) {
     {
         let message = format!("`{}` names no row of `{}`: it makes no tree", **parent, *entity.name);
         let help = format!("the field needs `field_type = \"ref\"` and `ref_entity = \"{}\"`", *entity.name);
-        findings.add(codes::BAD_RELATION, parent.span(), message, "no tree", Some(help));
+        findings.add(BAD_RELATION, parent.span(), message, "no tree", Some(help));
     }
 }
 
@@ -214,14 +237,14 @@ fn owner(entity: &Entity, findings: &mut Findings<'_>) {
         let span = field.scope_role.as_ref().map_or_else(|| field.span.clone(), Spanned::span);
         let message = format!("`{}` is {} and names nobody", *field.name, field.field_type.with_article());
         let help = "a field with a scope_role is a `user`, a `department` or a `uuid`".to_owned();
-        findings.add(codes::DATA_SCOPE, span, message, "no id", Some(help));
+        findings.add(DATA_SCOPE, span, message, "no id", Some(help));
     }
     if let Some(scoped) = entity.data_scope.as_ref().filter(|scoped| ***scoped)
         && owners.count() == 0
     {
         let message = format!("`{}` has scopes, but no field says whose a row is", *entity.name);
         let help = "write `scope_role = \"owner\"` for a field of the type `user`".to_owned();
-        findings.add(codes::DATA_SCOPE, scoped.span(), message, "nobody owns a row", Some(help));
+        findings.add(DATA_SCOPE, scoped.span(), message, "nobody owns a row", Some(help));
     }
 }
 
@@ -239,7 +262,7 @@ fn required_circle(manifest: &Manifest, findings: &mut Findings<'_>) {
             if *next.name == *entity.name {
                 let message = format!("no row of `{}` can ever be the first one: it needs another one", *entity.name);
                 let help = "let one of the fields on the way be optional".to_owned();
-                findings.add(codes::BAD_RELATION, entity.name.span(), message, "needs itself", Some(help));
+                findings.add(BAD_RELATION, entity.name.span(), message, "needs itself", Some(help));
                 break;
             }
             if !seen.contains(&next.name.as_str()) {
@@ -258,7 +281,7 @@ fn declared_plugin(subject: &Subject<'_>, plugin: &str, span: Span, findings: &m
     if !declared {
         let message = format!("the plugin `{plugin}` is not declared as a dependency");
         let help = format!("add `[[dependencies.plugins]]` with `id = \"{plugin}\"`");
-        findings.add(codes::UNKNOWN_DEPENDENCY, span, message, "not declared", Some(help));
+        findings.add(UNKNOWN_DEPENDENCY, span, message, "not declared", Some(help));
         let block = format!("[[dependencies.plugins]]\nid = \"{plugin}\"");
         let title = format!("declare `{plugin}`");
         findings.report.fix_last(subject.edit(|text| text.add_block(&title, "dependencies.plugins", &block)));
@@ -272,7 +295,7 @@ fn parent(manifest: &Manifest, entity: &Entity, findings: &mut Findings<'_>) {
         let message =
             format!("`{}` is a child of `{}`, but has no field that names its row", *entity.name, *found.name);
         let help = format!("add a field with `field_type = \"ref\"` and `ref_entity = \"{}\"`", *found.name);
-        findings.add(codes::BAD_RELATION, parent.span(), message, "nothing ties them", Some(help));
+        findings.add(BAD_RELATION, parent.span(), message, "nothing ties them", Some(help));
     }
 }
 

@@ -3,11 +3,21 @@
 use std::net::IpAddr;
 
 use super::super::{Findings, Subject};
+use crate::codes::codes;
 use crate::contract;
-use crate::diagnostics::codes;
+use crate::document::codes::INVALID_VALUE;
 use crate::document::did_you_mean;
 use crate::manifest::{ByteSize, MAX_MEMORY};
 use crate::outgoing::{UrlPattern, UrlPatternError};
+
+codes! {
+    MISSING_EXPORT_FOR_EVENTS = "manifest/events-without-handler", finding(Error), "The manifest subscribes to events, or has actions or nodes, but the world has no export for them.",
+        why: "The platform would have nothing to call.",
+        fix: "Name a world with the export: `event-plugin` for events, `action-plugin` for actions, `entity-plugin` for both, `node-plugin` for nodes.";
+    UNKNOWN_ABI = "manifest/unknown-abi", finding(Error), "A host API version or a world that this tool does not know.",
+        why: "Nothing can be said about whether the component would load.",
+        fix: "Use one of those that the finding names, or update erp-plugin.";
+}
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
@@ -25,34 +35,28 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 ("disguised", format!("write {plain}, if that is what you mean: a reviewer must see where it leads"))
             }
         };
-        findings.add(codes::INVALID_VALUE, pattern.span(), format!("`{pattern}`: {error}"), label, Some(help));
+        findings.add(INVALID_VALUE, pattern.span(), format!("`{pattern}`: {error}"), label, Some(help));
     }
     let runtime = &manifest.runtime;
     if runtime.memory.0 > MAX_MEMORY {
         let message = format!("{} of memory are more than a call may be given", *runtime.memory);
-        findings.add(
-            codes::INVALID_VALUE,
-            runtime.memory.span(),
-            message,
-            &format!("at most {}", ByteSize(MAX_MEMORY)),
-            None,
-        );
+        findings.add(INVALID_VALUE, runtime.memory.span(), message, &format!("at most {}", ByteSize(MAX_MEMORY)), None);
     }
     if *runtime.fuel == 0 || runtime.timeout.0.is_zero() {
         let span = if *runtime.fuel == 0 { runtime.fuel.span() } else { runtime.timeout.span() };
-        findings.add(codes::INVALID_VALUE, span, "a budget of 0 lets no call run", "no budget", None);
+        findings.add(INVALID_VALUE, span, "a budget of 0 lets no call run", "no budget", None);
     }
     let Some(host_api) = contract::find(&runtime.abi) else {
         let known: Vec<&str> = contract::versions().iter().map(|version| version.abi).collect();
         let message = format!("the host API `{}` is not known to this tool", *runtime.abi);
-        findings.add(codes::UNKNOWN_ABI, runtime.abi.span(), message, "unknown", did_you_mean(&runtime.abi, known));
+        findings.add(UNKNOWN_ABI, runtime.abi.span(), message, "unknown", did_you_mean(&runtime.abi, known));
         return;
     };
     let name = runtime.world.as_ref().map_or(host_api.default_world, |world| world.as_str());
     let span = runtime.world.as_ref().map_or_else(|| runtime.span.clone(), crate::diagnostics::Spanned::span);
     let Some(world) = host_api.world(name).filter(|_| host_api.worlds.contains(&name)) else {
         let message = format!("{} has no world `{name}`", host_api.abi);
-        findings.add(codes::UNKNOWN_ABI, span, message, "unknown", did_you_mean(name, host_api.worlds.iter().copied()));
+        findings.add(UNKNOWN_ABI, span, message, "unknown", did_you_mean(name, host_api.worlds.iter().copied()));
         return;
     };
     let exports = world.border().export_names();
@@ -60,7 +64,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     if let Some(pattern) = manifest.events.subscribe.first().filter(|_| !has("/event-handler@")) {
         let message = format!("the world `{name}` cannot hear events");
         let help = "write `world = \"event-plugin\"` or `\"entity-plugin\"` into [runtime]".to_owned();
-        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, pattern.span(), message, "nobody would hear it", Some(help));
+        findings.add(MISSING_EXPORT_FOR_EVENTS, pattern.span(), message, "nobody would hear it", Some(help));
     }
     let no_actions = !has("/actions@") || host_api.is_legacy();
     let handler = manifest.migrations.iter().find_map(|migration| migration.handler.as_ref());
@@ -68,11 +72,11 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     if let Some(called) = called.or_else(|| handler.map(crate::diagnostics::Spanned::span)).filter(|_| no_actions) {
         let message = format!("the world `{name}` has no actions");
         let help = "write `world = \"action-plugin\"` or `\"entity-plugin\"` into [runtime]".to_owned();
-        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, called, message, "nothing to call", Some(help));
+        findings.add(MISSING_EXPORT_FOR_EVENTS, called, message, "nothing to call", Some(help));
     }
     if let Some(node) = manifest.nodes.first().filter(|_| !has("/nodes@") || host_api.is_legacy()) {
         let message = format!("the world `{name}` has no nodes");
         let help = "write `world = \"node-plugin\"` into [runtime]".to_owned();
-        findings.add(codes::MISSING_EXPORT_FOR_EVENTS, node.kind.span(), message, "nobody would run it", Some(help));
+        findings.add(MISSING_EXPORT_FOR_EVENTS, node.kind.span(), message, "nobody would run it", Some(help));
     }
 }

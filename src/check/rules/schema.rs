@@ -1,12 +1,37 @@
 //! Entities and their fields.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::{Spanned, codes};
+use crate::check::rules::pages::BAD_PAGE;
+use crate::check::rules::relations::UNUSED;
+use crate::codes::codes;
+use crate::diagnostics::Spanned;
+use crate::document::codes::INVALID_VALUE;
 use crate::manifest::{
     BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
 use crate::pattern::Pattern;
 use crate::store::MAX_NAME_BYTES;
+
+codes! {
+    RESERVED_NAME = "manifest/reserved-name", finding(Error), "A field with the name of a standard column.",
+        why: "The host owns id, tenant_id, created_at, created_by, updated_at, updated_by, deleted_at, version and data; a field of that name could not be told from it.",
+        fix: "Give the field another name.";
+    TABLE_NAME_TOO_LONG = "manifest/table-name-too-long", finding(Error), "The entity's table would have a name of more than 63 bytes.",
+        why: "PostgreSQL cuts longer names in silence, and two tables may then have the same one.",
+        fix: "Shorten the plugin's id or the entity's name.";
+    UNKNOWN_FIELD = "manifest/unknown-field", finding(Error), "A name that is no field of the entity.",
+        why: "The platform would show an empty column or fail.",
+        fix: "Use the name of a field of the entity.";
+    MISSING_OPTIONS = "manifest/missing-options", finding(Error), "A `select` without options, or options without a `select`.",
+        why: "A select without options takes no value at all; options of other types are ignored.",
+        fix: "Add `options = [{ value = \"…\", label = \"…\" }]`, or change the field's type.";
+    BAD_DEFAULT = "manifest/bad-default", finding(Error), "A default that the field itself would refuse.",
+        why: "Every row that brings no value would be refused.",
+        fix: "Write a default that fits the field's type and bounds.";
+    BAD_NUMBERING = "manifest/bad-numbering", finding(Error), "A numbering rule that cannot work, or a field that names none.",
+        why: "Rows could not be given their number, or would get the same one twice.",
+        fix: "The rule's `format` needs `{seq}`, and with a reset also the date parts that keep the periods apart; the field's `numbering` names a `[[numbering]]` block.";
+}
 
 /// What a default may be beside a literal.
 const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
@@ -19,7 +44,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         let table = table_name(&manifest.metadata.id, &entity.name);
         if table.len() > MAX_NAME_BYTES {
             findings.add(
-                codes::TABLE_NAME_TOO_LONG,
+                TABLE_NAME_TOO_LONG,
                 entity.name.span(),
                 format!("the table `{table}` has a name of {} bytes; PostgreSQL keeps {MAX_NAME_BYTES}", table.len()),
                 "too long together with the plugin's id",
@@ -28,7 +53,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         }
         if RESERVED_ENTITIES.contains(&entity.name.as_str()) {
             let message = format!("no entity can be called `{}`: the API has something else there", *entity.name);
-            findings.add(codes::RESERVED_NAME, entity.name.span(), message, "reserved", None);
+            findings.add(RESERVED_NAME, entity.name.span(), message, "reserved", None);
         }
         if let Some(title) = &entity.title_field {
             known_field(entity, title, findings);
@@ -52,7 +77,7 @@ pub(super) fn known_field(entity: &Entity, name: &Spanned<FieldName>, findings: 
     if !known {
         let fields = entity.fields.iter().map(|field| field.name.as_str());
         let message = format!("`{}` has no field `{}`", *entity.name, **name);
-        findings.unknown(codes::UNKNOWN_FIELD, (name.as_str(), name.span()), message, fields);
+        findings.unknown(UNKNOWN_FIELD, (name.as_str(), name.span()), message, fields);
     }
     known
 }
@@ -62,7 +87,7 @@ fn fields(subject: &Subject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
     for field in &entity.fields {
         if RESERVED_FIELDS.contains(&field.name.as_str()) {
             findings.add(
-                codes::RESERVED_NAME,
+                RESERVED_NAME,
                 field.name.span(),
                 format!("`{}` is a standard column of every entity", *field.name),
                 "reserved",
@@ -77,7 +102,7 @@ fn fields(subject: &Subject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
             let known = subject.manifest.dictionaries.iter().map(|dictionary| dictionary.code.as_str());
             if !known.clone().any(|known| known == code.as_str()) {
                 let message = format!("there is no dictionary `{}`", **code);
-                findings.unknown(codes::MISSING_OPTIONS, (code.as_str(), code.span()), message, known);
+                findings.unknown(MISSING_OPTIONS, (code.as_str(), code.span()), message, known);
             }
         }
     }
@@ -91,14 +116,14 @@ fn dictionaries(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         findings.unique("item", dictionary.items.iter().map(|item| (item.value.as_str(), item.span.clone())));
         if dictionary.items.is_empty() {
             let message = format!("the dictionary `{}` has no items", *dictionary.code);
-            findings.add(codes::MISSING_OPTIONS, dictionary.code.span(), message, "offers nothing", None);
+            findings.add(MISSING_OPTIONS, dictionary.code.span(), message, "offers nothing", None);
         }
         let is_used = subject.manifest.schema.entities.iter().flat_map(|entity| &entity.fields);
         let is_used = is_used.filter_map(|field| field.dictionary.as_ref()).any(|code| **code == *dictionary.code);
         if !is_used {
             let message = format!("no field uses the dictionary `{}`", *dictionary.code);
             let help = format!("write `dictionary = \"{}\"` in a select field, or take it away", *dictionary.code);
-            findings.add(codes::UNUSED, dictionary.code.span(), message, "unused", Some(help));
+            findings.add(UNUSED, dictionary.code.span(), message, "unused", Some(help));
         }
     }
 }
@@ -118,7 +143,7 @@ fn widget(field: &Field, findings: &mut Findings<'_>) {
     if !fits {
         let message = format!("the widget `{}` cannot show {}", **widget, field.field_type.with_article());
         let help = "take `ui_widget` away: each type has a widget of its own".to_owned();
-        findings.add(codes::BAD_PAGE, widget.span(), message, "does not fit", Some(help));
+        findings.add(BAD_PAGE, widget.span(), message, "does not fit", Some(help));
     }
 }
 
@@ -129,12 +154,12 @@ fn options(field: &Field, findings: &mut Findings<'_>) {
     if kind.has_options() && field.options.is_empty() && field.dictionary.is_none() {
         let help = "add `options = [{ value = \"…\", label = \"…\" }]`".to_owned();
         let message = format!("`{}` is {} without options", *field.name, kind.with_article());
-        findings.add(codes::MISSING_OPTIONS, field.field_type.span(), message, "needs options", Some(help));
+        findings.add(MISSING_OPTIONS, field.field_type.span(), message, "needs options", Some(help));
     }
     if let (false, Some(option)) = (may_have_options, field.options.first()) {
         let message = format!("`{}` has options, but is {}", *field.name, kind.with_article());
         let help = "write `field_type = \"select\"`, or take the options away".to_owned();
-        findings.add(codes::MISSING_OPTIONS, option.span.clone(), message, "nothing uses them", Some(help));
+        findings.add(MISSING_OPTIONS, option.span.clone(), message, "nothing uses them", Some(help));
     }
     if field.dictionary.is_none() {
         findings.unique("option", field.options.iter().map(|option| (option.value.as_str(), option.span.clone())));
@@ -146,7 +171,7 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
         && scale > precision
     {
         let message = format!("`{}` has more digits behind the point ({scale}) than in all ({precision})", *field.name);
-        findings.add(codes::INVALID_VALUE, field.name.span(), message, "scale > precision", None);
+        findings.add(INVALID_VALUE, field.name.span(), message, "scale > precision", None);
     }
     if field.precision.is_some() && field.field_type.base() != BaseType::Decimal {
         let message = format!(
@@ -154,11 +179,11 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
             *field.name,
             field.field_type.with_article()
         );
-        findings.add(codes::INVALID_VALUE, field.field_type.span(), message, "nothing acts on it", None);
+        findings.add(INVALID_VALUE, field.field_type.span(), message, "nothing acts on it", None);
     }
     if field.unique && field.field_type.base() == BaseType::Json {
         let message = format!("`{}` is {} and cannot be unique", *field.name, field.field_type.with_article());
-        findings.add(codes::INVALID_VALUE, field.field_type.span(), message, "has no single value", None);
+        findings.add(INVALID_VALUE, field.field_type.span(), message, "has no single value", None);
     }
     if let Some(validation) = &field.validation {
         let bound = |bound: &Option<Spanned<serde_json::Value>>| bound.as_ref().and_then(|bound| number(bound));
@@ -169,7 +194,7 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
         if lengths || values {
             let message =
                 format!("no value of `{}` could ever be valid: the least bound is above the greatest", *field.name);
-            findings.add(codes::INVALID_VALUE, validation.span.clone(), message, "nothing fits", None);
+            findings.add(INVALID_VALUE, validation.span.clone(), message, "nothing fits", None);
         }
     }
     let pattern = field.validation.as_ref().and_then(|validation| validation.pattern.as_ref());
@@ -177,7 +202,7 @@ fn bounds(field: &Field, findings: &mut Findings<'_>) {
         && let Err(error) = Pattern::parse(pattern)
     {
         findings.add(
-            codes::INVALID_VALUE,
+            INVALID_VALUE,
             pattern.span(),
             format!("the pattern cannot be read: {error}"),
             "no regular expression",
@@ -196,19 +221,13 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
     if let Some(word) = default.as_str().filter(|word| word.starts_with('$')) {
         if !DEFAULT_WORDS.contains(&word) {
             let help = format!("known: {}", DEFAULT_WORDS.join(", "));
-            findings.add(
-                codes::BAD_DEFAULT,
-                default.span(),
-                format!("`{word}` is not known"),
-                "unknown word",
-                Some(help),
-            );
+            findings.add(BAD_DEFAULT, default.span(), format!("`{word}` is not known"), "unknown word", Some(help));
         }
         return;
     }
     if let Err(why) = crate::store::normal_value(field, default) {
         let message = format!("the default of `{}` {why}", *field.name);
-        findings.add(codes::BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
+        findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
     }
 }
 
@@ -237,7 +256,7 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                 missing.join(" and ")
             );
             findings.add(
-                codes::BAD_NUMBERING,
+                BAD_NUMBERING,
                 span,
                 message,
                 "not unique",
@@ -251,7 +270,7 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
             let known = manifest.numbering.iter().map(|rule| rule.name.as_str());
             if manifest.numbering_rule(name).is_none() {
                 let message = format!("there is no numbering rule `{name}`");
-                findings.unknown(codes::BAD_NUMBERING, (name, name.span()), message, known);
+                findings.unknown(BAD_NUMBERING, (name, name.span()), message, known);
             }
         }
     }
@@ -272,13 +291,13 @@ fn settings(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         };
         if !fits {
             let message = format!("the default of the setting `{}` is no {}", *field.key, field.setting_type);
-            findings.add(codes::BAD_DEFAULT, default.span(), message, "does not fit", None);
+            findings.add(BAD_DEFAULT, default.span(), message, "does not fit", None);
         }
     }
     for group in settings.fields.iter().filter_map(|field| field.group.as_ref()) {
         if !groups.clone().any(|known| known == group.as_str()) {
             let message = format!("there is no group of settings `{}`", **group);
-            findings.unknown(codes::INVALID_VALUE, (group.as_str(), group.span()), message, groups.clone());
+            findings.unknown(INVALID_VALUE, (group.as_str(), group.span()), message, groups.clone());
         }
     }
 }

@@ -1,9 +1,21 @@
 //! What the databases do differently, or one of them not at all.
 
 use super::super::{Findings, Subject};
-use crate::diagnostics::codes;
+use crate::codes::codes;
 use crate::manifest::{BaseType, FieldType};
 use crate::store::MAX_ORDERED_BYTES;
+
+codes! {
+    LONG_KEY = "storage/long-key", finding(Warning), "Long text is a field that rows are found by.",
+        why: "PostgreSQL's indexes hold no more than 2,704 bytes of a row, so the store refuses longer values on both databases.",
+        fix: "Bound the text by `validation.max_length`, or do not filter and sort by it.";
+    FLOAT_SUM = "storage/float-sum", finding(Hint), "Sums of binary fractions depend on the database.",
+        why: "A sum of floats depends on the order in which they are added, and the databases choose it; decimals are added exactly.",
+        fix: "Use `decimal` or `currency` where the digits matter.";
+    UNORDERED = "storage/unordered", finding(Error), "Lists are sorted by a field that has no order.",
+        why: "JSON, lists and places cannot be compared in the same way on both databases.",
+        fix: "Take `sortable` away, or keep what is sorted by in a field of its own.";
+}
 
 /// Bytes of a character at the most.
 const BYTES_PER_CHARACTER: usize = 4;
@@ -23,7 +35,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                     "say `validation = {{ max_length = {} }}`, or take filterable, sortable and unique away; searchable has no such bound",
                     MAX_ORDERED_BYTES / BYTES_PER_CHARACTER
                 );
-                findings.add(codes::LONG_KEY, field.field_type.span(), message, "may be longer", Some(help));
+                findings.add(LONG_KEY, field.field_type.span(), message, "may be longer", Some(help));
             }
             if field.field_type.base() == BaseType::Float && field.is_filterable() {
                 let message = format!(
@@ -31,12 +43,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
                     *field.name
                 );
                 let help = "write `field_type = \"decimal\"` where the digits matter".to_owned();
-                findings.add(codes::FLOAT_SUM, field.field_type.span(), message, "a binary fraction", Some(help));
+                findings.add(FLOAT_SUM, field.field_type.span(), message, "a binary fraction", Some(help));
             }
             if field.sortable && field.field_type.base() == BaseType::Json {
                 let message = format!("`{}` holds JSON, which has no order: lists cannot be sorted by it", *field.name);
                 let help = Some("take `sortable` away".to_owned());
-                findings.add(codes::UNORDERED, field.field_type.span(), message, "has no order", help);
+                findings.add(UNORDERED, field.field_type.span(), message, "has no order", help);
             }
         }
     }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::test::read_suites;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -89,11 +90,7 @@ pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
     let wanted = |case: &Case<'_>| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str()));
     let cases: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).filter(wanted).collect();
     if cases.is_empty() {
-        return Err(CommandError::new(
-            ExitCode::NoTests,
-            "no-tests",
-            "no case of a scenario calls anything to measure",
-        ));
+        return Err(CommandError::new(codes::NO_TESTS, "no case of a scenario calls anything to measure"));
     }
 
     let with_lines = open.with_lines(component.clone());

@@ -6,13 +6,14 @@ use super::parts::{Parts, parts, parts_without_links};
 use crate::build::{
     BuildOptions, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile, compile_python, compile_typescript,
 };
+use crate::check::SEVERAL_MODULES;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::commands::generate::{in_short, world_of, write_generated};
 use crate::component::{self, Connection, Description, LinkError, compose, describe, idle_guest, link, stripped};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
-use crate::diagnostics::{Diagnostic, Spanned, codes};
-use crate::exit_code::ExitCode;
+use crate::diagnostics::{Diagnostic, Spanned};
 use crate::files::{self, Access, WriteError};
 use crate::generate::{WIT_FILE, needed_crates};
 use crate::manifest::{Language, Manifest};
@@ -122,7 +123,7 @@ fn compiled(
         (toolchain.join(), generated)
     });
     tell_generated(context, &generated?);
-    let toolchain = toolchain.map_err(|_| CommandError::new(ExitCode::Bug, "bug", "the toolchain was not found"))??;
+    let toolchain = toolchain.map_err(|_| CommandError::new(codes::BUG, "the toolchain was not found"))??;
     let options = options(toolchain);
     let made = compile(&options, |message| context.ui.foreign(message));
     if made.is_err() && !context.cancel.is_cancelled() {
@@ -136,7 +137,7 @@ fn compiled(
 /// Refuses to go on with a build that was given up: its files would be those of yesterday.
 fn still_wanted(context: &Context) -> Result<(), CommandError> {
     if context.cancel.is_cancelled() {
-        return Err(CommandError::new(ExitCode::Interrupted, "build", "the build was given up"));
+        return Err(CommandError::new(codes::INTERRUPTED, "the build was given up"));
     }
     Ok(())
 }
@@ -151,7 +152,7 @@ fn require_crates(project: &Project, manifest: &Manifest, parts: &Parts) -> Resu
         return Ok(());
     }
     let message = format!("src/erp needs what Cargo.toml does not name: {}", missing.join(", "));
-    let error = CommandError::new(ExitCode::Configuration, "build", message);
+    let error = CommandError::new(codes::BUILD_SETUP, message);
     let command = |name: &&str| match *name {
         "rust_decimal" => "cargo add rust_decimal --no-default-features --features std".to_owned(),
         name => format!("cargo add {name}"),
@@ -183,8 +184,7 @@ fn where_from(project: &Project) -> Description {
 fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
     idle_guest(&world.resolve, world.id).map_err(|why| {
         let message = format!("the world `{}` needs code, and [build] language is `none`: {why}", world.name);
-        CommandError::new(ExitCode::Configuration, "build", message)
-            .hint("write `world = \"minimal-plugin\"` into [runtime]")
+        CommandError::new(codes::BUILD_SETUP, message).hint("write `world = \"minimal-plugin\"` into [runtime]")
     })
 }
 
@@ -214,7 +214,7 @@ fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandErro
     };
     if !project.root.join(build.entry).is_file() {
         let message = format!("there is no {}, which [build] entry names", build.entry);
-        return Err(CommandError::new(ExitCode::Configuration, "build", message));
+        return Err(CommandError::new(codes::BUILD_SETUP, message));
     }
     context.ui.status("Building", format!("{} ({})", build.entry, manifest.build.language.word()));
     let built = match *manifest.build.language {
@@ -288,7 +288,7 @@ pub(in crate::commands) fn finish(
     let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
     let linked = link(bytes, &info, parts.world.host_api).map_err(|error| match error {
         LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
-            codes::SEVERAL_MODULES,
+            SEVERAL_MODULES,
             format!("the component holds {count} core modules and imports WASI"),
         )),
         other => other.into(),
@@ -307,9 +307,8 @@ pub(in crate::commands) fn finish(
     if strip == Strip::Nothing {
         return Ok(Finished { component, with_lines: None, removed: linked.removed, connections });
     }
-    let bare = stripped(&component).map_err(|error| {
-        CommandError::new(ExitCode::Bug, "bug", format!("the component cannot be stripped: {error}"))
-    })?;
+    let bare = stripped(&component)
+        .map_err(|error| CommandError::new(codes::BUG, format!("the component cannot be stripped: {error}")))?;
     let with_lines = (bare != component).then_some(component);
     Ok(Finished { component: bare, with_lines, removed: linked.removed, connections })
 }

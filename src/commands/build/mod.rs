@@ -15,6 +15,7 @@ use crate::archive::COMPONENT;
 use crate::build::{BuildRecord, Product, Profile, bill_of_materials, provenance};
 use crate::check::{check_component, weigh};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::component::Connection;
 use crate::context::{Context, OpenProject};
 use crate::diagnostics::DiagnosticJson;
@@ -115,7 +116,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     weigh(&mut checked.report, &manifest.check);
     if checked.report.has_errors() {
         let message = format!("the component does not fit its manifest: {}", checked.report.summary());
-        return Err(CommandError::new(ExitCode::Findings, "component", message).with_report(checked.report));
+        return Err(CommandError::new(codes::COMPONENT, message).with_report(checked.report));
     }
     keep(project, manifest, &finished.component)?;
     if let Some(with_lines) = &finished.with_lines {

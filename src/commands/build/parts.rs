@@ -6,11 +6,11 @@ use super::build_options;
 use crate::archive;
 use crate::build::{Profile, compile};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::commands::generate::world_of;
 use crate::component::{self, Part, link};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
-use crate::exit_code::ExitCode;
 use crate::files;
 use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
@@ -61,11 +61,7 @@ pub(in crate::commands) fn parts(
     let name = base.name.clone();
     let world = base.host_api.world_importing(&name, &packages, &interfaces);
     let world = world.map_err(|why| {
-        CommandError::new(
-            ExitCode::Configuration,
-            "link",
-            format!("the parts and the host API do not go together: {why}"),
-        )
+        CommandError::new(codes::LINK, format!("the parts and the host API do not go together: {why}"))
     })?;
     Ok(Parts { parts, world })
 }
@@ -112,5 +108,5 @@ fn read(context: &Context, root: &Path, path: &str, link: &Link) -> Result<Vec<u
 }
 
 fn failed(link: &Link, why: &str) -> CommandError {
-    CommandError::new(ExitCode::Configuration, "link", format!("`{}` of [[link]]: {why}", *link.name))
+    CommandError::new(codes::LINK, format!("`{}` of [[link]]: {why}", *link.name))
 }

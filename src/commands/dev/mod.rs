@@ -14,6 +14,7 @@ use self::workshop::ProjectWorkshop;
 use super::key::trust_store;
 use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::dev_host::{DevHost, FollowedPlace, Options, Token, Workshop};
 use crate::exit_code::ExitCode;
@@ -166,7 +167,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
 
 /// The projects that are followed: all of a workspace with `--workspace`, else the one that the user stands in.
 fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
-    let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+    let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     if context.workspace {
         let members = members(&workspace_root(&context.directory)).map_err(|error| failed(error.to_string()))?;
         let place = |member: Member| FollowedPlace {
@@ -190,7 +191,6 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
 }
 
 fn workshop(context: &Context, places: Vec<FollowedPlace>) -> Result<ProjectWorkshop, CommandError> {
-    let program =
-        std::env::current_exe().map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let program = std::env::current_exe().map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
     Ok(ProjectWorkshop::new(places, program, context))
 }

@@ -10,12 +10,13 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::build::Cancel;
+use crate::check::BAD_FIXTURE;
 use crate::check::{Subject, check_component, check_manifest, check_nodes, weigh};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::context::Context;
 use crate::dev_host::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
-use crate::diagnostics::{Diagnostic, HumanStyle, Report, codes, human};
+use crate::diagnostics::{Diagnostic, HumanStyle, Report, human};
 use crate::document;
 use crate::exit_code::ExitCode;
 use crate::generate::generated_files;
@@ -54,7 +55,7 @@ impl Workshop for ProjectWorkshop {
         let (manifest, mut report) = project.manifest();
         let manifest = manifest.map(|mut manifest| {
             for unreadable in manifest.read_fixture_files(&|path| project.file(path)) {
-                let finding = Diagnostic::new(codes::BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
+                let finding = Diagnostic::new(BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
                 report.push(finding.at(unreadable.span(), "these rows"));
             }
             let subject = Subject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };

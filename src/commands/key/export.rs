@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::CommandResult;
 use super::store::{public_key, secret_pem};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -41,8 +42,8 @@ pub(in crate::commands) struct KeyExportResult {
 pub(super) fn run(context: &Context, args: &KeyExportArgs) -> CommandResult {
     let target = args.output.as_ref().map(|file| context.path(file));
     if let Some(target) = target.as_ref().filter(|target| target.exists()) {
-        let message = format!("{} is there already, and a key is never overwritten", target.display());
-        return Err(CommandError::new(ExitCode::Configuration, "key", message).hint("take another name"));
+        let message = format!("{} exists already, and a key is never overwritten", target.display());
+        return Err(CommandError::new(codes::EXISTS, message).hint("choose another name"));
     }
     let (pem, access, public_key) = if args.secret {
         (secret_pem(context, &args.name)?, Access::Private, None)

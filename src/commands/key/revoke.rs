@@ -11,6 +11,7 @@ use super::super::CommandResult;
 use super::super::package_file::{open_package, read_bounded, read_statement};
 use super::store::{PassphraseArgs, unlock};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
@@ -71,10 +72,10 @@ pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
         let envelope = Envelope::parse(&read_statement(context, &file)?)?;
         if !envelope.is_signed_by(&key.public()) {
             let message = format!("{} is not signed by the key {}", context.shown(&file), args.key);
-            return Err(CommandError::new(ExitCode::Trust, "trust", message));
+            return Err(CommandError::new(codes::TRUST, message));
         }
         let known = Attestation::<RevocationsPredicate>::of_envelope(&envelope)
-            .map_err(|error| CommandError::new(ExitCode::Trust, "trust", error.to_string()))?;
+            .map_err(|error| CommandError::new(codes::TRUST, error.to_string()))?;
         Some(known.predicate)
     } else {
         None

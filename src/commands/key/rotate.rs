@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::super::CommandResult;
 use super::store::{PassphraseArgs, unlock};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -52,7 +53,7 @@ pub(super) fn run(context: &Context, args: &KeyRotateArgs) -> CommandResult {
     let new = unlock(context, &args.new, &args.passphrase)?;
     let (old_id, new_id) = (old.public().id(), new.public().id());
     if old_id == new_id {
-        return Err(CommandError::new(ExitCode::Usage, "key", "both names are of the same key"));
+        return Err(CommandError::new(codes::USAGE, "both names are of the same key"));
     }
     let envelope = Rotation::sign(&old, &new, args.until)?;
     let file = context.path(&args.output);

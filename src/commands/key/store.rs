@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
-use crate::exit_code::ExitCode;
 use crate::settings::Environment;
 use crate::signing::{Envelope, KeyError, KeyId, Passphrase, PublicKey, RevocationList, SecretKey, TrustStore};
 
@@ -27,8 +27,7 @@ impl PassphraseArgs {
     pub(super) fn given(&self, context: &Context) -> Result<Option<Passphrase>, CommandError> {
         if let Some(file) = &self.passphrase_file {
             let text = String::from_utf8(context.read(file)?);
-            let text = text
-                .map_err(|_| CommandError::new(ExitCode::Configuration, "key", "the passphrase file is not UTF-8"))?;
+            let text = text.map_err(|_| CommandError::new(codes::IO, "the passphrase file is not UTF-8"))?;
             return Ok(Some(Passphrase::new(text)));
         }
         Ok(Environment::key_passphrase().map(|text| Passphrase::new(text.to_string())))
@@ -40,12 +39,12 @@ impl PassphraseArgs {
             Some(passphrase) => Some(passphrase),
             None => match context.ui.ask_secret("New passphrase:") {
                 Some(first) if context.ui.ask_secret("Again:").as_ref() == Some(&first) => Some(Passphrase::new(first)),
-                Some(_) => return Err(CommandError::new(ExitCode::Usage, "key", "the two passphrases differ")),
+                Some(_) => return Err(CommandError::new(codes::USAGE, "the two passphrases differ")),
                 None => None,
             },
         };
         given.filter(|passphrase| !passphrase.is_empty()).ok_or_else(|| {
-            CommandError::new(ExitCode::Usage, "key", "the key needs a passphrase")
+            CommandError::new(codes::USAGE, "the key needs a passphrase")
                 .hint("set ERP_PLUGIN_KEY_PASSPHRASE, or pass --passphrase-file or --no-passphrase")
         })
     }
@@ -82,7 +81,7 @@ fn config(context: &Context, name: &str) -> Result<PathBuf, CommandError> {
     let config = context.folders.config.as_ref();
     config.map(|folder| folder.join(name)).ok_or_else(|| {
         let message = "there is no folder for keys: neither HOME nor XDG_CONFIG_HOME is set";
-        CommandError::new(ExitCode::Configuration, "key", message)
+        CommandError::new(codes::IO, message)
     })
 }
 
@@ -167,7 +166,7 @@ pub(super) fn secret_pem(context: &Context, name: &str) -> Result<zeroize::Zeroi
     let as_file = context.path(Path::new(name));
     let file = if as_file.is_file() { as_file } else { keys_folder(context)?.join(format!("{name}.pem")) };
     if !file.is_file() {
-        let error = CommandError::new(ExitCode::Trust, "key", format!("there is no key `{name}`"));
+        let error = CommandError::new(codes::KEY, format!("there is no key `{name}`"));
         return Err(error
             .hint("erp-plugin key list shows the keys")
             .hint(format!("erp-plugin key new {name} makes one")));
@@ -188,13 +187,13 @@ pub(super) fn new_key_files(context: &Context, name: &str) -> Result<(PathBuf, P
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !is_name {
         let message = format!("`{name}` is no name of a key: letters, digits, `-` and `_`");
-        return Err(CommandError::new(ExitCode::Usage, "key", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     let folder = keys_folder(context)?;
     let (secret, public) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.pub.pem")));
     if secret.exists() {
-        let error = CommandError::new(ExitCode::Configuration, "key", format!("{} is there already", secret.display()));
-        return Err(error.hint("a key is never overwritten: take another name"));
+        let error = CommandError::new(codes::EXISTS, format!("{} exists already", secret.display()));
+        return Err(error.hint("a key is never overwritten: choose another name"));
     }
     Ok((secret, public))
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::CommandResult;
 use super::store::{public_key, trust_file_to_edit};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
@@ -53,12 +54,12 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
     let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
     if let Some(bad) = args.scope.iter().find(|scope| !is_scope(scope)) {
         let message = format!("`{bad}` is no id, no `prefix-*` and not `*`");
-        return Err(CommandError::new(ExitCode::Usage, "trust", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     let id = key.id();
     if let Some(revoked) = store.key(&id).and_then(|known| known.revoked.as_ref()) {
         let message = format!("this key was revoked at {}: {}", revoked.at, revoked.reason);
-        let error = CommandError::new(ExitCode::Trust, "trust", message);
+        let error = CommandError::new(codes::TRUST, message);
         return Err(error.hint(format!("where that was a mistake, take `revoked` out of {}", file.display())));
     }
     match (&args.registry, &args.publisher) {

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::super::package_file::package_file;
 use super::super::{CommandResult, HostArgs};
+use crate::codes::errors;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::Surroundings;
@@ -110,7 +112,7 @@ pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
     let place = args.host.place(context)?;
     if !place.state_folder.is_dir() {
         let message = format!("there is no state of a dev host at {}", context.shown(&place.state_folder));
-        return Err(CommandError::new(ExitCode::Configuration, "state", message).hint("erp-plugin dev --no-watch"));
+        return Err(CommandError::new(codes::STATE, message).hint("erp-plugin dev --no-watch"));
     }
     let (_folder, database) = place.open()?;
     let records = database.plugins().map_err(refused)?;
@@ -195,13 +197,16 @@ pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
         let value = if value.is_empty() || value == "null" { String::new() } else { format!(" {value}") };
         message.push_str(&format!("\n  {} of {}:{value} {}", text("id"), text("tenant"), text("problem")));
     }
-    let hint = match error.code.as_str() {
-        "migration.rows_at_stake" => "erp-plugin explain migration.rows_at_stake",
-        "migration.no_rollback" => "erp-plugin migrate status",
-        "plugin.not_found" => "erp-plugin publish --to <dev host>, the first time",
-        _ => "erp-plugin migrate rehearse --from <old.erpx>",
+    let hint = if error.code == errors::MIGRATION_ROWS_AT_STAKE {
+        "erp-plugin explain migration.rows_at_stake"
+    } else if error.code == errors::MIGRATION_NO_ROLLBACK {
+        "erp-plugin migrate status"
+    } else if error.code == errors::PLUGIN_NOT_FOUND {
+        "erp-plugin publish --to <dev host>, the first time"
+    } else {
+        "erp-plugin migrate rehearse --from <old.erpx>"
     };
-    CommandError::new(ExitCode::Findings, &error.code, message).hint(hint)
+    CommandError::caused_by(codes::UPGRADE, error.code, message).hint(hint)
 }
 
 fn open(context: &Context, host: &HostArgs) -> Result<(crate::dev_host::StateFolder, Platform), CommandError> {
@@ -213,7 +218,7 @@ fn open(context: &Context, host: &HostArgs) -> Result<(crate::dev_host::StateFol
 fn plugin_of(context: &Context, named: Option<&String>) -> Result<PluginId, CommandError> {
     match named {
         Some(name) => PluginId::new(name.clone())
-            .ok_or_else(|| CommandError::new(ExitCode::Usage, "plugin", format!("`{name}` is no id of a plugin"))),
+            .ok_or_else(|| CommandError::new(codes::USAGE, format!("`{name}` is no id of a plugin"))),
         None => Ok((*context.open_project()?.manifest.metadata.id).clone()),
     }
 }

@@ -14,6 +14,7 @@ use super::diff::ChangeJson;
 use super::live::{refused, shown_steps};
 use super::versions::{self, VersionOf};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::evolution::{Effect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;
@@ -162,7 +163,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
             context.ui.result(
                 &RehearseResult {
                     refused: Some(Refusal {
-                        code: error.code.clone(),
+                        code: error.code.to_string(),
                         message: error.message.clone(),
                         details: error.details.clone(),
                     }),
@@ -298,9 +299,7 @@ fn scenarios(
     let mut fates = Vec::new();
     for (word, version) in versions {
         let Some(project) = &version.project else { continue };
-        let files = project
-            .scenario_files()
-            .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+        let files = project.scenario_files().map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
         for file in files {
             let source = context.source(&file)?;
             let (suite, _) = read_suite(&source, plugin.manifest());

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::super::package_file::open_package;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
 use crate::document;
-use crate::exit_code::ExitCode;
 use crate::manifest::{Manifest, parse};
 use crate::project::{MANIFEST_FILE, Project};
 use crate::settings::command;
@@ -37,7 +37,7 @@ impl VersionOf {
     pub(super) fn component(&self) -> Result<&[u8], CommandError> {
         self.component.as_deref().ok_or_else(|| {
             let message = format!("version {} has no component", *self.manifest.metadata.version);
-            CommandError::new(ExitCode::Configuration, "component", message)
+            CommandError::new(codes::NO_COMPONENT, message)
                 .hint("erp-plugin build, in its folder; or name a package, which has one")
         })
     }
@@ -78,7 +78,7 @@ pub(super) fn read_both(
     let (before, after) = (&*old.manifest.metadata.id, &*new.manifest.metadata.id);
     if before != after {
         let message = format!("these are two plugins: {before} and {after}");
-        return Err(CommandError::new(ExitCode::Usage, "versions", message));
+        return Err(CommandError::new(codes::USAGE, message));
     }
     Ok((old, new))
 }
@@ -87,10 +87,10 @@ fn of_project(context: &Context, project: Project) -> Result<VersionOf, CommandE
     let (manifest, report) = project.manifest();
     let mut manifest = manifest.filter(|_| !report.has_errors()).ok_or_else(|| {
         let message = format!("the manifest of {} has errors", context.shown(&project.root));
-        CommandError::new(ExitCode::Configuration, "manifest", message).with_report(report)
+        CommandError::new(codes::MANIFEST, message).with_report(report)
     })?;
     if let Some(unreadable) = manifest.read_fixture_files(&|path| project.file(path)).first() {
-        return Err(CommandError::new(ExitCode::Configuration, "fixtures", unreadable.to_string()));
+        return Err(CommandError::new(codes::FIXTURES, unreadable.to_string()));
     }
     let component = fs_err::read(project.component_file(&manifest)).ok();
     let json = document::parse(&project.source).0.to_json();
@@ -101,7 +101,7 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
     let project = context.project()?;
     let unknown = |why: String| {
         let message = format!("`{revision}` is no package, no folder, and no revision of git: {why}");
-        CommandError::new(ExitCode::Usage, "versions", message).hint("erp-plugin migrate diff dist/<id>-<version>.erpx")
+        CommandError::new(codes::USAGE, message).hint("erp-plugin migrate diff dist/<id>-<version>.erpx")
     };
     if revision.starts_with('-') {
         return Err(unknown("it begins with a dash".to_owned()));
@@ -120,8 +120,7 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
     let source = SourceFile::new(format!("{revision}:{MANIFEST_FILE}"), text);
     let (manifest, report) = parse(&source);
     let manifest = manifest.filter(|_| !report.has_errors()).ok_or_else(|| {
-        CommandError::new(ExitCode::Configuration, "manifest", format!("the manifest of `{revision}` has errors"))
-            .with_report(report)
+        CommandError::new(codes::MANIFEST, format!("the manifest of `{revision}` has errors")).with_report(report)
     })?;
     let json = document::parse(&source).0.to_json();
     Ok(VersionOf { manifest: Arc::new(manifest), json, component: None, project: None })

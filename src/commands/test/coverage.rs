@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::SOURCE_FOLDER;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::digest::sha256_hex;
-use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::Probe;
 use crate::ui::Table;
@@ -73,7 +73,7 @@ impl CoverageJson {
     pub(super) fn of(lines: &Lines) -> Result<CoverageJson, CommandError> {
         if lines.is_empty() {
             let message = "the component names no line of a source in this folder";
-            let error = CommandError::new(ExitCode::Configuration, "coverage", message);
+            let error = CommandError::new(codes::COVERAGE, message);
             return Err(error.hint("build it here, with or without --release: a component from elsewhere has no lines"));
         }
         let count = |lines: &BTreeMap<u32, bool>| lines.values().filter(|hit| **hit).count();

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::check::scenarios::SCENARIO_BUDGET;
+use crate::check::scenarios::SCENARIO_SNAPSHOT;
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::Context;
-use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes, codes};
+use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes};
 use crate::document;
-use crate::exit_code::ExitCode;
 use crate::files;
 use crate::outgoing::{HttpTransport, Interaction};
 use crate::project::Project;
@@ -23,7 +25,7 @@ const SNAPSHOTS: &str = "tests/snapshots";
 const DATA: &str = "tests/data";
 
 fn failed(message: String) -> CommandError {
-    CommandError::new(ExitCode::Configuration, "io", message)
+    CommandError::new(codes::IO, message)
 }
 
 /// The part of a scenario's name before `.test.toml`.
@@ -145,9 +147,7 @@ pub(super) fn unreferenced(suites: &[Suite], ran: &[(&Case<'_>, &CaseResult)]) -
             own.flat_map(|(_, result)| result.snapshots.iter().map(|(name, _)| name.as_str())).collect();
         for name in suite.snapshots.keys().filter(|name| !named.contains(name.as_str())) {
             let message = format!("no step names the snapshot {SNAPSHOTS}/{}/{name}.json", stem(suite));
-            report.push(
-                Diagnostic::new(codes::SCENARIO_SNAPSHOT, message).in_source(&suite.source).at(0..0, "in this file"),
-            );
+            report.push(Diagnostic::new(SCENARIO_SNAPSHOT, message).in_source(&suite.source).at(0..0, "in this file"));
         }
     }
     report
@@ -212,5 +212,5 @@ pub(super) fn write_lock(
 
 /// Whether a case passed but for its fuel: a case that failed burned for something else.
 fn only_over_budget(result: &CaseResult) -> bool {
-    result.report.diagnostics().iter().all(|finding| finding.code == codes::SCENARIO_BUDGET)
+    result.report.diagnostics().iter().all(|finding| finding.code == SCENARIO_BUDGET)
 }

@@ -23,6 +23,7 @@ use super::{CommandResult, replay, with_password};
 use crate::build::SOURCE_FOLDER;
 use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::{Context, OpenProject};
 use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
@@ -148,7 +149,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         } else {
             format!("none of {total} cases matches")
         };
-        return Err(CommandError::new(ExitCode::NoTests, "no-tests", message));
+        return Err(CommandError::new(codes::NO_TESTS, message));
     }
 
     let lock = match files::budget_lock(&open.project) {
@@ -259,10 +260,7 @@ pub(super) fn read_suites(
     mut report: Report,
     records: bool,
 ) -> Result<Vec<Suite>, CommandError> {
-    let files = open
-        .project
-        .scenario_files()
-        .map_err(|error| CommandError::new(ExitCode::Configuration, "io", error.to_string()))?;
+    let files = open.project.scenario_files().map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
     let mut suites = Vec::new();
     for file in files {
         let (suite, findings) = read_suite(&context.source(&file)?, &open.manifest);
@@ -271,7 +269,7 @@ pub(super) fn read_suites(
     }
     if report.has_errors() {
         let message = format!("the scenarios have errors: {}", report.summary());
-        return Err(CommandError::new(ExitCode::Configuration, "scenario", message).with_report(report));
+        return Err(CommandError::new(codes::SCENARIO, message).with_report(report));
     }
     for suite in &mut suites {
         files::read_beside(context, &open.project, suite, records)?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::command_error::CommandError;
+use crate::commands::codes;
 use crate::context::{Context, OpenProject};
-use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Runtime};
 use crate::manifest::Manifest;
 use crate::project::{Member, Project, members, workspace_root};
@@ -20,7 +20,7 @@ pub(super) fn load(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |why: String| CommandError::new(ExitCode::Configuration, "workspace", why);
+    let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     let neighbours = members(&workspace_root(&open.project.root)).map_err(|error| failed(error.to_string()))?;
     // They come in the order of their needs: from the last to the first, all that is wanted is known in time.
     let mut needed: Vec<(&Member, Project, Manifest)> = Vec::new();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Bytes, Given};
 use super::{Services, denied, within};
+use crate::codes::errors;
 use crate::store::BlobInfo;
 
 /// The longest name of a file, in characters.
@@ -38,12 +39,12 @@ impl Services {
                 let message = format!(
                     "a file has a name without slashes or control characters and a media type, not `{name}` and `{mime}`"
                 );
-                return Err(ServiceError::new("blob.bad_name", message));
+                return Err(ServiceError::new(errors::BLOB_BAD_NAME, message));
             }
             services.take_writes(1)?;
             services.blob_bytes += size;
             let bound = services.limits.blob_bytes();
-            within("limit.blob_bytes", services.blob_bytes, bound, "bytes of files may be stored")?;
+            within(errors::LIMIT_BLOB_BYTES, services.blob_bytes, bound, "bytes of files may be stored")?;
             let plugin = &services.manifest.metadata.id;
             services
                 .with_database(|database, scope, new_id| database.put_blob(plugin, scope, (name, mime), data, new_id))
@@ -56,7 +57,7 @@ impl Services {
             // Asked for before it is read: a file of a gigabyte must not come into memory to be refused.
             let bound = services.limits.result_bytes();
             let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
-            within("limit.result_bytes", size, bound, "bytes may come of one call of the host")?;
+            within(errors::LIMIT_RESULT_BYTES, size, bound, "bytes may come of one call of the host")?;
             let plugin = &services.manifest.metadata.id;
             services
                 .with_database(|database, scope, _| database.blob_part(plugin, scope, id, offset, length))

@@ -6,6 +6,7 @@ use super::super::caller::EffectiveScope;
 use super::super::error::ServiceError;
 use super::Services;
 use super::shown::Json;
+use crate::codes::errors;
 
 impl Services {
     pub(super) fn current_user(&mut self) -> Result<Json, ServiceError> {
@@ -22,7 +23,7 @@ impl Services {
                     });
                     Ok(Json::from(user))
                 }
-                None => Err(ServiceError::new("auth.anonymous", "no user is calling")),
+                None => Err(ServiceError::new(errors::AUTH_ANONYMOUS, "no user is calling")),
             },
         )
     }

@@ -7,6 +7,7 @@ use super::super::error::ServiceError;
 use super::super::quirks::Quirk;
 use super::shown::{FlatPage, Json};
 use super::{Services, denied};
+use crate::codes::errors;
 use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, Scope, StoreError};
 
 impl Services {
@@ -71,7 +72,7 @@ impl Services {
             services.take_rows(1)?;
             match services.reading(&entity, |database, scope| database.get(&entity, scope, id)) {
                 Ok(row) => Ok(Some(flat(row))),
-                Err(error) if error.code == "db.not_found" => Ok(None),
+                Err(error) if error.code == errors::DB_NOT_FOUND => Ok(None),
                 Err(error) => Err(error),
             }
         })
@@ -124,7 +125,7 @@ impl Services {
                 database.update(&entity, scope, id, patch, expected_version)
             };
             match services.writing(&entity, update) {
-                Err(error) if error.code == "db.version_conflict" && services.meets(Quirk::StaleVersionsPass) => {
+                Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
                     services.reading(&entity, |database, scope| database.get(&entity, scope, id)).map(flat)
                 }
                 updated => updated.map(flat),
@@ -145,7 +146,9 @@ impl Services {
                 database.delete(&entity, scope, id, expected_version)
             };
             match services.writing(&entity, delete) {
-                Err(error) if error.code == "db.version_conflict" && services.meets(Quirk::StaleVersionsPass) => Ok(()),
+                Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
+                    Ok(())
+                }
                 deleted => services.take_writes(deleted?),
             }
         })
@@ -220,12 +223,12 @@ fn list_query(query: &Map<String, Value>) -> Result<ListQuery, ServiceError> {
     let known = ["filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"];
     if let Some(key) = query.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(ServiceError::new(
-            "db.bad_query",
+            errors::DB_BAD_QUERY,
             format!("unknown key `{key}` in the query; known: {}", known.join(", ")),
         ));
     }
     let wrong = |key: &str, wanted: &str| {
-        ServiceError::new("db.bad_query", format!("`{key}` of the query takes {wanted}, not {}", query[key]))
+        ServiceError::new(errors::DB_BAD_QUERY, format!("`{key}` of the query takes {wanted}, not {}", query[key]))
     };
     let given = |key: &str| query.get(key).filter(|value| !value.is_null());
     let text = |key: &str| match given(key) {

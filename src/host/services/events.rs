@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
 use super::{Services, denied, within};
+use crate::codes::errors;
 use crate::document::weight;
 use crate::host::lock;
 use crate::store::StoreError;
@@ -19,7 +20,7 @@ impl Services {
                 return Err(denied(format!("`{event_type}` is not granted: name it in `publish` of [capabilities]")));
             }
             let told = services.trace.events.len() as u64 + 1;
-            within("limit.events", told, services.limits.events(), "events may be told")?;
+            within(errors::LIMIT_EVENTS, told, services.limits.events(), "events may be told")?;
             services.take_written(weight(&payload))?;
             let depth = services.context.event_depth + 1;
             if u64::from(depth) > services.limits.event_depth() {

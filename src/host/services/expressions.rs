@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::error::ServiceError;
 use super::shown::Json;
 use super::{Services, within};
+use crate::codes::errors;
 use crate::document::weight_of_fields;
 use crate::expression::{render_over, value_over};
 
@@ -39,10 +40,10 @@ fn bounded_said(text: &str, said: impl FnOnce() -> Value) -> impl FnOnce() -> Va
 
 /// Each part of a template may copy the values that it names.
 fn bound(text: &str, vars: &Map<String, Value>) -> Result<(), ServiceError> {
-    within("limit.argument_bytes", text.len() as u64, MAX_TEMPLATE_BYTES as u64, "bytes of a template are read")?;
-    within("limit.argument_bytes", weight_of_fields(vars), MAX_VALUES_BYTES, "bytes of values are reckoned with")
+    within(errors::LIMIT_ARGUMENT_BYTES, text.len() as u64, MAX_TEMPLATE_BYTES as u64, "bytes of a template are read")?;
+    within(errors::LIMIT_ARGUMENT_BYTES, weight_of_fields(vars), MAX_VALUES_BYTES, "bytes of values are reckoned with")
 }
 
 fn bad(message: String) -> ServiceError {
-    ServiceError::new("expr.bad", message)
+    ServiceError::new(errors::EXPR_BAD, message)
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::error::ServiceError;
 use super::super::lock;
 use super::{Services, denied, within};
+use crate::codes::errors;
 use crate::outgoing::{HttpRequest, HttpResponse, TransportBounds, TransportError, allowed};
 
 /// Headers that are the host's to set.
@@ -31,7 +32,7 @@ impl Services {
             if allowed(refused, &request.url).is_ok() {
                 return Err(denied(format!("`{}` is denied by [capabilities.deny]", request.url)));
             }
-            let bad = |message: String| ServiceError::new("http.bad_request", message);
+            let bad = |message: String| ServiceError::new(errors::HTTP_BAD_REQUEST, message);
             let is_token = |text: &str| {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             };
@@ -46,10 +47,13 @@ impl Services {
             }
             services.http_requests += 1;
             let most = services.limits.http_requests();
-            within("limit.http_requests", services.http_requests, most, "requests may be sent")?;
+            within(errors::LIMIT_HTTP_REQUESTS, services.http_requests, most, "requests may be sent")?;
             let transport = lock(&services.surroundings).transport();
             let transport = transport.ok_or_else(|| {
-                ServiceError::new("http.no_network", "nothing here sends requests: give responses in `[[world.http]]`")
+                ServiceError::new(
+                    errors::HTTP_NO_NETWORK,
+                    "nothing here sends requests: give responses in `[[world.http]]`",
+                )
             })?;
             let asked = timeout_ms.map_or(Duration::MAX, |milliseconds| Duration::from_millis(milliseconds.into()));
             let timeout = asked.min(services.time_left());
@@ -62,10 +66,8 @@ impl Services {
             };
             transport.send(request, network, bounds).map_err(|error| match error {
                 TransportError::Refused(message) => denied(message),
-                TransportError::Unknown(message) => ServiceError::new("http.no_response", message),
-                TransportError::Failed(message) => {
-                    ServiceError { retryable: true, ..ServiceError::new("http.failed", message) }
-                }
+                TransportError::Unknown(message) => ServiceError::new(errors::HTTP_NO_RESPONSE, message),
+                TransportError::Failed(message) => ServiceError::new(errors::HTTP_FAILED, message),
             })
         })
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Given, Json};
 use super::{Services, denied};
+use crate::codes::errors;
 use crate::document::weight;
 
 impl Services {
@@ -51,11 +52,11 @@ impl Services {
                 None => 0,
                 Some(value) => value
                     .as_i64()
-                    .ok_or_else(|| ServiceError::new("kv.not_a_number", format!("`{key}` holds {value}")))?,
+                    .ok_or_else(|| ServiceError::new(errors::KV_NOT_A_NUMBER, format!("`{key}` holds {value}")))?,
             };
             let new = old
                 .checked_add(by)
-                .ok_or_else(|| ServiceError::new("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
+                .ok_or_else(|| ServiceError::new(errors::KV_OVERFLOW, format!("`{key}` would overflow 64 bits")))?;
             services.kv_change(key, &Value::from(new))?;
             Ok(new)
         })

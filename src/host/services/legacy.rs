@@ -9,6 +9,7 @@ use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;
 use super::shown::Json;
 use super::{Asked, Services};
+use crate::codes::errors;
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
@@ -21,7 +22,7 @@ fn bytes(value: Json) -> Vec<u8> {
 }
 
 fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
-    std::str::from_utf8(bytes).map_err(|_| ServiceError::new("db.bad_json", format!("{what} is not UTF-8")))
+    std::str::from_utf8(bytes).map_err(|_| ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not UTF-8")))
 }
 
 impl Services {
@@ -97,7 +98,7 @@ impl host_api::Host for CallState {
         let rule = self.services.manifest.numbering.iter().find(|rule| rule.entity.as_str() == entity);
         let rule = rule
             .map(|rule| rule.name.to_string())
-            .ok_or_else(|| as_text(ServiceError::new("numbering.unknown", format!("`{entity}` has no rule"))))?;
+            .ok_or_else(|| as_text(ServiceError::new(errors::NUMBERING_UNKNOWN, format!("`{entity}` has no rule"))))?;
         self.services.next_number(&rule).map_err(as_text)
     }
 

@@ -37,6 +37,8 @@ use super::recording::{Answer, Replay};
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
+use crate::codes::Code;
+use crate::codes::errors;
 use crate::document::{weight, weight_of_text};
 use crate::manifest::Manifest;
 use crate::store::{Database, RowReach, Scope};
@@ -184,15 +186,15 @@ impl Services {
             Ok(given)
         });
         let error = result.as_ref().err();
-        if let Some(error) = error.filter(|error| has_written && error.code.starts_with("limit.")) {
+        if let Some(error) = error.filter(|error| has_written && error.code.is_limit()) {
             self.spoiled.get_or_insert_with(|| error.clone());
         }
-        if let Some(error) = error.filter(|error| error.code == "cap.denied") {
+        if let Some(error) = error.filter(|error| error.code == errors::CAP_DENIED) {
             let mut message = self.without_secrets(error.message.clone());
             shorten(&mut message, MAX_DENIAL_BYTES);
             self.trace.deny(Denial { function, subject: subject.clone(), message });
         }
-        let code = error.map(|error| error.code.clone());
+        let code = error.map(|error| error.code.to_string());
         let shown = match (&mut result, is_full) {
             (Ok(given), true) => self.redacted(given.shown()),
             (Err(error), true) => self.redacted(error.to_json()),
@@ -224,26 +226,26 @@ impl Services {
         match fault {
             Some(FaultAction::Fail(message)) => {
                 // What fails is what the area rests on.
-                let code = if function.starts_with("http.") { "http.failed" } else { "host.database" };
-                Err(ServiceError { retryable: true, ..ServiceError::new(code, message) })
+                let code = if function.starts_with("http.") { errors::HTTP_FAILED } else { errors::HOST_DATABASE };
+                Err(ServiceError::new(code, message))
             }
             Some(FaultAction::EndFuel) => {
                 self.ending = Some(Trap::OutOfFuel);
-                Err(ServiceError::new("limit.fuel", "the fuel is spent"))
+                Err(ServiceError::new(errors::LIMIT_FUEL, "the fuel is spent"))
             }
             Some(FaultAction::Delay(time)) => {
                 Surroundings::pass(&self.surroundings, time.min(self.limits.time()));
                 self.delayed += time;
                 if self.delayed > self.limits.time() {
                     self.ending = Some(Trap::Interrupt);
-                    Err(ServiceError::new("limit.time", "the time is over"))
+                    Err(ServiceError::new(errors::LIMIT_TIME, "the time is over"))
                 } else {
                     work(self)
                 }
             }
             None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
                 let message = format!("a call may call the host {} times", self.limits.host_calls());
-                let error = ServiceError::new("limit.host_calls", message);
+                let error = ServiceError::new(errors::LIMIT_HOST_CALLS, message);
                 // Told once, it is heard; a guest that goes on would only fill the trace.
                 if self.trace.host_calls.len() as u64 > self.limits.host_calls() {
                     self.ending = Some(Trap::Interrupt);
@@ -253,7 +255,7 @@ impl Services {
             }
             None if !is_named => {
                 let message = format!("a name has at most {MAX_NAME_BYTES} bytes");
-                Err(ServiceError::new("limit.argument_bytes", message))
+                Err(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message))
             }
             None => work(self),
         }
@@ -273,7 +275,7 @@ impl Services {
         if let Some(replay) = &mut self.replay {
             replay.diverge(why.clone());
         }
-        ServiceError::new("host.unsupported", why)
+        ServiceError::new(errors::HOST_UNSUPPORTED, why)
     }
 
     /// Time, or randomness: from the host's surroundings, or as it was recorded.
@@ -339,24 +341,29 @@ impl Services {
 
     fn take_rows(&mut self, rows: usize) -> Result<(), ServiceError> {
         self.rows += rows as u64;
-        within("limit.rows", self.rows, self.limits.rows(), "rows may be read")
+        within(errors::LIMIT_ROWS, self.rows, self.limits.rows(), "rows may be read")
     }
 
     fn take_writes(&mut self, writes: usize) -> Result<(), ServiceError> {
         self.writes += writes as u64;
-        within("limit.writes", self.writes, self.limits.writes(), "rows may be written")
+        within(errors::LIMIT_WRITES, self.writes, self.limits.writes(), "rows may be written")
     }
 
     fn take_bytes(&mut self, bytes: u64) -> Result<(), ServiceError> {
-        within("limit.result_bytes", bytes, self.limits.result_bytes(), "bytes may come of one call of the host")?;
+        within(
+            errors::LIMIT_RESULT_BYTES,
+            bytes,
+            self.limits.result_bytes(),
+            "bytes may come of one call of the host",
+        )?;
         self.bytes += bytes;
-        within("limit.bytes", self.bytes, self.limits.bytes(), "bytes may come of all calls of the host")
+        within(errors::LIMIT_BYTES, self.bytes, self.limits.bytes(), "bytes may come of all calls of the host")
     }
 
     /// Bytes that stay: of rows, keys, items and events.
     fn take_written(&mut self, bytes: u64) -> Result<(), ServiceError> {
         self.written_bytes += bytes;
-        within("limit.written_bytes", self.written_bytes, self.limits.written_bytes(), "bytes may be written")
+        within(errors::LIMIT_WRITTEN_BYTES, self.written_bytes, self.limits.written_bytes(), "bytes may be written")
     }
 
     /// JSON that came from a guest. What would take too much memory is not read.
@@ -364,17 +371,17 @@ impl Services {
         let most = self.limits.argument_bytes();
         if text.len() as u64 > most || weight_of_text(text) > most {
             let message = format!("{what} would take more than {most} bytes of memory");
-            return Err(ServiceError::new("limit.argument_bytes", message));
+            return Err(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message));
         }
         serde_json::from_str(text)
-            .map_err(|error| ServiceError::new("db.bad_json", format!("{what} is not valid JSON: {error}")))
+            .map_err(|error| ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not valid JSON: {error}")))
     }
 
     /// A JSON object that came from a guest.
     fn read_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
         match self.read_json(what, text)? {
             Value::Object(fields) => Ok(fields),
-            _ => Err(ServiceError::new("db.bad_json", format!("{what} is not a JSON object"))),
+            _ => Err(ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not a JSON object"))),
         }
     }
 
@@ -397,7 +404,7 @@ impl Services {
     /// Refuses lists of more things than a call may read and write.
     fn bound_items(&mut self, asked: Asked<'_>, items: usize) -> Result<(), ServiceError> {
         let most = self.limits.rows().max(self.limits.writes());
-        within("limit.rows", items as u64, most, "things may be named at once")
+        within(errors::LIMIT_ROWS, items as u64, most, "things may be named at once")
             .or_else(|error| self.refuse(asked, error))
     }
 
@@ -490,10 +497,10 @@ fn shortened(subject: &str) -> String {
 }
 
 /// An error with its bound where there is too much of something.
-fn within(code: &str, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
+fn within(code: Code, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
     if used <= bound { Ok(()) } else { Err(ServiceError::new(code, format!("only {bound} {what}"))) }
 }
 
 fn denied(message: impl Into<String>) -> ServiceError {
-    ServiceError::new("cap.denied", message)
+    ServiceError::new(errors::CAP_DENIED, message)
 }

@@ -11,6 +11,8 @@ use super::super::error::ServiceError;
 use super::super::surroundings::Surroundings;
 use super::super::trace::LogLevel;
 use super::shown::Json;
+use crate::codes::ErrorCode;
+use crate::codes::errors;
 use crate::document::{did_you_mean, weight_of_text};
 use crate::outgoing::HttpRequest;
 use crate::store::{BatchKind, BatchStep, BlobInfo};
@@ -23,7 +25,7 @@ const MAX_RANDOM_BYTES: u32 = 65_536;
 impl From<ServiceError> for types::Error {
     fn from(error: ServiceError) -> types::Error {
         types::Error {
-            code: error.code,
+            code: error.code.to_string(),
             message: error.message,
             retryable: error.retryable,
             details: (!error.details.is_null()).then(|| error.details.to_string()),
@@ -34,7 +36,7 @@ impl From<ServiceError> for types::Error {
 impl From<types::Error> for ServiceError {
     fn from(error: types::Error) -> ServiceError {
         ServiceError {
-            code: error.code,
+            code: ErrorCode::of_text(&error.code),
             message: error.message,
             retryable: error.retryable,
             // Text that is no JSON is kept as text.
@@ -172,7 +174,7 @@ impl host_db::Host for CallState {
         for op in ops {
             let kind = BatchKind::from_word(&op.kind).ok_or_else(|| {
                 let help = did_you_mean(&op.kind, BatchKind::WORDS.iter().copied()).unwrap_or_default();
-                ServiceError::new("db.bad_query", format!("unknown kind of step `{}`; {help}", op.kind))
+                ServiceError::new(errors::DB_BAD_QUERY, format!("unknown kind of step `{}`; {help}", op.kind))
             })?;
             let data = op.data.map_or(Ok(Map::new()), |data| {
                 self.services.parse_object(("db.batch", &op.entity), "the data of a step", &data)

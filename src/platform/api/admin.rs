@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Request, Response};
+use crate::codes::errors;
 use crate::host::lock;
 use crate::platform::{Platform, PlatformError};
 use crate::store::Scope;
@@ -71,7 +72,7 @@ impl Platform {
             let is_known = manifest.capabilities.secrets.iter().any(|secret| **secret == *key);
             if !is_known || !value.is_string() {
                 let why = if is_known { "takes text" } else { "is not among the `secrets` of [capabilities]" };
-                return Err(PlatformError::new(422, "config.bad_secret", format!("`{key}` {why}")));
+                return Err(PlatformError::new(errors::CONFIG_BAD_SECRET, format!("`{key}` {why}")));
             }
         }
         self.unit::<_, PlatformError>(|database, _| {
@@ -136,8 +137,7 @@ fn check_digest(request: &Request) -> Result<(), PlatformError> {
         Ok(())
     } else {
         Err(PlatformError::new(
-            400,
-            "http.digest_mismatch",
+            errors::HTTP_DIGEST_MISMATCH,
             "the body is not what `content-digest` says: it was changed on the way",
         ))
     }

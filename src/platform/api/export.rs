@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::request::Response;
 use super::rows::{Rows, bad_query, filter, search};
 use super::{Answer, Request};
+use crate::codes::errors;
 use crate::host::lock;
 use crate::platform::PlatformError;
 use crate::store::{EntityRef, ListQuery, Row};
@@ -83,7 +84,7 @@ impl File {
 
     fn add(&mut self, entity: &EntityRef, row: &Row) -> Result<(), PlatformError> {
         let too_large = |what: String| {
-            Err(PlatformError::new(422, "export.too_large", format!("more than {what} match: narrow the filter")))
+            Err(PlatformError::new(errors::EXPORT_TOO_LARGE, format!("more than {what} match: narrow the filter")))
         };
         self.rows += 1;
         if self.rows > MAX_ROWS {
@@ -123,12 +124,12 @@ impl File {
 }
 
 fn failed(error: impl std::fmt::Display) -> PlatformError {
-    PlatformError::new(500, "host.bug", format!("the file cannot be written: {error}"))
+    PlatformError::new(errors::HOST_BUG, format!("the file cannot be written: {error}"))
 }
 
 pub(super) fn not_open(entity: &EntityRef, done: &str, key: &str) -> PlatformError {
     let message = format!("rows of `{}` cannot be {done}: its entity does not say `{key} = true`", *entity.name);
-    PlatformError::new(403, "entity.closed", message)
+    PlatformError::new(errors::ENTITY_CLOSED, message)
 }
 
 /// What a formula begins with; Chinese and Japanese spreadsheets take the full-width signs for the others.

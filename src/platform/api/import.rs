@@ -11,10 +11,11 @@ use super::export::{FORMULA_SIGNS, not_open};
 use super::request::Response;
 use super::rows::{Rows, bad_query};
 use super::{Answer, Request};
+use crate::codes::errors;
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::host::lock;
 use crate::manifest::{BaseType, Field};
-use crate::platform::{Platform, PlatformError, TOO_SLOW};
+use crate::platform::{Platform, PlatformError};
 use crate::store::{EntityRef, FieldProblem, StoreError};
 
 /// Rows of one import at the most.
@@ -69,7 +70,7 @@ impl Rows<'_> {
                 match taken {
                     Ok(row) => ids.push(row.id),
                     // What ends the statements of a request is no fault of the row.
-                    Err(error) if error.status >= 500 || error.code == TOO_SLOW => {
+                    Err(error) if error.status() >= 500 || error.code == errors::DB_TOO_SLOW => {
                         return Err(ImportEnd::Failed(error));
                     }
                     Err(error) => refused.push(Refused { row: index + 1, error }),
@@ -180,7 +181,7 @@ impl<'b> File<'b> {
         }
         let bad = |error: serde_json::Error| {
             let shape = "the body is {\"rows\": [{…}, …], \"dry_run\": false}, or CSV as text/csv";
-            PlatformError::new(400, "http.bad_json", format!("{shape}: {error}"))
+            PlatformError::new(errors::HTTP_BAD_JSON, format!("{shape}: {error}"))
         };
         serde_json::from_slice(&request.body).map(File::Json).map_err(bad)
     }
@@ -237,7 +238,7 @@ impl<'b> File<'b> {
             return Ok(());
         }
         let message = format!("more than {MAX_ROWS} rows: send them in several files");
-        Err(PlatformError::new(422, "import.too_large", message))
+        Err(PlatformError::new(errors::IMPORT_TOO_LARGE, message))
     }
 
     fn dry_run(&self) -> bool {
@@ -260,17 +261,17 @@ impl<'b> File<'b> {
 }
 
 fn bad_csv(why: String) -> PlatformError {
-    PlatformError::new(400, "import.bad_csv", why)
+    PlatformError::new(errors::IMPORT_BAD_CSV, why)
 }
 
 fn row_of_json(index: usize, text: &RawValue) -> Result<Value, PlatformError> {
     let text = text.get();
     if weight_of_text(text) > MAX_ROW_BYTES {
         let message = format!("row {} would take more than {MAX_ROW_BYTES} bytes of memory", index + 1);
-        return Err(PlatformError::new(413, "http.too_large", message));
+        return Err(PlatformError::new(errors::HTTP_TOO_LARGE, message));
     }
     parse_strict_json(text.as_bytes())
-        .map_err(|why| PlatformError::new(400, "http.bad_json", format!("row {}: {why}", index + 1)))
+        .map_err(|why| PlatformError::new(errors::HTTP_BAD_JSON, format!("row {}: {why}", index + 1)))
 }
 
 /// What is empty is left out.

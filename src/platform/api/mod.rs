@@ -41,7 +41,7 @@ impl Platform {
             Ok(()) => answer,
             Err(error) => {
                 let error = PlatformError::from(error);
-                Response::json(error.status, error.to_json())
+                Response::json(error.status(), error.to_json())
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Request, Response};
+use crate::codes::errors;
 use crate::expression::Expression;
 use crate::generate::openapi;
 use crate::manifest::{Entity, Field};
@@ -139,6 +140,6 @@ fn field_model(installed: &Installed, request: &Request, entity: &str, field: &F
 
 impl PlatformError {
     pub(in crate::platform) fn no_page(plugin: &str, name: &str) -> PlatformError {
-        PlatformError::new(404, "http.no_route", format!("the plugin `{plugin}` has no page `{name}`"))
+        PlatformError::new(errors::HTTP_NO_ROUTE, format!("the plugin `{plugin}` has no page `{name}`"))
     }
 }

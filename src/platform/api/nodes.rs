@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response};
+use crate::codes::errors;
 use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigger};
 use crate::manifest::NodeKind;
 use crate::platform::call::Occasion;
@@ -26,7 +27,7 @@ impl Platform {
     pub(super) fn show_node(&self, request: &Request, kind: &str) -> Answer {
         let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == kind);
         let (plugin, node) =
-            found.ok_or_else(|| PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`")))?;
+            found.ok_or_else(|| PlatformError::new(errors::NODE_NOT_FOUND, format!("there is no node `{kind}`")))?;
         Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
     }
 
@@ -74,11 +75,11 @@ impl Platform {
         let options: Value = match request.query("options") {
             None => json!({}),
             Some(text) => serde_json::from_str(text).map_err(|error| {
-                PlatformError::new(400, "http.bad_query", format!("`options` is not JSON: {error}"))
+                PlatformError::new(errors::HTTP_BAD_QUERY, format!("`options` is not JSON: {error}"))
             })?,
         };
         let content_type = request.content_type.clone().ok_or_else(|| {
-            PlatformError::new(400, "http.missing_content_type", "say what the bytes are: `content-type: image/png`")
+            PlatformError::new(errors::HTTP_MISSING_CONTENT_TYPE, "say what the bytes are: `content-type: image/png`")
         })?;
         let call = ProcessCall { input: request.body.clone(), content_type, options, only_validate };
         match self.process(&identity, plugin, &call)? {
@@ -106,11 +107,11 @@ impl Platform {
         let installed = self.installed(plugin)?;
         if installed.loaded.is_none() {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
-            return Err(PlatformError::new(409, "plugin.invalid_state", message));
+            return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
         }
         if installed.loaded.as_ref().is_some_and(|loaded| !loaded.is_processor()) {
             let message = format!("the plugin `{plugin}` processes nothing");
-            return Err(PlatformError::new(404, "plugin.no_processor", message));
+            return Err(PlatformError::new(errors::PLUGIN_NO_PROCESSOR, message));
         }
         let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
         let made = self.call(plugin, &occasion, &Invocation::Process(call), |_| Ok(()))?;
@@ -118,7 +119,7 @@ impl Platform {
             return Ok(None);
         }
         let made: Processed = serde_json::from_value(made)
-            .map_err(|error| PlatformError::new(500, "host.bug", format!("what was processed is lost: {error}")))?;
+            .map_err(|error| PlatformError::new(errors::HOST_BUG, format!("what was processed is lost: {error}")))?;
         Ok(Some(made))
     }
 }
@@ -136,7 +137,7 @@ fn ascii(json: &str) -> String {
 }
 
 fn node_request(request: &Request, kind: &str, verb: NodeVerb) -> Result<NodeRequest, PlatformError> {
-    let bad = |message: String| PlatformError::new(400, "node.bad_request", message);
+    let bad = |message: String| PlatformError::new(errors::NODE_BAD_REQUEST, message);
     let mut body = request.object_or_empty()?;
     let own_key = match verb {
         NodeVerb::Execute => "input",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::codes::errors;
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::http_api::{Access, QueryKey, Route};
 use crate::platform::{Admitted, Identity, PlatformError};
@@ -90,9 +91,9 @@ impl Request {
     pub fn user(&self) -> Result<&Identity, PlatformError> {
         self.identity.as_ref().ok_or_else(|| {
             if self.has_token {
-                PlatformError::new(401, "auth.invalid", "nobody here has this bearer token")
+                PlatformError::new(errors::AUTH_INVALID, "nobody here has this bearer token")
             } else {
-                PlatformError::new(401, "auth.missing", "this needs a bearer token: `authorization: Bearer …`")
+                PlatformError::new(errors::AUTH_MISSING, "this needs a bearer token: `authorization: Bearer …`")
             }
         })
     }
@@ -123,10 +124,10 @@ impl Request {
         let text = std::str::from_utf8(&self.body).unwrap_or_default();
         if self.body.len() as u64 > most || weight_of_text(text) > most {
             let message = format!("the body would take more than {most} bytes of memory: send less at once");
-            return Err(PlatformError::new(413, "http.too_large", message));
+            return Err(PlatformError::new(errors::HTTP_TOO_LARGE, message));
         }
         let bad =
-            |why: String| PlatformError::new(400, "http.bad_json", format!("the body is not a JSON object: {why}"));
+            |why: String| PlatformError::new(errors::HTTP_BAD_JSON, format!("the body is not a JSON object: {why}"));
         match parse_strict_json(&self.body) {
             Ok(Value::Object(fields)) => Ok(fields),
             Ok(_) => Err(bad("it is another value".to_owned())),
@@ -144,7 +145,7 @@ impl Request {
 
     /// Nobody answers this.
     pub fn no_route(&self) -> PlatformError {
-        PlatformError::new(404, "http.no_route", format!("there is nothing at {} {}", self.method, self.path))
+        PlatformError::new(errors::HTTP_NO_ROUTE, format!("there is nothing at {} {}", self.method, self.path))
     }
 
     /// A request for a path with its query, as it stands in a URL.
@@ -187,7 +188,7 @@ impl Request {
             .enumerate()
             .find(|(index, (key, _))| self.query[..*index].iter().any(|(other, _)| other == key));
         if let Some((_, (key, _))) = twice {
-            return Err(PlatformError::new(400, "http.bad_query", format!("`{key}` is in the query twice")));
+            return Err(PlatformError::new(errors::HTTP_BAD_QUERY, format!("`{key}` is in the query twice")));
         }
         let Some((key, _)) = self.query.iter().find(|(key, _)| !known.contains(&key.as_str())) else { return Ok(()) };
         let help = match (did_you_mean(key, known.iter().copied()), known.as_slice()) {
@@ -195,7 +196,7 @@ impl Request {
             (None, []) => "there is none here".to_owned(),
             (None, known) => format!("known here: {}", known.join(", ")),
         };
-        Err(PlatformError::new(400, "http.bad_query", format!("unknown key `{key}` in the query; {help}")))
+        Err(PlatformError::new(errors::HTTP_BAD_QUERY, format!("unknown key `{key}` in the query; {help}")))
     }
 
     /// A number from 1 in the query.
@@ -208,7 +209,7 @@ impl Request {
             Some((_, Ok(number))) if number > 0 => Ok(Some(number)),
             Some((text, _)) => {
                 let message = format!("`{key}` must be a whole number from 1, not `{text}`");
-                Err(PlatformError::new(400, "http.bad_query", message))
+                Err(PlatformError::new(errors::HTTP_BAD_QUERY, message))
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response, RowPage};
+use crate::codes::errors;
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::host::{Invocation, Trigger, lock};
 use crate::http_api::{Access, Match};
@@ -34,7 +35,7 @@ impl Platform {
         let installed = self.installed(plugin)?;
         if installed.status != PluginStatus::Running {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
-            return Err(PlatformError::new(409, "plugin.invalid_state", message));
+            return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
         }
         Ok(lock(&self.database).catalog().entity(&installed.manifest.metadata.id, entity)?)
     }
@@ -65,7 +66,7 @@ impl Platform {
         let row = lock(&self.database).get(entity, &scope, id)?;
         if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
             let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
-            return Err(PlatformError::new(409, "action.unavailable", message));
+            return Err(PlatformError::new(errors::ACTION_UNAVAILABLE, message));
         }
         input.insert("id".to_owned(), json!(id));
         let input = Value::Object(input);
@@ -168,7 +169,7 @@ impl Rows<'_> {
         for (name, ids) in wanted {
             let Some((field, target)) = entity.field(&name).and_then(|field| Some((field, field.ref_entity.as_ref()?)))
             else {
-                return Err(PlatformError::new(400, "db.unknown_field", format!("`{name}` is no reference")));
+                return Err(PlatformError::new(errors::DB_UNKNOWN_FIELD, format!("`{name}` is no reference")));
             };
             let texts = ids.as_array().and_then(|ids| ids.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
             let Some(texts) = texts else {
@@ -256,7 +257,7 @@ impl Rows<'_> {
         let Record { data, version } = record(request, &self.entity)?;
         let version = version.ok_or_else(|| {
             let message = "the body needs `version`: the version of the row that you changed";
-            PlatformError::new(400, "http.missing_version", message)
+            PlatformError::new(errors::HTTP_MISSING_VERSION, message)
         })?;
         let scope = self.platform.scope_for(request, &self.permission)?;
         let row =
@@ -303,14 +304,14 @@ fn problem(entity: &EntityRef, field: &str, message: &str) -> PlatformError {
 }
 
 pub(super) fn bad_query(message: impl Into<String>) -> PlatformError {
-    PlatformError::new(400, "http.bad_query", message)
+    PlatformError::new(errors::HTTP_BAD_QUERY, message)
 }
 
 pub(super) fn filter(request: &Request) -> Result<Value, PlatformError> {
     match request.query("filter").filter(|text| !text.is_empty()) {
         None => Ok(Value::Null),
         Some(text) => serde_json::from_str(text)
-            .map_err(|error| PlatformError::new(400, "http.bad_query", format!("`filter` is not JSON: {error}"))),
+            .map_err(|error| PlatformError::new(errors::HTTP_BAD_QUERY, format!("`filter` is not JSON: {error}"))),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::codes::errors;
 use crate::expression::value_over;
 use crate::host::{NodeCall, NodeTask, ServiceError};
 use crate::manifest::{NodeKind, nodes_from_toml};
@@ -52,7 +53,7 @@ fn items(call: &NodeCall) -> Vec<Value> {
 }
 
 fn bad(message: String) -> ServiceError {
-    ServiceError::new("expr.bad", message)
+    ServiceError::new(errors::EXPR_BAD, message)
 }
 
 fn fields(item: &Value) -> Result<Map<String, Value>, ServiceError> {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::call::Occasion;
 use super::{Identity, Platform, PlatformError};
 use crate::check::check_nodes;
+use crate::codes::errors;
 use crate::document::did_you_mean;
 use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
 use crate::manifest::{ERROR_PORT, NodeKind, NodeType};
@@ -81,7 +82,7 @@ impl Platform {
         if !definition.runs(&version) {
             let known: Vec<&str> = definition.versions.iter().map(|version| version.as_str()).collect();
             let message = format!("`{}` has no version {version}; it has {}", request.kind, known.join(", "));
-            return Err(PlatformError::new(404, "node.not_found", message));
+            return Err(PlatformError::new(errors::NODE_NOT_FOUND, message));
         }
         let task = parameters::fitting_task(&definition, request.task)?;
         let lenient = matches!(task, NodeTask::Options(_));
@@ -140,7 +141,7 @@ impl Platform {
                 }
                 None => did_you_mean(kind, known).map_or_else(String::new, |help| format!(": {help}")),
             };
-            PlatformError::new(404, "node.not_found", format!("there is no node `{kind}`{help}"))
+            PlatformError::new(errors::NODE_NOT_FOUND, format!("there is no node `{kind}`{help}"))
         })
     }
 
@@ -150,7 +151,7 @@ impl Platform {
         if manifest.nodes.is_empty() {
             return Ok(());
         }
-        let refused = |message: String| PlatformError::new(422, "node.refused", message);
+        let refused = |message: String| PlatformError::new(errors::NODE_REFUSED, message);
         for node in &manifest.nodes {
             let others = self.plugins.iter().filter(|(other, installed)| *other != id && installed.loaded.is_some());
             if let Some((other, _)) =
@@ -174,7 +175,7 @@ fn every_port(definition: &NodeKind, output: &Value) -> Result<Value, PlatformEr
     if let Some(port) = given.keys().find(|port| !known.contains(&port.as_str())) {
         let message =
             format!("`{}` gave items to the port `{port}`, which is none of {}", *definition.kind, known.join(", "));
-        return Err(PlatformError::new(502, "node.bad_output", message));
+        return Err(PlatformError::new(errors::NODE_BAD_OUTPUT, message));
     }
     let all = known.iter().map(|port| ((*port).to_owned(), given.get(*port).cloned().unwrap_or_else(|| json!([]))));
     Ok(Value::Object(all.collect()))

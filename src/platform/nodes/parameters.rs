@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::role;
+use crate::codes::errors;
 use crate::document::did_you_mean;
 use crate::expression::Datum;
 use crate::host::NodeTask;
@@ -10,7 +11,7 @@ use crate::manifest::{MAIN_PORT, NodeKind, NodeProperty, NodeType, PropertyKind}
 use crate::platform::PlatformError;
 
 fn bad(message: impl Into<String>) -> PlatformError {
-    PlatformError::new(400, "node.bad_request", message)
+    PlatformError::new(errors::NODE_BAD_REQUEST, message)
 }
 
 /// The task as the node takes it: an array of items stands for the first input.

@@ -5,7 +5,10 @@ use serde_json::Value;
 use super::super::compare::{differences, show};
 use super::super::pipe_table;
 use super::{Judge, Outcome};
-use crate::diagnostics::codes;
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_NAME;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
+use crate::check::scenarios::SCENARIO_VALUE;
 use crate::document::{Node, NodeValue};
 
 impl Judge<'_, '_> {
@@ -15,7 +18,7 @@ impl Judge<'_, '_> {
             if expected.as_str() != Some("none") {
                 let help = Some("write `expect.changes = \"none\"`, or the rows as `expect.db.<entity>`".to_owned());
                 self.find(
-                    codes::SCENARIO_VALUE,
+                    SCENARIO_VALUE,
                     expected.span.clone(),
                     "`changes` only takes \"none\"".to_owned(),
                     "here",
@@ -27,7 +30,7 @@ impl Judge<'_, '_> {
                     .map(|change| format!("{:?} {}", change.kind, change.entity).to_lowercase())
                     .collect();
                 let label = format!("expected none, found {}", found.join(", "));
-                self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), "changes".to_owned(), &label, None);
+                self.find(SCENARIO_MISMATCH, expected.span.clone(), "changes".to_owned(), &label, None);
             }
             return;
         }
@@ -54,13 +57,7 @@ impl Judge<'_, '_> {
                     show(Some(&change.row.to_flat()))
                 ));
                 let message = format!("a row of `{entity}` changed: {:?}", change.kind).to_lowercase();
-                self.find(
-                    codes::SCENARIO_UNEXPECTED,
-                    self.observed.step_span.clone(),
-                    message,
-                    "nobody expects this",
-                    help,
-                );
+                self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
             }
         }
     }
@@ -70,13 +67,7 @@ impl Judge<'_, '_> {
         let Some(found) = self.observed.manifest.entity(entity) else {
             let known = self.observed.manifest.schema.entities.iter().map(|entity| entity.name.as_str());
             let help = crate::document::did_you_mean(entity, known);
-            self.find(
-                codes::SCENARIO_NAME,
-                expected.span.clone(),
-                format!("there is no entity `{entity}`"),
-                "unknown",
-                help,
-            );
+            self.find(SCENARIO_NAME, expected.span.clone(), format!("there is no entity `{entity}`"), "unknown", help);
             return;
         };
         let deleted = matches!(expected.get("deleted").map(|node| &node.value), Some(NodeValue::Boolean(true)));
@@ -85,7 +76,7 @@ impl Judge<'_, '_> {
                 match pipe_table::read(text, &expected.span, self.observed.source, Some(found)) {
                     Ok(rows) => Node { span: expected.span.clone(), value: NodeValue::Array(rows) },
                     Err((span, why)) => {
-                        self.find(codes::SCENARIO_VALUE, span, why, "here", None);
+                        self.find(SCENARIO_VALUE, span, why, "here", None);
                         return;
                     }
                 }
@@ -95,7 +86,7 @@ impl Judge<'_, '_> {
                 None => {
                     let help = Some("write `{ rows = [{ … }] }`, or a table between pipes".to_owned());
                     self.find(
-                        codes::SCENARIO_VALUE,
+                        SCENARIO_VALUE,
                         expected.span.clone(),
                         format!("`db.{entity}` needs `rows`"),
                         "here",
@@ -113,14 +104,14 @@ impl Judge<'_, '_> {
                 };
                 let label = format!("expected {expected_rows} rows, found {}", actual.len());
                 let help = Some(listed(&rows, &actual));
-                self.find(codes::SCENARIO_MISMATCH, rows.span.clone(), format!("db.{entity}"), &label, help);
+                self.find(SCENARIO_MISMATCH, rows.span.clone(), format!("db.{entity}"), &label, help);
             }
             Ok(actual) => {
                 let actual = Value::Array(actual);
                 let found = differences(&rows, Some(&actual), "rows", self.how);
                 self.differ(&format!("db.{entity}"), found);
             }
-            Err(error) => self.find(codes::SCENARIO_VALUE, expected.span.clone(), error.to_string(), "here", None),
+            Err(error) => self.find(SCENARIO_VALUE, expected.span.clone(), error.to_string(), "here", None),
         }
     }
 }

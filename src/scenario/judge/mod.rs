@@ -13,7 +13,10 @@ use super::accept;
 use super::compare::{Difference, Matching, differences};
 use super::matcher::StepTime;
 use super::observation::observation;
-use crate::diagnostics::{Code, Diagnostic, Report, SourceFile, Span, codes};
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_VALUE;
+use crate::codes::Code;
+use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
 use crate::document::{Node, NodeValue};
 use crate::host::CallError;
 use crate::manifest::{Manifest, TenantId};
@@ -95,7 +98,7 @@ impl Judge<'_, '_> {
             let source = self.observed.source;
             // One case's value is not that of the others.
             let fix = accept::fix(source, &difference).filter(|_| !self.observed.is_shared);
-            let finding = Diagnostic::new(codes::SCENARIO_MISMATCH, path).in_source(source);
+            let finding = Diagnostic::new(SCENARIO_MISMATCH, path).in_source(source);
             let finding = finding.at(difference.span, difference.message);
             self.report.push(match fix {
                 Some(fix) => finding.fixed_by(fix),
@@ -117,7 +120,7 @@ impl Judge<'_, '_> {
         let expected = expect.get("snapshot")?;
         let Some(name) = expected.as_str().filter(|name| is_snapshot_name(name)) else {
             let message = "`snapshot` takes the name of a file, in small letters, digits and `-`".to_owned();
-            self.find(codes::SCENARIO_VALUE, expected.span.clone(), message, "no name", None);
+            self.find(SCENARIO_VALUE, expected.span.clone(), message, "no name", None);
             return None;
         };
         let is = observation(self.observed.outcome, self.observed.activity);
@@ -127,12 +130,12 @@ impl Judge<'_, '_> {
             Some(was) => {
                 let help = Some(format!("{}\naccept it: erp-plugin test --accept", line_difference(&was, &is)));
                 let what = format!("snapshot `{name}`");
-                self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), what, "the step did something else", help);
+                self.find(SCENARIO_MISMATCH, expected.span.clone(), what, "the step did something else", help);
             }
             None => {
                 let help = Some("write it: erp-plugin test --accept".to_owned());
                 let what = format!("snapshot `{name}`");
-                self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), what, "there is no such snapshot", help);
+                self.find(SCENARIO_MISMATCH, expected.span.clone(), what, "there is no such snapshot", help);
             }
         }
         Some((name.to_owned(), is))

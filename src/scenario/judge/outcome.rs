@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::compare::{differences, show};
 use super::super::observation::error_json;
 use super::{Judge, Outcome};
-use crate::diagnostics::codes;
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
 use crate::document::Node;
 use crate::host::CallError;
 use crate::platform::CallRecord;
@@ -20,7 +21,7 @@ impl Judge<'_, '_> {
                         for difference in differences(expected, Some(&json!(status)), "", self.how) {
                             let help = Some(format!("the answer was {shown}"));
                             self.find(
-                                codes::SCENARIO_MISMATCH,
+                                SCENARIO_MISMATCH,
                                 difference.span,
                                 "status".to_owned(),
                                 &difference.message,
@@ -32,7 +33,7 @@ impl Judge<'_, '_> {
                         let help = Some(format!("the answer was {shown}"));
                         let message = format!("the request was refused with {status}");
                         self.find(
-                            codes::SCENARIO_UNEXPECTED,
+                            SCENARIO_UNEXPECTED,
                             self.observed.step_span.clone(),
                             message,
                             "nobody expects this",
@@ -81,7 +82,7 @@ impl Judge<'_, '_> {
                     let help = Some(format!("{why}; or expect it: `expect.denied = [\"…\"]`"));
                     let message = format!("the host denied {}", what.trim_end());
                     let span = self.observed.step_span.clone();
-                    self.find(codes::SCENARIO_UNEXPECTED, span, message, "nobody expects this", help);
+                    self.find(SCENARIO_UNEXPECTED, span, message, "nobody expects this", help);
                 }
             }
         }
@@ -94,7 +95,7 @@ impl Judge<'_, '_> {
         if let Some(expected) = expect.get("error") {
             let Some((call, error)) = failed.first().and_then(|call| Some((call, call.error.as_ref()?))) else {
                 self.find(
-                    codes::SCENARIO_MISMATCH,
+                    SCENARIO_MISMATCH,
                     expected.span.clone(),
                     "error".to_owned(),
                     "expected an error, found none",
@@ -122,13 +123,7 @@ impl Judge<'_, '_> {
                 _ => None,
             };
             let message = format!("{} failed: {error}", call.label);
-            self.find(
-                codes::SCENARIO_UNEXPECTED,
-                self.observed.step_span.clone(),
-                message,
-                "nobody expects this",
-                frames,
-            );
+            self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", frames);
         }
     }
 }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::super::compare::{differences, show};
 use super::super::matcher;
 use super::Judge;
-use crate::diagnostics::codes;
+use crate::check::scenarios::SCENARIO_MISMATCH;
+use crate::check::scenarios::SCENARIO_UNEXPECTED;
+use crate::check::scenarios::SCENARIO_VALUE;
 use crate::document::{Node, NodeValue};
 use crate::host::LogLevel;
 
@@ -24,13 +26,7 @@ impl Judge<'_, '_> {
             None if !told.is_empty() && !self.observed.open => {
                 let help = Some(format!("expect them: `expect.events = [{}]`", show(told.first())));
                 let message = format!("{} event(s) were told", told.len());
-                self.find(
-                    codes::SCENARIO_UNEXPECTED,
-                    self.observed.step_span.clone(),
-                    message,
-                    "nobody expects this",
-                    help,
-                );
+                self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
             }
             None => {}
         }
@@ -56,13 +52,7 @@ impl Judge<'_, '_> {
         if let Some(expected) = expect.get("logs") {
             let NodeValue::Array(items) = &expected.value else {
                 let help = Some("write `[{ level = \"info\", message = \"…\" }]`".to_owned());
-                self.find(
-                    codes::SCENARIO_VALUE,
-                    expected.span.clone(),
-                    "`logs` takes an array".to_owned(),
-                    "here",
-                    help,
-                );
+                self.find(SCENARIO_VALUE, expected.span.clone(), "`logs` takes an array".to_owned(), "here", help);
                 return;
             };
             for item in items {
@@ -81,13 +71,7 @@ impl Judge<'_, '_> {
                         } else {
                             format!("logged: {}", written.join(", "))
                         });
-                        self.find(
-                            codes::SCENARIO_MISMATCH,
-                            item.span.clone(),
-                            "logs".to_owned(),
-                            "no such record",
-                            help,
-                        );
+                        self.find(SCENARIO_MISMATCH, item.span.clone(), "logs".to_owned(), "no such record", help);
                     }
                 }
             }
@@ -105,13 +89,7 @@ impl Judge<'_, '_> {
             let help =
                 Some(format!("expect it: `expect.logs = [{{ level = \"{level}\", message = \"<contains …>\" }}]`"));
             let message = format!("the plugin logged ({level}): {message}");
-            self.find(
-                codes::SCENARIO_UNEXPECTED,
-                self.observed.step_span.clone(),
-                message,
-                "nobody expects this",
-                help,
-            );
+            self.find(SCENARIO_UNEXPECTED, self.observed.step_span.clone(), message, "nobody expects this", help);
         }
     }
 
@@ -145,9 +123,9 @@ impl Judge<'_, '_> {
                 Ok(true) => {}
                 Ok(false) => {
                     let label = format!("expected {condition}, found {number}");
-                    self.find(codes::SCENARIO_MISMATCH, expected.span.clone(), key.to_owned(), &label, None);
+                    self.find(SCENARIO_MISMATCH, expected.span.clone(), key.to_owned(), &label, None);
                 }
-                Err(why) => self.find(codes::SCENARIO_VALUE, expected.span.clone(), why, "here", None),
+                Err(why) => self.find(SCENARIO_VALUE, expected.span.clone(), why, "here", None),
             }
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
+use crate::codes::errors;
 use crate::host::lock;
 use crate::manifest::{TenantId, table_name};
 use crate::platform::{Platform, PlatformError};
@@ -95,7 +96,7 @@ impl Platform {
 }
 
 fn not_running(plugin: &str) -> PlatformError {
-    PlatformError::new(409, "plugin.invalid_state", format!("the plugin `{plugin}` is not running"))
+    PlatformError::new(errors::PLUGIN_INVALID_STATE, format!("the plugin `{plugin}` is not running"))
 }
 
 fn tenant_of(request: &Request) -> Result<Option<TenantId>, PlatformError> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::rows::bad_query;
 use super::{Answer, BASE_EVENTS, Request, Response};
+use crate::codes::errors;
 use crate::host::lock;
 use crate::manifest::is_event_name;
 use crate::platform::{Platform, PlatformError};
@@ -60,14 +61,14 @@ impl Platform {
         let event_type = body
             .get("type")
             .and_then(Value::as_str)
-            .ok_or_else(|| PlatformError::new(400, "http.bad_json", "the body needs `type`, the name of the event"))?;
+            .ok_or_else(|| PlatformError::new(errors::HTTP_BAD_JSON, "the body needs `type`, the name of the event"))?;
         if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload" | "tenant")) {
             let message = format!("unknown key `{key}`; an event is {{\"type\": …, \"payload\": …}}");
-            return Err(PlatformError::new(400, "http.bad_json", message));
+            return Err(PlatformError::new(errors::HTTP_BAD_JSON, message));
         }
         if !is_event_name(event_type) {
             let message = format!("`{event_type}` is no name of an event: write words joined by dots");
-            return Err(PlatformError::new(400, "event.bad_name", message));
+            return Err(PlatformError::new(errors::EVENT_BAD_NAME, message));
         }
         let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
         let before = self.activity.calls.len();
