@@ -73,7 +73,7 @@ fn instances_that_are_ready_ahead_serve_one_call_each() {
     }
     // Limits of its own are kept, whatever is ready.
     let bounded = host.call(&ready, &[("fuel", "5")], Detail::Outline);
-    assert_eq!(bounded.result.unwrap_err().code(), "limit.fuel");
+    assert_eq!(bounded.result.unwrap_err().code().as_str(), "limit.fuel");
 }
 
 #[test]

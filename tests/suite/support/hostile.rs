@@ -227,10 +227,10 @@ pub fn survive(host: &Host, attack: &Attack) -> Survived {
     let time = started.elapsed();
     let code = match &outcome.result {
         // The first contract's guests pass errors on as text, the code in front.
-        Err(CallError::Guest(error)) if error.code == "guest.error" => {
+        Err(CallError::Guest(error)) if error.code.as_str() == "guest.error" => {
             error.message.split_once(": ").map_or("guest.error", |(code, _)| code).to_owned()
         }
-        Err(error) => error.code(),
+        Err(error) => error.code().to_string(),
         Ok(_) => {
             let failed = outcome.trace.host_calls.iter().rev().find_map(|call| call.error.clone());
             failed.unwrap_or_else(|| "harmless".to_owned())
