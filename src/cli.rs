@@ -1,12 +1,11 @@
 //! The command line: global flags, and the way from arguments to an exit code.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Args, CommandFactory, Parser};
 
 use crate::command_error::CommandError;
 use crate::commands::Command;
@@ -29,8 +28,7 @@ struct Cli {
     command: Command,
 }
 
-const AFTER_HELP: &str = "Every flag has a variable: ERP_PLUGIN_<FLAG>, such as ERP_PLUGIN_FORMAT=json.
-Exit status: 0 ok, 1 findings or failed tests, 2 usage,
+const AFTER_HELP: &str = "Exit status: 0 ok, 1 findings or failed tests, 2 usage,
 3 bad manifest or configuration, 4 no test matched, 5 toolchain missing,
 6 network or server, 7 signature or trust, 70 bug,
 101 cargo build failed, 130 interrupted.";
@@ -51,10 +49,25 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, conflicts_with = "manifest_path", help_heading = "Global options")]
     pub workspace: bool,
     /// How the result is written
-    #[arg(long, global = true, value_enum, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "ERP_PLUGIN_FORMAT",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     pub format: Option<Format>,
     /// When colours are used
-    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "ERP_PLUGIN_COLOR",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     pub color: ColorChoice,
     /// Tell of warnings and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
@@ -63,7 +76,7 @@ pub(crate) struct GlobalArgs {
     #[arg(short, long, global = true, action = ArgAction::SetTrue, help_heading = "Global options")]
     pub verbose: bool,
     /// Do without the network
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, global = true, env = "ERP_PLUGIN_OFFLINE", hide_env_values = true, value_parser = FalseyValueParser::new(), help_heading = "Global options")]
     pub offline: bool,
 }
 
@@ -75,11 +88,9 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     }
     share_pools();
     let environment = Environment::of_this_process();
-    let given = Given::of(arguments);
     let wants_json = asks_for_json(arguments);
     catch_panics(wants_json);
-    let command = with_variables(Cli::command(), &given.overridden());
-    let cli = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
@@ -99,7 +110,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     }
     let run = |context: &Context| {
         if cli.global.workspace && !cli.command.takes_workspace() {
-            run_in_each(context, &cli.command, arguments)
+            run_in_each(context, &cli.command)
         } else {
             cli.command.run(context)
         }
@@ -115,46 +126,9 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// The command line's definition, with a variable for every flag.
+/// The command line's definition.
 pub(crate) fn command() -> clap::Command {
-    with_variables(Cli::command(), &BTreeSet::new())
-}
-
-/// What the command line itself gives, before any variable is looked at.
-struct Given {
-    command: clap::Command,
-    matches: Option<ArgMatches>,
-}
-
-impl Given {
-    fn of(arguments: &[OsString]) -> Given {
-        let mut command = Cli::command();
-        command.build();
-        let matches = command.clone().ignore_errors(true).try_get_matches_from(arguments).ok();
-        Given { command, matches }
-    }
-
-    /// Flags whose variables do not count, because the command line gives one that conflicts with them.
-    fn overridden(&self) -> BTreeSet<String> {
-        let mut overridden = BTreeSet::new();
-        let mut level = self.matches.as_ref().map(|matches| (&self.command, matches));
-        while let Some((command, matches)) = level {
-            let given = command.get_arguments().filter(|argument| {
-                matches.try_contains_id(argument.get_id().as_str()).unwrap_or(false)
-                    && matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
-            });
-            for argument in given {
-                // Conflicts hold both ways, and are declared one way.
-                let declared = command.get_arg_conflicts_with(argument);
-                let others = command.get_arguments().filter(|other| {
-                    command.get_arg_conflicts_with(other).iter().any(|mine| mine.get_id() == argument.get_id())
-                });
-                overridden.extend(declared.into_iter().chain(others).map(|other| other.get_id().to_string()));
-            }
-            level = matches.subcommand().and_then(|(name, matches)| Some((command.find_subcommand(name)?, matches)));
-        }
-        overridden
-    }
+    Cli::command()
 }
 
 /// Whether JSON is asked for, also where the command line cannot be understood.
@@ -163,24 +137,6 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
     let after = words.windows(2).filter(|pair| pair[0] == "--format").map(|pair| pair[1].as_ref());
     let joined = words.iter().filter_map(|word| word.strip_prefix("--format="));
     after.chain(joined).last().map_or_else(Environment::asks_for_json, |format| format == "json")
-}
-
-fn with_variables(command: clap::Command, overridden: &BTreeSet<String>) -> clap::Command {
-    command
-        .mut_args(|argument| {
-            let takes_one = |long: &&str| !matches!(*long, "help" | "version");
-            let Some(long) = argument.get_long().filter(takes_one) else { return argument };
-            if overridden.contains(argument.get_id().as_str()) {
-                return argument;
-            }
-            let variable = format!("ERP_PLUGIN_{}", long.to_uppercase().replace('-', "_"));
-            let argument = argument.env(variable).hide_env_values(true).hide_env(true);
-            match argument.get_action() {
-                ArgAction::SetTrue => argument.value_parser(clap::builder::FalseyValueParser::new()),
-                _ => argument,
-            }
-        })
-        .mut_subcommands(|command| with_variables(command, overridden))
 }
 
 /// Help and versions go to standard output; everything else is an error in usage.
@@ -251,5 +207,36 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         command().debug_assert();
+    }
+
+    /// Adds the rows of all flags that have a variable, as docs/environment.md shows them.
+    fn variables(command: &clap::Command, path: &str, rows: &mut Vec<String>) {
+        for argument in command.get_arguments() {
+            if let (Some(variable), Some(long)) = (argument.get_env(), argument.get_long()) {
+                let of = if path.is_empty() { "every command".to_owned() } else { format!("`{path}`") };
+                rows.push(format!("| `{}` | `--{long}` of {of} |", variable.to_string_lossy()));
+            }
+        }
+        for inner in command.get_subcommands() {
+            variables(inner, format!("{path} {}", inner.get_name()).trim_start(), rows);
+        }
+    }
+
+    #[test]
+    fn the_page_of_variables_has_every_flag_that_has_one() {
+        let mut rows = Vec::new();
+        variables(&command(), "", &mut rows);
+        let page = include_str!("../docs/environment.md");
+        for row in &rows {
+            assert!(page.contains(row.as_str()), "docs/environment.md lacks {row}");
+        }
+        assert_eq!(page.matches("| `--").count(), rows.len(), "docs/environment.md has a flag too many");
+        let is_named_for = |row: &&String| {
+            row.contains("every command") || {
+                let command = row.rsplit_once("of `").map_or("", |(_, command)| command.trim_end_matches("` |"));
+                row.contains(&format!("ERP_PLUGIN_{}_", command.to_uppercase().replace(' ', "_")))
+            }
+        };
+        assert_eq!(rows.iter().find(|row| !is_named_for(row)), None, "a variable is named for its command");
     }
 }

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::build::{Cancel, Toolchain};
 use crate::check::BAD_FIXTURE;
 use crate::check::{check_component, check_nodes};
@@ -18,6 +20,7 @@ use crate::host::{Compilation, CompileLimits, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::project::{Project, members, workspace_root};
 use crate::settings::{Environment, Folders};
+use crate::store::Moment;
 use crate::ui::Ui;
 
 /// The terminal, the environment, and where the user stands.
@@ -98,6 +101,17 @@ impl Context {
             workspace: false,
             cancel,
             toolchains: Arc::clone(&self.toolchains),
+        }
+    }
+
+    /// The context of one plugin of the workspace. JSON results are kept: [`Ui::take_parts`].
+    pub(crate) fn of_member(&self, manifest_file: &Path) -> Context {
+        Context {
+            ui: self.ui.for_parts(),
+            manifest_path: Some(manifest_file.to_path_buf()),
+            package: None,
+            workspace: false,
+            ..self.clone()
         }
     }
 
@@ -220,6 +234,24 @@ impl Context {
             limits: CompileLimits::default(),
             warn: Some(Arc::new(move |text: &str| ui.warn(text))),
         }
+    }
+
+    /// What time it is for keys, signatures, revocations and receipts.
+    pub(crate) fn now(&self) -> Result<Timestamp, CommandError> {
+        self.environment.now().map_err(|error| {
+            let error = CommandError::new(codes::USAGE, format!("ERP_PLUGIN_NOW is not a moment: {error}"));
+            error.hint("write it like 2026-04-15T08:00:00Z, or unset the variable")
+        })
+    }
+
+    /// The same with the offset of this machine, for rows and rehearsals.
+    pub(crate) fn moment(&self) -> Result<Moment, CommandError> {
+        let fixed = self.now()?;
+        Ok(self
+            .environment
+            .now
+            .as_ref()
+            .map_or_else(Moment::of_system_clock, |_| Moment { unix_ms: fixed.as_millisecond(), offset_seconds: 0 }))
     }
 
     /// The cargo that builds plugins.

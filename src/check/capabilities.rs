@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::codes::codes;
-use crate::contract::Border;
+use crate::contract::{Border, Capability, HostFunction};
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile};
-use crate::manifest::{Capability, Manifest, capabilities};
+use crate::manifest::{Grant, Manifest, grants};
 
 codes! {
     UNDECLARED_CAPABILITY = "component/undeclared-capability", finding(Error), "The component asks for what the manifest does not grant.",
@@ -23,27 +23,28 @@ codes! {
 /// Finds what is asked for and not granted, and what is granted and not asked for.
 pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
-    for capability in capabilities(manifest) {
-        let asked = capability.functions.iter().find(|(interface, function)| border.calls(interface, function));
-        // Whether a query is about another plugin's table cannot be seen from outside.
-        let needs_grant = capability.key != "read_entities";
+    for Grant { capability, is_granted, place } in grants(manifest) {
+        let asked = capability
+            .functions()
+            .flat_map(HostFunction::places)
+            .find(|(interface, function)| border.calls(interface, function));
         match asked {
-            Some((interface, function)) if needs_grant && !capability.is_granted && !manifest.is_legacy() => {
+            Some((interface, function))
+                if capability.is_needed_by_every_call() && !is_granted && !manifest.is_legacy() =>
+            {
                 let message =
-                    format!("the component calls `{interface}.{function}`, and `{}` is not granted", capability.key);
+                    format!("the component calls `{interface}.{function}`, and `{capability}` is not granted");
                 let finding = Diagnostic::new(UNDECLARED_CAPABILITY, message).help(format!(
                     "write `{}` into [capabilities]; without it every such call is refused",
-                    capability.example
+                    capability.example()
                 ));
-                report.push(finding.maybe_fixed(source, |source| grant_switch(&capability, manifest, source)));
+                report.push(finding.maybe_fixed(source, |source| grant_switch(capability, manifest, source)));
             }
-            None if capability.is_granted => {
-                let message = format!("`{}` is granted, and the component never asks for it", capability.key);
+            None if is_granted => {
+                let message = format!("`{capability}` is granted, and the component never asks for it");
                 let mut finding = Diagnostic::new(UNUSED_CAPABILITY, message)
                     .help("take it away: a reviewer grants what stands here, used or not");
-                if let (Some(source), Some(place)) =
-                    (source, capability.place.clone().filter(|place| !place.is_empty()))
-                {
+                if let (Some(source), Some(place)) = (source, place.filter(|place| !place.is_empty())) {
                     finding = finding.in_source(source).at(place, "never asked for");
                 }
                 report.push(finding);
@@ -55,18 +56,14 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
 }
 
 /// Finds what is granted and used by the component, and by no scenario. `used` holds the host functions that the
-/// scenarios made the plugin call, such as `events.publish`.
-pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<&'static str>) -> Report {
+/// scenarios made the plugin call.
+pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<HostFunction>) -> Report {
     let mut report = Report::new();
-    for capability in capabilities(manifest) {
-        let called = |(interface, function): &(&str, &str)| {
-            let area = interface.trim_start_matches("host-");
-            used.iter().any(|used| used.split_once('.') == Some((area, *function)))
-        };
-        // That a query is about another plugin's table cannot be told from its name.
-        if capability.is_granted && capability.key != "read_entities" && !capability.functions.iter().any(called) {
-            let message = format!("`{}` is granted, and no scenario makes the plugin use it", capability.key);
-            let place = capability.place.unwrap_or_else(|| manifest.capabilities.span.clone());
+    for Grant { capability, is_granted, place } in grants(manifest) {
+        let is_used = capability.functions().any(|function| used.contains(&function));
+        if is_granted && capability.is_needed_by_every_call() && !is_used {
+            let message = format!("`{capability}` is granted, and no scenario makes the plugin use it");
+            let place = place.unwrap_or_else(|| manifest.capabilities.span.clone());
             let finding = Diagnostic::new(UNTESTED_CAPABILITY, message)
                 .in_source(source)
                 .at(place, "never used in a test")
@@ -78,15 +75,15 @@ pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeS
 }
 
 /// A key that is a switch can be turned on without asking what for.
-fn grant_switch(capability: &Capability, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
-    let key = capability.key;
-    if !matches!(key, "kv" | "blob" | "memory") {
+fn grant_switch(capability: Capability, manifest: &Manifest, source: &Arc<SourceFile>) -> Option<Fix> {
+    if !capability.is_switch() {
         return None;
     }
     let span = &manifest.capabilities.span;
+    let (title, line) = (format!("grant `{capability}`"), format!("{capability} = true"));
     if span.is_empty() {
-        Some(Fix::append(format!("grant `{key}`"), source, &format!("[capabilities]\n{key} = true")))
+        Some(Fix::append(title, source, &format!("[capabilities]\n{line}")))
     } else {
-        Fix::insert_line_after(format!("grant `{key}`"), source, span, &format!("{key} = true"))
+        Fix::insert_line_after(title, source, span, &line)
     }
 }

@@ -197,7 +197,7 @@ fn result_of(outcome: Result<Value, CallError>, activity: Activity) -> CallResul
             .host_calls
             .into_iter()
             .map(|call| HostCallJson {
-                function: call.function,
+                function: call.function.name(),
                 subject: call.subject,
                 arguments: call.arguments,
                 result: call.result,

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -41,7 +40,7 @@ pub(crate) struct PublishArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
     /// The platform's address, such as <https://erp.example.com>, or <oci://registry.example.com/plugins/erp-demo>
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
     to: String,
     #[command(flatten)]
     token: TokenArgs,
@@ -52,10 +51,10 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Certificates of authorities that are trusted beside the system's, as PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_CA_FILE", hide_env_values = true)]
     ca_file: Option<PathBuf>,
     /// The keys that are trusted, for the receipt's
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_TRUST_FILE", hide_env_values = true)]
     trust_file: Option<PathBuf>,
     /// Say what the server has of this version, and send nothing
     #[arg(long, conflicts_with = "dry_run")]
@@ -99,7 +98,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let bytes = read_bounded(context, &file, &Limits::default())?;
     let trust = trust_store(context, args.trust_file.as_deref())?.store;
     // The same stages as the platform's: what it would refuse is not sent.
-    let verdict = verify(&bytes, &Policy::new(&trust, Timestamp::now()));
+    let verdict = verify(&bytes, &Policy::new(&trust, context.now()?));
     if !verdict.is_good() {
         let problems: Vec<_> = verdict.problems().cloned().collect();
         return Err(refusal(&problems).with_report(verdict.report));
@@ -132,7 +131,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
         oci_package: None,
     };
     let sent = Arc::new(AtomicU64::new(0));
-    tell_when_interrupted(context, args, &sent);
+    let _watch = end_when_interrupted(context, args, &sent);
     if args.to.starts_with("oci://") {
         to_oci(context, args, &connection, &verdict, package, &bytes, &mut result)?;
     } else {
@@ -281,17 +280,37 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
     text
 }
 
-/// Ctrl-C ends the program at once, and says what is known.
-fn tell_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<AtomicU64>) {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Without it, the signal ends the program as it always does.
-        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
+/// Watches for Ctrl-C until it is dropped.
+struct InterruptWatch {
+    is_over: Arc<AtomicBool>,
+    registered: Vec<signal_hook::SigId>,
+}
+
+impl Drop for InterruptWatch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        for signal in self.registered.drain(..) {
+            signal_hook::low_level::unregister(signal);
+        }
     }
-    let (ui, to, sent) = (context.ui.clone(), args.to.clone(), Arc::clone(sent));
+}
+
+/// Ctrl-C ends the program at once, and says what is known.
+fn end_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<AtomicU64>) -> InterruptWatch {
+    let (interrupted, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    // A signal that cannot be registered ends the program as it always does.
+    let registered = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]
+        .into_iter()
+        .filter_map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupted)).ok())
+        .collect();
+    let watch = InterruptWatch { is_over: Arc::clone(&is_over), registered };
+    let (ui, to, sent) = (context.ui.direct(), args.to.clone(), Arc::clone(sent));
     let is_oci = to.starts_with("oci://");
     std::thread::spawn(move || {
         while !interrupted.load(Ordering::Relaxed) {
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
             std::thread::sleep(INTERRUPT_CHECKS);
         }
         let message = if sent.load(Ordering::Relaxed) == 0 && !is_oci {
@@ -303,6 +322,7 @@ fn tell_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<Atomi
         let error = CommandError::new(codes::INTERRUPTED, message).hint(next);
         end(error.tell(&ui));
     });
+    watch
 }
 
 #[expect(clippy::exit, reason = "the upload blocks another thread, which nothing else can end")]

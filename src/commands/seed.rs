@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         Some(text) => {
             Moment::parse(text).ok_or_else(|| usage(format!("`{text}` is no moment such as 2026-04-15T08:00:00Z")))?
         }
-        None => Moment::of_system_clock(),
+        None => context.moment()?,
     };
     let started = Instant::now();
     let progress = context.ui.progress("Seeding", args.rows);

@@ -22,7 +22,7 @@ pub(crate) struct SignArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
     /// Your key: its name, or the file of a secret key
-    #[arg(short, long, value_name = "NAME|FILE")]
+    #[arg(short, long, value_name = "NAME|FILE", env = "ERP_PLUGIN_SIGN_KEY", hide_env_values = true)]
     key: String,
     #[command(flatten)]
     passphrase: PassphraseArgs,

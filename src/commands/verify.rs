@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -32,7 +31,7 @@ pub(crate) struct VerifyArgs {
     /// The package; dist/<id>-<version>.erpx where it is absent
     package: Option<PathBuf>,
     /// The keys that are trusted, in the place of your own trust file; a project's is erp-trust.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_VERIFY_TRUST_FILE", hide_env_values = true)]
     trust_file: Option<PathBuf>,
     /// Refuse a package without a good signature by a trusted key, even if you trust no key yet
     #[arg(long)]
@@ -159,7 +158,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         receipt: receipt.as_ref(),
         sha256: args.sha256.as_deref(),
         installed: args.installed.as_ref(),
-        ..Policy::new(&trust.store, Timestamp::now())
+        ..Policy::new(&trust.store, context.now()?)
     };
     let verdict = verify(&bytes, &policy);
     for told in trust.stale.iter().chain(&trust.unused) {

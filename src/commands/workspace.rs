@@ -1,8 +1,5 @@
 //! `--workspace`: a command for every plugin of a workspace, in the order of their dependencies.
 
-use std::ffi::OsString;
-use std::process::Stdio;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +10,6 @@ use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::project::{members, workspace_root};
-use crate::settings::this_program;
 use crate::ui::Format;
 
 /// What a command did in each plugin of a workspace.
@@ -38,48 +34,31 @@ struct MemberResult {
     result: Value,
 }
 
-/// Runs the program again for each plugin: what one plugin does to the process is no other's business.
-pub(crate) fn run_in_each(context: &Context, command: &Command, arguments: &[OsString]) -> CommandResult {
+/// Runs a command for each plugin; one that fails stops no other.
+pub(crate) fn run_in_each(context: &Context, command: &Command) -> CommandResult {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
     if !command.works_on_each() {
         return Err(
             usage("this command does not work on several plugins".to_owned()).hint("it takes -p NAME for one of them")
         );
     }
-    let wants_json = match context.ui.format() {
-        Format::Json => true,
-        Format::Human => false,
-        other => {
-            return Err(usage(format!("--workspace writes no {}", other.word())).hint("--format json, or -p NAME"));
-        }
-    };
+    // Annotations are lines: those of several plugins stand one after the other. The others are one document each.
+    if !matches!(context.ui.format(), Format::Human | Format::Json | Format::Github) {
+        let message = format!("--workspace does not write the format {}", context.ui.format().word());
+        return Err(usage(message).hint("--format json, or -p NAME"));
+    }
     let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let members = members(&workspace_root(&context.directory)).map_err(|error| failed(error.to_string()))?;
     let mut plugins = Vec::new();
     for member in members {
         context.ui.status("Plugin", format!("{} ({})", member.id, context.shown(&member.manifest_file)));
-        let mut process = this_program(&program);
-        process
-            .args(arguments.iter().skip(1).filter(|argument| *argument != "--workspace"))
-            .arg("--manifest-path")
-            .arg(&member.manifest_file)
-            .env_remove("ERP_PLUGIN_WORKSPACE")
-            .stdin(Stdio::null());
-        if wants_json {
-            process.stdout(Stdio::piped());
-        }
-        let output = process
-            .stderr(Stdio::inherit())
-            .spawn()
-            .and_then(std::process::Child::wait_with_output)
-            .map_err(|error| failed(error.to_string()))?;
-        let exit_code = output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(70);
+        let inner = context.of_member(&member.manifest_file);
+        let exit_code = command.run(&inner).unwrap_or_else(|error| error.tell(&inner.ui));
         plugins.push(MemberResult {
             id: member.id,
             manifest: context.shown(&member.manifest_file),
-            exit_code,
-            result: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+            exit_code: exit_code.number(),
+            result: inner.ui.take_parts().pop().unwrap_or(Value::Null),
         });
     }
     let worst = plugins.iter().map(|plugin| plugin.exit_code).find(|code| *code != 0);

@@ -2,16 +2,20 @@
 //! embedded in the binary, their worlds, and the comparison of a component with one of them.
 
 mod border;
+mod capability;
 mod compare;
 mod evolution;
+mod host_function;
 mod page;
 mod shape;
 mod targets;
 mod version;
 
 pub use border::{Border, Interface};
+pub use capability::Capability;
 pub use compare::{Mismatch, compare};
 pub use evolution::{Change, ChangeClass, WitText, changes, least_version, without_versions};
+pub use host_function::{HostEffect, HostFunction};
 pub use page::{MAX_PAGE_ROWS, PAGE_ROWS};
 pub use shape::{Difference, Shape, Signature};
 pub use targets::{Target, best_target, targets};

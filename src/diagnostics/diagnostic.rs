@@ -31,6 +31,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// What `--fix` does about it.
     pub fix: Option<Fix>,
+    /// The entity whose rows it is about, for code that adds to the help; not printed.
+    pub entity: Option<String>,
 }
 
 impl Diagnostic {
@@ -44,7 +46,15 @@ impl Diagnostic {
             labels: Vec::new(),
             help: None,
             fix: None,
+            entity: None,
         }
+    }
+
+    /// Names the entity whose rows it is about.
+    #[must_use]
+    pub fn about_rows_of(mut self, entity: &str) -> Diagnostic {
+        self.entity = Some(entity.to_owned());
+        self
     }
 
     /// Says which text the labels point into.

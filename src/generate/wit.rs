@@ -7,6 +7,7 @@ use wit_component::WitPrinter;
 use wit_parser::WorldItem;
 
 use super::{GenerateError, MARK};
+use crate::contract::HostFunction;
 use crate::contract::World;
 use crate::manifest::{Manifest, not_granted};
 
@@ -20,7 +21,7 @@ pub(super) fn granted_wit(manifest: &Manifest, world: &World) -> Result<String, 
         return Err(GenerateError { world: world.name.clone(), reason: "it is in no package".to_owned() });
     };
     resolve.packages[package].worlds.retain(|_, id| *id == world.id);
-    for (interface, function) in not_granted(manifest) {
+    for (interface, function) in not_granted(manifest).flat_map(HostFunction::places) {
         if let Some(id) = resolve.packages[package].interfaces.get(interface).copied() {
             resolve.interfaces[id].functions.shift_remove(function);
         }

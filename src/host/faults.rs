@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::contract::HostFunction;
+
 /// What happens in the place of a call of the host, or before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultAction {
@@ -16,10 +18,10 @@ pub enum FaultAction {
 /// Where a fault happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultPlace {
-    /// At a call of the host: `db.insert`, or any where it is `None`; about an entity or key where one is named.
+    /// At a call of the host; about an entity or key where one is named.
     HostCall {
-        /// Such as `db.insert`.
-        function: Option<String>,
+        /// The function; any where it is `None`.
+        function: Option<HostFunction>,
         /// The entity, key or name that the call is about.
         subject: Option<String>,
     },
@@ -27,13 +29,32 @@ pub enum FaultPlace {
     Commit,
 }
 
-/// Areas of the host's functions, as traces name them; `commit` is a place too.
-pub const FAULT_AREAS: [&str; 11] =
-    ["blob", "config", "context", "db", "events", "expr", "http", "kv", "memory", "numbering", "commit"];
+impl FaultPlace {
+    /// The place that scenarios and the dev host call so: `db.insert`, `*` for any call of the host, `commit`. What the
+    /// call is about only counts for a call of the host.
+    pub fn find(name: &str, subject: Option<String>) -> Option<FaultPlace> {
+        match name {
+            "commit" => Some(FaultPlace::Commit),
+            "*" => Some(FaultPlace::HostCall { function: None, subject }),
+            name => {
+                let function = HostFunction::traced().find(|function| function.name() == name)?;
+                Some(FaultPlace::HostCall { function: Some(function), subject })
+            }
+        }
+    }
 
-/// Whether something is called so: a function of the host, by its area, or the commit.
-pub fn is_fault_area(place: &str) -> bool {
-    FAULT_AREAS.contains(&place.split('.').next().unwrap_or_default())
+    /// Every name that [`FaultPlace::find`] knows.
+    pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+        HostFunction::traced().map(HostFunction::name).chain(["commit", "*"])
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FaultPlace::Commit => "commit",
+            FaultPlace::HostCall { function, .. } => function.map_or("*", HostFunction::name),
+        }
+    }
 }
 
 /// How often a fault happens.
@@ -103,8 +124,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_place_is_a_function_that_can_fail_and_no_other_word() {
+        for name in FaultPlace::names() {
+            assert_eq!(FaultPlace::find(name, None).map(|place| place.name()), Some(name));
+        }
+        for wrong in ["db", "db.", "db.inserts", "clock.now", "log.log", "", "Commit"] {
+            assert_eq!(FaultPlace::find(wrong, None), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_fault_happens_once_at_its_place() {
-        let place = FaultPlace::HostCall { function: Some("db.get".to_owned()), subject: None };
+        let place = FaultPlace::HostCall { function: Some(HostFunction::DbGet), subject: None };
         let mut faults = Faults::default();
         let fault = Fault { place: place.clone(), nth: 2, times: Times::Once, action: FaultAction::EndFuel };
         faults.add(fault.clone());

@@ -34,7 +34,7 @@ pub use compile::{Compilation, CompileLimits, as_compiler};
 pub use engine::{Runtime, RuntimeError};
 pub(crate) use error::shorten;
 pub use error::{CallError, ServiceError, TrapKind};
-pub use faults::{FAULT_AREAS, Fault, FaultAction, FaultPlace, Times, is_fault_area};
+pub use faults::{Fault, FaultAction, FaultPlace, Times};
 pub use interrupt::Interrupt;
 pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
 pub use node::{NodeCall, NodePlace, NodeTask};

@@ -21,6 +21,7 @@ use super::plugin::LoadedPlugin;
 use super::processing::ProcessCall;
 use super::surroundings::Surroundings;
 use super::trace::{Detail, Trace};
+use crate::contract::HostFunction;
 use crate::manifest::TenantId;
 use crate::store::{Database, StoredEvent};
 
@@ -217,14 +218,14 @@ impl Replay {
         }
     }
 
-    pub(super) fn answer(&mut self, function: &str, subject: &str, arguments: &Value) -> Answer {
+    pub(super) fn answer(&mut self, function: HostFunction, subject: &str, arguments: &Value) -> Answer {
         self.made += 1;
         let number = self.made;
         let Some(recorded) = self.calls.pop_front() else {
             return Answer::Diverged(format!("host call {number}: `{function} {subject}` is new"));
         };
         let was = |key: &str| recorded[key].as_str().unwrap_or_default();
-        if (was("function"), was("subject")) != (function, subject) {
+        if (was("function"), was("subject")) != (function.name(), subject) {
             let (old, about) = (was("function"), was("subject"));
             return Answer::Diverged(format!("host call {number}: `{function} {subject}`, was `{old} {about}`"));
         }

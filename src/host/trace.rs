@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::quirks::Quirk;
+use crate::contract::HostFunction;
 use crate::document::words;
 use crate::store::Change;
 
@@ -52,7 +53,7 @@ pub struct LogRecord {
 #[derive(Debug, Clone, Serialize)]
 pub struct HostCall {
     /// Such as `db.insert`.
-    pub function: &'static str,
+    pub function: HostFunction,
     /// The entity, key or name that it was about.
     pub subject: String,
     /// The code of the error that it gave; none where it succeeded.
@@ -76,7 +77,7 @@ pub struct HostCall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Denial {
     /// Such as `kv.get`.
-    pub function: &'static str,
+    pub function: HostFunction,
     /// What it was about.
     pub subject: String,
     /// Why.
@@ -136,6 +137,6 @@ impl Trace {
 
     /// Whether something was asked of the world outside, which no rollback takes back.
     pub fn has_left_the_host(&self) -> bool {
-        self.host_calls.iter().any(|call| call.function.starts_with("http."))
+        self.host_calls.iter().any(|call| call.function == HostFunction::HttpSend)
     }
 }

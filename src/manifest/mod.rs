@@ -17,7 +17,7 @@ mod parse;
 mod reserved;
 mod size;
 
-pub use capability::{Capability, capabilities, not_granted};
+pub use capability::{Grant, grants, not_granted};
 pub use edit::ManifestText;
 pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, FieldType};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::steps::scalar;
+use crate::contract::HostFunction;
 use crate::diagnostics::Span;
 use crate::document::{Node, NodeValue, did_you_mean};
-use crate::host::{FAULT_AREAS, Fault, FaultAction, FaultPlace, Times, is_fault_area};
+use crate::host::{Fault, FaultAction, FaultPlace, Times};
 use crate::manifest::Timeout;
 
 /// A fault that cannot be read: where and why.
@@ -29,18 +30,13 @@ fn one(node: &Node) -> Result<Fault, Wrong> {
         return Err((entry.key_span.clone(), format!("a fault has no `{}`; {help}", entry.key)));
     }
     let at = node.get("at").ok_or_else(|| wrong(node, "a fault needs `at`, such as \"db.insert\"".to_owned()))?;
-    let place = at.as_str().unwrap_or_default();
-    let area = place.split('.').next().unwrap_or_default();
-    if place != "*" && !is_fault_area(place) {
-        let help = did_you_mean(area, FAULT_AREAS).unwrap_or_else(|| format!("known: {}, *", FAULT_AREAS.join(", ")));
-        return Err(wrong(at, format!("nothing is called `{place}`; {help}")));
-    }
+    let name = at.as_str().unwrap_or_default();
     let subject = node.get("entity").or_else(|| node.get("subject")).map(scalar);
-    let place = match place {
-        "commit" => FaultPlace::Commit,
-        "*" => FaultPlace::HostCall { function: None, subject },
-        function => FaultPlace::HostCall { function: Some(function.to_owned()), subject },
-    };
+    let place = FaultPlace::find(name, subject).ok_or_else(|| {
+        let help = did_you_mean(name, FaultPlace::names())
+            .unwrap_or_else(|| "write a function of the host such as db.insert, `*` or `commit`".to_owned());
+        wrong(at, format!("the host has no function `{name}`; {help}"))
+    })?;
     let nth = node.get("nth").map_or(Ok(1), |nth| {
         scalar(nth).parse().ok().filter(|nth| *nth > 0).ok_or_else(|| wrong(nth, "`nth` counts from 1".to_owned()))
     })?;
@@ -68,7 +64,7 @@ pub(super) fn shown(fault: &Fault) -> String {
     match &fault.place {
         FaultPlace::Commit => "commit".to_owned(),
         FaultPlace::HostCall { function, subject } => {
-            let function = function.as_deref().unwrap_or("any call of the host");
+            let function = function.map_or("any call of the host", HostFunction::name);
             subject.as_ref().map_or_else(|| function.to_owned(), |subject| format!("{function} {subject}"))
         }
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::accept::toml_text;
+use crate::contract::HostFunction;
 use crate::host::RecordedCall;
 use crate::manifest::{BaseType, Manifest};
 use crate::store::Moment;
@@ -71,15 +72,15 @@ impl Rows {
         for host_call in call.host_calls.iter().filter(|call| call["error"].is_null()) {
             let entity = host_call["subject"].as_str().unwrap_or_default();
             let result = &host_call["result"];
-            match host_call["function"].as_str().unwrap_or_default() {
-                "db.get" => self.add(manifest, entity, result),
-                "db.query" => {
+            match host_call["function"].as_str().and_then(HostFunction::find) {
+                Some(HostFunction::DbGet) => self.add(manifest, entity, result),
+                Some(HostFunction::DbQuery) => {
                     for row in result["rows"].as_array().or_else(|| result.as_array()).into_iter().flatten() {
                         self.add(manifest, entity, row);
                     }
                 }
-                "db.insert" | "db.update" | "db.restore" => self.write(result),
-                "db.batch" => result.as_array().into_iter().flatten().for_each(|row| self.write(row)),
+                Some(HostFunction::DbInsert | HostFunction::DbUpdate | HostFunction::DbRestore) => self.write(result),
+                Some(HostFunction::DbBatch) => result.as_array().into_iter().flatten().for_each(|row| self.write(row)),
                 _ => {}
             }
         }

@@ -16,6 +16,7 @@ use super::world::{Finding, Setup, World};
 use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_UNEXPECTED;
 use crate::check::scenarios::SCENARIO_VALUE;
+use crate::contract::{HostEffect, HostFunction};
 use crate::diagnostics::{Diagnostic, Report, Span};
 use crate::host::{Detail, HostCall, LoadedPlugin, Probe, Runtime};
 use crate::platform::Activity;
@@ -36,7 +37,7 @@ pub struct CaseResult {
     /// Calls of the plugin.
     pub calls: usize,
     /// Functions of the host that its calls used, such as `events.publish`.
-    pub host_functions: BTreeSet<&'static str>,
+    pub host_functions: BTreeSet<HostFunction>,
     /// Snapshots that its steps name, as they should be.
     pub snapshots: Vec<(String, String)>,
 }
@@ -196,12 +197,12 @@ fn explained(report: &Report, activity: &Activity, world: &World<'_>, keep: Opti
     for (index, finding) in report.diagnostics().iter().enumerate() {
         let mut finding: Diagnostic = finding.clone();
         let mut lines: Vec<String> = finding.help.take().into_iter().collect();
-        if let Some(writer) = writer_of(&finding, &calls) {
-            lines.push(writer);
-        }
+        let writer = finding.entity.as_ref().and_then(|entity| writer_of(entity, &calls));
+        let has_writer = writer.is_some();
+        lines.extend(writer);
         if index == 0 {
             let from = calls.len().saturating_sub(LAST_CALLS);
-            if !calls.is_empty() && lines.iter().all(|line| !line.starts_with("written by")) {
+            if !calls.is_empty() && !has_writer {
                 lines.push("the last calls of the host:".to_owned());
                 lines.extend(
                     calls.iter().enumerate().skip(from).map(|(number, call)| format!("  {}", line_of(number, call))),
@@ -245,13 +246,11 @@ fn own_frame(call: &HostCall) -> Option<String> {
     (!places.is_empty()).then(|| format!("at {}", places.join(" ← ")))
 }
 
-/// For a row that is not as it should be: the last call that wrote rows of its entity.
-fn writer_of(finding: &Diagnostic, calls: &[&HostCall]) -> Option<String> {
-    let entity = finding.message.strip_prefix("db.")?;
-    let entity = entity.split(':').next().unwrap_or(entity);
+/// The last call that wrote rows of an entity.
+fn writer_of(entity: &str, calls: &[&HostCall]) -> Option<String> {
     let writes = |call: &&HostCall| {
-        call.function.starts_with("db.")
-            && !matches!(call.function, "db.get" | "db.query" | "db.count" | "db.aggregate" | "db.resolve-labels")
+        call.function.area() == HostFunction::DbInsert.area()
+            && call.function.effect() == HostEffect::Writes
             && call.subject.split([' ', ',']).any(|word| word == entity)
     };
     let number = calls.iter().rposition(writes)?;

@@ -1,11 +1,11 @@
 //! Environment variables: the only place that reads them.
 //!
-//! Each flag has a variable of its own, `ERP_PLUGIN_<FLAG>`, which the command line reads. Here are
-//! the others.
+//! Some flags have a variable too, which the command line reads. Here are the others.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 /// Variables that are no flag, with what they do; for the documentation.
@@ -14,6 +14,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
     ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
     ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, in the place of the one that is found."),
+    (
+        "ERP_PLUGIN_NOW",
+        "The moment that signatures are judged at instead of now, such as `2026-04-15T08:00:00Z`; for tests.",
+    ),
     ("PGPASSWORD", "The password of `--database`."),
     ("NO_COLOR", "Set and not empty: no colour."),
     ("CLICOLOR_FORCE", "Set and not `0`: colour also without a terminal."),
@@ -49,6 +53,8 @@ pub struct Environment {
     pub cargo_home: Option<PathBuf>,
     /// Flags of rustc: of `CARGO_ENCODED_RUSTFLAGS`, else of `RUSTFLAGS`.
     pub rustflags: Vec<String>,
+    /// The moment that signatures are judged at instead of now.
+    pub now: Option<String>,
     /// The moment that builds may stamp.
     pub source_date_epoch: Option<String>,
     /// The rustup toolchain that builds plugins.
@@ -86,6 +92,7 @@ impl Environment {
                     text("RUSTFLAGS").iter().flat_map(|flags| flags.split_whitespace()).map(str::to_owned).collect()
                 }
             },
+            now: text("ERP_PLUGIN_NOW"),
             source_date_epoch: text("SOURCE_DATE_EPOCH"),
             rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
             home: folder("HOME").or_else(|| folder("USERPROFILE")),
@@ -93,6 +100,15 @@ impl Environment {
             config_home: folder("XDG_CONFIG_HOME"),
             data_home: folder("XDG_DATA_HOME"),
         }
+    }
+
+    /// What time it is for keys, signatures, revocations and receipts.
+    ///
+    /// # Errors
+    /// Why `ERP_PLUGIN_NOW` is not a moment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock for commands")]
+    pub fn now(&self) -> Result<Timestamp, jiff::Error> {
+        self.now.as_ref().map_or_else(|| Ok(Timestamp::now()), |moment| moment.parse())
     }
 
     /// The variables of flags that are set, so that a child process can be started without them.

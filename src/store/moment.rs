@@ -31,6 +31,7 @@ impl Moment {
     }
 
     /// The moment of this machine's clock, with its offset.
+    #[expect(clippy::disallowed_methods, reason = "the clock that `host::Surroundings` gives to others")]
     pub fn of_system_clock() -> Moment {
         let now = Zoned::now();
         Moment { unix_ms: now.timestamp().as_millisecond(), offset_seconds: now.offset().seconds() }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::codes::Severity;
 use crate::diagnostics::{HumanStyle, Report, human, is_printable, printable};
@@ -100,6 +101,8 @@ pub struct Ui {
     lost_output: Arc<AtomicBool>,
     /// What was said, where no terminal hears it.
     kept: Option<Arc<Mutex<String>>>,
+    /// JSON results that become parts of another one.
+    parts: Option<Arc<Mutex<Vec<Value>>>>,
 }
 
 /// Text that may hold a stranger's words: its lines stay lines, and nothing in them moves a cursor.
@@ -166,6 +169,7 @@ impl Ui {
             width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
             lost_output: Arc::new(AtomicBool::new(false)),
             kept: None,
+            parts: None,
         }
     }
 
@@ -180,7 +184,25 @@ impl Ui {
             width: KEPT_WIDTH,
             lost_output: Arc::default(),
             kept: Some(Arc::default()),
+            parts: None,
         }
+    }
+
+    /// The same terminal, but JSON results are kept to become parts of another result: [`Ui::take_parts`].
+    #[must_use]
+    pub fn for_parts(&self) -> Ui {
+        Ui { parts: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// The same terminal; JSON results are written, also if this one keeps them.
+    #[must_use]
+    pub fn direct(&self) -> Ui {
+        Ui { parts: None, ..self.clone() }
+    }
+
+    /// The JSON results since the last call, if they are kept.
+    pub fn take_parts(&self) -> Vec<Value> {
+        self.parts.as_ref().map_or_else(Vec::new, |parts| std::mem::take(&mut *lock(parts)))
     }
 
     /// Whether no terminal hears what is said.
@@ -216,11 +238,14 @@ impl Ui {
     /// The result: a document, or what `text` says of it.
     pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
         match self.format {
-            Format::Json => {
-                // A value of our own that cannot be written is a bug that tests meet.
-                let document = serde_json::to_string_pretty(value).unwrap_or_default();
-                self.write_stdout(&format!("{}\n", safe_json(&document)));
-            }
+            // A value of our own that cannot be written is a bug that tests meet.
+            Format::Json => match &self.parts {
+                Some(parts) => lock(parts).push(serde_json::to_value(value).unwrap_or_default()),
+                None => {
+                    let document = serde_json::to_string_pretty(value).unwrap_or_default();
+                    self.write_stdout(&format!("{}\n", safe_json(&document)));
+                }
+            },
             _ => {
                 let text = text();
                 if !text.is_empty() {
@@ -362,7 +387,7 @@ impl Ui {
     }
 }
 
-fn lock(kept: &Mutex<String>) -> MutexGuard<'_, String> {
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ui", &["codes", "diagnostics", "settings"]),
     // Nouns.
     ("expression", &["codes", "diagnostics", "document"]),
-    ("manifest", &["codes", "diagnostics", "document", "expression"]),
+    ("manifest", &["codes", "contract", "diagnostics", "document", "expression"]),
     ("contract", &["diagnostics"]),
     ("component", &["codes", "containment", "contract", "diagnostics"]),
     ("outgoing", &[]),
@@ -121,6 +121,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "check",
             "codes",
+            "contract",
             "diagnostics",
             "digest",
             "document",

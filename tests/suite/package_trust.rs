@@ -116,7 +116,7 @@ fn a_plugin_may_need_two_signatures() {
 
 #[test]
 fn a_revoked_key_counts_for_what_the_registry_took_before() {
-    let sandbox = packed().variable("ERP_PLUGIN_NO_WATCH", "1");
+    let sandbox = packed();
     sign(&sandbox, "old");
     let host = sandbox.dev_host(&[]);
     let published = sandbox

@@ -101,7 +101,7 @@ fn what_is_denied_stands_in_the_trace() {
     let host = Host::new();
     let denied = survive(&host, by_name("an event that was not granted")).outcome.unwrap();
     assert_eq!(
-        (denied.trace.denials[0].function, denied.trace.denials[0].subject.as_str()),
+        (denied.trace.denials[0].function.name(), denied.trace.denials[0].subject.as_str()),
         ("events.publish", "other.entity")
     );
 }
@@ -113,7 +113,7 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
     let outline = host.call(&honest, &[], Detail::Outline);
     let full = host.call(&honest, &[], Detail::Full);
     let call = &full.trace.host_calls[1];
-    assert_eq!((call.function, call.subject.as_str()), ("db.insert", "item"));
+    assert_eq!((call.function.name(), call.subject.as_str()), ("db.insert", "item"));
     assert_eq!(call.arguments["row"]["sku"], "A-1");
     assert_eq!(call.result["version"], 1);
     assert!(call.sql[0].starts_with("insert into \"plugin_erp_hostile_item\""), "{:?}", call.sql);

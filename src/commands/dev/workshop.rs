@@ -162,7 +162,6 @@ impl Workshop for ProjectWorkshop {
         if self.context.offline {
             process.arg("--offline");
         }
-        process.env_remove("ERP_PLUGIN_WORKSPACE").env_remove("ERP_PLUGIN_PACKAGE");
         let ran = process.stdin(Stdio::null()).stderr(Stdio::null()).output();
         match ran {
             Ok(output) => serde_json::from_slice(&output.stdout)

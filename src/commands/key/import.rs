@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -84,7 +83,7 @@ fn take_rotation(
 ) -> Result<KeyImportResult, CommandError> {
     let rotation = Rotation::open(envelope)?;
     let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
-    let now = Timestamp::now();
+    let now = context.now()?;
     // What registries have taken back counts, though it does not stand in the file that is changed.
     super::trust_store(context, args.trust_file.as_deref())?.store.rotate(&rotation, now)?;
     store.rotate(&rotation, now)?;

@@ -67,7 +67,7 @@ pub(in crate::commands) struct KeyRevokeResult {
 pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
     let key = unlock(context, &args.key, &args.passphrase)?;
     let file = context.path(&args.list);
-    let now = Timestamp::now();
+    let now = context.now()?;
     let before = if file.is_file() {
         let envelope = Envelope::parse(&read_statement(context, &file)?)?;
         if !envelope.is_signed_by(&key.public()) {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::command_error::CommandError;
 use crate::commands::codes;
@@ -109,7 +108,7 @@ pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) 
             continue;
         };
         let list = RevocationList::open(&Envelope::parse(&context.read(&file)?)?, &store, None)?;
-        if list.predicate.expires <= Timestamp::now() {
+        if list.predicate.expires <= context.now()? {
             let expires = list.predicate.expires;
             stale
                 .push(format!("the revocations of {name} are from before {expires}: get newer ones with `key import`"));

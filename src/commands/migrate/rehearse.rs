@@ -137,7 +137,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
         |version: &VersionOf| Ok::<_, CommandError>(runtime.load(version.component()?, Arc::clone(&version.manifest))?);
     let (old_plugin, new_plugin) = (load(&old)?, load(&new)?);
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
-    let mut platform = platform(&runtime, &place, args.seed)?;
+    let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
     platform.run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {
@@ -196,13 +196,17 @@ fn tenants() -> Vec<TenantId> {
     TENANTS.into_iter().filter_map(|name| TenantId::new(name.to_owned())).collect()
 }
 
-fn platform(runtime: &Arc<Runtime>, place: &ScratchPlace, seed: u64) -> Result<Platform, CommandError> {
+fn platform(
+    runtime: &Arc<Runtime>,
+    place: &ScratchPlace,
+    (now, seed): (Moment, u64),
+) -> Result<Platform, CommandError> {
     let mut directory = Directory::default();
     for tenant in tenants() {
         directory.add_tenant(tenant);
     }
     let database = place.database().map_err(refused)?;
-    let surroundings = Surroundings::fixed(Moment::of_system_clock(), seed);
+    let surroundings = Surroundings::fixed(now, seed);
     Ok(Platform::new(Arc::clone(runtime), database, surroundings, directory))
 }
 

@@ -25,6 +25,7 @@ use crate::check::{check_tested, weigh};
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::{Context, OpenProject};
+use crate::contract::HostFunction;
 use crate::diagnostics::{DiagnosticJson, Report};
 use crate::exit_code::ExitCode;
 use crate::host::Probe;
@@ -51,7 +52,7 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "SEED")]
     shuffle: Option<u64>,
     /// Run one of several parts, such as 1/4; each case is in exactly one, whatever is added later
-    #[arg(long, value_name = "PART/PARTS")]
+    #[arg(long, value_name = "PART/PARTS", env = "ERP_PLUGIN_TEST_PARTITION", hide_env_values = true)]
     partition: Option<Partition>,
     /// Run each case again and again, and let each call of the host, and each commit, fail once
     #[arg(long)]
@@ -94,7 +95,7 @@ pub(crate) struct TestArgs {
     watch: bool,
     /// Run the cases on PostgreSQL, each in a schema of its own, such as `postgres://erp@localhost/erp`; the password
     /// comes from PGPASSWORD
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_TEST_DATABASE", hide_env_values = true)]
     database: Option<PostgresUrl>,
     /// The component, in the place of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
@@ -221,7 +222,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
     // What some cases leave out the others may use: only a whole run can tell.
     if failed == 0 && results.len() == total {
-        let used: BTreeSet<&'static str> =
+        let used: BTreeSet<HostFunction> =
             results.iter().flat_map(|result| result.host_functions.iter().copied()).collect();
         findings.extend(check_tested(&manifest, &open.project.source, &used));
         findings.extend(files::unreferenced(&suites, &ran));

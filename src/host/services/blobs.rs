@@ -6,6 +6,7 @@ use super::super::error::ServiceError;
 use super::shown::{Bytes, Given};
 use super::{Services, denied, within};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::store::BlobInfo;
 
 /// The longest name of a file, in characters.
@@ -14,7 +15,7 @@ const MAX_NAME: usize = 200;
 impl Services {
     fn with_blobs<T: Given>(
         &mut self,
-        function: &'static str,
+        function: HostFunction,
         subject: &str,
         arguments: impl FnOnce() -> Value,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
@@ -30,7 +31,7 @@ impl Services {
     pub(super) fn blob_put(&mut self, name: &str, mime: &str, data: Vec<u8>) -> Result<BlobInfo, ServiceError> {
         let size = data.len() as u64;
         let arguments = || json!({ "name": name, "mime": mime, "bytes": size });
-        self.with_blobs("blob.put", name, arguments, |services| {
+        self.with_blobs(HostFunction::BlobPut, name, arguments, |services| {
             // Names and media types become headers and file names, in other programs too.
             let is_clean = |text: &str| text.chars().count() <= MAX_NAME && !text.contains(char::is_control);
             let is_name = !name.is_empty() && is_clean(name) && !name.contains(['/', '\\']);
@@ -53,7 +54,7 @@ impl Services {
 
     pub(super) fn blob_get(&mut self, id: &str, offset: u64, length: u32) -> Result<Vec<u8>, ServiceError> {
         let arguments = || json!({ "id": id, "offset": offset, "len": length });
-        let given = self.with_blobs("blob.get", id, arguments, |services| {
+        let given = self.with_blobs(HostFunction::BlobGet, id, arguments, |services| {
             // Asked for before it is read: a file of a gigabyte must not come into memory to be refused.
             let bound = services.limits.result_bytes();
             let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
@@ -67,12 +68,12 @@ impl Services {
     }
 
     pub(super) fn blob_stat(&mut self, id: &str) -> Result<BlobInfo, ServiceError> {
-        self.with_blobs("blob.stat", id, || json!({ "id": id }), |services| services.blob_info(id))
+        self.with_blobs(HostFunction::BlobStat, id, || json!({ "id": id }), |services| services.blob_info(id))
     }
 
     pub(super) fn blob_delete(&mut self, id: &str) -> Result<(), ServiceError> {
         self.with_blobs(
-            "blob.delete",
+            HostFunction::BlobDelete,
             id,
             || json!({ "id": id }),
             |services| {

@@ -6,11 +6,12 @@ use super::super::capabilities;
 use super::super::error::ServiceError;
 use super::shown::{Json, Secret};
 use super::{Services, denied};
+use crate::contract::HostFunction;
 
 impl Services {
     pub(super) fn config(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
         self.call(
-            "config.get",
+            HostFunction::ConfigGet,
             key,
             || json!({ "key": key }),
             |services| {
@@ -25,7 +26,7 @@ impl Services {
 
     pub(super) fn setting(&mut self, key: &str) -> Result<Json, ServiceError> {
         self.call(
-            "config.setting",
+            HostFunction::ConfigSetting,
             key,
             || json!({ "key": key }),
             |services| {
@@ -38,7 +39,7 @@ impl Services {
 
     pub(super) fn secret(&mut self, key: &str) -> Result<String, ServiceError> {
         let secret = self.call(
-            "config.secret",
+            HostFunction::ConfigSecret,
             key,
             || json!({ "key": key }),
             |services| {
@@ -55,7 +56,7 @@ impl Services {
 
     pub(super) fn next_number(&mut self, rule: &str) -> Result<String, ServiceError> {
         self.call(
-            "numbering.next",
+            HostFunction::NumberingNext,
             rule,
             || json!({ "rule": rule }),
             |services| {
@@ -66,7 +67,7 @@ impl Services {
 
     pub(super) fn peek_number(&mut self, rule: &str) -> Result<String, ServiceError> {
         self.call(
-            "numbering.peek",
+            HostFunction::NumberingPeek,
             rule,
             || json!({ "rule": rule }),
             |services| {

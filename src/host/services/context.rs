@@ -7,11 +7,12 @@ use super::super::error::ServiceError;
 use super::Services;
 use super::shown::Json;
 use crate::codes::errors;
+use crate::contract::HostFunction;
 
 impl Services {
     pub(super) fn current_user(&mut self) -> Result<Json, ServiceError> {
         self.call(
-            "context.current-user",
+            HostFunction::CurrentUser,
             "",
             || Value::Null,
             |services| match &services.context.caller {
@@ -30,7 +31,7 @@ impl Services {
 
     pub(super) fn check_permission(&mut self, code: &str) -> bool {
         let allowed = self.call(
-            "context.check-permission",
+            HostFunction::CheckPermission,
             code,
             || json!({ "code": code }),
             |services| Ok(services.context.caller.as_ref().is_some_and(|caller| caller.may(code))),
@@ -42,7 +43,7 @@ impl Services {
     pub(super) fn data_scope(&mut self, entity: &str, action: &str) -> String {
         let code = format!("{entity}.{action}");
         let scope = self.call(
-            "context.data-scope",
+            HostFunction::DataScope,
             &code,
             || json!({ "entity": entity, "action": action }),
             |services| {

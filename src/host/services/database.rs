@@ -8,6 +8,7 @@ use super::super::quirks::Quirk;
 use super::shown::{FlatPage, Json};
 use super::{Services, denied};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, Scope, StoreError};
 
 impl Services {
@@ -58,7 +59,7 @@ impl Services {
 
     pub(super) fn db_insert(&mut self, entity: &str, row: &Map<String, Value>) -> Result<Json, ServiceError> {
         let shown = || arguments([("row", Value::Object(row.clone()))]);
-        self.call("db.insert", entity, shown, |services| {
+        self.call(HostFunction::DbInsert, entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
             services.writing(&entity, |database, scope, new_id| database.insert(&entity, scope, row, new_id)).map(flat)
@@ -67,7 +68,7 @@ impl Services {
 
     pub(super) fn db_get(&mut self, entity: &str, id: &str) -> Result<Option<Json>, ServiceError> {
         let arguments = || json!({ "id": id });
-        self.call("db.get", entity, arguments, |services| {
+        self.call(HostFunction::DbGet, entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.take_rows(1)?;
             match services.reading(&entity, |database, scope| database.get(&entity, scope, id)) {
@@ -80,7 +81,7 @@ impl Services {
 
     pub(super) fn db_query(&mut self, entity: &str, query: &Map<String, Value>) -> Result<FlatPage, ServiceError> {
         let shown = || arguments([("query", Value::Object(query.clone()))]);
-        self.call("db.query", entity, shown, |services| {
+        self.call(HostFunction::DbQuery, entity, shown, |services| {
             let query = list_query(query)?;
             let entity = services.readable(entity)?;
             let page = services.reading(&entity, |database, scope| database.list(&entity, scope, &query))?;
@@ -93,7 +94,7 @@ impl Services {
     pub(super) fn db_count(&mut self, entity: &str, filter: Value) -> Result<u64, ServiceError> {
         let shown = filter.clone();
         self.call(
-            "db.count",
+            HostFunction::DbCount,
             entity,
             || json!({ "filter": shown }),
             |services| {
@@ -118,7 +119,7 @@ impl Services {
                 ("expected-version", Value::from(expected_version)),
             ])
         };
-        self.call("db.update", entity, shown, |services| {
+        self.call(HostFunction::DbUpdate, entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
             let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
@@ -140,7 +141,7 @@ impl Services {
         expected_version: Option<u32>,
     ) -> Result<(), ServiceError> {
         let arguments = || json!({ "id": id, "expected-version": expected_version });
-        self.call("db.delete", entity, arguments, |services| {
+        self.call(HostFunction::DbDelete, entity, arguments, |services| {
             let entity = services.writable(entity)?;
             let delete = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
                 database.delete(&entity, scope, id, expected_version)
@@ -156,7 +157,7 @@ impl Services {
 
     pub(super) fn db_restore(&mut self, entity: &str, id: &str) -> Result<Json, ServiceError> {
         let arguments = || json!({ "id": id });
-        self.call("db.restore", entity, arguments, |services| {
+        self.call(HostFunction::DbRestore, entity, arguments, |services| {
             let entity = services.writable(entity)?;
             services.take_writes(1)?;
             services.writing(&entity, |database, scope, _| database.restore(&entity, scope, id)).map(flat)
@@ -165,7 +166,7 @@ impl Services {
 
     pub(super) fn db_aggregate(&mut self, entity: &str, query: &Value) -> Result<Json, ServiceError> {
         let shown = || arguments([("query", query.clone())]);
-        self.call("db.aggregate", entity, shown, |services| {
+        self.call(HostFunction::DbAggregate, entity, shown, |services| {
             let entity = services.readable(entity)?;
             let query = AggregateQuery::from_json(query, true)?;
             let groups = services.reading(&entity, |database, scope| database.aggregate(&entity, scope, &query))?;
@@ -181,7 +182,7 @@ impl Services {
             let one = |step: &BatchStep| json!({ "kind": step.kind.word(), "entity": step.entity, "id": step.id, "data": step.data });
             json!({ "ops": steps.iter().map(one).collect::<Vec<_>>() })
         };
-        self.call("db.batch", &subject, arguments, |services| {
+        self.call(HostFunction::DbBatch, &subject, arguments, |services| {
             let mut scopes = Vec::with_capacity(steps.len());
             for step in steps {
                 let entity = services.writable(&step.entity)?;
@@ -199,7 +200,7 @@ impl Services {
 
     pub(super) fn db_labels(&mut self, entity: &str, ids: &[String]) -> Result<Json, ServiceError> {
         let arguments = || json!({ "ids": ids });
-        self.call("db.resolve-labels", entity, arguments, |services| {
+        self.call(HostFunction::DbResolveLabels, entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.take_rows(ids.len())?;
             let labels = services.reading(&entity, |database, scope| database.labels(&entity, scope, ids, None))?;

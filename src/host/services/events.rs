@@ -6,6 +6,7 @@ use super::super::error::ServiceError;
 use super::super::trace::PublishedEvent;
 use super::{Services, denied, within};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::document::weight;
 use crate::host::lock;
 use crate::store::StoreError;
@@ -15,7 +16,7 @@ impl Services {
     pub(super) fn publish(&mut self, event_type: &str, payload: Value) -> Result<(), ServiceError> {
         let shown = payload.clone();
         let arguments = || json!({ "payload": shown });
-        self.call("events.publish", event_type, arguments, |services| {
+        self.call(HostFunction::EventsPublish, event_type, arguments, |services| {
             if !services.manifest.capabilities.may_publish(event_type) {
                 return Err(denied(format!("`{event_type}` is not granted: name it in `publish` of [capabilities]")));
             }

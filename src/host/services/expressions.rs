@@ -6,6 +6,7 @@ use super::super::error::ServiceError;
 use super::shown::Json;
 use super::{Services, within};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::document::weight_of_fields;
 use crate::expression::{render_over, value_over};
 
@@ -17,7 +18,7 @@ const MAX_VALUES_BYTES: u64 = 256 << 10;
 impl Services {
     pub(super) fn evaluate(&mut self, expression: &str, vars: &Map<String, Value>) -> Result<Json, ServiceError> {
         let said = || json!({ "expression": expression, "vars": vars });
-        self.call("expr.eval", "", bounded_said(expression, said), |_| {
+        self.call(HostFunction::ExprEval, "", bounded_said(expression, said), |_| {
             bound(expression, vars)?;
             value_over(expression, vars).map(Json::from).map_err(bad)
         })
@@ -25,7 +26,7 @@ impl Services {
 
     pub(super) fn render(&mut self, template: &str, vars: &Map<String, Value>) -> Result<String, ServiceError> {
         let said = || json!({ "template": template, "vars": vars });
-        self.call("expr.render", "", bounded_said(template, said), |_| {
+        self.call(HostFunction::ExprRender, "", bounded_said(template, said), |_| {
             bound(template, vars)?;
             render_over(template, vars).map_err(bad)
         })

@@ -8,6 +8,7 @@ use super::super::error::ServiceError;
 use super::super::lock;
 use super::{Services, denied, within};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::outgoing::{HttpRequest, HttpResponse, TransportBounds, TransportError, allowed};
 
 /// Headers that are the host's to set.
@@ -24,7 +25,7 @@ impl Services {
             let body = request.body.as_deref().map(String::from_utf8_lossy);
             json!({ "method": request.method, "url": request.url, "body": body })
         };
-        self.call("http.send", &subject, arguments, |services| {
+        self.call(HostFunction::HttpSend, &subject, arguments, |services| {
             let capabilities = &services.manifest.capabilities;
             let patterns = || capabilities.http.iter().map(|pattern| pattern.as_str());
             let network = allowed(patterns(), &request.url).map_err(denied)?;

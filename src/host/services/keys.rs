@@ -6,13 +6,14 @@ use super::super::error::ServiceError;
 use super::shown::{Given, Json};
 use super::{Services, denied};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::document::weight;
 
 impl Services {
     /// Does one call of the key-value store, where the manifest grants it.
     fn with_keys<T: Given>(
         &mut self,
-        function: &'static str,
+        function: HostFunction,
         key: &str,
         arguments: impl FnOnce() -> Value,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
@@ -27,17 +28,17 @@ impl Services {
 
     pub(super) fn kv_get(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
         let arguments = || json!({ "key": key });
-        self.with_keys("kv.get", key, arguments, |services| Ok(services.kv_read(key)?.map(Json::from)))
+        self.with_keys(HostFunction::KvGet, key, arguments, |services| Ok(services.kv_read(key)?.map(Json::from)))
     }
 
     pub(super) fn kv_set(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         let arguments = || json!({ "key": key, "value": value, "ttl-seconds": ttl_seconds });
-        self.with_keys("kv.set", key, arguments, |services| services.kv_write(key, value, ttl_seconds))
+        self.with_keys(HostFunction::KvSet, key, arguments, |services| services.kv_write(key, value, ttl_seconds))
     }
 
     pub(super) fn kv_delete(&mut self, key: &str) -> Result<bool, ServiceError> {
         let arguments = || json!({ "key": key });
-        self.with_keys("kv.delete", key, arguments, |services| {
+        self.with_keys(HostFunction::KvDelete, key, arguments, |services| {
             services.take_writes(1)?;
             services.with_database(|database, scope, _| {
                 database.delete_key_value(&services.manifest.metadata.id, scope, key)
@@ -47,7 +48,7 @@ impl Services {
 
     pub(super) fn kv_increment(&mut self, key: &str, by: i64) -> Result<i64, ServiceError> {
         let arguments = || json!({ "key": key, "by": by });
-        self.with_keys("kv.increment", key, arguments, |services| {
+        self.with_keys(HostFunction::KvIncrement, key, arguments, |services| {
             let old = match services.kv_read(key)? {
                 None => 0,
                 Some(value) => value
@@ -69,7 +70,7 @@ impl Services {
         value: &Value,
     ) -> Result<bool, ServiceError> {
         let arguments = || json!({ "key": key, "expected": expected, "value": value });
-        self.with_keys("kv.compare-and-set", key, arguments, |services| {
+        self.with_keys(HostFunction::KvCompareAndSet, key, arguments, |services| {
             if services.kv_read(key)?.as_ref() != expected {
                 return Ok(false);
             }

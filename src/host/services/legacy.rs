@@ -10,6 +10,7 @@ use super::super::trace::LogLevel;
 use super::shown::Json;
 use super::{Asked, Services};
 use crate::codes::errors;
+use crate::contract::HostFunction;
 
 /// An error as the legacy contract writes it: the code in front, so that guests can tell errors apart.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
@@ -40,13 +41,13 @@ impl Services {
 
 impl host_api::Host for CallState {
     fn db_insert(&mut self, entity: String, data: Vec<u8>) -> Result<Vec<u8>, String> {
-        let row = self.services.object(("db.insert", &entity), "the data", &data)?;
+        let row = self.services.object((HostFunction::DbInsert, &entity), "the data", &data)?;
         self.services.db_insert(&entity, &row).map(bytes).map_err(as_text)
     }
 
     fn db_query(&mut self, entity: String, filter: Vec<u8>, pagination: Vec<u8>) -> Result<Vec<u8>, String> {
-        let mut query = self.services.object(("db.query", &entity), "the pagination", &pagination)?;
-        let filter = self.services.object(("db.query", &entity), "the filter", &filter)?;
+        let mut query = self.services.object((HostFunction::DbQuery, &entity), "the pagination", &pagination)?;
+        let filter = self.services.object((HostFunction::DbQuery, &entity), "the filter", &filter)?;
         query.insert("filter".to_owned(), Value::Object(filter));
         let page = self.services.db_query(&entity, &query).map_err(as_text)?;
         let rows: Vec<String> = page.rows.into_iter().map(|row| row.text).collect();
@@ -54,7 +55,7 @@ impl host_api::Host for CallState {
     }
 
     fn db_update(&mut self, entity: String, id: String, data: Vec<u8>, version: i64) -> Result<Vec<u8>, String> {
-        let patch = self.services.object(("db.update", &entity), "the data", &data)?;
+        let patch = self.services.object((HostFunction::DbUpdate, &entity), "the data", &data)?;
         let version =
             u32::try_from(version).map_err(|_| format!("db.version_conflict: there is no version {version}"))?;
         self.services.db_update(&entity, &id, &patch, Some(version)).map(bytes).map_err(as_text)
@@ -65,12 +66,12 @@ impl host_api::Host for CallState {
     }
 
     fn db_aggregate(&mut self, entity: String, query: Vec<u8>) -> Result<Vec<u8>, String> {
-        let query = self.services.object(("db.aggregate", &entity), "the query", &query)?;
+        let query = self.services.object((HostFunction::DbAggregate, &entity), "the query", &query)?;
         self.services.db_aggregate(&entity, &Value::Object(query)).map(bytes).map_err(as_text)
     }
 
     fn event_publish(&mut self, event_type: String, payload: Vec<u8>) -> Result<(), String> {
-        let asked = ("events.publish", event_type.as_str());
+        let asked = (HostFunction::EventsPublish, event_type.as_str());
         let payload = utf8("the payload", &payload);
         let payload = payload.and_then(|text| self.services.parse_json(asked, "the payload", text)).map_err(as_text)?;
         self.services.publish(&event_type, payload).map_err(as_text)

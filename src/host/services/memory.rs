@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::error::ServiceError;
 use super::shown::{Given, Json};
 use super::{Services, denied};
+use crate::contract::HostFunction;
 use crate::document::weight;
 
 /// Items that one call gives at the most.
@@ -13,7 +14,7 @@ const MAX_ITEMS: u32 = 200;
 impl Services {
     fn with_memory<T: Given>(
         &mut self,
-        function: &'static str,
+        function: HostFunction,
         session: &str,
         arguments: impl FnOnce() -> Value,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
@@ -28,7 +29,7 @@ impl Services {
 
     pub(super) fn memory_append(&mut self, session: &str, item: &Value) -> Result<(), ServiceError> {
         let arguments = || json!({ "session": session, "item": item });
-        self.with_memory("memory.append", session, arguments, |services| {
+        self.with_memory(HostFunction::MemoryAppend, session, arguments, |services| {
             services.take_writes(1)?;
             services.take_written(session.len() as u64 + weight(item))?;
             let plugin = &services.manifest.metadata.id;
@@ -39,7 +40,7 @@ impl Services {
     /// The newest items; with a text, those that hold it.
     pub(super) fn memory_recall(
         &mut self,
-        function: &'static str,
+        function: HostFunction,
         session: &str,
         text: Option<&str>,
         limit: u32,
@@ -57,7 +58,7 @@ impl Services {
 
     pub(super) fn memory_clear(&mut self, session: &str) -> Result<(), ServiceError> {
         self.with_memory(
-            "memory.clear",
+            HostFunction::MemoryClear,
             session,
             || json!({ "session": session }),
             |services| {

@@ -39,6 +39,7 @@ use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::codes::Code;
 use crate::codes::errors;
+use crate::contract::{HostEffect, HostFunction};
 use crate::document::{weight, weight_of_text};
 use crate::manifest::Manifest;
 use crate::store::{Database, RowReach, Scope};
@@ -55,7 +56,7 @@ const MAX_DENIAL_BYTES: usize = 500;
 const MIN_REDACTED: usize = 6;
 
 /// What a guest asks for: the function and what it is about.
-type Asked<'a> = (&'static str, &'a str);
+type Asked<'a> = (HostFunction, &'a str);
 
 /// The host's side of one call.
 #[derive(Debug)]
@@ -139,7 +140,7 @@ impl Services {
     /// Does one host call: counts it, moves a virtual clock, lets it fail where a test wants it, records how it went.
     fn call<T: Given>(
         &mut self,
-        function: &'static str,
+        function: HostFunction,
         subject: &str,
         arguments: impl FnOnce() -> Value,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
@@ -149,7 +150,7 @@ impl Services {
             surroundings.advance(1);
             surroundings.take_fault(|place| match place {
                 FaultPlace::HostCall { function: wanted, subject: about } => {
-                    wanted.as_ref().is_none_or(|wanted| wanted == function)
+                    wanted.is_none_or(|wanted| wanted == function)
                         && about.as_ref().is_none_or(|about| about == subject)
                 }
                 FaultPlace::Commit => false,
@@ -218,7 +219,7 @@ impl Services {
     /// Does the work of a host call, or what a test wants to happen in its place.
     fn attempt<T>(
         &mut self,
-        function: &str,
+        function: HostFunction,
         fault: Option<FaultAction>,
         is_named: bool,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
@@ -226,7 +227,8 @@ impl Services {
         match fault {
             Some(FaultAction::Fail(message)) => {
                 // What fails is what the area rests on.
-                let code = if function.starts_with("http.") { errors::HTTP_FAILED } else { errors::HOST_DATABASE };
+                let is_request = function.effect() == HostEffect::Sends;
+                let code = if is_request { errors::HTTP_FAILED } else { errors::HOST_DATABASE };
                 Err(ServiceError::new(code, message))
             }
             Some(FaultAction::EndFuel) => {

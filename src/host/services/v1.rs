@@ -13,6 +13,7 @@ use super::super::trace::LogLevel;
 use super::shown::Json;
 use crate::codes::ErrorCode;
 use crate::codes::errors;
+use crate::contract::HostFunction;
 use crate::document::{did_you_mean, weight_of_text};
 use crate::outgoing::HttpRequest;
 use crate::store::{BatchKind, BatchStep, BlobInfo};
@@ -124,7 +125,7 @@ impl host_clock::Host for CallState {
 
 impl host_db::Host for CallState {
     fn insert(&mut self, entity: String, row: String) -> Result<String, types::Error> {
-        let row = self.services.parse_object(("db.insert", &entity), "the row", &row)?;
+        let row = self.services.parse_object((HostFunction::DbInsert, &entity), "the row", &row)?;
         Ok(self.services.db_insert(&entity, &row)?.text)
     }
 
@@ -133,14 +134,15 @@ impl host_db::Host for CallState {
     }
 
     fn query(&mut self, entity: String, query: String) -> Result<host_db::Page, types::Error> {
-        let query = self.services.parse_object(("db.query", &entity), "the query", &query)?;
+        let query = self.services.parse_object((HostFunction::DbQuery, &entity), "the query", &query)?;
         let page = self.services.db_query(&entity, &query)?;
         Ok(host_db::Page { rows: texts(page.rows), next_cursor: page.next_cursor, total: page.total })
     }
 
     fn count(&mut self, entity: String, filter: Option<String>) -> Result<u64, types::Error> {
-        let filter = filter
-            .map_or(Ok(Value::Null), |filter| self.services.parse_json(("db.count", &entity), "the filter", &filter))?;
+        let filter = filter.map_or(Ok(Value::Null), |filter| {
+            self.services.parse_json((HostFunction::DbCount, &entity), "the filter", &filter)
+        })?;
         Ok(self.services.db_count(&entity, filter)?)
     }
 
@@ -151,7 +153,7 @@ impl host_db::Host for CallState {
         patch: String,
         expected_version: Option<u32>,
     ) -> Result<String, types::Error> {
-        let patch = self.services.parse_object(("db.update", &entity), "the patch", &patch)?;
+        let patch = self.services.parse_object((HostFunction::DbUpdate, &entity), "the patch", &patch)?;
         Ok(self.services.db_update(&entity, &id, &patch, expected_version)?.text)
     }
 
@@ -164,12 +166,12 @@ impl host_db::Host for CallState {
     }
 
     fn aggregate(&mut self, entity: String, query: String) -> Result<String, types::Error> {
-        let query = self.services.parse_json(("db.aggregate", &entity), "the query", &query)?;
+        let query = self.services.parse_json((HostFunction::DbAggregate, &entity), "the query", &query)?;
         Ok(self.services.db_aggregate(&entity, &query)?.text)
     }
 
     fn batch(&mut self, ops: Vec<host_db::Op>) -> Result<Vec<String>, types::Error> {
-        self.services.bound_items(("db.batch", ""), ops.len())?;
+        self.services.bound_items((HostFunction::DbBatch, ""), ops.len())?;
         let mut steps = Vec::with_capacity(ops.len());
         for op in ops {
             let kind = BatchKind::from_word(&op.kind).ok_or_else(|| {
@@ -177,7 +179,7 @@ impl host_db::Host for CallState {
                 ServiceError::new(errors::DB_BAD_QUERY, format!("unknown kind of step `{}`; {help}", op.kind))
             })?;
             let data = op.data.map_or(Ok(Map::new()), |data| {
-                self.services.parse_object(("db.batch", &op.entity), "the data of a step", &data)
+                self.services.parse_object((HostFunction::DbBatch, &op.entity), "the data of a step", &data)
             })?;
             steps.push(BatchStep {
                 kind,
@@ -192,14 +194,14 @@ impl host_db::Host for CallState {
     }
 
     fn resolve_labels(&mut self, entity: String, ids: Vec<String>) -> Result<String, types::Error> {
-        self.services.bound_items(("db.resolve-labels", &entity), ids.len())?;
+        self.services.bound_items((HostFunction::DbResolveLabels, &entity), ids.len())?;
         Ok(self.services.db_labels(&entity, &ids)?.text)
     }
 }
 
 impl host_events::Host for CallState {
     fn publish(&mut self, event_type: String, payload: String) -> Result<(), types::Error> {
-        let payload = self.services.parse_json(("events.publish", &event_type), "the payload", &payload)?;
+        let payload = self.services.parse_json((HostFunction::EventsPublish, &event_type), "the payload", &payload)?;
         Ok(self.services.publish(&event_type, payload)?)
     }
 }
@@ -234,7 +236,7 @@ impl host_kv::Host for CallState {
     }
 
     fn set(&mut self, key: String, value: String, ttl_seconds: Option<u32>) -> Result<(), types::Error> {
-        let value = self.services.parse_json(("kv.set", &key), "the value", &value)?;
+        let value = self.services.parse_json((HostFunction::KvSet, &key), "the value", &value)?;
         Ok(self.services.kv_set(&key, &value, ttl_seconds)?)
     }
 
@@ -247,7 +249,7 @@ impl host_kv::Host for CallState {
     }
 
     fn compare_and_set(&mut self, key: String, expected: Option<String>, value: String) -> Result<bool, types::Error> {
-        let asked = ("kv.compare-and-set", key.as_str());
+        let asked = (HostFunction::KvCompareAndSet, key.as_str());
         let expected = expected.map(|text| self.services.parse_json(asked, "the expected value", &text)).transpose()?;
         let value = self.services.parse_json(asked, "the value", &value)?;
         Ok(self.services.kv_compare_and_set(&key, expected.as_ref(), &value)?)
@@ -256,12 +258,12 @@ impl host_kv::Host for CallState {
 
 impl host_expr::Host for CallState {
     fn eval(&mut self, expression: String, vars: String) -> Result<String, types::Error> {
-        let vars = self.services.parse_object(("expr.eval", ""), "the values", &vars)?;
+        let vars = self.services.parse_object((HostFunction::ExprEval, ""), "the values", &vars)?;
         Ok(self.services.evaluate(&expression, &vars)?.text)
     }
 
     fn render(&mut self, template: String, vars: String) -> Result<String, types::Error> {
-        let vars = self.services.parse_object(("expr.render", ""), "the values", &vars)?;
+        let vars = self.services.parse_object((HostFunction::ExprRender, ""), "the values", &vars)?;
         Ok(self.services.render(&template, &vars)?)
     }
 }
@@ -302,16 +304,16 @@ impl host_blob::Host for CallState {
 
 impl host_memory::Host for CallState {
     fn append(&mut self, session: String, item: String) -> Result<(), types::Error> {
-        let item = self.services.parse_json(("memory.append", &session), "the item", &item)?;
+        let item = self.services.parse_json((HostFunction::MemoryAppend, &session), "the item", &item)?;
         Ok(self.services.memory_append(&session, &item)?)
     }
 
     fn recent(&mut self, session: String, limit: u32) -> Result<Vec<String>, types::Error> {
-        Ok(texts(self.services.memory_recall("memory.recent", &session, None, limit)?))
+        Ok(texts(self.services.memory_recall(HostFunction::MemoryRecent, &session, None, limit)?))
     }
 
     fn search(&mut self, session: String, text: String, limit: u32) -> Result<Vec<String>, types::Error> {
-        Ok(texts(self.services.memory_recall("memory.search", &session, Some(&text), limit)?))
+        Ok(texts(self.services.memory_recall(HostFunction::MemorySearch, &session, Some(&text), limit)?))
     }
 
     fn clear(&mut self, session: String) -> Result<(), types::Error> {

@@ -9,6 +9,7 @@ use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_NAME;
 use crate::check::scenarios::SCENARIO_UNEXPECTED;
 use crate::check::scenarios::SCENARIO_VALUE;
+use crate::diagnostics::Diagnostic;
 use crate::document::{Node, NodeValue};
 
 impl Judge<'_, '_> {
@@ -104,12 +105,17 @@ impl Judge<'_, '_> {
                 };
                 let label = format!("expected {expected_rows} rows, found {}", actual.len());
                 let help = Some(listed(&rows, &actual));
-                self.find(SCENARIO_MISMATCH, rows.span.clone(), format!("db.{entity}"), &label, help);
+                let finding =
+                    Diagnostic::new(SCENARIO_MISMATCH, format!("db.{entity}")).in_source(self.observed.source);
+                let finding = finding.at(rows.span.clone(), label).maybe_help(help);
+                self.report.push(finding.about_rows_of(entity));
             }
             Ok(actual) => {
                 let actual = Value::Array(actual);
                 let found = differences(&rows, Some(&actual), "rows", self.how);
-                self.differ(&format!("db.{entity}"), found);
+                for finding in self.findings(&format!("db.{entity}"), found) {
+                    self.report.push(finding.about_rows_of(entity));
+                }
             }
             Err(error) => self.find(SCENARIO_VALUE, expected.span.clone(), error.to_string(), "here", None),
         }

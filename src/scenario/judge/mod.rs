@@ -92,7 +92,14 @@ impl Judge<'_, '_> {
     }
 
     fn differ(&mut self, what: &str, found: Vec<Difference>) {
-        for difference in found {
+        for finding in self.findings(what, found) {
+            self.report.push(finding);
+        }
+    }
+
+    /// A finding for each difference.
+    fn findings(&self, what: &str, found: Vec<Difference>) -> Vec<Diagnostic> {
+        let one = |difference: Difference| {
             let path =
                 if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
             let source = self.observed.source;
@@ -100,11 +107,12 @@ impl Judge<'_, '_> {
             let fix = accept::fix(source, &difference).filter(|_| !self.observed.is_shared);
             let finding = Diagnostic::new(SCENARIO_MISMATCH, path).in_source(source);
             let finding = finding.at(difference.span, difference.message);
-            self.report.push(match fix {
+            match fix {
                 Some(fix) => finding.fixed_by(fix),
                 None => finding,
-            });
-        }
+            }
+        };
+        found.into_iter().map(one).collect()
     }
 
     /// Compares a part of what happened with what is expected of it, where anything is.

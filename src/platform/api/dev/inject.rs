@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
-use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times, is_fault_area};
+use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
 use crate::manifest::Timeout;
 use crate::platform::{Platform, PlatformError};
 use crate::store::Moment;
@@ -79,14 +79,9 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
     let at = text("at")
         .ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
     let subject = text("subject").filter(|subject| !subject.is_empty());
-    let place = match at.as_str() {
-        "commit" => FaultPlace::Commit,
-        "*" => FaultPlace::HostCall { function: None, subject },
-        function if is_fault_area(function) && function.contains('.') => {
-            FaultPlace::HostCall { function: Some(at), subject }
-        }
-        other => return Err(bad_query(format!("`{other}` is no call of the host, such as db.insert, nor commit"))),
-    };
+    let place = FaultPlace::find(&at, subject).ok_or_else(|| {
+        bad_query(format!("`{at}` is no function of the host such as db.insert, nor `*` or `commit`"))
+    })?;
     let action = match (text("error"), text("delay"), body.get("fuel")) {
         (Some(error), None, None) => FaultAction::Fail(error),
         (None, Some(delay), None) => FaultAction::Delay(length(&delay)?),
@@ -104,13 +99,11 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
 }
 
 fn fault_json(fault: &Fault) -> Value {
-    let (at, subject) = match &fault.place {
-        FaultPlace::Commit => ("commit".to_owned(), None),
-        FaultPlace::HostCall { function, subject } => {
-            (function.clone().unwrap_or_else(|| "*".to_owned()), subject.clone())
-        }
+    let subject = match &fault.place {
+        FaultPlace::Commit => &None,
+        FaultPlace::HostCall { subject, .. } => subject,
     };
-    let mut shown = json!({ "at": at, "subject": subject, "nth": fault.nth, "always": fault.times == Times::Always });
+    let mut shown = json!({ "at": fault.place.name(), "subject": subject, "nth": fault.nth, "always": fault.times == Times::Always });
     match &fault.action {
         FaultAction::Fail(message) => shown["error"] = json!(message),
         FaultAction::Delay(time) => shown["delay"] = json!(format!("{}ms", time.as_millis())),
