@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::codes::codes;
 use crate::contract::{Border, Capability, HostFunction};
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile};
-use crate::manifest::{Grant, Manifest, grants};
+use crate::manifest::{CapabilityGrant, Manifest, capability_grants};
 
 codes! {
     UNDECLARED_CAPABILITY = "component/undeclared-capability", finding(Error), "The component asks for what the manifest does not grant.",
@@ -23,7 +23,7 @@ codes! {
 /// Finds what is asked for and not granted, and what is granted and not asked for.
 pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> Report {
     let mut report = Report::new();
-    for Grant { capability, is_granted, place } in grants(manifest) {
+    for CapabilityGrant { capability, is_granted, place } in capability_grants(manifest) {
         let asked = capability
             .functions()
             .flat_map(HostFunction::places)
@@ -59,7 +59,7 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
 /// scenarios made the plugin call.
 pub fn check_tested(manifest: &Manifest, source: &Arc<SourceFile>, used: &BTreeSet<HostFunction>) -> Report {
     let mut report = Report::new();
-    for Grant { capability, is_granted, place } in grants(manifest) {
+    for CapabilityGrant { capability, is_granted, place } in capability_grants(manifest) {
         let is_used = capability.functions().any(|function| used.contains(&function));
         if is_granted && capability.is_needed_by_every_call() && !is_used {
             let message = format!("`{capability}` is granted, and no scenario makes the plugin use it");

@@ -15,6 +15,7 @@ use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, apply_fixes};
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, Access};
+use crate::manifest::PermissionCode;
 use crate::manifest::{
     self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name,
 };
@@ -106,7 +107,8 @@ pub(crate) struct PageArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PermissionArgs {
     /// Its code: an entity and an action, such as `order.approve`
-    code: String,
+    #[arg(value_parser = permission_code)]
+    code: PermissionCode,
     /// The name that administrators read
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
@@ -342,8 +344,12 @@ fn permission(args: &PermissionArgs, manifest: &Manifest, text: &ManifestText<'_
     if manifest.permission(&args.code).is_some() {
         return Err(usage(format!("there is a permission `{}` already", args.code), None));
     }
-    let block = permission_block(&args.code, args.name.as_deref().unwrap_or(&args.code));
+    let block = permission_block(args.code.as_str(), args.name.as_deref().unwrap_or(args.code.as_str()));
     Ok(vec![placed(text.add_block(&format!("the permission {}", args.code), "permissions", &block), "permissions")?])
+}
+
+fn permission_code(text: &str) -> Result<PermissionCode, String> {
+    PermissionCode::new(text).ok_or_else(|| "write an entity and an action, such as item.approve".to_owned())
 }
 
 fn permission_block(code: &str, name: &str) -> String {

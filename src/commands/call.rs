@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::{CallError, Caller, Detail, Surroundings};
+use crate::manifest::PermissionGrant;
 use crate::manifest::{ByteSize, TenantId};
 use crate::platform::{Activity, Directory, Identity, Platform};
 use crate::registry::NetworkTransport;
@@ -37,7 +38,7 @@ pub(crate) struct CallArgs {
     tenant: String,
     /// A permission of the user who calls; several times for several
     #[arg(long, value_name = "CODE", default_value = "*")]
-    grant: Vec<String>,
+    grant: Vec<PermissionGrant>,
     /// The host's clock, such as 2026-04-15T08:00:00+08:00; this machine's where it is absent
     #[arg(long, value_name = "MOMENT")]
     now: Option<String>,

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::dev_host::{FolderOutcome, PluginFolder, Settling};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
+use crate::manifest::PermissionGrant;
 use crate::manifest::{NodeKind, NodeType, TenantId};
 use crate::platform::{Directory, Identity, NodeAnswer, NodeRequest, Platform};
 use crate::registry::NetworkTransport;
@@ -235,7 +236,7 @@ fn ask(context: &Context, asked: &Asked, task: NodeTask) -> CommandResult {
     let caller = Caller {
         id: "00000000-0000-7000-8000-000000000001".to_owned(),
         name: "node".to_owned(),
-        permissions: vec!["*".to_owned()],
+        permissions: vec![PermissionGrant::ALL],
         department: None,
     };
     let request = NodeRequest {

@@ -15,6 +15,7 @@ use crate::codes::errors;
 use crate::files::{self, Access};
 use crate::host::Detail;
 use crate::http_api::{HostOperation, Operation, find};
+use crate::manifest::PermissionGrant;
 use crate::platform::{Platform, PlatformError, Request, Response};
 
 /// Calls that a list holds at the most.
@@ -267,12 +268,12 @@ fn source(shared: &Shared, request: &Request) -> Answer {
 /// `{"tenant", "permissions", "department"}`: a new user, or what a user may do from now on.
 fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-    let permissions: Option<Vec<String>> = match body.get("permissions") {
+    let permissions: Option<Vec<PermissionGrant>> = match body.get("permissions") {
         None => None,
         Some(list) => {
-            let list =
-                list.as_array().and_then(|list| list.iter().map(|one| one.as_str().map(str::to_owned)).collect());
-            Some(list.ok_or_else(|| bad("`permissions` is an array of codes"))?)
+            let list = list.as_array().ok_or_else(|| bad("`permissions` is an array of permissions"))?;
+            let grant = |one: &Value| one.as_str().unwrap_or_default().parse().map_err(|why: String| bad(why));
+            Some(list.iter().map(grant).collect::<Result<_, _>>()?)
         }
     };
     let (token, is_new) = {

@@ -9,6 +9,8 @@ use thiserror::Error;
 use crate::digest::hex;
 use crate::files::{self, Access, WriteError};
 use crate::host::{Caller, Department};
+use crate::http_api::PLUGIN_ADMIN;
+use crate::manifest::PermissionGrant;
 use crate::manifest::TenantId;
 use crate::platform::{Directory, Identity};
 use crate::signing::{KeyError, SecretKey};
@@ -28,10 +30,10 @@ const DEPARTMENTS: [(&str, Option<&str>); 4] = [
     ("warehouse", Some("headquarters")),
 ];
 /// The users of a new dev host: name, tenant, permissions.
-const USERS: [(&str, &str, &[&str]); 4] = [
-    ("admin@acme", "acme", &["*"]),
+const USERS: [(&str, &str, &[PermissionGrant]); 4] = [
+    ("admin@acme", "acme", &[PermissionGrant::ALL]),
     ("viewer@acme", "acme", &[]),
-    ("admin@globex", "globex", &["*"]),
+    ("admin@globex", "globex", &[PermissionGrant::ALL]),
     ("viewer@globex", "globex", &[]),
 ];
 
@@ -44,8 +46,9 @@ pub struct Token {
     pub tenant: String,
     /// What goes behind `authorization: Bearer`.
     pub token: String,
-    /// Permissions; `*` stands for all.
-    pub permissions: Vec<String>,
+    /// What the user was granted; `*` stands for all.
+    #[schemars(with = "Vec<String>")]
+    pub permissions: Vec<PermissionGrant>,
     /// Where the user works; none for one who belongs to no department.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub department: Option<String>,
@@ -217,7 +220,7 @@ impl StateFolder {
         &mut self,
         name: &str,
         tenant: Option<String>,
-        permissions: Option<Vec<String>>,
+        permissions: Option<Vec<PermissionGrant>>,
         department: Option<String>,
     ) -> Result<Token, StateFolderError> {
         let bad = |why: String| Err(StateFolderError::BadUser(why));
@@ -248,9 +251,9 @@ impl StateFolder {
         }
         let token = token.clone();
         // Who looks behind the app is the first of them; without one nobody could give anything back.
-        let may = |token: &Token| token.permissions.iter().any(|code| code == "*" || code == "plugin.admin");
+        let may = |token: &Token| token.permissions.iter().any(|grant| grant.reach(PLUGIN_ADMIN).is_some());
         if tokens.first().is_some_and(|first| !may(first)) {
-            return bad(format!("`{name}` must keep `*` or `plugin.admin`: it is who this host is run by"));
+            return bad(format!("`{name}` must keep the permission `{PLUGIN_ADMIN}`: this user runs the host"));
         }
         let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
         files::write(&self.folder.join(TOKENS), text.as_bytes(), Access::Private)?;
@@ -282,7 +285,7 @@ fn new_tokens() -> Result<Vec<Token>, StateFolderError> {
     USERS.into_iter().map(|(user, tenant, permissions)| new_token(user, tenant, permissions)).collect()
 }
 
-fn new_token(user: &str, tenant: &str, permissions: &[&str]) -> Result<Token, StateFolderError> {
+fn new_token(user: &str, tenant: &str, permissions: &[PermissionGrant]) -> Result<Token, StateFolderError> {
     let mut random = [0; 40];
     getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
     let mut id = [0; 16];
@@ -291,7 +294,7 @@ fn new_token(user: &str, tenant: &str, permissions: &[&str]) -> Result<Token, St
         user: user.to_owned(),
         tenant: tenant.to_owned(),
         token: format!("dev_{}", hex(&random[..24])),
-        permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+        permissions: permissions.to_vec(),
         department: None,
         id: uuid::Builder::from_random_bytes(id).into_uuid().to_string(),
     })

@@ -1,7 +1,7 @@
 //! Who a call is made for, and what they may do.
 
 use crate::document::words;
-use crate::manifest::DataScope;
+use crate::manifest::{DataScope, PermissionCode, PermissionGrant};
 use crate::store::RowReach;
 
 /// A user, and what they may do.
@@ -11,9 +11,8 @@ pub struct Caller {
     pub id: String,
     /// The name that people read.
     pub name: String,
-    /// Permission codes; `*` stands for all, `entity.*` for all of an entity. A level behind a colon, such as
-    /// `order.list:department`, says whose rows the permission reaches.
-    pub permissions: Vec<String>,
+    /// What the user was granted.
+    pub permissions: Vec<PermissionGrant>,
     /// Where the user works; none for one who belongs to no department.
     pub department: Option<Department>,
 }
@@ -47,27 +46,19 @@ words! {
     }
 }
 
-/// A permission as it is granted: its code, and how far it reaches.
-pub(crate) fn split_grant(granted: &str) -> (&str, Option<&str>) {
-    match granted.split_once(':') {
-        Some((code, level)) => (code, Some(level)),
-        None => (granted, None),
-    }
-}
-
 impl Caller {
     /// True where the user has a permission. Who may manage an entity may list it.
-    pub fn may(&self, code: &str) -> bool {
+    pub fn may(&self, code: &PermissionCode) -> bool {
         self.scopes(code).next().is_some()
     }
 
     /// How far a permission of the user reaches; the widest of several grants counts.
-    pub fn scope(&self, code: &str) -> EffectiveScope {
+    pub fn scope(&self, code: &PermissionCode) -> EffectiveScope {
         self.scopes(code).max().unwrap_or(EffectiveScope::Nobody)
     }
 
     /// Whose rows a permission of the user reaches. Without the permission that is nobody's.
-    pub fn reach(&self, code: &str) -> RowReach {
+    pub fn reach(&self, code: &PermissionCode) -> RowReach {
         let own = [self.id.clone()];
         let of = |users: &[String], departments: Vec<String>| {
             let users = own.iter().chain(users).cloned().collect();
@@ -82,22 +73,12 @@ impl Caller {
         }
     }
 
-    fn scopes(&self, code: &str) -> impl Iterator<Item = EffectiveScope> {
-        let (entity, action) = code.split_once('.').unwrap_or((code, ""));
-        self.permissions.iter().filter_map(move |granted| {
-            let (granted, level) = split_grant(granted);
-            let gives = granted == "*"
-                || granted == code
-                || granted.strip_suffix(".*").is_some_and(|prefix| prefix == entity)
-                || (action == "list" && granted.strip_suffix(".manage").is_some_and(|prefix| prefix == entity));
-            gives.then(|| match level.and_then(DataScope::from_word) {
-                Some(DataScope::OwnRows) => EffectiveScope::OwnRows,
-                Some(DataScope::Department) => EffectiveScope::Department,
-                Some(DataScope::DepartmentTree) => EffectiveScope::DepartmentTree,
-                // A level that nobody knows reaches nothing more than the user's own.
-                None if level.is_some() => EffectiveScope::OwnRows,
-                Some(DataScope::All) | None => EffectiveScope::All,
-            })
+    fn scopes(&self, code: &PermissionCode) -> impl Iterator<Item = EffectiveScope> {
+        self.permissions.iter().filter_map(|grant| grant.reach(code)).map(|level| match level {
+            DataScope::OwnRows => EffectiveScope::OwnRows,
+            DataScope::Department => EffectiveScope::Department,
+            DataScope::DepartmentTree => EffectiveScope::DepartmentTree,
+            DataScope::All => EffectiveScope::All,
         })
     }
 }
@@ -106,19 +87,26 @@ impl Caller {
 mod tests {
     use super::*;
 
+    fn code(text: &str) -> PermissionCode {
+        PermissionCode::new(text).unwrap()
+    }
+
     #[test]
     fn the_widest_grant_counts() {
         let grants = |grants: &[&str]| Caller {
             id: "u".to_owned(),
-            permissions: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+            permissions: grants.iter().map(|grant| grant.parse().unwrap()).collect(),
             ..Caller::default()
         };
-        assert!(grants(&["order.manage"]).may("order.list"));
-        assert!(!grants(&["order.list"]).may("order.manage"));
-        assert_eq!(grants(&["order.list:self", "order.manage:department"]).scope("order.list").word(), "department");
-        assert_eq!(grants(&["*"]).reach("order.list"), RowReach::All);
+        assert!(grants(&["order.manage"]).may(&code("order.list")));
+        assert!(!grants(&["order.list"]).may(&code("order.manage")));
+        assert_eq!(
+            grants(&["order.list:self", "order.manage:department"]).scope(&code("order.list")).word(),
+            "department"
+        );
+        assert_eq!(grants(&["*"]).reach(&code("order.list")), RowReach::All);
         let own = RowReach::Of { users: vec!["u".to_owned()], departments: Vec::new() };
-        assert_eq!(grants(&["order.*:department"]).reach("order.list"), own);
-        assert_eq!(grants(&["item.list"]).scope("order.list").word(), "none");
+        assert_eq!(grants(&["order.*:department"]).reach(&code("order.list")), own);
+        assert_eq!(grants(&["item.list"]).scope(&code("order.list")).word(), "none");
     }
 }

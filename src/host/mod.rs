@@ -28,7 +28,6 @@ mod surroundings;
 mod trace;
 
 pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
-pub(crate) use caller::split_grant;
 pub use caller::{Caller, Department, EffectiveScope};
 pub use compile::{Compilation, CompileLimits, as_compiler};
 pub use engine::{Runtime, RuntimeError};

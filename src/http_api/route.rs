@@ -2,6 +2,7 @@
 
 use super::operation::{Operation, PlatformOperation};
 use super::shape::{Request, Shape};
+use crate::manifest::PermissionCode;
 
 /// A method of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +41,7 @@ pub enum Access {
     /// Everyone with a token.
     User,
     /// Users with this permission.
-    Permission(&'static str),
+    Permission(&'static PermissionCode),
     /// Users who may list rows of the entity in the path: `<entity>.list`.
     ListEntity,
     /// Users who may change rows of the entity in the path: `<entity>.manage`.

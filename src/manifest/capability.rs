@@ -6,7 +6,7 @@ use crate::diagnostics::{Span, Spanned};
 
 /// What a manifest says of a capability.
 #[derive(Debug)]
-pub struct Grant {
+pub struct CapabilityGrant {
     /// The capability.
     pub capability: Capability,
     /// Whether the manifest grants any of it.
@@ -16,7 +16,7 @@ pub struct Grant {
 }
 
 /// What a manifest says of every capability.
-pub fn grants(manifest: &Manifest) -> [Grant; 8] {
+pub fn capability_grants(manifest: &Manifest) -> [CapabilityGrant; 8] {
     let granted = &manifest.capabilities;
     let list = |items: &[Spanned<String>]| (!items.is_empty(), items.first().map(Spanned::span));
     let switch = |switch: &Spanned<bool>| (**switch, Some(switch.span()));
@@ -31,12 +31,12 @@ pub fn grants(manifest: &Manifest) -> [Grant; 8] {
             Capability::Memory => switch(&granted.memory),
             Capability::ReadEntities => list(&granted.read_entities),
         };
-        Grant { capability, is_granted, place }
+        CapabilityGrant { capability, is_granted, place }
     })
 }
 
 /// Functions of the host that are refused to a plugin of this manifest, whatever they are called with.
 pub fn not_granted(manifest: &Manifest) -> impl Iterator<Item = HostFunction> {
-    let closed = grants(manifest).into_iter().filter(|grant| !grant.is_granted);
+    let closed = capability_grants(manifest).into_iter().filter(|grant| !grant.is_granted);
     closed.map(|grant| grant.capability).filter(|one| one.is_needed_by_every_call()).flat_map(Capability::functions)
 }

@@ -14,10 +14,11 @@ mod legacy;
 mod model;
 mod names;
 mod parse;
+mod permission;
 mod reserved;
 mod size;
 
-pub use capability::{Grant, grants, not_granted};
+pub use capability::{CapabilityGrant, capability_grants, not_granted};
 pub use edit::ManifestText;
 pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, FieldType};
@@ -26,10 +27,12 @@ pub use labels::label_keys;
 pub use model::*;
 pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};
 pub use parse::{from_json, nodes_from_toml, parse};
+pub(crate) use permission::INVALID_PERMISSION;
+pub use permission::{LIST, MANAGE, PermissionCode, PermissionGrant};
 pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};
 
 use crate::codes::Code;
 
 /// The codes of values that the reader of manifests refuses.
-pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, reserved::CODES];
+pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, permission::CODES, reserved::CODES];

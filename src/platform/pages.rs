@@ -6,6 +6,7 @@ use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
 use crate::diagnostics::Spanned;
 use crate::host::lock;
+use crate::manifest::PermissionCode;
 use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, Section};
 use crate::store::{ListQuery, Scope};
 
@@ -50,7 +51,7 @@ impl Platform {
                 shown["pages"] = tabs.collect();
             }
             PageType::Dashboard => {
-                let may = |widget: &&DashboardWidget| identity.caller.may(&format!("{}.list", *widget.entity));
+                let may = |widget: &&DashboardWidget| identity.caller.may(&PermissionCode::list(&widget.entity));
                 shown["widgets"] = page.widgets.iter().filter(may).map(widget).collect();
             }
             PageType::Custom => shown["file"] = json!(page.file.as_deref()),
@@ -71,7 +72,7 @@ impl Platform {
             }
             PageType::Detail => {
                 let may = |section: &&Section| {
-                    section.entity.as_ref().is_none_or(|entity| identity.caller.may(&format!("{}.list", **entity)))
+                    section.entity.as_ref().is_none_or(|entity| identity.caller.may(&PermissionCode::list(entity)))
                 };
                 shown["sections"] = page.sections.iter().filter(may).map(section).collect();
             }
@@ -84,7 +85,7 @@ impl Platform {
         let open = entity.fields.iter().filter(|field| !field.read_only && field.computed.is_none());
         let form: Vec<String> = open.map(|field| field.name.to_string()).collect();
         let own = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
-        let reach = identity.caller.reach(&format!("{}.list", *entity.name));
+        let reach = identity.caller.reach(&PermissionCode::list(&entity.name));
         let scope = Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id).within(reach);
         let rows = {
             let database = lock(&self.database);
@@ -134,7 +135,7 @@ fn section(section: &Section) -> Value {
 /// Entities whose rows belong to a row of this one, and are edited with it.
 fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Value {
     let of = installed.manifest.schema.entities.iter().filter(|child| child.child_of.as_deref() == Some(&*entity.name));
-    let of = of.filter(|child| identity.caller.may(&format!("{}.list", *child.name)));
+    let of = of.filter(|child| identity.caller.may(&PermissionCode::list(&child.name)));
     let keyed = of.filter_map(|child| {
         let refers = |field: &&crate::manifest::Field| {
             field.ref_entity.as_deref() == Some(&*entity.name) && field.ref_plugin.is_none()
@@ -145,10 +146,10 @@ fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Valu
 }
 
 /// The permission that a page needs.
-pub(super) fn permission_of(page: &Page) -> Option<String> {
+pub(super) fn permission_of(page: &Page) -> Option<PermissionCode> {
     match (&page.permission, &page.entity) {
-        (Some(permission), _) => Some(permission.to_string()),
-        (None, Some(entity)) => Some(format!("{}.list", **entity)),
+        (Some(permission), _) => Some((**permission).clone()),
+        (None, Some(entity)) => Some(PermissionCode::list(entity)),
         (None, None) => None,
     }
 }
@@ -156,7 +157,7 @@ pub(super) fn permission_of(page: &Page) -> Option<String> {
 /// What the user may do on a page of the entity's rows: a button that is shown is a button that works.
 fn actions<'m>(identity: &Identity, entity: &Entity, own: impl Iterator<Item = &'m Action>) -> Vec<String> {
     let mut actions: Vec<String> = Vec::new();
-    let manages = identity.caller.may(&format!("{}.manage", *entity.name));
+    let manages = identity.caller.may(&PermissionCode::manage(&entity.name));
     if manages {
         actions.extend(["create", "edit", "delete"].map(str::to_owned));
     }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::Response;
 use crate::codes::{Code, ErrorCode, errors};
 use crate::host::{CallError, ServiceError, shorten};
+use crate::manifest::PermissionCode;
 use crate::store::StoreError;
 
 /// Bytes of a message at the most.
@@ -37,7 +38,7 @@ impl PlatformError {
         self
     }
 
-    pub(super) fn denied(permission: &str) -> PlatformError {
+    pub(super) fn denied(permission: &PermissionCode) -> PlatformError {
         PlatformError::new(errors::AUTH_DENIED, format!("this needs the permission `{permission}`"))
             .with_details(json!({ "permission": permission }))
     }

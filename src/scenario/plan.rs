@@ -14,8 +14,9 @@ use crate::check::scenarios::SCENARIO_VALUE;
 use crate::diagnostics::{Report, SourceFile, Span, Spanned};
 use crate::document::codes::DUPLICATE;
 use crate::document::{self, FromToml, Node, NodeValue, Reader, did_you_mean};
-use crate::host::{LoadedPlugin, split_grant};
+use crate::host::LoadedPlugin;
 use crate::http_api::PLATFORM_PERMISSIONS;
+use crate::manifest::PermissionGrant;
 use crate::manifest::{DataScope, Manifest, TenantId};
 use crate::outgoing::{BodyText, Cassette, HttpTransport, Interaction, allowed};
 use crate::platform::PlatformImage;
@@ -186,18 +187,20 @@ fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
             unknown("department", name, name.span(), &known, reader);
         }
         for granted in &user.grants {
-            let (grant, level) = split_grant(granted);
+            let (written, level) =
+                granted.split_once(':').map_or((granted.as_str(), None), |(code, level)| (code, Some(level)));
             if let Some(level) = level.filter(|level| DataScope::from_word(level).is_none()) {
                 unknown("level of a data scope", level, granted.span(), DataScope::WORDS, reader);
             }
-            let entity = grant.strip_suffix(".*").unwrap_or(grant);
-            let is_known = grant == "*"
-                || PLATFORM_PERMISSIONS.contains(&grant)
-                || manifest.permission(grant).is_some()
-                || (entity.len() < grant.len() && manifest.entity(entity).is_some());
+            let grant = PermissionGrant::parse(written);
+            let is_known = grant.is_some_and(|grant| match (grant.code(), grant.whole_entity()) {
+                (Some(code), _) => PLATFORM_PERMISSIONS.contains(&code) || manifest.permission(code).is_some(),
+                (None, Some(entity)) => manifest.entity(entity).is_some(),
+                (None, None) => true,
+            });
             if !is_known {
                 let codes: Vec<&str> = manifest.permissions.iter().map(|permission| permission.code.as_str()).collect();
-                unknown("permission", grant, granted.span(), &codes, reader);
+                unknown("permission", written, granted.span(), &codes, reader);
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Span};
 use crate::document::{Node, NodeValue};
 use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
+use crate::manifest::PermissionGrant;
 use crate::manifest::{BaseType, Entity, Manifest, TenantId};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Directory, Identity, Platform, PlatformImage};
@@ -222,7 +223,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
         let caller = Caller {
             id: id_of(name),
             name: name.clone(),
-            permissions: user.grants.iter().map(|grant| (**grant).clone()).collect(),
+            permissions: user.grants.iter().filter_map(|grant| PermissionGrant::parse(grant)).collect(),
             department: user.department.as_ref().map(|name| Department { id: id_of(name), ..Department::default() }),
         };
         directory.add_user(name.clone(), Identity { tenant: user.tenant.clone(), caller });

@@ -71,7 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
-    ("http_api", &["contract"]),
+    ("http_api", &["contract", "manifest"]),
     ("generate", &["contract", "http_api", "manifest"]),
     ("scaffold", &["containment", "document", "files", "pattern"]),
     ("build", &["files", "settings", "signing"]),

@@ -162,6 +162,14 @@ fn base_modules_faults_clock_and_exports_answer() {
     assert_eq!((status, made["tenant"].as_str()), (201, Some("acme")), "{made}");
     let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);
     assert_eq!(events[0]["type"], "user.created");
+    for wrong in ["ticket", "ticket.list:everyone", "*.list", ""] {
+        let asked = admin.ask("PUT", "/_dev/users/clerk@acme", &json!({ "permissions": [wrong] }));
+        assert_eq!(codes(&asked), (400, "http.bad_query"), "{wrong}: {asked:?}");
+    }
+    let mine = |grants: &[&str]| admin.ask("PUT", "/_dev/users/admin@acme", &json!({ "permissions": grants }));
+    assert_eq!(mine(&["ticket.*", "customer.*"]).0, 400, "the first user runs the host");
+    assert_eq!(mine(&["plugin.*", "ticket.*"]).0, 200, "all of `plugin` is `plugin.admin` too");
+    assert_eq!(mine(&["*"]).0, 200);
     let (_, departments) = admin.ask("GET", "/api/v1/departments", &Value::Null);
     assert!(departments["items"].as_array().unwrap().iter().any(|one| one["id"] == "sales" && one["users"] == 1));
 
@@ -181,7 +189,9 @@ fn base_modules_faults_clock_and_exports_answer() {
     assert_eq!(codes(&admin.ask("POST", "/_dev/invoke", &call)).1, "host.database", "it happens every time");
     admin.ask("DELETE", "/_dev/faults", &Value::Null);
     assert_eq!(admin.ask("POST", "/_dev/invoke", &call).0, 200);
-    assert_eq!(codes(&admin.ask("POST", "/_dev/faults", &json!({ "at": "nowhere" }))), (400, "http.bad_query"));
+    for wrong in ["nowhere", "db", "db.inserts", "clock.now"] {
+        assert_eq!(codes(&admin.ask("POST", "/_dev/faults", &json!({ "at": wrong }))), (400, "http.bad_query"));
+    }
     let (_, exports) = admin.ask("GET", &format!("/_dev/exports/{PLUGIN}"), &Value::Null);
     assert_eq!(exports[0]["function"], "base.init");
     let viewer = Client::new(&host, "viewer@acme", PLUGIN);

@@ -4,12 +4,9 @@ use super::super::{Findings, Subject};
 use crate::codes::codes;
 use crate::diagnostics::{Fix, Span};
 use crate::document::{did_you_mean, obvious};
-use crate::manifest::{Manifest, Permission};
+use crate::manifest::{INVALID_PERMISSION, LIST, MANAGE, Manifest, Permission, PermissionCode};
 
 codes! {
-    INVALID_PERMISSION = "manifest/invalid-permission", finding(Error), "A permission code that does not name an entity and an action.",
-        why: "The platform derives what to protect from the code: `entity.list` to see, `entity.manage` to change, other actions for buttons.",
-        fix: "Write the code as `<entity>.<action>` with an entity of this plugin.";
     MISSING_PERMISSION = "manifest/missing-permission", finding(Warning), "An entity that nobody can be allowed to see or to change.",
         why: "Without `entity.list` and `entity.manage` no role can be given the entity, so that only administrators reach it.",
         fix: "Add `[[permissions]]` blocks for the codes that the finding names.";
@@ -26,39 +23,31 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     findings.unique("permission", manifest.permissions.iter().map(|one| (one.code.as_str(), one.code.span())));
     for permission in &manifest.permissions {
         let code = &permission.code;
-        let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
-        match code.split_once('.') {
-            Some((entity, action)) if manifest.entity(entity).is_some() && is_word(action) => {
-                unused(manifest, permission, action, findings);
-            }
-            Some((entity, action)) if is_word(action) => {
-                let message = format!("`{code}` begins with `{entity}`, which is no entity");
-                let help = did_you_mean(entity, entities.clone());
-                findings.add(INVALID_PERMISSION, code.span(), message, "unknown entity", help);
-                let near = obvious(entity, entities).map(|entity| format!("{entity}.{action}"));
-                findings.report.fix_last(near.map(|near| Fix::replace_string(code.span(), &near)));
-            }
-            _ => {
-                let help = "write it as `<entity>.<action>`, such as `item.list`".to_owned();
-                let message = format!("`{code}` does not name an entity and an action");
-                findings.add(INVALID_PERMISSION, code.span(), message, "no entity and action", Some(help));
-            }
+        if manifest.entity(code.entity()).is_some() {
+            unused(manifest, permission, findings);
+            continue;
         }
+        let entities = manifest.schema.entities.iter().map(|entity| entity.name.as_str());
+        let message = format!("`{}` begins with `{}`, which is no entity", **code, code.entity());
+        let help = did_you_mean(code.entity(), entities.clone());
+        findings.add(INVALID_PERMISSION, code.span(), message, "unknown entity", help);
+        let near = obvious(code.entity(), entities).map(|entity| format!("{entity}.{}", code.action()));
+        findings.report.fix_last(near.map(|near| Fix::replace_string(code.span(), &near)));
     }
     for entity in &manifest.schema.entities {
-        let missing: Vec<String> = ["list", "manage"]
+        let missing: Vec<PermissionCode> = [LIST, MANAGE]
             .into_iter()
-            .map(|action| format!("{}.{action}", *entity.name))
+            .map(|action| PermissionCode::of(&entity.name, action))
             .filter(|code| manifest.permission(code).is_none())
             .collect();
         // Rows of a child are reached through their parent as well, but the API asks for these.
+        let joined = missing.iter().map(PermissionCode::as_str).collect::<Vec<_>>().join(" and ");
         if !missing.is_empty() {
-            let message =
-                format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, missing.join(" and "));
+            let message = format!("nobody can be allowed to reach `{}`: {} not declared", *entity.name, joined);
             let help = format!("add `[[permissions]]` with `code = \"{}\"`", missing[0]);
             findings.add(MISSING_PERMISSION, entity.name.span(), message, "no permission", Some(help));
             let blocks: Vec<String> = missing.iter().map(|code| block(code, &entity.display_name)).collect();
-            let title = format!("declare {}", missing.join(" and "));
+            let title = format!("declare {joined}");
             findings.report.fix_last(subject.edit(|text| text.add_block(&title, "permissions", &blocks.join("\n\n"))));
         }
     }
@@ -74,47 +63,47 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
         if let Some(permission) = &page.permission {
             declared(subject, permission, permission.span(), findings);
         } else if let Some(entity) = page.entity.as_ref().filter(|entity| manifest.entity(entity.as_str()).is_some()) {
-            declared(subject, &format!("{}.list", **entity), entity.span(), findings);
+            declared(subject, &PermissionCode::list(entity), entity.span(), findings);
         }
     }
 }
 
 /// Verbs of the plugin's own that no page, button or template asks for. The plugin's code may ask for them by
 /// itself, so that this is a hint.
-fn unused(manifest: &Manifest, permission: &Permission, action: &str, findings: &mut Findings<'_>) {
-    let code = permission.code.as_str();
+fn unused(manifest: &Manifest, permission: &Permission, findings: &mut Findings<'_>) {
+    let code = &*permission.code;
     let pages = manifest.ui.pages.iter().filter_map(|page| page.permission.as_ref());
     let mut asked = pages
         .chain(manifest.ui.actions.iter().map(|action| &action.permission))
         .chain(manifest.templates.iter().filter_map(|template| template.permission.as_ref()));
-    if !matches!(action, "list" | "manage") && !asked.any(|asked| asked.as_str() == code) {
+    if ![LIST, MANAGE].contains(&permission.code.action()) && !asked.any(|asked| **asked == *code) {
         let message = format!("nothing in the manifest asks for the permission `{code}`");
         let help = "the plugin's code may ask for it with check-permission; else take it away".to_owned();
         findings.add(UNUSED_PERMISSION, permission.code.span(), message, "asked for by code alone", Some(help));
     }
 }
 
-fn block(code: &str, name: &str) -> String {
-    format!(
-        "[[permissions]]\ncode = \"{code}\"\nname = {}",
-        toml::Value::String(format!("{name} {}", code.rsplit('.').next().unwrap_or(code)))
-    )
+fn block(code: &PermissionCode, name: &str) -> String {
+    format!("[[permissions]]\ncode = \"{code}\"\nname = {}", toml::Value::String(format!("{name} {}", code.action())))
 }
 
-fn declared(subject: &Subject<'_>, code: &str, span: Span, findings: &mut Findings<'_>) {
+fn declared(subject: &Subject<'_>, code: &PermissionCode, span: Span, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     if manifest.permission(code).is_some() {
         return;
     }
     let known = manifest.permissions.iter().map(|permission| permission.code.as_str());
     let message = format!("the permission `{code}` is not declared");
-    findings.add(UNDECLARED_PERMISSION, span.clone(), message, "not declared", did_you_mean(code, known.clone()));
-    let is_written = subject.source.text().get(span.clone()).is_some_and(|text| text.trim_matches(['"', '\'']) == code);
-    if let Some(near) = obvious(code, known).filter(|_| is_written) {
+    findings.add(
+        UNDECLARED_PERMISSION,
+        span.clone(),
+        message,
+        "not declared",
+        did_you_mean(code.as_str(), known.clone()),
+    );
+    let is_written =
+        subject.source.text().get(span.clone()).is_some_and(|text| text.trim_matches(['"', '\'']) == code.as_str());
+    if let Some(near) = obvious(code.as_str(), known).filter(|_| is_written) {
         findings.report.fix_last(Some(Fix::replace_string(span, near)));
     }
-}
-
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }

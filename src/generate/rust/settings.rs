@@ -58,7 +58,7 @@ pub(super) fn permissions(manifest: &Manifest) -> String {
     for permission in &manifest.permissions {
         code.blank();
         code.doc(&permission.name);
-        let (name, value) = (taken.take(&constant(&permission.code), "_PERMISSION"), permission.code.as_str());
+        let (name, value) = (taken.take(&constant(permission.code.as_str()), "_PERMISSION"), permission.code.as_str());
         code.line(format!("pub const {name}: Permission = Permission({value:?});"));
     }
     code.finish()

@@ -8,6 +8,8 @@ use super::Services;
 use super::shown::Json;
 use crate::codes::errors;
 use crate::contract::HostFunction;
+use crate::host::Caller;
+use crate::manifest::PermissionCode;
 
 impl Services {
     pub(super) fn current_user(&mut self) -> Result<Json, ServiceError> {
@@ -34,7 +36,11 @@ impl Services {
             HostFunction::CheckPermission,
             code,
             || json!({ "code": code }),
-            |services| Ok(services.context.caller.as_ref().is_some_and(|caller| caller.may(code))),
+            |services| {
+                let code = PermissionCode::new(code);
+                let caller = services.context.caller.as_ref();
+                Ok(code.is_some_and(|code| caller.is_some_and(|caller| caller.may(&code))))
+            },
         );
         allowed.unwrap_or(false)
     }
@@ -48,7 +54,10 @@ impl Services {
             || json!({ "entity": entity, "action": action }),
             |services| {
                 let caller = services.context.caller.as_ref();
-                Ok(caller.map_or(EffectiveScope::All, |caller| caller.scope(&code)).word().to_owned())
+                let scope = |caller: &Caller| {
+                    PermissionCode::new(code.clone()).map_or(EffectiveScope::Nobody, |code| caller.scope(&code))
+                };
+                Ok(caller.map_or(EffectiveScope::All, scope).word().to_owned())
             },
         );
         scope.unwrap_or_else(|_| EffectiveScope::Nobody.word().to_owned())

@@ -41,7 +41,7 @@ use crate::codes::Code;
 use crate::codes::errors;
 use crate::contract::{HostEffect, HostFunction};
 use crate::document::{weight, weight_of_text};
-use crate::manifest::Manifest;
+use crate::manifest::{LIST, Manifest, PermissionCode};
 use crate::store::{Database, RowReach, Scope};
 
 /// Longest log message in bytes; the rest is cut.
@@ -336,9 +336,9 @@ impl Services {
     /// approved.
     fn reach(&self, entity: &str, action: &str) -> RowReach {
         let Some(caller) = &self.context.caller else { return RowReach::All };
-        let codes = [format!("{entity}.{action}"), format!("{entity}.list")];
-        let code = codes.iter().find(|code| caller.may(code));
-        code.map_or(RowReach::All, |code| caller.reach(code))
+        let codes = [action, LIST].map(|action| PermissionCode::new(format!("{entity}.{action}")));
+        let code = codes.into_iter().flatten().find(|code| caller.may(code));
+        code.map_or(RowReach::All, |code| caller.reach(&code))
     }
 
     fn take_rows(&mut self, rows: usize) -> Result<(), ServiceError> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::FieldName;
+use super::super::{FieldName, PermissionCode};
 use super::FieldOption;
 use crate::diagnostics::Spanned;
 use crate::document::{table, words};
@@ -25,7 +25,7 @@ table! {
     /// What a user may be allowed to do.
     pub struct Permission {
         /// `entity.list`, `entity.manage`, or an entity with a verb of your own.
-        code: Spanned<String>,
+        code: Spanned<PermissionCode>,
         /// The name that administrators read.
         name: String,
         /// What it allows.

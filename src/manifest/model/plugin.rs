@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::super::PermissionCode;
 use super::super::{ByteSize, PluginId, Timeout, event_matches};
 use super::{
     Build, Dictionary, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule, Permission, Schema,
@@ -236,8 +237,8 @@ impl Manifest {
     }
 
     /// The permission of this code.
-    pub fn permission(&self, code: &str) -> Option<&Permission> {
-        self.permissions.iter().find(|permission| permission.code.as_str() == code)
+    pub fn permission(&self, code: &PermissionCode) -> Option<&Permission> {
+        self.permissions.iter().find(|permission| *permission.code == *code)
     }
 
     /// The node of this kind.

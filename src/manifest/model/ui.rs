@@ -1,5 +1,6 @@
 //! Pages, buttons and labels.
 
+use super::super::PermissionCode;
 use super::super::{EntityName, FieldName};
 use crate::diagnostics::Spanned;
 use crate::document::{FromToml, Node, Reader, table, words};
@@ -27,7 +28,7 @@ table! {
         /// Its file (Handlebars), relative to the manifest.
         file: Spanned<String>,
         /// The permission that a user needs; `entity.list` where it is absent.
-        permission: Option<Spanned<String>>,
+        permission: Option<Spanned<PermissionCode>>,
     }
 }
 
@@ -87,7 +88,7 @@ table! {
         /// True where no menu shows it.
         hidden: bool = false,
         /// The permission that a user needs; `entity.list` for a `crud` page where it is absent.
-        permission: Option<Spanned<String>>,
+        permission: Option<Spanned<PermissionCode>>,
         /// True where it has a search box.
         enable_search: Option<Spanned<bool>>,
         /// The columns of the list; all fields where it is empty.
@@ -226,7 +227,7 @@ table! {
         /// The entity of the row that it acts on.
         entity: Spanned<EntityName>,
         /// The permission that a user needs.
-        permission: Spanned<String>,
+        permission: Spanned<PermissionCode>,
         /// A condition over the row; where it does not hold, the button is not there and the call is refused.
         when: Option<Expression>,
     }

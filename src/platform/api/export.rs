@@ -21,7 +21,7 @@ impl Rows<'_> {
     /// `?format=csv|json` with the filter and the search of a list.
     pub(super) fn export(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         if !entity.exportable {
             return Err(not_open(entity, "exported", "exportable"));
         }

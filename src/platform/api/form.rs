@@ -41,7 +41,7 @@ impl Rows<'_> {
     /// `{"ids": […]}` → the buttons of each row that its conditions leave to the user.
     pub(super) fn available_actions(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         let identity = request.user()?;
         let body = request.object()?;
         let ids: Option<Vec<&str>> =

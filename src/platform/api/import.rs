@@ -37,7 +37,7 @@ impl Rows<'_> {
     /// others come in, all in one unit of work.
     pub(super) fn import(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         if !entity.importable {
             return Err(not_open(entity, "imported", "importable"));
         }

@@ -6,6 +6,7 @@ use super::{Answer, Request, Response};
 use crate::codes::errors;
 use crate::expression::Expression;
 use crate::generate::openapi;
+use crate::manifest::PermissionCode;
 use crate::manifest::{Entity, Field};
 use crate::platform::dependencies::Stage;
 use crate::platform::state::Installed;
@@ -20,7 +21,7 @@ impl Platform {
         let installed = self.plugins.iter().filter(|(_, plugin)| Stage::Installed.is_reached_by(plugin.status));
         for (_, installed) in installed.filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
             for entity in &installed.manifest.schema.entities {
-                if entity.is_public || identity.caller.may(&format!("{}.list", *entity.name)) {
+                if entity.is_public || identity.caller.may(&PermissionCode::list(&entity.name)) {
                     entities.push(entity_model(installed, request, identity, entity));
                 }
             }
@@ -83,7 +84,7 @@ impl Platform {
 fn entity_model(installed: &Installed, request: &Request, identity: &Identity, entity: &Entity) -> Value {
     let manifest = &installed.manifest;
     let name = entity.name.as_str();
-    let may = |verb: &str| identity.caller.may(&format!("{name}.{verb}"));
+    let may = |verb: &str| identity.caller.may(&PermissionCode::of(&entity.name, verb));
     let actions = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
     let actions = actions.filter(|action| identity.caller.may(&action.permission)).map(|action| {
         let label = installed.label(request, &format!("action.{}", *action.name), &action.label);

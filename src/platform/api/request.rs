@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::codes::errors;
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::http_api::{Access, QueryKey, Route};
+use crate::manifest::PermissionCode;
 use crate::platform::{Admitted, Identity, PlatformError};
 use crate::store::Row;
 
@@ -102,7 +103,7 @@ impl Request {
     ///
     /// # Errors
     /// 401 as [`Request::user`], 403 without the permission.
-    pub fn require(&self, permission: &str) -> Result<&Identity, PlatformError> {
+    pub fn require(&self, permission: &PermissionCode) -> Result<&Identity, PlatformError> {
         let user = self.user()?;
         if user.caller.may(permission) { Ok(user) } else { Err(PlatformError::denied(permission)) }
     }

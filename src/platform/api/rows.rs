@@ -9,6 +9,7 @@ use crate::codes::errors;
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::host::{Invocation, Trigger, lock};
 use crate::http_api::{Access, Match};
+use crate::manifest::{LIST, MANAGE, PermissionCode};
 use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
@@ -21,12 +22,12 @@ impl Platform {
     pub(super) fn rows_of(&mut self, request: &Request, found: &Match<'_>) -> Result<Rows<'_>, PlatformError> {
         let entity = self.running_entity(found.value("plugin"), found.value("entity"))?;
         let verb = match found.route.access {
-            Access::ListEntity => "list",
-            Access::ManageEntity => "manage",
+            Access::ListEntity => LIST,
+            Access::ManageEntity => MANAGE,
             // No route of rows does without a permission of the entity.
             Access::Public | Access::User | Access::Permission(_) | Access::Declared => return Err(request.no_route()),
         };
-        let permission = format!("{}.{verb}", *entity.name);
+        let permission = PermissionCode::of(&entity.name, verb);
         request.require(&permission)?;
         Ok(Rows { platform: self, entity, permission })
     }
@@ -41,7 +42,7 @@ impl Platform {
     }
 
     /// Whose rows the user reaches by a permission.
-    pub(super) fn scope_for(&self, request: &Request, permission: &str) -> Result<Scope, PlatformError> {
+    pub(super) fn scope_for(&self, request: &Request, permission: &PermissionCode) -> Result<Scope, PlatformError> {
         let reach = request.require(permission)?.caller.reach(permission);
         Ok(self.scope(request)?.within(reach))
     }
@@ -58,7 +59,7 @@ impl Platform {
         let mut input = request.object_or_empty()?;
         // The row must be one that the permission of the button reaches, and one that the user can see; who may only act
         // is told no more than that it is there.
-        let listing = format!("{}.list", *entity.name);
+        let listing = PermissionCode::list(&entity.name);
         if identity.caller.may(&listing) {
             lock(&self.database).get(entity, &self.scope_for(request, &listing)?, id)?;
         }
@@ -81,13 +82,13 @@ impl Platform {
 pub(super) struct Rows<'p> {
     pub(super) platform: &'p mut Platform,
     pub(super) entity: EntityRef,
-    pub(super) permission: String,
+    pub(super) permission: PermissionCode,
 }
 
 impl Rows<'_> {
     pub(super) fn list(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         let size = request.number("page_size")?.map_or(PAGE_ROWS, u64::from);
         if size > MAX_PAGE_ROWS {
             return Err(bad_query(format!("a page has at most {MAX_PAGE_ROWS} rows, not {size}")));
@@ -122,7 +123,7 @@ impl Rows<'_> {
 
     pub(super) fn aggregate(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         let query = if request.method == "POST" {
             Value::Object(request.object()?)
         } else {
@@ -138,7 +139,7 @@ impl Rows<'_> {
     /// `?field=ordered_on&per=month&func=sum&of=total`: a value for each period that has rows.
     pub(super) fn timeseries(self, request: &Request) -> Answer {
         let Rows { platform, entity, permission } = self;
-        let (entity, permission) = (&entity, permission.as_str());
+        let (entity, permission) = (&entity, &permission);
         let field =
             request.query("field").ok_or_else(|| bad_query("`field` names the day or the moment to count by"))?;
         let per = request.query("per").unwrap_or("day");
@@ -180,7 +181,7 @@ impl Rows<'_> {
             if asked > MAX_PAGE_ROWS {
                 return Err(bad_query(format!("labels of at most {MAX_PAGE_ROWS} rows can be asked for at once")));
             }
-            let code = format!("{}.list", *target);
+            let code = PermissionCode::list(target);
             let caller = &request.user()?.caller;
             // Whose rows the user may not list at all is told nothing of them; other plugins' entities are public.
             let is_hidden = field.ref_plugin.is_none() && !caller.may(&code);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use erp_plugin::host::{Caller, Runtime, Surroundings};
-use erp_plugin::manifest::TenantId;
+use erp_plugin::manifest::{PermissionGrant, TenantId};
 use erp_plugin::platform::{Body, Directory, Gate, Identity, Platform, Registrar, Request};
 use erp_plugin::random::Random;
 use erp_plugin::signing::SecretKey;
@@ -86,7 +86,7 @@ impl FaultyPlatform {
         let tenant = TenantId::new("acme").unwrap();
         let mut directory = Directory::default();
         directory.add_tenant(tenant.clone());
-        let caller = Caller { id: "u1".to_owned(), permissions: vec!["*".to_owned()], ..Caller::default() };
+        let caller = Caller { id: "u1".to_owned(), permissions: vec![PermissionGrant::ALL], ..Caller::default() };
         directory.add_user("tok_secret", Identity { tenant, caller });
         let now = Moment::parse("2026-04-15T08:00:00Z").unwrap();
         let database = Database::in_memory().unwrap();
