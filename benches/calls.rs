@@ -27,10 +27,15 @@ use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
 use erp_plugin::manifest::{Manifest, TenantId};
 use erp_plugin::store::{Database, Moment, Scope};
 use expensive::FAMILIES;
-use hostile::{ATTACKS, HONEST, Host, ONE_ROW, survive};
+use hostile::{ATTACKS, GuestText, HONEST, Host, survive};
 use serde_json::Value;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, PoolingAllocationConfig, Store};
+
+/// A guest that inserts one row.
+const ONE_ROW: GuestText = GuestText::of(
+    "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) (call $ok)",
+);
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
@@ -43,7 +48,7 @@ fn main() {
 
 // ---- ours ----
 
-fn ours(bencher: Bencher<'_, '_>, guest: &hostile::GuestText, detail: Detail) {
+fn ours(bencher: Bencher<'_, '_>, guest: &GuestText, detail: Detail) {
     let host = Host::new();
     let plugin = host.load(&guest.component()).unwrap();
     bencher.bench_local(|| host.call(&plugin, &[], detail).result.unwrap());
@@ -59,27 +64,14 @@ fn five_rows_our_runtime(bencher: Bencher<'_, '_>) {
     ours(bencher, &HONEST, Detail::Outline);
 }
 
-/// Requests come with pauses in between: without one, a loop measures how fast instances are made. A pause lets the
-/// processor forget, so that both stand beside each other here and not beside the calls without one.
-fn with_pauses(bencher: Bencher<'_, '_>, guest: &hostile::GuestText, ready: usize) {
+/// Requests come with pauses in between: a pause lets the processor forget.
+#[divan::bench]
+fn one_row_with_pauses(bencher: Bencher<'_, '_>) {
     let host = Host::new();
-    let mut plugin = host.load(&guest.component()).unwrap();
-    if ready > 0 {
-        plugin = host.runtime.keep_ready(plugin, ready).unwrap();
-    }
+    let plugin = host.load(&ONE_ROW.component()).unwrap();
     bencher
         .with_inputs(|| std::thread::sleep(Duration::from_micros(200)))
         .bench_local_values(|()| host.call(&plugin, &[], Detail::Outline).result.unwrap());
-}
-
-#[divan::bench]
-fn one_row_with_pauses(bencher: Bencher<'_, '_>) {
-    with_pauses(bencher, &ONE_ROW, 0);
-}
-
-#[divan::bench]
-fn one_row_with_pauses_ready_ahead(bencher: Bencher<'_, '_>) {
-    with_pauses(bencher, &ONE_ROW, 8);
 }
 
 #[divan::bench]
@@ -171,7 +163,7 @@ fn bare_call(
     host.database.lock().unwrap().commit().unwrap();
 }
 
-fn bare(bencher: Bencher<'_, '_>, guest: &hostile::GuestText) {
+fn bare(bencher: Bencher<'_, '_>, guest: &GuestText) {
     let host = Host::new();
     let engine = bare_engine();
     let component = Component::new(&engine, guest.component()).unwrap();
@@ -194,7 +186,7 @@ fn five_rows_bare_wasmtime(bencher: Bencher<'_, '_>) {
 
 // ---- the platform's engine as designed: instantiate_async in each call, spawn_blocking, timeout, writes afterwards ----
 
-fn designed(bencher: Bencher<'_, '_>, guest: &hostile::GuestText) {
+fn designed(bencher: Bencher<'_, '_>, guest: &GuestText) {
     let host = Host::new();
     let mut config = Config::new();
     config.consume_fuel(true);

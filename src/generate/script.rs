@@ -13,8 +13,11 @@ pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec
     let made = |text: &str| format!("// {MARK}\n{text}");
     let mut files = vec![
         GeneratedFile::new(WIT_FILE, granted_wit(manifest, world)?),
-        GeneratedFile::new("src/erp/guard.ts", made(include_str!("toolkit/typescript/guard.ts"))),
-        GeneratedFile::new("src/erp/rolldown.config.mjs", made(include_str!("toolkit/typescript/rolldown.config.mjs"))),
+        GeneratedFile::new("src/erp/guard.ts", made(include_str!("../../templates/toolkit/typescript/guard.ts"))),
+        GeneratedFile::new(
+            "src/erp/rolldown.config.mjs",
+            made(include_str!("../../templates/toolkit/typescript/rolldown.config.mjs")),
+        ),
     ];
     if let Some(definitions) = definitions(manifest) {
         let text =
@@ -30,7 +33,7 @@ pub(super) fn python_files(manifest: &Manifest, world: &World) -> Result<Vec<Gen
     let mut files = vec![
         GeneratedFile::new(WIT_FILE, granted_wit(manifest, world)?),
         GeneratedFile::new("src/erp/__init__.py", made("")),
-        GeneratedFile::new("src/erp/guard.py", made(include_str!("toolkit/python/guard.py"))),
+        GeneratedFile::new("src/erp/guard.py", made(include_str!("../../templates/toolkit/python/guard.py"))),
     ];
     if let Some(definitions) = definitions(manifest) {
         let text = made(&format!("\"\"\"What `get_node_definitions` gives.\"\"\"\n\nDEFINITIONS = {definitions}\n"));

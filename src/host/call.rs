@@ -7,153 +7,23 @@ use serde_json::Value;
 use wasmtime::component::Instance;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
-use super::caller::Caller;
+use super::call_state::CallState;
 use super::classify::classify;
 use super::engine::{Runtime, TICK};
 use super::error::{CallError, Frames, ServiceError};
 use super::faults::{FaultAction, FaultPlace};
 use super::guest::Guest;
-use super::interrupt::Interrupt;
 use super::limits::{CallLimits, MemoryLimiter};
-use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
 use super::probe::{self, Probe};
-use super::processing::ProcessCall;
 use super::quirks::Quirk;
 use super::recording::Replay;
+use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
 use super::services::Services;
 use super::trace::{Detail, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::codes::errors;
-use crate::document::words;
-use crate::manifest::TenantId;
-use crate::store::{Database, StatementLimit, StoreError, StoredEvent};
-
-words! {
-    /// What made the host call a plugin.
-    pub enum Trigger {
-        /// A request of a user.
-        Http = "http",
-        /// An event.
-        Event = "event",
-        /// A button.
-        Action = "action",
-        /// A step of a workflow.
-        Node = "node",
-        /// A developer or a test.
-        Call = "call",
-        /// The plugin's own life.
-        Lifecycle = "lifecycle",
-    }
-}
-
-/// On whose behalf a call runs.
-#[derive(Debug, Clone)]
-pub struct CallContext {
-    /// The same for a call and all that it causes.
-    pub request_id: String,
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The user; none for events and the plugin's own life.
-    pub caller: Option<Caller>,
-    /// What made the host call.
-    pub trigger: Trigger,
-    /// BCP 47.
-    pub locale: String,
-    /// How many events led to this call.
-    pub event_depth: u32,
-}
-
-impl CallContext {
-    /// The context of a call that nobody asked for.
-    pub(super) fn of_tenant(tenant: TenantId) -> CallContext {
-        let (request_id, locale) = (String::new(), String::new());
-        CallContext { request_id, tenant, caller: None, trigger: Trigger::Call, locale, event_depth: 0 }
-    }
-}
-
-/// An action that a migration calls for a tenant.
-#[derive(Debug, Clone)]
-pub struct UpgradeHandler {
-    /// Its name.
-    pub name: String,
-    /// JSON.
-    pub input: Value,
-    /// For whom.
-    pub tenant: TenantId,
-}
-
-/// What to call.
-#[derive(Debug, Clone)]
-pub enum Invocation<'a> {
-    /// The plugin is enabled.
-    Init,
-    /// A new version takes the place of a running one: `init`, and then what migrations call.
-    Upgrade(&'a [UpgradeHandler]),
-    /// A tenant came to the plugin.
-    TenantCreated,
-    /// An event is delivered.
-    Event {
-        /// The event.
-        event: &'a StoredEvent,
-        /// From 1.
-        attempt: u32,
-    },
-    /// A button was pressed.
-    Action {
-        /// Its name.
-        name: &'a str,
-        /// JSON.
-        input: &'a Value,
-    },
-    /// The definitions of the plugin's nodes.
-    NodeDefinitions,
-    /// A node of a workflow.
-    Node(&'a NodeCall),
-    /// Bytes to be made of bytes.
-    Process(&'a ProcessCall),
-    /// Any export, as WAVE: `interface.function(arguments)`.
-    Wave(&'a str),
-    /// Any export, with an object of arguments by their names; a `ctx` that is left out is the call's own.
-    Named {
-        /// `interface.function`.
-        function: &'a str,
-        /// The arguments.
-        arguments: &'a serde_json::Map<String, Value>,
-    },
-}
-
-/// A call: on whose behalf, within which bounds, of what.
-#[derive(Debug, Clone)]
-pub struct CallRequest<'a> {
-    /// On whose behalf.
-    pub context: CallContext,
-    /// Within which bounds.
-    pub limits: CallLimits,
-    /// How much of it is kept.
-    pub detail: Detail,
-    /// What watches it; the plugin's runtime must be one for probes.
-    pub probe: Option<Probe>,
-    /// What ends it early.
-    pub interrupt: Interrupt,
-    /// Of what.
-    pub invocation: Invocation<'a>,
-}
-
-/// How a call went.
-#[derive(Debug)]
-pub struct CallOutcome {
-    /// What the guest gave, as JSON for actions and as WAVE text for named calls; null for the rest.
-    pub result: Result<Value, CallError>,
-    /// What happened.
-    pub trace: Trace,
-}
-
-/// What a store holds.
-pub(super) struct CallState {
-    pub(super) services: Services,
-    pub(super) memory: MemoryLimiter,
-}
+use crate::store::{Database, StatementLimit, StoreError};
 
 impl Runtime {
     /// Calls a plugin. `prepare` runs in the call's transaction before the guest does, `finish` before the
@@ -223,20 +93,9 @@ impl Runtime {
         );
         services.replay = replay;
         services.interrupt = interrupt;
-        let ahead = plugin.ahead.as_ref().filter(|_| probe.is_none());
-        let ready = ahead.and_then(|ahead| ahead.take(&limits));
-        let was_ready = ready.is_some();
-        let (mut store, prepared) = match ready {
-            Some((mut store, instance)) => {
-                store.data_mut().services = services;
-                (store, Some(instance))
-            }
-            None => {
-                let memory = MemoryLimiter::new(&limits);
-                (Store::new(plugin.component.engine(), CallState { services, memory }), None)
-            }
-        };
-        let result = run(plugin, &mut store, prepared, &limits, probe.as_ref(), &invocation);
+        let memory = MemoryLimiter::new(&limits);
+        let mut store = Store::new(plugin.component.engine(), CallState { services, memory });
+        let result = run(plugin, &mut store, &limits, probe.as_ref(), &invocation);
         let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
         let fuel = if store.data().services.ending.is_some() { store.data().services.fuel_burned } else { burned };
@@ -281,9 +140,6 @@ impl Runtime {
             database.rollback();
             trace.events.clear();
         }
-        if let Some(ahead) = ahead.filter(|_| was_ready) {
-            ahead.leave(store);
-        }
         trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         (CallOutcome { result, trace }, replay)
     }
@@ -292,21 +148,17 @@ impl Runtime {
 fn run(
     plugin: &LoadedPlugin,
     store: &mut Store<CallState>,
-    prepared: Option<Instance>,
     limits: &CallLimits,
     probe: Option<&Probe>,
     invocation: &Invocation<'_>,
 ) -> Result<Value, CallError> {
     store.set_epoch_deadline(ticks(limits.time().min(LOOK)));
-    let started = match prepared {
-        Some(instance) => Ok(instance),
-        None => bound(store, limits)
-            .and_then(|()| probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component)))
-            .and_then(|()| match probe {
-                None => plugin.instances.instantiate(&mut *store),
-                Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
-            }),
-    };
+    let started = bound(store, limits)
+        .and_then(|()| probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component)))
+        .and_then(|()| match probe {
+            None => plugin.instances.instantiate(&mut *store),
+            Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
+        });
     let instance = started.map_err(|error| classify(&error, store))?;
     Guest { plugin, instance, is_watched: probe.is_some() }.invoke(store, invocation)
 }

@@ -2,7 +2,7 @@
 
 use wasmtime::{Store, Trap, WasmBacktrace};
 
-use super::call::CallState;
+use super::call_state::CallState;
 use super::error::{CallError, Frames, ServiceError, TrapKind};
 use super::services::Services;
 use crate::codes::errors;

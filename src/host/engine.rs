@@ -10,7 +10,7 @@ use wasmtime::{
 };
 
 use super::bindings::{legacy, v1};
-use super::call::CallState;
+use super::call_state::CallState;
 use super::compile::{CodeKind, Compilation, CompiledFunctions, Compiler};
 use crate::codes::{Code, errors};
 use crate::component::Excess;

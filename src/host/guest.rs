@@ -9,11 +9,12 @@ use wasmtime::component::{
 
 use super::arguments;
 use super::bindings::v1::erp::plugin::types;
-use super::call::{CallState, Invocation, UpgradeHandler};
+use super::call_state::CallState;
 use super::classify::classify;
 use super::error::{CallError, ServiceError};
 use super::plugin::LoadedPlugin;
 use super::probe;
+use super::request::{Invocation, UpgradeHandler};
 use crate::codes::errors;
 use crate::document::weight_of_text;
 

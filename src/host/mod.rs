@@ -3,10 +3,10 @@
 //!
 //! It can be embedded: it knows no terminal, no HTTP and no folder but the cache that it is given.
 
-mod ahead;
 mod arguments;
 mod bindings;
 mod call;
+mod call_state;
 mod caller;
 mod capabilities;
 mod classify;
@@ -23,11 +23,11 @@ mod probe;
 mod processing;
 mod quirks;
 mod recording;
+mod request;
 mod services;
 mod surroundings;
 mod trace;
 
-pub use call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub use caller::{Caller, Department, EffectiveScope};
 pub use compile::{Compilation, CompileLimits, as_compiler};
 pub use engine::{Runtime, RuntimeError};
@@ -42,6 +42,7 @@ pub use probe::Probe;
 pub use processing::{ProcessCall, Processed};
 pub use quirks::Quirk;
 pub use recording::{RecordedCall, RecordedRequest, Replayed};
+pub use request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
 pub use trace::{Denial, Detail, HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
 

@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentType, Lift, Lower, ResourceAny};
 
 use super::bindings::v1::erp::plugin::types;
-use super::call::CallState;
+use super::call_state::CallState;
 use super::error::{CallError, ServiceError, shorten};
 use super::guest::{Guest, V1Result, bad_call, json_of};
 

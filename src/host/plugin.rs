@@ -10,12 +10,13 @@ use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type};
 
 use super::SharedDatabase;
-use super::ahead::Ahead;
-use super::call::{self, CallContext, CallRequest, CallState, Invocation};
+use super::call;
+use super::call_state::CallState;
 use super::engine::{Runtime, RuntimeError};
 use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::node::NodeExports;
+use super::request::{CallContext, CallRequest, Invocation};
 use super::surroundings::Surroundings;
 use super::trace::Detail;
 use crate::component::excess;
@@ -31,8 +32,6 @@ pub struct LoadedPlugin {
     pub(super) component: Component,
     pub(super) instances: InstancePre<CallState>,
     pub(super) exports: Exports,
-    /// Instances that are kept ready, where somebody asked for them.
-    pub(super) ahead: Option<Ahead>,
     /// True where the compiled code came from the cache.
     pub from_cache: bool,
 }
@@ -193,6 +192,6 @@ impl Runtime {
                 nodes: NodeExports::find(find),
             }
         };
-        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, ahead: None, from_cache })
+        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, from_cache })
     }
 }

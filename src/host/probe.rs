@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use wasmtime::{AsContextMut, DebugEvent, DebugHandler, ModulePC, Store, StoreContextMut};
 
-use super::call::CallState;
+use super::call_state::CallState;
 use super::lock;
 use crate::component::LineTable;
 

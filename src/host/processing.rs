@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use wasmtime::Store;
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-use super::call::CallState;
+use super::call_state::CallState;
 use super::error::CallError;
 use super::guest::{Guest, V1Result};
 

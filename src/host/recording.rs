@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::call::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
 use super::caller::Caller;
 use super::engine::{Runtime, RuntimeError};
 use super::error::{CallError, ServiceError};
@@ -19,6 +18,7 @@ use super::limits::CallLimits;
 use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
 use super::processing::ProcessCall;
+use super::request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
 use super::surroundings::Surroundings;
 use super::trace::{Detail, Trace};
 use crate::contract::HostFunction;

@@ -2,7 +2,7 @@
 
 use erp_plugin::host::{CallOutcome, Compilation, Detail, Runtime};
 
-use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, ONE_ROW, Survived, survive};
+use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, Survived, survive};
 
 fn by_name(name: &str) -> &'static Attack {
     ATTACKS.iter().find(|attack| attack.name == name).unwrap()
@@ -56,24 +56,6 @@ fn a_runtime_for_edits_gives_the_same_results_for_the_same_fuel() {
 fn a_spent_time_ends_the_guest_and_not_the_host() {
     let survived = survive(&Host::new(), by_name("an endless loop with all the fuel of the world"));
     assert!(survived.time >= std::time::Duration::from_millis(40), "{:?}", survived.time);
-}
-
-#[test]
-fn instances_that_are_ready_ahead_serve_one_call_each() {
-    let host = Host::new();
-    let plugin = host.load(&ONE_ROW.component()).unwrap();
-    let once = host.call(&plugin, &[], Detail::Outline);
-    let ready = host.runtime.keep_ready(plugin, 2).unwrap();
-    // More calls than instances: those that find none make their own, and all burn the same.
-    for _ in 0..20 {
-        let again = host.call(&ready, &[], Detail::Outline);
-        assert!(again.result.is_ok());
-        assert_eq!((again.trace.fuel, again.trace.memory), (once.trace.fuel, once.trace.memory));
-        assert_eq!(again.trace.changes.len(), 1);
-    }
-    // Limits of its own are kept, whatever is ready.
-    let bounded = host.call(&ready, &[("fuel", "5")], Detail::Outline);
-    assert_eq!(bounded.result.unwrap_err().code().as_str(), "limit.fuel");
 }
 
 #[test]

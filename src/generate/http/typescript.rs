@@ -4,7 +4,7 @@ use super::model::{ApiEntity, ApiField, ValueKind};
 use crate::manifest::Manifest;
 
 /// What all clients share.
-const HEAD: &str = include_str!("client_head.ts");
+const HEAD: &str = include_str!("../../../templates/toolkit/client/head.ts");
 
 /// The client for the entities of a plugin, as one module.
 pub fn typescript_client(manifest: &Manifest) -> String {

@@ -1,7 +1,7 @@
 //! `src/erp/`: the manifest and the host API in Rust.
 //!
 //! Everything is plain text without procedural macros, so that a cold build of a guest takes seconds. The parts that are
-//! the same for every plugin stand in `toolkit/`; which of them come along is decided by the world.
+//! the same for every plugin are in `templates/toolkit/`; which of them come along is decided by the world.
 
 mod bindings;
 mod code;
@@ -114,25 +114,29 @@ pub(super) fn rust_files(manifest: &Manifest, world: &World) -> Result<Vec<Gener
             files.push(GeneratedFile::new(&format!("src/erp/{name}.rs"), text));
         }
     };
-    add(true, "error", vendored(include_str!("../toolkit/error.rs")));
-    add(true, "log", vendored(include_str!("../toolkit/log.rs")));
-    add(true, "permission", vendored(include_str!("../toolkit/permission.rs")));
+    add(true, "error", vendored(include_str!("../../../templates/toolkit/rust/error.rs")));
+    add(true, "log", vendored(include_str!("../../../templates/toolkit/rust/log.rs")));
+    add(true, "permission", vendored(include_str!("../../../templates/toolkit/rust/permission.rs")));
     add(true, "permissions", settings::permissions(manifest));
-    add(parts.json, "value", vendored(include_str!("../toolkit/value.rs")));
-    add(parts.decimals, "decimal", vendored(include_str!("../toolkit/decimal.rs")));
-    add(parts.config, "setting", vendored(include_str!("../toolkit/setting.rs")));
+    add(parts.json, "value", vendored(include_str!("../../../templates/toolkit/rust/value.rs")));
+    add(parts.decimals, "decimal", vendored(include_str!("../../../templates/toolkit/rust/decimal.rs")));
+    add(parts.config, "setting", vendored(include_str!("../../../templates/toolkit/rust/setting.rs")));
     add(parts.config, "settings", settings::settings(manifest));
-    add(parts.data, "entity", vendored(include_str!("../toolkit/entity.rs")));
+    add(parts.data, "entity", vendored(include_str!("../../../templates/toolkit/rust/entity.rs")));
     add(parts.data, "entities", entities::file(manifest, has_decimals(manifest)));
     add(parts.data, "events", events::file(manifest, has_decimals(manifest)));
     add(parts.data, "numbering", settings::numbering(manifest));
-    add(parts.nodes, "node", vendored(include_str!("../toolkit/node.rs")));
+    add(parts.nodes, "node", vendored(include_str!("../../../templates/toolkit/rust/node.rs")));
     add(parts.nodes, "nodes", nodes::file(manifest));
-    add(true, "mock/basics", vendored(include_str!("../toolkit/mock/basics.rs")));
-    add(true, "mock/state", vendored(&marked(include_str!("../toolkit/mock/state.rs"), parts.json)));
-    add(parts.config, "mock/config", vendored(include_str!("../toolkit/mock/config.rs")));
-    add(parts.data, "mock/data", vendored(include_str!("../toolkit/mock/data.rs")));
-    add(parts.full, "mock/full", vendored(include_str!("../toolkit/mock/full.rs")));
+    add(true, "mock/basics", vendored(include_str!("../../../templates/toolkit/rust/mock/basics.rs")));
+    add(
+        true,
+        "mock/state",
+        vendored(&marked(include_str!("../../../templates/toolkit/rust/mock/state.rs"), parts.json)),
+    );
+    add(parts.config, "mock/config", vendored(include_str!("../../../templates/toolkit/rust/mock/config.rs")));
+    add(parts.data, "mock/data", vendored(include_str!("../../../templates/toolkit/rust/mock/data.rs")));
+    add(parts.full, "mock/full", vendored(include_str!("../../../templates/toolkit/rust/mock/full.rs")));
     files.sort_by(|left, right| left.path.cmp(&right.path));
     Ok(files)
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::bindings::legacy::erp::plugin::host_api;
-use super::super::call::CallState;
+use super::super::call_state::CallState;
 use super::super::error::ServiceError;
 use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;

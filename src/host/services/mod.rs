@@ -27,13 +27,13 @@ use serde_json::{Map, Value, json};
 use wasmtime::Trap;
 
 use self::shown::Given;
-use super::call::CallContext;
 use super::error::{ServiceError, shorten};
 use super::faults::{FaultAction, FaultPlace};
 use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::quirks::Quirk;
 use super::recording::{Answer, Replay};
+use super::request::CallContext;
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::{SharedDatabase, SharedSurroundings, lock};

@@ -6,7 +6,7 @@ use super::super::bindings::v1::erp::plugin::{
     host_blob, host_clock, host_config, host_context, host_db, host_events, host_expr, host_http, host_kv, host_log,
     host_memory, host_numbering, types,
 };
-use super::super::call::CallState;
+use super::super::call_state::CallState;
 use super::super::error::ServiceError;
 use super::super::surroundings::Surroundings;
 use super::super::trace::LogLevel;
@@ -321,7 +321,7 @@ impl host_memory::Host for CallState {
     }
 }
 
-impl super::super::call::CallContext {
+impl super::super::request::CallContext {
     /// The context with the names of the WIT.
     pub(in crate::host) fn to_json(&self, manifest: &crate::manifest::Manifest) -> serde_json::Value {
         let context = self.to_v1(manifest);

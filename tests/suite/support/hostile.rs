@@ -588,8 +588,3 @@ pub const HONEST: GuestText = GuestText::of(
      (local.set $n (i32.add (local.get $n) (i32.const 1))) \
      (br_if $again (i32.lt_u (local.get $n) (i32.const 5)))) (call $ok)",
 );
-
-/// A guest that inserts one row.
-pub const ONE_ROW: GuestText = GuestText::of(
-    "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) (call $ok)",
-);

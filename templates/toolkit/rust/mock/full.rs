@@ -4,8 +4,8 @@ use super::super::bindings::erp::plugin::types::Error;
 use super::{refuse, with};
 
 pub mod host_http {
-    use super::*;
     pub use super::super::super::bindings::erp::plugin::host_http::{Request, Response};
+    use super::*;
 
     /// The answers that the test has put into `mock.responses`, in order.
     pub fn send(request: &Request) -> Result<Response, Error> {
@@ -21,8 +21,8 @@ pub mod host_http {
 }
 
 pub mod host_blob {
-    use super::*;
     pub use super::super::super::bindings::erp::plugin::host_blob::BlobInfo;
+    use super::*;
 
     fn missing(id: &str) -> Error {
         refuse("blob.not_found", format!("there is no file `{id}`"))
@@ -44,7 +44,8 @@ pub mod host_blob {
     }
 
     pub fn stat(id: &str) -> Result<BlobInfo, Error> {
-        let known = with(|mock| mock.blobs.get(id).map(|(name, mime, bytes)| (name.clone(), mime.clone(), bytes.len())));
+        let known =
+            with(|mock| mock.blobs.get(id).map(|(name, mime, bytes)| (name.clone(), mime.clone(), bytes.len())));
         let (name, mime, size) = known.ok_or_else(|| missing(id))?;
         Ok(BlobInfo { id: id.to_owned(), name, mime, size: size as u64, sha256: String::new() })
     }

@@ -42,7 +42,8 @@ fn validate(mock: &Mock, table: &Table, row: &Map<String, Value>) -> Result<(), 
         }
     }
     for field in table.unique {
-        let taken = mock.rows(table.name).iter().any(|other| other["id"] != row["id"] && other.get(*field) == row.get(*field));
+        let taken =
+            mock.rows(table.name).iter().any(|other| other["id"] != row["id"] && other.get(*field) == row.get(*field));
         if taken && row.get(*field).is_some_and(|value| !value.is_null()) {
             return Err(refuse("db.unique", format!("{} has a row with this `{field}`", table.name)));
         }
@@ -71,7 +72,8 @@ impl Mock {
         }
         row.extend(data);
         let moment = "2026-01-01T00:00:00Z";
-        for (key, value) in [("version", Value::from(1)), ("created_at", moment.into()), ("updated_at", moment.into())] {
+        for (key, value) in [("version", Value::from(1)), ("created_at", moment.into()), ("updated_at", moment.into())]
+        {
             row.insert(key.to_owned(), value);
         }
         validate(self, table, &row)?;
@@ -152,7 +154,9 @@ fn compares(value: &Value, wanted: &Value) -> bool {
             "lte" => order().is_some_and(Ordering::is_le),
             "gt" => order().is_some_and(Ordering::is_gt),
             "gte" => order().is_some_and(Ordering::is_ge),
-            "in" => wanted.as_array().is_some_and(|all| all.iter().any(|one| self::order(value, one) == Some(Ordering::Equal))),
+            "in" => wanted
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| self::order(value, one) == Some(Ordering::Equal))),
             "contains" => match value {
                 Value::Array(items) => items.contains(wanted),
                 value => value.as_str().zip(wanted.as_str()).is_some_and(|(text, part)| text.contains(part)),
@@ -203,8 +207,8 @@ fn sum(one: &Value, other: &Value) -> Value {
 }
 
 pub mod host_db {
-    use super::*;
     pub use super::super::super::bindings::erp::plugin::host_db::{Op, Page};
+    use super::*;
 
     pub fn insert(entity: &str, row: &str) -> Result<String, Error> {
         let row = object(row)?;
@@ -238,7 +242,8 @@ pub mod host_db {
         }
         let total = u64::try_from(rows.len()).ok();
         let start = query.get("cursor").and_then(Value::as_str).and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-        let limit = query.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(20);
+        let limit =
+            query.get("limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok()).unwrap_or(20);
         let page: Vec<String> = rows.iter().skip(start).take(limit).map(super::text).collect();
         let next = start + page.len();
         let next_cursor = (next < rows.len()).then(|| next.to_string());
