@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use erp_plugin::check::{Subject, check_component, check_manifest};
+use erp_plugin::check::{CheckSubject, check_component, check_manifest};
 use erp_plugin::component::{Module, why};
 use erp_plugin::diagnostics::{HumanStyle, Report, SourceFile, human};
 use erp_plugin::manifest::{self, Manifest};
@@ -34,7 +34,7 @@ fn manifest_text(entities: usize) -> String {
 fn findings(source: &Arc<SourceFile>) -> Report {
     let (manifest, mut report) = manifest::parse(source);
     let manifest = manifest.unwrap();
-    report.extend(check_manifest(&Subject { manifest: &manifest, source, file: &|_| None }));
+    report.extend(check_manifest(&CheckSubject { manifest: &manifest, source, file: &|_| None }));
     report.sort();
     report
 }

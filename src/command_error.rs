@@ -21,7 +21,7 @@ use crate::scaffold::{ScaffoldError, TemplateError};
 use crate::signing;
 use crate::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
 use crate::store::{SqlError, StoreError};
-use crate::strict_zip::Refusal;
+use crate::strict_zip::ArchiveRefusal;
 use crate::ui::{Format, Ui};
 
 /// Why a command could not do its work.
@@ -334,7 +334,7 @@ macro_rules! plain {
 
 plain! {
     WriteError => codes::IO;
-    Refusal => codes::PACK_FILES;
+    ArchiveRefusal => codes::PACK_FILES;
     RotateError => codes::TRUST;
     RotationError => codes::TRUST;
     RevocationError => codes::TRUST;

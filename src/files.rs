@@ -25,7 +25,7 @@ pub struct WriteError {
 
 /// Who may read a file that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum FileAccess {
     /// What the umask allows.
     Shared,
     /// The user alone (0600).
@@ -36,7 +36,7 @@ pub enum Access {
 ///
 /// # Errors
 /// [`WriteError`]; the old file is still there then.
-pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
+pub fn write(path: &Path, bytes: &[u8], access: FileAccess) -> Result<(), WriteError> {
     put(path, bytes, access, std::fs::File::sync_all)?;
     // The rename itself lasts once the folder is on the disk.
     #[cfg(unix)]
@@ -51,22 +51,22 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError
 ///
 /// # Errors
 /// [`WriteError`]; the old file is still there then.
-pub fn write_unsynced(path: &Path, bytes: &[u8], access: Access) -> Result<(), WriteError> {
+pub fn write_unsynced(path: &Path, bytes: &[u8], access: FileAccess) -> Result<(), WriteError> {
     put(path, bytes, access, |_| Ok(()))
 }
 
 fn put(
     path: &Path,
     bytes: &[u8],
-    access: Access,
+    access: FileAccess,
     settle: impl FnOnce(&std::fs::File) -> io::Result<()>,
 ) -> Result<(), WriteError> {
     let failed = |source| WriteError { path: path.to_path_buf(), source };
     let folder = folder_of(path);
     match access {
-        Access::Shared => fs_err::create_dir_all(folder).map_err(failed)?,
+        FileAccess::Shared => fs_err::create_dir_all(folder).map_err(failed)?,
         // What lies beside something private is mostly private too.
-        Access::Private => make_private_folder(folder).map_err(failed)?,
+        FileAccess::Private => make_private_folder(folder).map_err(failed)?,
     }
     sweep(folder);
     let file = new_file(folder, access).map_err(failed)?;
@@ -278,17 +278,17 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
     if fs_err::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    write(path, bytes, Access::Shared).map(|()| true)
+    write(path, bytes, FileAccess::Shared).map(|()| true)
 }
 
 /// A file to write to: for the user alone, or with the rights of any new file, from which the system takes what the umask
 /// forbids.
-fn new_file(folder: &Path, access: Access) -> io::Result<NamedTempFile> {
+fn new_file(folder: &Path, access: FileAccess) -> io::Result<NamedTempFile> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     {
-        let mode = if access == Access::Private { 0o600 } else { 0o666 };
+        let mode = if access == FileAccess::Private { 0o600 } else { 0o666 };
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     }
     let _ = access;
@@ -309,7 +309,7 @@ mod tests {
                 file.set_modified(old).unwrap();
             }
         }
-        write(&folder.path().join("file"), b"new", Access::Shared).unwrap();
+        write(&folder.path().join("file"), b"new", FileAccess::Shared).unwrap();
         let mut left: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
@@ -320,9 +320,9 @@ mod tests {
     fn errors_name_the_file_that_was_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("file")).unwrap();
-        let error = write(&folder.path().join("file"), b"new", Access::Shared).unwrap_err().to_string();
+        let error = write(&folder.path().join("file"), b"new", FileAccess::Shared).unwrap_err().to_string();
         assert!(error.contains("/file: ") && !error.contains(PREFIX), "{error}");
-        let error = write(&folder.path().join("file/\0/x"), b"new", Access::Shared).unwrap_err().to_string();
+        let error = write(&folder.path().join("file/\0/x"), b"new", FileAccess::Shared).unwrap_err().to_string();
         assert!(!error.contains(PREFIX), "{error}");
     }
 
@@ -331,12 +331,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         let failed: Result<(), WriteError> = make(&file, |staged| {
-            write(staged, b"half", Access::Shared).unwrap();
+            write(staged, b"half", FileAccess::Shared).unwrap();
             Err(WriteError { path: file.clone(), source: io::Error::other("the end") })
         });
         assert!(failed.is_err() && std::fs::read_dir(folder.path()).unwrap().next().is_none());
         make::<_, WriteError>(&file, |staged| {
-            write(staged, b"whole", Access::Shared).unwrap();
+            write(staged, b"whole", FileAccess::Shared).unwrap();
             Ok(())
         })
         .unwrap();

@@ -1,7 +1,7 @@
 //! Manifests: reading, and every rule on what could be read.
 #![no_main]
 
-use erp_plugin::check::{Subject, check_manifest};
+use erp_plugin::check::{CheckSubject, check_manifest};
 use erp_plugin::diagnostics::SourceFile;
 use erp_plugin::manifest::parse;
 use libfuzzer_sys::fuzz_target;
@@ -10,6 +10,6 @@ fuzz_target!(|text: &str| {
     let source = SourceFile::new("plugin.toml", text);
     let (manifest, _) = parse(&source);
     if let Some(manifest) = manifest {
-        let _ = check_manifest(&Subject { manifest: &manifest, source: &source, file: &|_| None });
+        let _ = check_manifest(&CheckSubject { manifest: &manifest, source: &source, file: &|_| None });
     }
 });

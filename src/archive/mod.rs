@@ -11,7 +11,7 @@ mod statement;
 
 use crate::codes::Code;
 use crate::diagnostics::printable;
-use crate::strict_zip::{Limit, Refusal};
+use crate::strict_zip::{ArchiveLimit, ArchiveRefusal};
 
 pub use format::{COMPONENT, MANIFEST, MIME_TYPE, PROVENANCE, SBOM};
 pub use package::{Package, PackageParts, build, manifest_entry, open, with_envelope};
@@ -20,24 +20,24 @@ pub use statement::{ReleasePredicate, Statement, capabilities_sha256};
 
 /// Why a file is not a good package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct PackageProblem {
     /// Its code: of the container, of the package, of a signature, or of a finding.
     pub code: Code,
     /// What is wrong.
     pub message: String,
     /// The limit of the reader that was passed, where it was one.
-    pub limit: Option<Limit>,
+    pub limit: Option<ArchiveLimit>,
 }
 
-impl Problem {
+impl PackageProblem {
     /// A problem with a stable code. What the package says of itself stands in the message as text that is safe to show.
-    pub fn new(code: Code, message: impl Into<String>) -> Problem {
-        Problem { code, message: printable(&message.into()), limit: None }
+    pub fn new(code: Code, message: impl Into<String>) -> PackageProblem {
+        PackageProblem { code, message: printable(&message.into()), limit: None }
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        Problem { code: refusal.code, message: refusal.message, limit: refusal.limit }
+impl From<ArchiveRefusal> for PackageProblem {
+    fn from(refusal: ArchiveRefusal) -> PackageProblem {
+        PackageProblem { code: refusal.code, message: refusal.message, limit: refusal.limit }
     }
 }

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::codes;
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, WIT};
 use super::statement::{canonical_json, capabilities_sha256, statement_about};
-use super::{Problem, ReleasePredicate, Sealed, Statement};
+use super::{PackageProblem, ReleasePredicate, Sealed, Statement};
 use crate::containment::contain;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;
 use crate::document::parse_strict_json;
 use crate::manifest::{self, Manifest};
 use crate::signing::Envelope;
-use crate::strict_zip::{self, Entry, Limits, Refusal};
+use crate::strict_zip::{self, ArchiveEntry, ArchiveRefusal, Limits};
 
 /// What a package is made of.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct PackageParts {
     /// The component.
     pub component: Vec<u8>,
     /// Further files: assets, labels, the licence, what is known of the build.
-    pub files: Vec<Entry>,
+    pub files: Vec<ArchiveEntry>,
     /// What packed it, such as `erp-plugin/0.1.0`.
     pub tool: String,
     /// SHA-256 of the rules that it was held against.
@@ -56,7 +56,7 @@ pub struct Package {
     /// SHA-256 of the statement's bytes: what stays the same however the package is compressed or signed.
     pub content_id: String,
     /// All entries, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ArchiveEntry>,
 }
 
 /// The entry with the manifest: one form for one manifest.
@@ -67,14 +67,14 @@ pub fn manifest_entry(manifest: &Value) -> Vec<u8> {
 /// Makes an unsigned package. The same parts give the same bytes.
 ///
 /// # Errors
-/// [`Refusal`] where a file's name cannot be packed or something is too large.
-pub fn build(parts: &PackageParts) -> Result<Vec<u8>, Refusal> {
+/// [`ArchiveRefusal`] where a file's name cannot be packed or something is too large.
+pub fn build(parts: &PackageParts) -> Result<Vec<u8>, ArchiveRefusal> {
     let manifest = manifest_entry(&parts.manifest);
     let mut entries = vec![
-        Entry { name: MIME_TYPE_ENTRY.to_owned(), bytes: MIME_TYPE.into() },
-        Entry { name: MANIFEST.to_owned(), bytes: manifest },
-        Entry { name: COMPONENT.to_owned(), bytes: parts.component.clone() },
-        Entry { name: WIT.to_owned(), bytes: parts.wit.clone().into_bytes() },
+        ArchiveEntry { name: MIME_TYPE_ENTRY.to_owned(), bytes: MIME_TYPE.into() },
+        ArchiveEntry { name: MANIFEST.to_owned(), bytes: manifest },
+        ArchiveEntry { name: COMPONENT.to_owned(), bytes: parts.component.clone() },
+        ArchiveEntry { name: WIT.to_owned(), bytes: parts.wit.clone().into_bytes() },
     ];
     entries.extend(parts.files.iter().cloned());
     let predicate = ReleasePredicate {
@@ -90,15 +90,15 @@ pub fn build(parts: &PackageParts) -> Result<Vec<u8>, Refusal> {
         rule_set: parts.rule_set.clone(),
     };
     let envelope = statement_about(&entries, predicate).seal();
-    entries.push(Entry { name: ENVELOPE.to_owned(), bytes: envelope.to_json().into_bytes() });
+    entries.push(ArchiveEntry { name: ENVELOPE.to_owned(), bytes: envelope.to_json().into_bytes() });
     strict_zip::write(&entries)
 }
 
 /// The same package with another envelope (more signatures).
 ///
 /// # Errors
-/// [`Refusal`].
-pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, Refusal> {
+/// [`ArchiveRefusal`].
+pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, ArchiveRefusal> {
     let mut entries = package.entries.clone();
     for entry in entries.iter_mut().filter(|entry| entry.name == ENVELOPE) {
         entry.bytes = envelope.to_json().into_bytes();
@@ -111,7 +111,7 @@ pub fn with_envelope(package: &Package, envelope: &Envelope) -> Result<Vec<u8>, 
 ///
 /// # Errors
 /// The problems of the first stage that has any.
-pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
+pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<PackageProblem>> {
     let read = || {
         let sealed = Sealed::read(bytes, limits)?;
         let envelope = sealed.envelope()?;
@@ -119,7 +119,7 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Package, Vec<Problem>> {
         let entries = sealed.entries(&statement)?;
         Package::of(envelope, statement, entries)
     };
-    contain(read).unwrap_or_else(|panic| Err(vec![Problem::new(codes::UNREADABLE, panic.to_string())]))
+    contain(read).unwrap_or_else(|panic| Err(vec![PackageProblem::new(codes::UNREADABLE, panic.to_string())]))
 }
 
 impl Package {
@@ -127,14 +127,18 @@ impl Package {
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn of(envelope: Envelope, statement: Statement, entries: Vec<Entry>) -> Result<Package, Vec<Problem>> {
+    pub fn of(
+        envelope: Envelope,
+        statement: Statement,
+        entries: Vec<ArchiveEntry>,
+    ) -> Result<Package, Vec<PackageProblem>> {
         let manifest = entries.iter().find(|entry| entry.name == MANIFEST).ok_or_else(Vec::new)?;
         let (manifest_json, manifest) = read_manifest(manifest)?;
         let predicate = &statement.predicate;
         let capabilities = capabilities_sha256(&manifest_json);
         let wit = entries.iter().find(|entry| entry.name == WIT).map(|entry| sha256_hex(&entry.bytes));
         let wit = wit.unwrap_or_else(|| "none".to_owned());
-        let differs: Vec<Problem> = [
+        let differs: Vec<PackageProblem> = [
             ("id", predicate.id.as_str(), manifest.metadata.id.as_str()),
             ("version", predicate.version.as_str(), manifest.metadata.version.as_str()),
             ("abi", predicate.abi.as_str(), manifest.runtime.abi.as_str()),
@@ -145,7 +149,7 @@ impl Package {
         .filter(|(_, signed, stated)| signed != stated)
         .map(|(key, signed, stated)| {
             let message = format!("the statement signs {key} `{signed}`, the package holds `{stated}`");
-            Problem::new(codes::STATEMENT_MISMATCH, message)
+            PackageProblem::new(codes::STATEMENT_MISMATCH, message)
         })
         .collect();
         if !differs.is_empty() {
@@ -157,7 +161,7 @@ impl Package {
         if !unreadable.is_empty() {
             return Err(unreadable
                 .iter()
-                .map(|why| Problem::new(codes::MANIFEST, format!("fixtures: {}", **why)))
+                .map(|why| PackageProblem::new(codes::MANIFEST, format!("fixtures: {}", **why)))
                 .collect());
         }
         let content_id = sha256_hex(&envelope.payload);
@@ -175,8 +179,8 @@ impl Package {
     }
 }
 
-fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
-    let bad = |message: String| vec![Problem::new(codes::MANIFEST, format!("`{MANIFEST}`: {message}"))];
+fn read_manifest(entry: &ArchiveEntry) -> Result<(Value, Manifest), Vec<PackageProblem>> {
+    let bad = |message: String| vec![PackageProblem::new(codes::MANIFEST, format!("`{MANIFEST}`: {message}"))];
     let document = parse_strict_json(&entry.bytes).map_err(bad)?;
     let manifest_json = match (document["formatVersion"].as_u64(), document.get("manifest")) {
         (Some(1), Some(manifest)) => manifest.clone(),
@@ -192,6 +196,10 @@ fn read_manifest(entry: &Entry) -> Result<(Value, Manifest), Vec<Problem>> {
     }
 }
 
-fn report_problems(report: &Report) -> Vec<Problem> {
-    report.diagnostics().iter().map(|diagnostic| Problem::new(diagnostic.code, diagnostic.message.clone())).collect()
+fn report_problems(report: &Report) -> Vec<PackageProblem> {
+    report
+        .diagnostics()
+        .iter()
+        .map(|diagnostic| PackageProblem::new(diagnostic.code, diagnostic.message.clone()))
+        .collect()
 }

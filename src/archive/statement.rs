@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::digest::sha256_hex;
-use crate::signing::{Attestation, Predicate, Subject};
-use crate::strict_zip::Entry;
+use crate::signing::{Attestation, Predicate, StatementSubject};
+use crate::strict_zip::ArchiveEntry;
 
 /// What a package is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,9 @@ impl Predicate for ReleasePredicate {
 pub type Statement = Attestation<ReleasePredicate>;
 
 /// The statement about these files; `predicate` gets their sizes.
-pub(super) fn statement_about(entries: &[Entry], mut predicate: ReleasePredicate) -> Statement {
-    let mut subject: Vec<Subject> = entries.iter().map(|entry| Subject::of(&*entry.name, &entry.bytes)).collect();
+pub(super) fn statement_about(entries: &[ArchiveEntry], mut predicate: ReleasePredicate) -> Statement {
+    let mut subject: Vec<StatementSubject> =
+        entries.iter().map(|entry| StatementSubject::of(&*entry.name, &entry.bytes)).collect();
     subject.sort_by(|left, right| left.name.cmp(&right.name));
     predicate.sizes = entries.iter().map(|entry| (entry.name.clone(), entry.bytes.len() as u64)).collect();
     Attestation::new(subject, predicate)

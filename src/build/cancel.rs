@@ -17,7 +17,7 @@ struct State {
 
 /// A process of a build.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningBuild {
     /// None where the build can be given up: whoever does so has it.
     own: Option<Child>,
     cancel: Cancel,
@@ -52,11 +52,11 @@ impl Cancel {
     }
 
     /// Starts a process of the build.
-    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<Running> {
+    pub(super) fn spawn(&self, command: &mut Command) -> io::Result<RunningBuild> {
         let Some(mut state) = self.state() else {
             let mut child = command.spawn()?;
             let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-            return Ok(Running { own: Some(child), cancel: Cancel::default(), stdout, stderr });
+            return Ok(RunningBuild { own: Some(child), cancel: Cancel::default(), stdout, stderr });
         };
         if state.is_cancelled {
             return Err(given_up());
@@ -67,11 +67,11 @@ impl Cancel {
         let mut child = command.spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         state.running = Some(child);
-        Ok(Running { own: None, cancel: self.clone(), stdout, stderr })
+        Ok(RunningBuild { own: None, cancel: self.clone(), stdout, stderr })
     }
 }
 
-impl Running {
+impl RunningBuild {
     /// Waits for its end. What it writes must have been read to the end before: from here on it cannot be given up.
     pub(super) fn wait(self) -> io::Result<ExitStatus> {
         let shared = self.cancel.state().and_then(|mut state| state.running.take());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::foreign::{ForeignBuild, ForeignError, Tool};
 use super::typescript::is_newer;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 
 /// Where what the build needs is installed; the project's own environment is left alone.
 const ENVIRONMENT: &str = ".erp-plugin/venv";
@@ -29,7 +29,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         python.run(root, &["-m", "venv", ENVIRONMENT], build)?;
         let arguments = ["install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
         inside.run(root, &[&["-m", "pip"][..], &arguments].concat(), build)?;
-        let _ = files::write(&stamp, b"", Access::Shared);
+        let _ = files::write(&stamp, b"", FileAccess::Shared);
     }
     let entry = std::path::Path::new(build.entry);
     let module = entry.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 
 use super::foreign::{ForeignBuild, ForeignError, Tool};
 
@@ -30,7 +30,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         let wit = shown(build.wit.parent().unwrap_or(root));
         jco.run(root, &["guest-types", &wit, "-n", build.world, "-o", "src/erp/types", "-q"], build)?;
         // What was there before may be newer than the folder says.
-        let _ = files::write(&stamp, build.world.as_bytes(), Access::Shared);
+        let _ = files::write(&stamp, build.world.as_bytes(), FileAccess::Shared);
     }
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
-use super::{Findings, Subject};
+use super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::{Report, Span};
 use crate::document::codes::INVALID_VALUE;
-use crate::evolution::{Effect, SchemaDiff};
+use crate::evolution::{ChangeEffect, SchemaDiff};
 use crate::manifest::Manifest;
 
 codes! {
@@ -27,7 +27,7 @@ codes! {
 }
 
 /// Holds a manifest against the one of the previous version.
-pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
+pub fn check_evolution(subject: &CheckSubject<'_>, previous: &Manifest) -> Report {
     let mut findings = Findings { source: subject.source, report: Report::new() };
     let (old, new) = (&previous.metadata, &subject.manifest.metadata);
     if *old.id != *new.id {
@@ -54,10 +54,10 @@ pub fn check_evolution(subject: &Subject<'_>, previous: &Manifest) -> Report {
 }
 
 /// What becomes of the rows that the previous version has left.
-fn follow_rows(subject: &Subject<'_>, previous: &Manifest, findings: &mut Findings<'_>) {
+fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut Findings<'_>) {
     let diff = SchemaDiff::of(previous, subject.manifest);
     for change in diff.at_stake() {
-        let label = if change.effect == Effect::Loses { "values are lost" } else { "some values may not fit" };
+        let label = if change.effect == ChangeEffect::Loses { "values are lost" } else { "some values may not fit" };
         findings.add(AT_STAKE, change.span.clone(), change.to_string(), label, None);
     }
     let (before, now) = (previous.schema.schema_version, subject.manifest.schema.schema_version);

@@ -39,7 +39,7 @@ use crate::manifest::{Manifest, ManifestText};
 pub const RULE_SET: &str = env!("ERP_PLUGIN_RULE_SET");
 
 /// What a rule may look at.
-pub struct Subject<'a> {
+pub struct CheckSubject<'a> {
     /// The manifest.
     pub manifest: &'a Manifest,
     /// Its text.
@@ -49,13 +49,13 @@ pub struct Subject<'a> {
     pub file: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Subject<'_> {
+impl std::fmt::Debug for CheckSubject<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Subject").field("id", &self.manifest.metadata.id).finish_non_exhaustive()
     }
 }
 
-impl Subject<'_> {
+impl CheckSubject<'_> {
     /// A fix that finds its place in the manifest's text; none where there is no text.
     fn edit(&self, make: impl FnOnce(&ManifestText<'_>) -> Option<Fix>) -> Option<Fix> {
         if self.source.text().is_empty() {
@@ -67,7 +67,7 @@ impl Subject<'_> {
 }
 
 /// Holds a manifest against every rule.
-pub fn check_manifest(subject: &Subject<'_>) -> Report {
+pub fn check_manifest(subject: &CheckSubject<'_>) -> Report {
     let mut findings = Findings { source: subject.source, report: Report::new() };
     for rule in rules::ALL {
         rule(subject, &mut findings);

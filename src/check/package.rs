@@ -1,6 +1,6 @@
 //! The rules on an opened package: the same as on a project, on what a stranger gets.
 
-use super::{CheckedComponent, Subject, check_component, check_manifest};
+use super::{CheckSubject, CheckedComponent, check_component, check_manifest};
 use crate::archive::{MANIFEST, Package};
 use crate::diagnostics::SourceFile;
 
@@ -8,7 +8,7 @@ use crate::diagnostics::SourceFile;
 pub fn check_package(package: &Package) -> CheckedComponent {
     let source = SourceFile::new(MANIFEST, "");
     let file = |name: &str| package.file(name).map(<[u8]>::to_vec);
-    let mut report = check_manifest(&Subject { manifest: &package.manifest, source: &source, file: &file });
+    let mut report = check_manifest(&CheckSubject { manifest: &package.manifest, source: &source, file: &file });
     let checked = check_component(package.component(), &package.manifest, None);
     report.extend(checked.report);
     CheckedComponent { info: checked.info, report }

@@ -1,7 +1,7 @@
 //! `[check]`: how a project weighs what is found in it.
 
 use super::codes::finding_codes;
-use super::{Findings, Subject};
+use super::{CheckSubject, Findings};
 use crate::codes::{Code, Severity};
 use crate::diagnostics::Report;
 use crate::document::codes::INVALID_VALUE;
@@ -37,7 +37,7 @@ fn severity(word: &str) -> Option<Severity> {
 }
 
 /// Finds settings that mean nothing.
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let settings = &subject.manifest.check;
     let known = || finding_codes().map(Code::name);
     for ignored in &settings.ignore {

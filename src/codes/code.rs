@@ -9,11 +9,11 @@ use crate::exit_code::ExitCode;
 
 /// A stable name of something that is wrong, with its text and everything that follows from it.
 #[derive(Clone, Copy)]
-pub struct Code(&'static Entry);
+pub struct Code(&'static CodeEntry);
 
 /// What [`codes!`] declares.
 #[derive(Debug)]
-pub struct Entry {
+pub struct CodeEntry {
     pub(crate) name: &'static str,
     pub(crate) consequence: Consequence,
     pub(crate) title: &'static str,
@@ -42,7 +42,7 @@ pub enum Consequence {
 }
 
 impl Code {
-    pub(crate) const fn new(entry: &'static Entry) -> Code {
+    pub(crate) const fn new(entry: &'static CodeEntry) -> Code {
         Code(entry)
     }
 
@@ -148,7 +148,7 @@ macro_rules! codes {
         // that several codes share is a constant beside them: `super::NAME`.
         mod entries {
             $(
-                pub(super) static $constant: $crate::codes::Entry = $crate::codes::Entry {
+                pub(super) static $constant: $crate::codes::CodeEntry = $crate::codes::CodeEntry {
                     name: $name,
                     consequence: $crate::codes::codes!(@ $consequence $(($($argument)*))?),
                     title: $title,

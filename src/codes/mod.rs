@@ -18,7 +18,7 @@ pub mod errors;
 mod severity;
 
 #[doc(hidden)]
-pub use code::Entry;
+pub use code::CodeEntry;
 pub(crate) use code::codes;
 pub use code::{Code, Consequence};
 pub use error_code::ErrorCode;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::check::UNUSED;
-use crate::check::{Subject, check_manifest};
+use crate::check::{CheckSubject, check_manifest};
 use crate::codes::Severity;
 use crate::command_error::CommandError;
 use crate::commands::codes;
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, apply_fixes};
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::manifest::PermissionCode;
 use crate::manifest::{
     self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name,
@@ -181,13 +181,13 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     let old = report.count(Severity::Error) + errors(&before, source, &|path| project.file(path));
     let (new_manifest, mut new_report) = manifest::parse(&after);
     if let Some(manifest) = &new_manifest {
-        new_report.extend(check_manifest(&Subject { manifest, source: &after, file: &|path| project.file(path) }));
+        new_report.extend(check_manifest(&CheckSubject { manifest, source: &after, file: &|path| project.file(path) }));
     }
     if new_manifest.is_none() || new_report.count(Severity::Error) > old {
         let message = "nothing was written: the manifest would have an error that it does not have now";
         return Err(CommandError::new(codes::ADD, message).with_report(new_report));
     }
-    files::write(&project.manifest_file, changed.as_bytes(), Access::Shared)?;
+    files::write(&project.manifest_file, changed.as_bytes(), FileAccess::Shared)?;
     let result = AddResult { ok: true, manifest: context.shown(&project.manifest_file), added };
     context.ui.result(&result, || format!("added to {}: {}", result.manifest, result.added.join(", ")));
     Ok(ExitCode::Ok)
@@ -201,7 +201,7 @@ fn placed(fix: Option<Fix>, path: &str) -> Result<Fix, CommandError> {
 }
 
 fn errors(manifest: &Manifest, source: &std::sync::Arc<SourceFile>, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> usize {
-    check_manifest(&Subject { manifest, source, file }).count(Severity::Error)
+    check_manifest(&CheckSubject { manifest, source, file }).count(Severity::Error)
 }
 
 fn usage(message: impl Into<String>, help: Option<String>) -> CommandError {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::package_file::open_package;
-use crate::check::{RULE_SET, Subject, check_component, check_evolution, check_manifest, weigh};
+use crate::check::{CheckSubject, RULE_SET, check_component, check_evolution, check_manifest, weigh};
 use crate::codes::Severity;
 use crate::command_error::CommandError;
 use crate::commands::codes;
@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report, apply_fixes, github, junit, sarif};
 use crate::document::codes::TOML_SYNTAX;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::manifest::Manifest;
 use crate::project::{MANIFEST_FILE, Project};
 use crate::scenario::read_suite;
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
             }
         }
         if !fixed.is_empty() {
-            files::write(&project.manifest_file, project.source.text().as_bytes(), Access::Shared)?;
+            files::write(&project.manifest_file, project.source.text().as_bytes(), FileAccess::Shared)?;
         }
         for what in &fixed {
             context.ui.status("Fixed", what);
@@ -163,7 +163,11 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
     let mut component = None;
     let mut scenarios = 0;
     if let Some(manifest) = &manifest {
-        report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
+        report.extend(check_manifest(&CheckSubject {
+            manifest,
+            source: &project.source,
+            file: &|path| project.file(path),
+        }));
         let file = args.component.as_ref().map_or_else(|| project.component_file(manifest), |file| context.path(file));
         if file.is_file() || args.component.is_some() {
             let bytes = context.read(&file)?;
@@ -180,7 +184,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
         }
         if let Some(previous) = &args.previous {
             let previous = previous_manifest(context, previous)?;
-            let subject = Subject { manifest, source: &project.source, file: &|path| project.file(path) };
+            let subject = CheckSubject { manifest, source: &project.source, file: &|path| project.file(path) };
             report.extend(check_evolution(&subject, &previous));
         }
         if args.profile == ProfileArg::Project {

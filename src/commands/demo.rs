@@ -18,7 +18,7 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::registry::{Client, Connection};
+use crate::registry::{Client, ServerConnection};
 use crate::settings::command;
 
 /// The plugin that the demo makes.
@@ -125,12 +125,12 @@ impl Demo<'_> {
             let users = host.hello["users"].as_array().into_iter().flatten();
             let token =
                 users.filter(|known| known["user"] == user).map(|known| Zeroizing::new(text(&known["token"]))).next();
-            Client::new(&url, Connection { token, timeout: REQUEST_TIME, ..Connection::default() })
+            Client::new(&url, ServerConnection { token, timeout: REQUEST_TIME, ..ServerConnection::default() })
         };
         let (acme, globex) = (client("admin@acme")?, client("admin@globex")?);
         let token = text(&host.hello["users"][0]["token"]);
         let token_file = self.root.join("token");
-        crate::files::write(&token_file, token.as_bytes(), crate::files::Access::Private)?;
+        crate::files::write(&token_file, token.as_bytes(), crate::files::FileAccess::Private)?;
         let token_file = token_file.to_string_lossy().into_owned();
         self.command("publish", &["publish", "--to", &url, "--token-file", &token_file], |result| {
             format!("receipt for {}", text(&result["receipt"]["sha256"]))

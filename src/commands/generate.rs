@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use super::build::{Parts, parts};
+use super::build::{LinkedParts, parts};
 use crate::build::Profile;
 use crate::command_error::CommandError;
 use crate::commands::codes;
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
             return write_one(context, args, &format!("{description:#}\n"));
         }
     }
-    let Parts { world, .. } = parts(context, &open, &Profile::Dev)?;
+    let LinkedParts { world, .. } = parts(context, &open, &Profile::Dev)?;
     let files = generated_files(&open.manifest, &world)?;
     let changed =
         if args.check { stale(&open.project, &files) } else { write_generated(&open.project, &open.manifest, &world)? };
@@ -107,7 +107,7 @@ fn write_one(context: &Context, args: &GenerateArgs, text: &str) -> CommandResul
         return Err(CommandError::new(codes::GENERATED, message).hint("the same command without --check"));
     }
     if !is_current {
-        files::write(&path, text.as_bytes(), files::Access::Shared)?;
+        files::write(&path, text.as_bytes(), files::FileAccess::Shared)?;
         context.ui.status("Written", context.shown(&path));
     }
     Ok(ExitCode::Ok)

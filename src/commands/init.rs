@@ -5,7 +5,7 @@ use clap::Args;
 use super::CommandResult;
 use super::new::{TemplateArgs, scaffold};
 use crate::context::Context;
-use crate::scaffold::Target;
+use crate::scaffold::TargetFolder;
 
 /// Scaffold a plugin project in the current folder; nothing is overwritten
 #[derive(Debug, Args)]
@@ -15,5 +15,5 @@ pub(crate) struct InitArgs {
 }
 
 pub(super) fn run(context: &Context, args: &InitArgs) -> CommandResult {
-    scaffold(context, &args.template, &context.directory, Target::FolderThatIsThere)
+    scaffold(context, &args.template, &context.directory, TargetFolder::FolderThatIsThere)
 }

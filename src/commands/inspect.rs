@@ -10,16 +10,16 @@ use serde::Serialize;
 use super::CommandResult;
 use super::package_file::{archive_limits, open_package, read_bounded};
 use super::verify::ProblemJson;
-use crate::archive::{Package, Problem};
+use crate::archive::{Package, PackageProblem};
 use crate::command_error::CommandError;
 use crate::commands::codes;
-use crate::component::{self, ComponentInfo, Function, Module, Producer};
+use crate::component::{self, ComponentInfo, Module, ModuleFunction, Producer};
 use crate::context::Context;
 use crate::contract::{Border, best_target, targets};
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::manifest::{ByteSize, Capabilities};
-use crate::strict_zip::{Entry, Limits, structure};
+use crate::strict_zip::{ArchiveEntry, Limits, structure};
 use crate::ui::Table;
 use crate::verification::{build_facts, libraries};
 
@@ -237,7 +237,7 @@ fn library(library: &crate::verification::Library) -> String {
 
 fn structure_only(context: &Context, file: &Path, bytes: &[u8], limits: &Limits) -> ExitCode {
     let found = structure(bytes, limits);
-    let problems: Vec<Problem> = found.problems.into_iter().map(Problem::from).collect();
+    let problems: Vec<PackageProblem> = found.problems.into_iter().map(PackageProblem::from).collect();
     let entry = |header: &crate::strict_zip::Header| EntryJson {
         name: header.name.clone(),
         method: if header.method == 0 { "stored" } else { "deflated" },
@@ -275,7 +275,7 @@ fn is_package(bytes: &[u8]) -> bool {
 
 fn package_json(package: &Package) -> PackageJson {
     let predicate = &package.statement.predicate;
-    let file = |entry: &Entry| FileJson { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
+    let file = |entry: &ArchiveEntry| FileJson { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
     PackageJson {
         id: predicate.id.clone(),
         version: predicate.version.clone(),
@@ -344,11 +344,12 @@ fn component_json(bytes: &[u8], info: &ComponentInfo) -> Result<ComponentJson, C
 
 fn module_json(module: &Module) -> ModuleJson {
     let part = |(name, bytes): (String, usize)| FileJson { name, bytes: bytes as u64 };
-    let own: Vec<(usize, &Function)> =
+    let own: Vec<(usize, &ModuleFunction)> =
         module.functions.iter().enumerate().filter(|(_, function)| function.import.is_none()).collect();
     let mut largest = own.clone();
     largest.sort_by_key(|(index, function)| (std::cmp::Reverse(function.size), *index));
-    let name = |index: usize, function: &Function| function.name.clone().unwrap_or_else(|| format!("function {index}"));
+    let name =
+        |index: usize, function: &ModuleFunction| function.name.clone().unwrap_or_else(|| format!("function {index}"));
     let has_names = module.has_names();
     let mut crates: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, function) in own.iter().filter(|_| has_names) {

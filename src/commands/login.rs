@@ -10,7 +10,7 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 
 /// Keep a server's token for `publish`, in a file that only you can read
 ///
@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context, args: &LoginArgs) -> CommandResult {
         }
     } else {
         let token = args.token.new_token(context)?;
-        files::write(&file, token.as_bytes(), Access::Private)?;
+        files::write(&file, token.as_bytes(), FileAccess::Private)?;
     }
     let kept = (!args.remove).then(|| file.display().to_string());
     let result = LoginResult { ok: true, server: args.server.clone(), file: kept };

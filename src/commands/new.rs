@@ -20,7 +20,7 @@ use crate::generate::{GeneratedFile, generated_files};
 use crate::manifest::{self, PluginId};
 use crate::project::{MANIFEST_FILE, workspace_root};
 use crate::scaffold::{
-    Answers, EntityGuess, MAX_INFERRED_FILE, Parameter, PlannedFile, Target, Template, infer, write,
+    Answers, EntityGuess, MAX_INFERRED_FILE, Parameter, PlannedFile, TargetFolder, Template, infer, write,
 };
 
 /// Scaffold a plugin project from a template
@@ -79,10 +79,10 @@ pub(super) struct NewResult {
 }
 
 pub(super) fn run(context: &Context, args: &NewArgs) -> CommandResult {
-    scaffold(context, &args.template, &context.path(&args.path), Target::NewFolder)
+    scaffold(context, &args.template, &context.path(&args.path), TargetFolder::NewFolder)
 }
 
-pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, target: Target) -> CommandResult {
+pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, target: TargetFolder) -> CommandResult {
     let found = find(context, &args.template, args.revision.as_deref(), args.template_path.as_deref())?;
     let template = found.template;
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -113,7 +113,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, ta
     let planned_crate = planned.iter().any(|file| file.path == "Cargo.toml");
     write(folder, &planned, target)?;
     let files: Vec<String> = planned.into_iter().map(|file| file.path).collect();
-    let is_there = target == Target::FolderThatIsThere;
+    let is_there = target == TargetFolder::FolderThatIsThere;
     let shown = if is_there { ".".to_owned() } else { context.shown(folder) };
     context.ui.status("Created", format!("{id} from {} in {shown}", found.from));
     for entity in answers.entities.iter().filter(|_| args.from.is_some()) {

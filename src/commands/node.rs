@@ -25,7 +25,7 @@ use crate::ui::Table;
 /// Nodes of workflows: the platform's own, and those of this plugin
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodeCommand {
-    List(ListArgs),
+    List(NodeListArgs),
     Run(RunArgs),
     Supply(SupplyArgs),
     Options(OptionsArgs),
@@ -68,7 +68,7 @@ struct Asked {
 
 /// Show the nodes that can be placed, or all about one
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct NodeListArgs {
     /// One of them
     kind: Option<String>,
     #[command(flatten)]
@@ -143,7 +143,7 @@ pub(super) fn run(context: &Context, command: &NodeCommand) -> CommandResult {
     }
 }
 
-fn list(context: &Context, args: &ListArgs) -> CommandResult {
+fn list(context: &Context, args: &NodeListArgs) -> CommandResult {
     let platform = platform(context, &args.nodes, None)?;
     let mut palette = platform.palette();
     if let Some(kind) = &args.kind {

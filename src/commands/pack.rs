@@ -11,17 +11,17 @@ use super::generate::world_of;
 use super::package_file::refusal;
 use super::rebuild::rebuild_like;
 use crate::archive::{self, COMPONENT, PROVENANCE, PackageParts, SBOM};
-use crate::check::{RULE_SET, Subject, check_component, check_manifest, check_package};
+use crate::check::{CheckSubject, RULE_SET, check_component, check_manifest, check_package};
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::{Context, OpenProject};
 use crate::digest::sha256_hex;
 use crate::document;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::manifest::ByteSize;
 use crate::project::{FileError, FileProblem, MANIFEST_FILE, Project, find_secret, find_token, package_files};
-use crate::strict_zip::{Entry, Limits};
+use crate::strict_zip::{ArchiveEntry, Limits};
 use crate::ui::Table;
 
 /// Make dist/<id>-<version>.erpx: the component, the manifest and the project's files, unsigned
@@ -115,10 +115,10 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let shown = context.shown(&target);
     let written = !args.dry_run && !args.list;
     if written {
-        files::write(&target, &bytes, Access::Shared)?;
+        files::write(&target, &bytes, FileAccess::Shared)?;
         context.ui.status("Packed", format!("{} files into {shown}", package.entries.len()));
     }
-    let packed = |entry: &Entry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
+    let packed = |entry: &ArchiveEntry| PackedFile { name: entry.name.clone(), bytes: entry.bytes.len() as u64 };
     let result = PackResult {
         ok: true,
         package: shown,
@@ -148,7 +148,11 @@ fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, C
     }
     let component = context.read(&file)?;
     let mut report = open.report.clone();
-    report.extend(check_manifest(&Subject { manifest, source: &project.source, file: &|path| project.file(path) }));
+    report.extend(check_manifest(&CheckSubject {
+        manifest,
+        source: &project.source,
+        file: &|path| project.file(path),
+    }));
     report.extend(check_component(&component, manifest, Some(&project.source)).report);
     if !report.has_errors() {
         report.extend(context.check_nodes(&component, manifest, &project.source)?);
@@ -174,7 +178,7 @@ fn refuse_secrets(open: &OpenProject, component: &[u8], allowed: &[String]) -> R
 }
 
 /// What `build` wrote down of this component. An account of another one is left out: it would be refused.
-fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<Entry> {
+fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<ArchiveEntry> {
     let (project, manifest) = (&open.project, &open.manifest);
     let digest = sha256_hex(component);
     let parts = [
@@ -185,7 +189,7 @@ fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<Entry
     let mut entries = Vec::new();
     for (name, file, what) in parts {
         match fs_err::read(&file).ok().filter(|bytes| String::from_utf8_lossy(bytes).contains(&digest)) {
-            Some(bytes) => entries.push(Entry { name: name.to_owned(), bytes }),
+            Some(bytes) => entries.push(ArchiveEntry { name: name.to_owned(), bytes }),
             None => missing.push(what),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, Package, Problem};
+use crate::archive::{self, Package, PackageProblem};
 use crate::codes::Consequence;
 use crate::command_error::CommandError;
 use crate::commands::codes;
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
 use crate::manifest::ByteSize;
-use crate::strict_zip::{Limit, Limits, Unit};
+use crate::strict_zip::{ArchiveLimit, Limits, Unit};
 
 /// The package that was named, or the project's.
 pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
@@ -30,7 +30,7 @@ pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result
 
 /// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
 pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> Result<Vec<u8>, CommandError> {
-    read_at_most(context, file, limits.get(Limit::ArchiveBytes))
+    read_at_most(context, file, limits.get(ArchiveLimit::ArchiveBytes))
 }
 
 /// The same, with the limit itself.
@@ -51,7 +51,7 @@ pub(super) fn read_at_most(context: &Context, file: &Path, most: u64) -> Result<
 
 /// A signed statement that may be anybody's: a receipt, a rotation, a list of revocations.
 pub(super) fn read_statement(context: &Context, file: &Path) -> Result<Vec<u8>, CommandError> {
-    read_at_most(context, file, Limits::default().get(Limit::JsonBytes))
+    read_at_most(context, file, Limits::default().get(ArchiveLimit::JsonBytes))
 }
 
 /// Opens a package; on an error all problems of the stage that failed are told.
@@ -60,7 +60,7 @@ pub(super) fn open_package(bytes: &[u8], limits: &Limits) -> Result<Package, Com
 }
 
 /// Why a package is not used: the first problem, the others, and the next step.
-pub(super) fn refusal(problems: &[Problem]) -> CommandError {
+pub(super) fn refusal(problems: &[PackageProblem]) -> CommandError {
     let first = problems.first();
     let code = first.map_or(archive::codes::UNREADABLE, |problem| problem.code);
     let message =
@@ -76,7 +76,7 @@ pub(super) fn refusal(problems: &[Problem]) -> CommandError {
 }
 
 /// The next step after a problem of a package.
-pub(super) fn hint_of(problem: &Problem) -> Option<String> {
+pub(super) fn hint_of(problem: &PackageProblem) -> Option<String> {
     if let Some(limit) = problem.limit {
         return Some(format!("where you trust the file: --limit {}=…", limit.name()));
     }
@@ -92,8 +92,8 @@ pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
         let Some((name, value)) = text.split_once('=') else {
             return Err(usage(format!("`{text}` is no limit: write it like archive_bytes=128MB")));
         };
-        let Some(limit) = Limit::ALL.iter().find(|limit| limit.name() == name) else {
-            let names = || Limit::ALL.iter().map(|limit| limit.name());
+        let Some(limit) = ArchiveLimit::ALL.iter().find(|limit| limit.name() == name) else {
+            let names = || ArchiveLimit::ALL.iter().map(|limit| limit.name());
             let hint = did_you_mean(name, names())
                 .unwrap_or_else(|| format!("known: {}", names().collect::<Vec<_>>().join(", ")));
             return Err(usage(format!("there is no limit `{name}`")).hint(hint));

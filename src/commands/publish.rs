@@ -19,9 +19,9 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::manifest::ByteSize;
-use crate::registry::{Client, Connection, OciPackage, Push, push};
+use crate::registry::{Client, OciPackage, Push, ServerConnection, push};
 use crate::signing::{Envelope, Receipt, RegistryStatus, TrustStore};
 use crate::strict_zip::Limits;
 use crate::verification;
@@ -108,12 +108,12 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
         let error = CommandError::new(codes::OFFLINE, "publish needs the network, and --offline forbids it");
         return Err(error.hint("leave --offline away"));
     }
-    let connection = Connection {
+    let connection = ServerConnection {
         token: args.token.token(context, &args.to)?,
         timeout: Duration::from_secs(args.timeout.max(1)),
         proxy: args.proxy.clone(),
         ca: args.ca_file.as_deref().map(|file| context.read(file)).transpose()?,
-        ..Connection::default()
+        ..ServerConnection::default()
     };
     let metadata = &package.manifest.metadata;
     let mut result = PublishResult {
@@ -147,7 +147,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
 fn to_platform(
     context: &Context,
     args: &PublishArgs,
-    connection: Connection,
+    connection: ServerConnection,
     bytes: &[u8],
     sent: &Arc<AtomicU64>,
     result: &mut PublishResult,
@@ -182,7 +182,7 @@ fn to_platform(
 fn to_oci(
     context: &Context,
     args: &PublishArgs,
-    connection: &Connection,
+    connection: &ServerConnection,
     verdict: &Verdict,
     package: &Package,
     bytes: &[u8],
@@ -252,7 +252,7 @@ fn keep_receipt(
     let mut name = file.as_os_str().to_owned();
     name.push(".receipt.json");
     let file = PathBuf::from(name);
-    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    files::write(&file, envelope.to_json().as_bytes(), FileAccess::Shared)?;
     result.receipt_file = Some(context.shown(&file));
     Ok(())
 }

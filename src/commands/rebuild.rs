@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::build::{Parts, Strip, build_options, finish};
+use super::build::{LinkedParts, Strip, build_options, finish};
 use super::generate::world_of;
 use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
@@ -20,7 +20,7 @@ use crate::project::{MANIFEST_FILE, Project, package_files};
 
 /// A file of a package that came otherwise of its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Difference {
+pub(super) struct FileDifference {
     /// Its name in the package.
     pub(super) name: String,
     /// `changed`, `only-in-package` or `only-in-source`.
@@ -41,7 +41,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
         };
         return Err(CommandError::new(codes::USAGE, message));
     }
-    let parts = Parts { parts: Vec::new(), world: world_of(&manifest)? };
+    let parts = LinkedParts { parts: Vec::new(), world: world_of(&manifest)? };
     let here = build_options(context, &project, Profile::Release)?;
     let elsewhere = Elsewhere::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
@@ -57,7 +57,7 @@ pub(super) fn compare_with_source(
     context: &Context,
     folder: &Path,
     package: &Package,
-) -> Result<Vec<Difference>, CommandError> {
+) -> Result<Vec<FileDifference>, CommandError> {
     let (project, manifest) = open(context, folder)?;
     let names: Vec<String> = package.entries.iter().map(|entry| entry.name.clone()).collect();
     // What the publisher let go along is compared, and not judged again.
@@ -73,9 +73,9 @@ pub(super) fn compare_with_source(
             Some(_) => "changed",
             None => "only-in-package",
         };
-        differences.push(Difference { name: entry.name.clone(), kind });
+        differences.push(FileDifference { name: entry.name.clone(), kind });
     }
-    differences.extend(made.into_keys().map(|name| Difference { name, kind: "only-in-source" }));
+    differences.extend(made.into_keys().map(|name| FileDifference { name, kind: "only-in-source" }));
     Ok(differences)
 }
 

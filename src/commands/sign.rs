@@ -13,7 +13,7 @@ use crate::archive;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::strict_zip::Limits;
 
 /// Add a signature to a package
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
     let signed = archive::with_envelope(&package, &envelope)?;
     // What takes its place must open as it did.
     open_package(&signed, &limits)?;
-    files::write(&file, &signed, Access::Shared)?;
+    files::write(&file, &signed, FileAccess::Shared)?;
     let (shown, id) = (context.shown(&file), key.public().id());
     let result = SignResult {
         ok: true,

@@ -10,7 +10,7 @@ use crate::scaffold::{Template, builtin};
 use crate::settings::command;
 
 /// A template, and what to say of where it came from.
-pub(super) struct Found {
+pub(super) struct ResolvedTemplate {
     pub(super) template: Template,
     pub(super) from: String,
 }
@@ -21,7 +21,7 @@ pub(super) fn find(
     name: &str,
     revision: Option<&str>,
     inside: Option<&Path>,
-) -> Result<Found, CommandError> {
+) -> Result<ResolvedTemplate, CommandError> {
     if is_address(name) {
         // A repository of this machine is meant from where the user stands.
         let here = context.path(Path::new(name));
@@ -34,12 +34,12 @@ pub(super) fn find(
     }
     let templates = builtin();
     if let Some(template) = templates.iter().find(|template| template.name == name) {
-        return Ok(Found { template: template.clone(), from: format!("the template {name}") });
+        return Ok(ResolvedTemplate { template: template.clone(), from: format!("the template {name}") });
     }
     let folder = context.path(Path::new(name));
     if folder.is_dir() {
         let shown = context.shown(&folder);
-        return Ok(Found {
+        return Ok(ResolvedTemplate {
             template: Template::from_folder(&folder, &shown)?,
             from: format!("the template in {shown}"),
         });
@@ -58,7 +58,12 @@ fn is_address(name: &str) -> bool {
 
 /// Fetches one commit into a folder that goes again. Hooks, links, submodules and helpers of the repository stay where
 /// they are: nothing of it is run.
-fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>) -> Result<Found, CommandError> {
+fn from_git(
+    context: &Context,
+    url: &str,
+    revision: &str,
+    inside: Option<&Path>,
+) -> Result<ResolvedTemplate, CommandError> {
     let failed = |message: String| CommandError::new(codes::TEMPLATE_UNREACHABLE, message);
     if context.offline && !url.starts_with("file://") && !Path::new(url).is_dir() {
         return Err(failed(format!("{url} is elsewhere, and --offline is set")));
@@ -105,5 +110,5 @@ fn from_git(context: &Context, url: &str, revision: &str, inside: Option<&Path>)
     let name = inside.map_or_else(|| url.to_owned(), |inside| format!("{url} {}", inside.display()));
     let template = Template::from_folder(&place, &name)?;
     let short: String = commit.chars().take(12).collect();
-    Ok(Found { template, from: format!("{name} at {short}") })
+    Ok(ResolvedTemplate { template, from: format!("{name} at {short}") })
 }

@@ -9,16 +9,16 @@ use serde::Serialize;
 use super::CommandResult;
 use super::key::trust_store;
 use super::package_file::{archive_limits, hint_of, package_file, read_bounded, read_statement};
-use super::rebuild::{Difference, compare_with_source};
-use crate::archive::Problem;
+use super::rebuild::{FileDifference, compare_with_source};
+use crate::archive::PackageProblem;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::document::parse_strict_json;
 use crate::exit_code::ExitCode;
 use crate::signing::{Envelope, SignatureStatus, Trusted};
-use crate::strict_zip::Limit;
+use crate::strict_zip::ArchiveLimit;
 use crate::ui::{Format, Table};
-use crate::verification::{Check, Demand, Outcome, Policy, Verdict, verify};
+use crate::verification::{Check, Demand, Policy, StageOutcome, Verdict, verify};
 
 /// Say whether a package is exactly what its publisher signed, and whether you trust them
 ///
@@ -86,7 +86,7 @@ pub(super) struct VerifyResult {
     /// The same files came of the source; none where nobody asked, or the package was refused before.
     rebuilt: Option<bool>,
     /// Files of the package that came otherwise of the source.
-    differences: Vec<Difference>,
+    differences: Vec<FileDifference>,
 }
 
 /// A signature.
@@ -106,7 +106,7 @@ pub(super) struct CheckJson {
     /// What was checked.
     name: &'static str,
     /// What came of it.
-    outcome: Outcome,
+    outcome: StageOutcome,
     /// What was seen.
     detail: String,
     /// What is wrong.
@@ -128,12 +128,12 @@ pub(super) struct ProblemJson {
     limit: Option<&'static str>,
 }
 
-impl From<&Problem> for ProblemJson {
-    fn from(problem: &Problem) -> ProblemJson {
+impl From<&PackageProblem> for ProblemJson {
+    fn from(problem: &PackageProblem) -> ProblemJson {
         ProblemJson {
             code: problem.code.name(),
             message: problem.message.clone(),
-            limit: problem.limit.map(Limit::name),
+            limit: problem.limit.map(ArchiveLimit::name),
         }
     }
 }
@@ -200,7 +200,7 @@ fn result_of(
     ok: bool,
     verdict: &Verdict,
     explain: bool,
-    rebuilt: Option<&[Difference]>,
+    rebuilt: Option<&[FileDifference]>,
 ) -> VerifyResult {
     let check = |check: &Check| CheckJson {
         name: check.stage.word(),
@@ -225,19 +225,21 @@ fn result_of(
         status: verdict.judgement.as_ref().map(crate::signing::Judgement::trusted),
         signatures: judged.map(signature).collect(),
         checks: verdict.checks.iter().map(check).collect(),
-        rebuilt: rebuilt.map(<[Difference]>::is_empty),
+        rebuilt: rebuilt.map(<[FileDifference]>::is_empty),
         differences: rebuilt.unwrap_or_default().to_vec(),
     }
 }
 
 fn shown(context: &Context, result: &VerifyResult) -> String {
     let mut table = Table::new();
-    for check in result.checks.iter().filter(|check| check.outcome != Outcome::Skipped || check.explanation.is_some()) {
+    for check in
+        result.checks.iter().filter(|check| check.outcome != StageOutcome::Skipped || check.explanation.is_some())
+    {
         let mark = match check.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Unproven => "?",
-            Outcome::No => "no",
-            Outcome::Skipped => "-",
+            StageOutcome::Ok => "ok",
+            StageOutcome::Unproven => "?",
+            StageOutcome::No => "no",
+            StageOutcome::Skipped => "-",
         };
         table.row([mark, check.name, &check.detail]);
         for problem in check.problems.iter().skip(usize::from(check.problems.len() == 1)) {

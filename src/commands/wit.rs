@@ -17,22 +17,22 @@ use crate::contract::{
 };
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::ui::Table;
 
 /// The host API versions that this binary knows, and what loads on which
 #[derive(Debug, Subcommand)]
 pub(crate) enum WitCommand {
-    List(ListArgs),
+    List(WitListArgs),
     Show(ShowArgs),
     Export(ExportArgs),
-    Diff(DiffArgs),
+    Diff(WitDiffArgs),
     Targets(TargetsArgs),
 }
 
 /// List the versions with their worlds
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {}
+pub(crate) struct WitListArgs {}
 
 /// Print the WIT of a version
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub(crate) struct ExportArgs {
 
 /// Say what changed between two versions or files of WIT, and what that asks of the version number
 #[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
+pub(crate) struct WitDiffArgs {
     /// A version, or a .wit file
     old: String,
     /// A version, or a .wit file
@@ -224,7 +224,7 @@ fn export(context: &Context, args: &ExportArgs) -> CommandResult {
     let mut written = Vec::new();
     for api in chosen {
         let file = context.path(&args.folder).join(api.name).join("plugin.wit");
-        files::write(&file, api.wit.as_bytes(), Access::Shared)?;
+        files::write(&file, api.wit.as_bytes(), FileAccess::Shared)?;
         written.push(context.shown(&file));
     }
     let result = WitExportResult { ok: true, files: written };
@@ -249,7 +249,7 @@ fn wit_text(context: &Context, name: &str) -> Result<WitText, CommandError> {
     WitText::parse(&shown, &text).map_err(|error| CommandError::new(codes::WIT, error.to_string()))
 }
 
-fn diff(context: &Context, args: &DiffArgs) -> CommandResult {
+fn diff(context: &Context, args: &WitDiffArgs) -> CommandResult {
     let (old, new) = (wit_text(context, &args.old)?, wit_text(context, &args.new)?);
     let found = changes(&old, &new);
     let components =

@@ -2,7 +2,7 @@
 
 use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef};
 
-use super::cost::{Cost, Signatures};
+use super::cost::{ComponentCost, Signatures};
 use super::names;
 use super::nesting;
 use super::shapes::Shapes;
@@ -30,7 +30,8 @@ const MAX_INITIAL_ELEMENTS: u64 = 1_000_000;
 
 /// The most that may cost more than its bytes say; `docs/sandbox.md` has what was measured. The largest components that
 /// are known, interpreters of 18 MB, stay below a tenth of each.
-const MAX_COST: Cost = Cost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
+const MAX_COST: ComponentCost =
+    ComponentCost { moves: 60_000_000, liveness: 150_000_000, locals: 10_000_000, nesting: 400_000_000 };
 /// Functions that are passed between the components inside, times the size of the largest type, at the most: the
 /// compiler makes code for each of them.
 const MAX_ADAPTERS: u64 = 1_000_000;
@@ -56,7 +57,7 @@ impl Excess {
         (found > most).then(|| Excess { code: COMPONENT_EXCESSIVE, why: why() })
     }
 
-    fn of_cost(cost: &Cost) -> Option<Excess> {
+    fn of_cost(cost: &ComponentCost) -> Option<Excess> {
         let over = [
             (cost.moves > MAX_COST.moves, "its calls, branches and blocks have too many operands and results"),
             (cost.liveness > MAX_COST.liveness, "its functions keep too many values across too many branches"),
@@ -96,7 +97,7 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
 struct Counted {
     functions: u32,
     parts: u32,
-    cost: Cost,
+    cost: ComponentCost,
     /// The module that is being read, if any, and the components around it.
     module: Signatures,
     outer: Vec<Signatures>,

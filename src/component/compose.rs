@@ -15,7 +15,7 @@ pub struct Part {
 
 /// An interface that one part gives another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct PartConnection {
     /// Who imports it; `plugin` for the plugin's own component.
     pub to: String,
     /// The interface.
@@ -30,7 +30,7 @@ pub struct Composed {
     /// The component.
     pub component: Vec<u8>,
     /// What was connected.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<PartConnection>,
 }
 
 /// Why components cannot be made one.
@@ -131,7 +131,7 @@ pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Comp
             };
             let export = graph.alias_instance_export(source, import).map_err(|error| other_types(error.to_string()))?;
             graph.set_instantiation_argument(instance, import, export).map_err(|error| other_types(whole(&error)))?;
-            connections.push(Connection {
+            connections.push(PartConnection {
                 to: all[next].0.to_owned(),
                 interface: import.clone(),
                 from: all[from].0.to_owned(),

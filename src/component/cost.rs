@@ -18,7 +18,7 @@ const LOOP: u64 = 20;
 
 /// What costs more than its bytes say, summed over the functions of a component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Cost {
+pub(super) struct ComponentCost {
     /// The squares of the operands and results of all operators that have more than [`NARROW`] of them.
     pub(super) moves: u64,
     /// For each function, its values that live at once, times the places where its control flow splits or meets; a loop
@@ -64,7 +64,7 @@ impl Signatures {
     }
 }
 
-impl Cost {
+impl ComponentCost {
     /// Adds the next function of a module. What cannot be read is the validator's business.
     pub(super) fn add(&mut self, module: &mut Signatures, body: &FunctionBody<'_>) {
         let own = module.functions.get(module.imported + module.bodies).and_then(|ty| module.function_type(*ty));

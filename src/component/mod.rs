@@ -19,15 +19,15 @@ mod strip;
 mod why;
 
 pub use bounds::{Excess, MAX_BYTES, excess};
-pub use compose::{ComposeError, Composed, Connection, PLUGIN, Part, compose};
+pub use compose::{ComposeError, Composed, PLUGIN, Part, PartConnection, compose};
 pub use idle::idle_guest;
 pub use lines::{LinePoint, LineTable, LinesError};
 pub use link::{LinkError, Linked, link, own_packages};
 pub use metadata::{Description, DescriptionError, describe, description};
-pub use module::{Function, Module};
+pub use module::{Module, ModuleFunction};
 pub use paths::local_path;
 pub use producers::{Producer, producers};
 pub(crate) use read::features;
 pub use read::{Binary, ComponentInfo, classify, read, wit_text};
 pub use strip::stripped;
-pub use why::{Why, remedy, why};
+pub use why::{ImportReason, remedy, why};

@@ -14,7 +14,7 @@ pub struct Module {
     /// Its sections with their bytes, in order; those of one name together.
     pub sections: Vec<(String, usize)>,
     /// Its functions by index, imported ones first.
-    pub functions: Vec<Function>,
+    pub functions: Vec<ModuleFunction>,
     /// Functions that can be called from outside: exports and the start function.
     pub entries: Vec<u32>,
     /// Functions that stand in a table, so that a call by reference may reach them.
@@ -23,7 +23,7 @@ pub struct Module {
 
 /// A function of a core module.
 #[derive(Debug, Clone, Default)]
-pub struct Function {
+pub struct ModuleFunction {
     /// The name that the compiler gave it, demangled; none where names were stripped.
     pub name: Option<String>,
     /// The module and the name that it is imported by; none for a function with a body.
@@ -75,7 +75,7 @@ impl Module {
                         let import = import?;
                         if let TypeRef::Func(_) = import.ty {
                             let import = Some((import.module.to_owned(), import.name.to_owned()));
-                            module.functions.push(Function { import, ..Function::default() });
+                            module.functions.push(ModuleFunction { import, ..ModuleFunction::default() });
                         }
                     }
                 }
@@ -119,7 +119,7 @@ impl Module {
     }
 }
 
-impl Function {
+impl ModuleFunction {
     /// The crate that the function comes from, by its name.
     pub fn crate_name(&self) -> Option<&str> {
         let name = self.name.as_deref()?;
@@ -132,8 +132,8 @@ impl Function {
     }
 }
 
-fn function(body: &wasmparser::FunctionBody<'_>) -> Result<Function, BinaryReaderError> {
-    let mut found = Function { size: body.range().len(), ..Function::default() };
+fn function(body: &wasmparser::FunctionBody<'_>) -> Result<ModuleFunction, BinaryReaderError> {
+    let mut found = ModuleFunction { size: body.range().len(), ..ModuleFunction::default() };
     for operator in body.get_operators_reader()? {
         match operator? {
             Operator::Call { function_index }

@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::module::{Function, Module};
+use super::module::{Module, ModuleFunction};
 
 /// What a call by reference costs beside a call by name: which function it reaches is a guess.
 const GUESS: u32 = 1_000;
 
 /// The way to an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
+pub struct ImportReason {
     /// The function that is imported, such as `get-environment`.
     pub function: String,
     /// Names of the functions on the way, the one that the host calls first; empty where names were stripped.
@@ -22,15 +22,16 @@ pub struct Why {
 }
 
 /// The shortest way to any function of an imported interface; none where nothing that can be called needs it.
-pub fn why(modules: &[Module], interface: &str) -> Option<Why> {
+pub fn why(modules: &[Module], interface: &str) -> Option<ImportReason> {
     modules.iter().find_map(|module| why_in(module, interface))
 }
 
-fn why_in(module: &Module, interface: &str) -> Option<Why> {
+fn why_in(module: &Module, interface: &str) -> Option<ImportReason> {
     // The core module names the versions that its parts were written for; the component names the newest of them.
     let base = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
     let wanted = base(interface);
-    let is_wanted = |function: &Function| function.import.as_ref().is_some_and(|(module, _)| base(module) == wanted);
+    let is_wanted =
+        |function: &ModuleFunction| function.import.as_ref().is_some_and(|(module, _)| base(module) == wanted);
     if !module.functions.iter().any(is_wanted) {
         return None;
     }
@@ -44,7 +45,7 @@ fn why_in(module: &Module, interface: &str) -> Option<Why> {
     let path: Vec<String> = indices.iter().filter_map(|index| function(index)?.name.clone()).collect();
     let own = indices.iter().rev().filter_map(|index| function(index)?.crate_name());
     let crate_name = own.into_iter().find(|name| !matches!(*name, "std" | "core" | "alloc" | "wasip2" | "dlmalloc"));
-    Some(Why {
+    Some(ImportReason {
         function: function(&end).and_then(|end| end.import.as_ref()).map(|(_, name)| name.clone()).unwrap_or_default(),
         path: if module.has_names() { path } else { Vec::new() },
         crate_name: crate_name.map(str::to_owned),
@@ -53,7 +54,7 @@ fn why_in(module: &Module, interface: &str) -> Option<Why> {
 }
 
 /// The wanted function that is reached with the least guessing, what that costs, and each function's predecessor.
-fn shortest(module: &Module, is_wanted: impl Fn(&Function) -> bool) -> Option<(u32, u32, HashMap<u32, u32>)> {
+fn shortest(module: &Module, is_wanted: impl Fn(&ModuleFunction) -> bool) -> Option<(u32, u32, HashMap<u32, u32>)> {
     let mut costs: HashMap<u32, u32> = HashMap::new();
     let mut before: HashMap<u32, u32> = HashMap::new();
     let mut waiting: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();

@@ -1,7 +1,7 @@
 //! A component against a world, by structure.
 
 use super::border::{Border, Interface, serves, split_version};
-use super::shape::Difference;
+use super::shape::ShapeDifference;
 
 /// One thing that keeps a component from loading into a world, or that nobody would use there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Mismatch {
         /// The function.
         function: String,
         /// Where and how.
-        difference: Difference,
+        difference: ShapeDifference,
     },
     /// It offers what nobody calls.
     UnusedExport {

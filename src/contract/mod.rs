@@ -17,6 +17,6 @@ pub use compare::{Mismatch, compare};
 pub use evolution::{Change, ChangeClass, WitText, changes, least_version, without_versions};
 pub use host_function::{HostEffect, HostFunction};
 pub use page::{MAX_PAGE_ROWS, PAGE_ROWS};
-pub use shape::{Difference, Shape, Signature};
+pub use shape::{ShapeDifference, Signature, TypeShape};
 pub use targets::{Target, best_target, targets};
 pub use version::{HostApi, LEGACY, V1_0_0, World, find, versions};

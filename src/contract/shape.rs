@@ -7,25 +7,25 @@ use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind};
 /// The structure of a type. Names of records and variants are for people: two types are the same where their
 /// structure is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shape {
+pub enum TypeShape {
     /// `u32`, `string`, `bool`, …
     Primitive(&'static str),
     /// Named parts, all of which are there.
-    Record(Named<Shape>),
+    Record(Named<TypeShape>),
     /// Named parts, one of which is there.
-    Variant(Named<Option<Shape>>),
+    Variant(Named<Option<TypeShape>>),
     /// Names, one of which is meant.
     Enum(Named<()>),
     /// Names, any of which are meant.
     Flags(Named<()>),
     /// Parts in order.
-    Tuple(Vec<Shape>),
+    Tuple(Vec<TypeShape>),
     /// Any number of a type; of exactly so many, where that is said.
-    List(Box<Shape>, Option<u32>),
+    List(Box<TypeShape>, Option<u32>),
     /// A value or none.
-    Option(Box<Shape>),
+    Option(Box<TypeShape>),
     /// A value or an error.
-    Result(Option<Box<Shape>>, Option<Box<Shape>>),
+    Result(Option<Box<TypeShape>>, Option<Box<TypeShape>>),
     /// A handle; by its name, and whether it is borrowed.
     Handle(String, bool),
     /// A resource, a future, a stream, a map: by its kind.
@@ -53,14 +53,14 @@ impl<T: Eq> Eq for Named<T> {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// Parameters by name, in order.
-    pub params: Vec<(String, Shape)>,
+    pub params: Vec<(String, TypeShape)>,
     /// What it gives; none where it gives nothing.
-    pub result: Option<Shape>,
+    pub result: Option<TypeShape>,
 }
 
 /// Where two signatures differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct ShapeDifference {
     /// Which part: `parameter row`, `the result, error, field code`.
     pub place: String,
     /// What one side has there.
@@ -79,11 +79,12 @@ impl Signature {
     }
 
     /// The first place where the signatures differ.
-    pub fn difference(&self, offered: &Signature) -> Option<Difference> {
+    pub fn difference(&self, offered: &Signature) -> Option<ShapeDifference> {
         if self == offered {
             return None;
         }
-        let one_difference = |place: String, found: String, offered: String| Some(Difference { place, found, offered });
+        let one_difference =
+            |place: String, found: String, offered: String| Some(ShapeDifference { place, found, offered });
         if self.params.len() != offered.params.len() {
             return one_difference("the parameters".to_owned(), self.to_string(), offered.to_string());
         }
@@ -98,7 +99,8 @@ impl Signature {
         match (&self.result, &offered.result) {
             (Some(found), Some(wanted)) => Some(found.difference(wanted, "the result".to_owned())),
             (found, wanted) => {
-                let shown = |result: &Option<Shape>| result.as_ref().map_or("nothing".to_owned(), ToString::to_string);
+                let shown =
+                    |result: &Option<TypeShape>| result.as_ref().map_or("nothing".to_owned(), ToString::to_string);
                 one_difference("the result".to_owned(), shown(found), shown(wanted))
             }
         }
@@ -113,22 +115,22 @@ impl fmt::Display for Signature {
     }
 }
 
-impl Shape {
+impl TypeShape {
     /// The innermost place where two types differ, on the way from `place`.
-    fn difference(&self, offered: &Shape, place: String) -> Difference {
+    fn difference(&self, offered: &TypeShape, place: String) -> ShapeDifference {
         let inner = match (self, offered) {
-            (Shape::Record(found), Shape::Record(wanted)) => {
+            (TypeShape::Record(found), TypeShape::Record(wanted)) => {
                 named(found, wanted, "field", |one, other| (one != other).then_some((Some(one), Some(other))))
             }
-            (Shape::Variant(found), Shape::Variant(wanted)) => {
+            (TypeShape::Variant(found), TypeShape::Variant(wanted)) => {
                 named(found, wanted, "case", |one, other| (one != other).then_some((one.as_ref(), other.as_ref())))
             }
-            (Shape::List(found, size), Shape::List(wanted, other)) if size == other => {
+            (TypeShape::List(found, size), TypeShape::List(wanted, other)) if size == other => {
                 Some(("item".to_owned(), &**found, &**wanted))
             }
-            (Shape::Option(found), Shape::Option(wanted)) => Some(("value".to_owned(), &**found, &**wanted)),
-            (Shape::Result(ok, error), Shape::Result(wanted_ok, wanted_error)) => {
-                let part = |name: &str, one: &'_ Option<Box<Shape>>, other: &'_ Option<Box<Shape>>| {
+            (TypeShape::Option(found), TypeShape::Option(wanted)) => Some(("value".to_owned(), &**found, &**wanted)),
+            (TypeShape::Result(ok, error), TypeShape::Result(wanted_ok, wanted_error)) => {
+                let part = |name: &str, one: &'_ Option<Box<TypeShape>>, other: &'_ Option<Box<TypeShape>>| {
                     (one != other).then(|| name.to_owned())
                 };
                 match (part("value", ok, wanted_ok), ok, wanted_ok, error, wanted_error) {
@@ -141,7 +143,7 @@ impl Shape {
         };
         match inner {
             Some((name, found, wanted)) => found.difference(wanted, format!("{place}, {name}")),
-            None => Difference { place, found: self.whole(), offered: offered.whole() },
+            None => ShapeDifference { place, found: self.whole(), offered: offered.whole() },
         }
     }
 
@@ -149,22 +151,22 @@ impl Shape {
     fn whole(&self) -> String {
         let list = |name: &str, kind: &str, parts: Vec<String>| format!("{kind} {name} {{ {} }}", parts.join(", "));
         match self {
-            Shape::Record(parts) => list(
+            TypeShape::Record(parts) => list(
                 &parts.name,
                 "record",
                 parts.parts.iter().map(|(name, shape)| format!("{name}: {shape}")).collect(),
             ),
-            Shape::Variant(cases) => {
-                let case = |(name, shape): &(String, Option<Shape>)| match shape {
+            TypeShape::Variant(cases) => {
+                let case = |(name, shape): &(String, Option<TypeShape>)| match shape {
                     Some(shape) => format!("{name}({shape})"),
                     None => name.clone(),
                 };
                 list(&cases.name, "variant", cases.parts.iter().map(case).collect())
             }
-            Shape::Enum(cases) => {
+            TypeShape::Enum(cases) => {
                 list(&cases.name, "enum", cases.parts.iter().map(|(name, ())| name.clone()).collect())
             }
-            Shape::Flags(flags) => {
+            TypeShape::Flags(flags) => {
                 list(&flags.name, "flags", flags.parts.iter().map(|(name, ())| name.clone()).collect())
             }
             other => other.to_string(),
@@ -177,8 +179,8 @@ fn named<'s, T>(
     found: &'s Named<T>,
     wanted: &'s Named<T>,
     kind: &str,
-    differs: impl Fn(&'s T, &'s T) -> Option<(Option<&'s Shape>, Option<&'s Shape>)>,
-) -> Option<(String, &'s Shape, &'s Shape)> {
+    differs: impl Fn(&'s T, &'s T) -> Option<(Option<&'s TypeShape>, Option<&'s TypeShape>)>,
+) -> Option<(String, &'s TypeShape, &'s TypeShape)> {
     let names = |named: &Named<T>| named.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     if names(found) != names(wanted) {
         return None;
@@ -191,35 +193,35 @@ fn named<'s, T>(
     if different.next().is_some() { None } else { first }
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for TypeShape {
     /// As WIT writes it; a named type by its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shape::Primitive(name) | Shape::Other(name) => f.write_str(name),
-            Shape::Record(named) => f.write_str(&named.name),
-            Shape::Variant(named) => f.write_str(&named.name),
-            Shape::Enum(named) | Shape::Flags(named) => f.write_str(&named.name),
-            Shape::Tuple(parts) => {
+            TypeShape::Primitive(name) | TypeShape::Other(name) => f.write_str(name),
+            TypeShape::Record(named) => f.write_str(&named.name),
+            TypeShape::Variant(named) => f.write_str(&named.name),
+            TypeShape::Enum(named) | TypeShape::Flags(named) => f.write_str(&named.name),
+            TypeShape::Tuple(parts) => {
                 let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
                 write!(f, "tuple<{}>", parts.join(", "))
             }
-            Shape::List(item, None) => write!(f, "list<{item}>"),
-            Shape::List(item, Some(size)) => write!(f, "list<{item}, {size}>"),
-            Shape::Option(value) => write!(f, "option<{value}>"),
-            Shape::Result(None, None) => f.write_str("result"),
-            Shape::Result(Some(value), None) => write!(f, "result<{value}>"),
-            Shape::Result(value, Some(error)) => {
+            TypeShape::List(item, None) => write!(f, "list<{item}>"),
+            TypeShape::List(item, Some(size)) => write!(f, "list<{item}, {size}>"),
+            TypeShape::Option(value) => write!(f, "option<{value}>"),
+            TypeShape::Result(None, None) => f.write_str("result"),
+            TypeShape::Result(Some(value), None) => write!(f, "result<{value}>"),
+            TypeShape::Result(value, Some(error)) => {
                 write!(f, "result<{}, {error}>", value.as_ref().map_or("_".to_owned(), ToString::to_string))
             }
-            Shape::Handle(name, true) => write!(f, "borrow<{name}>"),
-            Shape::Handle(name, false) => f.write_str(name),
+            TypeShape::Handle(name, true) => write!(f, "borrow<{name}>"),
+            TypeShape::Handle(name, false) => f.write_str(name),
         }
     }
 }
 
 /// The structure of a type. WIT has no type that holds itself.
-pub(super) fn shape(resolve: &Resolve, ty: Type) -> Shape {
-    let Type::Id(id) = ty else { return Shape::Primitive(primitive(ty)) };
+pub(super) fn shape(resolve: &Resolve, ty: Type) -> TypeShape {
+    let Type::Id(id) = ty else { return TypeShape::Primitive(primitive(ty)) };
     let definition = &resolve.types[id];
     let name = definition.name.clone().unwrap_or_else(|| definition.kind.as_str().to_owned());
     let boxed = |ty: Type| Box::new(shape(resolve, ty));
@@ -227,31 +229,31 @@ pub(super) fn shape(resolve: &Resolve, ty: Type) -> Shape {
         TypeDefKind::Type(inner) => shape(resolve, *inner),
         TypeDefKind::Record(record) => {
             let parts = record.fields.iter().map(|field| (field.name.clone(), shape(resolve, field.ty))).collect();
-            Shape::Record(Named { name, parts })
+            TypeShape::Record(Named { name, parts })
         }
         TypeDefKind::Variant(variant) => {
             let case = |case: &wit_parser::Case| (case.name.clone(), case.ty.map(|ty| shape(resolve, ty)));
-            Shape::Variant(Named { name, parts: variant.cases.iter().map(case).collect() })
+            TypeShape::Variant(Named { name, parts: variant.cases.iter().map(case).collect() })
         }
         TypeDefKind::Enum(cases) => {
-            Shape::Enum(Named { name, parts: cases.cases.iter().map(|case| (case.name.clone(), ())).collect() })
+            TypeShape::Enum(Named { name, parts: cases.cases.iter().map(|case| (case.name.clone(), ())).collect() })
         }
         TypeDefKind::Flags(flags) => {
-            Shape::Flags(Named { name, parts: flags.flags.iter().map(|flag| (flag.name.clone(), ())).collect() })
+            TypeShape::Flags(Named { name, parts: flags.flags.iter().map(|flag| (flag.name.clone(), ())).collect() })
         }
-        TypeDefKind::Tuple(tuple) => Shape::Tuple(tuple.types.iter().map(|ty| shape(resolve, *ty)).collect()),
-        TypeDefKind::List(item) => Shape::List(boxed(*item), None),
-        TypeDefKind::FixedLengthList(item, size) => Shape::List(boxed(*item), Some(*size)),
-        TypeDefKind::Option(value) => Shape::Option(boxed(*value)),
-        TypeDefKind::Result(result) => Shape::Result(result.ok.map(boxed), result.err.map(boxed)),
+        TypeDefKind::Tuple(tuple) => TypeShape::Tuple(tuple.types.iter().map(|ty| shape(resolve, *ty)).collect()),
+        TypeDefKind::List(item) => TypeShape::List(boxed(*item), None),
+        TypeDefKind::FixedLengthList(item, size) => TypeShape::List(boxed(*item), Some(*size)),
+        TypeDefKind::Option(value) => TypeShape::Option(boxed(*value)),
+        TypeDefKind::Result(result) => TypeShape::Result(result.ok.map(boxed), result.err.map(boxed)),
         TypeDefKind::Handle(handle) => {
             let (id, borrowed) = match handle {
                 Handle::Own(id) => (*id, false),
                 Handle::Borrow(id) => (*id, true),
             };
-            Shape::Handle(resolve.types[id].name.clone().unwrap_or_default(), borrowed)
+            TypeShape::Handle(resolve.types[id].name.clone().unwrap_or_default(), borrowed)
         }
-        other => Shape::Other(other.as_str()),
+        other => TypeShape::Other(other.as_str()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::journal::Journal;
 use crate::document::weight;
 use crate::host::{CallError, RecordedCall, shorten};
 use crate::platform::{Activity, CallRecord, Directory};
-use crate::store::Change;
+use crate::store::RowChange;
 
 /// Calls and writing requests that are kept in short.
 const KEPT: usize = 1_000;
@@ -22,7 +22,7 @@ const KEPT_VERSIONS: usize = 10_000;
 
 /// A request of a user that did something.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct PendingRequest {
     pub(super) method: String,
     pub(super) path: String,
     /// Whether its route changes nothing.
@@ -73,9 +73,15 @@ pub(super) struct CallBook {
 
 impl CallBook {
     /// Keeps what a request, or what happened without one, brought about, and tells of it.
-    pub(super) fn note(&mut self, journal: &Journal, directory: &Directory, asked: Option<Asked>, activity: Activity) {
+    pub(super) fn note(
+        &mut self,
+        journal: &Journal,
+        directory: &Directory,
+        asked: Option<PendingRequest>,
+        activity: Activity,
+    ) {
         let Activity { calls, changes, events, upgrades } = activity;
-        let is_calls = |change: &Change| {
+        let is_calls = |change: &RowChange| {
             calls.iter().any(|call| {
                 call.trace
                     .changes
@@ -83,7 +89,7 @@ impl CallBook {
                     .any(|own| own.row.id == change.row.id && own.row.version == change.row.version)
             })
         };
-        let own: Vec<Arc<Change>> = changes.into_iter().filter(|change| !is_calls(change)).collect();
+        let own: Vec<Arc<RowChange>> = changes.into_iter().filter(|change| !is_calls(change)).collect();
         if let Some(asked) = asked {
             // What only read, and was answered, is nothing that anybody looks for.
             let matters = !asked.only_reads || asked.status >= 400 || !calls.is_empty();
@@ -106,7 +112,7 @@ impl CallBook {
         }
     }
 
-    fn keep_request(&mut self, journal: &Journal, asked: &Asked, changes: &[Arc<Change>]) {
+    fn keep_request(&mut self, journal: &Journal, asked: &PendingRequest, changes: &[Arc<RowChange>]) {
         let id = self.next();
         let shown = json!({
             "id": id, "kind": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
@@ -167,7 +173,7 @@ impl CallBook {
         id: u64,
         shown: &Value,
         recorded: Option<&RecordedCall>,
-        changes: &[Arc<Change>],
+        changes: &[Arc<RowChange>],
     ) {
         for (index, change) in changes.iter().enumerate() {
             if index < KEPT_CHANGES {
@@ -307,7 +313,7 @@ fn in_short(value: &Value) -> Value {
     }
 }
 
-fn change_json(change: &Arc<Change>) -> Value {
+fn change_json(change: &Arc<RowChange>) -> Value {
     json!({
         "kind": change.kind, "entity": change.entity, "tenant": change.tenant, "id": change.row.id,
         "version": change.row.version, "before": change.before, "after": change.row.data,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use super::projects::{Candidate, Projects, Stage, Why};
+use super::projects::{Candidate, ProjectStage, Projects, Why};
 use super::shared::Shared;
 use super::workshop::{Built, Fitting, FollowedPlace, Trouble, TroubleStage};
 use crate::build::Cancel;
@@ -15,7 +15,7 @@ use crate::digest::sha256_hex;
 use crate::host::LoadedPlugin;
 use crate::manifest::Language;
 use crate::platform::ProjectVersion;
-use crate::project::{Concern, Watch};
+use crate::project::{Concern, FolderWatch};
 
 /// How often files are looked at.
 const PAUSE: Duration = Duration::from_millis(15);
@@ -39,7 +39,7 @@ pub(super) struct Followers {
 struct Follower {
     index: usize,
     place: FollowedPlace,
-    watch: Watch,
+    watch: FolderWatch,
     build: Option<Build>,
     /// Tells that a build has ended.
     wake: Sender<()>,
@@ -76,7 +76,7 @@ impl Followers {
         let mut list = Vec::new();
         let (wake, woken) = channel();
         for (index, place) in projects.places().into_iter().enumerate() {
-            let watch = Watch::new(&place.root);
+            let watch = FolderWatch::new(&place.root);
             let mut follower = Follower {
                 index,
                 place,
@@ -152,7 +152,7 @@ impl Follower {
     /// enough.
     fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why, new: Option<New>) {
         let (index, workshop) = (self.index, &projects.workshop);
-        projects.enter(shared, index, Stage::Checking);
+        projects.enter(shared, index, ProjectStage::Checking);
         let read = workshop.read(&self.place);
         self.has_code = read.as_ref().map_or(true, |read| *read.manifest.build.language != Language::NoCode);
         let mut read = match read {
@@ -224,7 +224,7 @@ impl Follower {
         });
         let source_time = self.watch.source_time();
         self.build = Some(Build { done, started: Instant::now(), source_time, ended: None });
-        projects.enter(shared, self.index, Stage::Building);
+        projects.enter(shared, self.index, ProjectStage::Building);
     }
 
     fn look_at_build(&mut self, shared: &Shared, projects: &Projects) {

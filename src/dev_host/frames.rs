@@ -10,9 +10,9 @@ const KEPT: usize = 64;
 
 /// The plugins whose files frames may open, by addresses that nobody can guess.
 #[derive(Debug, Default)]
-pub(super) struct Frames(Mutex<VecDeque<(String, String)>>);
+pub(super) struct FrameTickets(Mutex<VecDeque<(String, String)>>);
 
-impl Frames {
+impl FrameTickets {
     /// A new address for the files of a plugin; none where the system gives no random bytes.
     pub(super) fn open(&self, plugin: &str) -> Option<String> {
         let mut random = [0; 16];

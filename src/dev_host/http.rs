@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::lanes::bug;
-use super::queues::{Job, Work};
+use super::queues::{Job, QueuedWork};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
 use super::{console, routes, stream};
@@ -129,11 +129,11 @@ async fn queued(
     let job = Job { request, effect, started, tell, interrupt, held };
     let queues = &shared.queues;
     match effect {
-        Effect::Reads if shared.slow_reads.contains(&job.request) => queues.calls.push(Work::Answer(job)),
+        Effect::Reads if shared.slow_reads.contains(&job.request) => queues.calls.push(QueuedWork::Answer(job)),
         Effect::Reads => queues.reading.push(job),
         Effect::WritesRows => queues.rows.push(job),
-        Effect::ReadsLong | Effect::Calls => queues.calls.push(Work::Answer(job)),
-        Effect::ChangesPlugins => queues.packages.push(Work::Prepare(job)),
+        Effect::ReadsLong | Effect::Calls => queues.calls.push(QueuedWork::Answer(job)),
+        Effect::ChangesPlugins => queues.packages.push(QueuedWork::Prepare(job)),
         Effect::ChangesPlatform => queues.platform.push(job),
     }
     told.await.ok()

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 256 << 10;
 
 /// A record of what happened.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct JournalEntry {
     /// From 1, over all kinds.
     pub(super) id: u64,
     /// `build`, `reload`, `request`, `call`, `host`, `log`, `event`, `change`, `test`.
@@ -30,10 +30,10 @@ pub(super) struct Entry {
     data: Box<str>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// The JSON that a stream shows.
     pub(super) fn text(&self) -> String {
-        let Entry { id, kind, at_ms, data } = self;
+        let JournalEntry { id, kind, at_ms, data } = self;
         format!("{{\"id\":{id},\"kind\":\"{kind}\",\"at_ms\":{at_ms},\"data\":{data}}}")
     }
 }
@@ -43,7 +43,7 @@ impl Entry {
 pub(super) struct Batch {
     /// The first and the last record that are gone.
     pub(super) gap: Option<(u64, u64)>,
-    pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) entries: Vec<Arc<JournalEntry>>,
     /// Where to go on.
     pub(super) last: u64,
 }
@@ -57,7 +57,7 @@ pub(super) struct Journal {
 
 #[derive(Debug, Default)]
 struct Ring {
-    entries: VecDeque<Arc<Entry>>,
+    entries: VecDeque<Arc<JournalEntry>>,
     last: u64,
     bytes: usize,
 }
@@ -82,7 +82,7 @@ impl Journal {
                 let Some(oldest) = ring.entries.pop_front() else { break };
                 ring.bytes -= oldest.data.len() + ENTRY_BYTES;
             }
-            ring.entries.push_back(Arc::new(Entry { id, kind, at_ms, data }));
+            ring.entries.push_back(Arc::new(JournalEntry { id, kind, at_ms, data }));
             id
         };
         self.newest.send_replace(id);

@@ -17,8 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
-use super::call_book::Asked;
-use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, Queues, READERS, TELLERS, Work};
+use super::call_book::PendingRequest;
+use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, QueuedWork, Queues, READERS, TELLERS};
 use super::shared::Shared;
 use crate::codes::errors;
 use crate::host::{Interrupt, lock};
@@ -129,7 +129,7 @@ fn read(queues: &Queues, seat: &mut Seat) {
             let done = read_one(&shared, seat, job);
             if is_too_slow(&done.response) && !done.job.is_abandoned() {
                 shared.slow_reads.note(&done.job.request);
-                queues.calls.push(Work::Answer(done.job));
+                queues.calls.push(QueuedWork::Answer(done.job));
             } else {
                 together.push(done);
             }
@@ -176,11 +176,11 @@ fn compile(queues: &Queues, seat: &mut Seat) {
 }
 
 /// Does what may take long.
-fn work(queue: &Queue<Work>, seat: &mut Seat) {
+fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
     while let Some(work) = queue.take_fairly() {
         let Some(shared) = seat.shared.upgrade() else { return };
         match work {
-            Work::Answer(job) => {
+            QueuedWork::Answer(job) => {
                 let _finished = Finished { queue, tenant: job.tenant().cloned() };
                 if !job.is_abandoned() {
                     let done = {
@@ -190,7 +190,7 @@ fn work(queue: &Queue<Work>, seat: &mut Seat) {
                     settle(&shared, done);
                 }
             }
-            Work::Prepare(mut job) => {
+            QueuedWork::Prepare(mut job) => {
                 let _finished = Finished { queue, tenant: job.tenant().cloned() };
                 let done = match prepare(&shared, seat, &mut job) {
                     Err(error) => Some(Done { job, response: error.response(), activity: Activity::default() }),
@@ -201,7 +201,7 @@ fn work(queue: &Queue<Work>, seat: &mut Seat) {
                     settle(&shared, done);
                 }
             }
-            Work::Deliver { tenant, waiting, done } => {
+            QueuedWork::Deliver { tenant, waiting, done } => {
                 let finished = Finished { queue, tenant: Some(tenant.clone()) };
                 deliver(&shared, seat, &tenant, waiting);
                 drop(finished);
@@ -216,7 +216,7 @@ fn work(queue: &Queue<Work>, seat: &mut Seat) {
 
 /// Lets the next call of a tenant begin, however this one ended.
 struct Finished<'q> {
-    queue: &'q Queue<Work>,
+    queue: &'q Queue<QueuedWork>,
     tenant: Option<TenantId>,
 }
 
@@ -355,7 +355,7 @@ fn settle(shared: &Shared, mut done: Done) {
     match tenants.next_back().filter(|_| shared.has_lanes()) {
         Some(last) => {
             tenants.for_each(|tenant| shared.deliver_later(tenant));
-            shared.queues.events.push(Work::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
+            shared.queues.events.push(QueuedWork::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
         }
         // A client that went away hears nothing.
         None => _ = done.job.tell.send(done.response),
@@ -370,13 +370,13 @@ pub(super) fn tenants_of(activity: &Activity) -> Vec<TenantId> {
     tenants
 }
 
-fn asked_of(done: &Done) -> Asked {
+fn asked_of(done: &Done) -> PendingRequest {
     let request = &done.job.request;
     let error = match &done.response.body {
         Body::Json(body) if done.response.status >= 400 => Some(body.clone()),
         _ => None,
     };
-    Asked {
+    PendingRequest {
         method: request.method.clone(),
         path: request.path.clone(),
         only_reads: done.job.effect.only_reads(),

@@ -27,5 +27,5 @@ mod workshop;
 pub use place::HostPlace;
 pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
 pub use server::{DevHost, DevHostError, Options, outlives_panics};
-pub use state_folder::{StateFolder, StateFolderError, Token};
+pub use state_folder::{StateFolder, StateFolderError, UserToken};
 pub use workshop::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::digest::sha256_hex;
 use crate::files;
 use crate::host::Interrupt;
-use crate::platform::{Compiler, Platform, PlatformError};
+use crate::platform::{PackageCompiler, Platform, PlatformError};
 use crate::store::PluginStatus;
 
 /// A folder of packages, and what has been made of them.
@@ -142,7 +142,7 @@ impl PluginFolder {
     }
 
     /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
-    pub fn compile_ahead(&self, compiler: &Compiler, interrupt: &Interrupt) {
+    pub fn compile_ahead(&self, compiler: &PackageCompiler, interrupt: &Interrupt) {
         for seen in self.seen.values().filter(|seen| seen.state == State::Ready) {
             compiler.compile_package(&seen.bytes, interrupt);
         }
@@ -222,7 +222,7 @@ impl PluginFolder {
         let ids: BTreeSet<&String> = brought.chain(self.leaving.keys()).collect();
         if let Some(memory) = &self.memory {
             let text = serde_json::to_vec(&ids).unwrap_or_default();
-            let _ = files::write(memory, &text, files::Access::Shared);
+            let _ = files::write(memory, &text, files::FileAccess::Shared);
         }
     }
 }

@@ -33,7 +33,7 @@ const KEPT: usize = 12;
 /// What a project is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Stage {
+pub(super) enum ProjectStage {
     /// Nothing of it has run yet.
     Waiting,
     /// The compiler works.
@@ -95,7 +95,7 @@ pub(super) struct Candidate {
 pub(super) struct Followed {
     place: FollowedPlace,
     plugin: Option<String>,
-    stage: Stage,
+    stage: ProjectStage,
     trouble: Option<Trouble>,
     remarks: String,
     generations: VecDeque<Generation>,
@@ -127,7 +127,7 @@ impl Projects {
         let followed = places.into_iter().map(|place| Followed {
             place,
             plugin: None,
-            stage: Stage::Waiting,
+            stage: ProjectStage::Waiting,
             trouble: None,
             remarks: String::new(),
             generations: VecDeque::new(),
@@ -215,7 +215,7 @@ impl Projects {
         shared.journal.tell("reload", &shown);
     }
 
-    pub(super) fn enter(&self, shared: &Shared, index: usize, stage: Stage) {
+    pub(super) fn enter(&self, shared: &Shared, index: usize, stage: ProjectStage) {
         self.change(shared, index, |followed| followed.stage = stage);
     }
 
@@ -244,7 +244,7 @@ impl Projects {
         shared.say(&format!("{}: {}", self.list()[index].place.name, trouble.summary));
         shared.say(trouble.text.trim_end());
         self.change(shared, index, |followed| {
-            followed.stage = Stage::Failed;
+            followed.stage = ProjectStage::Failed;
             followed.trouble = Some(trouble);
         });
     }
@@ -269,7 +269,7 @@ impl Projects {
         };
         if is_same {
             self.change(shared, index, |followed| {
-                followed.stage = Stage::Live;
+                followed.stage = ProjectStage::Live;
                 (followed.trouble, followed.pending) = (None, None);
             });
         }
@@ -279,7 +279,7 @@ impl Projects {
     /// Puts a version in place; true where it serves. Otherwise the last good one serves on, and the project says why.
     pub(super) fn put_in_place(&self, shared: &Shared, index: usize, candidate: Candidate) -> bool {
         let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        self.enter(shared, index, Stage::Swapping);
+        self.enter(shared, index, ProjectStage::Swapping);
         let id = candidate.version.loaded.manifest().metadata.id.to_string();
         let is_start = candidate.why == Why::Start;
         let before = self.list()[index].plugin.clone().filter(|before| *before != id);
@@ -305,7 +305,7 @@ impl Projects {
                 self.fail(shared, index, trouble_of(&error));
                 if error.code == errors::MIGRATION_ROWS_AT_STAKE {
                     self.change(shared, index, |followed| {
-                        followed.stage = Stage::Asks;
+                        followed.stage = ProjectStage::Asks;
                         followed.pending = Some(candidate);
                     });
                 }
@@ -335,7 +335,7 @@ impl Projects {
             }
             followed.plugin = Some(id.to_owned());
             followed.live = Some(number);
-            followed.stage = Stage::Live;
+            followed.stage = ProjectStage::Live;
             (followed.trouble, followed.pending) = (None, None);
         });
         shared.say(&format!("{id}: generation {number} serves after {milliseconds} ms"));

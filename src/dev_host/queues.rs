@@ -59,7 +59,7 @@ pub(super) struct Done {
 }
 
 /// Work that may take long.
-pub(super) enum Work {
+pub(super) enum QueuedWork {
     /// A request that calls a plugin, or works long.
     Answer(Job),
     /// Events of a tenant, and the answers that wait until they were delivered.
@@ -73,11 +73,11 @@ pub(super) enum Work {
     Prepare(Job),
 }
 
-impl Work {
+impl QueuedWork {
     fn tenant(&self) -> Option<&TenantId> {
         match self {
-            Work::Answer(job) | Work::Prepare(job) => job.tenant(),
-            Work::Deliver { tenant, .. } => Some(tenant),
+            QueuedWork::Answer(job) | QueuedWork::Prepare(job) => job.tenant(),
+            QueuedWork::Deliver { tenant, .. } => Some(tenant),
         }
     }
 }
@@ -133,15 +133,15 @@ impl<T> Queue<T> {
     }
 }
 
-impl Queue<Work> {
+impl Queue<QueuedWork> {
     /// The oldest work whose tenant does not take too much already; none once the queue is closed.
-    pub(super) fn take_fairly(&self) -> Option<Work> {
+    pub(super) fn take_fairly(&self) -> Option<QueuedWork> {
         let mut state = self.state();
         loop {
             if state.is_closed {
                 return None;
             }
-            let may_run = |work: &Work| {
+            let may_run = |work: &QueuedWork| {
                 let running = work.tenant().and_then(|tenant| state.running.get(tenant));
                 let is_last_thread = state.running.values().sum::<usize>() + 1 >= self.threads;
                 running.is_none_or(|running| *running < self.of_a_tenant && !is_last_thread)
@@ -176,11 +176,11 @@ impl Queue<Work> {
 pub(super) struct Queues {
     pub(super) reading: Queue<Job>,
     pub(super) rows: Queue<Job>,
-    pub(super) calls: Queue<Work>,
+    pub(super) calls: Queue<QueuedWork>,
     /// Events that are to be told: rows wait for them, so they do not wait for calls.
-    pub(super) events: Queue<Work>,
+    pub(super) events: Queue<QueuedWork>,
     /// Packages that are to be compiled.
-    pub(super) packages: Queue<Work>,
+    pub(super) packages: Queue<QueuedWork>,
     pub(super) platform: Queue<Job>,
 }
 
@@ -219,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_tenant_that_takes_much_leaves_room_for_others() {
-        let queue: Queue<Work> = Queue::new(CALLS_OF_A_TENANT, CALLS_OF_A_TENANT + 2);
+        let queue: Queue<QueuedWork> = Queue::new(CALLS_OF_A_TENANT, CALLS_OF_A_TENANT + 2);
         let tenant = |name: &str| TenantId::new(name).unwrap();
-        let deliver = |name: &str| Work::Deliver { tenant: tenant(name), waiting: None, done: None };
+        let deliver = |name: &str| QueuedWork::Deliver { tenant: tenant(name), waiting: None, done: None };
         (0..CALLS_OF_A_TENANT + 2).for_each(|_| queue.push(deliver("acme")));
         queue.push(deliver("globex"));
         let taken: Vec<String> =

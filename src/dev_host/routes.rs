@@ -12,7 +12,7 @@ use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::shared::Shared;
 use crate::codes::errors;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::host::Detail;
 use crate::http_api::{HostOperation, Operation, find};
 use crate::manifest::PermissionGrant;
@@ -217,7 +217,7 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
         && let Some(place) = projects.place(&plugin)
     {
         let file = free_file(&place.root.join("tests"), name);
-        let written = files::write(&file, text.as_bytes(), Access::Shared);
+        let written = files::write(&file, text.as_bytes(), FileAccess::Shared);
         written.map_err(|error| PlatformError::new(errors::HOST_BUG, error.to_string()))?;
         shown["file"] = json!(file.strip_prefix(&place.root).unwrap_or(&file).display().to_string());
     }

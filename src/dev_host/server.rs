@@ -15,7 +15,7 @@ use super::lanes;
 use super::place::REGISTRY;
 use super::projects::Projects;
 use super::record::Record;
-use super::shared::{Parts, Shared};
+use super::shared::{Shared, SharedParts};
 use super::sockets;
 use super::terminal::Terminal;
 use super::workshop::Workshop;
@@ -159,7 +159,7 @@ impl DevHost {
         let terminal = Terminal::new(options.tell, options.tells_all);
         let record = options.record.map(Record::new);
         let port = address.port();
-        let shared = Arc::new(Shared::new(Parts { platform, state_folder, projects, terminal, record, port })?);
+        let shared = Arc::new(Shared::new(SharedParts { platform, state_folder, projects, terminal, record, port })?);
         let activity = shared.platform().take_activity();
         shared.note(None, activity);
         let followers = shared.projects.as_ref().map(|projects| Followers::begin(&shared, projects));

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::StateFolder;
-use super::call_book::{Asked, CallBook};
-use super::frames::Frames;
+use super::call_book::{CallBook, PendingRequest};
+use super::frames::FrameTickets;
 use super::journal::Journal;
 use super::lanes::{self, tenants_of};
 use super::projects::Projects;
-use super::queues::{Queues, Work};
+use super::queues::{QueuedWork, Queues};
 use super::record::Record;
 use super::request_body::BodyRoom;
 use super::slow_reads::SlowReads;
 use super::terminal::{Terminal, lines};
 use crate::host::{Interrupt, lock};
 use crate::manifest::TenantId;
-use crate::platform::{Activity, Compiler, Directory, Platform, Snapshot};
+use crate::platform::{Activity, Directory, PackageCompiler, Platform, Snapshot};
 use crate::store::StoreError;
 
 /// Requests that wait at the most; more of them wait where they cost nothing, in their sockets.
@@ -39,7 +39,7 @@ pub(super) struct Shared {
     /// this order, and then the platform.
     pub(super) calls_gate: RwLock<()>,
     pub(super) rows_gate: RwLock<()>,
-    pub(super) compiler: Compiler,
+    pub(super) compiler: PackageCompiler,
     /// Set when the host ends.
     pub(super) ending: Interrupt,
     /// The users, for whoever need not wait for the platform to know who asks.
@@ -55,13 +55,13 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     calls: Mutex<CallBook>,
     pub(super) projects: Option<Projects>,
-    pub(super) frames: Frames,
+    pub(super) frames: FrameTickets,
     terminal: Terminal,
     record: Option<Record>,
 }
 
 /// What a host is made of.
-pub(super) struct Parts {
+pub(super) struct SharedParts {
     pub(super) platform: Platform,
     pub(super) state_folder: StateFolder,
     pub(super) projects: Option<Projects>,
@@ -71,8 +71,8 @@ pub(super) struct Parts {
 }
 
 impl Shared {
-    pub(super) fn new(parts: Parts) -> Result<Shared, StoreError> {
-        let Parts { platform, state_folder, projects, terminal, record, port } = parts;
+    pub(super) fn new(parts: SharedParts) -> Result<Shared, StoreError> {
+        let SharedParts { platform, state_folder, projects, terminal, record, port } = parts;
         Ok(Shared {
             snapshot: RwLock::new(Arc::new(platform.snapshot())),
             first_lane: platform.lane()?.map(Mutex::new),
@@ -92,7 +92,7 @@ impl Shared {
             journal: Journal::default(),
             calls: Mutex::default(),
             projects,
-            frames: Frames::default(),
+            frames: FrameTickets::default(),
             terminal,
             record,
         })
@@ -130,13 +130,13 @@ impl Shared {
 
     /// Has the events of a tenant delivered, and does not wait.
     pub(super) fn deliver_later(&self, tenant: TenantId) {
-        self.queues.events.push(Work::Deliver { tenant, waiting: None, done: None });
+        self.queues.events.push(QueuedWork::Deliver { tenant, waiting: None, done: None });
     }
 
     /// Has the events of a tenant delivered; returns after that.
     pub(super) fn deliver_now(&self, tenant: TenantId) {
         let (done, waiting) = std::sync::mpsc::channel();
-        self.queues.events.push(Work::Deliver { tenant, waiting: None, done: Some(done) });
+        self.queues.events.push(QueuedWork::Deliver { tenant, waiting: None, done: Some(done) });
         // Nothing comes where the host ends.
         let _ = waiting.recv();
     }
@@ -176,7 +176,7 @@ impl Shared {
     }
 
     /// Publishes activity to the stream, the recording and the terminal.
-    pub(super) fn note(&self, asked: Option<Asked>, activity: Activity) {
+    pub(super) fn note(&self, asked: Option<PendingRequest>, activity: Activity) {
         if let Some(record) = &self.record
             && let Err(error) = record.add(activity.recorded_lines().as_bytes())
         {

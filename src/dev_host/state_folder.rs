@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::digest::hex;
-use crate::files::{self, Access, WriteError};
+use crate::files::{self, FileAccess, WriteError};
 use crate::host::{Caller, Department};
 use crate::http_api::PLUGIN_ADMIN;
 use crate::manifest::PermissionGrant;
@@ -39,7 +39,7 @@ const USERS: [(&str, &str, &[PermissionGrant]); 4] = [
 
 /// A dev user's token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Token {
+pub struct UserToken {
     /// Such as `admin@acme`.
     pub user: String,
     /// The tenant.
@@ -55,7 +55,7 @@ pub struct Token {
     id: String,
 }
 
-impl Token {
+impl UserToken {
     /// The user's id.
     pub fn id(&self) -> &str {
         &self.id
@@ -92,7 +92,7 @@ pub enum StateFolderError {
 pub struct StateFolder {
     folder: PathBuf,
     /// The users.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<UserToken>,
     /// Whether users were there and the file of the rows was gone, or held nothing.
     pub has_lost_rows: bool,
     _lock: File,
@@ -126,7 +126,7 @@ impl StateFolder {
                 has_lost_rows = false;
                 let tokens = new_tokens()?;
                 let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
-                files::write(&folder.join(TOKENS), text.as_bytes(), Access::Private)?;
+                files::write(&folder.join(TOKENS), text.as_bytes(), FileAccess::Private)?;
                 tokens
             }
         };
@@ -149,7 +149,7 @@ impl StateFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = [0; Sealer::KEY_BYTES];
                 getrandom::fill(&mut key).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
-                files::write(&file, &key, Access::Private)?;
+                files::write(&file, &key, FileAccess::Private)?;
                 key.to_vec()
             }
             Err(error) => return Err(unusable(error.to_string())),
@@ -176,7 +176,7 @@ impl StateFolder {
             // Only where there is none: another key would make every receipt worthless.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = SecretKey::generate().map_err(unusable)?;
-                files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), Access::Private)?;
+                files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), FileAccess::Private)?;
                 key
             }
             Err(source) => return Err(StateFolderError::Unusable { folder: self.folder.clone(), source }),
@@ -222,7 +222,7 @@ impl StateFolder {
         tenant: Option<String>,
         permissions: Option<Vec<PermissionGrant>>,
         department: Option<String>,
-    ) -> Result<Token, StateFolderError> {
+    ) -> Result<UserToken, StateFolderError> {
         let bad = |why: String| Err(StateFolderError::BadUser(why));
         let mut tokens = self.tokens.clone();
         let index = match tokens.iter().position(|token| token.user == name) {
@@ -251,12 +251,12 @@ impl StateFolder {
         }
         let token = token.clone();
         // Who looks behind the app is the first of them; without one nobody could give anything back.
-        let may = |token: &Token| token.permissions.iter().any(|grant| grant.reach(PLUGIN_ADMIN).is_some());
+        let may = |token: &UserToken| token.permissions.iter().any(|grant| grant.reach(PLUGIN_ADMIN).is_some());
         if tokens.first().is_some_and(|first| !may(first)) {
             return bad(format!("`{name}` must keep the permission `{PLUGIN_ADMIN}`: this user runs the host"));
         }
         let text = serde_json::to_string_pretty(&tokens).unwrap_or_default();
-        files::write(&self.folder.join(TOKENS), text.as_bytes(), Access::Private)?;
+        files::write(&self.folder.join(TOKENS), text.as_bytes(), FileAccess::Private)?;
         self.tokens = tokens;
         Ok(token)
     }
@@ -281,16 +281,16 @@ impl StateFolder {
     }
 }
 
-fn new_tokens() -> Result<Vec<Token>, StateFolderError> {
+fn new_tokens() -> Result<Vec<UserToken>, StateFolderError> {
     USERS.into_iter().map(|(user, tenant, permissions)| new_token(user, tenant, permissions)).collect()
 }
 
-fn new_token(user: &str, tenant: &str, permissions: &[PermissionGrant]) -> Result<Token, StateFolderError> {
+fn new_token(user: &str, tenant: &str, permissions: &[PermissionGrant]) -> Result<UserToken, StateFolderError> {
     let mut random = [0; 40];
     getrandom::fill(&mut random).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
     let mut id = [0; 16];
     id.copy_from_slice(&random[24..]);
-    Ok(Token {
+    Ok(UserToken {
         user: user.to_owned(),
         tenant: tenant.to_owned(),
         token: format!("dev_{}", hex(&random[..24])),

@@ -9,7 +9,7 @@ use crate::diagnostics::Span;
 /// What a change means for the rows that are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Effect {
+pub enum ChangeEffect {
     /// Nothing: something is new, or a rule only meets rows that are written from now on.
     None,
     /// Every value goes along, under another name or in another form.
@@ -96,7 +96,7 @@ pub struct SchemaChange {
     /// What changed.
     pub kind: ChangeKind,
     /// What that means for the rows.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     /// Where the new manifest says so; of the entity, or of the schema, where something is gone.
     pub span: Span,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::change::{ChangeKind, Effect, SchemaChange};
+use super::change::{ChangeEffect, ChangeKind, SchemaChange};
 use super::fit::Fit;
 use super::{migrations_from, steps_of};
 use crate::diagnostics::Span;
@@ -80,13 +80,13 @@ impl<'m> SchemaDiff<'m> {
         for entity in &new.schema.entities {
             let before = former_entity(entity, old, new, &steps);
             let Some(before) = before else {
-                diff.add(entity, None, ChangeKind::EntityAdded, Effect::None, entity.name.span());
+                diff.add(entity, None, ChangeKind::EntityAdded, ChangeEffect::None, entity.name.span());
                 continue;
             };
             known.insert(before.name.as_str());
             if *before.name != *entity.name {
                 let from = before.name.to_string();
-                diff.add(entity, None, ChangeKind::EntityRenamed { from }, Effect::Follows, entity.name.span());
+                diff.add(entity, None, ChangeKind::EntityRenamed { from }, ChangeEffect::Follows, entity.name.span());
             }
             let pair = EntityPair::of(before, entity, &steps);
             diff.compare(&pair, old, &steps);
@@ -94,7 +94,7 @@ impl<'m> SchemaDiff<'m> {
         }
         for entity in old.schema.entities.iter().filter(|entity| !known.contains(entity.name.as_str())) {
             let is_meant = steps.of(StepKind::DropEntity).any(|step| *step.entity == *entity.name);
-            let effect = if is_meant { Effect::Migrated } else { Effect::Loses };
+            let effect = if is_meant { ChangeEffect::Migrated } else { ChangeEffect::Loses };
             diff.add(entity, None, ChangeKind::EntityDropped, effect, new.schema.span.clone());
             diff.dropped.push(entity);
         }
@@ -103,15 +103,15 @@ impl<'m> SchemaDiff<'m> {
 
     /// Whether the rows that are there must follow: then the schema version must be raised.
     pub fn moves_rows(&self) -> bool {
-        self.changes.iter().any(|change| change.effect != Effect::None)
+        self.changes.iter().any(|change| change.effect != ChangeEffect::None)
     }
 
     /// The changes that nothing takes care of.
     pub fn at_stake(&self) -> impl Iterator<Item = &SchemaChange> {
-        self.changes.iter().filter(|change| change.effect >= Effect::Narrows)
+        self.changes.iter().filter(|change| change.effect >= ChangeEffect::Narrows)
     }
 
-    fn add(&mut self, entity: &Entity, field: Option<&str>, kind: ChangeKind, effect: Effect, span: Span) {
+    fn add(&mut self, entity: &Entity, field: Option<&str>, kind: ChangeKind, effect: ChangeEffect, span: Span) {
         let entity = entity.name.to_string();
         self.changes.push(SchemaChange { entity, field: field.map(str::to_owned), kind, effect, span });
     }
@@ -121,7 +121,8 @@ impl<'m> SchemaDiff<'m> {
         for (before, field) in &pair.fields {
             for (kind, effect) in field_changes(before, field, old) {
                 let is_written = steps.write(entity, field.name.as_str());
-                let effect = if effect >= Effect::Narrows && is_written { Effect::Migrated } else { effect };
+                let effect =
+                    if effect >= ChangeEffect::Narrows && is_written { ChangeEffect::Migrated } else { effect };
                 self.add(entity, Some(field.name.as_str()), kind, effect, field.name.span());
             }
         }
@@ -129,29 +130,29 @@ impl<'m> SchemaDiff<'m> {
             let name = field.name.as_str();
             let comes_by_itself = field.default.is_some() || field.computed.is_some() || !field.required;
             let effect = match (steps.write(entity, name), comes_by_itself) {
-                (true, _) => Effect::Migrated,
-                (false, true) if field.computed.is_some() => Effect::Follows,
-                (false, true) if field.default.is_some() && field.required => Effect::Follows,
-                (false, true) => Effect::None,
-                (false, false) => Effect::Narrows,
+                (true, _) => ChangeEffect::Migrated,
+                (false, true) if field.computed.is_some() => ChangeEffect::Follows,
+                (false, true) if field.default.is_some() && field.required => ChangeEffect::Follows,
+                (false, true) => ChangeEffect::None,
+                (false, false) => ChangeEffect::Narrows,
             };
             self.add(entity, Some(name), ChangeKind::FieldAdded, effect, field.name.span());
         }
         for field in &pair.dropped {
             let name = field.name.as_str();
             let is_meant = steps.take_from(entity, name) || field.computed.is_some();
-            let effect = if is_meant { Effect::Migrated } else { Effect::Loses };
+            let effect = if is_meant { ChangeEffect::Migrated } else { ChangeEffect::Loses };
             self.add(entity, Some(name), ChangeKind::FieldDropped, effect, entity.name.span());
         }
         let known: Vec<Vec<&str>> = unique_indexes(pair.old).collect();
         for fields in unique_indexes(entity).filter(|fields| !known.contains(fields)) {
             let fields = fields.into_iter().map(str::to_owned).collect();
-            self.add(entity, None, ChangeKind::UniqueNow { fields }, Effect::Narrows, entity.name.span());
+            self.add(entity, None, ChangeKind::UniqueNow { fields }, ChangeEffect::Narrows, entity.name.span());
         }
         let constraints: Vec<&str> = pair.old.constraints.iter().map(|rule| rule.expr.as_str()).collect();
         for rule in entity.constraints.iter().filter(|rule| !constraints.contains(&rule.expr.as_str())) {
             let kind = ChangeKind::RuleChanged { rule: format!("has the constraint `{}`", *rule.name) };
-            self.add(entity, None, kind, Effect::None, rule.name.span());
+            self.add(entity, None, kind, ChangeEffect::None, rule.name.span());
         }
     }
 }
@@ -212,52 +213,52 @@ fn former_names(name: &str, renamed_from: Option<&str>, renames: &[(&str, &str)]
 }
 
 /// What changed in a field, and what that means.
-fn field_changes(old: &Field, new: &Field, before: &Manifest) -> Vec<(ChangeKind, Effect)> {
+fn field_changes(old: &Field, new: &Field, before: &Manifest) -> Vec<(ChangeKind, ChangeEffect)> {
     let mut changes = Vec::new();
     if *old.name != *new.name {
-        changes.push((ChangeKind::FieldRenamed { from: old.name.to_string() }, Effect::Follows));
+        changes.push((ChangeKind::FieldRenamed { from: old.name.to_string() }, ChangeEffect::Follows));
     }
     let fit = Fit::of(old, new);
     if *old.field_type != *new.field_type {
         let effect = match fit {
-            Fit::Same => Effect::None,
-            Fit::Converts => Effect::Follows,
-            Fit::Narrows => Effect::Narrows,
+            Fit::Same => ChangeEffect::None,
+            Fit::Converts => ChangeEffect::Follows,
+            Fit::Narrows => ChangeEffect::Narrows,
         };
         let (from, to) = (old.field_type.with_article(), new.field_type.with_article());
         changes.push((ChangeKind::TypeChanged { from, to }, effect));
     }
     if let Some((from, to)) = fewer_digits(old, new) {
-        changes.push((ChangeKind::DigitsReduced { from, to }, Effect::Narrows));
+        changes.push((ChangeKind::DigitsReduced { from, to }, ChangeEffect::Narrows));
     }
     if new.required && !old.required {
-        let effect = if new.default.is_some() { Effect::Follows } else { Effect::Narrows };
+        let effect = if new.default.is_some() { ChangeEffect::Follows } else { ChangeEffect::Narrows };
         changes.push((ChangeKind::RequiredNow, effect));
     }
     if new.unique && !old.unique {
-        changes.push((ChangeKind::UniqueNow { fields: vec![new.name.to_string()] }, Effect::Narrows));
+        changes.push((ChangeKind::UniqueNow { fields: vec![new.name.to_string()] }, ChangeEffect::Narrows));
     }
     if new.field_type.has_options() && old.field_type.has_options() {
         let offered = |value: &str| new.options.iter().any(|option| option.value == value);
         let gone: Vec<String> =
             old.options.iter().map(|option| option.value.clone()).filter(|value| !offered(value)).collect();
         if !gone.is_empty() {
-            changes.push((ChangeKind::OptionsRemoved { options: gone }, Effect::Narrows));
+            changes.push((ChangeKind::OptionsRemoved { options: gone }, ChangeEffect::Narrows));
         }
     }
     if let (Some(from), Some(to)) = (target(old), target(new))
         && from != to
         && before.schema.entities.iter().any(|entity| entity.name.as_str() == to)
     {
-        changes.push((ChangeKind::TargetChanged { from, to }, Effect::Narrows));
+        changes.push((ChangeKind::TargetChanged { from, to }, ChangeEffect::Narrows));
     }
     let text = |field: &Field| field.computed.as_ref().map(|expression| expression.as_str().to_owned());
     if text(new).is_some() && text(old) != text(new) {
-        changes.push((ChangeKind::ComputedChanged, Effect::Follows));
+        changes.push((ChangeKind::ComputedChanged, ChangeEffect::Follows));
     }
     if new.validation.is_some() && shown_validation(old) != shown_validation(new) {
         let rule = "has another `validation`".to_owned();
-        changes.push((ChangeKind::RuleChanged { rule }, Effect::None));
+        changes.push((ChangeKind::RuleChanged { rule }, ChangeEffect::None));
     }
     changes
 }

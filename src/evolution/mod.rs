@@ -6,7 +6,7 @@ mod diff;
 mod fit;
 mod version;
 
-pub use change::{ChangeKind, Effect, SchemaChange};
+pub use change::{ChangeEffect, ChangeKind, SchemaChange};
 pub use diff::{EntityPair, SchemaDiff};
 pub use fit::Fit;
 pub use version::{Bump, BumpReason, required_bump};

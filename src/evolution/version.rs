@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use semver::Version;
 use serde::Serialize;
 
-use super::change::{ChangeKind, Effect};
+use super::change::{ChangeEffect, ChangeKind};
 use super::diff::SchemaDiff;
 use crate::manifest::Manifest;
 
@@ -55,7 +55,7 @@ pub fn required_bump(
     for change in SchemaDiff::of(old, new).changes {
         let bump = match (&change.kind, change.effect) {
             // Whoever writes rows without it is refused.
-            (ChangeKind::FieldAdded, Effect::Narrows | Effect::Migrated) => Bump::Major,
+            (ChangeKind::FieldAdded, ChangeEffect::Narrows | ChangeEffect::Migrated) => Bump::Major,
             (
                 ChangeKind::EntityAdded
                 | ChangeKind::FieldAdded

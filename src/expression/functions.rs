@@ -6,7 +6,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::evaluate::{Datum, EvaluationError};
 use super::syntax::Term;
-use super::types::{FieldKind, Problem, Type, check as check_term, expect, fits};
+use super::types::{ExpressionProblem, FieldKind, Type, check as check_term, expect, fits};
 use crate::document::did_you_mean;
 
 /// A function.
@@ -140,14 +140,14 @@ pub(super) fn check(
     arguments: &[Term],
     term: &Term,
     fields: &[FieldKind<'_>],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ExpressionProblem>,
 ) -> Type {
     let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) else {
         let known = FUNCTIONS.iter().map(|function| function.name);
         let help = did_you_mean(name, known.clone())
             .unwrap_or_else(|| format!("known: {}", known.collect::<Vec<_>>().join(", ")));
         let place = term.span.start..term.span.start + name.len();
-        problems.push(Problem::new(place, format!("there is no function `{name}`"), Some(help)));
+        problems.push(ExpressionProblem::new(place, format!("there is no function `{name}`"), Some(help)));
         return Type::Any;
     };
     let wanted = function.takes.len();
@@ -157,7 +157,7 @@ pub(super) fn check(
             if function.repeats { "at least " } else { "" },
             arguments.len()
         );
-        problems.push(Problem::new(term.span.clone(), message, None));
+        problems.push(ExpressionProblem::new(term.span.clone(), message, None));
         return function.gives;
     }
     // The type of what comes out, where the function gives back what it was given.
@@ -170,14 +170,14 @@ pub(super) fn check(
         }
         let found = check_term(argument, fields, problems);
         if matches!(name, "len" | "contains") && !matches!(found, Type::Text | Type::List | Type::Any) {
-            problems.push(Problem::new(
+            problems.push(ExpressionProblem::new(
                 argument.span.clone(),
                 format!("this is {found}, and text or a list is needed"),
                 None,
             ));
         } else if function.gives == Type::Any && !fits(found, common, argument) {
             let message = format!("this is {found}, and the value in front of it is {common}");
-            problems.push(Problem::new(argument.span.clone(), message, None));
+            problems.push(ExpressionProblem::new(argument.span.clone(), message, None));
         } else if common == Type::Any {
             common = found;
         }

@@ -21,4 +21,4 @@ pub use over_json::{render_over, value_over};
 pub(crate) use place::CODES;
 pub use place::Expression;
 pub use syntax::{MAX_CHARACTERS, MAX_DEPTH};
-pub use types::{FieldKind, Problem, Type};
+pub use types::{ExpressionProblem, FieldKind, Type};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Datum, EvaluationError, evaluate};
 use super::syntax::{Term, TermKind, parse};
-use super::types::{FieldKind, Problem, Type, check, check_stored, expect};
+use super::types::{ExpressionProblem, FieldKind, Type, check, check_stored, expect};
 use crate::codes::codes;
 use crate::diagnostics::Span;
 use crate::document::{FromToml, Node, Reader};
@@ -30,7 +30,7 @@ impl Expression {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn parse(text: &str) -> Result<Expression, Problem> {
+    pub fn parse(text: &str) -> Result<Expression, ExpressionProblem> {
         Ok(Expression { text: text.to_owned(), root: parse(text)?, span: 0..0, start: None })
     }
 
@@ -53,7 +53,7 @@ impl Expression {
     }
 
     /// What is wrong for an entity with these fields, where the expression must give `wanted`.
-    pub fn problems(&self, fields: &[FieldKind<'_>], wanted: Type) -> Vec<Problem> {
+    pub fn problems(&self, fields: &[FieldKind<'_>], wanted: Type) -> Vec<ExpressionProblem> {
         let mut problems = Vec::new();
         match wanted {
             Type::Any => {
@@ -65,7 +65,7 @@ impl Expression {
     }
 
     /// What is wrong for an entity with these fields, where the value is stored in one of them.
-    pub fn stored_problems(&self, fields: &[FieldKind<'_>], field: &FieldKind<'_>) -> Vec<Problem> {
+    pub fn stored_problems(&self, fields: &[FieldKind<'_>], field: &FieldKind<'_>) -> Vec<ExpressionProblem> {
         let mut problems = Vec::new();
         check_stored(&self.root, field, fields, &mut problems);
         problems

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::evaluate::Datum;
 use super::token::{Token, TokenKind, tokens};
-use super::types::Problem;
+use super::types::ExpressionProblem;
 
 /// Characters of an expression at the most.
 pub const MAX_CHARACTERS: usize = 2_000;
@@ -98,17 +98,17 @@ impl Operator {
 }
 
 /// The tree of a text.
-pub(super) fn parse(text: &str) -> Result<Term, Problem> {
+pub(super) fn parse(text: &str) -> Result<Term, ExpressionProblem> {
     if text.chars().count() > MAX_CHARACTERS {
         let message = format!("an expression has at most {MAX_CHARACTERS} characters");
-        return Err(Problem::new(0..text.len(), message, None));
+        return Err(ExpressionProblem::new(0..text.len(), message, None));
     }
     let tokens = tokens(text)?;
     let mut parser = Parser { tokens: &tokens, next: 0, end: text.len(), depth: 0 };
     let term = parser.binary(0)?;
     match parser.tokens.get(parser.next) {
         None => Ok(term),
-        Some(token) => Err(Problem::new(
+        Some(token) => Err(ExpressionProblem::new(
             token.span.clone(),
             format!("the expression could end before `{}`", &text[token.span.clone()]),
             Some("is an operator missing, such as `and`?".to_owned()),
@@ -124,10 +124,14 @@ struct Parser<'t> {
 }
 
 impl Parser<'_> {
-    fn binary(&mut self, least: u8) -> Result<Term, Problem> {
+    fn binary(&mut self, least: u8) -> Result<Term, ExpressionProblem> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(Problem::new(self.here(), format!("the expression nests deeper than {MAX_DEPTH}"), None));
+            return Err(ExpressionProblem::new(
+                self.here(),
+                format!("the expression nests deeper than {MAX_DEPTH}"),
+                None,
+            ));
         }
         let mut left = self.unary()?;
         while let Some(operator) = self.peek().and_then(Operator::of).filter(|found| found.strength() > least) {
@@ -140,7 +144,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Term, Problem> {
+    fn unary(&mut self) -> Result<Term, ExpressionProblem> {
         let start = self.here().start;
         let is_not = match self.peek() {
             Some(TokenKind::Sign("!")) => true,
@@ -162,10 +166,10 @@ impl Parser<'_> {
         self.primary()
     }
 
-    fn primary(&mut self) -> Result<Term, Problem> {
+    fn primary(&mut self) -> Result<Term, ExpressionProblem> {
         let span = self.here();
         let Some(token) = self.tokens.get(self.next) else {
-            return Err(Problem::new(span, "the expression ends where a value is needed", None));
+            return Err(ExpressionProblem::new(span, "the expression ends where a value is needed", None));
         };
         self.next += 1;
         let kind = match &token.kind {
@@ -176,7 +180,7 @@ impl Parser<'_> {
                 "false" => TermKind::Literal(Datum::Boolean(false)),
                 "null" => TermKind::Literal(Datum::Null),
                 "and" | "or" | "in" => {
-                    return Err(Problem::new(span, format!("`{word}` needs a value in front of it"), None));
+                    return Err(ExpressionProblem::new(span, format!("`{word}` needs a value in front of it"), None));
                 }
                 _ if self.take("(") => {
                     let arguments = self.list(")")?;
@@ -196,14 +200,14 @@ impl Parser<'_> {
                 return Ok(Term { kind: TermKind::List(items), span: span.start..end });
             }
             TokenKind::Sign(sign) => {
-                return Err(Problem::new(span, format!("a value is needed where `{sign}` stands"), None));
+                return Err(ExpressionProblem::new(span, format!("a value is needed where `{sign}` stands"), None));
             }
         };
         Ok(Term { kind, span })
     }
 
     /// Terms between commas, up to and with the closing sign.
-    fn list(&mut self, close: &'static str) -> Result<Vec<Term>, Problem> {
+    fn list(&mut self, close: &'static str) -> Result<Vec<Term>, ExpressionProblem> {
         let open = self.tokens[self.next - 1].span.clone();
         let mut items = Vec::new();
         if self.take(close) {
@@ -218,12 +222,12 @@ impl Parser<'_> {
         }
     }
 
-    fn close(&mut self, sign: &'static str, open: &Range<usize>) -> Result<usize, Problem> {
+    fn close(&mut self, sign: &'static str, open: &Range<usize>) -> Result<usize, ExpressionProblem> {
         if self.take(sign) {
             return Ok(self.tokens[self.next - 1].span.end);
         }
         let place = if self.next < self.tokens.len() { self.here() } else { open.clone() };
-        Err(Problem::new(place, format!("`{sign}` is missing"), None))
+        Err(ExpressionProblem::new(place, format!("`{sign}` is missing"), None))
     }
 
     fn take(&mut self, sign: &'static str) -> bool {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rust_decimal::Decimal;
 
-use super::types::Problem;
+use super::types::ExpressionProblem;
 
 /// A token and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ const SIGNS: [&str; 20] =
     ["==", "!=", "<>", "<=", ">=", "&&", "||", "=", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]"];
 
 /// All tokens of a text.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExpressionProblem> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {
@@ -52,7 +52,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
             let place = at..at + first.len_utf8();
             let full_width = matches!(first, '，' | '（' | '）' | '“' | '”' | '‘' | '’' | '＝' | '！' | '＞' | '＜');
             let help = full_width.then(|| "write it with the half-width character".to_owned());
-            return Err(Problem::new(place, format!("`{first}` means nothing here"), help));
+            return Err(ExpressionProblem::new(place, format!("`{first}` means nothing here"), help));
         };
         tokens.push(Token { kind, span: at..at + length });
         at += length;
@@ -60,16 +60,16 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
     Ok(tokens)
 }
 
-fn number(text: &str, at: usize) -> Result<(TokenKind, usize), Problem> {
+fn number(text: &str, at: usize) -> Result<(TokenKind, usize), ExpressionProblem> {
     let length = text[at..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len() - at);
     let digits = text[at..at + length].replace('_', "");
-    Decimal::from_str_exact(&digits)
-        .map(|number| (TokenKind::Number(number), length))
-        .map_err(|_| Problem::new(at..at + length, format!("`{digits}` is no number of at most 28 digits"), None))
+    Decimal::from_str_exact(&digits).map(|number| (TokenKind::Number(number), length)).map_err(|_| {
+        ExpressionProblem::new(at..at + length, format!("`{digits}` is no number of at most 28 digits"), None)
+    })
 }
 
 /// A quote inside is written twice, as in SQL.
-fn quoted(text: &str, at: usize, quote: char) -> Result<(TokenKind, usize), Problem> {
+fn quoted(text: &str, at: usize, quote: char) -> Result<(TokenKind, usize), ExpressionProblem> {
     let mut content = String::new();
     let mut characters = text[at + 1..].char_indices().peekable();
     while let Some((offset, character)) = characters.next() {
@@ -83,5 +83,5 @@ fn quoted(text: &str, at: usize, quote: char) -> Result<(TokenKind, usize), Prob
         }
     }
     let help = format!("end it with {quote}");
-    Err(Problem::new(at..text.len(), "this text does not end", Some(help)))
+    Err(ExpressionProblem::new(at..text.len(), "this text does not end", Some(help)))
 }

@@ -56,7 +56,7 @@ pub struct FieldKind<'f> {
 
 /// Something that is wrong, and where in the expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ExpressionProblem {
     /// Bytes of the expression's text.
     pub span: Range<usize>,
     /// What is wrong, as a phrase.
@@ -65,9 +65,9 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-impl Problem {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: Option<String>) -> Problem {
-        Problem { span, message: message.into(), help }
+impl ExpressionProblem {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: Option<String>) -> ExpressionProblem {
+        ExpressionProblem { span, message: message.into(), help }
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) const WORDS: [(&str, Type); 3] =
     [("$today", Type::Date), ("$now", Type::Datetime), ("$user.id", Type::Text)];
 
 /// Looks through a term; gives its type, and adds what is wrong to `problems`.
-pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) -> Type {
+pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) -> Type {
     match &term.kind {
         TermKind::Literal(datum) => type_of(datum),
         TermKind::List(items) => {
@@ -100,7 +100,12 @@ pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Pr
 }
 
 /// Looks through a term whose value is stored in a field: it must give one of the field's values.
-pub(super) fn check_stored(term: &Term, field: &FieldKind<'_>, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+pub(super) fn check_stored(
+    term: &Term,
+    field: &FieldKind<'_>,
+    fields: &[FieldKind<'_>],
+    problems: &mut Vec<ExpressionProblem>,
+) {
     expect(term, field.holds, fields, problems);
     for result in results(term) {
         match &result.kind {
@@ -109,7 +114,7 @@ pub(super) fn check_stored(term: &Term, field: &FieldKind<'_>, fields: &[FieldKi
             {
                 let help = did_you_mean(text, field.options.iter().copied())
                     .unwrap_or_else(|| format!("its options: {}", field.options.join(", ")));
-                problems.push(Problem::new(
+                problems.push(ExpressionProblem::new(
                     result.span.clone(),
                     format!("`{}` has no option `{text}`", field.name),
                     Some(help),
@@ -117,7 +122,7 @@ pub(super) fn check_stored(term: &Term, field: &FieldKind<'_>, fields: &[FieldKi
             }
             _ if field.is_whole && may_have_fraction(result, fields) => {
                 let message = format!("this may have a fraction, and `{}` takes whole numbers", field.name);
-                problems.push(Problem::new(
+                problems.push(ExpressionProblem::new(
                     result.span.clone(),
                     message,
                     Some("write `round(…, 0)`, or make it a decimal".to_owned()),
@@ -160,10 +165,14 @@ fn may_have_fraction(term: &Term, fields: &[FieldKind<'_>]) -> bool {
 }
 
 /// Looks through a term that must give a type.
-pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) {
     let found = check(term, fields, problems);
     if !fits(found, wanted, term) {
-        problems.push(Problem::new(term.span.clone(), format!("this is {found}, and {wanted} is needed"), None));
+        problems.push(ExpressionProblem::new(
+            term.span.clone(),
+            format!("this is {found}, and {wanted} is needed"),
+            None,
+        ));
     }
 }
 
@@ -189,7 +198,7 @@ fn type_of(datum: &Datum) -> Type {
     }
 }
 
-fn type_of_name(name: &str, term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) -> Type {
+fn type_of_name(name: &str, term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) -> Type {
     if let Some(field) = fields.iter().find(|field| field.name == name) {
         return field.holds;
     }
@@ -198,7 +207,7 @@ fn type_of_name(name: &str, term: &Term, fields: &[FieldKind<'_>], problems: &mu
     }
     let known = fields.iter().map(|field| field.name).chain(WORDS.iter().map(|(word, _)| *word));
     let help = did_you_mean(name, known).or_else(|| Some(format!("text is written in quotes: '{name}'")));
-    problems.push(Problem::new(term.span.clone(), format!("there is no field `{name}`"), help));
+    problems.push(ExpressionProblem::new(term.span.clone(), format!("there is no field `{name}`"), help));
     Type::Any
 }
 
@@ -207,7 +216,7 @@ fn binary(
     left: &Term,
     right: &Term,
     fields: &[FieldKind<'_>],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ExpressionProblem>,
 ) -> Type {
     match operator {
         Operator::Or | Operator::And => {
@@ -225,7 +234,11 @@ fn binary(
                 for item in items {
                     let other = check(item, fields, &mut Vec::new());
                     if !fits(one, other, left) && !fits(other, one, item) {
-                        problems.push(Problem::new(item.span.clone(), format!("{other} is looked for as {one}"), None));
+                        problems.push(ExpressionProblem::new(
+                            item.span.clone(),
+                            format!("{other} is looked for as {one}"),
+                            None,
+                        ));
                     }
                     known_option(left, item, fields, problems);
                 }
@@ -244,9 +257,13 @@ fn binary(
                     (Type::Date, _) | (_, Type::Date) => Some("a day is written '2026-04-15'".to_owned()),
                     _ => None,
                 };
-                problems.push(Problem::new(span, format!("{one} is compared with {other}"), help));
+                problems.push(ExpressionProblem::new(span, format!("{one} is compared with {other}"), help));
             } else if is_order && (one == Type::Boolean || one == Type::List) {
-                problems.push(Problem::new(left.span.clone(), format!("{one} is neither less nor greater"), None));
+                problems.push(ExpressionProblem::new(
+                    left.span.clone(),
+                    format!("{one} is neither less nor greater"),
+                    None,
+                ));
             }
             known_option(left, right, fields, problems);
             known_option(right, left, fields, problems);
@@ -261,7 +278,7 @@ fn arithmetic(
     left: &Term,
     right: &Term,
     fields: &[FieldKind<'_>],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ExpressionProblem>,
 ) -> Type {
     let one = check(left, fields, problems);
     if one == Type::Date && matches!(operator, Operator::Add | Operator::Subtract) {
@@ -270,23 +287,31 @@ fn arithmetic(
     }
     if one == Type::Text && operator == Operator::Add {
         let help = "texts are put together by `concat(a, b)`".to_owned();
-        problems.push(Problem::new(left.span.clone(), "text cannot be added", Some(help)));
+        problems.push(ExpressionProblem::new(left.span.clone(), "text cannot be added", Some(help)));
         return Type::Text;
     }
     if !fits(one, Type::Number, left) {
-        problems.push(Problem::new(left.span.clone(), format!("this is {one}, and a number is needed"), None));
+        problems.push(ExpressionProblem::new(
+            left.span.clone(),
+            format!("this is {one}, and a number is needed"),
+            None,
+        ));
     }
     expect(right, Type::Number, fields, problems);
     Type::Number
 }
 
 /// A select that is compared with a value that it never has.
-fn known_option(field: &Term, value: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Problem>) {
+fn known_option(field: &Term, value: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) {
     let (TermKind::Name(name), TermKind::Literal(Datum::Text(text))) = (&field.kind, &value.kind) else { return };
     let Some(field) = fields.iter().find(|known| known.name == name && !known.options.is_empty()) else { return };
     if !field.options.contains(&text.as_str()) {
         let help = did_you_mean(text, field.options.iter().copied())
             .unwrap_or_else(|| format!("its options: {}", field.options.join(", ")));
-        problems.push(Problem::new(value.span.clone(), format!("`{name}` has no option `{text}`"), Some(help)));
+        problems.push(ExpressionProblem::new(
+            value.span.clone(),
+            format!("`{name}` has no option `{text}`"),
+            Some(help),
+        ));
     }
 }

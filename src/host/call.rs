@@ -10,7 +10,7 @@ use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, W
 use super::call_state::CallState;
 use super::classify::classify;
 use super::engine::{Runtime, TICK};
-use super::error::{CallError, Frames, ServiceError};
+use super::error::{CallError, ServiceError, TrapFrames};
 use super::faults::{FaultAction, FaultPlace};
 use super::guest::Guest;
 use super::limits::{CallLimits, MemoryLimiter};
@@ -220,7 +220,8 @@ fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmt
         CallHook::CallingHost => {
             let left = store.get_fuel().unwrap_or(0);
             let wants_source = store.data().services.detail == Detail::Source;
-            let frames = if wants_source { Frames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
+            let frames =
+                if wants_source { TrapFrames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
             let services = &mut store.data_mut().services;
             services.fuel_burned = services.limits.fuel().saturating_sub(left);
             services.frames = frames;

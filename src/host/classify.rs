@@ -3,7 +3,7 @@
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::call_state::CallState;
-use super::error::{CallError, Frames, ServiceError, TrapKind};
+use super::error::{CallError, ServiceError, TrapFrames, TrapKind};
 use super::services::Services;
 use crate::codes::errors;
 
@@ -12,7 +12,8 @@ const NO_MEMORY: i32 = 12;
 
 /// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
 pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
-    let frames = error.downcast_ref::<WasmBacktrace>().map(|backtrace| Frames(backtrace).lines()).unwrap_or_default();
+    let frames =
+        error.downcast_ref::<WasmBacktrace>().map(|backtrace| TrapFrames(backtrace).lines()).unwrap_or_default();
     let state = store.data();
     let limits = &state.services.limits;
     if is_out_of_address_space(error) {

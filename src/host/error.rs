@@ -188,9 +188,9 @@ impl CallError {
 }
 
 /// Frames of a trap as lines.
-pub(super) struct Frames<'a>(pub(super) &'a wasmtime::WasmBacktrace);
+pub(super) struct TrapFrames<'a>(pub(super) &'a wasmtime::WasmBacktrace);
 
-impl Frames<'_> {
+impl TrapFrames<'_> {
     pub(super) fn lines(&self) -> Vec<String> {
         self.0
             .frames()

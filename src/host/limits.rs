@@ -19,7 +19,7 @@ pub enum LimitUnit {
 
 /// A bound of a call.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct CallLimit {
     /// What `--limit`, `budget` and errors call it.
     pub name: &'static str,
     /// How its value is written.
@@ -30,12 +30,12 @@ pub struct Limit {
     pub meaning: &'static str,
 }
 
-const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'static str) -> Limit {
-    Limit { name, unit, default, meaning }
+const fn limit(name: &'static str, unit: LimitUnit, default: u64, meaning: &'static str) -> CallLimit {
+    CallLimit { name, unit, default, meaning }
 }
 
 /// Every bound of a call. The place of a bound in this table is its place in [`CallLimits`].
-pub const LIMITS: [Limit; 20] = [
+pub const LIMITS: [CallLimit; 20] = [
     limit("fuel", LimitUnit::Count, crate::manifest::DEFAULT_FUEL, "WebAssembly instructions, roughly"),
     limit("time", LimitUnit::Time, crate::manifest::DEFAULT_TIME.as_secs() * 1_000, "time, host calls included"),
     limit("memory", LimitUnit::Bytes, crate::manifest::DEFAULT_MEMORY, "linear memory, all memories together"),
@@ -127,7 +127,7 @@ impl LimitOverrides {
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), LimitError> {
         let index = LIMITS.iter().position(|limit| limit.name == name);
         let index = index.ok_or_else(|| LimitError::Unknown(name.to_owned()))?;
-        let Limit { name, unit, .. } = LIMITS[index];
+        let CallLimit { name, unit, .. } = LIMITS[index];
         let value = unit.parse(text.trim());
         let value = value.ok_or_else(|| LimitError::Value { name, text: text.to_owned(), example: unit.example() })?;
         self.0.push((index, value));

@@ -35,7 +35,7 @@ pub(crate) use error::shorten;
 pub use error::{CallError, ServiceError, TrapKind};
 pub use faults::{Fault, FaultAction, FaultPlace, Times};
 pub use interrupt::Interrupt;
-pub use limits::{CallLimits, LIMITS, Limit, LimitError, LimitOverrides, LimitUnit};
+pub use limits::{CallLimit, CallLimits, LIMITS, LimitError, LimitOverrides, LimitUnit};
 pub use node::{NodeCall, NodePlace, NodeTask};
 pub use plugin::{ExportedFunction, LoadedPlugin};
 pub use probe::Probe;
@@ -44,7 +44,7 @@ pub use quirks::Quirk;
 pub use recording::{RecordedCall, RecordedRequest, Replayed};
 pub use request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
-pub use trace::{Denial, Detail, HostCall, LogLevel, LogRecord, PublishedEvent, Trace};
+pub use trace::{Denial, Detail, EmittedEvent, HostCall, LogLevel, LogRecord, Trace};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::quirks::Quirk;
 use crate::contract::HostFunction;
 use crate::document::words;
-use crate::store::Change;
+use crate::store::RowChange;
 
 words! {
     /// How much a log record weighs.
@@ -86,7 +86,7 @@ pub struct Denial {
 
 /// An event that the guest told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PublishedEvent {
+pub struct EmittedEvent {
     /// Words joined by dots.
     #[serde(rename = "type")]
     pub event_type: String,
@@ -111,9 +111,9 @@ pub struct Trace {
     /// Log records that were over the bound.
     pub suppressed_logs: u32,
     /// Events that were told; none where the call failed.
-    pub events: Vec<PublishedEvent>,
+    pub events: Vec<EmittedEvent>,
     /// Rows that changed; none where the call failed.
-    pub changes: Vec<Arc<Change>>,
+    pub changes: Vec<Arc<RowChange>>,
     /// Fuel that was burned. After a trap that is not about fuel, what was burned until the last host call.
     pub fuel: u64,
     /// The most linear memory that was in use, in bytes.

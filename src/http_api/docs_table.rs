@@ -2,7 +2,7 @@
 
 use super::ROUTES;
 use super::route::{Access, Route};
-use super::shape::Request;
+use super::shape::RequestShape;
 
 /// Headings, and the paths below each; a route belongs to the first that fits.
 const PARTS: [(&str, &[&str]); 7] = [
@@ -41,12 +41,12 @@ fn line(route: &Route) -> String {
     };
     let mut input: Vec<String> = route.query.iter().map(|key| format!("`{}`", key.name)).collect();
     match route.request {
-        Request::Nothing => {}
-        Request::Json(shape) => input.push(format!("{{{}}}", shape.word())),
-        Request::MayBeJson(shape) => input.push(format!("{{{}}}, optional", shape.word())),
-        Request::Rows => input.push("rows".to_owned()),
-        Request::Package => input.push("a package".to_owned()),
-        Request::Bytes => input.push("bytes".to_owned()),
+        RequestShape::Nothing => {}
+        RequestShape::Json(shape) => input.push(format!("{{{}}}", shape.word())),
+        RequestShape::MayBeJson(shape) => input.push(format!("{{{}}}, optional", shape.word())),
+        RequestShape::Rows => input.push("rows".to_owned()),
+        RequestShape::Package => input.push("a package".to_owned()),
+        RequestShape::Bytes => input.push("bytes".to_owned()),
     }
     let about = if route.about.is_empty() { String::new() } else { format!(". {}", route.about.trim_end_matches('.')) };
     format!("| `{} {}` | {who} | {} | {}{about}. |\n", route.method.word(), route.path, input.join(", "), route.summary)

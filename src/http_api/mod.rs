@@ -27,4 +27,4 @@ pub use permissions::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
 pub use route::{Access, Effect, Exists, Method, QueryKey, QueryValue, Route};
 pub use routes::ROUTES;
 pub use schemas::{reference, schemas};
-pub use shape::{Request as RequestBody, Shape};
+pub use shape::{BodyShape, RequestShape as RequestBody};

@@ -1,7 +1,7 @@
 //! What is known of a route before it is asked for anything.
 
 use super::operation::{Operation, PlatformOperation};
-use super::shape::{Request, Shape};
+use super::shape::{BodyShape, RequestShape};
 use crate::manifest::PermissionCode;
 
 /// A method of HTTP.
@@ -135,13 +135,13 @@ pub struct Route {
     /// Keys of the query; others are refused.
     pub query: &'static [QueryKey],
     /// What the request carries.
-    pub request: Request,
+    pub request: RequestShape,
     /// The status of success.
     pub status: u16,
     /// Another one with the same answer.
     pub also: Option<u16>,
     /// What the answer carries then.
-    pub answer: Shape,
+    pub answer: BodyShape,
     /// What answering touches.
     pub effect: Effect,
     /// Where it exists.
@@ -163,10 +163,10 @@ impl Route {
             about: "",
             access: Access::User,
             query: &[],
-            request: Request::Nothing,
+            request: RequestShape::Nothing,
             status: 200,
             also: None,
-            answer: Shape::Object,
+            answer: BodyShape::Object,
             effect,
             exists: Exists::Always,
         }
@@ -204,11 +204,11 @@ impl Route {
         Route { query, ..self }
     }
 
-    pub(super) const fn takes(self, request: Request) -> Route {
+    pub(super) const fn takes(self, request: RequestShape) -> Route {
         Route { request, ..self }
     }
 
-    pub(super) const fn gives(self, status: u16, answer: Shape) -> Route {
+    pub(super) const fn gives(self, status: u16, answer: BodyShape) -> Route {
         Route { status, answer, ..self }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// Schemas with their names.
 type Schemas = Vec<(&'static str, Value)>;
 
-/// The schemas that [`Shape::Named`](super::Shape::Named) names, by name.
+/// The schemas that [`BodyShape::Named`](super::Shape::Named) names, by name.
 pub fn schemas() -> Map<String, Value> {
     let all = [of_rows(), of_plugins(), of_people_and_nodes(), of_the_dev_host()].into_iter().flatten();
     all.map(|(name, schema)| (name.to_owned(), schema)).collect()

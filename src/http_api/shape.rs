@@ -2,13 +2,13 @@
 
 /// What a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
+pub enum RequestShape {
     /// Nothing.
     Nothing,
     /// JSON.
-    Json(Shape),
+    Json(BodyShape),
     /// JSON, or nothing.
-    MayBeJson(Shape),
+    MayBeJson(BodyShape),
     /// Rows, as JSON or as CSV.
     Rows,
     /// A package.
@@ -19,7 +19,7 @@ pub enum Request {
 
 /// What JSON looks like. The first six are an entity's own where the path names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum BodyShape {
     /// A row.
     Row,
     /// A page of rows.
@@ -50,22 +50,22 @@ pub enum Shape {
     Stream,
 }
 
-impl Shape {
+impl BodyShape {
     /// A word for tables.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Shape::Row => "row",
-            Shape::Page => "page of rows",
-            Shape::File => "file",
-            Shape::Create => "data",
-            Shape::Replace | Shape::Update => "data, version",
-            Shape::Nothing => "nothing",
-            Shape::Named(name) | Shape::ListOf(name) => name,
-            Shape::Any => "JSON",
-            Shape::Object => "object",
-            Shape::Objects => "objects",
-            Shape::Bytes => "bytes",
-            Shape::Stream => "stream",
+            BodyShape::Row => "row",
+            BodyShape::Page => "page of rows",
+            BodyShape::File => "file",
+            BodyShape::Create => "data",
+            BodyShape::Replace | BodyShape::Update => "data, version",
+            BodyShape::Nothing => "nothing",
+            BodyShape::Named(name) | BodyShape::ListOf(name) => name,
+            BodyShape::Any => "JSON",
+            BodyShape::Object => "object",
+            BodyShape::Objects => "objects",
+            BodyShape::Bytes => "bytes",
+            BodyShape::Stream => "stream",
         }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::host::{CallError, PublishedEvent, RecordedCall, Trace};
+use crate::host::{CallError, EmittedEvent, RecordedCall, Trace};
 use crate::manifest::TenantId;
-use crate::store::{Change, UpgradeReport};
+use crate::store::{RowChange, UpgradeReport};
 
 /// A call of a plugin.
 #[derive(Debug)]
@@ -73,9 +73,9 @@ pub struct Activity {
     /// Calls, in order.
     pub calls: Vec<CallRecord>,
     /// Rows, in order.
-    pub changes: Vec<Arc<Change>>,
+    pub changes: Vec<Arc<RowChange>>,
     /// Events that plugins told, in order, with their tenants.
-    pub events: Vec<(TenantId, PublishedEvent)>,
+    pub events: Vec<(TenantId, EmittedEvent)>,
     /// Upgrades of tables, in order.
     pub upgrades: Vec<UpgradeReport>,
 }

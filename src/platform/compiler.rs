@@ -9,11 +9,11 @@ use crate::strict_zip::Limits;
 
 /// Compiles components for the platform, before it is asked to load them.
 #[derive(Debug, Clone)]
-pub struct Compiler {
+pub struct PackageCompiler {
     runtime: Arc<Runtime>,
 }
 
-impl Compiler {
+impl PackageCompiler {
     /// Compiles the component of a package, until the interrupt is set. What is wrong with it is reported where it is
     /// loaded.
     pub fn compile_package(&self, package: &[u8], interrupt: &Interrupt) {
@@ -46,7 +46,7 @@ impl Platform {
     }
 
     /// A compiler that needs no lock of the platform.
-    pub fn compiler(&self) -> Compiler {
-        Compiler { runtime: Arc::clone(&self.runtime) }
+    pub fn compiler(&self) -> PackageCompiler {
+        PackageCompiler { runtime: Arc::clone(&self.runtime) }
     }
 }

@@ -11,18 +11,18 @@ use crate::store::PluginStatus;
 
 /// How far along a plugin must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum DependencyStage {
     /// Its tables are there.
     Installed,
     /// It hears events.
     Running,
 }
 
-impl Stage {
+impl DependencyStage {
     pub(super) fn is_reached_by(self, status: PluginStatus) -> bool {
         match self {
-            Stage::Running => status == PluginStatus::Running,
-            Stage::Installed => matches!(
+            DependencyStage::Running => status == PluginStatus::Running,
+            DependencyStage::Installed => matches!(
                 status,
                 PluginStatus::Installed | PluginStatus::Running | PluginStatus::Disabled | PluginStatus::Error
             ),
@@ -31,8 +31,8 @@ impl Stage {
 
     fn word(self) -> &'static str {
         match self {
-            Stage::Installed => "installed",
-            Stage::Running => "running",
+            DependencyStage::Installed => "installed",
+            DependencyStage::Running => "running",
         }
     }
 }
@@ -46,7 +46,7 @@ fn fits(range: &str, version: &str) -> bool {
 
 impl Platform {
     /// Refuses a plugin whose needs are not met.
-    pub(super) fn require_needs(&self, manifest: &Manifest, stage: Stage) -> Result<(), PlatformError> {
+    pub(super) fn require_needs(&self, manifest: &Manifest, stage: DependencyStage) -> Result<(), PlatformError> {
         let id = manifest.metadata.id.as_str();
         for (needed, range) in manifest.needs() {
             let refused = |why: String| {
@@ -65,7 +65,7 @@ impl Platform {
     }
 
     /// Refuses to take a plugin away from those that need it.
-    pub(super) fn require_not_needed(&self, id: &str, stage: Stage) -> Result<(), PlatformError> {
+    pub(super) fn require_not_needed(&self, id: &str, stage: DependencyStage) -> Result<(), PlatformError> {
         let dependents: Vec<&str> = self
             .plugins
             .iter()
@@ -76,14 +76,16 @@ impl Platform {
         if dependents.is_empty() {
             return Ok(());
         }
-        let verb = if stage == Stage::Running { "disable" } else { "uninstall" };
+        let verb = if stage == DependencyStage::Running { "disable" } else { "uninstall" };
         let message = format!("`{id}` is needed by {}: {verb} that first", dependents.join(", "));
         Err(PlatformError::new(errors::PLUGIN_DEPENDENTS, message))
     }
 
     /// Refuses a new version that would break what was installed upon the one before it.
     pub(super) fn require_still_fits(&self, id: &str, version: &str) -> Result<(), PlatformError> {
-        for (other, plugin) in self.plugins.iter().filter(|(_, other)| Stage::Installed.is_reached_by(other.status)) {
+        for (other, plugin) in
+            self.plugins.iter().filter(|(_, other)| DependencyStage::Installed.is_reached_by(other.status))
+        {
             if let Some((_, range)) =
                 plugin.manifest.needs().find(|(needed, range)| *needed == id && !fits(range, version))
             {

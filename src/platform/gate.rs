@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
 use crate::archive;
-use crate::archive::{Package, Problem, Statement};
+use crate::archive::{Package, PackageProblem, Statement};
 use crate::check::RULE_SET;
 use crate::codes::errors;
 use crate::digest::sha256_hex;
@@ -125,7 +125,7 @@ impl Platform {
                 let message = format!(
                     "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"
                 );
-                return Err(refused(&[Problem::new(signing::codes::KEY_CHANGED, message)]));
+                return Err(refused(&[PackageProblem::new(signing::codes::KEY_CHANGED, message)]));
             }
             let pins = valid_keys(bytes, &verdict);
             let mut trust = trust;
@@ -271,7 +271,7 @@ fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformEr
 
 fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<Admitted, PlatformError> {
     if !verdict.is_good() {
-        let problems: Vec<Problem> = verdict.problems().cloned().collect();
+        let problems: Vec<PackageProblem> = verdict.problems().cloned().collect();
         if verdict.report.has_errors() {
             return Err(unfit(&verdict, &problems));
         }
@@ -283,7 +283,7 @@ fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<A
     }
 }
 
-fn refused(problems: &[Problem]) -> PlatformError {
+fn refused(problems: &[PackageProblem]) -> PlatformError {
     let first = problems.first();
     let code = first.map_or(archive::codes::UNREADABLE, |first| first.code);
     let message = first.map_or_else(String::new, |first| first.message.clone());
@@ -293,7 +293,7 @@ fn refused(problems: &[Problem]) -> PlatformError {
 }
 
 /// The platform's rules say no: all of it, as `erp-plugin check` would tell it.
-fn unfit(verdict: &Verdict, problems: &[Problem]) -> PlatformError {
+fn unfit(verdict: &Verdict, problems: &[PackageProblem]) -> PlatformError {
     use crate::codes::Severity;
     use crate::diagnostics::DiagnosticJson;
     let findings = verdict.report.diagnostics().iter().filter(|finding| finding.severity == Severity::Error);

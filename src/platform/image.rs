@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::dependencies::Stage;
+use super::dependencies::DependencyStage;
 use super::state::Installed;
 use super::{Directory, Platform};
 use crate::host::{Runtime, Surroundings, lock};
@@ -38,7 +38,8 @@ impl Platform {
     /// [`StoreError::Database`].
     pub fn of_image(runtime: Arc<Runtime>, image: &PlatformImage) -> Result<Platform, StoreError> {
         let mut database = Database::of_image(&image.database)?;
-        for installed in image.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status)) {
+        for installed in image.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status))
+        {
             database.serve_schema(&installed.manifest);
         }
         let mut platform = Platform::new(runtime, database, image.surroundings.clone(), image.directory.clone());

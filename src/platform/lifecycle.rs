@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::call::Occasion;
-use super::dependencies::Stage;
+use super::dependencies::DependencyStage;
 use super::labels::Labels;
 use super::project_version::ProjectVersion;
 use super::state::Installed;
@@ -27,7 +27,7 @@ impl Platform {
         if installed.status == PluginStatus::Running {
             return Err(wrong_state(id, &installed, "uploaded, installed or disabled"));
         }
-        self.require_needs(&installed.manifest, Stage::Installed)?;
+        self.require_needs(&installed.manifest, DependencyStage::Installed)?;
         self.require_free_tables(&installed.manifest)?;
         installed.status = PluginStatus::Installed;
         installed.error = None;
@@ -54,10 +54,10 @@ impl Platform {
         let installed = self.installed(id)?.clone();
         match installed.status {
             PluginStatus::Running => return Ok(()),
-            status if Stage::Installed.is_reached_by(status) => {}
+            status if DependencyStage::Installed.is_reached_by(status) => {}
             _ => return Err(wrong_state(id, &installed, "installed or disabled")),
         }
-        self.require_needs(&installed.manifest, Stage::Running)?;
+        self.require_needs(&installed.manifest, DependencyStage::Running)?;
         self.launch(id)
     }
 
@@ -115,7 +115,7 @@ impl Platform {
     pub fn run_again(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
         let id = loaded.manifest().metadata.id.to_string();
         let installed = self.installed(&id)?.clone();
-        if !Stage::Installed.is_reached_by(installed.status) {
+        if !DependencyStage::Installed.is_reached_by(installed.status) {
             return Err(wrong_state(&id, &installed, "installed or disabled"));
         }
         self.stop(&id);
@@ -193,10 +193,10 @@ impl Platform {
     /// [`PlatformError`].
     pub fn disable(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.installed(id)?;
-        if !Stage::Installed.is_reached_by(installed.status) {
+        if !DependencyStage::Installed.is_reached_by(installed.status) {
             return Err(wrong_state(id, installed, "running"));
         }
-        self.require_not_needed(id, Stage::Running)?;
+        self.require_not_needed(id, DependencyStage::Running)?;
         self.stop(id);
         self.set_status(id, PluginStatus::Disabled, None)
     }
@@ -207,7 +207,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn uninstall(&mut self, id: &str) -> Result<(), PlatformError> {
         self.installed(id)?;
-        self.require_not_needed(id, Stage::Installed)?;
+        self.require_not_needed(id, DependencyStage::Installed)?;
         self.stop(id);
         self.set_status(id, PluginStatus::Uninstalled, None)?;
         let plugin = self.installed(id)?.manifest.metadata.id.clone();
@@ -296,7 +296,7 @@ impl Platform {
                 package.as_ref().map(|package| Labels::of_files(&package.manifest, &files)).unwrap_or_default();
             // With the rows of its files.
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
-            if Stage::Installed.is_reached_by(record.status) {
+            if DependencyStage::Installed.is_reached_by(record.status) {
                 // Where a newer binary wants more of the tables, they get it now.
                 let made = self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));

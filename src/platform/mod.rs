@@ -30,7 +30,7 @@ mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
 pub use api::{BASE_EVENTS, Body, Request, Response, RowPage};
-pub use compiler::Compiler;
+pub use compiler::PackageCompiler;
 pub use directory::{Directory, Identity};
 pub use gate::{Admission, Admitted, Gate, Registrar};
 pub use image::PlatformImage;
@@ -40,4 +40,4 @@ pub use platform_error::PlatformError;
 pub use project_version::ProjectVersion;
 pub use state::{Platform, PluginFiles};
 pub use upgrade::VersionRule;
-pub use upload::Receipt;
+pub use upload::UploadReceipt;

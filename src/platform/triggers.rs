@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::host::{PublishedEvent, SharedSurroundings, lock};
+use crate::host::{EmittedEvent, SharedSurroundings, lock};
 use crate::manifest::{TenantId, TriggerKind, may_trigger, trigger_name};
-use crate::store::{Change, ChangeKind, Database, Scope, StoreError, condition_holds};
+use crate::store::{Database, RowChange, RowChangeKind, Scope, StoreError, condition_holds};
 
 /// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
 /// A chain of events is held to `most_deep` here as it is where a guest tells one: what a plugin does
@@ -16,15 +16,15 @@ pub(super) fn tell_changes(
     surroundings: &SharedSurroundings,
     depth: u32,
     most_deep: u64,
-) -> Result<Vec<(TenantId, PublishedEvent)>, StoreError> {
+) -> Result<Vec<(TenantId, EmittedEvent)>, StoreError> {
     let mut told = Vec::new();
-    let changes: Vec<Arc<Change>> = database.changes().to_vec();
+    let changes: Vec<Arc<RowChange>> = database.changes().to_vec();
     for change in changes {
         let Some(entity) = database.catalog().by_qualified_name(&change.entity) else { continue };
         let happened = match change.kind {
-            ChangeKind::Insert | ChangeKind::Restore => TriggerKind::Create,
-            ChangeKind::Update => TriggerKind::Update,
-            ChangeKind::Delete => TriggerKind::Delete,
+            RowChangeKind::Insert | RowChangeKind::Restore => TriggerKind::Create,
+            RowChangeKind::Update => TriggerKind::Update,
+            RowChangeKind::Delete => TriggerKind::Delete,
         };
         for trigger in entity.trigger_events.iter().filter(|trigger| *trigger.on == happened) {
             let (id, now) = {
@@ -49,7 +49,7 @@ pub(super) fn tell_changes(
                 return Err(StoreError::EventDepth(most_deep));
             }
             database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
-            told.push((change.tenant.clone(), PublishedEvent { event_type: name, payload }));
+            told.push((change.tenant.clone(), EmittedEvent { event_type: name, payload }));
         }
     }
     Ok(told)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::attempts::Refusal;
-use super::dependencies::Stage;
+use super::dependencies::DependencyStage;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
 use super::project_version::ProjectVersion;
@@ -75,7 +75,7 @@ impl Platform {
     pub(super) fn serve_again(&self, id: &str) {
         let mut database = lock(&self.database);
         match self.plugins.get(id) {
-            Some(installed) if Stage::Installed.is_reached_by(installed.status) => {
+            Some(installed) if DependencyStage::Installed.is_reached_by(installed.status) => {
                 database.serve_schema(&installed.manifest);
             }
             Some(installed) => database.retire_schema(&installed.manifest.metadata.id),
@@ -89,7 +89,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn bring_demo(&mut self, id: &str, tenant: &TenantId) -> Result<usize, PlatformError> {
         let manifest = Arc::clone(&self.installed(id)?.manifest);
-        if !Stage::Installed.is_reached_by(self.installed(id)?.status) {
+        if !DependencyStage::Installed.is_reached_by(self.installed(id)?.status) {
             return Err(PlatformError::new(
                 errors::PLUGIN_INVALID_STATE,
                 format!("the plugin `{id}` is not installed"),
@@ -169,7 +169,7 @@ impl Platform {
         let manifest = Arc::clone(version.loaded.manifest());
         let id = manifest.metadata.id.to_string();
         self.installed(&id)?;
-        self.require_needs(&manifest, Stage::Running)?;
+        self.require_needs(&manifest, DependencyStage::Running)?;
         self.require_free_tables(&manifest)?;
         let installed =
             Installed { status: PluginStatus::Running, loaded: Some(version.loaded.clone()), ..version.installed() };

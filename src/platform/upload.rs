@@ -6,7 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::dependencies::Stage;
+use super::dependencies::DependencyStage;
 use super::gate::Admitted;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
@@ -32,7 +32,7 @@ const UPGRADE_REFUSALS: [Code; 5] = [
 
 /// What the platform gives for an accepted package; the same each time the same file comes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Receipt {
+pub struct UploadReceipt {
     /// The plugin's id.
     pub id: String,
     /// The plugin's version.
@@ -55,17 +55,21 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
-    pub fn upload(&mut self, bytes: &[u8]) -> Result<Receipt, PlatformError> {
+    pub fn upload(&mut self, bytes: &[u8]) -> Result<UploadReceipt, PlatformError> {
         let admitted = self.admit(bytes)?;
         self.take_package(bytes, &admitted)
     }
 
     /// Takes a package that was admitted: again where something was said about keys since.
-    pub(super) fn upload_admitted(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<Receipt, PlatformError> {
+    pub(super) fn upload_admitted(
+        &mut self,
+        bytes: &[u8],
+        admitted: &Admitted,
+    ) -> Result<UploadReceipt, PlatformError> {
         if self.still_admits(admitted)? { self.take_package(bytes, admitted) } else { self.upload(bytes) }
     }
 
-    fn take_package(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<Receipt, PlatformError> {
+    fn take_package(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<UploadReceipt, PlatformError> {
         let Admitted { package, pins, .. } = admitted;
         let files = files_of(package);
         let labels = Labels::of_files(&package.manifest, &files);
@@ -94,7 +98,7 @@ impl Platform {
         self.require_free_tables(&manifest)?;
         self.require_still_fits(&id, &version)?;
         // What is installed stays so, with the tables of the new version: others may rest upon it.
-        let is_installed = before.is_some_and(|before| Stage::Installed.is_reached_by(before.status));
+        let is_installed = before.is_some_and(|before| DependencyStage::Installed.is_reached_by(before.status));
         let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
         let mut installed = Installed {
             manifest: Arc::clone(&manifest),
@@ -125,7 +129,7 @@ impl Platform {
         };
         let Some(before) = before else {
             if is_installed {
-                self.require_needs(&manifest, Stage::Installed)?;
+                self.require_needs(&manifest, DependencyStage::Installed)?;
             }
             if is_installed {
                 self.refuse_handlers(&manifest)?;
@@ -145,7 +149,7 @@ impl Platform {
         };
         // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
         // a version that does not start leaves the old one running, also after a kill.
-        self.require_needs(&manifest, Stage::Running)?;
+        self.require_needs(&manifest, DependencyStage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
         let replaced = self.replace(&loaded, &package.manifest_json, VersionRule::Raised, keep);
         let report = replaced.map_err(|error| {
@@ -171,12 +175,12 @@ impl Platform {
     ///
     /// # Errors
     /// 404 where it was not.
-    pub fn receipt(&self, id: &str, version: &str) -> Result<Receipt, PlatformError> {
+    pub fn receipt(&self, id: &str, version: &str) -> Result<UploadReceipt, PlatformError> {
         let record = lock(&self.database).package(id, version)?;
         let record = record
             .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("{id} {version} was not uploaded")))?;
         let signed = lock(&self.database).receipt(id, version)?;
-        Ok(Receipt {
+        Ok(UploadReceipt {
             id: id.to_owned(),
             version: version.to_owned(),
             sha256: record.sha256,

@@ -10,7 +10,7 @@ use super::Project;
 use super::secrets::find_secret;
 use crate::files::{self, OutsideError};
 use crate::manifest::Manifest;
-use crate::strict_zip::{Entry, name_problem};
+use crate::strict_zip::{ArchiveEntry, name_problem};
 
 /// Folders whose files go along.
 const FOLDERS: [&str; 2] = ["assets", "pages"];
@@ -70,7 +70,11 @@ pub enum FileError {
 ///
 /// # Errors
 /// [`FileError`] with everything that is wrong.
-pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String]) -> Result<Vec<Entry>, FileError> {
+pub fn package_files(
+    project: &Project,
+    manifest: &Manifest,
+    allowed: &[String],
+) -> Result<Vec<ArchiveEntry>, FileError> {
     let ignored = ignored(&project.root)?;
     let mut found = Found { ignored, allowed, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
@@ -93,7 +97,7 @@ pub fn package_files(project: &Project, manifest: &Manifest, allowed: &[String])
         let bytes = fs_err::read(project.root.join(&name)).map_err(FileError::Unreadable)?;
         match find_secret(&name, &bytes).filter(|_| !allowed.contains(&name)) {
             Some(secret) => problems.push(FileProblem::Secret { name, line: secret.line, what: secret.what }),
-            None => entries.push(Entry { name, bytes }),
+            None => entries.push(ArchiveEntry { name, bytes }),
         }
     }
     if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }

@@ -9,5 +9,5 @@ mod workspace;
 pub use discover::{MANIFEST_FILE, Project, ProjectError};
 pub use files::{FileError, FileProblem, package_files};
 pub use secrets::{FoundSecret, find_secret, find_token};
-pub use watch::{Concern, Watch};
+pub use watch::{Concern, FolderWatch};
 pub use workspace::{Member, WorkspaceError, members, workspace_root};

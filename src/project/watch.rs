@@ -32,7 +32,7 @@ pub enum Concern {
 
 /// A project's files, as they were when they were last looked at.
 #[derive(Debug)]
-pub struct Watch {
+pub struct FolderWatch {
     root: PathBuf,
     /// The files of the last look.
     stamps: Stamps,
@@ -47,12 +47,12 @@ type Stamps = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 /// How long a file must stay as it is before it counts.
 const SETTLING: Duration = Duration::from_millis(20);
 
-impl Watch {
+impl FolderWatch {
     /// The project of a folder; what is there now is known.
-    pub fn new(root: &Path) -> Watch {
+    pub fn new(root: &Path) -> FolderWatch {
         let stamps = stamps(root);
         let known = stamps.keys().filter_map(|file| Some((file.clone(), digest(&root.join(file))?))).collect();
-        Watch { root: root.to_path_buf(), stamps, known, unsettled: None }
+        FolderWatch { root: root.to_path_buf(), stamps, known, unsettled: None }
     }
 
     /// What changed since the last look that found something. A file that was another one a moment ago is still being
@@ -61,7 +61,7 @@ impl Watch {
         self.compare(now).1
     }
 
-    /// As [`Watch::look`], but source that is another one counts at once: for whoever gives up what it has begun when the
+    /// As [`FolderWatch::look`], but source that is another one counts at once: for whoever gives up what it has begun when the
     /// file changes once more.
     pub fn look_early(&mut self, now: Instant) -> BTreeSet<Concern> {
         let (before, mut found) = self.compare(now);
@@ -172,7 +172,7 @@ mod tests {
         write("plugin.toml", "a");
         write("src/lib.rs", "a");
         write("target/x", "a");
-        let mut watch = Watch::new(folder.path());
+        let mut watch = FolderWatch::new(folder.path());
         let mut now = Instant::now();
         let mut later = || {
             now += SETTLING;

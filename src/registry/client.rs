@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::address::{check_token, checked_address, is_loopback};
 use super::sent::{Sent, Waits};
-use super::{Connection, PublishError, retry};
+use super::{PublishError, ServerConnection, retry};
 use crate::codes::ErrorCode;
 use crate::digest::sha256_hex;
 
@@ -25,7 +25,7 @@ const MEDIA_TYPE: &str = "application/vnd.erpx.v1+zip";
 pub struct Client {
     http: HttpClient,
     base: String,
-    connection: Connection,
+    connection: ServerConnection,
 }
 
 impl std::fmt::Debug for Client {
@@ -50,8 +50,8 @@ impl Client {
     ///
     /// # Errors
     /// [`PublishError::BadAddress`] and [`PublishError::Client`].
-    pub fn new(address: &str, connection: Connection) -> Result<Client, PublishError> {
-        let Connection { token, .. } = &connection;
+    pub fn new(address: &str, connection: ServerConnection) -> Result<Client, PublishError> {
+        let ServerConnection { token, .. } = &connection;
         let base = checked_address(address, token.is_some())?;
         check_token(token.as_deref().map(String::as_str))?;
         // An error means that the provider was installed before.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 /// How a server is reached.
 #[derive(Clone)]
-pub struct Connection {
+pub struct ServerConnection {
     /// What the server knows the user by.
     pub token: Option<Zeroizing<String>>,
     /// How long a request may take beside the time that its body needs.
@@ -19,13 +19,19 @@ pub struct Connection {
     pub pause: fn(Duration),
 }
 
-impl Default for Connection {
-    fn default() -> Connection {
-        Connection { token: None, timeout: Duration::from_mins(1), proxy: None, ca: None, pause: std::thread::sleep }
+impl Default for ServerConnection {
+    fn default() -> ServerConnection {
+        ServerConnection {
+            token: None,
+            timeout: Duration::from_mins(1),
+            proxy: None,
+            ca: None,
+            pause: std::thread::sleep,
+        }
     }
 }
 
-impl std::fmt::Debug for Connection {
+impl std::fmt::Debug for ServerConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The token is shown nowhere.
         f.debug_struct("Connection").field("timeout", &self.timeout).field("proxy", &self.proxy).finish_non_exhaustive()

@@ -12,7 +12,7 @@ mod sent;
 pub use address::origin;
 use client::printable;
 pub use client::{Client, Published};
-pub use connection::Connection;
+pub use connection::ServerConnection;
 pub use network::NetworkTransport;
 pub use oci::{OciPackage, OciPublished, Push, push};
 pub use publish_error::PublishError;

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::sent::Waits;
-use super::{Connection, PublishError, retry};
+use super::{PublishError, ServerConnection, retry};
 use crate::codes::errors;
 use crate::digest::{hex, sha256_hex};
 
@@ -72,7 +72,7 @@ struct Artifact {
 /// [`PublishError`], also where the version is there with another content.
 pub fn push(
     address: &str,
-    connection: &Connection,
+    connection: &ServerConnection,
     package: &OciPackage<'_>,
     send: Push,
     sent: impl Fn(u64),
@@ -278,7 +278,7 @@ fn reference(address: &str) -> Result<Reference, PublishError> {
     rest.parse().map_err(|error: oci_client::ParseError| bad(error.to_string()))
 }
 
-fn client(base: &Reference, connection: &Connection) -> Result<Client, PublishError> {
+fn client(base: &Reference, connection: &ServerConnection) -> Result<Client, PublishError> {
     super::network::choose_cryptography();
     let host = base.registry();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');

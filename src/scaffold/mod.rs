@@ -8,4 +8,4 @@ mod write;
 pub use infer::{EntityGuess, FieldGuess, InferError, MAX_FILE as MAX_INFERRED_FILE, infer};
 pub use parameters::{Parameter, ParameterKind};
 pub use template::{About, Answers, PlannedFile, Template, TemplateError, builtin};
-pub use write::{ScaffoldError, Target, write};
+pub use write::{ScaffoldError, TargetFolder, write};

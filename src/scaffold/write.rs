@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::PlannedFile;
-use crate::files::{self, Access, WriteError};
+use crate::files::{self, FileAccess, WriteError};
 
 /// Why nothing was scaffolded.
 #[derive(Debug, Error)]
@@ -31,7 +31,7 @@ pub enum ScaffoldError {
 
 /// What a project is written into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum TargetFolder {
     /// A folder that must not be there yet: it appears whole, or not at all.
     NewFolder,
     /// A folder that is there, with what is in it: nothing of that is overwritten.
@@ -43,8 +43,8 @@ pub enum Target {
 ///
 /// # Errors
 /// [`ScaffoldError`].
-pub fn write(folder: &Path, planned: &[PlannedFile], target: Target) -> Result<(), ScaffoldError> {
-    if target == Target::FolderThatIsThere {
+pub fn write(folder: &Path, planned: &[PlannedFile], target: TargetFolder) -> Result<(), ScaffoldError> {
+    if target == TargetFolder::FolderThatIsThere {
         // What an interrupted run left is no obstacle: run again, it completes.
         let differs = |file: &&PlannedFile| {
             let path = folder.join(&file.path);
@@ -78,7 +78,7 @@ pub fn write(folder: &Path, planned: &[PlannedFile], target: Target) -> Result<(
 
 fn write_all(folder: &Path, planned: &[PlannedFile]) -> Result<(), ScaffoldError> {
     for file in planned {
-        files::write(&folder.join(&file.path), &file.content, Access::Shared)?;
+        files::write(&folder.join(&file.path), &file.content, FileAccess::Shared)?;
     }
     Ok(())
 }

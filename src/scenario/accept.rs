@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::compare::Difference;
+use super::compare::ValueDifference;
 use crate::diagnostics::{Fix, SourceFile};
 
 /// The change that makes an expectation true; none where its text is more than a value: a matcher says what was
 /// meant, and a name stands for something else in each case.
-pub(super) fn fix(source: &SourceFile, difference: &Difference) -> Option<Fix> {
+pub(super) fn fix(source: &SourceFile, difference: &ValueDifference) -> Option<Fix> {
     let actual = difference.actual.as_ref()?;
     let written = source.text().get(difference.span.clone())?;
     let is_snapshot = written.trim_matches(['"', '\'']) == "<snapshot>";
@@ -80,7 +80,7 @@ mod tests {
         let source = SourceFile::new("x.test.toml", text);
         let start = text.find(expected).unwrap();
         let span = start..start + expected.len();
-        let difference = Difference { span, path: String::new(), message: String::new(), actual: Some(actual) };
+        let difference = ValueDifference { span, path: String::new(), message: String::new(), actual: Some(actual) };
         fix(&source, &difference).map(|fix| fix.edits[0].text.clone())
     }
 

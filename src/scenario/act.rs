@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::fault;
-use super::judge::Outcome;
+use super::judge::StepOutcome;
 use super::model::Step;
 use super::plan::TENANTS;
 use super::steps;
-use super::world::{Finding, World};
+use super::world::{CaseWorld, Finding};
 use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_NAME;
 use crate::check::scenarios::SCENARIO_STEP;
@@ -27,12 +27,12 @@ const MAX_SQL_ROWS: usize = 1_000;
 pub(super) struct Performed {
     /// The tenant that it was done for.
     pub(super) tenant: TenantId,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: StepOutcome,
     /// Faults of the step that did not happen.
     pub(super) left: Vec<Fault>,
 }
 
-impl World<'_> {
+impl CaseWorld<'_> {
     /// Does what a step does, within its bounds and with its faults.
     pub(super) fn perform(&mut self, step: &Step) -> Result<Performed, Finding> {
         let budget = step.budget.as_ref().or(self.suite.file.budget.as_ref());
@@ -56,7 +56,7 @@ impl World<'_> {
         Ok(Performed { tenant, outcome, left })
     }
 
-    fn act(&mut self, step: &Step) -> Result<(TenantId, Outcome), Finding> {
+    fn act(&mut self, step: &Step) -> Result<(TenantId, StepOutcome), Finding> {
         let user = match &step.r#as {
             Some(name) => {
                 let node = Node { span: name.span(), value: NodeValue::String((**name).clone()) };
@@ -87,25 +87,25 @@ impl World<'_> {
                     self.finding(SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
                 })?;
             }
-            return Ok((tenant, Outcome::Other));
+            return Ok((tenant, StepOutcome::Other));
         }
         if let (Some(call), Some(user)) = (&step.call, &user) {
             let text = self.text(call)?;
             let result = self.platform.call_by_name(self.manifest.metadata.id.as_str(), user, text.trim());
-            return Ok((user.tenant.clone(), Outcome::Call(result)));
+            return Ok((user.tenant.clone(), StepOutcome::Call(result)));
         }
         if let (Some(page), Some(user)) = (&step.page, &user) {
             let name = self.text(page)?;
             let opened = self.platform.page(user, None, self.manifest.metadata.id.as_str(), &name);
             let shown = opened.unwrap_or_else(|error| json!({ "status": error.status(), "code": error.code }));
-            return Ok((user.tenant.clone(), Outcome::Page(shown)));
+            return Ok((user.tenant.clone(), StepOutcome::Page(shown)));
         }
         if let Some(sql) = &step.sql {
             let rows = self
                 .asked(&self.text(sql)?)
                 .map_err(|error| self.finding(SCENARIO_VALUE, sql.span.clone(), error.to_string(), "cannot be done"))?;
             let tenant = user.as_ref().map(|user| user.tenant.clone()).or_else(|| TenantId::new(TENANTS[0]));
-            return tenant.map(|tenant| (tenant, Outcome::Rows(rows))).ok_or_else(|| self.nobody(step));
+            return tenant.map(|tenant| (tenant, StepOutcome::Rows(rows))).ok_or_else(|| self.nobody(step));
         }
         if let Some(lifecycle) = &step.lifecycle {
             let what = self.text(lifecycle)?;
@@ -124,7 +124,7 @@ impl World<'_> {
             self.platform.advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
         }
         let tenant = user.map(|user| user.tenant).or_else(|| TenantId::new(TENANTS[0]));
-        tenant.map(|tenant| (tenant, Outcome::Other)).ok_or_else(|| self.nobody(step))
+        tenant.map(|tenant| (tenant, StepOutcome::Other)).ok_or_else(|| self.nobody(step))
     }
 
     fn nobody(&self, step: &Step) -> Finding {
@@ -156,7 +156,7 @@ impl World<'_> {
         done.map_err(|error| self.finding(SCENARIO_UNEXPECTED, node.span.clone(), error.to_string(), "refused"))
     }
 
-    fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<Outcome, Finding> {
+    fn request(&mut self, step: &Step, target: &Node, user: &Identity) -> Result<StepOutcome, Finding> {
         let text = self.text(target)?;
         let bad = || {
             self.finding(
@@ -195,7 +195,7 @@ impl World<'_> {
             (request.content_type, request.body) = self.sent(&self.fill(body)?)?;
         }
         let Response { status, body, headers } = self.platform.handle(&request);
-        Ok(Outcome::Http { status, body: shown(body, headers), entity })
+        Ok(StepOutcome::Http { status, body: shown(body, headers), entity })
     }
 
     /// The media type and the bytes of a body that is no JSON.
@@ -216,10 +216,10 @@ impl World<'_> {
         Ok((text("type").map(str::to_owned), bytes))
     }
 
-    pub(super) fn capture(&mut self, step: &Step, outcome: &Outcome) -> Result<(), Finding> {
+    pub(super) fn capture(&mut self, step: &Step, outcome: &StepOutcome) -> Result<(), Finding> {
         let value = match outcome {
-            Outcome::Http { body: Some(value), .. } => value.clone(),
-            Outcome::Call(Ok(value)) => value.clone(),
+            StepOutcome::Http { body: Some(value), .. } => value.clone(),
+            StepOutcome::Call(Ok(value)) => value.clone(),
             _ => Value::Null,
         };
         for (name, path) in &step.capture {

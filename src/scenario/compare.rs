@@ -8,7 +8,7 @@ use crate::document::{Node, NodeValue};
 
 /// A place where they differ.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Difference {
+pub(super) struct ValueDifference {
     /// Where the expectation stands.
     pub(super) span: Span,
     /// Where in the value, such as `rows[0].qty`.
@@ -31,7 +31,7 @@ pub(super) struct Matching {
 }
 
 /// Every place where `actual` is not what `expected` says.
-pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, how: Matching) -> Vec<Difference> {
+pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, how: Matching) -> Vec<ValueDifference> {
     let mut found = Vec::new();
     compare(expected, actual, path, how, &mut found);
     found
@@ -50,10 +50,10 @@ fn in_order<'v>(items: &[Node], values: &'v [Value], how: Matching) -> Vec<&'v V
     ordered.into_iter().filter_map(|value| value.or_else(|| left.next())).collect()
 }
 
-fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: Matching, found: &mut Vec<Difference>) {
+fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: Matching, found: &mut Vec<ValueDifference>) {
     let mut differ = |message: String| {
         let actual = actual.cloned();
-        found.push(Difference { span: expected.span.clone(), path: path.to_owned(), message, actual });
+        found.push(ValueDifference { span: expected.span.clone(), path: path.to_owned(), message, actual });
     };
     if let Some(text) = expected.as_str() {
         match matcher::parse(text) {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::judge::Outcome as Act;
+use super::judge::StepOutcome;
 use super::model::{Afterwards, Explore};
 use super::plan::Case;
 use super::runner::step_span;
-use super::world::{Setup, World};
+use super::world::{CaseWorld, Setup};
 use crate::check::scenarios::SCENARIO_FAULT;
 use crate::diagnostics::{Diagnostic, Report};
 use crate::host::{CallError, Fault, FaultAction, FaultPlace, LoadedPlugin, Runtime, Times, TrapKind};
@@ -60,7 +60,7 @@ impl Kind {
 }
 
 /// How a run without expectations ended.
-struct Outcome {
+struct ExploredRun {
     /// Calls of the host, in order: `db.insert stock_move`.
     host_calls: Vec<String>,
     /// Calls of the plugin that were committed, in order.
@@ -132,13 +132,13 @@ fn run(
     case: &Case<'_>,
     fault: Option<Fault>,
     retries: bool,
-) -> Option<Outcome> {
-    let mut world = World::build(runtime, plugin, case, &Setup::default()).ok()?;
+) -> Option<ExploredRun> {
+    let mut world = CaseWorld::build(runtime, plugin, case, &Setup::default()).ok()?;
     let has_fault = fault.is_some();
     if let Some(fault) = fault {
         world.platform.add_fault(fault);
     }
-    let mut outcome = Outcome {
+    let mut outcome = ExploredRun {
         host_calls: Vec::new(),
         commits: Vec::new(),
         trap: None,
@@ -156,7 +156,7 @@ fn run(
             performed = again;
         }
         let status = match &performed.outcome {
-            Act::Http { status, .. } => Some(*status),
+            StepOutcome::Http { status, .. } => Some(*status),
             _ => None,
         };
         outcome.ends.push((status, failed));
@@ -170,7 +170,7 @@ fn run(
 }
 
 /// Notes what a step's calls did; true where the last one failed.
-fn note(world: &mut World<'_>, outcome: &mut Outcome) -> bool {
+fn note(world: &mut CaseWorld<'_>, outcome: &mut ExploredRun) -> bool {
     let mut failed = false;
     for call in world.platform.take_activity().calls {
         let called = call.trace.host_calls.iter();

@@ -9,7 +9,7 @@ use crate::host::{LoadedPlugin, Runtime};
 
 /// What a case cost with so many copies of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
+pub struct CostSample {
     /// Copies of each row of its fixtures.
     pub copies: usize,
     /// Fuel of all calls.
@@ -23,15 +23,15 @@ pub struct Cost {
 }
 
 /// Runs a case once for each number of copies, without its expectations. Empty where the world cannot be made.
-pub fn growth(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, scales: &[usize]) -> Vec<Cost> {
+pub fn growth(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, scales: &[usize]) -> Vec<CostSample> {
     scales.iter().filter_map(|copies| cost(runtime, plugin, case, *copies)).collect()
 }
 
-fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: usize) -> Option<Cost> {
+fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: usize) -> Option<CostSample> {
     let setup = Setup { copies, ..Setup::default() };
     let calls = costs(runtime, plugin, case, &setup)?;
     let sum = |of: fn(&CallCost) -> u64| calls.iter().map(of).sum();
-    Some(Cost {
+    Some(CostSample {
         copies,
         fuel: sum(|call| call.fuel),
         host_calls: sum(|call| call.host_calls),
@@ -42,7 +42,7 @@ fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: 
 
 /// The power of the number of rows by which the fuel grew between the first and the last cost: 0 for none, 1 for as
 /// many times as there are rows, 2 for the square. None where there is nothing to compare.
-pub fn exponent(costs: &[Cost]) -> Option<f64> {
+pub fn exponent(costs: &[CostSample]) -> Option<f64> {
     let (first, last) = (costs.first()?, costs.last()?);
     if first.copies >= last.copies || first.fuel == 0 {
         return None;
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn growth_is_told_as_a_power() {
-        let cost = |copies, fuel| Cost { copies, fuel, host_calls: 0, rows: 0, failed: false };
-        let power = |costs: &[Cost]| exponent(costs).map(|power| (power * 10.0).round() / 10.0);
+        let cost = |copies, fuel| CostSample { copies, fuel, host_calls: 0, rows: 0, failed: false };
+        let power = |costs: &[CostSample]| exponent(costs).map(|power| (power * 10.0).round() / 10.0);
         assert_eq!(power(&[cost(1, 1_000), cost(10, 1_000)]), Some(0.0));
         assert_eq!(power(&[cost(1, 1_000), cost(10, 10_000)]), Some(1.0));
         assert_eq!(power(&[cost(1, 1_000), cost(100, 10_000_000)]), Some(2.0));

@@ -9,7 +9,7 @@ use super::observation::observation;
 use super::plan::Case;
 use super::runner::step_span;
 use super::substitute::Names;
-use super::world::{Finding, Setup, World};
+use super::world::{CaseWorld, Finding, Setup};
 use crate::check::scenarios::SCENARIO_ISOLATION;
 use crate::check::scenarios::SCENARIO_NAME;
 use crate::diagnostics::{Diagnostic, Report};
@@ -62,7 +62,7 @@ fn run(
     setup: &Setup,
     neighbour: Option<&TenantId>,
 ) -> Result<Vec<Value>, Finding> {
-    let mut world = World::build(runtime, plugin, case, setup)?;
+    let mut world = CaseWorld::build(runtime, plugin, case, setup)?;
     let named = case.suite.file.world.users.values().map(|user| user.tenant.as_str());
     if named
         .chain(case.suite.file.fixture.values().map(|fixture| fixture.tenant.as_str()))
@@ -121,17 +121,17 @@ struct Neighbour {
 }
 
 impl Neighbour {
-    fn swap_in(&mut self, world: &mut World<'_>) {
+    fn swap_in(&mut self, world: &mut CaseWorld<'_>) {
         world.stand_in = Some(self.tenant.clone());
         self.swap(world);
     }
 
-    fn swap_out(&mut self, world: &mut World<'_>) {
+    fn swap_out(&mut self, world: &mut CaseWorld<'_>) {
         world.stand_in = None;
         self.swap(world);
     }
 
-    fn swap(&mut self, world: &mut World<'_>) {
+    fn swap(&mut self, world: &mut CaseWorld<'_>) {
         std::mem::swap(&mut self.names, &mut world.names);
         let own = std::mem::replace(&mut self.surroundings, Surroundings::of_this_machine());
         self.surroundings = world.platform.swap_surroundings(own);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::Case;
-use super::world::{Setup, World};
+use super::world::{CaseWorld, Setup};
 use crate::host::{LoadedPlugin, Probe, Runtime};
 
 /// What one call cost.
@@ -38,7 +38,7 @@ pub(super) fn costs(
     case: &Case<'_>,
     setup: &Setup,
 ) -> Option<Vec<CallCost>> {
-    let mut world = World::build(runtime, plugin, case, setup).ok()?;
+    let mut world = CaseWorld::build(runtime, plugin, case, setup).ok()?;
     let mut costs = Vec::new();
     for step in &case.test.step {
         let Ok(performed) = world.perform(step) else { break };

@@ -28,7 +28,7 @@ mod world;
 pub use budget_lock::{BudgetLock, DEFAULT_RATCHET};
 pub use explore::{Explored, explore_case};
 pub use from_recording::from_recording;
-pub use growth::{Cost, exponent, growth};
+pub use growth::{CostSample, exponent, growth};
 pub use isolation::check_isolation;
 pub use measure::{CallCost, measure};
 pub use model::ScenarioFile;

@@ -15,9 +15,9 @@ table! {
         /// What the scenarios are about.
         suite: String = String::new(),
         /// All that a run can observe is fixed here.
-        world: World,
+        world: ScenarioWorld,
         /// Rows that tests begin with.
-        fixture: BTreeMap<String, Fixture>,
+        fixture: BTreeMap<String, ScenarioFixture>,
         /// The tests.
         test: Vec<Test>,
         /// Budgets of all calls, where a step says nothing else.
@@ -27,9 +27,9 @@ table! {
 
 table! {
     /// All that a run can observe.
-    pub struct World {
+    pub struct ScenarioWorld {
         /// The host's clock; it moves one millisecond a host call.
-        now: Option<Spanned<Moment>>,
+        now: Option<Spanned<ScenarioMoment>>,
         /// What ids and random bytes are made from.
         seed: u64 = 1,
         /// Who may act; `@users.name` is a user's id.
@@ -87,7 +87,7 @@ table! {
 
 table! {
     /// Rows that tests begin with.
-    pub struct Fixture {
+    pub struct ScenarioFixture {
         /// Whose rows they are.
         tenant: Spanned<TenantId>,
         /// Fixtures that come first.
@@ -277,10 +277,10 @@ impl FromToml for Expect {
 
 /// A date-time, with or without quotes.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment(pub crate::store::Moment);
+pub struct ScenarioMoment(pub crate::store::Moment);
 
-impl FromToml for Moment {
-    fn from_toml(node: &Node, reader: &mut Reader) -> Option<Moment> {
+impl FromToml for ScenarioMoment {
+    fn from_toml(node: &Node, reader: &mut Reader) -> Option<ScenarioMoment> {
         use crate::document::NodeValue;
         let (NodeValue::Datetime(text) | NodeValue::String(text)) = &node.value else {
             reader.wrong_type(node, "a date-time");
@@ -292,7 +292,7 @@ impl FromToml for Moment {
             let message = format!("`{text}` is not a date-time with an offset");
             reader.find(SCENARIO_VALUE, node.span.clone(), message, "cannot be read", help);
         }
-        moment.map(Moment)
+        moment.map(ScenarioMoment)
     }
 
     fn json_schema() -> serde_json::Value {

@@ -2,30 +2,30 @@
 
 use serde_json::{Map, Value, json};
 
-use super::judge::Outcome;
+use super::judge::StepOutcome;
 use crate::host::CallError;
 use crate::platform::Activity;
 
 /// The answer of the act, and all that its calls did, as JSON without what was not there.
-pub(super) fn observation(outcome: &Outcome, activity: &Activity) -> Value {
+pub(super) fn observation(outcome: &StepOutcome, activity: &Activity) -> Value {
     let mut seen = Map::new();
     match outcome {
-        Outcome::Http { status, body, .. } => {
+        StepOutcome::Http { status, body, .. } => {
             seen.insert("status".to_owned(), json!(status));
             if let Some(body) = body {
                 seen.insert("json".to_owned(), body.clone());
             }
         }
-        Outcome::Call(Ok(value)) => {
+        StepOutcome::Call(Ok(value)) => {
             seen.insert("result".to_owned(), value.clone());
         }
-        Outcome::Page(page) => {
+        StepOutcome::Page(page) => {
             seen.insert("page".to_owned(), page.clone());
         }
-        Outcome::Rows(rows) => {
+        StepOutcome::Rows(rows) => {
             seen.insert("rows".to_owned(), json!(rows));
         }
-        Outcome::Call(Err(_)) | Outcome::Other => {}
+        StepOutcome::Call(Err(_)) | StepOutcome::Other => {}
     }
     let calls = || activity.calls.iter();
     let errors = calls().filter_map(|call| call.error.as_ref()).map(error_json).collect();

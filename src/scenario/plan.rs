@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use super::model::{Fixture, HttpResponseOf, ScenarioFile, Step, Test};
+use super::model::{HttpResponseOf, ScenarioFile, ScenarioFixture, Step, Test};
 use super::substitute::used_names;
 use super::{pipe_table, steps};
 use crate::check::scenarios::SCENARIO_NAME;
@@ -302,7 +302,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
 
 /// Whether `name` is among what `at` needs, at any distance.
 fn needs_itself<'f>(file: &'f ScenarioFile, name: &str, at: &'f str, seen: &mut BTreeSet<&'f str>) -> bool {
-    file.fixture.get(at).is_some_and(|fixture: &Fixture| {
+    file.fixture.get(at).is_some_and(|fixture: &ScenarioFixture| {
         fixture
             .needs
             .iter()

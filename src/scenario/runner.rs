@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::act::Performed;
 use super::fault;
-use super::judge::{Judgement, Observed, judge};
+use super::judge::{Observed, StepJudgement, judge};
 use super::matcher::StepTime;
 use super::model::{Effects, Step, Test};
 use super::plan::Case;
 use super::steps;
-use super::world::{Finding, Setup, World};
+use super::world::{CaseWorld, Finding, Setup};
 use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_UNEXPECTED;
 use crate::check::scenarios::SCENARIO_VALUE;
@@ -98,8 +98,8 @@ fn run<'w>(
     case: &Case<'w>,
     setup: &Setup,
     result: &mut CaseResult,
-) -> Option<(World<'w>, Activity)> {
-    let mut world = match World::build(runtime, plugin, case, setup) {
+) -> Option<(CaseWorld<'w>, Activity)> {
+    let mut world = match CaseWorld::build(runtime, plugin, case, setup) {
         Ok(world) => world,
         Err(finding) => {
             result.report.push(*finding);
@@ -122,7 +122,7 @@ fn run<'w>(
     Some((world, last))
 }
 
-impl World<'_> {
+impl CaseWorld<'_> {
     fn step(&mut self, step: &Step, result: &mut CaseResult) -> Result<Activity, Finding> {
         let start = self.platform.now();
         let Performed { tenant, outcome, left } = self.perform(step)?;
@@ -148,7 +148,7 @@ impl World<'_> {
             is_shared: self.shares_steps,
             snapshots: &|name| self.suite.snapshots.get(name).cloned(),
         };
-        let Judgement { report, snapshot } = judge(&observed, expect.as_ref());
+        let StepJudgement { report, snapshot } = judge(&observed, expect.as_ref());
         let failed = report.has_errors();
         result.report.extend(report);
         result.snapshots.extend(snapshot);
@@ -190,7 +190,7 @@ impl World<'_> {
 
 /// Adds to the first finding what the developer looks for next: the calls of the host, where in the guest's source
 /// they stand, and the database.
-fn explained(report: &Report, activity: &Activity, world: &World<'_>, keep: Option<KeptDatabase>) -> Report {
+fn explained(report: &Report, activity: &Activity, world: &CaseWorld<'_>, keep: Option<KeptDatabase>) -> Report {
     let kept = keep.filter(|kept| keep_database(world, &kept.file));
     let mut explained = Report::new();
     let calls: Vec<&HostCall> = activity.calls.iter().flat_map(|call| &call.trace.host_calls).collect();
@@ -262,7 +262,7 @@ fn writer_of(entity: &str, calls: &[&HostCall]) -> Option<String> {
     ))
 }
 
-fn keep_database(world: &World<'_>, file: &Path) -> bool {
+fn keep_database(world: &CaseWorld<'_>, file: &Path) -> bool {
     // What cannot be kept is only missed.
     let made = file.parent().is_none_or(|folder| fs_err::create_dir_all(folder).is_ok());
     let _ = fs_err::remove_file(file);

@@ -22,7 +22,7 @@ use crate::platform::{Directory, Identity, Platform, PlatformImage};
 use crate::store::Moment;
 
 /// A world in which one case runs.
-pub(super) struct World<'a> {
+pub(super) struct CaseWorld<'a> {
     pub(super) platform: Platform,
     pub(super) plugin: &'a LoadedPlugin,
     pub(super) manifest: &'a Manifest,
@@ -60,13 +60,13 @@ impl Default for Setup {
 /// Boxed: it is far larger than what succeeds.
 pub(super) type Finding = Box<Diagnostic>;
 
-impl<'a> World<'a> {
+impl<'a> CaseWorld<'a> {
     pub(super) fn build(
         runtime: &Arc<Runtime>,
         plugin: &'a LoadedPlugin,
         case: &Case<'a>,
         setup: &Setup,
-    ) -> Result<World<'a>, Finding> {
+    ) -> Result<CaseWorld<'a>, Finding> {
         let suite = case.suite;
         let file = &suite.file;
         let manifest: &Manifest = plugin.manifest();
@@ -85,7 +85,7 @@ impl<'a> World<'a> {
             let image = image(runtime, plugin, case, setup).map_err(broken)?;
             Platform::of_image(Arc::clone(runtime), &image).map_err(|error| broken(error.to_string()))?
         };
-        let mut world = World {
+        let mut world = CaseWorld {
             platform,
             plugin,
             manifest,

@@ -27,7 +27,7 @@ pub struct Attestation<P> {
     #[serde(rename = "_type")]
     kind: String,
     /// What it is about.
-    pub subject: Vec<Subject>,
+    pub subject: Vec<StatementSubject>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
     /// What it says.
@@ -37,7 +37,7 @@ pub struct Attestation<P> {
 /// A thing and its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Subject {
+pub struct StatementSubject {
     /// What it is called.
     pub name: String,
     /// Its digests; SHA-256 is the one that counts.
@@ -60,21 +60,21 @@ pub struct AttestationError {
     why: String,
 }
 
-impl Subject {
+impl StatementSubject {
     /// The subject of these bytes.
-    pub fn of(name: impl Into<String>, bytes: &[u8]) -> Subject {
-        Subject::digested(name, sha256_hex(bytes))
+    pub fn of(name: impl Into<String>, bytes: &[u8]) -> StatementSubject {
+        StatementSubject::digested(name, sha256_hex(bytes))
     }
 
     /// The subject of a digest that is known: 64 lower-case hexadecimal digits.
-    pub fn digested(name: impl Into<String>, sha256: impl Into<String>) -> Subject {
-        Subject { name: name.into(), digest: Digests { sha256: sha256.into() } }
+    pub fn digested(name: impl Into<String>, sha256: impl Into<String>) -> StatementSubject {
+        StatementSubject { name: name.into(), digest: Digests { sha256: sha256.into() } }
     }
 }
 
 impl<P: Predicate> Attestation<P> {
     /// A statement of this version.
-    pub fn new(subject: Vec<Subject>, predicate: P) -> Attestation<P> {
+    pub fn new(subject: Vec<StatementSubject>, predicate: P) -> Attestation<P> {
         Attestation { kind: STATEMENT_TYPE.to_owned(), subject, predicate_type: P::TYPE.to_owned(), predicate }
     }
 

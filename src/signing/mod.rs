@@ -11,7 +11,7 @@ mod rotation;
 mod trust;
 mod trust_file;
 
-pub use attestation::{Attestation, AttestationError, Digests, Predicate, Subject};
+pub use attestation::{Attestation, AttestationError, Digests, Predicate, StatementSubject};
 pub use dsse::{Envelope, EnvelopeError, SignatureEntry};
 pub use judgement::{Circumstances, Judgement, SignatureStatus, Trusted};
 pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};

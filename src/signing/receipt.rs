@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Attestation, Predicate, Subject};
+use super::{Attestation, Predicate, StatementSubject};
 
 /// A registry took a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Receipt {
     /// The receipt of a package with this digest.
     pub fn about(sha256: &str, predicate: ReceiptPredicate) -> Receipt {
         let name = format!("{}-{}.erpx", predicate.id, predicate.version);
-        Attestation::new(vec![Subject::digested(name, sha256)], predicate)
+        Attestation::new(vec![StatementSubject::digested(name, sha256)], predicate)
     }
 
     /// The digest of the package; none where the receipt names not exactly one.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Attestation, AttestationError, Envelope, KeyId, Predicate, RegistryStatus, Subject, TrustStore};
+use super::{Attestation, AttestationError, Envelope, KeyId, Predicate, RegistryStatus, StatementSubject, TrustStore};
 
 /// What a registry takes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,8 +110,8 @@ impl RevocationsPredicate {
 
     /// The statement in an envelope that nobody signed yet.
     pub fn seal(self) -> Envelope {
-        let keys = self.keys.iter().map(|key| Subject::digested(key.keyid.as_str(), key.keyid.digest()));
-        let packages = self.packages.iter().map(|package| Subject::digested("package", &*package.sha256));
+        let keys = self.keys.iter().map(|key| StatementSubject::digested(key.keyid.as_str(), key.keyid.digest()));
+        let packages = self.packages.iter().map(|package| StatementSubject::digested("package", &*package.sha256));
         Attestation::new(keys.chain(packages).collect(), self).seal()
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
-    Attestation, AttestationError, Envelope, EnvelopeError, KeyError, Predicate, PublicKey, SecretKey, Subject,
+    Attestation, AttestationError, Envelope, EnvelopeError, KeyError, Predicate, PublicKey, SecretKey, StatementSubject,
 };
 
 /// A key takes another's place.
@@ -61,7 +61,7 @@ impl Rotation {
     pub fn sign(old: &SecretKey, new: &SecretKey, old_key_until: Option<Timestamp>) -> Result<Envelope, EnvelopeError> {
         let (old_public, new_public) = (old.public(), new.public());
         let subject = [("old", &old_public), ("new", &new_public)]
-            .map(|(name, key)| Subject::digested(name, key.id().digest()))
+            .map(|(name, key)| StatementSubject::digested(name, key.id().digest()))
             .to_vec();
         let predicate = RotationPredicate { old_key: old_public.to_pem(), new_key: new_public.to_pem(), old_key_until };
         let mut envelope = Attestation::new(subject, predicate).seal();

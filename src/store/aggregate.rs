@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::records::Held;
-use super::sql::{Cell, Failure, Shape, SqlError, SqlRow};
+use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
 use crate::document::{did_you_mean, weight_of_fields, words};
 use crate::expression::read_decimal;
@@ -161,7 +161,7 @@ impl Database {
         for grouping in &query.group_by {
             let field = &grouping.field;
             let mut operand = users.operand(field, Usage::Filter)?;
-            if operand.shape == Shape::Json {
+            if operand.shape == ColumnShape::Json {
                 return Err(StoreError::BadQuery(format!("`{field}` holds JSON: it makes no groups")));
             }
             if let Some(per) = grouping.per {
@@ -206,19 +206,19 @@ impl Database {
 /// The stretch of time that a day or a moment lies in: the beginning of its text.
 fn stretch(reader: &FilterReader<'_>, field: &str, operand: &Operand, per: Period) -> Result<Operand, StoreError> {
     let base = reader.entity.field(field).map(|field| field.field_type.base());
-    let has_hours = operand.shape == Shape::Moment || base == Some(BaseType::Datetime);
+    let has_hours = operand.shape == ColumnShape::Moment || base == Some(BaseType::Datetime);
     if !(has_hours || (base == Some(BaseType::Date) && per != Period::Hour)) {
         let what = if base == Some(BaseType::Date) { "a day, which has no hours" } else { "no day and no moment" };
         return Err(StoreError::BadQuery(format!("`{field}` is {what}")));
     }
     let text = reader.dialect.shown(&operand.sql, operand.shape);
-    Ok(Operand { sql: format!("substr({text}, 1, {})", per.characters()), shape: Shape::Text })
+    Ok(Operand { sql: format!("substr({text}, 1, {})", per.characters()), shape: ColumnShape::Text })
 }
 
 /// What the columns of a group become.
 #[derive(Debug, Clone, Copy)]
 enum Output {
-    Value(Shape),
+    Value(ColumnShape),
     /// A decimal without a scale: equal ones may have been written with more or fewer zeros, and which is seen is chance.
     Loose,
     /// The exact sum of decimals, with the digits that they have.
@@ -228,9 +228,9 @@ enum Output {
 }
 
 impl Output {
-    fn of(entity: &EntityRef, field: &str, shape: Shape) -> Output {
+    fn of(entity: &EntityRef, field: &str, shape: ColumnShape) -> Output {
         let has_scale = entity.field(field).is_some_and(|field| field.kept_scale().is_some());
-        if shape == Shape::Decimal && !has_scale { Output::Loose } else { Output::Value(shape) }
+        if shape == ColumnShape::Decimal && !has_scale { Output::Loose } else { Output::Value(shape) }
     }
 
     /// How many columns it is read from.
@@ -244,7 +244,7 @@ impl Output {
     fn read(self, row: &SqlRow<'_>, index: usize) -> Result<Value, SqlError> {
         let cell = row.cell(index)?;
         Ok(match (self, cell) {
-            (Output::Value(Shape::Boolean), Cell::Integer(number)) => Value::from(number != 0),
+            (Output::Value(ColumnShape::Boolean), Cell::Integer(number)) => Value::from(number != 0),
             (Output::Loose, Cell::Text(text)) => match read_decimal(text) {
                 Some(decimal) => Value::from(decimal.normalize().to_string()),
                 None => Value::from(text),
@@ -270,21 +270,23 @@ fn metric_columns(reader: &FilterReader<'_>, metric: &Metric) -> Result<(Vec<Str
     let bad = |message: String| StoreError::BadQuery(message);
     let dialect = reader.dialect;
     if metric.function == "count" {
-        return Ok((vec!["count(*)".to_owned()], Output::Value(Shape::Integer)));
+        return Ok((vec!["count(*)".to_owned()], Output::Value(ColumnShape::Integer)));
     }
     let name = metric.field.as_deref().ok_or_else(|| bad(format!("`{}` needs a field", metric.function)))?;
     let Operand { sql, shape } = reader.operand(name, Usage::Filter)?;
-    let is_number = matches!(shape, Shape::Integer | Shape::Float | Shape::Decimal);
+    let is_number = matches!(shape, ColumnShape::Integer | ColumnShape::Float | ColumnShape::Decimal);
     match metric.function.as_str() {
-        "min" | "max" if shape == Shape::Json => Err(bad(format!("`{name}` holds JSON, which has no order"))),
+        "min" | "max" if shape == ColumnShape::Json => Err(bad(format!("`{name}` holds JSON, which has no order"))),
         function @ ("min" | "max") => {
             Ok((vec![dialect.extreme(function, &sql, shape)], Output::of(reader.entity, name, shape)))
         }
         "sum" | "avg" if !is_number => Err(bad(format!("`{name}` is no number: it has no {}", metric.function))),
-        "sum" if shape == Shape::Decimal => Ok((vec![dialect.sum(&sql, shape)], Output::Sum)),
+        "sum" if shape == ColumnShape::Decimal => Ok((vec![dialect.sum(&sql, shape)], Output::Sum)),
         "sum" => Ok((vec![dialect.sum(&sql, shape)], Output::Value(shape))),
-        "avg" if shape == Shape::Decimal => Ok((vec![dialect.sum(&sql, shape), format!("count({sql})")], Output::Mean)),
-        "avg" => Ok((vec![dialect.mean(&sql)], Output::Value(Shape::Float))),
+        "avg" if shape == ColumnShape::Decimal => {
+            Ok((vec![dialect.sum(&sql, shape), format!("count({sql})")], Output::Mean))
+        }
+        "avg" => Ok((vec![dialect.mean(&sql)], Output::Value(ColumnShape::Float))),
         other => Err(bad(format!("unknown function `{other}`; known here: count, sum, avg, min, max"))),
     }
 }

@@ -8,7 +8,7 @@ use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, StatementLimit, bound};
-use super::{Catalog, Change, DatabaseImage, EntityRef, Sealer, StoreError, definition};
+use super::{Catalog, DatabaseImage, EntityRef, RowChange, Sealer, StoreError, definition};
 use crate::document::weight_of_fields;
 use crate::manifest::{Manifest, TenantId};
 
@@ -23,7 +23,7 @@ pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
 pub struct Database {
     connection: Connection,
     catalog: Catalog,
-    changes: Vec<Arc<Change>>,
+    changes: Vec<Arc<RowChange>>,
     /// What stays of a unit of work that is undone: numbers that may leave gaps.
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
     /// Bytes that the changes of a unit of work may take, and those that they take already.
@@ -190,7 +190,7 @@ impl Database {
     }
 
     /// What the unit of work has changed so far, in order.
-    pub fn changes(&self) -> &[Arc<Change>] {
+    pub fn changes(&self) -> &[Arc<RowChange>] {
         &self.changes
     }
 
@@ -316,7 +316,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`]; nothing of the unit was kept then.
-    pub fn commit(&mut self) -> Result<Vec<Arc<Change>>, StoreError> {
+    pub fn commit(&mut self) -> Result<Vec<Arc<RowChange>>, StoreError> {
         if let Some(upgrade) = self.upgrade.take() {
             self.note_own_rows(upgrade)?;
         }
@@ -447,10 +447,10 @@ impl Database {
     }
 
     /// Keeps what happened until the unit of work ends.
-    pub(super) fn record_change(&mut self, change: Change) -> Result<(), StoreError> {
+    pub(super) fn record_change(&mut self, change: RowChange) -> Result<(), StoreError> {
         if let Some(most) = self.most_changed {
             let before = change.before.as_ref().map_or(0, weight_of_fields);
-            self.changed += before + weight_of_fields(&change.row.data) + size_of::<Change>() as u64;
+            self.changed += before + weight_of_fields(&change.row.data) + size_of::<RowChange>() as u64;
             if self.changed > most {
                 return Err(StoreError::ChangesTooLarge(most));
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EntityRef;
-use super::sql::{Dialect, Shape};
+use super::sql::{ColumnShape, Dialect};
 use crate::digest::sha256_hex;
 use crate::manifest::{BaseType, Field, TenantId};
 
@@ -287,8 +287,8 @@ pub(super) fn column_name(field: &str) -> String {
     format!("_f_{field}")
 }
 
-fn shape_of(field: &Field) -> Shape {
-    Shape::of(field.field_type.base())
+fn shape_of(field: &Field) -> ColumnShape {
+    ColumnShape::of(field.field_type.base())
 }
 
 /// The live rows of an entity of all tenants, as a view with the entity's own names.
@@ -300,7 +300,7 @@ pub(super) fn live_view(dialect: Dialect, entity: &EntityRef, without: Option<&T
         .iter()
         .map(|field| format!(", {} as \"{}\"", field_value(dialect, entity, field.name.as_str()), *field.name))
         .collect();
-    let moment = |column: &str| format!("{} as {column}", dialect.shown(column, Shape::Moment));
+    let moment = |column: &str| format!("{} as {column}", dialect.shown(column, ColumnShape::Moment));
     format!(
         "create temp view \"{}\" as select id, tenant_id, version, {}, created_by, {}, updated_by{fields} \
          from \"{}\" where deleted_at is null{others};",
@@ -316,6 +316,6 @@ pub(super) fn field_value(dialect: Dialect, entity: &EntityRef, field: &str) -> 
     match entity.field(field) {
         Some(known) if known.has_column() => format!("\"{}\"", column_name(field)),
         Some(known) => dialect.field_of_data(field, shape_of(known)),
-        None => dialect.field_of_data(field, Shape::Text),
+        None => dialect.field_of_data(field, ColumnShape::Text),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::catalog::Dependent;
 use super::sql::{Dialect, SqlValue};
-use super::{ChangeKind, Database, EntityRef, Scope, StoreError, definition};
+use super::{Database, EntityRef, RowChangeKind, Scope, StoreError, definition};
 use crate::manifest::OnDelete;
 
 /// How many rows go with one that is deleted, at the most, that one included.
@@ -51,7 +51,7 @@ impl Database {
             total = touch(&entity, 1)?;
             row.deleted_at = Some(scope.now.to_string());
             let before = row.data.clone();
-            self.write(ChangeKind::Delete, &entity, scope, (before, row))?;
+            self.write(RowChangeKind::Delete, &entity, scope, (before, row))?;
             let mut going = Vec::new();
             for dependent in self.catalog().dependents(&entity) {
                 match dependent.on_delete {

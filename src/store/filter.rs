@@ -8,7 +8,7 @@
 use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
-use super::sql::{Dialect, Shape};
+use super::sql::{ColumnShape, Dialect};
 use super::{EntityRef, ListQuery, StoreError, definition, values};
 use crate::document::did_you_mean;
 use crate::manifest::{BaseType, FieldType};
@@ -58,7 +58,7 @@ pub(super) struct FilterReader<'e> {
 #[derive(Debug, Clone)]
 pub(super) struct Operand {
     pub(super) sql: String,
-    pub(super) shape: Shape,
+    pub(super) shape: ColumnShape,
 }
 
 impl Operand {
@@ -88,9 +88,9 @@ impl FilterReader<'_> {
         let entity = self.entity;
         if STANDARD_COLUMNS.contains(&name) {
             let shape = match name {
-                "created_at" | "updated_at" => Shape::Moment,
-                "version" => Shape::Integer,
-                _ => Shape::Text,
+                "created_at" | "updated_at" => ColumnShape::Moment,
+                "version" => ColumnShape::Integer,
+                _ => ColumnShape::Text,
             };
             return Ok(Operand { sql: format!("\"{name}\""), shape });
         }
@@ -113,7 +113,7 @@ impl FilterReader<'_> {
         }
         Ok(Operand {
             sql: definition::field_value(self.dialect, entity, name),
-            shape: Shape::of(field.field_type.base()),
+            shape: ColumnShape::of(field.field_type.base()),
         })
     }
 

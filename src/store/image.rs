@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::sql::{Connection, ConnectionImage, Dialect, PostgresUrl, Shape, SqlError, SqlRow, SqlValue};
+use super::sql::{ColumnShape, Connection, ConnectionImage, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue};
 use super::{Database, StoreError};
 use crate::manifest::Manifest;
 
@@ -96,7 +96,7 @@ impl Database {
                 |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
             )?;
             let shown = columns.iter().map(|(name, kind)| match kind.as_str() {
-                "timestamp with time zone" => self.dialect().shown(&format!("\"{name}\""), Shape::Moment),
+                "timestamp with time zone" => self.dialect().shown(&format!("\"{name}\""), ColumnShape::Moment),
                 _ => format!("\"{name}\""),
             });
             let sql = format!("select {} from \"{table}\"", shown.collect::<Vec<_>>().join(", "));

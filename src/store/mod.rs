@@ -52,12 +52,12 @@ pub use load::{LoadedRow, settled};
 pub use moment::Moment;
 pub use numbering::{format_number, period_of};
 pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
-pub use query::{ListQuery, Page};
+pub use query::{ListQuery, ListedRows};
 
 pub use history::HistoryEntry;
 pub use reach::RowReach;
 pub use registry::{ReceiptRecord, StatementKind};
-pub use row::{Change, ChangeKind, Row, Scope};
+pub use row::{Row, RowChange, RowChangeKind, Scope};
 pub(crate) use rules::{condition_holds, defaults_of, judged};
 pub use schema::TableInfo;
 pub use seal::Sealer;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{Held, ROW_COLUMNS, read_row, row_columns};
-use super::sql::{Cell, Dialect, Shape};
+use super::sql::{Cell, ColumnShape, Dialect};
 use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::expression::read_decimal;
@@ -41,7 +41,7 @@ pub struct ListQuery {
 
 /// A page of rows.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct ListedRows {
     /// The rows.
     pub rows: Vec<Row>,
     /// Where it ended, if there are more.
@@ -78,7 +78,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
-    pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Page, StoreError> {
+    pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError> {
         let dialect = self.dialect();
         let matching = matching(dialect, entity, scope, query)?;
         let order = Ordering::of(dialect, entity, query)?;
@@ -135,7 +135,7 @@ impl Database {
             _ => None,
         };
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
-        Ok(Page { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
+        Ok(ListedRows { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
     }
 
     /// How many rows match.
@@ -252,12 +252,12 @@ impl SortKey {
     fn may_hold(&self, value: &Value) -> bool {
         match (self.operand.shape, value) {
             (_, Value::Null) => true,
-            (Shape::Integer, Value::Number(number)) => number.is_i64(),
-            (Shape::Boolean, Value::Number(number)) => matches!(number.as_i64(), Some(0 | 1)),
-            (Shape::Float, Value::Number(_)) => true,
-            (Shape::Decimal, Value::String(text)) => read_decimal(text).is_some(),
-            (Shape::Moment, Value::String(text)) => Moment::parse(text).is_some(),
-            (Shape::Text, Value::String(text)) => !text.contains('\0'),
+            (ColumnShape::Integer, Value::Number(number)) => number.is_i64(),
+            (ColumnShape::Boolean, Value::Number(number)) => matches!(number.as_i64(), Some(0 | 1)),
+            (ColumnShape::Float, Value::Number(_)) => true,
+            (ColumnShape::Decimal, Value::String(text)) => read_decimal(text).is_some(),
+            (ColumnShape::Moment, Value::String(text)) => Moment::parse(text).is_some(),
+            (ColumnShape::Text, Value::String(text)) => !text.contains('\0'),
             _ => false,
         }
     }

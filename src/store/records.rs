@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::sql::{Cell, Dialect, Failure, Shape, SqlError, SqlRow, SqlValue};
+use super::sql::{Cell, ColumnShape, Dialect, Failure, SqlError, SqlRow, SqlValue};
 use super::{
-    Change, ChangeKind, Database, EntityRef, FieldProblem, IdSource, Row, Scope, StoreError, definition, values,
+    Database, EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, definition, values,
 };
 use crate::document::weight;
 use crate::manifest::{BaseType, Field, FieldType};
@@ -14,7 +14,7 @@ pub(super) const ROW_COLUMNS: usize = 8;
 
 /// What [`read_row`] reads, for a `select`.
 pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
-    let moment = |column| dialect.shown(column, Shape::Moment);
+    let moment = |column| dialect.shown(column, ColumnShape::Moment);
     [
         "id".to_owned(),
         "data".to_owned(),
@@ -171,7 +171,7 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
-        self.record(ChangeKind::Insert, entity, scope, (None, &row))?;
+        self.record(RowChangeKind::Insert, entity, scope, (None, &row))?;
         Ok(row)
     }
 
@@ -217,7 +217,7 @@ impl Database {
         self.settle(entity, scope, Some(id), &mut row.data)?;
         within_reach(entity, scope, row.created_by.as_deref(), &row.data)?;
         row.data.retain(|_, value| !value.is_null());
-        self.write(ChangeKind::Update, entity, scope, (before, row))
+        self.write(RowChangeKind::Update, entity, scope, (before, row))
     }
 
     /// Puts `data` in the place of all fields of a row. Fields that only the host and the plugin set
@@ -246,7 +246,7 @@ impl Database {
         within_reach(entity, scope, row.created_by.as_deref(), &data)?;
         let data = data.into_iter().filter(|(_, value)| !value.is_null()).collect();
         let before = std::mem::replace(&mut row.data, data);
-        self.write(ChangeKind::Update, entity, scope, (before, row))
+        self.write(RowChangeKind::Update, entity, scope, (before, row))
     }
 
     /// Brings a deleted row back.
@@ -264,7 +264,7 @@ impl Database {
         self.check_references(entity, scope, &row.data)?;
         self.settle(entity, scope, Some(id), &mut row.data)?;
         row.data.retain(|_, value| !value.is_null());
-        self.write(ChangeKind::Restore, entity, scope, (before, row))
+        self.write(RowChangeKind::Restore, entity, scope, (before, row))
     }
 
     /// `{id: label}` of the rows that exist.
@@ -319,7 +319,7 @@ impl Database {
 
     pub(super) fn write(
         &mut self,
-        kind: ChangeKind,
+        kind: RowChangeKind,
         entity: &EntityRef,
         scope: &Scope,
         (before, mut row): (Map<String, Value>, Row),
@@ -387,16 +387,16 @@ impl Database {
     /// Keeps what happened: for the unit of work's caller, and for good in the audit table.
     fn record(
         &mut self,
-        kind: ChangeKind,
+        kind: RowChangeKind,
         entity: &EntityRef,
         scope: &Scope,
         (before, row): (Option<Map<String, Value>>, &Row),
     ) -> Result<(), StoreError> {
         let action = match kind {
-            ChangeKind::Insert => "insert",
-            ChangeKind::Update => "update",
-            ChangeKind::Delete => "delete",
-            ChangeKind::Restore => "restore",
+            RowChangeKind::Insert => "insert",
+            RowChangeKind::Update => "update",
+            RowChangeKind::Delete => "delete",
+            RowChangeKind::Restore => "restore",
         };
         self.execute(
             "write the audit row",
@@ -411,7 +411,7 @@ impl Database {
                 SqlValue::Integer(row.version.into()),
             ],
         )?;
-        self.record_change(Change {
+        self.record_change(RowChange {
             kind,
             entity: entity.qualified_name(),
             tenant: scope.tenant.clone(),

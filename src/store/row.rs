@@ -91,7 +91,7 @@ impl Row {
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ChangeKind {
+pub enum RowChangeKind {
     /// It is new.
     Insert,
     /// Its fields changed.
@@ -104,9 +104,9 @@ pub enum ChangeKind {
 
 /// One row that a unit of work changed.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct RowChange {
     /// What happened.
-    pub kind: ChangeKind,
+    pub kind: RowChangeKind,
     /// `plugin.entity`.
     pub entity: String,
     /// Whose row it is.

@@ -4,17 +4,17 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::codes;
 use super::format::STORED;
-use super::{Header, Refusal, padding};
+use super::{ArchiveRefusal, Header, padding};
 
 /// The content of an entry of an archive whose structure was found good.
 ///
 /// # Errors
-/// [`Refusal`] where the stream is damaged, has another size, or another checksum.
-pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
+/// [`ArchiveRefusal`] where the stream is damaged, has another size, or another checksum.
+pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, ArchiveRefusal> {
     let name = &header.name;
     let size = header.size as usize;
     let Some(stored) = archive.get(header.data.clone()) else {
-        return Err(Refusal::new(codes::NOT_CONTIGUOUS, format!("`{name}` is not in this archive")));
+        return Err(ArchiveRefusal::new(codes::NOT_CONTIGUOUS, format!("`{name}` is not in this archive")));
     };
     let bytes = if header.method == STORED {
         stored.to_vec()
@@ -24,21 +24,21 @@ pub fn inflate(archive: &[u8], header: &Header) -> Result<Vec<u8>, Refusal> {
         let mut stream = Decompress::new(false);
         let status = stream
             .decompress_vec(stored, &mut bytes, FlushDecompress::Finish)
-            .map_err(|error| Refusal::new(codes::DEFLATE, format!("`{name}` cannot be inflated: {error}")))?;
+            .map_err(|error| ArchiveRefusal::new(codes::DEFLATE, format!("`{name}` cannot be inflated: {error}")))?;
         if status != Status::StreamEnd || stream.total_in() != stored.len() as u64 || bytes.len() != size {
             let message = format!("`{name}` does not inflate to the size it promises");
-            return Err(Refusal::new(codes::DEFLATE, message));
+            return Err(ArchiveRefusal::new(codes::DEFLATE, message));
         }
         if !padding::is_zero(stored) {
             let message = format!("`{name}` has bits set in its deflate stream that carry nothing");
-            return Err(Refusal::new(codes::PADDING, message));
+            return Err(ArchiveRefusal::new(codes::PADDING, message));
         }
         bytes
     };
     let mut crc = flate2::Crc::new();
     crc.update(&bytes);
     if crc.sum() != header.crc {
-        return Err(Refusal::new(codes::CRC, format!("`{name}` is damaged: its checksum differs")));
+        return Err(ArchiveRefusal::new(codes::CRC, format!("`{name}` is damaged: its checksum differs")));
     }
     Ok(bytes)
 }

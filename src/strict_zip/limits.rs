@@ -5,32 +5,32 @@ macro_rules! limits {
     ($( $variant:ident = $name:literal, $unit:ident, $default:expr, $meaning:literal; )*) => {
         /// A bound of a reader.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Limit {
+        pub enum ArchiveLimit {
             $( #[doc = $meaning] $variant, )*
         }
 
-        impl Limit {
+        impl ArchiveLimit {
             /// Every limit, in the order of the documentation.
-            pub const ALL: &'static [Limit] = &[$( Limit::$variant ),*];
+            pub const ALL: &'static [ArchiveLimit] = &[$( ArchiveLimit::$variant ),*];
 
             /// Its name, as messages and flags write it.
             pub fn name(self) -> &'static str {
-                match self { $( Limit::$variant => $name, )* }
+                match self { $( ArchiveLimit::$variant => $name, )* }
             }
 
             /// What it counts.
             pub fn unit(self) -> Unit {
-                match self { $( Limit::$variant => Unit::$unit, )* }
+                match self { $( ArchiveLimit::$variant => Unit::$unit, )* }
             }
 
             /// What it bounds.
             pub fn meaning(self) -> &'static str {
-                match self { $( Limit::$variant => $meaning, )* }
+                match self { $( ArchiveLimit::$variant => $meaning, )* }
             }
 
             /// The most that is taken where nobody says otherwise.
             pub fn default_value(self) -> u64 {
-                match self { $( Limit::$variant => $default, )* }
+                match self { $( ArchiveLimit::$variant => $default, )* }
             }
         }
     };
@@ -60,12 +60,12 @@ limits! {
 
 /// How much is taken.
 #[derive(Debug, Clone)]
-pub struct Limits([u64; Limit::ALL.len()]);
+pub struct Limits([u64; ArchiveLimit::ALL.len()]);
 
 impl Default for Limits {
     fn default() -> Limits {
-        let mut limits = Limits([0; Limit::ALL.len()]);
-        for limit in Limit::ALL {
+        let mut limits = Limits([0; ArchiveLimit::ALL.len()]);
+        for limit in ArchiveLimit::ALL {
             limits.set(*limit, limit.default_value());
         }
         limits
@@ -74,24 +74,24 @@ impl Default for Limits {
 
 impl Limits {
     /// The most that is taken.
-    pub fn get(&self, limit: Limit) -> u64 {
+    pub fn get(&self, limit: ArchiveLimit) -> u64 {
         self.0[limit as usize]
     }
 
     /// Takes more, or less.
-    pub fn set(&mut self, limit: Limit, most: u64) {
+    pub fn set(&mut self, limit: ArchiveLimit, most: u64) {
         self.0[limit as usize] = most;
     }
 
     /// The bound of one entry's size, which its ending decides.
-    pub(super) fn of_entry(name: &str) -> Limit {
+    pub(super) fn of_entry(name: &str) -> ArchiveLimit {
         let name = name.to_ascii_lowercase();
         let mut endings = name.rsplit('.');
         match (endings.next(), endings.next()) {
-            (Some("json"), Some("cdx")) => Limit::SbomBytes,
-            (Some("json"), _) => Limit::JsonBytes,
-            (Some("wasm"), _) => Limit::ComponentBytes,
-            _ => Limit::TotalBytes,
+            (Some("json"), Some("cdx")) => ArchiveLimit::SbomBytes,
+            (Some("json"), _) => ArchiveLimit::JsonBytes,
+            (Some("wasm"), _) => ArchiveLimit::ComponentBytes,
+            _ => ArchiveLimit::TotalBytes,
         }
     }
 }

@@ -19,14 +19,14 @@ use crate::codes::Code;
 
 pub use format::LEADING;
 pub use inflate::inflate;
-pub use limits::{Limit, Limits, Unit};
+pub use limits::{ArchiveLimit, Limits, Unit};
 pub use names::name_problem;
 pub use structure::{Header, Structure, structure};
 pub use write::write;
 
 /// A file of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ArchiveEntry {
     /// Its name, with `/` between folders.
     pub name: String,
     /// Its content.
@@ -36,22 +36,22 @@ pub struct Entry {
 /// Why bytes are no archive, or files none that can become one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
-pub struct Refusal {
+pub struct ArchiveRefusal {
     /// Stable code, `archive/…`.
     pub code: Code,
     /// What is wrong.
     pub message: String,
     /// The limit that was passed, where it was one.
-    pub limit: Option<Limit>,
+    pub limit: Option<ArchiveLimit>,
 }
 
-impl Refusal {
-    fn new(code: Code, message: impl Into<String>) -> Refusal {
-        Refusal { code, message: message.into(), limit: None }
+impl ArchiveRefusal {
+    fn new(code: Code, message: impl Into<String>) -> ArchiveRefusal {
+        ArchiveRefusal { code, message: message.into(), limit: None }
     }
 
-    fn limit(limit: Limit, message: impl Into<String>) -> Refusal {
-        Refusal { code: codes::LIMIT, message: message.into(), limit: Some(limit) }
+    fn limit(limit: ArchiveLimit, message: impl Into<String>) -> ArchiveRefusal {
+        ArchiveRefusal { code: codes::LIMIT, message: message.into(), limit: Some(limit) }
     }
 }
 
@@ -59,14 +59,14 @@ impl Refusal {
 ///
 /// # Errors
 /// Everything that is wrong with the structure, or the first entry that cannot be inflated.
-pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<Entry>, Vec<Refusal>> {
+pub fn read(archive: &[u8], limits: &Limits) -> Result<Vec<ArchiveEntry>, Vec<ArchiveRefusal>> {
     let structure = structure(archive, limits);
     if !structure.problems.is_empty() {
         return Err(structure.problems);
     }
     let entry = |header: &Header| {
         inflate(archive, header)
-            .map(|bytes| Entry { name: header.name.clone(), bytes })
+            .map(|bytes| ArchiveEntry { name: header.name.clone(), bytes })
             .map_err(|refusal| vec![refusal])
     };
     structure.headers.iter().map(entry).collect()

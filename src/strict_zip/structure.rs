@@ -9,8 +9,8 @@ use super::format::{
     CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, ENTRY_RATIO_FROM, EXTERNAL_ATTRIBUTES,
     LOCAL_HEADER, LOCAL_HEADER_SIZE, STORED, TOTAL_RATIO_FROM, VERSION_NEEDED, order,
 };
-use super::write::{Record, assemble};
-use super::{Limit, Limits, Refusal, name_problem};
+use super::write::{EntryRecord, assemble};
+use super::{ArchiveLimit, ArchiveRefusal, Limits, name_problem};
 use crate::codes::Code;
 
 /// Problems that are told of one archive at the most.
@@ -22,7 +22,7 @@ pub struct Structure {
     /// The entries whose headers could be read, in their order.
     pub headers: Vec<Header>,
     /// What is wrong; nothing for an archive that can be inflated.
-    pub problems: Vec<Refusal>,
+    pub problems: Vec<ArchiveRefusal>,
 }
 
 /// An entry as both directories describe it.
@@ -62,18 +62,18 @@ pub fn structure(archive: &[u8], limits: &Limits) -> Structure {
     // Everything that is left: a field that nothing above looks at has another value than the writer gives it.
     if found.problems.is_empty() && !is_canonical(archive, &found.headers) {
         let message = "the archive is not in the one form that packages have; repack it with `erp-plugin pack`";
-        found.problems.push(Refusal::new(codes::NOT_CANONICAL, message));
+        found.problems.push(ArchiveRefusal::new(codes::NOT_CANONICAL, message));
     }
     found.problems.truncate(MAX_PROBLEMS);
     found
 }
 
-fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, Refusal> {
-    let fail = |code, message: String| Err(Refusal::new(code, message));
-    let most = limits.get(Limit::ArchiveBytes);
+fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, ArchiveRefusal> {
+    let fail = |code, message: String| Err(ArchiveRefusal::new(code, message));
+    let most = limits.get(ArchiveLimit::ArchiveBytes);
     if archive.len() as u64 > most {
         let message = format!("the archive has {} bytes; at most {most} are read", archive.len());
-        return Err(Refusal::limit(Limit::ArchiveBytes, message));
+        return Err(ArchiveRefusal::limit(ArchiveLimit::ArchiveBytes, message));
     }
     if archive.len() < END_SIZE {
         let message = format!("{} bytes are too short for a package{}", archive.len(), what_it_is(archive));
@@ -96,10 +96,10 @@ fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, Refusal> {
     if size == u32::MAX || start == u32::MAX || count == usize::from(u16::MAX) {
         return fail(codes::ZIP64, "zip64 is not allowed".to_owned());
     }
-    let most = limits.get(Limit::Entries);
+    let most = limits.get(ArchiveLimit::Entries);
     if count == 0 || count as u64 > most {
         let message = format!("{count} entries; a package has 1 to {most}");
-        return Err(Refusal::limit(Limit::Entries, message));
+        return Err(ArchiveRefusal::limit(ArchiveLimit::Entries, message));
     }
     let start = start as usize;
     if start.checked_add(size as usize) != Some(end_at) {
@@ -110,7 +110,7 @@ fn directory(archive: &[u8], limits: &Limits) -> Result<Directory, Refusal> {
 
 impl Structure {
     fn refuse(&mut self, code: Code, message: impl Into<String>) {
-        self.problems.push(Refusal::new(code, message));
+        self.problems.push(ArchiveRefusal::new(code, message));
     }
 
     /// Every entry's headers. An entry that is wrong is told of, and the next one is looked at, as long as the
@@ -168,23 +168,23 @@ impl Structure {
             let most = limits.get(limit);
             if size > most {
                 let message = format!("`{name}` has {size} bytes; at most {most}");
-                self.problems.push(Refusal::limit(limit, message));
+                self.problems.push(ArchiveRefusal::limit(limit, message));
             }
-            let (growth, most) = (size / stored.max(1), limits.get(Limit::EntryRatio));
+            let (growth, most) = (size / stored.max(1), limits.get(ArchiveLimit::EntryRatio));
             if size > ENTRY_RATIO_FROM && growth > most {
                 let message = format!("`{name}` grows {growth} times when it is inflated; at most {most}");
-                self.problems.push(Refusal::limit(Limit::EntryRatio, message));
+                self.problems.push(ArchiveRefusal::limit(ArchiveLimit::EntryRatio, message));
             }
         }
-        let most = limits.get(Limit::TotalBytes);
+        let most = limits.get(ArchiveLimit::TotalBytes);
         if total > most {
             let message = format!("the entries have {total} bytes together; at most {most}");
-            self.problems.push(Refusal::limit(Limit::TotalBytes, message));
+            self.problems.push(ArchiveRefusal::limit(ArchiveLimit::TotalBytes, message));
         }
-        let (growth, most) = (total / archive_bytes.max(1), limits.get(Limit::TotalRatio));
+        let (growth, most) = (total / archive_bytes.max(1), limits.get(ArchiveLimit::TotalRatio));
         if total > TOTAL_RATIO_FROM && growth > most {
             let message = format!("the entries are {growth} times larger than the archive; at most {most}");
-            self.problems.push(Refusal::limit(Limit::TotalRatio, message));
+            self.problems.push(ArchiveRefusal::limit(ArchiveLimit::TotalRatio, message));
         }
     }
 
@@ -193,20 +193,20 @@ impl Structure {
         for pair in self.headers.windows(2) {
             let (before, after) = (&pair[0].name, &pair[1].name);
             if before != after && order(before) > order(after) {
-                problems.push(Refusal::new(codes::ORDER, format!("`{before}` comes before `{after}`")));
+                problems.push(ArchiveRefusal::new(codes::ORDER, format!("`{before}` comes before `{after}`")));
             }
         }
         let mut names = BTreeSet::new();
         for header in &self.headers {
             if !names.insert(header.name.to_ascii_lowercase()) {
                 let message = format!("`{}` is there twice, apart from its case", header.name);
-                problems.push(Refusal::new(codes::DUPLICATE_NAME, message));
+                problems.push(ArchiveRefusal::new(codes::DUPLICATE_NAME, message));
             }
         }
         for name in &names {
             let folders = name.match_indices('/').map(|(at, _)| &name[..at]);
             for folder in folders.filter(|folder| names.contains(*folder)) {
-                problems.push(Refusal::new(codes::FILE_IS_FOLDER, format!("`{folder}` is a file and a folder")));
+                problems.push(ArchiveRefusal::new(codes::FILE_IS_FOLDER, format!("`{folder}` is a file and a folder")));
             }
         }
         self.problems.append(&mut problems);
@@ -227,8 +227,8 @@ fn header(
     name: &str,
     offset: usize,
     directory_start: usize,
-) -> Result<Header, Refusal> {
-    let fail = |code, message: &str| Err(Refusal::new(code, format!("`{name}`: {message}")));
+) -> Result<Header, ArchiveRefusal> {
+    let fail = |code, message: &str| Err(ArchiveRefusal::new(code, format!("`{name}`: {message}")));
     let (flags, method) = (u16_at(central, 8), u16_at(central, 10));
     if u16_at(central, 6) != VERSION_NEEDED {
         return fail(codes::VERSION, "needs another version of zip");
@@ -280,9 +280,9 @@ fn header(
 
 /// Whether the archive is exactly what the writer makes of these entries.
 fn is_canonical(archive: &[u8], headers: &[Header]) -> bool {
-    let records: Vec<Record<'_>> = headers
+    let records: Vec<EntryRecord<'_>> = headers
         .iter()
-        .map(|header| Record {
+        .map(|header| EntryRecord {
             name: &header.name,
             method: header.method,
             crc: header.crc,

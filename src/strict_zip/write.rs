@@ -10,7 +10,7 @@ use super::format::{
     CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LEADING, LOCAL_HEADER, STORED,
     VERSION_MADE_BY, VERSION_NEEDED, order,
 };
-use super::{Entry, Refusal, name_problem};
+use super::{ArchiveEntry, ArchiveRefusal, name_problem};
 
 /// Files below this size are stored: deflate would not earn its header.
 const MIN_DEFLATE_BYTES: usize = 512;
@@ -19,7 +19,7 @@ const COMPRESSED_ENDINGS: [&str; 8] = [".png", ".jpg", ".jpeg", ".gif", ".webp",
 
 /// An entry as it stands in the archive.
 #[derive(Debug)]
-pub(super) struct Record<'a> {
+pub(super) struct EntryRecord<'a> {
     pub(super) name: &'a str,
     pub(super) method: u16,
     pub(super) crc: u32,
@@ -30,43 +30,43 @@ pub(super) struct Record<'a> {
 /// Writes an archive. The order of `entries` does not matter; the same entries give the same bytes.
 ///
 /// # Errors
-/// [`Refusal`] where a name cannot be packed, is there twice, or a file is too large for zip.
-pub fn write(entries: &[Entry]) -> Result<Vec<u8>, Refusal> {
-    let mut sorted: Vec<&Entry> = entries.iter().collect();
+/// [`ArchiveRefusal`] where a name cannot be packed, is there twice, or a file is too large for zip.
+pub fn write(entries: &[ArchiveEntry]) -> Result<Vec<u8>, ArchiveRefusal> {
+    let mut sorted: Vec<&ArchiveEntry> = entries.iter().collect();
     sorted.sort_by(|left, right| order(&left.name).cmp(&order(&right.name)));
     for entry in &sorted {
         if let Some(problem) = name_problem(&entry.name) {
-            return Err(Refusal::new(codes::NAME, format!("`{}` cannot be packed: {problem}", entry.name)));
+            return Err(ArchiveRefusal::new(codes::NAME, format!("`{}` cannot be packed: {problem}", entry.name)));
         }
     }
     let mut names: Vec<String> = sorted.iter().map(|entry| entry.name.to_ascii_lowercase()).collect();
     names.sort();
     if let Some([name, _]) = names.array_windows().find(|[left, right]| left == right) {
         let message = format!("`{name}` is there twice, apart from its case");
-        return Err(Refusal::new(codes::DUPLICATE_NAME, message));
+        return Err(ArchiveRefusal::new(codes::DUPLICATE_NAME, message));
     }
     let compressed: Vec<Option<Vec<u8>>> = sorted.iter().map(|entry| deflate(entry)).collect();
     let mut records = Vec::with_capacity(sorted.len());
     for (entry, compressed) in sorted.iter().zip(&compressed) {
         let mut crc = flate2::Crc::new();
         crc.update(&entry.bytes);
-        records.push(Record {
+        records.push(EntryRecord {
             name: &entry.name,
             method: if compressed.is_some() { DEFLATED } else { STORED },
             crc: crc.sum(),
             stored: compressed.as_deref().unwrap_or(&entry.bytes),
             size: u32::try_from(entry.bytes.len())
-                .map_err(|_| Refusal::new(codes::LIMIT, format!("`{}` has more than 4 GiB", entry.name)))?,
+                .map_err(|_| ArchiveRefusal::new(codes::LIMIT, format!("`{}` has more than 4 GiB", entry.name)))?,
         });
     }
     let mut archive = Vec::with_capacity(records.iter().map(|record| record.stored.len() + 200).sum());
-    assemble(&records, &mut archive).map_err(|error| Refusal::new(codes::LIMIT, error.to_string()))?;
+    assemble(&records, &mut archive).map_err(|error| ArchiveRefusal::new(codes::LIMIT, error.to_string()))?;
     Ok(archive)
 }
 
 /// Writes the bytes of an archive with these records. The reader calls it too, to see whether a file is exactly what
 /// the writer would have made of the same records.
-pub(super) fn assemble(records: &[Record<'_>], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn assemble(records: &[EntryRecord<'_>], out: &mut impl Write) -> io::Result<()> {
     let mut directory = Vec::new();
     let mut offset = 0_usize;
     for record in records {
@@ -110,7 +110,7 @@ pub(super) fn assemble(records: &[Record<'_>], out: &mut impl Write) -> io::Resu
     Ok(())
 }
 
-fn deflate(entry: &Entry) -> Option<Vec<u8>> {
+fn deflate(entry: &ArchiveEntry) -> Option<Vec<u8>> {
     let incompressible = COMPRESSED_ENDINGS.iter().any(|ending| entry.name.to_ascii_lowercase().ends_with(ending));
     if entry.bytes.len() < MIN_DEFLATE_BYTES || incompressible || entry.name == LEADING[0] {
         return None;

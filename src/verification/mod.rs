@@ -8,6 +8,6 @@ mod supply_chain;
 mod verify;
 
 pub use policy::{Demand, Policy};
-pub use stage::{Check, Outcome, Stage};
+pub use stage::{Check, Stage, StageOutcome};
 pub use supply_chain::{BuildFacts, Library, build_facts, libraries};
 pub use verify::{Verdict, is_older, receipt_problem, verify};

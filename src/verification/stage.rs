@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::Problem;
+use crate::archive::PackageProblem;
 
 /// Declares the stages: their words, and what each is for.
 macro_rules! stages {
@@ -47,7 +47,7 @@ stages! {
 /// What came of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum StageOutcome {
     /// All is well.
     Ok,
     /// Nothing is wrong, and nobody who is trusted vouches for it.
@@ -64,9 +64,9 @@ pub struct Check {
     /// The stage.
     pub stage: Stage,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: StageOutcome,
     /// What was seen, in a line.
     pub detail: String,
     /// What is wrong, all of it.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PackageProblem>,
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Outcome;
+use super::StageOutcome;
 use crate::archive;
-use crate::archive::{COMPONENT, PROVENANCE, Package, Problem, SBOM};
+use crate::archive::{COMPONENT, PROVENANCE, Package, PackageProblem, SBOM};
 use crate::digest::sha256_hex;
 use crate::document::parse_strict_json;
 
@@ -59,7 +59,7 @@ pub fn build_facts(package: &Package) -> Option<BuildFacts> {
 }
 
 /// Whether both are about this component.
-pub(super) fn check(package: &Package) -> Result<(Outcome, String), Vec<Problem>> {
+pub(super) fn check(package: &Package) -> Result<(StageOutcome, String), Vec<PackageProblem>> {
     let component = sha256_hex(package.component());
     let mut problems = Vec::new();
     let mut seen = Vec::new();
@@ -68,10 +68,10 @@ pub(super) fn check(package: &Package) -> Result<(Outcome, String), Vec<Problem>
             return seen.push(format!("no {what}"));
         };
         match parse_strict_json(bytes) {
-            Err(why) => problems.push(Problem::new(archive::codes::SUPPLY_CHAIN, format!("`{name}`: {why}"))),
+            Err(why) => problems.push(PackageProblem::new(archive::codes::SUPPLY_CHAIN, format!("`{name}`: {why}"))),
             Ok(document) if digest(&document) != Some(&component) => {
                 let message = format!("`{name}` is about another component than the package's");
-                problems.push(Problem::new(archive::codes::SUPPLY_CHAIN, message));
+                problems.push(PackageProblem::new(archive::codes::SUPPLY_CHAIN, message));
             }
             Ok(_) => seen.push(format!("the {what}")),
         }
@@ -85,6 +85,6 @@ pub(super) fn check(package: &Package) -> Result<(Outcome, String), Vec<Problem>
         subjects.iter().find(|subject| subject["name"] == COMPONENT)?["digest"]["sha256"].as_str()
     });
     let is_there = |name: &str| package.file(name).is_some();
-    let outcome = if is_there(SBOM) && is_there(PROVENANCE) { Outcome::Ok } else { Outcome::Unproven };
+    let outcome = if is_there(SBOM) && is_there(PROVENANCE) { StageOutcome::Ok } else { StageOutcome::Unproven };
     if problems.is_empty() { Ok((outcome, seen.join(", "))) } else { Err(problems) }
 }

@@ -5,9 +5,9 @@ use semver::Version;
 
 use super::codes;
 use super::supply_chain;
-use super::{Check, Demand, Outcome, Policy, Stage};
+use super::{Check, Demand, Policy, Stage, StageOutcome};
 use crate::archive;
-use crate::archive::{Package, Problem, Sealed, Statement};
+use crate::archive::{Package, PackageProblem, Sealed, Statement};
 use crate::check::check_package;
 use crate::codes::Code;
 use crate::codes::Severity;
@@ -39,17 +39,17 @@ pub struct Verdict {
 impl Verdict {
     /// Whether the package may be used.
     pub fn is_good(&self) -> bool {
-        self.checks.iter().all(|check| check.outcome != Outcome::No)
+        self.checks.iter().all(|check| check.outcome != StageOutcome::No)
     }
 
     /// Everything that is wrong.
-    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
-        self.checks.iter().filter(|check| check.outcome == Outcome::No).flat_map(|check| &check.problems)
+    pub fn problems(&self) -> impl Iterator<Item = &PackageProblem> {
+        self.checks.iter().filter(|check| check.outcome == StageOutcome::No).flat_map(|check| &check.problems)
     }
 }
 
 /// What a stage that succeeded has to say.
-type Seen = (Outcome, String);
+type Seen = (StageOutcome, String);
 
 /// Holds a file against a policy. Nothing is parsed before it is bounded, and nothing acted on before it is
 /// authenticated.
@@ -65,13 +65,13 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
     };
     if let Err(panic) = contain(|| run(bytes, policy, &mut verdict)) {
         let stage = Stage::ALL[verdict.checks.len().min(Stage::ALL.len() - 1)];
-        let problems = vec![Problem::new(archive::codes::UNREADABLE, panic.to_string())];
-        verdict.checks.push(Check { stage, outcome: Outcome::No, detail: panic.to_string(), problems });
+        let problems = vec![PackageProblem::new(archive::codes::UNREADABLE, panic.to_string())];
+        verdict.checks.push(Check { stage, outcome: StageOutcome::No, detail: panic.to_string(), problems });
     }
     // What is not reached is skipped: every stage is always told of.
     for stage in &Stage::ALL[verdict.checks.len()..] {
         let detail = "not looked at: a stage before it failed".to_owned();
-        verdict.checks.push(Check { stage: *stage, outcome: Outcome::Skipped, detail, problems: Vec::new() });
+        verdict.checks.push(Check { stage: *stage, outcome: StageOutcome::Skipped, detail, problems: Vec::new() });
     }
     verdict
 }
@@ -84,7 +84,7 @@ impl Verdict {
         self.checks.push(Check { stage, outcome: seen.0, detail: seen.1, problems: Vec::new() });
     }
 
-    fn pass<T>(&mut self, stage: Stage, result: Result<(T, Seen), Vec<Problem>>) -> Result<T, Stop> {
+    fn pass<T>(&mut self, stage: Stage, result: Result<(T, Seen), Vec<PackageProblem>>) -> Result<T, Stop> {
         match result {
             Ok((value, seen)) => {
                 self.note(stage, seen);
@@ -96,7 +96,7 @@ impl Verdict {
                     [only] => only.message.clone(),
                     [first, rest @ ..] => format!("{}, and {} more", first.message, rest.len()),
                 };
-                self.checks.push(Check { stage, outcome: Outcome::No, detail, problems });
+                self.checks.push(Check { stage, outcome: StageOutcome::No, detail, problems });
                 Err(Stop)
             }
         }
@@ -111,12 +111,12 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
 
     let sealed = Sealed::read(bytes, &policy.limits).map(|sealed| {
         let detail = format!("{} entries in the one form that packages have", sealed.headers().len());
-        (sealed, (Outcome::Ok, detail))
+        (sealed, (StageOutcome::Ok, detail))
     });
     let sealed = verdict.pass(Stage::Structure, sealed)?;
     let envelope = sealed.envelope().map(|envelope| {
         let detail = format!("{} of signed statement", ByteSize(envelope.payload.len() as u64));
-        (envelope, (Outcome::Ok, detail))
+        (envelope, (StageOutcome::Ok, detail))
     });
     let envelope = verdict.pass(Stage::Envelope, envelope)?;
 
@@ -128,14 +128,14 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     verdict.judgement = Some(judged.0);
     verdict.pass(Stage::Signatures, judged.1)?;
     let statement = sealed.statement(&envelope).map(|statement| {
-        let seen = (Outcome::Ok, format!("{} files, and no others", statement.subject.len()));
+        let seen = (StageOutcome::Ok, format!("{} files, and no others", statement.subject.len()));
         (statement, seen)
     });
     let statement = verdict.pass(Stage::Statement, statement)?;
     let entries = sealed.entries(&statement).map(|entries| {
         let total = entries.iter().map(|entry| entry.bytes.len() as u64).sum();
         let detail = format!("{} in {} files, each the one that was signed", ByteSize(total), entries.len());
-        (entries, (Outcome::Ok, detail))
+        (entries, (StageOutcome::Ok, detail))
     });
     let entries = verdict.pass(Stage::Digests, entries)?;
 
@@ -143,7 +143,7 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
         let metadata = &package.manifest.metadata;
         let detail = format!("{} {}", *metadata.id, *metadata.version);
         require_world(&package)?;
-        Ok((package, (Outcome::Ok, detail)))
+        Ok((package, (StageOutcome::Ok, detail)))
     });
     let package = verdict.pass(Stage::Manifest, package)?;
     let package = &*verdict.package.insert(package);
@@ -151,10 +151,10 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
     let imports = checked.info.as_ref().map_or(0, |info| info.border.imports.len());
     let contents = if checked.report.has_errors() {
         let errors = checked.report.diagnostics().iter().filter(|one| one.severity == Severity::Error);
-        Err(errors.map(|one| Problem::new(one.code, one.message.clone())).collect())
+        Err(errors.map(|one| PackageProblem::new(one.code, one.message.clone())).collect())
     } else {
         let size = ByteSize(package.component().len() as u64);
-        Ok(((), (Outcome::Ok, format!("{size}, {imports} imports, all of the host API"))))
+        Ok(((), (StageOutcome::Ok, format!("{size}, {imports} imports, all of the host API"))))
     };
     let supply_chain = supply_chain::check(package);
     let last = check_policy(package, &verdict.sha256, accepted.as_ref(), policy);
@@ -166,7 +166,7 @@ fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), S
 }
 
 /// The world that was signed is the one that the manifest asks for.
-fn require_world(package: &Package) -> Result<(), Vec<Problem>> {
+fn require_world(package: &Package) -> Result<(), Vec<PackageProblem>> {
     let runtime = &package.manifest.runtime;
     let asked = match &runtime.world {
         Some(world) => Some(world.as_str()),
@@ -176,28 +176,28 @@ fn require_world(package: &Package) -> Result<(), Vec<Problem>> {
     match asked {
         Some(asked) if asked != signed => {
             let message = format!("the statement signs world `{signed}`, the manifest asks for `{asked}`");
-            Err(vec![Problem::new(archive::codes::STATEMENT_MISMATCH, message)])
+            Err(vec![PackageProblem::new(archive::codes::STATEMENT_MISMATCH, message)])
         }
         _ => Ok(()),
     }
 }
 
-fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Seen), Vec<Problem>> {
+fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Seen), Vec<PackageProblem>> {
     match policy.sha256 {
         Some(expected) if !expected.eq_ignore_ascii_case(sha256) => {
             let message = format!("the file has the SHA-256 {sha256}, and {expected} was expected");
-            Err(vec![Problem::new(archive::codes::ANOTHER_FILE, message)])
+            Err(vec![PackageProblem::new(archive::codes::ANOTHER_FILE, message)])
         }
-        _ => Ok(((), (Outcome::Ok, format!("{}, sha256 {sha256}", ByteSize(bytes.len() as u64))))),
+        _ => Ok(((), (StageOutcome::Ok, format!("{}, sha256 {sha256}", ByteSize(bytes.len() as u64))))),
     }
 }
 
 /// The receipt, where it counts: one of a registry that nobody knows proves nothing.
-fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, Seen), Vec<Problem>> {
+fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, Seen), Vec<PackageProblem>> {
     let Some(envelope) = policy.receipt else {
-        return Ok((None, (Outcome::Skipped, "nobody asked for one".to_owned())));
+        return Ok((None, (StageOutcome::Skipped, "nobody asked for one".to_owned())));
     };
-    let refuse = |code: Code, message: String| Err(vec![Problem::new(code, message)]);
+    let refuse = |code: Code, message: String| Err(vec![PackageProblem::new(code, message)]);
     let receipt = match Receipt::of_envelope(envelope) {
         Ok(receipt) => receipt,
         Err(error) => return refuse(codes::UNREADABLE, error.to_string()),
@@ -213,7 +213,7 @@ fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, 
     match policy.trust.registry_of(envelope) {
         RegistryStatus::Good { name, .. } => {
             let detail = format!("{name} took it at {at} (number {})", receipt.predicate.serial);
-            Ok((Some(receipt), (Outcome::Ok, detail)))
+            Ok((Some(receipt), (StageOutcome::Ok, detail)))
         }
         RegistryStatus::Bad => {
             refuse(codes::BAD_SIGNATURE, format!("the receipt of {registry} is not what the registry signed"))
@@ -230,16 +230,18 @@ fn check_signatures(
     plugin: &str,
     accepted_at: Option<Timestamp>,
     policy: &Policy<'_>,
-) -> (Judgement, Result<((), Seen), Vec<Problem>>) {
+) -> (Judgement, Result<((), Seen), Vec<PackageProblem>>) {
     let judgement = policy.trust.judge(envelope, &Circumstances { plugin, now: policy.now, accepted_at });
     let trusted = judgement.trusted();
     let told: Vec<String> = judgement.signatures.iter().map(|(key, status)| status.describe(key)).collect();
     let detail = if told.is_empty() { "nobody has signed it".to_owned() } else { told.join("; ") };
     let result = match (judgement.refusal(), policy.demand) {
-        (None, _) => Ok(((), (Outcome::Ok, detail))),
-        (Some((code, message)), Demand::Signatures) => Err(vec![Problem::new(code, message)]),
-        (Some((code, message)), Demand::Integrity) if trusted == Trusted::Bad => Err(vec![Problem::new(code, message)]),
-        (Some(_), Demand::Integrity) => Ok(((), (Outcome::Unproven, detail))),
+        (None, _) => Ok(((), (StageOutcome::Ok, detail))),
+        (Some((code, message)), Demand::Signatures) => Err(vec![PackageProblem::new(code, message)]),
+        (Some((code, message)), Demand::Integrity) if trusted == Trusted::Bad => {
+            Err(vec![PackageProblem::new(code, message)])
+        }
+        (Some(_), Demand::Integrity) => Ok(((), (StageOutcome::Unproven, detail))),
     };
     (judgement, result)
 }
@@ -249,15 +251,16 @@ fn check_policy(
     sha256: &str,
     receipt: Option<&Receipt>,
     policy: &Policy<'_>,
-) -> Result<((), Seen), Vec<Problem>> {
+) -> Result<((), Seen), Vec<PackageProblem>> {
     let (id, version) = (&*package.manifest.metadata.id, &*package.manifest.metadata.version);
     let mut problems = Vec::new();
     if let Some(reason) = policy.trust.withdrawn(sha256, &package.content_id) {
-        problems.push(Problem::new(archive::codes::WITHDRAWN, format!("the registry has withdrawn it: {reason}")));
+        problems
+            .push(PackageProblem::new(archive::codes::WITHDRAWN, format!("the registry has withdrawn it: {reason}")));
     }
     if let Some(installed) = policy.installed.filter(|installed| is_older(version, installed)) {
         let message = format!("{id} {installed} is there already, and {version} is older");
-        problems.push(Problem::new(archive::codes::DOWNGRADE, message));
+        problems.push(PackageProblem::new(archive::codes::DOWNGRADE, message));
     }
     problems.extend(receipt.and_then(|receipt| receipt_problem(receipt, package)));
     if problems.is_empty() {
@@ -265,14 +268,14 @@ fn check_policy(
             Some(installed) => format!("not withdrawn, and not older than {installed}"),
             None => "not withdrawn; nobody named a version that is installed".to_owned(),
         };
-        Ok(((), (Outcome::Ok, detail)))
+        Ok(((), (StageOutcome::Ok, detail)))
     } else {
         Err(problems)
     }
 }
 
 /// What a receipt says of another package than this one; nothing where it is this one's.
-pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<Problem> {
+pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<PackageProblem> {
     let (said, metadata) = (&receipt.predicate, &package.manifest.metadata);
     let is_this = said.id == metadata.id.as_str()
         && said.version == metadata.version.as_str()
@@ -282,7 +285,7 @@ pub fn receipt_problem(receipt: &Receipt, package: &Package) -> Option<Problem> 
     }
     let (id, version) = (&*metadata.id, &*metadata.version);
     let message = format!("the receipt calls it {} {}, the package itself {id} {version}", said.id, said.version);
-    Some(Problem::new(codes::ANOTHER_PACKAGE, message))
+    Some(PackageProblem::new(codes::ANOTHER_PACKAGE, message))
 }
 
 /// Whether a version is older than the one that is there.

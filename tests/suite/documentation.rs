@@ -87,14 +87,14 @@ fn with_part(page: &str, mark: &str, part: &str) -> String {
 
 #[test]
 fn the_page_of_the_format_has_the_stages_and_the_limits() {
-    use erp_plugin::strict_zip::{Limit, Unit};
+    use erp_plugin::strict_zip::{ArchiveLimit, Unit};
     use erp_plugin::verification::Stage;
     let mut stages = "| stage | looks at |\n|---|---|\n".to_owned();
     for stage in Stage::ALL {
         stages.push_str(&format!("| {} | {} |\n", stage.word(), stage.why()));
     }
     let mut limits = "| limit | default | bounds |\n|---|---|---|\n".to_owned();
-    for limit in Limit::ALL {
+    for limit in ArchiveLimit::ALL {
         let default = match limit.unit() {
             Unit::Bytes => erp_plugin::manifest::ByteSize(limit.default_value()).to_string(),
             Unit::Count => limit.default_value().to_string(),

@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use erp_plugin::archive::{self, Sealed, Statement};
 use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::signing::{Attestation, Envelope, Passphrase, PublicKey, SecretKey, Subject, TrustStore, TrustedKey};
-use erp_plugin::strict_zip::{self, Entry, Limits};
+use erp_plugin::signing::{
+    Attestation, Envelope, Passphrase, PublicKey, SecretKey, StatementSubject, TrustStore, TrustedKey,
+};
+use erp_plugin::strict_zip::{self, ArchiveEntry, Limits};
 use erp_plugin::verification::{Demand, Policy, Verdict, verify};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -50,18 +52,18 @@ fn codes(verdict: &Verdict) -> Vec<String> {
 }
 
 /// The package with other entries, under an honest statement that [`key`] has signed.
-fn forged(change: impl FnOnce(&mut Vec<Entry>)) -> Vec<u8> {
+fn forged(change: impl FnOnce(&mut Vec<ArchiveEntry>)) -> Vec<u8> {
     forged_with(change, |_| {})
 }
 
 /// The same, with another statement.
-fn forged_with(change: impl FnOnce(&mut Vec<Entry>), restate: impl FnOnce(&mut Statement)) -> Vec<u8> {
+fn forged_with(change: impl FnOnce(&mut Vec<ArchiveEntry>), restate: impl FnOnce(&mut Statement)) -> Vec<u8> {
     let mut entries = strict_zip::read(package(), &Limits::default()).unwrap();
     let sealed = Sealed::read(package(), &Limits::default()).unwrap();
     let mut statement = sealed.statement(&sealed.envelope().unwrap()).unwrap();
     change(&mut entries);
     entries.retain(|entry| entry.name != ENVELOPE);
-    statement.subject = entries.iter().map(|entry| Subject::of(&*entry.name, &entry.bytes)).collect();
+    statement.subject = entries.iter().map(|entry| StatementSubject::of(&*entry.name, &entry.bytes)).collect();
     statement.subject.sort_by(|left, right| left.name.cmp(&right.name));
     statement.predicate.sizes = entries.iter().map(|entry| (entry.name.clone(), entry.bytes.len() as u64)).collect();
     restate(&mut statement);
@@ -70,9 +72,9 @@ fn forged_with(change: impl FnOnce(&mut Vec<Entry>), restate: impl FnOnce(&mut S
     with_envelope(entries, envelope.to_json().into_bytes())
 }
 
-fn with_envelope(mut entries: Vec<Entry>, envelope: Vec<u8>) -> Vec<u8> {
+fn with_envelope(mut entries: Vec<ArchiveEntry>, envelope: Vec<u8>) -> Vec<u8> {
     entries.retain(|entry| entry.name != ENVELOPE);
-    entries.push(Entry { name: ENVELOPE.to_owned(), bytes: envelope });
+    entries.push(ArchiveEntry { name: ENVELOPE.to_owned(), bytes: envelope });
     strict_zip::write(&entries).unwrap()
 }
 
@@ -87,11 +89,11 @@ fn signed_envelope() -> Envelope {
     envelope
 }
 
-fn replace(name: &str, bytes: impl Into<Vec<u8>>) -> impl FnOnce(&mut Vec<Entry>) {
+fn replace(name: &str, bytes: impl Into<Vec<u8>>) -> impl FnOnce(&mut Vec<ArchiveEntry>) {
     let (name, bytes) = (name.to_owned(), bytes.into());
     move |entries| {
         entries.retain(|entry| entry.name != name);
-        entries.push(Entry { name, bytes });
+        entries.push(ArchiveEntry { name, bytes });
     }
 }
 
@@ -160,7 +162,7 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read(files in prop::collection::btree_map("f[a-z0-9]{1,12}/f[a-z0-9]{1,8}\\.[a-z]{1,4}", prop::collection::vec(any::<u8>(), 0..3000), 1..12)) {
-        let entries: Vec<Entry> = files.into_iter().map(|(name, bytes)| Entry { name, bytes }).collect();
+        let entries: Vec<ArchiveEntry> = files.into_iter().map(|(name, bytes)| ArchiveEntry { name, bytes }).collect();
         let archive = strict_zip::write(&entries).unwrap();
         let read = strict_zip::read(&archive, &Limits::default()).unwrap();
         prop_assert_eq!(&strict_zip::write(&read).unwrap(), &archive);
@@ -311,7 +313,7 @@ fn statements_that_do_not_fit_the_files_are_refused() {
         (
             "a name without a file",
             |statement| {
-                statement.subject.push(Subject::of("more.txt", b""));
+                statement.subject.push(StatementSubject::of("more.txt", b""));
                 statement.subject.sort_by(|one, other| one.name.cmp(&other.name));
             },
             "package/missing-file",
@@ -420,7 +422,7 @@ fn manifests_that_two_readers_could_read_differently_are_refused() {
 #[test]
 fn names_that_would_take_over_a_terminal_are_shown_as_text() {
     let evil = "x\u{1b}[2K\u{1b}[1A\nok  signatures  good, by ACME\u{202e}";
-    let verdict = judged(&forged_with(|_| {}, |statement| statement.subject.push(Subject::of(evil, b""))));
+    let verdict = judged(&forged_with(|_| {}, |statement| statement.subject.push(StatementSubject::of(evil, b""))));
     assert_eq!(codes(&verdict), ["package/missing-file"]);
     for problem in verdict.problems() {
         assert!(!problem.message.contains(['\u{1b}', '\n', '\u{202e}']), "{:?}", problem.message);
@@ -431,8 +433,10 @@ fn names_that_would_take_over_a_terminal_are_shown_as_text() {
 #[test]
 fn statements_with_many_names_cost_little_and_tell_little() {
     let bytes = forged_with(
-        |entries| entries.extend((0..3_000).map(|number| Entry { name: format!("a/{number}"), bytes: Vec::new() })),
-        |statement| statement.subject.extend((0..6_000).map(|number| Subject::of(format!("b/{number}"), b""))),
+        |entries| {
+            entries.extend((0..3_000).map(|number| ArchiveEntry { name: format!("a/{number}"), bytes: Vec::new() }));
+        },
+        |statement| statement.subject.extend((0..6_000).map(|number| StatementSubject::of(format!("b/{number}"), b""))),
     );
     assert!(codes(&judged(&bytes)).len() <= 50);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use erp_plugin::http_api::{
-    Effect, HostOperation, Method, Operation, PlatformOperation, ROUTES, RequestBody, Shape, find, schemas,
+    BodyShape, Effect, HostOperation, Method, Operation, PlatformOperation, ROUTES, RequestBody, find, schemas,
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn every_operation_has_a_route_and_every_route_a_name_and_a_sentence_of_its_own(
             _ => None,
         };
         for shape in [Some(route.answer), body].into_iter().flatten() {
-            if let Shape::Named(name) | Shape::ListOf(name) = shape {
+            if let BodyShape::Named(name) | BodyShape::ListOf(name) = shape {
                 assert!(named.contains_key(name), "{}: no schema `{name}`", route.id);
             }
         }

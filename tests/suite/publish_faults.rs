@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use erp_plugin::archive::{self, PackageParts};
 use erp_plugin::host::{Compilation, Runtime};
-use erp_plugin::registry::{Client, Connection, PublishError};
+use erp_plugin::registry::{Client, PublishError, ServerConnection};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -44,11 +44,11 @@ fn package() -> (Vec<u8>, String) {
 }
 
 fn publish(server: &FaultyPlatform, bytes: &[u8]) -> Result<bool, PublishError> {
-    let connection = Connection {
+    let connection = ServerConnection {
         token: Some(Zeroizing::new("tok_secret".to_owned())),
         timeout: Duration::from_secs(5),
         pause: |_| {},
-        ..Connection::default()
+        ..ServerConnection::default()
     };
     let client = Client::new(&server.url, connection)?;
     client.publish("erp-small", "1.0.0", bytes, |_| {}, |_, _| {}).map(|published| published.already_there)

@@ -1,13 +1,13 @@
 //! How the component is made.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::document::codes::INVALID_VALUE;
 use crate::manifest::Language;
 
 /// What composing calls the plugin's own component.
 const RESERVED: &str = "plugin";
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     findings.unique("part", manifest.link.iter().map(|link| (link.name.as_str(), link.name.span())));
     for link in &manifest.link {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::Spanned;
 use crate::document::codes::DUPLICATE;
@@ -22,7 +22,7 @@ codes! {
         fix: "Add the event, or a pattern that matches it, to `publish` in `[capabilities]`.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let mut subscribed = BTreeSet::new();
     for pattern in &manifest.events.subscribe {
@@ -68,7 +68,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Events that the platform tells for the plugin: only those of its own name need no grant.
-fn triggers(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+fn triggers(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {
         let mut seen = BTreeSet::new();

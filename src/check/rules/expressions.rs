@@ -1,6 +1,6 @@
 //! Conditions and computed values.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::check::rules::schema::BAD_DEFAULT;
 use crate::codes::codes;
 use crate::expression::{Expression, FieldKind, Type};
@@ -15,7 +15,7 @@ codes! {
         fix: "Let one of them be computed from fields that users fill in.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {
         let fields: Vec<FieldKind<'_>> = entity.fields.iter().map(Field::kind).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::check::rules::pages::MISSING_FILE;
 use crate::codes::codes;
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -15,7 +15,7 @@ codes! {
         fix: "Add the key to, or take it from, the file of the language.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let keys: BTreeSet<String> = label_keys(manifest).into_iter().map(|(key, _)| key).collect();
     for locale in &manifest.i18n.locales {

@@ -2,7 +2,7 @@
 
 use semver::{Version, VersionReq};
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::Spanned;
 use crate::document::codes::DUPLICATE;
@@ -21,7 +21,7 @@ codes! {
         fix: "Take the dependency away.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let metadata = &manifest.metadata;
     match &manifest.manifest_version {
@@ -96,7 +96,7 @@ fn range(range: &Spanned<String>, findings: &mut Findings<'_>) {
     }
 }
 
-fn dependencies(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+fn dependencies(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     if let Some(platform) = &manifest.dependencies.platform {
         range(platform, findings);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::check::rules::relations::UNKNOWN_ENTITY;
 use crate::codes::codes;
 use crate::diagnostics::{Span, Spanned};
@@ -22,7 +22,7 @@ codes! {
 /// Rows of a fixture that are named at the most.
 const SHOWN_ROWS: usize = 5;
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for migration in &manifest.migrations {
         let (from, to, now) = (*migration.from, *migration.to, manifest.schema.schema_version);

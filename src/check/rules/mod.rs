@@ -14,11 +14,11 @@ mod runtime;
 mod schema;
 mod storage;
 
-use super::{Findings, Subject, settings};
+use super::{CheckSubject, Findings, settings};
 use crate::codes::Code;
 
 /// A rule, or a family of them.
-pub(super) type Rule = fn(&Subject<'_>, &mut Findings<'_>);
+pub(super) type Rule = fn(&CheckSubject<'_>, &mut Findings<'_>);
 
 /// Every family, sorted by name.
 pub(super) const ALL: &[Rule] = &[

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use semver::Version;
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::check::rules::expressions::EXPRESSION_TYPE;
 use crate::codes::codes;
 use crate::document::codes::DUPLICATE;
@@ -20,7 +20,7 @@ codes! {
 /// Kinds that begin so are the platform's own.
 const PLATFORM_PREFIX: &str = "core.";
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let nodes = &subject.manifest.nodes;
     findings.unique("node", nodes.iter().map(|node| (node.kind.as_str(), node.kind.span())));
     for node in nodes {

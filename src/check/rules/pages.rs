@@ -1,6 +1,6 @@
 //! Pages, actions and templates.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
 use crate::codes::codes;
@@ -20,7 +20,7 @@ codes! {
         fix: "Add the file, or mend its path; paths are relative to the manifest and stay inside the project.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let mut routes: Vec<(&str, Span)> = Vec::new();
     for page in &manifest.ui.pages {
@@ -51,7 +51,7 @@ fn bad(findings: &mut Findings<'_>, span: Span, message: impl Into<String>, help
     findings.add(BAD_PAGE, span, message, "here", help);
 }
 
-fn one_page(subject: &Subject<'_>, page: &Page, findings: &mut Findings<'_>) {
+fn one_page(subject: &CheckSubject<'_>, page: &Page, findings: &mut Findings<'_>) {
     let entity = page.entity.as_ref().and_then(|name| known_entity(subject.manifest, name, findings));
     let kind = *page.r#type;
     let shows_rows = !matches!(kind, PageType::Tabs | PageType::Dashboard | PageType::Custom);
@@ -170,7 +170,7 @@ fn of_type(
     }
 }
 
-fn filters(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
+fn filters(subject: &CheckSubject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
     for filter in &page.filters {
         let is_known = known_field(entity, filter, findings);
         let field = entity.field(filter.as_str()).filter(|field| is_known && !field.is_filterable());
@@ -188,7 +188,7 @@ fn filters(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut F
     }
 }
 
-fn search(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
+fn search(subject: &CheckSubject<'_>, entity: &Entity, page: &Page, findings: &mut Findings<'_>) {
     if let Some(search) = page.enable_search.as_ref().filter(|search| ***search)
         && !entity.fields.iter().any(|field| field.searchable)
     {
@@ -203,7 +203,7 @@ fn search(subject: &Subject<'_>, entity: &Entity, page: &Page, findings: &mut Fi
     }
 }
 
-fn section(subject: &Subject<'_>, entity: &Entity, section: &Section, findings: &mut Findings<'_>) {
+fn section(subject: &CheckSubject<'_>, entity: &Entity, section: &Section, findings: &mut Findings<'_>) {
     match *section.r#type {
         SectionType::Fields => {
             if section.fields.is_empty() {
@@ -235,7 +235,7 @@ fn section(subject: &Subject<'_>, entity: &Entity, section: &Section, findings: 
     }
 }
 
-fn dashboard_widget(subject: &Subject<'_>, widget: &DashboardWidget, findings: &mut Findings<'_>) {
+fn dashboard_widget(subject: &CheckSubject<'_>, widget: &DashboardWidget, findings: &mut Findings<'_>) {
     let Some(entity) = known_entity(subject.manifest, &widget.entity, findings) else { return };
     let base = |name: &Spanned<FieldName>| entity.field(name.as_str()).map(|field| field.field_type.base());
     match (&widget.field, widget.func) {
@@ -278,7 +278,7 @@ fn dashboard_widget(subject: &Subject<'_>, widget: &DashboardWidget, findings: &
     }
 }
 
-fn file(subject: &Subject<'_>, path: &Spanned<String>, findings: &mut Findings<'_>) {
+fn file(subject: &CheckSubject<'_>, path: &Spanned<String>, findings: &mut Findings<'_>) {
     if let Some(problem) = name_problem(path) {
         let message = format!("`{path}` cannot be packed: {problem}");
         findings.add(MISSING_FILE, path.span(), message, "bad path", None);

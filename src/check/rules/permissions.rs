@@ -1,6 +1,6 @@
 //! What users may do.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::{Fix, Span};
 use crate::document::{did_you_mean, obvious};
@@ -18,7 +18,7 @@ codes! {
         fix: "Name it in a page, an action or a template; leave it where the plugin's code asks for it; or take it away.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     findings.unique("permission", manifest.permissions.iter().map(|one| (one.code.as_str(), one.code.span())));
     for permission in &manifest.permissions {
@@ -87,7 +87,7 @@ fn block(code: &PermissionCode, name: &str) -> String {
     format!("[[permissions]]\ncode = \"{code}\"\nname = {}", toml::Value::String(format!("{name} {}", code.action())))
 }
 
-fn declared(subject: &Subject<'_>, code: &PermissionCode, span: Span, findings: &mut Findings<'_>) {
+fn declared(subject: &CheckSubject<'_>, code: &PermissionCode, span: Span, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     if manifest.permission(code).is_some() {
         return;

@@ -1,6 +1,6 @@
 //! References between entities, and between plugins.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use super::schema::known_field;
 use crate::codes::codes;
 use crate::diagnostics::{Fix, Span, Spanned};
@@ -28,7 +28,7 @@ codes! {
         fix: "Add a `[[dependencies.plugins]]` block with its id, `optional = true` where the plugin also works without it.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {
         for field in &entity.fields {
@@ -273,7 +273,7 @@ fn required_circle(manifest: &Manifest, findings: &mut Findings<'_>) {
     }
 }
 
-fn declared_plugin(subject: &Subject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
+fn declared_plugin(subject: &CheckSubject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let declared = manifest.dependencies.plugins.iter().any(|dependency| dependency.id.as_str() == plugin)
         || manifest.metadata.dependencies.iter().any(|id| id.as_str() == plugin)

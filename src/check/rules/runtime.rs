@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::contract;
 use crate::document::codes::INVALID_VALUE;
@@ -19,7 +19,7 @@ codes! {
         fix: "Use one of those that the finding names, or update erp-plugin.";
 }
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for pattern in manifest.capabilities.http.iter().chain(&manifest.capabilities.deny.http) {
         let Err(error) = UrlPattern::parse(pattern) else { continue };

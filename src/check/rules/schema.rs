@@ -1,6 +1,6 @@
 //! Entities and their fields.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::check::rules::pages::BAD_PAGE;
 use crate::check::rules::relations::UNUSED;
 use crate::codes::codes;
@@ -36,7 +36,7 @@ codes! {
 /// What a default may be beside a literal.
 const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     let entities = &manifest.schema.entities;
     findings.unique("entity", entities.iter().map(|entity| (entity.name.as_str(), entity.name.span())));
@@ -82,7 +82,7 @@ pub(super) fn known_field(entity: &Entity, name: &Spanned<FieldName>, findings: 
     known
 }
 
-fn fields(subject: &Subject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
+fn fields(subject: &CheckSubject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
     findings.unique("field", entity.fields.iter().map(|field| (field.name.as_str(), field.name.span())));
     for field in &entity.fields {
         if RESERVED_FIELDS.contains(&field.name.as_str()) {
@@ -108,7 +108,7 @@ fn fields(subject: &Subject<'_>, entity: &Entity, findings: &mut Findings<'_>) {
     }
 }
 
-fn dictionaries(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+fn dictionaries(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let dictionaries = &subject.manifest.dictionaries;
     findings
         .unique("dictionary", dictionaries.iter().map(|dictionary| (dictionary.code.as_str(), dictionary.code.span())));
@@ -231,7 +231,7 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
     }
 }
 
-fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+fn numbering(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     findings.unique("numbering rule", manifest.numbering.iter().map(|rule| (rule.name.as_str(), rule.name.span())));
     for rule in &manifest.numbering {
@@ -276,7 +276,7 @@ fn numbering(subject: &Subject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn settings(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+fn settings(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let settings = &subject.manifest.settings;
     findings.unique("setting", settings.fields.iter().map(|field| (field.key.as_str(), field.key.span())));
     findings.unique("group", settings.groups.iter().map(|group| (group.name.as_str(), group.name.span())));

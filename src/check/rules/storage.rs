@@ -1,6 +1,6 @@
 //! What the databases do differently, or one of them not at all.
 
-use super::super::{Findings, Subject};
+use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::manifest::{BaseType, FieldType};
 use crate::store::MAX_ORDERED_BYTES;
@@ -20,7 +20,7 @@ codes! {
 /// Bytes of a character at the most.
 const BYTES_PER_CHARACTER: usize = 4;
 
-pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     for entity in &subject.manifest.schema.entities {
         for field in &entity.fields {
             let most = field.validation.as_ref().and_then(|validation| validation.max_length);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::parts::{Parts, parts, parts_without_links};
+use super::parts::{LinkedParts, parts, parts_without_links};
 use crate::build::{
     BuildOptions, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile, compile_python, compile_typescript,
 };
@@ -10,11 +10,11 @@ use crate::check::SEVERAL_MODULES;
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::commands::generate::{in_short, world_of, write_generated};
-use crate::component::{self, Connection, Description, LinkError, compose, describe, idle_guest, link, stripped};
+use crate::component::{self, Description, LinkError, PartConnection, compose, describe, idle_guest, link, stripped};
 use crate::context::{Context, OpenProject};
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, Spanned};
-use crate::files::{self, Access, WriteError};
+use crate::files::{self, FileAccess, WriteError};
 use crate::generate::{WIT_FILE, needed_crates};
 use crate::manifest::{Language, Manifest};
 use crate::project::Project;
@@ -35,7 +35,7 @@ pub(super) struct Making {
 /// A component, and the compiler that made it.
 #[derive(Debug)]
 pub(super) struct Made {
-    pub(super) finished: Finished,
+    pub(super) finished: FinishedBuild,
     pub(super) rustc: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub(in crate::commands) fn component_for_development(
 
 /// Keeps a component where the project's other commands look for it.
 pub(in crate::commands) fn keep(project: &Project, manifest: &Manifest, component: &[u8]) -> Result<(), WriteError> {
-    files::write_unsynced(&project.component_file(manifest), component, Access::Shared)?;
+    files::write_unsynced(&project.component_file(manifest), component, FileAccess::Shared)?;
     // What an earlier build said of itself is not said of this one.
     for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
         let _ = fs_err::remove_file(stale);
@@ -96,21 +96,21 @@ pub(in crate::commands) fn keep(project: &Project, manifest: &Manifest, componen
 
 /// What is left after linking and describing.
 #[derive(Debug)]
-pub(in crate::commands) struct Finished {
+pub(in crate::commands) struct FinishedBuild {
     pub(in crate::commands) component: Vec<u8>,
     /// The same with names and lines, where it was stripped of them.
     pub(in crate::commands) with_lines: Option<Vec<u8>>,
     /// WASI interfaces that were linked away.
     pub(in crate::commands) removed: Vec<String>,
     /// What parts give each other.
-    pub(in crate::commands) connections: Vec<Connection>,
+    pub(in crate::commands) connections: Vec<PartConnection>,
 }
 
 /// What cargo makes of the crate, and the compiler that it took.
 fn compiled(
     context: &Context,
     open: &OpenProject,
-    parts: &Parts,
+    parts: &LinkedParts,
     options: impl FnOnce(Toolchain) -> BuildOptions,
 ) -> Result<(Vec<u8>, String), CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
@@ -143,7 +143,7 @@ fn still_wanted(context: &Context) -> Result<(), CommandError> {
 }
 
 /// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.
-fn require_crates(project: &Project, manifest: &Manifest, parts: &Parts) -> Result<(), CommandError> {
+fn require_crates(project: &Project, manifest: &Manifest, parts: &LinkedParts) -> Result<(), CommandError> {
     let cargo = fs_err::read_to_string(project.root.join("Cargo.toml")).unwrap_or_default();
     let Ok(cargo) = cargo.parse::<toml::Table>() else { return Ok(()) };
     let has = |name: &str| cargo.get("dependencies").is_some_and(|known| known.get(name).is_some());
@@ -228,8 +228,8 @@ fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandErro
 fn composed(
     component: Vec<u8>,
     manifest: &Manifest,
-    parts: &Parts,
-) -> Result<(Vec<u8>, Vec<Connection>), CommandError> {
+    parts: &LinkedParts,
+) -> Result<(Vec<u8>, Vec<PartConnection>), CommandError> {
     if parts.parts.is_empty() && matches!(*manifest.build.language, Language::Rust | Language::NoCode) {
         return Ok((component, Vec::new()));
     }
@@ -281,10 +281,10 @@ pub(in crate::commands) enum Strip {
 pub(in crate::commands) fn finish(
     bytes: &[u8],
     manifest: &Manifest,
-    parts: &Parts,
+    parts: &LinkedParts,
     description: Description,
     strip: Strip,
-) -> Result<Finished, CommandError> {
+) -> Result<FinishedBuild, CommandError> {
     let info = component::read(bytes).map_err(|finding| CommandError::from_finding(*finding))?;
     let linked = link(bytes, &info, parts.world.host_api).map_err(|error| match error {
         LinkError::SeveralModules(count) => CommandError::from_finding(Diagnostic::new(
@@ -305,10 +305,10 @@ pub(in crate::commands) fn finish(
     };
     let component = describe(&component, &description, env!("CARGO_PKG_VERSION"))?;
     if strip == Strip::Nothing {
-        return Ok(Finished { component, with_lines: None, removed: linked.removed, connections });
+        return Ok(FinishedBuild { component, with_lines: None, removed: linked.removed, connections });
     }
     let bare = stripped(&component)
         .map_err(|error| CommandError::new(codes::BUG, format!("the component cannot be stripped: {error}")))?;
     let with_lines = (bare != component).then_some(component);
-    Ok(Finished { component: bare, with_lines, removed: linked.removed, connections })
+    Ok(FinishedBuild { component: bare, with_lines, removed: linked.removed, connections })
 }

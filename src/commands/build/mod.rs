@@ -16,17 +16,17 @@ use crate::build::{BuildRecord, Product, Profile, bill_of_materials, provenance}
 use crate::check::{check_component, weigh};
 use crate::command_error::CommandError;
 use crate::commands::codes;
-use crate::component::Connection;
+use crate::component::PartConnection;
 use crate::context::{Context, OpenProject};
 use crate::diagnostics::DiagnosticJson;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::manifest::ByteSize;
-use crate::signing::{Attestation, Subject};
+use crate::signing::{Attestation, StatementSubject};
 pub(crate) use making::component_without_code;
 pub(super) use making::{Strip, build_options, component_for_development, finish, keep};
-pub(super) use parts::{Parts, parts};
+pub(super) use parts::{LinkedParts, parts};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///
@@ -87,8 +87,8 @@ struct LinkJson {
 }
 
 impl LinkJson {
-    fn of(connection: &Connection) -> LinkJson {
-        let Connection { from, interface, to } = connection.clone();
+    fn of(connection: &PartConnection) -> LinkJson {
+        let PartConnection { from, interface, to } = connection.clone();
         LinkJson { from, interface, to }
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     }
     keep(project, manifest, &finished.component)?;
     if let Some(with_lines) = &finished.with_lines {
-        files::write(&project.lines_file(manifest), with_lines, Access::Shared)?;
+        files::write(&project.lines_file(manifest), with_lines, FileAccess::Shared)?;
     }
     if let Some(rustc) = rustc.as_deref().filter(|_| ships) {
         write_account(context, &open, &finished.component, rustc, &making.profile)?;
@@ -185,7 +185,7 @@ fn write_account(
         tool_version,
     };
     match bill_of_materials(&project.root, &context.cargo(), &product) {
-        Ok(bill) => files::write(&project.sbom_file(manifest), format!("{bill:#}\n").as_bytes(), Access::Shared)?,
+        Ok(bill) => files::write(&project.sbom_file(manifest), format!("{bill:#}\n").as_bytes(), FileAccess::Shared)?,
         Err(error) => context.ui.warn(format!("the package will have no bill of materials: {error}")),
     }
     let lock = fs_err::read(project.root.join("Cargo.lock")).ok().map(|lock| sha256_hex(&lock));
@@ -197,7 +197,8 @@ fn write_account(
         lock_sha256: lock.as_deref(),
         tool_version,
     };
-    let statement = Attestation::new(vec![Subject::digested(COMPONENT, &*component_sha256)], provenance(&record));
-    files::write(&project.provenance_file(manifest), statement.to_json().as_bytes(), Access::Shared)?;
+    let statement =
+        Attestation::new(vec![StatementSubject::digested(COMPONENT, &*component_sha256)], provenance(&record));
+    files::write(&project.provenance_file(manifest), statement.to_json().as_bytes(), FileAccess::Shared)?;
     Ok(())
 }

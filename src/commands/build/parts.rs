@@ -16,7 +16,7 @@ use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
 
 /// The parts of a plugin, ready to be composed, and the world that its own code is written for.
-pub(in crate::commands) struct Parts {
+pub(in crate::commands) struct LinkedParts {
     pub(in crate::commands) parts: Vec<Part>,
     pub(in crate::commands) world: World,
 }
@@ -26,7 +26,7 @@ pub(in crate::commands) fn parts(
     context: &Context,
     open: &OpenProject,
     profile: &Profile,
-) -> Result<Parts, CommandError> {
+) -> Result<LinkedParts, CommandError> {
     let manifest = &open.manifest;
     let base = world_of(manifest)?;
     let (mut parts, mut packages) = (Vec::new(), Vec::new());
@@ -53,7 +53,7 @@ pub(in crate::commands) fn parts(
         parts.push(Part { name: link.name.to_string(), component: linked.component });
     }
     if parts.is_empty() {
-        return Ok(Parts { parts, world: base });
+        return Ok(LinkedParts { parts, world: base });
     }
     if *manifest.build.language != Language::Rust {
         return Err(failed(&manifest.link[0], "only plugins in Rust are composed"));
@@ -63,12 +63,12 @@ pub(in crate::commands) fn parts(
     let world = world.map_err(|why| {
         CommandError::new(codes::LINK, format!("the parts and the host API do not go together: {why}"))
     })?;
-    Ok(Parts { parts, world })
+    Ok(LinkedParts { parts, world })
 }
 
 /// A plugin that is composed with nothing.
-pub(in crate::commands) fn parts_without_links(world: World) -> Parts {
-    Parts { parts: Vec::new(), world }
+pub(in crate::commands) fn parts_without_links(world: World) -> LinkedParts {
+    LinkedParts { parts: Vec::new(), world }
 }
 
 /// The bytes of a part, as they come.

@@ -16,7 +16,7 @@ use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
-use crate::dev_host::{DevHost, FollowedPlace, Options, Token, Workshop};
+use crate::dev_host::{DevHost, FollowedPlace, Options, UserToken, Workshop};
 use crate::exit_code::ExitCode;
 use crate::platform::Admission;
 use crate::project::{Member, members, workspace_root};
@@ -81,7 +81,7 @@ pub(super) struct DevResult {
     /// The public key of its receipts, for `key trust --registry`.
     registry_key: String,
     /// Who may ask.
-    users: Vec<Token>,
+    users: Vec<UserToken>,
 }
 
 pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::build::Cancel;
 use crate::check::BAD_FIXTURE;
-use crate::check::{Subject, check_component, check_manifest, check_nodes, weigh};
+use crate::check::{CheckSubject, check_component, check_manifest, check_nodes, weigh};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::context::Context;
@@ -23,7 +23,7 @@ use crate::generate::generated_files;
 use crate::host::{RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
-use crate::project::{FileError, Project, Watch, package_files};
+use crate::project::{FileError, FolderWatch, Project, package_files};
 use crate::scenario::from_recording;
 use crate::settings::this_program;
 use crate::ui::KEPT_WIDTH;
@@ -58,7 +58,8 @@ impl Workshop for ProjectWorkshop {
                 let finding = Diagnostic::new(BAD_FIXTURE, unreadable.as_str()).in_source(&project.source);
                 report.push(finding.at(unreadable.span(), "these rows"));
             }
-            let subject = Subject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };
+            let subject =
+                CheckSubject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };
             report.extend(check_manifest(&subject));
             weigh(&mut report, &manifest.check);
             manifest
@@ -126,7 +127,7 @@ impl Workshop for ProjectWorkshop {
             return true;
         }
         let built = fs_err::metadata(project.component_file(manifest)).and_then(|metadata| metadata.modified()).ok();
-        match (built, Watch::new(&project.root).source_time()) {
+        match (built, FolderWatch::new(&project.root).source_time()) {
             (Some(built), Some(source)) => source > built,
             (None, _) => true,
             (_, None) => false,

@@ -12,7 +12,7 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 
 /// Write a key to a file, for another machine or for those who shall trust you
 ///
@@ -46,10 +46,10 @@ pub(super) fn run(context: &Context, args: &KeyExportArgs) -> CommandResult {
         return Err(CommandError::new(codes::EXISTS, message).hint("choose another name"));
     }
     let (pem, access, public_key) = if args.secret {
-        (secret_pem(context, &args.name)?, Access::Private, None)
+        (secret_pem(context, &args.name)?, FileAccess::Private, None)
     } else {
         let pem = public_key(context, args.name.as_ref())?.to_pem();
-        (pem.clone().into(), Access::Shared, Some(pem))
+        (pem.clone().into(), FileAccess::Shared, Some(pem))
     };
     if let Some(target) = &target {
         files::write(target, pem.as_bytes(), access)?;

@@ -12,7 +12,7 @@ use super::store::{PassphraseArgs, new_key_files, revocations_file, trust_file_t
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::signing::{Attestation, Envelope, RevocationList, RevocationsPredicate, Rotation, TrustStore};
 
 /// Take in a secret key, a rotation that its publisher signed, or a registry's list of revocations
@@ -70,8 +70,8 @@ fn take_secret_key(context: &Context, args: &KeyImportArgs) -> Result<KeyImportR
         error.hint("a public key is not imported but trusted: erp-plugin key trust FILE --publisher WHO --scope PLUGIN")
     })?;
     let (secret, public) = new_key_files(context, &name)?;
-    files::write(&secret, &context.read(&args.file)?, Access::Private)?;
-    files::write(&public, key.public().to_pem().as_bytes(), Access::Shared)?;
+    files::write(&secret, &context.read(&args.file)?, FileAccess::Private)?;
+    files::write(&public, key.public().to_pem().as_bytes(), FileAccess::Shared)?;
     let change = format!("key {name} ({}…) is yours here too", key.public().id().short());
     Ok(KeyImportResult { ok: true, kind: "secret-key", change, file: secret.display().to_string() })
 }
@@ -87,7 +87,7 @@ fn take_rotation(
     // What registries have taken back counts, though it does not stand in the file that is changed.
     super::trust_store(context, args.trust_file.as_deref())?.store.rotate(&rotation, now)?;
     store.rotate(&rotation, now)?;
-    files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
+    files::write(&file, store.to_toml().as_bytes(), FileAccess::Shared)?;
     let (old, new) = (rotation.old.id(), rotation.new.id());
     let until = rotation.old_key_until.map_or_else(|| "also".to_owned(), |until| format!("until {until}"));
     let change = format!("{}… is trusted like {}…, which counts {until}", new.short(), old.short());
@@ -110,7 +110,7 @@ fn take_revocations(
         let known = known.ok().map(|known| known.predicate);
         RevocationList::open(envelope, &store, known.as_ref())?;
     }
-    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    files::write(&file, envelope.to_json().as_bytes(), FileAccess::Shared)?;
     let (keys, packages) = (list.predicate.keys.len(), list.predicate.packages.len());
     let change = format!(
         "{} takes back {keys} keys and {packages} packages (list {}, fresh until {})",

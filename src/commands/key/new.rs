@@ -8,7 +8,7 @@ use super::super::CommandResult;
 use super::store::{PassphraseArgs, new_key_files};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::signing::SecretKey;
 
 /// Make an Ed25519 key, encrypted with a passphrase
@@ -39,8 +39,8 @@ pub(super) fn run(context: &Context, args: &KeyNewArgs) -> CommandResult {
     let (secret, public) = new_key_files(context, &args.name)?;
     let passphrase = if args.no_passphrase { None } else { Some(args.passphrase.new_one(context)?) };
     let key = SecretKey::generate()?;
-    files::write(&secret, key.to_pem(passphrase.as_ref())?.as_bytes(), Access::Private)?;
-    files::write(&public, key.public().to_pem().as_bytes(), Access::Shared)?;
+    files::write(&secret, key.to_pem(passphrase.as_ref())?.as_bytes(), FileAccess::Private)?;
+    files::write(&public, key.public().to_pem().as_bytes(), FileAccess::Shared)?;
     let id = key.public().id();
     let result = KeyNewResult {
         ok: true,

@@ -15,7 +15,7 @@ use crate::commands::codes;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::signing::{Attestation, Envelope, KeyId, RevocationsPredicate, RevokedKey, WithdrawnPackage};
 use crate::strict_zip::Limits;
 
@@ -106,7 +106,7 @@ pub(super) fn run(context: &Context, args: &KeyRevokeArgs) -> CommandResult {
     };
     let mut envelope = list.seal();
     envelope.sign(&key)?;
-    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    files::write(&file, envelope.to_json().as_bytes(), FileAccess::Shared)?;
     context.ui.result(&result, || {
         format!(
             "{}  list {}: {} keys, {} packages, fresh until {}",

@@ -13,7 +13,7 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::signing::Rotation;
 
 /// Say that a new key takes the place of an old one, signed by both
@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, args: &KeyRotateArgs) -> CommandResult {
     }
     let envelope = Rotation::sign(&old, &new, args.until)?;
     let file = context.path(&args.output);
-    files::write(&file, envelope.to_json().as_bytes(), Access::Shared)?;
+    files::write(&file, envelope.to_json().as_bytes(), FileAccess::Shared)?;
     let result =
         KeyRotateResult { ok: true, old: old_id.to_string(), new: new_id.to_string(), file: context.shown(&file) };
     context.ui.result(&result, || {

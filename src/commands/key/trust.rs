@@ -12,7 +12,7 @@ use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
-use crate::files::{self, Access};
+use crate::files::{self, FileAccess};
 use crate::signing::{TrustedKey, is_scope};
 
 /// Trust a public key for some plugins, or as a registry's
@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &KeyTrustArgs) -> CommandResult {
             }
         }
     }
-    files::write(&file, store.to_toml().as_bytes(), Access::Shared)?;
+    files::write(&file, store.to_toml().as_bytes(), FileAccess::Shared)?;
     let scopes = store.key(&id).filter(|_| args.registry.is_none()).map(|key| key.scopes.clone()).unwrap_or_default();
     let result = KeyTrustResult { ok: true, id: id.to_string(), scopes, trust_file: context.shown(&file) };
     context.ui.result(&result, || match (&args.registry, &args.publisher) {

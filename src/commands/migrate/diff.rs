@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::CommandResult;
 use super::versions;
 use crate::context::Context;
-use crate::evolution::{ChangeKind, Effect, SchemaChange, SchemaDiff};
+use crate::evolution::{ChangeEffect, ChangeKind, SchemaChange, SchemaDiff};
 use crate::exit_code::ExitCode;
 use crate::ui::Table;
 
@@ -15,7 +15,7 @@ use crate::ui::Table;
 ///
 /// Exit code 1 where values would be lost or may not fit, and no migration says what becomes of them.
 #[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
+pub(crate) struct MigrateDiffArgs {
     /// The old version: a package, a folder, or a revision of git
     old: String,
     /// The new version; the project that you stand in where it is absent
@@ -45,7 +45,7 @@ pub(in super::super) struct ChangeJson {
     #[serde(flatten)]
     kind: ChangeKind,
     /// What that means for the rows.
-    effect: Effect,
+    effect: ChangeEffect,
 }
 
 impl From<&SchemaChange> for ChangeJson {
@@ -54,7 +54,7 @@ impl From<&SchemaChange> for ChangeJson {
     }
 }
 
-pub(super) fn run(context: &Context, args: &DiffArgs) -> CommandResult {
+pub(super) fn run(context: &Context, args: &MigrateDiffArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.old, args.new.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
     let at_stake = diff.at_stake().count();
@@ -91,12 +91,12 @@ pub(super) fn run(context: &Context, args: &DiffArgs) -> CommandResult {
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
 
-fn word(effect: Effect) -> &'static str {
+fn word(effect: ChangeEffect) -> &'static str {
     match effect {
-        Effect::None => "new",
-        Effect::Follows => "follows",
-        Effect::Migrated => "migrated",
-        Effect::Narrows => "NARROWS",
-        Effect::Loses => "LOSES",
+        ChangeEffect::None => "new",
+        ChangeEffect::Follows => "follows",
+        ChangeEffect::Migrated => "migrated",
+        ChangeEffect::Narrows => "NARROWS",
+        ChangeEffect::Loses => "LOSES",
     }
 }

@@ -21,7 +21,7 @@ pub(super) use self::semver::SemverResult;
 /// Compare two versions of a plugin, rehearse an upgrade, apply it, take it back
 #[derive(Debug, Subcommand)]
 pub(crate) enum MigrateCommand {
-    Diff(diff::DiffArgs),
+    Diff(diff::MigrateDiffArgs),
     Plan(plan::PlanArgs),
     Semver(semver::SemverArgs),
     Rehearse(rehearse::RehearseArgs),

@@ -16,7 +16,7 @@ use super::versions::{self, VersionOf};
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
-use crate::evolution::{Effect, EntityPair, SchemaDiff};
+use crate::evolution::{ChangeEffect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
 use crate::manifest::TenantId;
@@ -264,7 +264,7 @@ fn fates(
         diff.changes.iter().any(|change| {
             change.entity == pair.new.name.as_str()
                 && change.field.as_deref() == Some(field)
-                && change.effect == Effect::Migrated
+                && change.effect == ChangeEffect::Migrated
         })
     };
     let both = pair.fields.iter().map(|(old, new)| (old.name.as_str(), Some(new.name.as_str())));

@@ -147,7 +147,7 @@ pub(super) fn lcov(lines: &Lines, root: &Path) -> String {
 
 /// What a run reached, case by case, and what the files were then.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct KeptLines {
     /// The text of each file of the source, line by line, as digests.
     files: BTreeMap<String, Vec<String>>,
     /// The digests of files that every case depends on, and of the files of scenarios.
@@ -159,15 +159,15 @@ pub(super) struct Kept {
     cases: BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>,
 }
 
-impl Kept {
+impl KeptLines {
     /// What the last run with coverage kept.
-    pub(super) fn read(root: &Path) -> Option<Kept> {
+    pub(super) fn read(root: &Path) -> Option<KeptLines> {
         serde_json::from_slice(&fs_err::read(root.join(KEPT)).ok()?).ok()
     }
 
     /// Keeps what a run reached.
     pub(super) fn write(root: &Path, cases: BTreeMap<String, &Lines>) -> Result<(), CommandError> {
-        let mut kept = Kept::default();
+        let mut kept = KeptLines::default();
         let whole = whole_files(root);
         for (name, lines) in cases {
             let mut reached = BTreeMap::new();
@@ -183,7 +183,7 @@ impl Kept {
             kept.whole.insert(file.display().to_string(), digest(&file));
         }
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        files::write(&root.join(KEPT), text.as_bytes(), files::Access::Shared)?;
+        files::write(&root.join(KEPT), text.as_bytes(), files::FileAccess::Shared)?;
         Ok(())
     }
 

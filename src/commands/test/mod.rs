@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::coverage::{CoverageJson, Kept, Lines};
+use self::coverage::{CoverageJson, KeptLines, Lines};
 pub(super) use self::result::TestResult;
 use self::result::{case_json, grown, summary};
 use self::schedule::Partition;
@@ -131,7 +131,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
-    let kept = if args.affected { Kept::read(&open.project.root) } else { None };
+    let kept = if args.affected { KeptLines::read(&open.project.root) } else { None };
     let chosen: Vec<Case<'_>> = all
         .into_iter()
         .filter(|case| args.tag.as_ref().is_none_or(|tag| case.test.tags.contains(tag)))
@@ -284,7 +284,7 @@ fn case_key(case: &Case<'_>) -> String {
 }
 
 /// Whether something that the case depends on changed since the last run with coverage.
-fn is_affected(context: &Context, project: &Project, kept: &Kept, case: &Case<'_>) -> bool {
+fn is_affected(context: &Context, project: &Project, kept: &KeptLines, case: &Case<'_>) -> bool {
     let scenarios = context.path(case.suite.source.path());
     kept.is_affected(&project.root, &case_key(case), &scenarios)
 }
@@ -303,7 +303,7 @@ fn keep_coverage(
         crate::files::write_if_changed(&file, coverage::lcov(&lines, &project.root).as_bytes())?;
     }
     // Last: the file that was just written is one of the project.
-    Kept::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
+    KeptLines::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
     Ok(sum)
 }
 

@@ -6,7 +6,7 @@ use super::{TestArgs, run_once};
 use crate::commands::CommandResult;
 use crate::commands::build::{self, BuildArgs};
 use crate::context::Context;
-use crate::project::{Concern, Watch};
+use crate::project::{Concern, FolderWatch};
 
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_millis(100);
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// changes is built first, for development.
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let project = context.project()?;
-    let mut watch = Watch::new(&project.root);
+    let mut watch = FolderWatch::new(&project.root);
     // Built elsewhere, or by somebody else.
     let component = || {
         let own = project.manifest().0.map(|manifest| project.component_file(&manifest));

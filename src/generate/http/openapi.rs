@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{ApiEntity, ApiField, ValueKind};
 use crate::http_api::{
-    Access, Exists, QueryKey, QueryValue, ROUTES, RequestBody, Route, Shape, reference, schemas as shared_schemas,
+    Access, BodyShape, Exists, QueryKey, QueryValue, ROUTES, RequestBody, Route, reference, schemas as shared_schemas,
 };
 use crate::manifest::Manifest;
 
@@ -198,15 +198,15 @@ impl Described<'_> {
     }
 
     /// What an answer carries, by media type.
-    fn content(&self, shape: Shape) -> Option<Value> {
+    fn content(&self, shape: BodyShape) -> Option<Value> {
         let text = || json!({ "schema": { "type": "string" } });
         Some(match shape {
-            Shape::Nothing => return None,
-            Shape::Bytes => {
+            BodyShape::Nothing => return None,
+            BodyShape::Bytes => {
                 json!({ "application/octet-stream": { "schema": { "type": "string", "format": "binary" } } })
             }
-            Shape::Stream => json!({ "text/event-stream": text(), "application/x-ndjson": text() }),
-            Shape::File => {
+            BodyShape::Stream => json!({ "text/event-stream": text(), "application/x-ndjson": text() }),
+            BodyShape::File => {
                 let rows = json!({ "type": "array", "items": self.own("Data") });
                 json!({ "application/json": { "schema": rows }, "text/csv": text() })
             }
@@ -214,19 +214,21 @@ impl Described<'_> {
         })
     }
 
-    fn schema(&self, shape: Shape) -> Value {
+    fn schema(&self, shape: BodyShape) -> Value {
         match shape {
-            Shape::Row => self.own("Row"),
-            Shape::Page => self.own("Page"),
-            Shape::File => self.own("Data"),
-            Shape::Create => self.own("Create"),
-            Shape::Replace => self.own("Replace"),
-            Shape::Update => self.own("Update"),
-            Shape::Named(name) => reference(name),
-            Shape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
-            Shape::Any => json!({}),
-            Shape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
-            Shape::Object | Shape::Nothing | Shape::Bytes | Shape::Stream => json!({ "type": "object" }),
+            BodyShape::Row => self.own("Row"),
+            BodyShape::Page => self.own("Page"),
+            BodyShape::File => self.own("Data"),
+            BodyShape::Create => self.own("Create"),
+            BodyShape::Replace => self.own("Replace"),
+            BodyShape::Update => self.own("Update"),
+            BodyShape::Named(name) => reference(name),
+            BodyShape::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+            BodyShape::Any => json!({}),
+            BodyShape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+            BodyShape::Object | BodyShape::Nothing | BodyShape::Bytes | BodyShape::Stream => {
+                json!({ "type": "object" })
+            }
         }
     }
 

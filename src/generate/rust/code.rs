@@ -4,15 +4,15 @@ use crate::generate::MARK;
 
 /// Text that grows line by line.
 #[derive(Debug, Default)]
-pub(super) struct Code {
+pub(super) struct SourceWriter {
     text: String,
     depth: usize,
 }
 
-impl Code {
+impl SourceWriter {
     /// A file that begins with these lines of documentation.
-    pub(super) fn file(about: &str) -> Code {
-        let mut code = Code::default();
+    pub(super) fn file(about: &str) -> SourceWriter {
+        let mut code = SourceWriter::default();
         code.line(format!("//! {about}"));
         code.line(format!("//! {MARK}"));
         code.blank();
@@ -44,12 +44,12 @@ impl Code {
     }
 
     /// `head {` … `}`.
-    pub(super) fn block(&mut self, head: impl AsRef<str>, inside: impl FnOnce(&mut Code)) {
+    pub(super) fn block(&mut self, head: impl AsRef<str>, inside: impl FnOnce(&mut SourceWriter)) {
         self.block_ending(head, "}", inside);
     }
 
     /// `head {` … and another end than `}`.
-    pub(super) fn block_ending(&mut self, head: impl AsRef<str>, end: &str, inside: impl FnOnce(&mut Code)) {
+    pub(super) fn block_ending(&mut self, head: impl AsRef<str>, end: &str, inside: impl FnOnce(&mut SourceWriter)) {
         self.line(format!("{} {{", head.as_ref()));
         self.depth += 1;
         inside(self);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::code::Code;
+use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::{constant, snake};
 use super::types::{choices, is_taken_into, of_field};
@@ -10,7 +10,7 @@ use crate::manifest::{Entity, Field, FieldType, Manifest};
 
 /// The file.
 pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
-    let mut code = Code::file("The entities of plugin.toml.");
+    let mut code = SourceWriter::file("The entities of plugin.toml.");
     code.line("use serde_json::Value;");
     code.blank();
     if has_decimals {
@@ -65,7 +65,7 @@ fn must_be_brought(field: &Field) -> bool {
     field.required && field.default.is_none() && field.numbering.is_none() && *field.field_type != FieldType::Autonumber
 }
 
-fn entity(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
+fn entity(code: &mut SourceWriter, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
     let (name, new_name) = (names.row(entity.name.as_str()), names.new_row(entity.name.as_str()));
     for field in entity.fields.iter().filter(|field| field.field_type.has_options() && !field.options.is_empty()) {
         let about = format!("{} of {}.", field.label(), entity.display_name);
@@ -128,7 +128,7 @@ fn entity(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &En
     new_row(code, manifest, names, entity);
 }
 
-fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
+fn new_row(code: &mut SourceWriter, manifest: &Manifest, names: &EntityNames, entity: &Entity) {
     let name = names.new_row(entity.name.as_str());
     code.blank();
     code.doc(&format!("A row of {} that is not stored yet; what is `None` gets its default.", entity.display_name));
@@ -182,7 +182,7 @@ fn new_row(code: &mut Code, manifest: &Manifest, names: &EntityNames, entity: &E
 }
 
 /// What unit tests know of an entity.
-fn table(code: &mut Code, entity: &Entity) {
+fn table(code: &mut SourceWriter, entity: &Entity) {
     let defaults =
         entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));
     let defaults: Map<String, Value> = defaults.collect();

@@ -1,6 +1,6 @@
 //! `erp/events.rs`: the events that the plugin tells, with their payloads.
 
-use super::code::Code;
+use super::code::SourceWriter;
 use super::names::{Taken, camel, short_names, snake};
 use super::types::of_type;
 use crate::manifest::{FieldType, Manifest, PublishedEvent};
@@ -60,7 +60,7 @@ pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
 
 /// The file.
 pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
-    let mut code = Code::file("The events that the plugin tells.");
+    let mut code = SourceWriter::file("The events that the plugin tells.");
     code.line("use serde_json::Value;");
     code.blank();
     if has_decimals {
@@ -78,7 +78,7 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     code.finish()
 }
 
-fn event(code: &mut Code, event: &PublishedEvent, name: &str) {
+fn event(code: &mut SourceWriter, event: &PublishedEvent, name: &str) {
     let fields: Vec<(&str, String, &str)> = event
         .payload
         .iter()

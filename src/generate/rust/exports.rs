@@ -1,7 +1,7 @@
 //! `erp/exports.rs`: what the host calls, handed to the traits that the plugin implements.
 
-use super::Parts;
-use super::code::Code;
+use super::ToolkitParts;
+use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::events::heard;
 use super::names::snake;
@@ -9,8 +9,8 @@ use super::nodes;
 use crate::manifest::{Manifest, NodeType};
 
 /// The file.
-pub(super) fn file(manifest: &Manifest, parts: &Parts) -> String {
-    let mut code = Code::file("What the host calls, handed to the traits that `crate::Plugin` implements.");
+pub(super) fn file(manifest: &Manifest, parts: &ToolkitParts) -> String {
+    let mut code = SourceWriter::file("What the host calls, handed to the traits that `crate::Plugin` implements.");
     imports(&mut code, parts);
     code.blank();
     code.doc("What every plugin does. `crate::Plugin` implements it.");
@@ -66,7 +66,7 @@ pub(super) fn file(manifest: &Manifest, parts: &Parts) -> String {
     code.finish()
 }
 
-fn imports(code: &mut Code, parts: &Parts) {
+fn imports(code: &mut SourceWriter, parts: &ToolkitParts) {
     if parts.json {
         code.line("use serde_json::Value;");
         code.blank();
@@ -105,7 +105,7 @@ fn imports(code: &mut Code, parts: &Parts) {
     }
 }
 
-fn base(code: &mut Code, parts: &Parts) {
+fn base(code: &mut SourceWriter, parts: &ToolkitParts) {
     code.blank();
     code.block("impl base::Guest for Exports", |code| {
         code.block("fn init(_: CallContext) -> Result<(), Error>", |code| {
@@ -124,7 +124,7 @@ fn base(code: &mut Code, parts: &Parts) {
     }
 }
 
-fn events_trait(code: &mut Code, manifest: &Manifest) {
+fn events_trait(code: &mut SourceWriter, manifest: &Manifest) {
     code.blank();
     code.doc("The events that the plugin hears, a function each. An event may come again: every effect asks first whether it has happened.");
     code.block("pub trait Events", |code| {
@@ -137,7 +137,7 @@ fn events_trait(code: &mut Code, manifest: &Manifest) {
     });
 }
 
-fn events(code: &mut Code, manifest: &Manifest) {
+fn events(code: &mut SourceWriter, manifest: &Manifest) {
     code.blank();
     code.block("impl event_handler::Guest for Exports", |code| {
         code.block("fn handle_event(_: CallContext, event: Event) -> Result<(), Error>", |code| {
@@ -178,7 +178,7 @@ fn handlers(manifest: &Manifest) -> Vec<&str> {
     names
 }
 
-fn actions_trait(code: &mut Code, manifest: &Manifest) {
+fn actions_trait(code: &mut SourceWriter, manifest: &Manifest) {
     code.blank();
     code.doc("The buttons of the manifest, a function each. What it gives is what the button's caller gets.");
     let names = EntityNames::of(manifest);
@@ -197,7 +197,7 @@ fn actions_trait(code: &mut Code, manifest: &Manifest) {
     });
 }
 
-fn actions(code: &mut Code, manifest: &Manifest) {
+fn actions(code: &mut SourceWriter, manifest: &Manifest) {
     code.blank();
     code.block("impl actions::Guest for Exports", |code| {
         code.block("fn invoke(_: CallContext, action: String, input: String) -> Result<String, Error>", |code| {
@@ -220,7 +220,7 @@ fn actions(code: &mut Code, manifest: &Manifest) {
     });
 }
 
-fn processor(code: &mut Code) {
+fn processor(code: &mut SourceWriter) {
     code.blank();
     code.block("impl processor::Guest for Exports", |code| {
         code.block("fn validate(_: CallContext, request: Request) -> Result<(), Error>", |code| {
@@ -235,7 +235,7 @@ fn processor(code: &mut Code) {
     });
 }
 
-fn node_exports(code: &mut Code, manifest: &Manifest) {
+fn node_exports(code: &mut SourceWriter, manifest: &Manifest) {
     let all = nodes::named(manifest);
     code.blank();
     code.doc("A node that was set up; it runs once.");

@@ -17,13 +17,13 @@ mod types;
 use super::{GenerateError, GeneratedFile, MARK};
 use crate::contract::World;
 use crate::manifest::{BaseType, FieldType, Manifest, PropertyKind, SettingType};
-use code::Code;
+use code::SourceWriter;
 
 /// Where the bindings alone stand, for a plugin that does without the rest.
 const BARE: &str = "src/bindings.rs";
 
 /// The parts of the toolkit that a world needs.
-pub(super) struct Parts {
+pub(super) struct ToolkitParts {
     data: bool,
     full: bool,
     config: bool,
@@ -37,14 +37,14 @@ pub(super) struct Parts {
     decimals: bool,
 }
 
-impl Parts {
-    fn of(manifest: &Manifest, world: &World) -> Parts {
+impl ToolkitParts {
+    fn of(manifest: &Manifest, world: &World) -> ToolkitParts {
         let border = world.border();
         let imports = |name: &str| border.imports.iter().any(|known| known.name.contains(&format!("/{name}@")));
         let exports = |name: &str| border.exports.iter().any(|known| known.name.contains(&format!("/{name}@")));
         let (data, config) = (imports("host-db"), imports("host-config"));
         let (nodes, actions, events) = (exports("nodes"), exports("actions"), exports("event-handler"));
-        Parts {
+        ToolkitParts {
             data,
             full: imports("host-http"),
             config,
@@ -82,7 +82,7 @@ pub fn needed_crates(manifest: &Manifest, world: &World) -> Vec<&'static str> {
     if is_bare(manifest, world) {
         return Vec::new();
     }
-    let parts = Parts::of(manifest, world);
+    let parts = ToolkitParts::of(manifest, world);
     let mut needed = Vec::new();
     needed.extend(parts.decimals.then_some("rust_decimal"));
     needed.extend(parts.json.then_some("serde_json"));
@@ -101,7 +101,7 @@ pub(super) fn rust_files(manifest: &Manifest, world: &World) -> Result<Vec<Gener
     if is_bare(manifest, world) {
         return Ok(vec![GeneratedFile::new(BARE, bindings::rust_bindings(world, "crate::bindings")?)]);
     }
-    let parts = Parts::of(manifest, world);
+    let parts = ToolkitParts::of(manifest, world);
     let mut files = vec![
         GeneratedFile::new("src/erp/mod.rs", root(manifest, &parts)),
         GeneratedFile::new("src/erp/bindings.rs", bindings::rust_bindings(world, "crate::erp::bindings")?),
@@ -165,9 +165,9 @@ fn vendored(text: &str) -> String {
     format!("{about}\n//! {MARK}\n\n{rest}")
 }
 
-fn root(manifest: &Manifest, parts: &Parts) -> String {
+fn root(manifest: &Manifest, parts: &ToolkitParts) -> String {
     let mut code =
-        Code::file(&format!("`{}`: what plugin.toml declares, and the host, in Rust.", *manifest.metadata.id));
+        SourceWriter::file(&format!("`{}`: what plugin.toml declares, and the host, in Rust.", *manifest.metadata.id));
     code.line("#![allow(dead_code, unused_imports, reason = \"no plugin uses all of it\")]");
     code.blank();
     code.line("pub mod bindings;");
@@ -227,7 +227,7 @@ fn interfaces(world: &World) -> Vec<String> {
 }
 
 fn host(world: &World) -> String {
-    let mut code = Code::file("The host: the real one in a component, another one in unit tests.");
+    let mut code = SourceWriter::file("The host: the real one in a component, another one in unit tests.");
     let names = interfaces(world).join(", ");
     code.line("#[cfg(target_arch = \"wasm32\")]");
     code.line(format!("pub use super::bindings::erp::plugin::{{{names}}};"));
@@ -236,8 +236,8 @@ fn host(world: &World) -> String {
     code.finish()
 }
 
-fn mock(parts: &Parts) -> String {
-    let mut code = Code::file("A host for unit tests.");
+fn mock(parts: &ToolkitParts) -> String {
+    let mut code = SourceWriter::file("A host for unit tests.");
     let mut modules = vec![("basics", "host_clock, host_context, host_log, start, with")];
     modules.extend(parts.config.then_some(("config", "host_config")));
     modules.extend(parts.data.then_some(("data", "host_db, host_events, host_expr, host_kv, host_numbering")));

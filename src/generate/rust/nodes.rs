@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::code::Code;
+use super::code::SourceWriter;
 use super::names::{Taken, camel, short_names, snake};
 use super::types::choices;
 use crate::manifest::{Manifest, NodeKind, NodeProperty, NodeType, PropertyKind};
@@ -58,7 +58,7 @@ fn type_of(names: &NodeNames, property: &NodeProperty) -> String {
 
 /// The file.
 pub(super) fn file(manifest: &Manifest) -> String {
-    let mut code = Code::file("The nodes of plugin.toml.");
+    let mut code = SourceWriter::file("The nodes of plugin.toml.");
     code.line("use serde_json::Value;");
     code.blank();
     let has_decimals = super::node_decimals(manifest);
@@ -108,7 +108,7 @@ pub(super) fn file(manifest: &Manifest) -> String {
 }
 
 /// The methods that run the nodes.
-pub(super) fn trait_methods(code: &mut Code, manifest: &Manifest) {
+pub(super) fn trait_methods(code: &mut SourceWriter, manifest: &Manifest) {
     for (node, names) in named(manifest) {
         let parameters = format!("parameters: nodes::{}, run: &Run", names.parameters);
         let gives = match *node.r#type {

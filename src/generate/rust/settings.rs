@@ -1,13 +1,14 @@
 //! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: what the manifest names besides entities and events.
 
-use super::code::Code;
+use super::code::SourceWriter;
 use super::names::{Taken, camel, constant, snake};
 use super::types::choices;
 use crate::manifest::{Manifest, SettingType};
 
 /// The settings, a function each.
 pub(super) fn settings(manifest: &Manifest) -> String {
-    let mut code = Code::file("The settings of plugin.toml, as an administrator has set them, or their defaults.");
+    let mut code =
+        SourceWriter::file("The settings of plugin.toml, as an administrator has set them, or their defaults.");
     code.line("use serde_json::Value;");
     code.blank();
     if manifest.settings.fields.iter().any(|field| field.setting_type == SettingType::Number) {
@@ -52,7 +53,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
 
 /// The permissions, a constant each.
 pub(super) fn permissions(manifest: &Manifest) -> String {
-    let mut code = Code::file("The permissions of plugin.toml.");
+    let mut code = SourceWriter::file("The permissions of plugin.toml.");
     code.line("use super::permission::Permission;");
     let mut taken = Taken::default();
     for permission in &manifest.permissions {
@@ -66,7 +67,7 @@ pub(super) fn permissions(manifest: &Manifest) -> String {
 
 /// The numbering rules, a function each.
 pub(super) fn numbering(manifest: &Manifest) -> String {
-    let mut code = Code::file("The numbering rules of plugin.toml.");
+    let mut code = SourceWriter::file("The numbering rules of plugin.toml.");
     code.line("use super::error::Result;");
     code.line("use super::host::host_numbering;");
     let mut taken = Taken::default();

@@ -1,6 +1,6 @@
 //! Field types of the manifest as types of Rust.
 
-use super::code::Code;
+use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::variants;
 use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
@@ -42,7 +42,7 @@ pub(super) fn of_type(field_type: FieldType) -> &'static str {
 }
 
 /// The enum of a select, with its conversion.
-pub(super) fn choices(code: &mut Code, name: &str, about: &str, options: &[FieldOption]) {
+pub(super) fn choices(code: &mut SourceWriter, name: &str, about: &str, options: &[FieldOption]) {
     let names = variants(options.iter().map(|option| option.value.as_str()));
     code.blank();
     code.doc(about);

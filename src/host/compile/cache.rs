@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use super::CodeKind;
 use crate::digest::sha256_hex;
-use crate::files::{self, Access, Ownership};
+use crate::files::{self, FileAccess, Ownership};
 
 /// Bytes in the folder at the most; what was not used for the longest time goes first.
 const MAX_FOLDER_BYTES: u64 = 512 << 20;
@@ -71,7 +71,7 @@ impl CodeFolder {
     pub(super) fn write(&self, file: &Path, code: &[u8]) {
         let mut content = Self::digest(file, code);
         content.extend(code);
-        if files::write_unsynced(file, &content, Access::Private).is_ok() {
+        if files::write_unsynced(file, &content, FileAccess::Private).is_ok() {
             bound(&self.folder, MAX_FOLDER_BYTES);
         }
     }
@@ -111,7 +111,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         for (age, name) in [(30, "oldest"), (20, "old"), (10, "new")] {
-            files::write_unsynced(&file(name), &[0; 100], Access::Private).unwrap();
+            files::write_unsynced(&file(name), &[0; 100], FileAccess::Private).unwrap();
             let time = now() - std::time::Duration::from_secs(age);
             fs_err::File::options().append(true).open(file(name)).unwrap().set_modified(time).unwrap();
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
-use super::super::trace::PublishedEvent;
+use super::super::trace::EmittedEvent;
 use super::{Services, denied, within};
 use crate::codes::errors;
 use crate::contract::HostFunction;
@@ -33,7 +33,7 @@ impl Services {
                 database.add_event(scope, &id, event_type, &source, &payload, depth)
             })?;
             let payload = services.redacted(payload);
-            services.trace.events.push(PublishedEvent { event_type: event_type.to_owned(), payload });
+            services.trace.events.push(EmittedEvent { event_type: event_type.to_owned(), payload });
             Ok(())
         })
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::PermissionCode;
 use super::super::{ByteSize, PluginId, Timeout, event_matches};
 use super::{
-    Build, Dictionary, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule, Permission, Schema,
-    Settings, Template, Ui,
+    Build, Dictionary, DocumentTemplate, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule,
+    Permission, Schema, Settings, UserInterface,
 };
 
 use crate::diagnostics::Spanned;
@@ -34,7 +34,7 @@ table! {
         /// What the plugin needs beside itself.
         dependencies: Dependencies,
         /// What the component is built for, and its budgets per call.
-        runtime: Runtime,
+        runtime: RuntimeSettings,
         /// How the component is made.
         build: Build,
         /// Components that the plugin's own is composed with.
@@ -52,7 +52,7 @@ table! {
         /// Events that the plugin hears and tells.
         events: Events,
         /// Pages and actions.
-        ui: Ui,
+        ui: UserInterface,
         /// Nodes that the plugin brings to workflows.
         nodes: Vec<NodeKind>,
         /// Labels in several languages.
@@ -62,7 +62,7 @@ table! {
         /// Lists of values that several fields offer.
         dictionaries: Vec<Dictionary>,
         /// Documents that are made from rows.
-        templates: Vec<Template>,
+        templates: Vec<DocumentTemplate>,
         /// How stored rows follow to a new schema version.
         migrations: Vec<Migration>,
         /// Rows that come with the plugin, for each tenant.
@@ -141,7 +141,7 @@ table! {
 
 table! {
     /// What the component is built for, and its budgets per call.
-    pub struct Runtime {
+    pub struct RuntimeSettings {
         /// The version of the host API: `erp:plugin@1.0.0` or `legacy`.
         abi: Spanned<String> = Spanned::new("erp:plugin@1.0.0".to_owned(), 0..0),
         /// The world of that version that the component implements.

@@ -8,7 +8,7 @@ use crate::expression::Expression;
 
 table! {
     /// Pages and actions.
-    pub struct Ui {
+    pub struct UserInterface {
         /// The pages, in the order of the menu.
         pages: Vec<Page>,
         /// Buttons that call the plugin.
@@ -18,7 +18,7 @@ table! {
 
 table! {
     /// A document that is made from a row: a print-out, a message.
-    pub struct Template {
+    pub struct DocumentTemplate {
         /// Its name.
         name: Spanned<FieldName>,
         /// The entity of the row.

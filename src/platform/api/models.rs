@@ -8,7 +8,7 @@ use crate::expression::Expression;
 use crate::generate::openapi;
 use crate::manifest::PermissionCode;
 use crate::manifest::{Entity, Field};
-use crate::platform::dependencies::Stage;
+use crate::platform::dependencies::DependencyStage;
 use crate::platform::state::Installed;
 use crate::platform::{Identity, Platform, PlatformError};
 
@@ -18,7 +18,8 @@ impl Platform {
         let identity = request.user()?;
         let wanted = request.query("plugin");
         let mut entities = Vec::new();
-        let installed = self.plugins.iter().filter(|(_, plugin)| Stage::Installed.is_reached_by(plugin.status));
+        let installed =
+            self.plugins.iter().filter(|(_, plugin)| DependencyStage::Installed.is_reached_by(plugin.status));
         for (_, installed) in installed.filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
             for entity in &installed.manifest.schema.entities {
                 if entity.is_public || identity.caller.may(&PermissionCode::list(&entity.name)) {
@@ -48,7 +49,7 @@ impl Platform {
 
     /// What clients can ask of the plugins that are installed, as OpenAPI 3.1.
     pub(super) fn openapi(&self) -> Response {
-        let installed = self.plugins.values().filter(|plugin| Stage::Installed.is_reached_by(plugin.status));
+        let installed = self.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status));
         Response::json(200, openapi(installed.map(|plugin| &*plugin.manifest), "/"))
     }
 

@@ -13,8 +13,8 @@ use crate::manifest::{LIST, MANAGE, PermissionCode};
 use crate::platform::call::Occasion;
 use crate::platform::{Platform, PlatformError};
 use crate::store::{
-    AggregateQuery, Database, EntityRef, FieldProblem, ListQuery, Page, PluginStatus, Row, RowReach, Scope, StoreError,
-    condition_holds,
+    AggregateQuery, Database, EntityRef, FieldProblem, ListQuery, ListedRows, PluginStatus, Row, RowReach, Scope,
+    StoreError, condition_holds,
 };
 
 impl Platform {
@@ -117,7 +117,7 @@ impl Rows<'_> {
             ..ListQuery::default()
         };
         let found = lock(&platform.database).list(entity, &platform.scope_for(request, permission)?, &query)?;
-        let Page { rows, next_cursor, total } = found;
+        let ListedRows { rows, next_cursor, total } = found;
         Ok(Response::rows(RowPage { rows, total, page, page_size: size, next_cursor }))
     }
 

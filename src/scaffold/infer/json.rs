@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{MAX_DOCUMENT, Table, count_cells};
+use super::{DataTable, MAX_DOCUMENT, count_cells};
 use crate::document::weight_of_text;
 
-pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<Table>, String> {
+pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<DataTable>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     if weight_of_text(text) > MAX_DOCUMENT {
         return Err("it holds too many values: take a part of it".to_owned());
@@ -22,7 +22,7 @@ pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<Table>, String> {
     }
 }
 
-fn table(name: &str, rows: &[Value], cells: &mut usize) -> Result<Table, String> {
+fn table(name: &str, rows: &[Value], cells: &mut usize) -> Result<DataTable, String> {
     let mut headers: Vec<String> = Vec::new();
     // What is no row among them says nothing.
     let rows: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
@@ -44,5 +44,5 @@ fn table(name: &str, rows: &[Value], cells: &mut usize) -> Result<Table, String>
         headers.iter().map(|key| row.get(key.as_str()).map_or_else(String::new, text)).collect()
     };
     let rows = rows.iter().map(row).collect();
-    Ok(Table { name: name.to_owned(), headers, rows })
+    Ok(DataTable { name: name.to_owned(), headers, rows })
 }

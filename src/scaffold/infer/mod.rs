@@ -69,7 +69,7 @@ const MAX_DOCUMENT: u64 = 256 << 20;
 
 /// A table of texts: what CSV, spreadsheets and JSON come down to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Table {
+pub(super) struct DataTable {
     /// What the data calls it.
     name: String,
     headers: Vec<String>,
@@ -114,13 +114,13 @@ fn count_cells(cells: &mut usize, columns: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn of_tables(tables: Vec<Table>) -> Vec<EntityGuess> {
-    let tables: Vec<Table> =
+fn of_tables(tables: Vec<DataTable>) -> Vec<EntityGuess> {
+    let tables: Vec<DataTable> =
         tables.into_iter().filter(|table| !table.rows.is_empty() && !table.headers.is_empty()).collect();
     let names = names::unique(tables.iter().map(|table| names::entity(&table.name)));
     let known: Vec<(&str, &str)> =
         names.iter().zip(&tables).map(|(name, table)| (name.as_str(), table.name.as_str())).collect();
-    let entity = |(name, table): (&String, &Table)| {
+    let entity = |(name, table): (&String, &DataTable)| {
         let columns: Vec<usize> =
             (0..table.headers.len()).filter(|index| !names::is_the_hosts(&table.headers[*index])).collect();
         let own = names::unique(columns.iter().map(|index| names::field(&table.headers[*index])));

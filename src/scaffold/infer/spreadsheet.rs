@@ -6,13 +6,13 @@ use std::io::{Cursor, Read};
 use calamine::{Data, Reader, Xlsx};
 use zip::ZipArchive;
 
-use super::{MAX_CELLS, Table, count_cells};
+use super::{DataTable, MAX_CELLS, count_cells};
 
 /// Bytes that a workbook unpacks to at the most.
 const MAX_UNPACKED: u64 = 48 << 20;
 
 /// The table of a CSV file in UTF-8; a comma, a semicolon or a tab parts its columns.
-pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
+pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<DataTable, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8: save it as CSV in UTF-8".to_owned())?;
     let first = text.lines().next().unwrap_or_default();
@@ -30,11 +30,11 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<Table, String> {
     if let Some(line) = rows.iter().position(|row| row.len() > headers.len()) {
         return Err(format!("row {} has more cells than there are headers", line + 2));
     }
-    Ok(Table { name: name.to_owned(), headers, rows })
+    Ok(DataTable { name: name.to_owned(), headers, rows })
 }
 
 /// The sheets of a workbook; the first row that is not empty holds the headers.
-pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<Table>, String> {
+pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<DataTable>, String> {
     bound(bytes)?;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let (mut tables, mut cells) = (Vec::new(), 0);
@@ -58,7 +58,7 @@ pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<Table>, String> {
             rows.push((first..=last).map(|column| row.remove(&column).unwrap_or_default()).collect());
         }
         let headers = rows.remove(0);
-        tables.push(Table { name, headers, rows });
+        tables.push(DataTable { name, headers, rows });
     }
     Ok(tables)
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::compare::{differences, show};
 use super::super::pipe_table;
-use super::{Judge, Outcome};
+use super::{Judge, StepOutcome};
 use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_NAME;
 use crate::check::scenarios::SCENARIO_UNEXPECTED;
@@ -43,7 +43,7 @@ impl Judge<'_, '_> {
             return;
         }
         let own = match self.observed.outcome {
-            Outcome::Http { entity, .. } => entity.as_deref(),
+            StepOutcome::Http { entity, .. } => entity.as_deref(),
             _ => None,
         };
         let prefix = format!("{}.", *self.observed.manifest.metadata.id);

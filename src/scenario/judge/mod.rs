@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::accept;
-use super::compare::{Difference, Matching, differences};
+use super::compare::{Matching, ValueDifference, differences};
 use super::matcher::StepTime;
 use super::observation::observation;
 use crate::check::scenarios::SCENARIO_MISMATCH;
@@ -23,7 +23,7 @@ use crate::manifest::{Manifest, TenantId};
 use crate::platform::{Activity, Platform};
 
 /// What came of a step's act.
-pub(super) enum Outcome {
+pub(super) enum StepOutcome {
     Http {
         status: u16,
         body: Option<Value>,
@@ -39,7 +39,7 @@ pub(super) enum Outcome {
 
 /// Everything that the expectations of a step are about.
 pub(super) struct Observed<'a> {
-    pub(super) outcome: &'a Outcome,
+    pub(super) outcome: &'a StepOutcome,
     pub(super) activity: &'a Activity,
     pub(super) platform: &'a Platform,
     pub(super) manifest: &'a Manifest,
@@ -55,14 +55,14 @@ pub(super) struct Observed<'a> {
 }
 
 /// What judging a step gave.
-pub(super) struct Judgement {
+pub(super) struct StepJudgement {
     pub(super) report: Report,
     /// The snapshot that the step names, as it should be.
     pub(super) snapshot: Option<(String, String)>,
 }
 
 /// All findings of a step.
-pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> Judgement {
+pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> StepJudgement {
     let nothing = Node { span: observed.step_span.clone(), value: NodeValue::Table(Vec::new()) };
     let expect = expect.unwrap_or(&nothing);
     let says = |key: &str| matches!(expect.get(key).map(|node| &node.value), Some(NodeValue::Boolean(true)));
@@ -76,7 +76,7 @@ pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> Judgement
     judge.logs(expect);
     judge.numbers(expect);
     let snapshot = judge.snapshot(expect);
-    Judgement { report: judge.report, snapshot }
+    StepJudgement { report: judge.report, snapshot }
 }
 
 struct Judge<'o, 'a> {
@@ -91,15 +91,15 @@ impl Judge<'_, '_> {
             .push(Diagnostic::new(code, message).in_source(self.observed.source).at(span, label).maybe_help(help));
     }
 
-    fn differ(&mut self, what: &str, found: Vec<Difference>) {
+    fn differ(&mut self, what: &str, found: Vec<ValueDifference>) {
         for finding in self.findings(what, found) {
             self.report.push(finding);
         }
     }
 
     /// A finding for each difference.
-    fn findings(&self, what: &str, found: Vec<Difference>) -> Vec<Diagnostic> {
-        let one = |difference: Difference| {
+    fn findings(&self, what: &str, found: Vec<ValueDifference>) -> Vec<Diagnostic> {
+        let one = |difference: ValueDifference| {
             let path =
                 if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
             let source = self.observed.source;

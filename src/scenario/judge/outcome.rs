@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::compare::{differences, show};
 use super::super::observation::error_json;
-use super::{Judge, Outcome};
+use super::{Judge, StepOutcome};
 use crate::check::scenarios::SCENARIO_MISMATCH;
 use crate::check::scenarios::SCENARIO_UNEXPECTED;
 use crate::document::Node;
@@ -14,7 +14,7 @@ use crate::platform::CallRecord;
 impl Judge<'_, '_> {
     pub(super) fn outcome(&mut self, expect: &Node) {
         match self.observed.outcome {
-            Outcome::Http { status, body, .. } => {
+            StepOutcome::Http { status, body, .. } => {
                 let shown = body.as_ref().map_or_else(|| "no body".to_owned(), |body| show(Some(body)));
                 match expect.get("status") {
                     Some(expected) => {
@@ -49,7 +49,7 @@ impl Judge<'_, '_> {
                     self.differ("json", found);
                 }
             }
-            Outcome::Call(result) => {
+            StepOutcome::Call(result) => {
                 if let Some(expected) = expect.get("result") {
                     let value = match result {
                         Ok(value) => value.clone(),
@@ -60,9 +60,9 @@ impl Judge<'_, '_> {
                     self.differ("result", found);
                 }
             }
-            Outcome::Page(page) => self.compare("page", expect, page),
-            Outcome::Rows(rows) => self.compare("rows", expect, &Value::Array(rows.clone())),
-            Outcome::Other => {}
+            StepOutcome::Page(page) => self.compare("page", expect, page),
+            StepOutcome::Rows(rows) => self.compare("rows", expect, &Value::Array(rows.clone())),
+            StepOutcome::Other => {}
         }
     }
 

@@ -19,7 +19,7 @@ pub enum Dialect {
 
 /// What a column holds, as far as SQL is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Shape {
+pub(in crate::store) enum ColumnShape {
     /// Text that is ordered by its bytes; days, moments and ids too.
     Text,
     Integer,
@@ -33,15 +33,15 @@ pub(in crate::store) enum Shape {
     Moment,
 }
 
-impl Shape {
-    pub(in crate::store) fn of(base: BaseType) -> Shape {
+impl ColumnShape {
+    pub(in crate::store) fn of(base: BaseType) -> ColumnShape {
         match base {
-            BaseType::String | BaseType::Uuid | BaseType::Date | BaseType::Datetime => Shape::Text,
-            BaseType::Integer => Shape::Integer,
-            BaseType::Float => Shape::Float,
-            BaseType::Decimal => Shape::Decimal,
-            BaseType::Boolean => Shape::Boolean,
-            BaseType::Json => Shape::Json,
+            BaseType::String | BaseType::Uuid | BaseType::Date | BaseType::Datetime => ColumnShape::Text,
+            BaseType::Integer => ColumnShape::Integer,
+            BaseType::Float => ColumnShape::Float,
+            BaseType::Decimal => ColumnShape::Decimal,
+            BaseType::Boolean => ColumnShape::Boolean,
+            BaseType::Json => ColumnShape::Json,
         }
     }
 }
@@ -88,24 +88,26 @@ impl Dialect {
     }
 
     /// The value of a field, taken out of the column `data`.
-    pub(in crate::store) fn field_of_data(self, field: &str, shape: Shape) -> String {
+    pub(in crate::store) fn field_of_data(self, field: &str, shape: ColumnShape) -> String {
         match (self, shape) {
-            (Dialect::Sqlite, Shape::Decimal) => {
+            (Dialect::Sqlite, ColumnShape::Decimal) => {
                 format!("json_extract(data, '$.{field}') collate {}", decimal::COLLATION)
             }
             (Dialect::Sqlite, _) => format!("json_extract(data, '$.{field}')"),
-            (Dialect::Postgres, Shape::Text | Shape::Moment) => format!("((data ->> '{field}') collate \"C\")"),
-            (Dialect::Postgres, Shape::Json) => format!("(data -> '{field}')"),
+            (Dialect::Postgres, ColumnShape::Text | ColumnShape::Moment) => {
+                format!("((data ->> '{field}') collate \"C\")")
+            }
+            (Dialect::Postgres, ColumnShape::Json) => format!("(data -> '{field}')"),
             (Dialect::Postgres, shape) => format!("((data ->> '{field}')::{})", postgres_type(shape)),
         }
     }
 
     /// The definition of a column that holds the value of a field, so that it can be indexed.
-    pub(in crate::store) fn generated_column(self, column: &str, field: &str, shape: Shape) -> String {
+    pub(in crate::store) fn generated_column(self, column: &str, field: &str, shape: ColumnShape) -> String {
         match self {
             Dialect::Sqlite => {
                 let collation = match shape {
-                    Shape::Decimal => format!(" collate {}", decimal::COLLATION),
+                    ColumnShape::Decimal => format!(" collate {}", decimal::COLLATION),
                     _ => String::new(),
                 };
                 format!("\"{column}\" generated always as (json_extract(data, '$.{field}')) virtual{collation}")
@@ -150,20 +152,22 @@ impl Dialect {
     }
 
     /// How an operand comes into an answer: decimals and moments as text.
-    pub(in crate::store) fn shown(self, operand: &str, shape: Shape) -> String {
+    pub(in crate::store) fn shown(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
-            (Dialect::Postgres, Shape::Decimal) => format!("({operand})::text"),
-            (Dialect::Postgres, Shape::Moment) => format!("to_char({operand} at time zone 'UTC', '{MOMENT_FORMAT}')"),
+            (Dialect::Postgres, ColumnShape::Decimal) => format!("({operand})::text"),
+            (Dialect::Postgres, ColumnShape::Moment) => {
+                format!("to_char({operand} at time zone 'UTC', '{MOMENT_FORMAT}')")
+            }
             _ => operand.to_owned(),
         }
     }
 
     /// The exact sum of an operand; null of no rows.
-    pub(in crate::store) fn sum(self, operand: &str, shape: Shape) -> String {
+    pub(in crate::store) fn sum(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
-            (Dialect::Sqlite, Shape::Decimal) => format!("decimal_sum({operand})"),
-            (Dialect::Postgres, Shape::Decimal) => format!("sum({operand})::text"),
-            (Dialect::Postgres, Shape::Integer) => format!("sum({operand})::bigint"),
+            (Dialect::Sqlite, ColumnShape::Decimal) => format!("decimal_sum({operand})"),
+            (Dialect::Postgres, ColumnShape::Decimal) => format!("sum({operand})::text"),
+            (Dialect::Postgres, ColumnShape::Integer) => format!("sum({operand})::bigint"),
             _ => format!("sum({operand})"),
         }
     }
@@ -177,9 +181,9 @@ impl Dialect {
     }
 
     /// The least or the greatest value; `function` is `min` or `max`.
-    pub(in crate::store) fn extreme(self, function: &str, operand: &str, shape: Shape) -> String {
+    pub(in crate::store) fn extreme(self, function: &str, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
-            (Dialect::Postgres, Shape::Boolean) => format!("{function}(({operand})::int)"),
+            (Dialect::Postgres, ColumnShape::Boolean) => format!("{function}(({operand})::int)"),
             _ => self.shown(&format!("{function}({operand})"), shape),
         }
     }
@@ -241,14 +245,14 @@ impl Dialect {
     }
 }
 
-fn postgres_type(shape: Shape) -> &'static str {
+fn postgres_type(shape: ColumnShape) -> &'static str {
     match shape {
-        Shape::Text => "text collate \"C\"",
-        Shape::Integer => "bigint",
-        Shape::Float => "double precision",
-        Shape::Decimal => "numeric",
-        Shape::Boolean => "boolean",
-        Shape::Json => "jsonb",
-        Shape::Moment => "timestamp(3) with time zone",
+        ColumnShape::Text => "text collate \"C\"",
+        ColumnShape::Integer => "bigint",
+        ColumnShape::Float => "double precision",
+        ColumnShape::Decimal => "numeric",
+        ColumnShape::Boolean => "boolean",
+        ColumnShape::Json => "jsonb",
+        ColumnShape::Moment => "timestamp(3) with time zone",
     }
 }

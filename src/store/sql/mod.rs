@@ -15,8 +15,8 @@ mod value;
 mod watch;
 
 pub(super) use connection::{Connection, ConnectionImage};
+pub(super) use dialect::ColumnShape;
 pub use dialect::Dialect;
-pub(super) use dialect::Shape;
 pub(super) use error::Failure;
 pub use error::SqlError;
 pub use postgres_url::PostgresUrl;

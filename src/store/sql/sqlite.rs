@@ -11,7 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::watch::{StatementLimit, Watch};
+use super::watch::{StatementLimit, StatementWatch};
 use super::{Cell, SqlError, SqlRow, SqlValue};
 use crate::store::decimal;
 
@@ -37,7 +37,7 @@ pub(super) struct SqliteConnection {
     file: Option<(PathBuf, Option<FileId>)>,
     /// Somebody else wrote since the unit began to read; it can only be undone.
     is_doomed: Flag<bool>,
-    watch: Arc<Watch>,
+    watch: Arc<StatementWatch>,
 }
 
 /// What tells a file from another one that took its name.

@@ -30,7 +30,7 @@ impl fmt::Debug for StatementLimit {
 /// What a connection asks before a statement, and while one reads. Statements that write are not ended half way: SQLite
 /// would undo the whole transaction, and what follows would be committed without it.
 #[derive(Debug, Default)]
-pub(super) struct Watch(Mutex<State>);
+pub(super) struct StatementWatch(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -40,12 +40,12 @@ struct State {
 }
 
 /// A statement, until it is dropped.
-pub(super) struct Running<'w> {
-    watch: &'w Watch,
+pub(super) struct RunningStatement<'w> {
+    watch: &'w StatementWatch,
     since: Instant,
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningStatement<'_> {
     fn drop(&mut self) {
         let mut state = self.watch.state();
         state.limit.spent += self.since.elapsed();
@@ -53,7 +53,7 @@ impl Drop for Running<'_> {
     }
 }
 
-impl Watch {
+impl StatementWatch {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +64,7 @@ impl Watch {
     }
 
     /// Begins a statement; none where no further one may run.
-    pub(super) fn begin(&self, reads: bool) -> Option<Running<'_>> {
+    pub(super) fn begin(&self, reads: bool) -> Option<RunningStatement<'_>> {
         let since = Instant::now();
         let mut state = self.state();
         let limit = &state.limit;
@@ -73,7 +73,7 @@ impl Watch {
         }
         state.reading_since = reads.then_some(since);
         drop(state);
-        Some(Running { watch: self, since })
+        Some(RunningStatement { watch: self, since })
     }
 
     /// Whether the statement that reads now must end.

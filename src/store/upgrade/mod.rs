@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use self::operation::{Operation, Work, operations};
+use self::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::{Database, Moment, StoreError};
 use crate::manifest::Manifest;
 
@@ -69,7 +69,7 @@ impl Database {
         self.install_alone()?;
         let mut report = UpgradeReport::default();
         let all = operations(self.dialect(), old, new, self.has_trigrams()?);
-        let changes_tables = all.iter().any(|operation| !matches!(operation.work, Work::Fixtures));
+        let changes_tables = all.iter().any(|operation| !matches!(operation.work, UpgradeWork::Fixtures));
         if changes_tables {
             self.be_alone()?;
         }
@@ -83,20 +83,20 @@ impl Database {
 
     fn do_all(
         &mut self,
-        all: Vec<Operation>,
+        all: Vec<UpgradeOperation>,
         new: &Arc<Manifest>,
         now: Moment,
         report: &mut UpgradeReport,
         fixtures: &mut dyn FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for Operation { title, work } in all {
+        for UpgradeOperation { title, work } in all {
             let started = Instant::now();
             let (_, lock) = plan::weight(self.dialect(), &work);
             let rows = match work {
-                Work::Keep { table } => self.keep_rows(report.upgrade.unwrap_or_default(), &table)?,
-                Work::Sql(statements) => self.do_statements(new, &statements)?,
-                Work::Rows(pass) => self.pass_rows(&pass, now)?,
-                Work::Fixtures => {
+                UpgradeWork::Keep { table } => self.keep_rows(report.upgrade.unwrap_or_default(), &table)?,
+                UpgradeWork::Sql(statements) => self.do_statements(new, &statements)?,
+                UpgradeWork::Rows(pass) => self.pass_rows(&pass, now)?,
+                UpgradeWork::Fixtures => {
                     self.register_plugin(new, now)?;
                     fixtures(self)?;
                     continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::transform::{RowAction, RowPass};
 use crate::diagnostics::Spanned;
-use crate::evolution::{ChangeKind, Effect, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
+use crate::evolution::{ChangeEffect, ChangeKind, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
 use crate::manifest::{Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
 use crate::store::EntityRef;
 use crate::store::definition::{self, KnownTable};
@@ -13,14 +13,14 @@ use crate::store::sql::Dialect;
 
 /// One operation.
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(super) struct UpgradeOperation {
     pub(super) title: String,
-    pub(super) work: Work,
+    pub(super) work: UpgradeWork,
 }
 
 /// How it is done.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum UpgradeWork {
     /// Old values are kept for a rollback.
     Keep { table: String },
     /// Statements.
@@ -44,7 +44,7 @@ pub(super) fn operations(
     old: &Arc<Manifest>,
     new: &Arc<Manifest>,
     with_parts: bool,
-) -> Vec<Operation> {
+) -> Vec<UpgradeOperation> {
     let diff = SchemaDiff::of(old, new);
     let path = migrations_from(old.schema.schema_version, new);
     let entity =
@@ -70,7 +70,9 @@ pub(super) fn operations(
     planner.convert();
     planner.make_tables(with_parts);
     planner.fill_and_judge();
-    planner.all.push(Operation { title: "rows that come with the plugin".to_owned(), work: Work::Fixtures });
+    planner
+        .all
+        .push(UpgradeOperation { title: "rows that come with the plugin".to_owned(), work: UpgradeWork::Fixtures });
     planner.last_steps();
     planner.take_away();
     planner.all
@@ -97,7 +99,7 @@ struct Planner<'m> {
     keeps: bool,
     /// Whether code of the plugin is called.
     has_handler: bool,
-    all: Vec<Operation>,
+    all: Vec<UpgradeOperation>,
 }
 
 impl Planner<'_> {
@@ -117,8 +119,8 @@ impl Planner<'_> {
                 || !fills(pair).is_empty()
                 || [&self.pre, &self.post, &self.last].iter().any(|steps| has_step(steps));
             if self.keeps && changes_values {
-                let work = Work::Keep { table: before.table() };
-                self.all.push(Operation { title: format!("keep the values of {}", *pair.old.name), work });
+                let work = UpgradeWork::Keep { table: before.table() };
+                self.all.push(UpgradeOperation { title: format!("keep the values of {}", *pair.old.name), work });
             }
             if before.table() != after.table() {
                 push_sql(&mut self.all, format!("rename {} to {name}", *pair.old.name), rename_table(before, after));
@@ -217,7 +219,7 @@ impl Planner<'_> {
                 change.entity == pair.new.name.as_str()
                     && change.field.as_deref() == Some(name)
                     && change.kind == ChangeKind::FieldDropped
-                    && change.effect == Effect::Migrated
+                    && change.effect == ChangeEffect::Migrated
             })
         };
         let names = pair.dropped.iter().map(|field| field.name.to_string());
@@ -235,7 +237,7 @@ impl Planner<'_> {
                 }
                 _ => false,
             };
-            is_moved && change.entity == pair.new.name.as_str() && change.effect != Effect::Migrated
+            is_moved && change.entity == pair.new.name.as_str() && change.effect != ChangeEffect::Migrated
         });
         moved.filter_map(|change| change.field.clone()).map(RowAction::Moved).collect()
     }
@@ -246,7 +248,7 @@ impl Planner<'_> {
         for dropped in &self.diff.dropped {
             let table = table_name(plugin, &dropped.name);
             let change = self.diff.changes.iter().find(|change| change.entity == dropped.name.as_str());
-            if change.is_none_or(|change| change.effect != Effect::Migrated) {
+            if change.is_none_or(|change| change.effect != ChangeEffect::Migrated) {
                 // Its rows are at stake.
                 let before = EntityRef::all(self.old).find(|known| *known.name == *dropped.name);
                 if let Some(before) = before {
@@ -297,16 +299,16 @@ fn rename_table(before: &EntityRef, after: &EntityRef) -> Vec<String> {
     ]
 }
 
-fn push_sql(all: &mut Vec<Operation>, title: String, statements: Vec<String>) {
+fn push_sql(all: &mut Vec<UpgradeOperation>, title: String, statements: Vec<String>) {
     if !statements.is_empty() {
-        all.push(Operation { title, work: Work::Sql(statements) });
+        all.push(UpgradeOperation { title, work: UpgradeWork::Sql(statements) });
     }
 }
 
-fn push_rows(all: &mut Vec<Operation>, before: &EntityRef, after: &EntityRef, actions: Vec<RowAction>) {
+fn push_rows(all: &mut Vec<UpgradeOperation>, before: &EntityRef, after: &EntityRef, actions: Vec<RowAction>) {
     if !actions.is_empty() {
         let pass = RowPass { before: before.clone(), after: after.clone(), actions };
-        all.push(Operation { title: pass.title(), work: Work::Rows(pass) });
+        all.push(UpgradeOperation { title: pass.title(), work: UpgradeWork::Rows(pass) });
     }
 }
 

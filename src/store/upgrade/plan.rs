@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::operation::{Operation, Work, operations};
+use super::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::rollback::keep_statement;
 use crate::manifest::Manifest;
 use crate::store::sql::Dialect;
@@ -41,14 +41,14 @@ pub struct PlannedStep {
 /// What an upgrade from one version to the next would do.
 pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Vec<PlannedStep> {
     let planned = operations(dialect, old, new, dialect == Dialect::Postgres).into_iter().filter_map(|operation| {
-        let Operation { title, work } = operation;
+        let UpgradeOperation { title, work } = operation;
         let (rewrites, lock) = weight(dialect, &work);
-        let by_host = matches!(work, Work::Rows(_));
+        let by_host = matches!(work, UpgradeWork::Rows(_));
         let statements = match work {
-            Work::Fixtures => return None,
-            Work::Keep { table } => vec![keep_statement(dialect, &table)],
-            Work::Rows(pass) => vec![pass.write_statement(dialect, 1)],
-            Work::Sql(statements) => statements,
+            UpgradeWork::Fixtures => return None,
+            UpgradeWork::Keep { table } => vec![keep_statement(dialect, &table)],
+            UpgradeWork::Rows(pass) => vec![pass.write_statement(dialect, 1)],
+            UpgradeWork::Sql(statements) => statements,
         };
         Some(PlannedStep { title, statements, rewrites, lock, by_host })
     });
@@ -56,13 +56,13 @@ pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) 
 }
 
 /// Whether an operation writes every row of a table anew, and what it holds back.
-pub(super) fn weight(dialect: Dialect, work: &Work) -> (bool, Lock) {
+pub(super) fn weight(dialect: Dialect, work: &UpgradeWork) -> (bool, Lock) {
     match work {
         // SQLite has one lock, and the upgrade has it.
-        Work::Keep { .. } | Work::Fixtures if dialect == Dialect::Postgres => (false, Lock::None),
-        Work::Rows(_) if dialect == Dialect::Postgres => (false, Lock::Rows),
-        Work::Keep { .. } | Work::Fixtures | Work::Rows(_) => (false, Lock::Writers),
-        Work::Sql(statements) => statements.iter().fold((false, Lock::None), |(rewrites, lock), statement| {
+        UpgradeWork::Keep { .. } | UpgradeWork::Fixtures if dialect == Dialect::Postgres => (false, Lock::None),
+        UpgradeWork::Rows(_) if dialect == Dialect::Postgres => (false, Lock::Rows),
+        UpgradeWork::Keep { .. } | UpgradeWork::Fixtures | UpgradeWork::Rows(_) => (false, Lock::Writers),
+        UpgradeWork::Sql(statements) => statements.iter().fold((false, Lock::None), |(rewrites, lock), statement| {
             let (also, held) = statement_weight(dialect, statement);
             (rewrites || also, lock.max(held))
         }),

@@ -232,7 +232,7 @@ impl Database {
             .map(|change| {
                 let entity = self.catalog().by_qualified_name(&change.entity);
                 let table = entity.map(|entity| entity.table()).unwrap_or_default();
-                let is_new = change.kind == crate::store::ChangeKind::Insert;
+                let is_new = change.kind == crate::store::RowChangeKind::Insert;
                 (table, change.row.id.clone(), change.row.version, is_new)
             })
             .collect();
