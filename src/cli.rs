@@ -106,7 +106,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         let known: Vec<&str> = cli.command.formats().iter().map(|format| format.word()).collect();
         let message = format!("this command does not write the format {}", format.word());
         let error = CommandError::new(codes::USAGE, message);
-        return error.hint(format!("it writes {}", known.join(", "))).tell(&ui);
+        return error.hint(format!("it writes {}", known.join(", "))).report_to(&ui);
     }
     let run = |context: &Context| {
         if cli.global.workspace && !cli.command.takes_workspace() {
@@ -118,11 +118,11 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let result = Context::new(ui, environment, &cli.global).map(|context| match run(&context) {
         Ok(ExitCode::Ok) if context.ui.has_lost_output() => ExitCode::Configuration,
         Ok(exit_code) => exit_code,
-        Err(error) => error.tell(&context.ui),
+        Err(error) => error.report_to(&context.ui),
     });
     match result {
         Ok(exit_code) => exit_code,
-        Err((error, ui)) => error.tell(&ui),
+        Err((error, ui)) => error.report_to(&ui),
     }
 }
 

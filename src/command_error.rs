@@ -101,8 +101,8 @@ impl CommandError {
         self
     }
 
-    /// Tells the user; gives the exit code.
-    pub(crate) fn tell(&self, ui: &Ui) -> ExitCode {
+    /// Prints the error; returns the exit code.
+    pub(crate) fn report_to(&self, ui: &Ui) -> ExitCode {
         if ui.format() == Format::Json {
             ui.result(&self.to_json(), String::new);
         }

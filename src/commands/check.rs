@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     let mut looked = look(context, args, &project)?;
     let mut fixed = Vec::new();
     if args.fix {
-        while let Some((next, found, made)) = mend(context, args, &project, &looked.report)? {
+        while let Some((next, found, made)) = apply_unambiguous(context, args, &project, &looked.report)? {
             fixed.extend(made);
             (project, looked) = (next, found);
             if fixed.len() > MAX_FIXES {
@@ -91,7 +91,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
             context.ui.status("Fixed", what);
         }
     }
-    let Looked { report, component, scenarios } = looked;
+    let ProjectFindings { report, component, scenarios } = looked;
     context.ui.report(&report);
     match context.ui.format() {
         Format::Sarif => context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET))),
@@ -118,12 +118,12 @@ const MAX_FIXES: usize = 2_000;
 
 /// Makes the fixes of a report, all of them, or the first one that does no harm: a text that would have other errors
 /// than before is never kept. None where nothing could be mended. Nothing is written here.
-fn mend(
+fn apply_unambiguous(
     context: &Context,
     args: &CheckArgs,
     project: &Project,
     report: &Report,
-) -> Result<Option<(Project, Looked, Vec<String>)>, CommandError> {
+) -> Result<Option<(Project, ProjectFindings, Vec<String>)>, CommandError> {
     let fixes = report.diagnostics().iter().filter(|finding| finding.fix.is_some());
     let mut attempts = vec![report.clone()];
     for finding in fixes {
@@ -152,13 +152,13 @@ fn weight(report: &Report) -> [usize; 3] {
     [Severity::Error, Severity::Warning, Severity::Hint].map(|severity| report.count(severity))
 }
 
-struct Looked {
+struct ProjectFindings {
     report: Report,
     component: Option<String>,
     scenarios: usize,
 }
 
-fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked, CommandError> {
+fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<ProjectFindings, CommandError> {
     let (manifest, mut report) = project.manifest();
     let mut component = None;
     let mut scenarios = 0;
@@ -192,7 +192,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Looked
         }
     }
     report.sort();
-    Ok(Looked { report, component, scenarios })
+    Ok(ProjectFindings { report, component, scenarios })
 }
 
 /// The manifest of a package, or of a project's folder.

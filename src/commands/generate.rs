@@ -27,8 +27,8 @@ use crate::project::Project;
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
     /// What to make
-    #[arg(value_enum, default_value_t = What::Code)]
-    what: What,
+    #[arg(value_enum, default_value_t = GeneratedText::Code)]
+    what: GeneratedText,
     /// The file to write, for a client or a description; standard output where it is absent
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(crate) struct GenerateArgs {
 
 /// What is made from a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum What {
+enum GeneratedText {
     /// The code that the plugin is written against, in src/erp
     Code,
     /// A client of the plugin's HTTP API in TypeScript
@@ -65,9 +65,9 @@ pub(super) struct GenerateResult {
 pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     let open = context.open_project()?;
     match args.what {
-        What::Code => {}
-        What::Ts => return write_one(context, args, &typescript_client(&open.manifest)),
-        What::Openapi => {
+        GeneratedText::Code => {}
+        GeneratedText::Ts => return write_one(context, args, &typescript_client(&open.manifest)),
+        GeneratedText::Openapi => {
             let description = openapi([&open.manifest], "http://127.0.0.1:7171");
             return write_one(context, args, &format!("{description:#}\n"));
         }

@@ -12,7 +12,7 @@ use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
 use crate::commands::codes;
 use crate::context::Context;
-use crate::dev_host::{FolderOutcome, PluginFolder, Settling};
+use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
 use crate::manifest::PermissionGrant;
@@ -44,7 +44,7 @@ struct Nodes {
 
 /// What a node is asked with.
 #[derive(Debug, Args)]
-struct Asked {
+struct NodeInputs {
     /// The node, such as `acme.invoice.split`
     kind: String,
     /// The version; the newest where it is absent
@@ -79,7 +79,7 @@ pub(crate) struct NodeListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    asked: Asked,
+    asked: NodeInputs,
     /// Items: a JSON array, an object with an array for each port, or @FILE
     #[arg(long, value_name = "JSON", default_value = "[]")]
     input: String,
@@ -89,14 +89,14 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SupplyArgs {
     #[command(flatten)]
-    asked: Asked,
+    asked: NodeInputs,
 }
 
 /// Ask a node for the options of a property
 #[derive(Debug, Args)]
 pub(crate) struct OptionsArgs {
     #[command(flatten)]
-    asked: Asked,
+    asked: NodeInputs,
     /// The property
     #[arg(long, value_name = "NAME")]
     property: String,
@@ -224,7 +224,7 @@ fn about(plugin: Option<&str>, node: &NodeKind) -> String {
     text
 }
 
-fn ask(context: &Context, asked: &Asked, task: NodeTask) -> CommandResult {
+fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
     let tenant = TenantId::new(asked.tenant.as_str())
         .ok_or_else(|| usage(format!("`{}` is no name of a tenant", asked.tenant)))?;
@@ -319,7 +319,7 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
     let mut platform = Platform::new(Arc::clone(&runtime), database, surroundings, directory);
     if let Some(folder) = &nodes.plugins {
         let mut folder = PluginFolder::new(context.path(folder));
-        folder.look(Settling::AtOnce).map_err(|error| failed(error.to_string()))?;
+        folder.look(SettlingRule::AtOnce).map_err(|error| failed(error.to_string()))?;
         for event in folder.follow(&mut platform) {
             match event.outcome {
                 FolderOutcome::Runs { id, version } => context.ui.detail(format!("{}: {id} {version}", event.file)),

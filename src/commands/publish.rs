@@ -320,7 +320,7 @@ fn end_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<Atomic
         };
         let next = format!("erp-plugin publish --to {to} --status says what is there; running it again is safe");
         let error = CommandError::new(codes::INTERRUPTED, message).hint(next);
-        end(error.tell(&ui));
+        end(error.report_to(&ui));
     });
     watch
 }

@@ -15,7 +15,7 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::document::parse_strict_json;
 use crate::exit_code::ExitCode;
-use crate::signing::{Envelope, SignatureStatus, Trusted};
+use crate::signing::{Envelope, SignatureStatus, TrustVerdict};
 use crate::strict_zip::ArchiveLimit;
 use crate::ui::{Format, Table};
 use crate::verification::{Check, Demand, Policy, StageOutcome, Verdict, verify};
@@ -78,7 +78,7 @@ pub(super) struct VerifyResult {
     /// SHA-256 of the signed statement.
     content_id: Option<String>,
     /// What the signatures are worth together; none where they could not be read.
-    status: Option<Trusted>,
+    status: Option<TrustVerdict>,
     /// Each signature.
     signatures: Vec<SignatureJson>,
     /// Each stage, in order.

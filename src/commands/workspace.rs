@@ -53,7 +53,7 @@ pub(crate) fn run_in_each(context: &Context, command: &Command) -> CommandResult
     for member in members {
         context.ui.status("Plugin", format!("{} ({})", member.id, context.shown(&member.manifest_file)));
         let inner = context.of_member(&member.manifest_file);
-        let exit_code = command.run(&inner).unwrap_or_else(|error| error.tell(&inner.ui));
+        let exit_code = command.run(&inner).unwrap_or_else(|error| error.report_to(&inner.ui));
         plugins.push(MemberResult {
             id: member.id,
             manifest: context.shown(&member.manifest_file),

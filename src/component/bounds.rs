@@ -74,7 +74,7 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
     if let Some(excess) = Excess::of_size("bytes", bytes.len() as u64, MAX_BYTES as u64) {
         return Some(excess);
     }
-    let mut counted = Counted::default();
+    let mut counted = ComponentCounts::default();
     for payload in Parser::new(0).parse_all(bytes) {
         // What cannot be read is the validator's business.
         let payload = payload.ok()?;
@@ -94,7 +94,7 @@ pub fn excess(bytes: &[u8]) -> Option<Excess> {
 
 /// What was counted so far.
 #[derive(Debug, Default)]
-struct Counted {
+struct ComponentCounts {
     functions: u32,
     parts: u32,
     cost: ComponentCost,
@@ -104,7 +104,7 @@ struct Counted {
     shapes: Shapes,
 }
 
-impl Counted {
+impl ComponentCounts {
     fn add(&mut self, payload: &Payload<'_>) -> Option<Excess> {
         let of_section = |what, count: u32| Excess::of_size(what, count.into(), MAX_ENTRIES.into());
         match payload {

@@ -26,7 +26,7 @@ pub struct PartConnection {
 
 /// A component made of several.
 #[derive(Debug)]
-pub struct Composed {
+pub struct ComposedComponent {
     /// The component.
     pub component: Vec<u8>,
     /// What was connected.
@@ -73,7 +73,7 @@ pub const PLUGIN: &str = "plugin";
 ///
 /// # Errors
 /// [`ComposeError`].
-pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Composed, ComposeError> {
+pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<ComposedComponent, ComposeError> {
     let mut graph = CompositionGraph::new();
     let mut all: Vec<(&str, &[u8])> =
         parts.iter().map(|part| (part.name.as_str(), part.component.as_slice())).collect();
@@ -149,7 +149,7 @@ pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Comp
     }
     let options = EncodeOptions { define_components: true, validate: false, ..EncodeOptions::default() };
     let component = graph.encode(options).map_err(|error| encode(whole(&error)))?;
-    Ok(Composed { component, connections })
+    Ok(ComposedComponent { component, connections })
 }
 
 /// An error with its causes.

@@ -19,10 +19,10 @@ mod strip;
 mod why;
 
 pub use bounds::{Excess, MAX_BYTES, excess};
-pub use compose::{ComposeError, Composed, PLUGIN, Part, PartConnection, compose};
+pub use compose::{ComposeError, ComposedComponent, PLUGIN, Part, PartConnection, compose};
 pub use idle::idle_guest;
 pub use lines::{LinePoint, LineTable, LinesError};
-pub use link::{LinkError, Linked, link, own_packages};
+pub use link::{LinkError, LinkedComponent, link, own_packages};
 pub use metadata::{Description, DescriptionError, describe, description};
 pub use module::{Module, ModuleFunction};
 pub use paths::local_path;

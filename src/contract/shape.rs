@@ -11,13 +11,13 @@ pub enum TypeShape {
     /// `u32`, `string`, `bool`, …
     Primitive(&'static str),
     /// Named parts, all of which are there.
-    Record(Named<TypeShape>),
+    Record(NamedParts<TypeShape>),
     /// Named parts, one of which is there.
-    Variant(Named<Option<TypeShape>>),
+    Variant(NamedParts<Option<TypeShape>>),
     /// Names, one of which is meant.
-    Enum(Named<()>),
+    Enum(NamedParts<()>),
     /// Names, any of which are meant.
-    Flags(Named<()>),
+    Flags(NamedParts<()>),
     /// Parts in order.
     Tuple(Vec<TypeShape>),
     /// Any number of a type; of exactly so many, where that is said.
@@ -34,20 +34,20 @@ pub enum TypeShape {
 
 /// Parts by name, in order.
 #[derive(Debug, Clone)]
-pub struct Named<T> {
+pub struct NamedParts<T> {
     /// What people call the type.
     pub name: String,
     /// The parts.
     pub parts: Vec<(String, T)>,
 }
 
-impl<T: PartialEq> PartialEq for Named<T> {
-    fn eq(&self, other: &Named<T>) -> bool {
+impl<T: PartialEq> PartialEq for NamedParts<T> {
+    fn eq(&self, other: &NamedParts<T>) -> bool {
         self.parts == other.parts
     }
 }
 
-impl<T: Eq> Eq for Named<T> {}
+impl<T: Eq> Eq for NamedParts<T> {}
 
 /// What a function takes and gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,12 +176,12 @@ impl TypeShape {
 
 /// The only part in which two named types differ; none where their names or more than one part do.
 fn named<'s, T>(
-    found: &'s Named<T>,
-    wanted: &'s Named<T>,
+    found: &'s NamedParts<T>,
+    wanted: &'s NamedParts<T>,
     kind: &str,
     differs: impl Fn(&'s T, &'s T) -> Option<(Option<&'s TypeShape>, Option<&'s TypeShape>)>,
 ) -> Option<(String, &'s TypeShape, &'s TypeShape)> {
-    let names = |named: &Named<T>| named.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let names = |named: &NamedParts<T>| named.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     if names(found) != names(wanted) {
         return None;
     }
@@ -229,18 +229,20 @@ pub(super) fn shape(resolve: &Resolve, ty: Type) -> TypeShape {
         TypeDefKind::Type(inner) => shape(resolve, *inner),
         TypeDefKind::Record(record) => {
             let parts = record.fields.iter().map(|field| (field.name.clone(), shape(resolve, field.ty))).collect();
-            TypeShape::Record(Named { name, parts })
+            TypeShape::Record(NamedParts { name, parts })
         }
         TypeDefKind::Variant(variant) => {
             let case = |case: &wit_parser::Case| (case.name.clone(), case.ty.map(|ty| shape(resolve, ty)));
-            TypeShape::Variant(Named { name, parts: variant.cases.iter().map(case).collect() })
+            TypeShape::Variant(NamedParts { name, parts: variant.cases.iter().map(case).collect() })
         }
-        TypeDefKind::Enum(cases) => {
-            TypeShape::Enum(Named { name, parts: cases.cases.iter().map(|case| (case.name.clone(), ())).collect() })
-        }
-        TypeDefKind::Flags(flags) => {
-            TypeShape::Flags(Named { name, parts: flags.flags.iter().map(|flag| (flag.name.clone(), ())).collect() })
-        }
+        TypeDefKind::Enum(cases) => TypeShape::Enum(NamedParts {
+            name,
+            parts: cases.cases.iter().map(|case| (case.name.clone(), ())).collect(),
+        }),
+        TypeDefKind::Flags(flags) => TypeShape::Flags(NamedParts {
+            name,
+            parts: flags.flags.iter().map(|flag| (flag.name.clone(), ())).collect(),
+        }),
         TypeDefKind::Tuple(tuple) => TypeShape::Tuple(tuple.types.iter().map(|ty| shape(resolve, *ty)).collect()),
         TypeDefKind::List(item) => TypeShape::List(boxed(*item), None),
         TypeDefKind::FixedLengthList(item, size) => TypeShape::List(boxed(*item), Some(*size)),

@@ -38,7 +38,7 @@ pub(super) struct PendingRequest {
 
 /// Something that happened.
 #[derive(Debug)]
-struct Kept {
+struct BookEntry {
     id: u64,
     summary: Value,
     detail: Option<Detail>,
@@ -61,7 +61,7 @@ impl Detail {
 /// The calls of late.
 #[derive(Debug, Default)]
 pub(super) struct CallBook {
-    calls: VecDeque<Kept>,
+    calls: VecDeque<BookEntry>,
     last: u64,
     /// The first call that may still have its detail, and the bytes of all of them.
     first_detail: u64,
@@ -98,17 +98,17 @@ impl CallBook {
             }
         } else {
             for change in &own {
-                journal.tell("change", &change_json(change));
+                journal.append("change", &change_json(change));
             }
         }
         for call in calls {
             self.keep_call(journal, directory, &call);
         }
         for (tenant, event) in events {
-            journal.tell("event", &json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
+            journal.append("event", &json!({ "tenant": tenant, "type": event.event_type, "payload": event.payload }));
         }
         for report in upgrades.into_iter().filter(|report| !report.steps.is_empty()) {
-            journal.tell("schema", &json!(report));
+            journal.append("schema", &json!(report));
         }
     }
 
@@ -129,7 +129,7 @@ impl CallBook {
         let trace = &call.trace;
         let user = call.user.as_ref().and_then(|id| directory.users().find(|user| user.caller.id == *id));
         for host_call in &trace.host_calls {
-            journal.tell(
+            journal.append(
                 "host",
                 &json!({
                     "call": id, "plugin": call.plugin, "function": host_call.function, "subject": host_call.subject,
@@ -138,7 +138,7 @@ impl CallBook {
             );
         }
         for record in &trace.logs {
-            journal.tell(
+            journal.append(
                 "log",
                 &json!({
                     "call": id, "plugin": call.plugin, "tenant": call.tenant, "level": record.level.word(),
@@ -177,7 +177,7 @@ impl CallBook {
     ) {
         for (index, change) in changes.iter().enumerate() {
             if index < KEPT_CHANGES {
-                journal.tell("change", &change_json(change));
+                journal.append("change", &change_json(change));
             }
             let version = (change.entity.clone(), change.row.id.clone(), change.row.version);
             if self.writers.insert(version.clone(), id).is_none() {
@@ -190,7 +190,7 @@ impl CallBook {
             }
         }
         let summary = summary(shown);
-        journal.tell(kind, &summary);
+        journal.append(kind, &summary);
         let recorded = recorded.and_then(|recorded| serde_json::to_string(recorded).ok()).map(String::into_boxed_str);
         let detail = Detail { shown: shown.to_string().into_boxed_str(), recorded };
         self.detail_bytes += detail.bytes();
@@ -198,7 +198,7 @@ impl CallBook {
             let oldest = self.calls.pop_front().and_then(|kept| kept.detail);
             self.detail_bytes -= oldest.map_or(0, |detail| detail.bytes());
         }
-        self.calls.push_back(Kept { id, summary, detail: Some(detail) });
+        self.calls.push_back(BookEntry { id, summary, detail: Some(detail) });
         // The newest stays whatever it takes: somebody is about to look at it.
         while self.detail_bytes > KEPT_BYTES && self.first_detail < id {
             let freed = self.kept_mut(self.first_detail).and_then(|kept| kept.detail.take());
@@ -212,11 +212,11 @@ impl CallBook {
         usize::try_from(id.checked_sub(self.calls.front()?.id)?).ok()
     }
 
-    fn kept(&self, id: u64) -> Option<&Kept> {
+    fn kept(&self, id: u64) -> Option<&BookEntry> {
         self.calls.get(self.place(id)?)
     }
 
-    fn kept_mut(&mut self, id: u64) -> Option<&mut Kept> {
+    fn kept_mut(&mut self, id: u64) -> Option<&mut BookEntry> {
         let place = self.place(id)?;
         self.calls.get_mut(place)
     }

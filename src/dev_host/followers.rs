@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use super::projects::{Candidate, ProjectStage, Projects, Why};
+use super::projects::{Candidate, GenerationCause, ProjectStage, Projects};
 use super::shared::Shared;
-use super::workshop::{Built, Fitting, FollowedPlace, Trouble, TroubleStage};
+use super::workshop::{Built, FittingComponent, FollowedPlace, Trouble, TroubleStage};
 use crate::build::Cancel;
 use crate::digest::sha256_hex;
 use crate::host::LoadedPlugin;
@@ -88,7 +88,7 @@ impl Followers {
                 since: Instant::now(),
                 fast: None,
             };
-            follower.refresh(shared, projects, Why::Start, None);
+            follower.refresh(shared, projects, GenerationCause::Start, None);
             list.push(follower);
         }
         Followers { list, woken, _wake: wake }
@@ -114,7 +114,7 @@ impl Followers {
             if has_started {
                 // Those that waited for another plugin may start now.
                 for follower in self.list.iter_mut().filter(|follower| projects.waits_for_others(follower.index)) {
-                    follower.refresh(&shared, projects, Why::Start, None);
+                    follower.refresh(&shared, projects, GenerationCause::Start, None);
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Follower {
             self.since = Instant::now();
         }
         if concerns.contains(&Concern::Manifest) {
-            self.refresh(shared, projects, Why::Manifest, None);
+            self.refresh(shared, projects, GenerationCause::Manifest, None);
         }
         // A build writes these files itself.
         let locked_anew = concerns.contains(&Concern::Lock) && self.build.is_none();
@@ -138,7 +138,7 @@ impl Follower {
             self.start_build(shared, projects);
         }
         if concerns.contains(&Concern::Tests) {
-            shared.journal.tell("test", &json!({ "project": self.place.name, "state": "stale" }));
+            shared.journal.append("test", &json!({ "project": self.place.name, "state": "stale" }));
         }
         self.look_at_build(shared, projects);
         if self.build.is_none()
@@ -150,7 +150,7 @@ impl Follower {
 
     /// Reads, checks and puts in place what the folder holds, or what was just built; starts a build where that is not
     /// enough.
-    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: Why, new: Option<New>) {
+    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: GenerationCause, new: Option<New>) {
         let (index, workshop) = (self.index, &projects.workshop);
         projects.enter(shared, index, ProjectStage::Checking);
         let read = workshop.read(&self.place);
@@ -191,10 +191,10 @@ impl Follower {
         if is_new && let Err(trouble) = workshop.keep(&read, &component, source_time) {
             return projects.fail(shared, index, trouble);
         }
-        if let Some(Fitting { loaded, remarks }) = fitting {
+        if let Some(FittingComponent { loaded, remarks }) = fitting {
             read.remarks.push_str(&remarks);
             projects.note_read(shared, index, &read);
-            self.fast = (why == Why::Build).then(|| (Instant::now(), loaded.clone(), component));
+            self.fast = (why == GenerationCause::Build).then(|| (Instant::now(), loaded.clone(), component));
             let version = ProjectVersion { loaded, json: read.json, files: read.files };
             let is_optimized = self.fast.is_none();
             let candidate = Candidate { version, component_sha256, why, is_optimized, since: self.since };
@@ -211,7 +211,7 @@ impl Follower {
         if let Some(before) = projects.set_build(self.index, Some(cancel.clone())) {
             before.cancel();
         }
-        shared.journal.tell("build", &json!({ "project": self.place.name, "state": "started" }));
+        shared.journal.append("build", &json!({ "project": self.place.name, "state": "started" }));
         let (workshop, place, wake) = (Arc::clone(&projects.workshop), self.place.clone(), self.wake.clone());
         let turn = Arc::clone(&self.turn);
         std::thread::spawn(move || {
@@ -255,10 +255,10 @@ impl Follower {
             Err(trouble) => ("failed", &trouble.text),
         };
         let told = json!({ "project": self.place.name, "state": state, "milliseconds": milliseconds, "text": text });
-        shared.journal.tell("build", &told);
+        shared.journal.append("build", &told);
         match done {
             Ok(Built { component, .. }) => {
-                self.refresh(shared, projects, Why::Build, Some(New { component, source_time }));
+                self.refresh(shared, projects, GenerationCause::Build, Some(New { component, source_time }));
             }
             Err(trouble) => projects.fail(shared, self.index, trouble),
         }

@@ -105,9 +105,9 @@ fn needs_token(path: &str) -> bool {
 }
 
 /// Says that the client has left, as soon as its request is not waited for any more.
-struct Leaving(Interrupt);
+struct LeaveSignal(Interrupt);
 
-impl Drop for Leaving {
+impl Drop for LeaveSignal {
     fn drop(&mut self) {
         self.0.set();
     }
@@ -125,7 +125,7 @@ async fn queued(
     held.push(Arc::clone(&shared.places).acquire_owned().await.ok()?);
     let (tell, told) = oneshot::channel();
     let interrupt = shared.ending.within();
-    let _leaving = Leaving(interrupt.clone());
+    let _leaving = LeaveSignal(interrupt.clone());
     let job = Job { request, effect, started, tell, interrupt, held };
     let queues = &shared.queues;
     match effect {
@@ -190,7 +190,7 @@ fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
     }
     let wanted = u32::try_from(bytes.len().min(MAX_ANSWERS)).unwrap_or(u32::MAX);
     match Arc::clone(room).try_acquire_many_owned(wanted) {
-        Ok(place) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(Sent { bytes, place }))),
+        Ok(place) => HttpResponse::from_parts(head, HttpBody::from(Bytes::from_owner(CountedBytes { bytes, place }))),
         Err(_) => {
             let message = "too many large answers are being sent: read them, and try again";
             http_response(PlatformError::new(errors::HTTP_BUSY, message).response())
@@ -199,13 +199,13 @@ fn bounded_response(room: &Arc<Semaphore>, response: Response) -> HttpResponse {
 }
 
 /// Bytes on their way, and their place among those of others.
-struct Sent {
+struct CountedBytes {
     bytes: Vec<u8>,
     #[expect(dead_code, reason = "given back when the bytes were sent")]
     place: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Sent {
+impl AsRef<[u8]> for CountedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

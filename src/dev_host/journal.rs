@@ -70,7 +70,7 @@ impl Default for Journal {
 
 impl Journal {
     /// Adds a record; gives its number.
-    pub(super) fn tell(&self, kind: &'static str, data: &Value) -> u64 {
+    pub(super) fn append(&self, kind: &'static str, data: &Value) -> u64 {
         let data = data.to_string().into_boxed_str();
         let at_ms = crate::store::Moment::of_system_clock().unix_ms;
         let id = {
@@ -133,13 +133,13 @@ mod tests {
     #[test]
     fn who_is_too_slow_is_told() {
         let journal = Journal::default();
-        assert_eq!(journal.tell("log", &json!(1)), 1);
-        journal.tell("call", &json!(2));
+        assert_eq!(journal.append("log", &json!(1)), 1);
+        journal.append("call", &json!(2));
         let batch = journal.after(0, &["call".to_owned()]);
         assert_eq!((batch.gap, batch.last), (None, 2));
         assert_eq!(batch.entries.iter().map(|entry| entry.id).collect::<Vec<_>>(), [2]);
         for _ in 0..KEPT {
-            journal.tell("log", &Value::Null);
+            journal.append("log", &Value::Null);
         }
         let batch = journal.after(1, &[]);
         assert_eq!(batch.gap, Some((2, 2)));

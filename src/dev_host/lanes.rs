@@ -5,7 +5,7 @@
 //! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
 //! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
 //! | calls of plugins, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
-//! | delivery of events | [`TELLERS`] | the same |
+//! | delivery of events | [`DELIVERERS`] | the same |
 //! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
 //! | the rest of the platform: faults, clock, users, keys | 1 | a change of plugins |
 //!
@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
 use super::call_book::PendingRequest;
-use super::queues::{CALLERS, COMPILERS, Done, Job, Queue, QueuedWork, Queues, READERS, TELLERS};
+use super::queues::{CALLERS, COMPILERS, DELIVERERS, Job, JobResult, Queue, QueuedWork, Queues, READERS};
 use super::shared::Shared;
 use crate::codes::errors;
 use crate::host::{Interrupt, lock};
@@ -60,7 +60,7 @@ pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     };
     (0..READERS).try_for_each(|_| spawn("reader", read))?;
     (0..CALLERS).try_for_each(|_| spawn("caller", call))?;
-    (0..TELLERS).try_for_each(|_| spawn("teller", tell))?;
+    (0..DELIVERERS).try_for_each(|_| spawn("deliverer", deliver_events))?;
     (0..COMPILERS).try_for_each(|_| spawn("compiler", compile))?;
     spawn("rows", write_rows)?;
     spawn("platform", change_platform)
@@ -99,14 +99,14 @@ impl Seat {
     }
 
     /// Answers a request.
-    fn answer(&mut self, shared: &Shared, job: Job, statements: Duration) -> Done {
+    fn answer(&mut self, shared: &Shared, job: Job, statements: Duration) -> JobResult {
         self.with(shared, |platform, is_own| answer(platform, job, is_own, Some(statements)))
     }
 }
 
 /// Answers a request with a platform. Its statements may take so long together; changes of plugins have no bound. Events are
 /// delivered at once if this platform is the only one.
-fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> Done {
+fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> JobResult {
     platform.set_interrupt(job.interrupt.clone());
     platform.bound_statements(statements);
     platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
@@ -117,7 +117,7 @@ fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Du
     let response = answered.unwrap_or_else(|_| bug().response());
     platform.set_interrupt(Interrupt::default());
     platform.bound_statements(None);
-    Done { job, response, activity: platform.take_activity() }
+    JobResult { job, response, activity: platform.take_activity() }
 }
 
 fn read(queues: &Queues, seat: &mut Seat) {
@@ -141,14 +141,14 @@ fn read(queues: &Queues, seat: &mut Seat) {
     }
 }
 
-fn settle_all(shared: &Shared, together: &mut Vec<Done>) {
+fn settle_all(shared: &Shared, together: &mut Vec<JobResult>) {
     for done in together.drain(..) {
         settle(shared, done);
     }
 }
 
 /// A reader takes no lock. If an upgrade changed the tables while it read, it reads again after the upgrade.
-fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> Done {
+fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> JobResult {
     let before = shared.snapshot();
     let done = seat.answer(shared, job, QUICK_READ);
     if done.response.status != 500 {
@@ -167,7 +167,7 @@ fn call(queues: &Queues, seat: &mut Seat) {
     work(&queues.calls, seat);
 }
 
-fn tell(queues: &Queues, seat: &mut Seat) {
+fn deliver_events(queues: &Queues, seat: &mut Seat) {
     work(&queues.events, seat);
 }
 
@@ -181,7 +181,7 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
         let Some(shared) = seat.shared.upgrade() else { return };
         match work {
             QueuedWork::Answer(job) => {
-                let _finished = Finished { queue, tenant: job.tenant().cloned() };
+                let _finished = TenantTurn { queue, tenant: job.tenant().cloned() };
                 if !job.is_abandoned() {
                     let done = {
                         let _running = read_gate(&shared.calls_gate);
@@ -191,9 +191,9 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
                 }
             }
             QueuedWork::Prepare(mut job) => {
-                let _finished = Finished { queue, tenant: job.tenant().cloned() };
+                let _finished = TenantTurn { queue, tenant: job.tenant().cloned() };
                 let done = match prepare(&shared, seat, &mut job) {
-                    Err(error) => Some(Done { job, response: error.response(), activity: Activity::default() }),
+                    Err(error) => Some(JobResult { job, response: error.response(), activity: Activity::default() }),
                     Ok(()) if job.is_abandoned() => None,
                     Ok(()) => change_plugins(&shared, job),
                 };
@@ -202,7 +202,7 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
                 }
             }
             QueuedWork::Deliver { tenant, waiting, done } => {
-                let finished = Finished { queue, tenant: Some(tenant.clone()) };
+                let finished = TenantTurn { queue, tenant: Some(tenant.clone()) };
                 deliver(&shared, seat, &tenant, waiting);
                 drop(finished);
                 // Who asked may have gone.
@@ -215,12 +215,12 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
 }
 
 /// Lets the next call of a tenant begin, however this one ended.
-struct Finished<'q> {
+struct TenantTurn<'q> {
     queue: &'q Queue<QueuedWork>,
     tenant: Option<TenantId>,
 }
 
-impl Drop for Finished<'_> {
+impl Drop for TenantTurn<'_> {
     fn drop(&mut self) {
         if let Some(tenant) = &self.tenant {
             self.queue.finish(tenant);
@@ -229,7 +229,7 @@ impl Drop for Finished<'_> {
 }
 
 /// Delivers a tenant's events, and then answers whoever told them.
-fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<Done>>) {
+fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
     let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
     let (delivered, activity) = {
         let _running = read_gate(&shared.calls_gate);
@@ -277,7 +277,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
 }
 
 /// Changes plugins while no call runs and no row is written; none where a bug took the request along.
-fn change_plugins(shared: &Shared, job: Job) -> Option<Done> {
+fn change_plugins(shared: &Shared, job: Job) -> Option<JobResult> {
     // Once it has begun, it ends: a client that leaves leaves no plugin half way.
     let job = Job { interrupt: shared.ending.within(), ..job };
     let until = Instant::now() + WRITERS_WAIT;
@@ -287,7 +287,7 @@ fn change_plugins(shared: &Shared, job: Job) -> Option<Done> {
     match (changed.flatten(), waiting.take()) {
         (Some(done), _) => Some(done),
         (None, Some(job)) => {
-            Some(Done { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() })
+            Some(JobResult { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() })
         }
         (None, None) => None,
     }
@@ -317,14 +317,14 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
 }
 
 /// Several requests in one transaction: the disk is waited for once, and everybody hears of it afterwards.
-fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<Done> {
+fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<JobResult> {
     let oldest = jobs.iter().map(|job| job.started.elapsed()).max().unwrap_or_default();
     platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
     if jobs.len() < 2 || !is_own || !platform.begin_group() {
         // Alone, each waits as long as it may.
         return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     }
-    let mut together: Vec<Done> =
+    let mut together: Vec<JobResult> =
         jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     if let Err(error) = platform.end_group() {
         // None of it was kept, so nobody may be told that it was.
@@ -346,7 +346,7 @@ fn refusal(error: &PlatformError) -> Response {
 
 /// Notes what a request did, and answers it: a client that asks next finds its call. Where it told events, they are
 /// delivered first, so that the client sees the effects too.
-fn settle(shared: &Shared, mut done: Done) {
+fn settle(shared: &Shared, mut done: JobResult) {
     let asked = asked_of(&done);
     let activity = std::mem::take(&mut done.activity);
     let tenants = tenants_of(&activity);
@@ -370,7 +370,7 @@ pub(super) fn tenants_of(activity: &Activity) -> Vec<TenantId> {
     tenants
 }
 
-fn asked_of(done: &Done) -> PendingRequest {
+fn asked_of(done: &JobResult) -> PendingRequest {
     let request = &done.job.request;
     let error = match &done.response.body {
         Body::Json(body) if done.response.status >= 400 => Some(body.clone()),

@@ -25,7 +25,7 @@ mod terminal;
 mod workshop;
 
 pub use place::HostPlace;
-pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, Settling};
+pub use plugin_folder::{FolderEvent, FolderOutcome, PluginFolder, SettlingRule};
 pub use server::{DevHost, DevHostError, Options, outlives_panics};
 pub use state_folder::{StateFolder, StateFolderError, UserToken};
-pub use workshop::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+pub use workshop::{Built, FittingComponent, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};

@@ -14,7 +14,7 @@ use crate::store::PluginStatus;
 #[derive(Debug)]
 pub struct PluginFolder {
     folder: PathBuf,
-    seen: BTreeMap<PathBuf, Seen>,
+    seen: BTreeMap<PathBuf, FolderPackage>,
     /// Plugins whose files are gone, and whether that was told.
     leaving: BTreeMap<String, bool>,
     /// Where the plugins that the folder brought are remembered while nobody follows it.
@@ -25,7 +25,7 @@ pub struct PluginFolder {
 
 /// A package that was looked at.
 #[derive(Debug)]
-struct Seen {
+struct FolderPackage {
     /// Size and time: what is the same there is not read again.
     stamp: (u64, Option<SystemTime>),
     bytes: Vec<u8>,
@@ -74,7 +74,7 @@ pub enum FolderOutcome {
 
 /// When a file counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settling {
+pub enum SettlingRule {
     /// At once.
     AtOnce,
     /// When it was the same at the look before.
@@ -100,7 +100,7 @@ impl PluginFolder {
     ///
     /// # Errors
     /// The folder that cannot be read.
-    pub fn look(&mut self, settling: Settling) -> std::io::Result<bool> {
+    pub fn look(&mut self, settling: SettlingRule) -> std::io::Result<bool> {
         let mut files = BTreeSet::new();
         for entry in fs_err::read_dir(&self.folder)? {
             let path = entry?.path();
@@ -133,10 +133,10 @@ impl PluginFolder {
             let plugin = before.and_then(|seen| seen.plugin.clone());
             let state = match (before, settling) {
                 (Some(seen), _) if is_same && seen.state != State::Fresh => seen.state,
-                (_, Settling::AtOnce) => State::Ready,
-                (_, Settling::SameTwice) => State::Fresh,
+                (_, SettlingRule::AtOnce) => State::Ready,
+                (_, SettlingRule::SameTwice) => State::Fresh,
             };
-            self.seen.insert(path, Seen { stamp, bytes, digest, plugin, state });
+            self.seen.insert(path, FolderPackage { stamp, bytes, digest, plugin, state });
         }
         Ok(self.is_new || !self.leaving.is_empty() || self.seen.values().any(|seen| seen.state == State::Ready))
     }
@@ -193,7 +193,8 @@ impl PluginFolder {
     fn leave(&mut self, platform: &mut Platform, events: &mut Vec<FolderEvent>) {
         let brought: BTreeSet<&String> = self.seen.values().filter_map(|seen| seen.plugin.as_ref()).collect();
         self.leaving.retain(|id, _| !brought.contains(id));
-        let is_unclear = |seen: &Seen| matches!(seen.state, State::Fresh | State::Refused) && seen.plugin.is_none();
+        let is_unclear =
+            |seen: &FolderPackage| matches!(seen.state, State::Fresh | State::Refused) && seen.plugin.is_none();
         if self.seen.values().any(is_unclear) {
             return;
         }

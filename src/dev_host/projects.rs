@@ -53,7 +53,7 @@ pub(super) enum ProjectStage {
 /// What brought a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Why {
+pub(super) enum GenerationCause {
     /// The host began.
     Start,
     /// The manifest changed, or what it names.
@@ -70,7 +70,7 @@ pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) version: ProjectVersion,
     component_sha256: String,
-    why: Why,
+    why: GenerationCause,
     at_ms: i64,
     /// From the change that was seen to its serving.
     milliseconds: u64,
@@ -83,7 +83,7 @@ pub(super) struct Generation {
 pub(super) struct Candidate {
     pub(super) version: ProjectVersion,
     pub(super) component_sha256: String,
-    pub(super) why: Why,
+    pub(super) why: GenerationCause,
     /// False for code that was compiled fast.
     pub(super) is_optimized: bool,
     /// When the change was seen that brought it.
@@ -92,7 +92,7 @@ pub(super) struct Candidate {
 
 /// A followed project.
 #[derive(Debug)]
-pub(super) struct Followed {
+pub(super) struct FollowedProject {
     place: FollowedPlace,
     plugin: Option<String>,
     stage: ProjectStage,
@@ -112,7 +112,7 @@ pub(super) struct Projects {
     pub(super) workshop: Arc<dyn Workshop>,
     /// Loads what was just built.
     pub(super) edits: Runtime,
-    list: Mutex<Vec<Followed>>,
+    list: Mutex<Vec<FollowedProject>>,
     /// Builds that were asked for.
     wanted: Mutex<Vec<String>>,
     /// The host stops: no build may begin.
@@ -124,7 +124,7 @@ pub(super) struct Projects {
 impl Projects {
     pub(super) fn new(workshop: Arc<dyn Workshop>) -> Result<Projects, RuntimeError> {
         let places = workshop.places();
-        let followed = places.into_iter().map(|place| Followed {
+        let followed = places.into_iter().map(|place| FollowedProject {
             place,
             plugin: None,
             stage: ProjectStage::Waiting,
@@ -145,7 +145,7 @@ impl Projects {
         })
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Followed>> {
+    fn list(&self) -> MutexGuard<'_, Vec<FollowedProject>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +171,7 @@ impl Projects {
 
     /// All of them, as the console shows them.
     pub(super) fn to_json(&self) -> Value {
-        self.list().iter().map(Followed::to_json).collect()
+        self.list().iter().map(FollowedProject::to_json).collect()
     }
 
     /// A generation of a plugin.
@@ -205,14 +205,14 @@ impl Projects {
             && list[index].trouble.as_ref().is_some_and(|trouble| trouble.stage == TroubleStage::Start)
     }
 
-    fn change(&self, shared: &Shared, index: usize, change: impl FnOnce(&mut Followed)) {
+    fn change(&self, shared: &Shared, index: usize, change: impl FnOnce(&mut FollowedProject)) {
         let shown = {
             let mut list = self.list();
             let Some(followed) = list.get_mut(index) else { return };
             change(followed);
             followed.to_json()
         };
-        shared.journal.tell("reload", &shown);
+        shared.journal.append("reload", &shown);
     }
 
     pub(super) fn enter(&self, shared: &Shared, index: usize, stage: ProjectStage) {
@@ -281,7 +281,7 @@ impl Projects {
         let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         self.enter(shared, index, ProjectStage::Swapping);
         let id = candidate.version.loaded.manifest().metadata.id.to_string();
-        let is_start = candidate.why == Why::Start;
+        let is_start = candidate.why == GenerationCause::Start;
         let before = self.list()[index].plugin.clone().filter(|before| *before != id);
         let swapped = shared.with_platform_exclusively(|platform| {
             if !is_start && platform.is_stopped(&id) {
@@ -363,7 +363,7 @@ impl Projects {
         let candidate = self.list()[index].pending.clone().ok_or_else(nothing)?;
         shared.platform().rehearse(&candidate.version)?;
         shared.with_platform_exclusively(|platform| platform.reset(plugin))?;
-        let candidate = Candidate { why: Why::Reset, since: Instant::now(), ..candidate };
+        let candidate = Candidate { why: GenerationCause::Reset, since: Instant::now(), ..candidate };
         if self.put_in_place(shared, index, candidate) { Ok(()) } else { Err(self.refusal(index)) }
     }
 
@@ -385,7 +385,7 @@ impl Projects {
     }
 }
 
-impl Followed {
+impl FollowedProject {
     fn is_called(&self, name: &str) -> bool {
         self.plugin.as_deref().unwrap_or(&self.place.name) == name
     }

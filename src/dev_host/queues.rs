@@ -16,7 +16,7 @@ pub(super) const READERS: usize = 2;
 /// Threads that call plugins.
 pub(super) const CALLERS: usize = 8;
 /// Threads that tell plugins of events.
-pub(super) const TELLERS: usize = 3;
+pub(super) const DELIVERERS: usize = 3;
 /// Threads that wait for compilers.
 pub(super) const COMPILERS: usize = 2;
 
@@ -52,7 +52,7 @@ impl Job {
 }
 
 /// A job and what came of it.
-pub(super) struct Done {
+pub(super) struct JobResult {
     pub(super) job: Job,
     pub(super) response: Response,
     pub(super) activity: Activity,
@@ -65,7 +65,7 @@ pub(super) enum QueuedWork {
     /// Events of a tenant, and the answers that wait until they were delivered.
     Deliver {
         tenant: TenantId,
-        waiting: Option<Box<Done>>,
+        waiting: Option<Box<JobResult>>,
         /// Told when it is done.
         done: Option<std::sync::mpsc::Sender<()>>,
     },
@@ -196,7 +196,7 @@ impl Queues {
             reading: Queue::new(usize::MAX, READERS),
             rows: Queue::new(usize::MAX, 1),
             calls: Queue::new(CALLS_OF_A_TENANT, CALLERS),
-            events: Queue::new(ONE_OF_A_TENANT, TELLERS),
+            events: Queue::new(ONE_OF_A_TENANT, DELIVERERS),
             packages: Queue::new(ONE_OF_A_TENANT, COMPILERS),
             platform: Queue::new(usize::MAX, 1),
         }

@@ -126,7 +126,7 @@ fn set_canary(
     let percent = percent.ok_or_else(|| bad("the body is {\"percent\": 0 to 100}"))?;
     let found = projects.generation(plugin, generation).ok_or_else(|| no_generation(plugin, generation))?;
     shared.platform().set_canary(&found.version.loaded, percent)?;
-    shared.journal.tell("reload", &json!({ "project": plugin, "canary": generation, "percent": percent }));
+    shared.journal.append("reload", &json!({ "project": plugin, "canary": generation, "percent": percent }));
     Ok(Response::json(200, json!({ "generation": generation, "percent": percent })))
 }
 
@@ -303,12 +303,12 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
 
 fn test(shared: &Shared, projects: &Projects, plugin: &str) -> Answer {
     let place = projects.place(plugin).ok_or_else(|| bad(format!("`{plugin}` is no project that is followed")))?;
-    shared.journal.tell("test", &json!({ "project": place.name, "state": "running" }));
+    shared.journal.append("test", &json!({ "project": place.name, "state": "running" }));
     let result = projects.workshop.test(&place.manifest_file);
     let short = json!({
         "project": place.name, "state": "done", "ok": result["ok"], "passed": result["passed"], "failed": result["failed"],
     });
-    shared.journal.tell("test", &short);
+    shared.journal.append("test", &short);
     Ok(Response::json(200, result))
 }
 

@@ -19,7 +19,7 @@ use super::shared::{Shared, SharedParts};
 use super::sockets;
 use super::terminal::Terminal;
 use super::workshop::Workshop;
-use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, Settling};
+use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, SettlingRule};
 use super::{StateFolder, StateFolderError};
 use crate::diagnostics::printable;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
@@ -145,7 +145,7 @@ impl DevHost {
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
-            folder.look(Settling::AtOnce).map_err(DevHostError::Folder)?;
+            folder.look(SettlingRule::AtOnce).map_err(DevHostError::Folder)?;
             for event in &folder.follow(&mut platform) {
                 let _ = options.tell.try_send(printable(&folder_line(event)));
             }
@@ -221,7 +221,7 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
     loop {
         std::thread::sleep(FOLDER_PAUSE);
         let Some(shared) = shared.upgrade() else { return };
-        let said = match folder.look(Settling::SameTwice) {
+        let said = match folder.look(SettlingRule::SameTwice) {
             Ok(has_work) => {
                 trouble.clear();
                 if has_work { follow_once(&mut folder, &shared) } else { Vec::new() }

@@ -30,16 +30,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 static ANSWERING: AtomicUsize = AtomicUsize::new(0);
 
 /// A request that is being answered, until it is.
-struct Answering;
+struct OpenRequest;
 
-impl Answering {
-    fn begin() -> Answering {
+impl OpenRequest {
+    fn begin() -> OpenRequest {
         ANSWERING.fetch_add(1, Ordering::Relaxed);
-        Answering
+        OpenRequest
     }
 }
 
-impl Drop for Answering {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         ANSWERING.fetch_sub(1, Ordering::Relaxed);
     }
@@ -70,7 +70,7 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let shared = Arc::clone(&shared);
             async move {
-                let _answering = Answering::begin();
+                let _answering = OpenRequest::begin();
                 Ok::<_, Infallible>(answer(shared, request.map(Body::new)).await)
             }
         });

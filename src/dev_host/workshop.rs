@@ -41,7 +41,7 @@ pub struct ReadProject {
 
 /// A component that fits its manifest.
 #[derive(Debug)]
-pub struct Fitting {
+pub struct FittingComponent {
     /// It, compiled.
     pub loaded: LoadedPlugin,
     /// What the check has to say without refusing it, as text.
@@ -105,7 +105,7 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// Why it does not fit.
-    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<Fitting, Trouble>;
+    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble>;
 
     /// Keeps a component for the next start, and for the project's other commands, as one of the moment when its source
     /// was last written.

@@ -36,7 +36,7 @@ pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
         .without_primary_span_start();
     let mut text = String::new();
     // Writing into a String cannot fail, and a span outside its text is drawn without the lines.
-    let _ = handler.render_report(&mut text, &Drawn::new(diagnostic));
+    let _ = handler.render_report(&mut text, &Drawing::new(diagnostic));
     text
 }
 
@@ -48,7 +48,7 @@ const CONTEXT: usize = 40;
 /// What miette draws: its trait is met here and nowhere else, so that the rest of the house does
 /// not depend on how findings look.
 #[derive(Debug)]
-struct Drawn<'a> {
+struct Drawing<'a> {
     diagnostic: &'a Diagnostic,
     excerpt: Option<Excerpt>,
     labels: Vec<LabeledSpan>,
@@ -83,10 +83,10 @@ impl miette::SourceCode for Excerpt {
     }
 }
 
-impl<'a> Drawn<'a> {
-    fn new(diagnostic: &'a Diagnostic) -> Drawn<'a> {
+impl<'a> Drawing<'a> {
+    fn new(diagnostic: &'a Diagnostic) -> Drawing<'a> {
         let Some((source, first)) = diagnostic.source.as_ref().zip(diagnostic.labels.first()) else {
-            return Drawn { diagnostic, excerpt: None, labels: Vec::new() };
+            return Drawing { diagnostic, excerpt: None, labels: Vec::new() };
         };
         let (line, column) = source.line_and_column(first.span.start);
         let name = printable(&format!("{}:{line}:{column}", source.path().display()));
@@ -95,7 +95,7 @@ impl<'a> Drawn<'a> {
         };
         if let Some((text, span)) = cut_of_long_line(source, &first.span) {
             let excerpt = Excerpt { name, text: printable_lines(&text), first_line: line - 1 };
-            return Drawn { diagnostic, excerpt: Some(excerpt), labels: vec![labeled(first, span)] };
+            return Drawing { diagnostic, excerpt: Some(excerpt), labels: vec![labeled(first, span)] };
         }
         let from = diagnostic.labels.iter().map(|label| label.span.start).min().unwrap_or(0);
         let to = diagnostic.labels.iter().map(|label| label.span.end).max().unwrap_or(0);
@@ -106,7 +106,7 @@ impl<'a> Drawn<'a> {
         });
         let labels = labels.collect();
         let excerpt = Excerpt { name, text: printable_lines(&source.text()[bytes]), first_line };
-        Drawn { diagnostic, excerpt: Some(excerpt), labels }
+        Drawing { diagnostic, excerpt: Some(excerpt), labels }
     }
 }
 
@@ -130,16 +130,16 @@ fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> 
     Some((format!("{lead}{} …", &text[cut_start..cut_end]), at..at + (end - start)))
 }
 
-impl fmt::Display for Drawn<'_> {
+impl fmt::Display for Drawing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A message may quote what stands in a stranger's package.
         f.write_str(&printable(&self.diagnostic.message))
     }
 }
 
-impl std::error::Error for Drawn<'_> {}
+impl std::error::Error for Drawing<'_> {}
 
-impl miette::Diagnostic for Drawn<'_> {
+impl miette::Diagnostic for Drawing<'_> {
     fn code<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
         Some(Box::new(self.diagnostic.code.name()))
     }

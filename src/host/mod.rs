@@ -39,9 +39,9 @@ pub use limits::{CallLimit, CallLimits, LIMITS, LimitError, LimitOverrides, Limi
 pub use node::{NodeCall, NodePlace, NodeTask};
 pub use plugin::{ExportedFunction, LoadedPlugin};
 pub use probe::Probe;
-pub use processing::{ProcessCall, Processed};
+pub use processing::{ProcessCall, ProcessedBytes};
 pub use quirks::Quirk;
-pub use recording::{RecordedCall, RecordedRequest, Replayed};
+pub use recording::{RecordedCall, RecordedRequest, ReplayOutcome};
 pub use request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, UpgradeHandler};
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
 pub use trace::{Denial, Detail, EmittedEvent, HostCall, LogLevel, LogRecord, Trace};

@@ -27,7 +27,7 @@ pub struct ProcessCall {
 
 /// What a processor gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Processed {
+pub struct ProcessedBytes {
     /// The bytes.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub output: Vec<u8>,
@@ -60,7 +60,7 @@ struct ProcessResponse {
 }
 
 impl Guest<'_> {
-    /// Gives a [`Processed`] as JSON; null where only validating was asked for.
+    /// Gives a [`ProcessedBytes`] as JSON; null where only validating was asked for.
     pub(super) fn process(&self, store: &mut Store<CallState>, call: &ProcessCall) -> Result<Value, CallError> {
         let context = store.data().services.context.to_v1(&self.plugin.manifest);
         let request = ProcessRequest {
@@ -78,7 +78,7 @@ impl Guest<'_> {
             self.call(store, "processor.process", exports.process, (context, request))?;
         let ProcessResponse { output, content_type, items_processed, warnings } =
             result.map_err(|error| CallError::Guest(error.into()))?;
-        Ok(json!(Processed { output, content_type, items_processed, warnings }))
+        Ok(json!(ProcessedBytes { output, content_type, items_processed, warnings }))
     }
 }
 

@@ -78,7 +78,7 @@ impl RecordedRequest {
 
 /// How a recorded call went with another build.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct ReplayOutcome {
     /// What is not as it was recorded, a line each; empty where the guest did the same.
     pub differences: Vec<String>,
     /// Fuel that it burned; only of a meaning where nothing differs.
@@ -262,7 +262,7 @@ impl Runtime {
         plugin: &LoadedPlugin,
         recorded: &RecordedCall,
         detail: Detail,
-    ) -> Result<Replayed, RuntimeError> {
+    ) -> Result<ReplayOutcome, RuntimeError> {
         let failed = |why: String| RuntimeError::Load(why);
         let id = plugin.manifest.metadata.id.as_str();
         if recorded.schema != 1 || recorded.plugin != id {
@@ -312,7 +312,7 @@ impl Runtime {
         let (outcome, replay) = Runtime::call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
         let differences = differences(recorded, &outcome, replay.as_ref());
         let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();
-        Ok(Replayed { differences, fuel: outcome.trace.fuel, frames })
+        Ok(ReplayOutcome { differences, fuel: outcome.trace.fuel, frames })
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::activity::CallRecord;
 use super::attempts::Attempts;
-use super::triggers::tell_changes;
+use super::triggers::publish_changes;
 use super::{Identity, Platform, PlatformError};
 use crate::codes::errors;
 use crate::digest::sha256_hex;
@@ -186,7 +186,7 @@ impl Platform {
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();
         let finish = |database: &mut Database| {
-            told = tell_changes(database, &surroundings, event_depth + 1, most_deep)?;
+            told = publish_changes(database, &surroundings, event_depth + 1, most_deep)?;
             finish(database)
         };
         let outcome = self.runtime.call(loaded, request, &self.database, &self.surroundings, prepare, finish);

@@ -19,7 +19,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
-    pub fn tell(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
+    pub fn publish_event(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
         self.announce(tenant, event_type, payload)?;
         self.deliver_events_of(tenant).map_err(PlatformError::from)
     }

@@ -60,14 +60,14 @@ pub struct Registrar {
 
 /// A package that may come in, and the keys that its plugin is pinned to with it.
 #[derive(Debug)]
-pub struct Admitted {
+pub struct AdmittedPackage {
     pub(super) package: Package,
     pub(super) pins: Vec<PublicKey>,
     /// What was known of keys then.
     mark: TrustMark,
 }
 
-impl Admitted {
+impl AdmittedPackage {
     /// The component of the package.
     pub fn component(&self) -> &[u8] {
         self.package.component()
@@ -84,7 +84,7 @@ impl Platform {
     }
 
     /// Whether a package that was admitted before still is: nothing was said about keys since.
-    pub(super) fn still_admits(&self, admitted: &Admitted) -> Result<bool, PlatformError> {
+    pub(super) fn still_admits(&self, admitted: &AdmittedPackage) -> Result<bool, PlatformError> {
         Ok(self.trust_mark()? == admitted.mark)
     }
 
@@ -100,7 +100,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
-    pub fn admit(&self, bytes: &[u8]) -> Result<Admitted, PlatformError> {
+    pub fn admit(&self, bytes: &[u8]) -> Result<AdmittedPackage, PlatformError> {
         let mark = self.trust_mark()?;
         let trust = self.effective_trust()?;
         let claimed = claimed_identity(bytes);
@@ -269,7 +269,7 @@ fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformEr
     envelope.sign(&registrar.key).map_err(|error| PlatformError::new(errors::REGISTRY_BAD_STATE, error.to_string()))
 }
 
-fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<Admitted, PlatformError> {
+fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<AdmittedPackage, PlatformError> {
     if !verdict.is_good() {
         let problems: Vec<PackageProblem> = verdict.problems().cloned().collect();
         if verdict.report.has_errors() {
@@ -278,7 +278,7 @@ fn admitted(verdict: Verdict, pins: Vec<PublicKey>, mark: TrustMark) -> Result<A
         return Err(refused(&problems));
     }
     match verdict.package {
-        Some(package) => Ok(Admitted { package, pins, mark }),
+        Some(package) => Ok(AdmittedPackage { package, pins, mark }),
         None => Err(refused(&[])),
     }
 }

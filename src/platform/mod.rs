@@ -32,7 +32,7 @@ pub use activity::{Activity, CallRecord, Counters};
 pub use api::{BASE_EVENTS, Body, Request, Response, RowPage};
 pub use compiler::PackageCompiler;
 pub use directory::{Directory, Identity};
-pub use gate::{Admission, Admitted, Gate, Registrar};
+pub use gate::{Admission, AdmittedPackage, Gate, Registrar};
 pub use image::PlatformImage;
 pub use lane::Snapshot;
 pub use nodes::{NodeAnswer, NodeRequest};

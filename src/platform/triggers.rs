@@ -11,7 +11,7 @@ use crate::store::{Database, RowChange, RowChangeKind, Scope, StoreError, condit
 /// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
 /// A chain of events is held to `most_deep` here as it is where a guest tells one: what a plugin does
 /// about an event may be what the event is told for.
-pub(super) fn tell_changes(
+pub(super) fn publish_changes(
     database: &mut Database,
     surroundings: &SharedSurroundings,
     depth: u32,

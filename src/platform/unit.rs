@@ -2,7 +2,7 @@
 
 use super::Platform;
 use super::attempts::{Attempts, Refusal};
-use super::triggers::tell_changes;
+use super::triggers::publish_changes;
 use crate::host::{SharedSurroundings, lock};
 use crate::store::{Database, StoreError};
 
@@ -55,7 +55,7 @@ impl Platform {
         database.bound_changes(MAX_CHANGES);
         let worked = work(&mut database, &self.surroundings).and_then(|value| {
             // What no event led to begins a chain.
-            let told = tell_changes(&mut database, &self.surroundings, 0, 0)?;
+            let told = publish_changes(&mut database, &self.surroundings, 0, 0)?;
             let changes = database.commit()?;
             Ok((value, told, changes))
         });

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::dependencies::DependencyStage;
-use super::gate::Admitted;
+use super::gate::AdmittedPackage;
 use super::labels::Labels;
 use super::lifecycle::plugin_record;
 use super::state::{Installed, PluginFiles};
@@ -64,13 +64,13 @@ impl Platform {
     pub(super) fn upload_admitted(
         &mut self,
         bytes: &[u8],
-        admitted: &Admitted,
+        admitted: &AdmittedPackage,
     ) -> Result<UploadReceipt, PlatformError> {
         if self.still_admits(admitted)? { self.take_package(bytes, admitted) } else { self.upload(bytes) }
     }
 
-    fn take_package(&mut self, bytes: &[u8], admitted: &Admitted) -> Result<UploadReceipt, PlatformError> {
-        let Admitted { package, pins, .. } = admitted;
+    fn take_package(&mut self, bytes: &[u8], admitted: &AdmittedPackage) -> Result<UploadReceipt, PlatformError> {
+        let AdmittedPackage { package, pins, .. } = admitted;
         let files = files_of(package);
         let labels = Labels::of_files(&package.manifest, &files);
         let manifest = Arc::new(package.manifest.clone());

@@ -76,7 +76,7 @@ pub fn package_files(
     allowed: &[String],
 ) -> Result<Vec<ArchiveEntry>, FileError> {
     let ignored = ignored(&project.root)?;
-    let mut found = Found { ignored, allowed, names: Vec::new(), problems: Vec::new() };
+    let mut found = ProjectFile { ignored, allowed, names: Vec::new(), problems: Vec::new() };
     let pages = manifest.ui.pages.iter().filter_map(|page| page.file.as_ref()).map(|file| (**file).clone());
     let listed = FOLDERS.iter().chain(&FILES).map(|name| (*name).to_owned());
     // As it is written: once the rows of these files were read, the manifest names them no more.
@@ -89,7 +89,7 @@ pub fn package_files(
             Err(error) => found.problems.push(FileProblem::Outside(error)),
         }
     }
-    let Found { mut names, mut problems, .. } = found;
+    let ProjectFile { mut names, mut problems, .. } = found;
     names.sort();
     names.dedup();
     let mut entries = Vec::with_capacity(names.len());
@@ -103,14 +103,14 @@ pub fn package_files(
     if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }
 }
 
-struct Found<'a> {
+struct ProjectFile<'a> {
     ignored: Gitignore,
     allowed: &'a [String],
     names: Vec<String>,
     problems: Vec<FileProblem>,
 }
 
-impl Found<'_> {
+impl ProjectFile<'_> {
     /// A file, or all files of a folder. A link is never followed: what it leads to may be anybody's.
     fn collect(&mut self, root: &Path, path: &Path) -> Result<(), FileError> {
         let kind = match fs_err::symlink_metadata(path) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::address::{check_token, checked_address, is_loopback};
-use super::sent::{Sent, Waits};
+use super::sent::{Upload, Waits};
 use super::{PublishError, ServerConnection, retry};
 use crate::codes::ErrorCode;
 use crate::digest::sha256_hex;
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Client {
 
 /// An upload that succeeded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Published {
+pub struct UploadResult {
     /// True where the platform had exactly this package before.
     pub already_there: bool,
     /// How often it was sent.
@@ -127,8 +127,8 @@ impl Client {
         package: &[u8],
         sent: impl Fn(u64) + Clone + Send + 'static,
         mut retrying: impl FnMut(&str, Duration),
-    ) -> Result<Published, PublishError> {
-        let sent_now = Sent { id, version, sha256: sha256_hex(package) };
+    ) -> Result<UploadResult, PublishError> {
+        let sent_now = Upload { id, version, sha256: sha256_hex(package) };
         let mut waits = Waits { left: retry::MAX_TOTAL_WAIT, pause: self.connection.pause, retrying: &mut retrying };
         let mut attempt = 0;
         loop {
@@ -180,7 +180,12 @@ impl Client {
 
     /// The last word after bytes were sent and no good answer came: the platform may have taken the package all the
     /// same. Where it says that it has not, the failure is what it was.
-    fn what_became_of(&self, sent: &Sent<'_>, attempts: u32, failure: PublishError) -> Result<Published, PublishError> {
+    fn what_became_of(
+        &self,
+        sent: &Upload<'_>,
+        attempts: u32,
+        failure: PublishError,
+    ) -> Result<UploadResult, PublishError> {
         match self.receipt(sent.id, sent.version) {
             Ok(Some(receipt)) => match sent.accepted(receipt, false, attempts) {
                 Err(PublishError::WrongReceipt { .. }) => Err(self.unknown(&failure)),
@@ -197,7 +202,7 @@ impl Client {
 
     /// Asks whether the version is there. A platform that is down is asked again, as long as there
     /// are attempts left.
-    fn probe(&self, sent: &Sent<'_>, attempts: u32, waits: &mut Waits<'_>) -> Result<Option<Value>, PublishError> {
+    fn probe(&self, sent: &Upload<'_>, attempts: u32, waits: &mut Waits<'_>) -> Result<Option<Value>, PublishError> {
         let mut attempt = attempts;
         loop {
             attempt += 1;
@@ -214,7 +219,7 @@ impl Client {
     }
 
     fn send(&self, package: &[u8], sent: impl Fn(u64) + Send + 'static) -> reqwest::Result<Response> {
-        let body = Counted { bytes: Cursor::new(package.to_vec()), sent };
+        let body = CountedBody { bytes: Cursor::new(package.to_vec()), sent };
         let request = self
             .http
             .post(format!("{}/api/v1/admin/plugins/upload", self.base))
@@ -343,12 +348,12 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Tells how much of the body was read, which is how much was sent.
-struct Counted<F> {
+struct CountedBody<F> {
     bytes: Cursor<Vec<u8>>,
     sent: F,
 }
 
-impl<F: Fn(u64)> Read for Counted<F> {
+impl<F: Fn(u64)> Read for CountedBody<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.bytes.read(buffer)?;
         (self.sent)(count as u64);

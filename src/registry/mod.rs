@@ -11,7 +11,7 @@ mod sent;
 
 pub use address::origin;
 use client::printable;
-pub use client::{Client, Published};
+pub use client::{Client, UploadResult};
 pub use connection::ServerConnection;
 pub use network::NetworkTransport;
 pub use oci::{OciPackage, OciPublished, Push, push};

@@ -86,7 +86,8 @@ pub fn push(
         .map_err(|error| PublishError::Client(error.to_string()))?;
     let component = component_artifact(package);
     let whole = package_artifact(package, &component);
-    let pushing = Pushing { client: client(&base, connection)?, auth: auth(connection.token.as_ref()), base, address };
+    let pushing =
+        RegistrySession { client: client(&base, connection)?, auth: auth(connection.token.as_ref()), base, address };
     let mut waits = Waits { left: retry::MAX_TOTAL_WAIT, pause: connection.pause, retrying: &mut retrying };
     let mut attempt = 0;
     let has_sent = std::cell::Cell::new(false);
@@ -127,14 +128,14 @@ pub fn push(
 }
 
 /// A registry, and who we are there.
-struct Pushing<'a> {
+struct RegistrySession<'a> {
     client: Client,
     auth: RegistryAuth,
     base: Reference,
     address: &'a str,
 }
 
-impl Pushing<'_> {
+impl RegistrySession<'_> {
     fn target(&self, artifact: &Artifact) -> Reference {
         let (registry, repository) = (self.base.registry().to_owned(), self.base.repository().to_owned());
         Reference::with_tag(registry, repository, artifact.tag.clone())

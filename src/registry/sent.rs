@@ -5,24 +5,24 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::client::printable;
-use super::{PublishError, Published, retry};
+use super::{PublishError, UploadResult, retry};
 use crate::codes::errors;
 
 /// What is being sent.
-pub(super) struct Sent<'a> {
+pub(super) struct Upload<'a> {
     pub(super) id: &'a str,
     pub(super) version: &'a str,
     pub(super) sha256: String,
 }
 
-impl Sent<'_> {
+impl Upload<'_> {
     /// A receipt for exactly this.
     pub(super) fn accepted(
         &self,
         receipt: Value,
         already_there: bool,
         attempts: u32,
-    ) -> Result<Published, PublishError> {
+    ) -> Result<UploadResult, PublishError> {
         for (key, expected) in [("id", self.id), ("version", self.version)] {
             if let Some(found) = receipt[key].as_str().filter(|found| *found != expected) {
                 let (expected, found) = (expected.to_owned(), printable(found));
@@ -53,9 +53,9 @@ impl Waits<'_> {
     }
 }
 
-fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<Published, PublishError> {
+fn accepted(receipt: Value, sha256: &str, already_there: bool, attempts: u32) -> Result<UploadResult, PublishError> {
     match receipt["sha256"].as_str() {
-        Some(found) if found == sha256 => Ok(Published { already_there, attempts, receipt }),
+        Some(found) if found == sha256 => Ok(UploadResult { already_there, attempts, receipt }),
         Some(_) if already_there => Err(PublishError::Refused {
             status: 409,
             code: errors::PLUGIN_VERSION_TAKEN.into(),

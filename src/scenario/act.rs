@@ -24,7 +24,7 @@ use crate::store::StoreError;
 const MAX_SQL_ROWS: usize = 1_000;
 
 /// An act that was done.
-pub(super) struct Performed {
+pub(super) struct PerformedStep {
     /// The tenant that it was done for.
     pub(super) tenant: TenantId,
     pub(super) outcome: StepOutcome,
@@ -34,7 +34,7 @@ pub(super) struct Performed {
 
 impl CaseWorld<'_> {
     /// Does what a step does, within its bounds and with its faults.
-    pub(super) fn perform(&mut self, step: &Step) -> Result<Performed, Finding> {
+    pub(super) fn perform(&mut self, step: &Step) -> Result<PerformedStep, Finding> {
         let budget = step.budget.as_ref().or(self.suite.file.budget.as_ref());
         let budget = budget.map(|budget| self.fill(budget)).transpose()?;
         let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
@@ -53,7 +53,7 @@ impl CaseWorld<'_> {
         // Faults of an exploration come from outside and outlive the step.
         let left = if step.fault.is_some() { self.platform.clear_faults() } else { Vec::new() };
         let (tenant, outcome) = acted?;
-        Ok(Performed { tenant, outcome, left })
+        Ok(PerformedStep { tenant, outcome, left })
     }
 
     fn act(&mut self, step: &Step) -> Result<(TenantId, StepOutcome), Finding> {
@@ -83,7 +83,7 @@ impl CaseWorld<'_> {
                 None => Value::Object(Map::new()),
             };
             for _ in 0..*step.repeat {
-                self.platform.tell(&tenant, &event_type, &payload).map_err(|error| {
+                self.platform.publish_event(&tenant, &event_type, &payload).map_err(|error| {
                     self.finding(SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
                 })?;
             }
@@ -102,7 +102,7 @@ impl CaseWorld<'_> {
         }
         if let Some(sql) = &step.sql {
             let rows = self
-                .asked(&self.text(sql)?)
+                .query_rows(&self.text(sql)?)
                 .map_err(|error| self.finding(SCENARIO_VALUE, sql.span.clone(), error.to_string(), "cannot be done"))?;
             let tenant = user.as_ref().map(|user| user.tenant.clone()).or_else(|| TenantId::new(TENANTS[0]));
             return tenant.map(|tenant| (tenant, StepOutcome::Rows(rows))).ok_or_else(|| self.nobody(step));
@@ -132,7 +132,7 @@ impl CaseWorld<'_> {
     }
 
     /// What a statement gives, over the plugin's entities as tables.
-    pub(super) fn asked(&self, sql: &str) -> Result<Vec<Value>, StoreError> {
+    pub(super) fn query_rows(&self, sql: &str) -> Result<Vec<Value>, StoreError> {
         let plugin = self.manifest.metadata.id.as_str();
         let (names, rows) = self.platform.inspect(Some(plugin), self.neighbour.as_ref(), sql, MAX_SQL_ROWS)?;
         Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row).collect()).collect())

@@ -21,7 +21,7 @@ pub(super) struct ValueDifference {
 
 /// What counts as the same.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matching {
+pub(super) struct MatchingRule {
     /// The moments between which `<now>` lies.
     pub(super) time: StepTime,
     /// Whether objects may have no other keys than those that are expected.
@@ -31,14 +31,19 @@ pub(super) struct Matching {
 }
 
 /// Every place where `actual` is not what `expected` says.
-pub(super) fn differences(expected: &Node, actual: Option<&Value>, path: &str, how: Matching) -> Vec<ValueDifference> {
+pub(super) fn differences(
+    expected: &Node,
+    actual: Option<&Value>,
+    path: &str,
+    how: MatchingRule,
+) -> Vec<ValueDifference> {
     let mut found = Vec::new();
     compare(expected, actual, path, how, &mut found);
     found
 }
 
 /// The items in the order of those that are expected, as far as they fit; the rest behind.
-fn in_order<'v>(items: &[Node], values: &'v [Value], how: Matching) -> Vec<&'v Value> {
+fn in_order<'v>(items: &[Node], values: &'v [Value], how: MatchingRule) -> Vec<&'v Value> {
     let mut left: Vec<&Value> = values.iter().collect();
     let mut ordered: Vec<Option<&Value>> = Vec::with_capacity(items.len());
     for item in items {
@@ -50,7 +55,7 @@ fn in_order<'v>(items: &[Node], values: &'v [Value], how: Matching) -> Vec<&'v V
     ordered.into_iter().filter_map(|value| value.or_else(|| left.next())).collect()
 }
 
-fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: Matching, found: &mut Vec<ValueDifference>) {
+fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: MatchingRule, found: &mut Vec<ValueDifference>) {
     let mut differ = |message: String| {
         let actual = actual.cloned();
         found.push(ValueDifference { span: expected.span.clone(), path: path.to_owned(), message, actual });
@@ -137,7 +142,7 @@ mod tests {
         let (node, report) = crate::document::parse(&source);
         assert!(report.is_empty());
         let start = Moment::parse("2026-04-15T08:00:00Z").unwrap();
-        let how = Matching { time: StepTime { start, end: start }, exact: is_exact, unordered: is_exact };
+        let how = MatchingRule { time: StepTime { start, end: start }, exact: is_exact, unordered: is_exact };
         differences(node.get("v").unwrap(), Some(actual), "", how)
             .into_iter()
             .map(|difference| difference.path)

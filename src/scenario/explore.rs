@@ -23,7 +23,7 @@ const MAX_FAULTS: usize = 2_000;
 
 /// What exploring a case found.
 #[derive(Debug)]
-pub struct Explored {
+pub struct Exploration {
     /// How many runs there were, each with another fault.
     pub faults: usize,
     /// The findings; none where everything held.
@@ -77,11 +77,11 @@ struct ExploredRun {
 
 /// Runs a case once for each place where something can go wrong. Without `[test.explore]` every call of the host
 /// fails once, and every commit.
-pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> Explored {
+pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> Exploration {
     let mut report = Report::new();
     let settings = case.test.explore.as_ref();
     let retries = settings.is_some_and(|settings| settings.then == Afterwards::Retry);
-    let Some(base) = run(runtime, plugin, case, None, retries) else { return Explored { faults: 0, report } };
+    let Some(base) = run(runtime, plugin, case, None, retries) else { return Exploration { faults: 0, report } };
     let mut faults = 0;
     for kind in kinds(settings) {
         let places = if kind == Kind::Commit { &base.commits } else { &base.host_calls };
@@ -113,7 +113,7 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
             }
         }
     }
-    Explored { faults, report }
+    Exploration { faults, report }
 }
 
 fn kinds(settings: Option<&Explore>) -> Vec<Kind> {

@@ -10,10 +10,10 @@ use crate::host::{Fault, FaultAction, FaultPlace, Times};
 use crate::manifest::Timeout;
 
 /// A fault that cannot be read: where and why.
-pub(super) type Wrong = (Span, String);
+pub(super) type FaultProblem = (Span, String);
 
 /// The faults that a value holds: one table, or an array of them.
-pub(super) fn read(node: &Node) -> Result<Vec<Fault>, Wrong> {
+pub(super) fn read(node: &Node) -> Result<Vec<Fault>, FaultProblem> {
     match &node.value {
         NodeValue::Array(items) => items.iter().map(one).collect(),
         // A case without a fault drops the key, and nothing is left.
@@ -22,7 +22,7 @@ pub(super) fn read(node: &Node) -> Result<Vec<Fault>, Wrong> {
     }
 }
 
-fn one(node: &Node) -> Result<Fault, Wrong> {
+fn one(node: &Node) -> Result<Fault, FaultProblem> {
     let wrong = |node: &Node, message: String| (node.span.clone(), message);
     let known = ["at", "entity", "subject", "nth", "error", "delay", "fuel"];
     if let Some(entry) = node.entries().iter().find(|entry| !known.contains(&entry.key.as_str())) {
@@ -53,7 +53,7 @@ fn one(node: &Node) -> Result<Fault, Wrong> {
     Ok(Fault { place, nth, times: Times::Once, action })
 }
 
-fn length(node: &Node) -> Result<Duration, Wrong> {
+fn length(node: &Node) -> Result<Duration, FaultProblem> {
     let text = scalar(node);
     let length = Timeout::parse(&text).map(|length| length.0);
     length.ok_or_else(|| (node.span.clone(), format!("`{text}` is no length of time such as `6s`")))

@@ -26,12 +26,12 @@ mod substitute;
 mod world;
 
 pub use budget_lock::{BudgetLock, DEFAULT_RATCHET};
-pub use explore::{Explored, explore_case};
+pub use explore::{Exploration, explore_case};
 pub use from_recording::from_recording;
 pub use growth::{CostSample, exponent, growth};
 pub use isolation::check_isolation;
 pub use measure::{CallCost, measure};
 pub use model::ScenarioFile;
 pub use plan::{Case, Suite, read_suite};
-pub use reports::Ran;
+pub use reports::CaseRun;
 pub use runner::{CaseResult, KeptDatabase, run_case};

@@ -6,10 +6,10 @@ use super::{Case, CaseResult};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, github, xml_text};
 
 /// A case and how it went.
-pub type Ran<'r> = (&'r Case<'r>, &'r CaseResult);
+pub type CaseRun<'r> = (&'r Case<'r>, &'r CaseResult);
 
 /// JUnit XML, as Jenkins and GitLab read it: a suite a file, the time in seconds.
-pub fn junit(ran: &[Ran<'_>]) -> String {
+pub fn junit(ran: &[CaseRun<'_>]) -> String {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for suite in suites(ran) {
         let failures = suite.iter().filter(|(_, result)| !result.report.is_empty()).count();
@@ -51,7 +51,7 @@ fn failure(finding: &Diagnostic) -> String {
 }
 
 /// TAP 14; the findings of a failed case stand in its YAML block.
-pub fn tap(ran: &[Ran<'_>]) -> String {
+pub fn tap(ran: &[CaseRun<'_>]) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", ran.len());
     for (index, (case, result)) in ran.iter().enumerate() {
         let mark = if result.report.is_empty() { "ok" } else { "not ok" };
@@ -72,7 +72,7 @@ pub fn tap(ran: &[Ran<'_>]) -> String {
 }
 
 /// One JSON document a line: each case, then the sum.
-pub fn json_lines(ran: &[Ran<'_>]) -> String {
+pub fn json_lines(ran: &[CaseRun<'_>]) -> String {
     let mut text = String::new();
     for (case, result) in ran {
         let findings: Vec<DiagnosticJson> = result.report.diagnostics().iter().map(DiagnosticJson::from).collect();
@@ -91,7 +91,7 @@ pub fn json_lines(ran: &[Ran<'_>]) -> String {
 }
 
 /// Annotations of GitHub Actions: one for each finding of a failed case.
-pub fn annotations(ran: &[Ran<'_>]) -> String {
+pub fn annotations(ran: &[CaseRun<'_>]) -> String {
     let mut all = Report::new();
     for (_, result) in ran {
         for finding in result.report.diagnostics() {
@@ -106,7 +106,7 @@ pub fn annotations(ran: &[Ran<'_>]) -> String {
 }
 
 /// One page that needs nothing else, for people who were not there.
-pub fn html(ran: &[Ran<'_>]) -> String {
+pub fn html(ran: &[CaseRun<'_>]) -> String {
     let failed = ran.iter().filter(|(_, result)| !result.report.is_empty()).count();
     let mut rows = String::new();
     for (case, result) in ran {
@@ -141,7 +141,7 @@ pub fn html(ran: &[Ran<'_>]) -> String {
 }
 
 /// The cases by their files, in order.
-fn suites<'a, 'r>(ran: &'a [Ran<'r>]) -> Vec<&'a [Ran<'r>]> {
+fn suites<'a, 'r>(ran: &'a [CaseRun<'r>]) -> Vec<&'a [CaseRun<'r>]> {
     ran.chunk_by(|(one, _), (other, _)| file_of(one) == file_of(other)).collect()
 }
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::act::Performed;
+use super::act::PerformedStep;
 use super::fault;
-use super::judge::{Observed, StepJudgement, judge};
+use super::judge::{StepJudgement, StepObservation, judge};
 use super::matcher::StepTime;
 use super::model::{Effects, Step, Test};
 use super::plan::Case;
@@ -125,7 +125,7 @@ fn run<'w>(
 impl CaseWorld<'_> {
     fn step(&mut self, step: &Step, result: &mut CaseResult) -> Result<Activity, Finding> {
         let start = self.platform.now();
-        let Performed { tenant, outcome, left } = self.perform(step)?;
+        let PerformedStep { tenant, outcome, left } = self.perform(step)?;
         let activity = self.platform.take_activity();
         result.calls += activity.calls.len();
         let used = activity.calls.iter().flat_map(|call| &call.trace.host_calls).map(|call| call.function);
@@ -135,7 +135,7 @@ impl CaseWorld<'_> {
             result.memory = result.memory.max(call.trace.memory);
         }
         let expect = step.expect.as_ref().map(|expect| self.fill(expect)).transpose()?;
-        let observed = Observed {
+        let observed = StepObservation {
             outcome: &outcome,
             activity: &activity,
             platform: &self.platform,
@@ -170,7 +170,7 @@ impl CaseWorld<'_> {
         let mut report = Report::new();
         for invariant in &test.invariant {
             let span = invariant.sql.span();
-            match self.asked(&invariant.sql) {
+            match self.query_rows(&invariant.sql) {
                 Err(error) => {
                     report.push(*self.finding(SCENARIO_VALUE, span, error.to_string(), "cannot be done"));
                 }

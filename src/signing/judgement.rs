@@ -62,7 +62,7 @@ pub struct Judgement {
 /// What signatures are worth together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Trusted {
+pub enum TrustVerdict {
     /// Enough trusted keys signed.
     Good,
     /// Nobody signed.
@@ -75,24 +75,24 @@ pub enum Trusted {
 
 impl Judgement {
     /// What they are worth together.
-    pub fn trusted(&self) -> Trusted {
+    pub fn trusted(&self) -> TrustVerdict {
         let is_stranger = |status: &SignatureStatus| {
             matches!(status, SignatureStatus::UnknownKey { .. } | SignatureStatus::Good { .. })
         };
         if self.good() >= self.needed {
-            Trusted::Good
+            TrustVerdict::Good
         } else if self.signatures.is_empty() {
-            Trusted::Unsigned
+            TrustVerdict::Unsigned
         } else if self.signatures.iter().all(|(_, status)| is_stranger(status)) {
-            Trusted::Untrusted
+            TrustVerdict::Untrusted
         } else {
-            Trusted::Bad
+            TrustVerdict::Bad
         }
     }
 
     /// Why the signatures are not enough: a code, and a sentence. None where they are.
     pub fn refusal(&self) -> Option<(Code, String)> {
-        if self.trusted() == Trusted::Good {
+        if self.trusted() == TrustVerdict::Good {
             return None;
         }
         let good = self.good();

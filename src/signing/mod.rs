@@ -13,7 +13,7 @@ mod trust_file;
 
 pub use attestation::{Attestation, AttestationError, Digests, Predicate, StatementSubject};
 pub use dsse::{Envelope, EnvelopeError, SignatureEntry};
-pub use judgement::{Circumstances, Judgement, SignatureStatus, Trusted};
+pub use judgement::{Circumstances, Judgement, SignatureStatus, TrustVerdict};
 pub use key::{KeyError, KeyId, Passphrase, PublicKey, SecretKey};
 pub use receipt::{Receipt, ReceiptPredicate};
 pub use revocation::{RevocationError, RevocationList, RevocationsPredicate, RevokedKey, WithdrawnPackage};

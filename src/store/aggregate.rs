@@ -5,7 +5,7 @@ use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Operand, Reach, Usage};
-use super::records::Held;
+use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
 use crate::document::{did_you_mean, weight_of_fields, words};
@@ -184,7 +184,7 @@ impl Database {
         }
         select.limit(10_000);
         let read = || {
-            let mut held = Held::default();
+            let mut held = MemoryBudget::default();
             self.select("aggregate rows", &select, |row| {
                 let mut group = Map::new();
                 let mut index = 0;

@@ -9,10 +9,10 @@ use crate::manifest::Manifest;
 
 /// A database as it stood at a moment.
 #[derive(Debug)]
-pub struct DatabaseImage(Kept);
+pub struct DatabaseImage(ImageValue);
 
 #[derive(Debug)]
-enum Kept {
+enum ImageValue {
     Sqlite(Vec<u8>),
     /// The rows; the tables are made anew from the manifests.
     Postgres {
@@ -37,11 +37,11 @@ impl Database {
     pub fn image(&mut self) -> Result<DatabaseImage, StoreError> {
         let image = self.connection_mut().image().map_err(StoreError::database("copy the database"))?;
         let url = match image {
-            ConnectionImage::Bytes(bytes) => return Ok(DatabaseImage(Kept::Sqlite(bytes))),
+            ConnectionImage::Bytes(bytes) => return Ok(DatabaseImage(ImageValue::Sqlite(bytes))),
             ConnectionImage::At(url) => url,
         };
         let manifests = self.catalog().manifests().cloned().collect();
-        Ok(DatabaseImage(Kept::Postgres { url, manifests, tables: self.all_rows_of_all_tables()? }))
+        Ok(DatabaseImage(ImageValue::Postgres { url, manifests, tables: self.all_rows_of_all_tables()? }))
     }
 
     /// A database that holds what an image holds, and shares nothing with it: in memory, or in a schema of its own.
@@ -51,11 +51,11 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn of_image(image: &DatabaseImage) -> Result<Database, StoreError> {
         match &image.0 {
-            Kept::Sqlite(bytes) => {
+            ImageValue::Sqlite(bytes) => {
                 let connection = Connection::of_image(bytes).map_err(StoreError::database("copy the database"))?;
                 Ok(Database::over(connection))
             }
-            Kept::Postgres { url, manifests, tables } => {
+            ImageValue::Postgres { url, manifests, tables } => {
                 let mut database = Database::scratch(url)?;
                 database.begin()?;
                 manifests.iter().try_for_each(|manifest| database.install_schema(manifest))?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::records::Held;
+use super::records::MemoryBudget;
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
 use crate::manifest::PluginId;
@@ -48,7 +48,7 @@ impl Database {
              and {} order by seq desc limit ?",
             self.dialect().holds("item")
         );
-        let mut held = Held::default();
+        let mut held = MemoryBudget::default();
         let mut found = self.rows("recall items", &sql, parameters, |row| {
             held.add(row)?;
             row.get::<String>(0)

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
-use super::records::{Held, ROW_COLUMNS, read_row, row_columns};
+use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, ColumnShape, Dialect};
 use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
@@ -111,7 +111,7 @@ impl Database {
             None => vec![Cond::all()],
         };
         let wanted = usize::try_from(limit + 1).unwrap_or(usize::MAX);
-        let (mut found, mut held): (Vec<(Row, Vec<Value>)>, Held) = Default::default();
+        let (mut found, mut held): (Vec<(Row, Vec<Value>)>, MemoryBudget) = Default::default();
         for part in parts {
             let missing = (wanted - found.len()) as u64;
             if missing == 0 {

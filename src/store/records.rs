@@ -32,9 +32,9 @@ const MAX_ANSWER: u64 = 16 << 20;
 
 /// Counts what rows take before they are read.
 #[derive(Debug, Default)]
-pub(super) struct Held(u64);
+pub(super) struct MemoryBudget(u64);
 
-impl Held {
+impl MemoryBudget {
     /// Adds a row.
     pub(super) fn add(&mut self, row: &SqlRow<'_>) -> Result<(), SqlError> {
         self.add_bytes(row.weight())
@@ -282,7 +282,7 @@ impl Database {
             .map(str::to_owned)
             .or_else(|| entity.title_field.as_ref().map(|field| field.as_str().to_owned()))
             .or_else(|| entity.fields.first().map(|field| field.name.as_str().to_owned()));
-        let (mut labels, mut held) = (Map::new(), Held::default());
+        let (mut labels, mut held) = (Map::new(), MemoryBudget::default());
         for id in ids {
             match self.get(entity, scope, id) {
                 Ok(row) => {

@@ -290,14 +290,14 @@ fn is_canonical(archive: &[u8], headers: &[Header]) -> bool {
             size: header.size,
         })
         .collect();
-    let mut rest = Expected(archive);
+    let mut rest = ExpectedBytes(archive);
     assemble(&records, &mut rest).is_ok() && rest.0.is_empty()
 }
 
 /// Takes exactly these bytes and fails on any other, so that a comparison needs no second copy.
-struct Expected<'a>(&'a [u8]);
+struct ExpectedBytes<'a>(&'a [u8]);
 
-impl Write for Expected<'_> {
+impl Write for ExpectedBytes<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.0.strip_prefix(bytes) {
             Some(rest) => {

@@ -17,7 +17,7 @@ use crate::contract;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;
 use crate::manifest::ByteSize;
-use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, Trusted};
+use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, TrustVerdict};
 
 /// What is true of a file.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Verdict {
 }
 
 /// What a stage that succeeded has to say.
-type Seen = (StageOutcome, String);
+type StageReport = (StageOutcome, String);
 
 /// Holds a file against a policy. Nothing is parsed before it is bounded, and nothing acted on before it is
 /// authenticated.
@@ -77,14 +77,18 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
 }
 
 /// A stage failed; what failed stands in the verdict.
-struct Stop;
+struct StageFailed;
 
 impl Verdict {
-    fn note(&mut self, stage: Stage, seen: Seen) {
+    fn note(&mut self, stage: Stage, seen: StageReport) {
         self.checks.push(Check { stage, outcome: seen.0, detail: seen.1, problems: Vec::new() });
     }
 
-    fn pass<T>(&mut self, stage: Stage, result: Result<(T, Seen), Vec<PackageProblem>>) -> Result<T, Stop> {
+    fn pass<T>(
+        &mut self,
+        stage: Stage,
+        result: Result<(T, StageReport), Vec<PackageProblem>>,
+    ) -> Result<T, StageFailed> {
         match result {
             Ok((value, seen)) => {
                 self.note(stage, seen);
@@ -97,13 +101,13 @@ impl Verdict {
                     [first, rest @ ..] => format!("{}, and {} more", first.message, rest.len()),
                 };
                 self.checks.push(Check { stage, outcome: StageOutcome::No, detail, problems });
-                Err(Stop)
+                Err(StageFailed)
             }
         }
     }
 }
 
-fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), Stop> {
+fn run(bytes: &[u8], policy: &Policy<'_>, verdict: &mut Verdict) -> Result<(), StageFailed> {
     let file = check_file(bytes, &verdict.sha256, policy);
     verdict.pass(Stage::File, file)?;
     let receipt = check_receipt(&verdict.sha256, policy);
@@ -182,7 +186,7 @@ fn require_world(package: &Package) -> Result<(), Vec<PackageProblem>> {
     }
 }
 
-fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Seen), Vec<PackageProblem>> {
+fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), StageReport), Vec<PackageProblem>> {
     match policy.sha256 {
         Some(expected) if !expected.eq_ignore_ascii_case(sha256) => {
             let message = format!("the file has the SHA-256 {sha256}, and {expected} was expected");
@@ -193,7 +197,7 @@ fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), Se
 }
 
 /// The receipt, where it counts: one of a registry that nobody knows proves nothing.
-fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, Seen), Vec<PackageProblem>> {
+fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, StageReport), Vec<PackageProblem>> {
     let Some(envelope) = policy.receipt else {
         return Ok((None, (StageOutcome::Skipped, "nobody asked for one".to_owned())));
     };
@@ -230,7 +234,7 @@ fn check_signatures(
     plugin: &str,
     accepted_at: Option<Timestamp>,
     policy: &Policy<'_>,
-) -> (Judgement, Result<((), Seen), Vec<PackageProblem>>) {
+) -> (Judgement, Result<((), StageReport), Vec<PackageProblem>>) {
     let judgement = policy.trust.judge(envelope, &Circumstances { plugin, now: policy.now, accepted_at });
     let trusted = judgement.trusted();
     let told: Vec<String> = judgement.signatures.iter().map(|(key, status)| status.describe(key)).collect();
@@ -238,7 +242,7 @@ fn check_signatures(
     let result = match (judgement.refusal(), policy.demand) {
         (None, _) => Ok(((), (StageOutcome::Ok, detail))),
         (Some((code, message)), Demand::Signatures) => Err(vec![PackageProblem::new(code, message)]),
-        (Some((code, message)), Demand::Integrity) if trusted == Trusted::Bad => {
+        (Some((code, message)), Demand::Integrity) if trusted == TrustVerdict::Bad => {
             Err(vec![PackageProblem::new(code, message)])
         }
         (Some(_), Demand::Integrity) => Ok(((), (StageOutcome::Unproven, detail))),
@@ -251,7 +255,7 @@ fn check_policy(
     sha256: &str,
     receipt: Option<&Receipt>,
     policy: &Policy<'_>,
-) -> Result<((), Seen), Vec<PackageProblem>> {
+) -> Result<((), StageReport), Vec<PackageProblem>> {
     let (id, version) = (&*package.manifest.metadata.id, &*package.manifest.metadata.version);
     let mut problems = Vec::new();
     if let Some(reason) = policy.trust.withdrawn(sha256, &package.content_id) {

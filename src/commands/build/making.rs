@@ -21,7 +21,7 @@ use crate::project::Project;
 
 /// How a component is to be made.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct BuildPlan {
     /// What for.
     pub(super) profile: Profile,
     /// cargo's folder for what it makes.
@@ -34,12 +34,12 @@ pub(super) struct Making {
 
 /// A component, and the compiler that made it.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct BuiltComponent {
     pub(super) finished: FinishedBuild,
     pub(super) rustc: Option<String>,
 }
 
-impl Making {
+impl BuildPlan {
     /// The budget, the bill of materials and the account of the build are for what ships.
     pub(super) fn ships(&self, manifest: &Manifest) -> bool {
         self.profile == Profile::Release || self.component.is_some() || *manifest.build.language == Language::NoCode
@@ -47,7 +47,11 @@ impl Making {
 }
 
 /// Makes a project's component.
-pub(super) fn made(context: &Context, open: &OpenProject, making: &Making) -> Result<Made, CommandError> {
+pub(super) fn build_component(
+    context: &Context,
+    open: &OpenProject,
+    making: &BuildPlan,
+) -> Result<BuiltComponent, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     let ships = making.ships(manifest);
     let parts = match making.component {
@@ -72,7 +76,7 @@ pub(super) fn made(context: &Context, open: &OpenProject, making: &Making) -> Re
     let description = if ships { where_from(project) } else { Description::default() };
     let strip = if ships { Strip::Debug } else { Strip::Nothing };
     let finished = finish(&bytes, manifest, &parts, description, strip)?;
-    Ok(Made { finished, rustc })
+    Ok(BuiltComponent { finished, rustc })
 }
 
 /// The component of a project that somebody works on, with names and lines; nobody has checked or kept it yet.
@@ -80,8 +84,8 @@ pub(in crate::commands) fn component_for_development(
     context: &Context,
     open: &OpenProject,
 ) -> Result<Vec<u8>, CommandError> {
-    let making = Making { profile: Profile::Dev, target_dir: None, locked: false, component: None };
-    Ok(made(context, open, &making)?.finished.component)
+    let making = BuildPlan { profile: Profile::Dev, target_dir: None, locked: false, component: None };
+    Ok(build_component(context, open, &making)?.finished.component)
 }
 
 /// Keeps a component where the project's other commands look for it.
@@ -122,7 +126,7 @@ fn compiled(
         let generated = write_generated(project, manifest, &parts.world);
         (toolchain.join(), generated)
     });
-    tell_generated(context, &generated?);
+    print_generated(context, &generated?);
     let toolchain = toolchain.map_err(|_| CommandError::new(codes::BUG, "the toolchain was not found"))??;
     let options = options(toolchain);
     let made = compile(&options, |message| context.ui.foreign(message));
@@ -161,7 +165,7 @@ fn require_crates(project: &Project, manifest: &Manifest, parts: &LinkedParts) -
 }
 
 /// Says which code was written anew; many files in a few words.
-fn tell_generated(context: &Context, files: &[String]) {
+fn print_generated(context: &Context, files: &[String]) {
     if !files.is_empty() {
         context.ui.status("Generated", in_short(files));
     }
@@ -201,7 +205,7 @@ fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandErro
     let (project, manifest) = (&open.project, &open.manifest);
     let world = world_of(manifest)?;
     let generated = write_generated(project, manifest, &world)?;
-    tell_generated(context, &generated);
+    print_generated(context, &generated);
     let build = ForeignBuild {
         root: &project.root,
         entry: manifest.build.entry().unwrap_or_default(),

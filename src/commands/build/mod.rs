@@ -9,7 +9,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use self::making::{Made, Making, made};
+use self::making::{BuildPlan, BuiltComponent, build_component};
 use super::CommandResult;
 use crate::archive::COMPONENT;
 use crate::build::{BuildRecord, Product, Profile, bill_of_materials, provenance};
@@ -101,14 +101,14 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         (None, false) | (Some("dev"), _) => Profile::Dev,
         (Some(name), _) => Profile::Named(name.to_owned()),
     };
-    let making = Making {
+    let making = BuildPlan {
         profile,
         target_dir: args.target_dir.as_ref().map(|folder| context.path(folder)),
         locked: args.locked,
         component: args.component.as_ref().map(|file| context.path(file)),
     };
     let ships = making.ships(manifest);
-    let Made { finished, rustc } = made(context, &open, &making)?;
+    let BuiltComponent { finished, rustc } = build_component(context, &open, &making)?;
     let mut checked = check_component(&finished.component, manifest, Some(&project.source));
     if !ships {
         checked = checked.for_development();

@@ -15,7 +15,7 @@ use crate::check::{CheckSubject, check_component, check_manifest, check_nodes, w
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::context::Context;
-use crate::dev_host::{Built, Fitting, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
+use crate::dev_host::{Built, FittingComponent, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, human};
 use crate::document;
 use crate::exit_code::ExitCode;
@@ -85,7 +85,7 @@ impl Workshop for ProjectWorkshop {
         }
     }
 
-    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<Fitting, Trouble> {
+    fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble> {
         let (manifest, source) = (&read.manifest, &read.project.source);
         let (mut report, loaded) = std::thread::scope(|scope| {
             let loading = scope.spawn(|| runtime.load(component, Arc::clone(manifest)));
@@ -104,7 +104,11 @@ impl Workshop for ProjectWorkshop {
             report.extend(check_nodes(manifest, &definitions, Some(source)));
         }
         weigh(&mut report, &manifest.check);
-        if report.has_errors() { Err(misfit(&report)) } else { Ok(Fitting { loaded, remarks: shown(&report) }) }
+        if report.has_errors() {
+            Err(misfit(&report))
+        } else {
+            Ok(FittingComponent { loaded, remarks: shown(&report) })
+        }
     }
 
     fn keep(&self, read: &ReadProject, component: &[u8], source_time: Option<SystemTime>) -> Result<(), Trouble> {
@@ -139,7 +143,7 @@ impl Workshop for ProjectWorkshop {
         match context.open_project().and_then(|open| component_for_development(&context, &open)) {
             Ok(component) => Ok(Built { component, text: context.ui.take_kept() }),
             Err(error) => {
-                error.tell(&context.ui);
+                error.report_to(&context.ui);
                 let (summary, text) =
                     ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
                 if error.exit_code == ExitCode::CargoBuild {

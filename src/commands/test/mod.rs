@@ -31,7 +31,7 @@ use crate::exit_code::ExitCode;
 use crate::host::Probe;
 use crate::project::Project;
 use crate::scenario::{
-    BudgetLock, Case, CaseResult, DEFAULT_RATCHET, Ran, Suite, check_isolation, explore_case, from_recording,
+    BudgetLock, Case, CaseResult, CaseRun, DEFAULT_RATCHET, Suite, check_isolation, explore_case, from_recording,
     read_suite, reports, run_case,
 };
 use crate::store::{PostgresUrl, ScratchPlace};
@@ -201,7 +201,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     if args.record_http {
         files::write_cassettes(context, &open.project, &suites)?;
     }
-    let ran: Vec<Ran<'_>> = chosen.iter().zip(&results).collect();
+    let ran: Vec<CaseRun<'_>> = chosen.iter().zip(&results).collect();
     if args.accept || args.lock_budget {
         let lock = lock.or_else(|| args.lock_budget.then(BudgetLock::default));
         let changed = if args.accept {
@@ -218,7 +218,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let mut findings = Report::new();
     let failed = results.iter().filter(|result| !result.report.is_empty()).count();
     if matches!(context.ui.format(), Format::Human | Format::Github) {
-        tell(context, &chosen, &results);
+        print_results(context, &chosen, &results);
     }
     // What some cases leave out the others may use: only a whole run can tell.
     if failed == 0 && results.len() == total {
@@ -307,7 +307,7 @@ fn keep_coverage(
     Ok(sum)
 }
 
-fn tell(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
+fn print_results(context: &Context, cases: &[Case<'_>], results: &[CaseResult]) {
     let mut file = "";
     for (case, result) in cases.iter().zip(results) {
         let shown = case.suite.source.path().to_str().unwrap_or_default();

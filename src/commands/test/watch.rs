@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     };
     loop {
         if let Err(error) = run_once(context, args) {
-            error.tell(&context.ui);
+            error.report_to(&context.ui);
         }
         let known = component();
         context.ui.status("Watching", "the source, plugin.toml, tests/ and the component; Ctrl-C ends it");
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
                 // What does not compile says why; the component that is there stays as it is.
                 && let Err(error) = build::run(context, &BuildArgs::default())
             {
-                error.tell(&context.ui);
+                error.report_to(&context.ui);
             }
             if concerns.contains(&Concern::Manifest) || concerns.contains(&Concern::Tests) || component() != known {
                 break;

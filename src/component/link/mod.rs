@@ -24,7 +24,7 @@ use core_module::CoreModule;
 
 /// A component whose only imports are the host API's.
 #[derive(Debug)]
-pub struct Linked {
+pub struct LinkedComponent {
     /// The component.
     pub component: Vec<u8>,
     /// The WASI interfaces that were linked away, without their versions.
@@ -62,9 +62,9 @@ impl From<wasm_encoder::reencode::Error> for LinkError {
 ///
 /// # Errors
 /// [`LinkError`].
-pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) -> Result<Linked, LinkError> {
+pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) -> Result<LinkedComponent, LinkError> {
     if !info.border.imports.iter().any(|import| import.name.starts_with("wasi:")) {
-        return Ok(Linked { component: component.to_vec(), removed: Vec::new() });
+        return Ok(LinkedComponent { component: component.to_vec(), removed: Vec::new() });
     }
     let core = CoreModule::first_of(component)?;
     let host = if host_api.is_legacy() { shim::HOST_LEGACY } else { shim::HOST_1_0_0 };
@@ -89,7 +89,7 @@ pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) 
         .filter(|import| import.name.starts_with("wasi:"))
         .map(|import| unversioned(&import.name).to_owned())
         .collect();
-    Ok(Linked { component, removed: removed.into_iter().collect() })
+    Ok(LinkedComponent { component, removed: removed.into_iter().collect() })
 }
 
 /// What the component imports and exports, WASI aside, with all that the rewritten module may import of the host. It is

@@ -17,7 +17,7 @@ pub fn openapi<'m>(manifests: impl IntoIterator<Item = &'m Manifest>, server: &s
         if !tags.contains(&described) {
             tags.push(described);
         }
-        put(&mut paths, &Described { route, tag, id: route.id.to_owned(), entity: None, action: None });
+        put(&mut paths, &RouteContext { route, tag, id: route.id.to_owned(), entity: None, action: None });
     }
     for manifest in manifests {
         for entity in ApiEntity::all(manifest) {
@@ -56,7 +56,7 @@ fn key(entity: &ApiEntity<'_>) -> String {
 }
 
 fn rows(paths: &mut Map<String, Value>, route: &'static Route, entity: &ApiEntity<'_>, tag: &str) {
-    let of = |id: String, action| Described { route, tag, id, entity: Some(entity), action };
+    let of = |id: String, action| RouteContext { route, tag, id, entity: Some(entity), action };
     match route.exists {
         Exists::Importable if !entity.entity.importable => {}
         Exists::Exportable if !entity.entity.exportable => {}
@@ -73,7 +73,7 @@ fn rows(paths: &mut Map<String, Value>, route: &'static Route, entity: &ApiEntit
 }
 
 /// A route with all that its description depends on.
-struct Described<'a> {
+struct RouteContext<'a> {
     route: &'static Route,
     tag: &'a str,
     id: String,
@@ -82,13 +82,13 @@ struct Described<'a> {
     action: Option<(&'a str, &'a str)>,
 }
 
-fn put(paths: &mut Map<String, Value>, described: &Described<'_>) {
+fn put(paths: &mut Map<String, Value>, described: &RouteContext<'_>) {
     let path = described.path();
     let methods = paths.entry(path).or_insert_with(|| json!({}));
     methods[described.route.method.key()] = described.operation();
 }
 
-impl Described<'_> {
+impl RouteContext<'_> {
     /// The path, with what is known of it in the places of its parameters.
     fn path(&self) -> String {
         let mut path = self.route.path.replace("...}", "}");

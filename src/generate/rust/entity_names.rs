@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Taken, camel};
+use super::names::{TakenNames, camel};
 use crate::manifest::Manifest;
 
 /// Names of `erp/entities.rs`, no two the same.
@@ -16,7 +16,7 @@ pub(super) struct EntityNames {
 impl EntityNames {
     /// The names for a manifest: rows first, so that what is added later gives way.
     pub(super) fn of(manifest: &Manifest) -> EntityNames {
-        let mut taken = Taken::default();
+        let mut taken = TakenNames::default();
         let mut names = EntityNames { rows: BTreeMap::new(), new_rows: BTreeMap::new(), choices: BTreeMap::new() };
         for entity in &manifest.schema.entities {
             names.rows.insert(entity.name.to_string(), taken.take(&camel(entity.name.as_str()), "Row"));

@@ -1,7 +1,7 @@
 //! `erp/events.rs`: the events that the plugin tells, with their payloads.
 
 use super::code::SourceWriter;
-use super::names::{Taken, camel, short_names, snake};
+use super::names::{TakenNames, camel, short_names, snake};
 use super::types::of_type;
 use crate::manifest::{FieldType, Manifest, PublishedEvent};
 
@@ -16,24 +16,24 @@ pub(super) struct Heard<'m> {
 }
 
 /// Every event that has a name of its own, told or heard, with its short name.
-fn named(manifest: &Manifest) -> Vec<Named<'_>> {
+fn named(manifest: &Manifest) -> Vec<NamedEvent<'_>> {
     let told = manifest.events.publishes.iter().map(|event| event.r#type.as_str());
     let heard = manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).filter(|name| !name.ends_with('*'));
     let mut names: Vec<&str> = told.chain(heard).collect();
     names.sort_unstable();
     names.dedup();
     let short = short_names(&names);
-    let (mut structs, mut methods) = (Taken::default(), Taken::reserving(&["other"]));
+    let (mut structs, mut methods) = (TakenNames::default(), TakenNames::reserving(&["other"]));
     let mut all = Vec::new();
     for (name, short) in names.into_iter().zip(short) {
         let (payload, method) = (structs.take(&camel(&short), "Event"), methods.take(&short, "_event"));
-        all.push(Named { name, payload, method });
+        all.push(NamedEvent { name, payload, method });
     }
     all
 }
 
 /// An event with a name of its own.
-struct Named<'m> {
+struct NamedEvent<'m> {
     name: &'m str,
     /// The struct of its payload.
     payload: String,
@@ -47,7 +47,7 @@ pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
     let declared = |name: &str| manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name);
     let mut heard: Vec<Heard<'_>> = Vec::new();
     for pattern in &manifest.events.subscribe {
-        if let Some(Named { name, payload, method }) = named.iter().find(|named| named.name == pattern.as_str()) {
+        if let Some(NamedEvent { name, payload, method }) = named.iter().find(|named| named.name == pattern.as_str()) {
             let payload = declared(name).then(|| format!("events::{payload}"));
             heard.push(Heard { name: Some(name), method: method.clone(), payload });
         }

@@ -97,9 +97,9 @@ const USED_TYPES: [&str; 25] = [
 
 /// Names of one file, no two the same, and none that the file uses itself.
 #[derive(Debug, Default)]
-pub(super) struct Taken(BTreeSet<String>);
+pub(super) struct TakenNames(BTreeSet<String>);
 
-impl Taken {
+impl TakenNames {
     /// The wanted name; with the suffix, and then a number, where somebody has it.
     pub(super) fn take(&mut self, wanted: &str, suffix: &str) -> String {
         let later = (2..).map(|number| format!("{wanted}{suffix}{number}"));
@@ -111,8 +111,8 @@ impl Taken {
     }
 
     /// Names that are not to be given to anybody.
-    pub(super) fn reserving(names: &[&str]) -> Taken {
-        Taken(names.iter().map(|name| (*name).to_owned()).collect())
+    pub(super) fn reserving(names: &[&str]) -> TakenNames {
+        TakenNames(names.iter().map(|name| (*name).to_owned()).collect())
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
             ["Draft", "Option2", "V1", "V14", "Self5"]
         );
         assert_eq!(short_names(&["a.if"]), ["if"]);
-        let mut taken = Taken::default();
+        let mut taken = TakenNames::default();
         assert_eq!(
             ["Order", "Result", "Order"].map(|name| taken.take(name, "Row")),
             ["Order", "ResultRow", "OrderRow"]

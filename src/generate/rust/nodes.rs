@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::code::SourceWriter;
-use super::names::{Taken, camel, short_names, snake};
+use super::names::{TakenNames, camel, short_names, snake};
 use super::types::choices;
 use crate::manifest::{Manifest, NodeKind, NodeProperty, NodeType, PropertyKind};
 
@@ -21,7 +21,7 @@ pub(super) struct NodeNames {
 /// The nodes, each with its names, no two of which are the same.
 pub(super) fn named(manifest: &Manifest) -> Vec<(&NodeKind, NodeNames)> {
     let kinds: Vec<&str> = manifest.nodes.iter().map(|node| node.kind.as_str()).collect();
-    let (mut structs, mut methods) = (Taken::default(), Taken::reserving(&["options"]));
+    let (mut structs, mut methods) = (TakenNames::default(), TakenNames::reserving(&["options"]));
     let mut named: Vec<(&NodeKind, NodeNames)> = manifest
         .nodes
         .iter()

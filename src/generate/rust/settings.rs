@@ -1,7 +1,7 @@
 //! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: what the manifest names besides entities and events.
 
 use super::code::SourceWriter;
-use super::names::{Taken, camel, constant, snake};
+use super::names::{TakenNames, camel, constant, snake};
 use super::types::choices;
 use crate::manifest::{Manifest, SettingType};
 
@@ -26,7 +26,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
         }
     }
     code.line("];");
-    let (mut taken, mut functions) = (Taken::default(), Taken::default());
+    let (mut taken, mut functions) = (TakenNames::default(), TakenNames::default());
     for field in &manifest.settings.fields {
         let key = field.key.as_str();
         let name = taken.take(&camel(key), "Setting");
@@ -55,7 +55,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
 pub(super) fn permissions(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The permissions of plugin.toml.");
     code.line("use super::permission::Permission;");
-    let mut taken = Taken::default();
+    let mut taken = TakenNames::default();
     for permission in &manifest.permissions {
         code.blank();
         code.doc(&permission.name);
@@ -70,7 +70,7 @@ pub(super) fn numbering(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The numbering rules of plugin.toml.");
     code.line("use super::error::Result;");
     code.line("use super::host::host_numbering;");
-    let mut taken = Taken::default();
+    let mut taken = TakenNames::default();
     for rule in &manifest.numbering {
         let function = taken.take(&format!("next_{}", snake(&rule.name).trim_start_matches("r#")), "_number");
         code.blank();

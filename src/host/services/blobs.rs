@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
-use super::shown::{Bytes, Given};
+use super::shown::{Bytes, HostResult};
 use super::{Services, denied, within};
 use crate::codes::errors;
 use crate::contract::HostFunction;
@@ -13,7 +13,7 @@ use crate::store::BlobInfo;
 const MAX_NAME: usize = 200;
 
 impl Services {
-    fn with_blobs<T: Given>(
+    fn with_blobs<T: HostResult>(
         &mut self,
         function: HostFunction,
         subject: &str,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
-use super::shown::{Given, Json};
+use super::shown::{HostResult, Json};
 use super::{Services, denied};
 use crate::codes::errors;
 use crate::contract::HostFunction;
@@ -11,7 +11,7 @@ use crate::document::weight;
 
 impl Services {
     /// Does one call of the key-value store, where the manifest grants it.
-    fn with_keys<T: Given>(
+    fn with_keys<T: HostResult>(
         &mut self,
         function: HostFunction,
         key: &str,

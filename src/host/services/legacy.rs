@@ -8,7 +8,7 @@ use super::super::error::ServiceError;
 use super::super::quirks::Quirk;
 use super::super::trace::LogLevel;
 use super::shown::Json;
-use super::{Asked, Services};
+use super::{CallSubject, Services};
 use crate::codes::errors;
 use crate::contract::HostFunction;
 
@@ -27,7 +27,7 @@ fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, ServiceError> {
 }
 
 impl Services {
-    fn object(&mut self, asked: Asked<'_>, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    fn object(&mut self, asked: CallSubject<'_>, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
         // The platform reads no bytes at all as an empty object.
         if bytes.is_empty() {
             return Ok(Map::new());

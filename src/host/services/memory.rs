@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
-use super::shown::{Given, Json};
+use super::shown::{HostResult, Json};
 use super::{Services, denied};
 use crate::contract::HostFunction;
 use crate::document::weight;
@@ -12,7 +12,7 @@ use crate::document::weight;
 const MAX_ITEMS: u32 = 200;
 
 impl Services {
-    fn with_memory<T: Given>(
+    fn with_memory<T: HostResult>(
         &mut self,
         function: HostFunction,
         session: &str,

@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use wasmtime::Trap;
 
-use self::shown::Given;
+use self::shown::HostResult;
 use super::error::{ServiceError, shorten};
 use super::faults::{FaultAction, FaultPlace};
 use super::interrupt::Interrupt;
@@ -56,7 +56,7 @@ const MAX_DENIAL_BYTES: usize = 500;
 const MIN_REDACTED: usize = 6;
 
 /// What a guest asks for: the function and what it is about.
-type Asked<'a> = (HostFunction, &'a str);
+type CallSubject<'a> = (HostFunction, &'a str);
 
 /// The host's side of one call.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Services {
     }
 
     /// Does one host call: counts it, moves a virtual clock, lets it fail where a test wants it, records how it went.
-    fn call<T: Given>(
+    fn call<T: HostResult>(
         &mut self,
         function: HostFunction,
         subject: &str,
@@ -388,23 +388,28 @@ impl Services {
     }
 
     /// JSON for a call of the host; one that cannot be read is a call that is refused.
-    fn parse_json(&mut self, asked: Asked<'_>, what: &str, text: &str) -> Result<Value, ServiceError> {
+    fn parse_json(&mut self, asked: CallSubject<'_>, what: &str, text: &str) -> Result<Value, ServiceError> {
         self.read_json(what, text).or_else(|error| self.refuse(asked, error))
     }
 
     /// A JSON object for a call of the host; one that cannot be read is a call that is refused.
-    fn parse_object(&mut self, asked: Asked<'_>, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
+    fn parse_object(
+        &mut self,
+        asked: CallSubject<'_>,
+        what: &str,
+        text: &str,
+    ) -> Result<Map<String, Value>, ServiceError> {
         self.read_object(what, text).or_else(|error| self.refuse(asked, error))
     }
 
     /// A call of the host that is refused before it begins.
-    fn refuse<T>(&mut self, (function, subject): Asked<'_>, error: ServiceError) -> Result<T, ServiceError> {
+    fn refuse<T>(&mut self, (function, subject): CallSubject<'_>, error: ServiceError) -> Result<T, ServiceError> {
         let refused = self.call(function, subject, || Value::Null, |_| Err::<(), _>(error.clone()));
         Err(refused.err().unwrap_or(error))
     }
 
     /// Refuses lists of more things than a call may read and write.
-    fn bound_items(&mut self, asked: Asked<'_>, items: usize) -> Result<(), ServiceError> {
+    fn bound_items(&mut self, asked: CallSubject<'_>, items: usize) -> Result<(), ServiceError> {
         let most = self.limits.rows().max(self.limits.writes());
         within(errors::LIMIT_ROWS, items as u64, most, "things may be named at once")
             .or_else(|error| self.refuse(asked, error))

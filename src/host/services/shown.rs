@@ -31,7 +31,7 @@ pub(super) struct FlatPage {
 }
 
 /// Something that a call of the host gives.
-pub(super) trait Given {
+pub(super) trait HostResult {
     /// As a trace shows it: asked for once, before the guest has it.
     fn shown(&mut self) -> Value;
 
@@ -46,7 +46,7 @@ pub(super) trait Given {
     }
 }
 
-impl Given for () {
+impl HostResult for () {
     fn shown(&mut self) -> Value {
         Value::Null
     }
@@ -56,7 +56,7 @@ impl Given for () {
     }
 }
 
-impl Given for bool {
+impl HostResult for bool {
     fn shown(&mut self) -> Value {
         json!(self)
     }
@@ -66,7 +66,7 @@ impl Given for bool {
     }
 }
 
-impl Given for u64 {
+impl HostResult for u64 {
     fn shown(&mut self) -> Value {
         json!(self)
     }
@@ -76,7 +76,7 @@ impl Given for u64 {
     }
 }
 
-impl Given for i64 {
+impl HostResult for i64 {
     fn shown(&mut self) -> Value {
         json!(self)
     }
@@ -86,7 +86,7 @@ impl Given for i64 {
     }
 }
 
-impl Given for String {
+impl HostResult for String {
     fn shown(&mut self) -> Value {
         json!(self)
     }
@@ -100,7 +100,7 @@ impl Given for String {
     }
 }
 
-impl Given for Json {
+impl HostResult for Json {
     fn shown(&mut self) -> Value {
         std::mem::take(&mut self.value)
     }
@@ -114,7 +114,7 @@ impl Given for Json {
     }
 }
 
-impl Given for Secret {
+impl HostResult for Secret {
     fn shown(&mut self) -> Value {
         json!("***")
     }
@@ -129,9 +129,9 @@ impl Given for Secret {
     }
 }
 
-impl<T: Given> Given for Option<T> {
+impl<T: HostResult> HostResult for Option<T> {
     fn shown(&mut self) -> Value {
-        self.as_mut().map_or(Value::Null, Given::shown)
+        self.as_mut().map_or(Value::Null, HostResult::shown)
     }
 
     fn read(shown: &Value) -> Option<Self> {
@@ -139,13 +139,13 @@ impl<T: Given> Given for Option<T> {
     }
 
     fn bytes(&self) -> u64 {
-        self.as_ref().map_or(0, Given::bytes)
+        self.as_ref().map_or(0, HostResult::bytes)
     }
 }
 
-impl<T: Given> Given for Vec<T> {
+impl<T: HostResult> HostResult for Vec<T> {
     fn shown(&mut self) -> Value {
-        self.iter_mut().map(Given::shown).collect()
+        self.iter_mut().map(HostResult::shown).collect()
     }
 
     fn read(shown: &Value) -> Option<Self> {
@@ -153,14 +153,14 @@ impl<T: Given> Given for Vec<T> {
     }
 
     fn bytes(&self) -> u64 {
-        self.iter().map(Given::bytes).sum()
+        self.iter().map(HostResult::bytes).sum()
     }
 }
 
 /// Bytes of a file or a body.
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
-impl Given for Bytes {
+impl HostResult for Bytes {
     fn shown(&mut self) -> Value {
         json!({ "bytes": self.0.len(), "base64": STANDARD.encode(&self.0) })
     }
@@ -174,7 +174,7 @@ impl Given for Bytes {
     }
 }
 
-impl Given for FlatPage {
+impl HostResult for FlatPage {
     fn shown(&mut self) -> Value {
         json!({ "rows": self.rows.shown(), "next_cursor": self.next_cursor, "total": self.total })
     }
@@ -192,7 +192,7 @@ impl Given for FlatPage {
     }
 }
 
-impl Given for BlobInfo {
+impl HostResult for BlobInfo {
     fn shown(&mut self) -> Value {
         json!({ "id": self.id, "name": self.name, "mime": self.mime, "size": self.size, "sha256": self.sha256 })
     }
@@ -204,7 +204,7 @@ impl Given for BlobInfo {
     }
 }
 
-impl Given for HttpResponse {
+impl HostResult for HttpResponse {
     fn shown(&mut self) -> Value {
         let body = match std::str::from_utf8(&self.body) {
             Ok(text) => json!(text),

@@ -26,7 +26,7 @@ const MAX_FIRST_LINE: usize = 64 << 10;
 const MAX_ROW_BYTES: u64 = 4 << 20;
 
 /// A row that was not taken.
-struct Refused {
+struct RefusedRow {
     /// From 1.
     row: usize,
     error: PlatformError,
@@ -52,7 +52,7 @@ impl Rows<'_> {
             }
         };
         let scope = platform.scope_for(request, permission)?;
-        let mut refused: Vec<Refused> = Vec::new();
+        let mut refused: Vec<RefusedRow> = Vec::new();
         let mut ids = Vec::new();
         let done = platform.unit::<_, ImportEnd>(|database, surroundings| {
             (refused, ids) = (Vec::new(), Vec::new());
@@ -73,7 +73,7 @@ impl Rows<'_> {
                     Err(error) if error.status() >= 500 || error.code == errors::DB_TOO_SLOW => {
                         return Err(ImportEnd::Failed(error));
                     }
-                    Err(error) => refused.push(Refused { row: index + 1, error }),
+                    Err(error) => refused.push(RefusedRow { row: index + 1, error }),
                 }
             }
             if dry_run { Err(ImportEnd::DryRun) } else { Ok(()) }
@@ -84,7 +84,7 @@ impl Rows<'_> {
         }
         let errors: Vec<Value> = refused
             .into_iter()
-            .map(|Refused { row, error }| {
+            .map(|RefusedRow { row, error }| {
                 let mut shown = error.to_json();
                 shown["row"] = json!(row);
                 shown

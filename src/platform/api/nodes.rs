@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response};
 use crate::codes::errors;
-use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, Processed, Trigger};
+use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, ProcessedBytes, Trigger};
 use crate::manifest::NodeKind;
 use crate::platform::call::Occasion;
 use crate::platform::nodes::NodeRequest;
@@ -84,7 +84,7 @@ impl Platform {
         let call = ProcessCall { input: request.body.clone(), content_type, options, only_validate };
         match self.process(&identity, plugin, &call)? {
             None => Ok(Response::empty(204)),
-            Some(Processed { output, content_type, items_processed, warnings }) => {
+            Some(ProcessedBytes { output, content_type, items_processed, warnings }) => {
                 let response = Response::bytes(200, content_type, output);
                 // What a plugin made is nobody's page, whatever type it names.
                 let response = response.header("content-disposition", "attachment");
@@ -103,7 +103,7 @@ impl Platform {
         identity: &crate::platform::Identity,
         plugin: &str,
         call: &ProcessCall,
-    ) -> Result<Option<Processed>, PlatformError> {
+    ) -> Result<Option<ProcessedBytes>, PlatformError> {
         let installed = self.installed(plugin)?;
         if installed.loaded.is_none() {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
@@ -118,7 +118,7 @@ impl Platform {
         if call.only_validate {
             return Ok(None);
         }
-        let made: Processed = serde_json::from_value(made)
+        let made: ProcessedBytes = serde_json::from_value(made)
             .map_err(|error| PlatformError::new(errors::HOST_BUG, format!("what was processed is lost: {error}")))?;
         Ok(Some(made))
     }

@@ -9,7 +9,7 @@ use crate::codes::errors;
 use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::http_api::{Access, QueryKey, Route};
 use crate::manifest::PermissionCode;
-use crate::platform::{Admitted, Identity, PlatformError};
+use crate::platform::{AdmittedPackage, Identity, PlatformError};
 use crate::store::Row;
 
 /// Bytes that the JSON of a request takes in memory at the most.
@@ -39,7 +39,7 @@ pub struct Request {
     /// The body.
     pub body: Vec<u8>,
     /// The package in the body, where a lane has admitted it already.
-    pub admitted: Option<Arc<Admitted>>,
+    pub admitted: Option<Arc<AdmittedPackage>>,
 }
 
 /// What a response carries.

@@ -44,7 +44,7 @@ pub struct NodeAnswer {
 
 /// A node that was found, and who runs it. A call holds on to the version that it began with: what is loaded in its
 /// place meanwhile serves the next one.
-struct Found {
+struct NodeProvider {
     definition: NodeKind,
     runner: Runner,
 }
@@ -77,7 +77,7 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`]: `node.not_found`, `node.bad_request`, or what the node failed with and no port of it takes.
     pub fn ask_node(&mut self, identity: &Identity, request: NodeRequest) -> Result<NodeAnswer, PlatformError> {
-        let Found { definition, runner } = self.find_node(&request.kind)?;
+        let NodeProvider { definition, runner } = self.find_node(&request.kind)?;
         let version = request.version.unwrap_or_else(|| definition.newest().to_owned());
         if !definition.runs(&version) {
             let known: Vec<&str> = definition.versions.iter().map(|version| version.as_str()).collect();
@@ -122,14 +122,14 @@ impl Platform {
         Ok(NodeAnswer { plugin, version: call.version, output, error })
     }
 
-    fn find_node(&self, kind: &str) -> Result<Found, PlatformError> {
+    fn find_node(&self, kind: &str) -> Result<NodeProvider, PlatformError> {
         if let Some(builtin) = builtin::all().iter().find(|builtin| builtin.definition.kind.as_str() == kind) {
-            return Ok(Found { definition: builtin.definition.clone(), runner: Runner::Platform(builtin) });
+            return Ok(NodeProvider { definition: builtin.definition.clone(), runner: Runner::Platform(builtin) });
         }
         let running = self.plugins.values().find_map(|installed| {
             let definition = installed.manifest.node(kind)?.clone();
             let runner = Runner::Plugin(Box::new(installed.loaded.clone()?));
-            Some(Found { definition, runner })
+            Some(NodeProvider { definition, runner })
         });
         running.ok_or_else(|| {
             let palette = self.palette();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::accept;
-use super::compare::{Matching, ValueDifference, differences};
+use super::compare::{MatchingRule, ValueDifference, differences};
 use super::matcher::StepTime;
 use super::observation::observation;
 use crate::check::scenarios::SCENARIO_MISMATCH;
@@ -38,7 +38,7 @@ pub(super) enum StepOutcome {
 }
 
 /// Everything that the expectations of a step are about.
-pub(super) struct Observed<'a> {
+pub(super) struct StepObservation<'a> {
     pub(super) outcome: &'a StepOutcome,
     pub(super) activity: &'a Activity,
     pub(super) platform: &'a Platform,
@@ -62,11 +62,11 @@ pub(super) struct StepJudgement {
 }
 
 /// All findings of a step.
-pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> StepJudgement {
+pub(super) fn judge(observed: &StepObservation<'_>, expect: Option<&Node>) -> StepJudgement {
     let nothing = Node { span: observed.step_span.clone(), value: NodeValue::Table(Vec::new()) };
     let expect = expect.unwrap_or(&nothing);
     let says = |key: &str| matches!(expect.get(key).map(|node| &node.value), Some(NodeValue::Boolean(true)));
-    let how = Matching { time: observed.time, exact: says("exact"), unordered: says("unordered") };
+    let how = MatchingRule { time: observed.time, exact: says("exact"), unordered: says("unordered") };
     let mut judge = Judge { observed, how, report: Report::new() };
     judge.outcome(expect);
     judge.errors(expect);
@@ -80,8 +80,8 @@ pub(super) fn judge(observed: &Observed<'_>, expect: Option<&Node>) -> StepJudge
 }
 
 struct Judge<'o, 'a> {
-    observed: &'o Observed<'a>,
-    how: Matching,
+    observed: &'o StepObservation<'a>,
+    how: MatchingRule,
     report: Report,
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::postgres::PostgresConnection;
 use super::postgres_url::PostgresUrl;
-use super::sqlite::{Inspected, SqliteConnection};
+use super::sqlite::{InspectedRows, SqliteConnection};
 use super::watch::StatementLimit;
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 
@@ -200,7 +200,7 @@ impl Connection {
         (before, after): (&str, &str),
         sql: &str,
         most: usize,
-    ) -> Result<Option<Inspected>, SqlError> {
+    ) -> Result<Option<InspectedRows>, SqlError> {
         match &mut self.0 {
             Either::Sqlite(sqlite) => {
                 sqlite.batch(before)?;

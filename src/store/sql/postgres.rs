@@ -13,7 +13,7 @@ use postgres::{Client, Statement};
 use super::error::Failure;
 use super::postgres_url::PostgresUrl;
 use super::postgres_wire::{cell, numbered};
-use super::sqlite::{Inspected, LONGEST, MAX_BYTES};
+use super::sqlite::{InspectedRows, LONGEST, MAX_BYTES};
 use super::{SqlError, SqlRow, SqlValue};
 
 /// Statements that a connection keeps prepared.
@@ -246,7 +246,7 @@ impl PostgresConnection {
     }
 
     /// Rows of a statement that somebody else wrote; `before` makes the views that it may name. Nothing stays.
-    pub(super) fn read_only(&self, before: &str, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
+    pub(super) fn read_only(&self, before: &str, sql: &str, most: usize) -> Result<Option<InspectedRows>, SqlError> {
         // SQLite says what a statement reads; here its text must do. Whoever gets around it finds what is sealed.
         if sql.to_ascii_lowercase().contains("erp_secrets") {
             return Ok(None);

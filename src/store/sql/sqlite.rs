@@ -236,7 +236,7 @@ impl SqliteConnection {
 
     /// Rows of a statement that somebody else wrote; none where it is not one that only reads. It reads tables and calls
     /// functions, and nothing else: no pragma, no other file, no transaction; and it has some seconds.
-    pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<Inspected>, SqlError> {
+    pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<InspectedRows>, SqlError> {
         let allowed = |context: AuthContext<'_>| match context.action {
             // Nobody reads secrets here, sealed or not.
             AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => {
@@ -273,7 +273,7 @@ impl SqliteConnection {
         }
     }
 
-    fn read_rows(&self, sql: &str, most: usize) -> Result<Option<Inspected>, rusqlite::Error> {
+    fn read_rows(&self, sql: &str, most: usize) -> Result<Option<InspectedRows>, rusqlite::Error> {
         let mut statement = self.connection.prepare(sql)?;
         if !statement.readonly() {
             return Ok(None);
@@ -300,7 +300,7 @@ impl SqliteConnection {
 }
 
 /// Names of the columns, and rows.
-pub(super) type Inspected = (Vec<String>, Vec<Vec<serde_json::Value>>);
+pub(super) type InspectedRows = (Vec<String>, Vec<Vec<serde_json::Value>>);
 
 pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Cell<'r>, SqlError> {
     Ok(row.get_ref(index)?.into())

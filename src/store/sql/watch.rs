@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Says whether work must end whose statements have taken so long.
-type Stop = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
+type StopRule = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// What ends the statements of a piece of work, and the time that they have taken so far.
 #[derive(Clone, Default)]
 pub struct StatementLimit {
-    stop: Option<Stop>,
+    stop: Option<StopRule>,
     spent: Duration,
 }
 
 impl StatementLimit {
     /// A limit that has spent nothing.
-    pub fn new(stop: Stop) -> StatementLimit {
+    pub fn new(stop: StopRule) -> StatementLimit {
         StatementLimit { stop: Some(stop), spent: Duration::ZERO }
     }
 }

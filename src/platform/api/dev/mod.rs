@@ -79,7 +79,7 @@ impl Platform {
                 known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
             }
         };
-        self.tell(&tenant, event_type, &payload)?;
+        self.publish_event(&tenant, event_type, &payload)?;
         Ok(self.delivered_since(before))
     }
 
