@@ -39,7 +39,7 @@ pub(crate) struct GlobalArgs {
     /// Work in this folder
     #[arg(short = 'C', long, global = true, value_name = "FOLDER", help_heading = "Global options")]
     pub directory: Option<PathBuf>,
-    /// The manifest, in the place of the nearest plugin.toml
+    /// The manifest, instead of the nearest plugin.toml
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub manifest_path: Option<PathBuf>,
     /// The plugin of the workspace, by its id or its folder

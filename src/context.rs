@@ -199,7 +199,7 @@ impl Context {
         Ok((component, report))
     }
 
-    /// The nodes of a manifest against what its component says of them. Nothing is run where there are none.
+    /// The nodes of a manifest against what its component says of them. Nothing is run if there are none.
     pub(crate) fn check_nodes(
         &self,
         component: &[u8],

@@ -30,7 +30,7 @@ pub struct PackageProblem {
 }
 
 impl PackageProblem {
-    /// A problem with a stable code. What the package says of itself stands in the message as text that is safe to show.
+    /// A problem with a stable code. What the package says of itself is in the message as text that is safe to show.
     pub fn new(code: Code, message: impl Into<String>) -> PackageProblem {
         PackageProblem { code, message: printable(&message.into()), limit: None }
     }

@@ -37,7 +37,7 @@ pub struct PackageParts {
     pub files: Vec<ArchiveEntry>,
     /// What packed it, such as `erp-plugin/0.1.0`.
     pub tool: String,
-    /// SHA-256 of the rules that it was held against.
+    /// SHA-256 of the rules that it was compared with.
     pub rule_set: String,
 }
 

@@ -108,7 +108,7 @@ impl<'a> Sealed<'a> {
         if problems.is_empty() { Ok(statement) } else { Err(problems) }
     }
 
-    /// The fourth stage: every file, inflated and held against its digest.
+    /// The fourth stage: every file, inflated and compared with its digest.
     ///
     /// # Errors
     /// Every file that is damaged or another one.

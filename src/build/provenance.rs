@@ -23,7 +23,7 @@ pub struct BuildRecord<'a> {
     pub profile: &'a str,
     /// The folder with `Cargo.toml`.
     pub root: &'a Path,
-    /// SHA-256 of `Cargo.lock`; none where there is none.
+    /// SHA-256 of `Cargo.lock`; none if there is none.
     pub lock_sha256: Option<&'a str>,
     /// The version of this program.
     pub tool_version: &'a str,

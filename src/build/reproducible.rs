@@ -8,7 +8,7 @@ use super::compile::{BuildOptions, Place};
 /// What builds that stamp a time are told, where nobody says otherwise: 1980-01-01, zip's zero of time.
 const EPOCH: &str = "315532800";
 
-/// What stands in the place of the workspace's folder.
+/// What replaces the workspace's folder.
 pub const SOURCE_FOLDER: &str = "/plugin";
 
 /// The folders of this machine whose names must not be in a component, and what stands there in their place.
@@ -32,7 +32,7 @@ pub(super) fn make_reproducible(command: &mut Command, options: &BuildOptions, p
     let flags: Vec<String> =
         options.rustflags.iter().cloned().chain(folders(options, place).iter().map(remap)).collect();
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    // Through `--config` the flags stand beside those of the project's own .cargo/config.toml, and reach the plugin
+    // Through `--config` the flags are beside those of the project's own .cargo/config.toml, and reach the plugin
     // and its libraries only, not the programs that build them.
     let flags = toml::Value::from(flags);
     command.arg("--config").arg(format!("target.{}.rustflags={flags}", super::toolchain::TARGET));

@@ -29,9 +29,9 @@ pub struct Toolchain {
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ToolchainFacts {
-    /// What `cargo --version` says; none where there is no cargo.
+    /// What `cargo --version` says; none if there is no cargo.
     pub cargo: Option<String>,
-    /// What `rustup --version` says; none where there is no rustup.
+    /// What `rustup --version` says; none if there is no rustup.
     pub rustup: Option<String>,
     /// The toolchain that builds plugins; none where nothing does.
     pub toolchain: Option<Toolchain>,

@@ -70,7 +70,7 @@ impl CheckedComponent {
 }
 
 /// Holds a component against the world, the capabilities and the budget of its manifest. `source` is the
-/// manifest's text, where there is one to point into.
+/// manifest's text, if there is one to point into.
 pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<SourceFile>>) -> CheckedComponent {
     let mut report = Report::new();
     let size = ByteSize(bytes.len() as u64);

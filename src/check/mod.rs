@@ -45,7 +45,7 @@ pub struct CheckSubject<'a> {
     /// Its text.
     pub source: &'a Arc<SourceFile>,
     /// The content of a file of the project or package, by its path relative to the manifest;
-    /// `None` where there is none.
+    /// `None` if there is none.
     pub file: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
@@ -56,7 +56,7 @@ impl std::fmt::Debug for CheckSubject<'_> {
 }
 
 impl CheckSubject<'_> {
-    /// A fix that finds its place in the manifest's text; none where there is no text.
+    /// A fix that finds its place in the manifest's text; none if there is no text.
     fn edit(&self, make: impl FnOnce(&ManifestText<'_>) -> Option<Fix>) -> Option<Fix> {
         if self.source.text().is_empty() {
             return None;

@@ -39,7 +39,7 @@ pub(crate) struct CallArgs {
     /// A permission of the user who calls; several times for several
     #[arg(long, value_name = "CODE", default_value = "*")]
     grant: Vec<PermissionGrant>,
-    /// The host's clock, such as 2026-04-15T08:00:00+08:00; this machine's where it is absent
+    /// The host's clock, such as 2026-04-15T08:00:00+08:00; this machine's if it is absent
     #[arg(long, value_name = "MOMENT")]
     now: Option<String>,
     /// What ids and random bytes are made from, with --now
@@ -51,13 +51,13 @@ pub(crate) struct CallArgs {
     /// A file to write the trace to, in the JSON of OpenTelemetry (OTLP)
     #[arg(long, value_name = "FILE")]
     otlp: Option<PathBuf>,
-    /// A bound in the place of the manifest's, such as `fuel=60_000`; several times for several
+    /// A bound instead of the manifest's, such as `fuel=60_000`; several times for several
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
     /// A file to keep the database in
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }

@@ -29,7 +29,7 @@ use crate::ui::Format;
 /// alone. The platform applies the same rules on upload.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
     /// Whose weights count: `project` follows [check] of the manifest, `platform` does as an upload does
@@ -38,7 +38,7 @@ pub(crate) struct CheckArgs {
     /// The previous version, a package or a project's folder: what does this one ask for beyond it?
     #[arg(long, value_name = "FILE|FOLDER")]
     previous: Option<PathBuf>,
-    /// Mend what can be mended without a doubt, in plugin.toml
+    /// Fix what can be fixed without a doubt, in plugin.toml
     #[arg(long)]
     fix: bool,
 }
@@ -62,7 +62,7 @@ pub(super) struct CheckResult {
     errors: usize,
     /// Findings that are warnings.
     warnings: usize,
-    /// The component that was checked; none where there is none.
+    /// The component that was checked; none if there is none.
     component: Option<String>,
     /// SHA-256 of the rules; the same in two programs that cannot disagree.
     rule_set: &'static str,
@@ -117,7 +117,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
 const MAX_FIXES: usize = 2_000;
 
 /// Makes the fixes of a report, all of them, or the first one that does no harm: a text that would have other errors
-/// than before is never kept. None where nothing could be mended. Nothing is written here.
+/// than before is never kept. None where nothing could be fixed. Nothing is written here.
 fn apply_unambiguous(
     context: &Context,
     args: &CheckArgs,
@@ -139,7 +139,7 @@ fn apply_unambiguous(
         let changed = project.with_text(text);
         let looked = look(context, args, &changed)?;
         let is_readable = !looked.report.diagnostics().iter().any(|finding| finding.code == TOML_SYNTAX);
-        // A key that is spelled right may bring out what was hidden behind it, but nothing graver than what was mended.
+        // A key that is spelled right may bring out what was hidden behind it, but nothing graver than what was fixed.
         if is_readable && weight(&looked.report) < weight(report) {
             return Ok(Some((changed, looked, made)));
         }

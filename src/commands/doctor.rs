@@ -14,7 +14,7 @@ use crate::host::{Compilation, Runtime};
 use crate::manifest::Language;
 use crate::ui::Table;
 
-/// Say what this machine lacks for building plugins, and mend it with --fix
+/// Say what this machine lacks for building plugins, and fix it with --fix
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Get what is missing: the same work as install.sh does
@@ -43,7 +43,7 @@ struct DoctorCheck {
     found: String,
     /// Why it matters.
     why: &'static str,
-    /// The command that mends it.
+    /// The command that fixes it.
     fix: Option<&'static str>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct GenerateArgs {
     /// What to make
     #[arg(value_enum, default_value_t = GeneratedText::Code)]
     what: GeneratedText,
-    /// The file to write, for a client or a description; standard output where it is absent
+    /// The file to write, for a client or a description; standard output if it is absent
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write nothing; fail where a file is not as it should be

@@ -31,7 +31,7 @@ const LISTED: usize = 12;
 /// Nothing is judged here: `check` and `verify` do that.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A .wasm or .erpx file; dist/<id>.wasm where it is absent
+    /// A .wasm or .erpx file; dist/<id>.wasm if it is absent
     file: Option<PathBuf>,
     /// Print the component's border as WIT, and nothing else
     #[arg(long)]
@@ -103,7 +103,7 @@ struct PackageJson {
     abi: String,
     /// What packed it.
     tool: String,
-    /// SHA-256 of the rules that it was held against.
+    /// SHA-256 of the rules that it was compared with.
     rule_set: String,
     /// SHA-256 of the signed statement.
     content_id: String,

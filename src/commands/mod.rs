@@ -73,7 +73,7 @@ fn with_password(url: &PostgresUrl) -> PostgresUrl {
 /// Where a dev host's plugins, rows and users are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
-    /// Where the state is kept; .erp-plugin/dev beside the manifest where it is absent
+    /// Where the state is kept; .erp-plugin/dev beside the manifest if it is absent
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
     /// Keep the data in PostgreSQL, such as `postgres://erp@localhost/erp`; the password comes from PGPASSWORD

@@ -37,7 +37,7 @@ struct Nodes {
     /// A folder of packages whose nodes are there too
     #[arg(long, value_name = "FOLDER")]
     plugins: Option<PathBuf>,
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ struct Nodes {
 struct NodeInputs {
     /// The node, such as `acme.invoice.split`
     kind: String,
-    /// The version; the newest where it is absent
+    /// The version; the newest if it is absent
     #[arg(long, value_name = "VERSION")]
     node_version: Option<String>,
     /// What its user has set: a JSON object, or @FILE
@@ -59,7 +59,7 @@ struct NodeInputs {
     /// The tenant
     #[arg(long, value_name = "TENANT", default_value = "acme")]
     tenant: String,
-    /// A bound in the place of the manifest's, such as `fuel=60_000`; several times for several
+    /// A bound instead of the manifest's, such as `fuel=60_000`; several times for several
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
     #[command(flatten)]
@@ -305,7 +305,7 @@ fn json_of(context: &Context, text: &str, flag: &str) -> Result<Value, CommandEr
         .map_err(|error| CommandError::new(codes::USAGE, format!("{flag} is not JSON: {error}")))
 }
 
-/// A platform with the project's plugin, where there is one with nodes, and those of a folder. Its data are gone with it.
+/// A platform with the project's plugin, if there is one with nodes, and those of a folder. Its data are gone with it.
 fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Result<Platform, CommandError> {
     let failed = |message: String| CommandError::new(codes::NODE, message);
     let runtime = context.runtime()?;

@@ -30,7 +30,7 @@ use crate::ui::Table;
 /// that .erpxignore names (in git's syntax) stay behind.
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
-    /// The package, in the place of dist/<id>-<version>.erpx
+    /// The package, instead of dist/<id>-<version>.erpx
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Say what would be packed, and write nothing

@@ -32,12 +32,12 @@ const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 
 /// Upload a package to a platform, a dev host, or an OCI registry
 ///
-/// Running it again is safe: a package that is there already is not sent again, and one whose upload broke off goes on.
+/// Running it again is safe: a package that exists already is not sent again, and one whose upload broke off goes on.
 /// The platform's receipt is checked and kept beside the package. In an OCI registry (`oci://host/repository`) the
 /// version's tag is the plain component, and `erpx-<version>` the package.
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
-    /// The package; dist/<id>-<version>.erpx where it is absent
+    /// The package; dist/<id>-<version>.erpx if it is absent
     package: Option<PathBuf>,
     /// The platform's address, such as <https://erp.example.com>, or <oci://registry.example.com/plugins/erp-demo>
     #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
@@ -47,7 +47,7 @@ pub(crate) struct PublishArgs {
     /// Seconds that one request may take, beside the time that the package needs on a slow line
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
-    /// A proxy, in the place of `HTTPS_PROXY` and its kin
+    /// A proxy, instead of `HTTPS_PROXY` and its kin
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Certificates of authorities that are trusted beside the system's, as PEM

@@ -52,7 +52,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
 }
 
 /// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is
-/// held against the statement already, and `META/` is the word of whoever built it.
+/// compared with the statement already, and `META/` is the word of whoever built it.
 pub(super) fn compare_with_source(
     context: &Context,
     folder: &Path,

@@ -24,7 +24,7 @@ use crate::ui::Table;
 pub(crate) struct ReplayArgs {
     /// The recording
     file: PathBuf,
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ use crate::seed::{SeedError, SeedPlan, Seeder};
 use crate::store::{Database, EntityRef, ListQuery, Moment, Scope};
 use crate::ui::Table;
 
-/// Rows of each entity that those that come may name, where there are some already.
+/// Rows of each entity that those that come may name, if there are some already.
 const KNOWN_ROWS: usize = 2_000;
 
 /// Fill the tables of a plugin with rows that look like those of a business
@@ -39,10 +39,10 @@ pub(crate) struct SeedArgs {
     /// What chance begins with
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// Now, such as 2026-04-15T08:00:00+08:00; this machine's clock where it is absent
+    /// Now, such as 2026-04-15T08:00:00+08:00; this machine's clock if it is absent
     #[arg(long, value_name = "MOMENT")]
     now: Option<String>,
-    /// A new SQLite file, in the place of the dev host's data
+    /// A new SQLite file, instead of the dev host's data
     #[arg(long, value_name = "FILE", conflicts_with_all = ["state_dir", "database"])]
     file: Option<PathBuf>,
     #[command(flatten)]

@@ -19,7 +19,7 @@ use crate::strict_zip::Limits;
 /// Add a signature to a package
 #[derive(Debug, Args)]
 pub(crate) struct SignArgs {
-    /// The package; dist/<id>-<version>.erpx where it is absent
+    /// The package; dist/<id>-<version>.erpx if it is absent
     package: Option<PathBuf>,
     /// Your key: its name, or the file of a secret key
     #[arg(short, long, value_name = "NAME|FILE", env = "ERP_PLUGIN_SIGN_KEY", hide_env_values = true)]

@@ -32,7 +32,7 @@ const TABLES: &str =
 pub(crate) struct SqlArgs {
     /// The file, such as target/failed/orders.sqlite
     file: PathBuf,
-    /// The statement; the names of the tables where it is absent
+    /// The statement; the names of the tables if it is absent
     statement: Option<String>,
 }
 

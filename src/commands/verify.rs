@@ -28,9 +28,9 @@ use crate::verification::{Check, Demand, Policy, StageOutcome, Verdict, verify};
 /// host holds uploads against the same stages.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The package; dist/<id>-<version>.erpx where it is absent
+    /// The package; dist/<id>-<version>.erpx if it is absent
     package: Option<PathBuf>,
-    /// The keys that are trusted, in the place of your own trust file; a project's is erp-trust.toml
+    /// The keys that are trusted, instead of your own trust file; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_VERIFY_TRUST_FILE", hide_env_values = true)]
     trust_file: Option<PathBuf>,
     /// Refuse a package without a good signature by a trusted key, even if you trust no key yet

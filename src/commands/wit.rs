@@ -37,7 +37,7 @@ pub(crate) struct WitListArgs {}
 /// Print the WIT of a version
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// `legacy`, `1.0.0` or `erp:plugin@1.0.0`; the newest where it is absent
+    /// `legacy`, `1.0.0` or `erp:plugin@1.0.0`; the newest if it is absent
     #[arg(value_name = "VERSION")]
     of: Option<String>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct WitDiffArgs {
 /// Say on which versions and worlds a component loads, and why not on the others
 #[derive(Debug, Args)]
 pub(crate) struct TargetsArgs {
-    /// A component or package; several for a table of them; dist/<id>.wasm where it is absent
+    /// A component or package; several for a table of them; dist/<id>.wasm if it is absent
     file: Vec<PathBuf>,
 }
 

@@ -17,7 +17,7 @@ pub struct Module {
     pub functions: Vec<ModuleFunction>,
     /// Functions that can be called from outside: exports and the start function.
     pub entries: Vec<u32>,
-    /// Functions that stand in a table, so that a call by reference may reach them.
+    /// Functions that are in a table, so that a call by reference may reach them.
     pub in_tables: Vec<u32>,
 }
 

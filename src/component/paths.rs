@@ -6,7 +6,7 @@ const HOMES: [&str; 4] = ["/home/", "/Users/", "/root/", ":\\Users\\"];
 /// Bytes of a path that are shown.
 const SHOWN: usize = 80;
 
-/// The first path into somebody's own folder that stands in a component.
+/// The first path into somebody's own folder that is in a component.
 pub fn local_path(component: &[u8]) -> Option<String> {
     let starts = component.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':'));
     let mut starts =

@@ -4,7 +4,7 @@ use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
 use super::border::Border;
 
-/// A version of the host API, as it stands in `wit/`.
+/// A version of the host API, as it is in `wit/`.
 #[derive(Debug)]
 pub struct HostApi {
     /// The folder under `wit/`, and what the manifest's `abi` says for legacy.

@@ -1,4 +1,4 @@
-//! A folder whose packages run: each is verified, held against the rules, installed, started; what changes there follows.
+//! A folder whose packages run: each is verified, compared with the rules, installed, started; what changes there follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ impl PluginFolder {
         PluginFolder { memory: Some(memory), leaving, ..self }
     }
 
-    /// Looks into the folder, without touching the platform; true where there is something to follow.
+    /// Looks into the folder, without touching the platform; true if there is something to follow.
     ///
     /// # Errors
     /// The folder that cannot be read.

@@ -38,7 +38,7 @@ pub(super) enum ProjectStage {
     Waiting,
     /// The compiler works.
     Building,
-    /// Manifest and component are held against the rules.
+    /// Manifest and component are compared with the rules.
     Checking,
     /// The new generation takes the place of the old one.
     Swapping,

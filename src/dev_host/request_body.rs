@@ -45,7 +45,7 @@ impl Default for BodyRoom {
 }
 
 impl BodyRoom {
-    /// Waits for room; none where there is none in time.
+    /// Waits for room; none if there is none in time.
     async fn take(&self, tenant: Option<&TenantId>, bytes: usize) -> Option<[OwnedSemaphorePermit; 2]> {
         let bytes = u32::try_from(bytes).ok()?;
         let of_tenant = {

@@ -145,7 +145,7 @@ impl StateFolder {
         let file = self.folder.join(SECRETS_KEY);
         let key = match fs_err::read(&file) {
             Ok(key) => key,
-            // Only where there is none: another key would open no secret.
+            // Only if there is none: another key would open no secret.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = [0; Sealer::KEY_BYTES];
                 getrandom::fill(&mut key).map_err(|error| StateFolderError::NoRandomness(error.to_string()))?;
@@ -173,7 +173,7 @@ impl StateFolder {
         let file = self.folder.join(REGISTRY_KEY);
         let key = match fs_err::read_to_string(&file) {
             Ok(pem) => SecretKey::from_pem(&pem, None).map_err(unusable)?,
-            // Only where there is none: another key would make every receipt worthless.
+            // Only if there is none: another key would make every receipt worthless.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = SecretKey::generate().map_err(unusable)?;
                 files::write(&file, key.to_pem(None).map_err(unusable)?.as_bytes(), FileAccess::Private)?;

@@ -85,7 +85,7 @@ impl Diagnostic {
         self
     }
 
-    /// Says what `--fix` does about it, where there is a text that it can change.
+    /// Says what `--fix` does about it, if there is a text that it can change.
     #[must_use]
     pub fn maybe_fixed(
         mut self,

@@ -1,8 +1,8 @@
-//! Changes of a text that mend a finding.
+//! Changes of a text that fix a finding.
 
 use super::{Report, SourceFile, Span};
 
-/// A change that mends a finding without a doubt about what was meant.
+/// A change that fixes a finding without a doubt about what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     /// What it does, as a phrase.

@@ -132,7 +132,7 @@ fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> 
 
 impl fmt::Display for Drawing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A message may quote what stands in a stranger's package.
+        // A message may quote what is in a stranger's package.
         f.write_str(&printable(&self.diagnostic.message))
     }
 }

@@ -67,7 +67,7 @@ impl SourceFile {
     }
 }
 
-/// A value and where it stands in its source.
+/// A value and where it is in its source.
 #[derive(Debug, Clone, Default)]
 pub struct Spanned<T> {
     value: T,

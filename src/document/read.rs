@@ -23,13 +23,13 @@ pub trait FromToml: Sized {
     }
 
     /// What stands for a value that could not be read, so that one wrong value does not hide the rest of
-    /// its table. The finding stays, and nobody works with a document that has one.
+    /// its table. The finding stays, and no code uses a document that has one.
     fn fallback() -> Option<Self> {
         Self::absent()
     }
 
     /// What stands for a required value that is missing or could not be read, where one can be made up, so that
-    /// the rest of the document is looked at in the same run. Nobody works with a document that has a finding.
+    /// the rest of the document is looked at in the same run. No code uses a document that has a finding.
     fn placeholder() -> Option<Self> {
         None
     }
@@ -46,7 +46,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of values that stand in this text.
+    /// A reader of values that are in this text.
     pub fn new(source: &Arc<SourceFile>) -> Reader {
         Reader { source: Arc::clone(source), report: Report::new() }
     }

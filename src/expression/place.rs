@@ -1,4 +1,4 @@
-//! An expression as it stands in a manifest.
+//! An expression as it is in a manifest.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ codes! {
         fix: "Mend the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
 }
 
-/// An expression, and where it stands in its file.
+/// An expression, and where it is in its file.
 #[derive(Debug, Clone)]
 pub struct Expression {
     text: String,
@@ -26,7 +26,7 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Reads a text that stands in no file.
+    /// Reads a text that is in no file.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -44,7 +44,7 @@ impl Expression {
         self.span.clone()
     }
 
-    /// Where a part of the text stands in the file.
+    /// Where a part of the text is in the file.
     pub fn place(&self, part: &Span) -> Span {
         match self.start {
             Some(start) => start + part.start..start + part.end,

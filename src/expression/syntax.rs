@@ -11,7 +11,7 @@ pub const MAX_CHARACTERS: usize = 2_000;
 /// How deep an expression nests at the most.
 pub const MAX_DEPTH: usize = 32;
 
-/// A part of an expression, and where it stands in its text.
+/// A part of an expression, and where it is in its text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Term {
     pub(super) kind: TermKind,

@@ -48,7 +48,7 @@ pub struct FieldKind<'f> {
     pub name: &'f str,
     /// What it holds.
     pub holds: Type,
-    /// The only values that it takes; empty where there is no such list.
+    /// The only values that it takes; empty if there is no such list.
     pub options: Vec<&'f str>,
     /// True for a number without a fraction.
     pub is_whole: bool,

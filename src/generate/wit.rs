@@ -11,7 +11,7 @@ use crate::contract::HostFunction;
 use crate::contract::World;
 use crate::manifest::{Manifest, not_granted};
 
-/// Where it stands in a project.
+/// Where it is in a project.
 pub const WIT_FILE: &str = "src/erp/wit/plugin.wit";
 
 /// The text of the package with the world alone.

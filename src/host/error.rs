@@ -28,7 +28,7 @@ pub struct ServiceError {
     pub message: String,
     /// Whether the same call may succeed later.
     pub retryable: bool,
-    /// What the code says more about; null where there is nothing.
+    /// What the code says more about; null if there is nothing.
     pub details: Value,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contract::HostFunction;
 
-/// What happens in the place of a call of the host, or before it.
+/// What happens instead of a call of the host, or before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultAction {
     /// The call fails, as when the database or the network does; the guest may try again later.

@@ -74,7 +74,7 @@ pub struct CallLimits {
     values: [u64; LIMITS.len()],
 }
 
-/// Bounds in the place of a manifest's own, by their names.
+/// Bounds instead of a manifest's own, by their names.
 #[derive(Debug, Clone, Default)]
 pub struct LimitOverrides(Vec<(usize, u64)>);
 
@@ -152,7 +152,7 @@ macro_rules! bounds {
 bounds!(fuel memory tables host_calls rows result_bytes bytes border_bytes argument_bytes writes written_bytes trace_bytes
     log_records log_bytes events event_depth http_requests blob_bytes handles);
 
-/// Where a bound stands in the table; a name that is not there does not compile.
+/// Where a bound is in the table; a name that is not there does not compile.
 const fn place(name: &str) -> usize {
     let mut index = 0;
     while index < LIMITS.len() {
@@ -182,7 +182,7 @@ impl CallLimits {
         CallLimits { values }
     }
 
-    /// The same with some bounds in the place of its own.
+    /// The same with some bounds instead of its own.
     #[must_use]
     pub fn with(mut self, overrides: &LimitOverrides) -> CallLimits {
         for (index, value) in &overrides.0 {
@@ -196,7 +196,7 @@ impl CallLimits {
         LIMITS.iter().map(|limit| limit.name).zip(self.values)
     }
 
-    /// The same with some bounds in the place of its own; names that nobody knows are passed over.
+    /// The same with some bounds instead of its own; names that nobody knows are passed over.
     #[must_use]
     pub(super) fn with_values(mut self, values: &std::collections::BTreeMap<String, u64>) -> CallLimits {
         for (value, limit) in self.values.iter_mut().zip(&LIMITS) {

@@ -252,7 +252,7 @@ impl Replay {
 }
 
 impl Runtime {
-    /// Runs a recorded call with a build of the plugin: the recording answers in the place of the host. With
+    /// Runs a recorded call with a build of the plugin: the recording answers instead of the host. With
     /// [`Detail::Source`] it also says where each call of the host was made, which takes milliseconds for each.
     ///
     /// # Errors

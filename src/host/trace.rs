@@ -45,7 +45,7 @@ pub struct LogRecord {
     pub level: LogLevel,
     /// The text, without control characters.
     pub message: String,
-    /// More, as a JSON object; null where there is none.
+    /// More, as a JSON object; null if there is none.
     pub fields: Value,
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::ROUTES;
 use super::route::{Route, Segment, segments};
 
-/// A route, and what stands in the places of its parameters.
+/// A route, and what is in the places of its parameters.
 #[derive(Debug, Clone)]
 pub struct Match<'p> {
     /// The route.

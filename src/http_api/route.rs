@@ -16,7 +16,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As it stands in a request.
+    /// As it is in a request.
     pub const fn word(self) -> &'static str {
         match self {
             Method::Get => "GET",

@@ -24,7 +24,7 @@ impl<'a> ManifestText<'a> {
     }
 
     /// Adds a block behind the last one of the array of tables at `path` (`schema.entities`), with all that belongs
-    /// to that one; at the end of the file where there is none. None where they are written inline.
+    /// to that one; at the end of the file if there is none. None where they are written inline.
     pub fn add_block(&self, title: &str, path: &str, block: &str) -> Option<Fix> {
         match self.node(path) {
             None => Some(Fix::append(title, self.source, block)),

@@ -18,7 +18,7 @@ pub fn is_event_name(name: &str) -> bool {
     name.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part))
 }
 
-/// The name of the event that a trigger tells.
+/// The name of the event that a trigger publishes.
 pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) -> String {
     match &trigger.name {
         Some(name) => (**name).clone(),
@@ -26,7 +26,7 @@ pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) 
     }
 }
 
-/// True where a trigger may tell an event: one of the plugin's own name, or one that it may publish.
+/// True where a trigger may publish an event: one of the plugin's own name, or one that it may publish.
 pub fn may_trigger(manifest: &Manifest, name: &str) -> bool {
     let own = name.strip_prefix(manifest.metadata.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
     own || manifest.capabilities.may_publish(name)

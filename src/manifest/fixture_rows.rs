@@ -1,4 +1,4 @@
-//! The rows of fixtures that stand in files of their own.
+//! The rows of fixtures that are in files of their own.
 
 use serde_json::{Map, Value};
 

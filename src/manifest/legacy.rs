@@ -68,7 +68,7 @@ fn rename(node: &mut Node, old: &str, new: &str) {
     }
 }
 
-/// Gives a key the value of another one where it is absent.
+/// Gives a key the value of another one if it is absent.
 fn default(node: &mut Node, key: &str, from: &str) {
     if node.get(key).is_none()
         && let Some(value) = node.get(from).and_then(Node::as_str).map(str::to_owned)

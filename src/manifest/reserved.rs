@@ -28,7 +28,7 @@ pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("ui", "menu", "groups of the menu"),
 ];
 
-/// Finds reserved keys; gives the document without them, where there are any.
+/// Finds reserved keys; gives the document without them, if there are any.
 pub(super) fn without_reserved(document: &Node, reader: &mut Reader) -> Option<Node> {
     let mut changed: Option<Node> = None;
     for (table, key, purpose) in RESERVED_KEYS {

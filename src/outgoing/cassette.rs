@@ -1,4 +1,4 @@
-//! Responses from a cassette, in the place of the network: what tests replay, and what a recording keeps.
+//! Responses from a cassette, instead of the network: what tests replay, and what a recording keeps.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ pub struct Interaction {
     pub method: String,
     /// The whole address.
     pub url: String,
-    /// The body of the request; a request fits only with the same one. Any fits where it is absent.
+    /// The body of the request; a request fits only with the same one. Any fits if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_body: Option<BodyText>,
     /// The status.

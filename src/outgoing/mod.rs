@@ -1,5 +1,5 @@
 //! Requests that plugins send into the world: which addresses a manifest allows, who carries them, and
-//! cassettes that answer in the place of the network.
+//! cassettes that answer instead of the network.
 
 mod cassette;
 mod pattern;

@@ -35,7 +35,7 @@ pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result
     Err(format!("`{origin}` is not granted: name it in `http` of [capabilities], such as \"{origin}/*\""))
 }
 
-/// Whether a path says what it seems to say: what two readers could take for two paths is held against no pattern.
+/// Whether a path says what it seems to say: what two readers could take for two paths is compared with no pattern.
 fn is_normal(path: &str) -> bool {
     let bytes = path.as_bytes();
     let hidden = bytes.windows(3).filter(|part| part[0] == b'%').any(|part| {

@@ -12,7 +12,7 @@ pub struct HttpRequest {
     pub url: String,
     /// Names and values, in order.
     pub headers: Vec<(String, String)>,
-    /// The body, where there is one.
+    /// The body, if there is one.
     pub body: Option<Vec<u8>>,
 }
 

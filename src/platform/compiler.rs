@@ -36,7 +36,7 @@ impl Platform {
         record.map(|record| record.bytes)
     }
 
-    /// The package that a rollback of a plugin would bring back; none where there is nothing to roll back.
+    /// The package that a rollback of a plugin would bring back; none if there is nothing to roll back.
     pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
         let manifest = self.manifest(plugin)?;
         let database = lock(&self.database);

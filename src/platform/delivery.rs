@@ -127,7 +127,7 @@ impl Platform {
     /// Delivers an event again to those who did not take it. Those who did are not asked twice.
     ///
     /// # Errors
-    /// 404 where there is no such event.
+    /// 404 if there is no such event.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
         let tenant = lock(&self.database).tenant_of_event(id)?;
         let Some(tenant) = tenant else {

@@ -38,7 +38,7 @@ impl Directory {
         }
     }
 
-    /// Adds a department by its id, below another one where there is one.
+    /// Adds a department by its id, below another one if there is one.
     pub fn add_department(&mut self, id: impl Into<String>, parent: Option<String>) {
         self.parents.insert(id.into(), parent);
     }

@@ -13,7 +13,7 @@ use crate::store::{ListQuery, Scope};
 /// Whom a page is drawn for.
 struct Viewer<'v> {
     identity: &'v Identity,
-    /// The `accept-language` of the request, where there is one.
+    /// The `accept-language` of the request, if there is one.
     language: Option<&'v str>,
 }
 
@@ -23,7 +23,7 @@ impl Platform {
     /// a board or a graph goes by, the `file` of a custom page.
     ///
     /// # Errors
-    /// 404 where there is no such page, 403 where the user may not open it.
+    /// 404 if there is no such page, 403 where the user may not open it.
     pub fn page(
         &self,
         identity: &Identity,

@@ -20,7 +20,7 @@ pub struct PlatformError {
     pub code: ErrorCode,
     /// What is wrong.
     pub message: String,
-    /// What the code says more about; null where there is nothing.
+    /// What the code says more about; null if there is nothing.
     pub details: Value,
 }
 

@@ -227,12 +227,12 @@ impl Platform {
         lock(&self.surroundings).clear_faults()
     }
 
-    /// Bounds of the next calls, in the place of the manifests' own.
+    /// Bounds of the next calls, instead of the manifests' own.
     pub fn limits(&self) -> &LimitOverrides {
         &self.limits
     }
 
-    /// Sets bounds of the next calls, in the place of the manifests' own.
+    /// Sets bounds of the next calls, instead of the manifests' own.
     pub fn set_limits(&mut self, limits: LimitOverrides) {
         self.limits = limits;
     }

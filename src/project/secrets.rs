@@ -16,7 +16,7 @@ const NAMES: [(&str, &str); 12] = [
     (".key", "a key"),
 ];
 
-/// Texts that begin a secret: what stands in front, how many characters of a token follow at least, what it is.
+/// Texts that begin a secret: what is in front, how many characters of a token follow at least, what it is.
 const MARKS: [(&str, usize, &str); 16] = [
     ("-----BEGIN PRIVATE KEY-----", 0, "a private key"),
     ("-----BEGIN ENCRYPTED PRIVATE KEY-----", 0, "a private key"),

@@ -11,7 +11,7 @@ pub struct ServerConnection {
     pub token: Option<Zeroizing<String>>,
     /// How long a request may take beside the time that its body needs.
     pub timeout: Duration,
-    /// A proxy, in the place of what the environment names.
+    /// A proxy, instead of what the environment names.
     pub proxy: Option<String>,
     /// Further certificates of authorities that are trusted, as PEM.
     pub ca: Option<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What `--accept` writes into a file: the value that was found, in the place of the one that was expected.
+//! What `--accept` writes into a file: the value that was found, instead of the one that was expected.
 
 use serde_json::Value;
 

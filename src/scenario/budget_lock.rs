@@ -49,7 +49,7 @@ impl BudgetLock {
         lock
     }
 
-    /// The same with the cases of another one in the place of its own; those that are in neither file stay.
+    /// The same with the cases of another one instead of its own; those that are in neither file stay.
     #[must_use]
     pub fn updated(mut self, newer: BudgetLock) -> BudgetLock {
         for (file, cases) in newer.fuel {

@@ -108,7 +108,7 @@ impl Rows {
         })
     }
 
-    /// A value with references in the place of ids that are known, and matchers in the place of all others.
+    /// A value with references instead of ids that are known, and matchers instead of all others.
     fn referred(&self, value: &Value, others: Others) -> Value {
         match value {
             Value::String(text) if is_uuid(text) => match self.reference(text) {
@@ -125,7 +125,7 @@ impl Rows {
         }
     }
 
-    /// The rows as a fixture; empty where there are none.
+    /// The rows as a fixture; empty if there are none.
     fn fixture(&self, manifest: &Manifest, tenant: &str) -> String {
         let mut text = String::new();
         // Parents first, as fixtures are inserted.

@@ -41,7 +41,7 @@ fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: 
 }
 
 /// The power of the number of rows by which the fuel grew between the first and the last cost: 0 for none, 1 for as
-/// many times as there are rows, 2 for the square. None where there is nothing to compare.
+/// many times as there are rows, 2 for the square. None if there is nothing to compare.
 pub fn exponent(costs: &[CostSample]) -> Option<f64> {
     let (first, last) = (costs.first()?, costs.last()?);
     if first.copies >= last.copies || first.fuel == 0 {

@@ -201,9 +201,9 @@ table! {
         page: Option<Node>,
         /// A statement that only reads, over the entities as tables.
         sql: Option<Node>,
-        /// Budgets of the calls, in the place of the manifest's: `{ fuel, memory, time }` or any other limit.
+        /// Budgets of the calls, instead of the manifest's: `{ fuel, memory, time }` or any other limit.
         budget: Option<Node>,
-        /// What goes wrong: `[{ at = "db.insert", entity = "stock_move", nth = 1, error = "…" }]`; in the place of
+        /// What goes wrong: `[{ at = "db.insert", entity = "stock_move", nth = 1, error = "…" }]`; instead of
         /// `error`, `delay = "6s"` or `fuel = "ends"`; `at = "commit"` for the commit.
         fault: Option<Node>,
         /// `open` allows effects that nothing expects.

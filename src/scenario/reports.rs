@@ -50,7 +50,7 @@ fn failure(finding: &Diagnostic) -> String {
     )
 }
 
-/// TAP 14; the findings of a failed case stand in its YAML block.
+/// TAP 14; the findings of a failed case are in its YAML block.
 pub fn tap(ran: &[CaseRun<'_>]) -> String {
     let mut text = format!("TAP version 14\n1..{}\n", ran.len());
     for (index, (case, result)) in ran.iter().enumerate() {
@@ -97,7 +97,7 @@ pub fn annotations(ran: &[CaseRun<'_>]) -> String {
         for finding in result.report.diagnostics() {
             let mut finding = finding.clone();
             finding.message = format!("{}: {}", result.name, one_line(&finding));
-            // It stands in that line.
+            // It is in that line.
             finding.help = None;
             all.push(finding);
         }

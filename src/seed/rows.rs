@@ -178,7 +178,7 @@ impl Seeder {
         }
     }
 
-    /// The entity whose rows belong to the rows of this one and add up to them, where there is one.
+    /// The entity whose rows belong to the rows of this one and add up to them, if there is one.
     fn lines_of(&self, entity: &Entity) -> Option<Lines> {
         let is_sum = |field: &Field| {
             let names = ["total", "amount", "sum", "金额", "合计"];

@@ -139,7 +139,7 @@ impl SecretKey {
     }
 
     /// The key as PEM, encrypted with the passphrase (scrypt N=2^14 r=8 p=1, AES-256-CBC), or in
-    /// the clear where there is none.
+    /// the clear if there is none.
     ///
     /// # Errors
     /// [`KeyError::NoRandomness`].

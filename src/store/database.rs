@@ -101,7 +101,7 @@ impl Database {
     /// Opens a database of PostgreSQL, and makes the platform's tables where they are not there.
     ///
     /// # Errors
-    /// [`StoreError::Database`] where there is none, or nobody may use it.
+    /// [`StoreError::Database`] if there is none, or nobody may use it.
     pub fn open_postgres(url: &PostgresUrl) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_postgres(url).map_err(StoreError::database("open the database"))?)
     }
@@ -117,7 +117,7 @@ impl Database {
     /// Opens a database that is there, to read it and nothing else.
     ///
     /// # Errors
-    /// [`StoreError::Database`] where there is none, or the file is none.
+    /// [`StoreError::Database`] if there is none, or the file is none.
     pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
         Ok(Database::over(Connection::open_file_to_read(file).map_err(StoreError::database("open the database file"))?))
     }

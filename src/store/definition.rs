@@ -8,7 +8,7 @@ use crate::digest::sha256_hex;
 use crate::manifest::{BaseType, Field, TenantId};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
-/// stands behind `erp_` is the dev host's own.
+/// comes after `erp_` is the dev host's own.
 pub(super) const PLATFORM_TABLES: &str = "
 create table if not exists plugins (
   id {text} primary key, name {text} not null, version {text} not null, status {text} not null, error {text},
@@ -236,7 +236,7 @@ impl<'e> WantedIndex<'e> {
             .chain(parts.map(move |field| index(vec![field.name.as_str()], IndexKind::Parts)))
     }
 
-    /// Colons and commas never stand in the name of a table or of a field: two indexes never share a name. A name that
+    /// Colons and commas never are in the name of a table or of a field: two indexes never share a name. A name that
     /// is too long for PostgreSQL ends in its digest.
     fn name(&self) -> String {
         let prefix = match self.kind {

@@ -159,7 +159,7 @@ impl Database {
         Ok(())
     }
 
-    /// Puts an event on its way again; false where there is none of this id.
+    /// Puts an event on its way again; false if there is none of this id.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -7,7 +7,7 @@ use super::sql::SqlValue;
 use super::{Database, Moment, StoreError};
 use crate::manifest::{Manifest, PluginId, TenantId, table_name};
 
-/// Where a plugin stands in its life.
+/// Where a plugin is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginStatus {
@@ -92,7 +92,7 @@ impl Database {
     /// Keeps an accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Database`], also where this version is there already.
+    /// [`StoreError::Database`], also where this version exists already.
     pub fn add_package(&mut self, plugin: &PluginId, version: &str, package: &PackageRecord) -> Result<(), StoreError> {
         self.execute(
             "keep the package",

@@ -25,7 +25,7 @@ pub struct ListQuery {
     pub search: Option<String>,
     /// Fields, the most important first; `-` in front of a name turns its order.
     pub sort: Vec<String>,
-    /// Rows of the page; 20 where it is absent.
+    /// Rows of the page; 20 if it is absent.
     pub limit: Option<u64>,
     /// Rows to skip; not together with a cursor.
     pub offset: u64,

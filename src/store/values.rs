@@ -163,7 +163,7 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
 pub(super) fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
     match (*field.field_type, field.field_type.base()) {
         (FieldType::Time, _) => by_type(field, value),
-        // A number with a fraction may stand in a filter: it is compared and never kept.
+        // A number with a fraction may be in a filter: it is compared and never kept.
         (_, BaseType::Decimal) => match decimal_of(value) {
             Some(decimal) => Ok(Value::String(decimal.to_string())),
             None => Err("must be a decimal".to_owned()),

@@ -1,7 +1,7 @@
 //! A subset of zip that has one form for one content: the container of packages.
 //!
 //! The reader takes exactly what the writer makes, and says what is different. Nothing is inflated before all sizes
-//! were bounded, and nothing is believed that stands in only one of zip's two directories. Knows nothing of what the
+//! were bounded, and nothing is believed that is in only one of zip's two directories. Knows nothing of what the
 //! entries mean but the order of the first three; `docs/erpx-format.md` is the specification.
 
 pub(crate) mod codes;

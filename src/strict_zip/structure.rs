@@ -1,4 +1,4 @@
-//! The structure of an archive: both of zip's directories, held against each other, without inflating anything.
+//! The structure of an archive: both of zip's directories, compared with each other, without inflating anything.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

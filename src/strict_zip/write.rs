@@ -17,7 +17,7 @@ const MIN_DEFLATE_BYTES: usize = 512;
 /// Endings of files that are compressed already.
 const COMPRESSED_ENDINGS: [&str; 8] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".woff2", ".zip", ".gz"];
 
-/// An entry as it stands in the archive.
+/// An entry as it is in the archive.
 #[derive(Debug)]
 pub(super) struct EntryRecord<'a> {
     pub(super) name: &'a str,

@@ -15,7 +15,7 @@ pub enum Demand {
     Signatures,
 }
 
-/// What a package is held against.
+/// What a package is compared with.
 #[derive(Debug, Clone)]
 pub struct Policy<'a> {
     /// Whom the verifier trusts.
@@ -30,7 +30,7 @@ pub struct Policy<'a> {
     pub receipt: Option<&'a Envelope>,
     /// What the file's SHA-256 must be, in hexadecimal.
     pub sha256: Option<&'a str>,
-    /// The version that is there already: an older one must not take its place.
+    /// The version that exists already: an older one must not take its place.
     pub installed: Option<&'a Version>,
 }
 

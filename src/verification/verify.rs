@@ -76,7 +76,7 @@ pub fn verify(bytes: &[u8], policy: &Policy<'_>) -> Verdict {
     verdict
 }
 
-/// A stage failed; what failed stands in the verdict.
+/// A stage failed; what failed is in the verdict.
 struct StageFailed;
 
 impl Verdict {

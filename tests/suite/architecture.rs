@@ -292,3 +292,62 @@ fn no_file_of_the_suite_is_forgotten() {
         .collect();
     assert_eq!(listed, there);
 }
+
+/// Types that more than one file may use: `pub`, `pub(crate)`, `pub(super)`, `pub(in …)`.
+fn shared_types(text: &str) -> Vec<&str> {
+    let program = text.split("#[cfg(test)]").next().unwrap();
+    let name_of = |line: &'_ str| {
+        let rest = line.trim_start().strip_prefix("pub")?;
+        let rest = rest.strip_prefix('(').map_or(Some(rest), |rest| Some(rest.split_once(')')?.1))?.trim_start();
+        let kind = ["struct ", "enum ", "trait ", "type "].into_iter().find(|kind| rest.starts_with(kind))?;
+        Some(kind.len() + (line.len() - rest.len()))
+    };
+    program
+        .lines()
+        .filter_map(|line| {
+            let name = &line[name_of(line)?..];
+            Some(name.split(|letter: char| !letter.is_alphanumeric()).next().unwrap())
+        })
+        // What a macro declares has its name where the macro is used.
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn no_two_shared_types_have_one_name() {
+    let mut homes: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    for (_, name, text) in files() {
+        for shared in shared_types(&text) {
+            if let Some(other) = homes.insert(shared.to_owned(), name.clone()) {
+                panic!(
+                    "`{shared}` is a type in src/{other} and in src/{name}: docs/glossary.md has one word for one thing"
+                );
+            }
+        }
+    }
+    assert!(homes.len() > 500, "the types were not found: {}", homes.len());
+}
+
+#[test]
+fn the_glossary_names_what_exists() {
+    let page = std::fs::read_to_string(repository().join("docs/glossary.md")).unwrap();
+    let sources = files();
+    let mut words: Vec<&str> = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| word")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert_eq!(cells.len(), 4, "{line}");
+        words.push(cells[0]);
+        for item in cells[3].split('`').skip(1).step_by(2).filter(|item| item.contains("::")) {
+            let name = item.rsplit("::").next().unwrap();
+            let is_module = repository().join("src").join(item.replace("::", "/")).with_extension("rs").is_file()
+                || repository().join("src").join(item.replace("::", "/")).is_dir();
+            let room = item.split("::").next().unwrap();
+            let has_word = |text: &str| {
+                text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == name)
+            };
+            let is_type = sources.iter().any(|(of, _, text)| of == room && has_word(text));
+            assert!(is_module || is_type, "docs/glossary.md: `{item}` does not exist");
+        }
+    }
+    assert!(words.is_sorted(), "docs/glossary.md is not sorted");
+}

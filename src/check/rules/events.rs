@@ -1,4 +1,4 @@
-//! Events that the plugin hears and tells.
+//! Events that the plugin receives and publishes.
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ pub(crate) struct BenchArgs {
     /// Write a flame graph by fuel: which functions burn how much of it, as SVG
     #[arg(long, value_name = "FILE")]
     flamegraph: Option<PathBuf>,
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ pub(super) struct BenchResult {
     component_bytes: u64,
     /// Compiling it, in milliseconds.
     compile_ms: f64,
-    /// Loading it from the cache of compiled code, in milliseconds; none where there is no cache.
+    /// Loading it from the cache of compiled code, in milliseconds; none if there is no cache.
     cached_ms: Option<f64>,
     /// Making an instance and dropping it, in microseconds: the median of 200.
     instantiate_us: f64,

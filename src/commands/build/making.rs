@@ -146,7 +146,7 @@ fn still_wanted(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The crates that the generated code needs must stand in `Cargo.toml`: the compiler would only say which names it misses.
+/// The crates that the generated code needs must be in `Cargo.toml`: the compiler would only say which names it misses.
 fn require_crates(project: &Project, manifest: &Manifest, parts: &LinkedParts) -> Result<(), CommandError> {
     let cargo = fs_err::read_to_string(project.root.join("Cargo.toml")).unwrap_or_default();
     let Ok(cargo) = cargo.parse::<toml::Table>() else { return Ok(()) };

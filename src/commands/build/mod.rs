@@ -46,7 +46,7 @@ pub(crate) struct BuildArgs {
     /// Refuse to change Cargo.lock
     #[arg(long)]
     locked: bool,
-    /// A component that was built already, in the place of what cargo makes
+    /// A component that was built already, instead of what cargo makes
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }

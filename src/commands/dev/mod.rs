@@ -51,7 +51,7 @@ pub(crate) struct DevArgs {
     /// A file that every call of a plugin is added to, for `replay` and `test --from-recording`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// A bound of every call, in the place of the manifests', such as `fuel=60_000`; several times for several
+    /// A bound of every call, instead of the manifests', such as `fuel=60_000`; several times for several
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
     /// A folder whose packages run; what changes there follows. Other bytes need another version
@@ -182,7 +182,7 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
         .map_err(|error| error.hint("erp-plugin dev --no-watch --state-dir FOLDER serves without a project"))?;
     let name = match project.manifest().0 {
         Some(manifest) => manifest.metadata.id.to_string(),
-        // What is wrong with it is told by the host, which waits for it to be mended.
+        // What is wrong with it is told by the host, which waits for it to be fixed.
         None => project.root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     };
     let root = fs_err::canonicalize(&project.root).unwrap_or(project.root);

@@ -147,7 +147,7 @@ impl Workshop for ProjectWorkshop {
                 let (summary, text) =
                     ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
                 if error.exit_code == ExitCode::CargoBuild {
-                    // While the error is read: the edit that mends it need not wait for this.
+                    // While the error is read: the edit that fixes it need not wait for this.
                     let root = place.root.clone();
                     std::thread::spawn(move || context.toolchain(&root).is_ok());
                 }

@@ -24,7 +24,7 @@ pub(crate) struct KeyExportArgs {
     /// The secret half; without it, the public one
     #[arg(long, requires = "output")]
     secret: bool,
-    /// The file; the public half goes to standard output where it is absent
+    /// The file; the public half goes to standard output if it is absent
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct KeyExportArgs {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::commands) struct KeyExportResult {
     ok: bool,
-    /// The file; none where the key stands in `public_key`.
+    /// The file; none where the key is in `public_key`.
     file: Option<String>,
     /// The public key as PEM; none where the secret one was written.
     public_key: Option<String>,

@@ -23,12 +23,12 @@ use crate::signing::{Attestation, Envelope, RevocationList, RevocationsPredicate
 pub(crate) struct KeyImportArgs {
     /// The file
     file: PathBuf,
-    /// What to call a secret key; the file's name where it is absent
+    /// What to call a secret key; the file's name if it is absent
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// The trust file that a rotation changes, in the place of your own
+    /// The trust file that a rotation changes, instead of your own
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
 }
@@ -84,7 +84,7 @@ fn take_rotation(
     let rotation = Rotation::open(envelope)?;
     let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
     let now = context.now()?;
-    // What registries have taken back counts, though it does not stand in the file that is changed.
+    // What registries have taken back counts, though it is not in the file that is changed.
     super::trust_store(context, args.trust_file.as_deref())?.store.rotate(&rotation, now)?;
     store.rotate(&rotation, now)?;
     files::write(&file, store.to_toml().as_bytes(), FileAccess::Shared)?;

@@ -38,7 +38,7 @@ pub(crate) struct KeyRevokeArgs {
     /// What the registry calls itself; only for a new list
     #[arg(long, value_name = "NAME", default_value = "registry")]
     registry: String,
-    /// Since when (RFC 3339); now where it is absent. What a registry took before stays good
+    /// Since when (RFC 3339); now if it is absent. What a registry took before stays good
     #[arg(long, value_name = "MOMENT")]
     since: Option<Timestamp>,
     /// Days that the list is fresh

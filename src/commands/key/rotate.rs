@@ -26,7 +26,7 @@ pub(crate) struct KeyRotateArgs {
     old: String,
     /// The key that comes
     new: String,
-    /// From this moment (RFC 3339) signatures of the old key count no more; it goes on beside the new one where it is absent
+    /// From this moment (RFC 3339) signatures of the old key count no more; it goes on beside the new one if it is absent
     #[arg(long, value_name = "MOMENT")]
     until: Option<Timestamp>,
     /// The file

@@ -22,7 +22,7 @@ pub(crate) struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
-    /// The passphrase that was given in any of the ways; none where there is none.
+    /// The passphrase that was given in any of the ways; none if there is none.
     pub(super) fn given(&self, context: &Context) -> Result<Option<Passphrase>, CommandError> {
         if let Some(file) = &self.passphrase_file {
             let text = String::from_utf8(context.read(file)?);

@@ -32,7 +32,7 @@ pub(crate) struct KeyTrustArgs {
     /// It is the key of this registry: trust its receipts and revocations, and no packages
     #[arg(long, value_name = "NAME", conflicts_with_all = ["publisher", "scope"])]
     registry: Option<String>,
-    /// The trust file, in the place of your own; a project's is erp-trust.toml
+    /// The trust file, instead of your own; a project's is erp-trust.toml
     #[arg(long, value_name = "FILE")]
     trust_file: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ use crate::ui::Table;
 pub(crate) struct MigrateDiffArgs {
     /// The old version: a package, a folder, or a revision of git
     old: String,
-    /// The new version; the project that you stand in where it is absent
+    /// The new version; the project that you are in if it is absent
     new: Option<String>,
 }
 

@@ -25,7 +25,7 @@ use crate::ui::Table;
 /// is there. The plugin must be installed there.
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// The package; dist/<id>-<version>.erpx of the project where it is absent
+    /// The package; dist/<id>-<version>.erpx of the project if it is absent
     package: Option<PathBuf>,
     #[command(flatten)]
     host: HostArgs,
@@ -46,7 +46,7 @@ pub(in super::super) struct ApplyResult {
 /// Show the versions that a plugin of a dev host has had, and which upgrade can be taken back
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// The plugin; the project's where it is absent
+    /// The plugin; the project's if it is absent
     plugin: Option<String>,
     #[command(flatten)]
     host: HostArgs,
@@ -69,7 +69,7 @@ pub(in super::super) struct StatusResult {
 /// Rows that were written since are in the way, and are named; --discard-changes gives them up.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
-    /// The plugin; the project's where it is absent
+    /// The plugin; the project's if it is absent
     plugin: Option<String>,
     /// Give up what was written since the upgrade
     #[arg(long)]

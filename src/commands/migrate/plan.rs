@@ -16,9 +16,9 @@ use crate::store::{Dialect, PlannedStep, plan_upgrade};
 pub(crate) struct PlanArgs {
     /// The old version: a package, a folder, or a revision of git
     old: String,
-    /// The new version; the project that you stand in where it is absent
+    /// The new version; the project that you are in if it is absent
     new: Option<String>,
-    /// Only for this database; for both where it is absent
+    /// Only for this database; for both if it is absent
     #[arg(long, value_name = "NAME")]
     dialect: Option<DialectName>,
 }

@@ -40,7 +40,7 @@ pub(crate) struct RehearseArgs {
     /// The old version: a package, or the folder of a built project
     #[arg(long, value_name = "VERSION")]
     from: String,
-    /// The new version; the project that you stand in where it is absent
+    /// The new version; the project that you are in if it is absent
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
     /// Rows of the old version, for each of two tenants

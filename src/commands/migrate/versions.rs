@@ -21,7 +21,7 @@ pub(super) struct VersionOf {
     pub(super) manifest: Arc<Manifest>,
     /// The manifest as packages hold it.
     pub(super) json: Value,
-    /// The component, where there is one.
+    /// The component, if there is one.
     pub(super) component: Option<Vec<u8>>,
     /// The project, where it is one.
     pub(super) project: Option<Project>,

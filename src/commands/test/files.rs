@@ -111,7 +111,7 @@ pub(super) fn write_cassettes(context: &Context, project: &Project, suites: &[Su
     Ok(())
 }
 
-/// The lock of budgets; none where there is no such file.
+/// The lock of budgets; none if there is no such file.
 pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, CommandError> {
     let file = project.root.join(BUDGET_LOCK);
     if !file.is_file() {
@@ -153,7 +153,7 @@ pub(super) fn unreferenced(suites: &[Suite], ran: &[(&Case<'_>, &CaseResult)]) -
     report
 }
 
-/// Writes what was found in the place of what was expected: values in the scenarios, snapshots, and, where there is
+/// Writes what was found instead of what was expected: values in the scenarios, snapshots, and, if there is
 /// a lock or one is asked for, the fuel of the cases that ran. Gives the files that changed.
 pub(super) fn accept(
     context: &Context,

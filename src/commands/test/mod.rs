@@ -45,7 +45,7 @@ pub(crate) struct TestArgs {
     /// Only tests with this tag
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// Cases that run at the same time; as many as there are cores where it is absent
+    /// Cases that run at the same time; as many as there are cores if it is absent
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
     /// Run the cases in an order that this number makes; results do not depend on it
@@ -60,7 +60,7 @@ pub(crate) struct TestArgs {
     /// Run each case again with another tenant doing the same in between: nothing that it sees may change
     #[arg(long)]
     isolation: bool,
-    /// Write what was found in the place of what was expected: values, snapshots, and the lock of budgets
+    /// Write what was found instead of what was expected: values, snapshots, and the lock of budgets
     #[arg(long)]
     accept: bool,
     /// Make a lock of budgets, tests/budget.lock.toml, with the fuel of each case
@@ -97,7 +97,7 @@ pub(crate) struct TestArgs {
     /// comes from PGPASSWORD
     #[arg(long, value_name = "URL", env = "ERP_PLUGIN_TEST_DATABASE", hide_env_values = true)]
     database: Option<PostgresUrl>,
-    /// The component, in the place of dist/<id>.wasm
+    /// The component, instead of dist/<id>.wasm
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 }
@@ -254,7 +254,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
 }
 
-/// The scenarios with all that lies beside them; an error with all findings where there are any.
+/// The scenarios with all that lies beside them; an error with all findings if there are any.
 pub(super) fn read_suites(
     context: &Context,
     open: &OpenProject,

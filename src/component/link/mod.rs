@@ -97,7 +97,7 @@ pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) 
 fn own_world(info: &ComponentInfo, host_api: &'static HostApi) -> Result<(Resolve, WorldId), String> {
     let packages = own_packages(info)?;
     let border = &info.border;
-    // Every function of the host is there already.
+    // Every function of the host exists already.
     let is_other = |name: &&str| !name.starts_with("wasi:") && !name.starts_with("erp:plugin/");
     let imports = border.imports.iter().map(|import| import.name.as_str()).filter(is_other);
     let imports = imports.map(|name| format!("import {name};"));

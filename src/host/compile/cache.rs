@@ -40,7 +40,7 @@ impl CodeFolder {
         self.folder.join(format!("{}-{:016x}.cwasm", sha256_hex(component), hasher.finish()))
     }
 
-    /// The compiled component; none where there is none that is whole.
+    /// The compiled component; none if there is none that is whole.
     ///
     /// # Errors
     /// Why a file that is there is not used.

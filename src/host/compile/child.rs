@@ -68,7 +68,7 @@ pub(super) fn compile_in_child(
     let status = child.wait().map_err(|error| failed("cannot wait for", error))?;
     let seconds = limits.cpu.as_secs();
     let beyond = |what: String| Err(RuntimeError::CompileLimit(what));
-    // What Rust, wasmtime and the system say where there is no memory left.
+    // What Rust, wasmtime and the system say if there is no memory left.
     let no_memory = |message: &str| {
         ["memory allocation of", "out of memory", "Cannot allocate memory"].iter().any(|words| message.contains(words))
     };

@@ -81,7 +81,7 @@ pub(super) struct Services {
     pub(super) last_error_line: String,
     /// When the call began.
     started: Instant,
-    /// A recording that answers in the place of the host.
+    /// A recording that answers instead of the host.
     pub(super) replay: Option<Replay>,
     /// What ends the call early.
     pub(super) interrupt: Interrupt,
@@ -503,7 +503,7 @@ fn shortened(subject: &str) -> String {
     kept
 }
 
-/// An error with its bound where there is too much of something.
+/// An error with its bound if there is too much of something.
 fn within(code: Code, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
     if used <= bound { Ok(()) } else { Err(ServiceError::new(code, format!("only {bound} {what}"))) }
 }

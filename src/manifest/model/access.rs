@@ -90,7 +90,7 @@ table! {
 }
 
 table! {
-    /// Events that the plugin hears and tells.
+    /// Events that the plugin receives and publishes.
     pub struct Events {
         /// Events that it hears: exact names, `a.*` or `*`.
         subscribe: Vec<Spanned<String>>,

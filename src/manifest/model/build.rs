@@ -23,7 +23,7 @@ table! {
     pub struct Build {
         /// What the plugin is written in.
         language: Spanned<Language> = Spanned::new(Language::Rust, 0..0),
-        /// The file that holds the exports, in TypeScript and Python; `src/plugin.ts` or `src/plugin.py` where it is absent.
+        /// The file that holds the exports, in TypeScript and Python; `src/plugin.ts` or `src/plugin.py` if it is absent.
         entry: Option<Spanned<String>>,
         /// False for a crate that wants the bindings of the host API alone, as `src/bindings.rs`, and no `src/erp`.
         toolkit: bool = true,

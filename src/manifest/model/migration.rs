@@ -93,7 +93,7 @@ table! {
         /// What a `backfill` writes, or a `change_type` makes of the value: computed from the row as it is before the
         /// step, where the field's own name is its old value.
         value: Option<Expression>,
-        /// The rows that a `backfill` writes; all that have no value where it is absent.
+        /// The rows that a `backfill` writes; all that have no value if it is absent.
         when: Option<Expression>,
         /// What becomes of values that a `change_type` cannot bring into the new type.
         otherwise: Otherwise = Otherwise::Refuse,

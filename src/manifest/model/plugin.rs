@@ -49,7 +49,7 @@ table! {
         numbering: Vec<NumberingRule>,
         /// Values that an administrator sets per tenant.
         settings: Settings,
-        /// Events that the plugin hears and tells.
+        /// Events that the plugin receives and publishes.
         events: Events,
         /// Pages and actions.
         ui: UserInterface,
@@ -205,7 +205,7 @@ table! {
 }
 
 impl Capabilities {
-    /// True where the plugin may tell an event: it is granted, and not denied.
+    /// True where the plugin may publish an event: it is granted, and not denied.
     pub fn may_publish(&self, event_type: &str) -> bool {
         self.publish.iter().any(|pattern| event_matches(pattern, event_type))
             && !self.deny.publish.iter().any(|pattern| event_matches(pattern, event_type))

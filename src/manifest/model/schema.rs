@@ -83,7 +83,7 @@ words! {
 table! {
     /// An event that the platform tells when a row changes. Its payload is `{ entity, id, data }`.
     pub struct TriggerEvent {
-        /// The event's name; `<plugin id>.<entity>.<on>` where it is absent.
+        /// The event's name; `<plugin id>.<entity>.<on>` if it is absent.
         name: Option<Spanned<String>>,
         /// The change that tells it.
         on: Spanned<TriggerKind>,

@@ -27,7 +27,7 @@ table! {
         kind: TemplateKind = TemplateKind::Print,
         /// Its file (Handlebars), relative to the manifest.
         file: Spanned<String>,
-        /// The permission that a user needs; `entity.list` where it is absent.
+        /// The permission that a user needs; `entity.list` if it is absent.
         permission: Option<Spanned<PermissionCode>>,
     }
 }
@@ -73,7 +73,7 @@ table! {
     pub struct Page {
         /// What it shows.
         r#type: Spanned<PageType>,
-        /// Its name in URLs and tests; the entity's name where it is absent.
+        /// Its name in URLs and tests; the entity's name if it is absent.
         name: Option<Spanned<String>>,
         /// The name that people read.
         label: String,
@@ -87,7 +87,7 @@ table! {
         order: u32 = 0,
         /// True where no menu shows it.
         hidden: bool = false,
-        /// The permission that a user needs; `entity.list` for a `crud` page where it is absent.
+        /// The permission that a user needs; `entity.list` for a `crud` page if it is absent.
         permission: Option<Spanned<PermissionCode>>,
         /// True where it has a search box.
         enable_search: Option<Spanned<bool>>,

@@ -28,11 +28,11 @@ pub struct Request {
     pub identity: Option<Identity>,
     /// True where a bearer token came, known or not.
     pub has_token: bool,
-    /// The `accept-language` header, where it is there.
+    /// The `accept-language` header, if present.
     pub accept_language: Option<String>,
-    /// The `content-digest` header, where it is there.
+    /// The `content-digest` header, if present.
     pub content_digest: Option<String>,
-    /// The `content-type` header, where it is there.
+    /// The `content-type` header, if present.
     pub content_type: Option<String>,
     /// What all that the request causes is called; the platform makes a name for each call where it is none.
     pub request_id: Option<String>,
@@ -136,7 +136,7 @@ impl Request {
         }
     }
 
-    /// The body as a JSON object; an empty one where there is none.
+    /// The body as a JSON object; an empty one if there is none.
     ///
     /// # Errors
     /// As [`Request::object`].
@@ -149,7 +149,7 @@ impl Request {
         PlatformError::new(errors::HTTP_NO_ROUTE, format!("there is nothing at {} {}", self.method, self.path))
     }
 
-    /// A request for a path with its query, as it stands in a URL.
+    /// A request for a path with its query, as it is in a URL.
     pub fn new(method: &str, target: &str) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let query = query

@@ -1,4 +1,4 @@
-//! What a node is given, held against its definition before anybody runs.
+//! What a node is given, compared with its definition before anybody runs.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Entities from data that is there already: tables of a spreadsheet, rows as CSV or JSON, the schema of a database.
+//! Entities from data that exists already: tables of a spreadsheet, rows as CSV or JSON, the schema of a database.
 
 mod column;
 mod json;
@@ -29,7 +29,7 @@ pub struct EntityGuess {
 }
 
 impl EntityGuess {
-    /// An entity of a name and a note, where there is no data to look at.
+    /// An entity of a name and a note, if there is no data to look at.
     pub fn plain(name: &str, display_name: &str) -> EntityGuess {
         let field = |name: &str, display_name: &str, field_type: &str, required: bool| FieldGuess {
             name: name.to_owned(),

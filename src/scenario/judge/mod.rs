@@ -1,4 +1,4 @@
-//! What a step did, held against what it was expected to do. Scenarios are a closed world: what
+//! What a step did, compared with what it was expected to do. Scenarios are a closed world: what
 //! nothing expects is a finding.
 
 mod database;

@@ -1,4 +1,4 @@
-//! Two SQL databases behind one connection: what they share is said once, where they differ stands in [`Dialect`].
+//! Two SQL databases behind one connection: what they share is said once, where they differ is in [`Dialect`].
 //!
 //! Statements name parameters by `?` in both. Nothing outside of this folder knows which of the two it talks to,
 //! but by asking for the dialect.
