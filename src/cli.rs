@@ -8,8 +8,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser};
 
 use crate::command_error::CommandError;
+use crate::command_error::codes;
 use crate::commands::Command;
-use crate::commands::codes;
 use crate::commands::workspace::run_in_each;
 use crate::containment::is_decoding;
 use crate::context::Context;

@@ -3,13 +3,13 @@
 
 use crate::check::finding_codes;
 use crate::codes::{Code, errors};
-use crate::{archive, commands, signing, strict_zip, verification};
+use crate::{archive, command_error, signing, strict_zip, verification};
 
 /// Every code, sorted by name.
 pub(crate) fn all() -> Vec<Code> {
     let others = [
         archive::codes::CODES,
-        commands::codes::CODES,
+        command_error::codes::CODES,
         errors::CODES,
         signing::codes::CODES,
         strict_zip::codes::CODES,

@@ -9,7 +9,7 @@ use crate::check::UNUSED;
 use crate::check::{CheckSubject, check_manifest};
 use crate::codes::Severity;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, apply_fixes};
 use crate::document::{self, did_you_mean};

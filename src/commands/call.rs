@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -148,8 +148,8 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let mut platform = Platform::new(runtime, database, surroundings, directory);
     platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
     platform.take_activity();
-    platform.set_detail(Detail::Source);
-    platform.set_limits(limits);
+    platform.call_settings.detail = Detail::Source;
+    platform.call_settings.limits = limits;
     let outcome = match &arguments {
         Some(arguments) => platform.call_named(&id, &identity, args.call.trim(), arguments),
         None => platform.call_by_name(&id, &identity, args.call.trim()),

@@ -11,7 +11,7 @@ use super::package_file::open_package;
 use crate::check::{CheckSubject, RULE_SET, check_component, check_evolution, check_manifest, weigh};
 use crate::codes::Severity;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report, apply_fixes, github, junit, sarif};
 use crate::document::codes::TOML_SYNTAX;

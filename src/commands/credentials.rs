@@ -7,7 +7,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::registry::origin;

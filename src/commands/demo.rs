@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::registry::{Client, ServerConnection};

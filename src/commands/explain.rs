@@ -5,9 +5,10 @@ use include_dir::{Dir, include_dir};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CommandResult, codes};
+use super::CommandResult;
 use crate::codes::{Code, Consequence, Severity};
 use crate::command_error::CommandError;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;

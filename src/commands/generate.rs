@@ -10,7 +10,7 @@ use super::CommandResult;
 use super::build::{LinkedParts, parts};
 use crate::build::Profile;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::contract::{self, World};
 use crate::exit_code::ExitCode;

@@ -12,7 +12,7 @@ use super::package_file::{archive_limits, open_package, read_bounded};
 use super::verify::ProblemJson;
 use crate::archive::{Package, PackageProblem};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::component::{self, ComponentInfo, Module, ModuleFunction, Producer};
 use crate::context::Context;
 use crate::contract::{Border, best_target, targets};

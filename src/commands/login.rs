@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::credentials::{TokenArgs, credentials_file};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};

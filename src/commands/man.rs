@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 

@@ -5,7 +5,6 @@ mod bench;
 pub(crate) mod build;
 mod call;
 mod check;
-pub(crate) mod codes;
 mod completions;
 mod credentials;
 mod demo;
@@ -21,6 +20,7 @@ mod man;
 mod migrate;
 mod new;
 mod node;
+mod open_project;
 mod pack;
 mod package_file;
 mod publish;
@@ -40,7 +40,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::dev_host::HostPlace;
 use crate::exit_code::ExitCode;

@@ -12,7 +12,7 @@ use super::generate::world_of;
 use super::package_file::read_at_most;
 use super::template_source::find;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
 use crate::exit_code::ExitCode;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
@@ -232,7 +232,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
         return Err(usage("--parameters is a JSON object".to_owned()));
     };
     let mut platform = platform(context, &asked.nodes, Some(&tenant))?;
-    platform.set_limits(limits_of(&asked.limit)?);
+    platform.call_settings.limits = limits_of(&asked.limit)?;
     let caller = Caller {
         id: "00000000-0000-7000-8000-000000000001".to_owned(),
         name: "node".to_owned(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::{self, Package, PackageProblem};
 use crate::codes::Consequence;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;

@@ -16,7 +16,7 @@ use super::key::trust_store;
 use super::package_file::{package_file, read_bounded, refusal};
 use crate::archive::{MIME_TYPE, Package};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};

@@ -12,7 +12,7 @@ use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
 use crate::build::{Elsewhere, Profile, compile};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::component::{Description, description};
 use crate::context::Context;
 use crate::manifest::{Language, Manifest};

@@ -9,8 +9,8 @@ use super::{
     add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate, new, node,
     pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
 };
+use crate::command_error::codes;
 use crate::command_error::{CommandError, FailureJson};
-use crate::commands::codes;
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{CommandResult, HostArgs};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;

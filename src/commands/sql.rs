@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::CommandResult;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::store::Database;

@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 use std::process::Stdio;
 
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::scaffold::{Template, builtin};
 use crate::settings::command;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::inspect::component_of;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::component;
 use crate::context::Context;
 use crate::contract::{

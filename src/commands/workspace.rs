@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Command, CommandResult};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::project::{members, workspace_root};

@@ -131,10 +131,10 @@ impl DevHost {
             let line = "platform.sqlite is gone, or empty: plugins and rows begin anew, the users stay";
             let _ = options.tell.try_send(line.to_owned());
         }
-        platform.set_limits(options.limits);
+        platform.call_settings.limits = options.limits;
         // Whoever looks at a call wants to see all of it. Where in the source each call of the host was made takes
         // milliseconds to find in a debug build: a replay says that.
-        platform.set_detail(Detail::Full);
+        platform.call_settings.detail = Detail::Full;
         platform.set_gate(Gate {
             admission: options.admission,
             trust: options.trust,

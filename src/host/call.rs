@@ -223,7 +223,7 @@ fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmt
             let frames =
                 if wants_source { TrapFrames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
             let services = &mut store.data_mut().services;
-            services.fuel_burned = services.limits.fuel().saturating_sub(left);
+            services.fuel_burned = services.usage.limits.fuel().saturating_sub(left);
             services.frames = frames;
             Ok(())
         }

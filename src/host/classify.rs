@@ -15,7 +15,7 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
     let frames =
         error.downcast_ref::<WasmBacktrace>().map(|backtrace| TrapFrames(backtrace).lines()).unwrap_or_default();
     let state = store.data();
-    let limits = &state.services.limits;
+    let limits = &state.services.usage.limits;
     if is_out_of_address_space(error) {
         let message = "this machine gives no address space for the plugin's memory; see `ulimit -v`";
         return CallError::Host(ServiceError::new(errors::HOST_ADDRESS_SPACE, message));

@@ -62,7 +62,7 @@ impl Guest<'_> {
         for UpgradeHandler { name, input, tenant } in handlers {
             let services = &mut store.data_mut().services;
             services.context.tenant = tenant.clone();
-            let fuel = services.limits.fuel();
+            let fuel = services.usage.limits.fuel();
             store.set_fuel(fuel).map_err(|error| CallError::BadCall(error.to_string()))?;
             self.invoke(store, &Invocation::Action { name, input })?;
         }
@@ -220,7 +220,7 @@ impl Guest<'_> {
 
 /// JSON that a guest gave. What would take too much memory is not read.
 pub(super) fn json_of(store: &Store<CallState>, text: &str, what: &str) -> Result<Value, CallError> {
-    let most = store.data().services.limits.argument_bytes();
+    let most = store.data().services.usage.limits.argument_bytes();
     if text.len() as u64 > most || weight_of_text(text) > most {
         let message = format!("what {what} gave would take more than {most} bytes of memory");
         return Err(CallError::Guest(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message)));

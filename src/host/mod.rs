@@ -27,6 +27,7 @@ mod request;
 mod services;
 mod surroundings;
 mod trace;
+mod usage;
 
 pub use caller::{Caller, Department, EffectiveScope};
 pub use compile::{Compilation, CompileLimits, as_compiler};

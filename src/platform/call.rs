@@ -175,13 +175,13 @@ impl Platform {
                 locale: loaded.manifest().i18n.default_locale.clone(),
                 event_depth,
             },
-            limits: CallLimits::of(loaded.manifest()).with(&self.limits),
-            detail: self.detail,
-            probe: self.probe.clone(),
+            limits: CallLimits::of(loaded.manifest()).with(&self.call_settings.limits),
+            detail: self.call_settings.detail,
+            probe: self.call_settings.probe.clone(),
             interrupt: self.interrupt.clone(),
             invocation,
         };
-        let said = (self.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
+        let said = (self.call_settings.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
         let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();

@@ -101,7 +101,7 @@ impl Platform {
             };
             let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
             let Err(error) = self.call_loaded(&loaded, &occasion, &invocation, look, done) else {
-                if self.doubles_events {
+                if self.call_settings.doubles_events {
                     // As when a broker missed that the first one was done: how that goes is in the activity.
                     let invocation = Invocation::Event { event, attempt: attempt + 1 };
                     let _ = self.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 
 use super::state::Installed;
-use super::{Directory, Gate, Platform};
-use crate::host::{Detail, LimitOverrides, lock};
+use super::{CallSettings, Directory, Gate, Platform};
+use crate::host::lock;
 use crate::manifest::TenantId;
 use crate::store::{Catalog, PluginRecord, StoreError};
 
@@ -19,10 +19,8 @@ pub struct Snapshot {
     plugins: BTreeMap<String, Arc<Installed>>,
     unreadable: Vec<PluginRecord>,
     catalog: Catalog,
-    limits: LimitOverrides,
-    detail: Detail,
+    call_settings: CallSettings,
     gate: Arc<Gate>,
-    doubles_events: bool,
 }
 
 /// Tenants whose events are being delivered: one at a time each, so that a plugin hears them in their order.
@@ -64,10 +62,8 @@ impl Platform {
             plugins: self.plugins.clone(),
             unreadable: self.unreadable.clone(),
             catalog: lock(&self.database).catalog().clone(),
-            limits: self.limits.clone(),
-            detail: self.detail,
+            call_settings: CallSettings { probe: None, ..self.call_settings.clone() },
             gate: Arc::clone(&self.gate),
-            doubles_events: self.doubles_events,
         }
     }
 
@@ -89,10 +85,9 @@ impl Platform {
 
     /// Works with what another platform knows from now on.
     pub fn follow(&mut self, snapshot: &Snapshot) {
-        let Snapshot { directory, plugins, unreadable, catalog, limits, detail, gate, doubles_events } =
-            snapshot.clone();
+        let Snapshot { directory, plugins, unreadable, catalog, call_settings, gate } = snapshot.clone();
         lock(&self.database).set_catalog(catalog);
         (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
-        (self.limits, self.detail, self.gate, self.doubles_events) = (limits, detail, gate, doubles_events);
+        (self.call_settings, self.gate) = (call_settings, gate);
     }
 }

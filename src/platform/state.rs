@@ -10,12 +10,9 @@ use super::activity::{Activity, Counters};
 use super::call::Canary;
 use super::labels::Labels;
 use super::lane::Turns;
-use super::{Directory, Gate, PlatformError, Request};
+use super::{CallSettings, Directory, Gate, PlatformError, Request};
 use crate::codes::errors;
-use crate::host::{
-    Detail, Fault, Interrupt, LimitOverrides, LoadedPlugin, Probe, Runtime, SharedDatabase, SharedSurroundings,
-    Surroundings, lock,
-};
+use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, lock};
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StatementLimit, StoreError};
 
@@ -28,9 +25,8 @@ pub struct Platform {
     pub(super) plugins: BTreeMap<String, Arc<Installed>>,
     /// Plugins of the database whose manifests this version cannot read.
     pub(super) unreadable: Vec<PluginRecord>,
-    pub(super) limits: LimitOverrides,
-    pub(super) detail: Detail,
-    pub(super) probe: Option<Probe>,
+    /// How plugins are called from now on.
+    pub call_settings: CallSettings,
     pub(super) counters: Arc<Mutex<BTreeMap<String, Counters>>>,
     pub(super) turns: Arc<Turns>,
     pub(super) activity: Activity,
@@ -39,8 +35,6 @@ pub struct Platform {
     pub(super) interrupt: Interrupt,
     /// The request that is being answered, where it has a name: all that it causes bears it.
     pub(super) request_id: Option<String>,
-    /// Whether every event is delivered twice, as a broker does now and then.
-    pub(super) doubles_events: bool,
     /// Whether requests are committed together.
     pub(super) in_group: bool,
 }
@@ -106,16 +100,13 @@ impl Platform {
             directory: Directory::default(),
             plugins: BTreeMap::new(),
             unreadable: Vec::new(),
-            limits: LimitOverrides::default(),
-            detail: Detail::default(),
-            probe: None,
+            call_settings: CallSettings::default(),
             counters: Arc::default(),
             turns: Arc::default(),
             activity: Activity::default(),
             gate: Arc::default(),
             interrupt: Interrupt::default(),
             request_id: None,
-            doubles_events: false,
             in_group: false,
         }
     }
@@ -202,16 +193,6 @@ impl Platform {
         lock(&self.surroundings).imitates_quirks()
     }
 
-    /// Delivers every event twice, or once again.
-    pub fn double_events(&mut self, wanted: bool) {
-        self.doubles_events = wanted;
-    }
-
-    /// Whether every event is delivered twice.
-    pub fn doubles_events(&self) -> bool {
-        self.doubles_events
-    }
-
     /// Faults that are still to come.
     pub fn faults(&self) -> Vec<Fault> {
         lock(&self.surroundings).faults().to_vec()
@@ -225,26 +206,6 @@ impl Platform {
     /// Forgets the faults that did not happen; gives them.
     pub fn clear_faults(&mut self) -> Vec<Fault> {
         lock(&self.surroundings).clear_faults()
-    }
-
-    /// Bounds of the next calls, instead of the manifests' own.
-    pub fn limits(&self) -> &LimitOverrides {
-        &self.limits
-    }
-
-    /// Sets bounds of the next calls, instead of the manifests' own.
-    pub fn set_limits(&mut self, limits: LimitOverrides) {
-        self.limits = limits;
-    }
-
-    /// How much is kept of the next calls.
-    pub fn set_detail(&mut self, detail: Detail) {
-        self.detail = detail;
-    }
-
-    /// Watches the next calls; the runtime must be one for probes.
-    pub fn set_probe(&mut self, probe: Option<Probe>) {
-        self.probe = probe;
     }
 
     /// How each plugin has done since the platform started.

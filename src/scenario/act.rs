@@ -47,9 +47,9 @@ impl CaseWorld<'_> {
                 self.platform.add_fault(fault);
             }
         }
-        self.platform.set_limits(limits.unwrap_or_default());
+        self.platform.call_settings.limits = limits.unwrap_or_default();
         let acted = self.act(step);
-        self.platform.set_limits(LimitOverrides::default());
+        self.platform.call_settings.limits = LimitOverrides::default();
         // Faults of an exploration come from outside and outlive the step.
         let left = if step.fault.is_some() { self.platform.clear_faults() } else { Vec::new() };
         let (tenant, outcome) = acted?;

@@ -103,8 +103,8 @@ impl<'a> CaseWorld<'a> {
             world.names.values.insert(entry.key.clone(), entry.node.clone());
         }
         world.insert_fixtures(case)?;
-        world.platform.set_probe(setup.probe.clone());
-        world.platform.set_detail(setup.detail);
+        world.platform.call_settings.probe.clone_from(&setup.probe);
+        world.platform.call_settings.detail = setup.detail;
         Ok(world)
     }
 
@@ -242,7 +242,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
     let database = suite.place.database().map_err(|error| error.to_string())?;
     let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
-    platform.set_probe(setup.probe.clone());
+    platform.call_settings.probe.clone_from(&setup.probe);
     for needed in &suite.needs {
         let id = needed.manifest().metadata.id.as_str();
         platform

@@ -8,10 +8,11 @@ use crate::build::{
 };
 use crate::check::SEVERAL_MODULES;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::commands::generate::{in_short, world_of, write_generated};
+use crate::commands::open_project::OpenProject;
 use crate::component::{self, Description, LinkError, PartConnection, compose, describe, idle_guest, link, stripped};
-use crate::context::{Context, OpenProject};
+use crate::context::Context;
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, Spanned};
 use crate::files::{self, FileAccess, WriteError};

@@ -14,7 +14,7 @@ use self::workshop::ProjectWorkshop;
 use super::key::trust_store;
 use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::dev_host::{DevHost, FollowedPlace, Options, UserToken, Workshop};
 use crate::exit_code::ExitCode;

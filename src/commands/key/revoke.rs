@@ -11,7 +11,7 @@ use super::super::CommandResult;
 use super::super::package_file::{open_package, read_bounded, read_statement};
 use super::store::{PassphraseArgs, unlock};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;

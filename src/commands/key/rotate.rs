@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::super::CommandResult;
 use super::store::{PassphraseArgs, unlock};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};

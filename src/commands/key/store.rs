@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::settings::Environment;
 use crate::signing::{Envelope, KeyError, KeyId, Passphrase, PublicKey, RevocationList, SecretKey, TrustStore};

@@ -10,7 +10,7 @@ use super::super::package_file::package_file;
 use super::super::{CommandResult, HostArgs};
 use crate::codes::errors;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::Surroundings;

@@ -14,7 +14,7 @@ use super::diff::ChangeJson;
 use super::live::{refused, shown_steps};
 use super::versions::{self, VersionOf};
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::evolution::{ChangeEffect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;

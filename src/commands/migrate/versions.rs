@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::package_file::open_package;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::diagnostics::SourceFile;
 use crate::document;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::SOURCE_FOLDER;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::digest::sha256_hex;
 use crate::files;
 use crate::host::Probe;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::check::scenarios::SCENARIO_BUDGET;
 use crate::check::scenarios::SCENARIO_SNAPSHOT;
 use crate::command_error::CommandError;
-use crate::commands::codes;
+use crate::command_error::codes;
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes};
 use crate::document;

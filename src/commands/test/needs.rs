@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::command_error::CommandError;
-use crate::commands::codes;
-use crate::context::{Context, OpenProject};
+use crate::command_error::codes;
+use crate::commands::open_project::OpenProject;
+use crate::context::Context;
 use crate::host::{LoadedPlugin, Runtime};
 use crate::manifest::Manifest;
 use crate::project::{Member, Project, members, workspace_root};

@@ -42,10 +42,8 @@ impl Services {
                 );
                 return Err(ServiceError::new(errors::BLOB_BAD_NAME, message));
             }
-            services.take_writes(1)?;
-            services.blob_bytes += size;
-            let bound = services.limits.blob_bytes();
-            within(errors::LIMIT_BLOB_BYTES, services.blob_bytes, bound, "bytes of files may be stored")?;
+            services.usage.take_writes(1)?;
+            services.usage.take_blob(size)?;
             let plugin = &services.manifest.metadata.id;
             services
                 .with_database(|database, scope, new_id| database.put_blob(plugin, scope, (name, mime), data, new_id))
@@ -56,7 +54,7 @@ impl Services {
         let arguments = || json!({ "id": id, "offset": offset, "len": length });
         let given = self.with_blobs(HostFunction::BlobGet, id, arguments, |services| {
             // Asked for before it is read: a file of a gigabyte must not come into memory to be refused.
-            let bound = services.limits.result_bytes();
+            let bound = services.usage.limits.result_bytes();
             let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
             within(errors::LIMIT_RESULT_BYTES, size, bound, "bytes may come of one call of the host")?;
             let plugin = &services.manifest.metadata.id;
@@ -77,7 +75,7 @@ impl Services {
             id,
             || json!({ "id": id }),
             |services| {
-                services.take_writes(1)?;
+                services.usage.take_writes(1)?;
                 let plugin = &services.manifest.metadata.id;
                 services.with_database(|database, scope, _| database.delete_blob(plugin, scope, id))
             },

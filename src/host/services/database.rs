@@ -61,7 +61,7 @@ impl Services {
         let shown = || arguments([("row", Value::Object(row.clone()))]);
         self.call(HostFunction::DbInsert, entity, shown, |services| {
             let entity = services.writable(entity)?;
-            services.take_writes(1)?;
+            services.usage.take_writes(1)?;
             services.writing(&entity, |database, scope, new_id| database.insert(&entity, scope, row, new_id)).map(flat)
         })
     }
@@ -70,7 +70,7 @@ impl Services {
         let arguments = || json!({ "id": id });
         self.call(HostFunction::DbGet, entity, arguments, |services| {
             let entity = services.readable(entity)?;
-            services.take_rows(1)?;
+            services.usage.take_rows(1)?;
             match services.reading(&entity, |database, scope| database.get(&entity, scope, id)) {
                 Ok(row) => Ok(Some(flat(row))),
                 Err(error) if error.code == errors::DB_NOT_FOUND => Ok(None),
@@ -85,7 +85,7 @@ impl Services {
             let query = list_query(query)?;
             let entity = services.readable(entity)?;
             let page = services.reading(&entity, |database, scope| database.list(&entity, scope, &query))?;
-            services.take_rows(page.rows.len())?;
+            services.usage.take_rows(page.rows.len())?;
             let rows = page.rows.into_iter().map(flat).collect();
             Ok(FlatPage { rows, next_cursor: page.next_cursor, total: page.total })
         })
@@ -121,7 +121,7 @@ impl Services {
         };
         self.call(HostFunction::DbUpdate, entity, shown, |services| {
             let entity = services.writable(entity)?;
-            services.take_writes(1)?;
+            services.usage.take_writes(1)?;
             let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
                 database.update(&entity, scope, id, patch, expected_version)
             };
@@ -150,7 +150,7 @@ impl Services {
                 Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
                     Ok(())
                 }
-                deleted => services.take_writes(deleted?),
+                deleted => services.usage.take_writes(deleted?),
             }
         })
     }
@@ -159,7 +159,7 @@ impl Services {
         let arguments = || json!({ "id": id });
         self.call(HostFunction::DbRestore, entity, arguments, |services| {
             let entity = services.writable(entity)?;
-            services.take_writes(1)?;
+            services.usage.take_writes(1)?;
             services.writing(&entity, |database, scope, _| database.restore(&entity, scope, id)).map(flat)
         })
     }
@@ -170,7 +170,7 @@ impl Services {
             let entity = services.readable(entity)?;
             let query = AggregateQuery::from_json(query, true)?;
             let groups = services.reading(&entity, |database, scope| database.aggregate(&entity, scope, &query))?;
-            services.take_rows(groups.len())?;
+            services.usage.take_rows(groups.len())?;
             Ok(Json::from(Value::Array(groups)))
         })
     }
@@ -188,12 +188,12 @@ impl Services {
                 let entity = services.writable(&step.entity)?;
                 scopes.push(services.scope_of(&entity, "manage").reach);
             }
-            services.take_writes(steps.len())?;
+            services.usage.take_writes(steps.len())?;
             let own = (*services.manifest.metadata.id).clone();
             let (rows, touched) = services
                 .with_database(|database, scope, new_id| database.batch(&own, scope, &scopes, steps, new_id))?;
             // What goes with a row that is deleted counts too.
-            services.take_writes(touched.saturating_sub(steps.len()))?;
+            services.usage.take_writes(touched.saturating_sub(steps.len()))?;
             Ok(rows.into_iter().map(Json::from).collect())
         })
     }
@@ -202,7 +202,7 @@ impl Services {
         let arguments = || json!({ "ids": ids });
         self.call(HostFunction::DbResolveLabels, entity, arguments, |services| {
             let entity = services.readable(entity)?;
-            services.take_rows(ids.len())?;
+            services.usage.take_rows(ids.len())?;
             let labels = services.reading(&entity, |database, scope| database.labels(&entity, scope, ids, None))?;
             Ok(Json::from(Value::Object(labels)))
         })

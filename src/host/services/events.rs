@@ -21,11 +21,11 @@ impl Services {
                 return Err(denied(format!("`{event_type}` is not granted: name it in `publish` of [capabilities]")));
             }
             let told = services.trace.events.len() as u64 + 1;
-            within(errors::LIMIT_EVENTS, told, services.limits.events(), "events may be told")?;
-            services.take_written(weight(&payload))?;
+            within(errors::LIMIT_EVENTS, told, services.usage.limits.events(), "events may be told")?;
+            services.usage.take_written(weight(&payload))?;
             let depth = services.context.event_depth + 1;
-            if u64::from(depth) > services.limits.event_depth() {
-                return Err(StoreError::EventDepth(services.limits.event_depth()).into());
+            if u64::from(depth) > services.usage.limits.event_depth() {
+                return Err(StoreError::EventDepth(services.usage.limits.event_depth()).into());
             }
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::error::ServiceError;
 use super::super::lock;
-use super::{Services, denied, within};
+use super::{Services, denied};
 use crate::codes::errors;
 use crate::contract::HostFunction;
 use crate::outgoing::{HttpRequest, HttpResponse, TransportBounds, TransportError, allowed};
@@ -46,9 +46,7 @@ impl Services {
                     return Err(bad(format!("the header `{name}` cannot be sent like this")));
                 }
             }
-            services.http_requests += 1;
-            let most = services.limits.http_requests();
-            within(errors::LIMIT_HTTP_REQUESTS, services.http_requests, most, "requests may be sent")?;
+            services.usage.take_http_request()?;
             let transport = lock(&services.surroundings).transport();
             let transport = transport.ok_or_else(|| {
                 ServiceError::new(
@@ -62,7 +60,7 @@ impl Services {
             let is_interrupted = || interrupt.is_set();
             let bounds = TransportBounds {
                 timeout,
-                most_bytes: services.limits.result_bytes(),
+                most_bytes: services.usage.limits.result_bytes(),
                 is_interrupted: &is_interrupted,
             };
             transport.send(request, network, bounds).map_err(|error| match error {

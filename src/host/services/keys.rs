@@ -39,7 +39,7 @@ impl Services {
     pub(super) fn kv_delete(&mut self, key: &str) -> Result<bool, ServiceError> {
         let arguments = || json!({ "key": key });
         self.with_keys(HostFunction::KvDelete, key, arguments, |services| {
-            services.take_writes(1)?;
+            services.usage.take_writes(1)?;
             services.with_database(|database, scope, _| {
                 database.delete_key_value(&services.manifest.metadata.id, scope, key)
             })
@@ -81,8 +81,8 @@ impl Services {
 
     /// Changes a value; the time at which it lapses stays.
     fn kv_change(&mut self, key: &str, value: &Value) -> Result<(), ServiceError> {
-        self.take_writes(1)?;
-        self.take_written(key.len() as u64 + weight(value))?;
+        self.usage.take_writes(1)?;
+        self.usage.take_written(key.len() as u64 + weight(value))?;
         self.with_database(|database, scope, _| {
             database.change_key_value(&self.manifest.metadata.id, scope, key, value)
         })
@@ -93,8 +93,8 @@ impl Services {
     }
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
-        self.take_writes(1)?;
-        self.take_written(key.len() as u64 + weight(value))?;
+        self.usage.take_writes(1)?;
+        self.usage.take_written(key.len() as u64 + weight(value))?;
         self.with_database(|database, scope, _| {
             database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
         })

@@ -30,8 +30,8 @@ impl Services {
     pub(super) fn memory_append(&mut self, session: &str, item: &Value) -> Result<(), ServiceError> {
         let arguments = || json!({ "session": session, "item": item });
         self.with_memory(HostFunction::MemoryAppend, session, arguments, |services| {
-            services.take_writes(1)?;
-            services.take_written(session.len() as u64 + weight(item))?;
+            services.usage.take_writes(1)?;
+            services.usage.take_written(session.len() as u64 + weight(item))?;
             let plugin = &services.manifest.metadata.id;
             services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
         })
@@ -51,7 +51,7 @@ impl Services {
             let items = services.with_database(|database, scope, _| {
                 database.recall(plugin, scope, session, text, limit.min(MAX_ITEMS))
             })?;
-            services.take_rows(items.len())?;
+            services.usage.take_rows(items.len())?;
             Ok(items.into_iter().map(Json::from).collect())
         })
     }
@@ -62,7 +62,7 @@ impl Services {
             session,
             || json!({ "session": session }),
             |services| {
-                services.take_writes(1)?;
+                services.usage.take_writes(1)?;
                 let plugin = &services.manifest.metadata.id;
                 services.with_database(|database, scope, _| database.forget(plugin, scope, session))
             },

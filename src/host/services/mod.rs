@@ -36,8 +36,8 @@ use super::recording::{Answer, Replay};
 use super::request::CallContext;
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
+use super::usage::{Usage, within};
 use super::{SharedDatabase, SharedSurroundings, lock};
-use crate::codes::Code;
 use crate::codes::errors;
 use crate::contract::{HostEffect, HostFunction};
 use crate::document::{weight, weight_of_text};
@@ -63,7 +63,7 @@ type CallSubject<'a> = (HostFunction, &'a str);
 pub(super) struct Services {
     pub(super) manifest: Arc<Manifest>,
     pub(super) context: CallContext,
-    pub(super) limits: CallLimits,
+    pub(super) usage: Usage,
     pub(super) database: SharedDatabase,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
@@ -89,14 +89,6 @@ pub(super) struct Services {
     delayed: Duration,
     /// Secrets that the guest has been given.
     secrets: Vec<String>,
-    rows: u64,
-    writes: u64,
-    bytes: u64,
-    blob_bytes: u64,
-    log_bytes: u64,
-    http_requests: u64,
-    written_bytes: u64,
-    trace_bytes: u64,
 }
 
 impl Services {
@@ -111,7 +103,7 @@ impl Services {
         Services {
             manifest,
             context,
-            limits,
+            usage: Usage::new(limits),
             database,
             surroundings,
             trace: Trace::default(),
@@ -126,14 +118,6 @@ impl Services {
             interrupt: Interrupt::default(),
             delayed: Duration::ZERO,
             secrets: Vec::new(),
-            rows: 0,
-            writes: 0,
-            bytes: 0,
-            blob_bytes: 0,
-            log_bytes: 0,
-            http_requests: 0,
-            written_bytes: 0,
-            trace_bytes: 0,
         }
     }
 
@@ -164,7 +148,7 @@ impl Services {
         } else {
             Value::Null
         };
-        let (rows, writes) = (self.rows, self.writes);
+        let (rows, writes) = (self.usage.rows(), self.usage.writes());
         let subject = self.without_secrets(shortened(subject));
         if let Some(replay) = &mut self.replay {
             return match replay.answer(function, &subject, &arguments) {
@@ -177,12 +161,12 @@ impl Services {
             };
         }
         let result = self.attempt(function, fault, is_named, work);
-        let has_written = self.writes != writes;
+        let has_written = self.usage.writes() != writes;
         let mut result = result.and_then(|given| {
             let bytes = given.bytes();
-            self.take_bytes(bytes)?;
+            self.usage.take_result(bytes)?;
             if has_written {
-                self.take_written(bytes)?;
+                self.usage.take_written(bytes)?;
             }
             Ok(given)
         });
@@ -206,7 +190,7 @@ impl Services {
             subject,
             error: code,
             fuel: self.fuel_burned,
-            rows: self.rows - rows,
+            rows: self.usage.rows() - rows,
             arguments,
             result: self.kept(shown),
             sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
@@ -236,20 +220,20 @@ impl Services {
                 Err(ServiceError::new(errors::LIMIT_FUEL, "the fuel is spent"))
             }
             Some(FaultAction::Delay(time)) => {
-                Surroundings::pass(&self.surroundings, time.min(self.limits.time()));
+                Surroundings::pass(&self.surroundings, time.min(self.usage.limits.time()));
                 self.delayed += time;
-                if self.delayed > self.limits.time() {
+                if self.delayed > self.usage.limits.time() {
                     self.ending = Some(Trap::Interrupt);
                     Err(ServiceError::new(errors::LIMIT_TIME, "the time is over"))
                 } else {
                     work(self)
                 }
             }
-            None if self.trace.host_calls.len() as u64 >= self.limits.host_calls() => {
-                let message = format!("a call may call the host {} times", self.limits.host_calls());
+            None if self.trace.host_calls.len() as u64 >= self.usage.limits.host_calls() => {
+                let message = format!("a call may call the host {} times", self.usage.limits.host_calls());
                 let error = ServiceError::new(errors::LIMIT_HOST_CALLS, message);
                 // Told once, it is heard; a guest that goes on would only fill the trace.
-                if self.trace.host_calls.len() as u64 > self.limits.host_calls() {
+                if self.trace.host_calls.len() as u64 > self.usage.limits.host_calls() {
                     self.ending = Some(Trap::Interrupt);
                     self.spoiled.get_or_insert_with(|| error.clone());
                 }
@@ -291,7 +275,7 @@ impl Services {
             }
         }
         let value = draw(&mut lock(&self.surroundings));
-        if self.detail >= Detail::Full && (self.trace.entropy.len() as u64) < self.limits.host_calls() {
+        if self.detail >= Detail::Full && (self.trace.entropy.len() as u64) < self.usage.limits.host_calls() {
             let kept = self.kept(json!(value));
             self.trace.entropy.push(kept);
         }
@@ -341,36 +325,9 @@ impl Services {
         code.map_or(RowReach::All, |code| caller.reach(&code))
     }
 
-    fn take_rows(&mut self, rows: usize) -> Result<(), ServiceError> {
-        self.rows += rows as u64;
-        within(errors::LIMIT_ROWS, self.rows, self.limits.rows(), "rows may be read")
-    }
-
-    fn take_writes(&mut self, writes: usize) -> Result<(), ServiceError> {
-        self.writes += writes as u64;
-        within(errors::LIMIT_WRITES, self.writes, self.limits.writes(), "rows may be written")
-    }
-
-    fn take_bytes(&mut self, bytes: u64) -> Result<(), ServiceError> {
-        within(
-            errors::LIMIT_RESULT_BYTES,
-            bytes,
-            self.limits.result_bytes(),
-            "bytes may come of one call of the host",
-        )?;
-        self.bytes += bytes;
-        within(errors::LIMIT_BYTES, self.bytes, self.limits.bytes(), "bytes may come of all calls of the host")
-    }
-
-    /// Bytes that stay: of rows, keys, items and events.
-    fn take_written(&mut self, bytes: u64) -> Result<(), ServiceError> {
-        self.written_bytes += bytes;
-        within(errors::LIMIT_WRITTEN_BYTES, self.written_bytes, self.limits.written_bytes(), "bytes may be written")
-    }
-
     /// JSON that came from a guest. What would take too much memory is not read.
     fn read_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
-        let most = self.limits.argument_bytes();
+        let most = self.usage.limits.argument_bytes();
         if text.len() as u64 > most || weight_of_text(text) > most {
             let message = format!("{what} would take more than {most} bytes of memory");
             return Err(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message));
@@ -410,7 +367,7 @@ impl Services {
 
     /// Refuses lists of more things than a call may read and write.
     fn bound_items(&mut self, asked: CallSubject<'_>, items: usize) -> Result<(), ServiceError> {
-        let most = self.limits.rows().max(self.limits.writes());
+        let most = self.usage.limits.rows().max(self.usage.limits.writes());
         within(errors::LIMIT_ROWS, items as u64, most, "things may be named at once")
             .or_else(|error| self.refuse(asked, error))
     }
@@ -418,17 +375,16 @@ impl Services {
     /// Keeps a value for the trace, or says how much was left out.
     fn kept(&mut self, value: Value) -> Value {
         let weight = weight(&value);
-        if self.trace_bytes + weight > self.limits.trace_bytes() {
-            self.trace.omitted_bytes += weight;
-            return json!({ "omitted_bytes": weight });
+        if self.usage.take_trace(weight) {
+            return value;
         }
-        self.trace_bytes += weight;
-        value
+        self.trace.omitted_bytes += weight;
+        json!({ "omitted_bytes": weight })
     }
 
     /// What is left of the call's time.
     pub(super) fn time_left(&self) -> Duration {
-        self.limits.time().saturating_sub(self.started.elapsed())
+        self.usage.limits.time().saturating_sub(self.started.elapsed())
     }
 
     /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
@@ -444,13 +400,11 @@ impl Services {
         }
         let fields = if fields.is_null() { fields } else { self.redacted(fields) };
         let size = end as u64 + if fields.is_null() { 0 } else { weight(&fields) };
-        let is_over = self.trace.logs.len() as u64 >= self.limits.log_records()
-            || self.log_bytes + size > self.limits.log_bytes();
-        if is_over {
+        let is_over = self.trace.logs.len() as u64 >= self.usage.limits.log_records();
+        if is_over || !self.usage.take_log(size) {
             self.trace.suppressed_logs += 1;
             return;
         }
-        self.log_bytes += size;
         let message: String = message[..end]
             .trim_end_matches('\n')
             .chars()
@@ -501,11 +455,6 @@ fn shortened(subject: &str) -> String {
     let mut kept = subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES + 1)].to_owned();
     shorten(&mut kept, MAX_SUBJECT_BYTES);
     kept
-}
-
-/// An error with its bound if there is too much of something.
-fn within(code: Code, used: u64, bound: u64, what: &str) -> Result<(), ServiceError> {
-    if used <= bound { Ok(()) } else { Err(ServiceError::new(code, format!("only {bound} {what}"))) }
 }
 
 fn denied(message: impl Into<String>) -> ServiceError {

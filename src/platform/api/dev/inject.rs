@@ -31,7 +31,7 @@ impl Platform {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
         }
-        self.set_limits(limits);
+        self.call_settings.limits = limits;
         Ok(Response::empty(204))
     }
 
@@ -40,7 +40,7 @@ impl Platform {
             let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
             match key.as_str() {
                 "imitate" => self.imitate_quirks(wanted),
-                "double_events" => self.double_events(wanted),
+                "double_events" => self.call_settings.doubles_events = wanted,
                 _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
             }
         }
@@ -57,7 +57,7 @@ impl Platform {
     }
 
     pub(in crate::platform::api) fn limits_shown(&self) -> Response {
-        let set = self.limits();
+        let set = &self.call_settings.limits;
         let limits = LIMITS.iter().map(|limit| {
             json!({ "name": limit.name, "default": limit.default, "set": set.value(limit.name), "bounds": limit.meaning })
         });
@@ -65,7 +65,10 @@ impl Platform {
     }
 
     pub(in crate::platform::api) fn quirks_shown(&self) -> Response {
-        Response::json(200, json!({ "imitate": self.imitates_quirks(), "double_events": self.doubles_events() }))
+        Response::json(
+            200,
+            json!({ "imitate": self.imitates_quirks(), "double_events": self.call_settings.doubles_events }),
+        )
     }
 }
 

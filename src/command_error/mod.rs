@@ -1,5 +1,7 @@
 //! Where errors of the rooms become errors of a command: with a code, hints and an exit code.
 
+pub(crate) mod codes;
+
 use std::io::Write;
 
 use schemars::JsonSchema;
@@ -7,7 +9,6 @@ use serde::Serialize;
 
 use crate::build::{BuildError, ForeignError, ToolchainError};
 use crate::codes::{Code, ErrorCode, errors};
-use crate::commands::codes;
 use crate::component::{ComposeError, DescriptionError, LinkError};
 use crate::dev_host::{DevHostError, StateFolderError};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, printable};
