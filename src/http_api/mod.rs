@@ -9,11 +9,10 @@
 //!          └── docs/http-api.md
 //! ```
 //!
-//! A new route: a name in `operation.rs`, an entry in `routes.rs`, and the arm that the compiler asks for.
+//! A new route: a name and an entry in `routes.rs`, and the arm that the compiler asks for.
 
 mod docs_table;
 mod matching;
-mod operation;
 mod permissions;
 mod route;
 mod routes;
@@ -22,9 +21,8 @@ mod shape;
 
 pub use docs_table::docs_table;
 pub use matching::{Match, find};
-pub use operation::{HostOperation, Operation, PlatformOperation};
 pub use permissions::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
 pub use route::{Access, Effect, Exists, Method, QueryKey, QueryValue, Route};
-pub use routes::ROUTES;
+pub use routes::{HostOperation, Operation, PlatformOperation, ROUTES};
 pub use schemas::{reference, schemas};
 pub use shape::{BodyShape, RequestShape as RequestBody};

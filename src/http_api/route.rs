@@ -1,6 +1,6 @@
 //! What is known of a route before it is asked for anything.
 
-use super::operation::{Operation, PlatformOperation};
+use super::routes::{Operation, PlatformOperation};
 use super::shape::{BodyShape, RequestShape};
 use crate::manifest::PermissionCode;
 

@@ -1,4 +1,7 @@
-//! The catalogue of field types and what the platform stores them as.
+//! The catalogue of field types: what each holds, how it is filled in and shown.
+//!
+//! One line a type. What the platform stores, the JSON Schema, types of Rust, comparisons, and the widgets of the console
+//! follow from it; made-up rows (`seed`) know each type by name, and the compiler asks for a new one there.
 
 use crate::document::words;
 
@@ -26,100 +29,283 @@ words! {
     }
 }
 
+/// The form of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// Any text.
+    Plain,
+    /// An e-mail address.
+    Email,
+    /// A URL.
+    Url,
+    /// A time of day.
+    Time,
+}
+
+/// What a value is, in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueShape {
+    /// A text.
+    Text(TextFormat),
+    /// A whole number of 64 bits.
+    Integer,
+    /// A binary fraction.
+    Float,
+    /// An exact number, as text.
+    Decimal,
+    /// true or false.
+    Boolean,
+    /// A day, as text.
+    Date,
+    /// A moment with its offset, as text.
+    Datetime,
+    /// A UUID, as text.
+    Id,
+    /// A list of UUIDs.
+    Ids,
+    /// One of the field's options, as text.
+    Option,
+    /// A list of the field's options.
+    Options,
+    /// A list of texts.
+    Texts,
+    /// `{ "lat", "lng" }`.
+    Place,
+    /// Anything.
+    Json,
+}
+
+impl ValueShape {
+    /// What the platform's tables know it as.
+    pub fn base(self) -> BaseType {
+        match self {
+            ValueShape::Text(_) | ValueShape::Option => BaseType::String,
+            ValueShape::Integer => BaseType::Integer,
+            ValueShape::Float => BaseType::Float,
+            ValueShape::Decimal => BaseType::Decimal,
+            ValueShape::Boolean => BaseType::Boolean,
+            ValueShape::Date => BaseType::Date,
+            ValueShape::Datetime => BaseType::Datetime,
+            ValueShape::Id => BaseType::Uuid,
+            ValueShape::Ids | ValueShape::Options | ValueShape::Texts | ValueShape::Place | ValueShape::Json => {
+                BaseType::Json
+            }
+        }
+    }
+
+    /// Whether it is a number, and can be added.
+    pub fn is_number(self) -> bool {
+        matches!(self, ValueShape::Integer | ValueShape::Float | ValueShape::Decimal)
+    }
+
+    /// Whether it is a list of texts.
+    pub fn is_list(self) -> bool {
+        matches!(self, ValueShape::Ids | ValueShape::Options | ValueShape::Texts)
+    }
+}
+
 words! {
-    /// What a field holds.
-    pub enum FieldType {
-        /// One line of text.
-        String = "string",
+    /// How a form asks for a value.
+    pub enum InputKind {
+        /// A line of text.
+        Line = "line",
         /// Several lines of text.
-        Text = "text",
-        /// A whole number.
-        Integer = "integer",
-        /// A whole number of 64 bits.
-        Bigint = "bigint",
-        /// A binary fraction; never for money.
-        Float = "float",
-        /// An exact decimal number, as text end to end.
+        Area = "area",
+        /// Digits.
+        WholeNumber = "whole_number",
+        /// A number.
+        Number = "number",
+        /// A number that stays text.
         Decimal = "decimal",
-        /// true or false.
-        Boolean = "boolean",
+        /// On or off.
+        Switch = "switch",
         /// A day.
         Date = "date",
-        /// A time of day, `08:30:00`.
+        /// A time of day.
         Time = "time",
         /// A moment.
         Datetime = "datetime",
-        /// A UUID.
-        Uuid = "uuid",
-        /// Any JSON.
+        /// JSON.
         Json = "json",
         /// One of the options.
         Select = "select",
         /// Several of the options.
-        MultiSelect = "multi_select",
-        /// An amount of money, as decimal text.
-        Currency = "currency",
-        /// A percentage, as decimal text: 12.5 is 12.5 %.
-        Percent = "percent",
+        Checkboxes = "checkboxes",
         /// An e-mail address.
         Email = "email",
         /// A telephone number.
         Phone = "phone",
         /// A URL.
         Url = "url",
-        /// Formatted text.
-        RichText = "rich_text",
-        /// Markdown.
-        Markdown = "markdown",
-        /// The id of a stored file.
-        Attachment = "attachment",
-        /// The id of a stored picture.
-        Image = "image",
-        /// The id of a row of `ref_entity`.
-        Ref = "ref",
-        /// The ids of several rows of `ref_entity`.
-        RefMany = "ref_many",
-        /// The id of a user.
+        /// A row of another entity.
+        Reference = "reference",
+        /// Rows of another entity.
+        References = "references",
+        /// A user.
         User = "user",
-        /// The id of a department.
+        /// A department.
         Department = "department",
-        /// Free words.
+        /// Words.
         Tags = "tags",
-        /// The text of a barcode.
-        Barcode = "barcode",
-        /// A colour, `#1677ff`.
+        /// A colour.
         Color = "color",
-        /// A number of stars.
-        Rating = "rating",
-        /// A length of time in seconds.
-        Duration = "duration",
-        /// A place: `{ "lat": 31.2, "lng": 121.5 }`.
-        GeoPoint = "geo_point",
-        /// A number that a `[[numbering]]` rule gives.
-        Autonumber = "autonumber",
+        /// Latitude and longitude.
+        Place = "place",
     }
+}
+
+words! {
+    /// How a value is shown.
+    pub enum DisplayKind {
+        /// As it is.
+        Plain = "plain",
+        /// A number.
+        Number = "number",
+        /// Yes or no.
+        YesNo = "yes_no",
+        /// A moment, in the reader's time zone.
+        Moment = "moment",
+        /// JSON.
+        Json = "json",
+        /// The label of an option.
+        Option = "option",
+        /// Labels of options.
+        Options = "options",
+        /// An amount of money.
+        Money = "money",
+        /// With a percent sign.
+        Percent = "percent",
+        /// An address to write to.
+        Mail = "mail",
+        /// A link.
+        Link = "link",
+        /// The label of a row.
+        Reference = "reference",
+        /// Labels of rows.
+        References = "references",
+        /// The name of a user.
+        User = "user",
+        /// Words.
+        Tags = "tags",
+        /// A swatch.
+        Color = "color",
+        /// Stars.
+        Stars = "stars",
+        /// Latitude and longitude.
+        Place = "place",
+    }
+}
+
+macro_rules! field_types {
+    ($(#[doc = $doc:literal] $variant:ident = $word:literal, $shape:ident $(($format:path))?,
+        input $input:ident, display $display:ident;)*) => {
+        words! {
+            /// What a field holds.
+            pub enum FieldType {
+                $( #[doc = $doc] $variant = $word, )*
+            }
+        }
+
+        impl FieldType {
+            /// What its values are.
+            pub fn shape(self) -> ValueShape {
+                match self {
+                    $( FieldType::$variant => ValueShape::$shape $(($format))?, )*
+                }
+            }
+
+            /// How a form asks for a value.
+            pub fn input(self) -> InputKind {
+                match self {
+                    $( FieldType::$variant => InputKind::$input, )*
+                }
+            }
+
+            /// How a value is shown.
+            pub fn display(self) -> DisplayKind {
+                match self {
+                    $( FieldType::$variant => DisplayKind::$display, )*
+                }
+            }
+        }
+    };
+}
+
+field_types! {
+    /// One line of text.
+    String = "string", Text(TextFormat::Plain), input Line, display Plain;
+    /// Several lines of text.
+    Text = "text", Text(TextFormat::Plain), input Area, display Plain;
+    /// A whole number.
+    Integer = "integer", Integer, input WholeNumber, display Number;
+    /// A whole number of 64 bits.
+    Bigint = "bigint", Integer, input WholeNumber, display Number;
+    /// A binary fraction; never for money.
+    Float = "float", Float, input Number, display Number;
+    /// An exact decimal number, as text end to end.
+    Decimal = "decimal", Decimal, input Decimal, display Number;
+    /// true or false.
+    Boolean = "boolean", Boolean, input Switch, display YesNo;
+    /// A day.
+    Date = "date", Date, input Date, display Plain;
+    /// A time of day, `08:30:00`.
+    Time = "time", Text(TextFormat::Time), input Time, display Plain;
+    /// A moment.
+    Datetime = "datetime", Datetime, input Datetime, display Moment;
+    /// A UUID.
+    Uuid = "uuid", Id, input Line, display Plain;
+    /// Any JSON.
+    Json = "json", Json, input Json, display Json;
+    /// One of the options.
+    Select = "select", Option, input Select, display Option;
+    /// Several of the options.
+    MultiSelect = "multi_select", Options, input Checkboxes, display Options;
+    /// An amount of money, as decimal text.
+    Currency = "currency", Decimal, input Decimal, display Money;
+    /// A percentage, as decimal text: 12.5 is 12.5 %.
+    Percent = "percent", Decimal, input Decimal, display Percent;
+    /// An e-mail address.
+    Email = "email", Text(TextFormat::Email), input Email, display Mail;
+    /// A telephone number.
+    Phone = "phone", Text(TextFormat::Plain), input Phone, display Plain;
+    /// A URL.
+    Url = "url", Text(TextFormat::Url), input Url, display Link;
+    /// Formatted text.
+    RichText = "rich_text", Text(TextFormat::Plain), input Area, display Plain;
+    /// Markdown.
+    Markdown = "markdown", Text(TextFormat::Plain), input Area, display Plain;
+    /// The id of a stored file.
+    Attachment = "attachment", Id, input Line, display Plain;
+    /// The id of a stored picture.
+    Image = "image", Id, input Line, display Plain;
+    /// The id of a row of `ref_entity`.
+    Ref = "ref", Id, input Reference, display Reference;
+    /// The ids of several rows of `ref_entity`.
+    RefMany = "ref_many", Ids, input References, display References;
+    /// The id of a user.
+    User = "user", Id, input User, display User;
+    /// The id of a department.
+    Department = "department", Id, input Department, display Plain;
+    /// Free words.
+    Tags = "tags", Texts, input Tags, display Tags;
+    /// The text of a barcode.
+    Barcode = "barcode", Text(TextFormat::Plain), input Line, display Plain;
+    /// A colour, `#1677ff`.
+    Color = "color", Text(TextFormat::Plain), input Color, display Color;
+    /// A number of stars.
+    Rating = "rating", Integer, input WholeNumber, display Stars;
+    /// A length of time in seconds.
+    Duration = "duration", Integer, input WholeNumber, display Number;
+    /// A place: `{ "lat": 31.2, "lng": 121.5 }`.
+    GeoPoint = "geo_point", Place, input Place, display Place;
+    /// A number that a `[[numbering]]` rule gives.
+    Autonumber = "autonumber", Text(TextFormat::Plain), input Line, display Plain;
 }
 
 impl FieldType {
     /// What the platform stores the field as.
     pub fn base(self) -> BaseType {
-        use FieldType::{
-            Attachment, Autonumber, Barcode, Bigint, Boolean, Color, Currency, Date, Datetime, Decimal, Department,
-            Duration, Email, Float, GeoPoint, Image, Integer, Json, Markdown, MultiSelect, Percent, Phone, Rating, Ref,
-            RefMany, RichText, Select, String, Tags, Text, Time, Url, User, Uuid,
-        };
-        match self {
-            String | Text | Time | Select | Email | Phone | Url | RichText | Markdown | Barcode | Color
-            | Autonumber => BaseType::String,
-            Integer | Bigint | Rating | Duration => BaseType::Integer,
-            Float => BaseType::Float,
-            Decimal | Currency | Percent => BaseType::Decimal,
-            Boolean => BaseType::Boolean,
-            Date => BaseType::Date,
-            Datetime => BaseType::Datetime,
-            Uuid | Ref | User | Department | Attachment | Image => BaseType::Uuid,
-            Json | MultiSelect | RefMany | Tags | GeoPoint => BaseType::Json,
-        }
+        self.shape().base()
     }
 
     /// The word with its article, for sentences.
@@ -130,7 +316,7 @@ impl FieldType {
 
     /// True for types whose value is one of `options`.
     pub fn has_options(self) -> bool {
-        matches!(self, FieldType::Select | FieldType::MultiSelect)
+        matches!(self.shape(), ValueShape::Option | ValueShape::Options)
     }
 
     /// True for types that name rows of another entity.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::words;
-use crate::manifest::{BaseType, Entity, Field, FieldType, Validation};
+use crate::manifest::{Entity, Field, FieldType, Validation};
 use crate::pattern::Pattern;
 use crate::random::Random;
 use crate::store::Moment;
@@ -58,19 +58,17 @@ impl Maker<'_> {
                 json!(uuid_of(self.random, self.made_at))
             }
             FieldType::Ref | FieldType::RefMany | FieldType::Autonumber => return None,
-            kind => match kind.base() {
-                BaseType::Integer => json!(self.number(field, 0)?),
-                BaseType::Float => {
-                    let hundredths = self.number(field, 2)?;
-                    json!(hundredths as f64 / 100.0)
-                }
-                BaseType::Decimal => {
-                    let scale = field.kept_scale().unwrap_or(2).min(6);
-                    let number = self.number(field, scale)?;
-                    json!(rust_decimal::Decimal::new(number, scale).to_string())
-                }
-                _ => json!(self.text(field)?),
-            },
+            FieldType::Integer | FieldType::Bigint => json!(self.number(field, 0)?),
+            FieldType::Float => {
+                let hundredths = self.number(field, 2)?;
+                json!(hundredths as f64 / 100.0)
+            }
+            FieldType::Decimal | FieldType::Currency | FieldType::Percent => {
+                let scale = field.kept_scale().unwrap_or(2).min(6);
+                let number = self.number(field, scale)?;
+                json!(rust_decimal::Decimal::new(number, scale).to_string())
+            }
+            FieldType::String | FieldType::Text | FieldType::RichText | FieldType::Markdown => json!(self.text(field)?),
         })
     }
 

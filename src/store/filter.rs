@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::sql::{ColumnShape, Dialect};
 use super::{EntityRef, ListQuery, StoreError, definition, values};
 use crate::document::did_you_mean;
-use crate::manifest::{BaseType, FieldType};
+use crate::manifest::BaseType;
 
 /// Characters that `contains` looks for at the most.
 pub(super) const MAX_PATTERN: usize = 200;
@@ -191,7 +191,7 @@ impl FilterReader<'_> {
         let Some(field) = self.entity.field(name) else {
             return Err(bad(format!("`contains` looks into text and lists, and `{name}` is neither")));
         };
-        if holds_list(*field.field_type) {
+        if field.field_type.shape().is_list() {
             return Ok(self.dialect.has_item(name, |item| item.eq(text)));
         }
         if field.field_type.base() != BaseType::String {
@@ -205,7 +205,7 @@ impl FilterReader<'_> {
 
     /// Whether a text stands anywhere in a field.
     pub(super) fn matches(&self, name: &str, text: &str) -> Expr {
-        let is_list = self.entity.field(name).is_some_and(|field| holds_list(*field.field_type));
+        let is_list = self.entity.field(name).is_some_and(|field| field.field_type.shape().is_list());
         if is_list {
             self.dialect.has_item(name, |item| self.dialect.contains(item, text))
         } else {
@@ -219,7 +219,7 @@ impl FilterReader<'_> {
     fn scalar(&self, name: &str, value: &Value) -> Result<sea_query::Value, StoreError> {
         let normal = match self.entity.field(name) {
             Some(field) if field.field_type.base() == BaseType::Json => {
-                let help = if holds_list(*field.field_type) { ", or with an item by `contains`" } else { "" };
+                let help = if field.field_type.shape().is_list() { ", or with an item by `contains`" } else { "" };
                 return Err(bad(format!("`{name}` holds JSON: it is compared with null{help}")));
             }
             Some(field) => values::comparable(field, value),
@@ -255,11 +255,6 @@ fn values_in(filter: &Value) -> usize {
         Value::Array(items) => items.iter().map(values_in).sum(),
         _ => 1,
     }
-}
-
-/// Whether the values are lists of texts.
-fn holds_list(field_type: FieldType) -> bool {
-    matches!(field_type, FieldType::MultiSelect | FieldType::Tags | FieldType::RefMany)
 }
 
 fn bad(message: impl Into<String>) -> StoreError {

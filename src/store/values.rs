@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
 use crate::document::did_you_mean;
 use crate::expression::{Datum, read_decimal};
-use crate::manifest::{BaseType, Field, FieldType, RESERVED_FIELDS, Validation};
+use crate::manifest::{BaseType, Field, RESERVED_FIELDS, Validation};
+use crate::manifest::{TextFormat, ValueShape};
 use crate::pattern::{MAX_MATCHED, Pattern};
 
 /// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
@@ -124,45 +125,43 @@ pub(super) fn normal_computed(field: &Field, value: &Datum) -> Result<Value, Str
 
 fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
     let text = || value.as_str().ok_or_else(|| format!("must be text, not {}", kind(value)));
-    match *field.field_type {
-        FieldType::Select => {
+    match field.field_type.shape() {
+        ValueShape::Option => {
             let text = text()?;
             one_of_options(field, text)?;
             Ok(value.clone())
         }
-        FieldType::MultiSelect => {
+        ValueShape::Options => {
             for item in array_of_text(value)? {
                 one_of_options(field, item)?;
             }
             Ok(value.clone())
         }
-        FieldType::Tags => array_of_text(value).and_then(|_| stored_json(value)),
-        FieldType::RefMany => {
+        ValueShape::Texts => array_of_text(value).and_then(|_| stored_json(value)),
+        ValueShape::Ids => {
             array_of_text(value)?.into_iter().map(normal_uuid).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
-        FieldType::GeoPoint => match (value["lat"].as_f64(), value["lng"].as_f64()) {
+        ValueShape::Place => match (value["lat"].as_f64(), value["lng"].as_f64()) {
             (Some(lat), Some(lng)) if lat.abs() <= 90.0 && lng.abs() <= 180.0 => stored_json(value),
             _ => Err("must be { \"lat\": …, \"lng\": … } in degrees".to_owned()),
         },
-        FieldType::Email if !text()?.contains('@') => Err("must be an e-mail address".to_owned()),
-        FieldType::Url if !text()?.starts_with("http://") && !text()?.starts_with("https://") => {
+        ValueShape::Text(TextFormat::Email) if !text()?.contains('@') => Err("must be an e-mail address".to_owned()),
+        ValueShape::Text(TextFormat::Url) if !text()?.starts_with("http://") && !text()?.starts_with("https://") => {
             Err("must be a URL that starts with http:// or https://".to_owned())
         }
-        FieldType::Time => {
+        ValueShape::Text(TextFormat::Time) => {
             let time = civil::Time::from_str(text()?).map_err(|_| "must be a time such as 08:30:00".to_owned())?;
             Ok(Value::String(time.strftime("%H:%M:%S").to_string()))
         }
-        _ => match field.field_type.base() {
-            BaseType::Decimal => normal_decimal(field, value).map(Value::String),
-            base => of_base_type(base, value),
-        },
+        ValueShape::Decimal => normal_decimal(field, value).map(Value::String),
+        other => of_base_type(other.base(), value),
     }
 }
 
 /// The form in which a value is compared with a field: part of an array or an object is left as it is.
 pub(super) fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
-    match (*field.field_type, field.field_type.base()) {
-        (FieldType::Time, _) => by_type(field, value),
+    match (field.field_type.shape(), field.field_type.base()) {
+        (ValueShape::Text(TextFormat::Time), _) => by_type(field, value),
         // A number with a fraction may be in a filter: it is compared and never kept.
         (_, BaseType::Decimal) => match decimal_of(value) {
             Some(decimal) => Ok(Value::String(decimal.to_string())),

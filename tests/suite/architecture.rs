@@ -1,159 +1,199 @@
 //! The floors of the house, held against the sources. `docs/architecture.md` says why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::support::repository;
+use crate::documentation::with_part;
+use crate::support::{expect_file, repository};
 
-/// Each room and the rooms that it may use. A room that is not here does not exist.
-const ROOMS: &[(&str, &[&str])] = &[
-    // Words.
-    ("codes", &["exit_code"]),
-    ("containment", &[]),
-    ("diagnostics", &["codes"]),
-    ("digest", &[]),
-    ("document", &["codes", "diagnostics"]),
-    ("exit_code", &[]),
-    ("files", &[]),
-    ("pattern", &[]),
-    ("random", &[]),
-    ("settings", &[]),
-    ("strict_zip", &["codes"]),
-    ("ui", &["codes", "diagnostics", "settings"]),
-    // Nouns.
-    ("expression", &["codes", "diagnostics", "document"]),
-    ("manifest", &["codes", "contract", "diagnostics", "document", "expression"]),
-    ("contract", &["diagnostics"]),
-    ("component", &["codes", "containment", "contract", "diagnostics"]),
-    ("outgoing", &[]),
-    ("signing", &["codes", "diagnostics", "digest", "document"]),
-    ("archive", &["codes", "containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"]),
-    ("evolution", &["diagnostics", "expression", "manifest"]),
+/// A room and the rooms that it may use.
+type Room = (&'static str, &'static [&'static str]);
+
+/// The floors from the ground up, and the rooms of each. A room that is not here does not exist.
+const FLOORS: &[(&str, &[Room])] = &[
     (
-        "store",
-        &["codes", "contract", "diagnostics", "digest", "document", "evolution", "expression", "manifest", "pattern"],
-    ),
-    ("project", &["diagnostics", "files", "manifest", "strict_zip"]),
-    // Engines.
-    (
-        "check",
+        "words",
         &[
-            "archive",
-            "codes",
-            "component",
-            "contract",
-            "diagnostics",
-            "document",
-            "evolution",
-            "expression",
-            "manifest",
-            "outgoing",
-            "pattern",
-            "store",
-            "strict_zip",
+            ("codes", &["exit_code"]),
+            ("containment", &[]),
+            ("diagnostics", &["codes"]),
+            ("digest", &[]),
+            ("document", &["codes", "diagnostics"]),
+            ("exit_code", &[]),
+            ("files", &[]),
+            ("pattern", &[]),
+            ("random", &[]),
+            ("settings", &[]),
+            ("strict_zip", &["codes"]),
+            ("ui", &["codes", "diagnostics", "settings"]),
         ],
     ),
     (
-        "verification",
+        "nouns",
         &[
-            "archive",
-            "check",
-            "codes",
-            "component",
-            "containment",
-            "contract",
-            "diagnostics",
-            "digest",
-            "document",
-            "manifest",
-            "signing",
-            "strict_zip",
+            ("expression", &["codes", "diagnostics", "document"]),
+            ("manifest", &["codes", "contract", "diagnostics", "document", "expression"]),
+            ("contract", &["diagnostics"]),
+            ("component", &["codes", "containment", "contract", "diagnostics"]),
+            ("outgoing", &[]),
+            ("signing", &["codes", "diagnostics", "digest", "document"]),
+            (
+                "archive",
+                &["codes", "containment", "diagnostics", "digest", "document", "manifest", "signing", "strict_zip"],
+            ),
+            ("evolution", &["diagnostics", "expression", "manifest"]),
+            (
+                "store",
+                &[
+                    "codes",
+                    "contract",
+                    "diagnostics",
+                    "digest",
+                    "document",
+                    "evolution",
+                    "expression",
+                    "manifest",
+                    "pattern",
+                ],
+            ),
+            ("project", &["diagnostics", "files", "manifest", "strict_zip"]),
         ],
     ),
-    ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
-    ("http_api", &["contract", "manifest"]),
-    ("generate", &["contract", "http_api", "manifest"]),
-    ("scaffold", &["containment", "document", "files", "pattern"]),
-    ("build", &["files", "settings", "signing"]),
     (
-        "host",
+        "engines",
         &[
-            "codes",
-            "component",
-            "contract",
-            "digest",
-            "document",
-            "expression",
-            "files",
-            "manifest",
-            "outgoing",
-            "random",
-            "settings",
-            "store",
+            (
+                "check",
+                &[
+                    "archive",
+                    "codes",
+                    "component",
+                    "contract",
+                    "diagnostics",
+                    "document",
+                    "evolution",
+                    "expression",
+                    "manifest",
+                    "outgoing",
+                    "pattern",
+                    "store",
+                    "strict_zip",
+                ],
+            ),
+            (
+                "verification",
+                &[
+                    "archive",
+                    "check",
+                    "codes",
+                    "component",
+                    "containment",
+                    "contract",
+                    "diagnostics",
+                    "digest",
+                    "document",
+                    "manifest",
+                    "signing",
+                    "strict_zip",
+                ],
+            ),
+            ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
+            ("http_api", &["contract", "manifest"]),
+            ("generate", &["contract", "http_api", "manifest"]),
+            ("scaffold", &["containment", "document", "files", "pattern"]),
+            ("build", &["files", "settings", "signing"]),
+            (
+                "host",
+                &[
+                    "codes",
+                    "component",
+                    "contract",
+                    "digest",
+                    "document",
+                    "expression",
+                    "files",
+                    "manifest",
+                    "outgoing",
+                    "random",
+                    "settings",
+                    "store",
+                ],
+            ),
+            ("registry", &["codes", "diagnostics", "digest", "outgoing"]),
         ],
     ),
-    ("registry", &["codes", "diagnostics", "digest", "outgoing"]),
-    // The platform's contract, and what stands on it.
     (
         "platform",
-        &[
-            "archive",
-            "check",
-            "codes",
-            "contract",
-            "diagnostics",
-            "digest",
-            "document",
-            "evolution",
-            "expression",
-            "generate",
-            "host",
-            "http_api",
-            "manifest",
-            "signing",
-            "store",
-            "strict_zip",
-            "verification",
-        ],
+        &[(
+            "platform",
+            &[
+                "archive",
+                "check",
+                "codes",
+                "contract",
+                "diagnostics",
+                "digest",
+                "document",
+                "evolution",
+                "expression",
+                "generate",
+                "host",
+                "http_api",
+                "manifest",
+                "signing",
+                "store",
+                "strict_zip",
+                "verification",
+            ],
+        )],
     ),
     (
-        "scenario",
+        "surfaces",
         &[
-            "check",
-            "codes",
-            "contract",
-            "diagnostics",
-            "digest",
-            "document",
-            "host",
-            "http_api",
-            "manifest",
-            "outgoing",
-            "pattern",
-            "platform",
-            "store",
-        ],
-    ),
-    (
-        "dev_host",
-        &[
-            "build",
-            "codes",
-            "diagnostics",
-            "digest",
-            "document",
-            "files",
-            "host",
-            "http_api",
-            "manifest",
-            "outgoing",
-            "platform",
-            "project",
-            "signing",
-            "store",
+            (
+                "scenario",
+                &[
+                    "check",
+                    "codes",
+                    "contract",
+                    "diagnostics",
+                    "digest",
+                    "document",
+                    "host",
+                    "http_api",
+                    "manifest",
+                    "outgoing",
+                    "pattern",
+                    "platform",
+                    "store",
+                ],
+            ),
+            (
+                "dev_host",
+                &[
+                    "build",
+                    "codes",
+                    "diagnostics",
+                    "digest",
+                    "document",
+                    "files",
+                    "host",
+                    "http_api",
+                    "manifest",
+                    "outgoing",
+                    "platform",
+                    "project",
+                    "signing",
+                    "store",
+                ],
+            ),
         ],
     ),
 ];
+
+fn rooms() -> impl Iterator<Item = &'static Room> {
+    FLOORS.iter().flat_map(|(_, rooms)| rooms.iter())
+}
 
 /// The rooms of the program itself may use everything.
 const PROGRAM: [&str; 7] = ["main", "lib", "cli", "commands", "command_error", "context", "explanations"];
@@ -215,6 +255,19 @@ fn files() -> Vec<(String, String, String)> {
         .collect()
 }
 
+/// The rooms that a source file names.
+fn used_rooms(text: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect()
+    };
+    let paths = text.split("crate::").skip(1).map(|path| match path.strip_prefix('{') {
+        Some(list) => list.split('}').next().unwrap().split(',').map(|item| word(item.trim())).collect(),
+        None => vec![word(path)],
+    });
+    // Modules of guests are in the options of their generator.
+    paths.flatten().filter(|used| !used.is_empty() && !matches!(used.as_str(), "bindings" | "erp")).collect()
+}
+
 #[test]
 fn rooms_only_use_the_rooms_below_them() {
     for (room, name, text) in files() {
@@ -222,11 +275,9 @@ fn rooms_only_use_the_rooms_below_them() {
             continue;
         }
         let (_, allowed) =
-            ROOMS.iter().find(|(known, _)| *known == room).unwrap_or_else(|| panic!("src/{name}: `{room}` is no room"));
-        for used in text.split("crate::").skip(1) {
-            let used: String = used.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            // Modules of guests stand in the options of their generator.
-            let is_own = used == room || used.is_empty() || matches!(used.as_str(), "bindings" | "erp");
+            rooms().find(|(known, _)| *known == room).unwrap_or_else(|| panic!("src/{name}: `{room}` is no room"));
+        for used in used_rooms(&text) {
+            let is_own = used == room;
             assert!(
                 is_own || allowed.contains(&used.as_str()),
                 "src/{name}: `{room}` may not use `{used}`; see docs/architecture.md"
@@ -240,7 +291,7 @@ fn the_digest_of_the_rules_covers_every_room_that_they_use() {
     let (mut used, mut left) = (BTreeSet::new(), vec!["check"]);
     while let Some(room) = left.pop() {
         if used.insert(room) {
-            left.extend(ROOMS.iter().find(|(known, _)| *known == room).unwrap().1);
+            left.extend(rooms().find(|(known, _)| *known == room).unwrap().1);
         }
     }
     let script = std::fs::read_to_string(repository().join("build.rs")).unwrap();
@@ -315,7 +366,7 @@ fn shared_types(text: &str) -> Vec<&str> {
 
 #[test]
 fn no_two_shared_types_have_one_name() {
-    let mut homes: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    let mut homes: BTreeMap<String, String> = BTreeMap::new();
     for (_, name, text) in files() {
         for shared in shared_types(&text) {
             if let Some(other) = homes.insert(shared.to_owned(), name.clone()) {
@@ -350,4 +401,89 @@ fn the_glossary_names_what_exists() {
         }
     }
     assert!(words.is_sorted(), "docs/glossary.md is not sorted");
+}
+
+/// The rooms as they are: who uses whom, as a picture without the arrows that follow from others, and sizes.
+#[test]
+fn the_picture_of_the_rooms_is_made_from_the_sources() {
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut sizes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (room, _, text) in files() {
+        let room = if PROGRAM.contains(&room.as_str()) { "program".to_owned() } else { room };
+        let size = sizes.entry(room.clone()).or_default();
+        *size = (size.0 + 1, size.1 + text.lines().count());
+        let others = used_rooms(&text).into_iter().filter(|other| *other != room);
+        let others = others.filter(|other| !PROGRAM.contains(&other.as_str()));
+        used.entry(room).or_default().extend(others);
+    }
+    let reaches = |from: &str, to: &str| {
+        let (mut seen, mut left) = (BTreeSet::new(), vec![from.to_owned()]);
+        while let Some(room) = left.pop() {
+            if room == to {
+                return true;
+            }
+            if seen.insert(room.clone()) {
+                left.extend(used[&room].iter().cloned());
+            }
+        }
+        false
+    };
+    let mut picture = "```mermaid\nflowchart TD\n  program\n".to_owned();
+    let floors = FLOORS.iter().rev();
+    for (floor, rooms) in floors.clone() {
+        let names: Vec<&str> = rooms.iter().map(|(room, _)| *room).collect();
+        picture.push_str(&format!("  subgraph {floor}_floor[{floor}]\n    {}\n  end\n", names.join("; ")));
+    }
+    for (room, others) in &used {
+        let follows = |other: &String| others.iter().any(|third| third != other && reaches(third, other));
+        for other in others.iter().filter(|other| !follows(other)) {
+            picture.push_str(&format!("  {room} --> {other}\n"));
+        }
+    }
+    picture.push_str("```\n\n| room | floor | files | lines |\n|---|---|---|---|\n");
+    let rows = floors.flat_map(|(floor, rooms)| rooms.iter().map(move |(room, _)| (*floor, *room)));
+    for (floor, room) in std::iter::once(("program", "program")).chain(rows) {
+        let (files, lines) = sizes[room];
+        // Hundreds: a page that changes with every line is read by no one.
+        let about = lines.div_ceil(100) * 100;
+        picture.push_str(&format!("| {room} | {floor} | {files} | {about} |\n"));
+    }
+    let file = repository().join("docs/architecture.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    expect_file(&file, &with_part(&page, "rooms", &picture));
+}
+
+/// How many files somebody edits to add a thing, beside its own tests and blessed files; the row of the page says which.
+#[test]
+fn the_table_of_files_to_touch_names_files_that_know_the_thing() {
+    let page = std::fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    let table = page.split("## Files to touch").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| a ")).collect();
+    assert!(rows.len() >= 7, "{rows:?}");
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [thing, _, now, files, example, _] = cells.as_slice() else { panic!("{row}") };
+        let files: Vec<&str> = files.split('`').skip(1).step_by(2).collect();
+        let count: usize = now.parse().unwrap();
+        assert_eq!(files.len(), count, "{thing}: the row names {files:?}");
+        assert!(count <= 3, "{thing}: {count} files");
+        let example = example.trim_matches('`');
+        for file in &files {
+            let text = std::fs::read_to_string(repository().join("src").join(file)).unwrap();
+            assert!(text.contains(example), "{thing}: `{example}` is not in src/{file}");
+        }
+        // Nothing else in the program names the example.
+        let elsewhere: Vec<String> = self::files()
+            .into_iter()
+            .filter(|(_, name, text)| !files.contains(&name.as_str()) && names(text, example))
+            .map(|(_, name, _)| name)
+            .collect();
+        assert!(elsewhere.is_empty(), "{thing}: `{example}` is in {elsewhere:?} too");
+    }
+}
+
+/// Whether the program part of a file has a word.
+fn names(text: &str, word: &str) -> bool {
+    let program = text.split("#[cfg(test)]").next().unwrap();
+    program.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)
 }

@@ -78,7 +78,7 @@ fn the_page_of_limits_is_made_from_the_table() {
 }
 
 /// A page with the part between two marks made anew.
-fn with_part(page: &str, mark: &str, part: &str) -> String {
+pub fn with_part(page: &str, mark: &str, part: &str) -> String {
     let (start, end) = (format!("<!-- {mark}: made by the tests -->\n"), "<!-- end -->");
     let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no part `{mark}`"));
     let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("the part `{mark}` has no end"));

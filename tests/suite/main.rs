@@ -21,6 +21,7 @@ mod developer_machine;
 mod diagnostics;
 mod documentation;
 mod every_command;
+mod field_types;
 mod guests;
 mod host_memory;
 mod hostile_packages;

@@ -134,7 +134,7 @@ fn widget(field: &Field, findings: &mut Findings<'_>) {
     let base = field.field_type.base();
     let fits = match **widget {
         Widget::Input | Widget::Textarea => !matches!(base, BaseType::Boolean),
-        Widget::Number | Widget::Currency => matches!(base, BaseType::Integer | BaseType::Float | BaseType::Decimal),
+        Widget::Number | Widget::Currency => field.field_type.shape().is_number(),
         Widget::Select => matches!(base, BaseType::String | BaseType::Json | BaseType::Boolean),
         Widget::Datepicker => matches!(base, BaseType::Date | BaseType::Datetime),
         Widget::EntitySelect => field.ref_entity.is_some(),

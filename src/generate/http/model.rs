@@ -1,6 +1,7 @@
 //! What both descriptions are made from: the entities with the values that clients read and write.
 
-use crate::manifest::{BaseType, Entity, Field, FieldType, Manifest};
+use crate::manifest::{Entity, Field, Manifest};
+use crate::manifest::{TextFormat, ValueShape};
 
 /// An entity as clients see it.
 pub(super) struct ApiEntity<'m> {
@@ -72,25 +73,25 @@ fn kind_of(field: &Field) -> ValueKind {
         [] => ValueKind::Text(None),
         options => ValueKind::Choice(options.iter().map(|option| option.value.clone()).collect()),
     };
-    match *field.field_type {
-        FieldType::Select => choice(),
-        FieldType::MultiSelect => ValueKind::List(Box::new(choice())),
-        FieldType::RefMany => ValueKind::List(Box::new(ValueKind::Text(Some("uuid")))),
-        FieldType::Tags => ValueKind::List(Box::new(ValueKind::Text(None))),
-        FieldType::GeoPoint => ValueKind::Place,
-        FieldType::Email => ValueKind::Text(Some("email")),
-        FieldType::Url => ValueKind::Text(Some("uri")),
-        FieldType::Time => ValueKind::Text(Some("time")),
-        other => match other.base() {
-            BaseType::String => ValueKind::Text(None),
-            BaseType::Uuid => ValueKind::Text(Some("uuid")),
-            BaseType::Date => ValueKind::Text(Some("date")),
-            BaseType::Datetime => ValueKind::Text(Some("date-time")),
-            BaseType::Decimal => ValueKind::Decimal,
-            BaseType::Integer => ValueKind::Integer,
-            BaseType::Float => ValueKind::Float,
-            BaseType::Boolean => ValueKind::Boolean,
-            BaseType::Json => ValueKind::Json,
-        },
+    match field.field_type.shape() {
+        ValueShape::Option => choice(),
+        ValueShape::Options => ValueKind::List(Box::new(choice())),
+        ValueShape::Ids => ValueKind::List(Box::new(ValueKind::Text(Some("uuid")))),
+        ValueShape::Texts => ValueKind::List(Box::new(ValueKind::Text(None))),
+        ValueShape::Place => ValueKind::Place,
+        ValueShape::Text(format) => ValueKind::Text(match format {
+            TextFormat::Plain => None,
+            TextFormat::Email => Some("email"),
+            TextFormat::Url => Some("uri"),
+            TextFormat::Time => Some("time"),
+        }),
+        ValueShape::Id => ValueKind::Text(Some("uuid")),
+        ValueShape::Date => ValueKind::Text(Some("date")),
+        ValueShape::Datetime => ValueKind::Text(Some("date-time")),
+        ValueShape::Decimal => ValueKind::Decimal,
+        ValueShape::Integer => ValueKind::Integer,
+        ValueShape::Float => ValueKind::Float,
+        ValueShape::Boolean => ValueKind::Boolean,
+        ValueShape::Json => ValueKind::Json,
     }
 }

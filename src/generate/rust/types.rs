@@ -3,6 +3,7 @@
 use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::variants;
+use crate::manifest::ValueShape;
 use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
 
 /// What a field holds in Rust, where it has a value.
@@ -26,18 +27,16 @@ pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, f
 
 /// What a field type holds in Rust, without knowing its field.
 pub(super) fn of_type(field_type: FieldType) -> &'static str {
-    match field_type {
-        FieldType::Tags | FieldType::MultiSelect => "Vec<String>",
-        FieldType::RefMany => "Vec<Uuid>",
-        other => match other.base() {
-            BaseType::String | BaseType::Date | BaseType::Datetime => "String",
-            BaseType::Integer => "i64",
-            BaseType::Float => "f64",
-            BaseType::Decimal => "Decimal",
-            BaseType::Boolean => "bool",
-            BaseType::Uuid => "Uuid",
-            BaseType::Json => "Value",
-        },
+    match field_type.shape() {
+        ValueShape::Texts | ValueShape::Options => "Vec<String>",
+        ValueShape::Ids => "Vec<Uuid>",
+        ValueShape::Text(_) | ValueShape::Option | ValueShape::Date | ValueShape::Datetime => "String",
+        ValueShape::Integer => "i64",
+        ValueShape::Float => "f64",
+        ValueShape::Decimal => "Decimal",
+        ValueShape::Boolean => "bool",
+        ValueShape::Id => "Uuid",
+        ValueShape::Place | ValueShape::Json => "Value",
     }
 }
 

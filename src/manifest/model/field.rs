@@ -149,8 +149,8 @@ impl Field {
             BaseType::Boolean => Type::Boolean,
             BaseType::Date => Type::Date,
             BaseType::Datetime => Type::Datetime,
-            BaseType::Json if matches!(*self.field_type, FieldType::Json | FieldType::GeoPoint) => Type::Any,
-            BaseType::Json => Type::List,
+            BaseType::Json if self.field_type.shape().is_list() => Type::List,
+            BaseType::Json => Type::Any,
         };
         FieldKind {
             name: self.name.as_str(),

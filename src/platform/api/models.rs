@@ -112,6 +112,8 @@ fn field_model(installed: &Installed, request: &Request, entity: &str, field: &F
     });
     let mut model = json!({
         "name": *field.name, "field_type": field.field_type.word(), "base_type": field.field_type.base().word(),
+        "input": field.field_type.input().word(), "display": field.field_type.display().word(),
+        "is_number": field.field_type.shape().is_number(),
         "display_name": installed.label(request, &key, field.label()), "description": field.description,
         "required": field.required, "unique": field.unique,
         "read_only": field.read_only || field.computed.is_some(), "computed": field.computed.is_some(),

@@ -2,7 +2,7 @@
 import { go, html, query, rowsPath, useAsk, useEffect, useLoaded, useMemo, useSession, useSettled, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Confirm, Dialog, Icon, Loaded, Problem, Select, Table, Tag, toast, useDoing } from "../ui.js";
 import { RowForm } from "./form.js";
-import { Input, isNumber, Shown, usePeople } from "./values.js";
+import { Input, Shown, usePeople } from "./values.js";
 
 const PAGE_SIZE = 20;
 const MAX_LABELS = 200;
@@ -88,7 +88,7 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
   // What opens a row, by keyboard too.
   const opener = page?.detail || may("edit") ? (names.includes(model.title_field) ? model.title_field : names[0]) : null;
   const columns = names.map((name) => ({
-    key: name, label: field(name)?.display_name ?? name, sort: field(name)?.sortable && !small, align: isNumber(field(name) ?? {}) ? "right" : "",
+    key: name, label: field(name)?.display_name ?? name, sort: field(name)?.sortable && !small, align: field(name)?.is_number ? "right" : "",
     cell: (row) => {
       if (!field(name)) return null;
       const shown = html`<${Shown} field=${field(name)} value=${row.data[name]} labels=${labels} people=${people} />`;
@@ -146,10 +146,10 @@ export function Rows({ plugin, entity, models, page, fixed, small }) {
 function Filter({ field, value, onChange }) {
   const t = useWords();
   const id = `filter-${field.name}`;
-  if (field.field_type === "select") {
+  if (field.input === "select") {
     return html`<label class="filter"><span>${field.display_name}</span><${Select} value=${value} options=${field.options} empty=${t("All", "全部")} onChange=${onChange} /></label>`;
   }
-  if (field.field_type === "boolean") {
+  if (field.input === "switch") {
     const options = [{ value: "true", label: t("yes", "是") }, { value: "false", label: t("no", "否") }];
     return html`<label class="filter"><span>${field.display_name}</span><${Select} value=${value === undefined ? "" : String(value)} options=${options}
       empty=${t("All", "全部")} onChange=${(chosen) => onChange(chosen === "" ? undefined : chosen === "true")} /></label>`;

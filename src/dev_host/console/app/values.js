@@ -3,11 +3,6 @@ import { html, moment, query, rowsPath, useAsk, useEffect, useLoaded, useRef, us
 import { Button, Select, Tag } from "../ui.js";
 
 const NONE = [];
-const NUMBERS = ["integer", "bigint", "float", "decimal", "currency", "percent", "duration", "rating"];
-const TEXTS = ["text", "rich_text", "markdown", "json"];
-
-export const isNumber = (field) => NUMBERS.includes(field.field_type);
-
 /** A value in a cell, or on a page of details. `labels` are those of references: field → id → label. */
 export function Shown({ field, value, labels, people }) {
   const t = useWords();
@@ -17,22 +12,22 @@ export function Shown({ field, value, labels, people }) {
     return html`<${Tag} key=${one} color=${found?.color}>${found?.label ?? one}</${Tag}>`;
   };
   const label = (id) => labels?.[field.name]?.[id] ?? `${String(id).slice(0, 8)}…`;
-  switch (field.field_type) {
-    case "select": return option(value);
-    case "multi_select": return html`<span class="tags">${value.map(option)}</span>`;
+  switch (field.display) {
+    case "option": return option(value);
+    case "options": return html`<span class="tags">${value.map(option)}</span>`;
     case "tags": return html`<span class="tags">${value.map((one) => html`<${Tag} key=${one}>${one}</${Tag}>`)}</span>`;
-    case "boolean": return value ? t("yes", "是") : t("no", "否");
-    case "ref": return label(value);
-    case "ref_many": return value.map(label).join("、");
+    case "yes_no": return value ? t("yes", "是") : t("no", "否");
+    case "reference": return label(value);
+    case "references": return value.map(label).join("、");
     case "user": return people?.[value] ?? `${String(value).slice(0, 8)}…`;
-    case "datetime": return html`<time datetime=${value}>${moment(value)}</time>`;
+    case "moment": return html`<time datetime=${value}>${moment(value)}</time>`;
     case "percent": return `${value} %`;
-    case "currency": return html`<span class="money">${value}</span>`;
+    case "money": return html`<span class="money">${value}</span>`;
     case "color": return html`<span class="swatch" style=${`--swatch:${/^#[0-9a-f]{3,8}$/i.test(value) ? value : "transparent"}`}></span> ${value}`;
-    case "rating": return "★".repeat(Math.min(value, 10));
-    case "url": return /^https?:/.test(value) ? html`<a href=${value} target="_blank" rel="noreferrer noopener">${value}</a>` : value;
-    case "email": return html`<a href=${`mailto:${value}`}>${value}</a>`;
-    case "geo_point": return `${value.lat}, ${value.lng}`;
+    case "stars": return "★".repeat(Math.min(value, 10));
+    case "link": return /^https?:/.test(value) ? html`<a href=${value} target="_blank" rel="noreferrer noopener">${value}</a>` : value;
+    case "mail": return html`<a href=${`mailto:${value}`}>${value}</a>`;
+    case "place": return `${value.lat}, ${value.lng}`;
     default: return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
 }
@@ -51,26 +46,26 @@ export function Input({ id, field, value, onChange, onBroken = () => {}, row, de
   const common = { id, "aria-describedby": describedBy, "aria-invalid": invalid ? "true" : undefined };
   const plain = (type, more = {}) => html`<input ...${common} ...${more} type=${type} value=${value ?? ""}
     onInput=${(event) => onChange(event.target.value === "" ? null : event.target.value)} />`;
-  switch (field.field_type) {
+  switch (field.input) {
     case "select":
       return html`<${Select} ...${common} value=${value} options=${field.options} empty=${t("Please choose", "请选择")}
         onChange=${(chosen) => onChange(chosen === "" ? null : chosen)} />`;
-    case "multi_select":
+    case "checkboxes":
       return html`<span class="checks" id=${id} role="group" aria-label=${field.display_name}>${field.options.map((option) => html`<label key=${option.value}>
         <input type="checkbox" checked=${(value ?? []).includes(option.value)} onChange=${(event) => {
           const rest = (value ?? []).filter((one) => one !== option.value);
           onChange(event.target.checked ? [...rest, option.value] : rest);
         }} /> ${option.label}</label>`)}</span>`;
-    case "boolean":
+    case "switch":
       return html`<input ...${common} type="checkbox" role="switch" class="switch" checked=${value === true}
         onChange=${(event) => onChange(event.target.checked)} />`;
     case "date": return plain("date");
     case "time": return plain("time", { step: 1 });
     case "datetime": return html`<input ...${common} type="datetime-local" step="1" value=${local(value)}
       onInput=${(event) => onChange(event.target.value ? new Date(event.target.value).toISOString() : null)} />`;
-    case "integer": case "bigint": case "duration": case "rating": case "float":
-      return html`<${NumberInput} ...${common} mode=${field.field_type === "float" ? "decimal" : "numeric"} value=${value} onChange=${onChange} />`;
-    case "decimal": case "currency": case "percent": return plain("text", { inputmode: "decimal" });
+    case "whole_number": case "number":
+      return html`<${NumberInput} ...${common} mode=${field.input === "number" ? "decimal" : "numeric"} value=${value} onChange=${onChange} />`;
+    case "decimal": return plain("text", { inputmode: "decimal" });
     case "email": return plain("email");
     case "phone": return plain("tel");
     case "url": return plain("url");
@@ -87,17 +82,17 @@ export function Input({ id, field, value, onChange, onBroken = () => {}, row, de
         onBroken(t(`This is no JSON: ${error.message}`, `不是有效的 JSON：${error.message}`));
       }
     }}>${value === undefined || value === null ? "" : JSON.stringify(value, null, 2)}</textarea>`;
-    case "geo_point": return html`<span class="pair">${["lat", "lng"].map((key) => html`<${NumberInput} key=${key} mode="decimal"
+    case "place": return html`<span class="pair">${["lat", "lng"].map((key) => html`<${NumberInput} key=${key} mode="decimal"
       id=${key === "lat" ? id : undefined} aria-label=${key} placeholder=${key} value=${value?.[key]} onChange=${(number) => {
         const next = { lat: null, lng: null, ...value, [key]: number };
         onChange(next.lat === null && next.lng === null ? null : next);
       }} />`)}</span>`;
-    case "ref": return html`<${RefPicker} ...${common} field=${field} value=${value} row=${row} onChange=${onChange} />`;
-    case "ref_many": return html`<${RefsPicker} ...${common} field=${field} value=${value ?? []} row=${row} onChange=${onChange} />`;
+    case "reference": return html`<${RefPicker} ...${common} field=${field} value=${value} row=${row} onChange=${onChange} />`;
+    case "references": return html`<${RefsPicker} ...${common} field=${field} value=${value ?? []} row=${row} onChange=${onChange} />`;
     case "user": return html`<${UserPicker} ...${common} value=${value} onChange=${onChange} />`;
     case "department": return html`<${DepartmentPicker} ...${common} value=${value} onChange=${onChange} />`;
     default:
-      return TEXTS.includes(field.field_type) || field.ui_widget === "textarea"
+      return field.input === "area" || field.ui_widget === "textarea"
         ? html`<textarea ...${common} rows="3" value=${value ?? ""} onInput=${(event) => onChange(event.target.value || null)}></textarea>`
         : plain("text");
   }
