@@ -6,7 +6,7 @@ use crate::codes::{Code, errors};
 
 /// What one call has used of what it may use.
 #[derive(Debug)]
-pub(super) struct Usage {
+pub(super) struct CallUsage {
     /// The bounds.
     pub(super) limits: CallLimits,
     rows: u64,
@@ -19,10 +19,10 @@ pub(super) struct Usage {
     trace_bytes: u64,
 }
 
-impl Usage {
+impl CallUsage {
     /// Nothing is used yet.
-    pub(super) fn new(limits: CallLimits) -> Usage {
-        Usage {
+    pub(super) fn new(limits: CallLimits) -> CallUsage {
+        CallUsage {
             limits,
             rows: 0,
             writes: 0,

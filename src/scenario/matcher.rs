@@ -9,6 +9,23 @@ use uuid::Uuid;
 use crate::pattern::Pattern;
 use crate::store::Moment;
 
+/// Every matcher as it is written, and what it accepts; the page of scenarios is made from it.
+pub const MATCHERS: &[(&str, &str)] = &[
+    ("<any>", "any value that is not null"),
+    ("<uuid>", "a UUID"),
+    ("<now>", "a moment within the time that the step took; `<now+30m>` and `<now-1h>` move it"),
+    ("<absent>", "no such key"),
+    ("<null>", "null"),
+    ("<int>", "a whole number; `<int 1..100>` one of a range"),
+    ("<decimal>", "a decimal as text; `<decimal 2>` one with two digits behind the point"),
+    ("<len 3>", "a text, list or object of this length"),
+    ("<contains x>", "a text with this part"),
+    ("<matches re>", "a text that the pattern matches"),
+    ("<one-of a|b>", "one of these texts"),
+    ("<not uuid>", "everything that another matcher, or a text, is not"),
+    ("<snapshot>", "nothing: `test --accept` replaces it by the value"),
+];
+
 /// What a value must be.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
@@ -91,10 +108,7 @@ fn word(inner: &str) -> Result<Matcher, String> {
             Matcher::Now(milliseconds)
         }
         _ => {
-            let known = [
-                "any", "uuid", "now", "absent", "null", "int", "decimal", "len", "contains", "matches", "one-of",
-                "not", "snapshot",
-            ];
+            let known = MATCHERS.iter().map(|(form, _)| form.split(['<', '>', ' ']).nth(1).unwrap_or_default());
             let help = crate::document::did_you_mean(word, known).unwrap_or_default();
             return Err(format!("unknown matcher `<{inner}>`; {help}"));
         }
@@ -159,6 +173,14 @@ pub(super) fn compares(number: u64, condition: &str) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_form_of_the_page_is_read_and_no_other_word() {
+        for (form, _) in MATCHERS {
+            assert!(matches!(parse(form), Ok(Some(_))), "{form}");
+        }
+        assert!(parse("<uuids>").unwrap_err().contains("uuid"));
+    }
     use serde_json::json;
 
     fn accepts(matcher: &str, value: &Value) -> bool {

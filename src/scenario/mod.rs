@@ -30,6 +30,7 @@ pub use explore::{Exploration, explore_case};
 pub use from_recording::from_recording;
 pub use growth::{CostSample, exponent, growth};
 pub use isolation::check_isolation;
+pub use matcher::MATCHERS;
 pub use measure::{CallCost, measure};
 pub use model::ScenarioFile;
 pub use plan::{Case, Suite, read_suite};

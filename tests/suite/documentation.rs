@@ -285,3 +285,14 @@ fn the_page_of_the_http_api_has_every_route() {
     let page = std::fs::read_to_string(&file).unwrap();
     expect_file(&file, &with_part(&page, "routes", &erp_plugin::http_api::docs_table()));
 }
+
+#[test]
+fn the_page_of_scenarios_has_every_matcher() {
+    let mut rows = "| matcher | accepts |\n|---|---|\n".to_owned();
+    for (form, meaning) in erp_plugin::scenario::MATCHERS {
+        rows.push_str(&format!("| `{}` | {meaning} |\n", form.replace('|', "\\|")));
+    }
+    let file = repository().join("docs/scenarios.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    expect_file(&file, &with_part(&page, "matchers", &rows));
+}

@@ -36,7 +36,7 @@ use super::recording::{Answer, Replay};
 use super::request::CallContext;
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
-use super::usage::{Usage, within};
+use super::usage::{CallUsage, within};
 use super::{SharedDatabase, SharedSurroundings, lock};
 use crate::codes::errors;
 use crate::contract::{HostEffect, HostFunction};
@@ -63,7 +63,7 @@ type CallSubject<'a> = (HostFunction, &'a str);
 pub(super) struct Services {
     pub(super) manifest: Arc<Manifest>,
     pub(super) context: CallContext,
-    pub(super) usage: Usage,
+    pub(super) usage: CallUsage,
     pub(super) database: SharedDatabase,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
@@ -103,7 +103,7 @@ impl Services {
         Services {
             manifest,
             context,
-            usage: Usage::new(limits),
+            usage: CallUsage::new(limits),
             database,
             surroundings,
             trace: Trace::default(),
