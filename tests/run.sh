@@ -45,7 +45,7 @@ fi
 # A public validator of OpenAPI and generators of clients, a compiler of TypeScript, a browser with what drives it.
 openapi=$PWD/target/test-tools/openapi
 [ -x "$openapi/bin/openapi-python-client" ] || { python3 -m venv "$openapi" && "$openapi/bin/pip" install -q openapi-spec-validator openapi-python-client >&2; }
-if [ ! -d tests/console/node_modules/@playwright/test ]; then
+if [ ! -d tests/console/node_modules/@playwright/test ] || [ ! -d tests/console/node_modules/prettier ]; then
     (cd tests/console && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --no-package-lock >&2)
 fi
 # It needs another TypeScript than the console's tests.
@@ -75,7 +75,7 @@ trap 'exit 130' INT TERM
 # Guests are compiled to wasm32-wasip2.
 sh src/build/toolchain.sh
 cargo test --locked "$@"
-# The console in a real browser, with the binary that was just tested.
-[ $# -gt 0 ] || (cd tests/console && ./node_modules/.bin/playwright test)
+# The console: its form and its types, then in a real browser with the binary that was just tested.
+[ $# -gt 0 ] || (cd tests/console && npm run --silent lint && ./node_modules/.bin/playwright test)
 # What install.sh shows to a user, with the binary that was just tested.
 ./install.sh --no-toolchain --binary target/debug/erp-plugin --demo

@@ -490,3 +490,22 @@ fn names(text: &str, word: &str) -> bool {
     code.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric() && letter != '_'))
         .any(|found| found == word)
 }
+
+/// `npm run format` in `tests/console` breaks lines where it can; long templates are broken by hand.
+#[test]
+fn lines_of_the_console_fit_a_window() {
+    let console = repository().join("src/dev_host/console");
+    for folder in [console.clone(), console.join("app"), console.join("tools")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "js") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(text.starts_with("// @ts-check\n"), "{}: types are not checked", path.display());
+                for (number, line) in text.lines().enumerate() {
+                    let columns = line.chars().count();
+                    assert!(columns <= 120, "{}:{}: {columns} columns", path.display(), number + 1);
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! Guests: the platform's first contract, and a guest that uses all of std.
 
-use crate::support::{Sandbox, fixture_component, repository, template_component};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::{Sandbox, fixture_component, fixture_project, repository, template_component};
 
 fn test_fixture(name: &str) {
     let component = fixture_component(name);
@@ -69,4 +73,42 @@ fn a_missing_toolchain_has_a_code_and_a_next_step() {
     let (code, failed) = sandbox.json(&["-C", "erp-demo", "build"]);
     assert_eq!((code, failed["error"]["code"].as_str()), (5, Some("toolchain/missing-target")), "{failed}");
     assert_eq!(failed["error"]["hints"][0], "erp-plugin doctor --fix");
+}
+
+/// The cases of `tests/fixtures/conformance-plugin`, run by `cargo test` on the mock host and as a component on the real
+/// one, must end alike.
+#[test]
+fn the_mock_host_of_unit_tests_answers_as_the_real_host() {
+    let sandbox = fixture_project("conformance-plugin");
+    let output = std::process::Command::new("cargo")
+        .args(["test", "--quiet", "--", "--nocapture"])
+        .current_dir(sandbox.path("erp-demo"))
+        .env("CARGO_TARGET_DIR", repository().join("target/test-guests"))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = printed.lines().find_map(|line| line.strip_prefix("CASES "));
+    let line = line.unwrap_or_else(|| panic!("{printed}{}", String::from_utf8_lossy(&output.stderr)));
+    let mock: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
+
+    let component = fixture_component("conformance-plugin");
+    let input = json!({ "id": "00000000-0000-7000-8000-000000000001" }).to_string();
+    let arguments = json!({ "action": "run", "input": input }).to_string();
+    let component = component.to_str().unwrap();
+    let call = ["-C", "erp-demo", "call", "actions.invoke", "--json", &arguments, "--component", component];
+    let (code, called) = sandbox.json(&call);
+    assert_eq!(code, 0, "{called:#}");
+    // WAVE: `ok("…")`, a text of JSON in a text of JSON.
+    let text = called["result"].as_str().unwrap().trim_start_matches("ok(").trim_end_matches(')');
+    let text: String = serde_json::from_str(text).unwrap();
+    let real: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+
+    assert!(real.len() > 90, "the cases were not run: {}", real.len());
+    let differing: Vec<String> = real
+        .iter()
+        .filter(|(name, value)| mock.get(*name) != Some(value))
+        .map(|(name, value)| format!("{name}: real {value}, mock {}", mock.get(name).unwrap_or(&Value::Null)))
+        .collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    assert_eq!(mock.len(), real.len());
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // What every part of the console stands on: the library, the languages, the session, requests and the stream.
 import { createContext, createElement, Fragment, render } from "./vendor/preact.mjs";
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from "./vendor/hooks.mjs";
@@ -17,9 +18,12 @@ export function useWords() {
 }
 
 export class Refused extends Error {
+  /** @param {number} status @param {any} body */
   constructor(status, body) {
     super(body?.message ?? `HTTP ${status}`);
-    Object.assign(this, { status, code: body?.code ?? "http.error", details: body?.details });
+    this.status = status;
+    this.code = body?.code ?? "http.error";
+    this.details = body?.details;
   }
   /** What is wrong with single fields: name → sentence. */
   get fields() {
@@ -27,10 +31,18 @@ export class Refused extends Error {
   }
 }
 
-/** Asks the host, as a user; gives JSON, or text for what is none. */
+/**
+ * Asks the host, as a user; gives JSON, or text for what is none.
+ * @param {string} token
+ * @param {string} method
+ * @param {string} path
+ * @param {{ body?: unknown, language?: string, raw?: BodyInit, type?: string }} [options]
+ */
 export async function ask(token, method, path, { body, language, raw, type } = {}) {
+  /** @type {Record<string, string>} */
   const headers = { authorization: `Bearer ${token}` };
   if (language) headers["accept-language"] = language;
+  /** @type {RequestInit} */
   const init = { method, headers };
   if (raw !== undefined) {
     init.body = raw;

@@ -6,6 +6,7 @@ use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::{constant, snake};
 use super::types::{choices, is_taken_into, of_field};
+use crate::manifest::ValueShape;
 use crate::manifest::{Entity, Field, FieldType, Manifest};
 
 /// The file.
@@ -33,6 +34,7 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
             "pub required: &'static [&'static str],",
             "pub unique: &'static [&'static str],",
             "pub numbered: &'static [(&'static str, &'static str)],",
+            "pub decimals: &'static [&'static str],",
         ]);
     });
     code.blank();
@@ -204,6 +206,7 @@ fn table(code: &mut SourceWriter, entity: &Entity) {
         format!("        required: &[{}],", names(|field| field.required && field.computed.is_none())),
         format!("        unique: &[{}],", names(|field| field.unique)),
         format!("        numbered: &[{}],", numbered.join(", ")),
+        format!("        decimals: &[{}],", names(|field| field.field_type.shape() == ValueShape::Decimal)),
     ]);
     code.line("    },");
 }

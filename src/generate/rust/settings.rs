@@ -70,6 +70,11 @@ pub(super) fn numbering(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The numbering rules of plugin.toml.");
     code.line("use super::error::Result;");
     code.line("use super::host::host_numbering;");
+    code.blank();
+    code.doc("What unit tests know of the rules.");
+    code.line("#[cfg(not(target_arch = \"wasm32\"))]");
+    let rules: Vec<String> = manifest.numbering.iter().map(|rule| format!("{:?}", rule.name.as_str())).collect();
+    code.line(format!("pub(super) const RULES: &[&str] = &[{}];", rules.join(", ")));
     let mut taken = TakenNames::default();
     for rule in &manifest.numbering {
         let function = taken.take(&format!("next_{}", snake(&rule.name).trim_start_matches("r#")), "_number");

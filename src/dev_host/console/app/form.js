@@ -1,3 +1,4 @@
+// @ts-check
 // The form of a row: what is shown and required is judged by the platform's own engine while one types.
 import { html, rowsPath, useAsk, useEffect, useRef, useState, useWords } from "../lib.js";
 import { Button, Dialog, Field, Problem, toast } from "../ui.js";
@@ -28,7 +29,9 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
 
   const judge = async (data, isNew) => {
     const turn = ++asked.current;
-    const open = Object.fromEntries(Object.entries(data).filter(([key]) => !model.fields.find((field) => field.name === key)?.computed));
+    const open = Object.fromEntries(
+      Object.entries(data).filter(([key]) => !model.fields.find((field) => field.name === key)?.computed),
+    );
     try {
       const answer = await ask.app("POST", rowsPath(plugin, entity, "/preview"), { data: open, is_new: isNew });
       // Defaults count whatever was typed meanwhile; the rest is of the latest question alone.
@@ -91,28 +94,56 @@ export function RowForm({ plugin, entity, models, fields, row: given, preset, ch
   // Rows that belong to this one need one that is there.
   const parts = row ? (children ?? []) : [];
   const own = visible.some((field) => state.fields[field.name]);
-  const title = row ? t(`Edit ${model.display_name}`, `编辑${model.display_name}`) : t(`New ${model.display_name}`, `新建${model.display_name}`);
+  const title = row
+    ? t(`Edit ${model.display_name}`, `编辑${model.display_name}`)
+    : t(`New ${model.display_name}`, `新建${model.display_name}`);
   return html`<${Dialog} title=${title} wide=${visible.length > 6 || parts.length > 0} onClose=${onClose} footer=${html`
       <${Button} onClick=${onClose}>${t("Cancel", "取消")}</${Button}>
-      <button type="submit" form=${name.current} class="button primary" disabled=${state.busy}><span>${t("Save", "保存")}</span></button>`}>
-    ${state.error?.code === "db.version_conflict"
-      ? html`<div class="problem" role="alert"><div><strong>${t("Somebody else changed this row meanwhile.", "该记录已被他人修改。")}</strong>
-          <${Button} kind="link" onClick=${takeOver}>${t("Keep what I typed, over the new version", "在新版本上保留我的修改")}</${Button}></div></div>`
-      : !own && html`<${Problem} error=${state.error} />`}
+      <button type="submit" form=${name.current} class="button primary" disabled=${state.busy}><span>${t("Save", "保存")}
+        </span></button>`}>
+    ${
+      state.error?.code === "db.version_conflict"
+        ? html`<div class="problem" role="alert"><div><strong>
+          ${t("Somebody else changed this row meanwhile.", "该记录已被他人修改。")}</strong>
+          <${Button} kind="link" onClick=${takeOver}>${t("Keep what I typed, over the new version", "在新版本上保留我的修改")}
+            </${Button}></div></div>`
+        : !own && html`<${Problem} error=${state.error} />`
+    }
     <form id=${name.current} class="form" noValidate onSubmit=${save}>
       ${visible.map((field) => {
         const id = `${name.current}-${field.name}`;
         const error = broken[field.name] ?? state.fields[field.name] ?? problems[field.name];
         const help = [field.description && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
-        return html`<${Field} key=${field.name} id=${id} label=${field.display_name} help=${field.description} error=${error}
+        return html`<${Field} key=${field.name} id=${id} label=${field.display_name} help=${field.description}
+          error=${error}
           required=${judged.required.includes(field.name) && !field.computed}>
-          ${field.read_only
-            ? html`<output id=${id} class="fixed"><${Shown} field=${field} value=${field.computed ? judged.data[field.name] : values[field.name]} people=${people} /></output>`
-            : html`<${Input} id=${id} field=${field} value=${values[field.name]} row=${values} invalid=${Boolean(error)} describedBy=${help}
-                onChange=${(value) => set(field.name, value)} onBroken=${(why) => setBroken((old) => ({ ...old, [field.name]: why }))} />`}</${Field}>`;
+          ${
+            field.read_only
+              ? html`<output id=${id} class="fixed"
+                  ><${Shown}
+                    field=${field}
+                    value=${field.computed ? judged.data[field.name] : values[field.name]}
+                    people=${people}
+                /></output>`
+              : html`<${Input}
+                  id=${id}
+                  field=${field}
+                  value=${values[field.name]}
+                  row=${values}
+                  invalid=${Boolean(error)}
+                  describedBy=${help}
+                  onChange=${(value) => set(field.name, value)}
+                  onBroken=${(why) => setBroken((old) => ({ ...old, [field.name]: why }))}
+                />`
+          }</${Field}>`;
       })}
     </form>
-    ${parts.map((child) => html`<div class="child" key=${child.entity}><h3>${models[child.entity]?.display_name}</h3>
-      <${Rows} plugin=${plugin} entity=${child.entity} models=${models} fixed=${{ [child.key]: row.id }} small /></div>`)}
+    ${parts.map(
+      (child) =>
+        html`<div class="child" key=${child.entity}>
+          <h3>${models[child.entity]?.display_name}</h3>
+          <${Rows} plugin=${plugin} entity=${child.entity} models=${models} fixed=${{ [child.key]: row.id }} small />
+        </div>`,
+    )}
   </${Dialog}>`;
 }

@@ -12,11 +12,11 @@ pub mod host_config {
         let default = || super::super::super::settings::DEFAULTS.iter().find(|(known, _)| *known == key);
         let value = with(|mock| mock.settings.get(key).map(ToString::to_string));
         let value = value.or_else(|| default().map(|(_, default)| (*default).to_owned()));
-        value.ok_or_else(|| refuse("config.unknown", format!("there is no setting `{key}`")))
+        value.ok_or_else(|| refuse("config.unknown_setting", format!("there is no setting `{key}`")))
     }
 
     pub fn secret(key: &str) -> Result<String, Error> {
         let value = with(|mock| mock.secrets.get(key).cloned());
-        value.ok_or_else(|| refuse("config.unknown", format!("there is no secret `{key}`")))
+        value.ok_or_else(|| refuse("config.no_secret", format!("there is no secret `{key}`")))
     }
 }

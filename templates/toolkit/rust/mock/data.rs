@@ -34,7 +34,7 @@ fn text(row: &Map<String, Value>) -> String {
 fn validate(mock: &Mock, table: &Table, row: &Map<String, Value>) -> Result<(), Error> {
     let is_known = |name: &str| STANDARD.contains(&name) || table.fields.contains(&name);
     if let Some(name) = row.keys().find(|name| !is_known(name)) {
-        return Err(refuse("db.unknown_field", format!("{} has no field `{name}`", table.name)));
+        return Err(refuse("db.validation", format!("{} has no field `{name}`", table.name)));
     }
     for field in table.required {
         if row.get(*field).is_none_or(Value::is_null) {
@@ -61,16 +61,21 @@ impl Mock {
         let table = table(entity)?;
         let mut row = Map::new();
         row.insert("id".to_owned(), self.next_id().into());
+        row.extend(data);
+        // A field that is null takes its default, like one that is absent.
+        let is_empty = |row: &Map<String, Value>, field: &str| row.get(field).is_none_or(Value::is_null);
         if let Ok(Value::Object(defaults)) = serde_json::from_str(table.defaults) {
-            for (field, default) in defaults {
+            for (field, default) in defaults.into_iter().filter(|(field, _)| is_empty(&row, field)).collect::<Vec<_>>()
+            {
                 let value = self.default(default);
                 row.insert(field, value);
             }
         }
         for (field, rule) in table.numbered {
-            row.insert((*field).to_owned(), self.next_number(rule).into());
+            if is_empty(&row, field) {
+                row.insert((*field).to_owned(), self.next_number(rule).into());
+            }
         }
-        row.extend(data);
         let moment = "2026-01-01T00:00:00Z";
         for (key, value) in [("version", Value::from(1)), ("created_at", moment.into()), ("updated_at", moment.into())]
         {
@@ -129,34 +134,62 @@ impl Mock {
     }
 }
 
+/// Refuses a filter that the host refuses: unknown fields and operators.
+fn readable(table: &Table, filter: &Value) -> Result<(), Error> {
+    let Some(parts) = filter.as_object() else { return Ok(()) };
+    for (key, wanted) in parts {
+        match key.as_str() {
+            "and" | "or" => wanted.as_array().into_iter().flatten().try_for_each(|filter| readable(table, filter))?,
+            "not" => readable(table, wanted)?,
+            field => {
+                known(table, field)?;
+                let operators = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "contains"];
+                let mut used = wanted.as_object().into_iter().flat_map(Map::keys);
+                if let Some(operator) = used.find(|operator| !operators.contains(&operator.as_str())) {
+                    return Err(refuse("db.bad_query", format!("unit tests have no operator `{operator}`")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn known(table: &Table, field: &str) -> Result<(), Error> {
+    if STANDARD.contains(&field) || table.fields.contains(&field) {
+        return Ok(());
+    }
+    Err(refuse("db.unknown_field", format!("{} has no field `{field}`", table.name)))
+}
+
 /// Whether a filter holds for a row.
-fn holds(filter: &Value, row: &Map<String, Value>) -> bool {
+fn holds(table: &Table, filter: &Value, row: &Map<String, Value>) -> bool {
     let Some(parts) = filter.as_object() else { return true };
     parts.iter().all(|(key, wanted)| {
         let mut each = wanted.as_array().into_iter().flatten();
         match key.as_str() {
-            "and" => each.all(|filter| holds(filter, row)),
-            "or" => each.any(|filter| holds(filter, row)),
-            "not" => !holds(wanted, row),
-            field => compares(row.get(field).unwrap_or(&Value::Null), wanted),
+            "and" => each.all(|filter| holds(table, filter, row)),
+            "or" => each.any(|filter| holds(table, filter, row)),
+            "not" => !holds(table, wanted, row),
+            field => compares(table.decimals.contains(&field), row.get(field).unwrap_or(&Value::Null), wanted),
         }
     })
 }
 
-fn compares(value: &Value, wanted: &Value) -> bool {
-    let Some(operators) = wanted.as_object() else { return value == wanted };
+fn compares(is_decimal: bool, value: &Value, wanted: &Value) -> bool {
+    let equals = |wanted: &Value| {
+        value.is_null() == wanted.is_null() && order(is_decimal, value, wanted) == Some(Ordering::Equal)
+    };
+    let Some(operators) = wanted.as_object() else { return equals(wanted) };
     operators.iter().all(|(operator, wanted)| {
-        let order = || order(value, wanted).filter(|_| !value.is_null());
+        let order = || order(is_decimal, value, wanted).filter(|_| !value.is_null());
         match operator.as_str() {
-            "eq" => value.is_null() == wanted.is_null() && self::order(value, wanted) == Some(Ordering::Equal),
-            "ne" => value.is_null() != wanted.is_null() || self::order(value, wanted) != Some(Ordering::Equal),
+            "eq" => equals(wanted),
+            "ne" => !equals(wanted),
             "lt" => order().is_some_and(Ordering::is_lt),
             "lte" => order().is_some_and(Ordering::is_le),
             "gt" => order().is_some_and(Ordering::is_gt),
             "gte" => order().is_some_and(Ordering::is_ge),
-            "in" => wanted
-                .as_array()
-                .is_some_and(|all| all.iter().any(|one| self::order(value, one) == Some(Ordering::Equal))),
+            "in" => wanted.as_array().is_some_and(|all| all.iter().any(equals)),
             "contains" => match value {
                 Value::Array(items) => items.contains(wanted),
                 value => value.as_str().zip(wanted.as_str()).is_some_and(|(text, part)| text.contains(part)),
@@ -166,9 +199,10 @@ fn compares(value: &Value, wanted: &Value) -> bool {
     })
 }
 
-/// Numbers by their value, also those that are text; all else as text.
-fn order(one: &Value, other: &Value) -> Option<Ordering> {
-    match (exact(one), exact(other)) {
+/// Numbers by their value, decimals too, which are text; all else as text.
+fn order(is_decimal: bool, one: &Value, other: &Value) -> Option<Ordering> {
+    let number = |value: &Value| exact(value).filter(|_| is_decimal || value.is_number());
+    match (number(one), number(other)) {
         (Some(one), Some(other)) => Some(aligned(one, other.1).cmp(&aligned(other, one.1))),
         _ => Some(one.to_string().cmp(&other.to_string())),
     }
@@ -221,20 +255,28 @@ pub mod host_db {
     }
 
     pub fn query(entity: &str, query: &str) -> Result<Page, Error> {
-        table(entity)?;
+        let table = table(entity)?;
         let query = object(query)?;
+        let keys = ["filter", "search", "sort", "limit", "offset", "cursor", "with_total", "include_deleted"];
+        if let Some(key) = query.keys().find(|key| !keys.contains(&key.as_str())) {
+            return Err(refuse("db.bad_query", format!("unknown key `{key}` in the query")));
+        }
         let filter = query.get("filter").unwrap_or(&Value::Null);
-        let mut rows: Rows = with(|mock| mock.rows(entity).iter().filter(|row| holds(filter, row)).cloned().collect());
+        readable(table, filter)?;
+        let mut rows: Rows =
+            with(|mock| mock.rows(entity).iter().filter(|row| holds(table, filter, row)).cloned().collect());
         if let Some(search) = query.get("search").and_then(Value::as_str) {
             rows.retain(|row| row.values().any(|value| value.as_str().is_some_and(|value| value.contains(search))));
         }
         for key in query.get("sort").and_then(Value::as_array).into_iter().flatten().rev().filter_map(Value::as_str) {
             let (name, falls) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
+            known(table, name)?;
+            let is_decimal = table.decimals.contains(&name);
             rows.sort_by(|one, other| {
                 let (one, other) = (one.get(name).unwrap_or(&Value::Null), other.get(name).unwrap_or(&Value::Null));
                 // What is absent sorts before all others.
                 let order = match (one.is_null(), other.is_null()) {
-                    (false, false) => super::order(one, other).unwrap_or(Ordering::Equal),
+                    (false, false) => super::order(is_decimal, one, other).unwrap_or(Ordering::Equal),
                     (one, other) => other.cmp(&one),
                 };
                 if falls { order.reverse() } else { order }
@@ -252,8 +294,9 @@ pub mod host_db {
 
     pub fn count(entity: &str, filter: Option<&str>) -> Result<u64, Error> {
         let filter = filter.map_or(Value::Null, |filter| serde_json::from_str(filter).unwrap_or_default());
-        table(entity)?;
-        Ok(with(|mock| mock.rows(entity).iter().filter(|row| holds(&filter, row)).count()) as u64)
+        let table = table(entity)?;
+        readable(table, &filter)?;
+        Ok(with(|mock| mock.rows(entity).iter().filter(|row| holds(table, &filter, row)).count()) as u64)
     }
 
     pub fn update(entity: &str, id: &str, patch: &str, expected_version: Option<u32>) -> Result<String, Error> {
@@ -304,7 +347,7 @@ pub mod host_db {
         let id = op.id.as_deref().unwrap_or_default();
         let row = with(|mock| match op.kind.as_str() {
             "insert" => mock.insert(&op.entity, data),
-            "delete" => mock.remove(&op.entity, id, op.expected_version),
+            "delete" => mock.remove(&op.entity, id, op.expected_version).map(|_| Map::new()),
             "update" => mock.change(&op.entity, id, op.expected_version, |row| {
                 row.extend(data);
                 Ok(())
@@ -316,7 +359,7 @@ pub mod host_db {
                 }
                 Ok(())
             }),
-            other => Err(refuse("db.bad_batch", format!("unit tests have no step `{other}`"))),
+            other => Err(refuse("db.bad_query", format!("unknown kind of step `{other}`"))),
         })?;
         Ok(super::text(&row))
     }
@@ -326,7 +369,7 @@ pub mod host_events {
     use super::*;
 
     pub fn publish(event_type: &str, payload: &str) -> Result<(), Error> {
-        let payload = Value::Object(object(payload)?);
+        let payload = serde_json::from_str(payload).map_err(|_| refuse("db.bad_json", "the payload is no JSON"))?;
         with(|mock| mock.events.push((event_type.to_owned(), payload)));
         Ok(())
     }
@@ -335,11 +378,18 @@ pub mod host_events {
 pub mod host_numbering {
     use super::*;
 
+    fn known(rule: &str) -> Result<(), Error> {
+        let is_known = super::super::super::numbering::RULES.contains(&rule);
+        if is_known { Ok(()) } else { Err(refuse("numbering.unknown", format!("unknown numbering rule `{rule}`"))) }
+    }
+
     pub fn next(rule: &str) -> Result<String, Error> {
+        known(rule)?;
         Ok(with(|mock| mock.next_number(rule)))
     }
 
     pub fn peek(rule: &str) -> Result<String, Error> {
+        known(rule)?;
         Ok(with(|mock| format!("{rule}-{:04}", mock.numbers.get(rule).map_or(1, |number| number + 1))))
     }
 }
@@ -351,7 +401,13 @@ pub mod host_kv {
         Ok(with(|mock| mock.keys.get(key).cloned()))
     }
 
+    fn json(value: &str) -> Result<(), Error> {
+        let read: Result<Value, _> = serde_json::from_str(value);
+        read.map(|_| ()).map_err(|_| refuse("db.bad_json", "the value is no JSON"))
+    }
+
     pub fn set(key: &str, value: &str, _ttl_seconds: Option<u32>) -> Result<(), Error> {
+        json(value)?;
         with(|mock| mock.keys.insert(key.to_owned(), value.to_owned()));
         Ok(())
     }
@@ -361,6 +417,7 @@ pub mod host_kv {
     }
 
     pub fn compare_and_set(key: &str, expected: Option<&str>, value: &str) -> Result<bool, Error> {
+        json(value)?;
         with(|mock| {
             let is_expected = mock.keys.get(key).map(String::as_str) == expected;
             if is_expected {
@@ -372,7 +429,15 @@ pub mod host_kv {
 
     pub fn increment(key: &str, by: i64) -> Result<i64, Error> {
         with(|mock| {
-            let sum = mock.keys.get(key).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0) + by;
+            let before = match mock.keys.get(key) {
+                None => 0,
+                Some(text) => {
+                    text.parse::<i64>().map_err(|_| refuse("kv.not_a_number", format!("`{key}` holds {text}")))?
+                }
+            };
+            let sum = before
+                .checked_add(by)
+                .ok_or_else(|| refuse("kv.overflow", format!("`{key}` would overflow 64 bits")))?;
             mock.keys.insert(key.to_owned(), sum.to_string());
             Ok(sum)
         })

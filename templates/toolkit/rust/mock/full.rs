@@ -12,7 +12,7 @@ pub mod host_http {
         with(|mock| {
             mock.requests.push((request.method.clone(), request.url.clone(), request.body.clone().unwrap_or_default()));
             if mock.responses.is_empty() {
-                return Err(refuse("http.unreachable", format!("no answer is prepared for {}", request.url)));
+                return Err(refuse("http.no_response", format!("no answer is prepared for {}", request.url)));
             }
             let (status, body) = mock.responses.remove(0);
             Ok(Response { status, headers: Vec::new(), body: body.into_bytes() })
@@ -29,6 +29,11 @@ pub mod host_blob {
     }
 
     pub fn put(name: &str, mime: &str, data: &[u8]) -> Result<BlobInfo, Error> {
+        let is_name = !name.is_empty() && !name.contains(['/', '\\']) && !name.contains(char::is_control);
+        if !is_name || !mime.contains('/') {
+            let message = format!("a file has a name without slashes and a media type, not `{name}` and `{mime}`");
+            return Err(refuse("blob.bad_name", message));
+        }
         let id = with(|mock| {
             let id = mock.next_id();
             mock.blobs.insert(id.clone(), (name.to_owned(), mime.to_owned(), data.to_vec()));
