@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What follows the projects.
 #[derive(Debug)]
 pub(super) struct Followers {
+    projects: Arc<Projects>,
     list: Vec<Follower>,
     /// Hears when a build has ended.
     woken: Receiver<()>,
@@ -72,7 +73,7 @@ struct New {
 
 impl Followers {
     /// Brings every project to where its folder is, for the first time.
-    pub(super) fn begin(shared: &Shared, projects: &Projects) -> Followers {
+    pub(super) fn begin(shared: &Shared, projects: &Arc<Projects>) -> Followers {
         let mut list = Vec::new();
         let (wake, woken) = channel();
         for (index, place) in projects.places().into_iter().enumerate() {
@@ -91,7 +92,7 @@ impl Followers {
             follower.refresh(shared, projects, GenerationCause::Start, None);
             list.push(follower);
         }
-        Followers { list, woken, _wake: wake }
+        Followers { projects: Arc::clone(projects), list, woken, _wake: wake }
     }
 
     /// Follows until the host stops.
@@ -99,7 +100,7 @@ impl Followers {
         loop {
             let _ = self.woken.recv_timeout(PAUSE);
             let Some(shared) = shared.upgrade() else { return };
-            let Some(projects) = &shared.projects else { return };
+            let projects = &Arc::clone(&self.projects);
             let mut has_started = false;
             for follower in &mut self.list {
                 let before = projects.live(follower.index);
@@ -123,7 +124,7 @@ impl Followers {
 
 impl Follower {
     /// Looks at the project once.
-    fn step(&mut self, shared: &Arc<Shared>, projects: &Projects) {
+    fn step(&mut self, shared: &Arc<Shared>, projects: &Arc<Projects>) {
         let concerns = self.watch.look_early(Instant::now());
         if !concerns.is_empty() {
             self.since = Instant::now();
@@ -144,7 +145,7 @@ impl Follower {
         if self.build.is_none()
             && let Some((_, loaded, component)) = self.fast.take_if(|(since, _, _)| since.elapsed() > IDLE)
         {
-            compile_well(shared, loaded, component);
+            compile_well(shared, projects, loaded, component);
         }
     }
 
@@ -266,14 +267,12 @@ impl Follower {
 }
 
 /// Compiles what serves once more, as every other command does and where they find it, and lets that serve.
-fn compile_well(shared: &Arc<Shared>, fast: LoadedPlugin, component: Vec<u8>) {
-    let (runtime, shared) = (shared.platform().runtime(), Arc::downgrade(shared));
+fn compile_well(shared: &Arc<Shared>, projects: &Arc<Projects>, fast: LoadedPlugin, component: Vec<u8>) {
+    let (runtime, shared, projects) = (shared.platform().runtime(), Arc::downgrade(shared), Arc::downgrade(projects));
     std::thread::spawn(move || {
         // What could be compiled a moment ago can be again; otherwise what serves goes on.
         let Ok(well) = runtime.load(&component, Arc::clone(fast.manifest())) else { return };
-        if let Some(shared) = shared.upgrade()
-            && let Some(projects) = &shared.projects
-        {
+        if let (Some(shared), Some(projects)) = (shared.upgrade(), projects.upgrade()) {
             projects.exchange(&shared, &well);
         }
     });

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::host::Host;
 use super::lanes::bug;
 use super::queues::{Job, QueuedWork};
 use super::request_body::read_body;
@@ -28,7 +29,8 @@ const SMALL_ANSWER: usize = 64 << 10;
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn answer(host: Host, request: HttpRequest) -> HttpResponse {
+    let shared = Arc::clone(&host.shared);
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if let Some(refusal) = refuse_strangers(&parts.headers, shared.port) {
@@ -77,11 +79,11 @@ pub(super) async fn answer(shared: Arc<Shared>, request: HttpRequest) -> HttpRes
         return stream::stream(&shared, &request, route, &parts.headers);
     }
     let name = request.request_id.clone();
-    let room = Arc::clone(&shared.answers);
+    let room = Arc::clone(&shared.traffic.answers);
     // What the host itself answers waits for compilers and tests, and must not hold up what the platform answers.
     let response = if route.is_some_and(|route| matches!(route.operation, Operation::DevHost(_))) {
         let answered = tokio::task::spawn_blocking(move || {
-            let response = routes::answer(&shared, &request);
+            let response = routes::answer(&host, &request);
             drop(held);
             response
         });
@@ -122,14 +124,14 @@ async fn queued(
     mut held: Vec<OwnedSemaphorePermit>,
 ) -> Option<Response> {
     // A flood of requests waits here, where it costs little.
-    held.push(Arc::clone(&shared.places).acquire_owned().await.ok()?);
+    held.push(Arc::clone(&shared.traffic.places).acquire_owned().await.ok()?);
     let (tell, told) = oneshot::channel();
     let interrupt = shared.ending.within();
     let _leaving = LeaveSignal(interrupt.clone());
     let job = Job { request, effect, started, tell, interrupt, held };
-    let queues = &shared.queues;
+    let queues = &shared.traffic.queues;
     match effect {
-        Effect::Reads if shared.slow_reads.contains(&job.request) => queues.calls.push(QueuedWork::Answer(job)),
+        Effect::Reads if shared.traffic.slow_reads.contains(&job.request) => queues.calls.push(QueuedWork::Answer(job)),
         Effect::Reads => queues.reading.push(job),
         Effect::WritesRows => queues.rows.push(job),
         Effect::ReadsLong | Effect::Calls => queues.calls.push(QueuedWork::Answer(job)),

@@ -18,8 +18,9 @@ use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
 use super::call_book::PendingRequest;
+use super::hosted_platform::WRITERS_WAIT;
 use super::queues::{CALLERS, COMPILERS, DELIVERERS, Job, JobResult, Queue, QueuedWork, Queues, READERS};
-use super::shared::Shared;
+use super::shared::{Shared, tenants_of};
 use crate::codes::errors;
 use crate::host::{Interrupt, lock};
 use crate::http_api::{PlatformOperation, find};
@@ -32,8 +33,6 @@ const GROUP: usize = 128;
 /// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
 /// reading a row.
 const TOLD_TOGETHER: usize = 8;
-/// How long a request waits for somebody else's work that writes, counted from its arrival.
-pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);
 /// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
 /// holds up its own tenant alone.
 const QUICK_READ: Duration = Duration::from_millis(200);
@@ -52,7 +51,7 @@ pub(super) fn bug() -> PlatformError {
 /// Starts the threads. They end when the queues are closed.
 pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
     let spawn = |name: &str, work: fn(&Queues, &mut Seat)| {
-        let (queues, shared) = (Arc::clone(&shared.queues), Arc::downgrade(shared));
+        let (queues, shared) = (Arc::clone(&shared.traffic.queues), Arc::downgrade(shared));
         // A bug beside a request's own work ends that work, and not the thread that others need.
         let again =
             move || while catch_unwind(AssertUnwindSafe(|| work(&queues, &mut Seat::new(shared.clone())))).is_err() {};
@@ -80,11 +79,15 @@ impl Seat {
 
     /// Works with a platform: the thread's own where the database has room for one. True where it is its own.
     fn with<T>(&mut self, shared: &Shared, work: impl FnOnce(&mut Platform, bool) -> T) -> T {
-        let current = shared.snapshot();
+        let current = shared.hosted.snapshot();
         if self.lane.is_none() {
             // Where no further connection can be had, the first platform answers.
-            self.lane =
-                shared.first_lane.as_ref().and_then(|first| lock(first).lane().ok().flatten()).map(|lane| (lane, None));
+            self.lane = shared
+                .hosted
+                .first_lane
+                .as_ref()
+                .and_then(|first| lock(first).lane().ok().flatten())
+                .map(|lane| (lane, None));
         }
         match &mut self.lane {
             Some((lane, known)) => {
@@ -128,7 +131,7 @@ fn read(queues: &Queues, seat: &mut Seat) {
             let began = Instant::now();
             let done = read_one(&shared, seat, job);
             if is_too_slow(&done.response) && !done.job.is_abandoned() {
-                shared.slow_reads.note(&done.job.request);
+                shared.traffic.slow_reads.note(&done.job.request);
                 queues.calls.push(QueuedWork::Answer(done.job));
             } else {
                 together.push(done);
@@ -149,14 +152,14 @@ fn settle_all(shared: &Shared, together: &mut Vec<JobResult>) {
 
 /// A reader takes no lock. If an upgrade changed the tables while it read, it reads again after the upgrade.
 fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> JobResult {
-    let before = shared.snapshot();
+    let before = shared.hosted.snapshot();
     let done = seat.answer(shared, job, QUICK_READ);
     if done.response.status != 500 {
         return done;
     }
     // An upgrade is committed before its tables are known to others; it holds this until they are.
-    drop(read_gate(&shared.rows_gate));
-    if Arc::ptr_eq(&before, &shared.snapshot()) { done } else { seat.answer(shared, done.job, QUICK_READ) }
+    drop(read_gate(&shared.hosted.rows_gate));
+    if Arc::ptr_eq(&before, &shared.hosted.snapshot()) { done } else { seat.answer(shared, done.job, QUICK_READ) }
 }
 
 fn is_too_slow(response: &Response) -> bool {
@@ -184,7 +187,7 @@ fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
                 let _finished = TenantTurn { queue, tenant: job.tenant().cloned() };
                 if !job.is_abandoned() {
                     let done = {
-                        let _running = read_gate(&shared.calls_gate);
+                        let _running = read_gate(&shared.hosted.calls_gate);
                         seat.answer(&shared, job, LONG_WORK)
                     };
                     settle(&shared, done);
@@ -232,7 +235,7 @@ impl Drop for TenantTurn<'_> {
 fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
     let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
     let (delivered, activity) = {
-        let _running = read_gate(&shared.calls_gate);
+        let _running = read_gate(&shared.hosted.calls_gate);
         seat.with(shared, |platform, _| {
             platform.set_interrupt(shared.ending.within());
             platform.set_patience(WRITERS_WAIT);
@@ -262,7 +265,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
     let package = match found.route.platform_operation() {
         Some(PlatformOperation::UploadPackage) => {
             let admitted = seat.with(shared, |platform, _| platform.admit(&job.request.body))?;
-            shared.compiler.compile(admitted.component(), &job.interrupt);
+            shared.hosted.compiler.compile(admitted.component(), &job.interrupt);
             job.request.admitted = Some(Arc::new(admitted));
             None
         }
@@ -271,7 +274,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
         _ => None,
     };
     if let Some(package) = package {
-        shared.compiler.compile_package(&package, &job.interrupt);
+        shared.hosted.compiler.compile_package(&package, &job.interrupt);
     }
     Ok(())
 }
@@ -282,8 +285,9 @@ fn change_plugins(shared: &Shared, job: Job) -> Option<JobResult> {
     let job = Job { interrupt: shared.ending.within(), ..job };
     let until = Instant::now() + WRITERS_WAIT;
     let waiting = Cell::new(Some(job));
-    let changed =
-        shared.exclusively(until, |platform| waiting.take().map(|job| answer(platform, job, shared.has_lanes(), None)));
+    let changed = shared.hosted.exclusively(until, |platform| {
+        waiting.take().map(|job| answer(platform, job, shared.hosted.has_lanes(), None))
+    });
     match (changed.flatten(), waiting.take()) {
         (Some(done), _) => Some(done),
         (None, Some(job)) => {
@@ -297,7 +301,7 @@ fn change_platform(queues: &Queues, seat: &mut Seat) {
     while let Some(jobs) = queues.platform.take(1) {
         let Some(shared) = seat.shared.upgrade() else { return };
         for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
-            let done = answer(&mut shared.platform(), job, shared.has_lanes(), Some(LONG_WORK));
+            let done = answer(&mut shared.platform(), job, shared.hosted.has_lanes(), Some(LONG_WORK));
             settle(&shared, done);
         }
     }
@@ -307,7 +311,7 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
     while let Some(jobs) = queues.rows.take(GROUP) {
         let Some(shared) = seat.shared.upgrade() else { return };
         let jobs: Vec<Job> = jobs.into_iter().filter(|job| !job.is_abandoned()).collect();
-        let running = read_gate(&shared.rows_gate);
+        let running = read_gate(&shared.hosted.rows_gate);
         let settled = seat.with(&shared, |platform, is_own| write_group(platform, jobs, is_own));
         drop(running);
         for done in settled {
@@ -352,22 +356,18 @@ fn settle(shared: &Shared, mut done: JobResult) {
     let tenants = tenants_of(&activity);
     shared.note(Some(asked), activity);
     let mut tenants = tenants.into_iter();
-    match tenants.next_back().filter(|_| shared.has_lanes()) {
+    match tenants.next_back().filter(|_| shared.hosted.has_lanes()) {
         Some(last) => {
             tenants.for_each(|tenant| shared.deliver_later(tenant));
-            shared.queues.events.push(QueuedWork::Deliver { tenant: last, waiting: Some(Box::new(done)), done: None });
+            shared.traffic.queues.events.push(QueuedWork::Deliver {
+                tenant: last,
+                waiting: Some(Box::new(done)),
+                done: None,
+            });
         }
         // A client that went away hears nothing.
         None => _ = done.job.tell.send(done.response),
     }
-}
-
-/// Whose events are on their way.
-pub(super) fn tenants_of(activity: &Activity) -> Vec<TenantId> {
-    let mut tenants: Vec<TenantId> = activity.events.iter().map(|(tenant, _)| tenant.clone()).collect();
-    tenants.sort();
-    tenants.dedup();
-    tenants
 }
 
 fn asked_of(done: &JobResult) -> PendingRequest {

@@ -5,6 +5,8 @@ mod call_book;
 mod console;
 mod followers;
 mod frames;
+mod host;
+mod hosted_platform;
 mod http;
 mod journal;
 mod lanes;

@@ -80,7 +80,7 @@ pub(super) async fn read_body(
     }
     let mut room = SMALL_BODY;
     if let Some(length) = length.filter(|length| *length > SMALL_BODY) {
-        held.extend(shared.bodies.take(tenant, length).await.ok_or_else(busy)?);
+        held.extend(shared.traffic.bodies.take(tenant, length).await.ok_or_else(busy)?);
         room = length;
     }
     let began = Instant::now();
@@ -96,7 +96,7 @@ pub(super) async fn read_body(
             return Err(too_large());
         }
         if read.len() + part.len() > room {
-            held.extend(shared.bodies.take(tenant, STEP).await.ok_or_else(busy)?);
+            held.extend(shared.traffic.bodies.take(tenant, STEP).await.ok_or_else(busy)?);
             room += STEP;
         }
         read.extend_from_slice(&part);

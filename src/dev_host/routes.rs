@@ -1,13 +1,14 @@
 //! `/_dev`: what the dev host itself answers, beside the platform.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use axum::body::Body as HttpBody;
 use axum::http::{StatusCode, header};
 use axum::response::Response as HttpResponse;
 use serde_json::{Map, Value, json};
 
+use super::host::Host;
 use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::shared::Shared;
@@ -44,8 +45,8 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
 type Answer = Result<Response, PlatformError>;
 
 /// Answers what is the host's own.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
-    route(shared, request).unwrap_or_else(|error| refusal(&error))
+pub(super) fn answer(host: &Host, request: &Request) -> Response {
+    route(host, request).unwrap_or_else(|error| refusal(&error))
 }
 
 pub(super) fn refusal(error: &PlatformError) -> Response {
@@ -60,15 +61,16 @@ fn number(text: &str) -> Result<u64, PlatformError> {
     text.parse().map_err(|_| bad(format!("`{text}` is no number")))
 }
 
-fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
+fn route(host: &Host, request: &Request) -> Answer {
     use HostOperation as Op;
+    let shared = &host.shared;
     let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
     let Operation::DevHost(operation) = found.route.operation else { return Err(request.no_route()) };
     request.admit(found.route)?;
     let of = |name: &str| found.value(name);
     // The project of a path, where it is one that is followed.
     let projects = || {
-        let projects = shared.projects.as_ref().filter(|projects| projects.place(of("plugin")).is_some());
+        let projects = host.projects.as_ref().filter(|projects| projects.place(of("plugin")).is_some());
         projects.ok_or_else(|| request.no_route())
     };
     match operation {
@@ -76,15 +78,15 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
         Op::Stream => Err(request.no_route()),
         Op::ListCalls => Ok(calls(shared, request)),
         Op::ShowCall => call(shared, number(of("number"))?),
-        Op::ReplayCall => replay(shared, number(of("number"))?, &request.object_or_empty()?),
+        Op::ReplayCall => replay(host, number(of("number"))?, &request.object_or_empty()?),
         Op::ListWriters => Ok(Response::json(200, json!(shared.book().writers(of("entity"), of("row"))))),
-        Op::MakeScenario => scenario(shared, &request.object_or_empty()?),
-        Op::ShowSource => source(shared, request),
+        Op::MakeScenario => scenario(host, &request.object_or_empty()?),
+        Op::ShowSource => source(host, request),
         Op::ListTokens => Ok(Response::json(200, json!(shared.state().tokens))),
         Op::ChangeUser => put_user(shared, of("name"), &request.object_or_empty()?),
         Op::OpenFrame => open_frame(shared, &request.object_or_empty()?),
         Op::ListProjects => {
-            Ok(Response::json(200, shared.projects.as_ref().map_or_else(|| json!([]), Projects::to_json)))
+            Ok(Response::json(200, host.projects.as_ref().map_or_else(|| json!([]), |projects| projects.to_json())))
         }
         Op::BuildProject => {
             projects()?.want_build(of("plugin"));
@@ -156,11 +158,12 @@ fn call(shared: &Shared, id: u64) -> Answer {
 }
 
 /// Runs a call again: what the host gave then is given again, to the generation that serves or to another one.
-fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
+fn replay(host: &Host, id: u64, body: &Map<String, Value>) -> Answer {
+    let shared = &host.shared;
     let recorded = shared.book().recorded(id).ok_or_else(|| no_call(id))?;
     let plugin = recorded.plugin.clone();
     let wanted = body.get("generation").and_then(Value::as_u64);
-    let loaded = match (&shared.projects, wanted) {
+    let loaded = match (&host.projects, wanted) {
         (Some(projects), Some(generation)) => {
             let found = projects.generation(&plugin, generation).ok_or_else(|| no_generation(&plugin, generation))?;
             Some(found.version.loaded)
@@ -181,12 +184,12 @@ fn replay(shared: &Shared, id: u64, body: &Map<String, Value>) -> Answer {
 }
 
 /// `{"calls": [id, …], "name", "write": true}`: a scenario that does what calls did; a request stands for its calls.
-fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
+fn scenario(host: &Host, body: &Map<String, Value>) -> Answer {
     let ids = body.get("calls").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_u64).collect());
     let ids: Vec<u64> = ids.ok_or_else(|| bad("the body is {\"calls\": [id, …], \"name\": \"…\"}"))?;
     let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("recorded");
     let calls = {
-        let book = shared.book();
+        let book = host.shared.book();
         let mut calls = Vec::new();
         for id in ids {
             let shown = book.get(id).ok_or_else(|| no_call(id))?;
@@ -204,12 +207,12 @@ fn scenario(shared: &Shared, body: &Map<String, Value>) -> Answer {
         let message = "no plugin was called there: a scenario is made from calls of a plugin";
         PlatformError::new(errors::DEV_NO_CALLS, message)
     })?;
-    let projects = shared.projects.as_ref().filter(|projects| projects.place(&plugin).is_some());
+    let projects = host.projects.as_ref().filter(|projects| projects.place(&plugin).is_some());
     let projects = projects.ok_or_else(|| {
         let message = format!("`{plugin}` comes from a package: its scenarios are elsewhere");
         PlatformError::new(errors::DEV_NO_PROJECT, message)
     })?;
-    let manifest = shared.platform().manifest(&plugin);
+    let manifest = host.shared.platform().manifest(&plugin);
     let manifest = manifest.ok_or_else(|| bad(format!("there is no plugin `{plugin}`")))?;
     let text = projects.workshop.scenario(&manifest, name, &calls);
     let mut shown = json!({ "text": text, "file": Value::Null });
@@ -236,10 +239,10 @@ fn free_file(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 /// `?plugin=&file=src/lib.rs&line=12`: some lines of a project's source.
-fn source(shared: &Shared, request: &Request) -> Answer {
+fn source(host: &Host, request: &Request) -> Answer {
     const AROUND: usize = 4;
     let plugin = request.query("plugin").unwrap_or_default();
-    let place = shared.projects.as_ref().and_then(|projects| projects.place(plugin));
+    let place = host.projects.as_ref().and_then(|projects| projects.place(plugin));
     let place = place.ok_or_else(|| bad(format!("`{plugin}` is no project that is followed")))?;
     let wanted = Path::new(request.query("file").unwrap_or_default());
     let line = usize::try_from(number(request.query("line").unwrap_or("1"))?).unwrap_or(1);

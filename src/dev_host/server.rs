@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::followers::Followers;
+use super::host::Host;
 use super::lanes;
 use super::place::REGISTRY;
 use super::projects::Projects;
@@ -102,7 +103,7 @@ pub struct DevHost {
     pub address: SocketAddr,
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
-    shared: Arc<Shared>,
+    host: Host,
     folder: Option<PluginFolder>,
     followers: Option<Followers>,
 }
@@ -140,8 +141,8 @@ impl DevHost {
             trust: options.trust,
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
         });
-        let projects = options.workshop.map(Projects::new).transpose()?;
-        platform.recover_but(&projects.as_ref().map(Projects::names).unwrap_or_default())?;
+        let projects = options.workshop.map(Projects::new).transpose()?.map(Arc::new);
+        platform.recover_but(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {
@@ -159,23 +160,24 @@ impl DevHost {
         let terminal = Terminal::new(options.tell, options.tells_all);
         let record = options.record.map(Record::new);
         let port = address.port();
-        let shared = Arc::new(Shared::new(SharedParts { platform, state_folder, projects, terminal, record, port })?);
+        let shared = Arc::new(Shared::new(SharedParts { platform, state_folder, terminal, record, port })?);
         let activity = shared.platform().take_activity();
         shared.note(None, activity);
-        let followers = shared.projects.as_ref().map(|projects| Followers::begin(&shared, projects));
+        let followers = projects.as_ref().map(|projects| Followers::begin(&shared, projects));
         super::console::prepare();
         lanes::begin(&shared).map_err(listen)?;
-        Ok(DevHost { address, runtime, listener, shared, folder, followers })
+        let host = Host { shared, projects };
+        Ok(DevHost { address, runtime, listener, host, folder, followers })
     }
 
     /// The plugins, with their states.
     pub fn plugins(&self) -> Vec<crate::store::PluginRecord> {
-        self.shared.platform().plugins()
+        self.host.shared.platform().plugins()
     }
 
     /// The folder with its state and users.
     pub fn state_folder(&self) -> MutexGuard<'_, StateFolder> {
-        self.shared.state()
+        self.host.shared.state()
     }
 
     /// Serves until the user interrupts it or it is told to end.
@@ -184,22 +186,22 @@ impl DevHost {
     /// [`DevHostError::Serve`].
     pub fn serve(self) -> Result<(), DevHostError> {
         if let Some(folder) = self.folder {
-            let shared = Arc::downgrade(&self.shared);
+            let shared = Arc::downgrade(&self.host.shared);
             self.runtime.spawn_blocking(move || follow(folder, &shared));
         }
         if let Some(followers) = self.followers {
-            let shared = Arc::downgrade(&self.shared);
+            let shared = Arc::downgrade(&self.host.shared);
             self.runtime.spawn_blocking(move || followers.follow(&shared));
         }
         SERVES.store(true, Ordering::Relaxed);
-        let last = self.shared;
+        let last = self.host;
         let listener = self.listener;
         let result = self.runtime.block_on(async move {
             tokio::select! {
                 result = sockets::serve(&listener, &last) => result,
                 () = interrupted() => {
                     // Calls that run end at their next border; who waits for an answer has a moment to hear it.
-                    last.ending.set();
+                    last.shared.ending.set();
                     if let Some(projects) = &last.projects {
                         projects.end_builds();
                     }
@@ -241,7 +243,7 @@ fn follow(mut folder: PluginFolder, shared: &Weak<Shared>) {
 
 /// Compiling takes seconds where an interpreter is inside: requests are answered meanwhile.
 fn follow_once(folder: &mut PluginFolder, shared: &Shared) -> Vec<String> {
-    folder.compile_ahead(&shared.compiler, &shared.ending);
+    folder.compile_ahead(&shared.hosted.compiler, &shared.ending);
     shared.with_platform_exclusively(|platform| folder.follow(platform)).iter().map(folder_line).collect()
 }
 

@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
+use super::host::Host;
 use super::http::answer;
-use super::shared::Shared;
 
 /// Connections at the same time, at the most: further ones wait to be taken.
 const MAX_CONNECTIONS: usize = 512;
@@ -46,7 +46,7 @@ impl Drop for OpenRequest {
 }
 
 /// Serves connections until somebody drops this.
-pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::io::Result<()> {
+pub(super) async fn serve(listener: &TcpListener, host: &Host) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut is_told = false;
     loop {
@@ -57,7 +57,7 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
             // As when all file descriptors are in use: it passes.
             Err(error) => {
                 if !std::mem::replace(&mut is_told, true) {
-                    shared.say(&format!("a connection was not accepted: {error}"));
+                    host.shared.say(&format!("a connection was not accepted: {error}"));
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;
@@ -66,12 +66,12 @@ pub(super) async fn serve(listener: &TcpListener, shared: &Arc<Shared>) -> std::
         let _ = socket.set_nodelay(true);
         let mut socket = TimeoutStream::new(socket);
         socket.set_write_timeout(Some(UNREAD_WAIT));
-        let shared = Arc::clone(shared);
+        let host = host.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let shared = Arc::clone(&shared);
+            let host = host.clone();
             async move {
                 let _answering = OpenRequest::begin();
-                Ok::<_, Infallible>(answer(shared, request.map(Body::new)).await)
+                Ok::<_, Infallible>(answer(host, request.map(Body::new)).await)
             }
         });
         tokio::spawn(async move {
