@@ -16,6 +16,7 @@ use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
 use crate::manifest::PermissionGrant;
+use crate::manifest::PluginId;
 use crate::manifest::{NodeKind, NodeType, TenantId};
 use crate::platform::{Directory, Identity, NodeAnswer, NodeRequest, Platform};
 use crate::registry::NetworkTransport;
@@ -153,14 +154,14 @@ fn list(context: &Context, args: &NodeListArgs) -> CommandResult {
             return Err(error.hint("erp-plugin node list"));
         }
     }
-    let shown = |(plugin, node): &(Option<String>, NodeKind)| {
+    let shown = |(plugin, node): &(Option<PluginId>, NodeKind)| {
         let mut definition = node.definition();
         definition["plugin"] = json!(plugin);
         definition
     };
     let result = NodeListResult { ok: true, nodes: palette.iter().map(shown).collect() };
     context.ui.result(&result, || match (&args.kind, palette.first()) {
-        (Some(_), Some((plugin, node))) => about(plugin.as_deref(), node),
+        (Some(_), Some((plugin, node))) => about(plugin.as_ref().map(PluginId::as_str), node),
         _ => {
             let mut table = Table::new();
             for (plugin, node) in &palette {
@@ -168,7 +169,7 @@ fn list(context: &Context, args: &NodeListArgs) -> CommandResult {
                     node.kind.as_str(),
                     node.newest(),
                     role(node),
-                    plugin.as_deref().unwrap_or("-"),
+                    plugin.as_ref().map_or("-", PluginId::as_str),
                     &node.display_name,
                 ]);
             }

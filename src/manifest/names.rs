@@ -1,5 +1,6 @@
 //! Identifiers, each a type of its own so that arguments cannot be swapped.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::Serialize;
@@ -46,6 +47,12 @@ macro_rules! identifier {
 
             /// The text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

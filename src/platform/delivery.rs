@@ -8,6 +8,7 @@ use super::call::Occasion;
 use super::{Platform, PlatformError};
 use crate::codes::errors;
 use crate::host::{Invocation, Trigger, lock};
+use crate::manifest::PluginId;
 use crate::manifest::{TenantId, event_matches};
 use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 
@@ -63,7 +64,7 @@ impl Platform {
         loop {
             let next = next(&lock(&self.database))?;
             let Some(event) = next else { return Ok(()) };
-            let listeners: Vec<String> = self
+            let listeners: Vec<PluginId> = self
                 .plugins
                 .iter()
                 .filter(|(_, installed)| installed.status == PluginStatus::Running)
@@ -73,7 +74,7 @@ impl Platform {
                 .map(|(id, _)| id.clone())
                 .collect();
             for plugin in listeners {
-                self.deliver(&plugin, &event)?;
+                self.deliver(plugin.as_str(), &event)?;
             }
             self.unit(|database, _| database.finish_event(event.seq))?;
         }

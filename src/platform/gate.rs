@@ -120,7 +120,8 @@ impl Platform {
         let first_use = self.gate.admission == Admission::FirstUse;
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == signing::codes::UNTRUSTED);
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
-            let came_before = lock(&self.database).last_receipt(&id)?.is_some() || self.plugins.contains_key(&id);
+            let came_before =
+                lock(&self.database).last_receipt(&id)?.is_some() || self.plugins.contains_key(id.as_str());
             if came_before || trust.covers(&id) {
                 let message = format!(
                     "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"

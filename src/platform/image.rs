@@ -7,6 +7,7 @@ use super::dependencies::DependencyStage;
 use super::state::Installed;
 use super::{Directory, Platform};
 use crate::host::{Runtime, Surroundings, lock};
+use crate::manifest::PluginId;
 use crate::store::{Database, DatabaseImage, StoreError};
 
 /// A platform as it stood at a moment: its database, its clock and ids, its plugins and users.
@@ -15,7 +16,7 @@ pub struct PlatformImage {
     database: Arc<DatabaseImage>,
     surroundings: Surroundings,
     directory: Directory,
-    plugins: BTreeMap<String, Arc<Installed>>,
+    plugins: BTreeMap<PluginId, Arc<Installed>>,
 }
 
 impl Platform {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::state::Installed;
 use super::{CallSettings, Directory, Gate, Platform};
 use crate::host::lock;
+use crate::manifest::PluginId;
 use crate::manifest::TenantId;
 use crate::store::{Catalog, PluginRecord, StoreError};
 
@@ -16,7 +17,7 @@ use crate::store::{Catalog, PluginRecord, StoreError};
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     directory: Directory,
-    plugins: BTreeMap<String, Arc<Installed>>,
+    plugins: BTreeMap<PluginId, Arc<Installed>>,
     unreadable: Vec<PluginRecord>,
     catalog: Catalog,
     call_settings: CallSettings,

@@ -42,7 +42,7 @@ impl Platform {
             Ok(report)
         })?;
         self.activity.upgrades.push(report);
-        self.put_installed(id, installed);
+        self.put_installed(installed);
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn run_version(&mut self, version: &ProjectVersion) -> Result<(), PlatformError> {
         let id = version.loaded.manifest().metadata.id.to_string();
-        self.put_installed(&id, version.installed());
+        self.put_installed(version.installed());
         self.install(&id)?;
         self.start(&id, version.loaded.clone())
     }
@@ -302,31 +302,25 @@ impl Platform {
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
                 lock(&self.database).serve_schema(&manifest);
             }
-            self.put_installed(
-                &record.id,
-                Installed {
-                    manifest,
-                    status: if record.status == PluginStatus::Running {
-                        PluginStatus::Installed
-                    } else {
-                        record.status
-                    },
-                    error: record.error.clone(),
-                    package_sha256: record.package_sha256.clone(),
-                    manifest_json: record.manifest.clone(),
-                    labels,
-                    files,
-                    loaded: None,
-                    canary: None,
-                },
-            );
+            self.put_installed(Installed {
+                manifest,
+                status: if record.status == PluginStatus::Running { PluginStatus::Installed } else { record.status },
+                error: record.error.clone(),
+                package_sha256: record.package_sha256.clone(),
+                manifest_json: record.manifest.clone(),
+                labels,
+                files,
+                loaded: None,
+                canary: None,
+            });
         }
         for (id, error) in &refused {
             self.fail(id, error)?;
         }
         let running = records.iter().filter(|record| record.status == PluginStatus::Running);
         let running = running.filter(|record| refused.iter().all(|(id, _)| *id != record.id));
-        let running = running.filter(|record| self.plugins.contains_key(&record.id) && !followed.contains(&record.id));
+        let running =
+            running.filter(|record| self.plugins.contains_key(record.id.as_str()) && !followed.contains(&record.id));
         let running: Vec<String> = running.map(|record| record.id.clone()).collect();
         for id in self.start_order(&running) {
             if let Err(error) = self.enable(&id) {
@@ -339,8 +333,9 @@ impl Platform {
 
     /// What the platform knows of its plugins, ordered by id.
     pub fn plugins(&self) -> Vec<PluginRecord> {
-        let known = self.plugins.iter().map(|(id, installed)| plugin_record(id, installed));
-        let unreadable = self.unreadable.iter().filter(|record| !self.plugins.contains_key(&record.id)).cloned();
+        let known = self.plugins.iter().map(|(id, installed)| plugin_record(id.as_str(), installed));
+        let unreadable =
+            self.unreadable.iter().filter(|record| !self.plugins.contains_key(record.id.as_str())).cloned();
         let mut all: Vec<PluginRecord> = known.chain(unreadable).collect();
         all.sort_by(|left, right| left.id.cmp(&right.id));
         all
@@ -365,7 +360,7 @@ impl Platform {
         let record = plugin_record(id, &installed);
         let now: Moment = self.now();
         self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
-        self.put_installed(id, installed);
+        self.put_installed(installed);
         Ok(())
     }
 }

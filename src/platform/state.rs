@@ -13,6 +13,7 @@ use super::lane::Turns;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 use crate::codes::errors;
 use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, lock};
+use crate::manifest::PluginId;
 use crate::manifest::{Manifest, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StatementLimit, StoreError};
 
@@ -22,7 +23,7 @@ pub struct Platform {
     pub(super) database: SharedDatabase,
     pub(super) surroundings: SharedSurroundings,
     pub(super) directory: Directory,
-    pub(super) plugins: BTreeMap<String, Arc<Installed>>,
+    pub(super) plugins: BTreeMap<PluginId, Arc<Installed>>,
     /// Plugins of the database whose manifests this version cannot read.
     pub(super) unreadable: Vec<PluginRecord>,
     /// How plugins are called from now on.
@@ -138,9 +139,9 @@ impl Platform {
     pub fn set_directory(&mut self, directory: Directory) -> Result<(), PlatformError> {
         self.directory = directory;
         let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
-        let running: Vec<(String, Arc<Manifest>)> =
+        let running: Vec<(PluginId, Arc<Manifest>)> =
             running.map(|(id, installed)| (id.clone(), Arc::clone(&installed.manifest))).collect();
-        running.iter().try_for_each(|(id, manifest)| self.greet_tenants(id, manifest))
+        running.iter().try_for_each(|(id, manifest)| self.greet_tenants(id.as_str(), manifest))
     }
 
     /// Begins to commit several requests together; false where the database cannot.
@@ -352,7 +353,7 @@ impl Platform {
         self.plugins.get_mut(plugin).map(Arc::make_mut)
     }
 
-    pub(super) fn put_installed(&mut self, plugin: &str, installed: Installed) {
-        self.plugins.insert(plugin.to_owned(), Arc::new(installed));
+    pub(super) fn put_installed(&mut self, installed: Installed) {
+        self.plugins.insert(installed.manifest.metadata.id.clone().into_inner(), Arc::new(installed));
     }
 }

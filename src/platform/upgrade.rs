@@ -148,7 +148,7 @@ impl Platform {
             Ok(reversal)
         });
         let reversal = done?;
-        self.put_installed(id, back);
+        self.put_installed(back);
         self.serve_again(id);
         if let Some(loaded) = loaded {
             self.start(id, loaded)?;
@@ -176,7 +176,7 @@ impl Platform {
         let (record, now) = (plugin_record(&id, &installed), self.now());
         let keep = |database: &mut Database| database.put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
-        self.put_installed(&id, installed);
+        self.put_installed(installed);
         // The version is in place; a tenant whose hook failed is greeted again at the next start.
         if let Err(error) = self.greet_tenants(&id, &manifest)
             && let Some(installed) = self.installed_mut(&id)

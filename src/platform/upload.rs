@@ -82,7 +82,7 @@ impl Platform {
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
         }
-        let before = self.plugins.get(&id);
+        let before = self.plugins.get(id.as_str());
         // The same file again: nothing to do, unless the version was taken back since.
         let came_after = |before: &Installed| {
             Version::parse(&version).is_ok_and(|version| is_older(&before.manifest.metadata.version, &version))
@@ -144,7 +144,7 @@ impl Platform {
                 Ok(report)
             })?;
             self.activity.upgrades.push(report);
-            self.put_installed(&id, installed);
+            self.put_installed(installed);
             return self.receipt(&id, &version);
         };
         // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
@@ -164,7 +164,7 @@ impl Platform {
         })?;
         self.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
-        self.put_installed(&id, installed);
+        self.put_installed(installed);
         if let Err(error) = self.greet_tenants(&id, &manifest) {
             self.fail(&id, &error)?;
         }

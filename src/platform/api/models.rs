@@ -20,7 +20,7 @@ impl Platform {
         let mut entities = Vec::new();
         let installed =
             self.plugins.iter().filter(|(_, plugin)| DependencyStage::Installed.is_reached_by(plugin.status));
-        for (_, installed) in installed.filter(|(id, _)| wanted.is_none_or(|wanted| wanted == *id)) {
+        for (_, installed) in installed.filter(|(id, _)| wanted.is_none_or(|wanted| wanted == id.as_str())) {
             for entity in &installed.manifest.schema.entities {
                 if entity.is_public || identity.caller.may(&PermissionCode::list(&entity.name)) {
                     entities.push(entity_model(installed, request, identity, entity));

@@ -6,6 +6,7 @@ use super::{Answer, Request, Response};
 use crate::codes::errors;
 use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, ProcessedBytes, Trigger};
 use crate::manifest::NodeKind;
+use crate::manifest::PluginId;
 use crate::platform::call::Occasion;
 use crate::platform::nodes::NodeRequest;
 use crate::platform::{Platform, PlatformError};
@@ -49,7 +50,7 @@ impl Platform {
     }
 
     /// A definition with labels in the language of the request.
-    fn shown_node(&self, request: &Request, plugin: Option<&String>, node: &NodeKind) -> Value {
+    fn shown_node(&self, request: &Request, plugin: Option<&PluginId>, node: &NodeKind) -> Value {
         let mut shown = node.definition();
         let installed = plugin.and_then(|id| self.plugins.get(id));
         if let Some(installed) = installed {

@@ -11,6 +11,7 @@ use crate::check::check_nodes;
 use crate::codes::errors;
 use crate::document::did_you_mean;
 use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
+use crate::manifest::PluginId;
 use crate::manifest::{ERROR_PORT, NodeKind, NodeType};
 use builtin::Builtin;
 
@@ -56,14 +57,14 @@ enum Runner {
 
 impl Platform {
     /// The definitions of all nodes that can be placed, the platform's own first, each with the plugin that brings it.
-    pub fn palette(&self) -> Vec<(Option<String>, NodeKind)> {
+    pub fn palette(&self) -> Vec<(Option<PluginId>, NodeKind)> {
         let own = builtin::all().iter().map(|builtin| (None, builtin.definition.clone()));
         let plugins = self.plugins.iter().filter(|(_, installed)| installed.loaded.is_some());
         let theirs = plugins.flat_map(|(id, installed)| {
             installed.manifest.nodes.iter().map(move |node| (Some(id.clone()), node.clone()))
         });
         // A kind belongs to who brought it first.
-        let mut palette: Vec<(Option<String>, NodeKind)> = Vec::new();
+        let mut palette: Vec<(Option<PluginId>, NodeKind)> = Vec::new();
         for (plugin, node) in own.chain(theirs) {
             if palette.iter().all(|(_, known)| *known.kind != *node.kind) {
                 palette.push((plugin, node));
@@ -153,7 +154,8 @@ impl Platform {
         }
         let refused = |message: String| PlatformError::new(errors::NODE_REFUSED, message);
         for node in &manifest.nodes {
-            let others = self.plugins.iter().filter(|(other, installed)| *other != id && installed.loaded.is_some());
+            let others =
+                self.plugins.iter().filter(|(other, installed)| other.as_str() != id && installed.loaded.is_some());
             if let Some((other, _)) =
                 others.into_iter().find(|(_, installed)| installed.manifest.node(&node.kind).is_some())
             {
