@@ -7,8 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser};
 
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::commands::Command;
 use crate::commands::workspace::run_in_each;
 use crate::containment::is_decoding;

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use crate::build::{Cancel, Toolchain};
 use crate::cli::GlobalArgs;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::diagnostics::SourceFile;
 use crate::host::{Compilation, CompileLimits, Runtime};
 use crate::settings::{Environment, Folders};

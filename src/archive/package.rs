@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::codes;
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, MIME_TYPE, MIME_TYPE_ENTRY, WIT};
 use super::statement::{canonical_json, capabilities_sha256, statement_about};
-use super::{PackageProblem, ReleasePredicate, Sealed, Statement};
+use super::{PackageProblem, ReleasePredicate, Sealed, Statement, codes};
 use crate::containment::contain;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::codes;
 use super::format::{COMPONENT, ENVELOPE, MANIFEST, META, MIME_TYPE, MIME_TYPE_ENTRY, PROVENANCE, SBOM};
-use super::{PackageProblem, Statement};
+use super::{PackageProblem, Statement, codes};
 use crate::digest::sha256_hex;
 use crate::signing::Envelope;
 use crate::strict_zip::{ArchiveEntry, Header, Limits, inflate, structure};

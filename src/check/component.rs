@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::codes::Code;
-use crate::codes::codes;
+use crate::codes::{Code, codes};
 use crate::component::{self, ComponentInfo, Module, remedy, why};
 use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
 use crate::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned};

@@ -5,19 +5,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CommandResult;
-use crate::check::UNUSED;
-use crate::check::{CheckSubject, check_manifest};
+use crate::check::{CheckSubject, UNUSED, check_manifest};
 use crate::codes::Severity;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, apply_fixes};
 use crate::document::{self, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};
-use crate::manifest::PermissionCode;
 use crate::manifest::{
-    self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PropertyKind, Provider, is_event_name,
+    self, EntityName, FieldName, FieldType, Manifest, ManifestText, PageType, PermissionCode, PropertyKind, Provider,
+    is_event_name,
 };
 
 /// Add an entity, a field, a page, a permission, an event or a node to plugin.toml

@@ -9,14 +9,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{CommandResult, limits_of};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::{CallError, Caller, Detail, Surroundings};
-use crate::manifest::PermissionGrant;
-use crate::manifest::{ByteSize, TenantId};
+use crate::manifest::{ByteSize, PermissionGrant, TenantId};
 use crate::platform::{Activity, Directory, Identity, Platform};
 use crate::registry::NetworkTransport;
 use crate::store::{Database, Moment};

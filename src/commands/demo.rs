@@ -14,8 +14,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::CommandResult;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::registry::{Client, ServerConnection};

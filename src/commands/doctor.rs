@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::build::{ToolchainFacts, look_around, program_version, run_script};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::{Compilation, Runtime};

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::codes::{Code, Consequence, Severity};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;

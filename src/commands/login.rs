@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::credentials::{TokenArgs, credentials_file};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};

@@ -3,8 +3,7 @@
 use clap::Args;
 
 use super::CommandResult;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 

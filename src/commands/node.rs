@@ -9,15 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{CommandResult, limits_of};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
-use crate::manifest::PermissionGrant;
-use crate::manifest::PluginId;
-use crate::manifest::{NodeKind, NodeType, TenantId};
+use crate::manifest::{NodeKind, NodeType, PermissionGrant, PluginId, TenantId};
 use crate::platform::{Directory, Identity, NodeAnswer, NodeRequest, Platform};
 use crate::registry::NetworkTransport;
 use crate::store::Database;

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Package, PackageProblem};
 use crate::codes::Consequence;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::document::did_you_mean;
 use crate::exit_code::ExitCode;

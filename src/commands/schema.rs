@@ -4,13 +4,11 @@ use clap::Args;
 use schemars::schema_for;
 use serde_json::{Value, json};
 
-use super::CommandResult;
 use super::{
-    add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate, new, node,
-    pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
+    CommandResult, add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate,
+    new, node, pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
 };
-use crate::command_error::codes;
-use crate::command_error::{CommandError, FailureJson};
+use crate::command_error::{CommandError, FailureJson, codes};
 use crate::context::Context;
 use crate::document::{FromToml, did_you_mean};
 use crate::exit_code::ExitCode;

@@ -3,8 +3,7 @@
 use std::path::{Component, Path};
 use std::process::Stdio;
 
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::scaffold::{Template, builtin};
 use crate::settings::command;

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::inspect::component_of;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::component;
 use crate::context::Context;
 use crate::contract::{

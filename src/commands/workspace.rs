@@ -5,8 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Command, CommandResult};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::project::{members, workspace_root};

@@ -3,13 +3,10 @@
 use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef};
 
 use super::cost::{ComponentCost, Signatures};
-use super::names;
-use super::nesting;
 use super::shapes::Shapes;
+use super::{names, nesting};
 use crate::codes::Code;
-use crate::component::codes::COMPONENT_EXCESSIVE;
-use crate::component::codes::FOREIGN_NAME;
-use crate::component::codes::TOO_COMPLEX;
+use crate::component::codes::{COMPONENT_EXCESSIVE, FOREIGN_NAME, TOO_COMPLEX};
 
 /// Bytes of a component at the most.
 pub const MAX_BYTES: usize = 32 << 20;

@@ -5,10 +5,7 @@ use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
 use super::bounds::{self, Excess};
-use crate::component::codes::CORE_MODULE;
-use crate::component::codes::FOREIGN_NAME;
-use crate::component::codes::INVALID_COMPONENT;
-use crate::component::codes::NOT_WASM;
+use crate::component::codes::{CORE_MODULE, FOREIGN_NAME, INVALID_COMPONENT, NOT_WASM};
 use crate::containment::contain;
 use crate::contract::Border;
 use crate::diagnostics::Diagnostic;

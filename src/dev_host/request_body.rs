@@ -11,8 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::http::text;
 use super::shared::Shared;
-use crate::codes::Code;
-use crate::codes::errors;
+use crate::codes::{Code, errors};
 use crate::host::lock;
 use crate::manifest::TenantId;
 use crate::platform::{PlatformError, Request, Response};

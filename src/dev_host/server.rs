@@ -12,16 +12,15 @@ use tokio::net::TcpListener;
 
 use super::followers::Followers;
 use super::host::Host;
-use super::lanes;
 use super::place::REGISTRY;
 use super::projects::Projects;
 use super::record::Record;
 use super::shared::{Shared, SharedParts};
-use super::sockets;
 use super::terminal::Terminal;
 use super::workshop::Workshop;
-use super::{FolderEvent, FolderOutcome, HostPlace, PluginFolder, SettlingRule};
-use super::{StateFolder, StateFolderError};
+use super::{
+    FolderEvent, FolderOutcome, HostPlace, PluginFolder, SettlingRule, StateFolder, StateFolderError, lanes, sockets,
+};
 use crate::diagnostics::printable;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::{Entry, Node, NodeValue, did_you_mean, obvious};
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span, Spanned};
-use crate::document::codes::TOML_MISSING_KEY;
-use crate::document::codes::TOML_UNKNOWN_KEY;
-use crate::document::codes::TOML_WRONG_TYPE;
+use crate::document::codes::{TOML_MISSING_KEY, TOML_UNKNOWN_KEY, TOML_WRONG_TYPE};
 
 /// A type that can be read from a TOML value.
 pub trait FromToml: Sized {

@@ -7,8 +7,7 @@ use wit_component::WitPrinter;
 use wit_parser::WorldItem;
 
 use super::{GenerateError, MARK};
-use crate::contract::HostFunction;
-use crate::contract::World;
+use crate::contract::{HostFunction, World};
 use crate::manifest::{Manifest, not_granted};
 
 /// Where it is in a project.

@@ -7,14 +7,13 @@ use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, ComponentType, Func, Instance, Lift, Lower, Type, Val,
 };
 
-use super::arguments;
 use super::bindings::v1::erp::plugin::types;
 use super::call_state::CallState;
 use super::classify::classify;
 use super::error::{CallError, ServiceError};
 use super::plugin::LoadedPlugin;
-use super::probe;
 use super::request::{Invocation, UpgradeHandler};
+use super::{arguments, probe};
 use crate::codes::errors;
 use crate::document::weight_of_text;
 

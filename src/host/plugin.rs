@@ -9,8 +9,6 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type};
 
-use super::SharedDatabase;
-use super::call;
 use super::call_state::CallState;
 use super::engine::{Runtime, RuntimeError};
 use super::interrupt::Interrupt;
@@ -19,6 +17,7 @@ use super::node::NodeExports;
 use super::request::{CallContext, CallRequest, Invocation};
 use super::surroundings::Surroundings;
 use super::trace::Detail;
+use super::{SharedDatabase, call};
 use crate::component::excess;
 use crate::contract::{self, HostApi};
 use crate::manifest::{Manifest, TenantId};

@@ -8,8 +8,7 @@ use super::call::Occasion;
 use super::{Platform, PlatformError};
 use crate::codes::errors;
 use crate::host::{Invocation, Trigger, lock};
-use crate::manifest::PluginId;
-use crate::manifest::{TenantId, event_matches};
+use crate::manifest::{PluginId, TenantId, event_matches};
 use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 
 /// How often an event is offered to a plugin that says that it may take it later.

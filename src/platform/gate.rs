@@ -7,13 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
-use crate::archive;
 use crate::archive::{Package, PackageProblem, Statement};
 use crate::check::RULE_SET;
 use crate::codes::errors;
 use crate::digest::sha256_hex;
 use crate::host::lock;
-use crate::signing;
 use crate::signing::{
     Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
     RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
@@ -21,6 +19,7 @@ use crate::signing::{
 use crate::store::{Moment, PackageRecord, ReceiptRecord, StatementKind, StoreError};
 use crate::strict_zip::Limits;
 use crate::verification::{Demand, Policy, Verdict, verify};
+use crate::{archive, signing};
 
 /// How long a list of revocations is fresh.
 const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);

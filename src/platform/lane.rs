@@ -9,8 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::state::Installed;
 use super::{CallSettings, Directory, Gate, Platform};
 use crate::host::lock;
-use crate::manifest::PluginId;
-use crate::manifest::TenantId;
+use crate::manifest::{PluginId, TenantId};
 use crate::store::{Catalog, PluginRecord, StoreError};
 
 /// What a platform knows at a moment, to be followed by lanes.

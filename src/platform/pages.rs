@@ -6,8 +6,7 @@ use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
 use crate::diagnostics::Spanned;
 use crate::host::lock;
-use crate::manifest::PermissionCode;
-use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, Section};
+use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
 use crate::store::{ListQuery, Scope};
 
 /// Whom a page is drawn for.

@@ -13,8 +13,7 @@ use super::lane::Turns;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 use crate::codes::errors;
 use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, lock};
-use crate::manifest::PluginId;
-use crate::manifest::{Manifest, TenantId};
+use crate::manifest::{Manifest, PluginId, TenantId};
 use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StatementLimit, StoreError};
 
 /// Plugins, users, tables and events.

@@ -2,17 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fault;
 use super::judge::StepOutcome;
 use super::model::Step;
 use super::plan::TENANTS;
-use super::steps;
 use super::world::{CaseWorld, Finding};
-use crate::check::scenarios::SCENARIO_MISMATCH;
-use crate::check::scenarios::SCENARIO_NAME;
-use crate::check::scenarios::SCENARIO_STEP;
-use crate::check::scenarios::SCENARIO_UNEXPECTED;
-use crate::check::scenarios::SCENARIO_VALUE;
+use super::{fault, steps};
+use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_NAME, SCENARIO_STEP, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use crate::digest::sha256_hex;
 use crate::document::{Node, NodeValue};
 use crate::host::{Fault, LimitOverrides};

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::act::PerformedStep;
-use super::fault;
 use super::judge::{StepJudgement, StepObservation, judge};
 use super::matcher::StepTime;
 use super::model::{Effects, Step, Test};
 use super::plan::Case;
-use super::steps;
 use super::world::{CaseWorld, Finding, Setup};
-use crate::check::scenarios::SCENARIO_MISMATCH;
-use crate::check::scenarios::SCENARIO_UNEXPECTED;
-use crate::check::scenarios::SCENARIO_VALUE;
+use super::{fault, steps};
+use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use crate::contract::{HostEffect, HostFunction};
 use crate::diagnostics::{Diagnostic, Report, Span};
 use crate::host::{Detail, HostCall, LoadedPlugin, Probe, Runtime};

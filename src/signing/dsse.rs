@@ -5,8 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::codes;
-use super::{KeyId, PublicKey, SecretKey};
+use super::{KeyId, PublicKey, SecretKey, codes};
 use crate::codes::Code;
 
 /// Signatures of an envelope at the most.

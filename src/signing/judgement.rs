@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::codes;
-use super::{KeyId, Revoked};
+use super::{KeyId, Revoked, codes};
 use crate::codes::Code;
 
 /// What a signature is worth.

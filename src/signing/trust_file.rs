@@ -8,8 +8,7 @@ use thiserror::Error;
 use super::trust::{Registry, Revoked, Threshold, TrustStore, TrustedKey, is_scope};
 use super::{KeyId, PublicKey};
 use crate::diagnostics::{Report, SourceFile, Spanned};
-use crate::document::codes::DUPLICATE;
-use crate::document::codes::INVALID_VALUE;
+use crate::document::codes::{DUPLICATE, INVALID_VALUE};
 use crate::document::{self, FromToml, Reader, table};
 
 table! {

@@ -11,8 +11,7 @@ use uuid::Uuid;
 use super::{EntityRef, FieldProblem, Moment, Scope, StoreError};
 use crate::document::did_you_mean;
 use crate::expression::{Datum, read_decimal};
-use crate::manifest::{BaseType, Field, RESERVED_FIELDS, Validation};
-use crate::manifest::{TextFormat, ValueShape};
+use crate::manifest::{BaseType, Field, RESERVED_FIELDS, TextFormat, Validation, ValueShape};
 use crate::pattern::{MAX_MATCHED, Pattern};
 
 /// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.

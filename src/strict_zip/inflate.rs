@@ -2,9 +2,8 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::codes;
 use super::format::STORED;
-use super::{ArchiveRefusal, Header, padding};
+use super::{ArchiveRefusal, Header, codes, padding};
 
 /// The content of an entry of an archive whose structure was found good.
 ///

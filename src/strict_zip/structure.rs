@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::ops::Range;
 
-use super::codes;
 use super::format::{
     CENTRAL_HEADER, CENTRAL_HEADER_SIZE, DEFLATED, END_OF_DIRECTORY, END_SIZE, ENTRY_RATIO_FROM, EXTERNAL_ATTRIBUTES,
     LOCAL_HEADER, LOCAL_HEADER_SIZE, STORED, TOTAL_RATIO_FROM, VERSION_NEEDED, order,
 };
 use super::write::{EntryRecord, assemble};
-use super::{ArchiveLimit, ArchiveRefusal, Limits, name_problem};
+use super::{ArchiveLimit, ArchiveRefusal, Limits, codes, name_problem};
 use crate::codes::Code;
 
 /// Problems that are told of one archive at the most.

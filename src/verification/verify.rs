@@ -3,21 +3,17 @@
 use jiff::Timestamp;
 use semver::Version;
 
-use super::codes;
-use super::supply_chain;
-use super::{Check, Demand, Policy, Stage, StageOutcome};
-use crate::archive;
+use super::{Check, Demand, Policy, Stage, StageOutcome, codes, supply_chain};
 use crate::archive::{Package, PackageProblem, Sealed, Statement};
 use crate::check::check_package;
-use crate::codes::Code;
-use crate::codes::Severity;
+use crate::codes::{Code, Severity};
 use crate::component::ComponentInfo;
 use crate::containment::contain;
-use crate::contract;
 use crate::diagnostics::Report;
 use crate::digest::sha256_hex;
 use crate::manifest::ByteSize;
 use crate::signing::{Circumstances, Envelope, Judgement, Receipt, RegistryStatus, TrustVerdict};
+use crate::{archive, contract};
 
 /// What is true of a file.
 #[derive(Debug)]

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::Spanned;
-use crate::document::codes::DUPLICATE;
-use crate::document::codes::INVALID_VALUE;
+use crate::document::codes::{DUPLICATE, INVALID_VALUE};
 use crate::document::did_you_mean;
 use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
 

@@ -5,8 +5,7 @@ use semver::{Version, VersionReq};
 use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
 use crate::diagnostics::Spanned;
-use crate::document::codes::DUPLICATE;
-use crate::document::codes::INVALID_VALUE;
+use crate::document::codes::{DUPLICATE, INVALID_VALUE};
 use crate::manifest::PluginId;
 
 codes! {

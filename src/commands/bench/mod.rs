@@ -13,8 +13,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::test::read_suites;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;

@@ -7,8 +7,7 @@ use crate::build::{
     BuildOptions, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile, compile_python, compile_typescript,
 };
 use crate::check::SEVERAL_MODULES;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::commands::generate::{in_short, world_of, write_generated};
 use crate::commands::open_project::OpenProject;
 use crate::component::{self, Description, LinkError, PartConnection, compose, describe, idle_guest, link, stripped};

@@ -3,18 +3,16 @@
 use std::path::Path;
 
 use super::build_options;
-use crate::archive;
 use crate::build::{Profile, compile};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::commands::generate::world_of;
 use crate::commands::open_project::OpenProject;
 use crate::component::{self, Part, link};
 use crate::context::Context;
 use crate::contract::World;
-use crate::files;
 use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
+use crate::{archive, files};
 
 /// The parts of a plugin, ready to be composed, and the world that its own code is written for.
 pub(in crate::commands) struct LinkedParts {

@@ -10,8 +10,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::build::Cancel;
-use crate::check::BAD_FIXTURE;
-use crate::check::{CheckSubject, check_component, check_manifest, check_nodes, weigh};
+use crate::check::{BAD_FIXTURE, CheckSubject, check_component, check_manifest, check_nodes, weigh};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::context::Context;

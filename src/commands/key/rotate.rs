@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::super::CommandResult;
 use super::store::{PassphraseArgs, unlock};
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::settings::Environment;
 use crate::signing::{Envelope, KeyError, KeyId, Passphrase, PublicKey, RevocationList, SecretKey, TrustStore};

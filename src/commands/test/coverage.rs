@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::build::SOURCE_FOLDER;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::digest::sha256_hex;
 use crate::files;
 use crate::host::Probe;

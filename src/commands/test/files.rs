@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::check::scenarios::SCENARIO_BUDGET;
-use crate::check::scenarios::SCENARIO_SNAPSHOT;
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::check::scenarios::{SCENARIO_BUDGET, SCENARIO_SNAPSHOT};
+use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes};
-use crate::document;
-use crate::files;
 use crate::outgoing::{HttpTransport, Interaction};
 use crate::project::Project;
 use crate::registry::NetworkTransport;
 use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, Suite};
+use crate::{document, files};
 
 /// The lock of budgets, in the project.
 const BUDGET_LOCK: &str = "tests/budget.lock.toml";

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::command_error::CommandError;
-use crate::command_error::codes;
+use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
 use crate::context::Context;
 use crate::host::{LoadedPlugin, Runtime};

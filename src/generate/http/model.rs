@@ -1,7 +1,6 @@
 //! What both descriptions are made from: the entities with the values that clients read and write.
 
-use crate::manifest::{Entity, Field, Manifest};
-use crate::manifest::{TextFormat, ValueShape};
+use crate::manifest::{Entity, Field, Manifest, TextFormat, ValueShape};
 
 /// An entity as clients see it.
 pub(super) struct ApiEntity<'m> {

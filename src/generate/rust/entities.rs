@@ -6,8 +6,7 @@ use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::{constant, snake};
 use super::types::{choices, is_taken_into, of_field};
-use crate::manifest::ValueShape;
-use crate::manifest::{Entity, Field, FieldType, Manifest};
+use crate::manifest::{Entity, Field, FieldType, Manifest, ValueShape};
 
 /// The file.
 pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {

@@ -1,11 +1,10 @@
 //! `erp/exports.rs`: what the host calls, handed to the traits that the plugin implements.
 
-use super::ToolkitParts;
 use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::events::heard;
 use super::names::snake;
-use super::nodes;
+use super::{ToolkitParts, nodes};
 use crate::manifest::{Manifest, NodeType};
 
 /// The file.

@@ -3,8 +3,7 @@
 use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::variants;
-use crate::manifest::ValueShape;
-use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest};
+use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest, ValueShape};
 
 /// What a field holds in Rust, where it has a value.
 pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, field: &Field) -> String {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::PermissionCode;
-use super::super::{ByteSize, PluginId, Timeout, event_matches};
+use super::super::{ByteSize, PermissionCode, PluginId, Timeout, event_matches};
 use super::{
     Build, Dictionary, DocumentTemplate, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule,
     Permission, Schema, Settings, UserInterface,

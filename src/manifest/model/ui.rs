@@ -1,7 +1,6 @@
 //! Pages, buttons and labels.
 
-use super::super::PermissionCode;
-use super::super::{EntityName, FieldName};
+use super::super::{EntityName, FieldName, PermissionCode};
 use crate::diagnostics::Spanned;
 use crate::document::{FromToml, Node, Reader, table, words};
 use crate::expression::Expression;

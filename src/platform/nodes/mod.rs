@@ -11,8 +11,7 @@ use crate::check::check_nodes;
 use crate::codes::errors;
 use crate::document::did_you_mean;
 use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
-use crate::manifest::PluginId;
-use crate::manifest::{ERROR_PORT, NodeKind, NodeType};
+use crate::manifest::{ERROR_PORT, NodeKind, NodeType, PluginId};
 use builtin::Builtin;
 
 /// What a client asks of a node.

@@ -5,10 +5,7 @@ use serde_json::Value;
 use super::super::compare::{differences, show};
 use super::super::pipe_table;
 use super::{Judge, StepOutcome};
-use crate::check::scenarios::SCENARIO_MISMATCH;
-use crate::check::scenarios::SCENARIO_NAME;
-use crate::check::scenarios::SCENARIO_UNEXPECTED;
-use crate::check::scenarios::SCENARIO_VALUE;
+use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_NAME, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use crate::diagnostics::Diagnostic;
 use crate::document::{Node, NodeValue};
 

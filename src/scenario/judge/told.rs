@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::super::compare::{differences, show};
 use super::super::matcher;
 use super::Judge;
-use crate::check::scenarios::SCENARIO_MISMATCH;
-use crate::check::scenarios::SCENARIO_UNEXPECTED;
-use crate::check::scenarios::SCENARIO_VALUE;
+use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use crate::document::{Node, NodeValue};
 use crate::host::LogLevel;
 
