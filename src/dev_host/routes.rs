@@ -16,6 +16,7 @@ use crate::codes::errors;
 use crate::files::{self, FileAccess};
 use crate::host::Detail;
 use crate::http_api::{HostOperation, Operation, find};
+use crate::manifest::EventType;
 use crate::manifest::PermissionGrant;
 use crate::platform::{Platform, PlatformError, Request, Response};
 
@@ -295,8 +296,8 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
         let directory = shared.state().directory();
         *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
         platform.set_directory(directory)?;
-        let event = if is_new { "user.created" } else { "user.updated" };
-        tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, event, &told))
+        let event = EventType::of_platform(if is_new { "user.created" } else { "user.updated" });
+        tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, &event, &told))
     })?;
     if let Some(tenant) = tenant {
         shared.deliver_now(tenant);

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::quirks::Quirk;
 use crate::contract::HostFunction;
 use crate::document::words;
+use crate::manifest::EventType;
 use crate::store::RowChange;
 
 words! {
@@ -89,7 +90,7 @@ pub struct Denial {
 pub struct EmittedEvent {
     /// Words joined by dots.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: EventType,
     /// JSON.
     pub payload: Value,
 }

@@ -1,5 +1,10 @@
 //! Names and patterns of events.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+
 use super::{Entity, Manifest, PluginId, TriggerEvent};
 
 /// True where an event name matches a pattern: an exact name, `a.*` for all that begin with `a.`,
@@ -15,7 +20,39 @@ pub fn event_matches(pattern: &str, event_type: &str) -> bool {
 /// True for words of lower-case letters, digits, `_` and `-`, joined by dots.
 pub fn is_event_name(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-    name.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part))
+    name.len() <= MAX_EVENT_TYPE && name.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part))
+}
+
+/// Bytes of the name of an event at the most.
+const MAX_EVENT_TYPE: usize = 200;
+
+/// The name of an event, such as `inventory.low_stock`. Whatever publishes makes one at the border.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct EventType(Cow<'static, str>);
+
+impl EventType {
+    /// The name, if the text follows the rule of [`is_event_name`].
+    pub fn new(text: impl Into<String>) -> Option<EventType> {
+        let text = text.into();
+        is_event_name(&text).then_some(EventType(Cow::Owned(text)))
+    }
+
+    /// An event of the platform itself. The text must follow the rule.
+    pub const fn of_platform(name: &'static str) -> EventType {
+        EventType(Cow::Borrowed(name))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The name of the event that a trigger publishes.
@@ -35,6 +72,16 @@ pub fn may_trigger(manifest: &Manifest, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_words_joined_by_dots() {
+        for good in ["order.created", "a", "erp-x.low_stock.2"] {
+            assert_eq!(EventType::new(good).map(|name| name.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["", ".", "a.", "Order.created", "a b", "a..b", "订单.created", &"a".repeat(MAX_EVENT_TYPE + 1)] {
+            assert_eq!(EventType::new(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn patterns_match_whole_words_only() {

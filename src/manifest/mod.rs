@@ -20,7 +20,7 @@ mod size;
 
 pub use capability::{CapabilityGrant, capability_grants, not_granted};
 pub use edit::ManifestText;
-pub use events::{event_matches, is_event_name, may_trigger, trigger_name};
+pub use events::{EventType, event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, DisplayKind, FieldType, InputKind, TextFormat, ValueShape};
 pub use fixture_rows::UnreadableFixture;
 pub use labels::label_keys;

@@ -8,6 +8,7 @@ use super::call::Occasion;
 use super::{Platform, PlatformError};
 use crate::codes::errors;
 use crate::host::{Invocation, Trigger, lock};
+use crate::manifest::EventType;
 use crate::manifest::{PluginId, TenantId, event_matches};
 use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 
@@ -15,20 +16,30 @@ use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 const MAX_ATTEMPTS: u32 = 3;
 
 impl Platform {
-    /// Tells an event as the platform's base modules do, and delivers it with all that follows.
+    /// Publishes an event as the platform's base modules do, and delivers it with all that follows.
     ///
     /// # Errors
     /// [`PlatformError`] where the event could not be written; how deliveries went is in the activity.
-    pub fn publish_event(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
+    pub fn publish_event(
+        &mut self,
+        tenant: &TenantId,
+        event_type: &EventType,
+        payload: &Value,
+    ) -> Result<(), PlatformError> {
         self.announce(tenant, event_type, payload)?;
         self.deliver_events_of(tenant).map_err(PlatformError::from)
     }
 
-    /// Tells an event that somebody will deliver.
+    /// Publishes an event that another thread delivers.
     ///
     /// # Errors
     /// [`PlatformError`] where it could not be written.
-    pub fn announce(&mut self, tenant: &TenantId, event_type: &str, payload: &Value) -> Result<(), PlatformError> {
+    pub fn announce(
+        &mut self,
+        tenant: &TenantId,
+        event_type: &EventType,
+        payload: &Value,
+    ) -> Result<(), PlatformError> {
         let now = self.now();
         let id = lock(&self.surroundings).uuid();
         let scope = Scope::of_tenant(tenant, now);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::host::{EmittedEvent, SharedSurroundings, lock};
+use crate::manifest::EventType;
 use crate::manifest::{TenantId, TriggerKind, may_trigger, trigger_name};
 use crate::store::{Database, RowChange, RowChangeKind, Scope, StoreError, condition_holds};
 
@@ -42,14 +43,14 @@ pub(super) fn publish_changes(
             let name = trigger_name(entity.plugin(), &entity, trigger);
             let payload = json!({ "entity": entity.name.as_str(), "id": change.row.id, "data": change.row.data });
             // `check` says so before; a manifest that came by another way is held to the same.
-            if !may_trigger(entity.manifest(), &name) {
+            let Some(event_type) = EventType::new(&*name).filter(|_| may_trigger(entity.manifest(), &name)) else {
                 continue;
-            }
+            };
             if u64::from(depth) > most_deep {
                 return Err(StoreError::EventDepth(most_deep));
             }
-            database.add_event(&scope, &id, &name, entity.plugin().as_str(), &payload, depth)?;
-            told.push((change.tenant.clone(), EmittedEvent { event_type: name, payload }));
+            database.add_event(&scope, &id, &event_type, entity.plugin().as_str(), &payload, depth)?;
+            told.push((change.tenant.clone(), EmittedEvent { event_type, payload }));
         }
     }
     Ok(told)

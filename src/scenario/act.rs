@@ -11,7 +11,7 @@ use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_NAME, SCENARIO_STEP, S
 use crate::digest::sha256_hex;
 use crate::document::{Node, NodeValue};
 use crate::host::{Fault, LimitOverrides};
-use crate::manifest::{TenantId, Timeout};
+use crate::manifest::{EventType, TenantId, Timeout};
 use crate::platform::{Body, Identity, Request, Response};
 use crate::store::StoreError;
 
@@ -72,7 +72,11 @@ impl CaseWorld<'_> {
         }
         if let (Some(event), Some(tenant)) = (&step.event, &step.tenant) {
             let tenant = self.stand_in.clone().unwrap_or_else(|| (**tenant).clone());
-            let event_type = self.text(event)?;
+            let text = self.text(event)?;
+            let event_type = EventType::new(&*text).ok_or_else(|| {
+                let message = format!("`{text}` is no name of an event");
+                self.finding(SCENARIO_VALUE, event.span.clone(), message, "words joined by dots")
+            })?;
             let payload = match &step.payload {
                 Some(payload) => self.fill(payload)?.to_json(),
                 None => Value::Object(Map::new()),

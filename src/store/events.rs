@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
+use crate::manifest::EventType;
 use crate::manifest::{PluginId, TenantId};
 
 /// Bytes of the payloads that a list of events shows.
@@ -54,7 +55,7 @@ impl Database {
         &mut self,
         scope: &Scope,
         id: &str,
-        event_type: &str,
+        event_type: &EventType,
         source: &str,
         payload: &Value,
         depth: u32,
@@ -65,7 +66,7 @@ impl Database {
             [
                 SqlValue::Text(id.to_owned()),
                 SqlValue::Text(scope.tenant.as_str().to_owned()),
-                SqlValue::Text(event_type.to_owned()),
+                SqlValue::Text(event_type.to_string()),
                 SqlValue::Text(source.to_owned()),
                 SqlValue::Text(payload.to_string()),
                 SqlValue::Integer(scope.now.unix_ms),
@@ -236,7 +237,9 @@ mod tests {
         let mut database = Database::in_memory().unwrap();
         let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::of_system_clock());
         let mut add = |id: &str, bytes: usize| {
-            database.add_event(&scope, id, "a.b", "test", &json!({ "text": "x".repeat(bytes) }), 0).unwrap();
+            database
+                .add_event(&scope, id, &EventType::of_platform("a.b"), "test", &json!({ "text": "x".repeat(bytes) }), 0)
+                .unwrap();
             let shown = database.recent_events().unwrap();
             shown.into_iter().map(|event| event.id).collect::<Vec<_>>()
         };

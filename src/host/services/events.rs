@@ -1,4 +1,4 @@
-//! Events that a guest tells.
+//! Events that a guest publishes.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::codes::errors;
 use crate::contract::HostFunction;
 use crate::document::weight;
 use crate::host::lock;
+use crate::manifest::EventType;
 use crate::store::StoreError;
 
 impl Services {
@@ -20,8 +21,12 @@ impl Services {
             if !services.manifest.capabilities.may_publish(event_type) {
                 return Err(denied(format!("`{event_type}` is not granted: name it in `publish` of [capabilities]")));
             }
+            let event_type = EventType::new(event_type).ok_or_else(|| {
+                let message = format!("`{event_type}` is no name of an event: write words joined by dots");
+                ServiceError::new(errors::EVENT_BAD_NAME, message)
+            })?;
             let told = services.trace.events.len() as u64 + 1;
-            within(errors::LIMIT_EVENTS, told, services.usage.limits.events(), "events may be told")?;
+            within(errors::LIMIT_EVENTS, told, services.usage.limits.events(), "events may be published")?;
             services.usage.take_written(weight(&payload))?;
             let depth = services.context.event_depth + 1;
             if u64::from(depth) > services.usage.limits.event_depth() {
@@ -30,10 +35,10 @@ impl Services {
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();
             services.with_database(|database, scope, _| {
-                database.add_event(scope, &id, event_type, &source, &payload, depth)
+                database.add_event(scope, &id, &event_type, &source, &payload, depth)
             })?;
             let payload = services.redacted(payload);
-            services.trace.events.push(EmittedEvent { event_type: event_type.to_owned(), payload });
+            services.trace.events.push(EmittedEvent { event_type, payload });
             Ok(())
         })
     }

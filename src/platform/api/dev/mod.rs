@@ -9,7 +9,7 @@ use super::rows::bad_query;
 use super::{Answer, BASE_EVENTS, Request, Response};
 use crate::codes::errors;
 use crate::host::lock;
-use crate::manifest::is_event_name;
+use crate::manifest::EventType;
 use crate::platform::{Platform, PlatformError};
 
 /// Events of the platform's own modules.
@@ -66,10 +66,10 @@ impl Platform {
             let message = format!("unknown key `{key}`; an event is {{\"type\": …, \"payload\": …}}");
             return Err(PlatformError::new(errors::HTTP_BAD_JSON, message));
         }
-        if !is_event_name(event_type) {
+        let event_type = EventType::new(event_type).ok_or_else(|| {
             let message = format!("`{event_type}` is no name of an event: write words joined by dots");
-            return Err(PlatformError::new(errors::EVENT_BAD_NAME, message));
-        }
+            PlatformError::new(errors::EVENT_BAD_NAME, message)
+        })?;
         let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
         let before = self.activity.calls.len();
         let tenant = match body.get("tenant") {
@@ -79,7 +79,7 @@ impl Platform {
                 known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
             }
         };
-        self.publish_event(&tenant, event_type, &payload)?;
+        self.publish_event(&tenant, &event_type, &payload)?;
         Ok(self.delivered_since(before))
     }
 

@@ -369,6 +369,10 @@ pub mod host_events {
     use super::*;
 
     pub fn publish(event_type: &str, payload: &str) -> Result<(), Error> {
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+        if !event_type.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part)) {
+            return Err(refuse("event.bad_name", format!("`{event_type}` is no name of an event")));
+        }
         let payload = serde_json::from_str(payload).map_err(|_| refuse("db.bad_json", "the payload is no JSON"))?;
         with(|mock| mock.events.push((event_type.to_owned(), payload)));
         Ok(())
