@@ -156,7 +156,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     ExitCode::Usage
 }
 
-/// The path of a source file from the crate on: where its builder kept crates is nobody's business.
+/// The path of a source file from the crate on: where its builder kept crates is left out.
 fn without_folders(file: &str) -> &str {
     let crates = file.rsplit_once("/registry/src/").and_then(|(_, path)| path.split_once('/'));
     crates.map_or(file, |(_, path)| path)

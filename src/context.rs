@@ -121,14 +121,20 @@ impl Context {
         })
     }
 
-    /// The same with the offset of this machine, for rows and rehearsals.
+    /// The same for rows and rehearsals: with the offset that the variable has, or that of this machine.
     pub(crate) fn moment(&self) -> Result<Moment, CommandError> {
-        let fixed = self.now()?;
-        Ok(self
-            .environment
-            .now
-            .as_ref()
-            .map_or_else(Moment::of_system_clock, |_| Moment { unix_ms: fixed.as_millisecond(), offset_seconds: 0 }))
+        let now = self.now()?;
+        Ok(match &self.environment.now {
+            Some(text) => Moment::parse(text).unwrap_or(Moment { unix_ms: now.as_millisecond(), offset_seconds: 0 }),
+            None => Moment::of_system_clock(),
+        })
+    }
+
+    /// Warns where signatures are not judged at this moment: an old value would let expired keys count.
+    pub(crate) fn warn_of_fixed_time(&self) {
+        if let Some(moment) = &self.environment.now {
+            self.ui.warn(format!("signatures are judged at {moment}, as ERP_PLUGIN_NOW says, and not now"));
+        }
     }
 
     /// The cargo that builds plugins.

@@ -208,7 +208,7 @@ pub fn close_folder(folder: &Path) -> io::Result<()> {
 /// Whom a file or a folder belongs to, and whether others may write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ownership {
-    /// This user's, and nobody else may write it.
+    /// This user's, and no other user may write it.
     Own,
     /// This user's, and others may write it.
     Shared,

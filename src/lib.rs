@@ -5,12 +5,12 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | words | [`containment`], [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`pattern`], [`random`], [`settings`], [`strict_zip`], [`ui`] |
-//! | nouns | [`expression`], [`manifest`], [`contract`], [`component`], [`outgoing`], [`signing`], [`archive`], [`evolution`], [`store`], [`project`] |
-//! | engines | [`check`], [`verification`], [`seed`], [`generate`], [`scaffold`], [`build`], [`host`], [`registry`] |
+//! | words | [`codes`], [`containment`], [`diagnostics`], [`digest`], [`document`], [`exit_code`], [`files`], [`pattern`], [`random`], [`settings`], [`strict_zip`], [`ui`] |
+//! | nouns | [`expression`], [`manifest`], [`contract`], [`component`], [`network`], [`outgoing`], [`signing`], [`archive`], [`evolution`], [`store`], [`project`] |
+//! | engines | [`check`], [`verification`], [`seed`], [`generate`], [`scaffold`], [`build`], [`host`], [`http_api`], [`registry`] |
 //! | platform | [`platform`] |
 //! | surfaces | [`scenario`], [`dev_host`] |
-//! | use cases | `commands`, `context`, `command_error`, `cli` |
+//! | program | `commands`, `context`, `command_error`, `explanations`, `cli` |
 
 pub mod archive;
 pub mod build;
@@ -36,6 +36,7 @@ pub mod generate;
 pub mod host;
 pub mod http_api;
 pub mod manifest;
+pub mod network;
 pub mod outgoing;
 pub mod pattern;
 pub mod platform;

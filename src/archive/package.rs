@@ -36,7 +36,7 @@ pub struct PackageParts {
     pub files: Vec<ArchiveEntry>,
     /// What packed it, such as `erp-plugin/0.1.0`.
     pub tool: String,
-    /// SHA-256 of the rules that it was compared with.
+    /// SHA-256 of the rules that it was checked against.
     pub rule_set: String,
 }
 

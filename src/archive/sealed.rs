@@ -1,4 +1,4 @@
-//! A package on its way from bytes that nobody knows to files that somebody signed, a stage at a time: nothing is
+//! A package on its way from unknown bytes to files that somebody signed, a stage at a time: nothing is
 //! inflated before it is bounded, and nothing is read that the stage before does not vouch for.
 
 use std::collections::BTreeMap;

@@ -31,7 +31,7 @@ pub struct ReleasePredicate {
     pub sizes: BTreeMap<String, u64>,
     /// What packed it.
     pub tool: String,
-    /// SHA-256 of the rules that it was compared with before it was packed.
+    /// SHA-256 of the rules that it was checked against before it was packed.
     pub rule_set: String,
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Ends a build that nobody waits for any more. The default one never does: what runs under it stays in the group of the
+/// Ends a build that is not needed any more. The default one never does: what runs under it stays in the group of the
 /// terminal, where Ctrl-C reaches it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Option<Arc<Mutex<State>>>);
@@ -46,7 +46,7 @@ impl Cancel {
         }
     }
 
-    /// Whether nobody waits for the build any more.
+    /// Whether the build is not needed any more.
     pub fn is_cancelled(&self) -> bool {
         self.state().is_some_and(|state| state.is_cancelled)
     }
@@ -61,7 +61,7 @@ impl Cancel {
         if state.is_cancelled {
             return Err(given_up());
         }
-        // The compiler is a grandchild: the whole group ends with a build that nobody waits for.
+        // The compiler is a grandchild: the whole group ends with a build that is not needed.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command.spawn()?;

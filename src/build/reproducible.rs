@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::compile::{BuildOptions, Place};
 
-/// What builds that stamp a time are told, where nobody says otherwise: 1980-01-01, zip's zero of time.
+/// What builds that stamp a time are told by default: 1980-01-01, zip's zero of time.
 const EPOCH: &str = "315532800";
 
 /// What replaces the workspace's folder.

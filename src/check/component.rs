@@ -38,7 +38,7 @@ codes! {
         fix: "Build with `--release`; look for large dependencies; or raise the budget.";
     LOCAL_PATH = "component/local-path", finding(Warning), "The component names a folder of the machine that built it.",
         why: "It tells strangers who built it and where, and no other machine builds the same bytes.",
-        fix: "Build with `erp-plugin build --release`, which puts other names in the place of such folders.";
+        fix: "Build with `erp-plugin build --release`, which replaces the names of such folders.";
     SEVERAL_MODULES = "component/several-modules", finding(Error), "The component is made of several core modules and still imports WASI.",
         why: "This version of the tool links WASI away from components with one core module, as compilers of Rust, C and Go make them.",
         fix: "Build the guest without WASI, or with a toolchain that makes one core module.";

@@ -1,6 +1,6 @@
 //! Codes of findings about scenarios: of their files, and of what only a run can find.
 //!
-//! `scenario` raises them; they stand here since `[check]` of a manifest may name every code of a finding.
+//! `scenario` raises them; they are declared here since `[check]` of a manifest may name every code of a finding.
 
 use crate::codes::codes;
 

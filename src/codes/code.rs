@@ -51,6 +51,11 @@ impl Code {
         self.0.name
     }
 
+    /// What it is about: the part of the name before `/` or `.`.
+    pub fn area(self) -> &'static str {
+        area_of(self.0.name)
+    }
+
     /// What follows from it.
     pub fn consequence(self) -> Consequence {
         self.0.consequence
@@ -107,6 +112,10 @@ impl Code {
     pub fn fix(self) -> &'static str {
         self.0.fix
     }
+}
+
+pub(super) fn area_of(name: &str) -> &str {
+    name.split(['/', '.']).next().unwrap_or_default()
 }
 
 impl PartialEq for Code {

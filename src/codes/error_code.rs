@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
+use super::code::area_of;
 use super::{Code, errors};
 
 /// The code of an error: one of ours, or a text that a plugin or another server made.
@@ -29,6 +30,11 @@ impl ErrorCode {
             ErrorCode::Declared(code) => code.name(),
             ErrorCode::Foreign(text) => text,
         }
+    }
+
+    /// What it is about, also of a code that a newer server made.
+    pub fn area(&self) -> &str {
+        area_of(self.as_str())
     }
 
     /// The declared code; none for a foreign one.

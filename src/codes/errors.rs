@@ -71,7 +71,7 @@ codes! {
     DB_CASCADE_TOO_LARGE = "db.cascade_too_large", error(409), "Too many rows would be deleted with this one.",
         why: "One call may only change so much.",
         fix: "Delete in smaller steps, from the leaves up.";
-    DB_VERSION_CONFLICT = "db.version_conflict", error(409, retryable), "Someone else changed the row.",
+    DB_VERSION_CONFLICT = "db.version_conflict", error(409), "Someone else changed the row.",
         why: "The version that the call expected is not the row's.",
         fix: "Read the row again, apply the change to what it is now, and send it with the new version.";
     DB_BAD_QUERY = "db.bad_query", error(400), "A filter, a cursor or a query that cannot be read.",

@@ -13,3 +13,14 @@ pub enum Severity {
     /// It works; there is something better.
     Hint,
 }
+
+impl Severity {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Hint => "hint",
+        }
+    }
+}

@@ -54,9 +54,12 @@ codes! {
     COMPONENT = "component", command(Findings), "The component cannot be used.",
         why: "The findings that come with the error say what is wrong with it.",
         fix: "Fix the source, and run `erp-plugin build`.";
-    NO_COMPONENT = "component/missing", command(Configuration), "There is no usable component.",
-        why: "The project was not built yet, or its component breaks a rule.",
+    NO_COMPONENT = "component/missing", command(Configuration), "There is no component.",
+        why: "The project was not built yet, or the file that was named does not exist.",
         fix: "Run `erp-plugin build`, then the command again.";
+    UNUSABLE_COMPONENT = "component/unusable", command(Configuration), "The component does not fit its manifest.",
+        why: "The findings that come with the error say what differs.",
+        fix: "Run `erp-plugin build`; if the findings stay, correct the manifest or the code.";
     TOOLCHAIN = "toolchain", command(Toolchain), "A tool that the build needs cannot be started.",
         why: "cargo, rustc, node or python3 is missing or does not run.",
         fix: "Run `erp-plugin doctor`.";
@@ -80,7 +83,7 @@ codes! {
         fix: "Choose an empty folder, or correct what the message names.";
     TEMPLATE = "template", command(Configuration), "The template cannot be used.",
         why: "Its `template.toml`, a parameter or a file is wrong, or the data does not fit.",
-        fix: "`erp-plugin new --list` shows the built-in templates and their parameters.";
+        fix: "`erp-plugin new my-plugin -t nosuch` lists the built-in templates; `docs/templates.md` has their parameters.";
     TEMPLATE_UNREACHABLE = "template/unreachable", command(Network), "The template cannot be fetched.",
         why: "git could not reach the repository, or the revision does not exist.",
         fix: "Check the address and the revision: `git ls-remote ADDRESS`.";
@@ -104,7 +107,7 @@ codes! {
         fix: "`erp-plugin key list` shows the keys; `erp-plugin key new NAME` makes one.";
     TRUST = "trust", command(Trust), "Trust cannot be changed like this.",
         why: "A key was revoked, or a list of revocations or a rotation is not signed by whom it must be.",
-        fix: "`erp-plugin key list --trusted` shows whom you trust.";
+        fix: "`erp-plugin key list` shows your keys and whom you trust.";
     TRUST_FILE = "trust/file", command(Configuration), "The trust file cannot be read.",
         why: "The findings that come with the error name the place.",
         fix: "Fix the file, or restore it from a backup.";
@@ -138,18 +141,12 @@ codes! {
     PUBLISH_PROTOCOL = "publish/protocol", command(Network), "The server does not answer as a platform does.",
         why: "Something else listens there, or its receipt is for another file.",
         fix: "Check the address.";
-    PUBLISH_REFUSED = "publish/refused", command(Network), "The server refused the package.",
-        why: "The server's own code and message are in the error.",
-        fix: "Fix what the message names; `erp-plugin explain CODE` knows the platform's codes.";
     DEV_HOST = "dev-host", command(Configuration), "The dev host cannot start.",
         why: "Its port is taken, its state folder is in use, or its database cannot be opened.",
         fix: "Use another port (`--port 0`) or another folder (`--state-dir`).";
     STATE = "state", command(Configuration), "There is no state of a dev host to work on.",
         why: "The command works on the database that a dev host left, and there is none in the folder.",
         fix: "Start one: `erp-plugin dev --no-watch`; or name its folder with `--state-dir`.";
-    UPGRADE = "upgrade", command(Findings), "The upgrade cannot be done, or cannot be taken back.",
-        why: "The platform's code and message are in the error.",
-        fix: "`erp-plugin explain CODE` says what the platform's code means.";
     RUNTIME = "runtime", command(Configuration), "The component cannot be loaded.",
         why: "The engine does not take it, or compiling it was interrupted.",
         fix: "Build it again with this version.";
@@ -159,9 +156,6 @@ codes! {
     NODE = "node", command(Configuration), "The node cannot be run.",
         why: "The project or its database cannot be made ready.",
         fix: "Correct what the message names.";
-    NODE_REFUSED = "node/refused", command(Findings), "The node refused to run.",
-        why: "The platform's code and message are in the error.",
-        fix: "`erp-plugin explain CODE` says what the platform's code means.";
     RECORDING = "recording", command(Configuration), "The recording cannot be read.",
         why: "A line is not a recorded call, or is of another version.",
         fix: "Record again: `erp-plugin dev --record FILE`.";
@@ -170,7 +164,7 @@ codes! {
         fix: "Give the field options or a `validation`, or install the plugin first.";
     SQL = "sql", command(Configuration), "The database cannot be read.",
         why: "It is missing, or is not a database of this program.",
-        fix: "Name the state folder of a dev host: `--state-dir`.";
+        fix: "Name the file, such as `.erp-plugin/dev/platform.sqlite`.";
     WIT = "wit", command(Configuration), "The WIT file cannot be read.",
         why: "It is not valid WIT, or has not the worlds of a host API.",
         fix: "Correct the place that the message names.";

@@ -73,9 +73,9 @@ impl CommandError {
         }
     }
 
-    /// An error that shows the code of its cause, such as a platform's; the exit code is that of `code`.
-    pub(crate) fn caused_by(code: Code, cause: ErrorCode, message: impl Into<String>) -> CommandError {
-        CommandError { code: cause, ..CommandError::new(code, message) }
+    /// An error with the code of its cause, such as a platform's, which knows nothing of exit codes.
+    pub(crate) fn caused_by(exit_code: ExitCode, cause: ErrorCode, message: impl Into<String>) -> CommandError {
+        CommandError { exit_code, code: cause, ..CommandError::new(codes::BUG, message) }
     }
 
     /// Exits as a process did whose failure this is.
@@ -227,8 +227,8 @@ impl From<PublishError> for CommandError {
             PublishError::BadAddress(_) => CommandError::new(codes::PUBLISH_ADDRESS, message),
             PublishError::Refused { status: 401, .. } => CommandError::new(codes::PUBLISH_UNAUTHORIZED, message)
                 .hint("erp-plugin login SERVER keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file"),
-            PublishError::Refused { status: 403, code, .. } if is_of_a_signature(&code) => {
-                CommandError::caused_by(codes::KEY, code, message)
+            PublishError::Refused { status: 403, code, .. } if code.area() == signing::codes::UNTRUSTED.area() => {
+                CommandError::caused_by(ExitCode::Trust, code, message)
                     .hint("sign it with a key that the platform trusts: erp-plugin sign")
             }
             PublishError::Refused { status: 403, .. } => CommandError::new(codes::PUBLISH_FORBIDDEN, message)
@@ -240,7 +240,7 @@ impl From<PublishError> for CommandError {
                     .hint("raise `version` in plugin.toml, build and pack again")
             }
             PublishError::Refused { problems, code, .. } => {
-                let mut new = CommandError::caused_by(codes::PUBLISH_REFUSED, code, message);
+                let mut new = CommandError::caused_by(ExitCode::Network, code, message);
                 for problem in problems.iter().skip(1) {
                     new = new.hint(problem.clone());
                 }
@@ -262,11 +262,6 @@ impl From<PublishError> for CommandError {
             _ => CommandError::new(codes::PUBLISH_PROTOCOL, message),
         }
     }
-}
-
-/// Whether the platform does not accept the signatures of a package.
-fn is_of_a_signature(code: &ErrorCode) -> bool {
-    signing::codes::CODES.iter().any(|known| known.name() == code.as_str())
 }
 
 impl From<StoreError> for CommandError {
@@ -302,7 +297,7 @@ impl From<RuntimeError> for CommandError {
                 CommandError::new(codes::RUNTIME, message)
             }
             RuntimeError::Refused(_) | RuntimeError::CompileLimit(_) => {
-                let new = CommandError::caused_by(codes::RUNTIME, error.code().into(), message);
+                let new = CommandError::caused_by(ExitCode::Configuration, error.code().into(), message);
                 new.hint(format!("erp-plugin explain {}", error.code()))
             }
         }

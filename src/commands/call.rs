@@ -15,8 +15,8 @@ use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::{CallError, Caller, Detail, Surroundings};
 use crate::manifest::{ByteSize, PermissionGrant, TenantId};
+use crate::network::NetworkTransport;
 use crate::platform::{Activity, Directory, Identity, Platform};
-use crate::registry::NetworkTransport;
 use crate::store::{Database, Moment};
 use crate::ui::Table;
 

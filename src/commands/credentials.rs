@@ -27,7 +27,7 @@ pub(crate) struct TokenArgs {
 }
 
 impl TokenArgs {
-    /// The token for a server; none where nobody gave one.
+    /// The token for a server; none if none was given.
     pub(super) fn token(&self, context: &Context, server: &str) -> Result<Option<Zeroizing<String>>, CommandError> {
         if self.token_stdin {
             return read_stdin().map(Some);

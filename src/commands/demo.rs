@@ -288,7 +288,7 @@ impl Demo<'_> {
         let (found, answer) = client.ask(method, path, body)?;
         if found != status {
             let message = format!("the step `{name}` failed: {method} {path} gave {found} and not {status}: {answer}");
-            return Err(CommandError::new(codes::DEMO, message));
+            return Err(CommandError::new(codes::DEMO, message).exiting_with(ExitCode::Network));
         }
         self.done(name, detail(&answer), started);
         Ok(answer)
@@ -304,7 +304,10 @@ impl Demo<'_> {
     }
 
     fn start_dev_host(&self) -> Result<DevHostProcess, CommandError> {
-        let failed = |what: &str| CommandError::new(codes::DEMO, format!("the dev host does not start: {what}"));
+        let failed = |what: &str| {
+            CommandError::new(codes::DEMO, format!("the dev host does not start: {what}"))
+                .exiting_with(ExitCode::Configuration)
+        };
         let state = self.root.join("state").to_string_lossy().into_owned();
         let trust = self.root.join("config/erp-plugin/trust.toml").to_string_lossy().into_owned();
         let arguments = ["dev", "--no-watch", "--port", "0", "--state-dir", &state, "--trust-file", &trust];

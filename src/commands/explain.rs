@@ -150,9 +150,12 @@ fn unknown(name: &str, all: &[Code]) -> CommandError {
 /// Everything about one code.
 fn page(context: &Context, code: Code) -> String {
     let consequence = match code.consequence() {
-        Consequence::Error { .. } | Consequence::Limit => format!(" (HTTP status {})", code.status()),
+        Consequence::Error { retryable: true, .. } => format!(" (HTTP status {}, retryable)", code.status()),
+        Consequence::Error { .. } | Consequence::Limit | Consequence::Package(_) => {
+            format!(" (HTTP status {})", code.status())
+        }
         Consequence::Command(exit_code) => format!(" (exit code {})", exit_code.number()),
-        Consequence::Finding(_) | Consequence::Package(_) => String::new(),
+        Consequence::Finding(severity) => format!(" ({})", severity.word()),
     };
     let title = format!("{code}{consequence}: {}", code.title());
     let fix = format!("What to do: {}", code.fix());

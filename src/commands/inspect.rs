@@ -102,7 +102,7 @@ struct PackageJson {
     abi: String,
     /// What packed it.
     tool: String,
-    /// SHA-256 of the rules that it was compared with.
+    /// SHA-256 of the rules that it was checked against.
     rule_set: String,
     /// SHA-256 of the signed statement.
     content_id: String,

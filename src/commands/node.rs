@@ -15,8 +15,8 @@ use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
 use crate::manifest::{NodeKind, NodeType, PermissionGrant, PluginId, TenantId};
+use crate::network::NetworkTransport;
 use crate::platform::{Directory, Identity, NodeAnswer, NodeRequest, Platform};
-use crate::registry::NetworkTransport;
 use crate::store::Database;
 use crate::ui::Table;
 
@@ -246,10 +246,10 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
     };
     platform.take_activity();
     let answer = platform.ask_node(&Identity { tenant, caller }, request).map_err(|error| {
-        let code = if matches!(error.status(), 400 | 404) { codes::USAGE } else { codes::NODE_REFUSED };
+        let exit_code = if matches!(error.status(), 400 | 404) { ExitCode::Usage } else { ExitCode::Findings };
         let problems = error.details["problems"].as_array().cloned().unwrap_or_default();
         let retryable = error.details["retryable"] == true;
-        let refused = CommandError::caused_by(code, error.code, error.message);
+        let refused = CommandError::caused_by(exit_code, error.code, error.message);
         let refused = if retryable { refused.hint("it may succeed when it is tried again") } else { refused };
         problems.iter().skip(1).fold(refused, |refused, problem| {
             let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();

@@ -110,7 +110,7 @@ impl Context {
         }
         if report.has_errors() {
             let message = "the component does not fit its manifest";
-            return Err(CommandError::new(codes::NO_COMPONENT, message).with_report(report));
+            return Err(CommandError::new(codes::UNUSABLE_COMPONENT, message).with_report(report));
         }
         Ok((component, report))
     }

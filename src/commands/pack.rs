@@ -61,7 +61,7 @@ pub(super) struct PackResult {
     sha256: String,
     /// SHA-256 of the statement that is signed.
     content_id: String,
-    /// The component came out the same in another place; none where nobody asked.
+    /// The component came out the same in another place; none if it was not requested.
     reproducible: Option<bool>,
     /// What is in it.
     files: Vec<PackedFile>,

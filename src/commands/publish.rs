@@ -95,6 +95,7 @@ pub(super) struct PublishResult {
 pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
     let bytes = read_bounded(context, &file, &Limits::default())?;
+    context.warn_of_fixed_time();
     let trust = trust_store(context, args.trust_file.as_deref())?.store;
     // The same stages as the platform's: what it would refuse is not sent.
     let verdict = verify(&bytes, &Policy::new(&trust, context.now()?));

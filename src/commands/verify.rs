@@ -83,7 +83,7 @@ pub(super) struct VerifyResult {
     signatures: Vec<SignatureJson>,
     /// Each stage, in order.
     checks: Vec<CheckJson>,
-    /// The same files came of the source; none where nobody asked, or the package was refused before.
+    /// The same files came of the source; none if it was not requested, or the package was refused before.
     rebuilt: Option<bool>,
     /// Files of the package that came otherwise of the source.
     differences: Vec<FileDifference>,
@@ -142,6 +142,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
     let file = package_file(context, args.package.as_ref())?;
     let limits = archive_limits(&args.limit)?;
     let bytes = read_bounded(context, &file, &limits)?;
+    context.warn_of_fixed_time();
     let trust = trust_store(context, args.trust_file.as_deref())?;
     let receipt = match &args.against_receipt {
         Some(file) => Some(receipt_envelope(&read_statement(context, file)?)?),

@@ -41,7 +41,7 @@ pub(crate) fn run_in_each(context: &Context, command: &Command) -> CommandResult
             usage("this command does not work on several plugins".to_owned()).hint("it takes -p NAME for one of them")
         );
     }
-    // Annotations are lines: those of several plugins stand one after the other. The others are one document each.
+    // Annotations are lines: those of several plugins follow each other. The others are one document each.
     if !matches!(context.ui.format(), Format::Human | Format::Json | Format::Github) {
         let message = format!("--workspace does not write the format {}", context.ui.format().word());
         return Err(usage(message).hint("--format json, or -p NAME"));

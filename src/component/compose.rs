@@ -69,7 +69,7 @@ pub enum ComposeError {
 pub const PLUGIN: &str = "plugin";
 
 /// Composes the plugin's component with its parts; parts may also serve each other. Of the plugin's exports only `exports`
-/// stay: runtimes of some languages export functions of their own, which nobody calls.
+/// stay: runtimes of some languages export functions of their own, which are unused.
 ///
 /// # Errors
 /// [`ComposeError`].

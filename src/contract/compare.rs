@@ -3,7 +3,7 @@
 use super::border::{Border, Interface, serves, split_version};
 use super::shape::ShapeDifference;
 
-/// One thing that keeps a component from loading into a world, or that nobody would use there.
+/// One thing that keeps a component from loading into a world, or is unused there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
     /// It is built for another world: it exports interfaces of the host API, and none of the world's.
@@ -51,7 +51,7 @@ pub enum Mismatch {
         /// Where and how.
         difference: ShapeDifference,
     },
-    /// It offers what nobody calls.
+    /// It offers an unused function.
     UnusedExport {
         /// The interface.
         export: String,

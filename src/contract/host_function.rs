@@ -114,7 +114,7 @@ impl HostFunction {
         self.row().name
     }
 
-    /// What it belongs to, the first part of its name: `db`. A fault may hit a whole area.
+    /// What it belongs to, the first part of its name: `db`.
     pub fn area(self) -> &'static str {
         self.name().split('.').next().unwrap_or_default()
     }

@@ -8,7 +8,7 @@ use crate::digest::hex;
 /// Addresses that are good at the same time; the oldest one goes.
 const KEPT: usize = 64;
 
-/// The plugins whose files frames may open, by addresses that nobody can guess.
+/// The plugins whose files frames may open, by addresses that cannot be guessed.
 #[derive(Debug, Default)]
 pub(super) struct FrameTickets(Mutex<VecDeque<(String, String)>>);
 

@@ -1,4 +1,4 @@
-//! A folder whose packages run: each is verified, compared with the rules, installed, started; what changes there follows.
+//! A folder whose packages run: each is verified, checked, installed, started; what changes there follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub enum SettlingRule {
 }
 
 impl PluginFolder {
-    /// A folder that nobody has looked into.
+    /// A folder that was not read yet.
     pub fn new(folder: PathBuf) -> PluginFolder {
         PluginFolder { folder, seen: BTreeMap::new(), leaving: BTreeMap::new(), memory: None, is_new: true }
     }

@@ -38,7 +38,7 @@ pub(super) enum ProjectStage {
     Waiting,
     /// The compiler works.
     Building,
-    /// Manifest and component are compared with the rules.
+    /// Manifest and component are checked against the rules.
     Checking,
     /// The new generation takes the place of the old one.
     Swapping,
@@ -228,7 +228,7 @@ impl Projects {
         before
     }
 
-    /// Ends every build: nobody waits for them any more.
+    /// Ends every build: they are not needed any more.
     pub(super) fn end_builds(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
         let running: Vec<Cancel> = self.list().iter().filter_map(|followed| followed.build.clone()).collect();

@@ -41,7 +41,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Whether nobody waits for the answer any more.
+    /// Whether the answer is not needed any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.tell.is_closed() || self.interrupt.is_set()
     }

@@ -276,7 +276,10 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
         None => None,
         Some(list) => {
             let list = list.as_array().ok_or_else(|| bad("`permissions` is an array of permissions"))?;
-            let grant = |one: &Value| one.as_str().unwrap_or_default().parse().map_err(|why: String| bad(why));
+            let grant = |one: &Value| match one {
+                Value::String(text) => text.parse().map_err(|why: String| bad(why)),
+                other => Err(bad(format!("{other} is no permission: write a text such as `item.list`"))),
+            };
             Some(list.iter().map(grant).collect::<Result<_, _>>()?)
         }
     };

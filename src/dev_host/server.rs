@@ -38,9 +38,9 @@ const FOLDER_PAUSE: Duration = Duration::from_millis(300);
 /// How to serve.
 #[derive(Debug)]
 pub struct Options {
-    /// Who sends requests of plugins; nobody where it is none.
+    /// Who sends requests of plugins; no one if it is none.
     pub transport: Option<Arc<dyn HttpTransport>>,
-    /// Bounds of calls instead of the manifests\' own.
+    /// Bounds of calls instead of the manifests' own.
     pub limits: LimitOverrides,
     /// A file that every call of a plugin is added to, to be replayed.
     pub record: Option<PathBuf>,

@@ -78,7 +78,7 @@ pub(super) async fn serve(listener: &TcpListener, host: &Host) -> std::io::Resul
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WAIT)
-                // A clock that comes before 1970 has no name in HTTP.
+                // A clock before 1970 has no name in HTTP.
                 .auto_date_header(is_clock_set())
                 .serve_connection(TokioIo::new(Box::pin(socket)), service);
             // What a client does wrong is its own.

@@ -117,7 +117,7 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     /// Whether what was built is older than its source.
     fn needs_build(&self, read: &ReadProject) -> bool;
 
-    /// Builds the component. A build that is given up ends with an error that nobody reads.
+    /// Builds the component. A build that is given up ends with an unread error.
     ///
     /// # Errors
     /// What the compiler said.

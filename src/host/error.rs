@@ -163,7 +163,7 @@ impl CallError {
         matches!(self, CallError::Guest(error) | CallError::Host(error) if error.retryable)
     }
 
-    /// Whether it was ended since nobody waits for it: nothing is wrong with it.
+    /// Whether it was ended since it is not needed: nothing is wrong with it.
     pub fn is_interrupted(&self) -> bool {
         matches!(self, CallError::Trap { kind: TrapKind::Interrupted, .. })
     }

@@ -1,4 +1,4 @@
-//! Ending a call before its time: nobody waits for it any more.
+//! Ending a call before its time: it is not needed any more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -24,7 +24,7 @@ pub struct CallLimit {
     pub name: &'static str,
     /// How its value is written.
     pub unit: LimitUnit,
-    /// Its value where nobody says anything: a number, bytes or milliseconds. The manifest's own for fuel, memory and time.
+    /// Its default: a number, bytes or milliseconds. The manifest's own for fuel, memory and time.
     pub default: u64,
     /// What it bounds.
     pub meaning: &'static str,
@@ -196,7 +196,7 @@ impl CallLimits {
         LIMITS.iter().map(|limit| limit.name).zip(self.values)
     }
 
-    /// The same with some bounds instead of its own; names that nobody knows are passed over.
+    /// The same with some bounds instead of its own; unknown names are passed over.
     #[must_use]
     pub(super) fn with_values(mut self, values: &std::collections::BTreeMap<String, u64>) -> CallLimits {
         for (value, limit) in self.values.iter_mut().zip(&LIMITS) {

@@ -50,7 +50,7 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// The context of a call that nobody asked for.
+    /// The context of a call without a request.
     pub(super) fn of_tenant(tenant: TenantId) -> CallContext {
         let (request_id, locale) = (String::new(), String::new());
         CallContext { request_id, tenant, caller: None, trigger: Trigger::Call, locale, event_depth: 0 }

@@ -39,7 +39,7 @@ pub struct Surroundings {
     last_id: (i64, u16),
     /// What is made to go wrong.
     faults: Faults,
-    /// Who sends requests of plugins; nobody where it is none.
+    /// Who sends requests of plugins; no one if it is none.
     transport: Option<Arc<dyn HttpTransport>>,
     /// Whether known defects of the platform are imitated.
     imitates_quirks: bool,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 /// Schemas with their names.
 type Schemas = Vec<(&'static str, Value)>;
 
-/// The schemas that [`BodyShape::Named`](super::Shape::Named) names, by name.
+/// The schemas that [`BodyShape::Named`](super::BodyShape::Named) names, by name.
 pub fn schemas() -> Map<String, Value> {
     let all = [of_rows(), of_plugins(), of_people_and_nodes(), of_the_dev_host()].into_iter().flatten();
     all.map(|(name, schema)| (name.to_owned(), schema)).collect()
@@ -265,7 +265,7 @@ fn of_the_dev_host() -> Schemas {
                 }),
             ),
         ),
-        ("Faults", object(&["faults"], json!({ "faults": list(any()) }))),
+        ("Faults", object(&["faults", "places"], json!({ "faults": list(any()), "places": list(text()) }))),
         ("Clock", object(&["now", "ahead_ms"], json!({ "now": moment(), "ahead_ms": whole() }))),
         ("ClockChange", object(&[], json!({ "advance": text(), "set": moment(), "reset": flag() }))),
         ("Quirks", object(&[], json!({ "imitate": flag(), "double_events": flag() }))),

@@ -22,6 +22,8 @@ pub struct PlatformError {
     pub message: String,
     /// What the code says more about; null if there is nothing.
     pub details: Value,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
 }
 
 impl PlatformError {
@@ -30,7 +32,9 @@ impl PlatformError {
         let mut message = message.into();
         // What a client sent may be in it, and what was refused is kept for a while.
         shorten(&mut message, MAX_MESSAGE);
-        PlatformError { code: code.into(), message, details: Value::Null }
+        let code = code.into();
+        let retryable = code.declared().is_some_and(Code::is_retryable);
+        PlatformError { code, message, details: Value::Null, retryable }
     }
 
     pub(super) fn with_details(mut self, details: Value) -> PlatformError {
@@ -57,7 +61,7 @@ impl PlatformError {
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
         let mut body = json!({ "code": self.code, "message": self.message });
-        if self.code.declared().is_some_and(Code::is_retryable) {
+        if self.retryable {
             body["retryable"] = Value::Bool(true);
         }
         if !self.details.is_null() {
@@ -69,13 +73,14 @@ impl PlatformError {
 
 impl From<StoreError> for PlatformError {
     fn from(error: StoreError) -> PlatformError {
-        PlatformError::from(ServiceError::from(error))
+        let retryable = error.code().is_retryable();
+        PlatformError { retryable, ..PlatformError::from(ServiceError::from(error)) }
     }
 }
 
 impl From<ServiceError> for PlatformError {
     fn from(error: ServiceError) -> PlatformError {
-        PlatformError { code: error.code, message: error.message, details: error.details }
+        PlatformError { code: error.code, message: error.message, details: error.details, retryable: error.retryable }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::{Database, StoreError};
 const MAX_CHANGES: u64 = 96 << 20;
 
 impl Platform {
-    /// A unit of work that nobody hears of.
+    /// A unit of work without activity.
     pub(super) fn quiet_unit<T>(
         &mut self,
         mut work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, StoreError>,

@@ -1,4 +1,4 @@
-//! Packages that come to the platform: looked at, compared with every rule, and kept.
+//! Packages that come to the platform: checked against every rule, and kept.
 
 use std::sync::Arc;
 

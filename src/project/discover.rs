@@ -71,7 +71,7 @@ impl Project {
         Ok(Project { source: SourceFile::new(shown, text), root, manifest_file: file.to_path_buf() })
     }
 
-    /// The same project with another text of its manifest, which nobody has written yet.
+    /// The same project with another text of its manifest, which is not written yet.
     #[must_use]
     pub fn with_text(&self, text: String) -> Project {
         Project { source: SourceFile::new(self.source.path(), text), ..self.clone() }

@@ -1,4 +1,4 @@
-//! Files that nobody means to publish: keys, tokens, settings with passwords.
+//! Files that are not meant to be published: keys, tokens, settings with passwords.
 
 /// Files whose name alone says what they hold.
 const NAMES: [(&str, &str); 12] = [

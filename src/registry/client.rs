@@ -55,7 +55,7 @@ impl Client {
         let base = checked_address(address, token.is_some())?;
         check_token(token.as_deref().map(String::as_str))?;
         // An error means that the provider was installed before.
-        super::network::choose_cryptography();
+        crate::network::choose_cryptography();
         let mut builder = HttpClient::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))

@@ -1,9 +1,8 @@
-//! The network: uploading packages to a platform, a dev host or an OCI registry, and requests that plugins send.
+//! Uploading packages to a platform, a dev host or an OCI registry.
 
 mod address;
 mod client;
 mod connection;
-mod network;
 mod oci;
 mod publish_error;
 mod retry;
@@ -13,6 +12,5 @@ pub use address::origin;
 use client::printable;
 pub use client::{Client, UploadResult};
 pub use connection::ServerConnection;
-pub use network::NetworkTransport;
 pub use oci::{OciPackage, OciPublished, Push, push};
 pub use publish_error::PublishError;

@@ -196,7 +196,7 @@ pub enum Push {
     Look,
 }
 
-/// Nobody has pushed anything of this name yet.
+/// Nothing of this name was pushed yet.
 fn is_unknown(envelope: &oci_client::errors::OciEnvelope) -> bool {
     use oci_client::errors::OciErrorCode::{ManifestUnknown, NameUnknown, NotFound};
     envelope.errors.iter().any(|error| matches!(error.code, ManifestUnknown | NameUnknown | NotFound))
@@ -280,7 +280,7 @@ fn reference(address: &str) -> Result<Reference, PublishError> {
 }
 
 fn client(base: &Reference, connection: &ServerConnection) -> Result<Client, PublishError> {
-    super::network::choose_cryptography();
+    crate::network::choose_cryptography();
     let host = base.registry();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
     let is_loopback =

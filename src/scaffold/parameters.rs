@@ -31,7 +31,7 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// What it is for.
     pub description: String,
-    /// Its value where nobody gives one; a parameter without it must be given.
+    /// Its default; a parameter without it must be given.
     pub default: Option<Value>,
     /// A regular expression that the whole text must match.
     pub pattern: Option<String>,

@@ -35,7 +35,7 @@ fn one(node: &Node) -> Result<Fault, FaultProblem> {
     let place = FaultPlace::find(name, subject).ok_or_else(|| {
         let help = did_you_mean(name, FaultPlace::names())
             .unwrap_or_else(|| "write a function of the host such as db.insert, `*` or `commit`".to_owned());
-        wrong(at, format!("the host has no function `{name}`; {help}"))
+        wrong(at, format!("no fault can hit `{name}`; {help}"))
     })?;
     let nth = node.get("nth").map_or(Ok(1), |nth| {
         scalar(nth).parse().ok().filter(|nth| *nth > 0).ok_or_else(|| wrong(nth, "`nth` counts from 1".to_owned()))

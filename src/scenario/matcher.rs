@@ -63,8 +63,20 @@ pub(super) fn parse(text: &str) -> Result<Option<Matcher>, String> {
     word(inner).map(Some)
 }
 
+/// The words of the table: a matcher that is not in it cannot be written.
+fn known_words() -> impl Iterator<Item = &'static str> + Clone {
+    MATCHERS.iter().map(|(form, _)| form.split(['<', '>', ' ']).nth(1).unwrap_or_default())
+}
+
 fn word(inner: &str) -> Result<Matcher, String> {
     let (word, argument) = inner.split_once(' ').unwrap_or((inner, ""));
+    let unknown = || {
+        let help = crate::document::did_you_mean(word, known_words()).unwrap_or_default();
+        Err(format!("unknown matcher `<{inner}>`; {help}"))
+    };
+    if !known_words().any(|known| known == word) && !word.starts_with("now") {
+        return unknown();
+    }
     Ok(match word {
         "any" => Matcher::Any,
         "snapshot" => Matcher::Snapshot,
@@ -107,11 +119,7 @@ fn word(inner: &str) -> Result<Matcher, String> {
             };
             Matcher::Now(milliseconds)
         }
-        _ => {
-            let known = MATCHERS.iter().map(|(form, _)| form.split(['<', '>', ' ']).nth(1).unwrap_or_default());
-            let help = crate::document::did_you_mean(word, known).unwrap_or_default();
-            return Err(format!("unknown matcher `<{inner}>`; {help}"));
-        }
+        _ => return unknown(),
     })
 }
 

@@ -174,7 +174,7 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
     }
 }
 
-/// Permissions that no role could have: a typo in one would let a test pass because nobody may do anything.
+/// Permissions that no role could have: with a typo in one, a test passes because its user may do nothing.
 fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     for user in file.world.users.values() {
         if let Some(name) = user.department.as_ref().filter(|name| !file.world.departments.contains_key(name.as_str()))
@@ -239,7 +239,7 @@ fn known_tenants(file: &ScenarioFile) -> Vec<&str> {
     TENANTS.into_iter().chain(file.world.users.values().map(|user| user.tenant.as_str())).collect()
 }
 
-/// A tenant that nobody belongs to: a typo in one would make a test of isolation pass for nothing.
+/// A tenant without users: a typo in one would make a test of isolation pass for nothing.
 pub(super) fn tenant(file: &ScenarioFile, tenant: &Spanned<TenantId>, reader: &mut Reader) {
     let known = known_tenants(file);
     if !known.contains(&tenant.as_str()) {

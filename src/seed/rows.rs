@@ -47,7 +47,7 @@ pub struct Seeder {
     users: Vec<String>,
     /// Ids of the rows that have come, by entity; the first ones are named most often.
     ids: BTreeMap<String, Vec<String>>,
-    /// Keys of unique indexes that are taken; nobody sees their order.
+    /// Keys of unique indexes that are taken; their order is not seen.
     taken: HashSet<String>,
     /// The next number of each sequence, by rule and period.
     numbers: BTreeMap<(String, String), u64>,

@@ -13,10 +13,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ERP_PLUGIN_TOKEN", "The token for `publish`."),
     ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
     ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
-    ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, in the place of the one that is found."),
+    ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, instead of the one that is found."),
     (
         "ERP_PLUGIN_NOW",
-        "The moment that signatures are judged at instead of now, such as `2026-04-15T08:00:00Z`; for tests.",
+        "The moment that commands take for now, such as `2026-04-15T08:00:00Z`: signatures, revocations and made-up rows; for tests.",
     ),
     ("PGPASSWORD", "The password of `--database`."),
     ("NO_COLOR", "Set and not empty: no colour."),
@@ -43,7 +43,7 @@ pub struct Environment {
     pub force_color: bool,
     /// The terminal can do nothing but text.
     pub dumb_terminal: bool,
-    /// Nobody is watching.
+    /// No person watches: CI.
     pub ci: bool,
     /// GitHub Actions runs the program.
     pub github_actions: bool,
@@ -53,7 +53,7 @@ pub struct Environment {
     pub cargo_home: Option<PathBuf>,
     /// Flags of rustc: of `CARGO_ENCODED_RUSTFLAGS`, else of `RUSTFLAGS`.
     pub rustflags: Vec<String>,
-    /// The moment that signatures are judged at instead of now.
+    /// The moment that commands take for now.
     pub now: Option<String>,
     /// The moment that builds may stamp.
     pub source_date_epoch: Option<String>,

@@ -84,7 +84,7 @@ impl<P: Predicate> Attestation<P> {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The statement in an envelope that nobody signed yet.
+    /// The statement in an envelope without signatures.
     pub fn seal(&self) -> Envelope {
         Envelope::unsigned(PAYLOAD_TYPE, self.to_json().into_bytes())
     }

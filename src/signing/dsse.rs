@@ -55,7 +55,7 @@ impl EnvelopeError {
 }
 
 impl Envelope {
-    /// An envelope that nobody signed.
+    /// An envelope without signatures.
     pub fn unsigned(payload_type: &str, payload: Vec<u8>) -> Envelope {
         Envelope { payload_type: payload_type.to_owned(), payload, signatures: Vec::new() }
     }

@@ -64,9 +64,9 @@ pub struct Judgement {
 pub enum TrustVerdict {
     /// Enough trusted keys signed.
     Good,
-    /// Nobody signed.
+    /// There is no signature.
     Unsigned,
-    /// Only keys that nobody here trusts signed, or too few of those that are trusted.
+    /// Only untrusted keys signed, or too few of those that are trusted.
     Untrusted,
     /// A signature is wrong, or its key may not sign this, or no more.
     Bad,

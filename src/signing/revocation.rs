@@ -108,7 +108,7 @@ impl RevocationsPredicate {
         if same && has_all { Ok(()) } else { Err(RevocationError::Contradicts(self.version)) }
     }
 
-    /// The statement in an envelope that nobody signed yet.
+    /// The statement in an envelope without signatures.
     pub fn seal(self) -> Envelope {
         let keys = self.keys.iter().map(|key| StatementSubject::digested(key.keyid.as_str(), key.keyid.digest()));
         let packages = self.packages.iter().map(|package| StatementSubject::digested("package", &*package.sha256));

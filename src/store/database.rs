@@ -33,7 +33,7 @@ pub struct Database {
     is_eager: bool,
     /// What seals secrets; without it they are kept as they are.
     sealer: Option<Arc<Sealer>>,
-    /// Statements since they were asked for; none where nobody asks.
+    /// Statements since they were asked for; none if they are not requested.
     statements: RefCell<Option<Vec<String>>>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,

@@ -236,7 +236,7 @@ impl<'e> WantedIndex<'e> {
             .chain(parts.map(move |field| index(vec![field.name.as_str()], IndexKind::Parts)))
     }
 
-    /// Colons and commas never are in the name of a table or of a field: two indexes never share a name. A name that
+    /// The name never has colons or commas of a table or of a field: two indexes never share a name. A name that
     /// is too long for PostgreSQL ends in its digest.
     fn name(&self) -> String {
         let prefix = match self.kind {

@@ -122,7 +122,7 @@ pub enum StoreError {
     /// A sequence has no number left in its digits.
     #[error("numbering rule `{0}` is exhausted: no number left in its digits")]
     NumberingExhausted(String),
-    /// A secret that nobody has set.
+    /// A secret without a value.
     #[error(
         "the secret `{0}` has no value: set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario"
     )]
@@ -241,9 +241,10 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later.
+    /// Whether the same call of a plugin may succeed later.
     pub fn is_retryable(&self) -> bool {
-        self.code().is_retryable()
+        // The whole call reads again before it writes; the same write never succeeds.
+        self.code().is_retryable() || matches!(self, StoreError::VersionConflict { .. })
     }
 
     /// A wrapper for `map_err` that says what was tried.

@@ -27,8 +27,8 @@ mod numbering;
 mod plugins;
 mod query;
 mod reach;
+mod receipts;
 mod records;
-mod registry;
 mod row;
 mod rules;
 mod schema;
@@ -56,7 +56,7 @@ pub use query::{ListQuery, ListedRows};
 
 pub use history::HistoryEntry;
 pub use reach::RowReach;
-pub use registry::{ReceiptRecord, StatementKind};
+pub use receipts::{ReceiptRecord, StatementKind};
 pub use row::{Row, RowChange, RowChangeKind, Scope};
 pub(crate) use rules::{condition_holds, defaults_of, judged};
 pub use schema::TableInfo;

@@ -7,7 +7,7 @@ use super::{Database, FieldProblem, Scope, StoreError};
 use crate::manifest::{Manifest, SettingField, SettingType};
 
 impl Database {
-    /// A setting, its default where nobody set it; null where it has none.
+    /// A setting, its default if it is not set; null where it has none.
     ///
     /// # Errors
     /// [`StoreError::UnknownSetting`] and [`StoreError::Database`].

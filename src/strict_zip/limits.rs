@@ -28,7 +28,7 @@ macro_rules! limits {
                 match self { $( ArchiveLimit::$variant => $meaning, )* }
             }
 
-            /// The most that is taken where nobody says otherwise.
+            /// The most that is taken by default.
             pub fn default_value(self) -> u64 {
                 match self { $( ArchiveLimit::$variant => $default, )* }
             }

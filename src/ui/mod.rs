@@ -1,4 +1,4 @@
-//! The terminal. Nobody else prints.
+//! The terminal. No other room prints.
 //!
 //! Standard output holds the result and nothing else; progress, warnings and questions go to standard
 //! error. In the JSON format the result is exactly one document, also where the command fails.
@@ -257,6 +257,9 @@ impl Ui {
 
     /// A result that is text in every format: a schema, a man page, a completion script.
     pub fn raw_result(&self, text: &str) {
+        if let Some(parts) = self.parts.as_ref().filter(|_| self.format == Format::Json) {
+            return lock(parts).push(Value::from(text));
+        }
         self.write_stdout(text);
     }
 
@@ -320,7 +323,7 @@ impl Ui {
         Progress::new(verb, total, self.animated)
     }
 
-    /// Asks for a secret without showing it; `None` where nobody can answer.
+    /// Asks for a secret without showing it; `None` without a terminal.
     pub fn ask_secret(&self, question: &str) -> Option<String> {
         if !self.interactive {
             return None;

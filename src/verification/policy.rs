@@ -15,7 +15,7 @@ pub enum Demand {
     Signatures,
 }
 
-/// What a package is compared with.
+/// What a package is checked against.
 #[derive(Debug, Clone)]
 pub struct Policy<'a> {
     /// Whom the verifier trusts.

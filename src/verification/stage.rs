@@ -50,11 +50,11 @@ stages! {
 pub enum StageOutcome {
     /// All is well.
     Ok,
-    /// Nothing is wrong, and nobody who is trusted vouches for it.
+    /// Nothing is wrong, and no trusted key vouches for it.
     Unproven,
     /// The package must not be used.
     No,
-    /// A stage before it failed, or nobody asked.
+    /// A stage before it failed, or it was not requested.
     Skipped,
 }
 

@@ -192,7 +192,7 @@ fn check_file(bytes: &[u8], sha256: &str, policy: &Policy<'_>) -> Result<((), St
     }
 }
 
-/// The receipt, where it counts: one of a registry that nobody knows proves nothing.
+/// The receipt, where it counts: one of an unknown registry proves nothing.
 fn check_receipt(sha256: &str, policy: &Policy<'_>) -> Result<(Option<Receipt>, StageReport), Vec<PackageProblem>> {
     let Some(envelope) = policy.receipt else {
         return Ok((None, (StageOutcome::Skipped, "nobody asked for one".to_owned())));

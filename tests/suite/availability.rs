@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use erp_plugin::host::Interrupt;
+use erp_plugin::network::NetworkTransport;
 use erp_plugin::outgoing::{HttpRequest, HttpTransport, Network, TransportBounds, TransportError};
-use erp_plugin::registry::NetworkTransport;
 use serde_json::{Value, json};
 
 use crate::support::hostile::{GuestText, MANIFEST};

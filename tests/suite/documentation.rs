@@ -249,7 +249,10 @@ fn the_documentation_only_shows_commands_and_flags_that_exist() {
     }
     for page in pages.iter().filter(|page| page.extension().is_some_and(|extension| extension == "md")) {
         let text = std::fs::read_to_string(page).unwrap();
-        for line in text.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("erp-plugin ")) {
+        let lines = text.lines().filter_map(|line| line.trim_start_matches("$ ").strip_prefix("erp-plugin "));
+        let spans =
+            text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2));
+        for line in lines.chain(spans.filter_map(|span| span.strip_prefix("erp-plugin "))) {
             // What stands behind a pipe, a comment or `&&` is another program's.
             let line = line.split(['|', '#', '&', '>', ';', '`']).next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();

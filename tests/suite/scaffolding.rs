@@ -160,6 +160,12 @@ fn the_plugins_of_a_workspace_are_worked_on_in_the_order_of_their_needs() {
     let unknown = sandbox.run(&["-p", "erp-c", "check"]).failed_with(3);
     assert!(unknown.stderr.contains("there are erp-b, erp-a"), "{}", unknown.stderr);
     sandbox.run(&["sql", "select 1", "--workspace"]).failed_with(2);
+    // Results that are text in every format are texts of the one document.
+    let (code, inspected) = sandbox.json(&["inspect", "--wit", "--workspace"]);
+    assert_eq!(code, 0, "{inspected:#}");
+    assert!(inspected["plugins"][0]["result"].as_str().is_some_and(|wit| wit.contains("world")), "{inspected:#}");
+    let github = sandbox.run(&["check", "--workspace", "--format", "github"]).succeeded();
+    assert!(github.stderr.contains("erp-a") && github.stderr.contains("erp-b"), "{}", github.stderr);
     sandbox.write("plugins/erp-a/tests/notes.test.toml", "schema = 1\n[[test]]\nname = \"x\"\nstep = []\n");
     let (code, tested) = sandbox.json(&["test", "--workspace"]);
     assert_ne!(code, 0);

@@ -17,9 +17,9 @@ use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::dev_host::{DevHost, FollowedPlace, Options, UserToken, Workshop};
 use crate::exit_code::ExitCode;
+use crate::network::NetworkTransport;
 use crate::platform::Admission;
 use crate::project::{Member, members, workspace_root};
-use crate::registry::NetworkTransport;
 use crate::signing::TrustStore;
 use crate::ui::Table;
 

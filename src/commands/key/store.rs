@@ -31,7 +31,7 @@ impl PassphraseArgs {
         Ok(Environment::key_passphrase().map(|text| Passphrase::new(text.to_string())))
     }
 
-    /// A passphrase for a key that is written, asked for twice where nobody gave one.
+    /// A passphrase for a key that is written, asked for twice if none was given.
     pub(super) fn new_one(&self, context: &Context) -> Result<Passphrase, CommandError> {
         let given = match self.given(context)? {
             Some(passphrase) => Some(passphrase),
@@ -54,7 +54,7 @@ pub(in crate::commands) struct Trust {
     pub(in crate::commands) store: TrustStore,
     /// Lists of revocations whose time is over, a sentence each.
     pub(in crate::commands) stale: Vec<String>,
-    /// Registries that are trusted and whose list nobody has taken in.
+    /// Registries that are trusted and whose list was not imported.
     pub(in crate::commands) without_list: Vec<String>,
     /// A trust file that lies in the project and was not named, a sentence.
     pub(in crate::commands) unused: Option<String>,

@@ -205,7 +205,7 @@ pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
     } else {
         "erp-plugin migrate rehearse --from <old.erpx>"
     };
-    CommandError::caused_by(codes::UPGRADE, error.code, message).hint(hint)
+    CommandError::caused_by(ExitCode::Findings, error.code, message).hint(hint)
 }
 
 fn open(context: &Context, host: &HostArgs) -> Result<(crate::dev_host::StateFolder, Platform), CommandError> {

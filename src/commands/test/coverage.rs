@@ -187,8 +187,8 @@ impl KeptLines {
     }
 
     /// Whether something that a case depends on is not as it was: a file of the project that every case may depend on,
-    /// its scenarios, a line that it reached or one beside it, or a line that no case can reach: a constant or a type
-    /// comes after lines that can. A case that failed is affected until it passes.
+    /// its scenarios, a line that it reached or one beside it, or a line that no case can reach: constants and
+    /// types follow lines that one can. A case that failed is affected until it passes.
     pub(super) fn is_affected(&self, root: &Path, case: &str, scenarios: &Path) -> bool {
         let Some(reached) = self.cases.get(case) else { return true };
         let is_same = |file: &Path| self.whole.get(&file.display().to_string()) == Some(&digest(file));

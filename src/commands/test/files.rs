@@ -8,9 +8,9 @@ use crate::check::scenarios::{SCENARIO_BUDGET, SCENARIO_SNAPSHOT};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes};
+use crate::network::NetworkTransport;
 use crate::outgoing::{HttpTransport, Interaction};
 use crate::project::Project;
-use crate::registry::NetworkTransport;
 use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, Suite};
 use crate::{document, files};
 

@@ -60,7 +60,7 @@ pub(crate) struct TestArgs {
     /// Run each case again with another tenant doing the same in between: nothing that it sees may change
     #[arg(long)]
     isolation: bool,
-    /// Write what was found instead of what was expected: values, snapshots, and the lock of budgets
+    /// Replace expectations with the values found: values, snapshots, and the lock of budgets
     #[arg(long)]
     accept: bool,
     /// Make a lock of budgets, tests/budget.lock.toml, with the fuel of each case

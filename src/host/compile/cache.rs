@@ -16,7 +16,7 @@ use crate::files::{self, FileAccess, Ownership};
 /// Bytes in the folder at the most; what was not used for the longest time goes first.
 const MAX_FOLDER_BYTES: u64 = 512 << 20;
 
-/// A folder whose code this program runs: it belongs to this user, and nobody else may write into it.
+/// A folder whose code this program runs: it belongs to this user, and no other user may write into it.
 #[derive(Debug, Clone)]
 pub(super) struct CodeFolder {
     folder: PathBuf,

@@ -63,7 +63,7 @@ pub(super) fn compile_in_child(
         .spawn()
         .map_err(|error| failed("cannot start", error))?;
     let output = converse(&mut child, component, limits, interrupt);
-    // Whatever it is doing, nobody waits for it any more; one that is done is not hurt.
+    // Whatever it is doing, it is not needed any more; one that is done is not hurt.
     let _ = child.kill();
     let status = child.wait().map_err(|error| failed("cannot wait for", error))?;
     let seconds = limits.cpu.as_secs();

@@ -190,7 +190,7 @@ fn say(warn: Option<&Warn>, text: &str) {
 pub(super) fn component_of_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: wasmtime checks that the code was made by its own version and for this configuration. Who made it is
     // checked by the two callers: it came through a pipe from a process that this one started from its own program, or
-    // from a file that belongs to this user, that nobody else may write, in a folder of the same kind, whole by its
+    // from a file that belongs to this user, that no other user may write, in a folder of the same kind, whole by its
     // digest (`CodeFolder::read`). Whoever can write there could replace the program itself as well.
     #[expect(unsafe_code, reason = "see the safety comment; the only way to run what was compiled elsewhere")]
     unsafe {

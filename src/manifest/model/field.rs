@@ -39,7 +39,7 @@ table! {
         visible_when: Option<Expression>,
         /// When a row must have a value, beside `required`.
         required_when: Option<Expression>,
-        /// The value, computed from other fields of the row whenever it is written; nobody else sets it.
+        /// The value, computed from other fields of the row whenever it is written; it cannot be set.
         computed: Option<Expression>,
         /// True where the search box looks into it.
         searchable: bool = false,

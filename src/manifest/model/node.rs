@@ -100,7 +100,7 @@ table! {
         description: Option<String>,
         /// True where a node without it does not run, unless `show_when` hides it.
         required: bool = false,
-        /// Its value where nobody set it.
+        /// Its value if it is not set.
         default: Option<Spanned<Value>>,
         /// The values of a `select`.
         options: Vec<FieldOption>,

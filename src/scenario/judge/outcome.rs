@@ -109,7 +109,7 @@ impl Judge<'_, '_> {
         if self.observed.open {
             return;
         }
-        // The expectation speaks of the first error; those behind it are expected by nobody.
+        // The expectation speaks of the first error; those after it are unexpected.
         let failed = failed.into_iter().skip(usize::from(expect.get("error").is_some())).collect::<Vec<_>>();
         // The status, or the result, of the act itself already tells of its own error.
         let told_by_act = expect.get("status").is_some() || expect.get("result").is_some();

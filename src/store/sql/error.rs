@@ -102,7 +102,7 @@ fn postgres_failure(error: &postgres::Error) -> Failure {
     }
 }
 
-/// What SQLite says, without the statement, which is nobody's business but ours.
+/// What SQLite says, without the statement, which stays here.
 fn without_statement(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),

@@ -238,7 +238,7 @@ impl SqliteConnection {
     /// functions, and nothing else: no pragma, no other file, no transaction; and it has some seconds.
     pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<InspectedRows>, SqlError> {
         let allowed = |context: AuthContext<'_>| match context.action {
-            // Nobody reads secrets here, sealed or not.
+            // No statement reads secrets here, sealed or not.
             AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => {
                 Authorization::Deny
             }

@@ -55,7 +55,7 @@ export function Shown({ field, value, labels, people }) {
           class="swatch"
           style=${`--swatch:${/^#[0-9a-f]{3,8}$/i.test(value) ? value : "transparent"}`}
         ></span>
-        ${value}`;
+        ${" "}${value}`;
     case "stars":
       return "★".repeat(Math.min(value, 10));
     case "link":
@@ -112,8 +112,7 @@ export function Input({ id, field, value, onChange, onBroken = noWord, row, desc
                   const rest = (value ?? []).filter((one) => one !== option.value);
                   onChange(event.target.checked ? [...rest, option.value] : rest);
                 }}
-              />
-              ${option.label}</label
+              />${" "} ${option.label}</label
             >`,
         )}</span
       >`;

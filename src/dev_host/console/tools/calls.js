@@ -85,8 +85,8 @@ export function Calls({ id }) {
             <a href=${`#/calls/${call.id}`} aria-current=${String(call.id) === id ? "true" : undefined}>
               <span class="label">${call.kind === "call" ? html`<b>${call.plugin}</b> ` : ""}${call.label}</span>
               <span class="meta"
-                >${clock(call.began_ms)} ·
-                ${duration(call.microseconds)}${call.fuel !== undefined ? ` · ${count(call.fuel)} fuel` : ""}
+                >${`${clock(call.began_ms)} · ${duration(call.microseconds)}`}
+                ${call.fuel !== undefined ? ` · ${count(call.fuel)} fuel` : ""}
                 ${call.rows > 0 && ` · ${t(`${call.rows} rows`, `${call.rows} 行`)}`}
                 ${call.status ? ` · ${call.status}` : ""} · ${call.tenant ?? "—"}</span
               ></a

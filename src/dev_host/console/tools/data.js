@@ -98,7 +98,7 @@ function Rows({ plugin, entity, tenant, deleted, row }) {
           key: "updated",
           label: t("updated", "更新时间"),
           cell: (one) =>
-            html`${moment(one.updated_at)}
+            html`${moment(one.updated_at)}${" "}
             ${one.deleted_at && html`<${Tag} color="red">${t("deleted", "已删除")}</${Tag}>`}`,
         },
       ];
@@ -130,7 +130,7 @@ function History({ plugin, entity, id, row }) {
       </${Tag}> v${item.version} · ${moment(item.at)}
     ${
       writers.value?.[item.version] &&
-      html` ·
+      html` · ${""}
         <a href=${`#/calls/${writers.value[item.version]}`}>
           ${t(`call ${writers.value[item.version]}`, `调用 ${writers.value[item.version]}`)}</a
         >`

@@ -3,22 +3,6 @@
 import { html, moment, useAsk, useLoaded, useState, useStream, useThrottled, useWords } from "../lib.js";
 import { Button, Field, Loaded, Page, Select, Tag, useDoing } from "../ui.js";
 
-const PLACES = [
-  "*",
-  "db.insert",
-  "db.get",
-  "db.query",
-  "db.update",
-  "db.delete",
-  "db.batch",
-  "events.publish",
-  "numbering.next",
-  "kv.get",
-  "kv.set",
-  "http.send",
-  "commit",
-];
-
 export function Faults() {
   const t = useWords();
   const ask = useAsk();
@@ -67,7 +51,7 @@ export function Faults() {
       )}</p><div class="form">
       <${Field} id="fault-at" label=${t("At", "位置")}>
         <${Select} id="fault-at" value=${fault.at}
-          options=${PLACES.map((place) => ({
+          options=${(faults.value?.places ?? [fault.at]).map((place) => ({
             value: place,
             label: place === "*" ? t("any call of the host", "任意宿主调用") : place,
           }))} onChange=${(value) => set("at", value)} /></${Field}>
@@ -109,7 +93,7 @@ export function Faults() {
     <section class="card"><h3>${t("Clock", "时钟")}</h3><${Loaded} of=${clock} lines=${1}>
       ${(value) =>
         html`<p class="stat">
-          ${moment(value.now)}
+          ${moment(value.now)}${" "}
           ${
             value.ahead_ms !== 0 &&
             html`<${Tag} color="orange">${value.ahead_ms > 0 ? "+" : ""}

@@ -73,9 +73,8 @@ export function Plugins() {
       label: t("Plugin", "插件"),
       cell: (plugin) =>
         html`<button type="button" class="button link" onClick=${() => setOpen({ kind: "detail", plugin })}>
-            ${plugin.name}
-          </button>
-          <code>${plugin.id}</code>`,
+            ${plugin.name}</button
+          >${" "} <code>${plugin.id}</code>`,
     },
     { key: "version", label: t("Version", "版本"), cell: (plugin) => plugin.version },
     {
@@ -316,7 +315,7 @@ function Detail({ plugin, onClose }) {
             ${items.map(
               (item) =>
                 html`<li key=${item.upgrade}>
-                  ${item.from_version} → ${item.to_version} · ${moment(item.at)}
+                  ${item.from_version} → ${item.to_version} · ${moment(item.at)}${" "}
                   ${item.rolled_back ? html`<${Tag}>${t("taken back", "已回退")}</${Tag}>` : ""}
                 </li>`,
             )}

@@ -49,7 +49,7 @@ impl Platform {
 
     pub(in crate::platform::api) fn faults_shown(&self) -> Response {
         let faults: Vec<Value> = self.faults().iter().map(fault_json).collect();
-        Response::json(200, json!({ "faults": faults }))
+        Response::json(200, json!({ "faults": faults, "places": FaultPlace::names().collect::<Vec<_>>() }))
     }
 
     pub(in crate::platform::api) fn clock_shown(&self) -> Response {
@@ -83,7 +83,7 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
         .ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
     let subject = text("subject").filter(|subject| !subject.is_empty());
     let place = FaultPlace::find(&at, subject).ok_or_else(|| {
-        bad_query(format!("`{at}` is no function of the host such as db.insert, nor `*` or `commit`"))
+        bad_query(format!("no fault can hit `{at}`: name a function of the host such as db.insert, `*` or `commit`"))
     })?;
     let action = match (text("error"), text("delay"), body.get("fuel")) {
         (Some(error), None, None) => FaultAction::Fail(error),

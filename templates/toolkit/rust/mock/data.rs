@@ -98,7 +98,8 @@ impl Mock {
         let mut row = self.rows(entity).iter().find(|row| row["id"] == id).cloned().ok_or_else(missing)?;
         let version = row["version"].as_u64().unwrap_or(0);
         if expected.is_some_and(|expected| u64::from(expected) != version) {
-            return Err(refuse("db.version_conflict", format!("{entity} `{id}` has version {version}")));
+            let error = refuse("db.version_conflict", format!("{entity} `{id}` has version {version}"));
+            return Err(Error { retryable: true, ..error });
         }
         change(&mut row)?;
         row.insert("version".to_owned(), (version + 1).into());

@@ -100,7 +100,7 @@ fn failed(error: &dyn std::error::Error) -> TransportError {
 }
 
 /// TLS is done by `ring`, chosen once for the process.
-pub(super) fn choose_cryptography() {
+pub(crate) fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
