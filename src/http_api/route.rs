@@ -237,6 +237,11 @@ impl Route {
         matches!(self.operation, Operation::Platform(_)) && self.path.starts_with(ENTITY_ROWS)
     }
 
+    /// The path below the rows of an entity, such as `/{id}/history`; none for another path.
+    pub fn below_entity(&self) -> Option<&'static str> {
+        self.path.strip_prefix(ENTITY_ROWS).filter(|_| self.is_of_entity())
+    }
+
     /// The platform's own operation; none where the dev host answers.
     pub fn platform_operation(&self) -> Option<PlatformOperation> {
         match self.operation {

@@ -1,6 +1,7 @@
 //! A client in TypeScript, for `tsc --strict`, Node.js and browsers.
 
 use super::model::{ApiEntity, ApiField, ValueKind};
+use crate::http_api::ROUTES;
 use crate::manifest::Manifest;
 
 /// What all clients share.
@@ -8,7 +9,8 @@ const HEAD: &str = include_str!("../../../templates/toolkit/client/head.ts");
 
 /// The client for the entities of a plugin, as one module.
 pub fn typescript_client(manifest: &Manifest) -> String {
-    let mut text = format!("// The HTTP client of {}. {}\n\n{HEAD}", *manifest.metadata.id, MARK_OF_CLIENT);
+    let head = HEAD.replace(ROUTES_MARK, &routes());
+    let mut text = format!("// The HTTP client of {}. {}\n\n{head}", *manifest.metadata.id, MARK_OF_CLIENT);
     let mut members = String::new();
     let mut made = String::new();
     for entity in ApiEntity::all(manifest) {
@@ -25,6 +27,21 @@ pub fn typescript_client(manifest: &Manifest) -> String {
     text.push_str(&format!(
         "\nexport class Client {{\n{members}\n  constructor(options: ClientOptions) {{\n    const transport = new Transport(options);\n{made}  }}\n}}\n"
     ));
+    text
+}
+
+/// Where the head has the routes.
+const ROUTES_MARK: &str = "const ROUTES = {} as const;\n";
+
+/// Method and path below an entity's rows of each operation.
+fn routes() -> String {
+    let mut text = "const ROUTES = {\n".to_owned();
+    for route in ROUTES {
+        if let Some(path) = route.below_entity() {
+            text.push_str(&format!("  {}: [{}, {}],\n", route.id, quoted(route.method.word()), quoted(path)));
+        }
+    }
+    text.push_str("} as const;\n");
     text
 }
 

@@ -52,7 +52,7 @@ export interface ClientOptions {
   url: string;
   /** A bearer token. */
   token: string;
-  /** In the place of the runtime's own `fetch`. */
+  /** Replaces the runtime's own `fetch`. */
   fetch?: typeof fetch;
 }
 
@@ -80,6 +80,9 @@ export class Transport {
   }
 }
 
+/** Method and path below an entity's rows of each operation, from the routes of the platform. */
+const ROUTES = {} as const;
+
 /** The rows of an entity. `Fields` is what a new row brings. */
 export class Entity<Data, Fields> {
   constructor(
@@ -87,9 +90,20 @@ export class Entity<Data, Fields> {
     protected readonly path: string,
   ) {}
 
+  private ask<T>(
+    operation: keyof typeof ROUTES,
+    segments: Record<string, string> = {},
+    query: Query = {},
+    body?: unknown,
+  ): Promise<T> {
+    const [method, below] = ROUTES[operation];
+    const path = below.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(segments[name] ?? ""));
+    return this.transport.ask(method, this.path + path, query, body);
+  }
+
   list(query: ListQuery = {}): Promise<Page<Data>> {
     const { filter, ...rest } = query;
-    return this.transport.ask("GET", this.path, { ...rest, filter: filter && JSON.stringify(filter) });
+    return this.ask("list", {}, { ...rest, filter: filter && JSON.stringify(filter) });
   }
 
   /** Every row of a list, page by page. */
@@ -103,48 +117,49 @@ export class Entity<Data, Fields> {
   }
 
   get(id: string): Promise<Row<Data>> {
-    return this.transport.ask("GET", `${this.path}/${id}`);
+    return this.ask("get", { id });
   }
 
   create(data: Fields): Promise<Row<Data>> {
-    return this.transport.ask("POST", this.path, {}, { data });
+    return this.ask("create", {}, {}, { data });
   }
 
   /** Changes some fields. Where somebody changed the row meanwhile, that is a `PlatformError` with status 409. */
   update(row: Pick<Row<Data>, "id" | "version">, data: Partial<Fields>): Promise<Row<Data>> {
-    return this.transport.ask("PATCH", `${this.path}/${row.id}`, {}, { data, version: row.version });
+    return this.ask("update", { id: row.id }, {}, { data, version: row.version });
   }
 
   replace(row: Pick<Row<Data>, "id" | "version">, data: Fields): Promise<Row<Data>> {
-    return this.transport.ask("PUT", `${this.path}/${row.id}`, {}, { data, version: row.version });
+    return this.ask("replace", { id: row.id }, {}, { data, version: row.version });
   }
 
   delete(row: Pick<Row<Data>, "id"> & { version?: number }): Promise<void> {
-    return this.transport.ask("DELETE", `${this.path}/${row.id}`, { version: row.version });
+    return this.ask("delete", { id: row.id }, { version: row.version });
   }
 
   async count(query: Pick<ListQuery, "filter" | "search"> = {}): Promise<number> {
     const { filter, ...rest } = query;
-    const found = await this.transport.ask<{ count: number }>("GET", `${this.path}/count`, {
-      ...rest,
-      filter: filter && JSON.stringify(filter),
-    });
+    const found = await this.ask<{ count: number }>(
+      "count",
+      {},
+      { ...rest, filter: filter && JSON.stringify(filter) },
+    );
     return found.count;
   }
 
   aggregate(query: Record<string, unknown>): Promise<Record<string, unknown>[]> {
-    return this.transport.ask("POST", `${this.path}/aggregate`, {}, query);
+    return this.ask("aggregate", {}, {}, query);
   }
 
   labels(fields: { [Name in keyof Data]?: string[] }): Promise<Record<string, Record<string, string>>> {
-    return this.transport.ask("POST", `${this.path}/resolve-labels`, {}, { fields });
+    return this.ask("labels", {}, {}, { fields });
   }
 
   protected act(id: string, action: string, input: Record<string, unknown>): Promise<unknown> {
-    return this.transport.ask("POST", `${this.path}/${id}/actions/${action}`, {}, input);
+    return this.ask("action", { id, action }, {}, input);
   }
 
   protected bring(rows: Fields[], dryRun: boolean): Promise<ImportResult> {
-    return this.transport.ask("POST", `${this.path}/import`, {}, { rows, dry_run: dryRun });
+    return this.ask("import", {}, {}, { rows, dry_run: dryRun });
   }
 }
