@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::build::{Cancel, Toolchain};
+use crate::build::{Cancel, CargoVariables, Toolchain};
 use crate::cli::GlobalArgs;
 use crate::command_error::{CommandError, codes};
 use crate::diagnostics::SourceFile;
@@ -49,6 +49,8 @@ impl Context {
         if !directory.is_dir() {
             return Err((failed(format!("-C {} is no folder", directory.display())), ui));
         }
+        // Of `../other` the folders above are those above `other`, and not the one that `..` began in.
+        let directory = fs_err::canonicalize(&directory).unwrap_or(directory);
         let folders = Folders::of(&environment);
         Ok(Context {
             ui,
@@ -134,6 +136,18 @@ impl Context {
     pub(crate) fn warn_of_fixed_time(&self) {
         if let Some(moment) = &self.environment.now {
             self.ui.warn(format!("signatures are judged at {moment}, as ERP_PLUGIN_NOW says, and not now"));
+        }
+    }
+
+    /// What variables say to cargo.
+    pub(crate) fn cargo_variables(&self) -> CargoVariables {
+        let environment = &self.environment;
+        CargoVariables {
+            rustflags: environment.rustflags.clone(),
+            build_rustflags: environment.build_rustflags.clone(),
+            target_rustflags: environment.target_rustflags.clone(),
+            linker: environment.linker.clone(),
+            home: environment.cargo_home.clone(),
         }
     }
 

@@ -1,17 +1,21 @@
 //! Runs cargo and finds what it made.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, ExitStatus, Stdio};
+use std::time::SystemTime;
 
-use cargo_metadata::{CrateType, Message, MetadataCommand, TargetKind};
+use cargo_metadata::{CrateType, Message, TargetKind};
 use thiserror::Error;
 
 use super::cancel::Cancel;
+use super::cargo_config::{CargoConfig, CargoVariables, NamedLinker};
+use super::cargo_project::{CargoProject, CargoQuestion};
 use super::reproducible::make_reproducible;
+use super::source_files::cargo_files;
 use super::toolchain::{TARGET, Toolchain};
-use crate::settings::private_variables;
 
 /// What a build is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +52,16 @@ pub struct BuildOptions {
     pub profile: Profile,
     /// cargo's `--target-dir`.
     pub target_dir: Option<PathBuf>,
-    /// cargo's `--locked`.
+    /// cargo's `--locked`, where there is a lock file.
     pub locked: bool,
+    /// Nobody asked for `locked`: what cargo says of it is said in other words.
+    pub locks_by_itself: bool,
     /// cargo's `--offline`.
     pub offline: bool,
     /// Where cargo keeps crates.
     pub cargo_home: Option<PathBuf>,
-    /// Flags of rustc in the environment.
-    pub rustflags: Vec<String>,
+    /// What variables say to cargo.
+    pub variables: CargoVariables,
     /// `SOURCE_DATE_EPOCH` of the environment.
     pub source_date_epoch: Option<String>,
     /// cargo's `--quiet`.
@@ -87,6 +93,15 @@ pub enum BuildError {
     /// The package has no library that becomes WebAssembly.
     #[error("the package `{0}` has no library of the crate type `cdylib`")]
     NoCdylib(String),
+    /// `Cargo.toml` asks for what the lock file does not have, and what ships is built from what is locked.
+    #[error("Cargo.lock does not say what Cargo.toml says: it was changed since")]
+    LockOutdated,
+    /// The project forbids what the generated bindings cannot do without.
+    #[error("`unsafe_code` is forbidden here, and the bindings to the host need it")]
+    UnsafeForbidden,
+    /// A linker that makes no components.
+    #[error("the linker `{}` makes core modules, and plugins are components", .0.linker)]
+    Linker(NamedLinker),
     /// cargo could not be run.
     #[error("cargo cannot be run: {0}")]
     Cargo(std::io::Error),
@@ -101,28 +116,46 @@ pub enum BuildError {
     NoArtifact,
 }
 
+/// What cargo made of a package.
+#[derive(Debug)]
+pub struct CompiledCrate {
+    /// The component as the compiler made it, in cargo's folder.
+    pub artifact: PathBuf,
+    /// The files that it was made of: digests by paths relative to the project.
+    pub files: BTreeMap<String, String>,
+    /// What cargo knows of the project; none for a build for development, which does not wait for it.
+    pub project: Option<CargoProject>,
+    /// The digest of cargo's configuration.
+    pub settings: String,
+}
+
 /// Builds the package and finds its component. `show` gets cargo's messages as cargo renders them.
 ///
 /// # Errors
 /// [`BuildError`].
-pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<PathBuf, BuildError> {
+pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<CompiledCrate, BuildError> {
+    let root = fs_err::canonicalize(&options.root).unwrap_or_else(|_| options.root.clone());
+    let config = CargoConfig::read(&root, &options.variables);
+    let began = now();
+    let question = CargoQuestion {
+        root: &root,
+        cargo: &options.cargo,
+        offline: options.offline,
+        locked: options.locked,
+        locks_by_itself: options.locks_by_itself,
+        home: options.cargo_home.as_deref(),
+    };
     // Every edit waits for this, and asking cargo where it works costs as much as a small build.
-    let (package, place) = match (&options.profile, own_words(&options.root)) {
-        (Profile::Dev, Some(package)) => (package, None),
-        (Profile::Dev, None) => (cdylib_package(&options.root, options)?.0, None),
-        _ => cdylib_package(&options.root, options).map(|(package, place)| (package, Some(place)))?,
+    let project = match &options.profile {
+        Profile::Dev if is_plain_package(&root) => None,
+        Profile::Dev => Some(CargoProject::learn_shallow(question)?),
+        _ => Some(CargoProject::learn(question)?),
     };
     let mut command = options.toolchain.cargo(&options.cargo);
-    command.current_dir(&options.root).args([
-        "build",
-        "--lib",
-        "--target",
-        TARGET,
-        "--profile",
-        options.profile.name(),
-        "--package",
-        &package,
-    ]);
+    command.current_dir(&root).args(["build", "--lib", "--target", TARGET, "--profile", options.profile.name()]);
+    if let Some(project) = &project {
+        command.args(["--package", project.specification()]);
+    }
     command.arg(if options.color { "--message-format=json-diagnostic-rendered-ansi" } else { "--message-format=json" });
     command.arg(if options.color { "--color=always" } else { "--color=never" });
     if let Some(home) = &options.cargo_home {
@@ -131,13 +164,15 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Pat
     if let Some(folder) = &options.target_dir {
         command.arg("--target-dir").arg(folder);
     }
-    for (flag, wanted) in [("--locked", options.locked), ("--offline", options.offline), ("--quiet", options.quiet)] {
+    let has_lock = || project.as_ref().is_none_or(|project| project.lock_file().is_file());
+    let locked = options.locked && (!options.locks_by_itself || has_lock());
+    for (flag, wanted) in [("--locked", locked), ("--offline", options.offline), ("--quiet", options.quiet)] {
         if wanted {
             command.arg(flag);
         }
     }
-    if let Some(place) = place {
-        make_reproducible(&mut command, options, &place);
+    if let Some(project) = project.as_ref().filter(|_| options.profile != Profile::Dev) {
+        make_reproducible(&mut command, options, &root, project, &config);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     if options.speech == Speech::Messages {
@@ -145,12 +180,16 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Pat
     }
     let mut cargo = options.cancel.spawn(&mut command).map_err(BuildError::Cargo)?;
     let speech = cargo.stderr.take().map(|stderr| std::thread::spawn(move || read_all(stderr)));
-    let mut component = None;
+    let mut artifact = None;
+    let mut needs_unsafe = false;
     if let Some(output) = cargo.stdout.take() {
         let reader: Box<dyn Read> = Box::new(output);
         for message in Message::parse_stream(BufReader::new(reader)).flatten() {
             match message {
                 Message::CompilerMessage(message) => {
+                    // `allow` inside of `forbid`, which the compiler never lets pass.
+                    let code = message.message.code.as_ref().map(|code| code.code.as_str());
+                    needs_unsafe |= code == Some("E0453") && message.message.message.contains("unsafe_code");
                     if let Some(rendered) = &message.message.rendered {
                         show(rendered);
                     }
@@ -161,7 +200,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Pat
                 {
                     let file = made.filenames.iter().find(|file| file.extension() == Some("wasm"));
                     if let Some(file) = file {
-                        component = Some(file.clone().into_std_path_buf());
+                        artifact = Some(file.clone().into_std_path_buf());
                     }
                 }
                 _ => {}
@@ -173,9 +212,25 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Pat
     }
     let status = cargo.wait().map_err(BuildError::Cargo)?;
     if !status.success() {
-        return Err(BuildError::Failed(status));
+        return Err(if needs_unsafe { BuildError::UnsafeForbidden } else { BuildError::Failed(status) });
     }
-    component.ok_or(BuildError::NoArtifact)
+    let artifact = artifact.ok_or(BuildError::NoArtifact)?;
+    if let Some(named) = config.linker.filter(|_| is_core_module(&artifact)) {
+        return Err(BuildError::Linker(named));
+    }
+    Ok(CompiledCrate { files: cargo_files(&root, &artifact, began), artifact, project, settings: config.digest })
+}
+
+#[expect(clippy::disallowed_methods, reason = "compared with times of files, and told to nobody")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Whether a file is WebAssembly without the layer of components.
+fn is_core_module(file: &Path) -> bool {
+    let mut header = [0; 8];
+    let read = fs_err::File::open(file).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header == *b"\0asm\x01\0\0\0"
 }
 
 /// What could be read of it is shown.
@@ -185,60 +240,12 @@ fn read_all(mut stderr: ChildStderr) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The package's name, where its `Cargo.toml` says itself that it makes a cdylib; what is told otherwise only cargo knows.
-fn own_words(root: &Path) -> Option<String> {
-    let manifest = fs_err::read_to_string(root.join("Cargo.toml")).ok()?.parse::<toml::Table>().ok()?;
-    let types = manifest.get("lib")?.get("crate-type")?.as_array()?;
-    let name = manifest.get("package")?.get("name")?.as_str()?;
-    types.iter().any(|kind| kind.as_str() == Some("cdylib")).then(|| name.to_owned())
-}
-
-/// The folder of the workspace that is built.
-pub(super) fn workspace_of(options: &BuildOptions) -> Result<PathBuf, BuildError> {
-    cdylib_package(&options.root, options).map(|(_, place)| place.workspace)
-}
-
-/// Where cargo works.
-pub(super) struct Place {
-    /// The folder of the workspace.
-    pub(super) workspace: PathBuf,
-    /// The folder of what is made.
-    pub(super) target: PathBuf,
-}
-
-/// The name of the package in `root`, which must make a cdylib, and where it is built.
-fn cdylib_package(root: &Path, options: &BuildOptions) -> Result<(String, Place), BuildError> {
-    let mut command = MetadataCommand::new();
-    for name in private_variables() {
-        command.env_remove(name);
-    }
-    command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(&options.cargo).no_deps();
-    // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
-    command.env("RUST_BACKTRACE", "0").env("RUSTUP_AUTO_INSTALL", "0");
-    if options.offline {
-        command.other_options(vec!["--offline".to_owned()]);
-    }
-    let metadata = command.exec().map_err(|error| {
-        let text = match error {
-            cargo_metadata::Error::CargoMetadata { stderr } => stderr,
-            other => other.to_string(),
-        };
-        BuildError::Metadata(text.trim().trim_start_matches("error: ").to_owned())
-    })?;
-    let manifest = root.join("Cargo.toml");
-    let manifest = fs_err::canonicalize(&manifest).unwrap_or(manifest);
-    let package = metadata
-        .packages
-        .iter()
-        .find(|package| package.manifest_path.as_std_path() == manifest)
-        .ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
-    if package.targets.iter().any(|target| target.is_kind(TargetKind::CDyLib)) {
-        let place = Place {
-            workspace: metadata.workspace_root.clone().into_std_path_buf(),
-            target: metadata.target_directory.clone().into_std_path_buf(),
-        };
-        Ok((package.name.to_string(), place))
-    } else {
-        Err(BuildError::NoCdylib(package.name.to_string()))
-    }
+/// Whether the `Cargo.toml` says itself that it makes a cdylib and is no workspace: then cargo builds just this package in its
+/// folder. What is told otherwise only cargo knows.
+fn is_plain_package(root: &Path) -> bool {
+    let manifest = fs_err::read_to_string(root.join("Cargo.toml")).ok();
+    let Some(manifest) = manifest.and_then(|text| text.parse::<toml::Table>().ok()) else { return false };
+    let types = manifest.get("lib").and_then(|library| library.get("crate-type")).and_then(toml::Value::as_array);
+    let is_cdylib = types.is_some_and(|types| types.iter().any(|kind| kind.as_str() == Some("cdylib")));
+    is_cdylib && manifest.contains_key("package") && !manifest.contains_key("workspace")
 }

@@ -1,11 +1,13 @@
 //! The same build in another place: another folder, another home of cargo, no file that an earlier build left.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::compile::{BuildError, BuildOptions, workspace_of};
+use super::cargo_project::{CargoProject, CargoQuestion};
+use super::compile::{BuildError, BuildOptions};
+use super::source_files::workspace_of;
 
 /// Folders that a build makes, and that its source does not need.
 const MADE: [&str; 4] = ["target", "dist", ".git", ".erp-plugin"];
@@ -18,18 +20,47 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Copies the workspace of a project.
+    /// Copies the workspace of a project, and the local packages beside it that it needs, each at the same way from the
+    /// others.
     ///
     /// # Errors
     /// [`BuildError`].
     pub fn of(options: &BuildOptions) -> Result<Elsewhere, BuildError> {
-        let workspace = workspace_of(options)?;
-        let folder = tempfile::tempdir().map_err(BuildError::Copy)?;
-        let source = folder.path().join("elsewhere").join("source");
         let own = fs_err::canonicalize(&options.root).unwrap_or_else(|_| options.root.clone());
-        let inside = own.strip_prefix(&workspace).map(Path::to_path_buf).unwrap_or_default();
-        copy(&workspace, &source).map_err(BuildError::Copy)?;
-        Ok(Elsewhere { root: source.join(inside), folder })
+        let project = CargoProject::learn(CargoQuestion {
+            root: &own,
+            cargo: &options.cargo,
+            offline: options.offline,
+            locked: true,
+            locks_by_itself: true,
+            home: options.cargo_home.as_deref(),
+        })?;
+        let mut folders = vec![project.workspace().to_path_buf()];
+        for package in project.local_packages() {
+            if !folders.iter().any(|known| package.folder.starts_with(known)) {
+                // Of a package in another workspace, that workspace: it may inherit from it.
+                folders.push(workspace_of(&package.folder));
+            }
+        }
+        let folder = tempfile::tempdir().map_err(BuildError::Copy)?;
+        let base = folder.path().join("elsewhere");
+        // The whole way is made again, so that whatever one folder says of another stays true.
+        let there = |path: &Path| {
+            let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
+            names.fold(base.clone(), |place, name| place.join(name))
+        };
+        for from in &folders {
+            copy(from, &there(from)).map_err(BuildError::Copy)?;
+        }
+        // cargo's configuration in folders above counts too; that of its home goes along by itself.
+        let above = own.ancestors().skip(1).map(|folder| folder.join(".cargo"));
+        for from in above.filter(|from| options.cargo_home.as_ref() != Some(from)) {
+            for name in ["config.toml", "config"].iter().filter(|name| from.join(name).is_file()) {
+                fs_err::create_dir_all(there(&from)).map_err(BuildError::Copy)?;
+                fs_err::copy(from.join(name), there(&from).join(name)).map_err(BuildError::Copy)?;
+            }
+        }
+        Ok(Elsewhere { root: there(&own), folder })
     }
 
     /// How to build there.

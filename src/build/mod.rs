@@ -1,6 +1,8 @@
 //! Source to component: cargo, the same on every machine, and the account of it.
 
 mod cancel;
+mod cargo_config;
+mod cargo_project;
 mod compile;
 mod elsewhere;
 mod foreign;
@@ -9,17 +11,21 @@ mod python;
 mod reproducible;
 mod sbom;
 mod source;
+mod source_files;
 mod toolchain;
 mod typescript;
 
 pub use cancel::Cancel;
-pub use compile::{BuildError, BuildOptions, Profile, Speech, compile};
+pub use cargo_config::{CargoConfig, CargoVariables, NamedLinker};
+pub use cargo_project::{CargoProject, LocalPackage};
+pub use compile::{BuildError, BuildOptions, CompiledCrate, Profile, Speech, compile};
 pub use elsewhere::Elsewhere;
 pub use foreign::{ForeignBuild, ForeignError};
 pub use provenance::{BuildRecord, ProvenancePredicate, provenance};
 pub use reproducible::SOURCE_FOLDER;
 pub use sbom::{Product, bill_of_materials};
 pub use source::SourceRevision;
+pub use source_files::{PresentInputs, changes, folders_beside, script_files, source_changes, workspace_of};
 pub use toolchain::{
     TOOLCHAIN_SCRIPT, Toolchain, ToolchainError, ToolchainFacts, look_around, program_version, run_script,
 };

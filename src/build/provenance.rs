@@ -10,23 +10,18 @@ use serde_json::{Value, json};
 
 use super::source::SourceRevision;
 use super::toolchain::TARGET;
+use crate::component::BuildInputs;
 use crate::signing::Predicate;
 
 /// What is known of a build.
 #[derive(Debug, Clone)]
 pub struct BuildRecord<'a> {
-    /// SHA-256 of the component.
-    pub component_sha256: &'a str,
-    /// What `rustc --version` says.
-    pub rustc: &'a str,
-    /// cargo's profile.
-    pub profile: &'a str,
     /// The folder with `Cargo.toml`.
     pub root: &'a Path,
     /// SHA-256 of `Cargo.lock`; none if there is none.
     pub lock_sha256: Option<&'a str>,
-    /// The version of this program.
-    pub tool_version: &'a str,
+    /// What went in, as the component says of itself.
+    pub inputs: &'a BuildInputs,
 }
 
 /// SLSA's predicate.
@@ -58,11 +53,15 @@ pub fn provenance(record: &BuildRecord<'_>) -> ProvenancePredicate {
     if let Some(lock) = record.lock_sha256 {
         dependencies.push(json!({ "name": "Cargo.lock", "digest": { "sha256": lock } }));
     }
+    dependencies.push(json!({ "name": "plugin.toml", "digest": { "sha256": record.inputs.manifest } }));
+    let inputs = record.inputs;
     ProvenancePredicate {
         build_definition: json!({
             "buildType": "https://erp-plugin.dev/builds/cargo/v1",
-            "externalParameters": { "profile": record.profile, "target": TARGET },
-            "internalParameters": { "rustc": record.rustc, "erpPlugin": record.tool_version },
+            "externalParameters": { "profile": inputs.profile, "target": TARGET },
+            "internalParameters": {
+                "rustc": inputs.compiler, "erpPlugin": inputs.tool, "settings": inputs.settings, "files": inputs.files,
+            },
             "resolvedDependencies": dependencies,
         }),
         run_details: json!({

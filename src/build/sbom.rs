@@ -3,15 +3,11 @@
 //! A function of the project and its lock file: no serial number, no moment, no path.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::path::Path;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId, TargetKind};
+use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId, TargetKind};
 use serde_json::{Value, json};
 
-use super::compile::BuildError;
-use super::toolchain::TARGET;
-use crate::settings::private_variables;
+use super::cargo_project::CargoProject;
 
 /// What the bill is about.
 #[derive(Debug, Clone)]
@@ -37,26 +33,10 @@ enum Role {
     Builds,
 }
 
-/// The bill of materials of the package in `root`. Reads what cargo has locked; needs no network where the project was
-/// built before.
-///
-/// # Errors
-/// [`BuildError::Metadata`].
-pub fn bill_of_materials(root: &Path, cargo: &OsString, product: &Product<'_>) -> Result<Value, BuildError> {
-    let mut command = MetadataCommand::new();
-    for name in private_variables() {
-        command.env_remove(name);
-    }
-    command.manifest_path(root.join("Cargo.toml")).current_dir(root).cargo_path(cargo);
-    command.other_options(["--locked", "--offline", "--filter-platform", TARGET].map(str::to_owned).to_vec());
-    command.env("RUSTUP_AUTO_INSTALL", "0").env("RUST_BACKTRACE", "0");
-    let metadata = command.exec().map_err(|error| BuildError::Metadata(error.to_string()))?;
-    let lock = fs_err::read_to_string(metadata.workspace_root.join("Cargo.lock")).unwrap_or_default();
-    let manifest = root.join("Cargo.toml");
-    let manifest = fs_err::canonicalize(&manifest).unwrap_or(manifest);
-    let own = metadata.packages.iter().find(|package| package.manifest_path.as_std_path() == manifest);
-    let own = own.ok_or_else(|| BuildError::Metadata(format!("{} is no package", manifest.display())))?;
-    Ok(bill(&metadata, own, &checksums(&lock), product))
+/// The bill of materials of a project, as cargo resolved it.
+pub fn bill_of_materials(project: &CargoProject, product: &Product<'_>) -> Value {
+    let lock = fs_err::read_to_string(project.lock_file()).unwrap_or_default();
+    project.own().map_or(Value::Null, |own| bill(&project.metadata, own, &checksums(&lock), product))
 }
 
 fn bill(

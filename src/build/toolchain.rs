@@ -43,9 +43,12 @@ pub enum ToolchainError {
     /// There is no cargo.
     #[error("cargo is not on the PATH")]
     NoCargo,
+    /// cargo or rustc is there and does not run, as where a rust-toolchain.toml names what is not installed.
+    #[error("the Rust toolchain of this project does not run: {0}")]
+    Broken(String),
     /// No toolchain has a std for the target.
-    #[error("no Rust toolchain on this machine builds for {TARGET}")]
-    NoTarget,
+    #[error("{}", no_target(.0.as_deref()))]
+    NoTarget(Option<String>),
     /// The script failed.
     #[error("making the toolchain ready failed{0}")]
     Script(String),
@@ -71,10 +74,13 @@ impl Toolchain {
             });
             rustc.filter(|_| has_target).map(|rustc| Toolchain { name, rustc })
         });
-        match found {
-            Some(toolchain) => Ok(toolchain),
-            None if version_of(cargo, &["--version"], folder).is_none() => Err(ToolchainError::NoCargo),
-            None => Err(ToolchainError::NoTarget),
+        if let Some(toolchain) = found {
+            return Ok(toolchain);
+        }
+        match said(cargo, &["--version"], folder) {
+            Err(Silence::NotThere) => Err(ToolchainError::NoCargo),
+            Err(Silence::Failed(why)) => Err(ToolchainError::Broken(why)),
+            Ok(_) => Err(ToolchainError::NoTarget(rustc(wanted, &["--version"], folder))),
         }
     }
 
@@ -151,14 +157,36 @@ fn has_std(folder: &Path) -> bool {
 
 /// The output of a command, on one line; none where it cannot be run or fails.
 fn version_of(program: &OsString, arguments: &[&str], folder: &Path) -> Option<String> {
+    said(program, arguments, folder).ok()
+}
+
+/// Why a program gave no answer.
+enum Silence {
+    /// It is not on this machine.
+    NotThere,
+    /// It failed, with these words.
+    Failed(String),
+}
+
+fn said(program: &OsString, arguments: &[&str], folder: &Path) -> Result<String, Silence> {
     let output = command(program)
         .current_dir(folder)
         .args(arguments)
         .env("RUSTUP_AUTO_INSTALL", "0")
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
+        .map_err(|_| Silence::NotThere)?;
+    let first = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().trim().to_owned();
+    if output.status.success() {
+        Ok(first(&output.stdout))
+    } else {
+        Err(Silence::Failed(first(&output.stderr).trim_start_matches("error: ").to_owned()))
+    }
+}
+
+fn no_target(rustc: Option<&str>) -> String {
+    match rustc {
+        Some(rustc) => format!("{rustc}, which this project is built with, does not build for {TARGET}"),
+        None => format!("no Rust toolchain on this machine builds for {TARGET}"),
+    }
 }

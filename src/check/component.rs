@@ -39,6 +39,12 @@ codes! {
     LOCAL_PATH = "component/local-path", finding(Warning), "The component names a folder of the machine that built it.",
         why: "It tells strangers who built it and where, and no other machine builds the same bytes.",
         fix: "Build with `erp-plugin build --release`, which replaces the names of such folders.";
+    STALE_COMPONENT = "component/stale", finding(Error), "The component is not made of the present sources.",
+        why: "A file of the source, the manifest, the lock file, the compiler or its flags changed since it was built: what is tested and shipped would not be what is written.",
+        fix: "Build it: `erp-plugin build`, and `erp-plugin build --release` for what ships. Commands that need a component do it by themselves, but for those with `--no-build`.";
+    OTHER_VERSION = "component/other-version", finding(Error), "The component says of itself that it is another plugin or version than the manifest says.",
+        why: "It was built before the id or the version was changed: a new number would be given to old code.",
+        fix: "Run `erp-plugin build --release`, and pack again.";
     SEVERAL_MODULES = "component/several-modules", finding(Error), "The component is made of several core modules and still imports WASI.",
         why: "This version of the tool links WASI away from components with one core module, as compilers of Rust, C and Go make them.",
         fix: "Build the guest without WASI, or with a toolchain that makes one core module.";
@@ -91,6 +97,9 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
             return CheckedComponent { info: None, report };
         }
     };
+    if let Some(finding) = own_name(bytes, manifest) {
+        report.push(finding);
+    }
     // An unknown ABI is a finding of the manifest already.
     let host_api = contract::find(&manifest.runtime.abi);
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
@@ -117,6 +126,20 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     }
     report.extend(super::capabilities::check(&info.border, manifest, source));
     CheckedComponent { info: Some(info), report }
+}
+
+/// The name and the version that `build` wrote into a component are those of its manifest. What other tools write there may
+/// be anything.
+fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
+    component::producers(bytes).iter().find(|producer| producer.name == "erp-plugin")?;
+    let said = component::description(bytes);
+    let (id, version) = (manifest.metadata.id.as_str(), manifest.metadata.version.as_str());
+    if said.name.as_deref()? == id && said.version.as_deref()? == version {
+        return None;
+    }
+    let own = [said.name, said.version].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let message = format!("the component says of itself that it is {own}, and the manifest says {id} {version}");
+    Some(Diagnostic::new(OTHER_VERSION, message).help("erp-plugin build --release"))
 }
 
 struct Judge<'a> {

@@ -15,8 +15,8 @@ mod settings;
 
 pub use capabilities::check_tested;
 pub(crate) use codes::finding_codes;
-pub(crate) use component::SEVERAL_MODULES;
 pub use component::{CheckedComponent, check_component};
+pub(crate) use component::{SEVERAL_MODULES, STALE_COMPONENT};
 pub use evolution::check_evolution;
 pub use nodes::check_nodes;
 pub use package::check_package;

@@ -39,12 +39,18 @@ codes! {
     WORKSPACE = "workspace", command(Configuration), "The plugins of a workspace cannot be found.",
         why: "`--workspace` works on every member with a `plugin.toml`, in the order of their dependencies.",
         fix: "Check the folders, and the dependencies that the plugins declare.";
+    VERSION_TOO_LOW = "version/too-low", command(Findings), "The new version is too low for what changed.",
+        why: "Versions tell users what an upgrade may break: `erp-plugin migrate semver` compares tables, permissions, events, settings, pages and imports with the last version.",
+        fix: "Raise the part that the error names, such as `erp-plugin version minor`; or name what it is to be compared with: `--since`.";
     BUILD = "build", command(CargoBuild), "The compiler failed.",
         why: "cargo, jco or componentize-py ended with an error; its own messages were printed.",
         fix: "Fix what the compiler reports, and build again.";
     BUILD_SETUP = "build/setup", command(Configuration), "The project cannot be built as it is set up.",
         why: "Cargo.toml, the manifest's `[build]` or a file that they name does not fit.",
         fix: "Correct what the message names.";
+    LOCK_OUTDATED = "build/lock-outdated", command(Configuration), "Cargo.lock does not fit Cargo.toml.",
+        why: "A version or a dependency in Cargo.toml was changed by hand. What ships is built from what is locked, so that two machines build the same.",
+        fix: "Run `erp-plugin build` once without `--release`, or `cargo update --workspace`; look at the change of Cargo.lock, and build again. `erp-plugin version` raises a version in all files at once.";
     LINK = "link", command(Configuration), "The parts of the component cannot be linked.",
         why: "Something that the code imports is neither the host API nor a part of `[[link]]`.",
         fix: "Remove the import, or add the part that provides it.";
@@ -102,6 +108,9 @@ codes! {
     PACKAGE = "package", command(Configuration), "There is no package to work on.",
         why: "No file was named, and `dist/` has no package of this version.",
         fix: "Run `erp-plugin pack`, or name the file.";
+    PACKAGE_STALE = "package/stale", command(Configuration), "The package is not made of the present sources.",
+        why: "The project was changed since it was packed. A package that was signed is not replaced: only its publisher can sign another one.",
+        fix: "Run `erp-plugin pack` and `erp-plugin sign`, or name the package to publish it as it is.";
     KEY = "key", command(Trust), "The key cannot be used.",
         why: "It does not exist, its passphrase is wrong or missing, or the file is not a key.",
         fix: "`erp-plugin key list` shows the keys; `erp-plugin key new NAME` makes one.";

@@ -159,13 +159,18 @@ impl From<ToolchainError> for CommandError {
     fn from(error: ToolchainError) -> CommandError {
         let code = match error {
             ToolchainError::NoCargo => codes::NO_CARGO,
-            ToolchainError::NoTarget => codes::NO_TARGET,
+            ToolchainError::Broken(_) => codes::TOOLCHAIN,
+            ToolchainError::NoTarget(_) => codes::NO_TARGET,
             ToolchainError::Script(_) => codes::TOOLCHAIN_SCRIPT,
         };
         let new = CommandError::new(code, error.to_string());
         match error {
             ToolchainError::NoCargo => new.hint("install Rust, then run: erp-plugin doctor --fix"),
-            ToolchainError::NoTarget => new.hint("erp-plugin doctor --fix"),
+            ToolchainError::Broken(_) => new
+                .hint("a rust-toolchain.toml here or above, or `rustup override`, chooses it: install it (rustup toolchain install NAME), or take the choice back"),
+            ToolchainError::NoTarget(_) => new.hint("erp-plugin doctor --fix").hint(
+                "where a rust-toolchain.toml chooses another toolchain than usual: rustup target add wasm32-wasip2, in this folder",
+            ),
             ToolchainError::Script(_) => {
                 new.hint("what failed stands above; run it again when it is mended: it goes on where it stopped")
             }
@@ -183,6 +188,15 @@ impl From<BuildError> for CommandError {
             BuildError::Copy(_) => CommandError::new(codes::IO, message),
             BuildError::NoCdylib(_) => CommandError::new(codes::BUILD_SETUP, message)
                 .hint("write into Cargo.toml:  [lib]  crate-type = [\"cdylib\"]"),
+            BuildError::LockOutdated => CommandError::new(codes::LOCK_OUTDATED, message)
+                .hint("`erp-plugin build` without --release brings it up to date; or: cargo update --workspace")
+                .hint("what ships is built from what is locked: erp-plugin passes --locked to cargo where there is a Cargo.lock"),
+            BuildError::UnsafeForbidden => CommandError::new(codes::BUILD_SETUP, message)
+                .hint("write `unsafe_code = \"deny\"` into [lints.rust] of Cargo.toml instead of \"forbid\" (or #![deny(unsafe_code)] in src/lib.rs): src/erp allows it for itself"),
+            BuildError::Linker(named) => CommandError::new(codes::BUILD_SETUP, message).hint(format!(
+                "{} names it: take `linker` away for wasm32-wasip2, whose own linker is wasm-component-ld",
+                named.place
+            )),
             BuildError::NoArtifact => CommandError::new(codes::BUILD, message)
                 .hint("is another `--target` set in a .cargo/config.toml above the project?"),
         }

@@ -154,6 +154,11 @@ pub(super) struct AddResult {
 pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     let project = context.project()?;
     let source = &project.source;
+    if source.is_json() {
+        let message = format!("{} is JSON, and `add` writes TOML", source.path().display());
+        return Err(CommandError::new(codes::ADD, message)
+            .hint("write the block by hand, or turn the manifest into plugin.toml"));
+    }
     let (root, syntax) = document::parse(source);
     let (before, mut report) = manifest::parse(source);
     report.extend(syntax);

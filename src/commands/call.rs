@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::{CommandError, codes};
+use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -55,9 +56,11 @@ pub(crate) struct CallArgs {
     /// A file to keep the database in
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// The component, instead of dist/<id>.wasm
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    /// The release component, which is what ships; without it a component for development will do
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 /// What a call did.
@@ -124,7 +127,8 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
         }
     };
     let open = context.open_project()?;
-    let (component, _) = context.fitting_component(&open, args.component.as_deref())?;
+    let purpose = if args.release { Purpose::Ship } else { Purpose::Trial };
+    let component = context.present_component(&open, &args.component, purpose)?.bytes;
     let runtime = context.runtime()?;
     let id = open.manifest.metadata.id.to_string();
     let plugin = runtime.load(&component, Arc::new(open.manifest))?;

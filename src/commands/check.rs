@@ -13,22 +13,23 @@ use crate::codes::Severity;
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::diagnostics::{DiagnosticJson, Report, apply_fixes, github, junit, sarif};
+use crate::digest::sha256_hex;
 use crate::document::codes::TOML_SYNTAX;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};
 use crate::manifest::Manifest;
-use crate::project::{MANIFEST_FILE, Project};
+use crate::project::Project;
 use crate::scenario::read_suite;
 use crate::strict_zip::Limits;
 use crate::ui::Format;
 
 /// Hold manifest, component and scenarios against the platform's rules
 ///
-/// The component is dist/<id>.wasm; where it was not built yet, manifest and scenarios are checked
-/// alone. The platform applies the same rules on upload.
+/// The component is that of the present sources in dist, the release one where it is there; a stale one is an error. Where
+/// nothing was built yet, manifest and scenarios are checked alone. The platform applies the same rules on upload.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The component, instead of dist/<id>.wasm
+    /// A component as it is, instead of the project's own
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
     /// Whose weights count: `project` follows [check] of the manifest, `platform` does as an upload does
@@ -167,15 +168,13 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
             source: &project.source,
             file: &|path| project.file(path),
         }));
-        let file = args.component.as_ref().map_or_else(|| project.component_file(manifest), |file| context.path(file));
-        if file.is_file() || args.component.is_some() {
-            let bytes = context.read(&file)?;
-            let checked = check_component(&bytes, manifest, Some(&project.source)).report;
+        let looked = look_at_component(context, args, project, manifest)?;
+        if let Some(ComponentFindings { shown, bytes, report: checked }) = looked {
             if !checked.has_errors() && !report.has_errors() {
                 report.extend(context.check_nodes(&bytes, manifest, &project.source)?);
             }
             report.extend(checked);
-            component = Some(context.shown(&file));
+            component = Some(shown);
         }
         for file in project.scenario_files().map_err(|error| CommandError::new(codes::IO, error.to_string()))? {
             report.extend(read_suite(&context.source(&file)?, manifest).1);
@@ -194,11 +193,53 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
     Ok(ProjectFindings { report, component, scenarios })
 }
 
+/// A component, and what is wrong with it.
+struct ComponentFindings {
+    shown: String,
+    bytes: Vec<u8>,
+    report: Report,
+}
+
+/// The component that is checked: the one that was named, or that of the present sources in `dist`, the one that ships
+/// first; where none is, one of them says that it is stale.
+fn look_at_component(
+    context: &Context,
+    args: &CheckArgs,
+    project: &Project,
+    manifest: &Manifest,
+) -> Result<Option<ComponentFindings>, CommandError> {
+    let check = |bytes: &[u8]| check_component(bytes, manifest, Some(&project.source));
+    if let Some(file) = &args.component {
+        let bytes = context.read(file)?;
+        let shown = format!("{} (sha256 {})", file.display(), sha256_hex(&bytes));
+        return Ok(Some(ComponentFindings { shown, report: check(&bytes).report, bytes }));
+    }
+    let built = context.built_files(project, manifest);
+    // What ships is what the platform will look at.
+    let Some(chosen) = built.iter().rev().find(|built| built.changes.is_empty()).or(built.last()) else {
+        return Ok(None);
+    };
+    let shown = context.shown(&chosen.file);
+    let mut checked = check(&chosen.bytes);
+    if chosen.file == project.debug_component_file(manifest) {
+        checked = checked.for_development();
+    }
+    let mut report = checked.report;
+    if !chosen.changes.is_empty() {
+        // What else is wrong with it may be right in the next one; of one that nobody knows the origin of, all is told.
+        if chosen.inputs.is_some() {
+            report = Report::new();
+        }
+        report.push(chosen.finding(&shown));
+    }
+    Ok(Some(ComponentFindings { shown, report, bytes: chosen.bytes.clone() }))
+}
+
 /// The manifest of a package, or of a project's folder.
 fn previous_manifest(context: &Context, path: &Path) -> Result<Manifest, CommandError> {
     let path = context.path(path);
     if path.is_dir() {
-        let previous = Project::open(&path.join(MANIFEST_FILE), &context.directory)?;
+        let previous = Project::in_folder(&path, &context.directory)?;
         let (manifest, report) = previous.manifest();
         return manifest.ok_or_else(|| {
             CommandError::new(codes::MANIFEST, "the previous manifest cannot be read").with_report(report)

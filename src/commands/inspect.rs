@@ -196,7 +196,7 @@ pub(super) fn run(context: &Context, args: &InspectArgs) -> CommandResult {
         Some(file) => context.path(file),
         None => {
             let open = context.open_project()?;
-            open.project.component_file(&open.manifest)
+            open.project.built_component_file(&open.manifest)
         }
     };
     let limits = archive_limits(&args.limit)?;

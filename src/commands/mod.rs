@@ -23,6 +23,7 @@ mod node;
 mod open_project;
 mod pack;
 mod package_file;
+mod present_component;
 mod publish;
 mod rebuild;
 mod replay;
@@ -33,6 +34,7 @@ mod sql;
 mod template_source;
 mod test;
 mod verify;
+mod version;
 mod wit;
 pub(crate) mod workspace;
 
@@ -125,6 +127,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Wit(wit::WitCommand),
     Inspect(inspect::InspectArgs),
+    Version(version::VersionArgs),
     Pack(pack::PackArgs),
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -165,6 +168,7 @@ impl Command {
                 | Command::Check(_)
                 | Command::Test(_)
                 | Command::Bench(_)
+                | Command::Version(_)
                 | Command::Pack(_)
                 | Command::Sign(_)
                 | Command::Verify(_)
@@ -192,6 +196,7 @@ impl Command {
             Command::Migrate(command) => migrate::run(context, command),
             Command::Wit(command) => wit::run(context, command),
             Command::Inspect(args) => inspect::run(context, args),
+            Command::Version(args) => version::run(context, args),
             Command::Pack(args) => pack::run(context, args),
             Command::Key(command) => key::run(context, command),
             Command::Sign(args) => sign::run(context, args),

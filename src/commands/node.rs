@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{CommandResult, limits_of};
 use crate::command_error::{CommandError, codes};
+use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
 use crate::dev_host::{FolderOutcome, PluginFolder, SettlingRule};
 use crate::exit_code::ExitCode;
@@ -35,9 +36,11 @@ struct Nodes {
     /// A folder of packages whose nodes are there too
     #[arg(long, value_name = "FOLDER")]
     plugins: Option<PathBuf>,
-    /// The component, instead of dist/<id>.wasm
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    /// The release component, which is what ships; without it a component for development will do
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 /// What a node is asked with.
@@ -330,7 +333,8 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
     if context.project().is_ok() {
         let open = context.open_project()?;
         if !open.manifest.nodes.is_empty() {
-            let (component, _) = context.fitting_component(&open, nodes.component.as_deref())?;
+            let purpose = if nodes.release { Purpose::Ship } else { Purpose::Trial };
+            let component = context.present_component(&open, &nodes.component, purpose)?.bytes;
             let plugin = runtime.load(&component, Arc::new(open.manifest))?;
             platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
         }

@@ -1,15 +1,13 @@
-//! The project that a command works on, its manifest, and a component that fits it.
+//! The project that a command works on, and its manifest.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::check::{BAD_FIXTURE, check_component, check_nodes};
+use crate::check::{BAD_FIXTURE, check_nodes};
 use crate::command_error::{CommandError, codes};
-use crate::commands::build::component_without_code;
 use crate::component;
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Report, SourceFile};
-use crate::manifest::{Language, Manifest};
+use crate::manifest::Manifest;
 use crate::project::{Project, members, workspace_root};
 
 /// A project whose manifest could be read.
@@ -86,33 +84,6 @@ impl Context {
                 Err(CommandError::new(codes::MANIFEST, message).with_report(report))
             }
         }
-    }
-
-    /// The component that was built, or the one at `path`, and what its check found; an error where it
-    /// does not fit its manifest.
-    pub(crate) fn fitting_component(
-        &self,
-        open: &OpenProject,
-        path: Option<&Path>,
-    ) -> Result<(Vec<u8>, Report), CommandError> {
-        let file = path.map_or_else(|| open.project.component_file(&open.manifest), |file| self.path(file));
-        let has_code = *open.manifest.build.language != Language::NoCode;
-        if has_code && !file.is_file() {
-            let message = format!("there is no component at {}", self.shown(&file));
-            return Err(CommandError::new(codes::NO_COMPONENT, message).hint("erp-plugin build"));
-        }
-        let component =
-            if has_code || path.is_some() { self.read(&file)? } else { component_without_code(&open.manifest)? };
-        let checked = check_component(&component, &open.manifest, Some(&open.project.source)).for_development();
-        let mut report = checked.report;
-        if !report.has_errors() {
-            report.extend(self.check_nodes(&component, &open.manifest, &open.project.source)?);
-        }
-        if report.has_errors() {
-            let message = "the component does not fit its manifest";
-            return Err(CommandError::new(codes::UNUSABLE_COMPONENT, message).with_report(report));
-        }
-        Ok((component, report))
     }
 
     /// The nodes of a manifest against what its component says of them. Nothing is run if there are none.

@@ -10,7 +10,7 @@ use super::CommandResult;
 use super::generate::world_of;
 use super::package_file::refusal;
 use super::rebuild::rebuild_like;
-use crate::archive::{self, COMPONENT, PROVENANCE, PackageParts, SBOM};
+use crate::archive::{self, COMPONENT, PROVENANCE, Package, PackageParts, SBOM};
 use crate::check::{CheckSubject, RULE_SET, check_component, check_manifest, check_package};
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
@@ -26,7 +26,7 @@ use crate::ui::Table;
 
 /// Make dist/<id>-<version>.erpx: the component, the manifest and the project's files, unsigned
 ///
-/// The same inputs give the same bytes. What `check` would refuse is not packed, nor what looks like a secret. Files
+/// The release component is built first where it is not of the present sources. The same inputs give the same bytes. What `check` would refuse is not packed, nor what looks like a secret. Files
 /// that .erpxignore names (in git's syntax) stay behind.
 #[derive(Debug, Args)]
 pub(crate) struct PackArgs {
@@ -42,6 +42,12 @@ pub(crate) struct PackArgs {
     /// A file that may go along although it looks like a secret; several times for several
     #[arg(long, value_name = "NAME")]
     allow_secret: Vec<String>,
+    /// A component as it is, instead of the project's own
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// Refuse a component that is not of the present sources, instead of building it
+    #[arg(long)]
+    no_build: bool,
     /// Build the plugin once more in another folder with another home of cargo, and refuse to pack another component
     #[arg(long)]
     check_reproducible: bool,
@@ -78,7 +84,7 @@ struct PackedFile {
 
 pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     let open = context.open_project()?;
-    let component = fitting_component(context, &open)?;
+    let component = component_to_pack(context, &open, args.component.as_deref(), args.no_build)?;
     if args.check_reproducible && rebuild_like(context, &open.project.root, &component)? != component {
         let message = "the component came out another one in another folder, with another home of cargo";
         let error = CommandError::new(codes::NOT_REPRODUCIBLE, message);
@@ -86,31 +92,8 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
             .hint("was the source changed since `erp-plugin build --release`? build again")
             .hint("a build script that reads the clock, the environment or a folder's order is the usual cause"));
     }
+    let (bytes, package) = packed(context, &open, component, &args.allow_secret)?;
     let (project, manifest) = (&open.project, &open.manifest);
-    let mut files = package_files(project, manifest, &args.allow_secret)?;
-    refuse_secrets(&open, &component, &args.allow_secret)?;
-    files.extend(account(context, &open, &component));
-    let world = world_of(manifest)?;
-    let parts = PackageParts {
-        manifest: document::parse(&project.source).0.to_json(),
-        id: manifest.metadata.id.to_string(),
-        version: manifest.metadata.version.to_string(),
-        abi: world.host_api.abi.to_owned(),
-        world: world.name,
-        wit: world.host_api.wit.to_owned(),
-        component,
-        files,
-        rule_set: RULE_SET.to_owned(),
-        tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    let bytes = archive::build(&parts)?;
-    // What is packed is opened as a stranger would open it.
-    let package = archive::open(&bytes, &Limits::default()).map_err(|problems| refusal(&problems))?;
-    let report = check_package(&package).report;
-    if report.has_errors() {
-        let message = format!("the package would be refused: {}", report.summary());
-        return Err(CommandError::new(codes::PACK, message).with_report(report));
-    }
     let target = args.output.as_ref().map_or_else(|| project.package_file(manifest), |file| context.path(file));
     let shown = context.shown(&target);
     let written = !args.dry_run && !args.list;
@@ -133,20 +116,62 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
+/// The package of a component and what lies in its project, opened as a stranger would open it.
+pub(super) fn packed(
+    context: &Context,
+    open: &OpenProject,
+    component: Vec<u8>,
+    allowed: &[String],
+) -> Result<(Vec<u8>, Package), CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let mut files = package_files(project, manifest, allowed)?;
+    refuse_secrets(open, &component, allowed)?;
+    files.extend(account(context, open, &component));
+    let world = world_of(manifest)?;
+    let parts = PackageParts {
+        manifest: document::parse(&project.source).0.to_json(),
+        id: manifest.metadata.id.to_string(),
+        version: manifest.metadata.version.to_string(),
+        abi: world.host_api.abi.to_owned(),
+        world: world.name,
+        wit: world.host_api.wit.to_owned(),
+        component,
+        files,
+        rule_set: RULE_SET.to_owned(),
+        tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let bytes = archive::build(&parts)?;
+    // What is packed is opened as a stranger would open it.
+    let package = archive::open(&bytes, &Limits::default()).map_err(|problems| refusal(&problems))?;
+    let report = check_package(&package).report;
+    if report.has_errors() {
+        let message = format!("the package would be refused: {}", report.summary());
+        return Err(CommandError::new(codes::PACK, message).with_report(report));
+    }
+    Ok((bytes, package))
+}
+
 /// The manifest of a project as a package holds it.
 pub(super) fn manifest_entry(project: &Project) -> Vec<u8> {
     archive::manifest_entry(&document::parse(&project.source).0.to_json())
 }
 
-/// The component that was built, where nothing speaks against packing it.
-fn fitting_component(context: &Context, open: &OpenProject) -> Result<Vec<u8>, CommandError> {
+/// The component that ships, where nothing speaks against packing it.
+pub(super) fn component_to_pack(
+    context: &Context,
+    open: &OpenProject,
+    named: Option<&Path>,
+    no_build: bool,
+) -> Result<Vec<u8>, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
-    let file = project.component_file(manifest);
-    if !file.is_file() {
-        let message = format!("there is no component at {}", context.shown(&file));
-        return Err(CommandError::new(codes::NO_COMPONENT, message).hint("erp-plugin build --release"));
-    }
-    let component = context.read(&file)?;
+    let component = match named {
+        Some(file) => {
+            let bytes = context.read(file)?;
+            context.ui.status("Using", format!("{} as it is, sha256 {}", file.display(), sha256_hex(&bytes)));
+            bytes
+        }
+        None => context.release_component(open, no_build)?,
+    };
     let mut report = open.report.clone();
     report.extend(check_manifest(&CheckSubject {
         manifest,

@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::CommandResult;
 use super::credentials::TokenArgs;
 use super::key::trust_store;
+use super::pack::{component_to_pack, packed};
 use super::package_file::{package_file, read_bounded, refusal};
-use crate::archive::{MIME_TYPE, Package};
+use crate::archive::{self, MIME_TYPE, Package};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
@@ -36,7 +37,7 @@ const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 /// version's tag is the plain component, and `erpx-<version>` the package.
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
-    /// The package; dist/<id>-<version>.erpx if it is absent
+    /// The package as it is; the project's own if it is absent, made first where it is not of the present sources
     package: Option<PathBuf>,
     /// The platform's address, such as <https://erp.example.com>, or <oci://registry.example.com/plugins/erp-demo>
     #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
@@ -58,6 +59,9 @@ pub(crate) struct PublishArgs {
     /// Say what the server has of this version, and send nothing
     #[arg(long, conflicts_with = "dry_run")]
     status: bool,
+    /// Refuse a package that is not of the present sources, instead of building and packing it
+    #[arg(long)]
+    no_build: bool,
     /// Do everything but send the package
     #[arg(long)]
     dry_run: bool,
@@ -93,7 +97,10 @@ pub(super) struct PublishResult {
 }
 
 pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
-    let file = package_file(context, args.package.as_ref())?;
+    let file = match &args.package {
+        Some(_) => package_file(context, args.package.as_ref())?,
+        None => present_package(context, args)?,
+    };
     let bytes = read_bounded(context, &file, &Limits::default())?;
     context.warn_of_fixed_time();
     let trust = trust_store(context, args.trust_file.as_deref())?.store;
@@ -142,6 +149,45 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     }
     context.ui.result(&result, || shown(args, &result, bytes.len() as u64));
     Ok(ExitCode::Ok)
+}
+
+/// The project's package, packed first where it is not of the present sources.
+fn present_package(context: &Context, args: &PublishArgs) -> Result<PathBuf, CommandError> {
+    let open = context.open_project()?;
+    let file = open.project.package_file(&open.manifest);
+    let known = if file.is_file() {
+        let bytes = read_bounded(context, &file, &Limits::default())?;
+        Some(archive::open(&bytes, &Limits::default()).map_err(|problems| refusal(&problems))?)
+    } else {
+        None
+    };
+    let component = component_to_pack(context, &open, None, args.no_build)?;
+    // Whatever looks like a secret was judged when the package that is there was made.
+    let allowed: Vec<String> =
+        known.iter().flat_map(|known| known.entries.iter().map(|entry| entry.name.clone())).collect();
+    let (bytes, package) = packed(context, &open, component, &allowed)?;
+    let shown = context.shown(&file);
+    match known {
+        Some(known) if known.content_id == package.content_id => return Ok(file),
+        Some(_) if args.no_build => {
+            let error = CommandError::new(codes::PACKAGE_STALE, format!("{shown} is not of the present sources"));
+            return Err(error.hint("erp-plugin pack, and sign it where it was signed"));
+        }
+        Some(known) if !known.envelope.signatures.is_empty() => {
+            let message = format!("{shown} is signed, and not of the present sources");
+            return Err(CommandError::new(codes::PACKAGE_STALE, message)
+                .hint("erp-plugin pack, then erp-plugin sign, then publish again")
+                .hint(format!("or publish it as it is: erp-plugin publish {shown}")));
+        }
+        None if args.no_build => {
+            let message = format!("there is no package at {shown}");
+            return Err(CommandError::new(codes::PACKAGE, message).hint("erp-plugin pack"));
+        }
+        _ => {}
+    }
+    files::write(&file, &bytes, FileAccess::Shared)?;
+    context.ui.status("Packed", format!("{} files into {shown}", package.entries.len()));
+    Ok(file)
 }
 
 fn to_platform(

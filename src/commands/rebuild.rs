@@ -12,10 +12,11 @@ use super::pack::manifest_entry;
 use crate::archive::{COMPONENT, MANIFEST, Package};
 use crate::build::{Elsewhere, Profile, compile};
 use crate::command_error::{CommandError, codes};
-use crate::component::{Description, description};
+use crate::commands::present_component::manifest_digest;
+use crate::component::{BuildInputs, ComponentOrigin, Description, description};
 use crate::context::Context;
 use crate::manifest::{Language, Manifest};
-use crate::project::{MANIFEST_FILE, Project, package_files};
+use crate::project::{Project, package_files};
 
 /// A file of a package that came otherwise of its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -44,10 +45,20 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     let here = build_options(context, &project, Profile::Release)?;
     let elsewhere = Elsewhere::of(&here)?;
     context.ui.status("Rebuilding", "in another folder, with another home of cargo");
-    let file = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?;
+    let compiled = compile(&elsewhere.options(&here)?, |message| context.ui.foreign(message))?;
     let Description { revision, source, .. } = description(like);
     let description = Description { revision, source, ..Description::default() };
-    Ok(finish(&context.read(&file)?, &manifest, &parts, description, Strip::Debug)?.component)
+    let component = finish(&context.read(&compiled.artifact)?, &manifest, &parts, description, Strip::Debug)?.component;
+    let inputs = BuildInputs {
+        origin: ComponentOrigin::Release,
+        profile: Some(Profile::Release.name().to_owned()),
+        compiler: Some(here.toolchain.rustc),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        manifest: manifest_digest(&project),
+        settings: Some(compiled.settings),
+        files: compiled.files,
+    };
+    Ok(inputs.written_into(&component))
 }
 
 /// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is
@@ -79,7 +90,7 @@ pub(super) fn compare_with_source(
 }
 
 fn open(context: &Context, folder: &Path) -> Result<(Project, Manifest), CommandError> {
-    let project = Project::open(&folder.join(MANIFEST_FILE), &context.directory)?;
+    let project = Project::in_folder(folder, &context.directory)?;
     let (manifest, report) = project.manifest();
     match manifest.filter(|_| !report.has_errors()) {
         Some(manifest) => Ok((project, manifest)),

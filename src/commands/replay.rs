@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::CommandResult;
 use crate::command_error::{CommandError, codes};
+use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::host::{Detail, RecordedCall};
@@ -23,9 +24,11 @@ use crate::ui::Table;
 pub(crate) struct ReplayArgs {
     /// The recording
     file: PathBuf,
-    /// The component, instead of dist/<id>.wasm
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    /// The release component, which is what ships; without it a component for development will do
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 /// How the calls went.
@@ -55,7 +58,8 @@ struct ReplayedCall {
 pub(super) fn run(context: &Context, args: &ReplayArgs) -> CommandResult {
     let recorded = read(context, &args.file)?;
     let open = context.open_project()?;
-    let (component, _) = context.fitting_component(&open, args.component.as_deref())?;
+    let purpose = if args.release { Purpose::Ship } else { Purpose::Trial };
+    let component = context.present_component(&open, &args.component, purpose)?.bytes;
     let runtime = context.runtime()?;
     let plugin = runtime.load(&component, Arc::new(open.manifest))?;
     let mut calls = Vec::new();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     CommandResult, add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate,
-    new, node, pack, publish, replay, seed, sign, sql, test, verify, wit, workspace,
+    new, node, pack, publish, replay, seed, sign, sql, test, verify, version, wit, workspace,
 };
 use crate::command_error::{CommandError, FailureJson, codes};
 use crate::context::Context;
@@ -79,6 +79,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("key-trust", schema_for!(key::KeyTrustResult).to_value()),
         ("sign", schema_for!(sign::SignResult).to_value()),
         ("verify", schema_for!(verify::VerifyResult).to_value()),
+        ("version", schema_for!(version::VersionResult).to_value()),
         ("login", schema_for!(login::LoginResult).to_value()),
         ("publish", schema_for!(publish::PublishResult).to_value()),
         ("demo", schema_for!(demo::DemoResult).to_value()),

@@ -316,7 +316,7 @@ fn still_loads(context: &Context, file: &Path, old: &WitText, new: &WitText) -> 
 fn loads_on(context: &Context, args: &TargetsArgs) -> CommandResult {
     let files = if args.file.is_empty() {
         let open = context.open_project()?;
-        vec![open.project.component_file(&open.manifest)]
+        vec![open.project.built_component_file(&open.manifest)]
     } else {
         args.file.iter().map(|file| context.path(file)).collect()
     };

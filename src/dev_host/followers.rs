@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::projects::{Candidate, GenerationCause, ProjectStage, Projects};
 use super::shared::Shared;
 use super::workshop::{Built, FittingComponent, FollowedPlace, Trouble, TroubleStage};
 use crate::build::Cancel;
+use crate::component::without_inputs;
 use crate::digest::sha256_hex;
 use crate::host::LoadedPlugin;
 use crate::manifest::Language;
@@ -59,16 +60,8 @@ struct Follower {
 struct Build {
     done: Receiver<Result<Built, Trouble>>,
     started: Instant,
-    /// When the source was last written that it is made from.
-    source_time: Option<SystemTime>,
     /// What came of it, and when.
     ended: Option<(Instant, Result<Built, Trouble>)>,
-}
-
-/// A component that was just built.
-struct New {
-    component: Vec<u8>,
-    source_time: Option<SystemTime>,
 }
 
 impl Followers {
@@ -151,7 +144,7 @@ impl Follower {
 
     /// Reads, checks and puts in place what the folder holds, or what was just built; starts a build where that is not
     /// enough.
-    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: GenerationCause, new: Option<New>) {
+    fn refresh(&mut self, shared: &Shared, projects: &Projects, why: GenerationCause, new: Option<Vec<u8>>) {
         let (index, workshop) = (self.index, &projects.workshop);
         projects.enter(shared, index, ProjectStage::Checking);
         let read = workshop.read(&self.place);
@@ -162,8 +155,8 @@ impl Follower {
         };
         projects.note_read(shared, index, &read);
         let needs_build = new.is_none() && workshop.needs_build(&read);
-        let (is_new, source_time) = (new.is_some(), new.as_ref().and_then(|new| new.source_time));
-        let component = match new.map_or_else(|| workshop.component(&read), |new| Ok(Some(new.component))) {
+        let is_new = new.is_some();
+        let component = match new.map_or_else(|| workshop.component(&read), |new| Ok(Some(new))) {
             Ok(Some(component)) => component,
             // What is old may well not fit: the build will say.
             Ok(None) | Err(_) if needs_build => return self.start_build(shared, projects),
@@ -175,7 +168,8 @@ impl Follower {
             Err(trouble) => return projects.fail(shared, index, trouble),
         };
         let component_sha256 = sha256_hex(&component);
-        let is_known = projects.serves_already(shared, index, &read, &component_sha256);
+        let code_sha256 = without_inputs(&component).map_or_else(|| component_sha256.clone(), |code| sha256_hex(&code));
+        let is_known = projects.serves_already(shared, index, &read, &code_sha256);
         let fitting = if is_known {
             None
         } else {
@@ -189,16 +183,17 @@ impl Follower {
             }
         };
         // It fits, whether or not it starts: the next start and the other commands find it.
-        if is_new && let Err(trouble) = workshop.keep(&read, &component, source_time) {
+        if is_new && let Err(trouble) = workshop.keep(&read, &component) {
             return projects.fail(shared, index, trouble);
         }
+        self.watch.follow(workshop.folders_beside(&read, &component));
         if let Some(FittingComponent { loaded, remarks }) = fitting {
             read.remarks.push_str(&remarks);
             projects.note_read(shared, index, &read);
             self.fast = (why == GenerationCause::Build).then(|| (Instant::now(), loaded.clone(), component));
             let version = ProjectVersion { loaded, json: read.json, files: read.files };
             let is_optimized = self.fast.is_none();
-            let candidate = Candidate { version, component_sha256, why, is_optimized, since: self.since };
+            let candidate = Candidate { version, component_sha256, code_sha256, why, is_optimized, since: self.since };
             projects.put_in_place(shared, index, candidate);
         }
         if needs_build {
@@ -223,8 +218,7 @@ impl Follower {
                 let _ = wake.send(());
             }
         });
-        let source_time = self.watch.source_time();
-        self.build = Some(Build { done, started: Instant::now(), source_time, ended: None });
+        self.build = Some(Build { done, started: Instant::now(), ended: None });
         projects.enter(shared, self.index, ProjectStage::Building);
     }
 
@@ -246,7 +240,7 @@ impl Follower {
         if !self.watch.is_settled() && !has_waited {
             return;
         }
-        let (started, source_time) = (build.started, build.source_time);
+        let started = build.started;
         let Some((ended, done)) = build.ended.take() else { return };
         let milliseconds = u64::try_from((ended - started).as_millis()).unwrap_or(u64::MAX);
         self.build = None;
@@ -259,7 +253,7 @@ impl Follower {
         shared.journal.append("build", &told);
         match done {
             Ok(Built { component, .. }) => {
-                self.refresh(shared, projects, GenerationCause::Build, Some(New { component, source_time }));
+                self.refresh(shared, projects, GenerationCause::Build, Some(component));
             }
             Err(trouble) => projects.fail(shared, self.index, trouble),
         }

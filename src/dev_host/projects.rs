@@ -70,6 +70,8 @@ pub(super) struct Generation {
     pub(super) number: u64,
     pub(super) version: ProjectVersion,
     component_sha256: String,
+    /// The same without what the component says of its sources: a comment that changes makes no new generation.
+    code_sha256: String,
     why: GenerationCause,
     at_ms: i64,
     /// From the change that was seen to its serving.
@@ -83,6 +85,7 @@ pub(super) struct Generation {
 pub(super) struct Candidate {
     pub(super) version: ProjectVersion,
     pub(super) component_sha256: String,
+    pub(super) code_sha256: String,
     pub(super) why: GenerationCause,
     /// False for code that was compiled fast.
     pub(super) is_optimized: bool,
@@ -255,14 +258,14 @@ impl Projects {
         shared: &Shared,
         index: usize,
         project: &ReadProject,
-        component_sha256: &str,
+        code_sha256: &str,
     ) -> bool {
         let is_same = {
             let list = self.list();
             let live = list[index].live;
             let generation = list[index].generations.iter().find(|generation| Some(generation.number) == live);
             generation.is_some_and(|generation| {
-                generation.component_sha256 == component_sha256
+                generation.code_sha256 == code_sha256
                     && generation.version.json == project.json
                     && generation.version.files == project.files
             })
@@ -315,7 +318,7 @@ impl Projects {
     }
 
     fn now_serves(&self, shared: &Shared, index: usize, id: &str, candidate: Candidate) {
-        let Candidate { version, component_sha256, why, is_optimized, since } = candidate;
+        let Candidate { version, component_sha256, code_sha256, why, is_optimized, since } = candidate;
         let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let at_ms = Moment::of_system_clock().unix_ms;
         let mut number = 0;
@@ -325,6 +328,7 @@ impl Projects {
                 number,
                 version,
                 component_sha256,
+                code_sha256,
                 why,
                 at_ms,
                 milliseconds,

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -95,7 +94,7 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     /// What is wrong with it.
     fn read(&self, place: &FollowedPlace) -> Result<ReadProject, Trouble>;
 
-    /// The component that was kept last; none where none was.
+    /// The component of the present sources, or else the one that was kept last; none where none was.
     ///
     /// # Errors
     /// Why it cannot be read.
@@ -107,14 +106,16 @@ pub trait Workshop: Send + Sync + std::fmt::Debug {
     /// Why it does not fit.
     fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble>;
 
-    /// Keeps a component for the next start, and for the project's other commands, as one of the moment when its source
-    /// was last written.
+    /// Keeps a component for the next start, and for the project's other commands.
     ///
     /// # Errors
     /// Why it cannot be written.
-    fn keep(&self, read: &ReadProject, component: &[u8], source_time: Option<SystemTime>) -> Result<(), Trouble>;
+    fn keep(&self, read: &ReadProject, component: &[u8]) -> Result<(), Trouble>;
 
-    /// Whether what was built is older than its source.
+    /// Folders outside the project whose crates a component is made of.
+    fn folders_beside(&self, read: &ReadProject, component: &[u8]) -> Vec<PathBuf>;
+
+    /// Whether what was built is not that of the present sources.
     fn needs_build(&self, read: &ReadProject) -> bool;
 
     /// Builds the component. A build that is given up ends with an unread error.

@@ -15,8 +15,11 @@ impl Report {
         Report::default()
     }
 
-    /// Adds a finding.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds a finding. Fixes are written in TOML: a text that is JSON has none.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if diagnostic.source.as_ref().is_some_and(|source| source.is_json()) {
+            diagnostic.fix = None;
+        }
         self.diagnostics.push(diagnostic);
     }
 
@@ -28,7 +31,8 @@ impl Report {
     /// Says what `--fix` does about the last finding.
     pub fn fix_last(&mut self, fix: Option<Fix>) {
         if let Some(last) = self.diagnostics.last_mut() {
-            last.fix = fix.or(last.fix.take());
+            let takes_fixes = last.source.as_ref().is_none_or(|source| !source.is_json());
+            last.fix = fix.filter(|_| takes_fixes).or(last.fix.take());
         }
     }
 

@@ -27,6 +27,11 @@ impl SourceFile {
         &self.path
     }
 
+    /// Whether the text is JSON, by its name; it is TOML otherwise.
+    pub fn is_json(&self) -> bool {
+        self.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
+    }
+
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text

@@ -1,4 +1,4 @@
-//! TOML documents read into typed values, with the place of every value and with all findings at
+//! TOML and JSON documents read into typed values, with the place of every value and with all findings at
 //! once.
 //!
 //! A model (the manifest, a scenario, a trust file) declares its tables with [`table!`] and its
@@ -6,6 +6,7 @@
 //! mean", and the JSON Schema that editors use, so they cannot drift apart.
 
 pub(crate) mod codes;
+mod json;
 mod node;
 mod read;
 mod strict_json;

@@ -122,8 +122,11 @@ impl Node {
     }
 }
 
-/// Reads a text. What can be read is returned, whatever is wrong with the rest.
+/// Reads a text, as JSON where its name says so. What can be read is returned, whatever is wrong with the rest.
 pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
+    if source.is_json() {
+        return super::json::parse(source);
+    }
     let (table, errors) = DeTable::parse_recoverable(source.text());
     let mut report = Report::new();
     for error in errors {

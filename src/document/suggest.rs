@@ -1,7 +1,63 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
-/// The nearest of the known words, where one is near enough to be what was meant.
+/// Words of other tools and languages, with what they are called here.
+const MEANINGS: &[(&str, &str)] = &[
+    ("amount", "currency"),
+    ("board", "kanban"),
+    ("bool", "boolean"),
+    ("char", "string"),
+    ("chart", "dashboard"),
+    ("choice", "select"),
+    ("dept", "department"),
+    ("double", "decimal"),
+    ("dropdown", "select"),
+    ("employee", "user"),
+    ("enum", "select"),
+    ("file", "attachment"),
+    ("foreign_key", "ref"),
+    ("form", "crud"),
+    ("grid", "crud"),
+    ("html", "rich_text"),
+    ("iframe", "custom"),
+    ("int", "integer"),
+    ("int64", "bigint"),
+    ("jsonb", "json"),
+    ("link", "ref"),
+    ("list", "crud"),
+    ("location", "geo_point"),
+    ("long", "bigint"),
+    ("longtext", "text"),
+    ("lookup", "ref"),
+    ("many2many", "ref_many"),
+    ("many2one", "ref"),
+    ("money", "currency"),
+    ("number", "decimal"),
+    ("numeric", "decimal"),
+    ("object", "json"),
+    ("percentage", "percent"),
+    ("photo", "image"),
+    ("picture", "image"),
+    ("price", "currency"),
+    ("real", "decimal"),
+    ("reference", "ref"),
+    ("relation", "ref"),
+    ("report", "dashboard"),
+    ("statistics", "dashboard"),
+    ("str", "string"),
+    ("table", "crud"),
+    ("textarea", "text"),
+    ("timestamp", "datetime"),
+    ("varchar", "string"),
+];
+
+/// The known word that was meant: the one of the same meaning, or else the nearest, where one is near enough.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let folded = word.to_lowercase().replace(['-', ' '], "_");
+    let meant = MEANINGS.iter().find(|(foreign, _)| *foreign == folded).map(|(_, own)| *own);
+    if let Some(own) = known.iter().find(|own| Some(**own) == meant) {
+        return Some(own);
+    }
     nearest(word, known, |length| (length / 3).max(1)).map(|(_, candidate)| candidate)
 }
 
@@ -68,6 +124,8 @@ mod tests {
         assert_eq!(obvious("data", ["date", "text"]), None, "short words are near to too many");
         assert_eq!(obvious("q", ["g", "h"]), None);
         assert_eq!(obvious("titel", ["title", "total"]), Some("title"));
+        assert_eq!(closest("Money", ["currency", "many"]), Some("currency"), "the meaning goes before the letters");
+        assert_eq!(closest("money", ["number", "many"]), Some("many"));
         assert_eq!(closest("banana", ["field_type", "name"]), None);
         assert_eq!(did_you_mean("x", ["name", "label"]), Some("known here: name, label".to_owned()));
     }

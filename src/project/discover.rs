@@ -11,6 +11,8 @@ use crate::manifest::{self, Manifest};
 
 /// The manifest's file.
 pub const MANIFEST_FILE: &str = "plugin.toml";
+/// Other names of it: as JSON, which other tools write.
+const JSON_MANIFESTS: [&str; 2] = ["plugin.json", "manifest.json"];
 
 /// A folder with a `plugin.toml`.
 #[derive(Debug, Clone)]
@@ -41,8 +43,22 @@ pub enum ProjectError {
 }
 
 /// Folders of a project that commands read and write by themselves.
-const OWN_FOLDERS: [&str; 8] =
-    ["dist", "src", "src/erp", "tests", "tests/snapshots", "tests/data", ".erp-plugin", "pages"];
+const OWN_FOLDERS: [&str; 9] =
+    ["dist", "dist/debug", "src", "src/erp", "tests", "tests/snapshots", "tests/data", ".erp-plugin", "pages"];
+
+/// The manifest of a folder: `plugin.toml`, else one in JSON. Many things are called `manifest.json`: it counts where it says
+/// something that a plugin's manifest says.
+pub fn manifest_in(folder: &Path) -> Option<PathBuf> {
+    let file = folder.join(MANIFEST_FILE);
+    if file.is_file() {
+        return Some(file);
+    }
+    JSON_MANIFESTS.iter().map(|name| folder.join(name)).find(|file| {
+        let text = fs_err::read_to_string(file).unwrap_or_default();
+        let is_named_so = file.file_name().is_some_and(|name| name == JSON_MANIFESTS[0]);
+        !text.is_empty() && (is_named_so || ["\"metadata\"", "\"node_kinds\""].iter().any(|key| text.contains(key)))
+    })
+}
 
 impl Project {
     /// The project of a folder, or of the nearest one above it.
@@ -50,11 +66,18 @@ impl Project {
     /// # Errors
     /// [`ProjectError`].
     pub fn find(folder: &Path) -> Result<Project, ProjectError> {
-        let file = folder.ancestors().map(|folder| folder.join(MANIFEST_FILE)).find(|file| file.is_file());
-        match file {
+        match folder.ancestors().find_map(manifest_in) {
             Some(file) => Project::open(&file, folder),
             None => Err(ProjectError::NotFound { folder: folder.to_path_buf() }),
         }
+    }
+
+    /// The project of just this folder.
+    ///
+    /// # Errors
+    /// [`ProjectError`].
+    pub fn in_folder(folder: &Path, from: &Path) -> Result<Project, ProjectError> {
+        Project::open(&manifest_in(folder).unwrap_or_else(|| folder.join(MANIFEST_FILE)), from)
     }
 
     /// The project of a manifest. `from` is where the user stands: names are shown relative to it.
@@ -82,9 +105,20 @@ impl Project {
         manifest::parse(&self.source)
     }
 
-    /// Where `build` puts the finished component.
+    /// Where `build --release` puts the component, which ships.
     pub fn component_file(&self, manifest: &Manifest) -> PathBuf {
         self.root.join("dist").join(format!("{}.wasm", *manifest.metadata.id))
+    }
+
+    /// Where `build` puts the component for development.
+    pub fn debug_component_file(&self, manifest: &Manifest) -> PathBuf {
+        self.root.join("dist/debug").join(format!("{}.wasm", *manifest.metadata.id))
+    }
+
+    /// The component that was built, for whoever only looks at it: the one that ships, where there is one.
+    pub fn built_component_file(&self, manifest: &Manifest) -> PathBuf {
+        let files = [self.component_file(manifest), self.debug_component_file(manifest)];
+        files.into_iter().find(|file| file.is_file()).unwrap_or_else(|| self.component_file(manifest))
     }
 
     /// Where a release build puts the component with the lines of its source, which does not ship.

@@ -6,7 +6,7 @@ mod secrets;
 mod watch;
 mod workspace;
 
-pub use discover::{MANIFEST_FILE, Project, ProjectError};
+pub use discover::{MANIFEST_FILE, Project, ProjectError, manifest_in};
 pub use files::{FileError, FileProblem, package_files};
 pub use secrets::{FoundSecret, find_secret, find_token};
 pub use watch::{Concern, FolderWatch};

@@ -34,6 +34,8 @@ pub enum Concern {
 #[derive(Debug)]
 pub struct FolderWatch {
     root: PathBuf,
+    /// Folders of crates beside the project, which are followed as its source is.
+    beside: Vec<PathBuf>,
     /// The files of the last look.
     stamps: Stamps,
     /// Digests of what is known to whoever watches.
@@ -50,9 +52,26 @@ const SETTLING: Duration = Duration::from_millis(20);
 impl FolderWatch {
     /// The project of a folder; what is there now is known.
     pub fn new(root: &Path) -> FolderWatch {
-        let stamps = stamps(root);
+        let stamps = stamps(root, &[]);
         let known = stamps.keys().filter_map(|file| Some((file.clone(), digest(&root.join(file))?))).collect();
-        FolderWatch { root: root.to_path_buf(), stamps, known, unsettled: None }
+        FolderWatch { root: root.to_path_buf(), beside: Vec::new(), stamps, known, unsettled: None }
+    }
+
+    /// Follows folders of crates beside the project too, instead of those before; what is there now is known.
+    pub fn follow(&mut self, beside: Vec<PathBuf>) {
+        if beside == self.beside {
+            return;
+        }
+        self.beside = beside;
+        let there = stamps(&self.root, &self.beside);
+        for file in there.keys().filter(|file| file.is_absolute()) {
+            if let Some(digest) = digest(file) {
+                self.known.entry(file.clone()).or_insert(digest);
+            }
+        }
+        self.known.retain(|file, _| !file.is_absolute() || there.contains_key(file));
+        self.stamps.retain(|file, _| !file.is_absolute());
+        self.stamps.extend(there.into_iter().filter(|(file, _)| file.is_absolute()));
     }
 
     /// What changed since the last look that found something. A file that was another one a moment ago is still being
@@ -86,7 +105,7 @@ impl FolderWatch {
 
     /// What changed and counts; and the files of the look before, where they were others.
     fn compare(&mut self, now: Instant) -> (Option<Stamps>, BTreeSet<Concern>) {
-        let there = stamps(&self.root);
+        let there = stamps(&self.root, &self.beside);
         if there != self.stamps {
             self.unsettled = Some(now);
             return (Some(std::mem::replace(&mut self.stamps, there)), BTreeSet::new());
@@ -102,12 +121,6 @@ impl FolderWatch {
         let changed = self.known.iter().filter(|(file, digest)| known.get(*file) != Some(digest)).map(|(file, _)| file);
         (None, gone.chain(changed).filter_map(|file| concern(file)).collect())
     }
-
-    /// When the source was last written.
-    pub fn source_time(&self) -> Option<SystemTime> {
-        let source = self.stamps.iter().filter(|(file, _)| concern(file) == Some(Concern::Source));
-        source.filter_map(|(_, (_, time))| *time).max()
-    }
 }
 
 /// Endings of files that a manifest can name: rows, labels, pages and what they show. A database or a log that lies in
@@ -119,10 +132,14 @@ const NAMED: [&str; 17] = [
 
 /// What a file of a project matters to, by its path in it; none where nobody minds.
 fn concern(file: &Path) -> Option<Concern> {
+    if file.is_absolute() {
+        return Some(Concern::Source);
+    }
     let name = file.to_string_lossy();
     let first = file.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
     Some(match first.as_deref() {
         _ if name == MANIFEST_FILE => Concern::Manifest,
+        Some("plugin.json" | "manifest.json") => Concern::Manifest,
         Some("tests") => Concern::Tests,
         Some("Cargo.lock" | "package-lock.json") => Concern::Lock,
         Some("src" | "wit" | ".cargo" | "Cargo.toml" | "build.rs") => Concern::Source,
@@ -134,7 +151,17 @@ fn concern(file: &Path) -> Option<Concern> {
     })
 }
 
-fn stamps(root: &Path) -> Stamps {
+/// The files of a project by their paths in it, and those beside it by their whole paths.
+fn stamps(root: &Path, beside: &[PathBuf]) -> Stamps {
+    let mut found = stamps_of(root);
+    for folder in beside {
+        let own = stamps_of(folder).into_iter().filter(|(file, _)| concern(file) == Some(Concern::Source));
+        found.extend(own.map(|(file, stamp)| (folder.join(file), stamp)));
+    }
+    found
+}
+
+fn stamps_of(root: &Path) -> Stamps {
     let mut walk = WalkBuilder::new(root);
     walk.hidden(false)
         .require_git(false)

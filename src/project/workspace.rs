@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use thiserror::Error;
 
-use super::{MANIFEST_FILE, Project, ProjectError};
+use super::{MANIFEST_FILE, Project, ProjectError, manifest_in};
 
 /// How deep below the root plugins are looked for.
 const DEPTH: usize = 5;
@@ -68,19 +68,20 @@ pub fn workspace_root(folder: &Path) -> PathBuf {
 /// [`WorkspaceError`].
 pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
     let mut walk = WalkBuilder::new(root);
-    walk.max_depth(Some(DEPTH))
+    walk.max_depth(Some(DEPTH - 1))
         .require_git(false)
         .sort_by_file_name(std::cmp::Ord::cmp)
         .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| SKIPPED.contains(&name)));
     let mut found: Vec<Member> = Vec::new();
-    for entry in walk.build().flatten().filter(|entry| entry.file_name() == MANIFEST_FILE) {
-        let project = Project::open(entry.path(), root)?;
+    let folders = walk.build().flatten().filter(|entry| entry.file_type().is_some_and(|kind| kind.is_dir()));
+    for file in folders.filter_map(|entry| manifest_in(entry.path())) {
+        let project = Project::open(&file, root)?;
         let Some(manifest) = project.manifest().0 else {
             // What cannot be read is told by the command that reads it.
-            let folder = folder_name(entry.path());
+            let folder = folder_name(&file);
             found.push(Member {
                 id: folder.clone(),
-                manifest_file: entry.into_path(),
+                manifest_file: file,
                 folder,
                 needs: Vec::new(),
                 wishes: Vec::new(),
@@ -91,10 +92,10 @@ pub fn members(root: &Path) -> Result<Vec<Member>, WorkspaceError> {
         let wishes = manifest.wishes().map(str::to_owned).collect();
         let id = manifest.metadata.id.to_string();
         if let Some(other) = found.iter().find(|known| known.id == id) {
-            let (one, other) = (other.manifest_file.clone(), entry.into_path());
+            let (one, other) = (other.manifest_file.clone(), file);
             return Err(WorkspaceError::Twice { id, one, other });
         }
-        found.push(Member { id, folder: folder_name(entry.path()), manifest_file: entry.into_path(), needs, wishes });
+        found.push(Member { id, folder: folder_name(&file), manifest_file: file, needs, wishes });
     }
     if found.is_empty() {
         return Err(WorkspaceError::Empty(root.to_path_buf()));

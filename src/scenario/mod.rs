@@ -25,7 +25,7 @@ mod steps;
 mod substitute;
 mod world;
 
-pub use budget_lock::{BudgetLock, DEFAULT_RATCHET};
+pub use budget_lock::{BudgetLock, DEFAULT_RATCHET, LockConditions};
 pub use explore::{Exploration, explore_case};
 pub use from_recording::from_recording;
 pub use growth::{CostSample, exponent, growth};

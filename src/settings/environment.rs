@@ -26,7 +26,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("GITHUB_ACTIONS", "`true`: `check` writes annotations where no `--format` is given."),
     ("CARGO", "The cargo that builds plugins."),
     ("CARGO_HOME", "Where cargo keeps crates; its name stays out of components."),
-    ("RUSTFLAGS", "Flags of rustc, also `CARGO_ENCODED_RUSTFLAGS`; release builds add their own."),
+    (
+        "RUSTFLAGS",
+        "Flags of rustc, also `CARGO_ENCODED_RUSTFLAGS`, `CARGO_BUILD_RUSTFLAGS` and `CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS`, as cargo takes them; release builds add their own.",
+    ),
+    ("CARGO_TARGET_WASM32_WASIP2_LINKER", "A linker instead of rustc's own; one that makes core modules is refused."),
     ("SOURCE_DATE_EPOCH", "The moment that release builds may stamp; 1980-01-01 where it is not set."),
     ("XDG_CACHE_HOME", "Where compiled components are kept."),
     ("XDG_CONFIG_HOME", "Where keys and the trust file are kept."),
@@ -53,6 +57,12 @@ pub struct Environment {
     pub cargo_home: Option<PathBuf>,
     /// Flags of rustc: of `CARGO_ENCODED_RUSTFLAGS`, else of `RUSTFLAGS`.
     pub rustflags: Vec<String>,
+    /// `CARGO_BUILD_RUSTFLAGS`, which counts where nothing else names flags.
+    pub build_rustflags: Vec<String>,
+    /// `CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS`.
+    pub target_rustflags: Vec<String>,
+    /// `CARGO_TARGET_WASM32_WASIP2_LINKER`.
+    pub linker: Option<String>,
     /// The moment that commands take for now.
     pub now: Option<String>,
     /// The moment that builds may stamp.
@@ -88,10 +98,11 @@ impl Environment {
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
             rustflags: match text("CARGO_ENCODED_RUSTFLAGS") {
                 Some(encoded) => encoded.split('\x1f').map(str::to_owned).collect(),
-                None => {
-                    text("RUSTFLAGS").iter().flat_map(|flags| flags.split_whitespace()).map(str::to_owned).collect()
-                }
+                None => words("RUSTFLAGS"),
             },
+            build_rustflags: words("CARGO_BUILD_RUSTFLAGS"),
+            target_rustflags: words("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS"),
+            linker: text("CARGO_TARGET_WASM32_WASIP2_LINKER"),
             now: text("ERP_PLUGIN_NOW"),
             source_date_epoch: text("SOURCE_DATE_EPOCH"),
             rust_toolchain: text("ERP_PLUGIN_RUST_TOOLCHAIN"),
@@ -146,6 +157,10 @@ impl Environment {
     pub fn key_passphrase() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_KEY_PASSPHRASE").map(Zeroizing::new)
     }
+}
+
+fn words(name: &str) -> Vec<String> {
+    text(name).iter().flat_map(|words| words.split_whitespace()).map(str::to_owned).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads variables")]

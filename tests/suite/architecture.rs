@@ -102,7 +102,7 @@ const FLOORS: &[(&str, &[Room])] = &[
             ("http_api", &["contract", "manifest"]),
             ("generate", &["contract", "http_api", "manifest"]),
             ("scaffold", &["containment", "document", "files", "pattern"]),
-            ("build", &["files", "settings", "signing"]),
+            ("build", &["component", "digest", "files", "settings", "signing"]),
             (
                 "host",
                 &[
@@ -156,6 +156,7 @@ const FLOORS: &[(&str, &[Room])] = &[
                 &[
                     "check",
                     "codes",
+                    "component",
                     "contract",
                     "diagnostics",
                     "digest",
@@ -174,6 +175,7 @@ const FLOORS: &[(&str, &[Room])] = &[
                 &[
                     "build",
                     "codes",
+                    "component",
                     "diagnostics",
                     "digest",
                     "document",

@@ -24,7 +24,7 @@ fn packed(body: &'static str, seconds: u32) -> Sandbox {
     let sandbox = Sandbox::new();
     let runtime = format!("abi = \"legacy\"\nfuel = 1_000_000_000_000\ntimeout = \"{seconds}s\"");
     sandbox.write("plugin.toml", MANIFEST.replace("abi = \"legacy\"", &runtime));
-    sandbox.write("dist/erp-hostile.wasm", GuestText::of(body).component());
+    sandbox.take_bytes(".", GuestText::of(body).component());
     sandbox.run(&["pack"]).succeeded();
     sandbox
 }
@@ -266,7 +266,7 @@ fn what_a_host_keeps_is_its_users_alone_and_secrets_are_sealed() {
     let sandbox = Sandbox::new();
     let manifest = MANIFEST.replace("[capabilities]", "[capabilities]\nsecrets = [\"bank\"]");
     sandbox.write("plugin.toml", manifest);
-    sandbox.write("dist/erp-hostile.wasm", GuestText::of("(call $ok)").component());
+    sandbox.take_bytes(".", GuestText::of("(call $ok)").component());
     sandbox.run(&["pack"]).succeeded();
     let mode = |name: &str| std::fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o777;
     // As one that an earlier version made.

@@ -74,7 +74,7 @@ fn inspect_shows_what_is_in_a_component_and_in_a_package() {
     let wit = sandbox.run(&["inspect", "--wit", component.to_str().unwrap()]).succeeded().stdout;
     assert!(wit.contains("import erp:plugin/host-db@1.0.0;") && wit.contains("export erp:plugin/base@1.0.0;"), "{wit}");
 
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(component).unwrap());
+    sandbox.take_component("erp-demo", component);
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let (_, package) = sandbox.json(&["inspect", "erp-demo/dist/erp-demo-0.1.0.erpx"]);
     assert_eq!(package["package"]["id"], "erp-demo");

@@ -614,7 +614,7 @@ fn two_hosts_on_one_database_lose_nothing_and_leave_no_gap() {
     let manifest = String::from_utf8(sandbox.read("erp-shared/plugin.toml")).unwrap();
     let more = field("remark", "field_type = \"string\"\nfilterable = true");
     sandbox.write("erp-shared/plugin.toml", manifest.replace("version = \"0.1.0\"", "version = \"0.2.0\"") + &more);
-    sandbox.run(&["-C", "erp-shared", "pack"]).succeeded();
+    sandbox.repack("erp-shared");
     let package = "erp-shared/dist/erp-shared-0.2.0.erpx";
     let (status, refused) = client.upload(&sandbox, package);
     assert_eq!((status, &refused["code"]), (409, &json!("migration.in_use")), "{refused}");

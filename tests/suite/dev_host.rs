@@ -13,7 +13,7 @@ fn client<'h>(host: &'h DevHost, user: &str) -> Client<'h> {
 /// A sandbox with a packed inventory plugin.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_template("inventory");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("inventory")).unwrap());
+    sandbox.take_component("erp-demo", template_component("inventory"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     sandbox
 }

@@ -339,7 +339,7 @@ fn what_a_project_says_is_held_against_its_bounds() {
 #[test]
 fn a_verdict_on_trust_needs_a_signature() {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let package = "erp-demo/dist/erp-demo-0.1.0.erpx";
     let unsigned = sandbox.read(package);

@@ -32,7 +32,10 @@ fn every_code_has_a_fixture_that_shows_it() {
         assert!(folder.is_dir(), "{code} has no fixture in {}", folder.display());
         let sandbox = Sandbox::new();
         copy_into(&sandbox, &folder, "");
-        let command = std::fs::read_to_string(folder.join("command")).unwrap_or_else(|_| "check".to_owned());
+        let given = "dist/erp-demo.wasm";
+        let usual =
+            if sandbox.path(given).is_file() { format!("check --component {given}") } else { "check".to_owned() };
+        let command = std::fs::read_to_string(folder.join("command")).unwrap_or(usual);
         let fill = |word: &str| match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
             Some(fixture) if fixture.ends_with("-plugin") => fixture_component(fixture).display().to_string(),
             Some(template) => template_component(template).display().to_string(),

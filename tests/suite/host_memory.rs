@@ -84,7 +84,7 @@ fn a_dev_host_keeps_no_more_after_many_hostile_calls_than_after_some() {
         (local.set $n (i32.add (local.get $n) (i32.const 1))) \
         (i32.store (i32.const 65536) (local.get $n)) (br_if $again (i32.lt_u (local.get $n) (i32.const 120)))) (call $ok)";
     let guest = GuestText { memory: "16", realloc: "(i32.const 2048)", ..GuestText::of(names) };
-    sandbox.write("dist/erp-hostile.wasm", guest.component());
+    sandbox.take_bytes(".", guest.component());
     sandbox.run(&["pack"]).succeeded();
     let host = sandbox.dev_host(&[]);
     let admin = Client::new(&host, "admin@acme", "erp-hostile");

@@ -22,7 +22,7 @@ fn package() -> &'static [u8] {
     static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
     PACKAGE.get_or_init(|| {
         let sandbox = Sandbox::with_template("minimal");
-        sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+        sandbox.take_component("erp-demo", template_component("minimal"));
         sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
         sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx")
     })

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod availability;
+mod cargo_setups;
 mod compile_bounds;
 mod contracts;
 mod databases;
@@ -32,6 +33,7 @@ mod migrate;
 mod nodes;
 mod package_trust;
 mod packages;
+mod present_component;
 mod publish;
 mod publish_faults;
 mod publish_oci;

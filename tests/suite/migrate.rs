@@ -40,7 +40,7 @@ steps = [{ do = "backfill", entity = "purchase_order", field = "urgent", value =
 /// A sandbox with the first version as a package, and the project of the second one beside it.
 fn two_versions(steps: &str) -> Sandbox {
     let sandbox = Sandbox::with_template("inventory");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("inventory")).unwrap());
+    sandbox.take_component("erp-demo", template_component("inventory"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     std::fs::copy(sandbox.path("erp-demo/dist/erp-demo-0.1.0.erpx"), sandbox.path("old.erpx")).unwrap();
     let mut manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
@@ -49,6 +49,7 @@ fn two_versions(steps: &str) -> Sandbox {
         manifest = manifest.replace(from, to);
     }
     sandbox.write("erp-demo/plugin.toml", manifest + steps);
+    sandbox.take_component("erp-demo", template_component("inventory"));
     sandbox
 }
 
@@ -361,7 +362,7 @@ fn rows_that_come_with_a_plugin_come_once_follow_and_go() {
         );
         sandbox.write("erp-fix/plugin.toml", manifest);
         sandbox.write("erp-fix/fixtures/units.csv", units);
-        sandbox.write("erp-fix/dist/erp-fix.wasm", std::fs::read(template_component("minimal")).unwrap());
+        sandbox.take_component("erp-fix", template_component("minimal"));
         sandbox.run(&["-C", "erp-fix", "pack"]).succeeded();
         format!("erp-fix/dist/erp-fix-0.{version}.0.erpx")
     };
@@ -417,7 +418,7 @@ fn a_migration_may_call_the_plugin_for_each_tenant() {
             .replace("version = \"0.1.0\"", &format!("version = \"0.{version}.0\""))
             .replace("[[schema.entities]]\nname = \"visit\"", &schema);
         sandbox.write("host-plugin/plugin.toml", manifest + &steps);
-        sandbox.write("host-plugin/dist/host-plugin.wasm", &component);
+        sandbox.take_bytes("host-plugin", &component);
         sandbox.run(&["-C", "host-plugin", "pack"]).succeeded();
         format!("host-plugin/dist/host-plugin-0.{version}.0.erpx")
     };

@@ -12,7 +12,7 @@ fn package(template: &str, version: &str, change: impl Fn(String) -> String) -> 
     let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
     let manifest = manifest.replacen("version = \"0.1.0\"", &format!("version = \"{version}\""), 1);
     sandbox.write("erp-demo/plugin.toml", change(manifest));
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component(template)).unwrap());
+    sandbox.take_component("erp-demo", template_component(template));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     sandbox.read(&format!("erp-demo/dist/erp-demo-{version}.erpx"))
 }
@@ -101,7 +101,7 @@ fn a_component_that_defines_other_nodes_than_its_manifest_does_not_start() {
         "erp-demo/plugin.toml",
         manifest.replace("name = \"mode\"", "name = \"way\"").replace("mode ==", "way =="),
     );
-    project.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("node")).unwrap());
+    project.take_component("erp-demo", template_component("node"));
     let refused = project.run(&["-C", "erp-demo", "pack"]).failed_with(1);
     assert!(refused.stderr.contains("node/other-definition"), "{}", refused.stderr);
     let (status, _) =
@@ -142,7 +142,7 @@ fn a_call_that_runs_ends_on_the_version_that_it_began_with() {
 #[test]
 fn a_processor_gives_bytes_of_the_type_that_it_names() {
     let sandbox = Sandbox::with_template("processor");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("processor")).unwrap());
+    sandbox.take_component("erp-demo", template_component("processor"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let host = sandbox.dev_host(&[]);
     let admin = Client::new(&host, "admin@acme", "erp-demo");
@@ -171,7 +171,7 @@ fn a_processor_gives_bytes_of_the_type_that_it_names() {
 #[test]
 fn a_node_is_run_from_the_command_line() {
     let sandbox = Sandbox::with_template("node");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("node")).unwrap());
+    sandbox.take_component("erp-demo", template_component("node"));
     let (code, listed) = sandbox.json(&["-C", "erp-demo", "node", "list", "erp-demo.group"]);
     assert_eq!((code, &listed["nodes"][0]["plugin"]), (0, &json!("erp-demo")));
     sandbox.write("items.json", r#"{ "main": [{ "city": "上海", "n": "0.1" }, { "city": "上海", "n": "0.2" }] }"#);

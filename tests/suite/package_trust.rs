@@ -10,7 +10,7 @@ const TRUST: &str = "trust.toml";
 /// A sandbox with a package, and keys `old` and `new` whose passphrase is known.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     for key in ["old", "new"] {
         sandbox.run(&["key", "new", key]).succeeded();
@@ -29,7 +29,7 @@ fn repack(sandbox: &Sandbox, version: &str) -> String {
         .map(|line| if line.starts_with("version = ") { format!("version = \"{version}\"") } else { line.to_owned() });
     let text: Vec<String> = lines.collect();
     sandbox.write("erp-demo/plugin.toml", text.join("\n"));
-    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    sandbox.repack("erp-demo");
     format!("erp-demo/dist/erp-demo-{version}.erpx")
 }
 

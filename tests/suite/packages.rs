@@ -11,7 +11,7 @@ const PACKAGE: &str = "erp-demo/dist/erp-demo-0.1.0.erpx";
 /// A sandbox with a package that a key of its own has signed.
 fn signed() -> Sandbox {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     sandbox.run(&["key", "new", "own"]).succeeded();
     sandbox.run(&["sign", PACKAGE, "--key", "own"]).succeeded();
@@ -91,7 +91,7 @@ fn zips_of_other_tools_and_other_files_are_named_for_what_they_are() {
 #[test]
 fn secrets_and_links_are_not_packed() {
     let sandbox = Sandbox::with_template("minimal");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     sandbox.write("erp-demo/assets/key.txt", "-----BEGIN PRIVATE KEY-----\nMC4C\n");
     let output = sandbox.run(&["-C", "erp-demo", "pack"]).failed_with(3);
     assert!(output.stderr.contains("assets/key.txt` (line 1) looks like a private key"), "{}", output.stderr);

@@ -6,7 +6,7 @@ use crate::support::{Answer, FaultServer, Sandbox, template_component};
 
 fn packed() -> (Sandbox, String) {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_TOKEN", "tok_secret");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     let (_, packed) = sandbox.json(&["-C", "erp-demo", "pack"]);
     let sha256 = packed["sha256"].as_str().unwrap().to_owned();
     (sandbox, sha256)

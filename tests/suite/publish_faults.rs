@@ -25,7 +25,14 @@ fn package() -> (Vec<u8>, String) {
         "metadata": { "id": "erp-small", "name": "小", "version": "1.0.0" },
         "runtime": { "abi": "erp:plugin@1.0.0", "world": "minimal-plugin" },
     });
-    let component = std::fs::read(template_component("minimal")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "plugin.toml",
+        "manifest_version = 1\n[metadata]\nid = \"erp-small\"\nname = \"小\"\nversion = \"1.0.0\"\n[runtime]\n\
+         abi = \"erp:plugin@1.0.0\"\nworld = \"minimal-plugin\"\n",
+    );
+    sandbox.take_component(".", template_component("minimal"));
+    let component = sandbox.read("dist/erp-small.wasm");
     let parts = PackageParts {
         manifest,
         id: "erp-small".to_owned(),
@@ -100,7 +107,7 @@ const STEPS: [(&str, &str); 3] = [("upload", "uploaded"), ("install", "installed
 #[test]
 fn whoever_is_killed_no_half_plugin_stays_and_nothing_acknowledged_is_lost() {
     let sandbox = Sandbox::with_template("minimal");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     let (_, packed) = sandbox.json(&["-C", "erp-demo", "pack"]);
     let sha256 = packed["sha256"].as_str().unwrap();
     let package = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");

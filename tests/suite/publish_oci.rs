@@ -70,8 +70,8 @@ impl Drop for Registry {
 #[test]
 fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
     let sandbox = Sandbox::with_template("minimal");
-    let component = std::fs::read(template_component("minimal")).unwrap();
-    sandbox.write("erp-demo/dist/erp-demo.wasm", &component);
+    sandbox.take_component("erp-demo", template_component("minimal"));
+    let component = sandbox.read("erp-demo/dist/erp-demo.wasm");
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let registry = Registry::start(&sandbox);
     let address = format!("oci://{}/plugins/erp-demo", registry.host);
@@ -118,7 +118,7 @@ fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
 #[test]
 fn addresses_that_are_none_and_servers_that_are_not_there_are_told_apart() {
     let sandbox = Sandbox::with_template("minimal");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", template_component("minimal"));
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     for (address, exit, code) in [
         ("oci://127.0.0.1:1/plugins/erp-demo", 6, "publish/unreachable"),

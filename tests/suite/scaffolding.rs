@@ -123,7 +123,7 @@ fn entities_come_from_data_of_every_kind() {
             .map(|one| one["name"].as_str().unwrap())
             .collect();
         assert_eq!(names, entities, "{file}");
-        sandbox.write("erp-demo/dist/erp-demo.wasm", &component);
+        sandbox.take_bytes("erp-demo", &component);
         let (code, checked) = sandbox.json(&["-C", "erp-demo", "check"]);
         assert_eq!((code, &checked["errors"]), (0, &0.into()), "{file}: {checked:#}");
         let (code, tested) = sandbox.json(&["-C", "erp-demo", "test"]);
@@ -147,10 +147,10 @@ fn the_plugins_of_a_workspace_are_worked_on_in_the_order_of_their_needs() {
     let manifest = String::from_utf8(sandbox.read("plugins/erp-a/plugin.toml")).unwrap();
     sandbox.write("plugins/erp-a/plugin.toml", manifest + "\n[[dependencies.plugins]]\nid = \"erp-b\"\n");
     let component = std::fs::read(template_component("minimal")).unwrap();
-    sandbox.write("plugins/erp-a/dist/erp-a.wasm", &component);
-    let missing = sandbox.run(&["-C", "plugins/erp-a", "test"]).failed_with(3);
-    assert!(missing.stderr.contains("erp-plugin build --release -p erp-b"), "{}", missing.stderr);
-    sandbox.write("plugins/erp-b/dist/erp-b.wasm", &component);
+    sandbox.take_bytes("plugins/erp-a", &component);
+    let missing = sandbox.run(&["-C", "plugins/erp-a", "test", "--no-build"]).failed_with(3);
+    assert!(missing.stderr.contains("there is no component at"), "{}", missing.stderr);
+    sandbox.take_bytes("plugins/erp-b", &component);
 
     let (code, tested) = sandbox.json(&["test", "--workspace"]);
     let ids: Vec<&str> = tested["plugins"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();

@@ -13,7 +13,7 @@ fn pack(sandbox: &Sandbox, id: &str, tables: &str) -> String {
          [runtime]\nabi = \"erp:plugin@1.0.0\"\nworld = \"minimal-plugin\"\n{tables}"
     );
     sandbox.write(&format!("{id}/plugin.toml"), manifest);
-    sandbox.write(&format!("{id}/dist/{id}.wasm"), std::fs::read(template_component("minimal")).unwrap());
+    sandbox.take_component(id, template_component("minimal"));
     sandbox.run(&["-C", id, "pack"]).succeeded();
     format!("{id}/dist/{id}-0.1.0.erpx")
 }
@@ -224,12 +224,12 @@ fn a_purge_takes_what_earlier_versions_left() {
                  steps = [{ do = \"drop_entity\", entity = \"gone\" }]\n";
     let less = second.replace(&tables, &format!("[schema]\nschema_version = 2\n{}", entity("kept", &word)));
     sandbox.write("erp-less/plugin.toml", &less);
-    sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
+    sandbox.repack("erp-less");
     let (status, body) = client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx");
     assert_eq!((status, &body["code"]), (409, &json!("migration.rows_at_stake")), "{body}");
     assert_eq!(client.list("gone", &[]).1["total"], 1, "the old version goes on");
     sandbox.write("erp-less/plugin.toml", less + steps);
-    sandbox.run(&["-C", "erp-less", "pack"]).succeeded();
+    sandbox.repack("erp-less");
     assert_eq!(client.upload(&sandbox, "erp-less/dist/erp-less-0.2.0.erpx").0, 201);
     assert_eq!(client.rows("GET", "/gone", &Value::Null).0, 404);
     assert_eq!(client.admin("DELETE", "").0, 200);
@@ -290,7 +290,7 @@ fn a_plugin_is_not_taken_away_from_those_that_need_it() {
     let manifest = String::from_utf8(sandbox.read("erp-base/plugin.toml")).unwrap();
     let raise = |version: &str| {
         sandbox.write("erp-base/plugin.toml", manifest.replace("\"0.1.0\"", &format!("\"{version}\"")));
-        sandbox.run(&["-C", "erp-base", "pack"]).succeeded();
+        sandbox.repack("erp-base");
         base.upload(&sandbox, &format!("erp-base/dist/erp-base-{version}.erpx"))
     };
     assert_eq!(raise("0.1.5").0, 201);
@@ -383,7 +383,7 @@ fn a_version_that_does_not_start_leaves_the_old_one_running() {
             "erp-up/plugin.toml",
             manifest.replace("world = \"minimal-plugin\"\n", &format!("world = \"minimal-plugin\"\n{rest}")),
         );
-        sandbox.run(&["-C", "erp-up", "pack"]).succeeded();
+        sandbox.repack("erp-up");
     };
     // With so little fuel its `init` cannot run.
     raise("0.1.0", "0.2.0", "fuel = 1\n");
@@ -395,7 +395,7 @@ fn a_version_that_does_not_start_leaves_the_old_one_running() {
 
     let manifest = String::from_utf8(sandbox.read("erp-up/plugin.toml")).unwrap();
     sandbox.write("erp-up/plugin.toml", manifest.replace("fuel = 1\n", "") + &field("more", "field_type = \"string\""));
-    sandbox.run(&["-C", "erp-up", "pack"]).succeeded();
+    sandbox.repack("erp-up");
     assert_eq!(client.upload(&sandbox, "erp-up/dist/erp-up-0.2.0.erpx").0, 201);
     assert_eq!(client.rows("POST", "/note", &json!({ "word": "y", "more": "z" })).0, 201);
     host.kill();

@@ -75,7 +75,7 @@ fn the_same_source_builds_into_the_same_bytes_in_another_place() {
 #[test]
 fn what_stays_behind_and_what_may_go_along_is_said() {
     let sandbox = Sandbox::with_template("minimal");
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(crate::support::template_component("minimal")).unwrap());
+    sandbox.take_component("erp-demo", crate::support::template_component("minimal"));
     sandbox.write("erp-demo/assets/notes/draft.md", "x");
     sandbox.write("erp-demo/assets/logo.svg", "<svg/>");
     sandbox.write("erp-demo/assets/example.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n");

@@ -43,7 +43,7 @@ fn whole_way(template: &str) -> Vec<String> {
     let expected = repository().join(format!("tests/snapshots/templates/{template}.txt"));
     expect_file(&expected, &tree(&sandbox.path("erp-demo")));
 
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(component).unwrap());
+    sandbox.take_component("erp-demo", component);
     let (code, checked) = sandbox.json(&["-C", "erp-demo", "check"]);
     assert_eq!((code, checked["findings"].as_array().unwrap().len()), (0, 0), "{checked}");
     let (code, tested) = sandbox.json(&["-C", "erp-demo", "test"]);
@@ -82,7 +82,7 @@ fn whole_way(template: &str) -> Vec<String> {
 fn bears_faults_and_postgres(template: &str, least: u64) {
     let component = template_component(template);
     let sandbox = Sandbox::with_template(template);
-    sandbox.write("erp-demo/dist/erp-demo.wasm", std::fs::read(component).unwrap());
+    sandbox.take_component("erp-demo", component);
     let (code, explored) = sandbox.json(&["-C", "erp-demo", "test", "--explore"]);
     assert_eq!((code, &explored["failed"]), (0, &0.into()), "{explored:#}");
     assert!(explored["faults"].as_u64().unwrap() >= least, "{}", explored["faults"]);

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::CommandResult;
 use super::test::read_suites;
 use crate::command_error::{CommandError, codes};
+use crate::commands::present_component::{ComponentArgs, PresentComponent, Purpose};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
@@ -40,9 +41,8 @@ pub(crate) struct BenchArgs {
     /// Write a flame graph by fuel: which functions burn how much of it, as SVG
     #[arg(long, value_name = "FILE")]
     flamegraph: Option<PathBuf>,
-    /// The component, instead of dist/<id>.wasm
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 /// What the plugin costs.
@@ -84,7 +84,8 @@ struct BenchCall {
 
 pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
     let open = context.open_project()?;
-    let (component, report) = context.fitting_component(&open, args.component.as_deref())?;
+    let PresentComponent { bytes: component, report, .. } =
+        context.present_component(&open, &args.component, Purpose::Ship)?;
     let suites = read_suites(context, &open, report, false)?;
     let wanted = |case: &Case<'_>| args.filter.as_ref().is_none_or(|filter| case.name().contains(filter.as_str()));
     let cases: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).filter(wanted).collect();

@@ -1,16 +1,22 @@
 //! From a project to its component: the compiler, and what is done to what it made.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::parts::{LinkedParts, parts, parts_without_links};
 use crate::build::{
-    BuildOptions, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile, compile_python, compile_typescript,
+    BuildOptions, CargoProject, CompiledCrate, ForeignBuild, Profile, SourceRevision, Speech, Toolchain, compile,
+    compile_python, compile_typescript, script_files, workspace_of,
 };
 use crate::check::SEVERAL_MODULES;
 use crate::command_error::{CommandError, codes};
 use crate::commands::generate::{in_short, world_of, write_generated};
 use crate::commands::open_project::OpenProject;
-use crate::component::{self, Description, LinkError, PartConnection, compose, describe, idle_guest, link, stripped};
+use crate::commands::present_component::{canonical, manifest_digest};
+use crate::component::{
+    self, BuildInputs, ComponentOrigin, Description, LinkError, PartConnection, compose, describe, idle_guest, link,
+    stripped,
+};
 use crate::context::Context;
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, Spanned};
@@ -32,17 +38,27 @@ pub(super) struct BuildPlan {
     pub(super) component: Option<PathBuf>,
 }
 
-/// A component, and the compiler that made it.
+/// A component, and how it came about.
 #[derive(Debug)]
 pub(super) struct BuiltComponent {
     pub(super) finished: FinishedBuild,
-    pub(super) rustc: Option<String>,
+    pub(super) inputs: BuildInputs,
+    /// What cargo knows of the project, where it made what ships.
+    pub(super) cargo: Option<CargoProject>,
 }
 
 impl BuildPlan {
-    /// The budget, the bill of materials and the account of the build are for what ships.
-    pub(super) fn ships(&self, manifest: &Manifest) -> bool {
-        self.profile == Profile::Release || self.component.is_some() || *manifest.build.language == Language::NoCode
+    /// Where the component comes from, and so whether the budget, the bill of materials and the account of the build are for
+    /// it.
+    pub(super) fn origin(&self, open: &OpenProject) -> ComponentOrigin {
+        match &self.profile {
+            _ if self.component.is_some() => ComponentOrigin::File,
+            _ if *open.manifest.build.language == Language::NoCode => ComponentOrigin::Release,
+            Profile::Dev => ComponentOrigin::Debug,
+            Profile::Release => ComponentOrigin::Release,
+            Profile::Named(name) if inherits_release(&canonical(&open.project.root), name) => ComponentOrigin::Release,
+            Profile::Named(_) => ComponentOrigin::Debug,
+        }
     }
 }
 
@@ -53,30 +69,68 @@ pub(super) fn build_component(
     making: &BuildPlan,
 ) -> Result<BuiltComponent, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
-    let ships = making.ships(manifest);
+    let origin = making.origin(open);
+    let ships = origin != ComponentOrigin::Debug;
     let parts = match making.component {
         Some(_) => parts_without_links(world_of(manifest)?),
         None => parts(context, open, &making.profile)?,
     };
-    let (bytes, rustc) = match &making.component {
-        Some(file) => (context.read(file)?, None),
-        None if *manifest.build.language == Language::NoCode => (idle(&parts.world)?, None),
-        None if *manifest.build.language != Language::Rust => (context.read(&foreign(context, open)?)?, None),
-        None => {
+    let mut inputs = BuildInputs {
+        origin,
+        profile: None,
+        compiler: None,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        manifest: manifest_digest(project),
+        settings: None,
+        files: BTreeMap::new(),
+    };
+    let mut cargo = None;
+    let bytes = match (&making.component, *manifest.build.language) {
+        (Some(file), _) => context.read(file)?,
+        (None, Language::NoCode) => idle(&parts.world)?,
+        (None, Language::Rust) => {
             let options = |toolchain| BuildOptions {
                 target_dir: making.target_dir.clone(),
-                // What ships is built from what is locked.
-                locked: making.locked || (ships && project.root.join("Cargo.lock").is_file()),
+                // What ships is built from what is locked, where anything is.
+                locked: making.locked || ships,
+                locks_by_itself: !making.locked,
                 ..options_with(context, project, making.profile.clone(), toolchain)
             };
-            let (bytes, rustc) = compiled(context, open, &parts, options)?;
-            (bytes, Some(rustc))
+            let (compiled, rustc) = compiled(context, open, &parts, options)?;
+            inputs.profile = Some(making.profile.name().to_owned());
+            inputs.compiler = Some(rustc);
+            inputs.settings = Some(compiled.settings);
+            inputs.files = compiled.files;
+            cargo = compiled.project;
+            context.read(&compiled.artifact)?
+        }
+        (None, _) => {
+            let file = foreign(context, open)?;
+            inputs.files = script_files(&canonical(&project.root));
+            context.read(&file)?
         }
     };
     let description = if ships { where_from(project) } else { Description::default() };
     let strip = if ships { Strip::Debug } else { Strip::Nothing };
-    let finished = finish(&bytes, manifest, &parts, description, strip)?;
-    Ok(BuiltComponent { finished, rustc })
+    let finished = finish(&bytes, manifest, &parts, description, strip)?.with_inputs(&inputs);
+    Ok(BuiltComponent { finished, inputs, cargo: cargo.filter(|_| ships) })
+}
+
+/// Whether a profile of `Cargo.toml` is one of what ships, by the profile that it inherits from.
+fn inherits_release(root: &Path, name: &str) -> bool {
+    let cargo = fs_err::read_to_string(workspace_of(root).join("Cargo.toml")).unwrap_or_default();
+    let cargo: toml::Table = cargo.parse().unwrap_or_default();
+    let mut name = name.to_owned();
+    // As many steps as there may be profiles: a circle ends somewhere.
+    for _ in 0..16 {
+        if name == "release" {
+            return true;
+        }
+        let parent = cargo.get("profile").and_then(|profiles| profiles.get(&name)?.get("inherits")?.as_str());
+        let Some(parent) = parent else { return name == "bench" };
+        name = parent.to_owned();
+    }
+    false
 }
 
 /// The component of a project that somebody works on, with names and lines; nobody has checked or kept it yet.
@@ -88,14 +142,25 @@ pub(in crate::commands) fn component_for_development(
     Ok(build_component(context, open, &making)?.finished.component)
 }
 
-/// Keeps a component where the project's other commands look for it.
-pub(in crate::commands) fn keep(project: &Project, manifest: &Manifest, component: &[u8]) -> Result<(), WriteError> {
-    files::write_unsynced(&project.component_file(manifest), component, FileAccess::Shared)?;
+/// Keeps a component where the project's other commands look for it: what ships is never replaced by what does not.
+pub(in crate::commands) fn keep(
+    project: &Project,
+    manifest: &Manifest,
+    component: &[u8],
+    origin: ComponentOrigin,
+) -> Result<PathBuf, WriteError> {
+    if origin == ComponentOrigin::Debug {
+        let file = project.debug_component_file(manifest);
+        files::write_unsynced(&file, component, FileAccess::Shared)?;
+        return Ok(file);
+    }
+    let file = project.component_file(manifest);
+    files::write_unsynced(&file, component, FileAccess::Shared)?;
     // What an earlier build said of itself is not said of this one.
     for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
         let _ = fs_err::remove_file(stale);
     }
-    Ok(())
+    Ok(file)
 }
 
 /// What is left after linking and describing.
@@ -110,13 +175,22 @@ pub(in crate::commands) struct FinishedBuild {
     pub(in crate::commands) connections: Vec<PartConnection>,
 }
 
+impl FinishedBuild {
+    /// The same with what it was made of written into it.
+    fn with_inputs(mut self, inputs: &BuildInputs) -> FinishedBuild {
+        self.component = inputs.written_into(&self.component);
+        self.with_lines = self.with_lines.map(|component| inputs.written_into(&component));
+        self
+    }
+}
+
 /// What cargo makes of the crate, and the compiler that it took.
 fn compiled(
     context: &Context,
     open: &OpenProject,
     parts: &LinkedParts,
     options: impl FnOnce(Toolchain) -> BuildOptions,
-) -> Result<(Vec<u8>, String), CommandError> {
+) -> Result<(CompiledCrate, String), CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     require_crates(project, manifest, parts)?;
     still_wanted(context)?;
@@ -135,7 +209,7 @@ fn compiled(
     }
     let made = made?;
     still_wanted(context)?;
-    Ok((context.read(&made)?, options.toolchain.rustc))
+    Ok((made, options.toolchain.rustc))
 }
 
 /// Refuses to go on with a build that was given up: its files would be those of yesterday.
@@ -234,7 +308,9 @@ fn composed(
     manifest: &Manifest,
     parts: &LinkedParts,
 ) -> Result<(Vec<u8>, Vec<PartConnection>), CommandError> {
-    if parts.parts.is_empty() && matches!(*manifest.build.language, Language::Rust | Language::NoCode) {
+    let is_rust = matches!(*manifest.build.language, Language::Rust | Language::NoCode);
+    // What was built here already needs no second layer around it.
+    if parts.parts.is_empty() && (is_rust || BuildInputs::of(&component).is_some()) {
         return Ok((component, Vec::new()));
     }
     let exports = parts.world.border().export_names();
@@ -261,9 +337,10 @@ fn options_with(context: &Context, project: &Project, profile: Profile, toolchai
         profile,
         target_dir: None,
         locked: false,
+        locks_by_itself: true,
         offline: context.offline,
         cargo_home: context.environment.cargo_home.clone(),
-        rustflags: context.environment.rustflags.clone(),
+        variables: context.cargo_variables(),
         source_date_epoch: context.environment.source_date_epoch.clone(),
         quiet: !context.ui.is_verbose() && !context.ui.has_color(),
         color: context.ui.has_color(),

@@ -12,11 +12,11 @@ use serde::Serialize;
 use self::making::{BuildPlan, BuiltComponent, build_component};
 use super::CommandResult;
 use crate::archive::COMPONENT;
-use crate::build::{BuildRecord, Product, Profile, bill_of_materials, provenance};
-use crate::check::{check_component, weigh};
+use crate::build::{BuildRecord, CargoProject, Product, Profile, bill_of_materials, provenance};
+use crate::check::{CheckedComponent, check_component, weigh};
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
-use crate::component::PartConnection;
+use crate::component::{ComponentOrigin, PartConnection};
 use crate::context::Context;
 use crate::diagnostics::DiagnosticJson;
 use crate::digest::sha256_hex;
@@ -30,8 +30,9 @@ pub(super) use parts::{LinkedParts, parts};
 
 /// Compile the plugin into a component whose only imports are the host API's
 ///
-/// Runs cargo for wasm32-wasip2, links WASI away, holds the component against the world and the budget
-/// of the manifest, and writes dist/<id>.wasm.
+/// Runs cargo for wasm32-wasip2, links WASI away, checks the component against the world of the manifest, and writes
+/// dist/debug/<id>.wasm. With --release it writes dist/<id>.wasm, which ships: stripped, the same on every machine, within
+/// the budget. What a component was made of is written into it, so that other commands know whether it is stale.
 #[derive(Debug, Default, Args)]
 pub(crate) struct BuildArgs {
     /// Build for production: small and fast
@@ -69,6 +70,8 @@ pub(super) struct BuildResult {
     linked_away: Vec<String>,
     /// What the parts of `[[link]]` give each other.
     links: Vec<LinkJson>,
+    /// Where it comes from: `debug`, `release`, or `file` for one that was named.
+    origin: ComponentOrigin,
     /// The compiler.
     rustc: Option<String>,
     /// What was found.
@@ -95,7 +98,7 @@ impl LinkJson {
 
 pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     let open = context.open_project()?;
-    let (project, manifest) = (&open.project, &open.manifest);
+    let manifest = &open.manifest;
     let profile = match (args.profile.as_deref(), args.release) {
         (Some("release"), _) | (None, true) => Profile::Release,
         (None, false) | (Some("dev"), _) => Profile::Dev,
@@ -107,33 +110,12 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         locked: args.locked,
         component: args.component.as_ref().map(|file| context.path(file)),
     };
-    let ships = making.ships(manifest);
-    let BuiltComponent { finished, rustc } = build_component(context, &open, &making)?;
-    let mut checked = check_component(&finished.component, manifest, Some(&project.source));
-    if !ships {
-        checked = checked.for_development();
-    }
-    weigh(&mut checked.report, &manifest.check);
-    if checked.report.has_errors() {
-        let message = format!("the component does not fit its manifest: {}", checked.report.summary());
-        return Err(CommandError::new(codes::COMPONENT, message).with_report(checked.report));
-    }
-    keep(project, manifest, &finished.component)?;
-    if let Some(with_lines) = &finished.with_lines {
-        files::write(&project.lines_file(manifest), with_lines, FileAccess::Shared)?;
-    }
-    if let Some(rustc) = rustc.as_deref().filter(|_| ships) {
-        write_account(context, &open, &finished.component, rustc, &making.profile)?;
-        if !manifest.link.is_empty() {
-            context.ui.warn(
-                "the bill of materials and the account of the build are of the plugin's own crate, without its parts",
-            );
-        }
-    }
+    let kept = build_checked(context, &open, &making)?;
+    let Kept { built: BuiltComponent { finished, inputs, .. }, checked, file } = kept;
     context.ui.report(&checked.report);
     let border = checked.info.map(|info| info.border).unwrap_or_default();
     let (size, budget) = (ByteSize(finished.component.len() as u64), *manifest.budget.wasm);
-    let shown = context.shown(&project.component_file(manifest));
+    let shown = context.shown(&file);
     if !finished.removed.is_empty() {
         context.ui.detail(format!("linked away: {}", finished.removed.join(", ")));
         let (away, left) = (finished.removed.len(), border.imports.len());
@@ -148,55 +130,83 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
         exports: border.export_names(),
         linked_away: finished.removed,
         links: finished.connections.iter().map(LinkJson::of).collect(),
-        rustc,
+        origin: inputs.origin,
+        rustc: inputs.compiler.clone(),
         findings: checked.report.diagnostics().iter().map(DiagnosticJson::from).collect(),
     };
     for link in &result.links {
         context.ui.status("Composed", format!("{} ── {} ──▶ {}", link.from, link.interface, link.to));
     }
     context.ui.result(&result, || {
-        if ships {
-            format!("{shown}  {size} of {budget}")
+        if inputs.origin == ComponentOrigin::Debug {
+            format!("{shown}  {size} (for development; --release makes what ships)")
         } else {
-            format!("{shown}  {size} (debug; --release for the budget of {budget})")
+            format!("{shown}  {size} of {budget}")
         }
     });
     Ok(ExitCode::Ok)
 }
 
-/// The bill of materials and the account of the build, beside the component. Where cargo cannot tell, the component is
-/// there all the same, and a warning says what its package will lack.
-fn write_account(
-    context: &Context,
-    open: &OpenProject,
-    component: &[u8],
-    rustc: &str,
-    profile: &Profile,
-) -> Result<(), CommandError> {
+/// A component that was built, holds, and is kept.
+struct Kept {
+    built: BuiltComponent,
+    checked: CheckedComponent,
+    file: PathBuf,
+}
+
+/// Builds, checks and keeps a component; one that does not hold is not kept.
+fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> Result<Kept, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
-    let component_sha256 = sha256_hex(component);
+    let mut built = build_component(context, open, making)?;
+    let mut checked = check_component(&built.finished.component, manifest, Some(&project.source));
+    if built.inputs.origin == ComponentOrigin::Debug {
+        checked = checked.for_development();
+    }
+    weigh(&mut checked.report, &manifest.check);
+    if checked.report.has_errors() {
+        let message = format!("the component does not fit its manifest: {}", checked.report.summary());
+        return Err(CommandError::new(codes::COMPONENT, message).with_report(checked.report));
+    }
+    let file = keep(project, manifest, &built.finished.component, built.inputs.origin)?;
+    if let Some(with_lines) = &built.finished.with_lines {
+        files::write(&project.lines_file(manifest), with_lines, FileAccess::Shared)?;
+    }
+    if let Some(cargo) = built.cargo.take() {
+        write_account(open, &built, &cargo)?;
+        if !manifest.link.is_empty() {
+            context.ui.warn(
+                "the bill of materials and the account of the build are of the plugin's own crate, without its parts",
+            );
+        }
+    }
+    Ok(Kept { built, checked, file })
+}
+
+/// Builds what another command needs, and keeps it.
+pub(super) fn build_and_keep(context: &Context, open: &OpenProject, profile: Profile) -> Result<Vec<u8>, CommandError> {
+    let making = BuildPlan { profile, target_dir: None, locked: false, component: None };
+    let kept = build_checked(context, open, &making)?;
+    let size = ByteSize(kept.built.finished.component.len() as u64);
+    context.ui.status("Built", format!("{}  {size}", context.shown(&kept.file)));
+    Ok(kept.built.finished.component)
+}
+
+/// The bill of materials and the account of the build, beside the component.
+fn write_account(open: &OpenProject, built: &BuiltComponent, cargo: &CargoProject) -> Result<(), CommandError> {
+    let (project, manifest) = (&open.project, &open.manifest);
+    let component_sha256 = sha256_hex(&built.finished.component);
     let metadata = &manifest.metadata;
-    let tool_version = env!("CARGO_PKG_VERSION");
     let product = Product {
         id: metadata.id.as_str(),
         version: metadata.version.as_str(),
         license: metadata.license.as_ref().map(|license| license.as_str()),
         component_sha256: &component_sha256,
-        tool_version,
+        tool_version: &built.inputs.tool,
     };
-    match bill_of_materials(&project.root, &context.cargo(), &product) {
-        Ok(bill) => files::write(&project.sbom_file(manifest), format!("{bill:#}\n").as_bytes(), FileAccess::Shared)?,
-        Err(error) => context.ui.warn(format!("the package will have no bill of materials: {error}")),
-    }
-    let lock = fs_err::read(project.root.join("Cargo.lock")).ok().map(|lock| sha256_hex(&lock));
-    let record = BuildRecord {
-        component_sha256: &component_sha256,
-        rustc,
-        profile: profile.name(),
-        root: &project.root,
-        lock_sha256: lock.as_deref(),
-        tool_version,
-    };
+    let bill = bill_of_materials(cargo, &product);
+    files::write(&project.sbom_file(manifest), format!("{bill:#}\n").as_bytes(), FileAccess::Shared)?;
+    let lock = fs_err::read(cargo.lock_file()).ok().map(|lock| sha256_hex(&lock));
+    let record = BuildRecord { root: &project.root, lock_sha256: lock.as_deref(), inputs: &built.inputs };
     let statement =
         Attestation::new(vec![StatementSubject::digested(COMPONENT, &*component_sha256)], provenance(&record));
     files::write(&project.provenance_file(manifest), statement.to_json().as_bytes(), FileAccess::Shared)?;

@@ -1,18 +1,18 @@
 //! How the dev host reads, builds and tests projects: with the same rooms as `check`, `build` and `test`.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::build::Cancel;
+use crate::build::{Cancel, folders_beside};
 use crate::check::{BAD_FIXTURE, CheckSubject, check_component, check_manifest, check_nodes, weigh};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
+use crate::commands::present_component::{BuiltFile, canonical};
+use crate::component::{self, BuildInputs, ComponentOrigin};
 use crate::context::Context;
 use crate::dev_host::{Built, FittingComponent, FollowedPlace, ReadProject, Trouble, TroubleStage, Workshop};
 use crate::diagnostics::{Diagnostic, HumanStyle, Report, human};
@@ -22,7 +22,7 @@ use crate::generate::generated_files;
 use crate::host::{RecordedCall, Runtime};
 use crate::manifest::{Language, Manifest};
 use crate::platform::{PluginFiles, ProjectVersion};
-use crate::project::{FileError, FolderWatch, Project, package_files};
+use crate::project::{FileError, Project, package_files};
 use crate::scenario::from_recording;
 use crate::settings::this_program;
 use crate::ui::KEPT_WIDTH;
@@ -40,6 +40,27 @@ pub(super) struct ProjectWorkshop {
 impl ProjectWorkshop {
     pub(super) fn new(places: Vec<FollowedPlace>, program: PathBuf, context: &Context) -> ProjectWorkshop {
         ProjectWorkshop { places, program, context: context.clone() }
+    }
+}
+
+impl ProjectWorkshop {
+    /// Whether a component is that of the present source. A label or a column of the manifest changes none: what of the
+    /// manifest is compiled lies in the generated code.
+    fn is_present(&self, read: &ReadProject, built: &BuiltFile) -> bool {
+        let Some(inputs) = &built.inputs else { return false };
+        let metadata = &read.manifest.metadata;
+        let said = component::description(&built.bytes);
+        let is_named = (said.name.as_deref(), said.version.as_deref())
+            == (Some(metadata.id.as_str()), Some(metadata.version.as_str()));
+        is_named && self.context.is_source_unchanged(&read.project, &read.manifest, inputs)
+    }
+
+    /// Whether a component from elsewhere was put into `dist`, and nothing was built since.
+    fn has_given_component(&self, read: &ReadProject) -> bool {
+        let built = self.context.built_files(&read.project, &read.manifest);
+        let given =
+            |built: &BuiltFile| built.inputs.as_ref().map(|inputs| inputs.origin) == Some(ComponentOrigin::File);
+        built.first().is_some_and(given)
     }
 }
 
@@ -74,14 +95,12 @@ impl Workshop for ProjectWorkshop {
 
     fn component(&self, read: &ReadProject) -> Result<Option<Vec<u8>>, Trouble> {
         let manifest = &read.manifest;
-        if *manifest.build.language == Language::NoCode {
+        if *manifest.build.language == Language::NoCode && !self.has_given_component(read) {
             return component_without_code(manifest).map(Some).map_err(|error| component_trouble(error.message));
         }
-        match fs_err::read(read.project.component_file(manifest)) {
-            Ok(component) => Ok(Some(component)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(component_trouble(error.to_string())),
-        }
+        let mut built = self.context.built_files(&read.project, manifest);
+        let present = built.iter().position(|built| self.is_present(read, built));
+        Ok(if built.is_empty() { None } else { Some(built.swap_remove(present.unwrap_or(0)).bytes) })
     }
 
     fn fit(&self, read: &ReadProject, component: &[u8], runtime: &Runtime) -> Result<FittingComponent, Trouble> {
@@ -110,31 +129,27 @@ impl Workshop for ProjectWorkshop {
         }
     }
 
-    fn keep(&self, read: &ReadProject, component: &[u8], source_time: Option<SystemTime>) -> Result<(), Trouble> {
-        keep(&read.project, &read.manifest, component).map_err(|error| component_trouble(error.to_string()))?;
-        if let Some(time) = source_time {
-            // Source that is saved meanwhile is newer. Where the time cannot be set, it may be built once less.
-            let file = fs_err::File::options().append(true).open(read.project.component_file(&read.manifest));
-            let _ = file.and_then(|file| file.set_modified(time));
-        }
-        Ok(())
+    fn keep(&self, read: &ReadProject, component: &[u8]) -> Result<(), Trouble> {
+        keep(&read.project, &read.manifest, component, ComponentOrigin::Debug)
+            .map(|_| ())
+            .map_err(|error| component_trouble(error.to_string()))
+    }
+
+    fn folders_beside(&self, read: &ReadProject, component: &[u8]) -> Vec<PathBuf> {
+        let inputs = BuildInputs::of(component);
+        inputs.map_or_else(Vec::new, |inputs| folders_beside(&canonical(&read.project.root), &inputs))
     }
 
     fn needs_build(&self, read: &ReadProject) -> bool {
         let (project, manifest) = (&read.project, &read.manifest);
-        if *manifest.build.language == Language::NoCode {
+        if *manifest.build.language == Language::NoCode || self.has_given_component(read) {
             return false;
         }
         let generated = world_of(manifest).ok().and_then(|world| generated_files(manifest, &world).ok());
         if generated.is_none_or(|wanted| manifest.link.is_empty() && !stale(project, &wanted).is_empty()) {
             return true;
         }
-        let built = fs_err::metadata(project.component_file(manifest)).and_then(|metadata| metadata.modified()).ok();
-        match (built, FolderWatch::new(&project.root).source_time()) {
-            (Some(built), Some(source)) => source > built,
-            (None, _) => true,
-            (_, None) => false,
-        }
+        !self.context.built_files(project, manifest).iter().any(|built| self.is_present(read, built))
     }
 
     fn build(&self, place: &FollowedPlace, cancel: &Cancel) -> Result<Built, Trouble> {

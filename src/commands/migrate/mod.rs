@@ -16,7 +16,9 @@ pub(super) use self::diff::DiffResult;
 pub(super) use self::live::{ApplyResult, RollbackResult, StatusResult};
 pub(super) use self::plan::PlanResult;
 pub(super) use self::rehearse::RehearseResult;
-pub(super) use self::semver::SemverResult;
+pub(super) use self::semver::{SemverResult, reasons};
+pub(super) use self::versions::{VersionOf, read as read_version};
+pub(super) use crate::evolution::BumpReason;
 
 /// Compare two versions of a plugin, rehearse an upgrade, apply it, take it back
 #[derive(Debug, Subcommand)]

@@ -132,8 +132,9 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let (old, new) = versions::read_both(context, &args.from, args.to.as_deref())?;
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
     let runtime = context.runtime()?;
-    let load =
-        |version: &VersionOf| Ok::<_, CommandError>(runtime.load(version.component()?, Arc::clone(&version.manifest))?);
+    let load = |version: &VersionOf| {
+        Ok::<_, CommandError>(runtime.load(&version.component(context)?, Arc::clone(&version.manifest))?)
+    };
     let (old_plugin, new_plugin) = (load(&old)?, load(&new)?);
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
     let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::CommandResult;
-use super::versions;
+use super::versions::{self, VersionOf};
 use crate::component;
 use crate::context::Context;
 use crate::evolution::{Bump, BumpReason, SchemaDiff, required_bump};
@@ -45,14 +45,19 @@ pub(in super::super) struct SemverResult {
     reasons: Vec<BumpReason>,
 }
 
-pub(super) fn run(context: &Context, args: &SemverArgs) -> CommandResult {
-    let (old, new) = versions::read_both(context, &args.old, args.new.as_deref())?;
-    let imports = |component: &Option<Vec<u8>>| {
-        let info = component::read(component.as_deref()?).ok()?;
+/// Why a version number must be raised, the weightiest first.
+pub(in super::super) fn reasons(context: &Context, old: &VersionOf, new: &VersionOf) -> Vec<BumpReason> {
+    let imports = |version: &VersionOf| {
+        let info = component::read(&version.component_without_build(context)?).ok()?;
         Some(info.border.imports.into_iter().map(|import| import.name).collect::<BTreeSet<String>>())
     };
-    let both = imports(&old.component).zip(imports(&new.component));
-    let reasons = required_bump(&old.manifest, &new.manifest, both.as_ref().map(|(old, new)| (old, new)));
+    let both = imports(old).zip(imports(new));
+    required_bump(&old.manifest, &new.manifest, both.as_ref().map(|(old, new)| (old, new)))
+}
+
+pub(super) fn run(context: &Context, args: &SemverArgs) -> CommandResult {
+    let (old, new) = versions::read_both(context, &args.old, args.new.as_deref())?;
+    let reasons = reasons(context, &old, &new);
     let bump = reasons.first().map_or(Bump::Patch, |reason| reason.bump);
     let version = |text: &str| Version::parse(text).unwrap_or(Version::new(0, 0, 0));
     let (before, now) = (version(&old.manifest.metadata.version), version(&new.manifest.metadata.version));

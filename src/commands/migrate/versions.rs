@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::super::package_file::open_package;
 use crate::command_error::{CommandError, codes};
+use crate::commands::open_project::OpenProject;
+use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
-use crate::diagnostics::SourceFile;
+use crate::diagnostics::{Report, SourceFile};
 use crate::document;
 use crate::manifest::{Manifest, parse};
 use crate::project::{MANIFEST_FILE, Project};
@@ -16,12 +18,12 @@ use crate::settings::command;
 use crate::strict_zip::Limits;
 
 /// A version of a plugin.
-pub(super) struct VersionOf {
-    pub(super) manifest: Arc<Manifest>,
+pub(in super::super) struct VersionOf {
+    pub(in super::super) manifest: Arc<Manifest>,
     /// The manifest as packages hold it.
     pub(super) json: Value,
-    /// The component, if there is one.
-    pub(super) component: Option<Vec<u8>>,
+    /// The component of a package.
+    packed: Option<Vec<u8>>,
     /// The project, where it is one.
     pub(super) project: Option<Project>,
 }
@@ -32,28 +34,55 @@ impl VersionOf {
         format!("{} (schema {})", *self.manifest.metadata.version, self.manifest.schema.schema_version)
     }
 
-    /// The component; an error that says how to get one.
-    pub(super) fn component(&self) -> Result<&[u8], CommandError> {
-        self.component.as_deref().ok_or_else(|| {
+    /// The version that a project is now.
+    pub(in super::super) fn of_open(open: &OpenProject) -> VersionOf {
+        VersionOf {
+            manifest: Arc::new(open.manifest.clone()),
+            json: document::parse(&open.project.source).0.to_json(),
+            packed: None,
+            project: Some(open.project.clone()),
+        }
+    }
+
+    /// The component, which is built first where a project's is not of its present sources.
+    pub(super) fn component(&self, context: &Context) -> Result<Vec<u8>, CommandError> {
+        if let Some(packed) = &self.packed {
+            return Ok(packed.clone());
+        }
+        let Some(project) = &self.project else {
             let message = format!("version {} has no component", *self.manifest.metadata.version);
-            CommandError::new(codes::NO_COMPONENT, message)
-                .hint("erp-plugin build, in its folder; or name a package, which has one")
-        })
+            let error = CommandError::new(codes::NO_COMPONENT, message);
+            return Err(
+                error.hint("a revision of git is not built: name its package, or a folder that it is checked out in")
+            );
+        };
+        let open = OpenProject { project: project.clone(), manifest: (*self.manifest).clone(), report: Report::new() };
+        let own = context.of_member(&project.manifest_file);
+        Ok(own.present_component(&open, &ComponentArgs::default(), Purpose::Trial)?.bytes)
+    }
+
+    /// The component, where there is one of the present sources without building it.
+    pub(super) fn component_without_build(&self, context: &Context) -> Option<Vec<u8>> {
+        if self.packed.is_some() {
+            return self.packed.clone();
+        }
+        let built = context.built_files(self.project.as_ref()?, &self.manifest);
+        built.into_iter().find(|built| built.changes.is_empty()).map(|built| built.bytes)
     }
 }
 
 /// Reads a version: `.` or another folder, a package, or a revision of git such as `HEAD~1` or `v1.2.0`, where the
 /// manifest is that of the project that the user stands in.
-pub(super) fn read(context: &Context, named: &str) -> Result<VersionOf, CommandError> {
+pub(in super::super) fn read(context: &Context, named: &str) -> Result<VersionOf, CommandError> {
     let path = context.path(Path::new(named));
     if path.is_dir() {
-        return of_project(context, Project::open(&path.join(MANIFEST_FILE), &context.directory)?);
+        return of_project(context, Project::in_folder(&path, &context.directory)?);
     }
     if path.is_file() {
         let package = open_package(&context.read(&path)?, &Limits::default())?;
-        let component = Some(package.component().to_vec());
+        let packed = Some(package.component().to_vec());
         let manifest = Arc::new(package.manifest.clone());
-        return Ok(VersionOf { manifest, json: package.manifest_json, component, project: None });
+        return Ok(VersionOf { manifest, json: package.manifest_json, packed, project: None });
     }
     of_revision(context, named)
 }
@@ -91,9 +120,8 @@ fn of_project(context: &Context, project: Project) -> Result<VersionOf, CommandE
     if let Some(unreadable) = manifest.read_fixture_files(&|path| project.file(path)).first() {
         return Err(CommandError::new(codes::FIXTURES, unreadable.to_string()));
     }
-    let component = fs_err::read(project.component_file(&manifest)).ok();
     let json = document::parse(&project.source).0.to_json();
-    Ok(VersionOf { manifest: Arc::new(manifest), json, component, project: Some(project) })
+    Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: Some(project) })
 }
 
 fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandError> {
@@ -122,5 +150,5 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
         CommandError::new(codes::MANIFEST, format!("the manifest of `{revision}` has errors")).with_report(report)
     })?;
     let json = document::parse(&source).0.to_json();
-    Ok(VersionOf { manifest: Arc::new(manifest), json, component: None, project: None })
+    Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: None })
 }

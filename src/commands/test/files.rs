@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, Report, SourceFile, apply_fixes};
 use crate::network::NetworkTransport;
 use crate::outgoing::{HttpTransport, Interaction};
 use crate::project::Project;
-use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, Suite};
+use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, LockConditions, Suite};
 use crate::{document, files};
 
 /// The lock of budgets, in the project.
@@ -157,6 +157,7 @@ pub(super) fn accept(
     project: &Project,
     ran: &[(&Case<'_>, &CaseResult)],
     lock: Option<BudgetLock>,
+    conditions: &LockConditions,
     is_whole: bool,
 ) -> Result<Vec<String>, CommandError> {
     let mut changed = Vec::new();
@@ -185,7 +186,7 @@ pub(super) fn accept(
             changed.push(path.display().to_string());
         }
     }
-    changed.extend(write_lock(context, project, ran, lock, is_whole)?);
+    changed.extend(write_lock(context, project, ran, lock, conditions, is_whole)?);
     Ok(changed)
 }
 
@@ -195,13 +196,15 @@ pub(super) fn write_lock(
     project: &Project,
     ran: &[(&Case<'_>, &CaseResult)],
     lock: Option<BudgetLock>,
+    conditions: &LockConditions,
     is_whole: bool,
 ) -> Result<Vec<String>, CommandError> {
     let Some(lock) = lock else { return Ok(Vec::new()) };
     let passed = ran.iter().filter(|(_, result)| only_over_budget(result)).copied();
-    let measured = BudgetLock::of(passed);
+    let measured = BudgetLock::of(passed, conditions.clone());
     // A whole run knows every case there is; a part of one knows nothing of the others.
-    let text = if is_whole { measured } else { lock.updated(measured) }.text();
+    let is_anew = is_whole || lock.difference(conditions).is_some();
+    let text = if is_anew { measured } else { lock.updated(measured) }.text();
     let file = project.root.join(BUDGET_LOCK);
     let changed = files::write_if_changed(&file, text.as_bytes())?;
     Ok(changed.then(|| context.shown(&file)).into_iter().collect())

@@ -24,6 +24,7 @@ use crate::build::SOURCE_FOLDER;
 use crate::check::{check_tested, weigh};
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
+use crate::commands::present_component::{ComponentArgs, PresentComponent, Purpose};
 use crate::context::Context;
 use crate::contract::HostFunction;
 use crate::diagnostics::{DiagnosticJson, Report};
@@ -31,8 +32,8 @@ use crate::exit_code::ExitCode;
 use crate::host::Probe;
 use crate::project::Project;
 use crate::scenario::{
-    BudgetLock, Case, CaseResult, CaseRun, DEFAULT_RATCHET, Suite, check_isolation, explore_case, from_recording,
-    read_suite, reports, run_case,
+    BudgetLock, Case, CaseResult, CaseRun, DEFAULT_RATCHET, LockConditions, Suite, check_isolation, explore_case,
+    from_recording, read_suite, reports, run_case,
 };
 use crate::store::{PostgresUrl, ScratchPlace};
 use crate::ui::Format;
@@ -60,10 +61,10 @@ pub(crate) struct TestArgs {
     /// Run each case again with another tenant doing the same in between: nothing that it sees may change
     #[arg(long)]
     isolation: bool,
-    /// Replace expectations with the values found: values, snapshots, and the lock of budgets
+    /// Replace expectations with the values found: values, snapshots, and the lock of budgets where it applies
     #[arg(long)]
     accept: bool,
-    /// Make a lock of budgets, tests/budget.lock.toml, with the fuel of each case
+    /// Make a lock of budgets, tests/budget.lock.toml, with the fuel of each case of the release component
     #[arg(long)]
     lock_budget: bool,
     /// How much more than its locked fuel a case may burn, in percent
@@ -75,7 +76,7 @@ pub(crate) struct TestArgs {
     /// Keep the database of each failing case in target/failed
     #[arg(long)]
     keep_databases: bool,
-    /// Show which lines of the source the scenarios reach; the component must be a debug build
+    /// Show which lines of the source the scenarios reach
     #[arg(long)]
     coverage: bool,
     /// Write the lines that were reached into a file, in the lcov format
@@ -97,9 +98,11 @@ pub(crate) struct TestArgs {
     /// comes from PGPASSWORD
     #[arg(long, value_name = "URL", env = "ERP_PLUGIN_TEST_DATABASE", hide_env_values = true)]
     database: Option<PostgresUrl>,
-    /// The component, instead of dist/<id>.wasm
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
+    /// Test the release component, which is what ships; without it a component for development will do
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    component: ComponentArgs,
 }
 
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
@@ -115,7 +118,11 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
 fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
-    let (component, report) = context.fitting_component(&open, args.component.as_deref())?;
+    // What is locked is what ships.
+    let purpose = if args.release || args.lock_budget { Purpose::Ship } else { Purpose::Trial };
+    let PresentComponent { bytes: component, report, inputs } =
+        context.present_component(&open, &args.component, purpose)?;
+    let conditions = LockConditions::of(inputs.as_ref());
     let mut suites = read_suites(context, &open, report, args.record_http)?;
     if let Some(url) = &args.database {
         let place = ScratchPlace::Postgres(with_password(url));
@@ -125,7 +132,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
     let watches = args.coverage || args.lcov.is_some();
     let runtime = if watches { context.runtime_for_probes()? } else { context.runtime()? };
-    let needed = needs::load(context, &open, &runtime)?;
+    let needed = needs::load(context, &open, &runtime, &args.component)?;
     for suite in &mut suites {
         suite.needs.clone_from(&needed);
     }
@@ -153,10 +160,9 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         return Err(CommandError::new(codes::NO_TESTS, message));
     }
 
-    let lock = match files::budget_lock(&open.project) {
-        // A lock of another engine is written anew, and not compared with.
-        Err(_) if args.accept || args.lock_budget => Some(BudgetLock::default()),
-        lock => lock?,
+    let lock = match files::budget_lock(&open.project)? {
+        Some(lock) => judging_lock(context, args, lock, &conditions),
+        None => args.lock_budget.then(|| BudgetLock::empty(conditions.clone())),
     };
     let root = open.project.root.clone();
     let component = if watches { open.with_lines(component) } else { component };
@@ -203,17 +209,18 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
     let ran: Vec<CaseRun<'_>> = chosen.iter().zip(&results).collect();
     if args.accept || args.lock_budget {
-        let lock = lock.or_else(|| args.lock_budget.then(BudgetLock::default));
+        let is_whole = ran.len() == total;
         let changed = if args.accept {
-            files::accept(context, &open.project, &ran, lock, ran.len() == total)?
+            files::accept(context, &open.project, &ran, lock, &conditions, is_whole)?
         } else {
-            files::write_lock(context, &open.project, &ran, lock, ran.len() == total)?
+            files::write_lock(context, &open.project, &ran, lock, &conditions, is_whole)?
         };
         for file in changed {
             context.ui.status("Accepted", file);
         }
         // What was accepted is judged as it stands now; what could not be is still a failure.
-        return run_once(context, &TestArgs { accept: false, lock_budget: false, ..args.clone() });
+        let release = args.release || args.lock_budget;
+        return run_once(context, &TestArgs { accept: false, lock_budget: false, release, ..args.clone() });
     }
     let mut findings = Report::new();
     let failed = results.iter().filter(|result| !result.report.is_empty()).count();
@@ -252,6 +259,20 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         _ => summary(&result, started),
     });
     Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
+}
+
+/// The lock where it says something about this component, or is to be written anew. Where it does not, its figures are
+/// neither compared with nor replaced.
+fn judging_lock(
+    context: &Context,
+    args: &TestArgs,
+    lock: BudgetLock,
+    conditions: &LockConditions,
+) -> Option<BudgetLock> {
+    let Some(why) = lock.difference(conditions).filter(|_| !args.lock_budget) else { return Some(lock) };
+    let next = if conditions.profile == "release" { "--lock-budget makes it anew" } else { "--release judges it" };
+    context.ui.warn(format!("tests/budget.lock.toml does not apply: {why}; erp-plugin test {next}"));
+    None
 }
 
 /// The scenarios with all that lies beside them; an error with all findings if there are any.

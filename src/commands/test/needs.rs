@@ -1,10 +1,12 @@
-//! Plugins that the plugin under test needs: its neighbours in the workspace, as they were last built.
+//! Plugins that the plugin under test needs: its neighbours in the workspace.
 
 use std::sync::Arc;
 
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
+use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
+use crate::diagnostics::Report;
 use crate::host::{LoadedPlugin, Runtime};
 use crate::manifest::Manifest;
 use crate::project::{Member, Project, members, workspace_root};
@@ -15,6 +17,7 @@ pub(super) fn load(
     context: &Context,
     open: &OpenProject,
     runtime: &Runtime,
+    args: &ComponentArgs,
 ) -> Result<Vec<LoadedPlugin>, CommandError> {
     let mut wanted: Vec<String> = open.manifest.needs().map(|(id, _)| id.to_owned()).collect();
     if wanted.is_empty() {
@@ -38,12 +41,15 @@ pub(super) fn load(
     }
     let mut loaded = Vec::new();
     for (member, project, manifest) in needed.into_iter().rev() {
-        let file = project.component_file(&manifest);
-        if !file.is_file() {
-            let hint = format!("erp-plugin build --release -p {}", member.id);
-            return Err(failed(format!("{}, which is needed, has no component yet", member.id)).hint(hint));
-        }
-        loaded.push(runtime.load(&context.read(&file)?, Arc::new(manifest))?);
+        let (neighbour, report) = (context.of_member(&member.manifest_file), Report::new());
+        let open = OpenProject { project, manifest, report };
+        let component = neighbour.present_component(&open, &neighbour_args(args), Purpose::Trial)?;
+        loaded.push(runtime.load(&component.bytes, Arc::new(open.manifest))?);
     }
     Ok(loaded)
+}
+
+/// What is said of the plugin's own component is not said of its neighbours'.
+fn neighbour_args(args: &ComponentArgs) -> ComponentArgs {
+    ComponentArgs { component: None, no_build: args.no_build }
 }

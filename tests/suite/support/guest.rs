@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use super::{Sandbox, repository};
 
@@ -16,7 +16,7 @@ pub fn template_component(template: &str) -> PathBuf {
     if let Some(known) = built.get(template) {
         return known.clone();
     }
-    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = one_build();
     let sandbox = Sandbox::with_template(template);
     let component = keep(&sandbox, "erp-demo", "erp-demo", template);
     built.insert(template.to_owned(), component.clone());
@@ -25,7 +25,7 @@ pub fn template_component(template: &str) -> PathBuf {
 
 /// The release component of a fixture project under `tests/fixtures`.
 pub fn fixture_component(name: &str) -> PathBuf {
-    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = one_build();
     let sandbox = Sandbox::new();
     copy(&repository().join("tests/fixtures").join(name), &sandbox.path(name));
     let id = name;
@@ -66,12 +66,23 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Held by whoever has cargo build guests.
+pub fn one_build() -> MutexGuard<'static, ()> {
+    BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A project from a template whose builds share what was compiled before.
+pub fn buildable(template: &str) -> Sandbox {
+    let target = repository().join("target/test-guests");
+    Sandbox::with_template(template).variable("CARGO_TARGET_DIR", target.to_str().unwrap())
+}
+
 /// A project from a template, with a debug component that knows its lines.
 pub fn debug_component(template: &str) -> (Sandbox, String) {
     let sandbox = Sandbox::with_template(template);
-    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = one_build();
     let target = repository().join("target/test-guests");
     sandbox.run(&["-C", "erp-demo", "build", "--target-dir", target.to_str().unwrap()]).succeeded();
-    let component = sandbox.path("erp-demo/dist/erp-demo.wasm").display().to_string();
+    let component = sandbox.path("erp-demo/dist/debug/erp-demo.wasm").display().to_string();
     (sandbox, component)
 }

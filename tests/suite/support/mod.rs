@@ -12,7 +12,7 @@ mod sandbox;
 pub mod zips;
 
 pub use client::Client;
-pub use guest::{debug_component, fixture_component, fixture_project, template_component};
+pub use guest::{buildable, debug_component, fixture_component, fixture_project, one_build, template_component};
 pub use http::{Answer, FaultServer, request};
 pub use postgres::{empty_database, postgres_address, postgres_url};
 pub use random::Random;

@@ -61,6 +61,23 @@ impl Sandbox {
         std::fs::write(path, content).unwrap();
     }
 
+    /// Takes a component from elsewhere for the project in a folder, as its manifest is now.
+    pub fn take_component(&self, folder: &str, file: impl AsRef<Path>) {
+        self.run(&["-C", folder, "build", "--component", file.as_ref().to_str().unwrap()]).succeeded();
+    }
+
+    /// Packs a project with the component that it had before, for the manifest as it is now.
+    pub fn repack(&self, id: &str) {
+        self.take_component(id, self.path(&format!("{id}/dist/{id}.wasm")));
+        self.run(&["-C", id, "pack"]).succeeded();
+    }
+
+    /// The same with a component that lies in no file.
+    pub fn take_bytes(&self, folder: &str, component: impl AsRef<[u8]>) {
+        self.write("taken.wasm", component);
+        self.take_component(folder, self.path("taken.wasm"));
+    }
+
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
