@@ -1,5 +1,6 @@
 //! The rules on a component.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::codes::{Code, codes};
@@ -54,7 +55,7 @@ codes! {
 const MAX_STEPS: usize = 4;
 
 /// Findings that matter for what ships: a debug build is as large as it is, and names the places of its machine.
-const ONLY_FOR_WHAT_SHIPS: [Code; 2] = [COMPONENT_TOO_LARGE, LOCAL_PATH];
+const ONLY_FOR_WHAT_SHIPS: [Code; 3] = [COMPONENT_TOO_LARGE, LOCAL_PATH, OTHER_VERSION];
 
 /// What a look at a component gave.
 #[derive(Debug)]
@@ -87,8 +88,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
         );
     }
     if let Some(path) = component::local_path(bytes) {
-        let message = format!("the component names a folder of the machine that built it: {path}");
-        report.push(Diagnostic::new(LOCAL_PATH, message).help("build it with `erp-plugin build --release`"));
+        report.push(names_a_folder(&path));
     }
     let info = match component::read(bytes) {
         Ok(info) => info,
@@ -140,6 +140,21 @@ fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
     let own = [said.name, said.version].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let message = format!("the component says of itself that it is {own}, and the manifest says {id} {version}");
     Some(Diagnostic::new(OTHER_VERSION, message).help("erp-plugin build --release"))
+}
+
+/// Finds a path into one of these folders, where no other was found: whoever built a component knows more of them than the rules.
+pub fn check_folders(report: &mut Report, bytes: &[u8], folders: &[&Path]) {
+    let is_found = report.diagnostics().iter().any(|finding| finding.code == LOCAL_PATH);
+    if let Some(path) = component::path_into(bytes, folders).filter(|_| !is_found) {
+        report.push(names_a_folder(&path));
+    }
+}
+
+fn names_a_folder(path: &str) -> Diagnostic {
+    let message = format!("the component names a folder of the machine that built it: {path}");
+    Diagnostic::new(LOCAL_PATH, message).help(
+        "`erp-plugin build --release` replaces such names; one that stays is written into the code, by `env!` or a build script",
+    )
 }
 
 struct Judge<'a> {

@@ -15,7 +15,7 @@ mod settings;
 
 pub use capabilities::check_tested;
 pub(crate) use codes::finding_codes;
-pub use component::{CheckedComponent, check_component};
+pub use component::{CheckedComponent, check_component, check_folders};
 pub(crate) use component::{SEVERAL_MODULES, STALE_COMPONENT};
 pub use evolution::check_evolution;
 pub use nodes::check_nodes;

@@ -319,6 +319,9 @@ codes! {
     EVENT_BAD_NAME = "event.bad_name", error(400), "This is no name of an event.",
         why: "Events are words joined by dots.",
         fix: "Write it like `inventory.low_stock`.";
+    EVENT_UNHEARD = "event.unheard", error(422), "No running plugin subscribes to this event.",
+        why: "An event that nobody hears changes nothing: a misspelled name would look like success.",
+        fix: "Correct the name, enable the plugin that hears it, or say that nobody is meant to: `\"heard\": 0`.";
     NODE_NOT_FOUND = "node.not_found", error(404), "There is no such node, or not in this version.",
         why: "The kind is misspelled, or the plugin that brings it is not running.",
         fix: "`erp-plugin node list` shows the nodes that there are, with their versions.";

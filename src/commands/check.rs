@@ -223,6 +223,8 @@ fn look_at_component(
     let mut checked = check(&chosen.bytes);
     if chosen.file == project.debug_component_file(manifest) {
         checked = checked.for_development();
+    } else {
+        context.check_own_folders(&mut checked.report, &chosen.bytes, project);
     }
     let mut report = checked.report;
     if !chosen.changes.is_empty() {

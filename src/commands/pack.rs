@@ -179,6 +179,7 @@ pub(super) fn component_to_pack(
         file: &|path| project.file(path),
     }));
     report.extend(check_component(&component, manifest, Some(&project.source)).report);
+    context.check_own_folders(&mut report, &component, project);
     if !report.has_errors() {
         report.extend(context.check_nodes(&component, manifest, &project.source)?);
     }

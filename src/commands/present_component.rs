@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::archive::manifest_entry;
-use crate::build::{CargoConfig, PresentInputs, Profile, changes, folders_beside, source_changes};
-use crate::check::{STALE_COMPONENT, check_component};
+use crate::build::{CargoConfig, PresentInputs, Profile, changes, folders_beside, source_changes, workspace_of};
+use crate::check::{STALE_COMPONENT, check_component, check_folders};
 use crate::command_error::{CommandError, codes};
 use crate::commands::build::{build_and_keep, component_without_code};
 use crate::commands::open_project::OpenProject;
@@ -137,7 +137,8 @@ impl Context {
         match given.or(candidates.first()) {
             Some(stale) if no_build || is_given(stale) => {
                 let finding = stale.finding(&self.shown(&stale.file));
-                Err(CommandError::from_finding(finding))
+                let error = CommandError::new(STALE_COMPONENT, finding.message);
+                Err(finding.help.into_iter().fold(error, CommandError::hint))
             }
             None if no_build => {
                 let file = if ships { release } else { open.project.debug_component_file(&open.manifest) };
@@ -153,6 +154,18 @@ impl Context {
                 build_and_keep(self, open, if ships { Profile::Release } else { Profile::Dev })
             }
         }
+    }
+
+    /// Finds paths into the folders of this project and machine in a component that ships.
+    pub(crate) fn check_own_folders(&self, report: &mut Report, component: &[u8], project: &Project) {
+        let root = canonical(&project.root);
+        let beside = BuildInputs::of(component).map_or_else(Vec::new, |inputs| folders_beside(&root, &inputs));
+        let workspace = workspace_of(&root);
+        let environment = &self.environment;
+        let others = [&environment.home, &environment.cargo_home].into_iter().flatten();
+        let folders: Vec<&Path> =
+            [&root, &workspace].into_iter().chain(&beside).chain(others).map(PathBuf::as_path).collect();
+        check_folders(report, component, &folders);
     }
 
     /// Folders of crates beside a project that its component is made of, as far as one was built.

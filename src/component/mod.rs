@@ -27,7 +27,7 @@ pub use lines::{LinePoint, LineTable, LinesError};
 pub use link::{LinkError, LinkedComponent, link, own_packages};
 pub use metadata::{Description, DescriptionError, describe, description};
 pub use module::{Module, ModuleFunction};
-pub use paths::local_path;
+pub use paths::{local_path, path_into};
 pub use producers::{Producer, producers};
 pub(crate) use read::features;
 pub use read::{Binary, ComponentInfo, classify, read, wit_text};

@@ -1,8 +1,22 @@
 //! Names of folders of the machine that built a component: they tell a stranger who built it, and no two machines
 //! build the same.
 
-/// Where people's own folders begin, on the systems that plugins are built on.
-const HOMES: [&str; 4] = ["/home/", "/Users/", "/root/", ":\\Users\\"];
+use std::path::Path;
+
+/// Where people's own folders begin, on the systems that plugins are built on, and those of the usual builders.
+const HOMES: [&str; 11] = [
+    "/home/",
+    "/Users/",
+    "/root/",
+    ":\\Users\\",
+    "/builds/",
+    "/workspace/",
+    "/workspaces/",
+    "/__w/",
+    "/var/lib/jenkins/",
+    "/var/folders/",
+    "/tmp/",
+];
 /// Bytes of a path that are shown.
 const SHOWN: usize = 80;
 
@@ -21,14 +35,33 @@ pub fn local_path(component: &[u8]) -> Option<String> {
     })
 }
 
+/// The first path into one of these folders that is in a component: for whoever knows where it was built.
+pub fn path_into(component: &[u8], folders: &[&Path]) -> Option<String> {
+    let folders: Vec<String> = folders.iter().map(|folder| format!("{}/", folder.display())).collect();
+    let starts = component.iter().enumerate().filter(|(_, byte)| matches!(byte, b'/' | b':')).map(|(at, _)| at);
+    let mut found = starts.filter(|at| {
+        // `/` alone, and the like, is in every text.
+        folders.iter().any(|folder| folder.len() > 4 && component[*at..].starts_with(folder.as_bytes()))
+    });
+    let at = found.next()?;
+    let is_path = |byte: &&u8| byte.is_ascii_graphic() || !byte.is_ascii();
+    let path: Vec<u8> = component[at..].iter().take(SHOWN).take_while(is_path).copied().collect();
+    Some(String::from_utf8_lossy(&path).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::local_path;
+    use std::path::Path;
+
+    use super::{local_path, path_into};
 
     #[test]
     fn only_paths_into_a_home_are_found() {
         assert_eq!(local_path(b"\0\x01/home/li/erp/src/lib.rs\0").as_deref(), Some("/home/li/erp/src/lib.rs"));
         assert_eq!(local_path(b"C:\\Users\\li\\x.rs\0").as_deref(), Some(":\\Users\\li\\x.rs"));
+        let known = [Path::new("/srv/erp/shared"), Path::new("/")];
+        assert_eq!(path_into(b"\0/srv/erp/shared/src/lib.rs\0", &known).as_deref(), Some("/srv/erp/shared/src/lib.rs"));
+        assert_eq!(path_into(b"/srv/erp/shared-more/x /x/y", &known), None);
         assert_eq!(local_path(b"/plugin/src/lib.rs /home/ /api/v1/home/x"), None);
     }
 }

@@ -43,6 +43,22 @@ impl FaultPlace {
         }
     }
 
+    /// Whether a call of the host is here. A batch is each of its steps too: `db.insert` of an entity meets the insert in it.
+    pub(super) fn meets(&self, called: HostFunction, subject: &str) -> bool {
+        let FaultPlace::HostCall { function, subject: about } = self else { return false };
+        let is_about = |subject: &str| about.as_ref().is_none_or(|about| about == subject);
+        if function.is_none_or(|function| function == called) && is_about(subject) {
+            return true;
+        }
+        called == HostFunction::DbBatch
+            && subject.split(", ").filter_map(|step| step.split_once(' ')).any(|(word, entity)| {
+                let same = |function: HostFunction| {
+                    function == HostFunction::DbBatch || function.name().strip_prefix("db.") == Some(word)
+                };
+                function.is_none_or(same) && is_about(entity)
+            })
+    }
+
     /// Every name that [`FaultPlace::find`] knows.
     pub fn names() -> impl Iterator<Item = &'static str> + Clone {
         HostFunction::traced().map(HostFunction::name).chain(["commit", "*"])

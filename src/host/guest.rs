@@ -149,17 +149,35 @@ impl Guest<'_> {
         called.map_err(|error| classify(&error, store))
     }
 
-    /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface.
+    /// `plugin-api.price({sku: "A-001"})`, or with the full name of the interface. The context that most functions take first
+    /// may be left out, or be `{}`.
     fn call_wave(&self, store: &mut Store<CallState>, text: &str) -> Result<Value, CallError> {
         let open =
             text.find('(').ok_or_else(|| bad_call(format!("`{text}` is not `interface.function(arguments)`")))?;
         let called = self.export(store, text[..open].trim())?;
-        let types: Vec<_> = called.ty(&*store).params().map(|(_, ty)| ty).collect();
+        let ty = called.ty(&*store);
+        let (names, types): (Vec<String>, Vec<Type>) = ty.params().map(|(name, ty)| (name.to_owned(), ty)).unzip();
+        let unfit = |error: &dyn std::fmt::Display| bad_call(format!("the arguments do not fit: {error}"));
         // WAVE names a function by one word.
-        let call = format!("call{}", &text[open..]);
-        let arguments: Vec<Val> = UntypedFuncCall::parse(&call)
-            .and_then(|call| call.to_wasm_params(types.iter()))
-            .map_err(|error| bad_call(format!("the arguments do not fit: {error}")))?;
+        let parsed = |arguments: &str, types: &[Type]| {
+            let call = format!("call({arguments}");
+            UntypedFuncCall::parse(&call).and_then(|call| call.to_wasm_params::<Val>(types.iter()))
+        };
+        let given = &text[open + 1..];
+        let arguments = match parsed(given, &types) {
+            Ok(arguments) => arguments,
+            Err(error) if names.first().is_none_or(|name| name != "ctx") => return Err(unfit(&error)),
+            Err(error) => {
+                let after_empty = given.trim_start().strip_prefix("{}").map(|rest| {
+                    let rest = rest.trim_start();
+                    rest.strip_prefix(',').unwrap_or(rest)
+                });
+                let others = parsed(after_empty.unwrap_or(given), &types[1..]).map_err(|_| unfit(&error))?;
+                let context = store.data().services.context.to_json(&self.plugin.manifest);
+                let context = arguments::value_of(&types[0], &context, "ctx").map_err(bad_call)?;
+                std::iter::once(context).chain(others).collect()
+            }
+        };
         self.call_untyped(called, store, &arguments)
     }
 

@@ -252,7 +252,16 @@ fn of_the_dev_host() -> Schemas {
         ("FrameRequest", object(&["plugin"], json!({ "plugin": text() }))),
         ("Frame", object(&["base"], json!({ "base": text() }))),
         ("Names", texts()),
-        ("NewEvent", object(&["type"], json!({ "type": text(), "payload": any(), "tenant": text() }))),
+        (
+            "NewEvent",
+            object(
+                &["type"],
+                json!({
+                    "type": text(), "payload": any(), "tenant": text(),
+                    "heard": described(whole(), "0 sends an event that no running plugin subscribes to"),
+                }),
+            ),
+        ),
         ("Deliveries", object(&["delivered"], json!({ "delivered": list(any()) }))),
         (
             "Fault",

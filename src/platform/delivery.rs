@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::call::Occasion;
 use super::{Platform, PlatformError};
 use crate::codes::errors;
+use crate::diagnostics::Spanned;
 use crate::host::{Invocation, Trigger, lock};
 use crate::manifest::EventType;
 use crate::manifest::{PluginId, TenantId, event_matches};
@@ -74,20 +75,25 @@ impl Platform {
         loop {
             let next = next(&lock(&self.database))?;
             let Some(event) = next else { return Ok(()) };
-            let listeners: Vec<PluginId> = self
-                .plugins
-                .iter()
-                .filter(|(_, installed)| installed.status == PluginStatus::Running)
-                .filter(|(_, installed)| {
-                    installed.manifest.events.subscribe.iter().any(|pattern| event_matches(pattern, &event.event_type))
-                })
-                .map(|(id, _)| id.clone())
-                .collect();
-            for plugin in listeners {
+            for plugin in self.listeners(&event.event_type) {
                 self.deliver(plugin.as_str(), &event)?;
             }
             self.unit(|database, _| database.finish_event(event.seq))?;
         }
+    }
+
+    /// The running plugins that subscribed to events of a type.
+    pub fn listeners(&self, event_type: &str) -> Vec<PluginId> {
+        let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
+        let hears = |pattern: &Spanned<String>| event_matches(pattern, event_type);
+        let listening = running.filter(|(_, installed)| installed.manifest.events.subscribe.iter().any(hears));
+        listening.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What the running plugins subscribed to, for whoever told an event that nobody hears.
+    pub fn subscriptions(&self) -> Vec<&str> {
+        let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
+        running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()
     }
 
     /// One event to one plugin. That it was delivered is written in the call's own transaction: after

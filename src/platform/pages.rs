@@ -31,8 +31,7 @@ impl Platform {
         name: &str,
     ) -> Result<Value, PlatformError> {
         let installed = self.installed(plugin)?;
-        let mut pages = installed.manifest.ui.pages.iter();
-        let page = pages.find(|page| page.route() == name).ok_or_else(|| PlatformError::no_page(plugin, name))?;
+        let page = installed.manifest.page(name).ok_or_else(|| PlatformError::no_page(plugin, name))?;
         self.drawn(installed, &Viewer { identity, language }, page)
     }
 

@@ -81,16 +81,27 @@ impl CaseWorld<'_> {
                 Some(payload) => self.fill(payload)?.to_json(),
                 None => Value::Object(Map::new()),
             };
+            let heard = self.platform.listeners(event_type.as_str()).len();
             for _ in 0..*step.repeat {
                 self.platform.publish_event(&tenant, &event_type, &payload).map_err(|error| {
                     self.finding(SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
                 })?;
             }
-            return Ok((tenant, StepOutcome::Other));
+            return Ok((tenant, StepOutcome::Event { heard }));
         }
         if let (Some(call), Some(user)) = (&step.call, &user) {
             let text = self.text(call)?;
-            let result = self.platform.call_by_name(self.manifest.metadata.id.as_str(), user, text.trim());
+            let (plugin, call) = (self.manifest.metadata.id.as_str(), text.trim());
+            let result = if call.contains('(') {
+                self.platform.call_by_name(plugin, user, call)
+            } else {
+                let arguments = step.json.as_ref().map(|json| self.fill(json)).transpose()?;
+                let arguments = match arguments.map(|json| json.to_json()) {
+                    Some(Value::Object(arguments)) => arguments,
+                    _ => Map::new(),
+                };
+                self.platform.call_named(plugin, user, call, &arguments)
+            };
             return Ok((user.tenant.clone(), StepOutcome::Call(result)));
         }
         if let (Some(page), Some(user)) = (&step.page, &user) {

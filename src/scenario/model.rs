@@ -178,7 +178,7 @@ table! {
         r#as: Option<Spanned<String>>,
         /// A request: method and path, relative to `/api/v1/plugins/<this plugin>`.
         http: Option<Node>,
-        /// The body of the request.
+        /// The body of the request, or the arguments of the call by their names.
         json: Option<Node>,
         /// The body of the request, where it is no JSON: `{ type = "image/png", file = "red.png" }` with a file of
         /// `tests/data`, or `{ type = "text/csv", text = "…" }`.
@@ -191,7 +191,8 @@ table! {
         payload: Option<Node>,
         /// How often the event is told.
         repeat: Spanned<u64> = Spanned::new(1, 0..0),
-        /// An export that is called, with arguments in WAVE.
+        /// An export that is called: `interface.function(arguments)` in WAVE, where the context may be left out, or
+        /// `interface.function` with the arguments by their names in `json`.
         call: Option<Node>,
         /// Time that passes, such as `30m`.
         advance: Option<Node>,
@@ -230,7 +231,7 @@ words! {
 pub struct Expect(pub Node);
 
 /// The keys of `expect`, and what they say.
-pub(super) const EXPECT_KEYS: [(&str, &str); 18] = [
+pub(super) const EXPECT_KEYS: [(&str, &str); 19] = [
     ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
     (
         "json",
@@ -239,6 +240,7 @@ pub(super) const EXPECT_KEYS: [(&str, &str); 18] = [
     ("ok", "Whether all calls of the plugin succeeded."),
     ("error", "The error of the first call that failed: `{ kind, code, message }`, for traps `{ kind, trap }`."),
     ("result", "What a call gave, as WAVE."),
+    ("heard", "How many plugins an event was given to; an event that nobody hears fails unless `heard = 0` says so."),
     ("db", "For each entity its live rows of the tenant, all of them: a table between pipes, or `{ rows, deleted }`."),
     ("changes", "`none`: no row changed."),
     ("events", "The events that were told, in order; or `{ count }`."),

@@ -25,7 +25,7 @@ pub(super) fn observation(outcome: &StepOutcome, activity: &Activity) -> Value {
         StepOutcome::Rows(rows) => {
             seen.insert("rows".to_owned(), json!(rows));
         }
-        StepOutcome::Call(Err(_)) | StepOutcome::Other => {}
+        StepOutcome::Call(Err(_)) | StepOutcome::Event { .. } | StepOutcome::Other => {}
     }
     let calls = || activity.calls.iter();
     let errors = calls().filter_map(|call| call.error.as_ref()).map(error_json).collect();

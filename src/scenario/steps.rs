@@ -4,10 +4,10 @@ use super::model::{ScenarioFile, Step};
 use super::plan::{tenant, unknown};
 use super::substitute::used_names;
 use super::{fault, matcher};
-use crate::check::scenarios::{SCENARIO_STEP, SCENARIO_VALUE};
-use crate::document::{Node, NodeValue, Reader};
+use crate::check::scenarios::{SCENARIO_NAME, SCENARIO_STEP, SCENARIO_VALUE};
+use crate::document::{Node, NodeValue, Reader, did_you_mean};
 use crate::host::{LIMITS, LimitError, LimitOverrides};
-use crate::manifest::{Manifest, Timeout, is_event_name};
+use crate::manifest::{Manifest, Timeout, event_matches, is_event_name};
 
 /// Methods of the HTTP API.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -24,6 +24,7 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
         tenant(file, name, reader);
     }
     values(step, reader);
+    heard(step, manifest, reader);
     if let Some(bounds) = &step.budget {
         budget(bounds, reader);
     }
@@ -33,9 +34,9 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
         reader.find(SCENARIO_VALUE, span, why, "cannot be read", None);
     }
     if let Some((name, node)) = step.page.as_ref().and_then(fixed_text)
-        && !manifest.ui.pages.iter().any(|page| page.route() == name)
+        && manifest.page(name).is_none()
     {
-        let pages: Vec<&str> = manifest.ui.pages.iter().map(crate::manifest::Page::route).collect();
+        let pages: Vec<&str> = manifest.all_pages().map(crate::manifest::Page::route).collect();
         unknown("page", name, node.span.clone(), &pages, reader);
     }
     if let Some(target) = &step.http {
@@ -74,6 +75,14 @@ fn act(step: &Step, reader: &mut Reader) {
                 let help = Some("write `as = \"…\"` with a user of [world.users]".to_owned());
                 reader.find(SCENARIO_STEP, step.span.clone(), format!("nobody does this `{act}`"), "no user", help);
             }
+            if *act == "call"
+                && step.json.is_some()
+                && step.call.as_ref().is_some_and(|call| scalar(call).contains('('))
+            {
+                let help = Some("write the arguments in brackets, or take the brackets away".to_owned());
+                let message = "the call has its arguments in brackets, and in `json` too";
+                reader.find(SCENARIO_STEP, step.span.clone(), message, "twice", help);
+            }
             if *act == "event" && step.tenant.is_none() {
                 let help = Some("write `tenant = \"…\"`".to_owned());
                 reader.find(SCENARIO_STEP, step.span.clone(), "the event belongs to no tenant", "no tenant", help);
@@ -90,6 +99,24 @@ fn act(step: &Step, reader: &mut Reader) {
             reader.find(SCENARIO_STEP, step.span.clone(), message, "more than one act", help);
         }
     }
+}
+
+/// Finds an event that the plugin does not subscribe to. Plugins that it needs may hear it: then only the run can tell.
+fn heard(step: &Step, manifest: &Manifest, reader: &mut Reader) {
+    let Some((text, node)) = step.event.as_ref().and_then(fixed_text).filter(|(text, _)| is_event_name(text)) else {
+        return;
+    };
+    let expects = step.expect.as_ref().is_some_and(|expect| expect.get("heard").is_some());
+    let patterns = &manifest.events.subscribe;
+    let is_heard = patterns.iter().any(|one| event_matches(one, text));
+    if expects || is_heard || manifest.needs().next().is_some() {
+        return;
+    }
+    let known: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
+    let help =
+        did_you_mean(text, known.iter().copied()).unwrap_or_else(|| "the plugin subscribes to nothing".to_owned());
+    let help = format!("{help} `expect.heard = 0` says that nobody is meant to hear it");
+    reader.find(SCENARIO_NAME, node.span.clone(), format!("nobody hears `{text}`"), "no subscription", Some(help));
 }
 
 /// Finds names, lengths and paths that cannot be read.

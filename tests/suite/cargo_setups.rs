@@ -78,7 +78,7 @@ fn a_linker_that_makes_no_component_is_refused_by_name() {
         let (code, refused) = sandbox.json(arguments);
         assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("build/setup")), "{refused}");
         assert!(refused["error"]["message"].as_str().unwrap().contains("rust-lld"));
-        assert!(refused["error"]["help"].to_string().contains("config.toml"), "{refused}");
+        assert!(refused["error"]["hints"].to_string().contains("config.toml"), "{refused}");
     }
 }
 

@@ -46,9 +46,9 @@ fn what_is_too_complex_is_refused_by_every_command_that_reads_it() {
         sandbox.write("erp-demo/dist/erp-demo.wasm", component(family, size));
         for command in [
             ["-C", "erp-demo", "check"].as_slice(),
-            &["-C", "erp-demo", "pack"],
+            &["-C", "erp-demo", "pack", "--component", "dist/erp-demo.wasm"],
             &["inspect", "erp-demo/dist/erp-demo.wasm"],
-            &["-C", "erp-demo", "call", "base.init({})"],
+            &["-C", "erp-demo", "call", "base.init({})", "--component", "dist/erp-demo.wasm"],
             &["wit", "targets", "erp-demo/dist/erp-demo.wasm"],
         ] {
             let output = sandbox.run(command);

@@ -128,7 +128,7 @@ fn a_lock_of_fuel_is_of_the_component_that_ships() {
     let sandbox = buildable("minimal");
     sandbox.write(
         "erp-demo/tests/start.test.toml",
-        "schema = 1\nsuite = \"start\"\n[[test]]\nname = \"it starts\"\n[[test.step]]\ncall = \"base.init\"\nas = \"admin\"\nexpect.ok = true\n",
+        "schema = 1\nsuite = \"start\"\n[world]\nusers = { admin = { tenant = \"acme\", grants = [\"*\"] } }\n[[test]]\nname = \"it starts\"\n[[test.step]]\ncall = \"base.init\"\nas = \"admin\"\nexpect.ok = true\n",
     );
     let locked = sandbox.json(&["-C", "erp-demo", "test", "--lock-budget"]);
     assert_eq!(locked.0, 0, "{}", locked.1);
@@ -182,20 +182,21 @@ fn a_version_is_raised_in_all_files_at_once() {
 #[test]
 fn a_version_that_is_too_low_for_what_changed_is_refused() {
     let sandbox = Sandbox::with_template("pages");
+    sandbox.run(&["-C", "erp-demo", "version", "1.0.0"]).succeeded();
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
     sandbox.write(
         "erp-demo/plugin.toml",
-        format!("{manifest}\n[[settings]]\nname = \"limit\"\nfield_type = \"integer\"\ndisplay_name = \"上限\"\n"),
+        format!("{manifest}\n[[permissions]]\ncode = \"customer.print\"\nname = \"打印\"\n"),
     );
     let (code, refused) = sandbox.json(&["-C", "erp-demo", "version", "patch"]);
     assert_eq!((code, refused["error"]["code"].as_str()), (1, Some("version/too-low")), "{refused}");
-    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("0.1.0"), "nothing was written");
+    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("1.0.0"), "nothing was written");
     sandbox.run(&["-C", "erp-demo", "version", "minor", "--dry-run"]).succeeded();
-    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("0.1.0"), "nothing was written");
+    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("1.0.0"), "nothing was written");
     sandbox.run(&["-C", "erp-demo", "version", "minor"]).succeeded();
-    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("version = \"0.2.0\""));
-    for lower in ["0.1.0", "next", "1.0"] {
+    assert!(String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap().contains("version = \"1.1.0\""));
+    for lower in ["0.1.0", "next", "1.1"] {
         assert_eq!(sandbox.run(&["-C", "erp-demo", "version", lower]).code, 2, "{lower}");
     }
 }

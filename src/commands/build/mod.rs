@@ -161,6 +161,8 @@ fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> R
     let mut checked = check_component(&built.finished.component, manifest, Some(&project.source));
     if built.inputs.origin == ComponentOrigin::Debug {
         checked = checked.for_development();
+    } else {
+        context.check_own_folders(&mut checked.report, &built.finished.component, project);
     }
     weigh(&mut checked.report, &manifest.check);
     if checked.report.has_errors() {

@@ -10,6 +10,9 @@ use wit_bindgen_core::{Files, WorldGenerator};
 use crate::contract::World;
 use crate::generate::{GenerateError, MARK};
 
+/// What bindings cannot do without, and what nobody wants to hear of code that nobody wrote.
+const ALLOWED: &str = "#![allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]";
+
 /// The bindings that were made last: a dev host asks for the same ones at every edit, and they cost more than a check.
 static LAST: Mutex<Vec<(Identity, String)>> = Mutex::new(Vec::new());
 /// How many of them are remembered: those of the worlds that somebody works on at the same time.
@@ -62,5 +65,5 @@ fn made(world: &World, module: &str) -> Result<String, GenerateError> {
     options.build().generate(&mut resolve, world.id, &mut files).map_err(|error| failed(format!("{error:#}")))?;
     let Some((_, code)) = files.iter().next() else { return Err(failed("the generator wrote nothing".to_owned())) };
     let code = String::from_utf8(code.to_vec()).map_err(|error| failed(error.to_string()))?;
-    Ok(format!("// The host API {} for the world `{}`.\n// {MARK}\n{code}", world.host_api.abi, world.name))
+    Ok(format!("// The host API {} for the world `{}`.\n// {MARK}\n{ALLOWED}\n{code}", world.host_api.abi, world.name))
 }

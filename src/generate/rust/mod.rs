@@ -169,6 +169,8 @@ fn root(manifest: &Manifest, parts: &ToolkitParts) -> String {
     let mut code =
         SourceWriter::file(&format!("`{}`: what plugin.toml declares, and the host, in Rust.", *manifest.metadata.id));
     code.line("#![allow(dead_code, unused_imports, reason = \"no plugin uses all of it\")]");
+    code.line("#![allow(unsafe_code, reason = \"calls of the host cross the border of the sandbox\")]");
+    code.line("#![allow(missing_docs, clippy::pedantic, clippy::nursery, reason = \"it is made, and not written\")]");
     code.blank();
     code.line("pub mod bindings;");
     for (is_there, name, is_public) in [

@@ -28,7 +28,7 @@ use wasmtime::Trap;
 
 use self::shown::HostResult;
 use super::error::{ServiceError, shorten};
-use super::faults::{FaultAction, FaultPlace};
+use super::faults::FaultAction;
 use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::quirks::Quirk;
@@ -132,13 +132,7 @@ impl Services {
         let fault = {
             let mut surroundings = lock(&self.surroundings);
             surroundings.advance(1);
-            surroundings.take_fault(|place| match place {
-                FaultPlace::HostCall { function: wanted, subject: about } => {
-                    wanted.is_none_or(|wanted| wanted == function)
-                        && about.as_ref().is_none_or(|about| about == subject)
-                }
-                FaultPlace::Commit => false,
-            })
+            surroundings.take_fault(|place| place.meets(function, subject))
         };
         let is_full = self.detail >= Detail::Full;
         let is_named = subject.len() <= MAX_NAME_BYTES;

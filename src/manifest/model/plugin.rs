@@ -217,6 +217,19 @@ impl Manifest {
         self.manifest_version.is_none()
     }
 
+    /// All pages, also those behind tabs.
+    pub fn all_pages(&self) -> impl Iterator<Item = &super::Page> {
+        fn within(page: &super::Page) -> Vec<&super::Page> {
+            std::iter::once(page).chain(page.pages.iter().flat_map(|tab| within(&tab.0))).collect()
+        }
+        self.ui.pages.iter().flat_map(within)
+    }
+
+    /// The page of a name, also one behind tabs.
+    pub fn page(&self, name: &str) -> Option<&super::Page> {
+        self.all_pages().find(|page| page.route() == name)
+    }
+
     /// Ids and version ranges of the plugins without which this one does not work.
     pub fn needs(&self) -> impl Iterator<Item = (&str, &str)> {
         let declared = self.dependencies.plugins.iter().filter(|dependency| !dependency.optional);

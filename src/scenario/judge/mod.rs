@@ -29,6 +29,10 @@ pub(super) enum StepOutcome {
         entity: Option<String>,
     },
     Call(Result<Value, CallError>),
+    /// An event, and how many plugins it was given to.
+    Event {
+        heard: usize,
+    },
     /// A page that was opened, or why it was not.
     Page(Value),
     /// What a statement gave.

@@ -4,11 +4,19 @@ use serde_json::{Value, json};
 
 use super::super::compare::{differences, show};
 use super::super::observation::error_json;
-use super::{Judge, StepOutcome};
+use super::{Judge, StepObservation, StepOutcome};
 use crate::check::scenarios::{SCENARIO_MISMATCH, SCENARIO_UNEXPECTED};
 use crate::document::Node;
 use crate::host::CallError;
 use crate::platform::CallRecord;
+
+fn did_you_mean_event(observed: &StepObservation<'_>) -> String {
+    match observed.platform.subscriptions().as_slice() {
+        [] => "no plugin that runs subscribes to anything; write `expect.heard = 0` where this is what is meant"
+            .to_owned(),
+        known => format!("heard are {}; write `expect.heard = 0` where this is what is meant", known.join(", ")),
+    }
+}
 
 impl Judge<'_, '_> {
     pub(super) fn outcome(&mut self, expect: &Node) {
@@ -59,6 +67,16 @@ impl Judge<'_, '_> {
                     self.differ("result", found);
                 }
             }
+            StepOutcome::Event { heard } => match expect.get("heard") {
+                Some(_) => self.compare("heard", expect, &json!(heard)),
+                None if *heard == 0 => {
+                    let help = did_you_mean_event(self.observed);
+                    let message = "nobody hears the event: it changes nothing, whatever it is called".to_owned();
+                    let span = self.observed.step_span.clone();
+                    self.find(SCENARIO_UNEXPECTED, span, message, "no plugin subscribed to it", Some(help));
+                }
+                None => {}
+            },
             StepOutcome::Page(page) => self.compare("page", expect, page),
             StepOutcome::Rows(rows) => self.compare("rows", expect, &Value::Array(rows.clone())),
             StepOutcome::Other => {}

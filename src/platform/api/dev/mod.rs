@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::rows::bad_query;
 use super::{Answer, BASE_EVENTS, Request, Response};
 use crate::codes::errors;
+use crate::document::did_you_mean;
 use crate::host::lock;
 use crate::manifest::EventType;
 use crate::platform::{Platform, PlatformError};
@@ -62,8 +63,10 @@ impl Platform {
             .get("type")
             .and_then(Value::as_str)
             .ok_or_else(|| PlatformError::new(errors::HTTP_BAD_JSON, "the body needs `type`, the name of the event"))?;
-        if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload" | "tenant")) {
-            let message = format!("unknown key `{key}`; an event is {{\"type\": …, \"payload\": …}}");
+        if let Some(key) = body.keys().find(|key| !matches!(key.as_str(), "type" | "payload" | "tenant" | "heard")) {
+            let message = format!(
+                "unknown key `{key}`; an event is {{\"type\": …, \"payload\": …, \"tenant\": …, \"heard\": 0}}"
+            );
             return Err(PlatformError::new(errors::HTTP_BAD_JSON, message));
         }
         let event_type = EventType::new(event_type).ok_or_else(|| {
@@ -79,6 +82,16 @@ impl Platform {
                 known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
             }
         };
+        let is_meant = body.get("heard").is_some_and(|heard| *heard == 0);
+        if self.listeners(event_type.as_str()).is_empty() && !is_meant {
+            let known = self.subscriptions();
+            let help = did_you_mean(event_type.as_str(), known.iter().copied()).unwrap_or_else(|| {
+                format!("heard are {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })
+            });
+            let message =
+                format!("no running plugin hears `{event_type}`; {help} (\"heard\": 0 sends it all the same)");
+            return Err(PlatformError::new(errors::EVENT_UNHEARD, message));
+        }
         self.publish_event(&tenant, &event_type, &payload)?;
         Ok(self.delivered_since(before))
     }
