@@ -182,6 +182,14 @@ impl Context {
         path.strip_prefix(&self.directory).unwrap_or(path).display().to_string()
     }
 
+    /// The way from the root of the repository to where files are named from, with a `/` behind it; empty at the root, and where
+    /// there is no repository.
+    pub(crate) fn way_from_repository(&self) -> String {
+        let root = self.directory.ancestors().find(|folder| folder.join(".git").exists());
+        let way = root.and_then(|root| self.directory.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+        way.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect()
+    }
+
     /// A file of the command line, as bytes.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, CommandError> {
         fs_err::read(self.path(path)).map_err(|error| CommandError::new(codes::IO, error.to_string()))

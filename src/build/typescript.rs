@@ -35,9 +35,13 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;
     }
+    // The engine hands 64-bit numbers over as plain ones: types that say `bigint` would lead into a trap.
+    plain_numbers(&root.join("src/erp/types"))?;
     let out = build.out("plugin.wasm")?;
     let (wit, out_text) = (shown(build.wit.parent().unwrap_or(root)), shown(&out));
-    let arguments = [
+    // TypeScript is bundled anyway.
+    let is_script = build.entry.ends_with(".js") || build.entry.ends_with(".mjs");
+    let mut arguments = vec![
         "componentize",
         build.entry,
         "--backend",
@@ -56,8 +60,28 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         "--out",
         &out_text,
     ];
+    if is_script {
+        arguments.push("--bundle");
+    }
     jco.run(root, &arguments, build)?;
     Ok(out)
+}
+
+/// Writes `number` where declarations say `bigint`; what is past 2^53 has no exact value in the engine.
+fn plain_numbers(folder: &Path) -> Result<(), ForeignError> {
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            plain_numbers(&path)?;
+        } else if path.to_string_lossy().ends_with(".d.ts") {
+            let text = fs_err::read_to_string(&path)?;
+            if text.contains("bigint") {
+                files::write(&path, text.replace("bigint", "number").as_bytes(), FileAccess::Shared)
+                    .map_err(std::io::Error::other)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn shown(path: &Path) -> String {

@@ -29,9 +29,7 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
             .flat_map(HostFunction::places)
             .find(|(interface, function)| border.calls(interface, function));
         match asked {
-            Some((interface, function))
-                if capability.is_needed_by_every_call() && !is_granted && !manifest.is_legacy() =>
-            {
+            Some((interface, function)) if capability.is_needed_by_every_call() && !is_granted => {
                 let message =
                     format!("the component calls `{interface}.{function}`, and `{capability}` is not granted");
                 let finding = Diagnostic::new(UNDECLARED_CAPABILITY, message).help(format!(
@@ -40,7 +38,8 @@ pub(super) fn check(border: &Border, manifest: &Manifest, source: Option<&Arc<So
                 ));
                 report.push(finding.maybe_fixed(source, |source| grant_switch(capability, manifest, source)));
             }
-            None if is_granted => {
+            // What the first platform grants to everybody was not asked for.
+            None if is_granted && !(manifest.is_legacy() && manifest.capabilities.span.is_empty()) => {
                 let message = format!("`{capability}` is granted, and the component never asks for it");
                 let mut finding = Diagnostic::new(UNUSED_CAPABILITY, message)
                     .help("take it away: a reviewer grants what stands here, used or not");

@@ -22,6 +22,7 @@ pub use nodes::check_nodes;
 pub use package::check_package;
 pub use settings::weigh;
 
+pub(crate) use rules::identity::PLATFORM_TOO_OLD;
 pub(crate) use rules::migrations::BAD_FIXTURE;
 pub(crate) use rules::relations::UNUSED;
 

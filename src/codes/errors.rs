@@ -31,6 +31,15 @@ codes! {
     CALL_INTERRUPTED = "call.interrupted", error(503, retryable), "The call was ended before its time.",
         why: "The client that asked for it has left, or the host was told to end. Nothing of the call was kept.",
         fix: "Ask again, if you still want it.";
+    TENANT_TAKEN = "tenant.taken", error(409), "There is a tenant of this name.",
+        why: "A tenant is created once.",
+        fix: "Choose another name; `GET /_dev/tenants` lists those that there are.";
+    TENANT_UNKNOWN = "tenant.unknown", error(404), "There is no such tenant.",
+        why: "It was never created, or was removed.",
+        fix: "`GET /_dev/tenants` lists those that there are.";
+    TENANT_NONE = "tenant.none", error(409), "The plugin writes rows where no tenant is served.",
+        why: "`init` runs once for the whole platform, before any tenant: what it wrote would belong to nobody, and no tenant would find it.",
+        fix: "Write rows of tenants in the hook `on-tenant-created`, which runs for each of them; or bring them as `[[fixtures]]`.";
     CAP_DENIED = "cap.denied", error(403), "The plugin asked for what its manifest does not grant.",
         why: "A plugin may do what stands in `[capabilities]`, and nothing else.",
         fix: "Add the key that the error names to `[capabilities]`, pack and upload again.";
@@ -200,6 +209,9 @@ codes! {
     HOST_BUG = "host.bug", error(500), "The host itself failed.",
         why: "This is a bug in erp-plugin.",
         fix: "Report what its log says, with the request.";
+    HTTP_BAD_FORM = "http.bad_form", error(400), "The form of an upload cannot be read.",
+        why: "An upload is a package as it is, or a form with the part `package`, or with the parts `wasm` and `manifest`.",
+        fix: "Send it like `curl -F package=@erp-demo-0.1.0.erpx`, or use `erp-plugin publish`.";
     HTTP_BAD_JSON = "http.bad_json", error(400), "The body cannot be read.",
         why: "It is no JSON object, names a key twice, or lacks a key.",
         fix: "Mend what the error names.";
@@ -249,6 +261,9 @@ codes! {
     PLUGIN_DEPENDENCY = "plugin.dependency", error(409), "A plugin that this one needs is not there, or of another version.",
         why: "`[[dependencies.plugins]]` names it.",
         fix: "Install and enable that plugin first.";
+    PLUGIN_PLATFORM = "plugin.platform_version", error(409), "The plugin needs another version of the platform.",
+        why: "`min_platform_version` or `[dependencies] platform` of its manifest says which.",
+        fix: "Update the platform, or take a version of the plugin that is made for this one. A dev host is told its version with `dev --platform-version`.";
     PLUGIN_DEPENDENTS = "plugin.dependents", error(409), "Other plugins need this one.",
         why: "They would stop working.",
         fix: "Disable or uninstall those first.";

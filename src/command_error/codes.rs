@@ -123,6 +123,9 @@ codes! {
     TOKEN = "token", command(Configuration), "The bearer token cannot be read or kept.",
         why: "The file is missing, is not UTF-8, or may be read by other users.",
         fix: "Write the token alone into a file with mode 0600, or pass it with `--token-stdin`.";
+    HOST_REFUSED = "host/refused", command(Network), "The host refused what was asked of it.",
+        why: "The message has the host's own words and its code.",
+        fix: "`erp-plugin explain` knows the host's codes; `erp-plugin host list` shows the states of its plugins.";
     PUBLISH_ADDRESS = "publish/address", command(Usage), "A token may not be sent to this address.",
         why: "It is not `https`, or has a user, a query or a fragment in it.",
         fix: "Use `https://HOST`; plain `http` is accepted for this machine only.";

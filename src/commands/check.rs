@@ -94,8 +94,10 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     let ProjectFindings { report, component, scenarios } = looked;
     context.ui.report(&report);
     match context.ui.format() {
-        Format::Sarif => context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET))),
-        Format::Github => context.ui.raw_result(&github(&report)),
+        Format::Sarif => {
+            context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET, &context.way_from_repository())))
+        }
+        Format::Github => context.ui.raw_result(&github(&report, &context.way_from_repository())),
         Format::Junit => context.ui.raw_result(&junit(&report)),
         _ => {
             let result = CheckResult {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use zeroize::Zeroizing;
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::digest::sha256_hex;
-use crate::registry::origin;
+use crate::registry::{ServerConnection, origin};
 use crate::settings::Environment;
 
 /// Bytes of a token at the most.
@@ -24,6 +25,42 @@ pub(crate) struct TokenArgs {
     /// Read the token from standard input
     #[arg(long)]
     token_stdin: bool,
+}
+
+/// A platform, and how it is reached.
+#[derive(Debug, Args)]
+pub(crate) struct RemoteArgs {
+    /// The platform's address, such as <https://erp.example.com>
+    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
+    pub(super) to: String,
+    #[command(flatten)]
+    token: TokenArgs,
+    /// Seconds that one request may take, beside the time that a package needs on a slow line
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// A proxy, instead of `HTTPS_PROXY` and its kin
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Certificates of authorities that are trusted beside the system's, as PEM
+    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_CA_FILE", hide_env_values = true)]
+    ca_file: Option<PathBuf>,
+}
+
+impl RemoteArgs {
+    /// How the platform is reached, with the token for it.
+    pub(super) fn connection(&self, context: &Context) -> Result<ServerConnection, CommandError> {
+        if context.offline {
+            let error = CommandError::new(codes::OFFLINE, "this needs the network, and --offline forbids it");
+            return Err(error.hint("leave --offline away"));
+        }
+        Ok(ServerConnection {
+            token: self.token.token(context, &self.to)?,
+            timeout: Duration::from_secs(self.timeout.max(1)),
+            proxy: self.proxy.clone(),
+            ca: self.ca_file.as_deref().map(|file| context.read(file)).transpose()?,
+            ..ServerConnection::default()
+        })
+    }
 }
 
 impl TokenArgs {

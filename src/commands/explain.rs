@@ -17,10 +17,10 @@ use crate::ui::Table;
 /// The fixtures that prove the codes; each is its code's example.
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tests/diagnostics");
 
-/// Explain the code of a finding or of an error; list all codes if none is named
+/// Explain the code of a finding or of an error, or the text of one; list all codes if none is named
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The code, such as manifest/reserved-name or limit.fuel
+    /// The code, such as manifest/reserved-name or limit.fuel; or what an error says, in quotes
     code: Option<String>,
 }
 
@@ -127,7 +127,12 @@ impl ExplainResult {
 pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let all = explanations::all();
     let chosen: Vec<Code> = match &args.code {
-        Some(name) => vec![all.iter().copied().find(|code| code.name() == name).ok_or_else(|| unknown(name, &all))?],
+        Some(name) => match all.iter().copied().find(|code| code.name() == name) {
+            Some(code) => vec![code],
+            None => Some(explanations::of_text(name))
+                .filter(|codes| !codes.is_empty())
+                .ok_or_else(|| unknown(name, &all))?,
+        },
         None => all,
     };
     let mut result = ExplainResult { ok: true, ..ExplainResult::default() };
@@ -135,7 +140,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
         result.add(*code, args.code.is_some());
     }
     context.ui.result(&result, || match chosen.as_slice() {
-        [code] => page(context, *code),
+        codes if args.code.is_some() => codes.iter().map(|code| page(context, *code)).collect::<Vec<_>>().join("\n"),
         codes => list(codes),
     });
     Ok(ExitCode::Ok)

@@ -12,6 +12,7 @@ mod dev;
 mod doctor;
 mod explain;
 mod generate;
+mod host;
 mod init;
 mod inspect;
 mod key;
@@ -135,6 +136,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Login(login::LoginArgs),
     Publish(publish::PublishArgs),
+    Host(host::HostCommandArgs),
     Demo(demo::DemoArgs),
     Doctor(doctor::DoctorArgs),
     Explain(explain::ExplainArgs),
@@ -203,6 +205,7 @@ impl Command {
             Command::Verify(args) => verify::run(context, args),
             Command::Login(args) => login::run(context, args),
             Command::Publish(args) => publish::run(context, args),
+            Command::Host(args) => host::run(context, args),
             Command::Demo(args) => demo::run(context, args),
             Command::Doctor(args) => doctor::run(context, args),
             Command::Explain(args) => explain::run(context, args),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::CommandResult;
-use super::credentials::TokenArgs;
+use super::credentials::RemoteArgs;
 use super::key::trust_store;
 use super::pack::{component_to_pack, packed};
 use super::package_file::{package_file, read_bounded, refusal};
@@ -39,20 +39,8 @@ const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 pub(crate) struct PublishArgs {
     /// The package as it is; the project's own if it is absent, made first where it is not of the present sources
     package: Option<PathBuf>,
-    /// The platform's address, such as <https://erp.example.com>, or <oci://registry.example.com/plugins/erp-demo>
-    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
-    to: String,
     #[command(flatten)]
-    token: TokenArgs,
-    /// Seconds that one request may take, beside the time that the package needs on a slow line
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
-    /// A proxy, instead of `HTTPS_PROXY` and its kin
-    #[arg(long, value_name = "URL")]
-    proxy: Option<String>,
-    /// Certificates of authorities that are trusted beside the system's, as PEM
-    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_CA_FILE", hide_env_values = true)]
-    ca_file: Option<PathBuf>,
+    remote: RemoteArgs,
     /// The keys that are trusted, for the receipt's
     #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_TRUST_FILE", hide_env_values = true)]
     trust_file: Option<PathBuf>,
@@ -111,17 +99,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
         return Err(refusal(&problems).with_report(verdict.report));
     }
     let Some(package) = &verdict.package else { return Err(refusal(&[])) };
-    if context.offline {
-        let error = CommandError::new(codes::OFFLINE, "publish needs the network, and --offline forbids it");
-        return Err(error.hint("leave --offline away"));
-    }
-    let connection = ServerConnection {
-        token: args.token.token(context, &args.to)?,
-        timeout: Duration::from_secs(args.timeout.max(1)),
-        proxy: args.proxy.clone(),
-        ca: args.ca_file.as_deref().map(|file| context.read(file)).transpose()?,
-        ..ServerConnection::default()
-    };
+    let connection = args.remote.connection(context)?;
     let metadata = &package.manifest.metadata;
     let mut result = PublishResult {
         ok: true,
@@ -139,7 +117,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     };
     let sent = Arc::new(AtomicU64::new(0));
     let _watch = end_when_interrupted(context, args, &sent);
-    if args.to.starts_with("oci://") {
+    if args.remote.to.starts_with("oci://") {
         to_oci(context, args, &connection, &verdict, package, &bytes, &mut result)?;
     } else {
         to_platform(context, args, connection, &bytes, &sent, &mut result)?;
@@ -198,7 +176,7 @@ fn to_platform(
     sent: &Arc<AtomicU64>,
     result: &mut PublishResult,
 ) -> Result<(), CommandError> {
-    let client = Client::new(&args.to, connection)?;
+    let client = Client::new(&args.remote.to, connection)?;
     if result.dry_run {
         let known = client.receipt(&result.id, &result.version)?;
         result.already_there = known.as_ref().is_some_and(|known| known["sha256"] == result.sha256);
@@ -247,7 +225,7 @@ fn to_oci(
     let progress = context.ui.progress("Uploading", (package.component().len() + bytes.len()) as u64);
     let mode = if result.dry_run { Push::Look } else { Push::Send };
     let pushed = push(
-        &args.to,
+        &args.remote.to,
         connection,
         &artifact,
         mode,
@@ -313,7 +291,7 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
         (_, true, _) => "was there already",
         _ => "published",
     };
-    let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.to);
+    let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.remote.to);
     for (what, place) in [("component", &result.component), ("package", &result.oci_package)] {
         if let Some(place) = place {
             text.push_str(&format!("\n{what:<9}  {place}"));
@@ -350,7 +328,7 @@ fn end_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<Atomic
         .filter_map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupted)).ok())
         .collect();
     let watch = InterruptWatch { is_over: Arc::clone(&is_over), registered };
-    let (ui, to, sent) = (context.ui.direct(), args.to.clone(), Arc::clone(sent));
+    let (ui, to, sent) = (context.ui.direct(), args.remote.to.clone(), Arc::clone(sent));
     let is_oci = to.starts_with("oci://");
     std::thread::spawn(move || {
         while !interrupted.load(Ordering::Relaxed) {

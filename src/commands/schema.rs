@@ -5,8 +5,8 @@ use schemars::schema_for;
 use serde_json::{Value, json};
 
 use super::{
-    CommandResult, add, bench, build, call, check, demo, dev, doctor, explain, generate, inspect, key, login, migrate,
-    new, node, pack, publish, replay, seed, sign, sql, test, verify, version, wit, workspace,
+    CommandResult, add, bench, build, call, check, demo, dev, doctor, explain, generate, host, inspect, key, login,
+    migrate, new, node, pack, publish, replay, seed, sign, sql, test, verify, version, wit, workspace,
 };
 use crate::command_error::{CommandError, FailureJson, codes};
 use crate::context::Context;
@@ -67,6 +67,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("wit-export", schema_for!(wit::WitExportResult).to_value()),
         ("wit-diff", schema_for!(wit::WitDiffResult).to_value()),
         ("wit-targets", schema_for!(wit::WitTargetsResult).to_value()),
+        ("host", schema_for!(host::HostResult).to_value()),
         ("inspect", schema_for!(inspect::InspectResult).to_value()),
         ("inspect-structure", schema_for!(inspect::StructureResult).to_value()),
         ("pack", schema_for!(pack::PackResult).to_value()),

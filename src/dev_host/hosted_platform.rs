@@ -97,10 +97,8 @@ impl DerefMut for FirstPlatform<'_> {
 
 impl Drop for FirstPlatform<'_> {
     fn drop(&mut self) {
-        if self.hosted.has_lanes() {
-            let snapshot = Arc::new(self.platform.snapshot());
-            *self.hosted.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        }
+        let snapshot = Arc::new(self.platform.snapshot());
+        *self.hosted.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 }
 

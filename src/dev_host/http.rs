@@ -17,10 +17,10 @@ use super::lanes::bug;
 use super::queues::{Job, QueuedWork};
 use super::request_body::read_body;
 use super::shared::{MAX_ANSWERS, Shared};
-use super::{console, routes, stream};
+use super::{console, form, routes, stream};
 use crate::codes::errors;
 use crate::host::Interrupt;
-use crate::http_api::{Effect, HostOperation, Operation, find};
+use crate::http_api::{Effect, HostOperation, Operation, PlatformOperation, find};
 use crate::platform::{Body, Platform, PlatformError, Request, Response};
 
 /// An answer of no more bytes is sent without asking for room.
@@ -42,7 +42,7 @@ pub(super) async fn answer(host: Host, request: HttpRequest) -> HttpResponse {
     }
     if method == "GET" && parts.uri.path() == "/health" {
         // Whether the host runs: no thread of the platform is asked for it.
-        return http_response(Platform::health_of_host());
+        return http_response(Platform::health_of_host(&shared.hosted.snapshot().plugins_in_error()));
     }
     if parts.uri.path().starts_with("/_frame/") {
         let (shared, method, path) =
@@ -68,7 +68,10 @@ pub(super) async fn answer(host: Host, request: HttpRequest) -> HttpResponse {
     let mut held = Vec::new();
     match request.user() {
         Ok(_) => match read_body(&shared, &parts.headers, body, &request, &mut held).await {
-            Ok(body) => request.body = body,
+            Ok(body) => match form_body(&mut request, body).await {
+                Ok(body) => request.body = body,
+                Err(error) => return http_response(error.response()),
+            },
             Err(refusal) => return http_response(refusal),
         },
         Err(error) if needs_token(&request.path) => return http_response(error.response()),
@@ -99,6 +102,20 @@ pub(super) async fn answer(host: Host, request: HttpRequest) -> HttpResponse {
         answer.headers_mut().insert("x-request-id", name);
     }
     answer
+}
+
+/// The body as the platform takes it: what an upload sends as a form becomes the package that it stands for.
+async fn form_body(request: &mut Request, body: Vec<u8>) -> Result<Vec<u8>, PlatformError> {
+    let upload = Operation::Platform(PlatformOperation::UploadPackage);
+    let is_upload = find(&request.method, &request.path).is_some_and(|found| found.route.operation == upload);
+    match form::boundary(request.content_type.as_deref()).filter(|_| is_upload) {
+        Some(boundary) => {
+            // It is of the form, and not of what is made of it.
+            request.content_digest = None;
+            form::package(boundary, body).await
+        }
+        None => Ok(body),
+    }
 }
 
 /// Whether there is nothing at a path for someone without a token.

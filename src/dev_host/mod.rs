@@ -4,6 +4,7 @@
 mod call_book;
 mod console;
 mod followers;
+mod form;
 mod frames;
 mod host;
 mod hosted_platform;

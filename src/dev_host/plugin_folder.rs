@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use crate::digest::sha256_hex;
 use crate::files;
 use crate::host::Interrupt;
-use crate::platform::{PackageCompiler, Platform, PlatformError};
+use crate::platform::{PackageCompiler, Platform, PlatformError, package_of_parts};
+use crate::project::manifest_in;
 use crate::store::PluginStatus;
 
 /// A folder of packages, and what has been made of them.
@@ -28,7 +29,8 @@ pub struct PluginFolder {
 struct FolderPackage {
     /// Size and time: what is the same there is not read again.
     stamp: (u64, Option<SystemTime>),
-    bytes: Vec<u8>,
+    /// The package, or why none can be made.
+    bytes: Result<Vec<u8>, String>,
     digest: String,
     /// The plugin that the file brought last.
     plugin: Option<String>,
@@ -102,9 +104,12 @@ impl PluginFolder {
     /// The folder that cannot be read.
     pub fn look(&mut self, settling: SettlingRule) -> std::io::Result<bool> {
         let mut files = BTreeSet::new();
+        files.extend(Loose::of(&self.folder).map(|loose| loose.component));
         for entry in fs_err::read_dir(&self.folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "erpx") && path.is_file() {
+            if path.is_dir() {
+                files.extend(Loose::of(&path).map(|loose| loose.component));
+            } else if path.extension().is_some_and(|ending| ending == "erpx") && path.is_file() {
                 files.insert(path);
             }
         }
@@ -115,8 +120,7 @@ impl PluginFolder {
         }
         for path in files {
             // A file that goes while it is looked at is gone at the next look.
-            let Ok(metadata) = fs_err::metadata(&path) else { continue };
-            let stamp = (metadata.len(), metadata.modified().ok());
+            let Some(stamp) = stamp(&path) else { continue };
             let before = self.seen.get_mut(&path);
             if let Some(seen) = before
                 && seen.stamp == stamp
@@ -126,8 +130,8 @@ impl PluginFolder {
                 }
                 continue;
             }
-            let Ok(bytes) = fs_err::read(&path) else { continue };
-            let digest = sha256_hex(&bytes);
+            let Some(bytes) = package(&path) else { continue };
+            let digest = sha256_hex(bytes.as_deref().unwrap_or_else(|why| why.as_bytes()));
             let before = self.seen.get(&path);
             let is_same = before.is_some_and(|seen| seen.digest == digest);
             let plugin = before.and_then(|seen| seen.plugin.clone());
@@ -143,8 +147,10 @@ impl PluginFolder {
 
     /// Compiles what is to be started, into the cache of compiled code: a platform that serves need not wait for it.
     pub fn compile_ahead(&self, compiler: &PackageCompiler, interrupt: &Interrupt) {
-        for seen in self.seen.values().filter(|seen| seen.state == State::Ready) {
-            compiler.compile_package(&seen.bytes, interrupt);
+        for bytes in
+            self.seen.values().filter(|seen| seen.state == State::Ready).filter_map(|seen| seen.bytes.as_ref().ok())
+        {
+            compiler.compile_package(bytes, interrupt);
         }
     }
 
@@ -162,7 +168,9 @@ impl PluginFolder {
                 }
                 let was_refused = seen.state == State::Refused;
                 let file = name(path);
-                match start(platform, &seen.bytes) {
+                let started = seen.bytes.as_ref().map_err(Clone::clone);
+                let started = started.and_then(|bytes| start(platform, bytes).map_err(|error| error.to_string()));
+                match started {
                     Ok((id, version)) => {
                         (seen.state, has_started) = (State::Runs, true);
                         let before = seen.plugin.replace(id.clone()).filter(|before| *before != id);
@@ -172,7 +180,7 @@ impl PluginFolder {
                     Err(error) => {
                         seen.state = State::Refused;
                         if !was_refused {
-                            events.push(FolderEvent { file, outcome: FolderOutcome::Refused(error.to_string()) });
+                            events.push(FolderEvent { file, outcome: FolderOutcome::Refused(error) });
                         }
                     }
                 }
@@ -240,6 +248,53 @@ fn start(platform: &mut Platform, bytes: &[u8]) -> Result<(String, String), Plat
     Ok((receipt.id, version))
 }
 
+/// The file of a plugin as it is told of; of two loose files the folder says which they are.
 fn name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    let last = |path: &Path| path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    match path.parent().filter(|_| Loose::is_component(path)) {
+        Some(folder) => format!("{}/{}", last(folder), last(path)),
+        None => last(path),
+    }
+}
+
+/// A plugin in two files, as it was before there were packages.
+struct Loose {
+    component: PathBuf,
+    manifest: PathBuf,
+}
+
+impl Loose {
+    const COMPONENT: &'static str = "plugin.wasm";
+
+    /// The two files of a folder, where both are there.
+    fn of(folder: &Path) -> Option<Loose> {
+        let component = folder.join(Loose::COMPONENT);
+        let manifest = manifest_in(folder).filter(|_| component.is_file())?;
+        Some(Loose { component, manifest })
+    }
+
+    fn is_component(path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == Loose::COMPONENT)
+    }
+}
+
+/// Size and time of what a plugin comes in; none where it is gone.
+fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
+    let one = |path: &Path| fs_err::metadata(path).map(|metadata| (metadata.len(), metadata.modified().ok())).ok();
+    let own = one(path)?;
+    if !Loose::is_component(path) {
+        return Some(own);
+    }
+    let manifest = one(&Loose::of(path.parent()?)?.manifest)?;
+    Some((own.0.wrapping_mul(31).wrapping_add(manifest.0), own.1.max(manifest.1)))
+}
+
+/// The package of a file, or of two loose ones; none where it cannot be read now.
+fn package(path: &Path) -> Option<Result<Vec<u8>, String>> {
+    let bytes = fs_err::read(path).ok()?;
+    if !Loose::is_component(path) {
+        return Some(Ok(bytes));
+    }
+    let manifest = fs_err::read_to_string(Loose::of(path.parent()?)?.manifest).ok()?;
+    Some(package_of_parts(bytes, &manifest).map_err(|error| error.to_string()))
 }

@@ -85,6 +85,8 @@ fn route(host: &Host, request: &Request) -> Answer {
         Op::ShowSource => source(host, request),
         Op::ListTokens => Ok(Response::json(200, json!(shared.state().tokens))),
         Op::ChangeUser => put_user(shared, of("name"), &request.object_or_empty()?),
+        Op::CreateTenant => create_tenant(shared, &request.object_or_empty()?),
+        Op::RemoveTenant => remove_tenant(shared, of("tenant")),
         Op::OpenFrame => open_frame(shared, &request.object_or_empty()?),
         Op::ListProjects => {
             Ok(Response::json(200, host.projects.as_ref().map_or_else(|| json!([]), |projects| projects.to_json())))
@@ -270,6 +272,37 @@ fn source(host: &Host, request: &Request) -> Answer {
 }
 
 /// `{"tenant", "permissions", "department"}`: a new user, or what a user may do from now on.
+fn create_tenant(shared: &Shared, body: &Map<String, Value>) -> Answer {
+    let name = body.get("tenant").and_then(Value::as_str).ok_or_else(|| bad("the body needs `tenant`, a name"))?;
+    let token = {
+        let mut state = shared.state();
+        if state.tokens.iter().any(|token| token.tenant == name) {
+            return Err(PlatformError::new(errors::TENANT_TAKEN, format!("there is a tenant `{name}` already")));
+        }
+        let user = format!("admin@{name}");
+        let all = Some(vec![PermissionGrant::ALL]);
+        state.put_user(&user, Some(name.to_owned()), all, None).map_err(|error| bad(error.to_string()))?
+    };
+    shared.with_platform(|platform| follow_directory(shared, platform))?;
+    Ok(Response::json(201, json!(token)))
+}
+
+fn remove_tenant(shared: &Shared, name: &str) -> Answer {
+    let was_there = shared.state().remove_tenant(name).map_err(|error| bad(error.to_string()))?;
+    if !was_there {
+        return Err(PlatformError::new(errors::TENANT_UNKNOWN, format!("there is no tenant `{name}`")));
+    }
+    shared.with_platform(|platform| follow_directory(shared, platform))?;
+    Ok(Response::empty(204))
+}
+
+/// What the folder says now: of two changes at once, the later one is the later one everywhere.
+fn follow_directory(shared: &Shared, platform: &mut Platform) -> Result<(), PlatformError> {
+    let directory = shared.state().directory();
+    *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
+    platform.set_directory(directory)
+}
+
 fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
     let permissions: Option<Vec<PermissionGrant>> = match body.get("permissions") {
@@ -295,10 +328,7 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     let tenant = token.tenant.clone();
     let tenant = crate::manifest::TenantId::new(tenant);
     shared.with_platform(|platform| {
-        // What the folder says now: of two changes at once, the later one is the later one everywhere.
-        let directory = shared.state().directory();
-        *shared.directory.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
-        platform.set_directory(directory)?;
+        follow_directory(shared, platform)?;
         let event = EventType::of_platform(if is_new { "user.created" } else { "user.updated" });
         tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, &event, &told))
     })?;

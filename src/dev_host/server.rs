@@ -21,6 +21,8 @@ use super::workshop::Workshop;
 use super::{
     FolderEvent, FolderOutcome, HostPlace, PluginFolder, SettlingRule, StateFolder, StateFolderError, lanes, sockets,
 };
+use semver::Version;
+
 use crate::diagnostics::printable;
 use crate::host::{Detail, LimitOverrides, RuntimeError, Surroundings};
 use crate::outgoing::HttpTransport;
@@ -50,6 +52,8 @@ pub struct Options {
     pub workshop: Option<Arc<dyn Workshop>>,
     /// Whether known defects of the platform of today are imitated.
     pub imitates_quirks: bool,
+    /// The version that the platform says it is; this tool's where it is none.
+    pub platform_version: Option<Version>,
     /// The port; 0 for a free one.
     pub port: u16,
     /// Where the state is.
@@ -139,6 +143,7 @@ impl DevHost {
             admission: options.admission,
             trust: options.trust,
             registrar: Some(Registrar { name: REGISTRY.to_owned(), key: state_folder.registry_key()? }),
+            platform_version: options.platform_version,
         });
         let projects = options.workshop.map(Projects::new).transpose()?.map(Arc::new);
         platform.recover_but(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;

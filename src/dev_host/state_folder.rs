@@ -201,6 +201,25 @@ impl StateFolder {
         Ok(())
     }
 
+    /// Forgets the users of a tenant, and so the tenant; false where there are none. It is kept before this returns.
+    ///
+    /// # Errors
+    /// [`StateFolderError`].
+    pub fn remove_tenant(&mut self, tenant: &str) -> Result<bool, StateFolderError> {
+        let is_of = |token: &UserToken| token.tenant == tenant;
+        if self.tokens.first().is_some_and(is_of) {
+            return Err(StateFolderError::BadUser(format!("the user who runs the host is of the tenant `{tenant}`")));
+        }
+        let left: Vec<UserToken> = self.tokens.iter().filter(|token| !is_of(token)).cloned().collect();
+        if left.len() == self.tokens.len() {
+            return Ok(false);
+        }
+        let text = serde_json::to_string_pretty(&left).unwrap_or_default();
+        files::write(&self.folder.join(TOKENS), text.as_bytes(), FileAccess::Private)?;
+        self.tokens = left;
+        Ok(true)
+    }
+
     /// The file of the database.
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)

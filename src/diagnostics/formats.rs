@@ -6,8 +6,9 @@ use super::source::printable_lines;
 use super::{Diagnostic, Report, is_printable, printable};
 use crate::codes::{Code, Severity};
 
-/// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set.
-pub fn sarif(report: &Report, digest: &str) -> Value {
+/// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set, `base` is the way from the repository's root to where
+/// the files of the findings are named from, with a `/` behind it.
+pub fn sarif(report: &Report, digest: &str, base: &str) -> Value {
     let mut codes: Vec<Code> = Vec::new();
     for diagnostic in report.diagnostics() {
         if !codes.contains(&diagnostic.code) {
@@ -41,7 +42,7 @@ pub fn sarif(report: &Report, digest: &str) -> Value {
             {
                 let place = Place::of(diagnostic).unwrap_or(whole);
                 result["locations"] = json!([{ "physicalLocation": {
-                    "artifactLocation": { "uri": place.file },
+                    "artifactLocation": { "uri": place.in_repository(base) },
                     "region": { "startLine": place.line, "startColumn": place.column, "endLine": place.end_line, "endColumn": place.end_column },
                 } }]);
             }
@@ -61,8 +62,8 @@ pub fn sarif(report: &Report, digest: &str) -> Value {
     })
 }
 
-/// One workflow command of GitHub Actions a finding.
-pub fn github(report: &Report) -> String {
+/// One workflow command of GitHub Actions a finding; `base` as for [`sarif`].
+pub fn github(report: &Report, base: &str) -> String {
     let mut text = String::new();
     for diagnostic in report.diagnostics() {
         let command = match diagnostic.severity {
@@ -72,7 +73,7 @@ pub fn github(report: &Report) -> String {
         };
         let mut properties = Vec::new();
         if let Some(place) = Place::of(diagnostic) {
-            properties.push(format!("file={}", escaped(&place.file)));
+            properties.push(format!("file={}", escaped(&place.in_repository(base))));
             properties.push(format!("line={},endLine={}", place.line, place.end_line));
             properties.push(format!("col={},endColumn={}", place.column, place.end_column));
         }
@@ -130,6 +131,13 @@ impl Place {
         let (end_line, end_column) = source.line_and_column(label.span.end);
         let file = source.path().to_string_lossy().replace('\\', "/");
         Some(Place { file, line, column, end_line, end_column })
+    }
+}
+
+impl Place {
+    /// The file as its repository knows it.
+    fn in_repository(&self, base: &str) -> String {
+        if self.file.starts_with('/') { self.file.clone() } else { format!("{base}{}", self.file) }
     }
 }
 

@@ -30,6 +30,20 @@ use Type::{Any, Boolean, Date as Day, Datetime, Number, Text};
 pub const FUNCTIONS: &[Function] = &[
     Function { name: "abs", takes: &[Number], repeats: false, gives: Number, meaning: "the number without its sign" },
     Function {
+        name: "add_months",
+        takes: &[Day, Number],
+        repeats: false,
+        gives: Day,
+        meaning: "the day so many months later; the last of the month where it has no such day",
+    },
+    Function {
+        name: "add_years",
+        takes: &[Day, Number],
+        repeats: false,
+        gives: Day,
+        meaning: "the day so many years later; 28 February for 29 February where there is none",
+    },
+    Function {
         name: "ceil",
         takes: &[Number],
         repeats: false,
@@ -57,7 +71,13 @@ pub const FUNCTIONS: &[Function] = &[
         gives: Boolean,
         meaning: "whether a text or a list holds a text",
     },
-    Function { name: "date", takes: &[Datetime], repeats: false, gives: Day, meaning: "the day of a moment, in UTC" },
+    Function {
+        name: "date",
+        takes: &[Datetime],
+        repeats: false,
+        gives: Day,
+        meaning: "the day of a moment, in UTC; or with three numbers the day of a year, a month and a day: `date(2026, 4, 15)`",
+    },
     Function {
         name: "days",
         takes: &[Day, Day],
@@ -110,6 +130,20 @@ pub const FUNCTIONS: &[Function] = &[
     },
     Function { name: "month", takes: &[Day], repeats: false, gives: Number, meaning: "the month of a day, 1 to 12" },
     Function {
+        name: "month_end",
+        takes: &[Day],
+        repeats: false,
+        gives: Day,
+        meaning: "the last day of the day's month",
+    },
+    Function {
+        name: "months",
+        takes: &[Day, Day],
+        repeats: false,
+        gives: Number,
+        meaning: "how many whole months lie from the first day to the second",
+    },
+    Function {
         name: "round",
         takes: &[Number, Number],
         repeats: false,
@@ -131,6 +165,13 @@ pub const FUNCTIONS: &[Function] = &[
         meaning: "the text without white space around it",
     },
     Function { name: "upper", takes: &[Text], repeats: false, gives: Text, meaning: "the text in upper case" },
+    Function {
+        name: "weekday",
+        takes: &[Day],
+        repeats: false,
+        gives: Number,
+        meaning: "the day of the week, 1 for Monday to 7 for Sunday",
+    },
     Function { name: "year", takes: &[Day], repeats: false, gives: Number, meaning: "the year of a day" },
 ];
 
@@ -150,6 +191,12 @@ pub(super) fn check(
         problems.push(ExpressionProblem::new(place, format!("there is no function `{name}`"), Some(help)));
         return Type::Any;
     };
+    if name == "date" && arguments.len() == 3 {
+        for argument in arguments {
+            expect(argument, Type::Number, fields, problems);
+        }
+        return function.gives;
+    }
     let wanted = function.takes.len();
     if arguments.len() != wanted && !(function.repeats && arguments.len() > wanted) {
         let message = format!(
@@ -246,6 +293,22 @@ pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationEr
         }),
         "starts_with" => Datum::Boolean(text(at(0))?.starts_with(text(at(1))?)),
         "ends_with" => Datum::Boolean(text(at(0))?.ends_with(text(at(1))?)),
+        "add_months" => moved(day(at(0))?, at(1), |count| jiff::Span::new().try_months(count))?,
+        "add_years" => moved(day(at(0))?, at(1), |count| jiff::Span::new().try_years(count))?,
+        "month_end" => Datum::Text(day(at(0))?.last_of_month().to_string()),
+        "months" => {
+            let between = day(at(0))?.until((jiff::Unit::Month, day(at(1))?));
+            Datum::Number(between.map_err(|error| EvaluationError(error.to_string()))?.get_months().into())
+        }
+        "weekday" => Datum::Number(i32::from(day(at(0))?.weekday().to_monday_one_offset()).into()),
+        "date" if values.len() == 3 => {
+            let part = |index: usize| whole(at(index));
+            let (year, month, of_month) = (part(0)?, part(1)?, part(2)?);
+            let found = i16::try_from(year).ok().zip(i8::try_from(month).ok()).zip(i8::try_from(of_month).ok());
+            let found = found.and_then(|((year, month), of_month)| Date::new(year, month, of_month).ok());
+            let shown = format!("{year:04}-{month:02}-{of_month:02}");
+            Datum::Text(found.ok_or_else(|| EvaluationError(format!("there is no day {shown}")))?.to_string())
+        }
         "date" => Datum::Text(text(at(0))?.get(..10).unwrap_or_default().to_owned()),
         "days" => {
             let days = day(at(1))?.since(day(at(0))?).map_err(|error| EvaluationError(error.to_string()))?.get_days();
@@ -255,6 +318,22 @@ pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationEr
         "year" => Datum::Number(i32::from(day(at(0))?.year()).into()),
         other => return Err(EvaluationError(format!("there is no function `{other}`"))),
     })
+}
+
+/// A day so much later.
+fn moved(
+    day: Date,
+    by: &Datum,
+    span: impl Fn(i64) -> Result<jiff::Span, jiff::Error>,
+) -> Result<Datum, EvaluationError> {
+    let moved = span(whole(by)?).and_then(|span| day.checked_add(span));
+    moved.map(|day| Datum::Text(day.to_string())).map_err(|error| EvaluationError(error.to_string()))
+}
+
+fn whole(value: &Datum) -> Result<i64, EvaluationError> {
+    let number = number(value)?;
+    let whole = number.to_i64().filter(|_| number.is_integer());
+    whole.ok_or_else(|| EvaluationError(format!("`{number}` is no whole number")))
 }
 
 pub(super) fn number(value: &Datum) -> Result<Decimal, EvaluationError> {
@@ -278,6 +357,32 @@ pub(super) fn day(value: &Datum) -> Result<Date, EvaluationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_calendar_knows_months_and_their_ends() {
+        let day = |text: &str| Datum::Text(text.to_owned());
+        let of = |number: i64| Datum::Number(number.into());
+        let call = |name: &str, values: Vec<Datum>| call(name, values).map_err(|error| error.to_string());
+        assert_eq!(call("add_months", vec![day("2026-01-31"), of(1)]), Ok(day("2026-02-28")));
+        assert_eq!(call("add_months", vec![day("2026-01-01"), of(12)]), Ok(day("2027-01-01")));
+        assert_eq!(call("add_months", vec![day("2026-03-31"), of(-1)]), Ok(day("2026-02-28")));
+        assert_eq!(call("add_years", vec![day("2024-02-29"), of(1)]), Ok(day("2025-02-28")));
+        assert_eq!(call("month_end", vec![day("2024-02-01")]), Ok(day("2024-02-29")));
+        assert_eq!(call("months", vec![day("2026-01-31"), day("2026-03-30")]), Ok(of(1)));
+        assert_eq!(call("months", vec![day("2026-03-15"), day("2026-01-15")]), Ok(of(-2)));
+        assert_eq!(call("weekday", vec![day("2026-11-30")]), Ok(of(1)));
+        assert_eq!(call("date", vec![of(2026), of(4), of(15)]), Ok(day("2026-04-15")));
+        assert_eq!(call("date", vec![day("2026-04-15T08:00:00Z")]), Ok(day("2026-04-15")));
+        assert!(call("date", vec![of(2026), of(2), of(30)]).unwrap_err().contains("no day 2026-02-30"));
+        let half = Datum::Number(Decimal::new(15, 1));
+        assert!(call("add_months", vec![day("2026-01-31"), half]).unwrap_err().contains("no whole number"));
+        assert_eq!(call("add_months", vec![Datum::Null, of(1)]), Ok(Datum::Null));
+    }
+
+    #[test]
+    fn functions_are_sorted_by_name() {
+        assert!(FUNCTIONS.is_sorted_by_key(|function| function.name));
+    }
 
     #[test]
     fn a_text_does_not_grow_without_bound() {

@@ -17,7 +17,7 @@ mod types;
 pub(crate) use evaluate::read_decimal;
 pub use evaluate::{Datum, EvaluationError};
 pub use functions::{FUNCTIONS, Function};
-pub use over_json::{render_over, value_over};
+pub use over_json::{Words, render_over, value_over};
 pub(crate) use place::CODES;
 pub use place::Expression;
 pub use syntax::{MAX_CHARACTERS, MAX_DEPTH};

@@ -7,25 +7,28 @@ use super::{Datum, Expression, read_decimal};
 /// The longest text that a template makes, in bytes.
 const MAX_RENDERED: usize = 256 << 10;
 
+/// What words such as `$today` stand for; none for a word that there is not.
+pub type Words<'w> = &'w dyn Fn(&str) -> Option<Datum>;
+
 /// The value of an expression, where an object holds what it names.
 ///
 /// # Errors
 /// What is wrong with the expression or the values, with the expression in front.
-pub fn value_over(expression: &str, vars: &Map<String, Value>) -> Result<Value, String> {
-    datum(expression, vars).map(|datum| datum.to_json())
+pub fn value_over(expression: &str, vars: &Map<String, Value>, words: Words<'_>) -> Result<Value, String> {
+    datum(expression, vars, words).map(|datum| datum.to_json())
 }
 
 /// A text in which `{{ expression }}` is replaced by its value, and what is absent by nothing.
 ///
 /// # Errors
 /// As [`value_over`], and where the text would be too long.
-pub fn render_over(template: &str, vars: &Map<String, Value>) -> Result<String, String> {
+pub fn render_over(template: &str, vars: &Map<String, Value>, words: Words<'_>) -> Result<String, String> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, behind)) = rest.split_once("{{") {
         text.push_str(before);
         let (expression, behind) = behind.split_once("}}").ok_or("a `{{` has no `}}`")?;
-        match datum(expression.trim(), vars)?.to_json() {
+        match datum(expression.trim(), vars, words)?.to_json() {
             Value::Null => {}
             Value::String(part) => text.push_str(&part),
             other => text.push_str(&other.to_string()),
@@ -39,14 +42,17 @@ pub fn render_over(template: &str, vars: &Map<String, Value>) -> Result<String, 
     Ok(text)
 }
 
-fn datum(expression: &str, vars: &Map<String, Value>) -> Result<Datum, String> {
+fn datum(expression: &str, vars: &Map<String, Value>, words: Words<'_>) -> Result<Datum, String> {
     let parsed = Expression::parse(expression).map_err(|problem| format!("`{expression}`: {}", problem.message))?;
     if let Some(name) = parsed.names().into_iter().find(|name| !vars.contains_key(*name)) {
         return Err(format!("`{expression}` names `{name}`, which is not among the values"));
     }
     // Decimals are texts in rows; a text that is a number counts as one.
     let is_decimal = |value: &Value| value.as_str().is_some_and(|text| read_decimal(text).is_some());
-    let lookup = |name: &str| vars.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_decimal(value)));
+    let lookup = |name: &str| match vars.get(name) {
+        Some(value) => Datum::from_json(value, is_decimal(value)),
+        None => words(name).unwrap_or_else(|| Datum::Unusable("not known".to_owned())),
+    };
     parsed.evaluate(&lookup).map_err(|error| format!("`{expression}`: {error}"))
 }
 
@@ -60,9 +66,14 @@ mod tests {
         else {
             return;
         };
-        assert_eq!(render_over("{{ name }}: {{ qty * price }}{{note}}!", &vars), Ok("螺丝: 1.05!".to_owned()));
-        assert!(render_over("{{ nobody }}", &vars).unwrap_err().contains("nobody"));
-        assert!(render_over("{{ name", &vars).is_err());
-        assert!(render_over("{{ 1 / 0 }}", &vars).is_err());
+        let words = |name: &str| (name == "$today").then(|| Datum::Text("2026-04-15".to_owned()));
+        let render = |template: &str| render_over(template, &vars, &words);
+        assert_eq!(value_over("$today + 2", &vars, &words), Ok(Value::from("2026-04-17")));
+        assert!(value_over("$tomorrow", &vars, &words).unwrap_err().contains("$tomorrow"));
+        assert_eq!(value_over("add_months($today, 1)", &vars, &words), Ok(Value::from("2026-05-15")));
+        assert_eq!(render("{{ name }}: {{ qty * price }}{{note}}!"), Ok("螺丝: 1.05!".to_owned()));
+        assert!(render("{{ nobody }}").unwrap_err().contains("nobody"));
+        assert!(render("{{ name").is_err());
+        assert!(render("{{ 1 / 0 }}").is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! What ended a call, in the words of the host.
 
+use std::collections::BTreeSet;
+
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::call_state::CallState;
@@ -39,10 +41,29 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
             (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
         }
         Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
+        // The guest's own stack lies in its memory and ends at address 0: deep calls with values on it fault there, before
+        // the host's bound is met.
+        Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
+            (TrapKind::StackOverflow, "the guest's stack is exhausted: a function calls itself without end".to_owned())
+        }
         Some(trap) => (TrapKind::Fault, trap.to_string()),
         None => (TrapKind::Border, error.root_cause().to_string()),
     };
     CallError::Trap { kind, message, frames }
+}
+
+/// How many frames of the innermost calls must be of the same few functions for a recursion.
+const RECURSION_FRAMES: usize = 16;
+/// How many functions call each other in a circle at the most.
+const RECURSION_FUNCTIONS: usize = 3;
+
+/// Whether the innermost calls are the same functions again and again.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let innermost = backtrace.frames().iter().take(RECURSION_FRAMES).map(wasmtime::FrameInfo::func_index);
+    let functions: Vec<u32> = innermost.collect();
+    let distinct: BTreeSet<u32> = functions.iter().copied().collect();
+    functions.len() == RECURSION_FRAMES && distinct.len() <= RECURSION_FUNCTIONS
 }
 
 /// Memory is reserved where the system says what is wrong, and not the guest.

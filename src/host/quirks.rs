@@ -12,6 +12,10 @@ words! {
         StaleVersionsPass = "stale-versions-pass",
         /// JSON that cannot be read counts as an empty object.
         BadJsonIsEmpty = "bad-json-is-empty",
+        /// What `init` writes is kept for no tenant.
+        InitWritesForNobody = "init-writes-for-nobody",
+        /// A change of a row that is not there is called a success.
+        MissingRowsPass = "missing-rows-pass",
     }
 }
 
@@ -21,6 +25,10 @@ impl Quirk {
         match self {
             Quirk::FailedWritesStay => "the platform of today keeps what a failed call wrote",
             Quirk::StaleVersionsPass => "the platform of today drops a stale change and calls it a success",
+            Quirk::InitWritesForNobody => {
+                "the platform of today keeps what `init` writes for the tenant nil, where no tenant finds it"
+            }
+            Quirk::MissingRowsPass => "the platform of today calls a change of a row that is not there a success",
             Quirk::BadJsonIsEmpty => "the platform of today takes JSON that cannot be read for an empty object",
         }
     }

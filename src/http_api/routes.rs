@@ -44,7 +44,7 @@ operations! {
 operations! {
     /// What the dev host around the platform answers itself.
     HostOperation:
-    Stream ListCalls ShowCall ReplayCall ListWriters MakeScenario ShowSource ListTokens ChangeUser OpenFrame
+    Stream ListCalls ShowCall ReplayCall ListWriters MakeScenario ShowSource ListTokens ChangeUser CreateTenant RemoveTenant OpenFrame
     ListProjects BuildProject AcceptLoss ActivateGeneration SetCanary TestProject
 }
 
@@ -464,6 +464,17 @@ pub const ROUTES: &[Route] = &[
         .or(201)
         .takes(RequestShape::MayBeJson(BodyShape::Named("UserChange")))
         .gives(200, BodyShape::Named("Token")),
+    Route::post(DevHost(H::CreateTenant), "dev.create_tenant", "/_dev/tenants")
+        .does("Create a tenant", "With a user `admin@<tenant>`, who is returned. The plugins' hooks for tenants run.")
+        .needs(ADMIN)
+        .effect(Effect::Calls)
+        .takes(RequestShape::Json(BodyShape::Named("NewTenant")))
+        .gives(201, BodyShape::Named("Token")),
+    Route::delete(DevHost(H::RemoveTenant), "dev.remove_tenant", "/_dev/tenants/{tenant}")
+        .does("Remove a tenant and its users", "Its rows stay.")
+        .needs(ADMIN)
+        .effect(Effect::Calls)
+        .gives(204, BodyShape::Nothing),
     Route::post(DevHost(H::OpenFrame), "dev.frame", "/_dev/frames")
         .does("Open the files of a plugin's page for a frame", "Returns an address that needs no token.")
         .needs(ADMIN)

@@ -92,7 +92,16 @@ fn of_rows() -> Schemas {
 
 fn of_plugins() -> Schemas {
     vec![
-        ("Health", object(&["status", "version"], json!({ "status": text(), "version": text() }))),
+        (
+            "Health",
+            object(
+                &["status", "version"],
+                json!({
+                    "status": described(text(), "`ok`, or `degraded` where a plugin is in error"), "version": text(),
+                    "plugins_in_error": list(text()),
+                }),
+            ),
+        ),
         (
             "Plugin",
             object(
@@ -252,6 +261,7 @@ fn of_the_dev_host() -> Schemas {
         ("FrameRequest", object(&["plugin"], json!({ "plugin": text() }))),
         ("Frame", object(&["base"], json!({ "base": text() }))),
         ("Names", texts()),
+        ("NewTenant", object(&["tenant"], json!({ "tenant": text() }))),
         (
             "NewEvent",
             object(

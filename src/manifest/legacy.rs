@@ -1,6 +1,8 @@
 //! Manifests that were written for the platform's first version: their spellings become those of
 //! today before anything is read, so that the rest of the house knows one spelling.
 
+use std::collections::BTreeMap;
+
 use crate::document::{Entry, Node, NodeValue};
 
 /// True for a manifest without `manifest_version`.
@@ -18,6 +20,12 @@ pub(super) fn modernize(document: &mut Node) {
         }
         for field in items(entry(entity, "fields")) {
             lower_case(field, "field_type");
+            // Choices were texts that said between what.
+            let has_options = field.get("options").is_some();
+            if let Some(kind) = entry(field, "field_type").filter(|kind| has_options && kind.as_str() == Some("string"))
+            {
+                kind.value = NodeValue::String("select".to_owned());
+            }
             // References were ids that said of what.
             let is_reference = field.get("ref_entity").is_some();
             if let Some(kind) = entry(field, "field_type").filter(|kind| is_reference && kind.as_str() == Some("uuid"))
@@ -32,16 +40,71 @@ pub(super) fn modernize(document: &mut Node) {
     if let Some(runtime) = entry(document, "runtime").filter(|runtime| runtime.get("abi").is_none()) {
         add(runtime, "abi", "legacy");
     }
+    // The first platform granted whatever its host API offers: events and its configuration.
+    if document.get("capabilities").is_none() {
+        add_table(document, "capabilities");
+        if let Some(capabilities) = entry(document, "capabilities") {
+            for key in ["publish", "config"] {
+                add_list(capabilities, key, "*");
+            }
+        }
+    }
     for rule in items(entry(document, "numbering")) {
         default(rule, "name", "entity");
     }
+    let filterable = filterable_fields(document);
     for page in items(entry(document, "ui").and_then(|ui| entry(ui, "pages"))) {
-        // The first generation had lists only, and named them by their route.
-        if page.get("type").is_none() && page.get("entity").is_some() {
-            add(page, "type", "crud");
-        }
-        rename(page, "display_name", "label");
-        rename(page, "route", "name");
+        modernize_page(page, &filterable);
+    }
+}
+
+/// The fields of each entity that lists can be filtered by.
+fn filterable_fields(document: &Node) -> BTreeMap<String, Vec<Node>> {
+    let list = |node: Option<&Node>| match node.map(|node| &node.value) {
+        Some(NodeValue::Array(items)) => items.clone(),
+        _ => Vec::new(),
+    };
+    let is_filterable =
+        |field: &Node| matches!(field.get("filterable").map(|flag| &flag.value), Some(NodeValue::Boolean(true)));
+    let entities = list(document.get("schema").and_then(|schema| schema.get("entities")));
+    let fields = |entity: &Node| {
+        let names = list(entity.get("fields")).into_iter().filter(is_filterable);
+        names.filter_map(|field| field.get("name").cloned()).collect()
+    };
+    entities.iter().filter_map(|entity| Some((entity.get("name")?.as_str()?.to_owned(), fields(entity)))).collect()
+}
+
+/// A page, and those behind its tabs. What drew rows by their own names of keys draws them by today's; what only repeated the
+/// entity goes.
+fn modernize_page(page: &mut Node, filterable: &BTreeMap<String, Vec<Node>>) {
+    // The first generation had lists only, and named them by their route.
+    if page.get("type").is_none() && page.get("entity").is_some() {
+        add(page, "type", "crud");
+    }
+    rename(page, "display_name", "label");
+    rename(page, "route", "name");
+    rename(page, "tabs", "pages");
+    rename(page, "edge_label_field", "label_field");
+    for key in ["id_field", "source_entity", "target_entity", "node_label_field"] {
+        remove(page, key);
+    }
+    // Lists could be filtered by whatever is filterable.
+    let is_list = page.get("type").and_then(Node::as_str) == Some("crud");
+    let fields = page.get("entity").and_then(Node::as_str).and_then(|entity| filterable.get(entity));
+    if let Some(fields) = fields.filter(|fields| is_list && !fields.is_empty() && page.get("filters").is_none())
+        && let NodeValue::Table(entries) = &mut page.value
+    {
+        let list = Node { span: 0..0, value: NodeValue::Array(fields.clone()) };
+        entries.push(Entry { key: "filters".to_owned(), key_span: 0..0, node: list });
+    }
+    for tab in items(entry(page, "pages")) {
+        modernize_page(tab, filterable);
+    }
+}
+
+fn remove(node: &mut Node, key: &str) {
+    if let NodeValue::Table(entries) = &mut node.value {
+        entries.retain(|entry| entry.key != key);
     }
 }
 
@@ -83,6 +146,14 @@ fn add(node: &mut Node, key: &str, value: &str) {
     if let NodeValue::Table(entries) = &mut node.value {
         let value = Node { span: 0..0, value: NodeValue::String(value.to_owned()) };
         entries.push(Entry { key: key.to_owned(), key_span: span, node: value });
+    }
+}
+
+fn add_list(node: &mut Node, key: &str, item: &str) {
+    if let NodeValue::Table(entries) = &mut node.value {
+        let item = Node { span: 0..0, value: NodeValue::String(item.to_owned()) };
+        let list = Node { span: 0..0, value: NodeValue::Array(vec![item]) };
+        entries.push(Entry { key: key.to_owned(), key_span: 0..0, node: list });
     }
 }
 

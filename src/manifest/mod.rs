@@ -9,6 +9,7 @@ mod edit;
 mod events;
 mod field_type;
 mod fixture_rows;
+mod foreign;
 mod labels;
 mod legacy;
 mod model;

@@ -124,6 +124,21 @@ identifier!(
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
 );
 
+/// The id of no tenant.
+const NIL_TENANT: &str = "00000000-0000-0000-0000-000000000000";
+
+impl TenantId {
+    /// The tenant of what belongs to nobody.
+    pub fn nil() -> TenantId {
+        TenantId(NIL_TENANT.to_owned())
+    }
+
+    /// Whether it is that one.
+    pub fn is_nil(&self) -> bool {
+        self.0 == NIL_TENANT
+    }
+}
+
 /// Lower-case words of letters and digits, joined by one separator, the first letter a letter.
 fn is_words(text: &str, separator: char) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Manifest, NodeKind, legacy, reserved};
+use super::{Manifest, NodeKind, foreign, legacy, reserved};
 use crate::codes::codes;
 use crate::diagnostics::{Report, SourceFile, is_printable};
 use crate::document::codes::INVALID_VALUE;
@@ -60,22 +60,8 @@ fn find_control_characters(node: &Node, reader: &mut Reader) {
 
 fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
     find_control_characters(node, reader);
-    if let Some(permissions) = node.get("permissions")
-        && matches!(permissions.value, NodeValue::Table(_))
-    {
-        reader.find(
-            PERMISSIONS_TABLE,
-            permissions.span.clone(),
-            "`[permissions]` is a table",
-            "not a list of permissions",
-            Some(
-                "what users may do is written `[[permissions]]`, one block each; what the plugin may ask of the \
-                 host goes into `[capabilities]`"
-                    .to_owned(),
-            ),
-        );
-        return None;
-    }
+    let native = foreign::without_foreign(node, reader);
+    let node = native.as_ref().unwrap_or(node);
     let known = reserved::without_reserved(node, reader);
     let node = known.as_ref().unwrap_or(node);
     let mut manifest = if legacy::is_legacy(node) {

@@ -14,7 +14,6 @@ codes! {
 
 /// The table (empty for the file itself), the key, and what it is for.
 pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
-    ("", "dev", "settings of the dev host"),
     ("", "endpoints", "HTTP endpoints of the plugin"),
     ("", "hooks", "code that runs before and after a row is written"),
     ("", "http", "credentials for outgoing requests"),
@@ -23,6 +22,7 @@ pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("", "reports", "tables and charts to print"),
     ("", "roles", "roles that come with the plugin"),
     ("", "rules", "what happens when rows change, without code"),
+    ("", "templates", "documents that are made from rows"),
     ("", "workflows", "states of a row and the ways between them"),
     ("runtime", "max_instances", "calls that run at the same time"),
     ("ui", "menu", "groups of the menu"),

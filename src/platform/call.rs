@@ -108,7 +108,7 @@ impl Platform {
     pub(super) fn routed(&self, plugin: &str) -> Option<LoadedPlugin> {
         let installed = self.plugins.get(plugin)?;
         let own = installed.loaded.clone()?;
-        let tried = installed.canary.as_ref().zip(self.request_id.as_deref());
+        let tried = installed.canary.as_ref().zip(self.asked.request_id.as_deref());
         Some(tried.filter(|(canary, id)| canary.takes(id)).map_or(own, |(canary, _)| canary.loaded.clone()))
     }
 
@@ -163,7 +163,7 @@ impl Platform {
     ) -> Result<Value, CallError> {
         let Occasion { tenant, caller, trigger, event_depth } = occasion;
         let label = label(&invocation);
-        let request_id = self.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
+        let request_id = self.asked.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
         let began_ms = self.now().unix_ms;
         let user = caller.as_ref().map(|caller| caller.id.clone());
         let request = CallRequest {
@@ -172,7 +172,8 @@ impl Platform {
                 tenant: tenant.clone(),
                 caller,
                 trigger,
-                locale: loaded.manifest().i18n.default_locale.clone(),
+                // The language of whoever asked; events and the platform itself speak the plugin's own.
+                locale: self.asked.language.clone().unwrap_or_else(|| loaded.manifest().i18n.default_locale.clone()),
                 event_depth,
             },
             limits: CallLimits::of(loaded.manifest()).with(&self.call_settings.limits),

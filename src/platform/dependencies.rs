@@ -45,6 +45,17 @@ fn fits(range: &str, version: &str) -> bool {
 }
 
 impl Platform {
+    /// Refuses a plugin that is made for another version of the platform.
+    pub(super) fn require_platform(&self, manifest: &Manifest) -> Result<(), PlatformError> {
+        match manifest.platform_refusal(&self.gate.platform_version()) {
+            Some((_, why)) => {
+                let message = format!("`{}` does not run here: {why}", *manifest.metadata.id);
+                Err(PlatformError::new(errors::PLUGIN_PLATFORM, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a plugin whose needs are not met.
     pub(super) fn require_needs(&self, manifest: &Manifest, stage: DependencyStage) -> Result<(), PlatformError> {
         let id = manifest.metadata.id.as_str();

@@ -4,12 +4,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
 use crate::archive::{Package, PackageProblem, Statement};
 use crate::check::RULE_SET;
 use crate::codes::errors;
+use crate::contract::PLATFORM_VERSION;
 use crate::digest::sha256_hex;
 use crate::host::lock;
 use crate::signing::{
@@ -46,6 +48,16 @@ pub struct Gate {
     pub trust: TrustStore,
     /// Who signs receipts; without one, receipts are not signed.
     pub registrar: Option<Registrar>,
+    /// The version that the platform says it is, for plugins that need another one; [`PLATFORM_VERSION`] where it is none.
+    pub platform_version: Option<Version>,
+}
+
+impl Gate {
+    /// The version that the platform says it is.
+    pub fn platform_version(&self) -> Version {
+        let own = || Version::parse(PLATFORM_VERSION).unwrap_or(Version::new(0, 0, 0));
+        self.platform_version.clone().unwrap_or_else(own)
+    }
 }
 
 /// The registry's name and key.

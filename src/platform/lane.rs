@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 
-use super::state::Installed;
+use super::state::{Installed, in_error};
 use super::{CallSettings, Directory, Gate, Platform};
 use crate::host::lock;
 use crate::manifest::{PluginId, TenantId};
@@ -21,6 +21,13 @@ pub struct Snapshot {
     catalog: Catalog,
     call_settings: CallSettings,
     gate: Arc<Gate>,
+}
+
+impl Snapshot {
+    /// The plugins that should run and cannot.
+    pub fn plugins_in_error(&self) -> Vec<&str> {
+        in_error(&self.plugins)
+    }
 }
 
 /// Tenants whose events are being delivered: one at a time each, so that a plugin hears them in their order.

@@ -27,6 +27,7 @@ impl Platform {
         if installed.status == PluginStatus::Running {
             return Err(wrong_state(id, &installed, "uploaded, installed or disabled"));
         }
+        self.require_platform(&installed.manifest)?;
         self.require_needs(&installed.manifest, DependencyStage::Installed)?;
         self.require_free_tables(&installed.manifest)?;
         installed.status = PluginStatus::Installed;
@@ -46,17 +47,21 @@ impl Platform {
         Ok(())
     }
 
-    /// Loads a plugin, calls its `init` and, for each tenant that is new to it, its tenant hook.
+    /// Installs a plugin that was only uploaded, loads it, calls its `init` and, for each tenant that is new to it, its tenant hook.
     ///
     /// # Errors
     /// [`PlatformError`]; the plugin is then in the state `error`, with the reason.
     pub fn enable(&mut self, id: &str) -> Result<(), PlatformError> {
+        if self.installed(id)?.status == PluginStatus::Uploaded {
+            self.install(id)?;
+        }
         let installed = self.installed(id)?.clone();
         match installed.status {
             PluginStatus::Running => return Ok(()),
             status if DependencyStage::Installed.is_reached_by(status) => {}
             _ => return Err(wrong_state(id, &installed, "installed or disabled")),
         }
+        self.require_platform(&installed.manifest)?;
         self.require_needs(&installed.manifest, DependencyStage::Running)?;
         self.launch(id)
     }
@@ -162,8 +167,11 @@ impl Platform {
         let Some(first) = tenants.first() else {
             return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
-        let occasion = Occasion::of(first, Trigger::Lifecycle);
-        let invocation = if handlers.is_empty() { Invocation::Init } else { Invocation::Upgrade(handlers) };
+        // `init` runs for no tenant: what belongs to tenants is made in their hook. Handlers of an upgrade change rows.
+        let nobody = TenantId::nil();
+        let (tenant, invocation) =
+            if handlers.is_empty() { (&nobody, Invocation::Init) } else { (first, Invocation::Upgrade(handlers)) };
+        let occasion = Occasion::of(tenant, Trigger::Lifecycle);
         self.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
         Ok(())
     }

@@ -30,7 +30,7 @@ mod upgrade;
 mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
-pub use api::{BASE_EVENTS, Body, Request, Response, RowPage};
+pub use api::{Body, Request, Response, RowPage};
 pub use compiler::PackageCompiler;
 pub use directory::{Directory, Identity};
 pub use gate::{Admission, AdmittedPackage, Gate, Registrar};
@@ -42,4 +42,4 @@ pub use project_version::ProjectVersion;
 pub use settings::CallSettings;
 pub use state::{Platform, PluginFiles};
 pub use upgrade::VersionRule;
-pub use upload::UploadReceipt;
+pub use upload::{UploadReceipt, package_of_parts};

@@ -101,7 +101,7 @@ impl Platform {
         shown["actions"] = json!(actions(identity, entity, own));
         shown["search"] = json!(search);
         shown["rows"] = json!(rows);
-        shown["views"] = json!(page.enable_views);
+        shown["views"] = page.enable_views.iter().map(|view| view.word()).collect();
         shown["detail"] = json!(detail);
         shown["children"] = children(installed, identity, entity);
         Ok(shown)

@@ -33,10 +33,28 @@ pub struct Platform {
     pub(super) gate: Arc<Gate>,
     /// What ends the running call early.
     pub(super) interrupt: Interrupt,
-    /// The request that is being answered, where it has a name: all that it causes bears it.
-    pub(super) request_id: Option<String>,
+    /// The request that is being answered.
+    pub(super) asked: AskedBy,
     /// Whether requests are committed together.
     pub(super) in_group: bool,
+}
+
+/// What of a request goes into the calls that it causes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AskedBy {
+    /// Its name, where it has one: all that it causes bears it.
+    pub(super) request_id: Option<String>,
+    /// The language that its user prefers, as in `accept-language`.
+    pub(super) language: Option<String>,
+}
+
+impl AskedBy {
+    pub(super) fn request(request: &Request) -> AskedBy {
+        let first = request.accept_language.as_deref().and_then(|ranges| ranges.split(',').next());
+        let tag = first.and_then(|range| range.split(';').next()).map(str::trim);
+        let language = tag.filter(|tag| !tag.is_empty() && *tag != "*").map(str::to_owned);
+        AskedBy { request_id: request.request_id.clone(), language }
+    }
 }
 
 /// A plugin that the platform knows.
@@ -54,6 +72,12 @@ pub(super) struct Installed {
     pub(super) loaded: Option<LoadedPlugin>,
     /// Another build that a share of the calls goes to.
     pub(super) canary: Option<Canary>,
+}
+
+/// The ids of plugins in the state `error`.
+pub(super) fn in_error(plugins: &BTreeMap<PluginId, Arc<Installed>>) -> Vec<&str> {
+    let broken = plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Error);
+    broken.map(|(id, _)| id.as_str()).collect()
 }
 
 /// Files of a plugin by their paths.
@@ -106,7 +130,7 @@ impl Platform {
             activity: Activity::default(),
             gate: Arc::default(),
             interrupt: Interrupt::default(),
-            request_id: None,
+            asked: AskedBy::default(),
             in_group: false,
         }
     }

@@ -13,11 +13,15 @@ use super::lifecycle::plugin_record;
 use super::state::{Installed, PluginFiles};
 use super::upgrade::{VersionRule, bring_up};
 use super::{Platform, PlatformError};
-use crate::archive::Package;
+use crate::archive::{self, Package, PackageParts};
+use crate::check::RULE_SET;
 use crate::codes::{Code, errors};
+use crate::contract;
+use crate::diagnostics::SourceFile;
 use crate::digest::sha256_hex;
+use crate::document;
 use crate::host::lock;
-use crate::manifest::{Manifest, table_name};
+use crate::manifest::{Manifest, parse, table_name};
 use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::verification::is_older;
 
@@ -48,6 +52,38 @@ pub struct UploadReceipt {
     /// The same, signed by the registry: a DSSE envelope; none where this platform signs no receipts.
     #[schemars(with = "Value")]
     pub envelope: Value,
+}
+
+/// The package of a component and the text of its manifest, in TOML or JSON, as the platform's form brings them. It is
+/// unsigned, and has no files.
+///
+/// # Errors
+/// [`PlatformError`] where the manifest cannot be read, or names no world.
+pub fn package_of_parts(component: Vec<u8>, manifest: &str) -> Result<Vec<u8>, PlatformError> {
+    let invalid = |message: String| PlatformError::new(errors::PLUGIN_INVALID, message);
+    let name = if manifest.trim_start().starts_with('{') { "manifest.json" } else { "plugin.toml" };
+    let source = SourceFile::new(name, manifest);
+    let (read, report) = parse(&source);
+    let read = read.filter(|_| !report.has_errors()).ok_or_else(|| {
+        let first = report.diagnostics().first().map_or_else(String::new, |finding| finding.message.clone());
+        invalid(format!("the manifest has errors: {}: {first}", report.summary()))
+    })?;
+    let host_api = contract::find(&read.runtime.abi)
+        .ok_or_else(|| invalid(format!("there is no host API `{}`", *read.runtime.abi)))?;
+    let world = read.runtime.world.as_ref().map_or(host_api.default_world, |world| world.as_str());
+    let parts = PackageParts {
+        manifest: document::parse(&source).0.to_json(),
+        id: read.metadata.id.to_string(),
+        version: read.metadata.version.to_string(),
+        abi: host_api.abi.to_owned(),
+        world: world.to_owned(),
+        wit: host_api.wit.to_owned(),
+        component,
+        files: Vec::new(),
+        rule_set: RULE_SET.to_owned(),
+        tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    archive::build(&parts).map_err(|error| invalid(error.to_string()))
 }
 
 impl Platform {
@@ -95,6 +131,7 @@ impl Platform {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
             return Err(PlatformError::new(errors::PLUGIN_DOWNGRADE, message));
         }
+        self.require_platform(&manifest)?;
         self.require_free_tables(&manifest)?;
         self.require_still_fits(&id, &version)?;
         // What is installed stays so, with the tables of the new version: others may rest upon it.

@@ -17,7 +17,7 @@ const NAMES: [(&str, &str); 12] = [
 ];
 
 /// Texts that begin a secret: what is in front, how many characters of a token follow at least, what it is.
-const MARKS: [(&str, usize, &str); 16] = [
+const MARKS: [(&str, usize, &str); 33] = [
     ("-----BEGIN PRIVATE KEY-----", 0, "a private key"),
     ("-----BEGIN ENCRYPTED PRIVATE KEY-----", 0, "a private key"),
     ("-----BEGIN RSA PRIVATE KEY-----", 0, "a private key"),
@@ -25,6 +25,23 @@ const MARKS: [(&str, usize, &str); 16] = [
     ("-----BEGIN OPENSSH PRIVATE KEY-----", 0, "a private key"),
     ("-----BEGIN PGP PRIVATE KEY BLOCK-----", 0, "a private key"),
     ("AKIA", 16, "a key of AWS"),
+    ("ASIA", 16, "a key of AWS"),
+    ("LTAI", 16, "a key of Alibaba Cloud"),
+    ("AKID", 32, "a key of Tencent Cloud"),
+    ("AKLT", 40, "a key of Volcengine"),
+    ("HPUA", 16, "a key of Huawei Cloud"),
+    ("ALTAK", 20, "a key of Baidu AI Cloud"),
+    ("JDC_", 28, "a key of JD Cloud"),
+    ("gitee_pat_", 32, "a token of Gitee"),
+    ("gho_", 36, "a token of GitHub"),
+    ("ghs_", 36, "a token of GitHub"),
+    ("ghu_", 36, "a token of GitHub"),
+    ("ghr_", 36, "a token of GitHub"),
+    ("gldt-", 20, "a token of GitLab"),
+    ("glrt-", 20, "a token of GitLab"),
+    ("ATBB", 24, "a token of Bitbucket"),
+    ("cio", 32, "a token of crates.io"),
+    ("sk-ant-", 40, "a key of Anthropic"),
     ("ghp_", 36, "a token of GitHub"),
     ("github_pat_", 40, "a token of GitHub"),
     ("glpat-", 20, "a token of GitLab"),
@@ -98,5 +115,12 @@ mod tests {
         );
         assert_eq!(what("x.js", "AKIA is a word, and MAKIAABCDEFGHIJKLMNOPQ is a longer one"), None);
         assert_eq!(what("README.md", "keep your npm_token secret"), None);
+        for (mark, follows, kind) in MARKS {
+            let token = "aB3".repeat(follows)[..follows].to_owned();
+            assert_eq!(what("x.js", &format!("x = '{mark}{token}'")), Some(kind), "{mark}");
+            if follows > 0 {
+                assert_eq!(what("x.js", &format!("x = '{mark}'")), None, "{mark} alone is a word");
+            }
+        }
     }
 }

@@ -101,6 +101,18 @@ impl Client {
         if status == 204 { Ok((status, Value::Null)) } else { self.json(response).map(|body| (status, body)) }
     }
 
+    /// What the platform tells line by line, for so long; without an end where no time is given.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn stream(&self, path: &str, wait: Option<Duration>) -> Result<impl std::io::Read + use<>, PublishError> {
+        const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+        let request = self.http.get(format!("{}{path}", self.base)).header("accept", "application/x-ndjson");
+        let request = self.authorized(request).timeout(wait.unwrap_or(NEVER));
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response)) }
+    }
+
     /// The receipt of a version that the platform has already.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub fn junit(ran: &[CaseRun<'_>]) -> String {
                 line_of(case),
                 result.duration.as_secs_f64(),
             );
-            let failures: String = result.report.diagnostics().iter().map(failure).collect();
+            let failures = failure(result.report.diagnostics());
             let rest = if failures.is_empty() { "/>\n".to_owned() } else { format!(">\n{failures}    </testcase>\n") };
             text.push_str(&format!("{head}{rest}"));
         }
@@ -40,13 +40,16 @@ pub fn junit(ran: &[CaseRun<'_>]) -> String {
     text
 }
 
-fn failure(finding: &Diagnostic) -> String {
-    let (place, message) = (place(finding), one_line(finding));
+/// The failure of a case: one, whatever was found, as readers count them.
+fn failure(findings: &[Diagnostic]) -> String {
+    let Some(first) = findings.first() else { return String::new() };
+    let lines: Vec<String> =
+        findings.iter().map(|finding| format!("{}: {}", place(finding), one_line(finding))).collect();
     format!(
         "      <failure type=\"{}\" message=\"{}\">{}</failure>\n",
-        finding.code.name(),
-        xml_text(&message),
-        xml_text(&format!("{place}: {message}"))
+        first.code.name(),
+        xml_text(&one_line(first)),
+        xml_text(&lines.join("\n"))
     )
 }
 
@@ -91,7 +94,7 @@ pub fn json_lines(ran: &[CaseRun<'_>]) -> String {
 }
 
 /// Annotations of GitHub Actions: one for each finding of a failed case.
-pub fn annotations(ran: &[CaseRun<'_>]) -> String {
+pub fn annotations(ran: &[CaseRun<'_>], base: &str) -> String {
     let mut all = Report::new();
     for (_, result) in ran {
         for finding in result.report.diagnostics() {
@@ -102,7 +105,7 @@ pub fn annotations(ran: &[CaseRun<'_>]) -> String {
             all.push(finding);
         }
     }
-    github(&all)
+    github(&all, base)
 }
 
 /// One page that needs nothing else, for people who were not there.

@@ -58,7 +58,7 @@ pub use history::HistoryEntry;
 pub use reach::RowReach;
 pub use receipts::{ReceiptRecord, StatementKind};
 pub use row::{Row, RowChange, RowChangeKind, Scope};
-pub(crate) use rules::{condition_holds, defaults_of, judged};
+pub(crate) use rules::{condition_holds, defaults_of, judged, word};
 pub use schema::TableInfo;
 pub use seal::Sealer;
 pub use sql::{Dialect, PostgresUrl, SqlError, StatementLimit};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Database, EntityRef, FieldProblem, Scope, StoreError, values};
+use super::{Database, EntityRef, FieldProblem, Moment, Scope, StoreError, values};
 use crate::expression::{Datum, Type};
 use crate::manifest::Field;
 
@@ -117,13 +117,21 @@ pub(crate) fn condition_holds(
     condition.evaluate(&|name| lookup(entity, scope, data, name)) == Ok(Datum::Boolean(true))
 }
 
+/// What a word such as `$today` stands for; none for a word that there is not.
+pub(crate) fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
+    Some(match name {
+        "$today" => Datum::Text(now.date()),
+        "$now" => Datum::Text(now.to_string()),
+        "$user.id" => user.map_or(Datum::Null, |user| Datum::Text(user.to_owned())),
+        _ => return None,
+    })
+}
+
 /// What a name in an expression stands for.
 pub(super) fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
-    match name {
-        "$today" => Datum::Text(scope.now.date()),
-        "$now" => Datum::Text(scope.now.to_string()),
-        "$user.id" => scope.user.clone().map_or(Datum::Null, Datum::Text),
-        _ => {
+    match word(scope.now, scope.user.as_deref(), name) {
+        Some(datum) => datum,
+        None => {
             let is_number = entity.field(name).is_some_and(|field| field.kind().holds == Type::Number);
             data.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_number))
         }

@@ -95,6 +95,13 @@ const ROWS: &[Row] = &[
         code: 3,
         is_json: true,
     },
+    Row {
+        command: "host",
+        succeeds: None,
+        fails: &["host", "--to", "http://127.0.0.1:1", "list"],
+        code: 6,
+        is_json: true,
+    },
     Row { command: "demo", succeeds: None, fails: &["demo", "--nonsense"], code: 2, is_json: true },
     Row { command: "doctor", succeeds: None, fails: &["doctor", "--nonsense"], code: 2, is_json: true },
     Row { command: "explain", succeeds: Some(&["explain"]), fails: &["explain", "no/code"], code: 2, is_json: true },

@@ -4,15 +4,22 @@ use std::collections::BTreeSet;
 
 use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
+use crate::contract::BASE_EVENTS;
 use crate::diagnostics::Spanned;
 use crate::document::codes::{DUPLICATE, INVALID_VALUE};
-use crate::document::did_you_mean;
+use crate::document::{closest, did_you_mean};
 use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
 
 codes! {
     EVENT_LOOP = "manifest/event-loop", finding(Warning), "The plugin subscribes to an event that it tells itself.",
         why: "A handler that tells what it hears starts itself again; the platform ends such chains, and the work of the last link is lost.",
         fix: "Subscribe to the exact events that you need, or make the handler tell nothing where it was called by its own event.";
+    SUBSCRIPTION = "manifest/subscription", finding(Warning), "A subscription that hears everything, or nothing.",
+        why: "`*` calls the plugin for every event of every plugin, its own included; a pattern of the plugin's own name that matches none of its events, or a misspelled event of the platform, calls it never.",
+        fix: "Name the events that the plugin handles.";
+    UNKNOWN_EVENT = "manifest/unknown-event", finding(Hint), "A subscription to an event of which nothing is known here.",
+        why: "It is none of the platform's and none of the plugin's own, and no dependency is declared that may tell it: a misspelled name would never be heard.",
+        fix: "Declare the plugin that tells it in `[[dependencies.plugins]]`, with `optional = true` where this one works without it.";
     EVENT_PATTERN = "manifest/event-pattern", finding(Error), "An event name or pattern that matches nothing.",
         why: "Events are words joined by dots. A subscription is an exact name, `a.*` for all that begin with `a.`, or `*` for all; any other star is a plain character.",
         fix: "Write the pattern in one of the three forms.";
@@ -28,6 +35,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         if is_pattern(pattern, findings) && !subscribed.insert(pattern.as_str()) {
             findings.add(DUPLICATE, pattern.span(), format!("`{pattern}` is subscribed to twice"), "again", None);
         }
+        subscription(subject, pattern, findings);
     }
     for pattern in manifest.capabilities.publish.iter().chain(&manifest.capabilities.deny.publish) {
         is_pattern(pattern, findings);
@@ -63,6 +71,41 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
             let help = did_you_mean(kind, FieldType::WORDS.iter().copied());
             findings.add(INVALID_VALUE, kind.span(), format!("`{kind}` is no field type"), "unknown type", help);
         }
+    }
+}
+
+/// Whether anybody is known who tells what a pattern matches.
+fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings: &mut Findings<'_>) {
+    let manifest = subject.manifest;
+    if **pattern == "*" {
+        let help = "name the events that the handler knows: every other one costs a call".to_owned();
+        let message = "`*` hears every event of every plugin, also those that this one tells";
+        return findings.add(SUBSCRIPTION, pattern.span(), message, "everything", Some(help));
+    }
+    let own_triggers = manifest.schema.entities.iter().flat_map(|entity| {
+        entity.trigger_events.iter().map(|trigger| trigger_name(&manifest.metadata.id, entity, trigger))
+    });
+    let own: Vec<String> =
+        manifest.events.publishes.iter().map(|event| (*event.r#type).clone()).chain(own_triggers).collect();
+    let known: Vec<&str> = own.iter().map(String::as_str).chain(BASE_EVENTS.iter().map(|(name, _)| *name)).collect();
+    if known.iter().any(|event| event_matches(pattern, event)) {
+        return;
+    }
+    let first = |text: &str| text.split('.').next().unwrap_or_default().to_owned();
+    let own_id = manifest.metadata.id.as_str();
+    let near = closest(pattern, known.iter().copied());
+    let is_misspelled = near.is_some_and(|near| first(near) == first(pattern));
+    if first(pattern) == own_id || is_misspelled {
+        let help = near.map_or_else(
+            || "the plugin tells no such event: declare it in [[events.publishes]], or correct the name".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let message = format!("nobody tells `{pattern}`");
+        findings.add(SUBSCRIPTION, pattern.span(), message, "never heard", Some(help));
+    } else if manifest.needs().next().is_none() && manifest.wishes().next().is_none() && !manifest.is_legacy() {
+        let help = "name the plugin that tells it: [[dependencies.plugins]] with `optional = true`".to_owned();
+        let message = format!("it is not known here who tells `{pattern}`");
+        findings.add(UNKNOWN_EVENT, pattern.span(), message, "of no declared plugin", Some(help));
     }
 }
 

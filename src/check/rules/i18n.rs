@@ -1,6 +1,6 @@
 //! Labels in several languages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{CheckSubject, Findings};
 use crate::check::rules::pages::MISSING_FILE;
@@ -15,9 +15,13 @@ codes! {
         fix: "Add the key to, or take it from, the file of the language.";
 }
 
+/// How many labels without a translation are shown.
+const MAX_SHOWN: usize = 20;
+
 pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
-    let keys: BTreeSet<String> = label_keys(manifest).into_iter().map(|(key, _)| key).collect();
+    let texts: BTreeMap<String, String> = label_keys(manifest).into_iter().collect();
+    let keys: BTreeSet<String> = texts.keys().cloned().collect();
     for locale in &manifest.i18n.locales {
         let path = format!("{}/{}.toml", manifest.i18n.dir, **locale);
         let Some(bytes) = (subject.file)(&path) else {
@@ -41,9 +45,17 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         }
         let missing: Vec<&str> = keys.iter().filter(|key| node.get(key).is_none()).map(String::as_str).collect();
         if let Some(first) = missing.first() {
-            let message =
-                format!("{} labels have no translation into `{}`, among them `{first}`", missing.len(), **locale);
-            let help = format!("add `\"{first}\" = \"…\"` to {path}");
+            let message = match missing.len() {
+                1 => format!("`{first}` has no translation into `{}`", **locale),
+                count => format!("{count} labels have no translation into `{}`", **locale),
+            };
+            let lines = missing.iter().take(MAX_SHOWN).map(|key| {
+                let own = texts.get(*key).map_or("…", String::as_str);
+                format!("\n\"{key}\" = {}", toml::Value::from(own))
+            });
+            let more = missing.len().saturating_sub(MAX_SHOWN);
+            let rest = if more > 0 { format!("\nand {more} more") } else { String::new() };
+            let help = format!("add to {path}, translated:{}{rest}", lines.collect::<String>());
             findings.add(MISSING_TRANSLATION, locale.span(), message, "incomplete", Some(help));
         }
     }

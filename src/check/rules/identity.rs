@@ -4,6 +4,7 @@ use semver::{Version, VersionReq};
 
 use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
+use crate::contract::PLATFORM_VERSION;
 use crate::diagnostics::Spanned;
 use crate::document::codes::{DUPLICATE, INVALID_VALUE};
 use crate::manifest::PluginId;
@@ -15,6 +16,9 @@ codes! {
     LEGACY_MANIFEST = "manifest/legacy", finding(Hint), "The manifest has no `manifest_version`.",
         why: "Manifests of the platform's first version have none; they load, but cannot name an ABI and capabilities safely.",
         fix: "Write `manifest_version = 1` as the first line.";
+    PLATFORM_TOO_OLD = "manifest/platform-version", finding(Error), "The plugin needs another version of the platform than it is developed for.",
+        why: "The platform refuses to install it; and this tool cannot show how it works there.",
+        fix: "Lower `min_platform_version` or `[dependencies] platform`, update erp-plugin, or name the platform's version in `[dev] platform_version`.";
     SELF_DEPENDENCY = "manifest/self-dependency", finding(Error), "The plugin depends on itself.",
         why: "It could never be installed.",
         fix: "Take the dependency away.";
@@ -48,15 +52,32 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     if let Some(least) = &metadata.min_platform_version {
         version(least, findings);
     }
+    let stated = manifest.dev.platform_version.as_ref();
+    if let Some(stated) = stated {
+        version(stated, findings);
+    }
+    let stated = stated.map_or(PLATFORM_VERSION, |stated| stated.as_str());
+    if let Some((place, why)) = Version::parse(stated).ok().and_then(|stated| manifest.platform_refusal(&stated)) {
+        let help = "where the platform that you develop for is newer: [dev] platform_version = \"…\"".to_owned();
+        findings.add(
+            PLATFORM_TOO_OLD,
+            place.span(),
+            format!("the plugin does not run there: {why}"),
+            "not met",
+            Some(help),
+        );
+    }
     if let Some(license) = &metadata.license
-        && !is_license_expression(license)
+        && let Err(error) = spdx::Expression::parse(license)
     {
+        let near = spdx::imprecise_license_id(license).map(|(id, _)| format!("did you mean `{}`?", id.name));
+        let usual = || "write `MIT`, `Apache-2.0`, `MIT OR Apache-2.0`, or `LicenseRef-Proprietary`".to_owned();
         findings.add(
             INVALID_VALUE,
             license.span(),
-            format!("`{license}` is not an SPDX expression"),
+            format!("`{license}` is not an SPDX expression: {}", error.reason),
             "not SPDX",
-            Some("write `MIT`, `Apache-2.0`, `MIT OR Apache-2.0`, or `LicenseRef-Proprietary`".to_owned()),
+            Some(near.unwrap_or_else(usual)),
         );
     }
     for url in [&metadata.homepage, &metadata.repository].into_iter().flatten() {
@@ -113,44 +134,5 @@ fn dependencies(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         manifest.dependencies.plugins.iter().map(|dependency| &dependency.id).chain(&manifest.metadata.dependencies);
     for id in all.filter(|id| ***id == *manifest.metadata.id) {
         findings.add(SELF_DEPENDENCY, id.span(), "the plugin depends on itself", "its own id", None);
-    }
-}
-
-/// The shape of an SPDX expression: identifiers joined by AND, OR and WITH, with brackets. Whether
-/// an identifier is in SPDX's list is not judged: the list grows.
-fn is_license_expression(text: &str) -> bool {
-    let spaced = text.replace('(', " ( ").replace(')', " ) ");
-    let mut depth = 0_i32;
-    let mut wants_operand = true;
-    for word in spaced.split_whitespace() {
-        match word {
-            "(" if wants_operand => depth += 1,
-            ")" if !wants_operand && depth > 0 => depth -= 1,
-            "AND" | "OR" | "WITH" if !wants_operand => wants_operand = true,
-            "AND" | "OR" | "WITH" | "(" | ")" => return false,
-            identifier => {
-                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+:".contains(&byte);
-                if !wants_operand || !identifier.bytes().all(allowed) {
-                    return false;
-                }
-                wants_operand = false;
-            }
-        }
-    }
-    depth == 0 && !wants_operand
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_license_expression;
-
-    #[test]
-    fn license_expressions_are_told_from_prose() {
-        for good in ["MIT", "MIT OR Apache-2.0", "(MIT AND BSD-3-Clause) OR GPL-2.0+", "LicenseRef-Proprietary"] {
-            assert!(is_license_expression(good), "{good}");
-        }
-        for bad in ["", "MIT Apache", "AND MIT", "(MIT", "MIT)", "专有软件"] {
-            assert!(!is_license_expression(bad), "{bad}");
-        }
     }
 }

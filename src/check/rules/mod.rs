@@ -4,7 +4,7 @@ mod build;
 mod events;
 mod expressions;
 mod i18n;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod migrations;
 mod nodes;
 mod pages;

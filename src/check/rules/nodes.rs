@@ -15,6 +15,9 @@ codes! {
     NODE_DEFINITION = "node/bad-definition", finding(Error), "A node of a workflow that cannot be placed.",
         why: "Users choose nodes from a palette and fill in their properties; what is wrong there fails when the workflow runs, at night.",
         fix: "Write it as the finding says; `docs/nodes.md` shows a whole node.";
+    NODE_FOREIGN_NAME = "node/foreign-name", finding(Warning), "A node's kind has nothing of its plugin's name.",
+        why: "Kinds are unique on a platform: of two plugins that bring the same one, the second does not start.",
+        fix: "Put the plugin's id, or a word of it, into the kind: `acme.invoice.split` for the plugin `acme`.";
 }
 
 /// Kinds that begin so are the platform's own.
@@ -25,6 +28,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     findings.unique("node", nodes.iter().map(|node| (node.kind.as_str(), node.kind.span())));
     for node in nodes {
         kind(node, findings);
+        foreign_name(subject, node, findings);
         versions(node, findings);
         ports(node, findings);
         findings
@@ -58,6 +62,18 @@ fn kind(node: &NodeKind, findings: &mut Findings<'_>) {
             findings.add(NODE_DEFINITION, provider.span(), message, "never used", help);
         }
         _ => {}
+    }
+}
+
+/// Two plugins must not take each other's kinds away: something of the name must be the plugin's own.
+fn foreign_name(subject: &CheckSubject<'_>, node: &NodeKind, findings: &mut Findings<'_>) {
+    let words = |text: &str| text.split(['.', '-', '_']).map(str::to_owned).collect::<BTreeSet<_>>();
+    let own = words(subject.manifest.metadata.id.as_str());
+    if is_event_name(&node.kind) && node.kind.contains('.') && words(&node.kind).is_disjoint(&own) {
+        let id = subject.manifest.metadata.id.as_str();
+        let message = format!("`{}` has no word of the plugin's id `{id}` in it", *node.kind);
+        let help = format!("another plugin may bring the same kind; begin it with `{id}.`");
+        findings.add(NODE_FOREIGN_NAME, node.kind.span(), message, "anybody's name", Some(help));
     }
 }
 

@@ -39,12 +39,6 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     for action in &manifest.ui.actions {
         known_entity(manifest, &action.entity, findings);
     }
-    findings
-        .unique("template", manifest.templates.iter().map(|template| (template.name.as_str(), template.name.span())));
-    for template in &manifest.templates {
-        known_entity(manifest, &template.entity, findings);
-        file(subject, &template.file, findings);
-    }
 }
 
 fn bad(findings: &mut Findings<'_>, span: Span, message: impl Into<String>, help: Option<String>) {
@@ -88,7 +82,9 @@ fn one_page(subject: &CheckSubject<'_>, page: &Page, findings: &mut Findings<'_>
         PageType::Tabs => needs(page.pages.is_empty(), "pages", "[{ type = \"crud\", … }]"),
         PageType::Kanban => needs(page.lane_field.is_none(), "lane_field", "\"…\", a select field"),
         PageType::Dashboard => {
-            needs(page.widgets.is_empty(), "widgets", "[{ type = \"stat\", label = \"…\", entity = \"…\" }]");
+            // The first platform had dashboards before it had widgets.
+            let is_absent = page.widgets.is_empty() && !subject.manifest.is_legacy();
+            needs(is_absent, "widgets", "[{ type = \"stat\", label = \"…\", entity = \"…\" }]");
         }
         PageType::Graph => {
             needs(page.source_field.is_none(), "source_field", "\"…\", the ref where an edge begins");

@@ -54,9 +54,6 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     for action in &manifest.ui.actions {
         declared(subject, &action.permission, action.permission.span(), findings);
     }
-    for permission in manifest.templates.iter().filter_map(|template| template.permission.as_ref()) {
-        declared(subject, permission, permission.span(), findings);
-    }
     for page in
         manifest.ui.pages.iter().flat_map(|page| std::iter::once(page).chain(page.pages.iter().map(|tab| &tab.0)))
     {
@@ -68,14 +65,12 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Verbs of the plugin's own that no page, button or template asks for. The plugin's code may ask for them by
+/// Verbs of the plugin's own that no page and no button asks for. The plugin's code may ask for them by
 /// itself, so that this is a hint.
 fn unused(manifest: &Manifest, permission: &Permission, findings: &mut Findings<'_>) {
     let code = &*permission.code;
     let pages = manifest.ui.pages.iter().filter_map(|page| page.permission.as_ref());
-    let mut asked = pages
-        .chain(manifest.ui.actions.iter().map(|action| &action.permission))
-        .chain(manifest.templates.iter().filter_map(|template| template.permission.as_ref()));
+    let mut asked = pages.chain(manifest.ui.actions.iter().map(|action| &action.permission));
     if ![LIST, MANAGE].contains(&permission.code.action()) && !asked.any(|asked| **asked == *code) {
         let message = format!("nothing in the manifest asks for the permission `{code}`");
         let help = "the plugin's code may ask for it with check-permission; else take it away".to_owned();

@@ -23,6 +23,9 @@ codes! {
     UNUSED = "manifest/unused", finding(Warning), "A declaration that nothing in the manifest uses.",
         why: "It looks as if something were offered or granted that is not.",
         fix: "Use it, or take it away.";
+    SOFT_REFERENCE = "manifest/soft-reference", finding(Warning), "A field refers to rows of a plugin that is no declared dependency.",
+        why: "The platform starts plugins in the order of their dependencies. Where the other one is missing, users see the fallback label instead of the row.",
+        fix: "Declare the plugin with `optional = true`: this one works without it.";
     UNKNOWN_DEPENDENCY = "manifest/unknown-dependency", finding(Error), "Another plugin is used but not declared.",
         why: "The platform installs and orders plugins by their declared dependencies.",
         fix: "Add a `[[dependencies.plugins]]` block with its id, `optional = true` where the plugin also works without it.";
@@ -66,7 +69,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
     for field in manifest.schema.entities.iter().flat_map(|entity| &entity.fields) {
         if let Some(plugin) = &field.ref_plugin {
-            declared_plugin(subject, plugin.as_str(), plugin.span(), findings);
+            soft_reference(subject, plugin.as_str(), plugin.span(), findings);
         }
     }
 }
@@ -273,12 +276,27 @@ fn required_circle(manifest: &Manifest, findings: &mut Findings<'_>) {
     }
 }
 
-fn declared_plugin(subject: &CheckSubject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
-    let manifest = subject.manifest;
-    let declared = manifest.dependencies.plugins.iter().any(|dependency| dependency.id.as_str() == plugin)
+fn is_declared(manifest: &Manifest, plugin: &str) -> bool {
+    manifest.dependencies.plugins.iter().any(|dependency| dependency.id.as_str() == plugin)
         || manifest.metadata.dependencies.iter().any(|id| id.as_str() == plugin)
-        || manifest.metadata.id.as_str() == plugin;
-    if !declared {
+        || manifest.metadata.id.as_str() == plugin
+}
+
+/// A reference to rows of a plugin that may be missing: the platform shows `ref_fallback_label` then.
+fn soft_reference(subject: &CheckSubject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
+    if is_declared(subject.manifest, plugin) {
+        return;
+    }
+    let message = format!("`{plugin}` is no declared dependency: where it is missing, `ref_fallback_label` is shown");
+    let help = format!("add `[[dependencies.plugins]]` with `id = \"{plugin}\"` and `optional = true`");
+    findings.add(SOFT_REFERENCE, span, message, "may be missing", Some(help));
+    let block = format!("[[dependencies.plugins]]\nid = \"{plugin}\"\noptional = true");
+    let title = format!("declare `{plugin}` as optional");
+    findings.report.fix_last(subject.edit(|text| text.add_block(&title, "dependencies.plugins", &block)));
+}
+
+fn declared_plugin(subject: &CheckSubject<'_>, plugin: &str, span: Span, findings: &mut Findings<'_>) {
+    if !is_declared(subject.manifest, plugin) {
         let message = format!("the plugin `{plugin}` is not declared as a dependency");
         let help = format!("add `[[dependencies.plugins]]` with `id = \"{plugin}\"`");
         findings.add(UNKNOWN_DEPENDENCY, span, message, "not declared", Some(help));

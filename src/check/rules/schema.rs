@@ -6,6 +6,7 @@ use crate::check::rules::relations::UNUSED;
 use crate::codes::codes;
 use crate::diagnostics::Spanned;
 use crate::document::codes::INVALID_VALUE;
+use crate::document::did_you_mean;
 use crate::manifest::{
     BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
@@ -32,6 +33,9 @@ codes! {
         why: "Rows could not be given their number, or would get the same one twice.",
         fix: "The rule's `format` needs `{seq}`, and with a reset also the date parts that keep the periods apart; the field's `numbering` names a `[[numbering]]` block.";
 }
+
+/// What stands in braces in the format of a number.
+const NUMBER_PARTS: [&str; 6] = ["prefix", "YYYY", "YY", "MM", "DD", "seq"];
 
 /// What a default may be beside a literal.
 const DEFAULT_WORDS: [&str; 4] = ["$now", "$today", "$user.id", "$uuid"];
@@ -222,6 +226,9 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
         if !DEFAULT_WORDS.contains(&word) {
             let help = format!("known: {}", DEFAULT_WORDS.join(", "));
             findings.add(BAD_DEFAULT, default.span(), format!("`{word}` is not known"), "unknown word", Some(help));
+        } else if let Err(why) = crate::store::normal_value(field, &sample(word)) {
+            let message = format!("`{word}` gives what `{}` does not take: it {why}", *field.name);
+            findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
         }
         return;
     }
@@ -229,6 +236,22 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
         let message = format!("the default of `{}` {why}", *field.name);
         findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
     }
+}
+
+/// A value as a default's word gives it.
+fn sample(word: &str) -> serde_json::Value {
+    match word {
+        "$now" => "2026-04-15T08:00:00.000+08:00",
+        "$today" => "2026-04-15",
+        _ => "018f0000-0000-7000-8000-000000000000",
+    }
+    .into()
+}
+
+/// What stands in a format in braces, where it is none of the parts that are filled in.
+fn unknown_parts(format: &str) -> Vec<&str> {
+    let parts = format.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(part, _)| part);
+    parts.filter(|part| !NUMBER_PARTS.contains(part)).collect()
 }
 
 fn numbering(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
@@ -264,8 +287,22 @@ fn numbering(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
             );
         }
     }
+    for rule in &manifest.numbering {
+        for part in unknown_parts(&rule.format) {
+            let span = rule.format.span();
+            let message = format!("`{{{part}}}` is no part of a number: it would stand there as it is");
+            let help = did_you_mean(part, NUMBER_PARTS)
+                .unwrap_or_else(|| format!("parts are {}", NUMBER_PARTS.map(|part| format!("{{{part}}}")).join(", ")));
+            findings.add(BAD_NUMBERING, span, message, "unknown part", Some(help));
+        }
+    }
     for entity in &manifest.schema.entities {
         for field in &entity.fields {
+            if *field.field_type == FieldType::Autonumber && field.numbering.is_none() {
+                let message = format!("`{}` is an autonumber of no rule: it would stay empty", *field.name);
+                let help = "write `numbering = \"…\"` with the name of a [[numbering]] block".to_owned();
+                findings.add(BAD_NUMBERING, field.field_type.span(), message, "no rule", Some(help));
+            }
             let Some(name) = &field.numbering else { continue };
             let known = manifest.numbering.iter().map(|rule| rule.name.as_str());
             if manifest.numbering_rule(name).is_none() {

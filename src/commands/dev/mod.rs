@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use schemars::JsonSchema;
+use semver::Version;
 use serde::Serialize;
 
 use self::workshop::ProjectWorkshop;
@@ -19,7 +20,7 @@ use crate::dev_host::{DevHost, FollowedPlace, Options, UserToken, Workshop};
 use crate::exit_code::ExitCode;
 use crate::network::NetworkTransport;
 use crate::platform::Admission;
-use crate::project::{Member, members, workspace_root};
+use crate::project::{Member, Project, members, workspace_root};
 use crate::signing::TrustStore;
 use crate::ui::Table;
 
@@ -59,6 +60,9 @@ pub(crate) struct DevArgs {
     /// Follow no project: serve what was published
     #[arg(long)]
     no_watch: bool,
+    /// The version that the platform says it is, instead of the manifest's own or this tool's
+    #[arg(long, value_name = "VERSION")]
+    platform_version: Option<Version>,
     /// Imitate known defects of the platform of today: what a failed call wrote stays, stale changes pass silently,
     /// JSON that cannot be read counts as empty
     #[arg(long)]
@@ -96,8 +100,11 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         (false, Some(_)) => Admission::Trusted,
         (false, None) => Admission::Anyone,
     };
-    let workshop: Option<Arc<dyn Workshop>> =
-        if followed.is_empty() { None } else { Some(Arc::new(workshop(context, followed.clone())?)) };
+    let workshop: Option<Arc<dyn Workshop>> = if followed.is_empty() {
+        None
+    } else {
+        Some(Arc::new(workshop(context, followed.clone(), args.platform_version.is_some())?))
+    };
     let (tell, told) = std::sync::mpsc::sync_channel::<String>(MAX_UNTOLD);
     let host = DevHost::start(Options {
         port: args.port,
@@ -110,6 +117,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         limits: limits_of(&args.limit)?,
         workshop,
         imitates_quirks: args.parity,
+        platform_version: args.platform_version.clone().or_else(|| stated_version(&followed)),
         plugins: args.plugins.as_deref().map(|folder| context.path(folder)),
         record: args.record.as_deref().map(|file| context.path(file)),
     })?;
@@ -164,6 +172,13 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
+/// The version of the platform that the first of the projects is developed for.
+fn stated_version(followed: &[FollowedPlace]) -> Option<Version> {
+    let manifests =
+        followed.iter().filter_map(|place| Project::open(&place.manifest_file, &place.root).ok()?.manifest().0);
+    manifests.into_iter().find_map(|manifest| Version::parse(manifest.dev.platform_version.as_ref()?).ok())
+}
+
 /// The projects that are followed: all of a workspace with `--workspace`, else the one that the user stands in.
 fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
     let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
@@ -189,7 +204,7 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
     Ok(vec![FollowedPlace { name, root, manifest_file }])
 }
 
-fn workshop(context: &Context, places: Vec<FollowedPlace>) -> Result<ProjectWorkshop, CommandError> {
+fn workshop(context: &Context, places: Vec<FollowedPlace>, has_version: bool) -> Result<ProjectWorkshop, CommandError> {
     let program = std::env::current_exe().map_err(|error| CommandError::new(codes::IO, error.to_string()))?;
-    Ok(ProjectWorkshop::new(places, program, context))
+    Ok(ProjectWorkshop::new(places, program, context, has_version))
 }

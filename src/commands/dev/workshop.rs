@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::build::{Cancel, folders_beside};
-use crate::check::{BAD_FIXTURE, CheckSubject, check_component, check_manifest, check_nodes, weigh};
+use crate::check::{BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, check_component, check_manifest, check_nodes, weigh};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::commands::present_component::{BuiltFile, canonical};
@@ -35,11 +35,18 @@ pub(super) struct ProjectWorkshop {
     program: PathBuf,
     /// What the dev host itself was told.
     context: Context,
+    /// The platform was told its version: it says itself what does not run there.
+    has_platform_version: bool,
 }
 
 impl ProjectWorkshop {
-    pub(super) fn new(places: Vec<FollowedPlace>, program: PathBuf, context: &Context) -> ProjectWorkshop {
-        ProjectWorkshop { places, program, context: context.clone() }
+    pub(super) fn new(
+        places: Vec<FollowedPlace>,
+        program: PathBuf,
+        context: &Context,
+        has_platform_version: bool,
+    ) -> ProjectWorkshop {
+        ProjectWorkshop { places, program, context: context.clone(), has_platform_version }
     }
 }
 
@@ -81,6 +88,7 @@ impl Workshop for ProjectWorkshop {
             let subject =
                 CheckSubject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };
             report.extend(check_manifest(&subject));
+            report.retain(|finding| !(self.has_platform_version && finding.code == PLATFORM_TOO_OLD));
             weigh(&mut report, &manifest.check);
             manifest
         });

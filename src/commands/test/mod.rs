@@ -251,7 +251,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         coverage,
     };
     context.ui.result(&result, || match context.ui.format() {
-        Format::Github => reports::annotations(&ran),
+        Format::Github => reports::annotations(&ran, &context.way_from_repository()),
         Format::Junit => reports::junit(&ran),
         Format::Tap => reports::tap(&ran),
         Format::Jsonl => reports::json_lines(&ran),

@@ -129,6 +129,9 @@ impl Services {
                 Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
                     services.reading(&entity, |database, scope| database.get(&entity, scope, id)).map(flat)
                 }
+                Err(error) if error.code == errors::DB_NOT_FOUND && services.meets(Quirk::MissingRowsPass) => {
+                    Ok(Json::from(Value::Object(patch.clone())))
+                }
                 updated => updated.map(flat),
             }
         })
@@ -150,6 +153,7 @@ impl Services {
                 Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
                     Ok(())
                 }
+                Err(error) if error.code == errors::DB_NOT_FOUND && services.meets(Quirk::MissingRowsPass) => Ok(()),
                 deleted => services.usage.take_writes(deleted?),
             }
         })

@@ -9,6 +9,7 @@ use crate::codes::errors;
 use crate::contract::HostFunction;
 use crate::document::weight_of_fields;
 use crate::expression::{render_over, value_over};
+use crate::store::word;
 
 /// The longest template, in bytes.
 const MAX_TEMPLATE_BYTES: usize = 64 << 10;
@@ -18,17 +19,21 @@ const MAX_VALUES_BYTES: u64 = 256 << 10;
 impl Services {
     pub(super) fn evaluate(&mut self, expression: &str, vars: &Map<String, Value>) -> Result<Json, ServiceError> {
         let said = || json!({ "expression": expression, "vars": vars });
-        self.call(HostFunction::ExprEval, "", bounded_said(expression, said), |_| {
+        self.call(HostFunction::ExprEval, "", bounded_said(expression, said), |services| {
             bound(expression, vars)?;
-            value_over(expression, vars).map(Json::from).map_err(bad)
+            let scope = services.scope();
+            let words = |name: &str| word(scope.now, scope.user.as_deref(), name);
+            value_over(expression, vars, &words).map(Json::from).map_err(bad)
         })
     }
 
     pub(super) fn render(&mut self, template: &str, vars: &Map<String, Value>) -> Result<String, ServiceError> {
         let said = || json!({ "template": template, "vars": vars });
-        self.call(HostFunction::ExprRender, "", bounded_said(template, said), |_| {
+        self.call(HostFunction::ExprRender, "", bounded_said(template, said), |services| {
             bound(template, vars)?;
-            render_over(template, vars).map_err(bad)
+            let scope = services.scope();
+            let words = |name: &str| word(scope.now, scope.user.as_deref(), name);
+            render_over(template, vars, &words).map_err(bad)
         })
     }
 }

@@ -202,6 +202,11 @@ impl Services {
         is_named: bool,
         work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
+        let is_of_tenants = function.effect() == HostEffect::Writes && function != HostFunction::EventsPublish;
+        if is_of_tenants && self.context.tenant.is_nil() && !self.meets(Quirk::InitWritesForNobody) {
+            let message = format!("`init` runs for no tenant, and `{function}` writes what belongs to one");
+            return Err(ServiceError::new(errors::TENANT_NONE, message));
+        }
         match fault {
             Some(FaultAction::Fail(message)) => {
                 // What fails is what the area rests on.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use semver::{Version, VersionReq};
+
 use super::super::{ByteSize, PermissionCode, PluginId, Timeout, event_matches};
 use super::{
-    Build, Dictionary, DocumentTemplate, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule,
-    Permission, Schema, Settings, UserInterface,
+    Build, Dictionary, Entity, Events, Fixture, I18n, Link, Migration, NodeKind, NumberingRule, Permission, Schema,
+    Settings, UserInterface,
 };
 
 use crate::diagnostics::Spanned;
@@ -60,8 +62,6 @@ table! {
         budget: Budget,
         /// Lists of values that several fields offer.
         dictionaries: Vec<Dictionary>,
-        /// Documents that are made from rows.
-        templates: Vec<DocumentTemplate>,
         /// How stored rows follow to a new schema version.
         migrations: Vec<Migration>,
         /// Rows that come with the plugin, for each tenant.
@@ -70,6 +70,17 @@ table! {
         demo: Vec<Fixture>,
         /// How `check` weighs what it finds in this project.
         check: CheckSettings,
+        /// What the plugin is developed for.
+        dev: DevSettings,
+    }
+}
+
+table! {
+    /// What the plugin is developed for. The platform does not look here.
+    pub struct DevSettings {
+        /// The platform's version (semver) that `check` and `dev` compare `min_platform_version` and `[dependencies]
+        /// platform` with, instead of this tool's.
+        platform_version: Option<Spanned<String>>,
     }
 }
 
@@ -215,6 +226,19 @@ impl Manifest {
     /// True for a manifest that was written for the platform's first version.
     pub fn is_legacy(&self) -> bool {
         self.manifest_version.is_none()
+    }
+
+    /// Why a platform of a version is none for this plugin; none where it is. What is no version at all was found before.
+    pub fn platform_refusal(&self, platform: &Version) -> Option<(&Spanned<String>, String)> {
+        let least = self.metadata.min_platform_version.as_ref().and_then(|text| {
+            let least = Version::parse(text).ok().filter(|least| platform < least)?;
+            Some((text, format!("it needs the platform {least} at least, and this is {platform}")))
+        });
+        least.or_else(|| {
+            let range = self.dependencies.platform.as_ref()?;
+            let wanted = VersionReq::parse(range).ok().filter(|wanted| !wanted.matches(platform))?;
+            Some((range, format!("it needs the platform {wanted}, and this is {platform}")))
+        })
     }
 
     /// All pages, also those behind tabs.

@@ -15,33 +15,21 @@ table! {
     }
 }
 
-table! {
-    /// A document that is made from a row: a print-out, a message.
-    pub struct DocumentTemplate {
-        /// Its name.
-        name: Spanned<FieldName>,
-        /// The entity of the row.
-        entity: Spanned<EntityName>,
-        /// What it is for.
-        kind: TemplateKind = TemplateKind::Print,
-        /// Its file (Handlebars), relative to the manifest.
-        file: Spanned<String>,
-        /// The permission that a user needs; `entity.list` if it is absent.
-        permission: Option<Spanned<PermissionCode>>,
-    }
-}
-
 words! {
-    /// What a template is for.
-    pub enum TemplateKind {
-        /// A page to print.
-        Print = "print",
-        /// An e-mail.
-        Email = "email",
-        /// A short message.
-        Message = "message",
-        /// A file to export.
-        Export = "export",
+    /// A way to look at the rows of a `crud` page.
+    pub enum PageView {
+        /// Rows and columns.
+        Table = "table",
+        /// Cards in lanes.
+        Kanban = "kanban",
+        /// Days of a month.
+        Calendar = "calendar",
+        /// Bars on a line of time.
+        Gantt = "gantt",
+        /// Cards with pictures.
+        Gallery = "gallery",
+        /// What happened, in its order.
+        Timeline = "timeline",
     }
 }
 
@@ -94,8 +82,8 @@ table! {
         columns: Vec<Spanned<FieldName>>,
         /// The fields that the list can be filtered by.
         filters: Vec<Spanned<FieldName>>,
-        /// Further views of a `crud` page, such as `kanban`.
-        enable_views: Vec<String>,
+        /// Views of a `crud` page beside the table, which the platform offers; the console shows the table.
+        enable_views: Vec<PageView>,
         /// The `ref` field of a `tree` page that names a row's parent.
         parent_field: Option<Spanned<FieldName>>,
         /// The field whose value names a node of a `tree`, or an edge of a `graph`.

@@ -5,23 +5,6 @@ use serde_json::{Value, json};
 use super::{Answer, Request, Response};
 use crate::platform::{Identity, Platform, PlatformError};
 
-/// Events that the platform's own modules tell, each with a payload as an example. Their names are the platform's; the
-/// payloads are what is known of them (`docs/http-api.md` says so too).
-pub const BASE_EVENTS: [(&str, &str); 12] = [
-    ("user.created", r#"{"user_id":"<user>","name":"李雷"}"#),
-    ("user.updated", r#"{"user_id":"<user>","name":"李雷"}"#),
-    ("user.deleted", r#"{"user_id":"<user>"}"#),
-    ("department.created", r#"{"department_id":"sales","name":"销售部","parent_id":null}"#),
-    ("department.updated", r#"{"department_id":"sales","name":"销售一部","parent_id":null}"#),
-    ("role.created", r#"{"role":"clerk","permissions":[]}"#),
-    ("role.updated", r#"{"role":"clerk","permissions":[]}"#),
-    ("workflow.instance.started", r#"{"instance_id":"<id>","workflow":"approval","entity":"","row_id":"<id>"}"#),
-    ("workflow.instance.completed", r#"{"instance_id":"<id>","workflow":"approval","outcome":"approved"}"#),
-    ("workflow.task.created", r#"{"task_id":"<id>","instance_id":"<id>","assignee":"<user>"}"#),
-    ("workflow.task.completed", r#"{"task_id":"<id>","instance_id":"<id>","outcome":"approved"}"#),
-    ("message.sent", r#"{"message_id":"<id>","to":"<user>","channel":"inbox","subject":""}"#),
-];
-
 impl Platform {
     fn colleagues(&self, request: &Request) -> Result<Vec<&Identity>, PlatformError> {
         let own = request.user()?;

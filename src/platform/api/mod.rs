@@ -11,7 +11,6 @@ mod nodes;
 mod request;
 mod rows;
 
-pub use base::BASE_EVENTS;
 pub use request::{Body, Request, Response, RowPage};
 
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use self::base::user_json;
 use self::dev::base_events;
 use self::nodes::NodeVerb;
 use super::pages::permission_of;
+use super::state::{AskedBy, in_error};
 use super::{Platform, PlatformError};
 use crate::host::lock;
 use crate::http_api::{PlatformOperation, find};
@@ -31,12 +31,12 @@ impl Platform {
     /// Answers a request.
     pub fn handle(&mut self, request: &Request) -> Response {
         let answer = self.answer(request);
-        self.request_id.clone_from(&request.request_id);
+        self.asked = AskedBy::request(request);
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
         // Of a group, what was told is delivered when the group is kept.
         let delivered = if self.in_group { Ok(()) } else { self.deliver_events() };
-        self.request_id = None;
+        self.asked = AskedBy::default();
         match delivered {
             Ok(()) => answer,
             Err(error) => {
@@ -49,15 +49,22 @@ impl Platform {
     /// Answers a request. What it told is on its way, and somebody must deliver it: [`Platform::deliver_events_of`] the
     /// tenants whose events the activity names.
     pub fn answer(&mut self, request: &Request) -> Response {
-        self.request_id.clone_from(&request.request_id);
+        self.asked = AskedBy::request(request);
         let answer = self.route(request);
-        self.request_id = None;
+        self.asked = AskedBy::default();
         answer.unwrap_or_else(|error| error.response())
     }
 
-    /// The answer to `/health`: that the host runs, and its version.
-    pub fn health_of_host() -> Response {
-        Response::json(200, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+    /// The answer to `/health`: that the host runs, its version, and the plugins that should run and cannot.
+    pub fn health_of_host(in_error: &[&str]) -> Response {
+        let status = if in_error.is_empty() { "ok" } else { "degraded" };
+        let version = env!("CARGO_PKG_VERSION");
+        Response::json(200, json!({ "status": status, "version": version, "plugins_in_error": in_error }))
+    }
+
+    /// The plugins that should run and cannot.
+    pub fn plugins_in_error(&self) -> Vec<&str> {
+        in_error(&self.plugins)
     }
 
     /// Delivers what a request told, in its name.
@@ -65,9 +72,9 @@ impl Platform {
     /// # Errors
     /// As [`Platform::deliver_events_of`].
     pub fn deliver_for(&mut self, request_id: Option<&str>, tenant: &TenantId) -> Result<(), PlatformError> {
-        self.request_id = request_id.map(str::to_owned);
+        self.asked.request_id = request_id.map(str::to_owned);
         let delivered = self.deliver_events_of(tenant);
-        self.request_id = None;
+        self.asked = AskedBy::default();
         delivered.map_err(PlatformError::from)
     }
 
@@ -78,7 +85,7 @@ impl Platform {
         request.admit(found.route)?;
         let of = |name: &str| found.value(name);
         match operation {
-            Op::Health => Ok(Platform::health_of_host()),
+            Op::Health => Ok(Platform::health_of_host(&self.plugins_in_error())),
             Op::Openapi => Ok(self.openapi()),
 
             Op::ListPlugins => Ok(Response::json(200, json!(self.plugins()))),

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use crate::codes::errors;
-use crate::expression::value_over;
+use crate::expression::{Words, value_over};
 use crate::host::{NodeCall, NodeTask, ServiceError};
 use crate::manifest::{NodeKind, nodes_from_toml};
 
 /// The code of a node.
-type Run = fn(&NodeCall) -> Result<Value, ServiceError>;
+type Run = fn(&NodeCall, Words<'_>) -> Result<Value, ServiceError>;
 
 /// A node that the platform runs by itself.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Builtin {
 }
 
 impl Builtin {
-    pub(super) fn run(&self, call: &NodeCall) -> Result<Value, ServiceError> {
-        (self.run)(call)
+    pub(super) fn run(&self, call: &NodeCall, words: Words<'_>) -> Result<Value, ServiceError> {
+        (self.run)(call, words)
     }
 }
 
@@ -60,7 +60,7 @@ fn fields(item: &Value) -> Result<Map<String, Value>, ServiceError> {
     item.as_object().cloned().ok_or_else(|| bad(format!("an item is an object, not {item}")))
 }
 
-fn set(call: &NodeCall) -> Result<Value, ServiceError> {
+fn set(call: &NodeCall, words: Words<'_>) -> Result<Value, ServiceError> {
     let wanted = call.parameters["values"].as_object();
     let wanted = wanted.ok_or_else(|| bad("`values` is an object with an expression for each field".to_owned()))?;
     let mut made = Vec::new();
@@ -69,7 +69,7 @@ fn set(call: &NodeCall) -> Result<Value, ServiceError> {
         let mut result = if call.parameters["keep_others"] == false { Map::new() } else { fields.clone() };
         for (name, expression) in wanted {
             let value = match expression.as_str() {
-                Some(expression) => value_over(expression, &fields).map_err(bad)?,
+                Some(expression) => value_over(expression, &fields, words).map_err(bad)?,
                 None => expression.clone(),
             };
             result.insert(name.clone(), value);
@@ -79,11 +79,11 @@ fn set(call: &NodeCall) -> Result<Value, ServiceError> {
     Ok(json!({ "main": made }))
 }
 
-fn filter(call: &NodeCall) -> Result<Value, ServiceError> {
+fn filter(call: &NodeCall, words: Words<'_>) -> Result<Value, ServiceError> {
     let condition = call.parameters["condition"].as_str().unwrap_or_default();
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
     for item in items(call) {
-        match value_over(condition, &fields(&item)?).map_err(bad)? {
+        match value_over(condition, &fields(&item)?, words).map_err(bad)? {
             Value::Bool(true) => passed.push(item),
             // What is not known does not hold, as everywhere.
             Value::Bool(false) | Value::Null => rest.push(item),
@@ -94,7 +94,7 @@ fn filter(call: &NodeCall) -> Result<Value, ServiceError> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a node may fail, and this one does not")]
-fn memory(call: &NodeCall) -> Result<Value, ServiceError> {
+fn memory(call: &NodeCall, _: Words<'_>) -> Result<Value, ServiceError> {
     let session = match call.parameters["session"].as_str() {
         Some(session) => session.to_owned(),
         None => format!("{}/{}", call.place.workflow_id, call.place.execution_id),
@@ -125,7 +125,7 @@ mod tests {
                 task: NodeTask::Execute(json!({ "main": items })),
             };
             let builtin = all().iter().find(|builtin| *builtin.definition.kind == kind).unwrap();
-            builtin.run(&call).map_err(|error| error.message)
+            builtin.run(&call, &|_| None).map_err(|error| error.message)
         };
         let items = json!([{ "qty": 3, "price": "0.35" }, { "qty": 1, "price": "2" }]);
         let set = run("core.set", json!({ "values": { "total": "qty * price" }, "keep_others": false }), items.clone());

@@ -12,6 +12,7 @@ use crate::codes::errors;
 use crate::document::did_you_mean;
 use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
 use crate::manifest::{ERROR_PORT, NodeKind, NodeType, PluginId};
+use crate::store::word;
 use builtin::Builtin;
 
 /// What a client asks of a node.
@@ -89,7 +90,10 @@ impl Platform {
         let parameters = parameters::complete(&definition, &request.parameters, lenient)?;
         let call = NodeCall { kind: request.kind, version, parameters, place: request.place, task };
         let asked = match &runner {
-            Runner::Platform(builtin) => builtin.run(&call).map_err(CallError::Guest),
+            Runner::Platform(builtin) => {
+                let (now, user) = (self.now(), identity.caller.id.as_str());
+                builtin.run(&call, &|name| word(now, Some(user), name)).map_err(CallError::Guest)
+            }
             Runner::Plugin(loaded) => {
                 let occasion = Occasion::of(&identity.tenant, Trigger::Node).by(&identity.caller);
                 self.call_loaded(loaded, &occasion, &Invocation::Node(&call), |_| Ok(()), |_| Ok(()))

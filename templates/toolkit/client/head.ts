@@ -110,7 +110,7 @@ export class Entity<Data, Fields> {
   async *each(query: Omit<ListQuery, "page" | "cursor"> = {}): AsyncGenerator<Row<Data>> {
     let cursor: string | undefined;
     do {
-      const page: Page<Data> = await this.list({ ...query, cursor });
+      const page: Page<Data> = await this.list(cursor === undefined ? query : { ...query, cursor });
       yield* page.items;
       cursor = page.next_cursor ?? undefined;
     } while (cursor);

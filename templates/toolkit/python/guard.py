@@ -2,12 +2,13 @@
 platform can show."""
 
 import functools
+import inspect
 import io
 import json
 import random
 import sys
 import time
-from typing import Any, Callable, Optional, ParamSpec, TypeVar
+from typing import Any, Callable, Coroutine, Never, Optional, ParamSpec, TypeVar, overload
 
 from componentize_py_types import Err
 from wit_world.imports import host_clock, host_log
@@ -73,14 +74,23 @@ def try_later(code: str, message: str) -> Err[Error]:
     return Err(Error(code, message, True, None))
 
 
-def guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """Wraps an export. What is raised and is no error of the host API becomes one, and its trace goes into the log."""
+@overload
+def guarded(function: Callable[P, Coroutine[Any, Any, Any]]) -> Never: ...
+@overload
+def guarded(function: Callable[P, R]) -> Callable[P, R]: ...
+def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps an export. What is raised and is no error of the host API becomes one, and its trace goes into the log. An export
+    that is `async` is refused: what it does would never happen."""
 
     @functools.wraps(function)
-    def wrapper(*given: P.args, **named: P.kwargs) -> R:
+    def wrapper(*given: Any, **named: Any) -> Any:
         try:
             _install()
-            return function(*given, **named)
+            result = function(*given, **named)
+            if inspect.iscoroutine(result):
+                result.close()
+                raise refuse("plugin.async", "the export is async, and nobody waits for it")
+            return result
         except Err:
             raise
         except BaseException as error:

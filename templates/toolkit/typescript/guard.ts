@@ -5,8 +5,17 @@ import { log, type Level } from "erp:plugin/host-log@1.0.0";
 import type { Error as PluginError } from "erp:plugin/types@1.0.0";
 
 declare global {
-  // The library of browsers is not loaded.
+  // The library of browsers is not loaded; where it is, these are parts of its own.
   var crypto: object | undefined;
+  interface Console {
+    trace(...values: unknown[]): void;
+    debug(...values: unknown[]): void;
+    log(...values: unknown[]): void;
+    info(...values: unknown[]): void;
+    warn(...values: unknown[]): void;
+    error(...values: unknown[]): void;
+  }
+  var console: Console;
 }
 
 const text = (value: unknown): string => {
@@ -85,11 +94,26 @@ export function utf8(bytes: Uint8Array): string {
   return decodeURIComponent(Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""));
 }
 
-/** Wraps an export. What is thrown and is no error of the host API becomes one, and its stack goes into the log. */
-export function guarded<A extends unknown[], R>(run: (...given: A) => R): (...given: A) => R {
+/** What an export that is `async` does not have. */
+interface AnswersAtOnce {
+  "an export answers at once: nobody waits for its promise": never;
+}
+
+const isPromise = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+
+/**
+ * Wraps an export. What is thrown and is no error of the host API becomes one, and its stack goes into the log. An export that
+ * is `async` is refused: what it does behind the first `await` would never happen.
+ */
+export function guarded<A extends unknown[], R>(
+  run: ((...given: A) => R) & (R extends PromiseLike<unknown> ? AnswersAtOnce : unknown),
+): (...given: A) => R {
   return (...given) => {
     try {
-      return run(...given);
+      const result = run(...given);
+      if (isPromise(result)) throw refuse("plugin.async", "the export is async, and nobody waits for its promise");
+      return result;
     } catch (thrown) {
       // What the host refused comes as an exception with the error in `payload`.
       const error = typeof thrown === "object" && thrown !== null && "payload" in thrown ? thrown.payload : thrown;

@@ -6,8 +6,9 @@ mod look;
 use serde_json::{Value, json};
 
 use super::rows::bad_query;
-use super::{Answer, BASE_EVENTS, Request, Response};
+use super::{Answer, Request, Response};
 use crate::codes::errors;
+use crate::contract::BASE_EVENTS;
 use crate::document::did_you_mean;
 use crate::host::lock;
 use crate::manifest::EventType;
