@@ -40,7 +40,8 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     let out = build.out("plugin.wasm")?;
     let (wit, out_text) = (shown(build.wit.parent().unwrap_or(root)), shown(&out));
     // TypeScript is bundled anyway.
-    let is_script = build.entry.ends_with(".js") || build.entry.ends_with(".mjs");
+    let ending = Path::new(build.entry).extension().and_then(|ending| ending.to_str());
+    let is_script = matches!(ending, Some("js" | "mjs"));
     let mut arguments = vec![
         "componentize",
         build.entry,

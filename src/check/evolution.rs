@@ -58,7 +58,10 @@ fn follow_rows(subject: &CheckSubject<'_>, previous: &Manifest, findings: &mut F
     let diff = SchemaDiff::of(previous, subject.manifest);
     for change in diff.at_stake() {
         let label = if change.effect == ChangeEffect::Loses { "values are lost" } else { "some values may not fit" };
-        findings.add(AT_STAKE, change.span.clone(), change.to_string(), label, None);
+        let (from, to) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
+        let to = to.max(from + 1);
+        let help = change.step().map(|step| format!("[[migrations]] with from = {from}, to = {to}, {step}"));
+        findings.add(AT_STAKE, change.span.clone(), change.to_string(), label, help);
     }
     let (before, now) = (previous.schema.schema_version, subject.manifest.schema.schema_version);
     if diff.moves_rows() && now <= before {

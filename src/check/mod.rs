@@ -7,6 +7,7 @@ mod capabilities;
 mod codes;
 mod component;
 mod evolution;
+mod files;
 mod nodes;
 mod package;
 mod rules;
@@ -18,6 +19,7 @@ pub(crate) use codes::finding_codes;
 pub use component::{CheckedComponent, check_component, check_folders};
 pub(crate) use component::{SEVERAL_MODULES, STALE_COMPONENT};
 pub use evolution::check_evolution;
+pub(crate) use files::{SECRET_FILE, UNPACKABLE_FILE};
 pub use nodes::check_nodes;
 pub use package::check_package;
 pub use settings::weigh;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile, Span};
-use crate::document::codes::DUPLICATE;
+use crate::document::codes::{DUPLICATE, TOML_UNKNOWN_WORD, TOML_WRONG_TYPE};
 use crate::document::{self, did_you_mean, obvious};
 use crate::manifest::{Manifest, ManifestText};
 
@@ -74,6 +76,48 @@ pub fn check_manifest(subject: &CheckSubject<'_>) -> Report {
         rule(subject, &mut findings);
     }
     findings.report
+}
+
+/// What the rules found, without what only follows from values that could not be read: the type of such a field is not known, and
+/// what is said of it would be of the type that stands in for it. `read` is what reading the manifest found.
+#[must_use]
+pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>) -> Report {
+    let unread: Vec<Span> = read
+        .diagnostics()
+        .iter()
+        .filter(|finding| [TOML_UNKNOWN_WORD, TOML_WRONG_TYPE].contains(&finding.code))
+        .filter_map(|finding| finding.labels.first().map(|label| label.span.clone()))
+        .collect();
+    if unread.is_empty() {
+        return report;
+    }
+    let blocks: Vec<Span> = unread.iter().map(|span| block_around(source.text(), span)).collect();
+    let names: Vec<&str> = blocks.iter().filter_map(|block| name_in(&source.text()[block.clone()])).collect();
+    let follows = |finding: &Diagnostic| {
+        let is_here = finding.source.as_ref().is_some_and(|own| own.path() == source.path());
+        let Some(label) = finding.labels.first().filter(|_| is_here) else { return false };
+        let written = source.text().get(label.span.clone()).unwrap_or_default().trim_matches('"');
+        // What stands in for a value has no place of its own.
+        label.span.is_empty()
+            || blocks.iter().any(|block| block.contains(&label.span.start))
+            || names.contains(&written)
+    };
+    let mut kept = report;
+    kept.retain(|finding| !follows(finding));
+    kept
+}
+
+/// The block of a text that a place is in: from the header in front of it to the one behind it.
+fn block_around(text: &str, span: &Span) -> Span {
+    let begin = text[..span.start.min(text.len())].rfind("\n[").map_or(0, |at| at + 1);
+    let end = text[span.end.min(text.len())..].find("\n[").map_or(text.len(), |at| span.end + at);
+    begin..end
+}
+
+/// The name that a block gives.
+fn name_in(block: &str) -> Option<&str> {
+    let line = block.lines().find_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='))?;
+    line.trim().strip_prefix('"')?.split('"').next().filter(|name| !name.is_empty())
 }
 
 /// Collects what the rules find in one text.

@@ -223,6 +223,19 @@ impl From<TrustError> for CommandError {
     }
 }
 
+impl From<ScaffoldError> for CommandError {
+    fn from(error: ScaffoldError) -> CommandError {
+        let new = CommandError::new(codes::NEW, error.to_string());
+        match error {
+            ScaffoldError::NotEmpty(_) => {
+                new.hint("choose another name, or make a project of what is there, in it: erp-plugin init")
+            }
+            ScaffoldError::Exists(_) => new.hint("move these files away; nothing was written"),
+            _ => new,
+        }
+    }
+}
+
 impl From<KeyError> for CommandError {
     fn from(error: KeyError) -> CommandError {
         let new = CommandError::new(codes::KEY, error.to_string());
@@ -349,7 +362,6 @@ plain! {
     RotationError => codes::TRUST;
     RevocationError => codes::TRUST;
     EnvelopeError => signing::codes::ENVELOPE;
-    ScaffoldError => codes::NEW;
     TemplateError => codes::TEMPLATE;
     GenerateError => codes::BUG;
     LinkError => codes::LINK;

@@ -188,7 +188,12 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
     }
     if new_manifest.is_none() || new_report.count(Severity::Error) > old {
         let message = "nothing was written: the manifest would have an error that it does not have now";
-        return Err(CommandError::new(codes::ADD, message).with_report(new_report));
+        let error = CommandError::new(codes::ADD, message).with_report(new_report);
+        return Err(match command {
+            AddCommand::Page(_) => error.hint("keys of a page are given with --set, such as --set lane_field=FIELD"),
+            AddCommand::Field(_) => error.hint("the entity that a ref names is given with --ref-entity ENTITY"),
+            _ => error,
+        });
     }
     files::write(&project.manifest_file, changed.as_bytes(), FileAccess::Shared)?;
     let result = AddResult { ok: true, manifest: context.shown(&project.manifest_file), added };

@@ -8,7 +8,10 @@ use serde::Serialize;
 
 use super::CommandResult;
 use super::package_file::open_package;
-use crate::check::{CheckSubject, RULE_SET, check_component, check_evolution, check_manifest, weigh};
+use super::package_findings::check_files;
+use crate::check::{
+    CheckSubject, RULE_SET, check_component, check_evolution, check_manifest, weigh, without_followers,
+};
 use crate::codes::Severity;
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
@@ -95,7 +98,7 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     context.ui.report(&report);
     match context.ui.format() {
         Format::Sarif => {
-            context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET, &context.way_from_repository())))
+            context.ui.raw_result(&format!("{:#}\n", sarif(&report, RULE_SET, &context.way_from_repository())));
         }
         Format::Github => context.ui.raw_result(&github(&report, &context.way_from_repository())),
         Format::Junit => context.ui.raw_result(&junit(&report)),
@@ -165,11 +168,11 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
     let mut component = None;
     let mut scenarios = 0;
     if let Some(manifest) = &manifest {
-        report.extend(check_manifest(&CheckSubject {
-            manifest,
-            source: &project.source,
-            file: &|path| project.file(path),
-        }));
+        let found =
+            check_manifest(&CheckSubject { manifest, source: &project.source, file: &|path| project.file(path) });
+        let found = without_followers(found, &report, &project.source);
+        report.extend(found);
+        report.extend(check_files(project, manifest));
         let looked = look_at_component(context, args, project, manifest)?;
         if let Some(ComponentFindings { shown, bytes, report: checked }) = looked {
             if !checked.has_errors() && !report.has_errors() {

@@ -215,6 +215,7 @@ impl RemoteHost<'_> {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what every command ends with")]
     fn show(&self, answer: Value, text: impl FnOnce(&Value) -> String) -> CommandResult {
         let result = HostResult { ok: true, host: self.address.clone(), answer };
         self.context.ui.result(&result, || text(&result.answer));

@@ -24,6 +24,7 @@ mod node;
 mod open_project;
 mod pack;
 mod package_file;
+pub(crate) mod package_findings;
 mod present_component;
 mod publish;
 mod rebuild;

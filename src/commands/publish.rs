@@ -18,6 +18,7 @@ use super::package_file::{package_file, read_bounded, refusal};
 use crate::archive::{self, MIME_TYPE, Package};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
+use crate::diagnostics::printable;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};
 use crate::manifest::ByteSize;
@@ -71,6 +72,10 @@ pub(super) struct PublishResult {
     attempts: u32,
     /// True where nothing was sent because of --dry-run or --status.
     dry_run: bool,
+    /// The state of the plugin there, such as `running` or `uploaded`; null where nobody can say.
+    state: Option<String>,
+    /// The version that is active there, which need not be this one.
+    active_version: Option<String>,
     /// What the platform gave for it; null for an OCI registry.
     #[schemars(with = "serde_json::Value")]
     receipt: Value,
@@ -108,6 +113,8 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
         sha256: verdict.sha256.clone(),
         already_there: false,
         attempts: 0,
+        state: None,
+        active_version: None,
         dry_run: args.dry_run || args.status,
         receipt: Value::Null,
         receipt_file: None,
@@ -200,6 +207,11 @@ fn to_platform(
     result.already_there = published.already_there;
     result.attempts = published.attempts;
     result.receipt = published.receipt;
+    // Whoever may upload may see this too; a platform that does not tell is none the worse for it.
+    if let Ok((200, plugin)) = client.ask("GET", &format!("/api/v1/admin/plugins/{}", result.id), None) {
+        result.state = plugin["status"].as_str().map(printable);
+        result.active_version = plugin["version"].as_str().map(printable);
+    }
     Ok(())
 }
 
@@ -292,6 +304,9 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
         _ => "published",
     };
     let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.remote.to);
+    if let (Some(state), Some(active)) = (&result.state, &result.active_version) {
+        text.push_str(&format!("\n{}", next(args, result, state, active)));
+    }
     for (what, place) in [("component", &result.component), ("package", &result.oci_package)] {
         if let Some(place) = place {
             text.push_str(&format!("\n{what:<9}  {place}"));
@@ -302,6 +317,22 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
         text.push_str(&format!("\nreceipt    {file}{trusted}"));
     }
     text
+}
+
+/// What runs now, and the next command.
+fn next(args: &PublishArgs, result: &PublishResult, state: &str, active: &str) -> String {
+    let (id, version, to) = (&result.id, &result.version, &args.remote.to);
+    if active != version {
+        return format!(
+            "{version} is not active: the host has {active}, as after a rollback; a higher version goes forward: erp-plugin \
+             version patch, then publish"
+        );
+    }
+    match state {
+        "running" => format!("{id} {version} is running"),
+        "error" => format!("{id} {version} does not start: erp-plugin host --to {to} list says why"),
+        state => format!("{id} {version} is {state}; start it: erp-plugin host --to {to} enable {id}"),
+    }
 }
 
 /// Watches for Ctrl-C until it is dropped.

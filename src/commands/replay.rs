@@ -60,6 +60,7 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> CommandResult {
     let open = context.open_project()?;
     let purpose = if args.release { Purpose::Ship } else { Purpose::Trial };
     let component = context.present_component(&open, &args.component, purpose)?.bytes;
+    let component = open.with_lines(component);
     let runtime = context.runtime()?;
     let plugin = runtime.load(&component, Arc::new(open.manifest))?;
     let mut calls = Vec::new();

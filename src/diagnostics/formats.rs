@@ -176,12 +176,15 @@ mod tests {
         let source = SourceFile::new("a,b/plugin.toml", "x = \"进<销>\"\n");
         let mut report = Report::new();
         report.push(Diagnostic::new(INVALID_VALUE, "100% <bad>").in_source(&source).at(4..14, "").help("mend it"));
-        let document = sarif(&report, "sha256:0");
+        let document = sarif(&report, "sha256:0", "plugins/inv/");
         let result = &document["runs"][0]["results"][0];
         assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startColumn"], 5);
         assert_eq!(result["message"]["text"], "100% <bad>; mend it");
-        let annotation = github(&report);
-        assert!(annotation.starts_with("::error file=a%2Cb/plugin.toml,line=1,endLine=1,col=5,"), "{annotation}");
+        let annotation = github(&report, "plugins/inv/");
+        assert!(
+            annotation.starts_with("::error file=plugins/inv/a%2Cb/plugin.toml,line=1,endLine=1,col=5,"),
+            "{annotation}"
+        );
         assert!(annotation.ends_with("::100%25 <bad>; mend it\n"), "{annotation}");
         let tests = junit(&report);
         assert!(tests.contains("failures=\"1\"") && tests.contains("100% &lt;bad&gt;"), "{tests}");

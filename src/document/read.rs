@@ -77,7 +77,7 @@ impl Reader {
             node.span.clone(),
             format!("expected {expected}, found {}", node.kind()),
             &format!("not {expected}"),
-            None,
+            quoting(node, expected),
         );
     }
 
@@ -113,6 +113,22 @@ impl Reader {
                 self.fix_last(other.map(|other| Fix::replace(format!("write `{other}`"), key_span.clone(), other)));
             }
         }
+    }
+}
+
+/// What to write where only the quotes are wrong.
+fn quoting(node: &Node, expected: &str) -> Option<String> {
+    match &node.value {
+        NodeValue::Integer(number) if expected == "a string" => Some(format!("write it in quotes: \"{number}\"")),
+        NodeValue::Float(number) if expected == "a string" => Some(format!("write it in quotes: \"{number}\"")),
+        NodeValue::Boolean(flag) if expected == "a string" => Some(format!("write it in quotes: \"{flag}\"")),
+        NodeValue::String(text) if expected.contains("number") && text.parse::<f64>().is_ok() => {
+            Some(format!("write it without quotes: {text}"))
+        }
+        NodeValue::String(text) if expected == "a boolean" && matches!(text.as_str(), "true" | "false") => {
+            Some(format!("write it without quotes: {text}"))
+        }
+        _ => None,
     }
 }
 

@@ -109,6 +109,28 @@ impl SchemaChange {
             None => self.entity.clone(),
         }
     }
+
+    /// The step of a migration that says what becomes of the values; none where there is nothing to say.
+    pub fn step(&self) -> Option<String> {
+        let entity = &self.entity;
+        let step = |verb: &str, rest: &str| {
+            let field = self.field.as_ref().map_or_else(String::new, |field| format!(", field = \"{field}\""));
+            format!("steps = [{{ do = \"{verb}\", entity = \"{entity}\"{field}{rest} }}]")
+        };
+        Some(match &self.kind {
+            ChangeKind::EntityDropped => {
+                format!("{}, or `renamed_from` on the entity that it is now", step("drop_entity", ""))
+            }
+            ChangeKind::FieldDropped => {
+                format!("{}, or `renamed_from` on the field that it is now", step("drop_field", ""))
+            }
+            ChangeKind::TypeChanged { .. } | ChangeKind::DigitsReduced { .. } | ChangeKind::OptionsRemoved { .. } => {
+                step("change_type", ", value = \"…\", otherwise = \"refuse\"")
+            }
+            ChangeKind::RequiredNow => step("backfill", ", value = \"…\""),
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for ChangeKind {

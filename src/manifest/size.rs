@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::document::codes::INVALID_VALUE;
+use crate::document::codes::{INVALID_VALUE, TOML_WRONG_TYPE};
 use crate::document::{FromToml, Node, Reader};
 
 /// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as the platform reads them.
@@ -70,15 +70,25 @@ macro_rules! quantity {
     ($name:ident, $example:literal) => {
         impl FromToml for $name {
             fn from_toml(node: &Node, reader: &mut Reader) -> Option<$name> {
-                let text = String::from_toml(node, reader)?;
-                let found = $name::parse(&text);
+                let example = concat!("write it like ", $example);
+                let Some(text) = node.as_str() else {
+                    reader.find(
+                        TOML_WRONG_TYPE,
+                        node.span.clone(),
+                        format!("expected a text with a unit, found {}", node.kind()),
+                        "no unit",
+                        Some(example.to_owned()),
+                    );
+                    return None;
+                };
+                let found = $name::parse(text);
                 if found.is_none() {
                     reader.find(
                         INVALID_VALUE,
                         node.span.clone(),
                         format!("`{text}` is not a number with a unit"),
                         "cannot be read",
-                        Some(concat!("write it like ", $example).to_owned()),
+                        Some(example.to_owned()),
                     );
                 }
                 found

@@ -106,7 +106,7 @@ impl Client {
     /// # Errors
     /// [`PublishError`].
     pub fn stream(&self, path: &str, wait: Option<Duration>) -> Result<impl std::io::Read + use<>, PublishError> {
-        const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+        const NEVER: Duration = Duration::from_hours(10 * 365 * 24);
         let request = self.http.get(format!("{}{path}", self.base)).header("accept", "application/x-ndjson");
         let request = self.authorized(request).timeout(wait.unwrap_or(NEVER));
         let response = request.send().map_err(|error| self.unreachable(&error))?;

@@ -33,6 +33,7 @@ mod migrate;
 mod nodes;
 mod package_trust;
 mod packages;
+mod platform_files;
 mod present_component;
 mod publish;
 mod publish_faults;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::build::{Cancel, folders_beside};
-use crate::check::{BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, check_component, check_manifest, check_nodes, weigh};
+use crate::check::{
+    BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, check_component, check_manifest, check_nodes, weigh, without_followers,
+};
 use crate::commands::build::{component_for_development, component_without_code, keep};
 use crate::commands::generate::{stale, world_of};
 use crate::commands::present_component::{BuiltFile, canonical};
@@ -87,7 +89,8 @@ impl Workshop for ProjectWorkshop {
             }
             let subject =
                 CheckSubject { manifest: &manifest, source: &project.source, file: &|path| project.file(path) };
-            report.extend(check_manifest(&subject));
+            let found = without_followers(check_manifest(&subject), &report, &project.source);
+            report.extend(found);
             report.retain(|finding| !(self.has_platform_version && finding.code == PLATFORM_TOO_OLD));
             weigh(&mut report, &manifest.check);
             manifest

@@ -21,6 +21,11 @@ pub(crate) struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
+    /// Where a passphrase that was given comes from.
+    fn source(&self) -> &'static str {
+        if self.passphrase_file.is_some() { "--passphrase-file" } else { "ERP_PLUGIN_KEY_PASSPHRASE" }
+    }
+
     /// The passphrase that was given in any of the ways; none if there is none.
     pub(super) fn given(&self, context: &Context) -> Result<Option<Passphrase>, CommandError> {
         if let Some(file) = &self.passphrase_file {
@@ -155,6 +160,14 @@ pub(in crate::commands) fn unlock(
             Some(text) => Ok(SecretKey::from_pem(&pem, Some(&Passphrase::new(text)))?),
             None => Err(KeyError::NeedsPassphrase.into()),
         },
+        Err(KeyError::WrongPassphrase) => {
+            let error = CommandError::new(
+                codes::KEY,
+                format!("the passphrase from {} does not open the key `{name}`", passphrase.source()),
+            );
+            Err(error
+                .hint("pass another one with --passphrase-file, or unset ERP_PLUGIN_KEY_PASSPHRASE to be asked for it"))
+        }
         other => Ok(other?),
     }
 }

@@ -28,6 +28,7 @@ use crate::commands::present_component::{ComponentArgs, PresentComponent, Purpos
 use crate::context::Context;
 use crate::contract::HostFunction;
 use crate::diagnostics::{DiagnosticJson, Report};
+use crate::document::closest;
 use crate::exit_code::ExitCode;
 use crate::host::Probe;
 use crate::project::Project;
@@ -138,6 +139,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     }
     let all: Vec<Case<'_>> = suites.iter().flat_map(Suite::cases).collect();
     let total = all.len();
+    let names: Vec<String> = all.iter().map(Case::name).collect();
     let kept = if args.affected { KeptLines::read(&open.project.root) } else { None };
     let chosen: Vec<Case<'_>> = all
         .into_iter()
@@ -155,9 +157,23 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         let message = if total == 0 {
             "there are no tests in tests/*.test.toml".to_owned()
         } else {
-            format!("none of {total} cases matches")
+            let asked = [
+                args.filter.as_ref().map(|text| format!("`{text}`")),
+                args.tag.as_ref().map(|tag| format!("--tag {tag}")),
+            ];
+            let asked: Vec<String> = asked.into_iter().flatten().collect();
+            let what = if asked.is_empty() { "what was asked".to_owned() } else { asked.join(" and ") };
+            format!("none of {total} cases matches {what}")
         };
-        return Err(CommandError::new(codes::NO_TESTS, message));
+        let error = CommandError::new(codes::NO_TESTS, message);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let near = args.filter.as_ref().and_then(|filter| closest(filter, names.iter().copied()));
+        let shown = names.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return Err(match near {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None if total > 0 => error.hint(format!("a filter is a part of a name; the first are {shown}")),
+            None => error.hint("write a scenario: docs/scenarios.md"),
+        });
     }
 
     let lock = match files::budget_lock(&open.project)? {
@@ -165,7 +181,8 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         None => args.lock_budget.then(|| BudgetLock::empty(conditions.clone())),
     };
     let root = open.project.root.clone();
-    let component = if watches { open.with_lines(component) } else { component };
+    // The same code with its names and lines: what traps says where.
+    let component = open.with_lines(component);
     let probe = watches.then(|| Probe::for_lines(&[&root, Path::new(SOURCE_FOLDER)]));
     let covered: Mutex<BTreeMap<String, Lines>> = Mutex::default();
     let manifest = Arc::new(open.manifest);

@@ -22,6 +22,7 @@ version = "1.0.0"
 abi = "legacy"
 
 [capabilities]
+config = ["*"]
 publish = ["hostile.*"]
 
 [[schema.entities]]
