@@ -27,6 +27,7 @@ pub use settings::weigh;
 pub(crate) use rules::identity::PLATFORM_TOO_OLD;
 pub(crate) use rules::migrations::BAD_FIXTURE;
 pub(crate) use rules::relations::UNUSED;
+use rules::schema::UNKNOWN_FIELD;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -97,10 +98,9 @@ pub fn without_followers(report: Report, read: &Report, source: &Arc<SourceFile>
         let is_here = finding.source.as_ref().is_some_and(|own| own.path() == source.path());
         let Some(label) = finding.labels.first().filter(|_| is_here) else { return false };
         let written = source.text().get(label.span.clone()).unwrap_or_default().trim_matches('"');
-        // What stands in for a value has no place of its own.
-        label.span.is_empty()
-            || blocks.iter().any(|block| block.contains(&label.span.start))
-            || names.contains(&written)
+        // What stands in for a value has no place of its own. A name that nothing has is wrong whatever the type is.
+        let is_of_block = blocks.iter().any(|block| block.contains(&label.span.start));
+        label.span.is_empty() || (is_of_block && finding.code != UNKNOWN_FIELD) || names.contains(&written)
     };
     let mut kept = report;
     kept.retain(|finding| !follows(finding));

@@ -160,7 +160,7 @@ struct CallsArgs {
 
 /// What a host answered.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct HostResult {
+pub(super) struct HostAnswer {
     ok: bool,
     /// The host's address.
     host: String,
@@ -217,7 +217,7 @@ impl RemoteHost<'_> {
 
     #[expect(clippy::unnecessary_wraps, reason = "what every command ends with")]
     fn show(&self, answer: Value, text: impl FnOnce(&Value) -> String) -> CommandResult {
-        let result = HostResult { ok: true, host: self.address.clone(), answer };
+        let result = HostAnswer { ok: true, host: self.address.clone(), answer };
         self.context.ui.result(&result, || text(&result.answer));
         Ok(ExitCode::Ok)
     }

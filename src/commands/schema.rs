@@ -67,7 +67,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("wit-export", schema_for!(wit::WitExportResult).to_value()),
         ("wit-diff", schema_for!(wit::WitDiffResult).to_value()),
         ("wit-targets", schema_for!(wit::WitTargetsResult).to_value()),
-        ("host", schema_for!(host::HostResult).to_value()),
+        ("host", schema_for!(host::HostAnswer).to_value()),
         ("inspect", schema_for!(inspect::InspectResult).to_value()),
         ("inspect-structure", schema_for!(inspect::StructureResult).to_value()),
         ("pack", schema_for!(pack::PackResult).to_value()),

@@ -63,11 +63,13 @@ pub struct ExpressionProblem {
     pub message: String,
     /// What to write.
     pub help: Option<String>,
+    /// True where a name is none of the fields: no matter of types.
+    pub is_unknown_name: bool,
 }
 
 impl ExpressionProblem {
     pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: Option<String>) -> ExpressionProblem {
-        ExpressionProblem { span, message: message.into(), help }
+        ExpressionProblem { span, message: message.into(), help, is_unknown_name: false }
     }
 }
 
@@ -207,7 +209,8 @@ fn type_of_name(name: &str, term: &Term, fields: &[FieldKind<'_>], problems: &mu
     }
     let known = fields.iter().map(|field| field.name).chain(WORDS.iter().map(|(word, _)| *word));
     let help = did_you_mean(name, known).or_else(|| Some(format!("text is written in quotes: '{name}'")));
-    problems.push(ExpressionProblem::new(term.span.clone(), format!("there is no field `{name}`"), help));
+    let problem = ExpressionProblem::new(term.span.clone(), format!("there is no field `{name}`"), help);
+    problems.push(ExpressionProblem { is_unknown_name: true, ..problem });
     Type::Any
 }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 /// Variables that are no flag, with what they do; for the documentation.
 pub const VARIABLES: &[(&str, &str)] = &[
-    ("ERP_PLUGIN_TOKEN", "The token for `publish`."),
+    ("ERP_PLUGIN_TOKEN", "The token for `publish` and `host`."),
     ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
     ("ERP_PLUGIN_KEY_PASSPHRASE", "The passphrase of a secret key."),
     ("ERP_PLUGIN_RUST_TOOLCHAIN", "The rustup toolchain that builds plugins, instead of the one that is found."),
@@ -138,7 +138,7 @@ impl Environment {
         text("ERP_PLUGIN_FORMAT").is_some_and(|format| format == "json")
     }
 
-    /// The token for `publish`. It is read where it is needed and kept nowhere else.
+    /// The token for `publish` and `host`. It is read where it is needed and kept nowhere else.
     pub fn token() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)
     }

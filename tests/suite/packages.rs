@@ -51,7 +51,7 @@ fn a_signature_counts_where_its_key_is_trusted_for_the_plugin() {
 fn the_key_only_opens_with_its_passphrase_which_never_shows() {
     let sandbox = signed().variable("ERP_PLUGIN_KEY_PASSPHRASE", "battery staple");
     let output = sandbox.run(&["sign", PACKAGE, "--key", "own", "-v"]).failed_with(7);
-    assert!(output.stderr.contains("passphrase does not open"), "{}", output.stderr);
+    assert!(output.stderr.contains("the passphrase from ERP_PLUGIN_KEY_PASSPHRASE does not open"), "{}", output.stderr);
     assert!(!output.stderr.contains("staple"));
 }
 

@@ -176,3 +176,17 @@ fn the_plugins_of_a_workspace_are_worked_on_in_the_order_of_their_needs() {
     let refused = sandbox.run(&["check", "--workspace"]).failed_with(3);
     assert!(refused.stderr.contains("in a circle"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_fresh_project_is_formatted_as_everybody_formats() {
+    for template in ["action", "crud", "event", "inventory", "minimal", "node", "processor"] {
+        let sandbox = Sandbox::with_template(template);
+        sandbox.run(&["-C", "erp-demo", "generate"]).succeeded();
+        let formatted = std::process::Command::new("cargo")
+            .args(["fmt", "--check"])
+            .current_dir(sandbox.path("erp-demo"))
+            .output()
+            .unwrap();
+        assert!(formatted.status.success(), "{template}: {}", String::from_utf8_lossy(&formatted.stdout));
+    }
+}

@@ -1,9 +1,9 @@
 //! Conditions and computed values.
 
 use super::super::{CheckSubject, Findings};
-use crate::check::rules::schema::BAD_DEFAULT;
+use crate::check::rules::schema::{BAD_DEFAULT, UNKNOWN_FIELD};
 use crate::codes::codes;
-use crate::expression::{Expression, FieldKind, Type};
+use crate::expression::{Expression, ExpressionProblem, FieldKind, Type};
 use crate::manifest::{Entity, Field};
 
 codes! {
@@ -24,10 +24,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
                 one(condition, &fields, Type::Boolean, findings);
             }
             if let Some(computed) = &field.computed {
-                for problem in computed.stored_problems(&fields, &field.kind()) {
-                    let place = computed.place(&problem.span);
-                    findings.add(EXPRESSION_TYPE, place, problem.message, "here", problem.help);
-                }
+                found(computed, computed.stored_problems(&fields, &field.kind()), findings);
                 beside_computed(field, findings);
             }
         }
@@ -51,9 +48,13 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
 }
 
 fn one(expression: &Expression, fields: &[FieldKind<'_>], wanted: Type, findings: &mut Findings<'_>) {
-    for problem in expression.problems(fields, wanted) {
-        let place = expression.place(&problem.span);
-        findings.add(EXPRESSION_TYPE, place, problem.message, "here", problem.help);
+    found(expression, expression.problems(fields, wanted), findings);
+}
+
+fn found(expression: &Expression, problems: Vec<ExpressionProblem>, findings: &mut Findings<'_>) {
+    for problem in problems {
+        let code = if problem.is_unknown_name { UNKNOWN_FIELD } else { EXPRESSION_TYPE };
+        findings.add(code, expression.place(&problem.span), problem.message, "here", problem.help);
     }
 }
 

@@ -11,7 +11,7 @@ mod pages;
 mod permissions;
 pub(crate) mod relations;
 mod runtime;
-mod schema;
+pub(super) mod schema;
 mod storage;
 
 use super::{CheckSubject, Findings, settings};

@@ -22,7 +22,7 @@ version = "1.0.0"
 abi = "legacy"
 
 [capabilities]
-config = ["*"]
+config = ["hostile.*"]
 publish = ["hostile.*"]
 
 [[schema.entities]]

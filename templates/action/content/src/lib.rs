@@ -17,21 +17,35 @@ impl erp::Plugin for Plugin {}
 
 impl erp::Actions for Plugin {
     fn submit(id: Id<LeaveRequest>, _: Fields) -> Result<Value> {
-        change(&id, LeaveRequest::patch().set(LeaveRequest::STATUS, LeaveRequestStatus::Submitted))
+        change(
+            &id,
+            LeaveRequest::patch().set(LeaveRequest::STATUS, LeaveRequestStatus::Submitted),
+        )
     }
 
     fn approve(id: Id<LeaveRequest>, _: Fields) -> Result<Value> {
         let request = LeaveRequest::get(&id)?;
         if request.days > Decimal::from(MOST_DAYS) {
-            return Err(refuse("leave.too_long", format!("{} days are more than {MOST_DAYS}", request.days)));
+            return Err(refuse(
+                "leave.too_long",
+                format!("{} days are more than {MOST_DAYS}", request.days),
+            ));
         }
-        Approved { request_id: id.of(), days: request.days }.publish()?;
-        change(&id, LeaveRequest::patch().set(LeaveRequest::STATUS, LeaveRequestStatus::Approved))
+        Approved {
+            request_id: id.of(),
+            days: request.days,
+        }
+        .publish()?;
+        change(
+            &id,
+            LeaveRequest::patch().set(LeaveRequest::STATUS, LeaveRequestStatus::Approved),
+        )
     }
 
     fn reject(id: Id<LeaveRequest>, input: Fields) -> Result<Value> {
         let answer: Option<String> = input.get("answer")?;
-        let answer = answer.ok_or_else(|| refuse("leave.no_answer", "say why it is rejected: `answer`"))?;
+        let answer =
+            answer.ok_or_else(|| refuse("leave.no_answer", "say why it is rejected: `answer`"))?;
         let patch = LeaveRequest::patch().set(LeaveRequest::STATUS, LeaveRequestStatus::Rejected);
         change(&id, patch.set(LeaveRequest::ANSWER, answer))
     }
@@ -51,9 +65,16 @@ mod tests {
     #[test]
     fn a_long_leave_is_approved_by_nobody() -> Result<()> {
         mock::start();
-        let request = LeaveRequest::insert(&NewLeaveRequest::new("旅行", "2026-05-01", Decimal::from(21)))?;
+        let request = LeaveRequest::insert(&NewLeaveRequest::new(
+            "旅行",
+            "2026-05-01",
+            Decimal::from(21),
+        ))?;
         let refused = Plugin::approve(request.id, Fields::default());
-        assert_eq!(refused.map_err(|error| error.code), Err("leave.too_long".to_owned()));
+        assert_eq!(
+            refused.map_err(|error| error.code),
+            Err("leave.too_long".to_owned())
+        );
         Ok(())
     }
 }

@@ -17,8 +17,12 @@ impl erp::Plugin for Plugin {}
 /// An event may come again, so every effect asks first whether it has happened.
 impl erp::Events for Plugin {
     fn order_paid(order: Fields, _: &Event) -> Result<()> {
-        let customer: String = order.get("customer").map_err(|error| refuse("loyalty.bad_payload", error.message))?;
-        let source: String = order.get("order_id").map_err(|error| refuse("loyalty.bad_payload", error.message))?;
+        let customer: String = order
+            .get("customer")
+            .map_err(|error| refuse("loyalty.bad_payload", error.message))?;
+        let source: String = order
+            .get("order_id")
+            .map_err(|error| refuse("loyalty.bad_payload", error.message))?;
         if PointsEntry::filter(PointsEntry::SOURCE.eq(&source)).exists()? {
             return Ok(());
         }
@@ -32,7 +36,11 @@ impl erp::Events for Plugin {
         let grown = batch.increment(&member.id, Member::POINTS, points);
         let grown = batch.run()?.row(&grown)?;
         if grown.points / LEVEL > member.points / LEVEL {
-            LevelReached { customer: grown.customer, points: grown.points }.publish()?;
+            LevelReached {
+                customer: grown.customer,
+                points: grown.points,
+            }
+            .publish()?;
         }
         Ok(())
     }
@@ -40,7 +48,12 @@ impl erp::Events for Plugin {
 
 fn points_per_order() -> Result<i64> {
     let text = erp::settings::points_per_order()?;
-    text.parse().map_err(|_| refuse("loyalty.bad_setting", format!("points_per_order is `{text}`, no whole number")))
+    text.parse().map_err(|_| {
+        refuse(
+            "loyalty.bad_setting",
+            format!("points_per_order is `{text}`, no whole number"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -51,7 +64,10 @@ mod tests {
     #[test]
     fn an_order_gives_points_once() -> Result<()> {
         mock::start();
-        mock::with(|mock| mock.settings.insert("points_per_order".to_owned(), "50".into()));
+        mock::with(|mock| {
+            mock.settings
+                .insert("points_per_order".to_owned(), "50".into())
+        });
         for order in ["SO-1", "SO-1", "SO-2"] {
             let mut payload = Fields::default();
             payload.set("order_id", &order.to_owned());

@@ -34,13 +34,25 @@ impl erp::Actions for Plugin {
     fn approve(id: Id<PurchaseOrder>, _: Fields) -> Result<Value> {
         let order = PurchaseOrder::get(&id)?;
         if order.status != PurchaseOrderStatus::Draft {
-            return Err(refuse("inventory.not_a_draft", "only a draft can be approved"));
+            return Err(refuse(
+                "inventory.not_a_draft",
+                "only a draft can be approved",
+            ));
         }
         if !PurchaseLine::filter(PurchaseLine::ORDER_ID.eq(&id)).exists()? {
-            return Err(refuse("inventory.no_lines", "an order without lines cannot be approved"));
+            return Err(refuse(
+                "inventory.no_lines",
+                "an order without lines cannot be approved",
+            ));
         }
-        let order = order.update(PurchaseOrder::patch().set(PurchaseOrder::STATUS, PurchaseOrderStatus::Approved))?;
-        PurchaseOrderApproved { order_id: id.of(), code: order.code.clone() }.publish()?;
+        let order = order.update(
+            PurchaseOrder::patch().set(PurchaseOrder::STATUS, PurchaseOrderStatus::Approved),
+        )?;
+        PurchaseOrderApproved {
+            order_id: id.of(),
+            code: order.code.clone(),
+        }
+        .publish()?;
         Ok(order.to_value())
     }
 }

@@ -15,12 +15,23 @@ pub fn receive(order: &Id<PurchaseOrder>) -> Result<()> {
     match order.status {
         PurchaseOrderStatus::Received => return Ok(()),
         PurchaseOrderStatus::Approved => {}
-        PurchaseOrderStatus::Draft => return Err(refuse("inventory.not_approved", "the order is not approved")),
+        PurchaseOrderStatus::Draft => {
+            return Err(refuse(
+                "inventory.not_approved",
+                "the order is not approved",
+            ));
+        }
     }
     for line in PurchaseLine::filter(PurchaseLine::ORDER_ID.eq(&order.id)).all()? {
-        move_stock(&line.item_id, line.quantity, &order.code, &format!("purchase_line:{}", line.id))?;
+        move_stock(
+            &line.item_id,
+            line.quantity,
+            &order.code,
+            &format!("purchase_line:{}", line.id),
+        )?;
     }
-    order.update(PurchaseOrder::patch().set(PurchaseOrder::STATUS, PurchaseOrderStatus::Received))?;
+    order
+        .update(PurchaseOrder::patch().set(PurchaseOrder::STATUS, PurchaseOrderStatus::Received))?;
     Ok(())
 }
 
@@ -34,13 +45,22 @@ impl Shipment {
     /// The shipment of an event that another plugin tells.
     pub fn read(payload: &Fields) -> Result<Shipment> {
         let mut quantities: BTreeMap<String, i64> = BTreeMap::new();
-        for line in payload.get::<Vec<serde_json::Value>>("lines").map_err(bad_payload)? {
-            let sku = line["sku"].as_str().ok_or_else(|| bad_payload("a line has no `sku`"))?;
+        for line in payload
+            .get::<Vec<serde_json::Value>>("lines")
+            .map_err(bad_payload)?
+        {
+            let sku = line["sku"]
+                .as_str()
+                .ok_or_else(|| bad_payload("a line has no `sku`"))?;
             let quantity = line["quantity"].as_i64().filter(|quantity| *quantity > 0);
-            let quantity = quantity.ok_or_else(|| bad_payload("a line's `quantity` is no whole number above 0"))?;
+            let quantity = quantity
+                .ok_or_else(|| bad_payload("a line's `quantity` is no whole number above 0"))?;
             *quantities.entry(sku.to_owned()).or_default() += quantity;
         }
-        Ok(Shipment { order: payload.get("order_id").map_err(bad_payload)?, quantities })
+        Ok(Shipment {
+            order: payload.get("order_id").map_err(bad_payload)?,
+            quantities,
+        })
     }
 }
 
@@ -68,7 +88,13 @@ fn move_stock(item: &Id<InventoryItem>, delta: i64, reason: &str, source: &str) 
     let item = batch.increment(item, InventoryItem::QUANTITY, delta);
     let item = batch.run()?.row(&item)?;
     if item.quantity < item.threshold {
-        LowStock { item_id: item.id.of(), sku: item.sku, quantity: item.quantity, threshold: item.threshold }.publish()?;
+        LowStock {
+            item_id: item.id.of(),
+            sku: item.sku,
+            quantity: item.quantity,
+            threshold: item.threshold,
+        }
+        .publish()?;
     }
     Ok(())
 }
@@ -84,13 +110,19 @@ mod tests {
     use crate::erp::mock;
 
     fn shipment(quantity: i64) -> Shipment {
-        Shipment { order: "SO-1".to_owned(), quantities: BTreeMap::from([("A-001".to_owned(), quantity)]) }
+        Shipment {
+            order: "SO-1".to_owned(),
+            quantities: BTreeMap::from([("A-001".to_owned(), quantity)]),
+        }
     }
 
     #[test]
     fn a_shipment_moves_stock_once_and_tells_when_little_is_left() -> Result<()> {
         mock::start();
-        let screws = NewInventoryItem { quantity: Some(12), ..NewInventoryItem::new("A-001", "螺丝") };
+        let screws = NewInventoryItem {
+            quantity: Some(12),
+            ..NewInventoryItem::new("A-001", "螺丝")
+        };
         let screws = InventoryItem::insert(&screws)?;
         ship(&shipment(3))?;
         ship(&shipment(3))?;

@@ -27,7 +27,8 @@ impl erp::Processor for Plugin {
     fn process(request: Request) -> Result<Response> {
         let wanted = Wanted::read(&request)?;
         let (width, height) = size_of(&request.input, wanted.from)?;
-        let picture = image::load_from_memory_with_format(&request.input, wanted.from).map_err(bad_picture)?;
+        let picture = image::load_from_memory_with_format(&request.input, wanted.from)
+            .map_err(bad_picture)?;
         let mut warnings = Vec::new();
         let picture = if width <= wanted.width && height <= wanted.height {
             warnings.push(format!("the picture is {width} × {height} already"));
@@ -35,9 +36,18 @@ impl erp::Processor for Plugin {
         } else {
             picture.thumbnail(wanted.width, wanted.height)
         };
-        erp::log::info(&format!("{width} × {height} became {} × {}", picture.width(), picture.height()));
+        erp::log::info(&format!(
+            "{width} × {height} became {} × {}",
+            picture.width(),
+            picture.height()
+        ));
         let output = encode(&picture, wanted.to)?;
-        Ok(Response { output, content_type: wanted.to.to_mime_type().to_owned(), items_processed: 1, warnings })
+        Ok(Response {
+            output,
+            content_type: wanted.to.to_mime_type().to_owned(),
+            items_processed: 1,
+            warnings,
+        })
     }
 }
 
@@ -57,30 +67,66 @@ impl Wanted {
             _ => None,
         };
         // `image/png; charset=binary` is a PNG too.
-        let media_type = request.content_type.split(';').next().unwrap_or_default().trim();
-        let from = known(media_type)
-            .ok_or_else(|| refuse("picture.unknown_type", format!("`{}` is neither PNG nor JPEG", request.content_type)))?;
+        let media_type = request
+            .content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let from = known(media_type).ok_or_else(|| {
+            refuse(
+                "picture.unknown_type",
+                format!("`{}` is neither PNG nor JPEG", request.content_type),
+            )
+        })?;
         let options = Fields::parse(&request.options)?;
-        if let Some(other) = options.0.keys().find(|key| !["width", "height", "format"].contains(&key.as_str())) {
-            return Err(refuse("picture.unknown_option", format!("there is no option `{other}`")));
+        if let Some(other) = options
+            .0
+            .keys()
+            .find(|key| !["width", "height", "format"].contains(&key.as_str()))
+        {
+            return Err(refuse(
+                "picture.unknown_option",
+                format!("there is no option `{other}`"),
+            ));
         }
-        let size = |key: &str| Ok::<u32, Error>(options.get::<Option<u32>>(key)?.unwrap_or(USUAL_SIZE).max(1));
+        let size = |key: &str| {
+            Ok::<u32, Error>(
+                options
+                    .get::<Option<u32>>(key)?
+                    .unwrap_or(USUAL_SIZE)
+                    .max(1),
+            )
+        };
         let format: Option<String> = options.get("format")?;
         let to = match format.as_deref() {
             None => from,
-            Some(format) => known(&format!("image/{format}"))
-                .ok_or_else(|| refuse("picture.unknown_type", format!("`format` is png or jpeg, not {format}")))?,
+            Some(format) => known(&format!("image/{format}")).ok_or_else(|| {
+                refuse(
+                    "picture.unknown_type",
+                    format!("`format` is png or jpeg, not {format}"),
+                )
+            })?,
         };
-        Ok(Wanted { from, to, width: size("width")?, height: size("height")? })
+        Ok(Wanted {
+            from,
+            to,
+            width: size("width")?,
+            height: size("height")?,
+        })
     }
 }
 
 /// Width and height as the head of the file says, before anything is decoded.
 fn size_of(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32)> {
-    let (width, height) =
-        ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().map_err(bad_picture)?;
+    let (width, height) = ImageReader::with_format(Cursor::new(bytes), format)
+        .into_dimensions()
+        .map_err(bad_picture)?;
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(refuse("picture.too_large", format!("{width} × {height} are more than {MOST_PIXELS} pixels")));
+        return Err(refuse(
+            "picture.too_large",
+            format!("{width} × {height} are more than {MOST_PIXELS} pixels"),
+        ));
     }
     Ok((width, height))
 }
@@ -90,7 +136,12 @@ fn encode(picture: &DynamicImage, format: ImageFormat) -> Result<Vec<u8>> {
     let written = if format == ImageFormat::Jpeg {
         let quality = erp::settings::jpeg_quality()?.try_into().unwrap_or(80_u8);
         // JPEG knows no transparency.
-        picture.to_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut output, quality.clamp(1, 100)))
+        picture
+            .to_rgb8()
+            .write_with_encoder(JpegEncoder::new_with_quality(
+                &mut output,
+                quality.clamp(1, 100),
+            ))
     } else {
         picture.write_to(&mut output, format)
     };
@@ -111,7 +162,11 @@ mod tests {
         let mut input = Cursor::new(Vec::new());
         let written = DynamicImage::new_rgb8(64, 32).write_to(&mut input, ImageFormat::Png);
         assert!(written.is_ok());
-        Request { input: input.into_inner(), content_type: "image/png".to_owned(), options: options.to_owned() }
+        Request {
+            input: input.into_inner(),
+            content_type: "image/png".to_owned(),
+            options: options.to_owned(),
+        }
     }
 
     #[test]
@@ -124,7 +179,13 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_refused() {
-        let bad = Request { input: b"text".to_vec(), ..request("{}") };
-        assert_eq!(Plugin::validate(&bad).map_err(|error| error.code), Err("picture.unreadable".to_owned()));
+        let bad = Request {
+            input: b"text".to_vec(),
+            ..request("{}")
+        };
+        assert_eq!(
+            Plugin::validate(&bad).map_err(|error| error.code),
+            Err("picture.unreadable".to_owned())
+        );
     }
 }
