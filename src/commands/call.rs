@@ -115,8 +115,7 @@ struct HostCallJson {
 
 pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
-    let tenant = TenantId::new(args.tenant.as_str())
-        .ok_or_else(|| usage(format!("`{}` is no name of a tenant", args.tenant)))?;
+    let tenant = TenantId::named(&args.tenant).map_err(usage)?;
     let arguments = args.json.as_deref().map(json_object).transpose().map_err(usage)?;
     let limits = limits_of(&args.limit)?;
     let surroundings = match &args.now {

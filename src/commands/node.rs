@@ -227,8 +227,7 @@ fn about(plugin: Option<&str>, node: &NodeKind) -> String {
 
 fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
-    let tenant = TenantId::new(asked.tenant.as_str())
-        .ok_or_else(|| usage(format!("`{}` is no name of a tenant", asked.tenant)))?;
+    let tenant = TenantId::named(&asked.tenant).map_err(usage)?;
     let Value::Object(parameters) = json_of(context, &asked.parameters, "--parameters")? else {
         return Err(usage("--parameters is a JSON object".to_owned()));
     };

@@ -66,8 +66,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
     let open = context.open_project()?;
     let manifest = Arc::new(open.manifest);
     let usage = |message: String| CommandError::new(codes::USAGE, message);
-    let tenant =
-        TenantId::new(args.tenant.clone()).ok_or_else(|| usage(format!("`{}` is no tenant's name", args.tenant)))?;
+    let tenant = TenantId::named(&args.tenant).map_err(usage)?;
     let now = match &args.now {
         Some(text) => {
             Moment::parse(text).ok_or_else(|| usage(format!("`{text}` is no moment such as 2026-04-15T08:00:00Z")))?

@@ -258,8 +258,8 @@ impl StateFolder {
         if let Some(tenant) = tenant {
             token.tenant = tenant;
         }
-        if TenantId::new(token.tenant.clone()).is_none() {
-            return bad(format!("`{}` is no name of a tenant", token.tenant));
+        if let Err(why) = TenantId::named(&token.tenant) {
+            return bad(why);
         }
         if let Some(permissions) = permissions {
             token.permissions = permissions;

@@ -92,10 +92,8 @@ pub(super) fn evaluate(term: &Term, lookup: &dyn Fn(&str) -> Datum) -> Result<Da
         TermKind::List(items) => {
             Datum::List(items.iter().map(|item| evaluate(item, lookup)).collect::<Result<_, _>>()?)
         }
-        TermKind::Name(name) => match lookup(name) {
-            Datum::Unusable(why) => return Err(EvaluationError(format!("`{name}` is {why}"))),
-            value => value,
-        },
+        TermKind::Name(name) => looked_up(name, lookup)?,
+        TermKind::RollUp(roll_up) => looked_up(roll_up.as_str(), lookup)?,
         TermKind::Not(inner) => match truth(&evaluate(inner, lookup)?) {
             Some(holds) => Datum::Boolean(!holds),
             None => Datum::Null,
@@ -118,6 +116,13 @@ pub(super) fn evaluate(term: &Term, lookup: &dyn Fn(&str) -> Datum) -> Result<Da
             }
         }
     })
+}
+
+fn looked_up(name: &str, lookup: &dyn Fn(&str) -> Datum) -> Result<Datum, EvaluationError> {
+    match lookup(name) {
+        Datum::Unusable(why) => Err(EvaluationError(format!("`{name}` is {why}"))),
+        value => Ok(value),
+    }
 }
 
 /// Whether a value is true; none where that cannot be known.

@@ -5,6 +5,7 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::evaluate::{Datum, EvaluationError};
+use super::roll_up::RollUpFunction;
 use super::syntax::Term;
 use super::types::{ExpressionProblem, FieldKind, Type, check as check_term, expect, fits};
 use crate::document::did_you_mean;
@@ -185,6 +186,14 @@ pub(super) fn check(
 ) -> Type {
     let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) else {
         let known = FUNCTIONS.iter().map(|function| function.name);
+        if RollUpFunction::from_word(name).is_some() {
+            let message = format!("`{name}` goes over child rows");
+            let example = if name == "count" { "count(lines)" } else { "sum(lines.amount)" };
+            let help =
+                format!("write `{example}` with a relation or a child entity; values of one row are added by `+`");
+            problems.push(ExpressionProblem::new(term.span.clone(), message, Some(help)));
+            return Type::Number;
+        }
         let help = did_you_mean(name, known.clone())
             .unwrap_or_else(|| format!("known: {}", known.collect::<Vec<_>>().join(", ")));
         let place = term.span.start..term.span.start + name.len();

@@ -47,6 +47,9 @@ fn datum(expression: &str, vars: &Map<String, Value>, words: Words<'_>) -> Resul
     if let Some(name) = parsed.names().into_iter().find(|name| !vars.contains_key(*name)) {
         return Err(format!("`{expression}` names `{name}`, which is not among the values"));
     }
+    if let Some((roll_up, _)) = parsed.roll_ups().first() {
+        return Err(format!("`{expression}`: `{roll_up}` is over rows, and there are none here"));
+    }
     // Decimals are texts in rows; a text that is a number counts as one.
     let is_decimal = |value: &Value| value.as_str().is_some_and(|text| read_decimal(text).is_some());
     let lookup = |name: &str| match vars.get(name) {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::evaluate::{Datum, EvaluationError, evaluate};
+use super::roll_up::RollUp;
 use super::syntax::{Term, TermKind, parse};
 use super::types::{ExpressionProblem, FieldKind, Type, check, check_stored, expect};
 use crate::codes::codes;
@@ -78,7 +79,14 @@ impl Expression {
         names
     }
 
-    /// What it gives, where `lookup` knows the names.
+    /// The roll-ups over child rows in it, in order, and where they are in its text.
+    pub fn roll_ups(&self) -> Vec<(&RollUp, Span)> {
+        let mut found = Vec::new();
+        collect_roll_ups(&self.root, &mut found);
+        found
+    }
+
+    /// What it gives, where `lookup` knows the names, and the texts of the roll-ups.
     ///
     /// # Errors
     /// [`EvaluationError`], which is about the values and not about the expression.
@@ -89,7 +97,7 @@ impl Expression {
 
 fn collect<'t>(term: &'t Term, names: &mut Vec<&'t str>) {
     match &term.kind {
-        TermKind::Literal(_) => {}
+        TermKind::Literal(_) | TermKind::RollUp(_) => {}
         TermKind::Name(name) if name.starts_with('$') || names.contains(&name.as_str()) => {}
         TermKind::Name(name) => names.push(name),
         TermKind::List(terms) | TermKind::Call(_, terms) => terms.iter().for_each(|term| collect(term, names)),
@@ -97,6 +105,19 @@ fn collect<'t>(term: &'t Term, names: &mut Vec<&'t str>) {
         TermKind::Binary(_, left, right) => {
             collect(left, names);
             collect(right, names);
+        }
+    }
+}
+
+fn collect_roll_ups<'t>(term: &'t Term, found: &mut Vec<(&'t RollUp, Span)>) {
+    match &term.kind {
+        TermKind::Literal(_) | TermKind::Name(_) => {}
+        TermKind::RollUp(roll_up) => found.push((roll_up, term.span.clone())),
+        TermKind::List(terms) | TermKind::Call(_, terms) => terms.iter().for_each(|term| collect_roll_ups(term, found)),
+        TermKind::Not(inner) | TermKind::Negative(inner) => collect_roll_ups(inner, found),
+        TermKind::Binary(_, left, right) => {
+            collect_roll_ups(left, found);
+            collect_roll_ups(right, found);
         }
     }
 }

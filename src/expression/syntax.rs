@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::evaluate::Datum;
+use super::roll_up::RollUp;
 use super::token::{Token, TokenKind, tokens};
 use super::types::ExpressionProblem;
 
@@ -29,6 +30,7 @@ pub(super) enum TermKind {
     Negative(Box<Term>),
     Binary(Operator, Box<Term>, Box<Term>),
     Call(String, Vec<Term>),
+    RollUp(RollUp),
 }
 
 /// An operator between two terms.
@@ -185,7 +187,11 @@ impl Parser<'_> {
                 _ if self.take("(") => {
                     let arguments = self.list(")")?;
                     let end = self.tokens[self.next - 1].span.end;
-                    return Ok(Term { kind: TermKind::Call(word.clone(), arguments), span: span.start..end });
+                    let kind = match RollUp::of_call(word, &arguments) {
+                        Some(roll_up) => TermKind::RollUp(roll_up),
+                        None => TermKind::Call(word.clone(), arguments),
+                    };
+                    return Ok(Term { kind, span: span.start..end });
                 }
                 _ => TermKind::Name(word.clone()),
             },

@@ -88,6 +88,18 @@ pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Ex
             Type::List
         }
         TermKind::Name(name) => type_of_name(name, term, fields, problems),
+        TermKind::RollUp(roll_up) => {
+            let known = fields.iter().find(|field| field.name == roll_up.as_str());
+            known.map_or_else(
+                || {
+                    let help = "let a computed field hold it, and name that field here".to_owned();
+                    let message = format!("`{roll_up}` is over other rows, which only `computed` can be");
+                    problems.push(ExpressionProblem::new(term.span.clone(), message, Some(help)));
+                    Type::Any
+                },
+                |field| field.holds,
+            )
+        }
         TermKind::Not(inner) => {
             expect(inner, Type::Boolean, fields, problems);
             Type::Boolean
@@ -144,12 +156,15 @@ fn results(term: &Term) -> Vec<&Term> {
     }
 }
 
+fn is_fraction(name: &str, fields: &[FieldKind<'_>]) -> bool {
+    fields.iter().any(|field| field.name == name && field.holds == Type::Number && !field.is_whole)
+}
+
 fn may_have_fraction(term: &Term, fields: &[FieldKind<'_>]) -> bool {
     match &term.kind {
         TermKind::Literal(Datum::Number(number)) => !number.is_integer(),
-        TermKind::Name(name) => {
-            fields.iter().any(|field| field.name == name && field.holds == Type::Number && !field.is_whole)
-        }
+        TermKind::Name(name) => is_fraction(name, fields),
+        TermKind::RollUp(roll_up) => is_fraction(roll_up.as_str(), fields),
         TermKind::Negative(inner) => may_have_fraction(inner, fields),
         TermKind::Binary(Operator::Divide, ..) => true,
         TermKind::Binary(_, left, right) => may_have_fraction(left, fields) || may_have_fraction(right, fields),

@@ -5,6 +5,7 @@
 //! that names an unknown entity) is the business of `check`.
 
 mod capability;
+mod child_rows;
 mod edit;
 mod events;
 mod field_type;
@@ -20,6 +21,7 @@ mod reserved;
 mod size;
 
 pub use capability::{CapabilityGrant, capability_grants, not_granted};
+pub use child_rows::{ChildRows, NoChildRows};
 pub use edit::ManifestText;
 pub use events::{EventType, event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, DisplayKind, FieldType, InputKind, TextFormat, ValueShape};

@@ -128,6 +128,14 @@ identifier!(
 const NIL_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
 impl TenantId {
+    /// A tenant that somebody named.
+    ///
+    /// # Errors
+    /// A sentence with the rule.
+    pub fn named(text: &str) -> Result<TenantId, String> {
+        TenantId::new(text).ok_or_else(|| format!("`{text}` is no name of a tenant: the rule is {}", TenantId::RULE))
+    }
+
     /// The tenant of what belongs to nobody.
     pub fn nil() -> TenantId {
         TenantId(NIL_TENANT.to_owned())

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::records::in_order;
+use super::roll_ups::RollUps;
 use super::rules::settle_values;
 use super::sql::SqlValue;
 use super::{Database, EntityRef, Moment, Scope, StoreError, values};
@@ -30,7 +31,7 @@ pub struct LoadedRow {
 /// [`StoreError::Validation`] where a rule of the manifest refuses it.
 pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<Map<String, Value>, StoreError> {
     let mut data = values::normalize(entity, data, true)?;
-    let problems = settle_values(entity, scope, &mut data);
+    let problems = settle_values(entity, scope, &mut data, Some(&RollUps::of_no_children(entity)));
     if !problems.is_empty() {
         return Err(StoreError::Validation { entity: entity.name.to_string(), problems });
     }
@@ -66,7 +67,9 @@ impl Database {
             }
             self.execute("load rows", &sql, parameters)?;
         }
-        Ok(())
+        let states: Vec<_> = rows.iter().map(|row| &row.data).collect();
+        let parents = Database::parents(entity, &states);
+        self.refresh(entity, scope, parents)
     }
 
     /// Sets the next number of a rule's sequence to at least this one.

@@ -29,6 +29,7 @@ mod query;
 mod reach;
 mod receipts;
 mod records;
+mod roll_ups;
 mod row;
 mod rules;
 mod schema;

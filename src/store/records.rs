@@ -106,8 +106,9 @@ impl Database {
         data: &Map<String, Value>,
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError> {
-        if entity.fields.iter().any(|field| field.numbering.is_some()) {
-            // A row that is refused gives its number back.
+        let is_summed = Database::is_rolled_up(entity);
+        if is_summed || entity.fields.iter().any(|field| field.numbering.is_some()) {
+            // A row that is refused gives its number back, and is in no sum.
             self.atomically(|database| database.insert_row(entity, scope, data, new_id))
         } else {
             self.insert_row(entity, scope, data, new_id)
@@ -171,6 +172,8 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
+        let parents = Database::parents(entity, &[&row.data]);
+        self.refresh(entity, scope, parents)?;
         self.record(RowChangeKind::Insert, entity, scope, (None, &row))?;
         Ok(row)
     }
@@ -336,13 +339,21 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         parameters.push(SqlValue::Text(row.id.clone()));
-        self.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
+        let parents = Database::parents(entity, &[&before, &row.data]);
+        if parents.is_empty() {
+            self.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
+        } else {
+            self.atomically(|database| {
+                database.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
+                database.refresh(entity, scope, parents)
+            })?;
+        }
         self.record(kind, entity, scope, (Some(before), &row))?;
         Ok(row)
     }
 
     /// A write that a unique index may refuse; the unit of work goes on all the same.
-    fn write_guarded(
+    pub(super) fn write_guarded(
         &self,
         attempt: &'static str,
         (entity, scope, row): (&EntityRef, &Scope, &Row),

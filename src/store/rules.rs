@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::roll_ups::RollUps;
 use super::{Database, EntityRef, FieldProblem, Moment, Scope, StoreError, values};
 use crate::expression::{Datum, Type};
 use crate::manifest::Field;
@@ -22,7 +23,11 @@ impl Database {
         id: Option<&str>,
         data: &mut Map<String, Value>,
     ) -> Result<(), StoreError> {
-        let mut problems = settle_values(entity, scope, data);
+        let roll_ups = match id {
+            Some(id) => self.roll_ups(entity, scope, id)?,
+            None => RollUps::of_no_children(entity),
+        };
+        let mut problems = settle_values(entity, scope, data, Some(&roll_ups));
         for field in entity.fields.iter().filter(|field| field.no_cycle.as_ref().is_some_and(|circle| **circle)) {
             if let Some(message) = self.circle(entity, scope, id, field, data)? {
                 problems.push(FieldProblem { field: field.name.to_string(), message });
@@ -62,8 +67,13 @@ impl Database {
 }
 
 /// Computes what is computed, and gives what breaks a rule that the row alone can break.
-pub(super) fn settle_values(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
-    let mut problems = compute(entity, scope, data);
+pub(super) fn settle_values(
+    entity: &EntityRef,
+    scope: &Scope,
+    data: &mut Map<String, Value>,
+    roll_ups: Option<&RollUps>,
+) -> Vec<FieldProblem> {
+    let mut problems = compute(entity, scope, data, roll_ups);
     let mut problem = |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
     let lookup = |name: &str| lookup(entity, scope, data, name);
     for field in &entity.fields {
@@ -84,13 +94,24 @@ pub(super) fn settle_values(entity: &EntityRef, scope: &Scope, data: &mut Map<St
     problems
 }
 
-/// Computes what is computed; gives what cannot be.
-pub(super) fn compute(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
+/// Computes what is computed; gives what cannot be. Where the child rows are not known, a field that goes over them keeps
+/// its value.
+pub(super) fn compute(
+    entity: &EntityRef,
+    scope: &Scope,
+    data: &mut Map<String, Value>,
+    roll_ups: Option<&RollUps>,
+) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
     for field in entity.computed_fields() {
         let Some(computed) = &field.computed else { continue };
+        if roll_ups.is_none() && !computed.roll_ups().is_empty() {
+            continue;
+        }
         let name = field.name.as_str();
-        let value = computed.evaluate(&|name| lookup(entity, scope, data, name)).map_err(|error| error.to_string());
+        let known = |name: &str| roll_ups.and_then(|roll_ups| roll_ups.get(name)).cloned();
+        let lookup = |name: &str| known(name).unwrap_or_else(|| lookup(entity, scope, data, name));
+        let value = computed.evaluate(&lookup).map_err(|error| error.to_string());
         let stored = value.and_then(|value| match value {
             Datum::Null => Ok(Value::Null),
             value => values::normal_computed(field, &value),
@@ -148,7 +169,12 @@ pub(crate) fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Valu
 }
 
 /// Computes what is computed in a row that is not written yet, and gives what would refuse it, but for what other rows say.
-pub(crate) fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>) -> Vec<FieldProblem> {
+pub(crate) fn judged(
+    entity: &EntityRef,
+    scope: &Scope,
+    data: &mut Map<String, Value>,
+    is_new: bool,
+) -> Vec<FieldProblem> {
     let open: Map<String, Value> = data
         .iter()
         .filter(|(name, _)| entity.field(name).is_none_or(|field| field.computed.is_none()))
@@ -162,6 +188,7 @@ pub(crate) fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, V
         Err(StoreError::Validation { problems, .. }) => problems,
         Err(_) => Vec::new(),
     };
-    problems.extend(settle_values(entity, scope, data));
+    let roll_ups = is_new.then(|| RollUps::of_no_children(entity));
+    problems.extend(settle_values(entity, scope, data, roll_ups.as_ref()));
     problems
 }

@@ -68,8 +68,30 @@ test("events of the platform's own modules are told and seen", async ({ page }) 
   await open(page, host, "events");
   await page.getByLabel("名称").fill("department.created");
   await expect(page.getByLabel("内容").first()).toHaveValue(/department_id/);
-  await page.getByRole("button", { name: "发布" }).click();
+  await page.getByRole("button", { name: "发布", exact: true }).click();
+  await expect(page.getByRole("alert")).toContainText("event.unheard");
+  await accessible(page);
+  await page.getByRole("button", { name: "仍要发布" }).click();
   await expect(page.locator(".event-list")).toContainText("department.created");
+  await expect(page.getByRole("alert")).toHaveCount(0);
+});
+
+test("a tenant is created and removed while the plugins run", async ({ page }) => {
+  await open(page, host, "tenants");
+  await page.getByLabel("名称").fill("北京");
+  await page.getByRole("button", { name: "创建" }).click();
+  await expect(page.locator(".toasts")).toContainText("a-z0-9");
+  await page.getByLabel("名称").fill("initech");
+  await page.getByRole("button", { name: "创建" }).click();
+  const line = page.getByRole("row", { name: /initech/ });
+  await expect(line).toContainText("admin@initech");
+  await page.getByLabel("租户", { exact: true }).first().selectOption("initech");
+  await expect(page.getByLabel("用户", { exact: true })).toHaveValue("admin@initech");
+  await accessible(page);
+  await line.getByRole("button", { name: "移除" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "移除" }).click();
+  await expect(line).toHaveCount(0);
+  await expect(page.getByLabel("用户", { exact: true })).toHaveValue("admin@acme");
 });
 
 test("exports are called, the clock is moved, faults are injected and taken away", async ({ page }) => {

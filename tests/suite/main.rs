@@ -38,6 +38,7 @@ mod present_component;
 mod publish;
 mod publish_faults;
 mod publish_oci;
+mod roll_ups;
 mod sandbox;
 mod scaffolding;
 mod storage;

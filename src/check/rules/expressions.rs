@@ -1,10 +1,12 @@
 //! Conditions and computed values.
 
 use super::super::{CheckSubject, Findings};
+use crate::check::rules::relations::UNKNOWN_ENTITY;
 use crate::check::rules::schema::{BAD_DEFAULT, UNKNOWN_FIELD};
-use crate::codes::codes;
-use crate::expression::{Expression, ExpressionProblem, FieldKind, Type};
-use crate::manifest::{Entity, Field};
+use crate::codes::{Code, codes};
+use crate::document::did_you_mean;
+use crate::expression::{Expression, ExpressionProblem, FieldKind, RollUp, RollUpFunction, Type};
+use crate::manifest::{Entity, Field, Manifest, NoChildRows};
 
 codes! {
     EXPRESSION_TYPE = "expression/type", finding(Error), "An expression that does not fit the entity's fields.",
@@ -24,7 +26,9 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
                 one(condition, &fields, Type::Boolean, findings);
             }
             if let Some(computed) = &field.computed {
-                found(computed, computed.stored_problems(&fields, &field.kind()), findings);
+                let mut known = fields.clone();
+                known.extend(roll_ups(manifest, entity, computed, findings));
+                found(computed, computed.stored_problems(&known, &field.kind()), findings);
                 beside_computed(field, findings);
             }
         }
@@ -55,6 +59,66 @@ fn found(expression: &Expression, problems: Vec<ExpressionProblem>, findings: &m
     for problem in problems {
         let code = if problem.is_unknown_name { UNKNOWN_FIELD } else { EXPRESSION_TYPE };
         findings.add(code, expression.place(&problem.span), problem.message, "here", problem.help);
+    }
+}
+
+/// What the roll-ups of a computed field hold; says what is wrong with them.
+fn roll_ups<'m>(
+    manifest: &Manifest,
+    entity: &Entity,
+    computed: &'m Expression,
+    findings: &mut Findings<'_>,
+) -> Vec<FieldKind<'m>> {
+    let mut kinds = Vec::new();
+    for (roll_up, span) in computed.roll_ups() {
+        let kind = roll_up_kind(manifest, entity, roll_up).unwrap_or_else(|(code, message, help)| {
+            findings.add(code, computed.place(&span), message, "here", help);
+            (Type::Any, false)
+        });
+        kinds.push(FieldKind { name: roll_up.as_str(), holds: kind.0, options: Vec::new(), is_whole: kind.1 });
+    }
+    kinds
+}
+
+/// What a roll-up gives, and whether it is a whole number; or the code, the message and the help where it gives nothing.
+fn roll_up_kind(
+    manifest: &Manifest,
+    entity: &Entity,
+    roll_up: &RollUp,
+) -> Result<(Type, bool), (Code, String, Option<String>)> {
+    let children = &roll_up.children;
+    let rows = manifest.child_rows(entity, children).map_err(|none| match none {
+        NoChildRows::Unknown => {
+            let help = did_you_mean(children, manifest.child_names(entity)).unwrap_or_else(|| {
+                format!(
+                    "child rows are those of a `one_to_many` relation, or of an entity with a `ref` to `{}`",
+                    *entity.name
+                )
+            });
+            (UNKNOWN_ENTITY, format!("`{children}` names no child rows of `{}`", *entity.name), Some(help))
+        }
+        NoChildRows::SeveralKeys(keys) => {
+            let message = format!("`{children}` refers to `{}` by several fields: {}", *entity.name, keys.join(", "));
+            let help =
+                "declare a `one_to_many` relation with the `foreign_key` that is meant, and write its name".to_owned();
+            (UNKNOWN_ENTITY, message, Some(help))
+        }
+    })?;
+    let Some(name) = &roll_up.field else { return Ok((Type::Number, true)) };
+    let Some(field) = rows.entity.field(name) else {
+        let help = did_you_mean(name, rows.entity.fields.iter().map(|field| field.name.as_str()));
+        return Err((UNKNOWN_FIELD, format!("`{}` has no field `{name}`", *rows.entity.name), help));
+    };
+    let FieldKind { holds, is_whole, .. } = field.kind();
+    let is_fit = match roll_up.function {
+        RollUpFunction::Sum => holds == Type::Number,
+        _ => !matches!(holds, Type::List | Type::Any),
+    };
+    if is_fit {
+        Ok((holds, is_whole))
+    } else {
+        let message = format!("`{name}` is {holds}, which has no `{}`", roll_up.function);
+        Err((EXPRESSION_TYPE, message, Some("count the rows, or take another field".to_owned())))
     }
 }
 

@@ -26,6 +26,7 @@ import { Events } from "./tools/events.js";
 import { Faults } from "./tools/faults.js";
 import { Invoke } from "./tools/invoke.js";
 import { Plugins } from "./tools/plugins.js";
+import { Tenants } from "./tools/tenants.js";
 import { Tests } from "./tools/tests.js";
 
 const kept = {
@@ -118,16 +119,22 @@ function SignIn({ onToken, problem }) {
   </main>`;
 }
 
+/** Who there is, as the host says now. */
+const directory = async (token) => {
+  const [users, tenants] = await Promise.all([ask(token, "GET", "/_dev/users"), ask(token, "GET", "/_dev/tenants")]);
+  return { users, tenants };
+};
+
 function Root() {
   const [token, setToken] = useState(takeToken);
   const [start, setStart] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
     if (!token) return;
-    Promise.all([ask(token, "GET", "/_dev/users"), ask(token, "GET", "/_dev/tenants")]).then(
-      ([users, tenants]) => {
+    directory(token).then(
+      (known) => {
         kept.set("token", token);
-        setStart({ users, tenants, stream: new Stream(token) });
+        setStart({ ...known, stream: new Stream(token) });
       },
       (error) => {
         setProblem(error);
@@ -140,11 +147,12 @@ function Root() {
   return html`<${Console} ...${start} />`;
 }
 
-function Console({ users, tenants, stream }) {
+function Console({ users, tenants: first, stream }) {
   const [language, setLanguage] = useState(
     kept.get("language") ?? (navigator.language.startsWith("zh") ? "zh-CN" : "en"),
   );
   const [all, setAll] = useState(users);
+  const [tenants, setTenants] = useState(first);
   const [name, setName] = useState(kept.get("user") ?? users[0].user);
   // A new generation is told with its number: what is shown follows at once.
   const [generation, setGeneration] = useState(0);
@@ -155,6 +163,11 @@ function Console({ users, tenants, stream }) {
   }, [all, name, generation]);
   const admin = users[0];
   const ask_ = useCallback((method, path) => ask(admin.token, method, path), [admin.token]);
+  const reloadDirectory = useCallback(async () => {
+    const known = await directory(admin.token);
+    setAll(known.users);
+    setTenants(known.tenants);
+  }, [admin.token]);
   const projects = useLoaded(() => ask_("GET", "/_dev/projects"), []);
   const plugins = useLoaded(() => ask_("GET", "/api/v1/admin/plugins"), []);
   useEffect(() => {
@@ -170,6 +183,7 @@ function Console({ users, tenants, stream }) {
       setUser: setName,
       setUsers: setAll,
       tenants,
+      reloadDirectory,
       stream,
       language,
       setLanguage,
@@ -179,7 +193,7 @@ function Console({ users, tenants, stream }) {
       reloadPlugins: plugins.reload,
       reloadProjects: projects.reload,
     }),
-    [user, all, language, projects.value, plugins.value],
+    [user, all, tenants, language, projects.value, plugins.value],
   );
   if (!plugins.value || !projects.value) return null;
   return html`<${Session.Provider} value=${session}><${Shell} session=${session} /></${Session.Provider}>`;
@@ -241,6 +255,7 @@ function Shell({ session }) {
     ["data", t("Data", "数据"), "data"],
     ["invoke", t("Invoke", "调用接口"), "invoke"],
     ["faults", t("Faults & clock", "故障与时钟"), "faults"],
+    ["tenants", t("Tenants", "租户"), "team"],
     ["tests", t("Tests", "测试"), "tests"],
   ];
   const link = (href, label, icon) =>
@@ -258,6 +273,7 @@ function Shell({ session }) {
     data: () => html`<${Data} plugin=${rest[0]} entity=${rest[1]} row=${rest[2]} />`,
     invoke: () => html`<${Invoke} />`,
     faults: () => html`<${Faults} />`,
+    tenants: () => html`<${Tenants} />`,
     tests: () => html`<${Tests} />`,
   }[place]?.();
   return html`<a

@@ -159,7 +159,8 @@ export function useDoing() {
     setBusy(name);
     try {
       const value = await work();
-      if (done) toast(typeof done === "function" ? done(value) : done);
+      const said = typeof done === "function" ? done(value) : done;
+      if (said) toast(said);
       return value;
     } catch (error) {
       toast(error.message, "bad");

@@ -6,7 +6,7 @@ use super::super::{EntityName, FieldName};
 use super::{Field, FieldOption};
 use crate::diagnostics::Spanned;
 use crate::document::{table, words};
-use crate::expression::Expression;
+use crate::expression::{Expression, RollUp};
 
 table! {
     /// The entities.
@@ -241,6 +241,18 @@ impl Entity {
         let order: BTreeSet<&str> = self.computed_fields().iter().map(|field| field.name.as_str()).collect();
         let computed = self.fields.iter().filter(|field| field.computed.is_some()).map(|field| field.name.as_str());
         computed.filter(|name| !order.contains(name)).collect()
+    }
+
+    /// The roll-ups in its computed fields, each text once.
+    pub fn roll_ups(&self) -> Vec<&RollUp> {
+        let computed = self.fields.iter().filter_map(|field| field.computed.as_ref());
+        let mut found: Vec<&RollUp> = Vec::new();
+        for (roll_up, _) in computed.flat_map(Expression::roll_ups) {
+            if !found.contains(&roll_up) {
+                found.push(roll_up);
+            }
+        }
+        found
     }
 
     /// The field of this name.

@@ -22,12 +22,13 @@ impl Rows<'_> {
             return Err(super::rows::bad_query("the body is {\"data\": {…}}"));
         };
         let scope = platform.scope(request)?;
-        if body.get("is_new").and_then(Value::as_bool).unwrap_or(false) {
+        let is_new = body.get("is_new").and_then(Value::as_bool).unwrap_or(false);
+        if is_new {
             for (name, value) in crate::store::defaults_of(entity, &scope) {
                 data.entry(name).or_insert(value);
             }
         }
-        let problems = crate::store::judged(entity, &scope, &mut data);
+        let problems = crate::store::judged(entity, &scope, &mut data, is_new);
         let holds = |condition: &Expression| condition_holds(condition, entity, &scope, &data);
         let hidden = |field: &&Field| field.visible_when.as_ref().is_some_and(|when| !holds(when));
         let required = |field: &&Field| field.required || field.required_when.as_ref().is_some_and(holds);

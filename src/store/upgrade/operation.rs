@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::transform::{RowAction, RowPass};
 use crate::diagnostics::Spanned;
 use crate::evolution::{ChangeEffect, ChangeKind, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
-use crate::manifest::{Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
+use crate::manifest::{
+    Entity, Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name,
+};
 use crate::store::EntityRef;
 use crate::store::definition::{self, KnownTable};
 use crate::store::sql::Dialect;
@@ -75,6 +77,7 @@ pub(super) fn operations(
         .push(UpgradeOperation { title: "rows that come with the plugin".to_owned(), work: UpgradeWork::Fixtures });
     planner.last_steps();
     planner.take_away();
+    planner.roll_up();
     planner.all
 }
 
@@ -115,6 +118,7 @@ impl Planner<'_> {
                 || !renames(pair).is_empty()
                 || !pair.dropped.is_empty()
                 || recomputes(pair)
+                || !after.roll_ups().is_empty()
                 || !conversions(pair).is_empty()
                 || !fills(pair).is_empty()
                 || [&self.pre, &self.post, &self.last].iter().any(|steps| has_step(steps));
@@ -212,6 +216,40 @@ impl Planner<'_> {
         }
     }
 
+    /// What goes over child rows, when those have their last values.
+    fn roll_up(&mut self) {
+        let mut passes: Vec<UpgradeOperation> = Vec::new();
+        for Pair { changes: pair, before, after } in self.children_first() {
+            let is_written = |entity: &EntityRef| {
+                self.all.iter().chain(&passes).any(|operation| {
+                    matches!(&operation.work, UpgradeWork::Rows(pass) if pass.after.table() == entity.table())
+                })
+            };
+            let names = children_of(self.new, after);
+            let mut children = EntityRef::all(self.new).filter(|child| names.contains(child.name.as_str()));
+            let is_moved = recomputes(pair) || is_written(after) || children.any(|child| is_written(&child));
+            if !after.roll_ups().is_empty() && is_moved {
+                push_rows(&mut passes, before, after, vec![RowAction::RollUp]);
+            }
+        }
+        self.all.extend(passes);
+    }
+
+    /// The entities, each behind those that its roll-ups go over; where they go in a circle, as they are declared.
+    fn children_first(&self) -> Vec<&Pair<'_>> {
+        let (mut waiting, mut done): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) = (self.pairs.iter().collect(), Vec::new());
+        while !waiting.is_empty() {
+            let is_waiting = |name: &str| waiting.iter().any(|pair| pair.after.name.as_str() == name);
+            let is_ready = |pair: &&Pair<'_>| {
+                let own = pair.after.name.as_str();
+                children_of(self.new, &pair.after).into_iter().all(|child| child == own || !is_waiting(child))
+            };
+            let next = waiting.iter().position(is_ready).unwrap_or(0);
+            done.push(waiting.remove(next));
+        }
+        done
+    }
+
     /// Fields that are gone: their values go too where a step says so.
     fn drops(&self, pair: &EntityPair<'_>) -> Vec<RowAction> {
         let is_meant = |name: &str| {
@@ -275,6 +313,13 @@ impl Planner<'_> {
             push_sql(&mut self.all, format!("take {} away", **name), statements);
         }
     }
+}
+
+/// The entities whose rows an entity's roll-ups go over.
+fn children_of<'m>(manifest: &'m Manifest, entity: &Entity) -> BTreeSet<&'m str> {
+    let roll_ups = entity.roll_ups().into_iter();
+    let rows = roll_ups.filter_map(|roll_up| manifest.child_rows(entity, &roll_up.children).ok());
+    rows.map(|rows| rows.entity.name.as_str()).collect()
 }
 
 fn rename_table(before: &EntityRef, after: &EntityRef) -> Vec<String> {

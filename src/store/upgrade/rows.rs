@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::transform::RowPass;
 use crate::manifest::{Manifest, TenantId};
+use crate::store::roll_ups::MAX_LEVELS;
 use crate::store::sql::{Failure, SqlValue};
 use crate::store::{Database, EntityRef, Moment, Scope, StoreError, definition, records};
 
@@ -37,8 +38,22 @@ struct Stakes {
 }
 
 impl Database {
-    /// Goes through all rows of an entity, deleted ones too; gives how many changed.
+    /// Goes through all rows of an entity, deleted ones too; gives how many changed. Where rows take sums from rows of the
+    /// same table, it goes on until the sums are up at the roots.
     pub(super) fn pass_rows(&self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
+        let mut changed = self.pass_once(pass, now)?;
+        if pass.goes_up() {
+            for _ in 0..MAX_LEVELS {
+                match self.pass_once(pass, now)? {
+                    0 => break,
+                    rows => changed += rows,
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    fn pass_once(&self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
         let entity = &pass.after;
         let select =
             format!("select id, tenant_id, data from \"{}\" where id > ? order by id limit {BATCH}", entity.table());
@@ -57,7 +72,8 @@ impl Database {
                 let Some(tenant) = TenantId::new(tenant.clone()) else { continue };
                 let scope = Scope::of_tenant(&tenant, now);
                 let mut new = data.clone();
-                match pass.change(&scope, id, &mut new) {
+                let roll_ups = if pass.rolls_up() { Some(self.roll_ups(entity, &scope, id)?) } else { None };
+                match pass.change(&scope, id, &mut new, roll_ups.as_ref()) {
                     Ok(()) => {
                         new.retain(|_, value| !value.is_null());
                         if new != data {

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::values::converted;
-use crate::expression::{Datum, Expression, Type};
+use crate::expression::{Datum, Expression, RollUp, Type};
 use crate::manifest::{Field, MigrationStep, Otherwise, StepKind};
+use crate::store::roll_ups::RollUps;
 use crate::store::sql::Dialect;
 use crate::store::{EntityRef, Scope, rules, values};
 
@@ -35,6 +36,8 @@ pub(super) enum RowAction {
     Moved(String),
     /// What is computed is computed anew.
     Compute,
+    /// The same, also over child rows, which have their last values now.
+    RollUp,
     /// The value must be one that the field takes.
     Judge(String),
     /// The row would go.
@@ -75,12 +78,26 @@ impl RowPass {
                 RowAction::Lose(field) => Some(format!("look for values of {field}")),
                 RowAction::Judge(field) => Some(format!("judge {field}")),
                 RowAction::Moved(field) => Some(format!("look where {field} leads")),
-                RowAction::Compute => None,
+                RowAction::Compute | RowAction::RollUp => None,
                 RowAction::Gone => Some("look for rows".to_owned()),
             })
             .collect();
         let parts = if parts.is_empty() { "compute anew".to_owned() } else { parts.join(", ") };
         format!("{name}: {parts}")
+    }
+
+    /// Whether it looks at child rows.
+    pub(super) fn rolls_up(&self) -> bool {
+        self.actions.iter().any(|action| matches!(action, RowAction::RollUp))
+    }
+
+    /// Whether it takes sums from rows of its own table.
+    pub(super) fn goes_up(&self) -> bool {
+        let (after, manifest) = (&self.after, self.after.manifest());
+        let is_own = |roll_up: &RollUp| {
+            manifest.child_rows(after, &roll_up.children).is_ok_and(|rows| *rows.entity.name == *after.name)
+        };
+        self.rolls_up() && after.roll_ups().into_iter().any(is_own)
     }
 
     /// The statement that rows are written back by, for those who want to see it.
@@ -95,7 +112,13 @@ impl RowPass {
     }
 
     /// Changes a row, or says which of its values does not fit.
-    pub(super) fn change(&self, scope: &Scope, id: &str, data: &mut Map<String, Value>) -> Result<(), Misfit> {
+    pub(super) fn change(
+        &self,
+        scope: &Scope,
+        id: &str,
+        data: &mut Map<String, Value>,
+        roll_ups: Option<&RollUps>,
+    ) -> Result<(), Misfit> {
         for action in &self.actions {
             match action {
                 RowAction::Convert { field, step } => self.convert(scope, field, step.as_deref(), data)?,
@@ -115,8 +138,8 @@ impl RowPass {
                         return Err(Misfit::new(name, value, "would be lost"));
                     }
                 }
-                RowAction::Compute => {
-                    if let Some(problem) = rules::compute(&self.after, scope, data).into_iter().next() {
+                RowAction::Compute | RowAction::RollUp => {
+                    if let Some(problem) = rules::compute(&self.after, scope, data, roll_ups).into_iter().next() {
                         return Err(Misfit::new(&problem.field, Value::Null, problem.message));
                     }
                     data.retain(|_, value| !value.is_null());
@@ -247,6 +270,9 @@ impl RowPass {
             |name: &str| name.starts_with('$') || self.before.field(name).is_some() || self.after.field(name).is_some();
         if let Some(unknown) = value.names().into_iter().find(|name| !is_known(name)) {
             return Err(format!("cannot be computed: there is no field `{unknown}`"));
+        }
+        if let Some((roll_up, _)) = value.roll_ups().first() {
+            return Err(format!("cannot be computed: `{roll_up}` is over other rows"));
         }
         match value.evaluate(&|name| self.lookup(scope, data, name)).map_err(|error| error.to_string())? {
             Datum::Null => Ok(Value::Null),

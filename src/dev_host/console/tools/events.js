@@ -12,7 +12,7 @@ import {
   useThrottled,
   useWords,
 } from "../lib.js";
-import { Button, Code, Empty, Field, Loaded, Page, Tag, useDoing } from "../ui.js";
+import { Button, Code, Empty, Field, Loaded, Page, Problem, Tag, useDoing } from "../ui.js";
 
 export function Events() {
   const t = useWords();
@@ -30,8 +30,9 @@ export function Events() {
     if (found) setPayload(JSON.stringify(found.payload, null, 2));
   }, [type, known.value]);
   const [problem, setProblem] = useState(null);
+  const [unheard, setUnheard] = useState(null);
   const [busy, run] = useDoing();
-  const tell = () => {
+  const tell = (isMeant = false) => {
     let parsed;
     try {
       parsed = JSON.parse(payload);
@@ -41,22 +42,40 @@ export function Events() {
     }
     return run(
       "tell",
-      () => ask.dev("POST", "/_dev/events", { type, payload: parsed, tenant: user.tenant }),
-      (told) => t(`${told.delivered.length} calls came of it`, `引发 ${told.delivered.length} 次调用`),
+      async () => {
+        setUnheard(null);
+        const body = { type, payload: parsed, tenant: user.tenant, ...(isMeant ? { heard: 0 } : {}) };
+        try {
+          return await ask.dev("POST", "/_dev/events", body);
+        } catch (error) {
+          if (error.code !== "event.unheard") throw error;
+          setUnheard(error);
+          return null;
+        }
+      },
+      (told) => told && t(`${told.delivered.length} calls came of it`, `引发 ${told.delivered.length} 次调用`),
     );
   };
   return html`<${Page} title=${t("Events", "事件")}>
     <section class="card"><h3>${t(`Publish an event in ${user.tenant}`, `在 ${user.tenant} 发布事件`)}</h3><div class="form">
       <${Field} id="event-type" label=${t("Name", "名称")}
         help=${t("Those of the platform's own modules are suggested.", "可选择平台基础模块的事件。")}>
-        <input id="event-type" list="known-events" value=${type} onInput=${(event) => setType(event.target.value)} />
+        <input id="event-type" list="known-events" value=${type} onInput=${(event) => {
+          setType(event.target.value);
+          setUnheard(null);
+        }} />
           <datalist id="known-events">${known.value?.map((one) => html`<option key=${one.type} value=${one.type} />`)}
             </datalist></${Field}>
       <${Field} id="event-payload" label=${t("Payload", "内容")} error=${problem}>
         <textarea id="event-payload" class="mono" rows="4" value=${payload}
           onInput=${(event) => setPayload(event.target.value)}></textarea></${Field}></div>
-      <${Button} kind="primary" icon="events" busy=${busy === "tell"} disabled=${!type} onClick=${tell}>
-        ${t("Publish", "发布")}</${Button}></section>
+      <${Button} kind="primary" icon="events" busy=${busy === "tell"} disabled=${!type} onClick=${() => tell()}>
+        ${t("Publish", "发布")}</${Button}>
+      ${
+        unheard &&
+        html`<${Problem} error=${unheard} /><${Button} busy=${busy === "tell"} onClick=${() => tell(true)}>
+          ${t("Publish it all the same", "仍要发布")}</${Button}>`
+      }</section>
     <${Loaded} of=${events}>${(items) =>
       items.length === 0
         ? html`<${Empty}>${t("No events yet.", "暂无事件。")}</${Empty}>`

@@ -101,7 +101,5 @@ fn not_running(plugin: &str) -> PlatformError {
 
 fn tenant_of(request: &Request) -> Result<Option<TenantId>, PlatformError> {
     let Some(name) = request.query("tenant").filter(|name| !name.is_empty()) else { return Ok(None) };
-    let tenant = TenantId::new(name)
-        .filter(|tenant| tenant.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)));
-    tenant.map(Some).ok_or_else(|| bad_query(format!("`{name}` is no name of a tenant")))
+    TenantId::named(name).map(Some).map_err(bad_query)
 }

@@ -1,0 +1,62 @@
+//! The rows that hang on a row: those of another entity that name it.
+
+use super::{Entity, Field, Manifest, RelationType};
+
+/// Rows of an entity that name a row of another one.
+#[derive(Debug, Clone, Copy)]
+pub struct ChildRows<'m> {
+    /// Their entity.
+    pub entity: &'m Entity,
+    /// Their field that names the row.
+    pub key: &'m Field,
+}
+
+/// Why a name stands for no child rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoChildRows {
+    /// Neither a relation nor an entity that refers to this one has the name.
+    Unknown,
+    /// The entity refers to this one by several fields.
+    SeveralKeys(Vec<String>),
+}
+
+impl Manifest {
+    /// The rows that a name stands for: those of a `one_to_many` relation of the entity, or those of the entity of this name
+    /// that refers to it by one field.
+    ///
+    /// # Errors
+    /// [`NoChildRows`].
+    pub fn child_rows(&self, parent: &Entity, name: &str) -> Result<ChildRows<'_>, NoChildRows> {
+        let entity = |name: &str| self.schema.entities.iter().find(|entity| entity.name.as_str() == name);
+        let relation = parent
+            .relations
+            .iter()
+            .find(|relation| relation.name.as_str() == name && relation.r#type == RelationType::OneToMany);
+        if let Some(relation) = relation {
+            let child = entity(relation.target_entity.as_str());
+            let key = relation.foreign_key.as_ref().and_then(|key| child?.field(key.as_str()));
+            return child.zip(key).map(|(entity, key)| ChildRows { entity, key }).ok_or(NoChildRows::Unknown);
+        }
+        let child = entity(name).ok_or(NoChildRows::Unknown)?;
+        match keys(child, parent).collect::<Vec<_>>()[..] {
+            [] => Err(NoChildRows::Unknown),
+            [key] => Ok(ChildRows { entity: child, key }),
+            ref several => Err(NoChildRows::SeveralKeys(several.iter().map(|key| key.name.to_string()).collect())),
+        }
+    }
+
+    /// Every name that stands for child rows of an entity.
+    pub fn child_names<'m>(&'m self, parent: &'m Entity) -> impl Iterator<Item = &'m str> {
+        let relations = parent.relations.iter().filter(|relation| relation.r#type == RelationType::OneToMany);
+        let entities = self.schema.entities.iter().filter(|entity| keys(entity, parent).count() == 1);
+        relations.map(|relation| relation.name.as_str()).chain(entities.map(|entity| entity.name.as_str()))
+    }
+}
+
+/// The fields of an entity that refer to another one of the same plugin.
+fn keys<'m>(child: &'m Entity, parent: &Entity) -> impl Iterator<Item = &'m Field> {
+    let parent = parent.name.to_string();
+    child.fields.iter().filter(move |field| {
+        field.ref_plugin.is_none() && field.ref_entity.as_ref().is_some_and(|target| target.as_str() == parent)
+    })
+}

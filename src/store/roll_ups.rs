@@ -1,0 +1,149 @@
+//! What computed fields take from child rows, kept in the unit of work that changes one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::aggregate::{AggregateQuery, Metric};
+use super::rules::settle_values;
+use super::sql::SqlValue;
+use super::{Database, EntityRef, ListQuery, Scope, StoreError, records};
+use crate::expression::{Datum, RollUp, RollUpFunction, Type};
+use crate::manifest::{ChildRows, Entity};
+
+/// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.
+pub(super) const MAX_LEVELS: usize = 100;
+
+/// The values of an entity's roll-ups for one row.
+#[derive(Debug, Default)]
+pub(super) struct RollUps(BTreeMap<String, Datum>);
+
+impl RollUps {
+    /// Those of a row that has no children yet.
+    pub(super) fn of_no_children(entity: &EntityRef) -> RollUps {
+        let none = |roll_up: &RollUp| match roll_up.function {
+            RollUpFunction::Count | RollUpFunction::Sum => Datum::Number(0.into()),
+            RollUpFunction::Min | RollUpFunction::Max => Datum::Null,
+        };
+        let values = entity.roll_ups().into_iter().map(|roll_up| (roll_up.as_str().to_owned(), none(roll_up)));
+        RollUps(values.collect())
+    }
+
+    /// The value of one, by its text.
+    pub(super) fn get(&self, text: &str) -> Option<&Datum> {
+        self.0.get(text)
+    }
+}
+
+/// The rows that a change of child rows concerns.
+type Parents = BTreeSet<(String, String)>;
+
+impl Database {
+    /// The values of an entity's roll-ups for a row: over all its live children, whoever asks.
+    pub(super) fn roll_ups(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<RollUps, StoreError> {
+        let mut values = RollUps::of_no_children(entity);
+        let manifest = entity.manifest();
+        for roll_up in entity.roll_ups() {
+            let Ok(ChildRows { entity: child, key }) = manifest.child_rows(entity, &roll_up.children) else { continue };
+            // Not of the catalog: during an upgrade that has the entities as they were.
+            let Some(child) = sibling(entity, child.name.as_str()) else { continue };
+            let name = roll_up.as_str();
+            let metric = Metric {
+                function: roll_up.function.word().to_owned(),
+                field: roll_up.field.clone(),
+                name: name.to_owned(),
+            };
+            let rows = ListQuery { filter: json!({ key.name.as_str(): id }), by_plugin: true, ..ListQuery::default() };
+            let query = AggregateQuery { group_by: Vec::new(), metrics: vec![metric], rows };
+            let groups = self.aggregate(&child, &scope.of_all_rows(), &query)?;
+            let found = groups.first().map_or(&Value::Null, |group| &group[name]);
+            let field = roll_up.field.as_deref().and_then(|field| child.field(field));
+            let is_number = field.is_none_or(|field| field.kind().holds == Type::Number);
+            // No children: what stands for none is there already.
+            if !found.is_null() {
+                values.0.insert(name.to_owned(), Datum::from_json(found, is_number));
+            }
+        }
+        Ok(values)
+    }
+
+    /// Whether roll-ups go over rows of an entity.
+    pub(super) fn is_rolled_up(child: &EntityRef) -> bool {
+        child.manifest().schema.entities.iter().any(|parent| rolled_up(child, parent).next().is_some())
+    }
+
+    /// The rows whose roll-ups go over rows of an entity, for these states of such a row.
+    pub(super) fn parents(child: &EntityRef, states: &[&Map<String, Value>]) -> Parents {
+        let mut parents = Parents::new();
+        for parent in &child.manifest().schema.entities {
+            for rows in rolled_up(child, parent) {
+                let ids = states.iter().filter_map(|data| data.get(rows.key.name.as_str())?.as_str());
+                parents.extend(ids.map(|id| (parent.name.to_string(), id.to_owned())));
+            }
+        }
+        parents
+    }
+
+    /// Computes rows anew whose children changed, and those above them. Their version stays: nobody edited them.
+    ///
+    /// # Errors
+    /// [`StoreError::Validation`] where such a row breaks a rule now, and those of a write.
+    pub(super) fn refresh(&mut self, child: &EntityRef, scope: &Scope, parents: Parents) -> Result<(), StoreError> {
+        let scope = scope.of_all_rows();
+        let mut level = parents;
+        for _ in 0..MAX_LEVELS {
+            let mut above = Parents::new();
+            for (name, id) in std::mem::take(&mut level) {
+                let Some(entity) = sibling(child, &name) else { continue };
+                above.extend(self.refresh_row(&entity, &scope, &id)?);
+            }
+            if above.is_empty() {
+                return Ok(());
+            }
+            level = above;
+        }
+        let message = format!("roll-ups go up more than {MAX_LEVELS} rows: do they lead back to the row itself?");
+        Err(StoreError::BadQuery(message))
+    }
+
+    /// Computes one row anew; gives those above it where its values changed.
+    fn refresh_row(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Parents, StoreError> {
+        let mut row = match self.get(entity, scope, id) {
+            Ok(row) => row,
+            // It went, or was never there: nothing is to be kept.
+            Err(StoreError::NotFound { .. }) => return Ok(Parents::new()),
+            Err(error) => return Err(error),
+        };
+        let before = row.data.clone();
+        let roll_ups = self.roll_ups(entity, scope, id)?;
+        let problems = settle_values(entity, scope, &mut row.data, Some(&roll_ups));
+        if !problems.is_empty() {
+            return Err(StoreError::Validation { entity: entity.name.to_string(), problems });
+        }
+        row.data.retain(|_, value| !value.is_null());
+        row.data = records::in_order(entity, row.data);
+        if row.data == before {
+            return Ok(Parents::new());
+        }
+        let sql = format!("update \"{}\" set data = ? where tenant_id = ? and id = ?", entity.table());
+        let parameters = vec![
+            SqlValue::Text(Value::Object(row.data.clone()).to_string()),
+            SqlValue::text(scope.tenant.as_str()),
+            SqlValue::text(id),
+        ];
+        self.write_guarded("keep a roll-up", (entity, scope, &row), &sql, parameters)?;
+        Ok(Database::parents(entity, &[&before, &row.data]))
+    }
+}
+
+/// How a parent's roll-ups reach the rows of a child.
+fn rolled_up<'m>(child: &'m EntityRef, parent: &'m Entity) -> impl Iterator<Item = ChildRows<'m>> {
+    let rows = parent.roll_ups().into_iter();
+    let rows = rows.filter_map(|roll_up| child.manifest().child_rows(parent, &roll_up.children).ok());
+    rows.filter(|rows| *rows.entity.name == *child.name)
+}
+
+/// Another entity of the same manifest.
+fn sibling(entity: &EntityRef, name: &str) -> Option<EntityRef> {
+    EntityRef::all(entity.manifest()).find(|known| known.name.as_str() == name)
+}
