@@ -210,7 +210,7 @@ codes! {
         why: "This is a bug in erp-plugin.",
         fix: "Report what its log says, with the request.";
     HTTP_BAD_FORM = "http.bad_form", error(400), "The form of an upload cannot be read.",
-        why: "An upload is a package as it is, or a form with the part `package`, or with the parts `wasm` and `manifest`.",
+        why: "An upload is a package as it is, or a form with the part `package`, or with the parts `wasm`, `manifest`, and files by their paths.",
         fix: "Send it like `curl -F package=@erp-demo-0.1.0.erpx`, or use `erp-plugin publish`.";
     HTTP_BAD_JSON = "http.bad_json", error(400), "The body cannot be read.",
         why: "It is no JSON object, names a key twice, or lacks a key.",

@@ -1,4 +1,5 @@
-//! Uploads as forms: a package, or a component and its manifest in two parts, as the platform's own script sends them.
+//! Uploads as forms: a package, or a component, its manifest and the files that it names in parts, as the platform's own
+//! script sends them.
 
 use std::convert::Infallible;
 
@@ -8,18 +9,21 @@ use multer::Multipart;
 
 use crate::codes::errors;
 use crate::platform::{PlatformError, package_of_parts};
+use crate::strict_zip::ArchiveEntry;
 
 /// Whether a body is a form; its boundary then.
 pub(super) fn boundary(content_type: Option<&str>) -> Option<String> {
     multer::parse_boundary(content_type?).ok()
 }
 
-/// The package that a form holds: the part `package`, or one that is made of `wasm` and `manifest`.
+/// The package that a form holds: the part `package`, or one that is made of `wasm`, `manifest`, and parts with the paths
+/// of files.
 pub(super) async fn package(boundary: String, body: Vec<u8>) -> Result<Vec<u8>, PlatformError> {
     let bad = |message: String| PlatformError::new(errors::HTTP_BAD_FORM, message);
     let body = stream::once(async { Ok::<_, Infallible>(Bytes::from(body)) });
     let mut form = Multipart::new(body, boundary);
     let (mut package, mut component, mut manifest) = (None, None, None);
+    let mut files = Vec::new();
     loop {
         let field = form.next_field().await.map_err(|error| bad(format!("the form cannot be read: {error}")))?;
         let Some(field) = field else { break };
@@ -29,14 +33,18 @@ pub(super) async fn package(boundary: String, body: Vec<u8>) -> Result<Vec<u8>, 
             "package" => package = Some(bytes.to_vec()),
             "wasm" | "component" => component = Some(bytes.to_vec()),
             "manifest" => manifest = Some(bytes.to_vec()),
-            other => return Err(bad(format!("there is no part `{other}`: send `package`, or `wasm` and `manifest`"))),
+            path if path.contains('.') => files.push(ArchiveEntry { name, bytes: bytes.to_vec() }),
+            other => {
+                let parts = "`package`, or `wasm`, `manifest` and files by their paths, such as `pages/map.html`";
+                return Err(bad(format!("there is no part `{other}`: send {parts}")));
+            }
         }
     }
     match (package, component, manifest) {
-        (Some(package), None, None) => Ok(package),
+        (Some(package), None, None) if files.is_empty() => Ok(package),
         (None, Some(component), Some(manifest)) => {
             let manifest = String::from_utf8(manifest).map_err(|_| bad("the manifest is not UTF-8".to_owned()))?;
-            package_of_parts(component, &manifest)
+            package_of_parts(component, &manifest, files)
         }
         _ => Err(bad("send the part `package`, or the two parts `wasm` and `manifest`".to_owned())),
     }
@@ -58,7 +66,8 @@ mod tests {
         assert_eq!(boundary(Some("application/zip")), None);
         let package = |parts: &[(&str, &str)]| package("x".to_owned(), form(parts).into_bytes());
         assert_eq!(package(&[("package", "PK")]).await.unwrap(), b"PK");
-        for bad in [&[("other", "x")][..], &[("wasm", "x")], &[("package", "x"), ("wasm", "y")], &[]] {
+        let with_page = [("package", "PK"), ("pages/a.html", "x")];
+        for bad in [&[("other", "x")][..], &with_page, &[("wasm", "x")], &[("package", "x"), ("wasm", "y")], &[]] {
             assert_eq!(package(bad).await.unwrap_err().code.to_string(), "http.bad_form", "{bad:?}");
         }
         assert!(package(&[("wasm", "x"), ("manifest", "a =")]).await.is_err());

@@ -8,7 +8,7 @@ use crate::digest::sha256_hex;
 use crate::files;
 use crate::host::Interrupt;
 use crate::platform::{PackageCompiler, Platform, PlatformError, package_of_parts};
-use crate::project::manifest_in;
+use crate::project::{Project, manifest_in, package_files};
 use crate::store::PluginStatus;
 
 /// A folder of packages, and what has been made of them.
@@ -289,12 +289,22 @@ fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
     Some((own.0.wrapping_mul(31).wrapping_add(manifest.0), own.1.max(manifest.1)))
 }
 
+/// The package of a component and what lies beside its manifest, as `pack` takes it along.
+fn loose_package(component: Vec<u8>, manifest: &Path) -> Result<Vec<u8>, String> {
+    let project = Project::open(manifest, manifest).map_err(|error| error.to_string())?;
+    let files = match project.manifest().0 {
+        Some(read) => package_files(&project, &read, &[]).map_err(|error| error.to_string())?,
+        // What is wrong with it is said below.
+        None => Vec::new(),
+    };
+    package_of_parts(component, project.source.text(), files).map_err(|error| error.to_string())
+}
+
 /// The package of a file, or of two loose ones; none where it cannot be read now.
 fn package(path: &Path) -> Option<Result<Vec<u8>, String>> {
     let bytes = fs_err::read(path).ok()?;
     if !Loose::is_component(path) {
         return Some(Ok(bytes));
     }
-    let manifest = fs_err::read_to_string(Loose::of(path.parent()?)?.manifest).ok()?;
-    Some(package_of_parts(bytes, &manifest).map_err(|error| error.to_string()))
+    Some(loose_package(bytes, &Loose::of(path.parent()?)?.manifest))
 }

@@ -23,6 +23,7 @@ use crate::document;
 use crate::host::lock;
 use crate::manifest::{Manifest, parse, table_name};
 use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
+use crate::strict_zip::ArchiveEntry;
 use crate::verification::is_older;
 
 /// Why an upgrade is refused with the running version unharmed: the error says all that there is to say.
@@ -54,12 +55,16 @@ pub struct UploadReceipt {
     pub envelope: Value,
 }
 
-/// The package of a component and the text of its manifest, in TOML or JSON, as the platform's form brings them. It is
-/// unsigned, and has no files.
+/// The package of a component, the text of its manifest in TOML or JSON, and the files that it names, as the platform's
+/// form or a folder brings them. It is unsigned.
 ///
 /// # Errors
 /// [`PlatformError`] where the manifest cannot be read, or names no world.
-pub fn package_of_parts(component: Vec<u8>, manifest: &str) -> Result<Vec<u8>, PlatformError> {
+pub fn package_of_parts(
+    component: Vec<u8>,
+    manifest: &str,
+    files: Vec<ArchiveEntry>,
+) -> Result<Vec<u8>, PlatformError> {
     let invalid = |message: String| PlatformError::new(errors::PLUGIN_INVALID, message);
     let name = if manifest.trim_start().starts_with('{') { "manifest.json" } else { "plugin.toml" };
     let source = SourceFile::new(name, manifest);
@@ -79,7 +84,7 @@ pub fn package_of_parts(component: Vec<u8>, manifest: &str) -> Result<Vec<u8>, P
         world: world.to_owned(),
         wit: host_api.wit.to_owned(),
         component,
-        files: Vec::new(),
+        files,
         rule_set: RULE_SET.to_owned(),
         tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
     };

@@ -68,7 +68,18 @@ fn the_platforms_own_script_runs() {
     };
     let (status, refused) = upload(&[("wasm", &component)]);
     assert_eq!((status, &refused["code"]), (400, &json!("http.bad_form")), "{refused}");
-    let (status, uploaded) = upload(&[("wasm", &component), ("manifest", MANIFEST.as_bytes())]);
+    // Files that the manifest names are further parts.
+    let with_page = format!(
+        "{MANIFEST}\n[[ui.pages]]\nname = \"map\"\ntype = \"custom\"\nlabel = \"地图\"\nfile = \"pages/map.html\"\n"
+    );
+    let (status, refused) = upload(&[("wasm", &component), ("manifest", with_page.as_bytes())]);
+    assert_eq!(status, 422, "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("pages/map.html"), "{refused}");
+    let page = ("pages/map.html", &b"<!doctype html><html lang=\"zh\"><title>x</title></html>"[..]);
+    let (status, uploaded) = upload(&[("wasm", &component), ("manifest", with_page.as_bytes()), page]);
+    assert_eq!(status, 201, "{uploaded}");
+    let changed = MANIFEST.replace("version = \"0.1.0\"", "version = \"0.1.1\"");
+    let (status, uploaded) = upload(&[("wasm", &component), ("manifest", changed.as_bytes())]);
     assert_eq!(status, 201, "{uploaded}");
     // What was only uploaded is installed on the way.
     let (status, enabled) = client.admin("POST", "/enable");

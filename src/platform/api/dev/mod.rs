@@ -86,11 +86,13 @@ impl Platform {
         let is_meant = body.get("heard").is_some_and(|heard| *heard == 0);
         if self.listeners(event_type.as_str()).is_empty() && !is_meant {
             let known = self.subscriptions();
-            let help = did_you_mean(event_type.as_str(), known.iter().copied()).unwrap_or_else(|| {
-                format!("heard are {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })
-            });
+            let help =
+                did_you_mean(event_type.as_str(), known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
+                    [] => "none that runs subscribes to anything".to_owned(),
+                    known => format!("those that run hear {}", known.join(", ")),
+                });
             let message =
-                format!("no running plugin hears `{event_type}`; {help} (\"heard\": 0 sends it all the same)");
+                format!("no running plugin hears `{event_type}`; {help} (`\"heard\": 0` sends it all the same)");
             return Err(PlatformError::new(errors::EVENT_UNHEARD, message));
         }
         self.publish_event(&tenant, &event_type, &payload)?;
