@@ -9,7 +9,6 @@ use multer::Multipart;
 
 use crate::codes::errors;
 use crate::platform::{PlatformError, package_of_parts};
-use crate::strict_zip::ArchiveEntry;
 
 /// Whether a body is a form; its boundary then.
 pub(super) fn boundary(content_type: Option<&str>) -> Option<String> {
@@ -33,7 +32,7 @@ pub(super) async fn package(boundary: String, body: Vec<u8>) -> Result<Vec<u8>, 
             "package" => package = Some(bytes.to_vec()),
             "wasm" | "component" => component = Some(bytes.to_vec()),
             "manifest" => manifest = Some(bytes.to_vec()),
-            path if path.contains('.') => files.push(ArchiveEntry { name, bytes: bytes.to_vec() }),
+            path if path.contains('.') => files.push((name, bytes.to_vec())),
             other => {
                 let parts = "`package`, or `wasm`, `manifest` and files by their paths, such as `pages/map.html`";
                 return Err(bad(format!("there is no part `{other}`: send {parts}")));

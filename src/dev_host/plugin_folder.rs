@@ -297,6 +297,7 @@ fn loose_package(component: Vec<u8>, manifest: &Path) -> Result<Vec<u8>, String>
         // What is wrong with it is said below.
         None => Vec::new(),
     };
+    let files = files.into_iter().map(|file| (file.name, file.bytes));
     package_of_parts(component, project.source.text(), files).map_err(|error| error.to_string())
 }
 

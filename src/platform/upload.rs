@@ -55,7 +55,7 @@ pub struct UploadReceipt {
     pub envelope: Value,
 }
 
-/// The package of a component, the text of its manifest in TOML or JSON, and the files that it names, as the platform's
+/// The package of a component, the text of its manifest in TOML or JSON, and the files that it names by their paths, as the platform's
 /// form or a folder brings them. It is unsigned.
 ///
 /// # Errors
@@ -63,7 +63,7 @@ pub struct UploadReceipt {
 pub fn package_of_parts(
     component: Vec<u8>,
     manifest: &str,
-    files: Vec<ArchiveEntry>,
+    files: impl IntoIterator<Item = (String, Vec<u8>)>,
 ) -> Result<Vec<u8>, PlatformError> {
     let invalid = |message: String| PlatformError::new(errors::PLUGIN_INVALID, message);
     let name = if manifest.trim_start().starts_with('{') { "manifest.json" } else { "plugin.toml" };
@@ -84,7 +84,7 @@ pub fn package_of_parts(
         world: world.to_owned(),
         wit: host_api.wit.to_owned(),
         component,
-        files,
+        files: files.into_iter().map(|(name, bytes)| ArchiveEntry { name, bytes }).collect(),
         rule_set: RULE_SET.to_owned(),
         tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
     };

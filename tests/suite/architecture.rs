@@ -167,6 +167,7 @@ const FLOORS: &[(&str, &[Room])] = &[
                     "outgoing",
                     "pattern",
                     "platform",
+                    "seed",
                     "store",
                 ],
             ),

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Sandbox, debug_component, repository, template_component};
+use serde_json::{Value, json};
+
+use crate::support::{Client, Sandbox, debug_component, repository, template_component};
 
 /// The inventory template with its release component.
 fn inventory() -> (Sandbox, String) {
@@ -179,6 +181,43 @@ fn a_recorded_event_becomes_a_scenario_that_passes() {
     std::fs::write(sandbox.path("erp-demo/tests/shipped.test.toml"), text).unwrap();
     let (code, tested) = sandbox.json(&["-C", "erp-demo", "test", "--component", &component, "shipped"]);
     assert_eq!(code, 0, "{tested}\n{text}");
+}
+
+#[test]
+fn a_recorded_button_becomes_a_scenario_that_passes_with_what_its_events_led_to() {
+    let (sandbox, component) = inventory();
+    sandbox.take_component("erp-demo", &component);
+    sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
+    let file = sandbox.path("erp-demo/button.ndjson");
+    {
+        let host = sandbox.dev_host(&["--record", file.to_str().unwrap()]);
+        let client = Client::new(&host, "admin@acme", "erp-demo");
+        assert_eq!(client.upload(&sandbox, "erp-demo/dist/erp-demo-0.1.0.erpx").0, 201);
+        client.start();
+        let created = |path: &str, data: Value| client.rows("POST", path, &json!({ "data": data })).1["id"].clone();
+        let item = created("/inventory_item", json!({ "sku": "A-1", "name": "螺丝" }));
+        let order = created("/purchase_order", json!({ "supplier": "东方五金" }));
+        created("/purchase_line", json!({ "order_id": order, "item_id": item, "quantity": 3, "unit_price": "1.20" }));
+        let path = format!("/purchase_order/{}/actions/approve", order.as_str().unwrap());
+        assert_eq!(client.rows("POST", &path, &json!({})).0, 200);
+    }
+    let scenario = || {
+        let made = sandbox.run(&["-C", "erp-demo", "test", "--from-recording", "button.ndjson"]).succeeded().stdout;
+        sandbox.write("erp-demo/tests/button.test.toml", &made);
+        let (code, tested) = sandbox.json(&["-C", "erp-demo", "test", "--component", &component, "button"]);
+        (made, code, tested)
+    };
+    let (made, code, tested) = scenario();
+    assert_eq!(code, 0, "{tested}\n{made}");
+    assert!(made.contains("quantity = 3") && !made.contains("# no step"), "{made}");
+    // No call met the item: one is made up for the line that names it.
+    let lines = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = lines.lines().filter(|line| !line.contains("\"invocation\":{\"event\"")).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let (made, _, tested) = scenario();
+    assert!(made.contains("rows.inventory_item = '''") && !made.contains("| A-1 |"), "{made}");
+    let findings = tested["findings"].as_array().unwrap();
+    assert!(findings.iter().all(|one| one["code"] == "scenario/mismatch"), "every row is there: {tested}");
 }
 
 #[test]
