@@ -10,11 +10,12 @@ use super::{
 };
 use crate::command_error::{CommandError, FailureJson, codes};
 use crate::context::Context;
-use crate::document::{FromToml, did_you_mean};
+use crate::diagnostics::SourceFile;
+use crate::document::{self, FromToml, did_you_mean};
 use crate::exit_code::ExitCode;
 use crate::expression::{FUNCTIONS, Function};
-use crate::manifest::{Manifest, RESERVED_KEYS};
-use crate::scenario::ScenarioFile;
+use crate::manifest::{self, FieldType, Manifest, RESERVED_KEYS};
+use crate::scenario::{self, ScenarioFile};
 
 /// Print a JSON Schema: of plugin.toml, of scenarios, or of what a command prints with --format json
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
 fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("manifest", manifest_schema()),
-        ("scenario", editor_schema("A file of scenarios", ScenarioFile::json_schema())),
+        ("scenario", editor_schema("A file of scenarios", ScenarioFile::json_schema(), scenario::EXAMPLES)),
         ("new", schema_for!(new::NewResult).to_value()),
         ("init", schema_for!(new::NewResult).to_value()),
         ("add", schema_for!(add::AddResult).to_value()),
@@ -92,10 +93,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
 }
 
 fn manifest_schema() -> Value {
-    let mut schema = editor_schema("plugin.toml", Manifest::json_schema());
+    let mut schema = editor_schema("plugin.toml", Manifest::json_schema(), manifest::EXAMPLES);
     let reserved =
         RESERVED_KEYS.iter().map(|(table, key, purpose)| json!({ "table": table, "key": key, "for": purpose }));
     schema["x-reserved"] = reserved.collect();
+    let field_types = FieldType::WORDS.iter().filter_map(|word| FieldType::from_word(word));
+    schema["x-field-types"] = field_types
+        .map(|field_type| json!({ "type": field_type.word(), "holds": field_type.meaning(), "example": field_type.example() }))
+        .collect();
     schema
 }
 
@@ -112,7 +117,10 @@ fn functions() -> Value {
     FUNCTIONS.iter().map(one).collect()
 }
 
-fn editor_schema(title: &str, mut schema: Value) -> Value {
+/// A schema for editors; `examples` is a document with every key.
+fn editor_schema(title: &str, mut schema: Value, examples: &str) -> Value {
+    let examples = document::parse(&SourceFile::new("examples.toml", examples)).0.to_json();
+    document::add_examples(&mut schema, &examples);
     schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     schema["title"] = json!(title);
     schema

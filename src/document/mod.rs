@@ -6,6 +6,7 @@
 //! mean", and the JSON Schema that editors use, so they cannot drift apart.
 
 pub(crate) mod codes;
+mod examples;
 mod json;
 mod node;
 mod read;
@@ -14,6 +15,7 @@ mod suggest;
 mod table;
 mod weight;
 
+pub use examples::add_examples;
 pub use node::{Entry, Node, NodeValue, parse};
 pub use read::{FromToml, Reader};
 pub use strict_json::parse as parse_strict_json;

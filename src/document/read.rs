@@ -32,6 +32,11 @@ pub trait FromToml: Sized {
         None
     }
 
+    /// The value as JSON, where it is one that stands for an absent key.
+    fn default_json(&self) -> Option<Value> {
+        None
+    }
+
     /// The JSON Schema of the value, for editors.
     fn json_schema() -> Value;
 }
@@ -147,6 +152,10 @@ impl FromToml for String {
         Some(String::new())
     }
 
+    fn default_json(&self) -> Option<Value> {
+        Some(json!(self))
+    }
+
     fn json_schema() -> Value {
         json!({ "type": "string" })
     }
@@ -161,6 +170,10 @@ impl FromToml for bool {
                 None
             }
         }
+    }
+
+    fn default_json(&self) -> Option<Value> {
+        Some(json!(self))
     }
 
     fn json_schema() -> Value {
@@ -184,6 +197,10 @@ impl FromToml for u64 {
         }
     }
 
+    fn default_json(&self) -> Option<Value> {
+        Some(json!(self))
+    }
+
     fn json_schema() -> Value {
         json!({ "type": "integer", "minimum": 0 })
     }
@@ -193,6 +210,10 @@ impl FromToml for u32 {
     fn from_toml(node: &Node, reader: &mut Reader) -> Option<u32> {
         let number = u64::from_toml(node, reader)?;
         number.try_into().map_err(|_| reader.wrong_type(node, "a number below 4,294,967,296")).ok()
+    }
+
+    fn default_json(&self) -> Option<Value> {
+        Some(json!(self))
     }
 
     fn json_schema() -> Value {
@@ -252,6 +273,10 @@ impl<T: FromToml> FromToml for Vec<T> {
         Some(Vec::new())
     }
 
+    fn default_json(&self) -> Option<Value> {
+        self.iter().map(T::default_json).collect()
+    }
+
     fn json_schema() -> Value {
         json!({ "type": "array", "items": T::json_schema() })
     }
@@ -297,6 +322,10 @@ impl<T: FromToml> FromToml for Spanned<T> {
 
     fn placeholder() -> Option<Spanned<T>> {
         T::placeholder().map(|value| Spanned::new(value, 0..0))
+    }
+
+    fn default_json(&self) -> Option<Value> {
+        T::default_json(self)
     }
 
     fn json_schema() -> Value {

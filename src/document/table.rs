@@ -62,6 +62,9 @@ macro_rules! table {
                         schema["description"] = description.into();
                     }
                     let default: Option<$ty> = $crate::document::table!(@default $($default)?);
+                    if let Some(default) = default.as_ref().and_then($crate::document::FromToml::default_json) {
+                        schema["default"] = default;
+                    }
                     if default.is_none() && <$ty as $crate::document::FromToml>::absent().is_none() {
                         required.push(key);
                     }
@@ -152,6 +155,10 @@ macro_rules! words {
 
             fn fallback() -> Option<Self> {
                 Self::WORDS.first().and_then(|word| $name::from_word(word))
+            }
+
+            fn default_json(&self) -> Option<serde_json::Value> {
+                Some(serde_json::json!(self.word()))
             }
 
             fn json_schema() -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! The catalogue of field types: what each holds, how it is filled in and shown.
 //!
-//! One line a type. What the platform stores, the JSON Schema, types of Rust, comparisons, and the widgets of the console
+//! Two lines a type, its meaning and its declaration. What the platform stores, the JSON Schema, types of Rust, comparisons, and the widgets of the console
 //! follow from it; made-up rows (`seed`) know each type by name, and the compiler asks for a new one there.
 
 use crate::document::words;
@@ -198,7 +198,7 @@ words! {
 
 macro_rules! field_types {
     ($(#[doc = $doc:literal] $variant:ident = $word:literal, $shape:ident $(($format:path))?,
-        input $input:ident, display $display:ident;)*) => {
+        input $input:ident, display $display:ident, json $json:literal;)*) => {
         words! {
             /// What a field holds.
             pub enum FieldType {
@@ -221,6 +221,16 @@ macro_rules! field_types {
                 }
             }
 
+            /// What it holds, in words.
+            pub fn meaning(self) -> &'static str {
+                match self { $( FieldType::$variant => $doc.trim_ascii(), )* }
+            }
+
+            /// A value, as JSON.
+            pub fn example(self) -> &'static str {
+                match self { $( FieldType::$variant => $json, )* }
+            }
+
             /// How a value is shown.
             pub fn display(self) -> DisplayKind {
                 match self {
@@ -233,73 +243,73 @@ macro_rules! field_types {
 
 field_types! {
     /// One line of text.
-    String = "string", Text(TextFormat::Plain), input Line, display Plain;
+    String = "string", Text(TextFormat::Plain), input Line, display Plain, json r#""DN50 闸阀""#;
     /// Several lines of text.
-    Text = "text", Text(TextFormat::Plain), input Area, display Plain;
+    Text = "text", Text(TextFormat::Plain), input Area, display Plain, json r#""第一行\n第二行""#;
     /// A whole number.
-    Integer = "integer", Integer, input WholeNumber, display Number;
+    Integer = "integer", Integer, input WholeNumber, display Number, json r#"42"#;
     /// A whole number of 64 bits.
-    Bigint = "bigint", Integer, input WholeNumber, display Number;
+    Bigint = "bigint", Integer, input WholeNumber, display Number, json r#"9007199254740993"#;
     /// A binary fraction; never for money.
-    Float = "float", Float, input Number, display Number;
+    Float = "float", Float, input Number, display Number, json r#"0.25"#;
     /// An exact decimal number, as text end to end.
-    Decimal = "decimal", Decimal, input Decimal, display Number;
+    Decimal = "decimal", Decimal, input Decimal, display Number, json r#""12.50""#;
     /// true or false.
-    Boolean = "boolean", Boolean, input Switch, display YesNo;
+    Boolean = "boolean", Boolean, input Switch, display YesNo, json r#"true"#;
     /// A day.
-    Date = "date", Date, input Date, display Plain;
+    Date = "date", Date, input Date, display Plain, json r#""2026-04-15""#;
     /// A time of day, `08:30:00`.
-    Time = "time", Text(TextFormat::Time), input Time, display Plain;
+    Time = "time", Text(TextFormat::Time), input Time, display Plain, json r#""08:30:00""#;
     /// A moment.
-    Datetime = "datetime", Datetime, input Datetime, display Moment;
+    Datetime = "datetime", Datetime, input Datetime, display Moment, json r#""2026-04-15T08:00:00+08:00""#;
     /// A UUID.
-    Uuid = "uuid", Id, input Line, display Plain;
+    Uuid = "uuid", Id, input Line, display Plain, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// Any JSON.
-    Json = "json", Json, input Json, display Json;
+    Json = "json", Json, input Json, display Json, json r#"{ "any": ["thing"] }"#;
     /// One of the options.
-    Select = "select", Option, input Select, display Option;
+    Select = "select", Option, input Select, display Option, json r#""draft""#;
     /// Several of the options.
-    MultiSelect = "multi_select", Options, input Checkboxes, display Options;
+    MultiSelect = "multi_select", Options, input Checkboxes, display Options, json r#"["red", "blue"]"#;
     /// An amount of money, as decimal text.
-    Currency = "currency", Decimal, input Decimal, display Money;
+    Currency = "currency", Decimal, input Decimal, display Money, json r#""99.90""#;
     /// A percentage, as decimal text: 12.5 is 12.5 %.
-    Percent = "percent", Decimal, input Decimal, display Percent;
+    Percent = "percent", Decimal, input Decimal, display Percent, json r#""12.5""#;
     /// An e-mail address.
-    Email = "email", Text(TextFormat::Email), input Email, display Mail;
+    Email = "email", Text(TextFormat::Email), input Email, display Mail, json r#""li@example.com""#;
     /// A telephone number.
-    Phone = "phone", Text(TextFormat::Plain), input Phone, display Plain;
+    Phone = "phone", Text(TextFormat::Plain), input Phone, display Plain, json r#""+86 21 5555 0100""#;
     /// A URL.
-    Url = "url", Text(TextFormat::Url), input Url, display Link;
+    Url = "url", Text(TextFormat::Url), input Url, display Link, json r#""https://example.com/""#;
     /// Formatted text.
-    RichText = "rich_text", Text(TextFormat::Plain), input Area, display Plain;
+    RichText = "rich_text", Text(TextFormat::Plain), input Area, display Plain, json r#""<p>text</p>""#;
     /// Markdown.
-    Markdown = "markdown", Text(TextFormat::Plain), input Area, display Plain;
+    Markdown = "markdown", Text(TextFormat::Plain), input Area, display Plain, json r#""**text**""#;
     /// The id of a stored file.
-    Attachment = "attachment", Id, input Line, display Plain;
+    Attachment = "attachment", Id, input Line, display Plain, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// The id of a stored picture.
-    Image = "image", Id, input Line, display Plain;
+    Image = "image", Id, input Line, display Plain, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// The id of a row of `ref_entity`.
-    Ref = "ref", Id, input Reference, display Reference;
+    Ref = "ref", Id, input Reference, display Reference, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// The ids of several rows of `ref_entity`.
-    RefMany = "ref_many", Ids, input References, display References;
+    RefMany = "ref_many", Ids, input References, display References, json r#"["01a22e93-c61f-7000-8614-8a169f3a076e"]"#;
     /// The id of a user.
-    User = "user", Id, input User, display User;
+    User = "user", Id, input User, display User, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// The id of a department.
-    Department = "department", Id, input Department, display Plain;
+    Department = "department", Id, input Department, display Plain, json r#""01a22e93-c61f-7000-8614-8a169f3a076e""#;
     /// Free words.
-    Tags = "tags", Texts, input Tags, display Tags;
+    Tags = "tags", Texts, input Tags, display Tags, json r#"["urgent", "export"]"#;
     /// The text of a barcode.
-    Barcode = "barcode", Text(TextFormat::Plain), input Line, display Plain;
+    Barcode = "barcode", Text(TextFormat::Plain), input Line, display Plain, json r#""6901234567892""#;
     /// A colour, `#1677ff`.
-    Color = "color", Text(TextFormat::Plain), input Color, display Color;
+    Color = "color", Text(TextFormat::Plain), input Color, display Color, json r##""#1677ff""##;
     /// A number of stars.
-    Rating = "rating", Integer, input WholeNumber, display Stars;
+    Rating = "rating", Integer, input WholeNumber, display Stars, json r#"4"#;
     /// A length of time in seconds.
-    Duration = "duration", Integer, input WholeNumber, display Number;
+    Duration = "duration", Integer, input WholeNumber, display Number, json r#"5400"#;
     /// A place: `{ "lat": 31.2, "lng": 121.5 }`.
-    GeoPoint = "geo_point", Place, input Place, display Place;
+    GeoPoint = "geo_point", Place, input Place, display Place, json r#"{ "lat": 31.2, "lng": 121.5 }"#;
     /// A number that a `[[numbering]]` rule gives.
-    Autonumber = "autonumber", Text(TextFormat::Plain), input Line, display Plain;
+    Autonumber = "autonumber", Text(TextFormat::Plain), input Line, display Plain, json r#""PO20260415-0001""#;
 }
 
 impl FieldType {

@@ -37,5 +37,8 @@ pub use size::{ByteSize, Timeout};
 
 use crate::codes::Code;
 
+/// A manifest in which every key of the model stands, for the examples of its JSON Schema.
+pub const EXAMPLES: &str = include_str!("model/examples.toml");
+
 /// The codes of values that the reader of manifests refuses.
 pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, permission::CODES, reserved::CODES];

@@ -25,6 +25,11 @@ impl ByteSize {
         };
         number.checked_mul(factor).map(ByteSize)
     }
+
+    /// As people write it, without the space of what is shown.
+    fn written(self) -> String {
+        self.to_string().replace(".0", "").replace(' ', "")
+    }
 }
 
 impl fmt::Display for ByteSize {
@@ -57,6 +62,14 @@ impl Timeout {
             _ => return None,
         };
         number.checked_mul(milliseconds).map(Duration::from_millis).map(Timeout)
+    }
+
+    /// As people write it.
+    fn written(self) -> String {
+        match self.0.subsec_millis() {
+            0 => format!("{}s", self.0.as_secs()),
+            _ => format!("{}ms", self.0.as_millis()),
+        }
     }
 }
 
@@ -94,6 +107,10 @@ macro_rules! quantity {
                 found
             }
 
+            fn default_json(&self) -> Option<Value> {
+                Some(json!(self.written()))
+            }
+
             fn json_schema() -> Value {
                 json!({ "type": "string", "examples": [$example.trim_matches('"')] })
             }
@@ -124,8 +141,7 @@ mod tests {
         assert_eq!(ByteSize(1_536).to_string(), "1.5 KB");
         assert_eq!(ByteSize(116_583).to_string(), "114 KB");
         for text in ["150KB", "64MB"] {
-            let shown = ByteSize::parse(text).unwrap().to_string().replace(".0", "").replace(' ', "");
-            assert_eq!(shown, text, "what is shown is what is written");
+            assert_eq!(ByteSize::parse(text).unwrap().written(), text);
         }
     }
 }

@@ -28,6 +28,10 @@ mod world;
 pub use budget_lock::{BudgetLock, DEFAULT_RATCHET, LockConditions};
 pub use explore::{Exploration, explore_case};
 pub use from_recording::from_recording;
+
+/// Scenarios in which every key of the model stands, for the examples of its JSON Schema.
+pub const EXAMPLES: &str = include_str!("examples.toml");
+
 pub use growth::{CostSample, exponent, growth};
 pub use isolation::check_isolation;
 pub use matcher::MATCHERS;

@@ -152,6 +152,11 @@ fn the_page_of_the_manifest_is_made_from_the_model() {
                     A key that is not here is an error.\n"
         .to_owned();
     section("plugin.toml", "", &schema, &mut page);
+    page.push_str("\n## Types of fields\n\nWhat `field_type` takes, and what a value is in the JSON of a row.\n\n| type | holds | a value |\n|---|---|---|\n");
+    for field_type in schema["x-field-types"].as_array().unwrap() {
+        let text = |key: &str| field_type[key].as_str().unwrap();
+        page.push_str(&format!("| `{}` | {} | `{}` |\n", text("type"), text("holds"), text("example")));
+    }
     page.push_str("\n## Reserved\n\nThe platform's plan names these; nothing in this version acts on them, so each is an error until its part is there.\n\n| key | for |\n|---|---|\n");
     for reserved in schema["x-reserved"].as_array().unwrap() {
         let text = |key: &str| reserved[key].as_str().unwrap();
@@ -175,7 +180,9 @@ fn the_page_of_scenarios_lists_the_keys_of_the_model() {
 
 fn section(title: &str, path: &str, schema: &Value, page: &mut String) {
     let description = schema["description"].as_str().unwrap_or_default().replace('\n', " ");
-    page.push_str(&format!("\n## `{title}`\n\n{description}\n\n| key | takes | meaning |\n|---|---|---|\n"));
+    page.push_str(&format!(
+        "\n## `{title}`\n\n{description}\n\n| key | takes | example | if absent | meaning |\n|---|---|---|---|---|\n"
+    ));
     let required: Vec<&str> = schema["required"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
     let mut below = Vec::new();
     for (key, value) in schema["properties"].as_object().unwrap() {
@@ -186,8 +193,14 @@ fn section(title: &str, path: &str, schema: &Value, page: &mut String) {
             inner
         };
         let own = value["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
-        let needed = if required.contains(&key.as_str()) { " (required)" } else { "" };
-        page.push_str(&format!("| `{key}`{needed} | {} | {own} |\n", takes(value)));
+        let absent = match value.get("default") {
+            _ if required.contains(&key.as_str()) => "required".to_owned(),
+            Some(default) => format!("`{}`", toml(default)),
+            None => String::new(),
+        };
+        let example = value["examples"].get(0).map_or_else(String::new, |example| format!("`{}`", toml(example)));
+        let example = example.replace('|', "\\|");
+        page.push_str(&format!("| `{key}` | {} | {example} | {absent} | {own} |\n", takes(value)));
         if inner["properties"].is_object() {
             let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let title = if value["type"] == "array" { format!("[[{name}]]") } else { format!("[{name}]") };
@@ -199,6 +212,82 @@ fn section(title: &str, path: &str, schema: &Value, page: &mut String) {
     }
 }
 
+/// A value as a line of TOML.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) => {
+            let is_bare = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+            let one = |(key, value): (&String, &Value)| match is_bare(key) {
+                true => format!("{key} = {}", toml(value)),
+                false => format!("\"{key}\" = {}", toml(value)),
+            };
+            format!("{{ {} }}", fields.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Every key of the model has an example, or is a table whose keys have.
+fn without_example(path: &str, schema: &Value, missing: &mut Vec<String>) {
+    for (key, value) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        let inner = [value, &value["items"], &value["additionalProperties"]];
+        match inner.into_iter().find(|inner| inner["properties"].is_object()) {
+            Some(inner) => without_example(&path, inner, missing),
+            None if value["examples"].get(0).is_none() => missing.push(path),
+            None => {}
+        }
+    }
+}
+
+#[test]
+fn every_key_has_an_example_that_holds() {
+    let sandbox = Sandbox::new();
+    let schema =
+        |of: &str| -> Value { serde_json::from_str(&sandbox.run(&["schema", of]).succeeded().stdout).unwrap() };
+    let mut missing = Vec::new();
+    without_example("manifest", &schema("manifest"), &mut missing);
+    without_example("scenario", &schema("scenario"), &mut missing);
+    assert!(missing.is_empty(), "no example in the models' examples.toml: {missing:#?}");
+    sandbox.write("erp-inventory/plugin.toml", erp_plugin::manifest::EXAMPLES);
+    sandbox.write("erp-inventory/tests/all.test.toml", erp_plugin::scenario::EXAMPLES);
+    sandbox.write("erp-inventory/pages/map.html", "<!doctype html><html lang=\"zh-CN\"><title>地图</title></html>");
+    sandbox.write("erp-inventory/i18n/en.toml", "");
+    for rows in ["items", "demo"] {
+        sandbox.write(&format!("erp-inventory/fixtures/{rows}.csv"), "sku,name\nB-001,螺母\n");
+    }
+    let checked = sandbox.run(&["-C", "erp-inventory", "check"]);
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+
+    // Values of every type of field, as the defaults of a manifest.
+    let mut manifest =
+        "[metadata]\nid = \"erp-types\"\nname = \"x\"\nversion = \"0.1.0\"\n[runtime]\nabi = \"erp:plugin@1.0.0\"\n\
+                        world = \"minimal-plugin\"\n[[schema.entities]]\nname = \"thing\"\ndisplay_name = \"x\"\n"
+            .to_owned();
+    for field_type in schema("manifest")["x-field-types"].as_array().unwrap() {
+        let word = field_type["type"].as_str().unwrap();
+        let example: Value = serde_json::from_str(field_type["example"].as_str().unwrap()).unwrap();
+        let beside = match word {
+            "select" => "options = [{ value = \"draft\", label = \"x\" }]",
+            "multi_select" => "options = [{ value = \"red\", label = \"x\" }, { value = \"blue\", label = \"y\" }]",
+            "ref" | "ref_many" => "ref_entity = \"thing\"",
+            // Its rule gives it; a default would be no number of the rule.
+            "autonumber" => continue,
+            _ => "",
+        };
+        manifest.push_str(&format!(
+            "[[schema.entities.fields]]\nname = \"a_{word}\"\nfield_type = \"{word}\"\ndisplay_name = \"x\"\ndefault = {}\n{beside}\n",
+            toml(&example)
+        ));
+    }
+    sandbox.write("erp-types/plugin.toml", &manifest);
+    let (_, checked) = sandbox.json(&["-C", "erp-types", "check"]);
+    let errors: Vec<&Value> =
+        checked["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "error").collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
 fn takes(schema: &Value) -> String {
     if let Some(words) = schema["enum"].as_array() {
         return words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(" ");
@@ -207,10 +296,7 @@ fn takes(schema: &Value) -> String {
         Some("array") if schema["items"]["properties"].is_object() => "tables".to_owned(),
         Some("array") => format!("array of {}", takes(&schema["items"])),
         Some("object") => "table".to_owned(),
-        Some(word) => match schema["examples"][0].as_str() {
-            Some(example) => format!("{word}, like `\"{example}\"`"),
-            None => word.to_owned(),
-        },
+        Some(word) => word.to_owned(),
         None => "any value".to_owned(),
     }
 }

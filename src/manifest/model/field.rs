@@ -17,7 +17,7 @@ table! {
         name: Spanned<FieldName>,
         /// What it holds.
         field_type: Spanned<FieldType>,
-        /// The name that people read.
+        /// The name that people read; its name if it is absent.
         display_name: Option<String>,
         /// Its name in the previous schema version: its values stay.
         renamed_from: Option<Spanned<FieldName>>,
@@ -27,7 +27,8 @@ table! {
         required: bool = false,
         /// True where no two live rows of a tenant have the same value.
         unique: bool = false,
-        /// The value of a row that brings none: a literal, or `$now`, `$today`, `$user.id`, `$uuid`.
+        /// The value of a row that brings none: a literal, or `$now` (of a `datetime`), `$today` (`date`), `$user.id` (`user`),
+        /// `$uuid` (`uuid`).
         default: Option<Spanned<Value>>,
         /// The values of a `select` or `multi_select`.
         options: Vec<FieldOption>,

@@ -154,7 +154,7 @@ table! {
     pub struct RuntimeSettings {
         /// The version of the host API: `erp:plugin@1.0.0` or `legacy`.
         abi: Spanned<String> = Spanned::new("erp:plugin@1.0.0".to_owned(), 0..0),
-        /// The world of that version that the component implements.
+        /// The world of that version that the component implements; that of whole plugins if it is absent.
         world: Option<Spanned<String>>,
         /// Linear memory that one call may use, all memories summed.
         memory: Spanned<ByteSize> = Spanned::new(ByteSize(DEFAULT_MEMORY), 0..0),

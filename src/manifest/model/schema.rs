@@ -179,7 +179,7 @@ table! {
 }
 
 table! {
-    /// A rule that makes numbers. Numbers of a tenant have no gaps: a call that fails gives its number back.
+    /// A rule that makes numbers, for each tenant its own.
     pub struct NumberingRule {
         /// Its name.
         name: Spanned<String>,
