@@ -247,15 +247,15 @@ field_types! {
     /// Several lines of text.
     Text = "text", Text(TextFormat::Plain), input Area, display Plain, json r#""第一行\n第二行""#;
     /// A whole number.
-    Integer = "integer", Integer, input WholeNumber, display Number, json r#"42"#;
+    Integer = "integer", Integer, input WholeNumber, display Number, json "42";
     /// A whole number of 64 bits.
-    Bigint = "bigint", Integer, input WholeNumber, display Number, json r#"9007199254740993"#;
+    Bigint = "bigint", Integer, input WholeNumber, display Number, json "9007199254740993";
     /// A binary fraction; never for money.
-    Float = "float", Float, input Number, display Number, json r#"0.25"#;
+    Float = "float", Float, input Number, display Number, json "0.25";
     /// An exact decimal number, as text end to end.
     Decimal = "decimal", Decimal, input Decimal, display Number, json r#""12.50""#;
     /// true or false.
-    Boolean = "boolean", Boolean, input Switch, display YesNo, json r#"true"#;
+    Boolean = "boolean", Boolean, input Switch, display YesNo, json "true";
     /// A day.
     Date = "date", Date, input Date, display Plain, json r#""2026-04-15""#;
     /// A time of day, `08:30:00`.
@@ -303,9 +303,9 @@ field_types! {
     /// A colour, `#1677ff`.
     Color = "color", Text(TextFormat::Plain), input Color, display Color, json r##""#1677ff""##;
     /// A number of stars.
-    Rating = "rating", Integer, input WholeNumber, display Stars, json r#"4"#;
+    Rating = "rating", Integer, input WholeNumber, display Stars, json "4";
     /// A length of time in seconds.
-    Duration = "duration", Integer, input WholeNumber, display Number, json r#"5400"#;
+    Duration = "duration", Integer, input WholeNumber, display Number, json "5400";
     /// A place: `{ "lat": 31.2, "lng": 121.5 }`.
     GeoPoint = "geo_point", Place, input Place, display Place, json r#"{ "lat": 31.2, "lng": 121.5 }"#;
     /// A number that a `[[numbering]]` rule gives.
