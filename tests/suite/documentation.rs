@@ -218,10 +218,8 @@ fn toml(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
         Value::Object(fields) => {
             let is_bare = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-            let one = |(key, value): (&String, &Value)| match is_bare(key) {
-                true => format!("{key} = {}", toml(value)),
-                false => format!("\"{key}\" = {}", toml(value)),
-            };
+            let name = |key: &str| if is_bare(key) { key.to_owned() } else { format!("\"{key}\"") };
+            let one = |(key, value): (&String, &Value)| format!("{} = {}", name(key), toml(value));
             format!("{{ {} }}", fields.iter().map(one).collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),

@@ -13,6 +13,7 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     let mut code = SourceWriter::file("The entities of plugin.toml.");
     code.line("use serde_json::Value;");
     code.blank();
+    code.line("use super::calendar::{Date, DateTime, Time};");
     if has_decimals {
         code.line("use super::decimal::Decimal;");
     }
@@ -78,8 +79,8 @@ fn entity(code: &mut SourceWriter, manifest: &Manifest, names: &EntityNames, ent
     code.block(format!("pub struct {name}"), |code| {
         code.line(format!("pub id: Id<{name}>,"));
         code.line("pub version: u32,");
-        code.line("pub created_at: String,");
-        code.line("pub updated_at: String,");
+        code.line("pub created_at: DateTime,");
+        code.line("pub updated_at: DateTime,");
         for field in &entity.fields {
             code.doc(field.label());
             code.doc(field.description.as_deref().unwrap_or_default());

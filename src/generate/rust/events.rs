@@ -63,6 +63,7 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     let mut code = SourceWriter::file("The events that the plugin tells.");
     code.line("use serde_json::Value;");
     code.blank();
+    code.line("use super::calendar::{Date, DateTime, Time};");
     if has_decimals {
         code.line("use super::decimal::Decimal;");
     }

@@ -119,6 +119,7 @@ pub(super) fn rust_files(manifest: &Manifest, world: &World) -> Result<Vec<Gener
     add(true, "permission", vendored(include_str!("../../../templates/toolkit/rust/permission.rs")));
     add(true, "permissions", settings::permissions(manifest));
     add(parts.json, "value", vendored(include_str!("../../../templates/toolkit/rust/value.rs")));
+    add(parts.data, "calendar", vendored(include_str!("../../../templates/toolkit/rust/calendar.rs")));
     add(parts.decimals, "decimal", vendored(include_str!("../../../templates/toolkit/rust/decimal.rs")));
     add(parts.config, "setting", vendored(include_str!("../../../templates/toolkit/rust/setting.rs")));
     add(parts.config, "settings", settings::settings(manifest));
@@ -174,6 +175,7 @@ fn root(manifest: &Manifest, parts: &ToolkitParts) -> String {
     code.blank();
     code.line("pub mod bindings;");
     for (is_there, name, is_public) in [
+        (parts.data, "calendar", false),
         (parts.decimals, "decimal", false),
         (parts.data, "entities", true),
         (parts.data, "entity", false),
@@ -199,6 +201,9 @@ fn root(manifest: &Manifest, parts: &ToolkitParts) -> String {
     code.line("#[cfg(not(target_arch = \"wasm32\"))]");
     code.line("pub mod mock;");
     code.blank();
+    if parts.data {
+        code.line("pub use calendar::{Date, DateTime, Time};");
+    }
     if parts.decimals {
         code.line("pub use decimal::Decimal;");
     }

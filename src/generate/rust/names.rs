@@ -67,7 +67,9 @@ pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String>
 }
 
 /// Names of types that generated files use themselves: of Rust and of the toolkit.
-const USED_TYPES: [&str; 25] = [
+const USED_TYPES: [&str; 28] = [
+    "Date",
+    "DateTime",
     "Decimal",
     "Entity",
     "Err",
@@ -91,6 +93,7 @@ const USED_TYPES: [&str; 25] = [
     "Some",
     "String",
     "Table",
+    "Time",
     "Uuid",
     "Value",
 ];

@@ -3,7 +3,7 @@
 use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::variants;
-use crate::manifest::{BaseType, Field, FieldOption, FieldType, Manifest, ValueShape};
+use crate::manifest::{Field, FieldOption, FieldType, Manifest, TextFormat, ValueShape};
 
 /// What a field holds in Rust, where it has a value.
 pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, field: &Field) -> String {
@@ -29,7 +29,10 @@ pub(super) fn of_type(field_type: FieldType) -> &'static str {
     match field_type.shape() {
         ValueShape::Texts | ValueShape::Options => "Vec<String>",
         ValueShape::Ids => "Vec<Uuid>",
-        ValueShape::Text(_) | ValueShape::Option | ValueShape::Date | ValueShape::Datetime => "String",
+        ValueShape::Text(TextFormat::Time) => "Time",
+        ValueShape::Text(_) | ValueShape::Option => "String",
+        ValueShape::Date => "Date",
+        ValueShape::Datetime => "DateTime",
         ValueShape::Integer => "i64",
         ValueShape::Float => "f64",
         ValueShape::Decimal => "Decimal",
@@ -77,7 +80,7 @@ pub(super) fn is_taken_into(manifest: &Manifest, field: &Field) -> bool {
     match *field.field_type {
         FieldType::Ref => names_own_entity(manifest, field),
         FieldType::Select if !field.options.is_empty() => false,
-        other => matches!(other.base(), BaseType::String | BaseType::Date | BaseType::Datetime),
+        other => of_type(other) == "String",
     }
 }
 

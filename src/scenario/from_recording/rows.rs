@@ -237,8 +237,11 @@ fn made_up(manifest: &Manifest, tenant: &TenantId, now: Moment) -> Result<BTreeM
     let mut pool: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     let mut seeder = Seeder::new(&manifest, 1, now, Vec::new());
     seeder.make(&entities, &Scope::of_tenant(tenant, now), &plan, |entity, rows| {
-        let rows =
-            rows.into_iter().map(|row| Map::from_iter([("id".to_owned(), json!(row.id))].into_iter().chain(row.data)));
+        let rows = rows.into_iter().map(|row| {
+            let mut with_id = row.data;
+            with_id.insert("id".to_owned(), json!(row.id));
+            with_id
+        });
         pool.entry(entity.name.to_string()).or_default().extend(rows);
         Ok::<(), SeedError>(())
     })?;

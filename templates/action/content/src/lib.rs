@@ -59,7 +59,7 @@ fn change(id: &Id<LeaveRequest>, patch: Patch<LeaveRequest>) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::erp::entities::NewLeaveRequest;
-    use super::erp::{Actions, mock};
+    use super::erp::{Actions, Date, mock};
     use super::*;
 
     #[test]
@@ -67,7 +67,7 @@ mod tests {
         mock::start();
         let request = LeaveRequest::insert(&NewLeaveRequest::new(
             "旅行",
-            "2026-05-01",
+            Date::new(2026, 5, 1)?,
             Decimal::from(21),
         ))?;
         let refused = Plugin::approve(request.id, Fields::default());
