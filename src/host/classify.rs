@@ -7,6 +7,7 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 use super::call_state::CallState;
 use super::error::{CallError, ServiceError, TrapFrames, TrapKind};
 use super::services::Services;
+use super::stand_in::refused_wasi_call;
 use crate::codes::errors;
 
 /// ENOMEM.
@@ -40,7 +41,11 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
         None if is_border_bound(error) => {
             (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
         }
-        Some(Trap::UnreachableCodeReached) => (TrapKind::Unreachable, panic_text(&state.services)),
+        Some(Trap::UnreachableCodeReached) => {
+            let refused = error.downcast_ref::<WasmBacktrace>().and_then(refused_wasi_call);
+            let why = |call| format!("the guest called {call}, which plugins do not have: use the host API");
+            (TrapKind::Unreachable, refused.map_or_else(|| panic_text(&state.services), why))
+        }
         // The guest's own stack lies in its memory and ends at address 0: deep calls with values on it fault there, before
         // the host's bound is met.
         Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {

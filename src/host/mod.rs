@@ -25,6 +25,7 @@ mod quirks;
 mod recording;
 mod request;
 mod services;
+mod stand_in;
 mod surroundings;
 mod trace;
 mod usage;

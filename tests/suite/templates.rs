@@ -158,7 +158,7 @@ fn an_exception_becomes_an_error(template: &str, file: &str) {
 #[test]
 fn typescript_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("event-typescript"), ["base", "event-handler"]);
-    an_exception_becomes_an_error("event-typescript", "plugin.");
+    an_exception_becomes_an_error("event-typescript", "(src/plugin.ts:66)");
     assert_eq!(whole_way("node-typescript"), ["base", "nodes"]);
 }
 

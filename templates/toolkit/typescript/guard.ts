@@ -18,9 +18,32 @@ declare global {
   var console: Console;
 }
 
+// The build puts values in the place of these two: where the bundle's lines come from, and the line that asks.
+declare const ERP_PLACES: { sources: string[]; lines: [number, number, number][][] };
+declare const ERP_LINE: number;
+const { sources, lines } = ERP_PLACES;
+
+const lineOf = (stack: string | undefined): number => Number(/:(\d+):\d+/.exec(stack ?? "")?.[1] ?? 0);
+// The engine puts lines of its own before the bundle: as many as this one is further down than the build says.
+const BEFORE = lineOf(new Error().stack) - ERP_LINE;
+
+/** A line of a stack, `    at name (/src/plugin.ts:493:14)`, with the place that the author knows. */
+const placed = (frame: string): string => {
+  const column = frame.lastIndexOf(":");
+  const line = frame.lastIndexOf(":", column - 1);
+  const parts = lines[Number(frame.slice(line + 1, column)) - BEFORE - 1] ?? [];
+  const part = parts.filter(([begins]) => begins < Number.parseInt(frame.slice(column + 1), 10)).pop() ?? parts[0];
+  if (part === undefined) return frame;
+  const from = Math.max(frame.lastIndexOf("(", line), frame.lastIndexOf(" ", line)) + 1;
+  return `${frame.slice(0, from)}${sources[part[1]]}:${part[2]}${frame.endsWith(")") ? ")" : ""}`;
+};
+
 const text = (value: unknown): string => {
   if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value.name}: ${value.message}\n${value.stack ?? ""}`;
+  if (value instanceof Error) {
+    const stack = (value.stack ?? "").split("\n").map(placed);
+    return [`${value.name}: ${value.message}`, ...stack].join("\n");
+  }
   try {
     const plain = (_: string, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner);
     return JSON.stringify(value, plain) ?? String(value);
