@@ -10,7 +10,7 @@ use super::CommandResult;
 use super::package_file::open_package;
 use super::package_findings::check_files;
 use crate::check::{
-    CheckSubject, RULE_SET, check_component, check_evolution, check_manifest, weigh, without_followers,
+    CheckSubject, RULE_SET, STALE_COMPONENT, check_component, check_evolution, check_manifest, weigh, without_followers,
 };
 use crate::codes::Severity;
 use crate::command_error::{CommandError, codes};
@@ -195,6 +195,10 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
         }
     }
     report.sort();
+    // What another build will change comes behind what stands in the way of one.
+    let stale: Vec<_> = report.diagnostics().iter().filter(|found| found.code == STALE_COMPONENT).cloned().collect();
+    report.retain(|found| found.code != STALE_COMPONENT);
+    stale.into_iter().for_each(|found| report.push(found));
     Ok(ProjectFindings { report, component, scenarios })
 }
 

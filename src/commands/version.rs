@@ -145,8 +145,11 @@ fn shown(result: &VersionResult) -> String {
             result.version
         ),
         (Some(previous), Some(with)) => {
-            let least = result.least.as_deref().unwrap_or("anything higher");
-            format!("{previous} → {}; since {with} it must be {least} at least", result.version)
+            let least = match &result.least {
+                Some(least) => format!("it must be {least} at least"),
+                None => "anything higher will do".to_owned(),
+            };
+            format!("{previous} → {}; since {with}, {least}", result.version)
         }
     };
     let next = if result.previous.is_some() && !result.written { "\nnothing was written (--dry-run)" } else { "" };

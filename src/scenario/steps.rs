@@ -113,9 +113,9 @@ fn heard(step: &Step, manifest: &Manifest, reader: &mut Reader) {
         return;
     }
     let known: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
-    let help =
+    let known =
         did_you_mean(text, known.iter().copied()).unwrap_or_else(|| "the plugin subscribes to nothing".to_owned());
-    let help = format!("{help} `expect.heard = 0` says that nobody is meant to hear it");
+    let help = format!("{known}; where nobody is meant to hear it, write `expect.heard = 0`");
     reader.find(SCENARIO_NAME, node.span.clone(), format!("nobody hears `{text}`"), "no subscription", Some(help));
 }
 
