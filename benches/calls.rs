@@ -19,13 +19,13 @@ mod expensive;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
 use erp_plugin::manifest::{Manifest, TenantId};
-use erp_plugin::store::{Database, Moment, Scope};
+use erp_plugin::store::{Moment, Scope, SharedDatabase};
 use expensive::FAMILIES;
 use hostile::{ATTACKS, GuestText, HONEST, Host, survive};
 use serde_json::Value;
@@ -82,7 +82,7 @@ fn five_rows_our_runtime_with_all_details(bencher: Bencher<'_, '_>) {
 // ---- bare wasmtime: pooled, pre-instantiated, the same host work ----
 
 struct Bare {
-    database: Arc<Mutex<Database>>,
+    database: SharedDatabase,
     manifest: Arc<Manifest>,
     ids: u128,
     /// Writes that wait for the end of the call, in the platform's design.
@@ -94,7 +94,7 @@ type Bytes = Result<Vec<u8>, String>;
 
 impl Bare {
     fn insert(&mut self, data: &[u8]) -> Bytes {
-        let mut database = self.database.lock().unwrap();
+        let mut database = self.database.lock();
         let entity = database.catalog().entity(&self.manifest.metadata.id, "item").unwrap();
         let Ok(Value::Object(row)) = serde_json::from_slice(data) else { return Err("no object".to_owned()) };
         let ids = &mut self.ids;
@@ -145,9 +145,9 @@ fn bare_call(
     host: &Host,
     ids: &mut u128,
 ) {
-    host.database.lock().unwrap().begin().unwrap();
+    host.database.lock().begin().unwrap();
     let bare = Bare {
-        database: Arc::clone(&host.database),
+        database: host.database.clone(),
         manifest: Arc::clone(&host.manifest),
         ids: *ids,
         pending: Vec::new(),
@@ -160,7 +160,7 @@ fn bare_call(
     let handle = instance.get_typed_func::<(String, Vec<u8>), (Result<(), String>,)>(&mut store, function).unwrap();
     handle.call(&mut store, ("hostile.event".to_owned(), b"{}".to_vec())).unwrap().0.unwrap();
     *ids = store.into_data().ids;
-    host.database.lock().unwrap().commit().unwrap();
+    host.database.lock().commit().unwrap();
 }
 
 fn bare(bencher: Bencher<'_, '_>, guest: &GuestText) {
@@ -199,7 +199,7 @@ fn designed(bencher: Bencher<'_, '_>, guest: &GuestText) {
     let mut ids = 1;
     bencher.bench_local(|| {
         let bare = Bare {
-            database: Arc::clone(&host.database),
+            database: host.database.clone(),
             manifest: Arc::clone(&host.manifest),
             ids,
             pending: Vec::new(),
@@ -217,11 +217,11 @@ fn designed(bencher: Bencher<'_, '_>, guest: &GuestText) {
             });
             tokio::time::timeout(Duration::from_secs(30), work).await.unwrap().unwrap()
         });
-        host.database.lock().unwrap().begin().unwrap();
+        host.database.lock().begin().unwrap();
         for data in std::mem::take(&mut bare.pending) {
             bare.insert(&data).unwrap();
         }
-        host.database.lock().unwrap().commit().unwrap();
+        host.database.lock().commit().unwrap();
         ids = bare.ids;
     });
 }

@@ -198,7 +198,9 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
     // What another build will change comes behind what stands in the way of one.
     let stale: Vec<_> = report.diagnostics().iter().filter(|found| found.code == STALE_COMPONENT).cloned().collect();
     report.retain(|found| found.code != STALE_COMPONENT);
-    stale.into_iter().for_each(|found| report.push(found));
+    for finding in stale {
+        report.push(finding);
+    }
     Ok(ProjectFindings { report, component, scenarios })
 }
 

@@ -21,13 +21,14 @@ use super::recording::Replay;
 use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
 use super::services::Services;
 use super::trace::{Detail, Trace};
-use super::{SharedDatabase, SharedSurroundings, lock};
+use super::{SharedSurroundings, lock};
 use crate::codes::errors;
-use crate::store::{Database, StatementLimit, StoreError};
+use crate::store::{Database, SharedDatabase, StatementLimit, StoreError, UnitOfWork};
 
 impl Runtime {
-    /// Calls a plugin. `prepare` runs in the call's transaction before the guest does, `finish` before the
-    /// commit. Where one of the three fails, or the guest is ended, nothing stays of any of them.
+    /// Calls a plugin, in a unit of work of its own: no other call can take part in it. `prepare` runs in it before the
+    /// guest does, `finish` before the commit. Where one of the three fails, or the guest is ended, nothing stays of any of
+    /// them.
     pub fn call(
         &self,
         plugin: &LoadedPlugin,
@@ -65,29 +66,29 @@ impl Runtime {
     ) -> (CallOutcome, Option<Replay>) {
         let started = Instant::now();
         let CallRequest { context, limits, detail, probe, interrupt, invocation } = request;
-        let begun = {
-            let mut database = lock(database);
-            let begun = database.begin_call().and_then(|()| prepare(&mut database));
-            database.bound_changes(limits.written_bytes());
-            database.note_statements(detail >= Detail::Full);
-            begun.inspect_err(|_| database.rollback()).map(|()| {
-                let (interrupt, time) = (interrupt.clone(), limits.time());
-                let stop = Arc::new(move |_| interrupt.is_set() || started.elapsed() >= time);
-                database.swap_limit(StatementLimit::new(stop))
-            })
-        };
-        let limit_before = match begun {
-            Ok(limit) => limit,
+        let begun = database.begin_call().and_then(|mut unit| {
+            prepare(&mut unit)?;
+            Ok(unit)
+        });
+        let mut unit = match begun {
+            Ok(unit) => unit,
             Err(error) => {
                 let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
                 return (outcome, replay);
             }
         };
+        unit.bound_changes(limits.written_bytes());
+        unit.note_statements(detail >= Detail::Full);
+        let limit_before = {
+            let (interrupt, time) = (interrupt.clone(), limits.time());
+            let stop = Arc::new(move |_| interrupt.is_set() || started.elapsed() >= time);
+            unit.swap_limit(StatementLimit::new(stop))
+        };
         let mut services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
             limits.clone(),
-            Arc::clone(database),
+            unit,
             Arc::clone(surroundings),
             detail,
         );
@@ -110,34 +111,39 @@ impl Runtime {
         trace.fuel = fuel;
         trace.memory = store.data().memory.peak;
 
-        let mut database = lock(database);
-        database.note_statements(false);
-        database.swap_limit(limit_before);
+        let mut unit = store.into_data().services.unit;
+        unit.note_statements(false);
+        unit.swap_limit(limit_before);
         let result = result.and_then(|value| {
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {
                 let error = ServiceError::new(errors::HOST_DATABASE, message);
                 return Err(CallError::Host(error));
             }
-            let committed = finish(&mut database).and_then(|()| database.commit());
-            trace.changes = committed.map_err(|error| CallError::Host(error.into()))?;
+            finish(&mut unit).map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
         });
         // What the guest's own failure leaves behind on the platform of today.
         let is_guests = matches!(result, Err(CallError::Guest(_) | CallError::Trap { .. }));
-        if is_guests && !database.changes().is_empty() && replay.is_none() {
+        let would_stay = is_guests && !unit.changes().is_empty() && replay.is_none();
+        if would_stay {
             trace.quirks.push(Quirk::FailedWritesStay);
-            if lock(surroundings).imitates_quirks() {
-                trace.changes = database.commit().unwrap_or_default();
-            }
         }
-        // Whatever the guest made of it: the call may well succeed when it is made again.
         let result = match result {
-            Err(_) if database.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),
-            result => result,
+            Ok(value) => unit.commit().map_err(|error| CallError::Host(error.into())).map(|changes| {
+                trace.changes = changes;
+                value
+            }),
+            // Whatever the guest made of it: the call may well succeed when it is made again.
+            Err(_) if unit.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),
+            Err(error) => {
+                if would_stay && lock(surroundings).imitates_quirks() {
+                    trace.changes = unit.commit().unwrap_or_default();
+                }
+                Err(error)
+            }
         };
         if result.is_err() {
-            database.rollback();
             trace.events.clear();
         }
         trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -169,12 +175,12 @@ pub(super) fn enter(
     plugin: &LoadedPlugin,
     context: CallContext,
     limits: &CallLimits,
-    database: &SharedDatabase,
+    unit: UnitOfWork,
     surroundings: &SharedSurroundings,
 ) -> wasmtime::Result<(Store<CallState>, Instance)> {
     let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));
-    let (database, surroundings) = (Arc::clone(database), Arc::clone(surroundings));
-    let services = Services::new(manifest, context, limits.clone(), database, surroundings, Detail::Outline);
+    let surroundings = Arc::clone(surroundings);
+    let services = Services::new(manifest, context, limits.clone(), unit, surroundings, Detail::Outline);
     let mut store = Store::new(engine, CallState { services, memory });
     bound(&mut store, limits)?;
     // What the instance does while it starts is bounded like a call.

@@ -48,13 +48,9 @@ pub use request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger, Up
 pub use surroundings::{Clock, Randomness, SharedSurroundings, Surroundings};
 pub use trace::{Denial, Detail, EmittedEvent, HostCall, LogLevel, LogRecord, Trace};
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The database as the platform and a running call share it.
-pub type SharedDatabase = Arc<Mutex<crate::store::Database>>;
-
-/// Locks what a panicking thread may have left locked. Every unit of work begins with a clean
-/// transaction, so there is no half-done state to be afraid of.
+/// Locks what a panicking thread may have left locked: nothing behind these locks is ever half done.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

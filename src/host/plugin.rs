@@ -9,6 +9,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::wasm_wave::wasm::DisplayType;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type};
 
+use super::call;
 use super::call_state::CallState;
 use super::engine::{Runtime, RuntimeError};
 use super::interrupt::Interrupt;
@@ -17,11 +18,10 @@ use super::node::NodeExports;
 use super::request::{CallContext, CallRequest, Invocation};
 use super::surroundings::Surroundings;
 use super::trace::Detail;
-use super::{SharedDatabase, call};
 use crate::component::excess;
 use crate::contract::{self, HostApi};
 use crate::manifest::{Manifest, TenantId};
-use crate::store::Database;
+use crate::store::{Database, SharedDatabase};
 
 /// A plugin that can be called. Cloning is cheap.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Runtime {
     pub fn node_definitions(&self, plugin: &LoadedPlugin) -> Result<Value, RuntimeError> {
         let failed = |why: String| RuntimeError::Load(format!("get-node-definitions: {why}"));
         let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
-        let database: SharedDatabase = Arc::new(Mutex::new(database));
+        let database = SharedDatabase::new(database);
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let tenant = TenantId::new("nobody").ok_or_else(|| failed("no tenant".to_owned()))?;
         let request = CallRequest {
@@ -128,7 +128,7 @@ impl Runtime {
     pub fn instantiation_times(&self, plugin: &LoadedPlugin, count: usize) -> Result<Vec<Duration>, RuntimeError> {
         let failed = |error: &dyn std::fmt::Display| RuntimeError::Load(error.to_string());
         let database = Database::in_memory().map_err(|error| failed(&error))?;
-        let database: SharedDatabase = Arc::new(Mutex::new(database));
+        let database = SharedDatabase::new(database);
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let tenant = TenantId::new("bench").ok_or_else(|| failed(&"no tenant"))?;
         (0..count)
@@ -136,7 +136,8 @@ impl Runtime {
                 let started = Instant::now();
                 let context = CallContext::of_tenant(tenant.clone());
                 let limits = CallLimits::of(&plugin.manifest);
-                call::enter(plugin.component.engine(), plugin, context, &limits, &database, &surroundings)
+                let unit = database.begin_call().map_err(|error| failed(&error))?;
+                call::enter(plugin.component.engine(), plugin, context, &limits, unit, &surroundings)
                     .map_err(|error| failed(&format!("{error:#}")))?;
                 Ok(started.elapsed())
             })

@@ -23,7 +23,7 @@ use super::surroundings::Surroundings;
 use super::trace::{Detail, Trace};
 use crate::contract::HostFunction;
 use crate::manifest::TenantId;
-use crate::store::{Database, StoredEvent};
+use crate::store::{Database, SharedDatabase, StoredEvent};
 
 /// One call: a line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -275,7 +275,7 @@ impl Runtime {
         let tenant = context.tenant.clone();
         let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
         let (database, surroundings) =
-            (Arc::new(Mutex::new(database)), Arc::new(Mutex::new(Surroundings::of_this_machine())));
+            (SharedDatabase::new(database), Arc::new(Mutex::new(Surroundings::of_this_machine())));
         let said = &recorded.invocation;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let event = &said["event"];

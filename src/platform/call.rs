@@ -143,7 +143,7 @@ impl Platform {
         let mut attempts = Attempts::default();
         loop {
             // Who only reads holds nobody; what was in somebody's way begins by taking what it will write.
-            lock(&self.database).set_eager(!attempts.is_first());
+            self.database.lock().set_eager(!attempts.is_first());
             let called = self.call_once(loaded, occasion.clone(), invocation.clone(), &mut prepare, &mut finish);
             let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
             match called {

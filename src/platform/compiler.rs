@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Platform;
 use crate::archive;
-use crate::host::{Interrupt, Runtime, lock};
+use crate::host::{Interrupt, Runtime};
 use crate::strict_zip::Limits;
 
 /// Compiles components for the platform, before it is asked to load them.
@@ -32,14 +32,14 @@ impl Platform {
     /// The package that a plugin was uploaded in; none for one of a project.
     pub fn package_bytes(&self, plugin: &str) -> Option<Vec<u8>> {
         let version = self.manifest(plugin)?.metadata.version.to_string();
-        let record = lock(&self.database).package(plugin, &version).ok()?;
+        let record = self.database.lock().package(plugin, &version).ok()?;
         record.map(|record| record.bytes)
     }
 
     /// The package that a rollback of a plugin would bring back; none if there is nothing to roll back.
     pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
         let manifest = self.manifest(plugin)?;
-        let database = lock(&self.database);
+        let database = self.database.lock();
         let upgrades = database.upgrades(&manifest.metadata.id).ok()?;
         let latest = upgrades.into_iter().find(|upgrade| !upgrade.rolled_back)?;
         Some(database.package(plugin, &latest.from_version).ok()??.bytes)

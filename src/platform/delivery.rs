@@ -73,7 +73,7 @@ impl Platform {
         next: impl Fn(&Database) -> Result<Option<StoredEvent>, StoreError>,
     ) -> Result<(), StoreError> {
         loop {
-            let next = next(&lock(&self.database))?;
+            let next = next(&self.database.lock())?;
             let Some(event) = next else { return Ok(()) };
             for plugin in self.listeners(&event.event_type) {
                 self.deliver(plugin.as_str(), &event)?;
@@ -103,7 +103,7 @@ impl Platform {
         let id = &manifest.metadata.id;
         for _ in 0..MAX_ATTEMPTS {
             // Another host on the same database may have delivered it meanwhile.
-            let before = lock(&self.database).delivery(event.seq, id)?;
+            let before = self.database.lock().delivery(event.seq, id)?;
             if matches!(before, Some((_, true))) {
                 return Ok(());
             }
@@ -146,7 +146,7 @@ impl Platform {
     /// # Errors
     /// 404 if there is no such event.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
-        let tenant = lock(&self.database).tenant_of_event(id)?;
+        let tenant = self.database.lock().tenant_of_event(id)?;
         let Some(tenant) = tenant else {
             return Err(PlatformError::new(errors::EVENT_NOT_FOUND, format!("there is no event `{id}`")));
         };

@@ -13,7 +13,6 @@ use crate::check::RULE_SET;
 use crate::codes::errors;
 use crate::contract::PLATFORM_VERSION;
 use crate::digest::sha256_hex;
-use crate::host::lock;
 use crate::signing::{
     Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
     RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
@@ -100,7 +99,7 @@ impl Platform {
     }
 
     fn trust_mark(&self) -> Result<TrustMark, PlatformError> {
-        let database = lock(&self.database);
+        let database = self.database.lock();
         let statements = |kind| Ok::<_, StoreError>(database.statements(kind)?.len());
         let pins = database.pins()?.len();
         Ok([pins, statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
@@ -117,7 +116,7 @@ impl Platform {
         let claimed = claimed_identity(bytes);
         // What was taken before stays good, also where its key was revoked since.
         let receipt = match &claimed {
-            Some((id, version)) => lock(&self.database).receipt(id, version)?,
+            Some((id, version)) => self.database.lock().receipt(id, version)?,
             None => None,
         };
         let receipt = receipt.and_then(|receipt| Envelope::parse(receipt.envelope.as_bytes()).ok());
@@ -132,7 +131,7 @@ impl Platform {
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == signing::codes::UNTRUSTED);
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
             let came_before =
-                lock(&self.database).last_receipt(&id)?.is_some() || self.plugins.contains_key(id.as_str());
+                self.database.lock().last_receipt(&id)?.is_some() || self.plugins.contains_key(id.as_str());
             if came_before || trust.covers(&id) {
                 let message = format!(
                     "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"
@@ -157,7 +156,7 @@ impl Platform {
     ) -> Result<Option<ReceiptRecord>, PlatformError> {
         let Some(registrar) = &self.gate.registrar else { return Ok(None) };
         let metadata = &package.manifest.metadata;
-        let before = lock(&self.database).last_receipt(metadata.id.as_str())?;
+        let before = self.database.lock().last_receipt(metadata.id.as_str())?;
         let serial = before.as_ref().map_or(0, |before| before.serial) + 1;
         let previous = before.and_then(|before| Envelope::parse(before.envelope.as_bytes()).ok());
         let predicate = ReceiptPredicate {
@@ -185,7 +184,7 @@ impl Platform {
 
     /// The current list of revocations.
     pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
-        let lists = lock(&self.database).statements(StatementKind::Revocations)?;
+        let lists = self.database.lock().statements(StatementKind::Revocations)?;
         let (_, latest) =
             lists.last().ok_or_else(|| PlatformError::new(errors::REGISTRY_NONE, "nothing was revoked yet"))?;
         Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
@@ -208,7 +207,7 @@ impl Platform {
         for item in items("packages") {
             let sha256 = item["sha256"].as_str().filter(|digest| KeyId::parse(&format!("sha256:{digest}")).is_some());
             let sha256 = sha256.ok_or_else(|| bad("`sha256` has 64 digits"))?.to_owned();
-            let content_id = lock(&self.database).content_id(&sha256)?;
+            let content_id = self.database.lock().content_id(&sha256)?;
             predicate.packages.push(WithdrawnPackage { sha256, content_id, reason: reason(&item)? });
         }
         if items("keys").is_empty() && items("packages").is_empty() {
@@ -239,7 +238,7 @@ impl Platform {
     }
 
     fn latest_revocations(&self) -> Result<Option<RevocationsPredicate>, PlatformError> {
-        let lists = lock(&self.database).statements(StatementKind::Revocations)?;
+        let lists = self.database.lock().statements(StatementKind::Revocations)?;
         let latest = lists.last().and_then(|(_, text)| Envelope::parse(text.as_bytes()).ok());
         Ok(latest.and_then(|envelope| Attestation::of_envelope(&envelope).ok()).map(|list| list.predicate))
     }
@@ -250,7 +249,7 @@ impl Platform {
         if let Some(registrar) = &self.gate.registrar {
             trust.add_registry(&registrar.name, registrar.key.public());
         }
-        let database = lock(&self.database);
+        let database = self.database.lock();
         for (plugin, pem) in database.pins()? {
             if let Ok(key) = PublicKey::from_pem(&pem) {
                 trust.add(first_seen(key, &plugin));

@@ -26,7 +26,7 @@ impl Platform {
     /// [`StoreError::Database`].
     pub fn image(&self) -> Result<PlatformImage, StoreError> {
         Ok(PlatformImage {
-            database: Arc::new(lock(&self.database).image()?),
+            database: Arc::new(self.database.lock().image()?),
             surroundings: lock(&self.surroundings).clone(),
             directory: self.directory.clone(),
             plugins: self.plugins.clone(),

@@ -10,7 +10,7 @@ use super::state::{Installed, in_error};
 use super::{CallSettings, Directory, Gate, Platform};
 use crate::host::lock;
 use crate::manifest::{PluginId, TenantId};
-use crate::store::{Catalog, PluginRecord, StoreError};
+use crate::store::{Catalog, PluginRecord, SharedDatabase, StoreError};
 
 /// What a platform knows at a moment, to be followed by lanes.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Platform {
             directory: self.directory.clone(),
             plugins: self.plugins.clone(),
             unreadable: self.unreadable.clone(),
-            catalog: lock(&self.database).catalog().clone(),
+            catalog: self.database.lock().catalog().clone(),
             call_settings: CallSettings { probe: None, ..self.call_settings.clone() },
             gate: Arc::clone(&self.gate),
         }
@@ -79,8 +79,8 @@ impl Platform {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn lane(&self) -> Result<Option<Platform>, StoreError> {
-        let Some(database) = lock(&self.database).beside()? else { return Ok(None) };
-        let database = Arc::new(Mutex::new(database));
+        let Some(database) = self.database.lock().beside()? else { return Ok(None) };
+        let database = SharedDatabase::new(database);
         let mut lane = Platform {
             counters: Arc::clone(&self.counters),
             turns: Arc::clone(&self.turns),
@@ -93,7 +93,7 @@ impl Platform {
     /// Works with what another platform knows from now on.
     pub fn follow(&mut self, snapshot: &Snapshot) {
         let Snapshot { directory, plugins, unreadable, catalog, call_settings, gate } = snapshot.clone();
-        lock(&self.database).set_catalog(catalog);
+        self.database.lock().set_catalog(catalog);
         (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
         (self.call_settings, self.gate) = (call_settings, gate);
     }

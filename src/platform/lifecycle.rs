@@ -12,7 +12,7 @@ use super::upload::files_of;
 use super::{Platform, PlatformError};
 use crate::archive;
 use crate::codes::errors;
-use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler, lock};
+use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
 use crate::strict_zip::Limits;
@@ -70,7 +70,7 @@ impl Platform {
     pub(super) fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
-        let package = lock(&self.database).package(id, &version)?;
+        let package = self.database.lock().package(id, &version)?;
         let package = package.ok_or_else(|| {
             PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("the package of {id} {version} is gone"))
         })?;
@@ -183,7 +183,7 @@ impl Platform {
 
     fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
-        if !lock(&self.database).has_tenant(plugin, tenant)? {
+        if !self.database.lock().has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle);
             let Some(loaded) = self.loaded(id) else { return Ok(()) };
@@ -219,7 +219,7 @@ impl Platform {
         self.stop(id);
         self.set_status(id, PluginStatus::Uninstalled, None)?;
         let plugin = self.installed(id)?.manifest.metadata.id.clone();
-        lock(&self.database).retire_schema(&plugin);
+        self.database.lock().retire_schema(&plugin);
         Ok(())
     }
 
@@ -284,7 +284,7 @@ impl Platform {
     /// # Errors
     /// As [`Platform::recover`].
     pub fn recover_but(&mut self, followed: &[String]) -> Result<(), PlatformError> {
-        let records = lock(&self.database).plugins()?;
+        let records = self.database.lock().plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
             let (manifest, findings) = from_json("erpx.json", &record.manifest);
@@ -297,7 +297,7 @@ impl Platform {
                 continue;
             };
             let manifest = Arc::new(manifest);
-            let package = lock(&self.database).package(&record.id, &record.version)?;
+            let package = self.database.lock().package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let files = package.as_ref().map(files_of).unwrap_or_default();
             let labels =
@@ -308,7 +308,7 @@ impl Platform {
                 // Where a newer binary wants more of the tables, they get it now.
                 let made = self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
-                lock(&self.database).serve_schema(&manifest);
+                self.database.lock().serve_schema(&manifest);
             }
             self.put_installed(Installed {
                 manifest,

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
 use crate::diagnostics::Spanned;
-use crate::host::lock;
 use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
 use crate::store::{ListQuery, Scope};
 
@@ -86,7 +85,7 @@ impl Platform {
         let reach = identity.caller.reach(&PermissionCode::list(&entity.name));
         let scope = Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id).within(reach);
         let rows = {
-            let database = lock(&self.database);
+            let database = self.database.lock();
             let found = database.catalog().entity(&manifest.metadata.id, entity.name.as_str())?;
             database.count(&found, &scope, &ListQuery::default())?
         };

@@ -12,9 +12,11 @@ use super::labels::Labels;
 use super::lane::Turns;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 use crate::codes::errors;
-use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedDatabase, SharedSurroundings, Surroundings, lock};
+use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
 use crate::manifest::{Manifest, PluginId, TenantId};
-use crate::store::{Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, StatementLimit, StoreError};
+use crate::store::{
+    Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
+};
 
 /// Plugins, users, tables and events.
 pub struct Platform {
@@ -111,7 +113,7 @@ impl Platform {
         directory: Directory,
     ) -> Platform {
         let surroundings = Arc::new(Mutex::new(surroundings));
-        let database = Arc::new(Mutex::new(database));
+        let database = SharedDatabase::new(database);
         Platform { directory, ..Platform::bare(runtime, database, surroundings) }
     }
 
@@ -169,7 +171,7 @@ impl Platform {
 
     /// Begins to commit several requests together; false where the database cannot.
     pub fn begin_group(&mut self) -> bool {
-        self.in_group = lock(&self.database).begin_group().unwrap_or(false);
+        self.in_group = self.database.lock().begin_group().unwrap_or(false);
         self.in_group
     }
 
@@ -179,7 +181,7 @@ impl Platform {
     /// [`StoreError::Database`] as the platform tells it; nothing of the group was kept then.
     pub fn end_group(&mut self) -> Result<(), PlatformError> {
         self.in_group = false;
-        lock(&self.database).end_group().map_err(PlatformError::from)
+        self.database.lock().end_group().map_err(PlatformError::from)
     }
 
     /// The manifest of a plugin that is known here.
@@ -249,12 +251,12 @@ impl Platform {
         let limit = time.map_or_else(StatementLimit::default, |time| {
             StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
         });
-        lock(&self.database).swap_limit(limit);
+        self.database.lock().swap_limit(limit);
     }
 
     /// How long the next units of work wait for somebody else's that writes.
     pub fn set_patience(&mut self, patience: Duration) {
-        lock(&self.database).set_patience(patience);
+        self.database.lock().set_patience(patience);
     }
 
     /// Copies the database into a file that is not there yet.
@@ -262,7 +264,7 @@ impl Platform {
     /// # Errors
     /// [`StoreError`].
     pub fn copy_database(&self, file: &std::path::Path) -> Result<(), StoreError> {
-        lock(&self.database).copy_to(file)
+        self.database.lock().copy_to(file)
     }
 
     /// Rows of a statement that only reads: names of the columns, and at most `most` rows. Entities of `plugin` can
@@ -278,7 +280,7 @@ impl Platform {
         most: usize,
     ) -> Result<(Vec<String>, Vec<Vec<Value>>), StoreError> {
         let manifest = plugin.and_then(|plugin| self.manifest(plugin));
-        lock(&self.database).inspect(manifest.as_ref(), without, sql, most)
+        self.database.lock().inspect(manifest.as_ref(), without, sql, most)
     }
 
     /// Changes clock, ids and randomness for those of another world; gives the old ones back.
@@ -298,7 +300,7 @@ impl Platform {
         row: &serde_json::Map<String, Value>,
     ) -> Result<String, StoreError> {
         let scope = Scope::of_tenant(tenant, self.now());
-        let entity = lock(&self.database).catalog().entity(&plugin.metadata.id, entity)?;
+        let entity = self.database.lock().catalog().entity(&plugin.metadata.id, entity)?;
         self.quiet_unit(|database, surroundings| {
             let row = database.insert(&entity, &scope, row, &mut || lock(surroundings).uuid())?;
             Ok(row.id)
@@ -318,7 +320,7 @@ impl Platform {
         deleted: bool,
     ) -> Result<Vec<Value>, StoreError> {
         let scope = Scope::of_tenant(tenant, self.now());
-        let database = lock(&self.database);
+        let database = self.database.lock();
         let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
         let query = ListQuery { include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
         let rows = database.list_all(&entity, &scope, query, usize::MAX)?;

@@ -3,7 +3,7 @@
 use super::Platform;
 use super::attempts::{Attempts, Refusal};
 use super::triggers::publish_changes;
-use crate::host::{SharedSurroundings, lock};
+use crate::host::SharedSurroundings;
 use crate::store::{Database, StoreError};
 
 /// Bytes of changed rows that a unit of work keeps until it ends, before and after.
@@ -17,16 +17,11 @@ impl Platform {
     ) -> Result<T, StoreError> {
         let mut attempts = Attempts::default();
         loop {
-            let mut database = lock(&self.database);
-            database.begin()?;
-            match work(&mut database, &self.surroundings).and_then(|value| database.commit().map(|_| value)) {
-                Ok(value) => return Ok(value),
-                Err(error) => {
-                    database.rollback();
-                    if !(error.is_conflict() && attempts.next()) {
-                        return Err(error);
-                    }
-                }
+            let mut unit = self.database.begin()?;
+            let worked = work(&mut unit, &self.surroundings);
+            match worked.and_then(|value| unit.commit().map(|_| value)) {
+                Err(error) if error.is_conflict() && attempts.next() => {}
+                done => return done,
             }
         }
     }
@@ -50,25 +45,14 @@ impl Platform {
         &mut self,
         work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut database = lock(&self.database);
-        database.begin()?;
-        database.bound_changes(MAX_CHANGES);
-        let worked = work(&mut database, &self.surroundings).and_then(|value| {
-            // What no event led to begins a chain.
-            let told = publish_changes(&mut database, &self.surroundings, 0, 0)?;
-            let changes = database.commit()?;
-            Ok((value, told, changes))
-        });
-        match worked {
-            Ok((value, told, changes)) => {
-                self.activity.events.extend(told);
-                self.activity.changes.extend(changes);
-                Ok(value)
-            }
-            Err(error) => {
-                database.rollback();
-                Err(error)
-            }
-        }
+        let mut unit = self.database.begin()?;
+        unit.bound_changes(MAX_CHANGES);
+        let value = work(&mut unit, &self.surroundings)?;
+        // What no event led to begins a chain.
+        let told = publish_changes(&mut unit, &self.surroundings, 0, 0)?;
+        let changes = unit.commit()?;
+        self.activity.events.extend(told);
+        self.activity.changes.extend(changes);
+        Ok(value)
     }
 }

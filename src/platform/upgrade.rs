@@ -73,7 +73,7 @@ pub(super) fn bring_fixtures(
 impl Platform {
     /// Puts within reach what was within reach before a unit of work that failed.
     pub(super) fn serve_again(&self, id: &str) {
-        let mut database = lock(&self.database);
+        let mut database = self.database.lock();
         match self.plugins.get(id) {
             Some(installed) if DependencyStage::Installed.is_reached_by(installed.status) => {
                 database.serve_schema(&installed.manifest);
@@ -112,13 +112,13 @@ impl Platform {
         let installed = self.installed(id)?.clone();
         let new = Arc::clone(&installed.manifest);
         let plugin = &new.metadata.id;
-        let latest = lock(&self.database).upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
+        let latest = self.database.lock().upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
         let latest = latest.filter(|upgrade| upgrade.to_version == *new.metadata.version).ok_or_else(|| {
             let message =
                 format!("{id} {} did not come by an upgrade: there is nothing to take back", *new.metadata.version);
             PlatformError::from(StoreError::NoRollback(message))
         })?;
-        let package = lock(&self.database).package(id, &latest.from_version)?;
+        let package = self.database.lock().package(id, &latest.from_version)?;
         let package =
             package.and_then(|record| Some((record.sha256, archive::open(&record.bytes, &Limits::default()).ok()?)));
         let Some((package_sha256, package)) = package else {
@@ -223,7 +223,7 @@ impl Platform {
 
     /// What the migrations call that lead from the version whose tables are there to another one.
     fn handlers(&self, manifest: &Manifest) -> Result<Vec<UpgradeHandler>, StoreError> {
-        let database = lock(&self.database);
+        let database = self.database.lock();
         let stored = database.schema_of(&manifest.metadata.id)?;
         let Some(old) = stored.and_then(|stored| from_json("erpx.json", &stored).0) else { return Ok(Vec::new()) };
         let tenants = database.tenants_of(&manifest.metadata.id)?;
@@ -256,7 +256,7 @@ impl Platform {
     /// Works on the database as it stands, with now.
     pub fn with_database<T>(&mut self, work: impl FnOnce(&mut Database, Moment) -> T) -> T {
         let now = self.now();
-        work(&mut lock(&self.database), now)
+        work(&mut self.database.lock(), now)
     }
 
     /// A unit of work that makes a plugin's tables; what was served before is served again where it fails.

@@ -20,7 +20,6 @@ use crate::contract;
 use crate::diagnostics::SourceFile;
 use crate::digest::sha256_hex;
 use crate::document;
-use crate::host::lock;
 use crate::manifest::{Manifest, parse, table_name};
 use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::strict_zip::ArchiveEntry;
@@ -119,7 +118,7 @@ impl Platform {
         let sha256 = sha256_hex(bytes);
         let now = self.now();
         let record = package_record(package, &sha256, bytes, now);
-        let known = lock(&self.database).package(&id, &version)?;
+        let known = self.database.lock().package(&id, &version)?;
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
         }
@@ -218,10 +217,10 @@ impl Platform {
     /// # Errors
     /// 404 where it was not.
     pub fn receipt(&self, id: &str, version: &str) -> Result<UploadReceipt, PlatformError> {
-        let record = lock(&self.database).package(id, version)?;
+        let record = self.database.lock().package(id, version)?;
         let record = record
             .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("{id} {version} was not uploaded")))?;
-        let signed = lock(&self.database).receipt(id, version)?;
+        let signed = self.database.lock().receipt(id, version)?;
         Ok(UploadReceipt {
             id: id.to_owned(),
             version: version.to_owned(),
@@ -238,7 +237,7 @@ impl Platform {
         let plugin = &manifest.metadata.id;
         for entity in &manifest.schema.entities {
             let table = table_name(plugin, &entity.name);
-            if let Some(owner) = lock(&self.database).other_owner(plugin, &table)? {
+            if let Some(owner) = self.database.lock().other_owner(plugin, &table)? {
                 let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
                 return Err(PlatformError::new(errors::PLUGIN_TABLE_TAKEN, message));
             }

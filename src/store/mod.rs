@@ -37,6 +37,7 @@ mod seal;
 mod secrets;
 mod settings;
 mod sql;
+mod unit_of_work;
 mod upgrade;
 mod values;
 
@@ -63,6 +64,7 @@ pub(crate) use rules::{condition_holds, defaults_of, judged, word};
 pub use schema::TableInfo;
 pub use seal::Sealer;
 pub use sql::{Dialect, PostgresUrl, SqlError, StatementLimit};
+pub use unit_of_work::{SharedDatabase, UnitOfWork};
 pub(crate) use upgrade::values::converted;
 pub use upgrade::{Lock, PlannedStep, Reversal, StakeRow, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};
 pub(crate) use values::{MAX_ORDERED_BYTES, normal_value};

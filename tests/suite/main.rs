@@ -46,4 +46,5 @@ mod supply_chain;
 mod support;
 mod templates;
 mod test_bench;
+mod units_of_work;
 mod upgrades;

@@ -64,7 +64,7 @@ fn a_guest_that_fails_keeps_nothing() {
     let failed = survive(&host, by_name("writes before it gives up")).outcome.unwrap();
     assert_eq!(failed.trace.host_calls.len(), 1);
     assert!(failed.trace.changes.is_empty());
-    let mut database = host.database.lock().unwrap();
+    let mut database = host.database.lock();
     let (_, rows) = database.inspect(Some(&host.manifest), None, "select count(*) from item", 1).unwrap();
     assert_eq!(rows[0][0], 0);
 }

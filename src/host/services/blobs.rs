@@ -1,5 +1,7 @@
 //! Files that the plugin keeps.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -44,7 +46,8 @@ impl Services {
             }
             services.usage.take_writes(1)?;
             services.usage.take_blob(size)?;
-            let plugin = &services.manifest.metadata.id;
+            let manifest = Arc::clone(&services.manifest);
+            let plugin = &manifest.metadata.id;
             services
                 .with_database(|database, scope, new_id| database.put_blob(plugin, scope, (name, mime), data, new_id))
         })
@@ -57,7 +60,8 @@ impl Services {
             let bound = services.usage.limits.result_bytes();
             let size = services.blob_info(id)?.size.saturating_sub(offset).min(length.into());
             within(errors::LIMIT_RESULT_BYTES, size, bound, "bytes may come of one call of the host")?;
-            let plugin = &services.manifest.metadata.id;
+            let manifest = Arc::clone(&services.manifest);
+            let plugin = &manifest.metadata.id;
             services
                 .with_database(|database, scope, _| database.blob_part(plugin, scope, id, offset, length))
                 .map(Bytes)
@@ -76,13 +80,15 @@ impl Services {
             || json!({ "id": id }),
             |services| {
                 services.usage.take_writes(1)?;
-                let plugin = &services.manifest.metadata.id;
+                let manifest = Arc::clone(&services.manifest);
+                let plugin = &manifest.metadata.id;
                 services.with_database(|database, scope, _| database.delete_blob(plugin, scope, id))
             },
         )
     }
 
-    fn blob_info(&self, id: &str) -> Result<BlobInfo, ServiceError> {
-        self.with_database(|database, scope, _| database.blob_info(&self.manifest.metadata.id, scope, id))
+    fn blob_info(&mut self, id: &str) -> Result<BlobInfo, ServiceError> {
+        let manifest = Arc::clone(&self.manifest);
+        self.with_database(|database, scope, _| database.blob_info(&manifest.metadata.id, scope, id))
     }
 }

@@ -1,5 +1,7 @@
 //! Configuration, settings, secrets and numbers.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::super::capabilities;
@@ -30,7 +32,7 @@ impl Services {
             key,
             || json!({ "key": key }),
             |services| {
-                let manifest = &services.manifest;
+                let manifest = &Arc::clone(&services.manifest);
                 let value = services.with_database(|database, scope, _| database.setting(manifest, scope, key))?;
                 Ok(Json::from(value))
             },
@@ -46,7 +48,8 @@ impl Services {
                 if !capabilities::may_read_secret(&services.manifest, key) {
                     return Err(denied(format!("`{key}` is not granted: name it in `secrets` of [capabilities]")));
                 }
-                let plugin = &services.manifest.metadata.id;
+                let manifest = Arc::clone(&services.manifest);
+                let plugin = &manifest.metadata.id;
                 services.with_database(|database, scope, _| database.secret(plugin, scope, key)).map(Secret)
             },
         )?;
@@ -60,7 +63,8 @@ impl Services {
             rule,
             || json!({ "rule": rule }),
             |services| {
-                services.with_database(|database, scope, _| database.next_number(&services.manifest, rule, scope))
+                let manifest = Arc::clone(&services.manifest);
+                services.with_database(|database, scope, _| database.next_number(&manifest, rule, scope))
             },
         )
     }
@@ -71,7 +75,8 @@ impl Services {
             rule,
             || json!({ "rule": rule }),
             |services| {
-                services.with_database(|database, scope, _| database.peek_number(&services.manifest, rule, scope))
+                let manifest = Arc::clone(&services.manifest);
+                services.with_database(|database, scope, _| database.peek_number(&manifest, rule, scope))
             },
         )
     }

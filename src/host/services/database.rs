@@ -14,7 +14,7 @@ use crate::store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Ro
 impl Services {
     /// An entity that the plugin may read.
     fn readable(&self, entity: &str) -> Result<EntityRef, ServiceError> {
-        let found = super::lock(&self.database).catalog().entity(&self.manifest.metadata.id, entity)?;
+        let found = self.unit.catalog().entity(&self.manifest.metadata.id, entity)?;
         if capabilities::may_read_entity(&self.manifest, found.plugin().as_str(), found.name.as_str(), found.is_public)
         {
             Ok(found)
@@ -28,7 +28,7 @@ impl Services {
 
     /// An entity that the plugin may write: one of its own.
     fn writable(&self, entity: &str) -> Result<EntityRef, ServiceError> {
-        let found = super::lock(&self.database).catalog().entity(&self.manifest.metadata.id, entity)?;
+        let found = self.unit.catalog().entity(&self.manifest.metadata.id, entity)?;
         if found.plugin() == &*self.manifest.metadata.id {
             Ok(found)
         } else {
@@ -42,7 +42,7 @@ impl Services {
     }
 
     fn reading<T>(
-        &self,
+        &mut self,
         entity: &EntityRef,
         work: impl FnOnce(&Database, &Scope) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {
@@ -50,7 +50,7 @@ impl Services {
     }
 
     fn writing<T>(
-        &self,
+        &mut self,
         entity: &EntityRef,
         work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {

@@ -1,5 +1,7 @@
 //! The key-value store.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -40,9 +42,8 @@ impl Services {
         let arguments = || json!({ "key": key });
         self.with_keys(HostFunction::KvDelete, key, arguments, |services| {
             services.usage.take_writes(1)?;
-            services.with_database(|database, scope, _| {
-                database.delete_key_value(&services.manifest.metadata.id, scope, key)
-            })
+            let manifest = Arc::clone(&services.manifest);
+            services.with_database(|database, scope, _| database.delete_key_value(&manifest.metadata.id, scope, key))
         })
     }
 
@@ -83,20 +84,21 @@ impl Services {
     fn kv_change(&mut self, key: &str, value: &Value) -> Result<(), ServiceError> {
         self.usage.take_writes(1)?;
         self.usage.take_written(key.len() as u64 + weight(value))?;
-        self.with_database(|database, scope, _| {
-            database.change_key_value(&self.manifest.metadata.id, scope, key, value)
-        })
+        let manifest = Arc::clone(&self.manifest);
+        self.with_database(|database, scope, _| database.change_key_value(&manifest.metadata.id, scope, key, value))
     }
 
-    fn kv_read(&self, key: &str) -> Result<Option<Value>, ServiceError> {
-        self.with_database(|database, scope, _| database.key_value(&self.manifest.metadata.id, scope, key))
+    fn kv_read(&mut self, key: &str) -> Result<Option<Value>, ServiceError> {
+        let manifest = Arc::clone(&self.manifest);
+        self.with_database(|database, scope, _| database.key_value(&manifest.metadata.id, scope, key))
     }
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         self.usage.take_writes(1)?;
         self.usage.take_written(key.len() as u64 + weight(value))?;
+        let manifest = Arc::clone(&self.manifest);
         self.with_database(|database, scope, _| {
-            database.set_key_value(&self.manifest.metadata.id, scope, key, value, ttl_seconds)
+            database.set_key_value(&manifest.metadata.id, scope, key, value, ttl_seconds)
         })
     }
 }

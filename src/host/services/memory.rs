@@ -1,5 +1,7 @@
 //! What conversations and workflows remember.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -32,7 +34,8 @@ impl Services {
         self.with_memory(HostFunction::MemoryAppend, session, arguments, |services| {
             services.usage.take_writes(1)?;
             services.usage.take_written(session.len() as u64 + weight(item))?;
-            let plugin = &services.manifest.metadata.id;
+            let manifest = Arc::clone(&services.manifest);
+            let plugin = &manifest.metadata.id;
             services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
         })
     }
@@ -47,7 +50,8 @@ impl Services {
     ) -> Result<Vec<Json>, ServiceError> {
         let arguments = || json!({ "session": session, "text": text, "limit": limit });
         self.with_memory(function, session, arguments, |services| {
-            let plugin = &services.manifest.metadata.id;
+            let manifest = Arc::clone(&services.manifest);
+            let plugin = &manifest.metadata.id;
             let items = services.with_database(|database, scope, _| {
                 database.recall(plugin, scope, session, text, limit.min(MAX_ITEMS))
             })?;
@@ -63,7 +67,8 @@ impl Services {
             || json!({ "session": session }),
             |services| {
                 services.usage.take_writes(1)?;
-                let plugin = &services.manifest.metadata.id;
+                let manifest = Arc::clone(&services.manifest);
+                let plugin = &manifest.metadata.id;
                 services.with_database(|database, scope, _| database.forget(plugin, scope, session))
             },
         )

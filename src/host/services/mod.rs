@@ -37,12 +37,12 @@ use super::request::CallContext;
 use super::surroundings::Surroundings;
 use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
 use super::usage::{CallUsage, within};
-use super::{SharedDatabase, SharedSurroundings, lock};
+use super::{SharedSurroundings, lock};
 use crate::codes::errors;
 use crate::contract::{HostEffect, HostFunction};
 use crate::document::{weight, weight_of_text};
 use crate::manifest::{LIST, Manifest, PermissionCode};
-use crate::store::{Database, RowReach, Scope};
+use crate::store::{Database, RowReach, Scope, UnitOfWork};
 
 /// Longest log message in bytes; the rest is cut.
 const MAX_LOG_BYTES: usize = 8 << 10;
@@ -64,7 +64,8 @@ pub(super) struct Services {
     pub(super) manifest: Arc<Manifest>,
     pub(super) context: CallContext,
     pub(super) usage: CallUsage,
-    pub(super) database: SharedDatabase,
+    /// The call's own: no other call can take part in it.
+    pub(super) unit: UnitOfWork,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
     pub(super) detail: Detail,
@@ -96,7 +97,7 @@ impl Services {
         manifest: Arc<Manifest>,
         context: CallContext,
         limits: CallLimits,
-        database: SharedDatabase,
+        unit: UnitOfWork,
         surroundings: SharedSurroundings,
         detail: Detail,
     ) -> Services {
@@ -104,7 +105,7 @@ impl Services {
             manifest,
             context,
             usage: CallUsage::new(limits),
-            database,
+            unit,
             surroundings,
             trace: Trace::default(),
             detail,
@@ -187,7 +188,7 @@ impl Services {
             rows: self.usage.rows() - rows,
             arguments,
             result: self.kept(shown),
-            sql: if is_full { lock(&self.database).take_statements() } else { Vec::new() },
+            sql: if is_full { self.unit.take_statements() } else { Vec::new() },
             frames: std::mem::take(&mut self.frames),
         };
         self.trace.host_calls.push(record);
@@ -289,20 +290,20 @@ impl Services {
 
     /// Works with the database in the call's scope; `new_id` gives ids of new rows.
     fn with_database<T>(
-        &self,
+        &mut self,
         work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, crate::store::StoreError>,
     ) -> Result<T, ServiceError> {
         self.with_scope(&self.scope(), work)
     }
 
     fn with_scope<T>(
-        &self,
+        &mut self,
         scope: &Scope,
         work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, crate::store::StoreError>,
     ) -> Result<T, ServiceError> {
         let surroundings = Arc::clone(&self.surroundings);
         let mut new_id = move || lock(&surroundings).uuid();
-        work(&mut lock(&self.database), scope, &mut new_id).map_err(ServiceError::from)
+        work(&mut self.unit, scope, &mut new_id).map_err(ServiceError::from)
     }
 
     fn scope(&self) -> Scope {

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use super::{Answer, Request, Response};
 use crate::codes::errors;
-use crate::host::lock;
 use crate::platform::{Platform, PlatformError};
 use crate::store::Scope;
 
@@ -32,7 +31,7 @@ impl Platform {
 
     pub(super) fn upgrades_of(&self, id: &str) -> Answer {
         let plugin = self.installed(id)?.manifest.metadata.id.clone();
-        Ok(Response::json(200, json!(lock(&self.database).upgrades(&plugin)?)))
+        Ok(Response::json(200, json!(self.database.lock().upgrades(&plugin)?)))
     }
 
     pub(super) fn insert_demo_rows(&mut self, request: &Request, id: &str) -> Answer {
@@ -43,7 +42,7 @@ impl Platform {
 
     pub(super) fn settings(&self, request: &Request, id: &str) -> Answer {
         let scope = self.scope(request)?;
-        let settings = lock(&self.database).settings(&self.installed(id)?.manifest, &scope)?;
+        let settings = self.database.lock().settings(&self.installed(id)?.manifest, &scope)?;
         Ok(Response::json(200, Value::Object(settings)))
     }
 

@@ -6,7 +6,6 @@ use super::request::Response;
 use super::rows::{Rows, bad_query, filter, search};
 use super::{Answer, Request};
 use crate::codes::errors;
-use crate::host::lock;
 use crate::platform::PlatformError;
 use crate::store::{EntityRef, ListQuery, Row};
 
@@ -38,7 +37,7 @@ impl Rows<'_> {
             limit: Some(ROWS_AT_ONCE),
             ..ListQuery::default()
         };
-        lock(&platform.database).reading::<_, PlatformError>(|database| {
+        platform.database.lock().reading::<_, PlatformError>(|database| {
             loop {
                 let page = database.list(entity, &scope, &query)?;
                 for row in &page.rows {

@@ -6,7 +6,6 @@ use super::rows::Rows;
 use super::{Answer, Request, Response};
 use crate::contract::MAX_PAGE_ROWS;
 use crate::expression::Expression;
-use crate::host::lock;
 use crate::manifest::Field;
 use crate::platform::PlatformError;
 use crate::store::{StoreError, condition_holds};
@@ -57,7 +56,7 @@ impl Rows<'_> {
         let scope = platform.scope_for(request, permission)?;
         let mut available = serde_json::Map::new();
         for id in ids {
-            let row = match lock(&platform.database).get(entity, &scope, id) {
+            let row = match platform.database.lock().get(entity, &scope, id) {
                 Ok(row) => row,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(PlatformError::from(error)),

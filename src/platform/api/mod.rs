@@ -21,7 +21,6 @@ use self::nodes::NodeVerb;
 use super::pages::permission_of;
 use super::state::{AskedBy, in_error};
 use super::{Platform, PlatformError};
-use crate::host::lock;
 use crate::http_api::{PlatformOperation, find};
 use crate::manifest::TenantId;
 
@@ -148,7 +147,7 @@ impl Platform {
             Op::RunProcessor => self.run_processor(request, of("plugin"), false),
             Op::ValidateProcessorInput => self.run_processor(request, of("plugin"), true),
 
-            Op::ListTables => Ok(Response::json(200, json!(lock(&self.database).tables()?))),
+            Op::ListTables => Ok(Response::json(200, json!(self.database.lock().tables()?))),
             Op::Counters => Ok(Response::json(200, json!(self.counters()))),
             Op::Denials => self.denials(),
             Op::ListTenants => Ok(Response::json(200, json!(self.directory.tenants()))),

@@ -38,7 +38,7 @@ impl Platform {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
             return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
         }
-        Ok(lock(&self.database).catalog().entity(&installed.manifest.metadata.id, entity)?)
+        Ok(self.database.lock().catalog().entity(&installed.manifest.metadata.id, entity)?)
     }
 
     /// Whose rows the user reaches by a permission.
@@ -61,10 +61,10 @@ impl Platform {
         // is told no more than that it is there.
         let listing = PermissionCode::list(&entity.name);
         if identity.caller.may(&listing) {
-            lock(&self.database).get(entity, &self.scope_for(request, &listing)?, id)?;
+            self.database.lock().get(entity, &self.scope_for(request, &listing)?, id)?;
         }
         let scope = self.scope_for(request, &action.permission)?;
-        let row = lock(&self.database).get(entity, &scope, id)?;
+        let row = self.database.lock().get(entity, &scope, id)?;
         if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
             let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
             return Err(PlatformError::new(errors::ACTION_UNAVAILABLE, message));
@@ -116,7 +116,7 @@ impl Rows<'_> {
             with_total: true,
             ..ListQuery::default()
         };
-        let found = lock(&platform.database).list(entity, &platform.scope_for(request, permission)?, &query)?;
+        let found = platform.database.lock().list(entity, &platform.scope_for(request, permission)?, &query)?;
         let ListedRows { rows, next_cursor, total } = found;
         Ok(Response::rows(RowPage { rows, total, page, page_size: size, next_cursor }))
     }
@@ -132,7 +132,7 @@ impl Rows<'_> {
             json!({ "group_by": group_by, "filter": filter(request)? })
         };
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = lock(&platform.database).aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
+        let groups = platform.database.lock().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         Ok(Response::json(200, Value::Array(groups)))
     }
 
@@ -151,7 +151,7 @@ impl Rows<'_> {
         let query =
             json!({ "group_by": [{ "field": field, "per": per }], "metrics": [metric], "filter": filter(request)? });
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = lock(&platform.database).aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
+        let groups = platform.database.lock().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         let series = groups.into_iter().map(|group| json!({ "period": group[field], "value": group["value"] }));
         Ok(Response::json(200, series.collect()))
     }
@@ -160,7 +160,7 @@ impl Rows<'_> {
     pub(super) fn resolve_labels(self, request: &Request) -> Answer {
         let Rows { platform, entity, .. } = self;
         let scope = platform.scope(request)?;
-        let database = lock(&platform.database);
+        let database = platform.database.lock();
         let body = request.object()?;
         let Some(wanted) = body.get("fields").and_then(Value::as_object).cloned() else {
             return Err(bad_query("the body is {\"fields\": {\"<reference>\": [\"<id>\", …]}}"));
@@ -207,20 +207,20 @@ impl Rows<'_> {
     pub(super) fn count(self, request: &Request) -> Answer {
         let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
         let scope = self.platform.scope_for(request, &self.permission)?;
-        let count = lock(&self.platform.database).count(&self.entity, &scope, &query)?;
+        let count = self.platform.database.lock().count(&self.entity, &scope, &query)?;
         Ok(Response::json(200, json!({ "count": count })))
     }
 
     pub(super) fn show(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
-        let row = lock(&self.platform.database).get(&self.entity, &scope, id)?;
+        let row = self.platform.database.lock().get(&self.entity, &scope, id)?;
         Ok(Response::row(200, row))
     }
 
     /// What happened to a row, the newest first.
     pub(super) fn history(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
-        let database = lock(&self.platform.database);
+        let database = self.platform.database.lock();
         database.get(&self.entity, &scope, id)?;
         Ok(Response::json(200, json!(database.history(&self.entity, &scope, id)?)))
     }

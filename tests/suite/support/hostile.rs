@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use erp_plugin::diagnostics::SourceFile;
 use erp_plugin::host::{
     CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Interrupt, Invocation,
-    LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedDatabase, SharedSurroundings, Surroundings, Trigger,
+    LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedSurroundings, Surroundings, Trigger,
 };
 use erp_plugin::manifest::{self, Manifest, TenantId};
-use erp_plugin::store::{Database, Moment, StoredEvent};
+use erp_plugin::store::{Database, Moment, SharedDatabase, StoredEvent};
 use serde_json::json;
 
 pub const MANIFEST: &str = r#"
@@ -149,7 +149,7 @@ impl Host {
         Host {
             runtime,
             manifest,
-            database: Arc::new(Mutex::new(database)),
+            database: SharedDatabase::new(database),
             surroundings: Arc::new(Mutex::new(Surroundings::fixed(now, 1))),
             event: StoredEvent {
                 seq: 1,

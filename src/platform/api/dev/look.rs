@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
 use crate::codes::errors;
-use crate::host::lock;
 use crate::manifest::{TenantId, table_name};
 use crate::platform::{Platform, PlatformError};
 
@@ -20,13 +19,13 @@ impl Platform {
         entity: &str,
         id: &str,
     ) -> Answer {
-        let entity = lock(&self.database).catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
+        let entity = self.database.lock().catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
         let tenant = match tenant_of(request)? {
             Some(tenant) => tenant,
             None => request.user()?.tenant.clone(),
         };
         let scope = crate::store::Scope::of_tenant(&tenant, self.now());
-        let history = lock(&self.database).history(&entity, &scope, id)?;
+        let history = self.database.lock().history(&entity, &scope, id)?;
         Ok(Response::json(200, json!(history)))
     }
 

@@ -10,7 +10,6 @@ use super::{Answer, Request, Response};
 use crate::codes::errors;
 use crate::contract::BASE_EVENTS;
 use crate::document::did_you_mean;
-use crate::host::lock;
 use crate::manifest::EventType;
 use crate::platform::{Platform, PlatformError};
 
@@ -39,7 +38,7 @@ impl Platform {
     }
 
     pub(super) fn list_events(&self) -> Answer {
-        let database = lock(&self.database);
+        let database = self.database.lock();
         let mut shown = Vec::new();
         for event in database.recent_events()? {
             shown.push(json!({
