@@ -12,8 +12,15 @@ const SKIPPED: [&str; 7] = ["target", "dist", "tests", "docs", "node_modules", "
 /// Code that is made of the manifest, which has a digest of its own, by this program, which has a version.
 const GENERATED: &str = "src/erp/";
 /// What builds of other languages than Rust read beside `src`.
-const OTHER_LANGUAGES: [&str; 6] =
-    ["package.json", "package-lock.json", "tsconfig.json", "requirements.txt", "pyproject.toml", "setup.cfg"];
+const WITH_DEPENDENCIES: [&str; 7] = [
+    "Cargo.toml",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "requirements.txt",
+    "pyproject.toml",
+    "setup.cfg",
+];
 
 /// What is true of a project now, to be compared with what a component was made of.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +69,9 @@ pub(super) fn cargo_files(root: &Path, artifact: &Path, began: SystemTime) -> BT
     found
 }
 
-/// The files of a project in another language than Rust.
+/// The files of a project whose build does not say what it read: all of `src`, and those that name dependencies.
 pub fn script_files(root: &Path) -> BTreeMap<String, String> {
-    let named = OTHER_LANGUAGES.iter().map(|name| root.join(name));
+    let named = WITH_DEPENDENCIES.iter().map(|name| root.join(name));
     walked(&root.join("src")).into_iter().chain(named).filter_map(|file| digested(root, &file)).collect()
 }
 
@@ -93,9 +100,6 @@ pub fn changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<String> 
 
 /// The same without the manifest: for whoever knows already what of it matters to the build.
 pub fn source_changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<String> {
-    if inputs.origin == ComponentOrigin::File {
-        return Vec::new();
-    }
     let mut changes = Vec::new();
     for (name, digest) in &inputs.files {
         let file = present.root.join(name);
@@ -119,7 +123,7 @@ pub fn source_changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<S
     if inputs.settings.is_some() && present.settings.is_some() && inputs.settings.as_deref() != present.settings {
         changes.push("cargo's flags, linker or profiles".to_owned());
     }
-    if inputs.tool != present.tool {
+    if inputs.tool != present.tool && inputs.origin != ComponentOrigin::File {
         changes.push(format!("erp-plugin ({} built it)", inputs.tool));
     }
     changes
@@ -251,6 +255,8 @@ mod tests {
         fs_err::remove_file(root.join("package.json")).unwrap();
         let changed = changes(&inputs, present);
         assert_eq!(changed, ["package.json (it is gone)", "src/plugin.ts", "src/more.ts (it is new)"]);
-        assert_eq!(changes(&BuildInputs { origin: ComponentOrigin::File, ..inputs }, present), [""; 0]);
+        // Of a component from elsewhere they are what lay beside it when it was taken; another tool took it then.
+        let taken = BuildInputs { origin: ComponentOrigin::File, tool: "0.0.1".to_owned(), ..inputs };
+        assert_eq!(changes(&taken, present), changed);
     }
 }

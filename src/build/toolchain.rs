@@ -35,6 +35,8 @@ pub struct ToolchainFacts {
     pub rustup: Option<String>,
     /// The toolchain that builds plugins; none where nothing does.
     pub toolchain: Option<Toolchain>,
+    /// Why it does not run, where it is there.
+    pub broken: Option<String>,
 }
 
 /// Why no plugin can be built.
@@ -107,10 +109,15 @@ impl Toolchain {
 
 /// What is there on this machine, for a project in `folder`.
 pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> ToolchainFacts {
+    let found = Toolchain::find(wanted, cargo, folder);
     ToolchainFacts {
         cargo: version_of(cargo, &["--version"], folder),
         rustup: version_of(&"rustup".into(), &["--version"], folder),
-        toolchain: Toolchain::find(wanted, cargo, folder).ok(),
+        broken: match &found {
+            Err(ToolchainError::Broken(why)) => Some(why.clone()),
+            _ => None,
+        },
+        toolchain: found.ok(),
     }
 }
 

@@ -32,11 +32,11 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         // What was there before may be newer than the folder says.
         let _ = files::write(&stamp, build.world.as_bytes(), FileAccess::Shared);
     }
+    // The engine hands 64-bit numbers over as plain ones: types that say `bigint` would lead into a trap.
+    plain_numbers(&root.join("src/erp/types"))?;
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;
     }
-    // The engine hands 64-bit numbers over as plain ones: types that say `bigint` would lead into a trap.
-    plain_numbers(&root.join("src/erp/types"))?;
     let out = build.out("plugin.wasm")?;
     let (wit, out_text) = (shown(build.wit.parent().unwrap_or(root)), shown(&out));
     // TypeScript is bundled anyway.

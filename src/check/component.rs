@@ -36,7 +36,7 @@ codes! {
         fix: "Take the export away, or name a world that knows it.";
     COMPONENT_TOO_LARGE = "component/too-large", finding(Error), "The component is larger than `[budget] wasm`.",
         why: "Large components load slowly and often hold what nobody meant to ship.",
-        fix: "Build with `--release`; look for large dependencies; or raise the budget.";
+        fix: "Look for large dependencies (`erp-plugin inspect`), or raise the budget.";
     LOCAL_PATH = "component/local-path", finding(Warning), "The component names a folder of the machine that built it.",
         why: "It tells strangers who built it and where, and no other machine builds the same bytes.",
         fix: "Build with `erp-plugin build --release`, which replaces the names of such folders.";
@@ -84,7 +84,7 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
     if size > budget {
         report.push(
             Diagnostic::new(COMPONENT_TOO_LARGE, format!("the component has {size}, its budget is {budget}"))
-                .help("build with --release (erp-plugin inspect shows what makes it large), or raise `[budget] wasm`"),
+                .help("look at what makes it large (erp-plugin inspect), or raise `[budget] wasm`"),
         );
     }
     if let Some(path) = component::local_path(bytes) {

@@ -16,5 +16,12 @@ pub(crate) struct CompletionsArgs {
 pub(super) fn run(context: &Context, args: &CompletionsArgs) {
     let mut script = Vec::new();
     generate(args.shell, &mut crate::cli::command(), "erp-plugin", &mut script);
-    context.ui.raw_result(&String::from_utf8_lossy(&script));
+    let script = String::from_utf8_lossy(&script);
+    // clap_complete 4.6 writes the dash of a name in two ways, and so never finds the words of a command.
+    let script = if args.shell == Shell::Bash {
+        script.replace("erp__subcmd__plugin", "erp__plugin")
+    } else {
+        script.into_owned()
+    };
+    context.ui.raw_result(&script);
 }

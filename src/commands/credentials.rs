@@ -20,41 +20,38 @@ const MAX_TOKEN_BYTES: u64 = 16 << 10;
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
     /// A file with the token; else `ERP_PLUGIN_TOKEN`, else what `login` keeps for the server
-    #[arg(long, value_name = "FILE", conflicts_with = "token_stdin")]
+    #[arg(long, value_name = "FILE", conflicts_with = "token_stdin", global = true)]
     token_file: Option<PathBuf>,
     /// Read the token from standard input
-    #[arg(long)]
+    #[arg(long, global = true)]
     token_stdin: bool,
 }
 
-/// A platform, and how it is reached.
+/// How a platform is reached.
 #[derive(Debug, Args)]
-pub(crate) struct RemoteArgs {
-    /// The platform's address, such as <https://erp.example.com>
-    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
-    pub(super) to: String,
+pub(crate) struct ConnectionArgs {
     #[command(flatten)]
     token: TokenArgs,
     /// Seconds that one request may take, beside the time that a package needs on a slow line
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true)]
     timeout: u64,
     /// A proxy, instead of `HTTPS_PROXY` and its kin
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     proxy: Option<String>,
     /// Certificates of authorities that are trusted beside the system's, as PEM
-    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_CA_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_CA_FILE", hide_env_values = true, global = true)]
     ca_file: Option<PathBuf>,
 }
 
-impl RemoteArgs {
-    /// How the platform is reached, with the token for it.
-    pub(super) fn connection(&self, context: &Context) -> Result<ServerConnection, CommandError> {
+impl ConnectionArgs {
+    /// The connection to a platform, with the token for it.
+    pub(super) fn to(&self, context: &Context, address: &str) -> Result<ServerConnection, CommandError> {
         if context.offline {
             let error = CommandError::new(codes::OFFLINE, "this needs the network, and --offline forbids it");
             return Err(error.hint("leave --offline away"));
         }
         Ok(ServerConnection {
-            token: self.token.token(context, &self.to)?,
+            token: self.token.token(context, address)?,
             timeout: Duration::from_secs(self.timeout.max(1)),
             proxy: self.proxy.clone(),
             ca: self.ca_file.as_deref().map(|file| context.read(file)).transpose()?,

@@ -115,9 +115,13 @@ fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
         DoctorCheck {
             name: "cargo",
             ok: facts.cargo.is_some(),
-            found: found(&facts.cargo),
+            found: facts.broken.clone().unwrap_or_else(|| found(&facts.cargo)),
             why: "cargo compiles the plugin's Rust code",
-            fix: Some("curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs | sh"),
+            // In a folder with a rust-toolchain.toml that is the one which the file names.
+            fix: Some(match facts.broken {
+                Some(_) => "rustup toolchain install",
+                None => "curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs | sh",
+            }),
         },
         DoctorCheck {
             name: "wasm32-wasip2",

@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
     let chosen: Vec<Code> = match &args.code {
         Some(name) => match all.iter().copied().find(|code| code.name() == name) {
             Some(code) => vec![code],
-            None => Some(explanations::of_text(name))
+            None => Some(explanations::of_text(name, shown_example))
                 .filter(|codes| !codes.is_empty())
                 .ok_or_else(|| unknown(name, &all))?,
         },
@@ -149,7 +149,10 @@ pub(super) fn run(context: &Context, args: &ExplainArgs) -> CommandResult {
 fn unknown(name: &str, all: &[Code]) -> CommandError {
     let help = did_you_mean(name, all.iter().map(|code| code.name()));
     let help = help.unwrap_or_else(|| "erp-plugin explain lists all codes".to_owned());
-    CommandError::new(codes::USAGE, format!("there is no code `{name}`")).hint(help)
+    let is_sentence = name.contains(' ');
+    let message =
+        if is_sentence { "no code is known that says this".to_owned() } else { format!("there is no code `{name}`") };
+    CommandError::new(codes::USAGE, message).hint(help)
 }
 
 /// Everything about one code.
@@ -182,8 +185,11 @@ fn list(codes: &[Code]) -> String {
 }
 
 /// What the fixture of a code looks like to a user, as far as one can be shown.
-fn example(code: Code) -> Option<String> {
+fn shown_example(code: Code) -> Option<&'static str> {
     let folder = EXAMPLES.get_dir(code.name())?;
-    let rendered = folder.get_file(format!("{}/expected.txt", code.name()))?;
-    rendered.contents_utf8().map(str::to_owned)
+    folder.get_file(format!("{}/expected.txt", code.name()))?.contents_utf8()
+}
+
+fn example(code: Code) -> Option<String> {
+    shown_example(code).map(str::to_owned)
 }

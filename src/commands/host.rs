@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::CommandResult;
-use super::credentials::RemoteArgs;
+use super::credentials::ConnectionArgs;
 use super::package_file::{open_package, read_bounded};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
@@ -32,12 +32,15 @@ const PLUGINS: &str = "/api/v1/admin/plugins";
 /// host has them) is answered with its own words.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  erp-plugin host --to http://127.0.0.1:7171 list
-  erp-plugin host --to http://127.0.0.1:7171 install erp-demo
-  erp-plugin host --to http://127.0.0.1:7171 logs --follow")]
+  erp-plugin host list --to http://127.0.0.1:7171
+  erp-plugin host enable erp-demo --to http://127.0.0.1:7171
+  erp-plugin host logs --follow --to http://127.0.0.1:7171")]
 pub(crate) struct HostCommandArgs {
+    /// The host's address, such as <http://127.0.0.1:7171>
+    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true, global = true)]
+    to: Option<String>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    connection: ConnectionArgs,
     #[command(subcommand)]
     command: HostCommand,
 }
@@ -61,7 +64,7 @@ enum HostCommand {
     Rollback(RollbackArgs),
     /// Show the settings of a plugin, or change some
     Settings(SettingsArgs),
-    /// Set a secret of a plugin; its value is read from standard input, or asked for
+    /// Set a secret of a plugin; its value is asked for, or read from standard input with --stdin
     Secret(SecretArgs),
     /// List, create or remove tenants
     Tenants(TenantsArgs),
@@ -177,9 +180,12 @@ struct RemoteHost<'c> {
 }
 
 pub(super) fn run(context: &Context, args: &HostCommandArgs) -> CommandResult {
-    let connection = args.remote.connection(context)?;
-    let client = Client::new(&args.remote.to, connection)?;
-    let host = RemoteHost { context, client, address: args.remote.to.clone() };
+    let address = args.to.as_deref().ok_or_else(|| {
+        let hint = "name its address: --to http://127.0.0.1:7171, or ERP_PLUGIN_PUBLISH_TO";
+        CommandError::new(codes::USAGE, "which host is asked?").hint(hint)
+    })?;
+    let client = Client::new(address, args.connection.to(context, address)?)?;
+    let host = RemoteHost { context, client, address: address.to_owned() };
     match &args.command {
         HostCommand::List => host.list(),
         HostCommand::Install(plugin) => host.act(&plugin.id, "install", &Value::Null),
@@ -210,6 +216,9 @@ impl RemoteHost<'_> {
         let error = CommandError::new(codes::HOST_REFUSED, format!("{}: {message} ({code})", self.address));
         Err(match status {
             401 => error.hint("erp-plugin login keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file"),
+            _ if code == "plugin.invalid_state" && message.contains("must be installed") => {
+                error.hint("its tables are made first: erp-plugin host install ID")
+            }
             _ if code.contains('.') => error.hint(format!("erp-plugin explain {code}")),
             _ => error,
         })
@@ -284,6 +293,13 @@ impl RemoteHost<'_> {
             self.ask("POST", &format!("{PLUGINS}/{id}/enable"), None)?;
         }
         let plugin = self.plugin(id)?;
+        if plugin["version"] != version {
+            let message = format!("{id} {version} is there, and {} goes on", cell(&plugin["version"]));
+            let error = CommandError::new(codes::HOST_REFUSED, message);
+            return Err(
+                error.hint("its upgrade was taken back: a higher version goes forward, erp-plugin version patch")
+            );
+        }
         self.show(plugin, |plugin| self.state(plugin))
     }
 
@@ -353,9 +369,8 @@ impl RemoteHost<'_> {
         let query: Vec<String> = asked.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let calls = self.ask("GET", &format!("/_dev/calls?{}", query.join("&")), None)?;
         self.show(calls, |calls| {
-            let list = calls["calls"].as_array().or_else(|| calls.as_array()).cloned().unwrap_or_default();
             let mut table = Table::new();
-            for call in &list {
+            for call in calls["items"].as_array().into_iter().flatten() {
                 let [id, kind, plugin, label] = ["id", "kind", "plugin", "label"].map(|key| cell(&call[key]));
                 table.row([id, kind, plugin, label, cell(&call["error"]["code"])]);
             }

@@ -335,6 +335,7 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
             let purpose = if nodes.release { Purpose::Ship } else { Purpose::Trial };
             let component = context.present_component(&open, &nodes.component, purpose)?.bytes;
             let plugin = runtime.load(&component, Arc::new(open.manifest))?;
+            platform.set_version(plugin.manifest().developed_for());
             platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::CommandResult;
-use super::credentials::RemoteArgs;
+use super::credentials::ConnectionArgs;
 use super::key::trust_store;
 use super::pack::{component_to_pack, packed};
 use super::package_file::{package_file, read_bounded, refusal};
@@ -40,8 +40,11 @@ const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 pub(crate) struct PublishArgs {
     /// The package as it is; the project's own if it is absent, made first where it is not of the present sources
     package: Option<PathBuf>,
+    /// The platform's address, such as <https://erp.example.com>
+    #[arg(long, value_name = "URL", env = "ERP_PLUGIN_PUBLISH_TO", hide_env_values = true)]
+    to: String,
     #[command(flatten)]
-    remote: RemoteArgs,
+    connection: ConnectionArgs,
     /// The keys that are trusted, for the receipt's
     #[arg(long, value_name = "FILE", env = "ERP_PLUGIN_PUBLISH_TRUST_FILE", hide_env_values = true)]
     trust_file: Option<PathBuf>,
@@ -104,7 +107,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
         return Err(refusal(&problems).with_report(verdict.report));
     }
     let Some(package) = &verdict.package else { return Err(refusal(&[])) };
-    let connection = args.remote.connection(context)?;
+    let connection = args.connection.to(context, &args.to)?;
     let metadata = &package.manifest.metadata;
     let mut result = PublishResult {
         ok: true,
@@ -124,7 +127,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     };
     let sent = Arc::new(AtomicU64::new(0));
     let _watch = end_when_interrupted(context, args, &sent);
-    if args.remote.to.starts_with("oci://") {
+    if args.to.starts_with("oci://") {
         to_oci(context, args, &connection, &verdict, package, &bytes, &mut result)?;
     } else {
         to_platform(context, args, connection, &bytes, &sent, &mut result)?;
@@ -183,7 +186,7 @@ fn to_platform(
     sent: &Arc<AtomicU64>,
     result: &mut PublishResult,
 ) -> Result<(), CommandError> {
-    let client = Client::new(&args.remote.to, connection)?;
+    let client = Client::new(&args.to, connection)?;
     if result.dry_run {
         let known = client.receipt(&result.id, &result.version)?;
         result.already_there = known.as_ref().is_some_and(|known| known["sha256"] == result.sha256);
@@ -237,7 +240,7 @@ fn to_oci(
     let progress = context.ui.progress("Uploading", (package.component().len() + bytes.len()) as u64);
     let mode = if result.dry_run { Push::Look } else { Push::Send };
     let pushed = push(
-        &args.remote.to,
+        &args.to,
         connection,
         &artifact,
         mode,
@@ -303,7 +306,7 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
         (_, true, _) => "was there already",
         _ => "published",
     };
-    let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.remote.to);
+    let mut text = format!("{} {} ({}) {state} at {}", result.id, result.version, ByteSize(bytes), args.to);
     if let (Some(state), Some(active)) = (&result.state, &result.active_version) {
         text.push_str(&format!("\n{}", next(args, result, state, active)));
     }
@@ -321,7 +324,7 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
 
 /// What runs now, and the next command.
 fn next(args: &PublishArgs, result: &PublishResult, state: &str, active: &str) -> String {
-    let (id, version, to) = (&result.id, &result.version, &args.remote.to);
+    let (id, version, to) = (&result.id, &result.version, &args.to);
     if active != version {
         return format!(
             "{version} is not active: the host has {active}, as after a rollback; a higher version goes forward: erp-plugin \
@@ -359,7 +362,7 @@ fn end_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<Atomic
         .filter_map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupted)).ok())
         .collect();
     let watch = InterruptWatch { is_over: Arc::clone(&is_over), registered };
-    let (ui, to, sent) = (context.ui.direct(), args.remote.to.clone(), Arc::clone(sent));
+    let (ui, to, sent) = (context.ui.direct(), args.to.clone(), Arc::clone(sent));
     let is_oci = to.starts_with("oci://");
     std::thread::spawn(move || {
         while !interrupted.load(Ordering::Relaxed) {

@@ -33,8 +33,26 @@ pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
         let error = CommandError::new(codes::USAGE, format!("there is no schema `{}`", args.name));
         return Err(error.hint(help.unwrap_or_else(|| format!("known: {}", known.join(", ")))));
     };
+    let mut schema = schema.clone();
+    take_sizes(&mut schema);
     context.ui.raw_result(&format!("{schema:#}\n"));
     Ok(ExitCode::Ok)
+}
+
+/// Takes the sizes of numbers in memory out, such as `uint64`: they are no formats of JSON Schema, and strict validators
+/// refuse them.
+fn take_sizes(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            let is_size = |format: &str| format.trim_start_matches('u').starts_with("int") || format == "double";
+            if fields.get("format").and_then(Value::as_str).is_some_and(is_size) {
+                fields.remove("format");
+            }
+            fields.values_mut().for_each(take_sizes);
+        }
+        Value::Array(items) => items.iter_mut().for_each(take_sizes),
+        _ => {}
+    }
 }
 
 fn schemas() -> Vec<(&'static str, Value)> {

@@ -78,6 +78,8 @@ struct Place {
     /// The string with its quotes.
     spans: Vec<Span>,
     version: String,
+    /// Whether other packages of the workspace have it too.
+    is_shared: bool,
 }
 
 pub(super) fn run(context: &Context, args: &VersionArgs) -> CommandResult {
@@ -86,11 +88,12 @@ pub(super) fn run(context: &Context, args: &VersionArgs) -> CommandResult {
     let places = places(&open)?;
     let Some(wanted) = &args.new else {
         let ok = places.iter().all(|place| place.version == current);
+        let wanted = present(&places, &current)?;
         let result = result(context, &places, ok, current, None);
-        context.ui.result(&result, || shown(&result));
+        context.ui.result(&result, || shown(&result, &wanted));
         return Ok(if ok { ExitCode::Ok } else { ExitCode::Findings });
     };
-    let before = parsed(&current)?;
+    let before = present(&places, &current)?;
     let new = raised(&before, wanted)?;
     let compared = compared(context, args, &open, &current)?;
     let (least, reasons) = match &compared {
@@ -120,10 +123,17 @@ pub(super) fn run(context: &Context, args: &VersionArgs) -> CommandResult {
         compared_with: compared.map(|(name, _)| name),
         least: least.map(|least| least.to_string()),
         written: !args.dry_run,
-        ..result(context, &places, true, text, Some(current))
+        ..result(context, &places, true, text, Some(before.to_string()))
     };
-    context.ui.result(&result, || shown(&result));
+    context.ui.result(&result, || shown(&result, &new));
     Ok(ExitCode::Ok)
+}
+
+/// The version that there is: the manifest's, or that of the workspace, where it is shared and another plugin raised it.
+fn present(places: &[Place], current: &str) -> Result<Version, CommandError> {
+    let shared = places.iter().filter(|place| place.is_shared).filter_map(|place| Version::parse(&place.version).ok());
+    let own = parsed(current)?;
+    Ok(shared.max().map_or(own.clone(), |shared| shared.max(own)))
 }
 
 fn result(context: &Context, places: &[Place], ok: bool, version: String, previous: Option<String>) -> VersionResult {
@@ -132,14 +142,14 @@ fn result(context: &Context, places: &[Place], ok: bool, version: String, previo
     VersionResult { ok, version, previous, files, compared_with: None, least: None, written: false }
 }
 
-fn shown(result: &VersionResult) -> String {
+fn shown(result: &VersionResult, wanted: &Version) -> String {
     let mut table = Table::new();
     for place in &result.files {
         table.row([place.file.as_str(), place.version.as_str()]);
     }
     let text = match (&result.previous, &result.compared_with) {
         (None, _) if result.ok => return table.render(),
-        (None, _) => format!("the files do not agree; all at once: erp-plugin version {}", result.version),
+        (None, _) => format!("the files do not agree; all at once: erp-plugin version {wanted}"),
         (Some(previous), None) => format!(
             "{previous} → {}; compared with nothing: there is no package in dist and no revision of git (--since)",
             result.version
@@ -195,8 +205,7 @@ fn compared(
     if let Some(since) = &args.since {
         return Ok(Some((since.clone(), migrate::read_version(context, since)?)));
     }
-    let package = open.project.package_file(&open.manifest);
-    if package.is_file() {
+    if let Some(package) = last_package(open) {
         let name = package.display().to_string();
         return Ok(Some((context.shown(&package), migrate::read_version(context, &name)?)));
     }
@@ -204,6 +213,19 @@ fn compared(
     let known =
         revisions.into_iter().find_map(|name| Some((name.clone(), migrate::read_version(context, &name).ok()?)));
     Ok(known.filter(|(_, old)| old.manifest.metadata.id == open.manifest.metadata.id))
+}
+
+/// The package of the highest version in dist.
+fn last_package(open: &OpenProject) -> Option<PathBuf> {
+    let prefix = format!("{}-", *open.manifest.metadata.id);
+    let version = |file: &Path| {
+        let name = file.file_name()?.to_str()?.strip_prefix(&prefix)?.strip_suffix(".erpx")?;
+        Version::parse(name).ok()
+    };
+    let files =
+        fs_err::read_dir(open.project.root.join("dist")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = files.filter_map(|file| Some((version(&file)?, file)));
+    found.max_by(|left, right| left.0.cmp(&right.0)).map(|(_, file)| file)
 }
 
 /// The least version that what changed since demands; none where nothing did.
@@ -226,6 +248,7 @@ fn places(open: &OpenProject) -> Result<Vec<Place>, CommandError> {
         source: Arc::clone(&project.source),
         spans: vec![span],
         version: version.to_owned(),
+        is_shared: false,
     };
     let mut places = vec![own(manifest.metadata.version.span(), manifest.metadata.version.as_str())];
     let found = match *manifest.build.language {
@@ -253,7 +276,8 @@ fn of_cargo(root: &Path) -> Result<Vec<Option<Place>>, CommandError> {
     let workspace = workspace_of(&fs_err::canonicalize(root).unwrap_or_else(|_| root.to_path_buf()));
     let inherits = package.and_then(|package| package.get("version")?.get("workspace")).is_some();
     let place = if inherits {
-        named(&workspace.join("Cargo.toml"), &[&["workspace", "package", "version"]])?
+        let shared = named(&workspace.join("Cargo.toml"), &[&["workspace", "package", "version"]])?;
+        shared.map(|place| Place { is_shared: true, ..place })
     } else {
         named(&file, &[&["package", "version"]])?
     };
@@ -267,16 +291,50 @@ fn of_cargo(root: &Path) -> Result<Vec<Option<Place>>, CommandError> {
             _ => &[],
         };
         // Those of registries have a source.
+        // All that have the workspace's version get the new one.
+        let names = if inherits { heirs(&workspace) } else { vec![name] };
         let is_own = |package: &&Node| {
-            package.get("name").and_then(Node::as_str) == Some(&name) && package.get("source").is_none()
+            let is_named =
+                package.get("name").and_then(Node::as_str).is_some_and(|name| names.iter().any(|own| own == name));
+            is_named && package.get("source").is_none()
         };
-        let version = packages.iter().find(is_own).and_then(|package| package.get("version"));
-        places.push(version.and_then(|version| {
+        let versions: Vec<&Node> =
+            packages.iter().filter(is_own).filter_map(|package| package.get("version")).collect();
+        places.push(versions.first().and_then(|version| {
             let text = version.as_str()?.to_owned();
-            Some(Place { file: lock, source, spans: vec![version.span.clone()], version: text })
+            let spans = versions.iter().map(|version| version.span.clone()).collect();
+            Some(Place { file: lock, source, spans, version: text, is_shared: false })
         }));
     }
     Ok(places)
+}
+
+/// The names of a workspace's packages that have its version.
+fn heirs(workspace: &Path) -> Vec<String> {
+    let table = |folder: &Path| Some(document::parse(&source(&folder.join("Cargo.toml")).ok()?).0);
+    let root = table(workspace);
+    let members = root.as_ref().and_then(|root| root.get("workspace")?.get("members"));
+    let patterns: Vec<&str> = match members.map(|members| &members.value) {
+        Some(NodeValue::Array(items)) => items.iter().filter_map(Node::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let mut folders = vec![workspace.to_path_buf()];
+    for pattern in patterns {
+        match pattern.strip_suffix("/*") {
+            Some(above) => {
+                let inside = fs_err::read_dir(workspace.join(above)).into_iter().flatten().flatten();
+                folders.extend(inside.map(|entry| entry.path()));
+            }
+            None => folders.push(workspace.join(pattern)),
+        }
+    }
+    let name = |folder: PathBuf| {
+        let cargo = table(&folder)?;
+        let package = cargo.get("package")?;
+        package.get("version")?.get("workspace")?;
+        package.get("name")?.as_str().map(str::to_owned)
+    };
+    folders.into_iter().filter_map(name).collect()
 }
 
 /// The places of a file that the ways lead to; none where there is no such file, or nothing is there.
@@ -290,7 +348,7 @@ fn named(file: &Path, ways: &[&[&str]]) -> Result<Option<Place>, CommandError> {
         ways.iter().filter_map(|way| way.iter().try_fold(&root, |node, key| node.get(key))).collect();
     let Some(version) = found.first().and_then(|node| node.as_str()).map(str::to_owned) else { return Ok(None) };
     let spans = found.iter().map(|node| node.span.clone()).collect();
-    Ok(Some(Place { file: file.to_path_buf(), source, spans, version }))
+    Ok(Some(Place { file: file.to_path_buf(), source, spans, version, is_shared: false }))
 }
 
 fn source(file: &Path) -> Result<Arc<SourceFile>, CommandError> {

@@ -31,8 +31,17 @@ pub fn local_path(component: &[u8]) -> Option<String> {
         let home = HOMES.iter().find(|home| path.starts_with(home.as_bytes()))?;
         // Something must stand behind it: `/home/` alone may be a word of the plugin's own.
         let inside = path.get(home.len()..)?.iter().any(|byte| matches!(byte, b'/' | b'\\'));
-        inside.then(|| String::from_utf8_lossy(&path).into_owned())
+        inside.then(|| shown(&path))
     })
+}
+
+/// A path as far as it can be told from what stands behind it: texts of a component have no ends. It ends with the name of a
+/// source file.
+fn shown(path: &[u8]) -> String {
+    const ENDINGS: [&str; 9] = [".rs", ".cpp", ".cc", ".hpp", ".h", ".c", ".ts", ".js", ".py"];
+    let text = String::from_utf8_lossy(path);
+    let ends = ENDINGS.iter().filter_map(|ending| Some(text.find(ending)? + ending.len()));
+    ends.min().map_or_else(|| text.to_string(), |end| text[..end].to_owned())
 }
 
 /// The first path into one of these folders that is in a component: for whoever knows where it was built.
@@ -46,7 +55,7 @@ pub fn path_into(component: &[u8], folders: &[&Path]) -> Option<String> {
     let at = found.next()?;
     let is_path = |byte: &&u8| byte.is_ascii_graphic() || !byte.is_ascii();
     let path: Vec<u8> = component[at..].iter().take(SHOWN).take_while(is_path).copied().collect();
-    Some(String::from_utf8_lossy(&path).into_owned())
+    Some(shown(&path))
 }
 
 #[cfg(test)]

@@ -15,6 +15,11 @@ pub(super) fn boundary(content_type: Option<&str>) -> Option<String> {
     multer::parse_boundary(content_type?).ok()
 }
 
+/// Whether a body says that it is a form.
+pub(super) fn is_form(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
 /// The package that a form holds: the part `package`, or one that is made of `wasm`, `manifest`, and parts with the paths
 /// of files.
 pub(super) async fn package(boundary: String, body: Vec<u8>) -> Result<Vec<u8>, PlatformError> {

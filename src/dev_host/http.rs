@@ -114,6 +114,9 @@ async fn form_body(request: &mut Request, body: Vec<u8>) -> Result<Vec<u8>, Plat
             request.content_digest = None;
             form::package(boundary, body).await
         }
+        None if is_upload && form::is_form(request.content_type.as_deref()) => {
+            Err(PlatformError::new(errors::HTTP_BAD_FORM, "the content type names no boundary of the form's parts"))
+        }
         None => Ok(body),
     }
 }

@@ -260,17 +260,17 @@ fn name(path: &Path) -> String {
 /// A plugin in two files, as it was before there were packages.
 struct Loose {
     component: PathBuf,
-    manifest: PathBuf,
+    /// None where somebody forgot it, who is told.
+    manifest: Option<PathBuf>,
 }
 
 impl Loose {
     const COMPONENT: &'static str = "plugin.wasm";
 
-    /// The two files of a folder, where both are there.
+    /// The two files of a folder, where the component is there.
     fn of(folder: &Path) -> Option<Loose> {
         let component = folder.join(Loose::COMPONENT);
-        let manifest = manifest_in(folder).filter(|_| component.is_file())?;
-        Some(Loose { component, manifest })
+        component.is_file().then(|| Loose { component, manifest: manifest_in(folder) })
     }
 
     fn is_component(path: &Path) -> bool {
@@ -285,7 +285,8 @@ fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
     if !Loose::is_component(path) {
         return Some(own);
     }
-    let manifest = one(&Loose::of(path.parent()?)?.manifest)?;
+    let Some(manifest) = Loose::of(path.parent()?)?.manifest else { return Some(own) };
+    let manifest = one(&manifest)?;
     Some((own.0.wrapping_mul(31).wrapping_add(manifest.0), own.1.max(manifest.1)))
 }
 
@@ -307,5 +308,8 @@ fn package(path: &Path) -> Option<Result<Vec<u8>, String>> {
     if !Loose::is_component(path) {
         return Some(Ok(bytes));
     }
-    Some(loose_package(bytes, &Loose::of(path.parent()?)?.manifest))
+    Some(match Loose::of(path.parent()?)?.manifest {
+        Some(manifest) => loose_package(bytes, &manifest),
+        None => Err("there is no plugin.toml, plugin.json or manifest.json beside it".to_owned()),
+    })
 }

@@ -1,5 +1,6 @@
 //! Code made from the contract and the manifest.
 
+pub(crate) mod codes;
 mod http;
 mod rust;
 mod script;

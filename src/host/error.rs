@@ -200,7 +200,7 @@ impl TrapFrames<'_> {
                 if symbols.is_empty() {
                     vec![frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), demangled)]
                 } else {
-                    symbols.iter().map(|symbol| Symbol(symbol).to_string()).collect()
+                    symbols.iter().map(|symbol| Symbol(symbol, frame.func_name()).to_string()).collect()
                 }
             })
             .map(|mut line| {
@@ -213,11 +213,12 @@ impl TrapFrames<'_> {
     }
 }
 
-struct Symbol<'a>(&'a wasmtime::FrameSymbol);
+/// A place in the source, and the name of the function that the code became part of, for places that name none.
+struct Symbol<'a>(&'a wasmtime::FrameSymbol, Option<&'a str>);
 
 impl fmt::Display for Symbol<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.name().map_or_else(|| "?".to_owned(), demangled))?;
+        f.write_str(&self.0.name().or(self.1).map_or_else(|| "?".to_owned(), demangled))?;
         if let (Some(file), Some(line)) = (self.0.file(), self.0.line()) {
             write!(f, " at {file}:{line}")?;
         }

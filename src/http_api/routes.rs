@@ -101,7 +101,8 @@ pub const ROUTES: &[Route] = &[
     Route::post(Platform(P::UploadPackage), "plugins.upload", "/api/v1/admin/plugins/upload")
         .does(
             "Upload a package",
-            "`content-digest` is checked. The same file gets the same receipt; another file of the same version gets 409.",
+            "`content-digest` is checked. The same file gets the same receipt; another file of the same version gets 409. A form is \
+             taken too: the part `package`, or `wasm`, `manifest` and files by their paths.",
         )
         .needs(ADMIN)
         .effect(Effect::ChangesPlugins)

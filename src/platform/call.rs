@@ -33,6 +33,14 @@ impl Occasion {
         Occasion { tenant: tenant.clone(), caller: None, trigger, event_depth: 0 }
     }
 
+    /// A call of an export by its name. `init` runs for no tenant, whoever asks for it.
+    fn of_function(function: &str, identity: &Identity) -> Occasion {
+        if function.trim().rsplit(['.', '/', '#']).next() == Some("init") {
+            return Occasion::of(&TenantId::nil(), Trigger::Lifecycle);
+        }
+        Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller)
+    }
+
     /// Something that a user does.
     pub(super) fn by(self, caller: &Caller) -> Occasion {
         Occasion { caller: Some(caller.clone()), ..self }
@@ -66,7 +74,7 @@ impl Platform {
     /// # Errors
     /// [`CallError`].
     pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
-        let occasion = Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller);
+        let occasion = Occasion::of_function(call.split('(').next().unwrap_or_default(), identity);
         self.call(plugin, &occasion, &Invocation::Wave(call), |_| Ok(()))
     }
 
@@ -81,7 +89,7 @@ impl Platform {
         function: &str,
         arguments: &serde_json::Map<String, Value>,
     ) -> Result<Value, CallError> {
-        let occasion = Occasion::of(&identity.tenant, Trigger::Call).by(&identity.caller);
+        let occasion = Occasion::of_function(function, identity);
         self.call(plugin, &occasion, &Invocation::Named { function, arguments }, |_| Ok(()))
     }
 

@@ -93,6 +93,14 @@ impl Platform {
         self.gate = Arc::new(gate);
     }
 
+    /// Is of this version from now on, where one is given.
+    pub fn set_version(&mut self, version: Option<Version>) {
+        if version.is_some() {
+            let Gate { admission, trust, registrar, .. } = Gate::default();
+            self.gate = Arc::new(Gate { admission, trust, registrar, platform_version: version });
+        }
+    }
+
     /// Whether a package that was admitted before still is: nothing was said about keys since.
     pub(super) fn still_admits(&self, admitted: &AdmittedPackage) -> Result<bool, PlatformError> {
         Ok(self.trust_mark()? == admitted.mark)

@@ -237,6 +237,7 @@ impl Platform {
         let database = Database::in_memory()?;
         let directory = self.directory().clone();
         let mut alone = Platform::new(self.runtime(), database, Surroundings::of_this_machine(), directory);
+        alone.gate = Arc::clone(&self.gate);
         match alone.run_version(version) {
             Err(error) if error.code == errors::PLUGIN_DEPENDENCY => Ok(()),
             started => started,

@@ -1,5 +1,6 @@
 //! The files that go into a package beside the component and the manifest.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,14 @@ pub enum FileProblem {
         name: String,
         /// Why.
         problem: String,
+    },
+    /// On machines where case does not count it is, or lies in, another file.
+    #[error("`{name}` and `{other}` cannot both be packed: where case does not count, they are one")]
+    Clash {
+        /// The file.
+        name: String,
+        /// The other one.
+        other: String,
     },
     /// It is a link, a device or a pipe.
     #[error("`{name}` is no regular file")]
@@ -92,6 +101,7 @@ pub fn package_files(
     let ProjectFile { mut names, mut problems, .. } = found;
     names.sort();
     names.dedup();
+    problems.extend(clashes(&names));
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
         let bytes = fs_err::read(project.root.join(&name)).map_err(FileError::Unreadable)?;
@@ -101,6 +111,30 @@ pub fn package_files(
         }
     }
     if problems.is_empty() { Ok(entries) } else { Err(FileError::Refused(problems)) }
+}
+
+/// Files that are one where case does not count, or one of which is there the folder of the other.
+fn clashes(names: &[String]) -> Vec<FileProblem> {
+    let mut known: BTreeMap<String, &String> = BTreeMap::new();
+    let mut found = Vec::new();
+    for name in names {
+        if let Some(other) = known.insert(name.to_ascii_lowercase(), name) {
+            found.push(FileProblem::Clash { name: name.clone(), other: other.clone() });
+        }
+    }
+    for (lower, name) in &known {
+        let mut folders = lower.match_indices('/').map(|(at, _)| &lower[..at]);
+        if let Some(other) = folders.find_map(|folder| known.get(folder)) {
+            found.push(FileProblem::Clash { name: (*name).clone(), other: (*other).clone() });
+        }
+    }
+    found
+}
+
+/// What systems leave in folders, and nobody means to ship.
+fn is_litter(name: &str) -> bool {
+    let is_named = |part: &str| matches!(part, ".DS_Store" | "__MACOSX" | "Thumbs.db" | "desktop.ini");
+    name.split('/').any(|part| is_named(part) || part.starts_with("._"))
 }
 
 struct ProjectFile<'a> {
@@ -129,6 +163,9 @@ impl ProjectFile<'_> {
             return Ok(());
         }
         let name = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+        if is_litter(&name) {
+            return Ok(());
+        }
         if !kind.is_file() {
             self.problems.push(FileProblem::NotRegular { name });
         } else if let Some(secret) = find_secret(&name, b"").filter(|_| !self.allowed.contains(&name)) {

@@ -133,9 +133,9 @@ pub enum StoreError {
     /// There is no such file.
     #[error("there is no file `{0}`")]
     NoBlob(String),
-    /// The manifest has no such setting.
-    #[error("unknown setting `{0}`")]
-    UnknownSetting(String),
+    /// The manifest has no such setting; what it has.
+    #[error("unknown setting `{0}`{1}")]
+    UnknownSetting(String, String),
     /// Rows whose values would be lost by an upgrade, or do not fit.
     #[error("{count} row(s) of {place} are at stake: {}", rows.first().map_or("", |row| row.problem.as_str()))]
     RowsAtStake {
@@ -203,7 +203,7 @@ impl StoreError {
             StoreError::Batch { code, .. } => *code,
             StoreError::UnknownNumbering(_) => errors::NUMBERING_UNKNOWN,
             StoreError::NumberingExhausted(_) => errors::NUMBERING_EXHAUSTED,
-            StoreError::UnknownSetting(_) => errors::CONFIG_UNKNOWN_SETTING,
+            StoreError::UnknownSetting(..) => errors::CONFIG_UNKNOWN_SETTING,
             StoreError::NoSecret(_) | StoreError::SealedSecret(_) => errors::CONFIG_NO_SECRET,
             StoreError::NoBlob(_) => errors::BLOB_NOT_FOUND,
             StoreError::RowsAtStake { .. } => errors::MIGRATION_ROWS_AT_STAKE,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::sql::SqlValue;
 use super::{Database, FieldProblem, Scope, StoreError};
+use crate::document::did_you_mean;
 use crate::manifest::{Manifest, SettingField, SettingType};
 
 impl Database {
@@ -95,7 +96,10 @@ impl Database {
 
 fn known<'m>(manifest: &'m Manifest, key: &str) -> Result<&'m SettingField, StoreError> {
     let field = manifest.settings.fields.iter().find(|field| field.key.as_str() == key);
-    field.ok_or_else(|| StoreError::UnknownSetting(key.to_owned()))
+    field.ok_or_else(|| {
+        let help = did_you_mean(key, manifest.settings.fields.iter().map(|field| field.key.as_str()));
+        StoreError::UnknownSetting(key.to_owned(), help.map_or_else(String::new, |help| format!("; {help}")))
+    })
 }
 
 fn fits(field: &SettingField, value: &Value) -> Result<(), String> {

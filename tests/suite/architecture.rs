@@ -100,7 +100,7 @@ const FLOORS: &[(&str, &[Room])] = &[
             ),
             ("seed", &["diagnostics", "expression", "manifest", "pattern", "random", "store"]),
             ("http_api", &["contract", "manifest"]),
-            ("generate", &["contract", "http_api", "manifest"]),
+            ("generate", &["codes", "contract", "http_api", "manifest"]),
             ("scaffold", &["containment", "document", "files", "pattern"]),
             ("build", &["component", "digest", "files", "settings", "signing"]),
             (

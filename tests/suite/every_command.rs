@@ -274,3 +274,25 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     let left = std::fs::read_dir(sandbox.path("tmp")).unwrap().count();
     assert_eq!(left, 0, "something is left in the temporary folder");
 }
+
+/// The words behind a command are found: a dash in the program's name must not be written in two ways.
+#[test]
+fn bash_completes_commands_and_their_words() {
+    let sandbox = Sandbox::new();
+    sandbox.write("completions.bash", sandbox.run(&["completions", "bash"]).succeeded().stdout);
+    let complete = |words: &[&str]| {
+        let last = words[words.len() - 1];
+        let before = words[words.len() - 2];
+        let script = format!(
+            "source completions.bash; COMP_WORDS=(erp-plugin {}); COMP_CWORD={}; _erp__plugin erp-plugin '{last}' '{before}'; echo \"${{COMPREPLY[@]}}\"",
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len(),
+        );
+        let output =
+            std::process::Command::new("bash").args(["-c", &script]).current_dir(sandbox.path(".")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(complete(&["key", "re"]), "revoke");
+    assert!(complete(&["check", "--format", ""]).contains("sarif"));
+    assert!(complete(&["host", "ro"]).contains("rollback"));
+}

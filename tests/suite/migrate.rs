@@ -100,7 +100,7 @@ fn a_revision_of_git_is_a_version() {
     let (code, diff) = sandbox.json(&["-C", "erp-demo", "migrate", "diff", "../old.erpx", "HEAD"]);
     assert_eq!((code, diff["changes"].as_array().unwrap().len()), (0, 3), "{diff}");
     let output = sandbox.run(&["-C", "erp-demo", "migrate", "diff", "nothing"]).failed_with(2);
-    assert!(output.stderr.contains("no package, no folder, and no revision of git"), "{}", output.stderr);
+    assert!(output.stderr.contains("no file, no folder, and no revision of git"), "{}", output.stderr);
 }
 
 #[test]

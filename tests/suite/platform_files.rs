@@ -242,12 +242,22 @@ fn a_host_is_managed_from_the_terminal() {
     let (status, _) = request(&url, "GET", notes, Some(own), b"", &[]);
     assert_eq!(status, 401, "its users are gone");
     assert_ne!(ask(&["tenants", "--remove", "acme"]).0, 0, "the one who runs the host stays");
-    assert!(ask(&["calls"]).0 == 0 && ask(&["logs"]).0 == 0);
+    assert_eq!(ask(&["logs"]).0, 0);
+    let calls = sandbox.run(&["host", "calls"]).succeeded().stdout;
+    assert!(calls.lines().any(|line| line.contains("erp-demo") && line.contains("tenant")), "{calls}");
+    // Where it is asked may be said before or behind what is asked.
+    for words in [["--to", &url, "list"], ["list", "--to", &url]] {
+        sandbox.run(&[&["host"], &words[..]].concat()).succeeded();
+    }
     // A raised version takes over; after a rollback the same one is not active, and publish says so.
     sandbox.run(&["-C", "erp-demo", "version", "0.1.1"]).succeeded();
     sandbox.repack("erp-demo");
     let (code, plugin, result) = ask(&["upgrade", "erp-demo/dist/erp-demo-0.1.1.erpx"]);
     assert_eq!((code, &plugin["version"], &plugin["status"]), (0, &json!("0.1.1"), &json!("running")), "{result}");
+    assert_eq!(ask(&["rollback", "erp-demo"]).1["version"], "0.1.0");
+    let (code, _, refused) = ask(&["upgrade", "erp-demo/dist/erp-demo-0.1.1.erpx"]);
+    let message = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(code != 0 && message.contains("0.1.1 is there, and 0.1.0 goes on"), "{refused}");
     assert_eq!(ask(&["disable", "erp-demo"]).1["status"], "disabled");
     let (_, health) = request(&url, "GET", "/health", None, b"", &[]);
     assert_eq!((&health["status"], &health["plugins_in_error"]), (&json!("ok"), &json!([])));
@@ -271,6 +281,9 @@ fn a_plugin_for_another_platform_is_refused_everywhere() {
     sandbox.write("erp-demo/plugin.toml", told);
     assert_eq!(sandbox.run(&["-C", "erp-demo", "check"]).code, 0);
     sandbox.take_component("erp-demo", template_component("minimal"));
+    // What is tried here runs on the platform that it is developed for.
+    sandbox.run(&["-C", "erp-demo", "test"]).succeeded();
+    sandbox.run(&["-C", "erp-demo", "call", "base.init", "--json", "{}"]).succeeded();
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let host = sandbox.dev_host(&[]);
     let client = Client::new(&host, "admin@acme", "erp-demo");

@@ -199,4 +199,45 @@ fn a_version_that_is_too_low_for_what_changed_is_refused() {
     for lower in ["0.1.0", "next", "1.1"] {
         assert_eq!(sandbox.run(&["-C", "erp-demo", "version", lower]).code, 2, "{lower}");
     }
+    // The last package is what counts, however often the version was raised since.
+    let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
+    let broken = manifest.replacen("field_type = \"string\"", "field_type = \"integer\"", 1);
+    assert_ne!(broken, manifest);
+    sandbox.write("erp-demo/plugin.toml", broken);
+    let (code, refused) = sandbox.json(&["-C", "erp-demo", "version", "minor"]);
+    assert_eq!((code, refused["error"]["code"].as_str()), (1, Some("version/too-low")), "{refused}");
+    assert!(
+        refused["error"]["message"].as_str().unwrap().contains("erp-demo-1.0.0.erpx: it must be 2.0.0"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_version_that_packages_of_a_workspace_share_is_raised_for_all_of_them() {
+    let sandbox = Sandbox::new();
+    let cargo = |name: &str| format!("[package]\nname = \"{name}\"\nversion.workspace = true\nedition = \"2024\"\n");
+    let manifest = |id: &str| {
+        format!("[metadata]\nid = \"{id}\"\nname = \"x\"\nversion = \"0.1.0\"\n[runtime]\nabi = \"erp:plugin@1.0.0\"\n")
+    };
+    sandbox.write(
+        "w/Cargo.toml",
+        "[workspace]\nmembers = [\"plugins/*\"]\nresolver = \"3\"\n[workspace.package]\nversion = \"0.1.0\"\n",
+    );
+    let entry = |name: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n\n");
+    sandbox.write("w/Cargo.lock", format!("version = 4\n\n{}{}{}", entry("erp-a1"), entry("erp-b1"), entry("other")));
+    for id in ["erp-a1", "erp-b1"] {
+        sandbox.write(&format!("w/plugins/{id}/Cargo.toml"), cargo(id));
+        sandbox.write(&format!("w/plugins/{id}/plugin.toml"), manifest(id));
+        sandbox.write(&format!("w/plugins/{id}/src/lib.rs"), "");
+    }
+    sandbox.run(&["-C", "w/plugins/erp-a1", "version", "minor"]).succeeded();
+    let lock = String::from_utf8(sandbox.read("w/Cargo.lock")).unwrap();
+    assert_eq!((lock.matches("0.2.0").count(), lock.matches("0.1.0").count()), (2, 1), "{lock}");
+    // The neighbour is told of the shared version, and never takes it back.
+    let behind = sandbox.run(&["-C", "w/plugins/erp-b1", "version"]);
+    assert_eq!(behind.code, 1);
+    assert!(behind.stdout.contains("erp-plugin version 0.2.0"), "{}", behind.stdout);
+    assert_eq!(sandbox.run(&["-C", "w/plugins/erp-b1", "version", "0.1.1"]).code, 2);
+    sandbox.run(&["-C", "w/plugins/erp-b1", "version", "0.2.0"]).succeeded();
+    assert_eq!(sandbox.run(&["-C", "w/plugins/erp-b1", "version"]).code, 0);
 }

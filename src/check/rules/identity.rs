@@ -62,7 +62,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         findings.add(
             PLATFORM_TOO_OLD,
             place.span(),
-            format!("the plugin does not run there: {why}"),
+            format!("the plugin does not run on this platform: {why}"),
             "not met",
             Some(help),
         );

@@ -86,7 +86,13 @@ pub(super) fn build_component(
     };
     let mut cargo = None;
     let bytes = match (&making.component, *manifest.build.language) {
-        (Some(file), _) => context.read(file)?,
+        (Some(file), language) => {
+            // Whoever has sources and takes a component from elsewhere means that it is made of them, as they are now.
+            if language != Language::NoCode {
+                inputs.files = script_files(&canonical(&project.root));
+            }
+            context.read(file)?
+        }
         (None, Language::NoCode) => idle(&parts.world)?,
         (None, Language::Rust) => {
             let options = |toolchain| BuildOptions {

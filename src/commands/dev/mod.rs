@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::workshop::ProjectWorkshop;
 use super::key::trust_store;
+use super::present_component::{ComponentArgs, Purpose};
 use super::{CommandResult, HostArgs, limits_of};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
@@ -57,6 +58,9 @@ pub(crate) struct DevArgs {
     /// A folder whose packages run; what changes there follows. Other bytes need another version
     #[arg(long, value_name = "FOLDER")]
     plugins: Option<PathBuf>,
+    /// Refuse to begin with a component that is not of the present sources, instead of building it
+    #[arg(long)]
+    no_build: bool,
     /// Follow no project: serve what was published
     #[arg(long)]
     no_watch: bool,
@@ -89,6 +93,16 @@ pub(super) struct DevResult {
 
 pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     let followed = if args.no_watch { Vec::new() } else { followed(context)? };
+    if args.no_build {
+        for place in &followed {
+            let open = context.of_member(&place.manifest_file).open_project()?;
+            context.present_component(
+                &open,
+                &ComponentArgs { no_build: true, ..ComponentArgs::default() },
+                Purpose::Trial,
+            )?;
+        }
+    }
     let place = args.place.place(context)?;
     let state_dir = place.state_folder.clone();
     let trust = match &args.trust_file {
@@ -176,7 +190,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
 fn stated_version(followed: &[FollowedPlace]) -> Option<Version> {
     let manifests =
         followed.iter().filter_map(|place| Project::open(&place.manifest_file, &place.root).ok()?.manifest().0);
-    manifests.into_iter().find_map(|manifest| Version::parse(manifest.dev.platform_version.as_ref()?).ok())
+    manifests.into_iter().find_map(|manifest| manifest.developed_for())
 }
 
 /// The projects that are followed: all of a workspace with `--workspace`, else the one that the user stands in.

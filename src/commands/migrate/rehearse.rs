@@ -42,6 +42,9 @@ pub(crate) struct RehearseArgs {
     /// The new version; the project that you are in if it is absent
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
+    /// Refuse a component that is not of the present sources, instead of building it
+    #[arg(long)]
+    no_build: bool,
     /// Rows of the old version, for each of two tenants
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     rows: u64,
@@ -133,11 +136,12 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let diff = SchemaDiff::of(&old.manifest, &new.manifest);
     let runtime = context.runtime()?;
     let load = |version: &VersionOf| {
-        Ok::<_, CommandError>(runtime.load(&version.component(context)?, Arc::clone(&version.manifest))?)
+        Ok::<_, CommandError>(runtime.load(&version.component(context, args.no_build)?, Arc::clone(&version.manifest))?)
     };
     let (old_plugin, new_plugin) = (load(&old)?, load(&new)?);
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
     let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;
+    platform.set_version(new.manifest.developed_for());
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
     platform.run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Versions of a plugin as users name them: a package, a project's folder, or a revision of git.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -44,8 +44,8 @@ impl VersionOf {
         }
     }
 
-    /// The component, which is built first where a project's is not of its present sources.
-    pub(super) fn component(&self, context: &Context) -> Result<Vec<u8>, CommandError> {
+    /// The component, which is built first where a project's is not of its present sources, or else refused.
+    pub(super) fn component(&self, context: &Context, no_build: bool) -> Result<Vec<u8>, CommandError> {
         if let Some(packed) = &self.packed {
             return Ok(packed.clone());
         }
@@ -58,7 +58,7 @@ impl VersionOf {
         };
         let open = OpenProject { project: project.clone(), manifest: (*self.manifest).clone(), report: Report::new() };
         let own = context.of_member(&project.manifest_file);
-        Ok(own.present_component(&open, &ComponentArgs::default(), Purpose::Trial)?.bytes)
+        Ok(own.present_component(&open, &ComponentArgs { no_build, ..ComponentArgs::default() }, Purpose::Trial)?.bytes)
     }
 
     /// The component, where there is one of the present sources without building it.
@@ -127,8 +127,13 @@ fn of_project(context: &Context, project: Project) -> Result<VersionOf, CommandE
 fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandError> {
     let project = context.project()?;
     let unknown = |why: String| {
-        let message = format!("`{revision}` is no package, no folder, and no revision of git: {why}");
-        CommandError::new(codes::USAGE, message).hint("erp-plugin migrate diff dist/<id>-<version>.erpx")
+        let is_file = Path::new(revision).extension().is_some_and(|ending| ending == "erpx");
+        let message = if is_file || revision.contains('/') {
+            format!("there is no file and no folder `{revision}`")
+        } else {
+            format!("`{revision}` is no file, no folder, and no revision of git: {why}")
+        };
+        CommandError::new(codes::USAGE, message).hint(known_versions(&project))
     };
     if revision.starts_with('-') {
         return Err(unknown("it begins with a dash".to_owned()));
@@ -151,4 +156,18 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
     })?;
     let json = document::parse(&source).0.to_json();
     Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: None })
+}
+
+/// The packages that a version can be taken from.
+fn known_versions(project: &Project) -> String {
+    let files = fs_err::read_dir(project.root.join("dist")).into_iter().flatten().flatten();
+    let is_package = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "erpx");
+    let names = files.map(|entry| entry.path()).filter(is_package);
+    let mut names: Vec<String> =
+        names.filter_map(|file| Some(format!("dist/{}", file.file_name()?.to_str()?))).collect();
+    names.sort();
+    match names.as_slice() {
+        [] => "name a package, the folder of a built project, or a revision of git".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    }
 }

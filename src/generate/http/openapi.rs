@@ -180,9 +180,17 @@ impl RouteContext<'_> {
             RequestBody::Nothing => return None,
             RequestBody::Json(shape) => (true, json_of(shape)),
             RequestBody::MayBeJson(shape) => (false, json_of(shape)),
-            RequestBody::Package | RequestBody::Bytes => {
-                (true, json!({ "application/octet-stream": { "schema": bytes() } }))
+            RequestBody::Package => {
+                let parts = json!({
+                    "type": "object", "description": "`package` alone; or `wasm` and `manifest`, and files by their paths",
+                    "properties": { "package": bytes(), "wasm": bytes(), "manifest": bytes() },
+                });
+                let content = json!({
+                    "application/octet-stream": { "schema": bytes() }, "multipart/form-data": { "schema": parts },
+                });
+                (true, content)
             }
+            RequestBody::Bytes => (true, json!({ "application/octet-stream": { "schema": bytes() } })),
             RequestBody::Rows => {
                 let rows = json!({
                     "type": "object", "required": ["rows"], "properties": {

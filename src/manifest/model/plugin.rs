@@ -228,6 +228,11 @@ impl Manifest {
         self.manifest_version.is_none()
     }
 
+    /// The version of the platform that the plugin is developed for, where it names one.
+    pub fn developed_for(&self) -> Option<Version> {
+        Version::parse(self.dev.platform_version.as_ref()?).ok()
+    }
+
     /// Why a platform of a version is none for this plugin; none where it is. What is no version at all was found before.
     pub fn platform_refusal(&self, platform: &Version) -> Option<(&Spanned<String>, String)> {
         let least = self.metadata.min_platform_version.as_ref().and_then(|text| {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Request, Response, RowPage};
 use crate::codes::errors;
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
+use crate::document::did_you_mean;
 use crate::host::{Invocation, Trigger, lock};
 use crate::http_api::{Access, Match};
 use crate::manifest::{LIST, MANAGE, PermissionCode};
@@ -54,7 +55,14 @@ impl Platform {
         let manifest = Arc::clone(entity.manifest());
         let action =
             manifest.ui.actions.iter().find(|action| action.name.as_str() == name && *action.entity == *entity.name);
-        let action = action.ok_or_else(|| request.no_route())?;
+        let Some(action) = action else {
+            request.user()?;
+            let known = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
+            let help = did_you_mean(name, known.map(|action| action.name.as_str()));
+            let help = help.map_or_else(String::new, |help| format!("; {help}"));
+            let message = format!("`{}` has no button `{name}`{help}", entity.qualified_name());
+            return Err(PlatformError::new(errors::HTTP_NO_ROUTE, message));
+        };
         let identity = request.require(&action.permission)?;
         let mut input = request.object_or_empty()?;
         // The row must be one that the permission of the button reaches, and one that the user can see; who may only act

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
+use crate::document::did_you_mean;
 use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
 use crate::manifest::Timeout;
 use crate::platform::{Platform, PlatformError};
@@ -83,7 +84,9 @@ fn fault_of(body: &Map<String, Value>) -> Result<Fault, PlatformError> {
         .ok_or_else(|| bad_query("a fault needs `at`: a call of the host such as db.insert, *, or commit"))?;
     let subject = text("subject").filter(|subject| !subject.is_empty());
     let place = FaultPlace::find(&at, subject).ok_or_else(|| {
-        bad_query(format!("no fault can hit `{at}`: name a function of the host such as db.insert, `*` or `commit`"))
+        let help = did_you_mean(&at, FaultPlace::names())
+            .unwrap_or_else(|| "name a function of the host such as db.insert, `*` or `commit`".to_owned());
+        bad_query(format!("no fault can hit `{at}`; {help}"))
     })?;
     let action = match (text("error"), text("delay"), body.get("fuel")) {
         (Some(error), None, None) => FaultAction::Fail(error),
