@@ -55,5 +55,27 @@ const keepPlaces = {
   },
 };
 
+// The engine's numbers are exact up to 2^53: what is no whole number, or beyond it, is an error and never another number.
+const EXACT = "\0exact:";
+const WHOLE = 'const whole = (value) => { if (Number.isSafeInteger(value)) return value; throw new RangeError(`${value} is no whole number up to 2^53`); };';
+const WRAPPED = [
+  [/^erp:plugin\/host-kv@/, "increment", "(key, by) => whole(bare(key, whole(by)))"],
+  [/^erp:plugin\/host-blob@/, "get", "(id, offset, length) => bare(id, whole(offset), length)"],
+];
+const wrapped = (id) => WRAPPED.find(([name]) => name.test(id));
+
+const exactNumbers = {
+  name: "exact numbers",
+  resolveId: (id, importer) => (wrapped(id) && !importer?.startsWith(EXACT) ? EXACT + id : null),
+  load: (id) => {
+    if (!id.startsWith(EXACT)) return null;
+    const host = JSON.stringify(id.slice(EXACT.length));
+    const [, name, code] = wrapped(id.slice(EXACT.length));
+    return `import { ${name} as bare } from ${host};\nexport * from ${host};\n${WHOLE}\nexport const ${name} = ${code};\n`;
+  },
+};
+
 // What the host gives is no file.
-export default { external: [/^erp:plugin\//], output: { sourcemap: "hidden" }, plugins: [keepPlaces] };
+const isHost = (id, importer) => id.startsWith("erp:plugin/") && (!wrapped(id) || importer?.startsWith(EXACT) === true);
+
+export default { external: [isHost], output: { sourcemap: "hidden" }, plugins: [exactNumbers, keepPlaces] };
