@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use crate::support::{Sandbox, expect_file, fixture_project, postgres_address, repository, template_component};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Sandbox, expect_file, fixture_project, one_build, postgres_address, repository, template_component,
+};
 
 fn tree(folder: &Path) -> String {
     let mut files = Vec::new();
@@ -160,6 +164,51 @@ fn typescript_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("event-typescript"), ["base", "event-handler"]);
     an_exception_becomes_an_error("event-typescript", "(src/plugin.ts:66)");
     assert_eq!(whole_way("node-typescript"), ["base", "nodes"]);
+}
+
+/// The first build of a project has no types yet; they take numbers, which are exact or an error, and never another number.
+#[test]
+fn typescript_loses_no_digits_and_no_promises() {
+    let sandbox = Sandbox::with_template("event-typescript");
+    let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
+    sandbox.write("erp-demo/plugin.toml", manifest.replacen("[capabilities]\n", "[capabilities]\nkv = true\n", 1));
+    sandbox.write(
+        "erp-demo/src/plugin.ts",
+        r#"import * as kv from "erp:plugin/host-kv@1.0.0";
+import type * as Base from "erp:plugin/base@1.0.0";
+import type * as EventHandler from "erp:plugin/event-handler@1.0.0";
+import type { CallContext } from "erp:plugin/types@1.0.0";
+import { guarded } from "./erp/guard.js";
+
+export const base: typeof Base = { init: guarded((_: CallContext) => {}) };
+
+export const eventHandler: typeof EventHandler = {
+  handleEvent: guarded((_: CallContext, event: EventHandler.Event): void => {
+    const by: unknown = JSON.parse(event.payload);
+    if (by === "later") return Promise.resolve() as unknown as void;
+    console.log(String(kv.increment("count", Number(by ?? NaN))));
+  }),
+};
+"#,
+    );
+    {
+        let _one = one_build();
+        sandbox.run(&["-C", "erp-demo", "build"]).succeeded();
+    }
+    let call = |payload: &str| {
+        let event = json!({ "event": { "id": "e", "event-type": "sales.order.paid", "source": "sales",
+            "occurred-at-ms": 0, "attempt": 1, "payload": payload } });
+        let call = ["-C", "erp-demo", "call", "--no-build", "event-handler.handle-event", "--json", &event.to_string()];
+        sandbox.json(&call).1
+    };
+    let counted = call("4");
+    assert_eq!((&counted["error"], &counted["logs"][0]["message"]), (&Value::Null, &json!("4")), "{counted}");
+    for wrong in ["1.5", "null", "9007199254740993"] {
+        let refused = call(wrong);
+        assert!(refused["error"].as_str().unwrap_or_default().contains("no whole number up to 2^53"), "{refused}");
+        assert!(refused["logs"][0]["message"].as_str().unwrap().contains("(src/plugin.ts:13)"), "{refused}");
+    }
+    assert!(call("\"later\"")["error"].as_str().unwrap_or_default().contains("plugin.async"));
 }
 
 #[test]

@@ -57,7 +57,10 @@ const keepPlaces = {
 
 // The engine's numbers are exact up to 2^53: what is no whole number, or beyond it, is an error and never another number.
 const EXACT = "\0exact:";
-const WHOLE = 'const whole = (value) => { if (Number.isSafeInteger(value)) return value; throw new RangeError(`${value} is no whole number up to 2^53`); };';
+const WHOLE = `const whole = (value) => {
+  if (Number.isSafeInteger(value)) return value;
+  throw new RangeError(value + " is no whole number up to 2^53");
+};`;
 const WRAPPED = [
   [/^erp:plugin\/host-kv@/, "increment", "(key, by) => whole(bare(key, whole(by)))"],
   [/^erp:plugin\/host-blob@/, "get", "(id, offset, length) => bare(id, whole(offset), length)"],
