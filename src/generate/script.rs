@@ -1,7 +1,7 @@
 //! `src/erp/` for guests in TypeScript and Python: the granted host API, a guard around every export, and the definitions of
 //! nodes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::wit::{WIT_FILE, granted_wit};
 use super::{GenerateError, GeneratedFile, MARK};
@@ -14,10 +14,7 @@ pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec
     let mut files = vec![
         GeneratedFile::new(WIT_FILE, granted_wit(manifest, world)?),
         GeneratedFile::new("src/erp/guard.ts", made(include_str!("../../templates/toolkit/typescript/guard.ts"))),
-        GeneratedFile::new(
-            "src/erp/rolldown.config.mjs",
-            made(include_str!("../../templates/toolkit/typescript/rolldown.config.mjs")),
-        ),
+        GeneratedFile::new("src/erp/rolldown.config.mjs", made(&bundling(world))),
     ];
     if let Some(definitions) = definitions(manifest) {
         let text =
@@ -25,6 +22,29 @@ pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec
         files.push(GeneratedFile::new("src/erp/definitions.ts", text));
     }
     Ok(files)
+}
+
+/// How the bundle is made, with what it must export.
+fn bundling(world: &World) -> String {
+    let border = world.border();
+    let names = border.exports.iter().map(|export| {
+        let short = export.name.split(['/', '@']).nth(1).unwrap_or(&export.name);
+        json!([export.name, camel(short)])
+    });
+    let exports: Value = names.collect();
+    let text = include_str!("../../templates/toolkit/typescript/rolldown.config.mjs");
+    text.replace("const EXPORTS = [];", &format!("const EXPORTS = {exports};"))
+}
+
+/// `tenant-hooks` as JavaScript calls it.
+fn camel(name: &str) -> String {
+    let mut words = name.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |joined, word| {
+        let mut letters = word.chars();
+        let head = letters.next().map(|letter| letter.to_ascii_uppercase());
+        joined + &head.into_iter().chain(letters).collect::<String>()
+    })
 }
 
 /// The files of a guest in Python.

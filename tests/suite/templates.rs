@@ -209,6 +209,16 @@ export const eventHandler: typeof EventHandler = {
         assert!(refused["logs"][0]["message"].as_str().unwrap().contains("(src/plugin.ts:13)"), "{refused}");
     }
     assert!(call("\"later\"")["error"].as_str().unwrap_or_default().contains("plugin.async"));
+    // What the world exports and the entry does not would only be found when the plugin starts.
+    let source = String::from_utf8(sandbox.read("erp-demo/src/plugin.ts")).unwrap();
+    sandbox.write("erp-demo/src/plugin.ts", source.replacen("export const base", "export const bases", 1));
+    let _one = one_build();
+    let refused = sandbox.run(&["-C", "erp-demo", "build"]);
+    assert!(
+        refused.code != 0 && refused.stderr.contains("does not export base, which the world has"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -40,6 +40,21 @@ function places(map) {
   return { sources, lines };
 }
 
+// What the world exports: each by the name of its interface, or as it is called here.
+const EXPORTS = [];
+
+const wholeWorld = {
+  name: "exports of the world",
+  generateBundle(_, files) {
+    const given = Object.values(files).flatMap((file) => file.exports ?? []);
+    const missing = EXPORTS.filter((names) => !names.some((name) => given.includes(name))).map(([, name]) => name);
+    if (missing.length === 0) return;
+    const message = `the entry does not export ${missing.join(", ")}, which the world has`;
+    // Where in this file it was found helps nobody.
+    throw Object.assign(new Error(message), { stack: message });
+  },
+};
+
 const keepPlaces = {
   name: "places",
   generateBundle(_, files) {
@@ -81,4 +96,4 @@ const exactNumbers = {
 // What the host gives is no file.
 const isHost = (id, importer) => id.startsWith("erp:plugin/") && (!wrapped(id) || importer?.startsWith(EXACT) === true);
 
-export default { external: [isHost], output: { sourcemap: "hidden" }, plugins: [exactNumbers, keepPlaces] };
+export default { external: [isHost], output: { sourcemap: "hidden" }, plugins: [exactNumbers, wholeWorld, keepPlaces] };
