@@ -38,7 +38,8 @@ pub fn local_path(component: &[u8]) -> Option<String> {
 /// A path as far as it can be told from what stands behind it: texts of a component have no ends. It ends with the name of a
 /// source file.
 fn shown(path: &[u8]) -> String {
-    const ENDINGS: [&str; 9] = [".rs", ".cpp", ".cc", ".hpp", ".h", ".c", ".ts", ".js", ".py"];
+    // `.c` would cut `.cargo`.
+    const ENDINGS: [&str; 5] = [".rs", ".cpp", ".hpp", ".ts", ".py"];
     let text = String::from_utf8_lossy(path);
     let ends = ENDINGS.iter().filter_map(|ending| Some(text.find(ending)? + ending.len()));
     ends.min().map_or_else(|| text.to_string(), |end| text[..end].to_owned())
@@ -67,6 +68,8 @@ mod tests {
     #[test]
     fn only_paths_into_a_home_are_found() {
         assert_eq!(local_path(b"\0\x01/home/li/erp/src/lib.rs\0").as_deref(), Some("/home/li/erp/src/lib.rs"));
+        let glued = b"/home/li/.cargo/registry/src/serde-1.0/lib.rscapacity overflow";
+        assert_eq!(local_path(glued).as_deref(), Some("/home/li/.cargo/registry/src/serde-1.0/lib.rs"));
         assert_eq!(local_path(b"C:\\Users\\li\\x.rs\0").as_deref(), Some(":\\Users\\li\\x.rs"));
         let known = [Path::new("/srv/erp/shared"), Path::new("/")];
         assert_eq!(path_into(b"\0/srv/erp/shared/src/lib.rs\0", &known).as_deref(), Some("/srv/erp/shared/src/lib.rs"));
