@@ -14,7 +14,7 @@ use super::cancel::Cancel;
 use super::cargo_config::{CargoConfig, CargoVariables, NamedLinker};
 use super::cargo_project::{CargoProject, CargoQuestion};
 use super::reproducible::make_reproducible;
-use super::source_files::cargo_files;
+use super::source_files::{cargo_files, read_variables};
 use super::toolchain::{TARGET, Toolchain};
 
 /// What a build is for.
@@ -123,6 +123,8 @@ pub struct CompiledCrate {
     pub artifact: PathBuf,
     /// The files that it was made of: digests by paths relative to the project.
     pub files: BTreeMap<String, String>,
+    /// The variables that its source read: digests of their values.
+    pub variables: BTreeMap<String, String>,
     /// What cargo knows of the project; none for a build for development, which does not wait for it.
     pub project: Option<CargoProject>,
     /// The digest of cargo's configuration.
@@ -218,7 +220,8 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
     if let Some(named) = config.linker.filter(|_| is_core_module(&artifact)) {
         return Err(BuildError::Linker(named));
     }
-    Ok(CompiledCrate { files: cargo_files(&root, &artifact, began), artifact, project, settings: config.digest })
+    let (files, variables) = (cargo_files(&root, &artifact, began), read_variables(&artifact));
+    Ok(CompiledCrate { files, variables, artifact, project, settings: config.digest })
 }
 
 #[expect(clippy::disallowed_methods, reason = "compared with times of files, and told to nobody")]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::component::{BuildInputs, ComponentOrigin};
 use crate::digest::sha256_hex;
+use crate::settings::Environment;
 
 /// Folders that hold nothing that a build reads, or only what builds make.
 const SKIPPED: [&str; 7] = ["target", "dist", "tests", "docs", "node_modules", "venv", "__pycache__"];
@@ -69,6 +70,26 @@ pub(super) fn cargo_files(root: &Path, artifact: &Path, began: SystemTime) -> BT
     found
 }
 
+/// The variables that the compiler was asked for while it read the crate of an artifact, by its own account: digests of
+/// their values. Those that cargo sets itself are left out.
+pub(super) fn read_variables(artifact: &Path) -> BTreeMap<String, String> {
+    let account = artifact.file_stem().and_then(|stem| {
+        let file = artifact.parent()?.join("deps").join(stem).with_extension("d");
+        fs_err::read_to_string(file).ok()
+    });
+    let names = account.iter().flat_map(|account| account.lines()).filter_map(|line| {
+        let asked = line.strip_prefix("# env-dep:")?;
+        Some(asked.split('=').next().unwrap_or(asked).to_owned())
+    });
+    let is_cargos = |name: &String| name.starts_with("CARGO") || name == "OUT_DIR";
+    names.filter(|name| !is_cargos(name)).map(|name| (name.clone(), digest_of_variable(&name))).collect()
+}
+
+/// SHA-256 of a variable's value; empty where it is not set.
+fn digest_of_variable(name: &str) -> String {
+    Environment::read_by_source(name).map_or_else(String::new, |value| sha256_hex(value.as_encoded_bytes()))
+}
+
 /// The files of a project whose build does not say what it read: all of `src`, and those that name dependencies.
 pub fn script_files(root: &Path) -> BTreeMap<String, String> {
     let named = WITH_DEPENDENCIES.iter().map(|name| root.join(name));
@@ -123,6 +144,8 @@ pub fn source_changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<S
     if inputs.settings.is_some() && present.settings.is_some() && inputs.settings.as_deref() != present.settings {
         changes.push("cargo's flags, linker or profiles".to_owned());
     }
+    let others = inputs.variables.iter().filter(|(name, digest)| digest_of_variable(name) != **digest);
+    changes.extend(others.map(|(name, _)| format!("the variable {name}")));
     if inputs.tool != present.tool && inputs.origin != ComponentOrigin::File {
         changes.push(format!("erp-plugin ({} built it)", inputs.tool));
     }
@@ -207,6 +230,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn variables_that_the_source_reads_are_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            crate::files::write(&file, text.as_bytes(), crate::files::FileAccess::Shared).unwrap();
+        };
+        write(
+            "deps/erp_demo.d",
+            "x.wasm: src/lib.rs\n\nsrc/lib.rs:\n\n# env-dep:CARGO_PKG_NAME=x\n# env-dep:NOT_SET_ANYWHERE\n# env-dep:PATH=/bin\n",
+        );
+        let read = read_variables(&folder.path().join("erp_demo.wasm"));
+        assert_eq!(read.keys().collect::<Vec<_>>(), ["NOT_SET_ANYWHERE", "PATH"]);
+        assert_eq!((read["NOT_SET_ANYWHERE"].as_str(), read["PATH"].len()), ("", 64));
+        assert!(read_variables(&folder.path().join("other.wasm")).is_empty());
+    }
+
+    #[test]
     fn names_with_spaces_are_whole() {
         let account = "/t/a.wasm: /p/src/lib.rs /p/my\\ file.txt\n\n/p/src/lib.rs:\n";
         assert_eq!(listed(account).collect::<Vec<_>>(), ["/p/src/lib.rs", "/p/my file.txt"]);
@@ -246,6 +287,7 @@ mod tests {
             manifest: "m".to_owned(),
             settings: None,
             files: script_files(&root),
+            variables: BTreeMap::new(),
         };
         let present = PresentInputs { root: &root, manifest: "m", settings: None, tool: "1" };
         assert!(changes(&inputs, present).is_empty());

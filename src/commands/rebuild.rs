@@ -57,6 +57,7 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
         manifest: manifest_digest(&project),
         settings: Some(compiled.settings),
         files: compiled.files,
+        variables: compiled.variables,
     };
     Ok(inputs.written_into(&component))
 }

@@ -42,6 +42,10 @@ pub struct BuildInputs {
     /// SHA-256 of every file of the project and of the local crates beside it, by its path relative to the manifest.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// SHA-256 of every variable of the environment that the source reads (`env!`, `option_env!`); empty where it was not
+    /// set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
 }
 
 impl BuildInputs {
@@ -105,6 +109,7 @@ mod tests {
             manifest: "aa".to_owned(),
             settings: None,
             files: BTreeMap::from([("src/lib.rs".to_owned(), "bb".to_owned())]),
+            variables: BTreeMap::from([("REGION".to_owned(), "cc".to_owned())]),
         }
     }
 

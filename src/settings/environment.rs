@@ -153,6 +153,11 @@ impl Environment {
         text("PGPASSWORD").map(Zeroizing::new)
     }
 
+    /// A variable that the source of a plugin reads while it is compiled.
+    pub fn read_by_source(name: &str) -> Option<OsString> {
+        variable(name)
+    }
+
     /// The passphrase of a secret key.
     pub fn key_passphrase() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_KEY_PASSPHRASE").map(Zeroizing::new)

@@ -241,3 +241,21 @@ fn a_version_that_packages_of_a_workspace_share_is_raised_for_all_of_them() {
     sandbox.run(&["-C", "w/plugins/erp-b1", "version", "0.2.0"]).succeeded();
     assert_eq!(sandbox.run(&["-C", "w/plugins/erp-b1", "version"]).code, 0);
 }
+
+#[test]
+fn a_variable_that_the_source_reads_is_part_of_what_it_was_made_of() {
+    let _one = one_build();
+    let sandbox = buildable("minimal").variable("REGION", "north");
+    let source = String::from_utf8(sandbox.read("erp-demo/src/lib.rs")).unwrap();
+    sandbox
+        .write("erp-demo/src/lib.rs", format!("{source}\npub const REGION: Option<&str> = option_env!(\"REGION\");\n"));
+    sandbox.run(&["-C", "erp-demo", "build"]).succeeded();
+    let bytes = sandbox.read("erp-demo/dist/debug/erp-demo.wasm");
+    assert!(!bytes.windows(5).any(|five| five == b"north"), "the value is not told, where nothing uses it");
+    assert_eq!(stale_findings(&sandbox), [""; 0]);
+    let sandbox = sandbox.variable("REGION", "south");
+    assert_eq!(
+        stale_findings(&sandbox),
+        ["dist/debug/erp-demo.wasm is not made of the present sources: the variable REGION changed"]
+    );
+}

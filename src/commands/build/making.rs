@@ -83,6 +83,7 @@ pub(super) fn build_component(
         manifest: manifest_digest(project),
         settings: None,
         files: BTreeMap::new(),
+        variables: BTreeMap::new(),
     };
     let mut cargo = None;
     let bytes = match (&making.component, *manifest.build.language) {
@@ -107,6 +108,7 @@ pub(super) fn build_component(
             inputs.compiler = Some(rustc);
             inputs.settings = Some(compiled.settings);
             inputs.files = compiled.files;
+            inputs.variables = compiled.variables;
             cargo = compiled.project;
             context.read(&compiled.artifact)?
         }
