@@ -12,7 +12,7 @@ use crate::settings::Environment;
 const SKIPPED: [&str; 7] = ["target", "dist", "tests", "docs", "node_modules", "venv", "__pycache__"];
 /// Code that is made of the manifest, which has a digest of its own, by this program, which has a version.
 const GENERATED: &str = "src/erp/";
-/// What builds of other languages than Rust read beside `src`.
+/// Files that name dependencies or options, beside `src`.
 const WITH_DEPENDENCIES: [&str; 7] = [
     "Cargo.toml",
     "package.json",

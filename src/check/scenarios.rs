@@ -22,7 +22,7 @@ codes! {
         fix: "Write it in the form that the finding names.";
     SCENARIO_MISMATCH = "scenario/mismatch", finding(Error), "What happened is not what the scenario expects.",
         why: "The plugin does something else than the scenario says.",
-        fix: "Mend the plugin, or the expectation where the plugin is right.";
+        fix: "Fix the plugin, or the expectation where the plugin is right.";
     SCENARIO_UNEXPECTED = "scenario/unexpected-effect", finding(Error), "Something happened that no step expects.",
         why: "Scenarios are a closed world: a write, an event, a warning or an error that nobody expects is a finding.",
         fix: "Expect it (`expect.db`, `expect.events`, `expect.logs`), or write `effects = \"open\"` in the step to allow it.";

@@ -54,7 +54,7 @@ codes! {
         fix: "Use a field of the entity; write `filterable = true` or `sortable = true` for it.";
     DB_VALIDATION = "db.validation", error(400), "Values that the entity does not take.",
         why: "A type, a bound, a required value, a constraint or a computed field.",
-        fix: "Mend the fields that `details.problems` names.";
+        fix: "Fix the fields that `details.problems` names.";
     DB_CONFLICT = "db.conflict", error(409, retryable), "Another process changed the same data at the same moment.",
         why: "On PostgreSQL several hosts may work with the same rows; units of work that cannot be put one after the other \
          are undone, all but one.",
@@ -85,7 +85,7 @@ codes! {
         fix: "Read the row again, apply the change to what it is now, and send it with the new version.";
     DB_BAD_QUERY = "db.bad_query", error(400), "A filter, a cursor or a query that cannot be read.",
         why: "A misspelled query must not give other rows than were asked for.",
-        fix: "Mend what the error names; `docs/http-api.md` has the forms.";
+        fix: "Fix what the error names; `docs/http-api.md` has the forms.";
     DB_BAD_JSON = "db.bad_json", error(400), "The plugin sent text that is not JSON of the right shape.",
         why: "Rows and queries travel as JSON.",
         fix: "Serialise a struct instead of writing JSON by hand.";
@@ -214,7 +214,7 @@ codes! {
         fix: "Send it like `curl -F package=@erp-demo-0.1.0.erpx`, or use `erp-plugin publish`.";
     HTTP_BAD_JSON = "http.bad_json", error(400), "The body cannot be read.",
         why: "It is no JSON object, names a key twice, or lacks a key.",
-        fix: "Mend what the error names.";
+        fix: "Fix what the error names.";
     HTTP_BAD_QUERY = "http.bad_query", error(400), "A key or value of the query that means nothing.",
         why: "A misspelled key must not give other rows than were asked for.",
         fix: "Use the keys that the error names.";
@@ -248,7 +248,7 @@ codes! {
         fix: "Upload it; `GET /api/v1/admin/plugins` lists what is there.";
     PLUGIN_INVALID = "plugin.invalid", error(422), "The package breaks the platform's rules.",
         why: "The same rules as `erp-plugin check --profile platform`.",
-        fix: "Mend what `details.problems` names, pack and upload again.";
+        fix: "Fix what `details.problems` names, pack and upload again.";
     PLUGIN_INVALID_STATE = "plugin.invalid_state", error(409), "The plugin is not in the state that this needs.",
         why: "Tables come with install, calls with enable.",
         fix: "Do the step that the error names first.";
@@ -275,7 +275,7 @@ codes! {
         fix: "Write `importable = true` or `exportable = true` for the entity.";
     IMPORT_BAD_CSV = "import.bad_csv", error(400), "The file cannot be read as CSV of this entity.",
         why: "The first line names the fields, by their names or labels.",
-        fix: "Mend the line that the error names; an export shows the form.";
+        fix: "Fix the line that the error names; an export shows the form.";
     IMPORT_TOO_LARGE = "import.too_large", error(422), "Too many rows at once.",
         why: "An import is one unit of work.",
         fix: "Bring the rows in several files.";

@@ -17,7 +17,7 @@ use crate::files;
 use crate::host::{CallError, Caller, Detail, Surroundings};
 use crate::manifest::{ByteSize, PermissionGrant, TenantId};
 use crate::network::NetworkTransport;
-use crate::platform::{Activity, Directory, Identity, Platform};
+use crate::platform::{Activity, Directory, Gate, Identity, Platform};
 use crate::store::{Database, Moment};
 use crate::ui::Table;
 
@@ -149,7 +149,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let mut directory = Directory::default();
     directory.add_tenant(tenant);
     let mut platform = Platform::new(runtime, database, surroundings, directory);
-    platform.set_version(plugin.manifest().developed_for());
+    platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
     platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
     platform.take_activity();
     platform.call_settings.detail = Detail::Source;

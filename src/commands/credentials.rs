@@ -48,7 +48,7 @@ impl ConnectionArgs {
     pub(super) fn to(&self, context: &Context, address: &str) -> Result<ServerConnection, CommandError> {
         if context.offline {
             let error = CommandError::new(codes::OFFLINE, "this needs the network, and --offline forbids it");
-            return Err(error.hint("leave --offline away"));
+            return Err(error.hint("run again without `--offline`"));
         }
         Ok(ServerConnection {
             token: self.token.token(context, address)?,

@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
         if context.offline {
             let error =
                 CommandError::new(codes::TOOLCHAIN_OFFLINE, "a toolchain must be downloaded, and --offline forbids it");
-            return Err(error.hint("leave --offline away"));
+            return Err(error.hint("run again without `--offline`"));
         }
         run_script()?;
         facts = look();

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::CommandResult;
 use super::credentials::ConnectionArgs;
 use super::package_file::{open_package, read_bounded};
+use crate::codes::errors;
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::diagnostics::printable;
@@ -216,8 +217,8 @@ impl RemoteHost<'_> {
         let error = CommandError::new(codes::HOST_REFUSED, format!("{}: {message} ({code})", self.address));
         Err(match status {
             401 => error.hint("erp-plugin login keeps a token; or set ERP_PLUGIN_TOKEN, or pass --token-file"),
-            _ if code == "plugin.invalid_state" && message.contains("must be installed") => {
-                error.hint("its tables are made first: erp-plugin host install ID")
+            _ if code == errors::PLUGIN_INVALID_STATE.name() => {
+                error.hint("erp-plugin host list shows its state; where it is uninstalled: erp-plugin host install ID")
             }
             _ if code.contains('.') => error.hint(format!("erp-plugin explain {code}")),
             _ => error,

@@ -17,7 +17,7 @@ use crate::exit_code::ExitCode;
 use crate::host::{Caller, NodePlace, NodeTask, Surroundings};
 use crate::manifest::{NodeKind, NodeType, PermissionGrant, PluginId, TenantId};
 use crate::network::NetworkTransport;
-use crate::platform::{Directory, Identity, NodeAnswer, NodeRequest, Platform};
+use crate::platform::{Directory, Gate, Identity, NodeAnswer, NodeRequest, Platform};
 use crate::store::Database;
 use crate::ui::Table;
 
@@ -335,7 +335,7 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
             let purpose = if nodes.release { Purpose::Ship } else { Purpose::Trial };
             let component = context.present_component(&open, &nodes.component, purpose)?.bytes;
             let plugin = runtime.load(&component, Arc::new(open.manifest))?;
-            platform.set_version(plugin.manifest().developed_for());
+            platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
             platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
         }
     }

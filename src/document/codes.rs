@@ -5,10 +5,10 @@ use crate::codes::codes;
 codes! {
     TOML_SYNTAX = "toml/syntax", finding(Error), "The file is not valid TOML.",
         why: "Nothing behind the place can be read for sure, so no other rule looks at the file.",
-        fix: "Mend the place that the finding points to. Texts need quotes, and a table's keys come before its sub-tables.";
+        fix: "Fix the place that the finding points to. Texts need quotes, and a table's keys come before its sub-tables.";
     JSON_SYNTAX = "json/syntax", finding(Error), "The file is not valid JSON.",
         why: "Nothing behind the place can be read for sure, so no other rule looks at the file.",
-        fix: "Mend the place that the finding points to. JSON has no comments and no comma behind the last entry; names and texts stand in double quotes.";
+        fix: "Fix the place that the finding points to. JSON has no comments and no comma behind the last entry; names and texts stand in double quotes.";
     TOML_UNKNOWN_KEY = "toml/unknown-key", finding(Error), "A key that is not known in this table.",
         why: "A misspelled key would be ignored in silence, and the plugin would do something else than its manifest says.",
         fix: "Use the suggested key, or take the key away. `erp-plugin schema manifest` prints all keys, also for editors.";

@@ -13,7 +13,7 @@ use crate::document::{FromToml, Node, Reader};
 codes! {
     EXPRESSION_SYNTAX = "expression/syntax", finding(Error), "An expression that cannot be read.",
         why: "The platform would refuse the manifest, or never show, require or compute what the expression decides.",
-        fix: "Mend the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
+        fix: "Fix the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
 }
 
 /// An expression, and where it is in its file.

@@ -19,5 +19,5 @@ codes! {
         fix: "Grant the role the permission that the error names.";
     EXCEPTION = "plugin.exception", error(500), "The plugin threw an exception that it did not catch.",
         why: "In TypeScript and Python the guard of the toolkit makes an error of it; the stack is in the log of the call.",
-        fix: "Mend the line that the stack names, or throw `refuse(code, message)` where it is the caller's fault.";
+        fix: "Fix the line that the stack names, or throw `refuse(code, message)` where it is the caller's fault.";
 }

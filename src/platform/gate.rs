@@ -52,6 +52,11 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// A gate of a platform that is of a version, where one is given, and takes packages of anyone.
+    pub fn of_version(platform_version: Option<Version>) -> Gate {
+        Gate { platform_version, ..Gate::default() }
+    }
+
     /// The version that the platform says it is.
     pub fn platform_version(&self) -> Version {
         let own = || Version::parse(PLATFORM_VERSION).unwrap_or(Version::new(0, 0, 0));
@@ -91,14 +96,6 @@ impl Platform {
     /// Sets who may bring packages, and who signs their receipts.
     pub fn set_gate(&mut self, gate: Gate) {
         self.gate = Arc::new(gate);
-    }
-
-    /// Is of this version from now on, where one is given.
-    pub fn set_version(&mut self, version: Option<Version>) {
-        if version.is_some() {
-            let Gate { admission, trust, registrar, .. } = Gate::default();
-            self.gate = Arc::new(Gate { admission, trust, registrar, platform_version: version });
-        }
     }
 
     /// Whether a package that was admitted before still is: nothing was said about keys since.

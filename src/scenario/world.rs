@@ -15,7 +15,7 @@ use crate::document::{Node, NodeValue};
 use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
 use crate::manifest::{BaseType, Entity, Manifest, PermissionGrant, TenantId};
 use crate::outgoing::HttpTransport;
-use crate::platform::{Directory, Identity, Platform, PlatformImage};
+use crate::platform::{Directory, Gate, Identity, Platform, PlatformImage};
 use crate::store::Moment;
 
 /// A world in which one case runs.
@@ -239,7 +239,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     let surroundings = Surroundings::fixed(now, file.world.seed).with_transport(transport);
     let database = suite.place.database().map_err(|error| error.to_string())?;
     let mut platform = Platform::new(Arc::clone(runtime), database, surroundings, directory);
-    platform.set_version(manifest.developed_for());
+    platform.set_gate(Gate::of_version(manifest.developed_for()));
     platform.call_settings.probe.clone_from(&setup.probe);
     for needed in &suite.needs {
         let id = needed.manifest().metadata.id.as_str();

@@ -11,20 +11,20 @@ use crate::document::{closest, did_you_mean};
 use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
 
 codes! {
-    EVENT_LOOP = "manifest/event-loop", finding(Warning), "The plugin subscribes to an event that it tells itself.",
-        why: "A handler that tells what it hears starts itself again; the platform ends such chains, and the work of the last link is lost.",
-        fix: "Subscribe to the exact events that you need, or make the handler tell nothing where it was called by its own event.";
-    SUBSCRIPTION = "manifest/subscription", finding(Warning), "A subscription that hears everything, or nothing.",
+    EVENT_LOOP = "manifest/event-loop", finding(Warning), "The plugin subscribes to an event that it publishes itself.",
+        why: "A handler that publishes the event that it handles starts itself again; the platform ends such chains, and the work of the last link is lost.",
+        fix: "Subscribe to the exact events that you need, or make the handler publish nothing where it was called by its own event.";
+    SUBSCRIPTION = "manifest/subscription", finding(Warning), "A subscription that matches everything, or nothing.",
         why: "`*` calls the plugin for every event of every plugin, its own included; a pattern of the plugin's own name that matches none of its events, or a misspelled event of the platform, calls it never.",
         fix: "Name the events that the plugin handles.";
     UNKNOWN_EVENT = "manifest/unknown-event", finding(Hint), "A subscription to an event of which nothing is known here.",
-        why: "It is none of the platform's and none of the plugin's own, and no dependency is declared that may tell it: a misspelled name would never be heard.",
-        fix: "Declare the plugin that tells it in `[[dependencies.plugins]]`, with `optional = true` where this one works without it.";
+        why: "It is none of the platform's and none of the plugin's own, and no dependency is declared that may publish it: a misspelled name would never match.",
+        fix: "Declare the plugin that publishes it in `[[dependencies.plugins]]`, with `optional = true` where this one works without it.";
     EVENT_PATTERN = "manifest/event-pattern", finding(Error), "An event name or pattern that matches nothing.",
         why: "Events are words joined by dots. A subscription is an exact name, `a.*` for all that begin with `a.`, or `*` for all; any other star is a plain character.",
         fix: "Write the pattern in one of the three forms.";
     EVENT_NOT_GRANTED = "manifest/event-not-granted", finding(Error), "The plugin declares an event that its capabilities do not let it publish.",
-        why: "The host would refuse the event at run time, and with it the call that tells it.",
+        why: "The host would refuse the event at run time, and with it the call that publishes it.",
         fix: "Add the event, or a pattern that matches it, to `publish` in `[capabilities]`.";
 }
 
@@ -62,9 +62,9 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         let mut stars = manifest.events.subscribe.iter().filter(|pattern| pattern.ends_with('*'));
         let heard = stars.find(|pattern| event_matches(pattern, name));
         if let Some(pattern) = heard {
-            let message = format!("the plugin hears its own event `{name}`");
+            let message = format!("the plugin subscribes to its own event `{name}`");
             let help =
-                "a handler that tells the event that it hears goes round until the platform ends the chain".to_owned();
+                "a handler that publishes the event that it handles runs again and again until the platform ends the chain".to_owned();
             findings.add(EVENT_LOOP, pattern.span(), message, "matches its own event", Some(help));
         }
         for kind in event.payload.values().filter(|kind| FieldType::from_word(kind).is_none()) {
@@ -74,12 +74,12 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether anybody is known who tells what a pattern matches.
+/// Whether a known publisher has an event that a pattern matches.
 fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     if **pattern == "*" {
         let help = "name the events that the handler knows: every other one costs a call".to_owned();
-        let message = "`*` hears every event of every plugin, also those that this one tells";
+        let message = "`*` matches every event of every plugin, also those that this one publishes";
         return findings.add(SUBSCRIPTION, pattern.span(), message, "everything", Some(help));
     }
     let own_triggers = manifest.schema.entities.iter().flat_map(|entity| {
@@ -97,19 +97,19 @@ fn subscription(subject: &CheckSubject<'_>, pattern: &Spanned<String>, findings:
     let is_misspelled = near.is_some_and(|near| first(near) == first(pattern));
     if first(pattern) == own_id || is_misspelled {
         let help = near.map_or_else(
-            || "the plugin tells no such event: declare it in [[events.publishes]], or correct the name".to_owned(),
+            || "the plugin publishes no such event: declare it in [[events.publishes]], or correct the name".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        let message = format!("nobody tells `{pattern}`");
+        let message = format!("nothing publishes `{pattern}`");
         findings.add(SUBSCRIPTION, pattern.span(), message, "never heard", Some(help));
     } else if manifest.needs().next().is_none() && manifest.wishes().next().is_none() && !manifest.is_legacy() {
-        let help = "name the plugin that tells it: [[dependencies.plugins]] with `optional = true`".to_owned();
-        let message = format!("it is not known here who tells `{pattern}`");
+        let help = "name the plugin that publishes it: [[dependencies.plugins]] with `optional = true`".to_owned();
+        let message = format!("no known plugin publishes `{pattern}`");
         findings.add(UNKNOWN_EVENT, pattern.span(), message, "of no declared plugin", Some(help));
     }
 }
 
-/// Events that the platform tells for the plugin: only those of its own name need no grant.
+/// Events that the platform publishes for the plugin: only those of its own name need no grant.
 fn triggers(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let manifest = subject.manifest;
     for entity in &manifest.schema.entities {
@@ -128,7 +128,8 @@ fn triggers(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
                 let help = Some("write words joined by dots, such as `inventory.low_stock`".to_owned());
                 findings.add(EVENT_PATTERN, span, format!("`{name}` is no name of an event"), "no name", help);
             } else if !may_trigger(manifest, &name) {
-                let message = format!("the platform would tell `{name}` for the plugin, which may not publish it");
+                let message =
+                    format!("the platform would publish `{name}` for the plugin, which may not publish it itself");
                 let help = format!(
                     "add it to `publish` in [capabilities], or begin its name with `{}.`",
                     *manifest.metadata.id

@@ -19,7 +19,7 @@ use crate::evolution::{ChangeEffect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
 use crate::manifest::TenantId;
-use crate::platform::{Directory, Platform, ProjectVersion, VersionRule};
+use crate::platform::{Directory, Gate, Platform, ProjectVersion, VersionRule};
 use crate::scenario::{Suite, read_suite, run_case};
 use crate::store::{Moment, PostgresUrl, ScratchPlace, StepReport};
 use crate::ui::Table;
@@ -141,7 +141,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let (old_plugin, new_plugin) = (load(&old)?, load(&new)?);
     let place = args.database.as_ref().map_or(ScratchPlace::Memory, |url| ScratchPlace::Postgres(with_password(url)));
     let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;
-    platform.set_version(new.manifest.developed_for());
+    platform.set_gate(Gate::of_version(new.manifest.developed_for()));
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
     platform.run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {
