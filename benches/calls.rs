@@ -24,8 +24,9 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
+use erp_plugin::manifest::Moment;
 use erp_plugin::manifest::{Manifest, TenantId};
-use erp_plugin::store::{Moment, Scope, SharedDatabase};
+use erp_plugin::store::{Scope, SharedDatabase};
 use expensive::FAMILIES;
 use hostile::{ATTACKS, GuestText, HONEST, Host, survive};
 use serde_json::Value;

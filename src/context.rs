@@ -12,8 +12,8 @@ use crate::cli::GlobalArgs;
 use crate::command_error::{CommandError, codes};
 use crate::diagnostics::SourceFile;
 use crate::host::{Compilation, CompileLimits, Runtime};
+use crate::manifest::Moment;
 use crate::settings::{Environment, Folders};
-use crate::store::Moment;
 use crate::ui::Ui;
 
 /// The terminal, the environment, and where the user stands.

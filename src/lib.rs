@@ -35,6 +35,7 @@ pub mod files;
 pub mod generate;
 pub mod host;
 pub mod http_api;
+pub mod link;
 pub mod manifest;
 pub mod network;
 pub mod outgoing;

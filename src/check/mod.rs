@@ -9,7 +9,6 @@ mod component;
 mod evolution;
 mod files;
 mod nodes;
-mod package;
 mod rules;
 pub(crate) mod scenarios;
 mod settings;
@@ -21,7 +20,6 @@ pub(crate) use component::{SEVERAL_MODULES, STALE_COMPONENT};
 pub use evolution::check_evolution;
 pub(crate) use files::{SECRET_FILE, UNPACKABLE_FILE};
 pub use nodes::check_nodes;
-pub use package::check_package;
 pub use settings::weigh;
 
 pub(crate) use rules::identity::PLATFORM_TOO_OLD;

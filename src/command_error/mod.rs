@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use crate::build::{BuildError, ForeignError, ToolchainError};
 use crate::codes::{Code, ErrorCode, errors};
-use crate::component::{ComposeError, DescriptionError, LinkError};
+use crate::component::DescriptionError;
 use crate::dev_host::{DevHostError, StateFolderError};
 use crate::diagnostics::{Diagnostic, DiagnosticJson, Report, printable};
 use crate::exit_code::ExitCode;
 use crate::files::WriteError;
 use crate::generate::GenerateError;
 use crate::host::RuntimeError;
+use crate::link::{ComposeError, LinkError};
 use crate::project::{FileError, FileProblem, ProjectError};
 use crate::registry::PublishError;
 use crate::scaffold::{ScaffoldError, TemplateError};

@@ -15,10 +15,11 @@ use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
 use crate::host::{CallError, Caller, Detail, Surroundings};
+use crate::manifest::Moment;
 use crate::manifest::{ByteSize, PermissionGrant, TenantId};
 use crate::network::NetworkTransport;
 use crate::platform::{Activity, Directory, Gate, Identity, Platform};
-use crate::store::{Database, Moment};
+use crate::store::Database;
 use crate::ui::Table;
 
 /// Call one export once and show everything that it did

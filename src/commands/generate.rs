@@ -14,7 +14,8 @@ use crate::context::Context;
 use crate::contract::{self, World};
 use crate::exit_code::ExitCode;
 use crate::files;
-use crate::generate::{GENERATED_FOLDERS, GeneratedFile, MARK, generated_files, openapi, typescript_client};
+use crate::generate::{GENERATED_FOLDERS, GeneratedFile, MARK, generated_files, typescript_client};
+use crate::http_api::openapi;
 use crate::manifest::Manifest;
 use crate::project::Project;
 

@@ -11,7 +11,7 @@ use super::generate::world_of;
 use super::package_file::refusal;
 use super::rebuild::rebuild_like;
 use crate::archive::{self, COMPONENT, PROVENANCE, Package, PackageParts, SBOM};
-use crate::check::{CheckSubject, RULE_SET, check_component, check_manifest, check_package};
+use crate::check::{CheckSubject, RULE_SET, check_component, check_manifest};
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
 use crate::context::Context;
@@ -23,6 +23,7 @@ use crate::manifest::ByteSize;
 use crate::project::{FileError, FileProblem, MANIFEST_FILE, Project, find_secret, find_token, package_files};
 use crate::strict_zip::{ArchiveEntry, Limits};
 use crate::ui::Table;
+use crate::verification::check_package;
 
 /// Make dist/<id>-<version>.erpx: the component, the manifest and the project's files, unsigned
 ///

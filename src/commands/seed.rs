@@ -14,9 +14,10 @@ use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::files;
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, TenantId, from_json};
 use crate::seed::{SeedError, SeedPlan, Seeder};
-use crate::store::{Database, EntityRef, ListQuery, Moment, Scope};
+use crate::store::{Database, EntityRef, ListQuery, Scope};
 use crate::ui::Table;
 
 /// Rows of each entity that those that come may name, if there are some already.

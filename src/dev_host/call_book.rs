@@ -118,7 +118,7 @@ impl CallBook {
             "id": id, "kind": "request", "label": format!("{} {}", asked.method, asked.path), "method": asked.method,
             "path": asked.path, "status": asked.status, "request_id": asked.request_id, "tenant": asked.tenant,
             "user": asked.user, "microseconds": asked.microseconds, "error": asked.error,
-            "began_ms": crate::store::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
+            "began_ms": crate::manifest::Moment::of_system_clock().unix_ms - i64::try_from(asked.microseconds / 1000).unwrap_or(0),
             "changes": changes.iter().take(KEPT_CHANGES).map(change_json).collect::<Vec<_>>(), "rows": changes.len(),
         });
         self.keep(journal, "request", id, &shown, None, changes);

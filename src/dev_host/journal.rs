@@ -72,7 +72,7 @@ impl Journal {
     /// Adds a record; gives its number.
     pub(super) fn append(&self, kind: &'static str, data: &Value) -> u64 {
         let data = data.to_string().into_boxed_str();
-        let at_ms = crate::store::Moment::of_system_clock().unix_ms;
+        let at_ms = crate::manifest::Moment::of_system_clock().unix_ms;
         let id = {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
             ring.last += 1;

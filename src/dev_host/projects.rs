@@ -24,8 +24,8 @@ use super::workshop::{FollowedPlace, ReadProject, Trouble, TroubleStage, Worksho
 use crate::build::Cancel;
 use crate::codes::errors;
 use crate::host::{LoadedPlugin, Runtime, RuntimeError};
+use crate::manifest::Moment;
 use crate::platform::{PlatformError, ProjectVersion, VersionRule};
-use crate::store::Moment;
 
 /// Generations that can be gone back to.
 const KEPT: usize = 12;

@@ -1,15 +1,15 @@
 //! Code made from the contract and the manifest.
 
 pub(crate) mod codes;
-mod http;
 mod rust;
 mod script;
+mod typescript_client;
 mod wit;
 
 use thiserror::Error;
 
-pub use http::{openapi, typescript_client};
 pub use rust::needed_crates;
+pub use typescript_client::typescript_client;
 pub use wit::WIT_FILE;
 
 use crate::contract::World;

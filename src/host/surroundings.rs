@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use uuid::Builder;
 
 use super::faults::{Fault, FaultAction, FaultPlace, Faults};
+use crate::manifest::Moment;
 use crate::outgoing::HttpTransport;
 use crate::random::Random;
-use crate::store::Moment;
 
 /// What tells the time.
 #[derive(Debug, Clone)]

@@ -5,14 +5,17 @@
 //! routes ──┬── matching      which route a request has
 //!          ├── platform      who may, which keys, which function answers
 //!          ├── dev_host      which threads answer
-//!          ├── generate      OpenAPI
+//!          ├── openapi       the description for other programs
+//!          ├── generate      clients
 //!          └── docs/http-api.md
 //! ```
 //!
 //! A new route: a name and an entry in `routes.rs`, and the arm that the compiler asks for.
 
 mod docs_table;
+mod entity;
 mod matching;
+mod openapi;
 mod permissions;
 mod route;
 mod routes;
@@ -20,7 +23,9 @@ mod schemas;
 mod shape;
 
 pub use docs_table::docs_table;
+pub use entity::{ApiEntity, ApiField, ValueKind};
 pub use matching::{Match, find};
+pub use openapi::openapi;
 pub use permissions::{PLATFORM_PERMISSIONS, PLUGIN_ADMIN};
 pub use route::{Access, Effect, Exists, Method, QueryKey, QueryValue, Route};
 pub use routes::{HostOperation, Operation, PlatformOperation, ROUTES};

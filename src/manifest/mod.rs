@@ -9,31 +9,41 @@ mod child_rows;
 mod edit;
 mod events;
 mod field_type;
+mod file_name;
 mod fixture_rows;
 mod foreign;
 mod labels;
 mod legacy;
 mod model;
+mod moment;
 mod names;
 mod parse;
 mod permission;
 mod reserved;
 mod size;
+mod values;
 
 pub use capability::{CapabilityGrant, capability_grants, not_granted};
 pub use child_rows::{ChildRows, NoChildRows};
 pub use edit::ManifestText;
 pub use events::{EventType, event_matches, is_event_name, may_trigger, trigger_name};
 pub use field_type::{BaseType, DisplayKind, FieldType, InputKind, TextFormat, ValueShape};
+pub use file_name::name_problem;
 pub use fixture_rows::UnreadableFixture;
 pub use labels::label_keys;
 pub use model::*;
-pub use names::{EntityName, FieldName, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name};
+pub use moment::Moment;
+pub use names::{
+    EntityName, FieldName, MAX_NAME_BYTES, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name,
+};
 pub use parse::{from_json, nodes_from_toml, parse};
 pub(crate) use permission::INVALID_PERMISSION;
 pub use permission::{LIST, MANAGE, PermissionCode, PermissionGrant};
 pub use reserved::RESERVED_KEYS;
 pub use size::{ByteSize, Timeout};
+pub use values::{
+    MAX_ORDERED_BYTES, as_stored, comparable, converted, decimal_of, normal_computed, normal_value, of_base_type,
+};
 
 use crate::codes::Code;
 

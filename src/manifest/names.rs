@@ -19,6 +19,9 @@ codes! {
 pub const RESERVED_FIELDS: [&str; 9] =
     ["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version", "data"];
 
+/// Bytes of a table's name: PostgreSQL keeps no more.
+pub const MAX_NAME_BYTES: usize = 63;
+
 /// Names that no entity may have: the API has something else at their place.
 pub const RESERVED_ENTITIES: [&str; 1] = ["pages"];
 

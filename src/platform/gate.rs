@@ -13,11 +13,12 @@ use crate::check::RULE_SET;
 use crate::codes::errors;
 use crate::contract::PLATFORM_VERSION;
 use crate::digest::sha256_hex;
+use crate::manifest::Moment;
 use crate::signing::{
     Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
     RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
 };
-use crate::store::{Moment, PackageRecord, ReceiptRecord, StatementKind, StoreError};
+use crate::store::{PackageRecord, ReceiptRecord, StatementKind, StoreError};
 use crate::strict_zip::Limits;
 use crate::verification::{Demand, Policy, Verdict, verify};
 use crate::{archive, signing};

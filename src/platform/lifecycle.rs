@@ -13,8 +13,9 @@ use super::{Platform, PlatformError};
 use crate::archive;
 use crate::codes::errors;
 use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, TenantId, from_json};
-use crate::store::{Database, Moment, PluginRecord, PluginStatus, StoreError};
+use crate::store::{Database, PluginRecord, PluginStatus, StoreError};
 use crate::strict_zip::Limits;
 
 impl Platform {

@@ -13,9 +13,10 @@ use super::lane::Turns;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 use crate::codes::errors;
 use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, PluginId, TenantId};
 use crate::store::{
-    Database, ListQuery, Moment, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
+    Database, ListQuery, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
 };
 
 /// Plugins, users, tables and events.

@@ -16,8 +16,9 @@ use crate::archive;
 use crate::codes::errors;
 use crate::evolution::{SchemaDiff, migrations_from};
 use crate::host::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, TenantId, from_json};
-use crate::store::{Database, Moment, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
+use crate::store::{Database, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
 use crate::strict_zip::Limits;
 
 /// Whether a change that rows must follow needs another schema version.

@@ -20,8 +20,9 @@ use crate::contract;
 use crate::diagnostics::SourceFile;
 use crate::digest::sha256_hex;
 use crate::document;
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, parse, table_name};
-use crate::store::{Database, Moment, PackageRecord, PluginStatus, StoreError, UpgradeReport};
+use crate::store::{Database, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use crate::strict_zip::ArchiveEntry;
 use crate::verification::is_older;
 

@@ -11,7 +11,8 @@ use super::Project;
 use super::secrets::find_secret;
 use crate::files::{self, OutsideError};
 use crate::manifest::Manifest;
-use crate::strict_zip::{ArchiveEntry, name_problem};
+use crate::manifest::name_problem;
+use crate::strict_zip::ArchiveEntry;
 
 /// Folders whose files go along.
 const FOLDERS: [&str; 2] = ["assets", "pages"];

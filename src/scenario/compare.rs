@@ -130,7 +130,7 @@ pub(super) fn show(value: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Moment;
+    use crate::manifest::Moment;
     use serde_json::json;
 
     fn paths(expected: &str, actual: &Value) -> Vec<String> {

@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::manifest::Moment;
 use crate::pattern::Pattern;
-use crate::store::Moment;
 
 /// Every matcher as it is written, and what it accepts; the page of scenarios is made from it.
 pub const MATCHERS: &[(&str, &str)] = &[

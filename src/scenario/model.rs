@@ -279,7 +279,7 @@ impl FromToml for Expect {
 
 /// A date-time, with or without quotes.
 #[derive(Debug, Clone, Copy)]
-pub struct ScenarioMoment(pub crate::store::Moment);
+pub struct ScenarioMoment(pub crate::manifest::Moment);
 
 impl FromToml for ScenarioMoment {
     fn from_toml(node: &Node, reader: &mut Reader) -> Option<ScenarioMoment> {
@@ -288,7 +288,7 @@ impl FromToml for ScenarioMoment {
             reader.wrong_type(node, "a date-time");
             return None;
         };
-        let moment = crate::store::Moment::parse(text);
+        let moment = crate::manifest::Moment::parse(text);
         if moment.is_none() {
             let help = Some("write it like 2026-04-15T08:00:00+08:00".to_owned());
             let message = format!("`{text}` is not a date-time with an offset");

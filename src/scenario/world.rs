@@ -13,10 +13,10 @@ use crate::codes::Code;
 use crate::diagnostics::{Diagnostic, Span};
 use crate::document::{Node, NodeValue};
 use crate::host::{Caller, Department, Detail, LoadedPlugin, Probe, Runtime, Surroundings};
+use crate::manifest::Moment;
 use crate::manifest::{BaseType, Entity, Manifest, PermissionGrant, TenantId};
 use crate::outgoing::HttpTransport;
 use crate::platform::{Directory, Gate, Identity, Platform, PlatformImage};
-use crate::store::Moment;
 
 /// A world in which one case runs.
 pub(super) struct CaseWorld<'a> {

@@ -10,9 +10,10 @@ use thiserror::Error;
 use super::SeedPlan;
 use super::values::{Maker, uuid_of};
 use crate::expression::read_decimal;
+use crate::manifest::Moment;
 use crate::manifest::{BaseType, Entity, Field, FieldType, Manifest};
 use crate::random::Random;
-use crate::store::{EntityRef, LoadedRow, Moment, Scope, StoreError, format_number, period_of, settled};
+use crate::store::{EntityRef, LoadedRow, Scope, StoreError, format_number, period_of, settled};
 
 /// How often a row is made anew that a rule of the manifest refuses.
 const ATTEMPTS: usize = 12;

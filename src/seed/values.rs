@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::words;
+use crate::manifest::Moment;
 use crate::manifest::{Entity, Field, FieldType, Validation};
 use crate::pattern::Pattern;
 use crate::random::Random;
-use crate::store::Moment;
 
 const DAY_MS: i64 = 86_400_000;
 

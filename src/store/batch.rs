@@ -1,10 +1,11 @@
 //! Several writes at once, all of them or none.
 
+use crate::manifest::{comparable, decimal_of};
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Database, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError, values};
+use super::{Database, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
 use crate::document::words;
 use crate::manifest::PluginId;
 
@@ -117,7 +118,7 @@ impl Database {
                     // By value, as filters compare: 3 is the decimal 3.00.
                     let is_equal = match entity.field(key) {
                         Some(field) if !value.is_null() && !actual.is_null() => {
-                            values::comparable(field, value).ok() == values::comparable(field, actual).ok()
+                            comparable(field, value).ok() == comparable(field, actual).ok()
                         }
                         _ => actual == value,
                     };
@@ -173,8 +174,7 @@ impl Database {
         let mut patch = Map::new();
         for (name, amount) in amounts {
             let number = |value: &Value| {
-                values::decimal_of(value)
-                    .ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
+                decimal_of(value).ok_or_else(|| StoreError::BadQuery(format!("`{name}` is incremented by a number")))
             };
             let old = row.data.get(name).map_or(Ok(rust_decimal::Decimal::ZERO), number)?;
             let new = old

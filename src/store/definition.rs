@@ -1,5 +1,6 @@
 //! What tables, columns and indexes are, as SQL. Nothing here talks to a database.
 
+use crate::manifest::MAX_NAME_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::EntityRef;
@@ -217,9 +218,6 @@ struct WantedIndex<'e> {
     fields: Vec<&'e str>,
     kind: IndexKind,
 }
-
-/// Bytes of a name that PostgreSQL keeps.
-pub const MAX_NAME_BYTES: usize = 63;
 
 impl<'e> WantedIndex<'e> {
     fn all(entity: &'e EntityRef, with_parts: bool) -> impl Iterator<Item = WantedIndex<'e>> {

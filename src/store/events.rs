@@ -230,7 +230,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::Moment;
+    use crate::manifest::Moment;
 
     #[test]
     fn large_payloads_make_the_list_shorter_and_never_empty() {

@@ -5,11 +5,12 @@
 //! hold. Fields are looked up in the manifest, values are bound: no text of a filter ever becomes
 //! SQL.
 
+use crate::manifest::{comparable, of_base_type};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
 use super::sql::{ColumnShape, Dialect};
-use super::{EntityRef, ListQuery, StoreError, definition, values};
+use super::{EntityRef, ListQuery, StoreError, definition};
 use crate::document::did_you_mean;
 use crate::manifest::BaseType;
 
@@ -222,10 +223,10 @@ impl FilterReader<'_> {
                 let help = if field.field_type.shape().is_list() { ", or with an item by `contains`" } else { "" };
                 return Err(bad(format!("`{name}` holds JSON: it is compared with null{help}")));
             }
-            Some(field) => values::comparable(field, value),
-            None if name.ends_with("_at") => values::of_base_type(BaseType::Datetime, value),
-            None if name == "version" => values::of_base_type(BaseType::Integer, value),
-            None => values::of_base_type(BaseType::String, value),
+            Some(field) => comparable(field, value),
+            None if name.ends_with("_at") => of_base_type(BaseType::Datetime, value),
+            None if name == "version" => of_base_type(BaseType::Integer, value),
+            None => of_base_type(BaseType::String, value),
         };
         let value = normal.map_err(|why| bad(format!("`{name}` cannot be compared with {value}: it {why}")))?;
         Ok(match value {

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::sql::SqlValue;
-use super::upgrade::values::converted;
 use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Row, Scope, StoreError};
 use crate::digest::sha256_hex;
+use crate::manifest::converted;
 use crate::manifest::{Field, FieldType, Fixture, FixtureMode, Manifest};
 
 impl Database {

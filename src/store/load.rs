@@ -7,7 +7,8 @@ use super::records::in_order;
 use super::roll_ups::RollUps;
 use super::rules::settle_values;
 use super::sql::SqlValue;
-use super::{Database, EntityRef, Moment, Scope, StoreError, values};
+use super::{Database, EntityRef, Scope, StoreError, values};
+use crate::manifest::Moment;
 
 /// Rows that one statement writes at the most.
 const BATCH: usize = 200;

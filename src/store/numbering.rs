@@ -2,7 +2,8 @@
 //! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
 
 use super::sql::SqlValue;
-use super::{Database, Moment, Scope, StoreError};
+use super::{Database, Scope, StoreError};
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, NumberingRule, PluginId, ResetRule};
 
 /// A number that is taken twice stays at the higher one.

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::sql::SqlValue;
-use super::{Database, Moment, StoreError};
+use super::{Database, StoreError};
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, PluginId, TenantId, table_name};
 
 /// Where a plugin is in its life.

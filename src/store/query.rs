@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, ColumnShape, Dialect};
-use super::{Database, EntityRef, Moment, Row, Scope, StoreError};
+use super::{Database, EntityRef, Row, Scope, StoreError};
 use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use crate::expression::read_decimal;
+use crate::manifest::Moment;
 
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;

@@ -1,7 +1,8 @@
 //! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
 
 use super::sql::SqlValue;
-use super::{Database, Moment, StoreError};
+use super::{Database, StoreError};
+use crate::manifest::Moment;
 use crate::manifest::PluginId;
 
 /// A kind of statement that a registry keeps.

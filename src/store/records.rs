@@ -1,5 +1,6 @@
 //! One row at a time: insert, read, change, restore.
 
+use crate::manifest::as_stored;
 use serde_json::{Map, Value};
 
 use super::sql::{Cell, ColumnShape, Dialect, Failure, SqlError, SqlRow, SqlValue};
@@ -84,7 +85,7 @@ pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<
     let mut ordered = Map::with_capacity(data.len());
     for field in &entity.fields {
         if let Some(value) = data.remove(field.name.as_str()) {
-            ordered.insert(field.name.as_str().to_owned(), values::as_stored(field, value));
+            ordered.insert(field.name.as_str().to_owned(), as_stored(field, value));
         }
     }
     let mut rest: Vec<(String, Value)> = data.into_iter().collect();

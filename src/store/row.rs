@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Moment, RowReach};
+use super::RowReach;
+use crate::manifest::Moment;
 use crate::manifest::TenantId;
 
 /// On whose behalf the store works.

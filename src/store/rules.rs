@@ -1,11 +1,13 @@
 //! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
 
+use crate::manifest::normal_computed;
 use serde_json::{Map, Value};
 
 use super::roll_ups::RollUps;
-use super::{Database, EntityRef, FieldProblem, Moment, Scope, StoreError, values};
+use super::{Database, EntityRef, FieldProblem, Scope, StoreError, values};
 use crate::expression::{Datum, Type};
 use crate::manifest::Field;
+use crate::manifest::Moment;
 
 /// How many rows a tree is deep at the most.
 const MAX_TREE_DEPTH: usize = 1_000;
@@ -114,7 +116,7 @@ pub(super) fn compute(
         let value = computed.evaluate(&lookup).map_err(|error| error.to_string());
         let stored = value.and_then(|value| match value {
             Datum::Null => Ok(Value::Null),
-            value => values::normal_computed(field, &value),
+            value => normal_computed(field, &value),
         });
         match stored {
             Ok(value) => {

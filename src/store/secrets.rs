@@ -140,8 +140,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::manifest::Moment;
     use crate::manifest::TenantId;
-    use crate::store::{Moment, Sealer};
+    use crate::store::Sealer;
 
     #[test]
     fn secrets_from_before_there_was_a_key_are_sealed_once() {

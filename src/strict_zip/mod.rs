@@ -8,7 +8,6 @@ pub(crate) mod codes;
 mod format;
 mod inflate;
 mod limits;
-mod names;
 mod padding;
 mod structure;
 mod write;
@@ -20,7 +19,6 @@ use crate::codes::Code;
 pub use format::LEADING;
 pub use inflate::inflate;
 pub use limits::{ArchiveLimit, Limits, Unit};
-pub use names::name_problem;
 pub use structure::{Header, Structure, structure};
 pub use write::write;
 

@@ -9,8 +9,9 @@ use super::format::{
     LOCAL_HEADER, LOCAL_HEADER_SIZE, STORED, TOTAL_RATIO_FROM, VERSION_NEEDED, order,
 };
 use super::write::{EntryRecord, assemble};
-use super::{ArchiveLimit, ArchiveRefusal, Limits, codes, name_problem};
+use super::{ArchiveLimit, ArchiveRefusal, Limits, codes};
 use crate::codes::Code;
+use crate::manifest::name_problem;
 
 /// Problems that are told of one archive at the most.
 const MAX_PROBLEMS: usize = 50;

@@ -9,7 +9,8 @@ use super::format::{
     CENTRAL_HEADER, DEFLATED, DOS_DATE, DOS_TIME, END_OF_DIRECTORY, EXTERNAL_ATTRIBUTES, LEADING, LOCAL_HEADER, STORED,
     VERSION_MADE_BY, VERSION_NEEDED, order,
 };
-use super::{ArchiveEntry, ArchiveRefusal, codes, name_problem};
+use super::{ArchiveEntry, ArchiveRefusal, codes};
+use crate::manifest::name_problem;
 
 /// Files below this size are stored: deflate would not earn its header.
 const MIN_DEFLATE_BYTES: usize = 512;

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use semver::Version;
 
+use super::check_package;
 use super::{Check, Demand, Policy, Stage, StageOutcome, codes, supply_chain};
 use crate::archive::{Package, PackageProblem, Sealed, Statement};
-use crate::check::check_package;
 use crate::codes::{Code, Severity};
 use crate::component::ComponentInfo;
 use crate::containment::contain;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use erp_plugin::diagnostics::SourceFile;
+use erp_plugin::manifest::Moment;
 use erp_plugin::manifest::{Manifest, TenantId, parse};
 use erp_plugin::store::{
-    AggregateQuery, BatchKind, BatchStep, Database, EntityRef, ListQuery, Moment, Row, RowReach, Scope, StoreError,
+    AggregateQuery, BatchKind, BatchStep, Database, EntityRef, ListQuery, Row, RowReach, Scope, StoreError,
 };
 use serde_json::{Map, Value, json};
 

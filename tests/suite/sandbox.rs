@@ -108,8 +108,9 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
 #[test]
 fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
     use erp_plugin::host::Surroundings;
+    use erp_plugin::manifest::Moment;
     use erp_plugin::platform::{Directory, Platform};
-    use erp_plugin::store::{Database, Moment, PluginRecord, PluginStatus};
+    use erp_plugin::store::{Database, PluginRecord, PluginStatus};
 
     let mut database = Database::in_memory().unwrap();
     let record = PluginRecord {

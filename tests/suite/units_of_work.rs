@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use erp_plugin::host::Detail;
-use erp_plugin::store::{EntityRef, ListQuery, Moment, Scope};
+use erp_plugin::manifest::Moment;
+use erp_plugin::store::{EntityRef, ListQuery, Scope};
 
 use crate::support::hostile::{GuestText, Host};
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use erp_plugin::diagnostics::SourceFile;
+use erp_plugin::manifest::Moment;
 use erp_plugin::manifest::{Manifest, TenantId, parse};
-use erp_plugin::store::{Database, Dialect, ListQuery, Moment, Row, Scope, StoreError, plan_upgrade};
+use erp_plugin::store::{Database, Dialect, ListQuery, Row, Scope, StoreError, plan_upgrade};
 use serde_json::{Map, Value, json};
 
 use crate::support::postgres_url;

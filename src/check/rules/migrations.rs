@@ -7,8 +7,8 @@ use super::super::{CheckSubject, Findings};
 use crate::check::rules::relations::UNKNOWN_ENTITY;
 use crate::codes::codes;
 use crate::diagnostics::{Span, Spanned};
+use crate::manifest::converted;
 use crate::manifest::{Entity, FieldName, FieldType, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind};
-use crate::store::converted;
 
 codes! {
     BAD_MIGRATION = "migration/bad-step", finding(Error), "A step of a migration cannot be done.",

@@ -5,11 +5,11 @@ use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
 use crate::codes::codes;
 use crate::diagnostics::{Fix, Span, Spanned};
+use crate::manifest::name_problem;
 use crate::manifest::{
     AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
     WidgetType,
 };
-use crate::strict_zip::name_problem;
 
 codes! {
     BAD_PAGE = "manifest/bad-page", finding(Error), "A page without what its type needs, or with what it cannot use.",

@@ -7,11 +7,11 @@ use crate::codes::codes;
 use crate::diagnostics::Spanned;
 use crate::document::codes::INVALID_VALUE;
 use crate::document::did_you_mean;
+use crate::manifest::MAX_NAME_BYTES;
 use crate::manifest::{
     BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
 };
 use crate::pattern::Pattern;
-use crate::store::MAX_NAME_BYTES;
 
 codes! {
     RESERVED_NAME = "manifest/reserved-name", finding(Error), "A field with the name of a standard column.",
@@ -226,13 +226,13 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
         if !DEFAULT_WORDS.contains(&word) {
             let help = format!("known: {}", DEFAULT_WORDS.join(", "));
             findings.add(BAD_DEFAULT, default.span(), format!("`{word}` is not known"), "unknown word", Some(help));
-        } else if let Err(why) = crate::store::normal_value(field, &sample(word)) {
+        } else if let Err(why) = crate::manifest::normal_value(field, &sample(word)) {
             let message = format!("`{word}` gives what `{}` does not take: it {why}", *field.name);
             findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
         }
         return;
     }
-    if let Err(why) = crate::store::normal_value(field, default) {
+    if let Err(why) = crate::manifest::normal_value(field, default) {
         let message = format!("the default of `{}` {why}", *field.name);
         findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
     }

@@ -2,8 +2,8 @@
 
 use super::super::{CheckSubject, Findings};
 use crate::codes::codes;
+use crate::manifest::MAX_ORDERED_BYTES;
 use crate::manifest::{BaseType, FieldType};
-use crate::store::MAX_ORDERED_BYTES;
 
 codes! {
     LONG_KEY = "storage/long-key", finding(Warning), "Long text is a field that rows are found by.",

@@ -13,15 +13,13 @@ use crate::command_error::{CommandError, codes};
 use crate::commands::generate::{in_short, world_of, write_generated};
 use crate::commands::open_project::OpenProject;
 use crate::commands::present_component::{canonical, manifest_digest};
-use crate::component::{
-    self, BuildInputs, ComponentOrigin, Description, LinkError, PartConnection, compose, describe, idle_guest, link,
-    stripped,
-};
+use crate::component::{self, BuildInputs, ComponentOrigin, Description, describe, stripped};
 use crate::context::Context;
 use crate::contract::World;
 use crate::diagnostics::{Diagnostic, Spanned};
 use crate::files::{self, FileAccess, WriteError};
 use crate::generate::{WIT_FILE, needed_crates};
+use crate::link::{LinkError, PartConnection, compose, idle_guest, link};
 use crate::manifest::{Language, Manifest};
 use crate::project::Project;
 

@@ -16,12 +16,13 @@ use crate::build::{BuildRecord, CargoProject, Product, Profile, bill_of_material
 use crate::check::{CheckedComponent, check_component, weigh};
 use crate::command_error::{CommandError, codes};
 use crate::commands::open_project::OpenProject;
-use crate::component::{ComponentOrigin, PartConnection};
+use crate::component::ComponentOrigin;
 use crate::context::Context;
 use crate::diagnostics::DiagnosticJson;
 use crate::digest::sha256_hex;
 use crate::exit_code::ExitCode;
 use crate::files::{self, FileAccess};
+use crate::link::PartConnection;
 use crate::manifest::ByteSize;
 use crate::signing::{Attestation, StatementSubject};
 pub(crate) use making::component_without_code;

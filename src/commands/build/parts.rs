@@ -7,9 +7,10 @@ use crate::build::{Profile, compile};
 use crate::command_error::{CommandError, codes};
 use crate::commands::generate::world_of;
 use crate::commands::open_project::OpenProject;
-use crate::component::{self, Part, link};
+use crate::component;
 use crate::context::Context;
 use crate::contract::World;
+use crate::link::{self, Part, own_packages};
 use crate::manifest::{Language, Link};
 use crate::strict_zip::Limits;
 use crate::{archive, files};
@@ -30,26 +31,26 @@ pub(in crate::commands) fn parts(
     let base = world_of(manifest)?;
     let (mut parts, mut packages) = (Vec::new(), Vec::new());
     let mut interfaces: Vec<String> = Vec::new();
-    for link in &manifest.link {
-        let bytes = source(context, open, link, profile)?;
+    for declared in &manifest.link {
+        let bytes = source(context, open, declared, profile)?;
         let info = component::read(&bytes).map_err(|finding| {
-            CommandError::from_finding(*finding).hint(format!("the part is `{}` of [[link]]", *link.name))
+            CommandError::from_finding(*finding).hint(format!("the part is `{}` of [[link]]", *declared.name))
         })?;
-        let linked = self::link(&bytes, &info, base.host_api)?;
-        let texts = component::own_packages(&info).map_err(|why| failed(link, &why))?;
+        let linked = link::link(&bytes, &info, base.host_api)?;
+        let texts = own_packages(&info).map_err(|why| failed(declared, &why))?;
         packages.extend(texts.into_iter().filter(|text| !packages.contains(text)).collect::<Vec<_>>());
         let exports = info.border.exports.iter().map(|export| export.name.clone());
         let is_own =
             |name: &String| !name.starts_with("erp:plugin/") && !name.starts_with("wasi:") && name.contains('/');
         let exports: Vec<String> = exports.filter(is_own).collect();
         if exports.is_empty() {
-            return Err(failed(link, "it exports nothing that a plugin could import"));
+            return Err(failed(declared, "it exports nothing that a plugin could import"));
         }
         if let Some(twice) = exports.iter().find(|name| interfaces.contains(name)) {
-            return Err(failed(link, &format!("another part exports `{twice}` already")));
+            return Err(failed(declared, &format!("another part exports `{twice}` already")));
         }
         interfaces.extend(exports);
-        parts.push(Part { name: link.name.to_string(), component: linked.component });
+        parts.push(Part { name: declared.name.to_string(), component: linked.component });
     }
     if parts.is_empty() {
         return Ok(LinkedParts { parts, world: base });

@@ -18,10 +18,11 @@ use crate::context::Context;
 use crate::evolution::{ChangeEffect, EntityPair, SchemaDiff};
 use crate::exit_code::ExitCode;
 use crate::host::{LoadedPlugin, Runtime, Surroundings};
+use crate::manifest::Moment;
 use crate::manifest::TenantId;
 use crate::platform::{Directory, Gate, Platform, ProjectVersion, VersionRule};
 use crate::scenario::{Suite, read_suite, run_case};
-use crate::store::{Moment, PostgresUrl, ScratchPlace, StepReport};
+use crate::store::{PostgresUrl, ScratchPlace, StepReport};
 use crate::ui::Table;
 
 /// Tenants that no scenario knows: their rows are there while the scenarios run.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Answer, Request, Response};
 use crate::codes::errors;
 use crate::expression::Expression;
-use crate::generate::openapi;
+use crate::http_api::openapi;
 use crate::manifest::{Entity, Field, PermissionCode};
 use crate::platform::dependencies::DependencyStage;
 use crate::platform::state::Installed;

@@ -11,7 +11,7 @@ use self::rows::{Others, RecordedRows};
 use super::accept::toml_text;
 use crate::host::RecordedCall;
 use crate::manifest::Manifest;
-use crate::store::Moment;
+use crate::manifest::Moment;
 
 /// The text of a scenario; `name` says what it shows. Calls that come by themselves need no step: those of the plugin's own
 /// life, and events that it told itself.

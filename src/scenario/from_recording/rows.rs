@@ -9,9 +9,10 @@ use super::super::accept::toml_text;
 use super::numbered;
 use crate::contract::HostFunction;
 use crate::host::RecordedCall;
+use crate::manifest::Moment;
 use crate::manifest::{BaseType, Entity, FieldType, Manifest, TenantId};
 use crate::seed::{SeedError, SeedPlan, Seeder};
-use crate::store::{BatchKind, EntityRef, Moment, Scope};
+use crate::store::{BatchKind, EntityRef, Scope};
 
 type Row = Map<String, Value>;
 

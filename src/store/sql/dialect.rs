@@ -46,7 +46,7 @@ impl ColumnShape {
     }
 }
 
-/// UTC with milliseconds, as [`crate::store::Moment`] writes it.
+/// UTC with milliseconds, as [`crate::manifest::Moment`] writes it.
 const MOMENT_FORMAT: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
 impl Dialect {

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, PluginId};
 use crate::store::sql::SqlValue;
-use crate::store::{Database, Moment, StoreError};
+use crate::store::{Database, StoreError};
 
 /// An upgrade that moved rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

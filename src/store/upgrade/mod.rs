@@ -9,7 +9,6 @@ mod plan;
 mod rollback;
 mod rows;
 mod transform;
-pub(crate) mod values;
 
 pub use journal::UpgradeRecord;
 pub use plan::{Lock, PlannedStep, plan_upgrade};
@@ -22,8 +21,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use self::operation::{UpgradeOperation, UpgradeWork, operations};
-use super::{Database, Moment, StoreError};
+use super::{Database, StoreError};
 use crate::manifest::Manifest;
+use crate::manifest::Moment;
 
 /// What an upgrade did.
 #[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]

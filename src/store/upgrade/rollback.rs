@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::StakeRow;
 use super::operation::kept_table;
 use crate::evolution::SchemaDiff;
+use crate::manifest::Moment;
 use crate::manifest::{Manifest, table_name};
 use crate::store::sql::{Dialect, SqlValue};
-use crate::store::{Database, EntityRef, Moment, StoreError, definition};
+use crate::store::{Database, EntityRef, StoreError, definition};
 
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;

@@ -1,9 +1,10 @@
 //! What an upgrade makes of one row.
 
+use crate::manifest::{normal_computed, normal_value};
 use serde_json::{Map, Value};
 
-use super::values::converted;
 use crate::expression::{Datum, Expression, RollUp, Type};
+use crate::manifest::converted;
 use crate::manifest::{Field, MigrationStep, Otherwise, StepKind};
 use crate::store::roll_ups::RollUps;
 use crate::store::sql::Dialect;
@@ -162,7 +163,7 @@ impl RowPass {
         match data.get(name).filter(|value| !value.is_null()).cloned() {
             None if field.required => Err(Misfit::new(name, Value::Null, "is required, and the row has no value")),
             None => Ok(()),
-            Some(value) => match values::normal_value(field, &value) {
+            Some(value) => match normal_value(field, &value) {
                 Ok(normal) => {
                     data.insert(name.to_owned(), normal);
                     Ok(())
@@ -276,7 +277,7 @@ impl RowPass {
         }
         match value.evaluate(&|name| self.lookup(scope, data, name)).map_err(|error| error.to_string())? {
             Datum::Null => Ok(Value::Null),
-            datum => values::normal_computed(field, &datum),
+            datum => normal_computed(field, &datum),
         }
     }
 

@@ -8,8 +8,9 @@ use erp_plugin::host::{
     CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Interrupt, Invocation,
     LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedSurroundings, Surroundings, Trigger,
 };
+use erp_plugin::manifest::Moment;
 use erp_plugin::manifest::{self, Manifest, TenantId};
-use erp_plugin::store::{Database, Moment, SharedDatabase, StoredEvent};
+use erp_plugin::store::{Database, SharedDatabase, StoredEvent};
 use serde_json::json;
 
 pub const MANIFEST: &str = r#"

@@ -8,9 +8,9 @@ use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
 use crate::document::did_you_mean;
 use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
+use crate::manifest::Moment;
 use crate::manifest::Timeout;
 use crate::platform::{Platform, PlatformError};
-use crate::store::Moment;
 
 impl Platform {
     pub(in crate::platform::api) fn plan_fault(&mut self, request: &Request) -> Answer {

@@ -1,28 +1,36 @@
-//! What both descriptions are made from: the entities with the values that clients read and write.
+//! The entities of a manifest with the values that clients read and write: what OpenAPI and the clients are made from.
 
 use crate::manifest::{Entity, Field, Manifest, TextFormat, ValueShape};
 
 /// An entity as clients see it.
-pub(super) struct ApiEntity<'m> {
-    pub(super) manifest: &'m Manifest,
-    pub(super) entity: &'m Entity,
-    pub(super) fields: Vec<ApiField<'m>>,
+pub struct ApiEntity<'m> {
+    /// The plugin's.
+    pub manifest: &'m Manifest,
+    /// Its declaration.
+    pub entity: &'m Entity,
+    /// In the order of the manifest.
+    pub fields: Vec<ApiField<'m>>,
 }
 
 /// A field as clients see it.
-pub(super) struct ApiField<'m> {
-    pub(super) field: &'m Field,
-    pub(super) kind: ValueKind,
+pub struct ApiField<'m> {
+    /// Its declaration.
+    pub field: &'m Field,
+    /// What its values are.
+    pub kind: ValueKind,
 }
 
 /// What a value is in JSON.
-pub(super) enum ValueKind {
+pub enum ValueKind {
     /// Text; the format is one of JSON Schema's, or none.
     Text(Option<&'static str>),
     /// A decimal number, as text.
     Decimal,
+    /// A whole number of 64 bits.
     Integer,
+    /// A floating-point number.
     Float,
+    /// `true` or `false`.
     Boolean,
     /// One of these texts.
     Choice(Vec<String>),
@@ -36,7 +44,7 @@ pub(super) enum ValueKind {
 
 impl<'m> ApiEntity<'m> {
     /// The entities of a manifest, in its order.
-    pub(super) fn all(manifest: &'m Manifest) -> impl Iterator<Item = ApiEntity<'m>> {
+    pub fn all(manifest: &'m Manifest) -> impl Iterator<Item = ApiEntity<'m>> {
         manifest.schema.entities.iter().map(move |entity| {
             let fields = entity.fields.iter().map(|field| ApiField { field, kind: kind_of(field) });
             ApiEntity { manifest, entity, fields: fields.collect() }
@@ -44,12 +52,12 @@ impl<'m> ApiEntity<'m> {
     }
 
     /// The path of its rows.
-    pub(super) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/api/v1/plugins/{}/{}", *self.manifest.metadata.id, *self.entity.name)
     }
 
     /// The buttons of its rows.
-    pub(super) fn actions(&self) -> impl Iterator<Item = &'m crate::manifest::Action> {
+    pub fn actions(&self) -> impl Iterator<Item = &'m crate::manifest::Action> {
         let name = &self.entity.name;
         self.manifest.ui.actions.iter().filter(move |action| *action.entity == **name)
     }
@@ -57,12 +65,12 @@ impl<'m> ApiEntity<'m> {
 
 impl ApiField<'_> {
     /// Whether clients may set it.
-    pub(super) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         !self.field.read_only && self.field.computed.is_none()
     }
 
     /// Whether a new row must bring it.
-    pub(super) fn must_come(&self) -> bool {
+    pub fn must_come(&self) -> bool {
         self.is_open() && self.field.required && self.field.default.is_none() && self.field.numbering.is_none()
     }
 }

@@ -8,7 +8,9 @@
 //! guest's own functions are not moved, so debug information stays right. Why this way and not
 //! another: `docs/decisions/0001-linking-wasi-away.md`.
 
+mod compose;
 mod core_module;
+mod idle;
 mod inert;
 mod rewrite;
 mod shim;
@@ -18,7 +20,10 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 use wit_parser::{Resolve, WorldId};
 
-use super::read::ComponentInfo;
+pub use compose::{ComposeError, ComposedComponent, PLUGIN, Part, PartConnection, compose};
+pub use idle::idle_guest;
+
+use crate::component::{self, ComponentInfo};
 use crate::contract::HostApi;
 use core_module::CoreModule;
 
@@ -57,7 +62,7 @@ impl From<wasm_encoder::reencode::Error> for LinkError {
     }
 }
 
-/// Links WASI away from a component that was built for a host API, or for none. `info` is what [`super::read`] said of it.
+/// Links WASI away from a component that was built for a host API, or for none. `info` is what [`component::read`] said of it.
 /// A component without WASI imports is given back as it is.
 ///
 /// # Errors
@@ -71,7 +76,7 @@ pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) 
     let shim = shim::Shim::assemble(host)?;
     let inert = inert::InertBodies::new(&info.resolve, info.world);
     let mut module = rewrite::rewrite(&core, &shim, &inert)?;
-    wasmparser::Validator::new_with_features(super::read::features())
+    wasmparser::Validator::new_with_features(component::features())
         .validate_all(&module)
         .map_err(|error| LinkError::Encode(error.to_string()))?;
 

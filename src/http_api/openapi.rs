@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{ApiEntity, ApiField, ValueKind};
-use crate::http_api::{
-    Access, BodyShape, Exists, QueryKey, QueryValue, ROUTES, RequestBody, Route, reference, schemas as shared_schemas,
+use super::{
+    Access, ApiEntity, ApiField, BodyShape, Exists, QueryKey, QueryValue, ROUTES, RequestBody, Route, ValueKind,
+    reference, schemas as shared_schemas,
 };
 use crate::manifest::Manifest;
 

@@ -48,7 +48,8 @@ impl Moment {
         self.local().strftime("%Y-%m-%d").to_string()
     }
 
-    pub(super) fn local(self) -> Zoned {
+    /// The day and the time of day at its place.
+    pub fn local(self) -> Zoned {
         let offset = Offset::from_seconds(self.offset_seconds).unwrap_or(Offset::UTC);
         self.timestamp().to_zoned(TimeZone::fixed(offset))
     }

@@ -1,7 +1,7 @@
 //! The rules on an opened package: the same as on a project, on what a stranger gets.
 
-use super::{CheckSubject, CheckedComponent, check_component, check_manifest};
 use crate::archive::{MANIFEST, Package};
+use crate::check::{CheckSubject, CheckedComponent, check_component, check_manifest};
 use crate::diagnostics::SourceFile;
 
 /// Holds what is in a package against every rule; the report is that of manifest and component together.

@@ -1,11 +1,10 @@
 //! A client in TypeScript, for `tsc --strict`, Node.js and browsers.
 
-use super::model::{ApiEntity, ApiField, ValueKind};
-use crate::http_api::ROUTES;
+use crate::http_api::{ApiEntity, ApiField, ROUTES, ValueKind};
 use crate::manifest::Manifest;
 
 /// What all clients share.
-const HEAD: &str = include_str!("../../../templates/toolkit/client/head.ts");
+const HEAD: &str = include_str!("../../templates/toolkit/client/head.ts");
 
 /// The client for the entities of a plugin, as one module.
 pub fn typescript_client(manifest: &Manifest) -> String {
