@@ -55,7 +55,7 @@ fi
 
 if [ "$toolchain" = yes ]; then
     # The same file as in the binary: `erp-plugin doctor --fix` does this work too.
-    sh "$here/src/build/toolchain.sh"
+    sh "$here/src/erp-plugin/build/toolchain.sh"
 fi
 "$binary" doctor >&2
 

@@ -23,15 +23,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
-use erp_plugin::host::{Detail, LoadedPlugin, Runtime};
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{Manifest, TenantId};
-use erp_plugin::store::{Scope, SharedDatabase};
-use expensive::FAMILIES;
-use hostile::{ATTACKS, GuestText, HONEST, Host, survive};
+use erp_manifest::{Manifest, Moment, TenantId};
+use erp_runtime::{Detail, LoadedPlugin, Runtime};
+use erp_store::{Scope, SharedDatabase};
 use serde_json::Value;
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, PoolingAllocationConfig, Store};
+
+use expensive::FAMILIES;
+use hostile::{ATTACKS, GuestText, HONEST, Host, survive};
 
 /// A guest that inserts one row.
 const ONE_ROW: GuestText = GuestText::of(
@@ -294,7 +294,7 @@ fn argument() -> Option<String> {
 
 fn compile_one(name: &str, bytes: &[u8]) {
     let started = Instant::now();
-    let excess = erp_plugin::component::excess(bytes);
+    let excess = erp_component::excess(bytes);
     let counting = started.elapsed();
     // `ERP_BENCH_ANYWAY=1` compiles what is refused too, to see why it is.
     let is_forced = std::env::var_os("ERP_BENCH_ANYWAY").is_some();

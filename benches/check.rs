@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use erp_plugin::check::{CheckSubject, check_component, check_manifest};
-use erp_plugin::component::{Module, why};
-use erp_plugin::diagnostics::{HumanStyle, Report, SourceFile, human};
-use erp_plugin::manifest::{self, Manifest};
+use erp_check::{CheckSubject, check_component, check_manifest};
+use erp_component::{Module, why};
+use erp_manifest::Manifest;
+use erp_manifest::diagnostics::{HumanStyle, Report, SourceFile, human};
 
 fn main() {
     divan::main();
@@ -32,7 +32,7 @@ fn manifest_text(entities: usize) -> String {
 }
 
 fn findings(source: &Arc<SourceFile>) -> Report {
-    let (manifest, mut report) = manifest::parse(source);
+    let (manifest, mut report) = erp_manifest::parse(source);
     let manifest = manifest.unwrap();
     report.extend(check_manifest(&CheckSubject { manifest: &manifest, source, file: &|_| None }));
     report.sort();
@@ -68,7 +68,7 @@ fn component(bytes: usize) -> Vec<u8> {
 
 fn minimal_manifest() -> Manifest {
     let text = "manifest_version = 1\n[metadata]\nid = \"erp-x\"\nname = \"x\"\nversion = \"0.1.0\"\n[runtime]\nworld = \"minimal-plugin\"\n[budget]\nwasm = \"32MB\"\n";
-    manifest::parse(&SourceFile::new("plugin.toml", text)).0.unwrap()
+    erp_manifest::parse(&SourceFile::new("plugin.toml", text)).0.unwrap()
 }
 
 #[divan::bench(args = [50_000, 500_000, 5_000_000])]

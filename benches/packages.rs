@@ -15,12 +15,12 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use erp_plugin::archive::{self, PackageParts};
-use erp_plugin::component::{Module, read};
-use erp_plugin::digest::sha256_hex;
-use erp_plugin::signing::TrustStore;
-use erp_plugin::strict_zip::{self, Limits};
-use erp_plugin::verification::{Policy, verify};
+use erp_component::{Module, read};
+use erp_manifest::digest::sha256_hex;
+use erp_package::archive::{self, PackageParts};
+use erp_package::signing::TrustStore;
+use erp_package::strict_zip::{self, Limits};
+use erp_package::verification::{Policy, verify};
 use serde_json::json;
 
 #[path = "../tests/suite/support/zips.rs"]

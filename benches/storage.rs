@@ -11,11 +11,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{Manifest, TenantId, parse};
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, TenantId, parse};
 use erp_plugin::seed::{SeedPlan, Seeder, Share};
-use erp_plugin::store::{AggregateQuery, Database, EntityRef, ListQuery, Scope};
+use erp_store::{AggregateQuery, Database, EntityRef, ListQuery, Scope};
 use serde_json::json;
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];

@@ -20,8 +20,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hostile::{GuestText, MANIFEST};
 use serde_json::{Value, json};
+
+use hostile::{GuestText, MANIFEST};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_erp-plugin");
 const PLUGIN: &str = "erp-hostile";

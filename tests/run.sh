@@ -73,7 +73,7 @@ trap 'tests/postgres.sh stop "$cluster"; rm -rf "$cluster"' EXIT
 trap 'exit 130' INT TERM
 
 # Guests are compiled to wasm32-wasip2.
-sh src/build/toolchain.sh
+sh src/erp-plugin/build/toolchain.sh
 cargo test --locked "$@"
 # The console: its form and its types, then in a real browser with the binary that was just tested.
 [ $# -gt 0 ] || (cd tests/console && npm run --silent lint && ./node_modules/.bin/playwright test)

@@ -1,7 +1,7 @@
 //! Components: bounds, validation, border, sections, producers, paths.
 #![no_main]
 
-use erp_plugin::component::{Module, description, excess, local_path, producers, read};
+use erp_component::{Module, description, excess, local_path, producers, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

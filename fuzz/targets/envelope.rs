@@ -1,8 +1,8 @@
 //! Envelopes of signatures, and the statements in them.
 #![no_main]
 
-use erp_plugin::archive::Statement;
-use erp_plugin::signing::{Circumstances, Envelope, Receipt, Rotation, TrustStore};
+use erp_package::archive::Statement;
+use erp_package::signing::{Circumstances, Envelope, Receipt, Rotation, TrustStore};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

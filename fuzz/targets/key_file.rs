@@ -1,8 +1,8 @@
 //! Key files: whatever they ask for, opening one costs little.
 #![no_main]
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::signing::{Passphrase, PublicKey, SecretKey, TrustStore};
+use erp_manifest::diagnostics::SourceFile;
+use erp_package::signing::{Passphrase, PublicKey, SecretKey, TrustStore};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

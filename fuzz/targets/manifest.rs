@@ -1,9 +1,9 @@
 //! Manifests: reading, and every rule on what could be read.
 #![no_main]
 
-use erp_plugin::check::{CheckSubject, check_manifest};
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::manifest::parse;
+use erp_check::{CheckSubject, check_manifest};
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

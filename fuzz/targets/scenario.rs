@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::manifest::{Manifest, parse};
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, parse};
 use erp_plugin::scenario::read_suite;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,7 +3,7 @@
 
 use std::io::{Cursor, Read};
 
-use erp_plugin::strict_zip::{Limits, read, write};
+use erp_package::strict_zip::{Limits, read, write};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::codes::codes;
-use crate::contract::{Border, Capability, HostFunction};
-use crate::diagnostics::{Diagnostic, Fix, Report, SourceFile};
-use crate::manifest::{CapabilityGrant, Manifest, capability_grants};
+use erp_manifest::codes::codes;
+use erp_manifest::contract::{Border, Capability, HostFunction};
+use erp_manifest::diagnostics::{Diagnostic, Fix, Report, SourceFile};
+use erp_manifest::{CapabilityGrant, Manifest, capability_grants};
 
 codes! {
     UNDECLARED_CAPABILITY = "component/undeclared-capability", finding(Error), "The component asks for what the manifest does not grant.",

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::codes::{Code, codes};
-use crate::component::{self, ComponentInfo, Module, remedy, why};
-use crate::contract::{self, Border, Mismatch, World, best_target, compare, targets};
-use crate::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned};
-use crate::manifest::{ByteSize, Manifest};
+use erp_component::{ComponentInfo, Module, remedy, why};
+use erp_manifest::codes::{Code, codes};
+use erp_manifest::contract::{self, Border, Mismatch, World, best_target, compare, targets};
+use erp_manifest::diagnostics::{Diagnostic, Edit, Fix, Report, SourceFile, Spanned};
+use erp_manifest::{ByteSize, Manifest};
 
-codes! {
+codes! { pub:
     WRONG_WORLD = "component/wrong-world", finding(Error), "The component is built for another world or version than the manifest names.",
         why: "The platform would look for exports that are not there.",
         fix: "Make `[runtime] abi` and `world` say what the component is built for, run `erp-plugin generate`, and build again.";
@@ -87,10 +87,10 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
                 .help("look at what makes it large (erp-plugin inspect), or raise `[budget] wasm`"),
         );
     }
-    if let Some(path) = component::local_path(bytes) {
+    if let Some(path) = erp_component::local_path(bytes) {
         report.push(names_a_folder(&path));
     }
-    let info = match component::read(bytes) {
+    let info = match erp_component::read(bytes) {
         Ok(info) => info,
         Err(finding) => {
             report.push(*finding);
@@ -131,8 +131,8 @@ pub fn check_component(bytes: &[u8], manifest: &Manifest, source: Option<&Arc<So
 /// The name and the version that `build` wrote into a component are those of its manifest. What other tools write there may
 /// be anything.
 fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
-    component::producers(bytes).iter().find(|producer| producer.name == "erp-plugin")?;
-    let said = component::description(bytes);
+    erp_component::producers(bytes).iter().find(|producer| producer.name == "erp-plugin")?;
+    let said = erp_component::description(bytes);
     let (id, version) = (manifest.metadata.id.as_str(), manifest.metadata.version.as_str());
     if said.name.as_deref()? == id && said.version.as_deref()? == version {
         return None;
@@ -145,7 +145,7 @@ fn own_name(bytes: &[u8], manifest: &Manifest) -> Option<Diagnostic> {
 /// Finds a path into one of these folders, where no other was found: whoever built a component knows more of them than the rules.
 pub fn check_folders(report: &mut Report, bytes: &[u8], folders: &[&Path]) {
     let is_found = report.diagnostics().iter().any(|finding| finding.code == LOCAL_PATH);
-    if let Some(path) = component::path_into(bytes, folders).filter(|_| !is_found) {
+    if let Some(path) = erp_component::path_into(bytes, folders).filter(|_| !is_found) {
         report.push(names_a_folder(&path));
     }
 }

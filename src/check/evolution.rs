@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use erp_manifest::Manifest;
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Report, Span};
+use erp_manifest::document::codes::INVALID_VALUE;
+use erp_manifest::evolution::{ChangeEffect, SchemaDiff};
 use semver::Version;
 
 use super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::diagnostics::{Report, Span};
-use crate::document::codes::INVALID_VALUE;
-use crate::evolution::{ChangeEffect, SchemaDiff};
-use crate::manifest::Manifest;
 
 codes! {
     AT_STAKE = "migration/at-stake", finding(Error), "Values of the previous version would be lost, or may not fit.",

@@ -1,8 +1,8 @@
 //! Codes of the files of a project; who looks at the disk says where they apply.
 
-use crate::codes::codes;
+use erp_manifest::codes::codes;
 
-codes! {
+codes! { pub:
     UNPACKABLE_FILE = "project/unpackable-file", finding(Error), "A file of the project cannot be packed.",
         why: "A package is unpacked on other machines: names that do not mean the same everywhere, links and devices stay out of it.",
         fix: "Rename the file, put the file itself there instead of the link, or name it in `.erpxignore`.";

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Diagnostic, Report, SourceFile, Span};
+use erp_manifest::{Manifest, definition_differences};
 use serde_json::Value;
-
-use crate::codes::codes;
-use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
-use crate::manifest::{Manifest, definition_differences};
 
 codes! {
     NODE_DIFFERS = "node/other-definition", finding(Error), "The component and the manifest define a node differently.",

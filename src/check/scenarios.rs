@@ -2,9 +2,9 @@
 //!
 //! `scenario` raises them; they are declared here since `[check]` of a manifest may name every code of a finding.
 
-use crate::codes::codes;
+use erp_manifest::codes::codes;
 
-codes! {
+codes! { pub:
     SCENARIO_SNAPSHOT = "scenario/unreferenced-snapshot", finding(Warning), "A snapshot that no step names.",
         why: "Nobody would notice when what it shows changes.",
         fix: "Delete the file, or name it: `expect.snapshot = \"…\"`.";

@@ -1,11 +1,12 @@
 //! `[check]`: how a project weighs what is found in it.
 
+use erp_manifest::CheckSettings;
+use erp_manifest::codes::{Code, Severity};
+use erp_manifest::diagnostics::Report;
+use erp_manifest::document::codes::INVALID_VALUE;
+
 use super::codes::finding_codes;
 use super::{CheckSubject, Findings};
-use crate::codes::{Code, Severity};
-use crate::diagnostics::Report;
-use crate::document::codes::INVALID_VALUE;
-use crate::manifest::CheckSettings;
 
 /// Weighs findings as the project wants it. Errors stay errors: the platform would refuse them all the same.
 pub fn weigh(report: &mut Report, settings: &CheckSettings) {
@@ -62,7 +63,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
                     word.span(),
                     message,
                     "weighs nothing",
-                    crate::document::did_you_mean(name, known()),
+                    erp_manifest::document::did_you_mean(name, known()),
                 );
             }
             (_, None) => {

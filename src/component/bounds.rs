@@ -1,12 +1,12 @@
 //! What is refused before anything looks closer at a component: what a hostile one could make expensive.
 
+use erp_manifest::codes::Code;
 use wasmparser::{ComponentExternName, ComponentTypeRef, Parser, Payload, TypeRef};
 
 use super::cost::{ComponentCost, Signatures};
 use super::shapes::Shapes;
 use super::{names, nesting};
-use crate::codes::Code;
-use crate::component::codes::{COMPONENT_EXCESSIVE, FOREIGN_NAME, TOO_COMPLEX};
+use crate::codes::{COMPONENT_EXCESSIVE, FOREIGN_NAME, TOO_COMPLEX};
 
 /// Bytes of a component at the most.
 pub const MAX_BYTES: usize = 32 << 20;

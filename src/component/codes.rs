@@ -1,8 +1,8 @@
 //! Codes of components that cannot be read, or cost more than the host gives.
 
-use crate::codes::codes;
+use erp_manifest::codes::codes;
 
-codes! {
+codes! { pub:
     NOT_WASM = "component/not-wasm", finding(Error), "The file is no WebAssembly.",
         why: "The platform loads WebAssembly components only.",
         fix: "Build the plugin with `erp-plugin build`.";

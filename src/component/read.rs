@@ -1,14 +1,14 @@
 //! What a WebAssembly file is, and what a component imports and exports.
 
+use erp_manifest::containment::contain;
+use erp_manifest::contract::Border;
+use erp_manifest::diagnostics::Diagnostic;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, WorldId};
 
 use super::bounds::{self, Excess};
-use crate::component::codes::{CORE_MODULE, FOREIGN_NAME, INVALID_COMPONENT, NOT_WASM};
-use crate::containment::contain;
-use crate::contract::Border;
-use crate::diagnostics::Diagnostic;
+use crate::codes::{CORE_MODULE, FOREIGN_NAME, INVALID_COMPONENT, NOT_WASM};
 
 /// What a file is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,8 @@ pub fn wit_text(info: &ComponentInfo) -> String {
 }
 
 /// The features that the host switches on, so that `check` and the host agree.
-pub(crate) fn features() -> WasmFeatures {
+/// What WebAssembly a component may use.
+pub fn features() -> WasmFeatures {
     WasmFeatures::default()
         - WasmFeatures::THREADS
         - WasmFeatures::MEMORY64

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use erp_manifest::TenantId;
+use erp_runtime::{CallError, EmittedEvent, RecordedCall, Trace};
+use erp_store::{RowChange, UpgradeReport};
 use serde::Serialize;
-
-use crate::host::{CallError, EmittedEvent, RecordedCall, Trace};
-use crate::manifest::TenantId;
-use crate::store::{RowChange, UpgradeReport};
 
 /// A call of a plugin.
 #[derive(Debug)]

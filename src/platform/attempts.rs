@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use erp_manifest::codes::errors;
+use erp_store::StoreError;
+
 use super::PlatformError;
-use crate::codes::errors;
-use crate::store::StoreError;
 
 /// How often a unit of work is tried.
 const MOST: u32 = 12;

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
+use erp_manifest::TenantId;
+use erp_manifest::codes::errors;
+use erp_manifest::digest::sha256_hex;
+use erp_manifest::evolution::SchemaDiff;
+use erp_runtime::{
+    CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Invocation, LoadedPlugin, RecordedCall,
+    RecordedRequest, Trigger, lock,
+};
+use erp_store::{Database, Scope, StoreError};
 use serde_json::Value;
 
 use super::activity::CallRecord;
 use super::attempts::Attempts;
 use super::triggers::publish_changes;
 use super::{Identity, Platform, PlatformError};
-use crate::codes::errors;
-use crate::digest::sha256_hex;
-use crate::evolution::SchemaDiff;
-use crate::host::{
-    CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Invocation, LoadedPlugin, RecordedCall,
-    RecordedRequest, Trigger, lock,
-};
-use crate::manifest::TenantId;
-use crate::store::{Database, Scope, StoreError};
 
 /// Why a plugin is called, and for whom.
 #[derive(Debug, Clone)]

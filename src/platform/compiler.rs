@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use erp_package::archive;
+use erp_package::strict_zip::Limits;
+use erp_runtime::{Interrupt, Runtime};
+
 use super::Platform;
-use crate::archive;
-use crate::host::{Interrupt, Runtime};
-use crate::strict_zip::Limits;
 
 /// Compiles components for the platform, before it is asked to load them.
 #[derive(Debug, Clone)]

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
+use erp_manifest::codes::errors;
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::{EventType, PluginId, TenantId, event_matches};
+use erp_runtime::{Invocation, Trigger, lock};
+use erp_store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 use serde_json::Value;
 
 use super::call::Occasion;
 use super::{Platform, PlatformError};
-use crate::codes::errors;
-use crate::diagnostics::Spanned;
-use crate::host::{Invocation, Trigger, lock};
-use crate::manifest::EventType;
-use crate::manifest::{PluginId, TenantId, event_matches};
-use crate::store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
 
 /// How often an event is offered to a plugin that says that it may take it later.
 const MAX_ATTEMPTS: u32 = 3;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use erp_manifest::Manifest;
+use erp_manifest::codes::errors;
+use erp_store::PluginStatus;
 use semver::{Version, VersionReq};
 
 use super::{Platform, PlatformError};
-use crate::codes::errors;
-use crate::manifest::Manifest;
-use crate::store::PluginStatus;
 
 /// How far along a plugin must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

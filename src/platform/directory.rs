@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::{Caller, Department};
-use crate::manifest::TenantId;
+use erp_manifest::TenantId;
+use erp_runtime::{Caller, Department};
 
 /// A user of a tenant.
 #[derive(Debug, Clone)]

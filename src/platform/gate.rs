@@ -3,25 +3,25 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use erp_check::RULE_SET;
+use erp_manifest::Moment;
+use erp_manifest::codes::errors;
+use erp_manifest::contract::PLATFORM_VERSION;
+use erp_manifest::digest::sha256_hex;
+use erp_package::archive::{Package, PackageProblem, Statement};
+use erp_package::signing::{
+    Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
+    RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
+};
+use erp_package::strict_zip::Limits;
+use erp_package::verification::{Demand, Policy, Verdict, verify};
+use erp_package::{archive, signing};
+use erp_store::{PackageRecord, ReceiptRecord, StatementKind, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
-use crate::archive::{Package, PackageProblem, Statement};
-use crate::check::RULE_SET;
-use crate::codes::errors;
-use crate::contract::PLATFORM_VERSION;
-use crate::digest::sha256_hex;
-use crate::manifest::Moment;
-use crate::signing::{
-    Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
-    RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
-};
-use crate::store::{PackageRecord, ReceiptRecord, StatementKind, StoreError};
-use crate::strict_zip::Limits;
-use crate::verification::{Demand, Policy, Verdict, verify};
-use crate::{archive, signing};
 
 /// How long a list of revocations is fresh.
 const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -311,8 +311,8 @@ fn refused(problems: &[PackageProblem]) -> PlatformError {
 
 /// The platform's rules say no: all of it, as `erp-plugin check` would tell it.
 fn unfit(verdict: &Verdict, problems: &[PackageProblem]) -> PlatformError {
-    use crate::codes::Severity;
-    use crate::diagnostics::DiagnosticJson;
+    use erp_manifest::codes::Severity;
+    use erp_manifest::diagnostics::DiagnosticJson;
     let findings = verdict.report.diagnostics().iter().filter(|finding| finding.severity == Severity::Error);
     let errors: Vec<DiagnosticJson> = findings.map(DiagnosticJson::from).collect();
     let mut message = problems.first().map(|first| first.message.clone()).unwrap_or_default();
@@ -334,7 +334,7 @@ fn claimed_identity(bytes: &[u8]) -> Option<(String, String)> {
 }
 
 fn envelope_of(bytes: &[u8]) -> Option<Envelope> {
-    crate::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
+    erp_package::archive::Sealed::read(bytes, &Limits::default()).ok()?.envelope().ok()
 }
 
 /// The keys that came along and whose signatures are theirs.

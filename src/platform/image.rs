@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use erp_manifest::PluginId;
+use erp_runtime::{Runtime, Surroundings, lock};
+use erp_store::{Database, DatabaseImage, StoreError};
+
 use super::dependencies::DependencyStage;
 use super::state::Installed;
 use super::{Directory, Platform};
-use crate::host::{Runtime, Surroundings, lock};
-use crate::manifest::PluginId;
-use crate::store::{Database, DatabaseImage, StoreError};
 
 /// A platform as it stood at a moment: its database, its clock and ids, its plugins and users.
 #[derive(Debug, Clone)]

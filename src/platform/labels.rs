@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostics::SourceFile;
-use crate::document;
-use crate::manifest::Manifest;
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, document};
 
 /// The translations of a plugin: language → key → text. What is not there has the manifest's text.
 #[derive(Debug, Clone, Default)]

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 
+use erp_manifest::{PluginId, TenantId};
+use erp_runtime::lock;
+use erp_store::{Catalog, PluginRecord, SharedDatabase, StoreError};
+
 use super::state::{Installed, in_error};
 use super::{CallSettings, Directory, Gate, Platform};
-use crate::host::lock;
-use crate::manifest::{PluginId, TenantId};
-use crate::store::{Catalog, PluginRecord, SharedDatabase, StoreError};
 
 /// What a platform knows at a moment, to be followed by lanes.
 #[derive(Debug, Clone)]

@@ -2,6 +2,13 @@
 
 use std::sync::Arc;
 
+use erp_manifest::codes::errors;
+use erp_manifest::{Manifest, Moment, TenantId, from_json};
+use erp_package::archive;
+use erp_package::strict_zip::Limits;
+use erp_runtime::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
+use erp_store::{Database, PluginRecord, PluginStatus, StoreError};
+
 use super::call::Occasion;
 use super::dependencies::DependencyStage;
 use super::labels::Labels;
@@ -10,13 +17,6 @@ use super::state::Installed;
 use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Platform, PlatformError};
-use crate::archive;
-use crate::codes::errors;
-use crate::host::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, TenantId, from_json};
-use crate::store::{Database, PluginRecord, PluginStatus, StoreError};
-use crate::strict_zip::Limits;
 
 impl Platform {
     /// Makes a plugin's tables and registers it.

@@ -1,9 +1,9 @@
 //! Calls as spans of OpenTelemetry, in the JSON of its protocol (OTLP 1.x, `ExportTraceServiceRequest`).
 
+use erp_manifest::digest::sha256_hex;
 use serde_json::{Value, json};
 
 use super::{Activity, CallRecord};
-use crate::digest::sha256_hex;
 
 impl Activity {
     /// The calls and their calls of the host as spans. A span of the host has no time of its own: it begins and ends
@@ -34,7 +34,7 @@ fn spans(number: usize, call: &CallRecord) -> Vec<Value> {
         attributes.push(text("error.type", error.code().as_str()));
         status = json!({ "code": 2, "message": error.to_string() });
     }
-    let log = |record: &crate::host::LogRecord| {
+    let log = |record: &erp_runtime::LogRecord| {
         json!({ "timeUnixNano": start.to_string(), "name": "log", "attributes": [
             text("level", record.level.word()), text("message", &record.message),
         ] })

@@ -1,12 +1,12 @@
 //! A page as it is for one user: what is shown, and what may be done.
 
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
+use erp_store::{ListQuery, Scope};
 use serde_json::{Value, json};
 
 use super::state::Installed;
 use super::{Identity, Platform, PlatformError};
-use crate::diagnostics::Spanned;
-use crate::manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
-use crate::store::{ListQuery, Scope};
 
 /// Whom a page is drawn for.
 struct Viewer<'v> {
@@ -134,7 +134,7 @@ fn children(installed: &Installed, identity: &Identity, entity: &Entity) -> Valu
     let of = installed.manifest.schema.entities.iter().filter(|child| child.child_of.as_deref() == Some(&*entity.name));
     let of = of.filter(|child| identity.caller.may(&PermissionCode::list(&child.name)));
     let keyed = of.filter_map(|child| {
-        let refers = |field: &&crate::manifest::Field| {
+        let refers = |field: &&erp_manifest::Field| {
             field.ref_entity.as_deref() == Some(&*entity.name) && field.ref_plugin.is_none()
         };
         Some((child, child.fields.iter().find(refers)?))

@@ -1,13 +1,13 @@
 //! Why the platform refuses, with the status that an HTTP client gets.
 
+use erp_manifest::PermissionCode;
+use erp_manifest::codes::{Code, ErrorCode, errors};
+use erp_runtime::{CallError, ServiceError, shorten};
+use erp_store::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::Response;
-use crate::codes::{Code, ErrorCode, errors};
-use crate::host::{CallError, ServiceError, shorten};
-use crate::manifest::PermissionCode;
-use crate::store::StoreError;
 
 /// Bytes of a message at the most.
 const MAX_MESSAGE: usize = 4 << 10;

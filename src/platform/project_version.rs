@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use erp_manifest::Manifest;
+use erp_runtime::LoadedPlugin;
+use erp_store::PluginStatus;
 use serde_json::Value;
 
 use super::labels::Labels;
 use super::state::{Installed, PluginFiles};
 use super::upload::is_shown;
-use crate::host::LoadedPlugin;
-use crate::manifest::Manifest;
-use crate::store::PluginStatus;
 
 /// A version of a plugin that comes from a project and not from a package.
 #[derive(Debug, Clone)]

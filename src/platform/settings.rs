@@ -1,6 +1,6 @@
 //! How a platform calls plugins, until somebody changes it.
 
-use crate::host::{Detail, LimitOverrides, Probe};
+use erp_runtime::{Detail, LimitOverrides, Probe};
 
 /// How plugins are called.
 #[derive(Debug, Clone, Default)]

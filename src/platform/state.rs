@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use erp_manifest::codes::errors;
+use erp_manifest::{Manifest, Moment, PluginId, TenantId};
+use erp_runtime::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
+use erp_store::{
+    Database, ListQuery, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
+};
 use serde_json::Value;
 
 use super::activity::{Activity, Counters};
@@ -11,13 +17,6 @@ use super::call::Canary;
 use super::labels::Labels;
 use super::lane::Turns;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
-use crate::codes::errors;
-use crate::host::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, PluginId, TenantId};
-use crate::store::{
-    Database, ListQuery, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
-};
 
 /// Plugins, users, tables and events.
 pub struct Platform {

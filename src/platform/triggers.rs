@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use erp_manifest::{EventType, TenantId, TriggerKind, may_trigger, trigger_name};
+use erp_runtime::{EmittedEvent, SharedSurroundings, lock};
+use erp_store::{Database, RowChange, RowChangeKind, Scope, StoreError, condition_holds};
 use serde_json::json;
-
-use crate::host::{EmittedEvent, SharedSurroundings, lock};
-use crate::manifest::EventType;
-use crate::manifest::{TenantId, TriggerKind, may_trigger, trigger_name};
-use crate::store::{Database, RowChange, RowChangeKind, Scope, StoreError, condition_holds};
 
 /// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.
 /// A chain of events is held to `most_deep` here as it is where a guest tells one: what a plugin does

@@ -1,10 +1,11 @@
 //! Units of work without a plugin.
 
+use erp_runtime::SharedSurroundings;
+use erp_store::{Database, StoreError};
+
 use super::Platform;
 use super::attempts::{Attempts, Refusal};
 use super::triggers::publish_changes;
-use crate::host::SharedSurroundings;
-use crate::store::{Database, StoreError};
 
 /// Bytes of changed rows that a unit of work keeps until it ends, before and after.
 const MAX_CHANGES: u64 = 96 << 20;

@@ -2,6 +2,13 @@
 
 use std::sync::Arc;
 
+use erp_manifest::codes::errors;
+use erp_manifest::evolution::{SchemaDiff, migrations_from};
+use erp_manifest::{Manifest, Moment, TenantId, from_json};
+use erp_package::archive;
+use erp_package::strict_zip::Limits;
+use erp_runtime::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
+use erp_store::{Database, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
 use serde_json::{Value, json};
 
 use super::attempts::Refusal;
@@ -12,14 +19,6 @@ use super::project_version::ProjectVersion;
 use super::state::Installed;
 use super::upload::files_of;
 use super::{Platform, PlatformError};
-use crate::archive;
-use crate::codes::errors;
-use crate::evolution::{SchemaDiff, migrations_from};
-use crate::host::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, TenantId, from_json};
-use crate::store::{Database, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
-use crate::strict_zip::Limits;
 
 /// Whether a change that rows must follow needs another schema version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

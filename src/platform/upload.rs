@@ -2,6 +2,15 @@
 
 use std::sync::Arc;
 
+use erp_check::RULE_SET;
+use erp_manifest::codes::{Code, errors};
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::digest::sha256_hex;
+use erp_manifest::{Manifest, Moment, contract, document, parse, table_name};
+use erp_package::archive::{self, Package, PackageParts};
+use erp_package::strict_zip::ArchiveEntry;
+use erp_package::verification::is_older;
+use erp_store::{Database, PackageRecord, PluginStatus, StoreError, UpgradeReport};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,18 +22,6 @@ use super::lifecycle::plugin_record;
 use super::state::{Installed, PluginFiles};
 use super::upgrade::{VersionRule, bring_up};
 use super::{Platform, PlatformError};
-use crate::archive::{self, Package, PackageParts};
-use crate::check::RULE_SET;
-use crate::codes::{Code, errors};
-use crate::contract;
-use crate::diagnostics::SourceFile;
-use crate::digest::sha256_hex;
-use crate::document;
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, parse, table_name};
-use crate::store::{Database, PackageRecord, PluginStatus, StoreError, UpgradeReport};
-use crate::strict_zip::ArchiveEntry;
-use crate::verification::is_older;
 
 /// Why an upgrade is refused with the running version unharmed: the error says all that there is to say.
 const UPGRADE_REFUSALS: [Code; 5] = [

@@ -1,5 +1,8 @@
 //! Groups and sums.
 
+use erp_manifest::BaseType;
+use erp_manifest::document::{did_you_mean, weight_of_fields, words};
+use erp_manifest::expression::read_decimal;
 use rust_decimal::Decimal;
 use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
@@ -8,9 +11,6 @@ use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, query};
-use crate::document::{did_you_mean, weight_of_fields, words};
-use crate::expression::read_decimal;
-use crate::manifest::BaseType;
 
 /// Groups and metrics of one query at the most.
 const MAX_COLUMNS: usize = 50;

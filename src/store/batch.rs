@@ -1,13 +1,12 @@
 //! Several writes at once, all of them or none.
 
-use crate::manifest::{comparable, decimal_of};
 use std::collections::BTreeMap;
 
+use erp_manifest::document::words;
+use erp_manifest::{PluginId, comparable, decimal_of};
 use serde_json::{Map, Value, json};
 
 use super::{Database, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
-use crate::document::words;
-use crate::manifest::PluginId;
 
 words! {
     /// What a step of a batch does.
@@ -181,7 +180,7 @@ impl Database {
                 .checked_add(number(amount)?)
                 .ok_or_else(|| StoreError::BadQuery(format!("`{name}` would have more than 28 digits")))?;
             let is_integer =
-                entity.field(name).is_some_and(|field| field.field_type.base() == crate::manifest::BaseType::Integer);
+                entity.field(name).is_some_and(|field| field.field_type.base() == erp_manifest::BaseType::Integer);
             let value = match i64::try_from(new) {
                 Ok(integer) if is_integer && new.is_integer() => Value::from(integer),
                 _ => Value::String(new.to_string()),

@@ -1,9 +1,10 @@
 //! Files that plugins keep per tenant.
 
+use erp_manifest::PluginId;
+use erp_manifest::digest::sha256_hex;
+
 use super::sql::SqlValue;
 use super::{Database, IdSource, Scope, StoreError};
-use crate::digest::sha256_hex;
-use crate::manifest::PluginId;
 
 /// A file without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]

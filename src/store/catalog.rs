@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::{Entity, Field, FieldName, Manifest, OnDelete, PluginId, RelationType, table_name};
+
 use super::StoreError;
-use crate::diagnostics::Spanned;
-use crate::manifest::{Entity, Field, FieldName, Manifest, OnDelete, PluginId, RelationType, table_name};
 
 /// The manifests of the installed plugins; one that was uninstalled is not among them.
 #[derive(Debug, Clone, Default)]

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
+use erp_manifest::document::weight_of_fields;
+use erp_manifest::{Manifest, TenantId};
 use sea_query::SelectStatement;
 use serde_json::Value;
 
 use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, StatementLimit, bound};
 use super::{Catalog, DatabaseImage, EntityRef, RowChange, Sealer, StoreError, definition};
-use crate::document::weight_of_fields;
-use crate::manifest::{Manifest, TenantId};
 
 /// Statements that are noted until they are asked for.
 const MAX_STATEMENTS: usize = 200;

@@ -1,12 +1,12 @@
 //! What tables, columns and indexes are, as SQL. Nothing here talks to a database.
 
-use crate::manifest::MAX_NAME_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
+
+use erp_manifest::digest::sha256_hex;
+use erp_manifest::{BaseType, Field, MAX_NAME_BYTES, TenantId};
 
 use super::EntityRef;
 use super::sql::{ColumnShape, Dialect};
-use crate::digest::sha256_hex;
-use crate::manifest::{BaseType, Field, TenantId};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
 /// comes after `erp_` is the dev host's own.

@@ -1,11 +1,11 @@
 //! Deleting rows, and what goes with them.
 
+use erp_manifest::OnDelete;
 use serde_json::{Map, Value};
 
 use super::catalog::Dependent;
 use super::sql::{Dialect, SqlValue};
 use super::{Database, EntityRef, RowChangeKind, Scope, StoreError, definition};
-use crate::manifest::OnDelete;
 
 /// How many rows go with one that is deleted, at the most, that one included.
 const MAX_CASCADE: usize = 10_000;

@@ -1,12 +1,12 @@
 //! What the store refuses, each with a stable code that guests and HTTP clients see.
 
+use erp_manifest::codes::{Code, errors};
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::StakeRow;
 use super::sql::{Failure, SqlError};
-use crate::codes::{Code, errors};
 
 /// A field whose value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,12 +1,11 @@
 //! Events on their way: written with the unit of work that tells them, delivered after it.
 
+use erp_manifest::{EventType, PluginId, TenantId};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
-use crate::manifest::EventType;
-use crate::manifest::{PluginId, TenantId};
 
 /// Bytes of the payloads that a list of events shows.
 const MAX_SHOWN: i64 = 2 << 20;
@@ -230,7 +229,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::manifest::Moment;
+    use erp_manifest::Moment;
 
     #[test]
     fn large_payloads_make_the_list_shorter_and_never_empty() {

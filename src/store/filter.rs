@@ -5,14 +5,13 @@
 //! hold. Fields are looked up in the manifest, values are bound: no text of a filter ever becomes
 //! SQL.
 
-use crate::manifest::{comparable, of_base_type};
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{BaseType, comparable, of_base_type};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
 use super::sql::{ColumnShape, Dialect};
 use super::{EntityRef, ListQuery, StoreError, definition};
-use crate::document::did_you_mean;
-use crate::manifest::BaseType;
 
 /// Characters that `contains` looks for at the most.
 pub(super) const MAX_PATTERN: usize = 200;

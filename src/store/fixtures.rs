@@ -1,13 +1,12 @@
 //! Rows that come with a plugin.
 
+use erp_manifest::digest::sha256_hex;
+use erp_manifest::{Field, FieldType, Fixture, FixtureMode, Manifest, converted};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::sql::SqlValue;
 use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Row, Scope, StoreError};
-use crate::digest::sha256_hex;
-use crate::manifest::converted;
-use crate::manifest::{Field, FieldType, Fixture, FixtureMode, Manifest};
 
 impl Database {
     /// Brings the rows of fixtures to a tenant, within the unit of work; gives how many were made, changed or deleted.

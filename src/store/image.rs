@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use erp_manifest::Manifest;
+
 use super::sql::{ColumnShape, Connection, ConnectionImage, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue};
 use super::{Database, StoreError};
-use crate::manifest::Manifest;
 
 /// A database as it stood at a moment.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! The small key-value store that a plugin has per tenant.
 
+use erp_manifest::PluginId;
 use serde_json::Value;
 
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
-use crate::manifest::PluginId;
 
 impl Database {
     /// The value of a key that has not expired.

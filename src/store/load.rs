@@ -1,6 +1,7 @@
 //! Many rows at once, for those who made them up: judged like any other row, but without an audit row and without
 //! anyone hearing of them.
 
+use erp_manifest::Moment;
 use serde_json::{Map, Value};
 
 use super::records::in_order;
@@ -8,7 +9,6 @@ use super::roll_ups::RollUps;
 use super::rules::settle_values;
 use super::sql::SqlValue;
 use super::{Database, EntityRef, Scope, StoreError, values};
-use crate::manifest::Moment;
 
 /// Rows that one statement writes at the most.
 const BATCH: usize = 200;

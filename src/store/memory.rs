@@ -1,11 +1,11 @@
 //! What conversations and workflows remember, per tenant and session.
 
+use erp_manifest::PluginId;
 use serde_json::Value;
 
 use super::records::MemoryBudget;
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
-use crate::manifest::PluginId;
 
 impl Database {
     /// Adds an item to a session.

@@ -1,10 +1,10 @@
 //! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that
 //! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
 
+use erp_manifest::{Manifest, Moment, NumberingRule, PluginId, ResetRule};
+
 use super::sql::SqlValue;
 use super::{Database, Scope, StoreError};
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, NumberingRule, PluginId, ResetRule};
 
 /// A number that is taken twice stays at the higher one.
 pub(super) const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \

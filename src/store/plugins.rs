@@ -1,12 +1,11 @@
 //! The platform's own tables about plugins and their packages.
 
+use erp_manifest::{Manifest, Moment, PluginId, TenantId, table_name};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::sql::SqlValue;
 use super::{Database, StoreError};
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, PluginId, TenantId, table_name};
 
 /// Where a plugin is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

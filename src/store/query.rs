@@ -2,6 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use erp_manifest::Moment;
+use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
+use erp_manifest::expression::read_decimal;
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, NullOrdering, Order, Query, SelectStatement};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,9 +13,6 @@ use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, ColumnShape, Dialect};
 use super::{Database, EntityRef, Row, Scope, StoreError};
-use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
-use crate::expression::read_decimal;
-use crate::manifest::Moment;
 
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;

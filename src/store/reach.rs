@@ -1,12 +1,12 @@
 //! Whose rows of an entity somebody may touch.
 
+use erp_manifest::{FieldType, ScopeRole};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Reach, Usage};
 use super::sql::Dialect;
 use super::{EntityRef, StoreError};
-use crate::manifest::{FieldType, ScopeRole};
 
 /// Whose rows of an entity somebody may touch. An entity that names no owner has the user who made a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
 
+use erp_manifest::{Moment, PluginId};
+
 use super::sql::SqlValue;
 use super::{Database, StoreError};
-use crate::manifest::Moment;
-use crate::manifest::PluginId;
 
 /// A kind of statement that a registry keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

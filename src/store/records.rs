@@ -1,14 +1,13 @@
 //! One row at a time: insert, read, change, restore.
 
-use crate::manifest::as_stored;
+use erp_manifest::document::weight;
+use erp_manifest::{BaseType, Field, FieldType, as_stored};
 use serde_json::{Map, Value};
 
 use super::sql::{Cell, ColumnShape, Dialect, Failure, SqlError, SqlRow, SqlValue};
 use super::{
     Database, EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, definition, values,
 };
-use crate::document::weight;
-use crate::manifest::{BaseType, Field, FieldType};
 
 /// How many columns [`row_columns`] names.
 pub(super) const ROW_COLUMNS: usize = 8;

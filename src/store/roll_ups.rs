@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use erp_manifest::expression::{Datum, RollUp, RollUpFunction, Type};
+use erp_manifest::{ChildRows, Entity};
 use serde_json::{Map, Value, json};
 
 use super::aggregate::{AggregateQuery, Metric};
 use super::rules::settle_values;
 use super::sql::SqlValue;
 use super::{Database, EntityRef, ListQuery, Scope, StoreError, records};
-use crate::expression::{Datum, RollUp, RollUpFunction, Type};
-use crate::manifest::{ChildRows, Entity};
 
 /// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.
 pub(super) const MAX_LEVELS: usize = 100;

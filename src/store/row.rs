@@ -1,11 +1,10 @@
 //! Rows, who touches them, and what changed.
 
+use erp_manifest::{Moment, TenantId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::RowReach;
-use crate::manifest::Moment;
-use crate::manifest::TenantId;
 
 /// On whose behalf the store works.
 #[derive(Debug, Clone)]

@@ -1,13 +1,11 @@
 //! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
 
-use crate::manifest::normal_computed;
+use erp_manifest::expression::{Datum, Type};
+use erp_manifest::{Field, Moment, normal_computed};
 use serde_json::{Map, Value};
 
 use super::roll_ups::RollUps;
 use super::{Database, EntityRef, FieldProblem, Scope, StoreError, values};
-use crate::expression::{Datum, Type};
-use crate::manifest::Field;
-use crate::manifest::Moment;
 
 /// How many rows a tree is deep at the most.
 const MAX_TREE_DEPTH: usize = 1_000;
@@ -131,8 +129,8 @@ pub(super) fn compute(
 }
 
 /// Whether a condition of the manifest holds for a row; a condition that cannot be computed does not hold.
-pub(crate) fn condition_holds(
-    condition: &crate::expression::Expression,
+pub fn condition_holds(
+    condition: &erp_manifest::expression::Expression,
     entity: &EntityRef,
     scope: &Scope,
     data: &Map<String, Value>,
@@ -141,7 +139,7 @@ pub(crate) fn condition_holds(
 }
 
 /// What a word such as `$today` stands for; none for a word that there is not.
-pub(crate) fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
+pub fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
     Some(match name {
         "$today" => Datum::Text(now.date()),
         "$now" => Datum::Text(now.to_string()),
@@ -162,7 +160,7 @@ pub(super) fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value
 }
 
 /// The defaults of a new row, as far as they do not come from the host alone.
-pub(crate) fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
+pub fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
     let given = entity.fields.iter().filter_map(|field| Some((field, field.default.as_ref()?)));
     let given = given.filter(|(field, default)| field.computed.is_none() && default.as_str() != Some("$uuid"));
     given
@@ -171,12 +169,7 @@ pub(crate) fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Valu
 }
 
 /// Computes what is computed in a row that is not written yet, and gives what would refuse it, but for what other rows say.
-pub(crate) fn judged(
-    entity: &EntityRef,
-    scope: &Scope,
-    data: &mut Map<String, Value>,
-    is_new: bool,
-) -> Vec<FieldProblem> {
+pub fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>, is_new: bool) -> Vec<FieldProblem> {
     let open: Map<String, Value> = data
         .iter()
         .filter(|(name, _)| entity.field(name).is_none_or(|field| field.computed.is_none()))

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use erp_manifest::{Manifest, PluginId};
 use serde::Serialize;
 
 use super::definition::{self, KnownTable};
 use super::sql::{Dialect, SqlRow, SqlValue};
 use super::{Database, EntityRef, StoreError};
-use crate::manifest::{Manifest, PluginId};
 
 /// A table of an entity, as the API shows it.
 #[derive(Debug, Clone, Serialize)]

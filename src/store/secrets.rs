@@ -1,8 +1,9 @@
 //! Secrets of a plugin per tenant, and calls of the host that were denied.
 
+use erp_manifest::PluginId;
+
 use super::sql::{Dialect, SqlValue};
 use super::{Database, Scope, StoreError, seal};
-use crate::manifest::PluginId;
 
 /// Denials of a plugin that are kept, at most.
 const KEPT_DENIALS: i64 = 1_000;
@@ -140,9 +141,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::manifest::Moment;
-    use crate::manifest::TenantId;
-    use crate::store::Sealer;
+    use crate::Sealer;
+    use erp_manifest::Moment;
+    use erp_manifest::TenantId;
 
     #[test]
     fn secrets_from_before_there_was_a_key_are_sealed_once() {

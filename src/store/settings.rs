@@ -1,11 +1,11 @@
 //! Settings of a plugin per tenant, and the platform's configuration.
 
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{Manifest, SettingField, SettingType};
 use serde_json::{Map, Value};
 
 use super::sql::SqlValue;
 use super::{Database, FieldProblem, Scope, StoreError};
-use crate::document::did_you_mean;
-use crate::manifest::{Manifest, SettingField, SettingType};
 
 impl Database {
     /// A setting, its default if it is not set; null where it has none.

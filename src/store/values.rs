@@ -1,10 +1,10 @@
 //! The values of a row that is written.
 
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{RESERVED_FIELDS, normal_value};
 use serde_json::{Map, Value};
 
 use super::{EntityRef, FieldProblem, Scope, StoreError};
-use crate::document::did_you_mean;
-use crate::manifest::{RESERVED_FIELDS, normal_value};
 
 /// Unknown keys that are told of.
 const MAX_UNKNOWN: usize = 50;

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use erp_plugin::host::Interrupt;
+use erp_manifest::outgoing::{HttpRequest, HttpTransport, Network, TransportBounds, TransportError};
 use erp_plugin::network::NetworkTransport;
-use erp_plugin::outgoing::{HttpRequest, HttpTransport, Network, TransportBounds, TransportError};
+use erp_runtime::Interrupt;
 use serde_json::{Value, json};
 
 use crate::support::hostile::{GuestText, MANIFEST};

@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use erp_plugin::archive::{self, PackageParts};
-use erp_plugin::component::excess;
-use erp_plugin::host::{Compilation, CompileLimits, Interrupt, Runtime, RuntimeError};
-
+use erp_component::excess;
+use erp_package::archive::{self, PackageParts};
+use erp_runtime::{Compilation, CompileLimits, Interrupt, Runtime, RuntimeError};
 use serde_json::json;
 
 use crate::support::expensive::FAMILIES;
@@ -154,9 +153,9 @@ fn compiling_ends_when_it_is_interrupted_and_is_done_again_afterwards() {
 fn a_process_of_its_own_makes_the_same_code_and_says_why_it_makes_none() {
     let host = apart(CompileLimits::default());
     let honest = host.load(&HONEST.component()).unwrap();
-    let outcome = host.call(&honest, &[], erp_plugin::host::Detail::Outline);
+    let outcome = host.call(&honest, &[], erp_runtime::Detail::Outline);
     let here = Host::new();
-    let same = here.call(&here.load(&HONEST.component()).unwrap(), &[], erp_plugin::host::Detail::Outline);
+    let same = here.call(&here.load(&HONEST.component()).unwrap(), &[], erp_runtime::Detail::Outline);
     assert_eq!((outcome.trace.fuel, outcome.trace.memory), (same.trace.fuel, same.trace.memory));
     let error = host.load(b"\0asm\x0d\0\x01\0\xff").err().unwrap();
     assert!(matches!(&error, RuntimeError::Load(why) if !why.is_empty()), "{error:?}");

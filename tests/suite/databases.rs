@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{Manifest, TenantId, parse};
-use erp_plugin::store::{
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, TenantId, parse};
+use erp_store::{
     AggregateQuery, BatchKind, BatchStep, Database, EntityRef, ListQuery, Row, RowReach, Scope, StoreError,
 };
 use serde_json::{Map, Value, json};

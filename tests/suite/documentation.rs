@@ -62,14 +62,14 @@ fn the_page_of_codes_is_made_from_the_codes() {
 
 #[test]
 fn the_page_of_limits_is_made_from_the_table() {
-    use erp_plugin::host::{LIMITS, LimitUnit};
+    use erp_runtime::{LIMITS, LimitUnit};
     let mut page = "# Limits of a call\n\nMade from `host::limits` by the tests. `--limit NAME=VALUE` (`call`, `dev`) and `budget = { name = value }` in a scenario put another bound in \
                     the place of one; `[runtime]` of the manifest sets fuel, memory and time.\n\n| limit | default | bounds |\n|---|---|---|\n"
         .to_owned();
     for limit in &LIMITS {
         let default = match limit.unit {
             LimitUnit::Count => limit.default.to_string(),
-            LimitUnit::Bytes => erp_plugin::manifest::ByteSize(limit.default).to_string(),
+            LimitUnit::Bytes => erp_manifest::ByteSize(limit.default).to_string(),
             LimitUnit::Time => format!("{} s", limit.default / 1_000),
         };
         page.push_str(&format!("| `{}` | {default} | {} |\n", limit.name, limit.meaning));
@@ -87,8 +87,8 @@ pub fn with_part(page: &str, mark: &str, part: &str) -> String {
 
 #[test]
 fn the_page_of_the_format_has_the_stages_and_the_limits() {
-    use erp_plugin::strict_zip::{ArchiveLimit, Unit};
-    use erp_plugin::verification::Stage;
+    use erp_package::strict_zip::{ArchiveLimit, Unit};
+    use erp_package::verification::Stage;
     let mut stages = "| stage | looks at |\n|---|---|\n".to_owned();
     for stage in Stage::ALL {
         stages.push_str(&format!("| {} | {} |\n", stage.word(), stage.why()));
@@ -96,7 +96,7 @@ fn the_page_of_the_format_has_the_stages_and_the_limits() {
     let mut limits = "| limit | default | bounds |\n|---|---|---|\n".to_owned();
     for limit in ArchiveLimit::ALL {
         let default = match limit.unit() {
-            Unit::Bytes => erp_plugin::manifest::ByteSize(limit.default_value()).to_string(),
+            Unit::Bytes => erp_manifest::ByteSize(limit.default_value()).to_string(),
             Unit::Count => limit.default_value().to_string(),
             Unit::Ratio => format!("{} times", limit.default_value()),
         };
@@ -248,7 +248,7 @@ fn every_key_has_an_example_that_holds() {
     without_example("manifest", &schema("manifest"), &mut missing);
     without_example("scenario", &schema("scenario"), &mut missing);
     assert!(missing.is_empty(), "no example in the models' examples.toml: {missing:#?}");
-    sandbox.write("erp-inventory/plugin.toml", erp_plugin::manifest::EXAMPLES);
+    sandbox.write("erp-inventory/plugin.toml", erp_manifest::EXAMPLES);
     sandbox.write("erp-inventory/tests/all.test.toml", erp_plugin::scenario::EXAMPLES);
     sandbox.write("erp-inventory/pages/map.html", "<!doctype html><html lang=\"zh-CN\"><title>地图</title></html>");
     sandbox.write("erp-inventory/i18n/en.toml", "");
@@ -370,7 +370,7 @@ fn the_documentation_only_shows_commands_and_flags_that_exist() {
 fn the_page_of_the_http_api_has_every_route() {
     let file = repository().join("docs/http-api.md");
     let page = std::fs::read_to_string(&file).unwrap();
-    expect_file(&file, &with_part(&page, "routes", &erp_plugin::http_api::docs_table()));
+    expect_file(&file, &with_part(&page, "routes", &erp_platform::http_api::docs_table()));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The console fills in and shows every kind of value that the catalogue of field types names.
 
-use erp_plugin::manifest::{DisplayKind, FieldType, InputKind};
+use erp_manifest::{DisplayKind, FieldType, InputKind};
 
 use crate::support::repository;
 
 #[test]
 fn the_console_has_a_widget_and_a_display_for_every_kind() {
-    let script = std::fs::read_to_string(repository().join("src/dev_host/console/app/values.js")).unwrap();
+    let script = std::fs::read_to_string(repository().join("src/erp-plugin/dev_host/console/app/values.js")).unwrap();
     let part = |from: &str, to: &str| {
         let start = script.find(from).unwrap_or_else(|| panic!("{from}"));
         let end = script[start..].find(to).unwrap_or_else(|| panic!("{to}"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use erp_plugin::contract::HostFunction;
+use erp_manifest::contract::HostFunction;
 use serde_json::{Value, json};
 
 use crate::support::{Sandbox, fixture_component, fixture_project, repository, template_component};

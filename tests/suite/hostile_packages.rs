@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use erp_plugin::archive::{self, Sealed, Statement};
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::signing::{
+use erp_manifest::diagnostics::SourceFile;
+use erp_package::archive::{self, Sealed, Statement};
+use erp_package::signing::{
     Attestation, Envelope, Passphrase, PublicKey, SecretKey, StatementSubject, TrustStore, TrustedKey,
 };
-use erp_plugin::strict_zip::{self, ArchiveEntry, Limits};
-use erp_plugin::verification::{Demand, Policy, Verdict, verify};
+use erp_package::strict_zip::{self, ArchiveEntry, Limits};
+use erp_package::verification::{Demand, Policy, Verdict, verify};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -506,7 +506,7 @@ fn manifests_that_nest_without_end_are_findings() {
     ];
     let long = ["k".repeat(1 << 20) + " = 1", "x = \"".to_owned() + &"x".repeat(1 << 20)];
     for text in deep.into_iter().chain(long) {
-        let (_, report) = erp_plugin::manifest::parse(&SourceFile::new("plugin.toml", text));
+        let (_, report) = erp_manifest::parse(&SourceFile::new("plugin.toml", text));
         assert!(report.has_errors());
     }
 }
@@ -523,7 +523,7 @@ fn an_account_of_another_component_is_refused() {
     };
     let provenance =
         |digest: String| forged(replace("META/provenance.json", statement(digest).to_string().into_bytes()));
-    let component = erp_plugin::digest::sha256_hex(&package_component());
+    let component = erp_manifest::digest::sha256_hex(&package_component());
     assert!(judged(&provenance(component)).is_good());
     assert_eq!(codes(&judged(&provenance("0".repeat(64)))), ["package/supply-chain"]);
     assert_eq!(codes(&judged(&forged(replace("META/sbom.cdx.json", b"{}".to_vec())))), ["package/supply-chain"]);
@@ -614,7 +614,7 @@ fn trust_files_that_contradict_themselves_are_refused() {
 
 #[test]
 fn receipts_that_lie_are_refused() {
-    use erp_plugin::signing::{Receipt, ReceiptPredicate};
+    use erp_package::signing::{Receipt, ReceiptPredicate};
     let good = forged(|_| {});
     let registry = SecretKey::generate().unwrap();
     let mut trust = trusting(&key().public(), "*");
@@ -638,7 +638,7 @@ fn receipts_that_lie_are_refused() {
         }
         envelope
     };
-    let sha256 = erp_plugin::digest::sha256_hex(&good);
+    let sha256 = erp_manifest::digest::sha256_hex(&good);
     let code = |receipt: &Envelope| {
         let verdict = verify(&good, &Policy { receipt: Some(receipt), ..Policy::new(&trust, now) });
         codes(&verdict).first().cloned().unwrap_or_else(|| "good".to_owned())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use erp_plugin::http_api::{
+use erp_platform::http_api::{
     BodyShape, Effect, HostOperation, Method, Operation, PlatformOperation, ROUTES, RequestBody, find, schemas,
 };
 use serde_json::Value;
@@ -72,7 +72,7 @@ fn words_in_the_place_of_an_entity_are_reserved() {
         .filter_map(|rest| rest.split('/').next())
         .filter(|word| !word.starts_with('{'))
         .collect();
-    assert_eq!(words, BTreeSet::from(erp_plugin::manifest::RESERVED_ENTITIES));
+    assert_eq!(words, BTreeSet::from(erp_manifest::RESERVED_ENTITIES));
 }
 
 /// The paths in a console's module: string literals and templates that begin like a path of the API.
@@ -116,7 +116,7 @@ fn paths_of(text: &str) -> Vec<(Option<String>, String)> {
 #[test]
 fn the_console_asks_for_nothing_that_no_route_answers() {
     let mut asked = 0;
-    let mut folders = vec![repository().join("src/dev_host/console")];
+    let mut folders = vec![repository().join("src/erp-plugin/dev_host/console")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();

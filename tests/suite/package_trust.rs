@@ -224,7 +224,7 @@ fn receipts_are_chained_and_the_same_each_time() {
         use base64::Engine;
         let payload =
             base64::engine::general_purpose::STANDARD.decode(receipt["envelope"]["payload"].as_str().unwrap()).unwrap();
-        (erp_plugin::digest::sha256_hex(&payload), serde_json::from_slice::<Value>(&payload).unwrap())
+        (erp_manifest::digest::sha256_hex(&payload), serde_json::from_slice::<Value>(&payload).unwrap())
     };
     let ((first_digest, first), (_, second)) = (statement(&first), statement(&second));
     assert_eq!(

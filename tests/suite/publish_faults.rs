@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use erp_plugin::archive::{self, PackageParts};
-use erp_plugin::host::{Compilation, Runtime};
+use erp_package::archive::{self, PackageParts};
 use erp_plugin::registry::{Client, PublishError, ServerConnection};
+use erp_runtime::{Compilation, Runtime};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -46,7 +46,7 @@ fn package() -> (Vec<u8>, String) {
         rule_set: String::new(),
     };
     let bytes = archive::build(&parts).unwrap();
-    let sha256 = erp_plugin::digest::sha256_hex(&bytes);
+    let sha256 = erp_manifest::digest::sha256_hex(&bytes);
     (bytes, sha256)
 }
 

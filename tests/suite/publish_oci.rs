@@ -105,7 +105,7 @@ fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
     let bytes = registry.blob(&package["layers"][0]);
     assert_eq!(bytes, sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx"));
     let pulled = registry.get("manifests/0.1.0");
-    assert_eq!(package["subject"]["digest"], format!("sha256:{}", erp_plugin::digest::sha256_hex(&pulled)));
+    assert_eq!(package["subject"]["digest"], format!("sha256:{}", erp_manifest::digest::sha256_hex(&pulled)));
 
     // The same version with another content is refused, and what is there stays.
     sandbox.write("erp-demo/assets/more.txt", "more");

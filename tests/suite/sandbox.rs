@@ -1,6 +1,6 @@
 //! Hostile guests: each is met by its own error, keeps nothing, and the next call works.
 
-use erp_plugin::host::{CallOutcome, Compilation, Detail, Runtime};
+use erp_runtime::{CallOutcome, Compilation, Detail, Runtime};
 
 use crate::support::hostile::{ATTACKS, Attack, HONEST, Host, Survived, survive};
 
@@ -107,10 +107,10 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
 
 #[test]
 fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
-    use erp_plugin::host::Surroundings;
-    use erp_plugin::manifest::Moment;
-    use erp_plugin::platform::{Directory, Platform};
-    use erp_plugin::store::{Database, PluginRecord, PluginStatus};
+    use erp_manifest::Moment;
+    use erp_platform::{Directory, Platform};
+    use erp_runtime::Surroundings;
+    use erp_store::{Database, PluginRecord, PluginStatus};
 
     let mut database = Database::in_memory().unwrap();
     let record = PluginRecord {

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use erp_plugin::host::Detail;
-use erp_plugin::manifest::Moment;
-use erp_plugin::store::{EntityRef, ListQuery, Scope};
+use erp_manifest::Moment;
+use erp_runtime::Detail;
+use erp_store::{EntityRef, ListQuery, Scope};
 
 use crate::support::hostile::{GuestText, Host};
 
@@ -17,7 +17,7 @@ fn guest(end: &str) -> GuestText {
 
 fn rows(host: &Host) -> u64 {
     let entity = EntityRef::all(&host.manifest).next().unwrap();
-    let tenant = erp_plugin::manifest::TenantId::new("acme").unwrap();
+    let tenant = erp_manifest::TenantId::new("acme").unwrap();
     let scope = Scope::of_tenant(&tenant, Moment::parse("2026-04-15T08:00:00Z").unwrap());
     host.database.lock().count(&entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
 }
@@ -52,7 +52,7 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     let host = Host::new();
     let keeps = host.load(&guest("(call $ok)").component()).unwrap();
     let entity = EntityRef::all(&host.manifest).next().unwrap();
-    let tenant = erp_plugin::manifest::TenantId::new("acme").unwrap();
+    let tenant = erp_manifest::TenantId::new("acme").unwrap();
     let scope = Scope::of_tenant(&tenant, Moment::parse("2026-04-15T08:00:00Z").unwrap());
     let mut number = 0_u32;
     let mut new_id = || {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{Manifest, TenantId, parse};
-use erp_plugin::store::{Database, Dialect, ListQuery, Row, Scope, StoreError, plan_upgrade};
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, TenantId, parse};
+use erp_store::{Database, Dialect, ListQuery, Row, Scope, StoreError, plan_upgrade};
 use serde_json::{Map, Value, json};
 
 use crate::support::postgres_url;

@@ -1,8 +1,9 @@
 //! How the component is made.
 
+use erp_manifest::Language;
+use erp_manifest::document::codes::INVALID_VALUE;
+
 use super::super::{CheckSubject, Findings};
-use crate::document::codes::INVALID_VALUE;
-use crate::manifest::Language;
 
 /// What composing calls the plugin's own component.
 const RESERVED: &str = "plugin";

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use erp_manifest::codes::codes;
+use erp_manifest::contract::BASE_EVENTS;
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::document::codes::{DUPLICATE, INVALID_VALUE};
+use erp_manifest::document::{closest, did_you_mean};
+use erp_manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
+
 use super::super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::contract::BASE_EVENTS;
-use crate::diagnostics::Spanned;
-use crate::document::codes::{DUPLICATE, INVALID_VALUE};
-use crate::document::{closest, did_you_mean};
-use crate::manifest::{FieldType, event_matches, is_event_name, may_trigger, trigger_name};
 
 codes! {
     EVENT_LOOP = "manifest/event-loop", finding(Warning), "The plugin subscribes to an event that it publishes itself.",

@@ -1,12 +1,13 @@
 //! Conditions and computed values.
 
+use erp_manifest::codes::{Code, codes};
+use erp_manifest::document::did_you_mean;
+use erp_manifest::expression::{Expression, ExpressionProblem, FieldKind, RollUp, RollUpFunction, Type};
+use erp_manifest::{Entity, Field, Manifest, NoChildRows};
+
 use super::super::{CheckSubject, Findings};
-use crate::check::rules::relations::UNKNOWN_ENTITY;
-use crate::check::rules::schema::{BAD_DEFAULT, UNKNOWN_FIELD};
-use crate::codes::{Code, codes};
-use crate::document::did_you_mean;
-use crate::expression::{Expression, ExpressionProblem, FieldKind, RollUp, RollUpFunction, Type};
-use crate::manifest::{Entity, Field, Manifest, NoChildRows};
+use crate::rules::relations::UNKNOWN_ENTITY;
+use crate::rules::schema::{BAD_DEFAULT, UNKNOWN_FIELD};
 
 codes! {
     EXPRESSION_TYPE = "expression/type", finding(Error), "An expression that does not fit the entity's fields.",

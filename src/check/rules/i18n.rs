@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Diagnostic, SourceFile};
+use erp_manifest::document::{self, did_you_mean};
+use erp_manifest::label_keys;
+
 use super::super::{CheckSubject, Findings};
-use crate::check::rules::pages::MISSING_FILE;
-use crate::codes::codes;
-use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::document::{self, did_you_mean};
-use crate::manifest::label_keys;
+use crate::rules::pages::MISSING_FILE;
 
 codes! {
     MISSING_TRANSLATION = "manifest/missing-translation", finding(Warning), "A label has no translation, or a translation has no label.",

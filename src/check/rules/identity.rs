@@ -1,15 +1,15 @@
 //! Who the plugin is, and whom it depends on.
 
+use erp_manifest::PluginId;
+use erp_manifest::codes::codes;
+use erp_manifest::contract::PLATFORM_VERSION;
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::document::codes::{DUPLICATE, INVALID_VALUE};
 use semver::{Version, VersionReq};
 
 use super::super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::contract::PLATFORM_VERSION;
-use crate::diagnostics::Spanned;
-use crate::document::codes::{DUPLICATE, INVALID_VALUE};
-use crate::manifest::PluginId;
 
-codes! {
+codes! { pub:
     MANIFEST_VERSION = "manifest/version", finding(Error), "A manifest of a format that this tool does not know.",
         why: "A newer format may mean something else by the same keys.",
         fix: "Write `manifest_version = 1`, or update erp-plugin.";

@@ -1,16 +1,17 @@
 //! Steps from one schema version to the next, and rows that come with the plugin.
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Span, Spanned};
+use erp_manifest::{
+    Entity, FieldName, FieldType, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, converted,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::{CheckSubject, Findings};
-use crate::check::rules::relations::UNKNOWN_ENTITY;
-use crate::codes::codes;
-use crate::diagnostics::{Span, Spanned};
-use crate::manifest::converted;
-use crate::manifest::{Entity, FieldName, FieldType, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind};
+use crate::rules::relations::UNKNOWN_ENTITY;
 
-codes! {
+codes! { pub:
     BAD_MIGRATION = "migration/bad-step", finding(Error), "A step of a migration cannot be done.",
         why: "An upgrade goes through all steps in one transaction; one that names what is not there would stop it at every customer's.",
         fix: "Name entities and fields as this version calls them, the old name in `from`, and give what the step needs.";

@@ -14,8 +14,9 @@ mod runtime;
 pub(super) mod schema;
 mod storage;
 
+use erp_manifest::codes::Code;
+
 use super::{CheckSubject, Findings, settings};
-use crate::codes::Code;
 
 /// A rule, or a family of them.
 pub(super) type Rule = fn(&CheckSubject<'_>, &mut Findings<'_>);

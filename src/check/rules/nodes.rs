@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use erp_manifest::codes::codes;
+use erp_manifest::document::codes::DUPLICATE;
+use erp_manifest::expression::Type;
+use erp_manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
 use semver::Version;
 
 use super::super::{CheckSubject, Findings};
-use crate::check::rules::expressions::EXPRESSION_TYPE;
-use crate::codes::codes;
-use crate::document::codes::DUPLICATE;
-use crate::expression::Type;
-use crate::manifest::{NodeKind, NodeProperty, NodeType, PropertyKind, is_event_name};
+use crate::rules::expressions::EXPRESSION_TYPE;
 
 codes! {
     NODE_DEFINITION = "node/bad-definition", finding(Error), "A node of a workflow that cannot be placed.",
@@ -121,7 +121,7 @@ fn ports(node: &NodeKind, findings: &mut Findings<'_>) {
 
 fn property(node: &NodeKind, property: &NodeProperty, findings: &mut Findings<'_>) {
     let name = &property.name;
-    let mut bad = |span: crate::diagnostics::Span, message: String, label: &str, help: &str| {
+    let mut bad = |span: erp_manifest::diagnostics::Span, message: String, label: &str, help: &str| {
         findings.add(NODE_DEFINITION, span, message, label, Some(help.to_owned()));
     };
     let is_select = *property.kind == PropertyKind::Select;

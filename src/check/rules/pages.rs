@@ -1,15 +1,15 @@
 //! Pages, actions and templates.
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Fix, Span, Spanned};
+use erp_manifest::{
+    AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
+    WidgetType, name_problem,
+};
+
 use super::super::{CheckSubject, Findings};
 use super::relations::{known_entity, refers_to};
 use super::schema::known_field;
-use crate::codes::codes;
-use crate::diagnostics::{Fix, Span, Spanned};
-use crate::manifest::name_problem;
-use crate::manifest::{
-    AggregateFunction, BaseType, DashboardWidget, Entity, FieldName, FieldType, Page, PageType, Section, SectionType,
-    WidgetType,
-};
 
 codes! {
     BAD_PAGE = "manifest/bad-page", finding(Error), "A page without what its type needs, or with what it cannot use.",
@@ -250,7 +250,7 @@ fn dashboard_widget(subject: &CheckSubject<'_>, widget: &DashboardWidget, findin
     }
     if let Some(group) = &widget.group_by
         && known_field(entity, group, findings)
-        && !entity.field(group.as_str()).is_some_and(crate::manifest::Field::is_filterable)
+        && !entity.field(group.as_str()).is_some_and(erp_manifest::Field::is_filterable)
     {
         let help = Some(format!("write `filterable = true` for the field `{}`", **group));
         bad(findings, group.span(), format!("`{}` cannot make groups: it is not filterable", **group), help);

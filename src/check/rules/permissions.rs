@@ -1,10 +1,11 @@
 //! What users may do.
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Fix, Span};
+use erp_manifest::document::{did_you_mean, obvious};
+use erp_manifest::{INVALID_PERMISSION, LIST, MANAGE, Manifest, Permission, PermissionCode};
+
 use super::super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::diagnostics::{Fix, Span};
-use crate::document::{did_you_mean, obvious};
-use crate::manifest::{INVALID_PERMISSION, LIST, MANAGE, Manifest, Permission, PermissionCode};
 
 codes! {
     MISSING_PERMISSION = "manifest/missing-permission", finding(Warning), "An entity that nobody can be allowed to see or to change.",

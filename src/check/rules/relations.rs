@@ -1,13 +1,14 @@
 //! References between entities, and between plugins.
 
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::{Fix, Span, Spanned};
+use erp_manifest::document::codes::INVALID_VALUE;
+use erp_manifest::{BaseType, Entity, EntityName, Field, FieldName, FieldType, Manifest, Relation, RelationType};
+
 use super::super::{CheckSubject, Findings};
 use super::schema::known_field;
-use crate::codes::codes;
-use crate::diagnostics::{Fix, Span, Spanned};
-use crate::document::codes::INVALID_VALUE;
-use crate::manifest::{BaseType, Entity, EntityName, Field, FieldName, FieldType, Manifest, Relation, RelationType};
 
-codes! {
+codes! { pub:
     UNKNOWN_ENTITY = "manifest/unknown-entity", finding(Error), "A name that is no entity of this plugin.",
         why: "The platform could not find the table.",
         fix: "Use the name of a `[[schema.entities]]` block, or add one.";

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
+use erp_manifest::codes::codes;
+use erp_manifest::document::codes::INVALID_VALUE;
+use erp_manifest::document::did_you_mean;
+use erp_manifest::outgoing::{UrlPattern, UrlPatternError};
+use erp_manifest::{ByteSize, MAX_MEMORY, contract};
+
 use super::super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::contract;
-use crate::document::codes::INVALID_VALUE;
-use crate::document::did_you_mean;
-use crate::manifest::{ByteSize, MAX_MEMORY};
-use crate::outgoing::{UrlPattern, UrlPatternError};
 
 codes! {
     MISSING_EXPORT_FOR_EVENTS = "manifest/events-without-handler", finding(Error), "The manifest subscribes to events, or has actions or nodes, but the world has no export for them.",
@@ -53,7 +53,7 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
         return;
     };
     let name = runtime.world.as_ref().map_or(host_api.default_world, |world| world.as_str());
-    let span = runtime.world.as_ref().map_or_else(|| runtime.span.clone(), crate::diagnostics::Spanned::span);
+    let span = runtime.world.as_ref().map_or_else(|| runtime.span.clone(), erp_manifest::diagnostics::Spanned::span);
     let Some(world) = host_api.world(name).filter(|_| host_api.worlds.contains(&name)) else {
         let message = format!("{} has no world `{name}`", host_api.abi);
         findings.add(UNKNOWN_ABI, span, message, "unknown", did_you_mean(name, host_api.worlds.iter().copied()));
@@ -69,7 +69,9 @@ pub(super) fn check(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     let no_actions = !has("/actions@") || host_api.is_legacy();
     let handler = manifest.migrations.iter().find_map(|migration| migration.handler.as_ref());
     let called = manifest.ui.actions.first().map(|action| action.name.span());
-    if let Some(called) = called.or_else(|| handler.map(crate::diagnostics::Spanned::span)).filter(|_| no_actions) {
+    if let Some(called) =
+        called.or_else(|| handler.map(erp_manifest::diagnostics::Spanned::span)).filter(|_| no_actions)
+    {
         let message = format!("the world `{name}` has no actions");
         let help = "write `world = \"action-plugin\"` or `\"entity-plugin\"` into [runtime]".to_owned();
         findings.add(MISSING_EXPORT_FOR_EVENTS, called, message, "nothing to call", Some(help));

@@ -1,17 +1,18 @@
 //! Entities and their fields.
 
-use super::super::{CheckSubject, Findings};
-use crate::check::rules::pages::BAD_PAGE;
-use crate::check::rules::relations::UNUSED;
-use crate::codes::codes;
-use crate::diagnostics::Spanned;
-use crate::document::codes::INVALID_VALUE;
-use crate::document::did_you_mean;
-use crate::manifest::MAX_NAME_BYTES;
-use crate::manifest::{
-    BaseType, Entity, Field, FieldName, FieldType, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType, Widget, table_name,
+use erp_manifest::codes::codes;
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::document::codes::INVALID_VALUE;
+use erp_manifest::document::did_you_mean;
+use erp_manifest::pattern::Pattern;
+use erp_manifest::{
+    BaseType, Entity, Field, FieldName, FieldType, MAX_NAME_BYTES, RESERVED_ENTITIES, RESERVED_FIELDS, SettingType,
+    Widget, table_name,
 };
-use crate::pattern::Pattern;
+
+use super::super::{CheckSubject, Findings};
+use crate::rules::pages::BAD_PAGE;
+use crate::rules::relations::UNUSED;
 
 codes! {
     RESERVED_NAME = "manifest/reserved-name", finding(Error), "A field with the name of a standard column.",
@@ -226,13 +227,13 @@ fn default(field: &Field, findings: &mut Findings<'_>) {
         if !DEFAULT_WORDS.contains(&word) {
             let help = format!("known: {}", DEFAULT_WORDS.join(", "));
             findings.add(BAD_DEFAULT, default.span(), format!("`{word}` is not known"), "unknown word", Some(help));
-        } else if let Err(why) = crate::manifest::normal_value(field, &sample(word)) {
+        } else if let Err(why) = erp_manifest::normal_value(field, &sample(word)) {
             let message = format!("`{word}` gives what `{}` does not take: it {why}", *field.name);
             findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
         }
         return;
     }
-    if let Err(why) = crate::manifest::normal_value(field, default) {
+    if let Err(why) = erp_manifest::normal_value(field, default) {
         let message = format!("the default of `{}` {why}", *field.name);
         findings.add(BAD_DEFAULT, default.span(), message, "the field would refuse it", None);
     }
@@ -259,7 +260,7 @@ fn numbering(subject: &CheckSubject<'_>, findings: &mut Findings<'_>) {
     findings.unique("numbering rule", manifest.numbering.iter().map(|rule| (rule.name.as_str(), rule.name.span())));
     for rule in &manifest.numbering {
         super::relations::known_entity(manifest, &rule.entity, findings);
-        use crate::manifest::ResetRule::{Daily, Monthly, Never, Yearly};
+        use erp_manifest::ResetRule::{Daily, Monthly, Never, Yearly};
         let needed: &[&str] = match rule.reset_rule {
             Never => &["{seq}"],
             Yearly => &["{seq}", "{YY"],

@@ -1,9 +1,9 @@
 //! What the databases do differently, or one of them not at all.
 
+use erp_manifest::codes::codes;
+use erp_manifest::{BaseType, FieldType, MAX_ORDERED_BYTES};
+
 use super::super::{CheckSubject, Findings};
-use crate::codes::codes;
-use crate::manifest::MAX_ORDERED_BYTES;
-use crate::manifest::{BaseType, FieldType};
 
 codes! {
     LONG_KEY = "storage/long-key", finding(Warning), "Long text is a field that rows are found by.",

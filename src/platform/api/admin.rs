@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use erp_manifest::codes::errors;
+use erp_store::Scope;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Request, Response};
-use crate::codes::errors;
-use crate::platform::{Platform, PlatformError};
-use crate::store::Scope;
+use crate::{Platform, PlatformError};
 
 impl Platform {
     pub(super) fn upload_package(&mut self, request: &Request) -> Answer {
@@ -105,7 +105,7 @@ impl Platform {
                 "schema_version": manifest.schema.schema_version,
                 "entities": manifest.schema.entities.iter().map(|entity| entity.name.as_str()).collect::<Vec<_>>(),
                 "permissions": manifest.permissions.iter().map(|permission| permission.code.as_str()).collect::<Vec<_>>(),
-                "pages": manifest.ui.pages.iter().map(crate::manifest::Page::route).collect::<Vec<_>>(),
+                "pages": manifest.ui.pages.iter().map(erp_manifest::Page::route).collect::<Vec<_>>(),
                 "settings": manifest.settings.fields.iter().map(|field| json!({
                     "key": *field.key, "setting_type": field.setting_type.word(), "label": field.label,
                     "description": field.description, "group": field.group.as_ref().map(|group| group.as_str()),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Request, Response};
-use crate::platform::{Identity, Platform, PlatformError};
+use crate::{Identity, Platform, PlatformError};
 
 impl Platform {
     fn colleagues(&self, request: &Request) -> Result<Vec<&Identity>, PlatformError> {

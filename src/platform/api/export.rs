@@ -1,13 +1,13 @@
 //! Many rows at once, out of an entity: as CSV or as JSON.
 
+use erp_manifest::codes::errors;
+use erp_store::{EntityRef, ListQuery, Row};
 use serde_json::Value;
 
 use super::request::Response;
 use super::rows::{Rows, bad_query, filter, search};
 use super::{Answer, Request};
-use crate::codes::errors;
-use crate::platform::PlatformError;
-use crate::store::{EntityRef, ListQuery, Row};
+use crate::PlatformError;
 
 /// Rows of one export at the most, as on the platform.
 const MAX_ROWS: usize = 10_000;

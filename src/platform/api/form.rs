@@ -1,14 +1,14 @@
 //! What a form shows while somebody fills it in: one engine judges it, here and when it is saved.
 
+use erp_manifest::Field;
+use erp_manifest::contract::MAX_PAGE_ROWS;
+use erp_manifest::expression::Expression;
+use erp_store::{StoreError, condition_holds};
 use serde_json::{Value, json};
 
 use super::rows::Rows;
 use super::{Answer, Request, Response};
-use crate::contract::MAX_PAGE_ROWS;
-use crate::expression::Expression;
-use crate::manifest::Field;
-use crate::platform::PlatformError;
-use crate::store::{StoreError, condition_holds};
+use crate::PlatformError;
 
 impl Rows<'_> {
     /// `{"data": {…}}` → the same with its defaults and computed fields, what is hidden, what is required, and what is
@@ -23,11 +23,11 @@ impl Rows<'_> {
         let scope = platform.scope(request)?;
         let is_new = body.get("is_new").and_then(Value::as_bool).unwrap_or(false);
         if is_new {
-            for (name, value) in crate::store::defaults_of(entity, &scope) {
+            for (name, value) in erp_store::defaults_of(entity, &scope) {
                 data.entry(name).or_insert(value);
             }
         }
-        let problems = crate::store::judged(entity, &scope, &mut data, is_new);
+        let problems = erp_store::judged(entity, &scope, &mut data, is_new);
         let holds = |condition: &Expression| condition_holds(condition, entity, &scope, &data);
         let hidden = |field: &&Field| field.visible_when.as_ref().is_some_and(|when| !holds(when));
         let required = |field: &&Field| field.required || field.required_when.as_ref().is_some_and(holds);

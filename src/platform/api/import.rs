@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use erp_manifest::codes::errors;
+use erp_manifest::document::{did_you_mean, parse_strict_json, weight_of_text};
+use erp_manifest::{BaseType, Field};
+use erp_runtime::lock;
+use erp_store::{EntityRef, FieldProblem, StoreError};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -11,12 +16,7 @@ use super::export::{FORMULA_SIGNS, not_open};
 use super::request::Response;
 use super::rows::{Rows, bad_query};
 use super::{Answer, Request};
-use crate::codes::errors;
-use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
-use crate::host::lock;
-use crate::manifest::{BaseType, Field};
-use crate::platform::{Platform, PlatformError};
-use crate::store::{EntityRef, FieldProblem, StoreError};
+use crate::{Platform, PlatformError};
 
 /// Rows of one import at the most.
 const MAX_ROWS: usize = 10_000;
@@ -126,7 +126,7 @@ impl From<StoreError> for ImportEnd {
     }
 }
 
-impl crate::platform::attempts::Refusal for ImportEnd {
+impl crate::attempts::Refusal for ImportEnd {
     fn is_conflict(&self) -> bool {
         matches!(self, ImportEnd::Failed(error) if error.is_conflict())
     }

@@ -13,6 +13,7 @@ mod rows;
 
 pub use request::{Body, Request, Response, RowPage};
 
+use erp_manifest::TenantId;
 use serde_json::{Value, json};
 
 use self::base::user_json;
@@ -22,7 +23,6 @@ use super::pages::permission_of;
 use super::state::{AskedBy, in_error};
 use super::{Platform, PlatformError};
 use crate::http_api::{PlatformOperation, find};
-use crate::manifest::TenantId;
 
 type Answer = Result<Response, PlatformError>;
 

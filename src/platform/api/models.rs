@@ -1,15 +1,15 @@
 //! Entities and pages as data that an interface is drawn from: labels in the user's language, and what the user may do.
 
+use erp_manifest::codes::errors;
+use erp_manifest::expression::Expression;
+use erp_manifest::{Entity, Field, PermissionCode};
 use serde_json::{Value, json};
 
 use super::{Answer, Request, Response};
-use crate::codes::errors;
-use crate::expression::Expression;
+use crate::dependencies::DependencyStage;
 use crate::http_api::openapi;
-use crate::manifest::{Entity, Field, PermissionCode};
-use crate::platform::dependencies::DependencyStage;
-use crate::platform::state::Installed;
-use crate::platform::{Identity, Platform, PlatformError};
+use crate::state::Installed;
+use crate::{Identity, Platform, PlatformError};
 
 impl Platform {
     /// The entities of all installed plugins that the user may list or refer to.
@@ -33,8 +33,7 @@ impl Platform {
     pub(super) fn pages(&self, request: &Request, plugin: &str) -> Answer {
         let identity = request.user()?;
         let installed = self.installed(plugin)?;
-        let may =
-            |page: &&crate::manifest::Page| super::permission_of(page).is_none_or(|code| identity.caller.may(&code));
+        let may = |page: &&erp_manifest::Page| super::permission_of(page).is_none_or(|code| identity.caller.may(&code));
         let pages = installed.manifest.ui.pages.iter().filter(may).map(|page| {
             json!({
                 "name": page.route(), "type": page.r#type.word(), "icon": page.icon,
@@ -142,7 +141,7 @@ fn field_model(installed: &Installed, request: &Request, entity: &str, field: &F
 }
 
 impl PlatformError {
-    pub(in crate::platform) fn no_page(plugin: &str, name: &str) -> PlatformError {
+    pub(crate) fn no_page(plugin: &str, name: &str) -> PlatformError {
         PlatformError::new(errors::HTTP_NO_ROUTE, format!("the plugin `{plugin}` has no page `{name}`"))
     }
 }

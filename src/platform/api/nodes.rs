@@ -1,14 +1,14 @@
 //! `/api/v1/nodes` and `/api/v1/processors`: work that plugins do for others.
 
+use erp_manifest::codes::errors;
+use erp_manifest::{NodeKind, PluginId};
+use erp_runtime::{Invocation, NodePlace, NodeTask, ProcessCall, ProcessedBytes, Trigger};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response};
-use crate::codes::errors;
-use crate::host::{Invocation, NodePlace, NodeTask, ProcessCall, ProcessedBytes, Trigger};
-use crate::manifest::{NodeKind, PluginId};
-use crate::platform::call::Occasion;
-use crate::platform::nodes::NodeRequest;
-use crate::platform::{Platform, PlatformError};
+use crate::call::Occasion;
+use crate::nodes::NodeRequest;
+use crate::{Platform, PlatformError};
 
 /// What a node is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn process(
         &mut self,
-        identity: &crate::platform::Identity,
+        identity: &crate::Identity,
         plugin: &str,
         call: &ProcessCall,
     ) -> Result<Option<ProcessedBytes>, PlatformError> {

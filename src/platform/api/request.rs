@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use erp_manifest::PermissionCode;
+use erp_manifest::codes::errors;
+use erp_manifest::document::{did_you_mean, parse_strict_json, weight_of_text};
+use erp_store::Row;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::codes::errors;
-use crate::document::{did_you_mean, parse_strict_json, weight_of_text};
 use crate::http_api::{Access, QueryKey, Route};
-use crate::manifest::PermissionCode;
-use crate::platform::{AdmittedPackage, Identity, PlatformError};
-use crate::store::Row;
+use crate::{AdmittedPackage, Identity, PlatformError};
 
 /// Bytes that the JSON of a request takes in memory at the most.
 const MAX_OBJECT: u64 = 4 << 20;
@@ -249,7 +249,7 @@ impl Response {
 
     /// The response with a further header.
     #[must_use]
-    pub(in crate::platform) fn header(mut self, name: &'static str, value: &str) -> Response {
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Response {
         self.headers.push((name, value.to_owned()));
         self
     }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-
-use super::{Answer, Request, Response, RowPage};
-use crate::codes::errors;
-use crate::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
-use crate::document::did_you_mean;
-use crate::host::{Invocation, Trigger, lock};
-use crate::http_api::{Access, Match};
-use crate::manifest::{LIST, MANAGE, PermissionCode};
-use crate::platform::call::Occasion;
-use crate::platform::{Platform, PlatformError};
-use crate::store::{
+use erp_manifest::codes::errors;
+use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{LIST, MANAGE, PermissionCode};
+use erp_runtime::{Invocation, Trigger, lock};
+use erp_store::{
     AggregateQuery, Database, EntityRef, FieldProblem, ListQuery, ListedRows, PluginStatus, Row, RowReach, Scope,
     StoreError, condition_holds,
 };
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Request, Response, RowPage};
+use crate::call::Occasion;
+use crate::http_api::{Access, Match};
+use crate::{Platform, PlatformError};
 
 impl Platform {
     /// The rows of the entity in a path, for a user who may do with them what the route does.
@@ -200,7 +200,7 @@ impl Rows<'_> {
                     &target,
                     &scope.clone().within(reach),
                     &ids,
-                    field.ref_label_field.as_deref().map(crate::manifest::FieldName::as_str),
+                    field.ref_label_field.as_deref().map(erp_manifest::FieldName::as_str),
                 )?,
                 None => {
                     let fallback = field.ref_fallback_label.clone().unwrap_or_else(|| target.to_string());

@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
+use erp_manifest::codes::errors;
+use erp_manifest::expression::{Words, value_over};
+use erp_manifest::{NodeKind, nodes_from_toml};
+use erp_runtime::{NodeCall, NodeTask, ServiceError};
 use serde_json::{Map, Value, json};
-
-use crate::codes::errors;
-use crate::expression::{Words, value_over};
-use crate::host::{NodeCall, NodeTask, ServiceError};
-use crate::manifest::{NodeKind, nodes_from_toml};
 
 /// The code of a node.
 type Run = fn(&NodeCall, Words<'_>) -> Result<Value, ServiceError>;
@@ -105,7 +104,7 @@ fn memory(call: &NodeCall, _: Words<'_>) -> Result<Value, ServiceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::NodePlace;
+    use erp_runtime::NodePlace;
 
     #[test]
     fn every_definition_has_its_code_and_passes_the_rules() {

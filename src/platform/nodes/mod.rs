@@ -3,16 +3,16 @@
 mod builtin;
 mod parameters;
 
+use erp_check::check_nodes;
+use erp_manifest::codes::errors;
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{ERROR_PORT, NodeKind, NodeType, PluginId};
+use erp_runtime::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
+use erp_store::word;
 use serde_json::{Map, Value, json};
 
 use super::call::Occasion;
 use super::{Identity, Platform, PlatformError};
-use crate::check::check_nodes;
-use crate::codes::errors;
-use crate::document::did_you_mean;
-use crate::host::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
-use crate::manifest::{ERROR_PORT, NodeKind, NodeType, PluginId};
-use crate::store::word;
 use builtin::Builtin;
 
 /// What a client asks of a node.

@@ -1,14 +1,14 @@
 //! What a node is given, compared with its definition before anybody runs.
 
+use erp_manifest::codes::errors;
+use erp_manifest::document::did_you_mean;
+use erp_manifest::expression::Datum;
+use erp_manifest::{MAIN_PORT, NodeKind, NodeProperty, NodeType, PropertyKind};
+use erp_runtime::NodeTask;
 use serde_json::{Map, Value, json};
 
 use super::role;
-use crate::codes::errors;
-use crate::document::did_you_mean;
-use crate::expression::Datum;
-use crate::host::NodeTask;
-use crate::manifest::{MAIN_PORT, NodeKind, NodeProperty, NodeType, PropertyKind};
-use crate::platform::PlatformError;
+use crate::PlatformError;
 
 fn bad(message: impl Into<String>) -> PlatformError {
     PlatformError::new(errors::NODE_BAD_REQUEST, message)

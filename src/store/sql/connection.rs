@@ -9,10 +9,10 @@ use super::watch::StatementLimit;
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 
 #[derive(Debug)]
-pub(in crate::store) struct Connection(Either);
+pub(crate) struct Connection(Either);
 
 /// What a database is made from again.
-pub(in crate::store) enum ConnectionImage {
+pub(crate) enum ConnectionImage {
     /// All of it.
     Bytes(Vec<u8>),
     /// Only the place; the rows must be copied.
@@ -26,32 +26,32 @@ enum Either {
 }
 
 impl Connection {
-    pub(in crate::store) fn open_file(file: &Path) -> Result<Connection, SqlError> {
+    pub(crate) fn open_file(file: &Path) -> Result<Connection, SqlError> {
         SqliteConnection::open(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
-    pub(in crate::store) fn open_file_to_read(file: &Path) -> Result<Connection, SqlError> {
+    pub(crate) fn open_file_to_read(file: &Path) -> Result<Connection, SqlError> {
         SqliteConnection::open_to_read(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
-    pub(in crate::store) fn in_memory() -> Result<Connection, SqlError> {
+    pub(crate) fn in_memory() -> Result<Connection, SqlError> {
         SqliteConnection::in_memory().map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
-    pub(in crate::store) fn of_image(image: &[u8]) -> Result<Connection, SqlError> {
+    pub(crate) fn of_image(image: &[u8]) -> Result<Connection, SqlError> {
         SqliteConnection::of_image(image).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
-    pub(in crate::store) fn open_postgres(url: &PostgresUrl) -> Result<Connection, SqlError> {
+    pub(crate) fn open_postgres(url: &PostgresUrl) -> Result<Connection, SqlError> {
         PostgresConnection::open(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
     /// In a schema of its own that goes with the connection.
-    pub(in crate::store) fn open_scratch(url: &PostgresUrl) -> Result<Connection, SqlError> {
+    pub(crate) fn open_scratch(url: &PostgresUrl) -> Result<Connection, SqlError> {
         PostgresConnection::open_scratch(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
-    pub(in crate::store) fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         match &self.0 {
             Either::Sqlite(_) => Dialect::Sqlite,
             Either::Postgres(_) => Dialect::Postgres,
@@ -59,14 +59,14 @@ impl Connection {
     }
 
     /// The whole database where that is quickly had, else where it is.
-    pub(in crate::store) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
+    pub(crate) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
         match &mut self.0 {
             Either::Sqlite(sqlite) => sqlite.image().map(ConnectionImage::Bytes),
             Either::Postgres(postgres) => Ok(ConnectionImage::At(postgres.url().clone())),
         }
     }
 
-    pub(in crate::store) fn is_in_unit(&self) -> bool {
+    pub(crate) fn is_in_unit(&self) -> bool {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.is_in_unit(),
             Either::Postgres(postgres) => postgres.is_in_unit(),
@@ -74,7 +74,7 @@ impl Connection {
     }
 
     /// Whether the unit of work can only be undone, since another process changed the same data.
-    pub(in crate::store) fn is_doomed(&self) -> bool {
+    pub(crate) fn is_doomed(&self) -> bool {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.is_doomed(),
             Either::Postgres(postgres) => postgres.is_doomed(),
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// A unit that will write waits for whoever writes.
-    pub(in crate::store) fn begin(&self) -> Result<(), SqlError> {
+    pub(crate) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.begin("begin immediate"),
             Either::Postgres(postgres) => postgres.begin(),
@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// A unit that may only read: it takes its turn to write with its first change.
-    pub(in crate::store) fn begin_lazily(&self) -> Result<(), SqlError> {
+    pub(crate) fn begin_lazily(&self) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.begin("begin deferred"),
             Either::Postgres(postgres) => postgres.begin(),
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// Another connection to the same database; none where one is all there is.
-    pub(in crate::store) fn beside(&self) -> Result<Option<Connection>, SqlError> {
+    pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(sqlite)))),
             Either::Postgres(_) => Ok(None),
@@ -106,14 +106,14 @@ impl Connection {
     }
 
     /// How long a unit waits for whoever writes.
-    pub(in crate::store) fn set_patience(&self, patience: std::time::Duration) {
+    pub(crate) fn set_patience(&self, patience: std::time::Duration) {
         if let Either::Sqlite(sqlite) = &self.0 {
             sqlite.set_patience(patience);
         }
     }
 
     /// Holds the statements that follow to a limit; PostgreSQL has none. Returns the previous one.
-    pub(in crate::store) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
+    pub(crate) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.swap_limit(limit),
             Either::Postgres(_) => StatementLimit::default(),
@@ -121,21 +121,21 @@ impl Connection {
     }
 
     /// Whether what is replaced is overwritten in the file; only SQLite knows this.
-    pub(in crate::store) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
+    pub(crate) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.set_thorough(is_thorough),
             Either::Postgres(_) => Ok(()),
         }
     }
 
-    pub(in crate::store) fn commit(&self) -> Result<(), SqlError> {
+    pub(crate) fn commit(&self) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.commit(),
             Either::Postgres(postgres) => postgres.commit(),
         }
     }
 
-    pub(in crate::store) fn rollback(&self) {
+    pub(crate) fn rollback(&self) {
         match &self.0 {
             // A failing rollback means that SQLite has rolled back by itself.
             Either::Sqlite(sqlite) => sqlite.rollback(),
@@ -143,14 +143,14 @@ impl Connection {
         }
     }
 
-    pub(in crate::store) fn savepoint(&self, name: &str) -> Result<(), SqlError> {
+    pub(crate) fn savepoint(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.batch(&format!("savepoint {name}")),
             Either::Postgres(postgres) => postgres.savepoint(name),
         }
     }
 
-    pub(in crate::store) fn release(&self, name: &str) -> Result<(), SqlError> {
+    pub(crate) fn release(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.batch(&format!("release {name}")),
             Either::Postgres(postgres) => postgres.release(name),
@@ -158,7 +158,7 @@ impl Connection {
     }
 
     /// Back to a savepoint, which is gone then.
-    pub(in crate::store) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
+    pub(crate) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.batch(&format!("rollback to {name}; release {name}")),
             Either::Postgres(postgres) => postgres.rollback_to(name),
@@ -166,7 +166,7 @@ impl Connection {
     }
 
     /// Statements without parameters that change tables.
-    pub(in crate::store) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.batch(sql),
             Either::Postgres(postgres) => postgres.batch(sql),
@@ -174,14 +174,14 @@ impl Connection {
     }
 
     /// Gives how many rows changed.
-    pub(in crate::store) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
+    pub(crate) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.execute(sql, parameters),
             Either::Postgres(postgres) => postgres.execute(sql, parameters),
         }
     }
 
-    pub(in crate::store) fn rows<T>(
+    pub(crate) fn rows<T>(
         &self,
         sql: &str,
         parameters: &[SqlValue],
@@ -195,7 +195,7 @@ impl Connection {
 
     /// Rows of a statement that somebody else wrote, at most `most`; none where it is not one that only reads.
     /// `before` makes temporary views that it may name, `after` takes them away.
-    pub(in crate::store) fn read_only(
+    pub(crate) fn read_only(
         &mut self,
         (before, after): (&str, &str),
         sql: &str,

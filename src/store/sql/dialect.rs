@@ -1,12 +1,12 @@
 //! Where the two databases differ in what they want to hear.
 
+use erp_manifest::BaseType;
 use sea_query::extension::postgres::PgExpr;
 use sea_query::{
     Expr, ExprTrait, Func, LikeExpr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, Values,
 };
 
-use crate::manifest::BaseType;
-use crate::store::decimal;
+use crate::decimal;
 
 /// A database that the store speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Dialect {
 
 /// What a column holds, as far as SQL is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum ColumnShape {
+pub(crate) enum ColumnShape {
     /// Text that is ordered by its bytes; days, moments and ids too.
     Text,
     Integer,
@@ -34,7 +34,7 @@ pub(in crate::store) enum ColumnShape {
 }
 
 impl ColumnShape {
-    pub(in crate::store) fn of(base: BaseType) -> ColumnShape {
+    pub(crate) fn of(base: BaseType) -> ColumnShape {
         match base {
             BaseType::String | BaseType::Uuid | BaseType::Date | BaseType::Datetime => ColumnShape::Text,
             BaseType::Integer => ColumnShape::Integer,
@@ -46,7 +46,7 @@ impl ColumnShape {
     }
 }
 
-/// UTC with milliseconds, as [`crate::manifest::Moment`] writes it.
+/// UTC with milliseconds, as [`erp_manifest::Moment`] writes it.
 const MOMENT_FORMAT: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
 impl Dialect {
@@ -60,7 +60,7 @@ impl Dialect {
 
     /// A definition of tables in this dialect: `{text}`, `{integer}`, `{bytes}`, `{serial}` and `{end}` stand for its
     /// types and for what closes a table.
-    pub(in crate::store) fn definition(self, template: &str) -> String {
+    pub(crate) fn definition(self, template: &str) -> String {
         let words = match self {
             Dialect::Sqlite => ["text", "integer", "blob", "integer primary key autoincrement", ") strict"],
             Dialect::Postgres => {
@@ -72,7 +72,7 @@ impl Dialect {
     }
 
     /// Holds back other processes that change tables too, until the unit of work is over.
-    pub(in crate::store) fn alone(self) -> &'static str {
+    pub(crate) fn alone(self) -> &'static str {
         match self {
             // There, only one writes at a time.
             Dialect::Sqlite => "",
@@ -80,7 +80,7 @@ impl Dialect {
         }
     }
 
-    pub(in crate::store) fn build(self, statement: &SelectStatement) -> (String, Values) {
+    pub(crate) fn build(self, statement: &SelectStatement) -> (String, Values) {
         match self {
             Dialect::Sqlite => statement.build(SqliteQueryBuilder),
             Dialect::Postgres => statement.build(PostgresQueryBuilder),
@@ -88,7 +88,7 @@ impl Dialect {
     }
 
     /// The value of a field, taken out of the column `data`.
-    pub(in crate::store) fn field_of_data(self, field: &str, shape: ColumnShape) -> String {
+    pub(crate) fn field_of_data(self, field: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Sqlite, ColumnShape::Decimal) => {
                 format!("json_extract(data, '$.{field}') collate {}", decimal::COLLATION)
@@ -103,7 +103,7 @@ impl Dialect {
     }
 
     /// The definition of a column that holds the value of a field, so that it can be indexed.
-    pub(in crate::store) fn generated_column(self, column: &str, field: &str, shape: ColumnShape) -> String {
+    pub(crate) fn generated_column(self, column: &str, field: &str, shape: ColumnShape) -> String {
         match self {
             Dialect::Sqlite => {
                 let collation = match shape {
@@ -120,7 +120,7 @@ impl Dialect {
     }
 
     /// Whether a row has a value in a field.
-    pub(in crate::store) fn has_key(self, field: &str) -> String {
+    pub(crate) fn has_key(self, field: &str) -> String {
         match self {
             Dialect::Sqlite => format!("data -> '$.{field}' is not null"),
             Dialect::Postgres => format!("jsonb_exists(data, '{field}')"),
@@ -128,7 +128,7 @@ impl Dialect {
     }
 
     /// The column `data` without a field.
-    pub(in crate::store) fn without_key(self, field: &str) -> String {
+    pub(crate) fn without_key(self, field: &str) -> String {
         match self {
             Dialect::Sqlite => format!("json_remove(data, '$.{field}')"),
             Dialect::Postgres => format!("data - '{field}'"),
@@ -136,7 +136,7 @@ impl Dialect {
     }
 
     /// The statement that gives a key of `data` another name in all rows that have it.
-    pub(in crate::store) fn rename_key(self, table: &str, from: &str, to: &str) -> String {
+    pub(crate) fn rename_key(self, table: &str, from: &str, to: &str) -> String {
         match self {
             Dialect::Sqlite => format!(
                 "update \"{table}\" set data = json_set({}, '$.{to}', json(data -> '$.{from}')) where {}",
@@ -152,7 +152,7 @@ impl Dialect {
     }
 
     /// How an operand comes into an answer: decimals and moments as text.
-    pub(in crate::store) fn shown(self, operand: &str, shape: ColumnShape) -> String {
+    pub(crate) fn shown(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Postgres, ColumnShape::Decimal) => format!("({operand})::text"),
             (Dialect::Postgres, ColumnShape::Moment) => {
@@ -163,7 +163,7 @@ impl Dialect {
     }
 
     /// The exact sum of an operand; null of no rows.
-    pub(in crate::store) fn sum(self, operand: &str, shape: ColumnShape) -> String {
+    pub(crate) fn sum(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Sqlite, ColumnShape::Decimal) => format!("decimal_sum({operand})"),
             (Dialect::Postgres, ColumnShape::Decimal) => format!("sum({operand})::text"),
@@ -173,7 +173,7 @@ impl Dialect {
     }
 
     /// The mean of integers and floats.
-    pub(in crate::store) fn mean(self, operand: &str) -> String {
+    pub(crate) fn mean(self, operand: &str) -> String {
         match self {
             Dialect::Sqlite => format!("avg({operand})"),
             Dialect::Postgres => format!("(sum({operand})::double precision / nullif(count({operand}), 0))"),
@@ -181,7 +181,7 @@ impl Dialect {
     }
 
     /// The least or the greatest value; `function` is `min` or `max`.
-    pub(in crate::store) fn extreme(self, function: &str, operand: &str, shape: ColumnShape) -> String {
+    pub(crate) fn extreme(self, function: &str, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Postgres, ColumnShape::Boolean) => format!("{function}(({operand})::int)"),
             _ => self.shown(&format!("{function}({operand})"), shape),
@@ -189,7 +189,7 @@ impl Dialect {
     }
 
     /// Whether text holds another one, whose `%` and `_` stand for themselves; letters of ASCII match in both cases.
-    pub(in crate::store) fn contains(self, operand: Expr, text: &str) -> Expr {
+    pub(crate) fn contains(self, operand: Expr, text: &str) -> Expr {
         let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let pattern = format!("%{escaped}%");
         match self {
@@ -200,7 +200,7 @@ impl Dialect {
     }
 
     /// Whether an item of a list of texts fulfils a condition.
-    pub(in crate::store) fn has_item(self, field: &str, condition: impl FnOnce(Expr) -> Expr) -> Expr {
+    pub(crate) fn has_item(self, field: &str, condition: impl FnOnce(Expr) -> Expr) -> Expr {
         let mut select = Query::select();
         match self {
             Dialect::Sqlite => {
@@ -221,7 +221,7 @@ impl Dialect {
     }
 
     /// Whether the text of a column holds another one, letter for letter.
-    pub(in crate::store) fn holds(self, column: &str) -> String {
+    pub(crate) fn holds(self, column: &str) -> String {
         match self {
             Dialect::Sqlite => format!("instr({column}, ?) > 0"),
             Dialect::Postgres => format!("strpos({column}, ?) > 0"),
@@ -229,7 +229,7 @@ impl Dialect {
     }
 
     /// The type and the check of the column `data`.
-    pub(in crate::store) fn data_type(self) -> &'static str {
+    pub(crate) fn data_type(self) -> &'static str {
         match self {
             Dialect::Sqlite => "text not null check (json_valid(data))",
             Dialect::Postgres => "jsonb not null check (jsonb_typeof(data) = 'object')",
@@ -237,7 +237,7 @@ impl Dialect {
     }
 
     /// The type of the standard columns that hold a moment.
-    pub(in crate::store) fn moment_type(self) -> &'static str {
+    pub(crate) fn moment_type(self) -> &'static str {
         match self {
             Dialect::Sqlite => "text",
             Dialect::Postgres => "timestamp(3) with time zone",

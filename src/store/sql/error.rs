@@ -49,7 +49,7 @@ pub enum SqlError {
 
 /// The refusals that the store can say more about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Failure {
+pub(crate) enum Failure {
     /// Two rows have the same values under a unique index.
     Unique,
     /// Another process changed the same data at the same moment.
@@ -63,7 +63,7 @@ pub(in crate::store) enum Failure {
 }
 
 impl SqlError {
-    pub(in crate::store) fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         match self {
             SqlError::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
                 sqlite_failure(*failure, message.as_deref().unwrap_or_default())

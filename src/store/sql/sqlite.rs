@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::watch::{StatementLimit, StatementWatch};
 use super::{Cell, SqlError, SqlRow, SqlValue};
-use crate::store::decimal;
+use crate::decimal;
 
 /// What the sum of decimals says that has more digits than one holds.
 pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;

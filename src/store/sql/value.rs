@@ -1,14 +1,14 @@
 //! Values that go into statements, and cells that come out of them.
 
+use erp_manifest::document::weight_of_text;
 use sea_query::Value as BoundValue;
 use serde_json::Value;
 
 use super::SqlError;
-use crate::document::weight_of_text;
 
 /// A parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::store) enum SqlValue {
+pub(crate) enum SqlValue {
     Null,
     Integer(i64),
     Real(f64),
@@ -18,12 +18,12 @@ pub(in crate::store) enum SqlValue {
 
 impl SqlValue {
     /// Text.
-    pub(in crate::store) fn text(text: &str) -> SqlValue {
+    pub(crate) fn text(text: &str) -> SqlValue {
         SqlValue::Text(text.to_owned())
     }
 
     /// A value of a row; lists and objects as their text.
-    pub(in crate::store) fn of_json(value: &Value) -> SqlValue {
+    pub(crate) fn of_json(value: &Value) -> SqlValue {
         match value {
             Value::Null => SqlValue::Null,
             Value::Bool(flag) => SqlValue::Integer((*flag).into()),
@@ -37,13 +37,13 @@ impl SqlValue {
     }
 
     /// Text or null.
-    pub(in crate::store) fn text_or_null(text: Option<&str>) -> SqlValue {
+    pub(crate) fn text_or_null(text: Option<&str>) -> SqlValue {
         text.map_or(SqlValue::Null, SqlValue::text)
     }
 }
 
 /// sea-query's value as ours. The store binds text, integers, floats and booleans only.
-pub(in crate::store) fn bound(value: BoundValue) -> SqlValue {
+pub(crate) fn bound(value: BoundValue) -> SqlValue {
     match value {
         BoundValue::Bool(Some(flag)) => SqlValue::Integer(flag.into()),
         BoundValue::BigInt(Some(number)) => SqlValue::Integer(number),
@@ -58,7 +58,7 @@ pub(in crate::store) fn bound(value: BoundValue) -> SqlValue {
 
 /// What a column of a row holds. Booleans are 0 and 1, JSON is text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::store) enum Cell<'r> {
+pub(crate) enum Cell<'r> {
     Null,
     Integer(i64),
     Real(f64),
@@ -68,7 +68,7 @@ pub(in crate::store) enum Cell<'r> {
 
 impl Cell<'_> {
     /// As JSON; bytes as their number.
-    pub(in crate::store) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         match self {
             Cell::Null => Value::Null,
             Cell::Integer(number) => Value::from(number),
@@ -79,7 +79,7 @@ impl Cell<'_> {
     }
 
     /// As a parameter of another statement.
-    pub(in crate::store) fn to_value(self) -> SqlValue {
+    pub(crate) fn to_value(self) -> SqlValue {
         match self {
             Cell::Null => SqlValue::Null,
             Cell::Integer(number) => SqlValue::Integer(number),
@@ -101,14 +101,14 @@ impl Cell<'_> {
 }
 
 /// A row of an answer.
-pub(in crate::store) enum SqlRow<'r> {
+pub(crate) enum SqlRow<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
     Postgres(&'r postgres::Row),
 }
 
 impl SqlRow<'_> {
     /// Bytes that the columns will take in memory, roughly.
-    pub(in crate::store) fn weight(&self) -> u64 {
+    pub(crate) fn weight(&self) -> u64 {
         let columns = match self {
             SqlRow::Sqlite(row) => row.as_ref().column_count(),
             SqlRow::Postgres(row) => row.len(),
@@ -124,7 +124,7 @@ impl SqlRow<'_> {
     }
 
     /// A column, from 0.
-    pub(in crate::store) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
         match self {
             SqlRow::Sqlite(row) => super::sqlite::cell(row, index),
             SqlRow::Postgres(row) => super::postgres_wire::cell(row, index),
@@ -132,14 +132,14 @@ impl SqlRow<'_> {
     }
 
     /// A column as a value of Rust.
-    pub(in crate::store) fn get<T: FromSql>(&self, index: usize) -> Result<T, SqlError> {
+    pub(crate) fn get<T: FromSql>(&self, index: usize) -> Result<T, SqlError> {
         let cell = self.cell(index)?;
         T::from_cell(cell).ok_or_else(|| SqlError::Column { index, found: cell.kind(), wanted: T::WANTED })
     }
 }
 
 /// What a cell can be read as.
-pub(in crate::store) trait FromSql: Sized {
+pub(crate) trait FromSql: Sized {
     const WANTED: &'static str;
 
     fn from_cell(cell: Cell<'_>) -> Option<Self>;

@@ -1,11 +1,10 @@
 //! What was upgraded when.
 
+use erp_manifest::{Manifest, Moment, PluginId};
 use serde::Serialize;
 
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, PluginId};
-use crate::store::sql::SqlValue;
-use crate::store::{Database, StoreError};
+use crate::sql::SqlValue;
+use crate::{Database, StoreError};
 
 /// An upgrade that moved rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

@@ -18,12 +18,11 @@ pub use rows::StakeRow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use erp_manifest::{Manifest, Moment};
 use serde::Serialize;
 
 use self::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::{Database, StoreError};
-use crate::manifest::Manifest;
-use crate::manifest::Moment;
 
 /// What an upgrade did.
 #[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]

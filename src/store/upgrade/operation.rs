@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::evolution::{ChangeEffect, ChangeKind, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
+use erp_manifest::{Entity, Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
+
 use super::transform::{RowAction, RowPass};
-use crate::diagnostics::Spanned;
-use crate::evolution::{ChangeEffect, ChangeKind, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
-use crate::manifest::{
-    Entity, Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name,
-};
-use crate::store::EntityRef;
-use crate::store::definition::{self, KnownTable};
-use crate::store::sql::Dialect;
+use crate::EntityRef;
+use crate::definition::{self, KnownTable};
+use crate::sql::Dialect;
 
 /// One operation.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use erp_manifest::Manifest;
 use serde::Serialize;
 
 use super::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::rollback::keep_statement;
-use crate::manifest::Manifest;
-use crate::store::sql::Dialect;
+use crate::sql::Dialect;
 
 /// What a step holds back while the upgrade runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use erp_manifest::evolution::SchemaDiff;
+use erp_manifest::{Manifest, Moment, table_name};
 use serde::Serialize;
 
 use super::StakeRow;
 use super::operation::kept_table;
-use crate::evolution::SchemaDiff;
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, table_name};
-use crate::store::sql::{Dialect, SqlValue};
-use crate::store::{Database, EntityRef, StoreError, definition};
+use crate::sql::{Dialect, SqlValue};
+use crate::{Database, EntityRef, StoreError, definition};
 
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;
@@ -65,7 +64,7 @@ impl Database {
         now: Moment,
     ) -> Result<Reversal, StoreError> {
         self.install_alone()?;
-        let path = crate::evolution::migrations_from(old.schema.schema_version, new);
+        let path = erp_manifest::evolution::migrations_from(old.schema.schema_version, new);
         if let Some(migration) = path.iter().find(|migration| !migration.reversible) {
             return Err(StoreError::NoRollback(format!(
                 "the migration from {} to {} says `reversible = false`: its old values were not kept",
@@ -226,14 +225,14 @@ impl Database {
 
     /// Notes the rows that an upgrade itself made or changed, by its fixtures and by code of the plugin: they go back
     /// with it.
-    pub(in crate::store) fn note_own_rows(&mut self, upgrade: u64) -> Result<(), StoreError> {
+    pub(crate) fn note_own_rows(&mut self, upgrade: u64) -> Result<(), StoreError> {
         let own: Vec<(String, String, u32, bool)> = self
             .changes()
             .iter()
             .map(|change| {
                 let entity = self.catalog().by_qualified_name(&change.entity);
                 let table = entity.map(|entity| entity.table()).unwrap_or_default();
-                let is_new = change.kind == crate::store::RowChangeKind::Insert;
+                let is_new = change.kind == crate::RowChangeKind::Insert;
                 (table, change.row.id.clone(), change.row.version, is_new)
             })
             .collect();

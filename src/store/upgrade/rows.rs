@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
+use erp_manifest::{Manifest, Moment, TenantId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::transform::RowPass;
-use crate::manifest::Moment;
-use crate::manifest::{Manifest, TenantId};
-use crate::store::roll_ups::MAX_LEVELS;
-use crate::store::sql::{Failure, SqlValue};
-use crate::store::{Database, EntityRef, Scope, StoreError, definition, records};
+use crate::roll_ups::MAX_LEVELS;
+use crate::sql::{Failure, SqlValue};
+use crate::{Database, EntityRef, Scope, StoreError, definition, records};
 
 /// Rows that are read at once, and written back by one statement.
 const BATCH: usize = 500;

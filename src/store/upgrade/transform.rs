@@ -1,14 +1,12 @@
 //! What an upgrade makes of one row.
 
-use crate::manifest::{normal_computed, normal_value};
+use erp_manifest::expression::{Datum, Expression, RollUp, Type};
+use erp_manifest::{Field, MigrationStep, Otherwise, StepKind, converted, normal_computed, normal_value};
 use serde_json::{Map, Value};
 
-use crate::expression::{Datum, Expression, RollUp, Type};
-use crate::manifest::converted;
-use crate::manifest::{Field, MigrationStep, Otherwise, StepKind};
-use crate::store::roll_ups::RollUps;
-use crate::store::sql::Dialect;
-use crate::store::{EntityRef, Scope, rules, values};
+use crate::roll_ups::RollUps;
+use crate::sql::Dialect;
+use crate::{EntityRef, Scope, rules, values};
 
 /// One way through all rows of an entity.
 #[derive(Debug)]

@@ -6,13 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use erp_plugin::host::{Caller, Runtime, Surroundings};
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{PermissionGrant, TenantId};
-use erp_plugin::platform::{Body, Directory, Gate, Identity, Platform, Registrar, Request};
-use erp_plugin::random::Random;
-use erp_plugin::signing::SecretKey;
-use erp_plugin::store::Database;
+use erp_manifest::{Moment, PermissionGrant, TenantId};
+use erp_package::signing::SecretKey;
+use erp_platform::{Body, Directory, Gate, Identity, Platform, Registrar, Request};
+use erp_runtime::{Caller, Random, Runtime, Surroundings};
+use erp_store::Database;
 use serde_json::Value;
 
 /// What goes wrong with one request.

@@ -3,14 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use erp_plugin::diagnostics::SourceFile;
-use erp_plugin::host::{
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, TenantId};
+use erp_runtime::{
     CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Interrupt, Invocation,
     LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedSurroundings, Surroundings, Trigger,
 };
-use erp_plugin::manifest::Moment;
-use erp_plugin::manifest::{self, Manifest, TenantId};
-use erp_plugin::store::{Database, SharedDatabase, StoredEvent};
+use erp_store::{Database, SharedDatabase, StoredEvent};
 use serde_json::json;
 
 pub const MANIFEST: &str = r#"
@@ -139,7 +138,7 @@ impl Host {
     }
 
     pub fn over(runtime: Runtime) -> Host {
-        let (manifest, _) = manifest::parse(&SourceFile::new("plugin.toml", MANIFEST));
+        let (manifest, _) = erp_manifest::parse(&SourceFile::new("plugin.toml", MANIFEST));
         let manifest = Arc::new(manifest.unwrap());
         let mut database = Database::in_memory().unwrap();
         database.begin().unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use erp_plugin::store::PostgresUrl;
+use erp_store::PostgresUrl;
 
 /// Its address, as flags take it.
 pub fn postgres_address() -> String {

@@ -1,11 +1,11 @@
 //! The product's own chance, for tests that count in `usize`.
 
 /// Numbers that only look like chance: the same for the same seed.
-pub struct Random(erp_plugin::random::Random);
+pub struct Random(erp_runtime::Random);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(erp_plugin::random::Random::new(seed))
+        Random(erp_runtime::Random::new(seed))
     }
 
     /// A number below `end`.

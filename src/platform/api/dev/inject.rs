@@ -2,31 +2,30 @@
 
 use std::time::Duration;
 
+use erp_manifest::document::did_you_mean;
+use erp_manifest::{Moment, Timeout};
+use erp_runtime::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
 use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
-use crate::document::did_you_mean;
-use crate::host::{Fault, FaultAction, FaultPlace, LIMITS, LimitOverrides, Times};
-use crate::manifest::Moment;
-use crate::manifest::Timeout;
-use crate::platform::{Platform, PlatformError};
+use crate::{Platform, PlatformError};
 
 impl Platform {
-    pub(in crate::platform::api) fn plan_fault(&mut self, request: &Request) -> Answer {
+    pub(in crate::api) fn plan_fault(&mut self, request: &Request) -> Answer {
         let fault = fault_of(&request.object()?)?;
         self.add_fault(fault);
         Ok(self.faults_shown())
     }
 
-    pub(in crate::platform::api) fn change_clock(&mut self, request: &Request) -> Answer {
+    pub(in crate::api) fn change_clock(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
         let by = clock_shift(&body, self.now(), self.clock_ahead_ms())?;
         self.shift_clock(by);
         Ok(self.clock_shown())
     }
 
-    pub(in crate::platform::api) fn change_limits(&mut self, request: &Request) -> Answer {
+    pub(in crate::api) fn change_limits(&mut self, request: &Request) -> Answer {
         let mut limits = LimitOverrides::default();
         for (name, value) in request.object()? {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -36,7 +35,7 @@ impl Platform {
         Ok(Response::empty(204))
     }
 
-    pub(in crate::platform::api) fn change_quirks(&mut self, request: &Request) -> Answer {
+    pub(in crate::api) fn change_quirks(&mut self, request: &Request) -> Answer {
         for (key, value) in request.object()? {
             let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
             match key.as_str() {
@@ -48,16 +47,16 @@ impl Platform {
         Ok(self.quirks_shown())
     }
 
-    pub(in crate::platform::api) fn faults_shown(&self) -> Response {
+    pub(in crate::api) fn faults_shown(&self) -> Response {
         let faults: Vec<Value> = self.faults().iter().map(fault_json).collect();
         Response::json(200, json!({ "faults": faults, "places": FaultPlace::names().collect::<Vec<_>>() }))
     }
 
-    pub(in crate::platform::api) fn clock_shown(&self) -> Response {
+    pub(in crate::api) fn clock_shown(&self) -> Response {
         Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": self.clock_ahead_ms() }))
     }
 
-    pub(in crate::platform::api) fn limits_shown(&self) -> Response {
+    pub(in crate::api) fn limits_shown(&self) -> Response {
         let set = &self.call_settings.limits;
         let limits = LIMITS.iter().map(|limit| {
             json!({ "name": limit.name, "default": limit.default, "set": set.value(limit.name), "bounds": limit.meaning })
@@ -65,7 +64,7 @@ impl Platform {
         Response::json(200, limits.collect())
     }
 
-    pub(in crate::platform::api) fn quirks_shown(&self) -> Response {
+    pub(in crate::api) fn quirks_shown(&self) -> Response {
         Response::json(
             200,
             json!({ "imitate": self.imitates_quirks(), "double_events": self.call_settings.doubles_events }),

@@ -1,36 +1,30 @@
 //! `/_dev/rows`, `/_dev/history`, `/_dev/sql`, `/_dev/exports`, `/_dev/invoke`: what is there, and any call.
 
+use erp_manifest::codes::errors;
+use erp_manifest::{TenantId, table_name};
 use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
-use crate::codes::errors;
-use crate::manifest::{TenantId, table_name};
-use crate::platform::{Platform, PlatformError};
+use crate::{Platform, PlatformError};
 
 /// Rows that are shown at once.
 const MAX_ROWS: usize = 500;
 
 impl Platform {
-    pub(in crate::platform::api) fn inspect_history(
-        &self,
-        request: &Request,
-        plugin: &str,
-        entity: &str,
-        id: &str,
-    ) -> Answer {
+    pub(in crate::api) fn inspect_history(&self, request: &Request, plugin: &str, entity: &str, id: &str) -> Answer {
         let entity = self.database.lock().catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
         let tenant = match tenant_of(request)? {
             Some(tenant) => tenant,
             None => request.user()?.tenant.clone(),
         };
-        let scope = crate::store::Scope::of_tenant(&tenant, self.now());
+        let scope = erp_store::Scope::of_tenant(&tenant, self.now());
         let history = self.database.lock().history(&entity, &scope, id)?;
         Ok(Response::json(200, json!(history)))
     }
 
     /// `{"sql", "plugin"}`.
-    pub(in crate::platform::api) fn query_sql(&self, request: &Request) -> Answer {
+    pub(in crate::api) fn query_sql(&self, request: &Request) -> Answer {
         let body = request.object()?;
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let sql = text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
@@ -38,13 +32,13 @@ impl Platform {
         Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
     }
 
-    pub(in crate::platform::api) fn list_exports(&self, plugin: &str) -> Answer {
+    pub(in crate::api) fn list_exports(&self, plugin: &str) -> Answer {
         let loaded = self.loaded(plugin).ok_or_else(|| not_running(plugin))?;
         Ok(Response::json(200, json!(loaded.exported_functions())))
     }
 
     /// Rows of all tenants, or of one, deleted ones too, the newest first.
-    pub(in crate::platform::api) fn inspect_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
+    pub(in crate::api) fn inspect_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
         let manifest = std::sync::Arc::clone(&self.installed(plugin)?.manifest);
         let entity = manifest.entity(entity).ok_or_else(|| request.no_route())?;
         let table = table_name(&manifest.metadata.id, &entity.name);
@@ -70,7 +64,7 @@ impl Platform {
     }
 
     /// `{"plugin", "call": "<WAVE>"}` or `{"plugin", "function", "arguments"}`, for the user who asks.
-    pub(in crate::platform::api) fn invoke_any(&mut self, request: &Request) -> Answer {
+    pub(in crate::api) fn invoke_any(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
         let own = request.user()?.clone();
         let text = |key: &str| body.get(key).and_then(Value::as_str);

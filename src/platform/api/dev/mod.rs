@@ -3,15 +3,15 @@
 mod inject;
 mod look;
 
+use erp_manifest::EventType;
+use erp_manifest::codes::errors;
+use erp_manifest::contract::BASE_EVENTS;
+use erp_manifest::document::did_you_mean;
 use serde_json::{Value, json};
 
 use super::rows::bad_query;
 use super::{Answer, Request, Response};
-use crate::codes::errors;
-use crate::contract::BASE_EVENTS;
-use crate::document::did_you_mean;
-use crate::manifest::EventType;
-use crate::platform::{Platform, PlatformError};
+use crate::{Platform, PlatformError};
 
 /// Events of the platform's own modules.
 pub(super) fn base_events() -> Response {

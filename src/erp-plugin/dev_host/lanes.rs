@@ -1,0 +1,391 @@
+//! Who answers: threads with a platform of their own each, so that nobody waits for somebody else's call.
+//!
+//! | work | threads | waits for |
+//! |---|---|---|
+//! | reading | [`READERS`] | other reads, for [`QUICK_READ`] each; what takes longer is read by the next |
+//! | rows that are written, committed together | 1 | whoever writes, for [`WRITERS_WAIT`] |
+//! | calls of plugins, imports, exports, demo rows, SQL, long reads | [`CALLERS`] | whoever writes, once it writes itself |
+//! | delivery of events | [`DELIVERERS`] | the same |
+//! | plugins that come, change and go | [`COMPILERS`] | the compiler, and then calls and rows that run, for [`WRITERS_WAIT`] |
+//! | the rest of the platform: faults, clock, users, keys | 1 | a change of plugins |
+//!
+//! A database of one connection (PostgreSQL, until the platform is rebuilt for several) is shared by all of them, one at
+//! a time.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, RwLockReadGuard, Weak};
+use std::time::{Duration, Instant};
+
+use erp_manifest::TenantId;
+use erp_manifest::codes::errors;
+use erp_platform::http_api::{PlatformOperation, find};
+use erp_platform::{Activity, Body, Platform, PlatformError, Response, Snapshot};
+use erp_runtime::{Interrupt, lock};
+use erp_store::StoreError;
+
+use super::call_book::PendingRequest;
+use super::hosted_platform::WRITERS_WAIT;
+use super::queues::{CALLERS, COMPILERS, DELIVERERS, Job, JobResult, Queue, QueuedWork, Queues, READERS};
+use super::shared::{Shared, tenants_of};
+
+/// Requests that are committed together at the most.
+const GROUP: usize = 128;
+/// Requests whose clients are woken together at the most, where nothing is committed: waking a thread costs as much as
+/// reading a row.
+const TOLD_TOGETHER: usize = 8;
+/// How long a reader reads for one request. One that takes longer is answered by a caller, from its beginning: there it
+/// holds up its own tenant alone.
+const QUICK_READ: Duration = Duration::from_millis(200);
+/// How long the statements of one request may take together. A call of a plugin has its own time.
+const LONG_WORK: Duration = Duration::from_secs(10);
+/// The same for a request that writes rows, since others wait for it.
+const SHORT_WRITE: Duration = Duration::from_secs(1);
+/// An answer is not held back for others that take longer than this.
+const TOGETHER: Duration = Duration::from_millis(5);
+
+/// The error of a request that a bug ended.
+pub(super) fn bug() -> PlatformError {
+    PlatformError::new(errors::HOST_BUG, "the dev host failed on this request; see its log")
+}
+
+/// Starts the threads. They end when the queues are closed.
+pub(super) fn begin(shared: &Arc<Shared>) -> std::io::Result<()> {
+    let spawn = |name: &str, work: fn(&Queues, &mut Seat)| {
+        let (queues, shared) = (Arc::clone(&shared.traffic.queues), Arc::downgrade(shared));
+        // A bug beside a request's own work ends that work, and not the thread that others need.
+        let again =
+            move || while catch_unwind(AssertUnwindSafe(|| work(&queues, &mut Seat::new(shared.clone())))).is_err() {};
+        std::thread::Builder::new().name(name.to_owned()).spawn(again).map(|_| ())
+    };
+    (0..READERS).try_for_each(|_| spawn("reader", read))?;
+    (0..CALLERS).try_for_each(|_| spawn("caller", call))?;
+    (0..DELIVERERS).try_for_each(|_| spawn("deliverer", deliver_events))?;
+    (0..COMPILERS).try_for_each(|_| spawn("compiler", compile))?;
+    spawn("rows", write_rows)?;
+    spawn("platform", change_platform)
+}
+
+/// A thread's place at the database.
+struct Seat {
+    shared: Weak<Shared>,
+    /// A platform of its own, and what it knows.
+    lane: Option<(Platform, Option<Arc<Snapshot>>)>,
+}
+
+impl Seat {
+    fn new(shared: Weak<Shared>) -> Seat {
+        Seat { shared, lane: None }
+    }
+
+    /// Works with a platform: the thread's own where the database has room for one. True where it is its own.
+    fn with<T>(&mut self, shared: &Shared, work: impl FnOnce(&mut Platform, bool) -> T) -> T {
+        let current = shared.hosted.snapshot();
+        if self.lane.is_none() {
+            // Where no further connection can be had, the first platform answers.
+            self.lane = shared
+                .hosted
+                .first_lane
+                .as_ref()
+                .and_then(|first| lock(first).lane().ok().flatten())
+                .map(|lane| (lane, None));
+        }
+        match &mut self.lane {
+            Some((lane, known)) => {
+                if !known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &current)) {
+                    lane.follow(&current);
+                    *known = Some(current);
+                }
+                work(lane, true)
+            }
+            None => work(&mut shared.platform(), false),
+        }
+    }
+
+    /// Answers a request.
+    fn answer(&mut self, shared: &Shared, job: Job, statements: Duration) -> JobResult {
+        self.with(shared, |platform, is_own| answer(platform, job, is_own, Some(statements)))
+    }
+}
+
+/// Answers a request with a platform. Its statements may take so long together; changes of plugins have no bound. Events are
+/// delivered at once if this platform is the only one.
+fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> JobResult {
+    platform.set_interrupt(job.interrupt.clone());
+    platform.bound_statements(statements);
+    platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
+    // A bug in one request must not end the others; every unit of work begins with a clean transaction.
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
+    }));
+    let response = answered.unwrap_or_else(|_| bug().response());
+    platform.set_interrupt(Interrupt::default());
+    platform.bound_statements(None);
+    JobResult { job, response, activity: platform.take_activity() }
+}
+
+fn read(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.reading.take(TOLD_TOGETHER) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        let mut together = Vec::new();
+        for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
+            let began = Instant::now();
+            let done = read_one(&shared, seat, job);
+            if is_too_slow(&done.response) && !done.job.is_abandoned() {
+                shared.traffic.slow_reads.note(&done.job.request);
+                queues.calls.push(QueuedWork::Answer(done.job));
+            } else {
+                together.push(done);
+            }
+            if began.elapsed() > TOGETHER {
+                settle_all(&shared, &mut together);
+            }
+        }
+        settle_all(&shared, &mut together);
+    }
+}
+
+fn settle_all(shared: &Shared, together: &mut Vec<JobResult>) {
+    for done in together.drain(..) {
+        settle(shared, done);
+    }
+}
+
+/// A reader takes no lock. If an upgrade changed the tables while it read, it reads again after the upgrade.
+fn read_one(shared: &Shared, seat: &mut Seat, job: Job) -> JobResult {
+    let before = shared.hosted.snapshot();
+    let done = seat.answer(shared, job, QUICK_READ);
+    if done.response.status != 500 {
+        return done;
+    }
+    // An upgrade is committed before its tables are known to others; it holds this until they are.
+    drop(read_gate(&shared.hosted.rows_gate));
+    if Arc::ptr_eq(&before, &shared.hosted.snapshot()) { done } else { seat.answer(shared, done.job, QUICK_READ) }
+}
+
+fn is_too_slow(response: &Response) -> bool {
+    matches!(&response.body, Body::Json(body) if body["code"] == errors::DB_TOO_SLOW.name())
+}
+
+fn call(queues: &Queues, seat: &mut Seat) {
+    work(&queues.calls, seat);
+}
+
+fn deliver_events(queues: &Queues, seat: &mut Seat) {
+    work(&queues.events, seat);
+}
+
+fn compile(queues: &Queues, seat: &mut Seat) {
+    work(&queues.packages, seat);
+}
+
+/// Does what may take long.
+fn work(queue: &Queue<QueuedWork>, seat: &mut Seat) {
+    while let Some(work) = queue.take_fairly() {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        match work {
+            QueuedWork::Answer(job) => {
+                let _finished = TenantTurn { queue, tenant: job.tenant().cloned() };
+                if !job.is_abandoned() {
+                    let done = {
+                        let _running = read_gate(&shared.hosted.calls_gate);
+                        seat.answer(&shared, job, LONG_WORK)
+                    };
+                    settle(&shared, done);
+                }
+            }
+            QueuedWork::Prepare(mut job) => {
+                let _finished = TenantTurn { queue, tenant: job.tenant().cloned() };
+                let done = match prepare(&shared, seat, &mut job) {
+                    Err(error) => Some(JobResult { job, response: error.response(), activity: Activity::default() }),
+                    Ok(()) if job.is_abandoned() => None,
+                    Ok(()) => change_plugins(&shared, job),
+                };
+                if let Some(done) = done {
+                    settle(&shared, done);
+                }
+            }
+            QueuedWork::Deliver { tenant, waiting, done } => {
+                let finished = TenantTurn { queue, tenant: Some(tenant.clone()) };
+                deliver(&shared, seat, &tenant, waiting);
+                drop(finished);
+                // Who asked may have gone.
+                if let Some(done) = done {
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+}
+
+/// Lets the next call of a tenant begin, however this one ended.
+struct TenantTurn<'q> {
+    queue: &'q Queue<QueuedWork>,
+    tenant: Option<TenantId>,
+}
+
+impl Drop for TenantTurn<'_> {
+    fn drop(&mut self) {
+        if let Some(tenant) = &self.tenant {
+            self.queue.finish(tenant);
+        }
+    }
+}
+
+/// Delivers a tenant's events, and then answers whoever told them.
+fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
+    let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
+    let (delivered, activity) = {
+        let _running = read_gate(&shared.hosted.calls_gate);
+        seat.with(shared, |platform, _| {
+            platform.set_interrupt(shared.ending.within());
+            platform.set_patience(WRITERS_WAIT);
+            platform.bound_statements(None);
+            let delivered = catch_unwind(AssertUnwindSafe(|| platform.deliver_for(request_id.as_deref(), tenant)));
+            let delivered = delivered.unwrap_or_else(|_| Err(bug()));
+            (delivered, platform.take_activity())
+        })
+    };
+    shared.note_activity(activity);
+    if let Some(mut done) = waiting {
+        if let Err(error) = delivered {
+            done.response = refusal(&error);
+        }
+        // A client that went away hears nothing.
+        let _ = done.job.tell.send(done.response);
+    }
+}
+
+/// Verifies and compiles what a request brings, or starts, before the platform is asked: no one waits for that. It ends when
+/// the client leaves.
+fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), PlatformError> {
+    // What will be refused is not looked at.
+    let Some(found) = find(&job.request.method, &job.request.path) else { return Ok(()) };
+    job.request.admit(found.route)?;
+    let plugin = found.value("id");
+    let package = match found.route.platform_operation() {
+        Some(PlatformOperation::UploadPackage) => {
+            let admitted = seat.with(shared, |platform, _| platform.admit(&job.request.body))?;
+            shared.hosted.compiler.compile(admitted.component(), &job.interrupt);
+            job.request.admitted = Some(Arc::new(admitted));
+            None
+        }
+        Some(PlatformOperation::EnablePlugin) => seat.with(shared, |platform, _| platform.package_bytes(plugin)),
+        Some(PlatformOperation::RollBackPlugin) => seat.with(shared, |platform, _| platform.package_before(plugin)),
+        _ => None,
+    };
+    if let Some(package) = package {
+        shared.hosted.compiler.compile_package(&package, &job.interrupt);
+    }
+    Ok(())
+}
+
+/// Changes plugins while no call runs and no row is written; none where a bug took the request along.
+fn change_plugins(shared: &Shared, job: Job) -> Option<JobResult> {
+    // Once it has begun, it ends: a client that leaves leaves no plugin half way.
+    let job = Job { interrupt: shared.ending.within(), ..job };
+    let until = Instant::now() + WRITERS_WAIT;
+    let waiting = Cell::new(Some(job));
+    let changed = shared.hosted.exclusively(until, |platform| {
+        waiting.take().map(|job| answer(platform, job, shared.hosted.has_lanes(), None))
+    });
+    match (changed.flatten(), waiting.take()) {
+        (Some(done), _) => Some(done),
+        (None, Some(job)) => {
+            Some(JobResult { job, response: refusal(&StoreError::Busy.into()), activity: Activity::default() })
+        }
+        (None, None) => None,
+    }
+}
+
+fn change_platform(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.platform.take(1) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        for job in jobs.into_iter().filter(|job| !job.is_abandoned()) {
+            let done = answer(&mut shared.platform(), job, shared.hosted.has_lanes(), Some(LONG_WORK));
+            settle(&shared, done);
+        }
+    }
+}
+
+fn write_rows(queues: &Queues, seat: &mut Seat) {
+    while let Some(jobs) = queues.rows.take(GROUP) {
+        let Some(shared) = seat.shared.upgrade() else { return };
+        let jobs: Vec<Job> = jobs.into_iter().filter(|job| !job.is_abandoned()).collect();
+        let running = read_gate(&shared.hosted.rows_gate);
+        let settled = seat.with(&shared, |platform, is_own| write_group(platform, jobs, is_own));
+        drop(running);
+        for done in settled {
+            settle(&shared, done);
+        }
+    }
+}
+
+/// Several requests in one transaction: the disk is waited for once, and everybody hears of it afterwards.
+fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<JobResult> {
+    let oldest = jobs.iter().map(|job| job.started.elapsed()).max().unwrap_or_default();
+    platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
+    if jobs.len() < 2 || !is_own || !platform.begin_group() {
+        // Alone, each waits as long as it may.
+        return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
+    }
+    let mut together: Vec<JobResult> =
+        jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
+    if let Err(error) = platform.end_group() {
+        // None of it was kept, so nobody may be told that it was.
+        for done in &mut together {
+            done.activity = Activity::default();
+            done.response = refusal(&error);
+        }
+    }
+    together
+}
+
+fn read_gate(gate: &std::sync::RwLock<()>) -> RwLockReadGuard<'_, ()> {
+    gate.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refusal(error: &PlatformError) -> Response {
+    error.response()
+}
+
+/// Notes what a request did, and answers it: a client that asks next finds its call. Where it told events, they are
+/// delivered first, so that the client sees the effects too.
+fn settle(shared: &Shared, mut done: JobResult) {
+    let asked = asked_of(&done);
+    let activity = std::mem::take(&mut done.activity);
+    let tenants = tenants_of(&activity);
+    shared.note(Some(asked), activity);
+    let mut tenants = tenants.into_iter();
+    match tenants.next_back().filter(|_| shared.hosted.has_lanes()) {
+        Some(last) => {
+            tenants.for_each(|tenant| shared.deliver_later(tenant));
+            shared.traffic.queues.events.push(QueuedWork::Deliver {
+                tenant: last,
+                waiting: Some(Box::new(done)),
+                done: None,
+            });
+        }
+        // A client that went away hears nothing.
+        None => _ = done.job.tell.send(done.response),
+    }
+}
+
+fn asked_of(done: &JobResult) -> PendingRequest {
+    let request = &done.job.request;
+    let error = match &done.response.body {
+        Body::Json(body) if done.response.status >= 400 => Some(body.clone()),
+        _ => None,
+    };
+    PendingRequest {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        only_reads: done.job.effect.only_reads(),
+        status: done.response.status,
+        request_id: request.request_id.clone().unwrap_or_default(),
+        tenant: request.identity.as_ref().map(|user| user.tenant.to_string()),
+        user: request.identity.as_ref().map(|user| user.caller.name.clone()),
+        microseconds: u64::try_from(done.job.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        error,
+    }
+}

@@ -1,0 +1,69 @@
+//! The Rust side of the host API, for guests.
+//!
+//! wit-bindgen's macro would make the same code, but compiles the generator itself for every guest
+//! and profile; a generated file costs a guest's cold build less than half the time.
+
+use std::sync::{Mutex, PoisonError};
+
+use erp_manifest::contract::World;
+use wit_bindgen_core::{Files, WorldGenerator};
+
+use crate::generate::{GenerateError, MARK};
+
+/// What bindings cannot do without, and what nobody wants to hear of code that nobody wrote.
+const ALLOWED: &str = "#![allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]";
+
+/// The bindings that were made last: a dev host asks for the same ones at every edit, and they cost more than a check.
+static LAST: Mutex<Vec<(Identity, String)>> = Mutex::new(Vec::new());
+/// How many of them are remembered: those of the worlds that somebody works on at the same time.
+const REMEMBERED: usize = 8;
+
+/// All that bindings are a function of.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    abi: &'static str,
+    world: String,
+    beside: Vec<String>,
+    module: String,
+}
+
+/// The bindings of a world, for a module of this path. They are a function of the two alone.
+///
+/// # Errors
+/// [`GenerateError`], which is a bug where the world is one of the embedded ones.
+pub(super) fn rust_bindings(world: &World, module: &str) -> Result<String, GenerateError> {
+    let identity = Identity {
+        abi: world.host_api.abi,
+        world: world.name.clone(),
+        beside: world.beside.clone(),
+        module: module.to_owned(),
+    };
+    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, text)) = last().iter().find(|(known, _)| *known == identity) {
+        return Ok(text.clone());
+    }
+    let text = made(world, module)?;
+    let mut last = last();
+    if last.len() == REMEMBERED {
+        last.remove(0);
+    }
+    last.push((identity, text.clone()));
+    Ok(text)
+}
+
+fn made(world: &World, module: &str) -> Result<String, GenerateError> {
+    let failed = |reason: String| GenerateError { world: world.name.clone(), reason };
+    let mut files = Files::default();
+    let options = wit_bindgen_rust::Opts {
+        generate_all: true,
+        format: true,
+        default_bindings_module: Some(module.to_owned()),
+        ..Default::default()
+    };
+    // The generator writes into the resolve that it is given.
+    let mut resolve = world.resolve.clone();
+    options.build().generate(&mut resolve, world.id, &mut files).map_err(|error| failed(format!("{error:#}")))?;
+    let Some((_, code)) = files.iter().next() else { return Err(failed("the generator wrote nothing".to_owned())) };
+    let code = String::from_utf8(code.to_vec()).map_err(|error| failed(error.to_string()))?;
+    Ok(format!("// The host API {} for the world `{}`.\n// {MARK}\n{ALLOWED}\n{code}", world.host_api.abi, world.name))
+}

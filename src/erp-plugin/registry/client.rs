@@ -1,0 +1,374 @@
+//! The client's side of the upload.
+
+use std::io::{self, Cursor, Read};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use erp_manifest::codes::ErrorCode;
+use erp_manifest::digest::sha256_hex;
+use reqwest::blocking::{Body, Client as HttpClient, RequestBuilder, Response};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::address::{check_token, checked_address, is_loopback};
+use super::sent::{Upload, Waits};
+use super::{PublishError, ServerConnection, retry};
+
+/// Bytes of an answer at the most.
+const MAX_ANSWER_BYTES: u64 = 1 << 20;
+/// A line that carries less than this is too slow: an upload may take so much longer than other requests.
+const SLOWEST_BYTES_A_SECOND: u64 = 32 << 10;
+const MEDIA_TYPE: &str = "application/vnd.erpx.v1+zip";
+
+/// A platform, and who we are there.
+pub struct Client {
+    http: HttpClient,
+    base: String,
+    connection: ServerConnection,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+/// An upload that succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UploadResult {
+    /// True where the platform had exactly this package before.
+    pub already_there: bool,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// What the platform gave for it.
+    pub receipt: Value,
+}
+
+impl Client {
+    /// A client for a platform. A token is only sent over https, or on this machine.
+    ///
+    /// # Errors
+    /// [`PublishError::BadAddress`] and [`PublishError::Client`].
+    pub fn new(address: &str, connection: ServerConnection) -> Result<Client, PublishError> {
+        let ServerConnection { token, .. } = &connection;
+        let base = checked_address(address, token.is_some())?;
+        check_token(token.as_deref().map(String::as_str))?;
+        // An error means that the provider was installed before.
+        crate::network::choose_cryptography();
+        let mut builder = HttpClient::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(connection.timeout)
+            .user_agent(concat!("erp-plugin/", env!("CARGO_PKG_VERSION")));
+        if base.starts_with("http://") {
+            // Without TLS there is nothing to verify: a machine without certificates can publish to itself.
+            builder = builder.tls_certs_only([]);
+        }
+        if let Some(pem) = &connection.ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| PublishError::BadAddress("the file of the authority holds no certificate".to_owned()))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder = match &connection.proxy {
+            Some(proxy) => {
+                let bad = |error: reqwest::Error| PublishError::BadAddress(format!("`{proxy}` is no proxy: {error}"));
+                builder.proxy(reqwest::Proxy::all(proxy).map_err(bad)?)
+            }
+            // This machine is reached without help.
+            None if is_loopback(&base) => builder.no_proxy(),
+            None => builder,
+        };
+        let http = builder.build().map_err(|error| PublishError::Client(chain(&error)))?;
+        Ok(Client { http, base, connection })
+    }
+
+    /// Asks the platform's API; gives status and body, whatever the status is.
+    ///
+    /// # Errors
+    /// [`PublishError::Unreachable`] and [`PublishError::NotAPlatform`].
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), PublishError> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())
+            .map_err(|_| PublishError::BadAddress(format!("`{method}` is no HTTP method")))?;
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = self.authorized(request).send().map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        if status == 204 { Ok((status, Value::Null)) } else { self.json(response).map(|body| (status, body)) }
+    }
+
+    /// What the platform tells line by line, for so long; without an end where no time is given.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn stream(&self, path: &str, wait: Option<Duration>) -> Result<impl std::io::Read + use<>, PublishError> {
+        const NEVER: Duration = Duration::from_hours(10 * 365 * 24);
+        let request = self.http.get(format!("{}{path}", self.base)).header("accept", "application/x-ndjson");
+        let request = self.authorized(request).timeout(wait.unwrap_or(NEVER));
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refused(response)) }
+    }
+
+    /// The receipt of a version that the platform has already.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn receipt(&self, id: &str, version: &str) -> Result<Option<Value>, PublishError> {
+        let request = self.http.get(format!("{}/api/v1/admin/plugins/{id}/versions/{version}", self.base));
+        let response = self.authorized(request).send().map_err(|error| self.unreachable(&error))?;
+        match response.status().as_u16() {
+            200 => self.json(response).map(Some),
+            404 => Ok(None),
+            _ => Err(self.refused(response)),
+        }
+    }
+
+    /// Sends a package. After a failure that leaves open whether it arrived, the platform is asked
+    /// before it is sent again. `sent` hears of every byte, `retrying` of every wait.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn publish(
+        &self,
+        id: &str,
+        version: &str,
+        package: &[u8],
+        sent: impl Fn(u64) + Clone + Send + 'static,
+        mut retrying: impl FnMut(&str, Duration),
+    ) -> Result<UploadResult, PublishError> {
+        let sent_now = Upload { id, version, sha256: sha256_hex(package) };
+        let mut waits = Waits { left: retry::MAX_TOTAL_WAIT, pause: self.connection.pause, retrying: &mut retrying };
+        let mut attempt = 0;
+        loop {
+            match self.probe(&sent_now, attempt, &mut waits) {
+                Ok(Some(receipt)) => {
+                    return match sent_now.accepted(receipt, attempt == 0, attempt) {
+                        Err(error @ PublishError::WrongReceipt { .. }) if attempt > 0 => Err(self.unknown(&error)),
+                        told => told,
+                    };
+                }
+                Ok(None) => {}
+                // It was sent, and nobody can be asked what became of it.
+                Err(error) if attempt > 0 => return Err(self.unknown(&error)),
+                Err(error) => return Err(error),
+            }
+            attempt += 1;
+            let mut is_reached = false;
+            let (why, retry_after) = match self.send(package, sent.clone()) {
+                Ok(response) if response.status().is_success() => match self.json(response) {
+                    Ok(receipt) => match sent_now.accepted(receipt, false, attempt) {
+                        Ok(published) => return Ok(published),
+                        Err(error) => return self.what_became_of(&sent_now, attempt, error),
+                    },
+                    // An answer that was cut off leaves open what was stored: the platform is asked.
+                    Err(PublishError::Unreachable { reason, .. }) => (reason, None),
+                    Err(error) => return self.what_became_of(&sent_now, attempt, error),
+                },
+                Ok(response) => match self.refused(response) {
+                    PublishError::Unavailable { reason, retry_after, .. } => {
+                        is_reached = true;
+                        (reason, retry_after)
+                    }
+                    error => return Err(error),
+                },
+                Err(error) if is_transient(&error) => (chain(&error), None),
+                Err(error) => return Err(self.unreachable(&error)),
+            };
+            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, retry_after, &why) {
+                let address = self.base.clone();
+                let error = if is_reached {
+                    PublishError::Unavailable { address, reason: why, retry_after }
+                } else {
+                    PublishError::Unreachable { address, reason: why }
+                };
+                return self.what_became_of(&sent_now, attempt, error);
+            }
+        }
+    }
+
+    /// The last word after bytes were sent and no good answer came: the platform may have taken the package all the
+    /// same. Where it says that it has not, the failure is what it was.
+    fn what_became_of(
+        &self,
+        sent: &Upload<'_>,
+        attempts: u32,
+        failure: PublishError,
+    ) -> Result<UploadResult, PublishError> {
+        match self.receipt(sent.id, sent.version) {
+            Ok(Some(receipt)) => match sent.accepted(receipt, false, attempts) {
+                Err(PublishError::WrongReceipt { .. }) => Err(self.unknown(&failure)),
+                told => told,
+            },
+            Ok(None) => Err(failure),
+            Err(_) => Err(self.unknown(&failure)),
+        }
+    }
+
+    fn unknown(&self, failure: &PublishError) -> PublishError {
+        PublishError::Unknown { address: self.base.clone(), reason: failure.to_string() }
+    }
+
+    /// Asks whether the version is there. A platform that is down is asked again, as long as there
+    /// are attempts left.
+    fn probe(&self, sent: &Upload<'_>, attempts: u32, waits: &mut Waits<'_>) -> Result<Option<Value>, PublishError> {
+        let mut attempt = attempts;
+        loop {
+            attempt += 1;
+            let answer = self.receipt(sent.id, sent.version);
+            let (why, asked) = match &answer {
+                Err(PublishError::Unavailable { reason, retry_after, .. }) => (reason, *retry_after),
+                Err(PublishError::Unreachable { reason, .. }) => (reason, None),
+                _ => return answer,
+            };
+            if attempt >= retry::MAX_ATTEMPTS || !waits.wait(attempt, asked, why) {
+                return answer;
+            }
+        }
+    }
+
+    fn send(&self, package: &[u8], sent: impl Fn(u64) + Send + 'static) -> reqwest::Result<Response> {
+        let body = CountedBody { bytes: Cursor::new(package.to_vec()), sent };
+        let request = self
+            .http
+            .post(format!("{}/api/v1/admin/plugins/upload", self.base))
+            .header("content-type", MEDIA_TYPE)
+            .timeout(self.connection.timeout + Duration::from_secs(package.len() as u64 / SLOWEST_BYTES_A_SECOND))
+            .header("idempotency-key", sha256_hex(package))
+            .header("content-digest", format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(package))))
+            .body(Body::sized(body, package.len() as u64));
+        self.authorized(request).send()
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.connection.token {
+            Some(token) => request.bearer_auth(token.as_str()),
+            None => request,
+        }
+    }
+
+    fn json(&self, response: Response) -> Result<Value, PublishError> {
+        let bytes = answer(response).map_err(|error| PublishError::Unreachable {
+            address: self.base.clone(),
+            reason: format!("its answer broke off: {error}"),
+        })?;
+        serde_json::from_slice(&bytes).map_err(|_| PublishError::NotAPlatform {
+            address: self.base.clone(),
+            reason: "the answer is not JSON".to_owned(),
+        })
+    }
+
+    fn refused(&self, response: Response) -> PublishError {
+        let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        if (300..400).contains(&status) {
+            let reason = "it redirects; a token never follows a redirect, so name the address itself".to_owned();
+            return PublishError::NotAPlatform { address: self.base.clone(), reason };
+        }
+        let body: Value =
+            answer(response).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null);
+        let clean = |text: &str| self.without_token(&printable(text));
+        let text = |key: &str| body[key].as_str().map(clean);
+        if retry::is_transient(status) {
+            let told = text("message").map_or_else(String::new, |message| format!(": {message}"));
+            let reason = format!("it answered {status}{told}");
+            return PublishError::Unavailable { address: self.base.clone(), reason, retry_after };
+        }
+        let problems = body["details"]["problems"].as_array().into_iter().flatten();
+        PublishError::Refused {
+            status,
+            code: ErrorCode::of_text(&text("code").unwrap_or_else(|| "no code".to_owned())),
+            message: text("message").unwrap_or_else(|| "the platform gave no reason".to_owned()),
+            problems: problems
+                .filter_map(|problem| Some(format!("{}: {}", problem["code"].as_str()?, problem["message"].as_str()?)))
+                .map(|line| clean(&line))
+                .collect(),
+            retry_after,
+        }
+    }
+
+    /// A server may send back what it was sent; a token is shown nowhere.
+    fn without_token(&self, text: &str) -> String {
+        match &self.connection.token {
+            Some(token) => text.replace(token.as_str(), "…"),
+            None => text.to_owned(),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> PublishError {
+        let (address, reason) = (self.base.clone(), chain(error));
+        if is_about_certificate(error) {
+            return PublishError::Certificate { address, reason };
+        }
+        PublishError::Unreachable { address, reason }
+    }
+}
+
+/// The time that a server names its moments by.
+#[expect(clippy::disallowed_methods, reason = "a wait on the network, which no guest sees")]
+fn clock() -> SystemTime {
+    SystemTime::now()
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    retry::retry_after(response.headers().get("retry-after")?.to_str().ok()?, clock())
+}
+
+/// Certificates do not become good by waiting; everything else on the way may.
+fn is_transient(error: &reqwest::Error) -> bool {
+    !error.is_builder() && !is_about_certificate(error)
+}
+
+/// reqwest hides the error of TLS behind others, and errors of input hide theirs.
+fn is_about_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = hidden.map(|hidden| hidden as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    false
+}
+
+fn answer(response: Response) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    response.take(MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// An error with its causes, and without the address, which is said already.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+/// The beginning of a server's text, on one line that cannot take over a terminal.
+pub(super) fn printable(text: &str) -> String {
+    erp_manifest::diagnostics::printable(text).chars().take(2_000).collect()
+}
+
+/// Tells how much of the body was read, which is how much was sent.
+struct CountedBody<F> {
+    bytes: Cursor<Vec<u8>>,
+    sent: F,
+}
+
+impl<F: Fn(u64)> Read for CountedBody<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        (self.sent)(count as u64);
+        Ok(count)
+    }
+}

@@ -1,0 +1,437 @@
+//! The terminal. No other room prints.
+//!
+//! Standard output holds the result and nothing else; progress, warnings and questions go to standard
+//! error. In the JSON format the result is exactly one document, also where the command fails.
+
+mod progress;
+mod table;
+
+pub use progress::Progress;
+pub use table::Table;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use erp_manifest::codes::Severity;
+use erp_manifest::diagnostics::{HumanStyle, Report, human, is_printable, printable};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::settings::Environment;
+
+/// Columns of the verb in front of a status line, as cargo has them.
+const VERB_WIDTH: usize = 12;
+/// Columns where the terminal does not say.
+const DEFAULT_WIDTH: usize = 80;
+/// Columns of what is kept, to be shown by others.
+pub(crate) const KEPT_WIDTH: usize = 100;
+
+/// What the result is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document; its schema: `erp-plugin schema`.
+    Json,
+    /// SARIF 2.1.0 (`check`).
+    Sarif,
+    /// Annotations of GitHub Actions (`check`, `test`; chosen by themselves where they run).
+    Github,
+    /// JUnit XML (`check`, `test`).
+    Junit,
+    /// TAP 14 (`test`).
+    Tap,
+    /// JSON, a document a line (`test`).
+    Jsonl,
+    /// One page (`test`).
+    Html,
+}
+
+impl Format {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Human => "human",
+            Format::Json => "json",
+            Format::Sarif => "sarif",
+            Format::Github => "github",
+            Format::Junit => "junit",
+            Format::Tap => "tap",
+            Format::Jsonl => "jsonl",
+            Format::Html => "html",
+        }
+    }
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is told on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// What is done.
+    #[default]
+    Normal,
+    /// Every step.
+    Verbose,
+}
+
+/// The two streams and how to write on them.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    format: Format,
+    verbosity: Verbosity,
+    color: bool,
+    animated: bool,
+    interactive: bool,
+    width: usize,
+    lost_output: Arc<AtomicBool>,
+    /// What was said, where no terminal hears it.
+    kept: Option<Arc<Mutex<String>>>,
+    /// JSON results that become parts of another one.
+    parts: Option<Arc<Mutex<Vec<Value>>>>,
+}
+
+/// Text that may hold a stranger's words: its lines stay lines, and nothing in them moves a cursor.
+fn safe_lines(text: &str) -> String {
+    text.split('\n')
+        .map(|line| line.split('\t').map(printable).collect::<Vec<_>>().join("\t"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// What goes to a stream: lines, tabs, and colours where colours are used. Everything that is printed passes here.
+fn filtered(text: &str, has_color: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let color = rest.strip_prefix("\x1b[").filter(|_| has_color).and_then(|code| {
+            let end = code.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+            code[end..].starts_with('m').then_some("\x1b[".len() + end + 1)
+        });
+        let taken = color.unwrap_or_else(|| character.len_utf8());
+        match color {
+            Some(_) => shown.push_str(&rest[..taken]),
+            None if is_printable(character) || matches!(character, '\n' | '\t') => shown.push(character),
+            // A line that ends as on Windows ends.
+            None if character == '\r' && rest[1..].starts_with('\n') => {}
+            None => shown.push('\u{fffd}'),
+        }
+        rest = &rest[taken..];
+    }
+    shown
+}
+
+/// A JSON document whose texts a terminal may show: what it could take for a command is written as an escape, which
+/// means the same.
+fn safe_json(document: &str) -> String {
+    document.chars().fold(String::with_capacity(document.len()), |mut text, character| {
+        if is_printable(character) || character == '\n' {
+            text.push(character);
+        } else {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+        text
+    })
+}
+
+impl Ui {
+    /// The terminal of this process.
+    pub fn new(format: Format, color: ColorChoice, verbosity: Verbosity, environment: &Environment) -> Ui {
+        let is_terminal = io::stderr().is_terminal();
+        let color = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if environment.no_color => false,
+            ColorChoice::Auto if environment.force_color => true,
+            ColorChoice::Auto => is_terminal && !environment.dumb_terminal,
+        };
+        let watched = is_terminal && !environment.ci && !environment.dumb_terminal;
+        Ui {
+            format,
+            verbosity,
+            color,
+            animated: watched && verbosity >= Verbosity::Normal,
+            interactive: watched && io::stdin().is_terminal(),
+            width: if is_terminal { terminal_width() } else { DEFAULT_WIDTH },
+            lost_output: Arc::new(AtomicBool::new(false)),
+            kept: None,
+            parts: None,
+        }
+    }
+
+    /// No terminal: what is said is kept, in plain text.
+    pub fn kept() -> Ui {
+        Ui {
+            format: Format::Human,
+            verbosity: Verbosity::Normal,
+            color: false,
+            animated: false,
+            interactive: false,
+            width: KEPT_WIDTH,
+            lost_output: Arc::default(),
+            kept: Some(Arc::default()),
+            parts: None,
+        }
+    }
+
+    /// The same terminal, but JSON results are kept to become parts of another result: [`Ui::take_parts`].
+    #[must_use]
+    pub fn for_parts(&self) -> Ui {
+        Ui { parts: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// The same terminal; JSON results are written, also if this one keeps them.
+    #[must_use]
+    pub fn direct(&self) -> Ui {
+        Ui { parts: None, ..self.clone() }
+    }
+
+    /// The JSON results since the last call, if they are kept.
+    pub fn take_parts(&self) -> Vec<Value> {
+        self.parts.as_ref().map_or_else(Vec::new, |parts| std::mem::take(&mut *lock(parts)))
+    }
+
+    /// Whether no terminal hears what is said.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// What was said since it was asked for last, where it was kept.
+    pub fn take_kept(&self) -> String {
+        self.kept.as_ref().map_or_else(String::new, |kept| std::mem::take(&mut *lock(kept)))
+    }
+
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// True where every step is to be told.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
+    /// True where standard error takes colours.
+    pub fn has_color(&self) -> bool {
+        self.color
+    }
+
+    /// Columns of the terminal.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The result: a document, or what `text` says of it.
+    pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        match self.format {
+            // A value of our own that cannot be written is a bug that tests meet.
+            Format::Json => match &self.parts {
+                Some(parts) => lock(parts).push(serde_json::to_value(value).unwrap_or_default()),
+                None => {
+                    let document = serde_json::to_string_pretty(value).unwrap_or_default();
+                    self.write_stdout(&format!("{}\n", safe_json(&document)));
+                }
+            },
+            _ => {
+                let text = text();
+                if !text.is_empty() {
+                    self.write_stdout(&format!("{}\n", safe_lines(text.trim_end_matches('\n'))));
+                }
+            }
+        }
+    }
+
+    /// A result that is text in every format: a schema, a man page, a completion script.
+    pub fn raw_result(&self, text: &str) {
+        if let Some(parts) = self.parts.as_ref().filter(|_| self.format == Format::Json) {
+            return lock(parts).push(Value::from(text));
+        }
+        self.write_stdout(text);
+    }
+
+    /// What is being done: `    Packing inventory-0.1.0.erpx`.
+    pub fn status(&self, verb: &str, what: impl AsRef<str>) {
+        if self.verbosity >= Verbosity::Normal {
+            let verb = format!("{verb:>VERB_WIDTH$}");
+            self.line(&format!("{} {}", self.paint("1;32", &verb), safe_lines(what.as_ref())));
+        }
+    }
+
+    /// Something that is not as it should be, but no reason to stop.
+    pub fn warn(&self, what: impl AsRef<str>) {
+        self.line(&format!("{}: {}", self.paint("1;33", "warning"), safe_lines(what.as_ref())));
+    }
+
+    /// A step that only those who asked hear of.
+    pub fn detail(&self, what: impl AsRef<str>) {
+        if self.is_verbose() {
+            self.line(&safe_lines(what.as_ref()));
+        }
+    }
+
+    /// An error with what to do next.
+    pub fn error(&self, message: &str, hints: &[String]) {
+        self.line(&format!(
+            "{}: {}",
+            self.paint("1;31", "error"),
+            self.wrapped(&safe_lines(message), "error: ".len(), "  ")
+        ));
+        for hint in hints {
+            self.line(&format!(
+                "  {} {}",
+                self.paint("1;36", "help:"),
+                self.wrapped(&safe_lines(hint), "  help: ".len(), "        ")
+            ));
+        }
+    }
+
+    /// Findings. In the JSON format they are part of the result and not written here.
+    pub fn report(&self, report: &Report) {
+        if !matches!(self.format, Format::Human | Format::Github) {
+            return;
+        }
+        let style = HumanStyle { width: self.width, color: self.color };
+        for diagnostic in report.diagnostics() {
+            if diagnostic.severity == Severity::Error || self.verbosity >= Verbosity::Normal {
+                self.line(human(diagnostic, style).trim_end_matches('\n'));
+                self.line("");
+            }
+        }
+    }
+
+    /// Text of another program, with its colours where colours are used.
+    pub fn foreign(&self, text: &str) {
+        self.write_stderr(text);
+    }
+
+    /// A bar for work whose length is known; silent without a terminal.
+    pub fn progress(&self, verb: &str, total: u64) -> Progress {
+        Progress::new(verb, total, self.animated)
+    }
+
+    /// Asks for a secret without showing it; `None` without a terminal.
+    pub fn ask_secret(&self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        rpassword::prompt_password(format!("{question} ")).ok()
+    }
+
+    /// `text` in a colour, where colours are used.
+    pub fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// True where a result could not be written.
+    pub fn has_lost_output(&self) -> bool {
+        self.lost_output.load(Ordering::Relaxed)
+    }
+
+    fn write_stderr(&self, text: &str) {
+        let text = filtered(text, self.color);
+        if let Some(kept) = &self.kept {
+            return lock(kept).push_str(&text);
+        }
+        let mut stderr = io::stderr().lock();
+        // A closed standard error is no reason to stop.
+        let _ = stderr.write_all(text.as_bytes());
+    }
+
+    fn write_stdout(&self, text: &str) {
+        let text = filtered(text, false);
+        if let Some(kept) = &self.kept {
+            return lock(kept).push_str(&text);
+        }
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            // `erp-plugin … | head` closes the stream early, which is no error.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => {
+                self.lost_output.store(true, Ordering::Relaxed);
+                self.error(&format!("the result cannot be written: {error}"), &[]);
+            }
+        }
+    }
+
+    /// A paragraph in the columns of the terminal.
+    pub fn paragraph(&self, text: &str) -> String {
+        self.wrapped(text, 0, "")
+    }
+
+    /// A sentence in the columns that are left behind `used` ones; words are never broken, so that a path or a
+    /// command can be copied.
+    fn wrapped(&self, text: &str, used: usize, indent: &str) -> String {
+        let first = " ".repeat(used);
+        let options = textwrap::Options::new(self.width)
+            .initial_indent(&first)
+            .subsequent_indent(indent)
+            .break_words(false)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::fill(text, options).trim_start().to_owned()
+    }
+
+    fn line(&self, line: &str) {
+        self.write_stderr(&format!("{line}\n"));
+    }
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn terminal_width() -> usize {
+    let (_, columns) = console::Term::stderr().size();
+    usize::from(columns).clamp(40, 120)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_colours_pass() {
+        let text = "a\x1b[1;32mb\x1b[0m\r\nc\x1b]0;title\x07\x1b[2J\u{9b}31m\u{202e}\td\r";
+        let shown = "a\x1b[1;32mb\x1b[0m\nc\u{fffd}]0;title\u{fffd}\u{fffd}[2J\u{fffd}31m\u{fffd}\td\u{fffd}";
+        assert_eq!(filtered(text, true), shown);
+        assert!(!filtered(text, false).contains('\x1b'));
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_shows_no_control_character() {
+        let text = "\u{9b}31m \u{202e} 进\u{1b}";
+        let document = safe_json(&serde_json::to_string(text).unwrap());
+        assert!(document.chars().all(is_printable), "{document}");
+        assert_eq!(serde_json::from_str::<String>(&document).unwrap(), text);
+    }
+
+    /// Whoever adds a way to print that does not pass the filter meets this.
+    #[test]
+    fn everything_that_is_printed_passes_the_filter() {
+        let source = include_str!("mod.rs");
+        let program = source.split("#[cfg(test)]").next().unwrap();
+        for (index, line) in program.lines().enumerate() {
+            if line.contains("write_all(") {
+                let before: Vec<&str> = program.lines().take(index).collect();
+                let start = before.iter().rposition(|line| line.starts_with("    fn ")).unwrap();
+                let function = before[start..].join("\n");
+                assert!(function.contains("let text = filtered(text, "), "line {}: {line}", index + 1);
+            }
+            assert!(!line.contains("println!") && !line.contains("print!("), "line {}: {line}", index + 1);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `plugin.toml` as a value.
+//!
+//! [`parse`] never stops at the first problem: it returns what could be read and a report. Nothing
+//! here touches a disk, a clock or a terminal. What only a look at several parts can tell (a page
+//! that names an unknown entity) is the business of `check`.
+
+mod capability;
+mod child_rows;
+mod edit;
+mod events;
+mod field_type;
+mod file_name;
+mod fixture_rows;
+mod foreign;
+mod labels;
+mod legacy;
+mod model;
+mod moment;
+mod names;
+mod parse;
+mod permission;
+mod reserved;
+mod size;
+mod values;
+
+pub use capability::{CapabilityGrant, capability_grants, not_granted};
+pub use child_rows::{ChildRows, NoChildRows};
+pub use edit::ManifestText;
+pub use events::{EventType, event_matches, is_event_name, may_trigger, trigger_name};
+pub use field_type::{BaseType, DisplayKind, FieldType, InputKind, TextFormat, ValueShape};
+pub use file_name::name_problem;
+pub use fixture_rows::UnreadableFixture;
+pub use labels::label_keys;
+pub use model::*;
+pub use moment::Moment;
+pub use names::{
+    EntityName, FieldName, MAX_NAME_BYTES, PluginId, RESERVED_ENTITIES, RESERVED_FIELDS, TenantId, table_name,
+};
+pub use parse::{from_json, nodes_from_toml, parse};
+pub use permission::{CODES as PERMISSION_CODES, INVALID_PERMISSION, LIST, MANAGE, PermissionCode, PermissionGrant};
+pub use reserved::RESERVED_KEYS;
+pub use size::{ByteSize, Timeout};
+pub use values::{
+    MAX_ORDERED_BYTES, as_stored, comparable, converted, decimal_of, normal_computed, normal_value, of_base_type,
+};
+
+use crate::codes::Code;
+
+/// A manifest in which every key of the model stands, for the examples of its JSON Schema.
+pub const EXAMPLES: &str = include_str!("model/examples.toml");
+
+/// The codes of values that the reader of manifests refuses.
+pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, permission::CODES, reserved::CODES];

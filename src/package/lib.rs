@@ -1,0 +1,25 @@
+//! `.erpx` packages: written, signed, read, and verified.
+//!
+//! ```text
+//! bytes ──► strict_zip ──► archive ──► Package
+//!                             │           │
+//!                          signing ──► verification ──► Verdict: may it be used, and which check says no
+//! ```
+//!
+//! All of it are functions of their inputs: the time and what is trusted come in as values. The form of a package
+//! (`docs/erpx-format.md`), the names of [`verification::Stage`]s and their order are stable.
+
+pub mod archive;
+pub mod signing;
+pub mod strict_zip;
+pub mod verification;
+
+use erp_manifest::codes::Code;
+
+/// Every code that a refused package, key or signature can have.
+pub fn codes() -> impl Iterator<Item = Code> + Clone {
+    [archive::codes::CODES, signing::codes::CODES, strict_zip::codes::CODES, verification::codes::CODES]
+        .into_iter()
+        .flatten()
+        .copied()
+}

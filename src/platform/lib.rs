@@ -1,0 +1,46 @@
+//! The platform's contract on this machine: plugins and their life, users, events, and the HTTP API
+//! as a function from request to response.
+//!
+//! Scenarios and the dev host both stand on this room, so that what a test sees is what a client
+//! of the dev host sees. It opens no socket.
+
+mod activity;
+mod api;
+mod attempts;
+mod call;
+mod compiler;
+mod delivery;
+mod dependencies;
+mod directory;
+mod gate;
+pub mod http_api;
+mod image;
+mod labels;
+mod lane;
+mod lifecycle;
+mod nodes;
+mod otlp;
+mod pages;
+mod platform_error;
+mod project_version;
+mod settings;
+mod state;
+mod triggers;
+mod unit;
+mod upgrade;
+mod upload;
+
+pub use activity::{Activity, CallRecord, Counters};
+pub use api::{Body, Request, Response, RowPage};
+pub use compiler::PackageCompiler;
+pub use directory::{Directory, Identity};
+pub use gate::{Admission, AdmittedPackage, Gate, Registrar};
+pub use image::PlatformImage;
+pub use lane::Snapshot;
+pub use nodes::{NodeAnswer, NodeRequest};
+pub use platform_error::PlatformError;
+pub use project_version::ProjectVersion;
+pub use settings::CallSettings;
+pub use state::{Platform, PluginFiles};
+pub use upgrade::VersionRule;
+pub use upload::{UploadReceipt, package_of_parts};

@@ -1,0 +1,242 @@
+//! One call: a fresh instance, one transaction, everything or nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use erp_manifest::codes::errors;
+use erp_store::{Database, SharedDatabase, StatementLimit, StoreError, UnitOfWork};
+use serde_json::Value;
+use wasmtime::component::Instance;
+use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
+
+use super::call_state::CallState;
+use super::classify::classify;
+use super::engine::{Runtime, TICK};
+use super::error::{CallError, ServiceError, TrapFrames};
+use super::faults::{FaultAction, FaultPlace};
+use super::guest::Guest;
+use super::limits::{CallLimits, MemoryLimiter};
+use super::plugin::LoadedPlugin;
+use super::probe::{self, Probe};
+use super::quirks::Quirk;
+use super::recording::Replay;
+use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
+use super::services::Services;
+use super::trace::{Detail, Trace};
+use super::{SharedSurroundings, lock};
+
+impl Runtime {
+    /// Calls a plugin, in a unit of work of its own: no other call can take part in it. `prepare` runs in it before the
+    /// guest does, `finish` before the commit. Where one of the three fails, or the guest is ended, nothing stays of any of
+    /// them.
+    pub fn call(
+        &self,
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+    ) -> CallOutcome {
+        Runtime::call_or_replay(plugin, request, database, surroundings, (prepare, finish), None).0
+    }
+
+    /// A call that a recording answers; gives what is left of it.
+    pub(super) fn call_replayed(
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        replay: Replay,
+    ) -> (CallOutcome, Option<Replay>) {
+        let nothing = |_: &mut Database| Ok(());
+        Runtime::call_or_replay(plugin, request, database, surroundings, (nothing, nothing), Some(replay))
+    }
+
+    fn call_or_replay(
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        database: &SharedDatabase,
+        surroundings: &SharedSurroundings,
+        (prepare, finish): (
+            impl FnOnce(&mut Database) -> Result<(), StoreError>,
+            impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        ),
+        replay: Option<Replay>,
+    ) -> (CallOutcome, Option<Replay>) {
+        let started = Instant::now();
+        let CallRequest { context, limits, detail, probe, interrupt, invocation } = request;
+        let begun = database.begin_call().and_then(|mut unit| {
+            prepare(&mut unit)?;
+            Ok(unit)
+        });
+        let mut unit = match begun {
+            Ok(unit) => unit,
+            Err(error) => {
+                let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
+                return (outcome, replay);
+            }
+        };
+        unit.bound_changes(limits.written_bytes());
+        unit.note_statements(detail >= Detail::Full);
+        let limit_before = {
+            let (interrupt, time) = (interrupt.clone(), limits.time());
+            let stop = Arc::new(move |_| interrupt.is_set() || started.elapsed() >= time);
+            unit.swap_limit(StatementLimit::new(stop))
+        };
+        let mut services = Services::new(
+            Arc::clone(&plugin.manifest),
+            context,
+            limits.clone(),
+            unit,
+            Arc::clone(surroundings),
+            detail,
+        );
+        services.replay = replay;
+        services.interrupt = interrupt;
+        let memory = MemoryLimiter::new(&limits);
+        let mut store = Store::new(plugin.component.engine(), CallState { services, memory });
+        let result = run(plugin, &mut store, &limits, probe.as_ref(), &invocation);
+        let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
+        // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
+        let fuel = if store.data().services.ending.is_some() { store.data().services.fuel_burned } else { burned };
+        // What was done before a bound was passed is not kept, whatever the guest made of the error.
+        let result = match store.data_mut().services.spoiled.take() {
+            Some(error) => Err(CallError::Guest(error)),
+            None => result,
+        };
+        let result = result.map_err(|error| error.without_secrets(&store.data().services));
+        let mut trace = std::mem::take(&mut store.data_mut().services.trace);
+        let replay = store.data_mut().services.replay.take();
+        trace.fuel = fuel;
+        trace.memory = store.data().memory.peak;
+
+        let mut unit = store.into_data().services.unit;
+        unit.note_statements(false);
+        unit.swap_limit(limit_before);
+        let result = result.and_then(|value| {
+            let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
+            if let Some(FaultAction::Fail(message)) = fault {
+                let error = ServiceError::new(errors::HOST_DATABASE, message);
+                return Err(CallError::Host(error));
+            }
+            finish(&mut unit).map_err(|error| CallError::Host(error.into()))?;
+            Ok(value)
+        });
+        // What the guest's own failure leaves behind on the platform of today.
+        let is_guests = matches!(result, Err(CallError::Guest(_) | CallError::Trap { .. }));
+        let would_stay = is_guests && !unit.changes().is_empty() && replay.is_none();
+        if would_stay {
+            trace.quirks.push(Quirk::FailedWritesStay);
+        }
+        let result = match result {
+            Ok(value) => unit.commit().map_err(|error| CallError::Host(error.into())).map(|changes| {
+                trace.changes = changes;
+                value
+            }),
+            // Whatever the guest made of it: the call may well succeed when it is made again.
+            Err(_) if unit.is_doomed() => Err(CallError::Host(StoreError::Conflict.into())),
+            Err(error) => {
+                if would_stay && lock(surroundings).imitates_quirks() {
+                    trace.changes = unit.commit().unwrap_or_default();
+                }
+                Err(error)
+            }
+        };
+        if result.is_err() {
+            trace.events.clear();
+        }
+        trace.nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        (CallOutcome { result, trace }, replay)
+    }
+}
+
+fn run(
+    plugin: &LoadedPlugin,
+    store: &mut Store<CallState>,
+    limits: &CallLimits,
+    probe: Option<&Probe>,
+    invocation: &Invocation<'_>,
+) -> Result<Value, CallError> {
+    store.set_epoch_deadline(ticks(limits.time().min(LOOK)));
+    let started = bound(store, limits)
+        .and_then(|()| probe.map_or(Ok(()), |probe| probe.attach(store, &plugin.component)))
+        .and_then(|()| match probe {
+            None => plugin.instances.instantiate(&mut *store),
+            Some(_) => probe::finish(plugin.instances.instantiate_async(&mut *store)),
+        });
+    let instance = started.map_err(|error| classify(&error, store))?;
+    Guest { plugin, instance, is_watched: probe.is_some() }.invoke(store, invocation)
+}
+
+/// A store with an instance that is ready for one call.
+pub(super) fn enter(
+    engine: &Engine,
+    plugin: &LoadedPlugin,
+    context: CallContext,
+    limits: &CallLimits,
+    unit: UnitOfWork,
+    surroundings: &SharedSurroundings,
+) -> wasmtime::Result<(Store<CallState>, Instance)> {
+    let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));
+    let surroundings = Arc::clone(surroundings);
+    let services = Services::new(manifest, context, limits.clone(), unit, surroundings, Detail::Outline);
+    let mut store = Store::new(engine, CallState { services, memory });
+    bound(&mut store, limits)?;
+    // What the instance does while it starts is bounded like a call.
+    store.set_epoch_deadline(ticks(limits.time()));
+    let instance = plugin.instances.instantiate(&mut store)?;
+    Ok((store, instance))
+}
+
+/// Holds a store to the limits, all but the time.
+fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<()> {
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(usize::try_from(limits.border_bytes()).unwrap_or(usize::MAX));
+    store.set_max_component_handles(usize::try_from(limits.handles()).unwrap_or(usize::MAX));
+    store.call_hook(at_border);
+    store.epoch_deadline_callback(at_deadline);
+    store.set_fuel(limits.fuel())
+}
+
+/// How often a guest that calls nobody is asked whether anybody still waits for it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Ticks of the epoch until a time is over.
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(TICK.as_millis()).max(1)).unwrap_or(u64::MAX)
+}
+
+/// Runs when the ticks of a call are over: the clock decides whether its time is, too.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands it over")]
+fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
+    let services = &store.data().services;
+    match services.time_left() {
+        _ if services.interrupt.is_set() => Err(Trap::Interrupt.into()),
+        Duration::ZERO => Err(Trap::Interrupt.into()),
+        left => Ok(UpdateDeadline::Continue(ticks(left.min(LOOK)))),
+    }
+}
+
+/// Runs whenever the guest calls the host, and when the host returns: notes what was burned until then, and ends
+/// the guest where the host call says so.
+fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmtime::Result<()> {
+    match hook {
+        CallHook::CallingHost if store.data().services.interrupt.is_set() => Err(Trap::Interrupt.into()),
+        CallHook::CallingHost => {
+            let left = store.get_fuel().unwrap_or(0);
+            let wants_source = store.data().services.detail == Detail::Source;
+            let frames =
+                if wants_source { TrapFrames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
+            let services = &mut store.data_mut().services;
+            services.fuel_burned = services.usage.limits.fuel().saturating_sub(left);
+            services.frames = frames;
+            Ok(())
+        }
+        CallHook::ReturningFromHost => match store.data().services.ending {
+            Some(trap) => Err(trap.into()),
+            None => Ok(()),
+        },
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
+    }
+}

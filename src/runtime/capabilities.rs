@@ -1,0 +1,33 @@
+//! What a plugin may ask of the host.
+
+use erp_manifest::Manifest;
+
+/// True for the plugin's own entities, and for others' that the manifest grants and that are public.
+pub(super) fn may_read_entity(manifest: &Manifest, plugin: &str, entity: &str, is_public: bool) -> bool {
+    if plugin == manifest.metadata.id.as_str() {
+        return true;
+    }
+    let name = format!("{plugin}.{entity}");
+    let capabilities = &manifest.capabilities;
+    is_public
+        && capabilities.read_entities.iter().any(|granted| **granted == name)
+        && !capabilities.deny.read_entities.iter().any(|denied| **denied == name)
+}
+
+/// True where the manifest grants the secret.
+pub(super) fn may_read_secret(manifest: &Manifest, key: &str) -> bool {
+    let capabilities = &manifest.capabilities;
+    capabilities.secrets.iter().any(|granted| **granted == key)
+        && !capabilities.deny.secrets.iter().any(|denied| **denied == key)
+}
+
+/// True where the manifest grants the key; `*` at the end of a pattern matches any rest.
+pub(super) fn may_read_config(manifest: &Manifest, key: &str) -> bool {
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(prefix) => key.starts_with(prefix),
+        None => pattern == key,
+    };
+    let capabilities = &manifest.capabilities;
+    capabilities.config.iter().any(|pattern| matches(pattern))
+        && !capabilities.deny.config.iter().any(|pattern| matches(pattern))
+}

@@ -1,0 +1,107 @@
+//! What ended a call, in the words of the host.
+
+use std::collections::BTreeSet;
+
+use erp_manifest::codes::errors;
+use wasmtime::{Store, Trap, WasmBacktrace};
+
+use super::call_state::CallState;
+use super::error::{CallError, ServiceError, TrapFrames, TrapKind};
+use super::services::Services;
+use super::stand_in::refused_wasi_call;
+
+/// ENOMEM.
+const NO_MEMORY: i32 = 12;
+
+/// What ended a call. Every error of wasmtime is the plugin's: the store is dropped in any case.
+pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> CallError {
+    let frames =
+        error.downcast_ref::<WasmBacktrace>().map(|backtrace| TrapFrames(backtrace).lines()).unwrap_or_default();
+    let state = store.data();
+    let limits = &state.services.usage.limits;
+    if is_out_of_address_space(error) {
+        let message = "this machine gives no address space for the plugin's memory; see `ulimit -v`";
+        return CallError::Host(ServiceError::new(errors::HOST_ADDRESS_SPACE, message));
+    }
+    let (kind, message) = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
+        Some(Trap::Interrupt) if state.services.interrupt.is_set() => {
+            (TrapKind::Interrupted, "nobody waits for the call any more".to_owned())
+        }
+        Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
+        Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
+        // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does
+        // not fit at the start has no trap.
+        Some(Trap::UnreachableCodeReached) | None
+            if state.memory.refused && !panicked_for_another_reason(&state.services) =>
+        {
+            (TrapKind::MemoryLimit, format!("the call needs more than its {} bytes of memory", limits.memory()))
+        }
+        None if state.memory.refused_elements => (TrapKind::TableLimit, error.root_cause().to_string()),
+        None if is_border_bound(error) => {
+            (TrapKind::BorderLimit, format!("more than {} bytes were handed over at once", limits.border_bytes()))
+        }
+        Some(Trap::UnreachableCodeReached) => {
+            let refused = error.downcast_ref::<WasmBacktrace>().and_then(refused_wasi_call);
+            let why = |call| format!("the guest called {call}, which plugins do not have: use the host API");
+            (TrapKind::Unreachable, refused.map_or_else(|| panic_text(&state.services), why))
+        }
+        // The guest's own stack lies in its memory and ends at address 0: deep calls with values on it fault there, before
+        // the host's bound is met.
+        Some(Trap::MemoryOutOfBounds) if is_recursion(error) => {
+            (TrapKind::StackOverflow, "the guest's stack is exhausted: a function calls itself without end".to_owned())
+        }
+        Some(trap) => (TrapKind::Fault, trap.to_string()),
+        None => (TrapKind::Border, error.root_cause().to_string()),
+    };
+    CallError::Trap { kind, message, frames }
+}
+
+/// How many frames of the innermost calls must be of the same few functions for a recursion.
+const RECURSION_FRAMES: usize = 16;
+/// How many functions call each other in a circle at the most.
+const RECURSION_FUNCTIONS: usize = 3;
+
+/// Whether the innermost calls are the same functions again and again.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let innermost = backtrace.frames().iter().take(RECURSION_FRAMES).map(wasmtime::FrameInfo::func_index);
+    let functions: Vec<u32> = innermost.collect();
+    let distinct: BTreeSet<u32> = functions.iter().copied().collect();
+    functions.len() == RECURSION_FRAMES && distinct.len() <= RECURSION_FUNCTIONS
+}
+
+/// Memory is reserved where the system says what is wrong, and not the guest.
+fn is_out_of_address_space(error: &wasmtime::Error) -> bool {
+    // wasmtime has no type for this error either.
+    let told = std::io::Error::from_raw_os_error(NO_MEMORY).to_string();
+    error.chain().any(|cause| cause.to_string() == told)
+}
+
+/// wasmtime has no type for this error.
+fn is_border_bound(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+fn panicked_for_another_reason(services: &Services) -> bool {
+    let panics = || services.trace.logs.iter().filter(|record| record.message.contains("panicked at"));
+    panics().next().is_some()
+        && !services.trace.logs.iter().any(|record| record.message.contains("memory allocation of"))
+}
+
+/// A panicking guest has written why to its standard error before it traps.
+fn panic_text(services: &Services) -> String {
+    let logs = &services.trace.logs;
+    let panicked = logs.iter().rposition(|record| record.message.contains("panicked at"));
+    match panicked {
+        Some(at) => logs[at..]
+            .iter()
+            .map(|record| record.message.trim())
+            .filter(|line| !line.is_empty() && !line.starts_with("note: run with"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        // A full log kept the reason out; the last line of it is kept beside.
+        None if services.trace.suppressed_logs > 0 => services.last_error_line.clone(),
+        None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
+    }
+}

@@ -1,0 +1,343 @@
+//! Calls as they crossed the host's border: enough to run a guest again without a host.
+//!
+//! All that a guest gets comes through the host API, so a recording of what the host gave, in order, replaces the
+//! database, the clock and the network. A new build that asks for the same gets the same; where it asks for something
+//! else, that is a difference worth knowing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use erp_manifest::TenantId;
+use erp_manifest::contract::HostFunction;
+use erp_store::{Database, SharedDatabase, StoredEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::caller::Caller;
+use super::engine::{Runtime, RuntimeError};
+use super::error::{CallError, ServiceError};
+use super::interrupt::Interrupt;
+use super::limits::CallLimits;
+use super::node::NodeCall;
+use super::plugin::LoadedPlugin;
+use super::processing::ProcessCall;
+use super::request::{CallContext, CallOutcome, CallRequest, Invocation, Trigger};
+use super::surroundings::Surroundings;
+use super::trace::{Detail, Trace};
+
+/// One call: a line of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedCall {
+    /// The format of this line: 1.
+    pub schema: u32,
+    /// The plugin.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// The moment at which it began, in milliseconds since 1970.
+    pub began_ms: i64,
+    /// What was called: `{"init"}`, `{"event"}`, `{"action", "input"}`, `{"node"}`, `{"process"}`, `{"wave"}` or `{"function", "arguments"}`.
+    pub invocation: Value,
+    /// `{tenant, request_id, trigger, locale, event_depth, user}`.
+    pub context: Value,
+    /// The bounds that it ran within, by their names.
+    #[serde(default)]
+    pub limits: BTreeMap<String, u64>,
+    /// `{function, subject, arguments, result, error}` of each call of the host.
+    pub host_calls: Vec<Value>,
+    /// Times and random values, in order.
+    pub entropy: Vec<Value>,
+    /// What came of it: `{"ok"}`, or `{"error": {code, message}}`.
+    pub result: Value,
+    /// What it wrote to the log.
+    pub logs: Vec<Value>,
+    /// Events that it told.
+    pub events: Vec<Value>,
+    /// Fuel that it burned.
+    pub fuel: u64,
+}
+
+/// What a call began with, as a recording holds it.
+#[derive(Debug, Clone)]
+pub struct RecordedRequest {
+    invocation: Value,
+    context: Value,
+    limits: BTreeMap<String, u64>,
+}
+
+impl RecordedRequest {
+    /// What a request holds.
+    pub fn of(request: &CallRequest<'_>) -> RecordedRequest {
+        RecordedRequest {
+            invocation: invocation_json(&request.invocation),
+            context: context_json(&request.context),
+            limits: request.limits.by_name().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
+}
+
+/// How a recorded call went with another build.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplayOutcome {
+    /// What is not as it was recorded, a line each; empty where the guest did the same.
+    pub differences: Vec<String>,
+    /// Fuel that it burned; only of a meaning where nothing differs.
+    pub fuel: u64,
+    /// Where in the guest's source each call of the host was made, where that was asked for.
+    pub frames: Vec<Vec<String>>,
+}
+
+/// An invocation, as a recording holds it.
+fn invocation_json(invocation: &Invocation<'_>) -> Value {
+    match invocation {
+        Invocation::Init => json!({ "init": true }),
+        Invocation::Upgrade(handlers) => {
+            json!({ "upgrade": handlers.iter().map(|handler| handler.name.as_str()).collect::<Vec<_>>() })
+        }
+        Invocation::TenantCreated => json!({ "tenant_created": true }),
+        Invocation::Event { event, attempt } => json!({ "event": {
+            "id": event.id, "type": event.event_type, "source": event.source, "payload": event.payload,
+            "occurred_at_ms": event.occurred_at_ms, "attempt": attempt,
+        } }),
+        Invocation::Action { name, input } => json!({ "action": name, "input": input }),
+        Invocation::NodeDefinitions => json!({ "node_definitions": true }),
+        Invocation::Node(call) => json!({ "node": call }),
+        Invocation::Process(call) => json!({ "process": call }),
+        Invocation::Wave(text) => json!({ "wave": text }),
+        Invocation::Named { function, arguments } => json!({ "function": function, "arguments": arguments }),
+    }
+}
+
+/// A context, as a recording holds it.
+fn context_json(context: &CallContext) -> Value {
+    let user = context.caller.as_ref().map(|caller| {
+        let department = caller.department.as_ref().map(|department| &department.id);
+        json!({ "id": caller.id, "name": caller.name, "permissions": caller.permissions, "department": department })
+    });
+    json!({
+        "tenant": context.tenant, "request_id": context.request_id, "trigger": context.trigger.word(),
+        "locale": context.locale, "event_depth": context.event_depth, "user": user,
+    })
+}
+
+impl RecordedCall {
+    /// A call that was traced with all its details.
+    pub fn new(
+        plugin: &str,
+        version: &str,
+        began_ms: i64,
+        RecordedRequest { invocation, context, limits }: RecordedRequest,
+        error: Option<&CallError>,
+        result: Option<&Value>,
+        trace: &Trace,
+    ) -> RecordedCall {
+        let host_calls = trace
+            .host_calls
+            .iter()
+            .map(|call| {
+                json!({
+                    "function": call.function, "subject": call.subject, "arguments": call.arguments,
+                    "result": call.result, "error": call.error,
+                })
+            })
+            .collect();
+        RecordedCall {
+            schema: 1,
+            plugin: plugin.to_owned(),
+            version: version.to_owned(),
+            began_ms,
+            invocation,
+            context,
+            limits,
+            host_calls,
+            entropy: trace.entropy.clone(),
+            result: result_json(error, result),
+            logs: logs_json(trace),
+            events: trace.events.iter().map(|event| json!(event)).collect(),
+            fuel: trace.fuel,
+        }
+    }
+
+    fn context(&self) -> Option<CallContext> {
+        let text = |key: &str| self.context[key].as_str().map(str::to_owned);
+        let user = &self.context["user"];
+        let caller = user["id"].as_str().map(|id| Caller {
+            id: id.to_owned(),
+            name: user["name"].as_str().unwrap_or_default().to_owned(),
+            permissions: serde_json::from_value(user["permissions"].clone()).unwrap_or_default(),
+            department: None,
+        });
+        Some(CallContext {
+            request_id: text("request_id")?,
+            tenant: TenantId::new(text("tenant")?)?,
+            caller,
+            trigger: Trigger::from_word(self.context["trigger"].as_str()?)?,
+            locale: text("locale")?,
+            event_depth: u32::try_from(self.context["event_depth"].as_u64()?).ok()?,
+        })
+    }
+}
+
+fn result_json(error: Option<&CallError>, result: Option<&Value>) -> Value {
+    match error {
+        // What the host itself failed at does not fail again.
+        Some(CallError::Host(_)) => json!({ "host_failed": true }),
+        Some(error) => json!({ "error": { "code": error.code(), "message": error.to_string() } }),
+        None => json!({ "ok": result }),
+    }
+}
+
+fn logs_json(trace: &Trace) -> Vec<Value> {
+    let one = |record: &super::LogRecord| json!({ "level": record.level.word(), "message": record.message, "fields": record.fields });
+    trace.logs.iter().map(one).collect()
+}
+
+/// What a recording gives for a call of the host.
+pub(super) enum Answer {
+    Given(Value),
+    Failed(ServiceError),
+    Diverged(String),
+}
+
+/// A recording while it is replayed.
+#[derive(Debug)]
+pub(super) struct Replay {
+    calls: VecDeque<Value>,
+    entropy: VecDeque<Value>,
+    made: usize,
+    diverged: Option<String>,
+}
+
+impl Replay {
+    fn of(recorded: &RecordedCall) -> Replay {
+        Replay {
+            calls: recorded.host_calls.iter().cloned().collect(),
+            entropy: recorded.entropy.iter().cloned().collect(),
+            made: 0,
+            diverged: None,
+        }
+    }
+
+    pub(super) fn answer(&mut self, function: HostFunction, subject: &str, arguments: &Value) -> Answer {
+        self.made += 1;
+        let number = self.made;
+        let Some(recorded) = self.calls.pop_front() else {
+            return Answer::Diverged(format!("host call {number}: `{function} {subject}` is new"));
+        };
+        let was = |key: &str| recorded[key].as_str().unwrap_or_default();
+        if (was("function"), was("subject")) != (function.name(), subject) {
+            let (old, about) = (was("function"), was("subject"));
+            return Answer::Diverged(format!("host call {number}: `{function} {subject}`, was `{old} {about}`"));
+        }
+        if recorded["arguments"] != *arguments {
+            let before = &recorded["arguments"];
+            return Answer::Diverged(format!(
+                "host call {number}: `{function} {subject}` with {arguments}, was {before}"
+            ));
+        }
+        if recorded["error"].is_null() {
+            Answer::Given(recorded["result"].clone())
+        } else {
+            Answer::Failed(ServiceError::from_json(&recorded["result"]))
+        }
+    }
+
+    pub(super) fn entropy(&mut self) -> Option<Value> {
+        self.entropy.pop_front()
+    }
+
+    pub(super) fn diverge(&mut self, why: String) {
+        self.diverged.get_or_insert(why);
+    }
+}
+
+impl Runtime {
+    /// Runs a recorded call with a build of the plugin: the recording answers instead of the host. With
+    /// [`Detail::Source`] it also says where each call of the host was made, which takes milliseconds for each.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Load`] where the recording is of another plugin or cannot be read.
+    pub fn replay(
+        &self,
+        plugin: &LoadedPlugin,
+        recorded: &RecordedCall,
+        detail: Detail,
+    ) -> Result<ReplayOutcome, RuntimeError> {
+        let failed = |why: String| RuntimeError::Load(why);
+        let id = plugin.manifest.metadata.id.as_str();
+        if recorded.schema != 1 || recorded.plugin != id {
+            return Err(failed(format!(
+                "the recording is of `{}` (schema {}), not of `{id}`",
+                recorded.plugin, recorded.schema
+            )));
+        }
+        let context = recorded.context().ok_or_else(|| failed("its context cannot be read".to_owned()))?;
+        let tenant = context.tenant.clone();
+        let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
+        let (database, surroundings) =
+            (SharedDatabase::new(database), Arc::new(Mutex::new(Surroundings::of_this_machine())));
+        let said = &recorded.invocation;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let event = &said["event"];
+        let event = StoredEvent {
+            seq: 1,
+            id: text(&event["id"]),
+            tenant,
+            event_type: text(&event["type"]),
+            source: text(&event["source"]),
+            payload: event["payload"].clone(),
+            occurred_at_ms: event["occurred_at_ms"].as_i64().unwrap_or(0),
+            depth: context.event_depth,
+        };
+        let attempt = u32::try_from(said["event"]["attempt"].as_u64().unwrap_or(1)).unwrap_or(1);
+        let (name, wave, function) = (text(&said["action"]), text(&said["wave"]), text(&said["function"]));
+        let arguments: Map<String, Value> = said["arguments"].as_object().cloned().unwrap_or_default();
+        let node: Result<NodeCall, _> = serde_json::from_value(said["node"].clone());
+        let process: Result<ProcessCall, _> = serde_json::from_value(said["process"].clone());
+        let invocation = match said.as_object().and_then(|said| said.keys().next()).map(String::as_str) {
+            Some("init") => Invocation::Init,
+            Some("tenant_created") => Invocation::TenantCreated,
+            Some("event") => Invocation::Event { event: &event, attempt },
+            Some("action") => Invocation::Action { name: &name, input: &said["input"] },
+            Some("node_definitions") => Invocation::NodeDefinitions,
+            Some("node") => Invocation::Node(node.as_ref().map_err(|error| failed(error.to_string()))?),
+            Some("process") => Invocation::Process(process.as_ref().map_err(|error| failed(error.to_string()))?),
+            Some("wave") => Invocation::Wave(&wave),
+            Some("function") => Invocation::Named { function: &function, arguments: &arguments },
+            _ => return Err(failed("its invocation cannot be read".to_owned())),
+        };
+        let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
+        let detail = detail.max(Detail::Full);
+        let request = CallRequest { context, limits, detail, probe: None, interrupt: Interrupt::default(), invocation };
+        let (outcome, replay) = Runtime::call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
+        let differences = differences(recorded, &outcome, replay.as_ref());
+        let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();
+        Ok(ReplayOutcome { differences, fuel: outcome.trace.fuel, frames })
+    }
+}
+
+fn differences(recorded: &RecordedCall, outcome: &CallOutcome, replay: Option<&Replay>) -> Vec<String> {
+    // Behind the first host call that was not recorded everything is otherwise.
+    if let Some(why) = replay.and_then(|replay| replay.diverged.clone()) {
+        return vec![why];
+    }
+    let mut found = Vec::new();
+    let unused = replay.map_or(0, |replay| replay.entropy.len());
+    if unused > 0 {
+        found.push(format!("{unused} fewer times or random values are asked for"));
+    }
+    let left = replay.map_or(0, |replay| replay.calls.len());
+    if left > 0 {
+        let first = replay.and_then(|replay| replay.calls.front()).map_or(&Value::Null, |call| &call["function"]);
+        found.push(format!("{left} fewer calls of the host, from {first}"));
+    }
+    let result = result_json(outcome.result.as_ref().err(), outcome.result.as_ref().ok());
+    if result != recorded.result && recorded.result.get("host_failed").is_none() {
+        found.push(format!("result: {result}, was {}", recorded.result));
+    }
+    let logs = logs_json(&outcome.trace);
+    if logs != recorded.logs {
+        found.push(format!("log: {}, was {}", Value::from(logs), Value::from(recorded.logs.clone())));
+    }
+    found
+}

@@ -1,0 +1,83 @@
+//! Configuration, settings, secrets and numbers.
+
+use std::sync::Arc;
+
+use erp_manifest::contract::HostFunction;
+use serde_json::json;
+
+use super::super::capabilities;
+use super::super::error::ServiceError;
+use super::shown::{Json, Secret};
+use super::{Services, denied};
+
+impl Services {
+    pub(super) fn config(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
+        self.call(
+            HostFunction::ConfigGet,
+            key,
+            || json!({ "key": key }),
+            |services| {
+                if !capabilities::may_read_config(&services.manifest, key) {
+                    return Err(denied(format!("`{key}` is not granted: name it in `config` of [capabilities]")));
+                }
+                let value = services.with_database(|database, _, _| database.config(key))?;
+                Ok(value.map(Json::from))
+            },
+        )
+    }
+
+    pub(super) fn setting(&mut self, key: &str) -> Result<Json, ServiceError> {
+        self.call(
+            HostFunction::ConfigSetting,
+            key,
+            || json!({ "key": key }),
+            |services| {
+                let manifest = &Arc::clone(&services.manifest);
+                let value = services.with_database(|database, scope, _| database.setting(manifest, scope, key))?;
+                Ok(Json::from(value))
+            },
+        )
+    }
+
+    pub(super) fn secret(&mut self, key: &str) -> Result<String, ServiceError> {
+        let secret = self.call(
+            HostFunction::ConfigSecret,
+            key,
+            || json!({ "key": key }),
+            |services| {
+                if !capabilities::may_read_secret(&services.manifest, key) {
+                    return Err(denied(format!("`{key}` is not granted: name it in `secrets` of [capabilities]")));
+                }
+                let manifest = Arc::clone(&services.manifest);
+                let plugin = &manifest.metadata.id;
+                services.with_database(|database, scope, _| database.secret(plugin, scope, key)).map(Secret)
+            },
+        )?;
+        self.keep_secret(&secret.0);
+        Ok(secret.0)
+    }
+
+    pub(super) fn next_number(&mut self, rule: &str) -> Result<String, ServiceError> {
+        self.call(
+            HostFunction::NumberingNext,
+            rule,
+            || json!({ "rule": rule }),
+            |services| {
+                let manifest = Arc::clone(&services.manifest);
+                services.with_database(|database, scope, _| database.next_number(&manifest, rule, scope))
+            },
+        )
+    }
+
+    pub(super) fn peek_number(&mut self, rule: &str) -> Result<String, ServiceError> {
+        self.call(
+            HostFunction::NumberingPeek,
+            rule,
+            || json!({ "rule": rule }),
+            |services| {
+                let manifest = Arc::clone(&services.manifest);
+                services.with_database(|database, scope, _| database.peek_number(&manifest, rule, scope))
+            },
+        )
+    }
+}

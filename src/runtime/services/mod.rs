@@ -1,0 +1,462 @@
+//! What the host does for a guest: one implementation, which both host APIs adapt.
+//!
+//! Each function checks the capability, holds the call to its bounds, does the work in the call's
+//! transaction, and leaves a record in the trace. They can be tested without any WebAssembly.
+
+mod blobs;
+mod config;
+mod context;
+mod database;
+mod events;
+mod expressions;
+mod http;
+mod keys;
+mod legacy;
+mod memory;
+mod shown;
+mod v1;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use erp_manifest::codes::errors;
+use erp_manifest::contract::{HostEffect, HostFunction};
+use erp_manifest::document::{weight, weight_of_text};
+use erp_manifest::{LIST, Manifest, PermissionCode};
+use erp_store::{Database, RowReach, Scope, UnitOfWork};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use wasmtime::Trap;
+
+use self::shown::HostResult;
+use super::error::{ServiceError, shorten};
+use super::faults::FaultAction;
+use super::interrupt::Interrupt;
+use super::limits::CallLimits;
+use super::quirks::Quirk;
+use super::recording::{Answer, Replay};
+use super::request::CallContext;
+use super::surroundings::Surroundings;
+use super::trace::{Denial, Detail, HostCall, LogLevel, LogRecord, Trace};
+use super::usage::{CallUsage, within};
+use super::{SharedSurroundings, lock};
+
+/// Longest log message in bytes; the rest is cut.
+const MAX_LOG_BYTES: usize = 8 << 10;
+/// The longest subject that a trace keeps, in bytes.
+const MAX_SUBJECT_BYTES: usize = 240;
+/// The longest name of an entity, key, session or address that is looked at, in bytes.
+const MAX_NAME_BYTES: usize = 64 << 10;
+/// The longest reason of a denial that is kept, in bytes.
+const MAX_DENIAL_BYTES: usize = 500;
+/// Shorter secrets are not looked for in texts: half of every text would be stars.
+const MIN_REDACTED: usize = 6;
+
+/// What a guest asks for: the function and what it is about.
+type CallSubject<'a> = (HostFunction, &'a str);
+
+/// The host's side of one call.
+#[derive(Debug)]
+pub(super) struct Services {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) context: CallContext,
+    pub(super) usage: CallUsage,
+    /// The call's own: no other call can take part in it.
+    pub(super) unit: UnitOfWork,
+    pub(super) surroundings: SharedSurroundings,
+    pub(super) trace: Trace,
+    pub(super) detail: Detail,
+    /// What the guest has burned when it called the host; the border sets it before each call.
+    pub(super) fuel_burned: u64,
+    /// Where in its source the guest called the host; the border sets it where details are wanted.
+    pub(super) frames: Vec<String>,
+    /// What ends the guest as soon as the host call returns.
+    pub(super) ending: Option<Trap>,
+    /// A bound that was passed where something had been done already: nothing of the call may be kept, whatever the
+    /// guest makes of the error.
+    pub(super) spoiled: Option<ServiceError>,
+    /// The last line that told of an error, also where the log was full.
+    pub(super) last_error_line: String,
+    /// When the call began.
+    started: Instant,
+    /// A recording that answers instead of the host.
+    pub(super) replay: Option<Replay>,
+    /// What ends the call early.
+    pub(super) interrupt: Interrupt,
+    /// Time that the host pretended to need.
+    delayed: Duration,
+    /// Secrets that the guest has been given.
+    secrets: Vec<String>,
+}
+
+impl Services {
+    pub(super) fn new(
+        manifest: Arc<Manifest>,
+        context: CallContext,
+        limits: CallLimits,
+        unit: UnitOfWork,
+        surroundings: SharedSurroundings,
+        detail: Detail,
+    ) -> Services {
+        Services {
+            manifest,
+            context,
+            usage: CallUsage::new(limits),
+            unit,
+            surroundings,
+            trace: Trace::default(),
+            detail,
+            fuel_burned: 0,
+            frames: Vec::new(),
+            ending: None,
+            spoiled: None,
+            last_error_line: String::new(),
+            started: Instant::now(),
+            replay: None,
+            interrupt: Interrupt::default(),
+            delayed: Duration::ZERO,
+            secrets: Vec::new(),
+        }
+    }
+
+    /// Does one host call: counts it, moves a virtual clock, lets it fail where a test wants it, records how it went.
+    fn call<T: HostResult>(
+        &mut self,
+        function: HostFunction,
+        subject: &str,
+        arguments: impl FnOnce() -> Value,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let fault = {
+            let mut surroundings = lock(&self.surroundings);
+            surroundings.advance(1);
+            surroundings.take_fault(|place| place.meets(function, subject))
+        };
+        let is_full = self.detail >= Detail::Full;
+        let is_named = subject.len() <= MAX_NAME_BYTES;
+        let arguments = if is_full && is_named {
+            let arguments = self.redacted(arguments());
+            self.kept(arguments)
+        } else {
+            Value::Null
+        };
+        let (rows, writes) = (self.usage.rows(), self.usage.writes());
+        let subject = self.without_secrets(shortened(subject));
+        if let Some(replay) = &mut self.replay {
+            return match replay.answer(function, &subject, &arguments) {
+                Answer::Given(shown) => match T::read(&shown) {
+                    Some(given) => Ok(given),
+                    None => Err(self.diverged(format!("{function}: the recording cannot be read"))),
+                },
+                Answer::Failed(error) => Err(error),
+                Answer::Diverged(why) => Err(self.diverged(why)),
+            };
+        }
+        let result = self.attempt(function, fault, is_named, work);
+        let has_written = self.usage.writes() != writes;
+        let mut result = result.and_then(|given| {
+            let bytes = given.bytes();
+            self.usage.take_result(bytes)?;
+            if has_written {
+                self.usage.take_written(bytes)?;
+            }
+            Ok(given)
+        });
+        let error = result.as_ref().err();
+        if let Some(error) = error.filter(|error| has_written && error.code.is_limit()) {
+            self.spoiled.get_or_insert_with(|| error.clone());
+        }
+        if let Some(error) = error.filter(|error| error.code == errors::CAP_DENIED) {
+            let mut message = self.without_secrets(error.message.clone());
+            shorten(&mut message, MAX_DENIAL_BYTES);
+            self.trace.deny(Denial { function, subject: subject.clone(), message });
+        }
+        let code = error.map(|error| error.code.to_string());
+        let shown = match (&mut result, is_full) {
+            (Ok(given), true) => self.redacted(given.shown()),
+            (Err(error), true) => self.redacted(error.to_json()),
+            (_, false) => Value::Null,
+        };
+        let record = HostCall {
+            function,
+            subject,
+            error: code,
+            fuel: self.fuel_burned,
+            rows: self.usage.rows() - rows,
+            arguments,
+            result: self.kept(shown),
+            sql: if is_full { self.unit.take_statements() } else { Vec::new() },
+            frames: std::mem::take(&mut self.frames),
+        };
+        self.trace.host_calls.push(record);
+        result
+    }
+
+    /// Does the work of a host call, or what a test wants to happen in its place.
+    fn attempt<T>(
+        &mut self,
+        function: HostFunction,
+        fault: Option<FaultAction>,
+        is_named: bool,
+        work: impl FnOnce(&mut Services) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let is_of_tenants = function.effect() == HostEffect::Writes && function != HostFunction::EventsPublish;
+        if is_of_tenants && self.context.tenant.is_nil() && !self.meets(Quirk::InitWritesForNobody) {
+            let message = format!("`init` runs for no tenant, and `{function}` writes what belongs to one");
+            return Err(ServiceError::new(errors::TENANT_NONE, message));
+        }
+        match fault {
+            Some(FaultAction::Fail(message)) => {
+                // What fails is what the area rests on.
+                let is_request = function.effect() == HostEffect::Sends;
+                let code = if is_request { errors::HTTP_FAILED } else { errors::HOST_DATABASE };
+                Err(ServiceError::new(code, message))
+            }
+            Some(FaultAction::EndFuel) => {
+                self.ending = Some(Trap::OutOfFuel);
+                Err(ServiceError::new(errors::LIMIT_FUEL, "the fuel is spent"))
+            }
+            Some(FaultAction::Delay(time)) => {
+                Surroundings::pass(&self.surroundings, time.min(self.usage.limits.time()));
+                self.delayed += time;
+                if self.delayed > self.usage.limits.time() {
+                    self.ending = Some(Trap::Interrupt);
+                    Err(ServiceError::new(errors::LIMIT_TIME, "the time is over"))
+                } else {
+                    work(self)
+                }
+            }
+            None if self.trace.host_calls.len() as u64 >= self.usage.limits.host_calls() => {
+                let message = format!("a call may call the host {} times", self.usage.limits.host_calls());
+                let error = ServiceError::new(errors::LIMIT_HOST_CALLS, message);
+                // Told once, it is heard; a guest that goes on would only fill the trace.
+                if self.trace.host_calls.len() as u64 > self.usage.limits.host_calls() {
+                    self.ending = Some(Trap::Interrupt);
+                    self.spoiled.get_or_insert_with(|| error.clone());
+                }
+                Err(error)
+            }
+            None if !is_named => {
+                let message = format!("a name has at most {MAX_NAME_BYTES} bytes");
+                Err(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message))
+            }
+            None => work(self),
+        }
+    }
+
+    /// Notes a place where the platform of today is laxer; true where the host imitates it.
+    fn meets(&mut self, quirk: Quirk) -> bool {
+        if !self.trace.quirks.contains(&quirk) {
+            self.trace.quirks.push(quirk);
+        }
+        lock(&self.surroundings).imitates_quirks()
+    }
+
+    /// Ends the guest: what it asks for was never answered.
+    fn diverged(&mut self, why: String) -> ServiceError {
+        self.ending = Some(Trap::Interrupt);
+        if let Some(replay) = &mut self.replay {
+            replay.diverge(why.clone());
+        }
+        ServiceError::new(errors::HOST_UNSUPPORTED, why)
+    }
+
+    /// Time, or randomness: from the host's surroundings, or as it was recorded.
+    pub(super) fn entropy<T: Serialize + DeserializeOwned>(&mut self, draw: impl FnOnce(&mut Surroundings) -> T) -> T {
+        if let Some(replay) = &mut self.replay {
+            match replay.entropy().and_then(|recorded| serde_json::from_value(recorded).ok()) {
+                Some(value) => return value,
+                None => {
+                    self.diverged("one more time or random value is asked for".to_owned());
+                }
+            }
+        }
+        let value = draw(&mut lock(&self.surroundings));
+        if self.detail >= Detail::Full && (self.trace.entropy.len() as u64) < self.usage.limits.host_calls() {
+            let kept = self.kept(json!(value));
+            self.trace.entropy.push(kept);
+        }
+        value
+    }
+
+    /// Random bytes; in a recording they are base64, since a number takes 16 times as much.
+    fn random_bytes(&mut self, count: usize) -> Vec<u8> {
+        let text = self.entropy(|surroundings| STANDARD.encode(surroundings.random_bytes(count)));
+        STANDARD.decode(text).unwrap_or_default()
+    }
+
+    /// Works with the database in the call's scope; `new_id` gives ids of new rows.
+    fn with_database<T>(
+        &mut self,
+        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, erp_store::StoreError>,
+    ) -> Result<T, ServiceError> {
+        self.with_scope(&self.scope(), work)
+    }
+
+    fn with_scope<T>(
+        &mut self,
+        scope: &Scope,
+        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, erp_store::StoreError>,
+    ) -> Result<T, ServiceError> {
+        let surroundings = Arc::clone(&self.surroundings);
+        let mut new_id = move || lock(&surroundings).uuid();
+        work(&mut self.unit, scope, &mut new_id).map_err(ServiceError::from)
+    }
+
+    fn scope(&self) -> Scope {
+        let now = lock(&self.surroundings).now();
+        let scope = Scope::of_tenant(&self.context.tenant, now);
+        match &self.context.caller {
+            Some(caller) => scope.by(&caller.id),
+            None => scope,
+        }
+    }
+
+    /// Whose rows of an entity the guest reaches: those that the user whom it works for may change, or see. Where the
+    /// user has no permission at all, the plugin's own rights count: an approver need not be able to list what is
+    /// approved.
+    fn reach(&self, entity: &str, action: &str) -> RowReach {
+        let Some(caller) = &self.context.caller else { return RowReach::All };
+        let codes = [action, LIST].map(|action| PermissionCode::new(format!("{entity}.{action}")));
+        let code = codes.into_iter().flatten().find(|code| caller.may(code));
+        code.map_or(RowReach::All, |code| caller.reach(&code))
+    }
+
+    /// JSON that came from a guest. What would take too much memory is not read.
+    fn read_json(&self, what: &str, text: &str) -> Result<Value, ServiceError> {
+        let most = self.usage.limits.argument_bytes();
+        if text.len() as u64 > most || weight_of_text(text) > most {
+            let message = format!("{what} would take more than {most} bytes of memory");
+            return Err(ServiceError::new(errors::LIMIT_ARGUMENT_BYTES, message));
+        }
+        serde_json::from_str(text)
+            .map_err(|error| ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not valid JSON: {error}")))
+    }
+
+    /// A JSON object that came from a guest.
+    fn read_object(&self, what: &str, text: &str) -> Result<Map<String, Value>, ServiceError> {
+        match self.read_json(what, text)? {
+            Value::Object(fields) => Ok(fields),
+            _ => Err(ServiceError::new(errors::DB_BAD_JSON, format!("{what} is not a JSON object"))),
+        }
+    }
+
+    /// JSON for a call of the host; one that cannot be read is a call that is refused.
+    fn parse_json(&mut self, asked: CallSubject<'_>, what: &str, text: &str) -> Result<Value, ServiceError> {
+        self.read_json(what, text).or_else(|error| self.refuse(asked, error))
+    }
+
+    /// A JSON object for a call of the host; one that cannot be read is a call that is refused.
+    fn parse_object(
+        &mut self,
+        asked: CallSubject<'_>,
+        what: &str,
+        text: &str,
+    ) -> Result<Map<String, Value>, ServiceError> {
+        self.read_object(what, text).or_else(|error| self.refuse(asked, error))
+    }
+
+    /// A call of the host that is refused before it begins.
+    fn refuse<T>(&mut self, (function, subject): CallSubject<'_>, error: ServiceError) -> Result<T, ServiceError> {
+        let refused = self.call(function, subject, || Value::Null, |_| Err::<(), _>(error.clone()));
+        Err(refused.err().unwrap_or(error))
+    }
+
+    /// Refuses lists of more things than a call may read and write.
+    fn bound_items(&mut self, asked: CallSubject<'_>, items: usize) -> Result<(), ServiceError> {
+        let most = self.usage.limits.rows().max(self.usage.limits.writes());
+        within(errors::LIMIT_ROWS, items as u64, most, "things may be named at once")
+            .or_else(|error| self.refuse(asked, error))
+    }
+
+    /// Keeps a value for the trace, or says how much was left out.
+    fn kept(&mut self, value: Value) -> Value {
+        let weight = weight(&value);
+        if self.usage.take_trace(weight) {
+            return value;
+        }
+        self.trace.omitted_bytes += weight;
+        json!({ "omitted_bytes": weight })
+    }
+
+    /// What is left of the call's time.
+    pub(super) fn time_left(&self) -> Duration {
+        self.usage.limits.time().saturating_sub(self.started.elapsed())
+    }
+
+    /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
+    pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
+        lock(&self.surroundings).advance(1);
+        // Secrets go before anything is cut or escaped, so that none is left in parts.
+        let longest = self.secrets.first().map_or(0, String::len);
+        let message = &message[..message.floor_char_boundary(MAX_LOG_BYTES + longest)];
+        let message = self.without_secrets(message.to_owned());
+        let end = message.floor_char_boundary(MAX_LOG_BYTES);
+        if level == LogLevel::Error && !message.trim().is_empty() {
+            message[..end].trim().clone_into(&mut self.last_error_line);
+        }
+        let fields = if fields.is_null() { fields } else { self.redacted(fields) };
+        let size = end as u64 + if fields.is_null() { 0 } else { weight(&fields) };
+        let is_over = self.trace.logs.len() as u64 >= self.usage.limits.log_records();
+        if is_over || !self.usage.take_log(size) {
+            self.trace.suppressed_logs += 1;
+            return;
+        }
+        let message: String = message[..end]
+            .trim_end_matches('\n')
+            .chars()
+            .flat_map(|character| {
+                let escape = character.is_control() && character != '\n' && character != '\t';
+                let escaped = escape.then(|| character.escape_default());
+                escaped.into_iter().flatten().chain((!escape).then_some(character))
+            })
+            .collect();
+        self.trace.logs.push(LogRecord { level, message, fields });
+    }
+
+    /// A text without the secrets that the guest was given.
+    pub(super) fn without_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "***"))
+    }
+
+    /// A value without the secrets that the guest was given.
+    fn redacted(&self, value: Value) -> Value {
+        if self.secrets.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(text) => Value::String(self.without_secrets(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.redacted(item)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(key, value)| (self.without_secrets(key), self.redacted(value))).collect()
+            }
+            other => other,
+        }
+    }
+
+    /// Remembers a secret, so that it stands nowhere: whole, and each of its lines, as a log writes them.
+    fn keep_secret(&mut self, secret: &str) {
+        let parts = [secret, secret.trim()].into_iter().chain(secret.lines().map(str::trim));
+        for part in parts.filter(|part| part.len() >= MIN_REDACTED) {
+            if !self.secrets.iter().any(|known| known == part) {
+                self.secrets.push(part.to_owned());
+            }
+        }
+        // The longest first: a part of a secret must not leave the rest of it.
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+}
+
+/// What a call is about, as a trace keeps it: a guest must not fill the host's memory with names.
+fn shortened(subject: &str) -> String {
+    let mut kept = subject[..subject.floor_char_boundary(MAX_SUBJECT_BYTES + 1)].to_owned();
+    shorten(&mut kept, MAX_SUBJECT_BYTES);
+    kept
+}
+
+fn denied(message: impl Into<String>) -> ServiceError {
+    ServiceError::new(errors::CAP_DENIED, message)
+}

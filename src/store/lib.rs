@@ -1,0 +1,65 @@
+//! The platform's tables on SQLite: plugins, their entities' rows, numbers, keys, settings.
+//!
+//! The store knows manifests and SQL; it knows neither WebAssembly nor HTTP. It takes the moment
+//! and the ids of new rows as arguments, so that a run can be repeated to the byte. Every statement
+//! names tables and columns that come from a manifest that was read and checked; values are always
+//! bound.
+
+mod aggregate;
+mod batch;
+mod blobs;
+mod catalog;
+mod database;
+mod decimal;
+mod definition;
+mod deletion;
+mod error;
+mod events;
+mod filter;
+mod fixtures;
+mod history;
+mod image;
+mod key_values;
+mod load;
+mod memory;
+mod numbering;
+mod plugins;
+mod query;
+mod reach;
+mod receipts;
+mod records;
+mod roll_ups;
+mod row;
+mod rules;
+mod schema;
+mod seal;
+mod secrets;
+mod settings;
+mod sql;
+mod unit_of_work;
+mod upgrade;
+mod values;
+
+pub use aggregate::{AggregateQuery, Grouping, Metric, Period};
+pub use batch::{BatchKind, BatchStep};
+pub use blobs::BlobInfo;
+pub use catalog::{Catalog, EntityRef};
+pub use database::{Database, IdSource, ScratchPlace};
+pub use error::{FieldProblem, StoreError};
+pub use events::StoredEvent;
+pub use image::DatabaseImage;
+pub use load::{LoadedRow, settled};
+pub use numbering::{format_number, period_of};
+pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
+pub use query::{ListQuery, ListedRows};
+
+pub use history::HistoryEntry;
+pub use reach::RowReach;
+pub use receipts::{ReceiptRecord, StatementKind};
+pub use row::{Row, RowChange, RowChangeKind, Scope};
+pub use rules::{condition_holds, defaults_of, judged, word};
+pub use schema::TableInfo;
+pub use seal::Sealer;
+pub use sql::{Dialect, PostgresUrl, SqlError, StatementLimit};
+pub use unit_of_work::{SharedDatabase, UnitOfWork};
+pub use upgrade::{Lock, PlannedStep, Reversal, StakeRow, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};
