@@ -18,6 +18,9 @@ pub const MAX_ORDERED_BYTES: usize = 2_000;
 const NO_NUL: &str = "holds the character U+0000, which no database keeps";
 
 /// The stored form of a value, or why it is refused.
+///
+/// # Errors
+/// A sentence without a subject, such as `must be text, not a number`.
 pub fn normal_value(field: &Field, value: &Value) -> Result<Value, String> {
     let normal = by_type(field, value)?;
     if field.is_ordered() && normal.as_str().is_some_and(|text| text.len() > MAX_ORDERED_BYTES) {
@@ -30,6 +33,9 @@ pub fn normal_value(field: &Field, value: &Value) -> Result<Value, String> {
 }
 
 /// The stored form of what an expression gave for a field.
+///
+/// # Errors
+/// As [`normal_value`].
 pub fn normal_computed(field: &Field, value: &Datum) -> Result<Value, String> {
     let value = match (field.field_type.base(), value) {
         // Decimals are kept as text with the field's digits: what is computed is rounded to them.
@@ -83,6 +89,9 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
 }
 
 /// The form in which a value is compared with a field: part of an array or an object is left as it is.
+///
+/// # Errors
+/// As [`normal_value`].
 pub fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
     match (field.field_type.shape(), field.field_type.base()) {
         (ValueShape::Text(TextFormat::Time), _) => by_type(field, value),
@@ -96,6 +105,9 @@ pub fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
 }
 
 /// The stored form of a value of a base type, decimals without a field's digits.
+///
+/// # Errors
+/// As [`normal_value`].
 pub fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
     match base {
         BaseType::Json => stored_json(value),
@@ -279,6 +291,9 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A value in the form that a field keeps, from whatever form it has: text is read, numbers are written.
+///
+/// # Errors
+/// As [`normal_value`], of the value as it was.
 pub fn converted(field: &Field, value: &Value) -> Result<Value, String> {
     if let Ok(fits) = normal_value(field, value) {
         return Ok(fits);
