@@ -14,7 +14,8 @@ use std::time::Instant;
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId, parse};
 use erp_plugin::seed::{SeedPlan, Seeder, Share};
-use erp_store::{AggregateQuery, Database, EntityRef, ListQuery, Scope};
+use erp_storage::{AggregateQuery, EntityRef, ListQuery, Scope};
+use erp_store::Database;
 use serde_json::json;
 
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use erp_manifest::TenantId;
 use erp_runtime::{CallError, EmittedEvent, RecordedCall, Trace};
-use erp_store::{RowChange, UpgradeReport};
+use erp_storage::RowChange;
+use erp_store::UpgradeReport;
 use serde::Serialize;
 
 /// A call of a plugin.

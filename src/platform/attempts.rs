@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use erp_manifest::codes::errors;
-use erp_store::StoreError;
+use erp_storage::StoreError;
 
 use super::PlatformError;
 
@@ -15,9 +15,9 @@ const MOST: u32 = 12;
 pub(super) struct Attempts(u32);
 
 impl Attempts {
-    /// Whether nothing was tried before.
-    pub(super) fn is_first(&self) -> bool {
-        self.0 == 0
+    /// Which one this is, from 1.
+    pub(super) fn number(&self) -> u32 {
+        self.0 + 1
     }
 
     /// Whether there is another one; waits for it.

@@ -10,7 +10,8 @@ use erp_runtime::{
     CallContext, CallError, CallLimits, CallRequest, Caller, Detail, Invocation, LoadedPlugin, RecordedCall,
     RecordedRequest, Trigger, lock,
 };
-use erp_store::{Database, Scope, StoreError};
+use erp_storage::{Scope, StoreError};
+use erp_store::{Database, UnitOfWork};
 use serde_json::Value;
 
 use super::activity::CallRecord;
@@ -25,12 +26,14 @@ pub(super) struct Occasion {
     caller: Option<Caller>,
     trigger: Trigger,
     event_depth: u32,
+    /// From 1: how often it was tried.
+    attempt: u32,
 }
 
 impl Occasion {
     /// Something that the platform does by itself.
     pub(super) fn of(tenant: &TenantId, trigger: Trigger) -> Occasion {
-        Occasion { tenant: tenant.clone(), caller: None, trigger, event_depth: 0 }
+        Occasion { tenant: tenant.clone(), caller: None, trigger, event_depth: 0, attempt: 1 }
     }
 
     /// A call of an export by its name. `init` runs for no tenant, whoever asks for it.
@@ -44,6 +47,11 @@ impl Occasion {
     /// Something that a user does.
     pub(super) fn by(self, caller: &Caller) -> Occasion {
         Occasion { caller: Some(caller.clone()), ..self }
+    }
+
+    /// The same once more.
+    fn at_attempt(self, attempt: u32) -> Occasion {
+        Occasion { attempt, ..self }
     }
 
     /// Something that so many events led to.
@@ -150,9 +158,8 @@ impl Platform {
     ) -> Result<Value, CallError> {
         let mut attempts = Attempts::default();
         loop {
-            // Who only reads holds nobody; what was in somebody's way begins by taking what it will write.
-            self.database.lock().set_eager(!attempts.is_first());
-            let called = self.call_once(loaded, occasion.clone(), invocation.clone(), &mut prepare, &mut finish);
+            let occasion = occasion.clone().at_attempt(attempts.number());
+            let called = self.call_once(loaded, occasion, invocation.clone(), &mut prepare, &mut finish);
             let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
             match called {
                 Err(CallError::Host(error)) if error.code == errors::DB_CONFLICT && !has_left && attempts.next() => {}
@@ -169,7 +176,7 @@ impl Platform {
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
-        let Occasion { tenant, caller, trigger, event_depth } = occasion;
+        let Occasion { tenant, caller, trigger, event_depth, attempt } = occasion;
         let label = label(&invocation);
         let request_id = self.asked.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
         let began_ms = self.now().unix_ms;
@@ -188,13 +195,15 @@ impl Platform {
             detail: self.call_settings.detail,
             probe: self.call_settings.probe.clone(),
             interrupt: self.interrupt.clone(),
+            attempt,
             invocation,
         };
         let said = (self.call_settings.detail >= Detail::Full).then(|| RecordedRequest::of(&request));
         let most_deep = request.limits.event_depth();
         let surroundings = Arc::clone(&self.surroundings);
         let mut told = Vec::new();
-        let finish = |database: &mut Database| {
+        let prepare = |unit: &mut UnitOfWork| prepare(unit);
+        let finish = |database: &mut UnitOfWork| {
             told = publish_changes(database, &surroundings, event_depth + 1, most_deep)?;
             finish(database)
         };

@@ -6,7 +6,8 @@ use erp_manifest::codes::errors;
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{EventType, PluginId, TenantId, event_matches};
 use erp_runtime::{Invocation, Trigger, lock};
-use erp_store::{Database, PluginStatus, Scope, StoreError, StoredEvent};
+use erp_storage::{Scope, StoreError, StoredEvent};
+use erp_store::{Database, PluginStatus};
 use serde_json::Value;
 
 use super::call::Occasion;
@@ -112,6 +113,7 @@ impl Platform {
             let Some(loaded) = self.routed(plugin) else { return Ok(()) };
             let mut was_done = false;
             let look = |database: &mut Database| {
+                database.lock_delivery(event.seq, id)?;
                 was_done = matches!(database.delivery(event.seq, id)?, Some((_, true)));
                 if was_done { Err(StoreError::BadQuery("delivered already".to_owned())) } else { Ok(()) }
             };

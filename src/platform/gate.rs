@@ -16,7 +16,8 @@ use erp_package::signing::{
 use erp_package::strict_zip::Limits;
 use erp_package::verification::{Demand, Policy, Verdict, verify};
 use erp_package::{archive, signing};
-use erp_store::{PackageRecord, ReceiptRecord, StatementKind, StoreError};
+use erp_storage::StoreError;
+use erp_store::{PackageRecord, ReceiptRecord, StatementKind};
 use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 use serde_json::{Value, json};

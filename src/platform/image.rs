@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use erp_manifest::PluginId;
 use erp_runtime::{Runtime, Surroundings, lock};
-use erp_store::{Database, DatabaseImage, StoreError};
+use erp_storage::StoreError;
+use erp_store::{Database, DatabaseImage};
 
 use super::dependencies::DependencyStage;
 use super::state::Installed;

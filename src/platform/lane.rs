@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use erp_manifest::{PluginId, TenantId};
 use erp_runtime::lock;
-use erp_store::{Catalog, PluginRecord, SharedDatabase, StoreError};
+use erp_storage::{Catalog, StoreError};
+use erp_store::{PluginRecord, SharedDatabase};
 
 use super::state::{Installed, in_error};
 use super::{CallSettings, Directory, Gate, Platform};

@@ -7,7 +7,8 @@ use erp_manifest::{Manifest, Moment, TenantId, from_json};
 use erp_package::archive;
 use erp_package::strict_zip::Limits;
 use erp_runtime::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
-use erp_store::{Database, PluginRecord, PluginStatus, StoreError};
+use erp_storage::StoreError;
+use erp_store::{Database, PluginRecord, PluginStatus};
 
 use super::call::Occasion;
 use super::dependencies::DependencyStage;

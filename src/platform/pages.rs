@@ -2,7 +2,7 @@
 
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{Action, DashboardWidget, Entity, FieldName, Page, PageType, PermissionCode, Section};
-use erp_store::{ListQuery, Scope};
+use erp_storage::{ListQuery, Scope};
 use serde_json::{Value, json};
 
 use super::state::Installed;

@@ -3,7 +3,7 @@
 use erp_manifest::PermissionCode;
 use erp_manifest::codes::{Code, ErrorCode, errors};
 use erp_runtime::{CallError, ServiceError, shorten};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 

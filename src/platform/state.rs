@@ -7,9 +7,8 @@ use std::time::Duration;
 use erp_manifest::codes::errors;
 use erp_manifest::{Manifest, Moment, PluginId, TenantId};
 use erp_runtime::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
-use erp_store::{
-    Database, ListQuery, PluginRecord, PluginStatus, Row, Scope, SharedDatabase, StatementLimit, StoreError,
-};
+use erp_storage::{ListQuery, Row, Scope, StatementLimit, StoreError};
+use erp_store::{Database, PluginRecord, PluginStatus, SharedDatabase};
 use serde_json::Value;
 
 use super::activity::{Activity, Counters};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use erp_manifest::{EventType, TenantId, TriggerKind, may_trigger, trigger_name};
 use erp_runtime::{EmittedEvent, SharedSurroundings, lock};
-use erp_store::{Database, RowChange, RowChangeKind, Scope, StoreError, condition_holds};
+use erp_storage::{RowChange, RowChangeKind, Scope, StoreError, condition_holds};
+use erp_store::Database;
 use serde_json::json;
 
 /// Writes the events for what the unit of work has changed so far, as part of the same unit; gives them.

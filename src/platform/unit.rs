@@ -1,7 +1,8 @@
 //! Units of work without a plugin.
 
 use erp_runtime::SharedSurroundings;
-use erp_store::{Database, StoreError};
+use erp_storage::StoreError;
+use erp_store::Database;
 
 use super::Platform;
 use super::attempts::{Attempts, Refusal};
@@ -18,7 +19,7 @@ impl Platform {
     ) -> Result<T, StoreError> {
         let mut attempts = Attempts::default();
         loop {
-            let mut unit = self.database.begin()?;
+            let mut unit = self.database.begin_to_write()?;
             let worked = work(&mut unit, &self.surroundings);
             match worked.and_then(|value| unit.commit().map(|_| value)) {
                 Err(error) if error.is_conflict() && attempts.next() => {}
@@ -46,7 +47,7 @@ impl Platform {
         &mut self,
         work: impl FnOnce(&mut Database, &SharedSurroundings) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut unit = self.database.begin()?;
+        let mut unit = self.database.begin_to_write()?;
         unit.bound_changes(MAX_CHANGES);
         let value = work(&mut unit, &self.surroundings)?;
         // What no event led to begins a chain.

@@ -8,7 +8,8 @@ use erp_manifest::{Manifest, Moment, TenantId, from_json};
 use erp_package::archive;
 use erp_package::strict_zip::Limits;
 use erp_runtime::{LoadedPlugin, SharedSurroundings, UpgradeHandler, lock};
-use erp_store::{Database, PluginStatus, Reversal, Scope, StoreError, UpgradeReport};
+use erp_storage::{Scope, StoreError};
+use erp_store::{Database, PluginStatus, Reversal, UpgradeReport};
 use serde_json::{Value, json};
 
 use super::attempts::Refusal;

@@ -1,10 +1,11 @@
 //! One call: a fresh instance, one transaction, everything or nothing.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use erp_manifest::codes::errors;
-use erp_store::{Database, SharedDatabase, StatementLimit, StoreError, UnitOfWork};
+use erp_storage::{Attempt, NoStorage, NoUnit, StatementLimit, Storage, StoreError, Unit};
 use serde_json::Value;
 use wasmtime::component::Instance;
 use wasmtime::{CallHook, Engine, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
@@ -29,61 +30,78 @@ impl Runtime {
     /// Calls a plugin, in a unit of work of its own: no other call can take part in it. `prepare` runs in it before the
     /// guest does, `finish` before the commit. Where one of the three fails, or the guest is ended, nothing stays of any of
     /// them.
-    pub fn call(
+    ///
+    /// Blocks until the guest is done; any number of threads may call at the same time.
+    pub fn call<S: Storage>(
         &self,
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
-        database: &SharedDatabase,
+        storage: &S,
         surroundings: &SharedSurroundings,
-        prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
-        finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
+        prepare: impl FnOnce(&mut S::Unit) -> Result<(), StoreError>,
+        finish: impl FnOnce(&mut S::Unit) -> Result<(), StoreError>,
     ) -> CallOutcome {
-        Runtime::call_or_replay(plugin, request, database, surroundings, (prepare, finish), None).0
+        Runtime::call_or_replay(plugin, request, storage, surroundings, (prepare, finish), None).0
     }
 
     /// A call that a recording answers; gives what is left of it.
     pub(super) fn call_replayed(
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
-        database: &SharedDatabase,
         surroundings: &SharedSurroundings,
         replay: Replay,
     ) -> (CallOutcome, Option<Replay>) {
-        let nothing = |_: &mut Database| Ok(());
-        Runtime::call_or_replay(plugin, request, database, surroundings, (nothing, nothing), Some(replay))
+        let nothing = |_: &mut NoUnit| Ok(());
+        Runtime::call_or_replay(plugin, request, &NoStorage, surroundings, (nothing, nothing), Some(replay))
     }
 
-    fn call_or_replay(
+    fn call_or_replay<S: Storage>(
         plugin: &LoadedPlugin,
         request: CallRequest<'_>,
-        database: &SharedDatabase,
+        storage: &S,
         surroundings: &SharedSurroundings,
         (prepare, finish): (
-            impl FnOnce(&mut Database) -> Result<(), StoreError>,
-            impl FnOnce(&mut Database) -> Result<(), StoreError>,
+            impl FnOnce(&mut S::Unit) -> Result<(), StoreError>,
+            impl FnOnce(&mut S::Unit) -> Result<(), StoreError>,
         ),
         replay: Option<Replay>,
     ) -> (CallOutcome, Option<Replay>) {
-        let started = Instant::now();
-        let CallRequest { context, limits, detail, probe, interrupt, invocation } = request;
-        let begun = database.begin_call().and_then(|mut unit| {
+        let begun = storage.begin(Attempt { tenant: &request.context.tenant, number: request.attempt });
+        let begun = begun.and_then(|mut unit| {
             prepare(&mut unit)?;
-            Ok(unit)
+            Ok(Box::new(unit))
         });
-        let mut unit = match begun {
+        let unit = match begun {
             Ok(unit) => unit,
             Err(error) => {
                 let outcome = CallOutcome { result: Err(CallError::Host(error.into())), trace: Trace::default() };
                 return (outcome, replay);
             }
         };
-        unit.bound_changes(limits.written_bytes());
-        unit.note_statements(detail >= Detail::Full);
-        let limit_before = {
-            let (interrupt, time) = (interrupt.clone(), limits.time());
-            let stop = Arc::new(move |_| interrupt.is_set() || started.elapsed() >= time);
-            unit.swap_limit(StatementLimit::new(stop))
+        let finish = |unit: &mut dyn Unit| match (unit as &mut dyn Any).downcast_mut::<S::Unit>() {
+            Some(unit) => finish(unit),
+            None => Ok(()),
         };
+        Runtime::call_within(plugin, request, unit, surroundings, finish, replay)
+    }
+
+    /// A call in a unit of work that has begun: the same code for every storage.
+    fn call_within(
+        plugin: &LoadedPlugin,
+        request: CallRequest<'_>,
+        mut unit: Box<dyn Unit>,
+        surroundings: &SharedSurroundings,
+        finish: impl FnOnce(&mut dyn Unit) -> Result<(), StoreError>,
+        replay: Option<Replay>,
+    ) -> (CallOutcome, Option<Replay>) {
+        let started = Instant::now();
+        let CallRequest { context, limits, detail, probe, interrupt, attempt: _, invocation } = request;
+        unit.bound_changes(limits.written_bytes());
+        if detail >= Detail::Full {
+            unit.note_statements();
+        }
+        let (ends, time) = (interrupt.clone(), limits.time());
+        unit.limit_statements(StatementLimit::new(Arc::new(move |_| ends.is_set() || started.elapsed() >= time)));
         let mut services = Services::new(
             Arc::clone(&plugin.manifest),
             context,
@@ -112,15 +130,13 @@ impl Runtime {
         trace.memory = store.data().memory.peak;
 
         let mut unit = store.into_data().services.unit;
-        unit.note_statements(false);
-        unit.swap_limit(limit_before);
         let result = result.and_then(|value| {
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {
                 let error = ServiceError::new(errors::HOST_DATABASE, message);
                 return Err(CallError::Host(error));
             }
-            finish(&mut unit).map_err(|error| CallError::Host(error.into()))?;
+            finish(&mut *unit).map_err(|error| CallError::Host(error.into()))?;
             Ok(value)
         });
         // What the guest's own failure leaves behind on the platform of today.
@@ -175,7 +191,7 @@ pub(super) fn enter(
     plugin: &LoadedPlugin,
     context: CallContext,
     limits: &CallLimits,
-    unit: UnitOfWork,
+    unit: Box<dyn Unit>,
     surroundings: &SharedSurroundings,
 ) -> wasmtime::Result<(Store<CallState>, Instance)> {
     let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));

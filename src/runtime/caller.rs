@@ -2,7 +2,7 @@
 
 use erp_manifest::document::words;
 use erp_manifest::{DataScope, PermissionCode, PermissionGrant};
-use erp_store::RowReach;
+use erp_storage::RowReach;
 
 /// A user, and what they may do.
 #[derive(Debug, Clone, Default)]

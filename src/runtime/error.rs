@@ -4,7 +4,7 @@ use std::fmt;
 
 use erp_manifest::codes::{Code, ErrorCode, errors};
 use erp_manifest::document::{weight, words};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use serde_json::{Value, json};
 use thiserror::Error;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use erp_component::excess;
 use erp_manifest::contract::{self, HostApi};
 use erp_manifest::{Manifest, TenantId};
-use erp_store::{Database, SharedDatabase};
+use erp_storage::{NoStorage, NoUnit};
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::component::types::ComponentItem;
@@ -104,8 +104,6 @@ impl Runtime {
     /// [`RuntimeError::Load`] where it has none, or fails.
     pub fn node_definitions(&self, plugin: &LoadedPlugin) -> Result<Value, RuntimeError> {
         let failed = |why: String| RuntimeError::Load(format!("get-node-definitions: {why}"));
-        let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
-        let database = SharedDatabase::new(database);
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let tenant = TenantId::new("nobody").ok_or_else(|| failed("no tenant".to_owned()))?;
         let request = CallRequest {
@@ -114,9 +112,10 @@ impl Runtime {
             detail: Detail::Outline,
             probe: None,
             interrupt: Interrupt::default(),
+            attempt: 1,
             invocation: Invocation::NodeDefinitions,
         };
-        let outcome = self.call(plugin, request, &database, &surroundings, |_| Ok(()), |_| Ok(()));
+        let outcome = self.call(plugin, request, &NoStorage, &surroundings, |_| Ok(()), |_| Ok(()));
         outcome.result.map_err(|error| failed(error.to_string()))
     }
 
@@ -127,8 +126,6 @@ impl Runtime {
     /// [`RuntimeError::Load`].
     pub fn instantiation_times(&self, plugin: &LoadedPlugin, count: usize) -> Result<Vec<Duration>, RuntimeError> {
         let failed = |error: &dyn std::fmt::Display| RuntimeError::Load(error.to_string());
-        let database = Database::in_memory().map_err(|error| failed(&error))?;
-        let database = SharedDatabase::new(database);
         let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let tenant = TenantId::new("bench").ok_or_else(|| failed(&"no tenant"))?;
         (0..count)
@@ -136,9 +133,15 @@ impl Runtime {
                 let started = Instant::now();
                 let context = CallContext::of_tenant(tenant.clone());
                 let limits = CallLimits::of(&plugin.manifest);
-                let unit = database.begin_call().map_err(|error| failed(&error))?;
-                call::enter(plugin.component.engine(), plugin, context, &limits, unit, &surroundings)
-                    .map_err(|error| failed(&format!("{error:#}")))?;
+                call::enter(
+                    plugin.component.engine(),
+                    plugin,
+                    context,
+                    &limits,
+                    Box::new(NoUnit::default()),
+                    &surroundings,
+                )
+                .map_err(|error| failed(&format!("{error:#}")))?;
                 Ok(started.elapsed())
             })
             .collect()

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use erp_manifest::TenantId;
 use erp_manifest::contract::HostFunction;
-use erp_store::{Database, SharedDatabase, StoredEvent};
+use erp_storage::StoredEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -273,9 +273,7 @@ impl Runtime {
         }
         let context = recorded.context().ok_or_else(|| failed("its context cannot be read".to_owned()))?;
         let tenant = context.tenant.clone();
-        let database = Database::in_memory().map_err(|error| failed(error.to_string()))?;
-        let (database, surroundings) =
-            (SharedDatabase::new(database), Arc::new(Mutex::new(Surroundings::of_this_machine())));
+        let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
         let said = &recorded.invocation;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let event = &said["event"];
@@ -308,8 +306,9 @@ impl Runtime {
         };
         let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
         let detail = detail.max(Detail::Full);
-        let request = CallRequest { context, limits, detail, probe: None, interrupt: Interrupt::default(), invocation };
-        let (outcome, replay) = Runtime::call_replayed(plugin, request, &database, &surroundings, Replay::of(recorded));
+        let interrupt = Interrupt::default();
+        let request = CallRequest { context, limits, detail, probe: None, interrupt, attempt: 1, invocation };
+        let (outcome, replay) = Runtime::call_replayed(plugin, request, &surroundings, Replay::of(recorded));
         let differences = differences(recorded, &outcome, replay.as_ref());
         let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();
         Ok(ReplayOutcome { differences, fuel: outcome.trace.fuel, frames })

@@ -2,7 +2,7 @@
 
 use erp_manifest::TenantId;
 use erp_manifest::document::words;
-use erp_store::StoredEvent;
+use erp_storage::StoredEvent;
 use serde_json::Value;
 
 use super::caller::Caller;
@@ -121,6 +121,8 @@ pub struct CallRequest<'a> {
     pub probe: Option<Probe>,
     /// What ends it early.
     pub interrupt: Interrupt,
+    /// From 1: how often it was tried, where its unit of work met another one.
+    pub attempt: u32,
     /// Of what.
     pub invocation: Invocation<'a>,
 }

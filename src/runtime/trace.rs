@@ -5,7 +5,7 @@ use std::sync::Arc;
 use erp_manifest::EventType;
 use erp_manifest::contract::HostFunction;
 use erp_manifest::document::words;
-use erp_store::RowChange;
+use erp_storage::RowChange;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -2,46 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use erp_manifest::document::words;
 use erp_manifest::{PluginId, comparable, decimal_of};
+use erp_storage::{BatchKind, BatchStep, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::{Database, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
-
-words! {
-    /// What a step of a batch does.
-    pub enum BatchKind {
-        /// A new row.
-        Insert = "insert",
-        /// Values of a row change.
-        Update = "update",
-        /// The row with these keys changes, or comes.
-        Upsert = "upsert",
-        /// A row goes.
-        Delete = "delete",
-        /// Numbers of a row grow.
-        Increment = "increment",
-        /// Values of a row must be these.
-        Assert = "assert",
-    }
-}
-
-/// One step of a batch.
-#[derive(Debug, Clone)]
-pub struct BatchStep {
-    /// What it does.
-    pub kind: BatchKind,
-    /// The entity, as the plugin calls it.
-    pub entity: String,
-    /// The row, or `$ref:<name>`.
-    pub id: Option<String>,
-    /// What the kind takes.
-    pub data: Map<String, Value>,
-    /// The version that the row must have.
-    pub expected_version: Option<u32>,
-    /// A name for `$ref:`.
-    pub name: Option<String>,
-}
+use super::Database;
+use crate::sql::RowLock;
 
 impl Database {
     /// Does all steps or none, each within its own reach; gives the rows in the order of the steps, and how many rows
@@ -111,7 +77,7 @@ impl Database {
             BatchKind::Upsert => self.upsert(&entity, scope, &data, step.expected_version, new_id)?,
             BatchKind::Increment => self.increment(&entity, scope, &id()?, &data, step.expected_version)?,
             BatchKind::Assert => {
-                let row = self.get_version(&entity, scope, &id()?, step.expected_version)?;
+                let row = self.get_version(&entity, scope, &id()?, step.expected_version, RowLock::Change)?;
                 for (key, value) in &data {
                     let actual = row.data.get(key).unwrap_or(&Value::Null);
                     // By value, as filters compare: 3 is the decimal 3.00.
@@ -152,8 +118,10 @@ impl Database {
             let key = key.as_str().ok_or_else(bad)?;
             filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
         }
-        let query =
-            ListQuery { filter: Value::Object(filter), limit: Some(1), by_plugin: true, ..ListQuery::default() };
+        // Where nothing is found, nobody else may insert it at the same moment.
+        let filter = Value::Object(filter);
+        self.lock_alone(&["upsert", &entity.table(), scope.tenant.as_str(), &filter.to_string()])?;
+        let query = ListQuery { filter, limit: Some(1), by_plugin: true, ..ListQuery::default() };
         match self.list(entity, scope, &query)?.rows.pop() {
             Some(found) => self.update(entity, scope, &found.id, row, expected_version),
             None => self.insert(entity, scope, row, new_id),
@@ -169,7 +137,7 @@ impl Database {
         amounts: &Map<String, Value>,
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError> {
-        let row = self.get_version(entity, scope, id, expected_version)?;
+        let row = self.get_version(entity, scope, id, expected_version, RowLock::Change)?;
         let mut patch = Map::new();
         for (name, amount) in amounts {
             let number = |value: &Value| {

@@ -2,24 +2,10 @@
 
 use erp_manifest::PluginId;
 use erp_manifest::digest::sha256_hex;
+use erp_storage::{BlobInfo, IdSource, Scope, StoreError};
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, IdSource, Scope, StoreError};
-
-/// A file without its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobInfo {
-    /// UUID.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its media type.
-    pub mime: String,
-    /// Bytes.
-    pub size: u64,
-    /// Of its content, in hexadecimal.
-    pub sha256: String,
-}
 
 impl Database {
     /// Stores a file.

@@ -1,40 +1,42 @@
 //! The connection and its transactions.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use erp_manifest::document::weight_of_fields;
 use erp_manifest::{Manifest, TenantId};
+use erp_storage::{Catalog, EntityRef, Row, RowChange, StatementLimit, StoreError};
 use sea_query::SelectStatement;
 use serde_json::Value;
 
-use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, StatementLimit, bound};
-use super::{Catalog, DatabaseImage, EntityRef, RowChange, Sealer, StoreError, definition};
+use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
+use super::{DatabaseImage, Sealer, definition};
+use crate::error::failed;
 
 /// Statements that are noted until they are asked for.
 const MAX_STATEMENTS: usize = 200;
-
-/// Gives the id of the next new row.
-pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
 
 /// A database with the entities of the installed plugins.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
     catalog: Catalog,
+    /// Which one of a pool the catalog is.
+    generation: u64,
     changes: Vec<Arc<RowChange>>,
     /// What stays of a unit of work that is undone: numbers that may leave gaps.
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
     /// Bytes that the changes of a unit of work may take, and those that they take already.
     most_changed: Option<u64>,
     changed: u64,
-    /// Whether the next call begins as a unit that writes.
-    is_eager: bool,
     /// What seals secrets; without it they are kept as they are.
     sealer: Option<Arc<Sealer>>,
     /// Statements since they were asked for; none if they are not requested.
     statements: RefCell<Option<Vec<String>>>,
+    /// Versions of the rows that the unit of work has read, where others may change rows meanwhile.
+    seen: RefCell<HashMap<(String, String), u32>>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
     /// Whether units of work are committed together, and one of them is open.
@@ -87,7 +89,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`] where the file cannot be opened or is no database.
     pub fn open(file: &Path) -> Result<Database, StoreError> {
-        Database::set_up(Connection::open_file(file).map_err(StoreError::database("open the database file"))?)
+        Database::set_up(Connection::open_file(file).map_err(failed("open the database file"))?)
     }
 
     /// A database in memory.
@@ -95,7 +97,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`], which only a lack of memory explains.
     pub fn in_memory() -> Result<Database, StoreError> {
-        Database::set_up(Connection::in_memory().map_err(StoreError::database("open a database in memory"))?)
+        Database::set_up(Connection::in_memory().map_err(failed("open a database in memory"))?)
     }
 
     /// Opens a database of PostgreSQL, and makes the platform's tables where they are not there.
@@ -103,7 +105,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`] if there is none, or nobody may use it.
     pub fn open_postgres(url: &PostgresUrl) -> Result<Database, StoreError> {
-        Database::set_up(Connection::open_postgres(url).map_err(StoreError::database("open the database"))?)
+        Database::set_up(Connection::open_postgres(url).map_err(failed("open the database"))?)
     }
 
     /// A database within one of PostgreSQL: a schema of its own, which goes when this value goes.
@@ -111,7 +113,7 @@ impl Database {
     /// # Errors
     /// As [`Database::open_postgres`].
     pub fn scratch(url: &PostgresUrl) -> Result<Database, StoreError> {
-        Database::set_up(Connection::open_scratch(url).map_err(StoreError::database("open the database"))?)
+        Database::set_up(Connection::open_scratch(url).map_err(failed("open the database"))?)
     }
 
     /// Opens a database that is there, to read it and nothing else.
@@ -119,24 +121,25 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`] if there is none, or the file is none.
     pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
-        Ok(Database::over(Connection::open_file_to_read(file).map_err(StoreError::database("open the database file"))?))
+        Ok(Database::over(Connection::open_file_to_read(file).map_err(failed("open the database file"))?))
     }
 
     pub(super) fn over(connection: Connection) -> Database {
         let (changes, lasting, statements) = (Vec::new(), Vec::new(), RefCell::new(None));
         let (catalog, upgrade, group) = (Catalog::default(), None, Group::None);
-        let (most_changed, changed, is_eager) = (None, 0, false);
+        let (most_changed, changed) = (None, 0);
         let sealer = None;
         Database {
             connection,
             catalog,
+            generation: 0,
             changes,
             lasting,
             most_changed,
             changed,
-            is_eager,
             sealer,
             statements,
+            seen: RefCell::default(),
             upgrade,
             group,
         }
@@ -208,12 +211,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn begin_call(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.is_eager) { self.begin() } else { self.begin_by(Connection::begin_lazily) }
-    }
-
-    /// Whether the next call's unit of work begins as one that writes.
-    pub fn set_eager(&mut self, is_eager: bool) {
-        self.is_eager = is_eager;
+        self.begin_by(Connection::begin_lazily)
     }
 
     /// How long a unit of work waits for somebody else's that writes.
@@ -229,7 +227,7 @@ impl Database {
 
     /// Whether what is replaced is overwritten in the file, and not only marked as free.
     pub(super) fn set_thorough(&mut self, is_thorough: bool) -> Result<(), StoreError> {
-        self.connection.set_thorough(is_thorough).map_err(StoreError::database("overwrite what is replaced"))
+        self.connection.set_thorough(is_thorough).map_err(failed("overwrite what is replaced"))
     }
 
     /// Reads in one state of the database, whatever others write meanwhile.
@@ -248,13 +246,28 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn beside(&self) -> Result<Option<Database>, StoreError> {
-        let connection = self.connection.beside().map_err(StoreError::database("open the database once more"))?;
+        let connection = self.connection.beside().map_err(failed("open the database once more"))?;
         Ok(connection.map(|connection| {
             let mut beside = Database::over(connection);
-            beside.catalog = self.catalog.clone();
+            beside.follow(self.generation, self.catalog.clone());
             beside.sealer.clone_from(&self.sealer);
             beside
         }))
+    }
+
+    /// Which catalog of a pool this is.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Knows the entities of a pool from now on.
+    pub(super) fn follow(&mut self, generation: u64, catalog: Catalog) {
+        (self.generation, self.catalog) = (generation, catalog);
+    }
+
+    /// Waits until no other call of a tenant that met another one is under way.
+    pub(super) fn queue_up(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.lock_alone(&["calls", tenant.as_str()])
     }
 
     /// Knows other entities from now on.
@@ -269,10 +282,10 @@ impl Database {
             return Err(StoreError::BadQuery("the group that this belongs to was undone by the database".to_owned()));
         }
         match self.group {
-            Group::None => begin(&self.connection).map_err(StoreError::database("begin a transaction")),
+            Group::None => begin(&self.connection).map_err(failed("begin a transaction")),
             Group::Open | Group::InUnit | Group::Lost => {
                 self.group = Group::InUnit;
-                self.connection.savepoint("unit").map_err(StoreError::database("set a savepoint"))
+                self.connection.savepoint("unit").map_err(failed("set a savepoint"))
             }
         }
     }
@@ -287,7 +300,7 @@ impl Database {
         if self.group != Group::None || self.dialect() != Dialect::Sqlite {
             return Ok(false);
         }
-        self.connection.begin().map_err(StoreError::database("begin a transaction"))?;
+        self.connection.begin().map_err(failed("begin a transaction"))?;
         self.group = Group::Open;
         Ok(true)
     }
@@ -303,7 +316,7 @@ impl Database {
         }
         self.connection.commit().map_err(|error| {
             self.connection.rollback();
-            StoreError::database("commit")(error)
+            failed("commit")(error)
         })
     }
 
@@ -326,12 +339,13 @@ impl Database {
         };
         if let Err(error) = committed {
             self.rollback();
-            return Err(StoreError::database("commit")(error));
+            return Err(failed("commit")(error));
         }
         if self.group == Group::InUnit {
             self.group = Group::Open;
         }
         self.lasting.clear();
+        self.seen.get_mut().clear();
         (self.most_changed, self.changed) = (None, 0);
         Ok(std::mem::take(&mut self.changes))
     }
@@ -344,6 +358,7 @@ impl Database {
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
+        self.seen.get_mut().clear();
         (self.most_changed, self.changed) = (None, 0);
         self.upgrade = None;
         match self.group {
@@ -359,6 +374,39 @@ impl Database {
             // A number that cannot be kept is given again, which only closes a gap.
             let _ = self.execute("keep a number", sql, parameters);
         }
+    }
+
+    /// Remembers which version of a row the unit of work has read or written.
+    pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
+        if self.dialect() == Dialect::Postgres && self.connection.is_in_unit() {
+            self.seen.borrow_mut().insert((entity.table(), row.id.clone()), row.version);
+        }
+    }
+
+    /// A row that was read is changed: what was made of what was read must be made of the row as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where somebody else has changed it since; the unit of work can only be undone then.
+    pub(super) fn hold_to_seen(&self, entity: &EntityRef, row: &Row) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
+            return Ok(());
+        }
+        let before = self.seen.borrow().get(&(entity.table(), row.id.clone())).copied();
+        if before.is_none_or(|version| version == row.version) {
+            return Ok(());
+        }
+        self.connection.doom();
+        Err(StoreError::Conflict)
+    }
+
+    /// Has something for itself until the unit of work ends; SQLite's writer has everything for himself.
+    pub(super) fn lock_alone(&self, place: &[&str]) -> Result<(), StoreError> {
+        if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
+            return Ok(());
+        }
+        let name = SqlValue::Text(place.join("\u{1f}"));
+        self.rows("wait for others", "select pg_advisory_xact_lock(hashtextextended(?, 7171))", [name], |_| Ok(()))
+            .map(drop)
     }
 
     /// Does a statement again where the unit of work is undone.
@@ -418,15 +466,15 @@ impl Database {
         work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mark = self.changes.len();
-        self.connection.savepoint("step").map_err(StoreError::database("set a savepoint"))?;
+        self.connection.savepoint("step").map_err(failed("set a savepoint"))?;
         match work(self) {
             Ok(value) => {
-                self.connection.release("step").map_err(StoreError::database("release a savepoint"))?;
+                self.connection.release("step").map_err(failed("release a savepoint"))?;
                 Ok(value)
             }
             Err(error) => {
                 self.changes.truncate(mark);
-                self.connection.rollback_to("step").map_err(StoreError::database("go back to a savepoint"))?;
+                self.connection.rollback_to("step").map_err(failed("go back to a savepoint"))?;
                 Err(error)
             }
         }
@@ -437,13 +485,13 @@ impl Database {
         if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
             return work();
         }
-        self.connection.savepoint("statement").map_err(StoreError::database("set a savepoint"))?;
+        self.connection.savepoint("statement").map_err(failed("set a savepoint"))?;
         let done = work();
         let ended = match done {
             Ok(_) => self.connection.release("statement"),
             Err(_) => self.connection.rollback_to("statement"),
         };
-        done.and_then(|value| ended.map(|()| value).map_err(StoreError::database("leave a savepoint")))
+        done.and_then(|value| ended.map(|()| value).map_err(failed("leave a savepoint")))
     }
 
     /// Keeps what happened until the unit of work ends.
@@ -461,7 +509,7 @@ impl Database {
 
     /// Statements that change tables.
     pub(super) fn execute_batch(&self, attempt: &'static str, sql: &str) -> Result<(), StoreError> {
-        self.connection.batch(sql).map_err(StoreError::database(attempt))
+        self.connection.batch(sql).map_err(failed(attempt))
     }
 
     pub(super) fn execute(
@@ -471,7 +519,7 @@ impl Database {
         parameters: impl AsRef<[SqlValue]>,
     ) -> Result<usize, StoreError> {
         self.note(sql);
-        self.connection.execute(sql, parameters.as_ref()).map_err(StoreError::database(attempt))
+        self.connection.execute(sql, parameters.as_ref()).map_err(failed(attempt))
     }
 
     pub(super) fn rows<T>(
@@ -482,7 +530,7 @@ impl Database {
         read: impl FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, StoreError> {
         self.note(sql);
-        self.connection.rows(sql, parameters.as_ref(), read).map_err(StoreError::database(attempt))
+        self.connection.rows(sql, parameters.as_ref(), read).map_err(failed(attempt))
     }
 
     pub(super) fn select<T>(

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::{BaseType, Field, MAX_NAME_BYTES, TenantId};
+use erp_storage::EntityRef;
 
-use super::EntityRef;
 use super::sql::{ColumnShape, Dialect};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what

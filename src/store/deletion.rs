@@ -1,11 +1,11 @@
 //! Deleting rows, and what goes with them.
 
 use erp_manifest::OnDelete;
+use erp_storage::{Dependent, EntityRef, RowChangeKind, Scope, StoreError};
 use serde_json::{Map, Value};
 
-use super::catalog::Dependent;
-use super::sql::{Dialect, SqlValue};
-use super::{Database, EntityRef, RowChangeKind, Scope, StoreError, definition};
+use super::sql::{Dialect, RowLock, SqlValue};
+use super::{Database, definition};
 
 /// How many rows go with one that is deleted, at the most, that one included.
 const MAX_CASCADE: usize = 10_000;
@@ -24,7 +24,7 @@ impl Database {
         id: &str,
         expected_version: Option<u32>,
     ) -> Result<usize, StoreError> {
-        let row = self.get_version(entity, scope, id, expected_version)?;
+        let row = self.get_version(entity, scope, id, expected_version, RowLock::Delete)?;
         let all_rows = scope.of_all_rows();
         self.atomically(|database| database.delete_with_dependents(entity, &all_rows, row.id))
     }
@@ -43,7 +43,7 @@ impl Database {
         let mut total = 0;
         while let Some((entity, id)) = waiting.pop() {
             // It may have gone by another way since it was found.
-            let mut row = match self.get(&entity, scope, &id) {
+            let mut row = match self.get_version(&entity, scope, &id, None, RowLock::Delete) {
                 Ok(row) => row,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(error),

@@ -1,35 +1,15 @@
 //! Events on their way: written with the unit of work that tells them, delivered after it.
 
 use erp_manifest::{EventType, PluginId, TenantId};
+use erp_storage::{Scope, StoreError, StoredEvent};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, Scope, StoreError};
 
 /// Bytes of the payloads that a list of events shows.
 const MAX_SHOWN: i64 = 2 << 20;
-
-/// An event that was told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredEvent {
-    /// Its place in the order of all events.
-    pub seq: i64,
-    /// UUID; the same each time the event is delivered.
-    pub id: String,
-    /// Whose event it is.
-    pub tenant: TenantId,
-    /// Words joined by dots.
-    pub event_type: String,
-    /// The plugin that told it, or `platform`.
-    pub source: String,
-    /// JSON.
-    pub payload: Value,
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    pub occurred_at_ms: i64,
-    /// How many events led to this one.
-    pub depth: u32,
-}
 
 /// How the delivery of an event to a plugin went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -166,6 +146,14 @@ impl Database {
     pub fn reopen_event(&mut self, id: &str) -> Result<bool, StoreError> {
         let sql = "update erp_events set dispatched = 0 where id = ?";
         Ok(self.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
+    }
+
+    /// Has the delivery of an event to a plugin for itself until the unit of work ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn lock_delivery(&self, seq: i64, plugin: &PluginId) -> Result<(), StoreError> {
+        self.lock_alone(&["delivery", &seq.to_string(), plugin.as_str()])
     }
 
     /// Notes how a delivery went; `error` is `None` for one that was done.

@@ -7,11 +7,12 @@
 
 use erp_manifest::document::did_you_mean;
 use erp_manifest::{BaseType, comparable, of_base_type};
+use erp_storage::{EntityRef, ListQuery, StoreError};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
 use serde_json::{Map, Value};
 
+use super::definition;
 use super::sql::{ColumnShape, Dialect};
-use super::{EntityRef, ListQuery, StoreError, definition};
 
 /// Characters that `contains` looks for at the most.
 pub(super) const MAX_PATTERN: usize = 200;

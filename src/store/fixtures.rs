@@ -2,11 +2,12 @@
 
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::{Field, FieldType, Fixture, FixtureMode, Manifest, converted};
+use erp_storage::{EntityRef, FieldProblem, IdSource, ListQuery, Row, Scope, StoreError};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, EntityRef, FieldProblem, IdSource, ListQuery, Row, Scope, StoreError};
 
 impl Database {
     /// Brings the rows of fixtures to a tenant, within the unit of work; gives how many were made, changed or deleted.

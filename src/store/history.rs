@@ -1,9 +1,10 @@
 //! What happened to a row: the audit table, read.
 
+use erp_storage::{EntityRef, Scope, StoreError};
 use serde::Serialize;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, EntityRef, Scope, StoreError};
 
 /// One change of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

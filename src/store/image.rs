@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use erp_manifest::Manifest;
+use erp_storage::StoreError;
 
+use super::Database;
 use super::sql::{ColumnShape, Connection, ConnectionImage, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue};
-use super::{Database, StoreError};
+use crate::error::failed;
 
 /// A database as it stood at a moment.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn image(&mut self) -> Result<DatabaseImage, StoreError> {
-        let image = self.connection_mut().image().map_err(StoreError::database("copy the database"))?;
+        let image = self.connection_mut().image().map_err(failed("copy the database"))?;
         let url = match image {
             ConnectionImage::Bytes(bytes) => return Ok(DatabaseImage(ImageValue::Sqlite(bytes))),
             ConnectionImage::At(url) => url,
@@ -53,7 +55,7 @@ impl Database {
     pub fn of_image(image: &DatabaseImage) -> Result<Database, StoreError> {
         match &image.0 {
             ImageValue::Sqlite(bytes) => {
-                let connection = Connection::of_image(bytes).map_err(StoreError::database("copy the database"))?;
+                let connection = Connection::of_image(bytes).map_err(failed("copy the database"))?;
                 Ok(Database::over(connection))
             }
             ImageValue::Postgres { url, manifests, tables } => {

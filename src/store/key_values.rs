@@ -1,10 +1,11 @@
 //! The small key-value store that a plugin has per tenant.
 
 use erp_manifest::PluginId;
+use erp_storage::{Scope, StoreError};
 use serde_json::Value;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, Scope, StoreError};
 
 impl Database {
     /// The value of a key that has not expired.
@@ -49,6 +50,20 @@ impl Database {
             parameters,
         )?;
         Ok(())
+    }
+
+    /// The value of a key that is about to be changed: nobody else changes it until the unit of work ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn key_value_to_change(
+        &self,
+        plugin: &PluginId,
+        scope: &Scope,
+        key: &str,
+    ) -> Result<Option<Value>, StoreError> {
+        self.lock_alone(&["key", plugin.as_str(), scope.tenant.as_str(), key])?;
+        self.key_value(plugin, scope, key)
     }
 
     /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.

@@ -2,13 +2,12 @@
 //! anyone hearing of them.
 
 use erp_manifest::Moment;
+use erp_storage::{EntityRef, RollUps, Scope, StoreError, normalize, settle_values};
 use serde_json::{Map, Value};
 
+use super::Database;
 use super::records::in_order;
-use super::roll_ups::RollUps;
-use super::rules::settle_values;
 use super::sql::SqlValue;
-use super::{Database, EntityRef, Scope, StoreError, values};
 
 /// Rows that one statement writes at the most.
 const BATCH: usize = 200;
@@ -31,7 +30,7 @@ pub struct LoadedRow {
 /// # Errors
 /// [`StoreError::Validation`] where a rule of the manifest refuses it.
 pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<Map<String, Value>, StoreError> {
-    let mut data = values::normalize(entity, data, true)?;
+    let mut data = normalize(entity, data, true)?;
     let problems = settle_values(entity, scope, &mut data, Some(&RollUps::of_no_children(entity)));
     if !problems.is_empty() {
         return Err(StoreError::Validation { entity: entity.name.to_string(), problems });

@@ -1,11 +1,12 @@
 //! What conversations and workflows remember, per tenant and session.
 
 use erp_manifest::PluginId;
+use erp_storage::{Scope, StoreError};
 use serde_json::Value;
 
+use super::Database;
 use super::records::MemoryBudget;
 use super::sql::SqlValue;
-use super::{Database, Scope, StoreError};
 
 impl Database {
     /// Adds an item to a session.

@@ -2,9 +2,10 @@
 //! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
 
 use erp_manifest::{Manifest, Moment, NumberingRule, PluginId, ResetRule};
+use erp_storage::{Scope, StoreError};
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, Scope, StoreError};
 
 /// A number that is taken twice stays at the higher one.
 pub(super) const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
@@ -17,6 +18,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`], [`StoreError::Database`].
     pub fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
+        self.lock_alone(&["number", manifest.metadata.id.as_str(), scope.tenant.as_str(), rule])?;
         let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
         let number = format_number(rule, sequence, scope.now)?;
         let mut parameters = key(manifest, rule, scope);

@@ -1,11 +1,12 @@
 //! The platform's own tables about plugins and their packages.
 
 use erp_manifest::{Manifest, Moment, PluginId, TenantId, table_name};
+use erp_storage::StoreError;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, StoreError};
 
 /// Where a plugin is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

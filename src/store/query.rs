@@ -5,51 +5,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use erp_manifest::Moment;
 use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use erp_manifest::expression::read_decimal;
+use erp_storage::{EntityRef, ListQuery, ListedRows, Row, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, NullOrdering, Order, Query, SelectStatement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Database;
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, ColumnShape, Dialect};
-use super::{Database, EntityRef, Row, Scope, StoreError};
+use crate::reach;
 
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;
-
-/// What to list.
-#[derive(Debug, Clone, Default)]
-pub struct ListQuery {
-    /// A filter; null for none.
-    pub filter: Value,
-    /// Text to look for in the searchable fields.
-    pub search: Option<String>,
-    /// Fields, the most important first; `-` in front of a name turns its order.
-    pub sort: Vec<String>,
-    /// Rows of the page; 20 if it is absent.
-    pub limit: Option<u64>,
-    /// Rows to skip; not together with a cursor.
-    pub offset: u64,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// True where all matching rows are to be counted.
-    pub with_total: bool,
-    /// True where deleted rows are wanted too.
-    pub include_deleted: bool,
-    /// True where the plugin's own code asks: it may use fields that the manifest does not open to users.
-    pub by_plugin: bool,
-}
-
-/// A page of rows.
-#[derive(Debug, Clone)]
-pub struct ListedRows {
-    /// The rows.
-    pub rows: Vec<Row>,
-    /// Where it ended, if there are more.
-    pub next_cursor: Option<String>,
-    /// All matching rows, where they were counted.
-    pub total: Option<u64>,
-}
 
 impl Database {
     /// The rows of all pages, until there are more than `most`: then what was found until there.
@@ -135,6 +103,7 @@ impl Database {
             }
             _ => None,
         };
+        found.iter().for_each(|(row, _)| self.note_seen(entity, row));
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
         Ok(ListedRows { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
     }
@@ -167,7 +136,7 @@ pub(super) fn matching(
     if !query.include_deleted {
         all = all.add(Expr::col(Alias::new("deleted_at")).is_null());
     }
-    if let Some(within) = scope.reach.condition(dialect, entity)? {
+    if let Some(within) = reach::condition(&scope.reach, dialect, entity)? {
         all = all.add(within);
     }
     all = all.add(reader.condition(&query.filter)?);

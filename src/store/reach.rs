@@ -1,74 +1,26 @@
-//! Whose rows of an entity somebody may touch.
+//! Whose rows of an entity somebody may touch, as a condition of statements.
 
-use erp_manifest::{FieldType, ScopeRole};
+use erp_storage::{EntityRef, Owners, RowReach, StoreError};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
-use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Reach, Usage};
 use super::sql::Dialect;
-use super::{EntityRef, StoreError};
 
-/// Whose rows of an entity somebody may touch. An entity that names no owner has the user who made a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum RowReach {
-    /// All rows of the tenant.
-    #[default]
-    All,
-    /// Rows of some owners and departments.
-    Of {
-        /// Ids of the owners.
-        users: Vec<String>,
-        /// Ids of the departments; none where only the owner counts.
-        departments: Vec<String>,
-    },
-}
-
-/// Where a row says whose it is.
-struct Owners<'e> {
-    /// The field; the column `created_by` where the entity names none.
-    owner: &'e str,
-    department: Option<&'e str>,
-}
-
-impl<'e> Owners<'e> {
-    fn of(entity: &'e EntityRef) -> Owners<'e> {
-        let with_role = |wanted: ScopeRole| {
-            entity.fields.iter().find(|field| field.scope_role.as_ref().is_some_and(|role| **role == wanted))
-        };
-        let of_type = || entity.fields.iter().find(|field| *field.field_type == FieldType::Department);
-        Owners {
-            owner: with_role(ScopeRole::Owner).map_or("created_by", |field| field.name.as_str()),
-            department: with_role(ScopeRole::Department).or_else(of_type).map(|field| field.name.as_str()),
-        }
+/// The condition that narrows a statement; none where nothing is narrowed.
+pub(super) fn condition(
+    reach: &RowReach,
+    dialect: Dialect,
+    entity: &EntityRef,
+) -> Result<Option<Condition>, StoreError> {
+    let RowReach::Of { users, departments } = reach else { return Ok(None) };
+    let owners = Owners::of(entity);
+    let reader = FilterReader { dialect, entity, reach: Reach::All };
+    let among = |name: &str, ids: &[String]| -> Result<Expr, StoreError> {
+        Ok(reader.operand(name, Usage::Filter)?.expr().is_in(ids.iter().map(String::as_str)))
+    };
+    let mut any = Cond::any().add(among(owners.owner, users)?);
+    if let Some(department) = owners.department.filter(|_| !departments.is_empty()) {
+        any = any.add(among(department, departments)?);
     }
-}
-
-impl RowReach {
-    /// The condition that narrows a statement; none where nothing is narrowed.
-    pub(super) fn condition(&self, dialect: Dialect, entity: &EntityRef) -> Result<Option<Condition>, StoreError> {
-        let RowReach::Of { users, departments } = self else { return Ok(None) };
-        let owners = Owners::of(entity);
-        let reader = FilterReader { dialect, entity, reach: Reach::All };
-        let among = |name: &str, ids: &[String]| -> Result<Expr, StoreError> {
-            Ok(reader.operand(name, Usage::Filter)?.expr().is_in(ids.iter().map(String::as_str)))
-        };
-        let mut any = Cond::any().add(among(owners.owner, users)?);
-        if let Some(department) = owners.department.filter(|_| !departments.is_empty()) {
-            any = any.add(among(department, departments)?);
-        }
-        Ok(Some(any))
-    }
-
-    /// Whether a row is within reach.
-    pub(super) fn admits(&self, entity: &EntityRef, created_by: Option<&str>, data: &Map<String, Value>) -> bool {
-        let RowReach::Of { users, departments } = self else { return true };
-        let owners = Owners::of(entity);
-        let owner = match owners.owner {
-            "created_by" => created_by,
-            name => data.get(name).and_then(Value::as_str),
-        };
-        let department = owners.department.and_then(|name| data.get(name)?.as_str());
-        owner.is_some_and(|owner| users.iter().any(|user| user == owner))
-            || department.is_some_and(|own| departments.iter().any(|known| known == own))
-    }
+    Ok(Some(any))
 }

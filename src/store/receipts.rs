@@ -1,9 +1,10 @@
 //! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
 
 use erp_manifest::{Moment, PluginId};
+use erp_storage::StoreError;
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, StoreError};
 
 /// A kind of statement that a registry keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

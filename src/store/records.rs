@@ -2,12 +2,14 @@
 
 use erp_manifest::document::weight;
 use erp_manifest::{BaseType, Field, FieldType, as_stored};
+use erp_storage::{
+    EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, default_value, normalize,
+};
 use serde_json::{Map, Value};
 
-use super::sql::{Cell, ColumnShape, Dialect, Failure, SqlError, SqlRow, SqlValue};
-use super::{
-    Database, EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, definition, values,
-};
+use super::sql::{Cell, ColumnShape, Dialect, Failure, RowLock, SqlError, SqlRow, SqlValue};
+use super::{Database, definition};
+use crate::error::{failed, failure_of};
 
 /// How many columns [`row_columns`] names.
 pub(super) const ROW_COLUMNS: usize = 8;
@@ -146,10 +148,10 @@ impl Database {
                 let number = self.next_number(entity.manifest(), rule, scope)?;
                 data.insert(name.to_owned(), Value::String(number));
             } else if let Some(default) = &field.default {
-                data.insert(name.to_owned(), values::default_value(default, scope, &mut *new_id));
+                data.insert(name.to_owned(), default_value(default, scope, &mut *new_id));
             }
         }
-        let mut data = values::normalize(entity, &data, true)?;
+        let mut data = normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
         self.settle(entity, scope, None, &mut data)?;
         within_reach(entity, scope, scope.user.as_deref(), &data)?;
@@ -174,6 +176,7 @@ impl Database {
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
         let parents = Database::parents(entity, &[&row.data]);
         self.refresh(entity, scope, parents)?;
+        self.note_seen(entity, &row);
         self.record(RowChangeKind::Insert, entity, scope, (None, &row))?;
         Ok(row)
     }
@@ -188,10 +191,32 @@ impl Database {
     }
 
     fn get_any(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
+        let row = self.read_locked(entity, scope, id, RowLock::None)?;
+        self.note_seen(entity, &row);
+        Ok(row)
+    }
+
+    /// A row that is about to be changed or deleted: nobody else changes it until the unit of work ends. Where it is not
+    /// the one any more that this unit has read before, the unit is done again.
+    fn get_to_write(&self, entity: &EntityRef, scope: &Scope, id: &str, lock: RowLock) -> Result<Row, StoreError> {
+        let row = self.read_locked(entity, scope, id, lock)?;
+        self.hold_to_seen(entity, &row)?;
+        Ok(row)
+    }
+
+    /// Reads a row, and locks it where the database locks rows.
+    pub(super) fn read_locked(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        id: &str,
+        lock: RowLock,
+    ) -> Result<Row, StoreError> {
         let sql = format!(
-            "select {} from \"{}\" where tenant_id = ? and id = ?",
+            "select {} from \"{}\" where tenant_id = ? and id = ?{}",
             row_columns(self.dialect()).join(", "),
-            entity.table()
+            entity.table(),
+            self.dialect().row_lock(lock)
         );
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
         let row = self.rows("read a row", &sql, parameters, |row| read_row(entity, row))?.pop();
@@ -212,9 +237,9 @@ impl Database {
         patch: &Map<String, Value>,
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError> {
-        let mut row = self.get_version(entity, scope, id, expected_version)?;
+        let mut row = self.get_version(entity, scope, id, expected_version, RowLock::Change)?;
         let before = row.data.clone();
-        let patch = values::normalize(entity, patch, false)?;
+        let patch = normalize(entity, patch, false)?;
         self.check_references(entity, scope, &patch)?;
         row.data.extend(patch);
         self.settle(entity, scope, Some(id), &mut row.data)?;
@@ -236,14 +261,14 @@ impl Database {
         data: &Map<String, Value>,
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError> {
-        let mut row = self.get_version(entity, scope, id, expected_version)?;
+        let mut row = self.get_version(entity, scope, id, expected_version, RowLock::Change)?;
         let mut data = data.clone();
         for field in entity.fields.iter().filter(|field| field.read_only && field.computed.is_none()) {
             if let (false, Some(value)) = (data.contains_key(field.name.as_str()), row.data.get(field.name.as_str())) {
                 data.insert(field.name.as_str().to_owned(), value.clone());
             }
         }
-        let mut data = values::normalize(entity, &data, true)?;
+        let mut data = normalize(entity, &data, true)?;
         self.check_references(entity, scope, &data)?;
         self.settle(entity, scope, Some(id), &mut data)?;
         within_reach(entity, scope, row.created_by.as_deref(), &data)?;
@@ -258,7 +283,7 @@ impl Database {
     /// [`StoreError::NotFound`] where it was never there or is not deleted, [`StoreError::Unique`]
     /// where a newer row took its place, and those of [`Database::insert`].
     pub fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        let mut row = self.get_any(entity, scope, id)?;
+        let mut row = self.get_to_write(entity, scope, id, RowLock::Change)?;
         if row.deleted_at.take().is_none() {
             return Err(not_found(entity, id));
         }
@@ -291,7 +316,7 @@ impl Database {
                 Ok(row) => {
                     let label = field.as_ref().and_then(|field| row.data.get(field)).cloned();
                     let label = label.unwrap_or_else(|| Value::String(id.clone()));
-                    held.add_bytes(weight(&label)).map_err(StoreError::database("read labels"))?;
+                    held.add_bytes(weight(&label)).map_err(failed("read labels"))?;
                     labels.insert(id.clone(), label);
                 }
                 Err(StoreError::NotFound { .. }) => {}
@@ -307,8 +332,12 @@ impl Database {
         scope: &Scope,
         id: &str,
         expected: Option<u32>,
+        lock: RowLock,
     ) -> Result<Row, StoreError> {
-        let row = self.get(entity, scope, id)?;
+        let row = self.get_to_write(entity, scope, id, lock)?;
+        if row.deleted_at.is_some() {
+            return Err(not_found(entity, id));
+        }
         match expected {
             Some(expected) if expected != row.version => Err(StoreError::VersionConflict {
                 entity: entity.name.to_string(),
@@ -348,6 +377,7 @@ impl Database {
                 database.refresh(entity, scope, parents)
             })?;
         }
+        self.note_seen(entity, &row);
         self.record(kind, entity, scope, (Some(before), &row))?;
         Ok(row)
     }
@@ -363,7 +393,7 @@ impl Database {
         let can_fail = entity.fields.iter().any(Field::is_ordered) || !entity.indexes.is_empty();
         let write = || self.execute(attempt, sql, parameters).map(|_| ());
         let Err(error) = (if can_fail { self.guarded(write) } else { write() }) else { return Ok(()) };
-        match error.failure() {
+        match failure_of(&error) {
             Failure::Unique => {
                 let fields = self.taken_key(entity, scope, row)?;
                 Err(StoreError::Unique { entity: entity.name.to_string(), fields })
@@ -443,9 +473,10 @@ impl Database {
                 _ => Vec::new(),
             };
             for id in ids {
-                match self.get(&target, &all_rows, id) {
-                    Ok(_) => {}
-                    Err(StoreError::NotFound { .. }) => {
+                // It stays until this unit of work has ended.
+                match self.read_locked(&target, &all_rows, id, RowLock::Reference) {
+                    Ok(row) if row.deleted_at.is_none() => {}
+                    Ok(_) | Err(StoreError::NotFound { .. }) => {
                         return Err(StoreError::RefMissing {
                             field: field.name.to_string(),
                             target: target.name.to_string(),

@@ -1,39 +1,17 @@
 //! What computed fields take from child rows, kept in the unit of work that changes one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use erp_manifest::expression::{Datum, RollUp, RollUpFunction, Type};
+use erp_manifest::expression::{Datum, Type};
 use erp_manifest::{ChildRows, Entity};
+use erp_storage::{AggregateQuery, EntityRef, ListQuery, Metric, RollUps, Scope, StoreError, settle_values};
 use serde_json::{Map, Value, json};
 
-use super::aggregate::{AggregateQuery, Metric};
-use super::rules::settle_values;
-use super::sql::SqlValue;
-use super::{Database, EntityRef, ListQuery, Scope, StoreError, records};
+use super::sql::{RowLock, SqlValue};
+use super::{Database, records};
 
 /// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.
 pub(super) const MAX_LEVELS: usize = 100;
-
-/// The values of an entity's roll-ups for one row.
-#[derive(Debug, Default)]
-pub(super) struct RollUps(BTreeMap<String, Datum>);
-
-impl RollUps {
-    /// Those of a row that has no children yet.
-    pub(super) fn of_no_children(entity: &EntityRef) -> RollUps {
-        let none = |roll_up: &RollUp| match roll_up.function {
-            RollUpFunction::Count | RollUpFunction::Sum => Datum::Number(0.into()),
-            RollUpFunction::Min | RollUpFunction::Max => Datum::Null,
-        };
-        let values = entity.roll_ups().into_iter().map(|roll_up| (roll_up.as_str().to_owned(), none(roll_up)));
-        RollUps(values.collect())
-    }
-
-    /// The value of one, by its text.
-    pub(super) fn get(&self, text: &str) -> Option<&Datum> {
-        self.0.get(text)
-    }
-}
 
 /// The rows that a change of child rows concerns.
 type Parents = BTreeSet<(String, String)>;
@@ -61,7 +39,7 @@ impl Database {
             let is_number = field.is_none_or(|field| field.kind().holds == Type::Number);
             // No children: what stands for none is there already.
             if !found.is_null() {
-                values.0.insert(name.to_owned(), Datum::from_json(found, is_number));
+                values.set(name, Datum::from_json(found, is_number));
             }
         }
         Ok(values)
@@ -108,8 +86,10 @@ impl Database {
 
     /// Computes one row anew; gives those above it where its values changed.
     fn refresh_row(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Parents, StoreError> {
-        let mut row = match self.get(entity, scope, id) {
-            Ok(row) => row,
+        // Locked before its children are added up: whoever changes another one of them comes afterwards.
+        let mut row = match self.read_locked(entity, scope, id, RowLock::Change) {
+            Ok(row) if row.deleted_at.is_none() => row,
+            Ok(_) => return Ok(Parents::new()),
             // It went, or was never there: nothing is to be kept.
             Err(StoreError::NotFound { .. }) => return Ok(Parents::new()),
             Err(error) => return Err(error),

@@ -1,11 +1,10 @@
 //! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
 
-use erp_manifest::expression::{Datum, Type};
-use erp_manifest::{Field, Moment, normal_computed};
+use erp_manifest::Field;
+use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, settle_values};
 use serde_json::{Map, Value};
 
-use super::roll_ups::RollUps;
-use super::{Database, EntityRef, FieldProblem, Scope, StoreError, values};
+use super::Database;
 
 /// How many rows a tree is deep at the most.
 const MAX_TREE_DEPTH: usize = 1_000;
@@ -50,6 +49,8 @@ impl Database {
         data: &Map<String, Value>,
     ) -> Result<Option<String>, StoreError> {
         let name = field.name.as_str();
+        // Two rows that are moved at the same moment could be put below each other.
+        self.lock_alone(&["tree", &entity.table(), scope.tenant.as_str(), name])?;
         let mut next = data.get(name).and_then(Value::as_str).map(str::to_owned);
         for _ in 0..MAX_TREE_DEPTH {
             let Some(above) = next else { return Ok(None) };
@@ -64,126 +65,4 @@ impl Database {
         }
         Ok(Some(format!("has more than {MAX_TREE_DEPTH} rows above it")))
     }
-}
-
-/// Computes what is computed, and gives what breaks a rule that the row alone can break.
-pub(super) fn settle_values(
-    entity: &EntityRef,
-    scope: &Scope,
-    data: &mut Map<String, Value>,
-    roll_ups: Option<&RollUps>,
-) -> Vec<FieldProblem> {
-    let mut problems = compute(entity, scope, data, roll_ups);
-    let mut problem = |field: &str, message: String| problems.push(FieldProblem { field: field.to_owned(), message });
-    let lookup = |name: &str| lookup(entity, scope, data, name);
-    for field in &entity.fields {
-        let is_missing = data.get(field.name.as_str()).is_none_or(Value::is_null);
-        let condition = field.required_when.as_ref().filter(|_| is_missing);
-        if condition.is_some_and(|condition| condition.evaluate(&lookup) == Ok(Datum::Boolean(true))) {
-            problem(field.name.as_str(), "is required here".to_owned());
-        }
-    }
-    for constraint in &entity.constraints {
-        match constraint.expr.evaluate(&lookup) {
-            // Where a value is missing nothing is said: that it must be there is `required`'s business.
-            Ok(Datum::Boolean(true) | Datum::Null) => {}
-            Ok(_) => problem(constraint.name.as_str(), constraint.message.clone()),
-            Err(error) => problem(constraint.name.as_str(), format!("cannot be judged: {error}")),
-        }
-    }
-    problems
-}
-
-/// Computes what is computed; gives what cannot be. Where the child rows are not known, a field that goes over them keeps
-/// its value.
-pub(super) fn compute(
-    entity: &EntityRef,
-    scope: &Scope,
-    data: &mut Map<String, Value>,
-    roll_ups: Option<&RollUps>,
-) -> Vec<FieldProblem> {
-    let mut problems = Vec::new();
-    for field in entity.computed_fields() {
-        let Some(computed) = &field.computed else { continue };
-        if roll_ups.is_none() && !computed.roll_ups().is_empty() {
-            continue;
-        }
-        let name = field.name.as_str();
-        let known = |name: &str| roll_ups.and_then(|roll_ups| roll_ups.get(name)).cloned();
-        let lookup = |name: &str| known(name).unwrap_or_else(|| lookup(entity, scope, data, name));
-        let value = computed.evaluate(&lookup).map_err(|error| error.to_string());
-        let stored = value.and_then(|value| match value {
-            Datum::Null => Ok(Value::Null),
-            value => normal_computed(field, &value),
-        });
-        match stored {
-            Ok(value) => {
-                data.insert(name.to_owned(), value);
-            }
-            Err(why) => {
-                problems.push(FieldProblem { field: name.to_owned(), message: format!("cannot be computed: {why}") });
-            }
-        }
-    }
-    problems
-}
-
-/// Whether a condition of the manifest holds for a row; a condition that cannot be computed does not hold.
-pub fn condition_holds(
-    condition: &erp_manifest::expression::Expression,
-    entity: &EntityRef,
-    scope: &Scope,
-    data: &Map<String, Value>,
-) -> bool {
-    condition.evaluate(&|name| lookup(entity, scope, data, name)) == Ok(Datum::Boolean(true))
-}
-
-/// What a word such as `$today` stands for; none for a word that there is not.
-pub fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
-    Some(match name {
-        "$today" => Datum::Text(now.date()),
-        "$now" => Datum::Text(now.to_string()),
-        "$user.id" => user.map_or(Datum::Null, |user| Datum::Text(user.to_owned())),
-        _ => return None,
-    })
-}
-
-/// What a name in an expression stands for.
-pub(super) fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
-    match word(scope.now, scope.user.as_deref(), name) {
-        Some(datum) => datum,
-        None => {
-            let is_number = entity.field(name).is_some_and(|field| field.kind().holds == Type::Number);
-            data.get(name).map_or(Datum::Null, |value| Datum::from_json(value, is_number))
-        }
-    }
-}
-
-/// The defaults of a new row, as far as they do not come from the host alone.
-pub fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
-    let given = entity.fields.iter().filter_map(|field| Some((field, field.default.as_ref()?)));
-    let given = given.filter(|(field, default)| field.computed.is_none() && default.as_str() != Some("$uuid"));
-    given
-        .map(|(field, default)| (field.name.to_string(), values::default_value(default, scope, &mut String::new)))
-        .collect()
-}
-
-/// Computes what is computed in a row that is not written yet, and gives what would refuse it, but for what other rows say.
-pub fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>, is_new: bool) -> Vec<FieldProblem> {
-    let open: Map<String, Value> = data
-        .iter()
-        .filter(|(name, _)| entity.field(name).is_none_or(|field| field.computed.is_none()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let mut problems = match values::normalize(entity, &open, false) {
-        Ok(normal) => {
-            data.extend(normal);
-            Vec::new()
-        }
-        Err(StoreError::Validation { problems, .. }) => problems,
-        Err(_) => Vec::new(),
-    };
-    let roll_ups = is_new.then(|| RollUps::of_no_children(entity));
-    problems.extend(settle_values(entity, scope, data, roll_ups.as_ref()));
-    problems
 }

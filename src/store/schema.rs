@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use erp_manifest::{Manifest, PluginId};
+use erp_storage::{EntityRef, StoreError};
 use serde::Serialize;
 
+use super::Database;
 use super::definition::{self, KnownTable};
 use super::sql::{Dialect, SqlRow, SqlValue};
-use super::{Database, EntityRef, StoreError};
 
 /// A table of an entity, as the API shows it.
 #[derive(Debug, Clone, Serialize)]

@@ -1,9 +1,10 @@
 //! Secrets of a plugin per tenant, and calls of the host that were denied.
 
 use erp_manifest::PluginId;
+use erp_storage::{Scope, StoreError};
 
 use super::sql::{Dialect, SqlValue};
-use super::{Database, Scope, StoreError, seal};
+use super::{Database, seal};
 
 /// Denials of a plugin that are kept, at most.
 const KEPT_DENIALS: i64 = 1_000;

@@ -2,10 +2,11 @@
 
 use erp_manifest::document::did_you_mean;
 use erp_manifest::{Manifest, SettingField, SettingType};
+use erp_storage::{FieldProblem, Scope, StoreError};
 use serde_json::{Map, Value};
 
+use super::Database;
 use super::sql::SqlValue;
-use super::{Database, FieldProblem, Scope, StoreError};
 
 impl Database {
     /// A setting, its default if it is not set; null where it has none.

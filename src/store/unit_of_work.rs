@@ -1,11 +1,22 @@
-//! A database that threads share, and units of work, each of which has it for itself.
+//! Units of work, and where they come from: one database in turn, or a pool of connections to one.
 
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use parking_lot::{ArcMutexGuard, Mutex, MutexGuard, RawMutex};
+use erp_manifest::TenantId;
+use erp_storage::{Attempt, Catalog, RowChange, StatementLimit, Storage, StoreError};
+use parking_lot::{ArcMutexGuard, Condvar, Mutex, MutexGuard, RawMutex};
 
-use super::{Database, RowChange, StoreError};
+use super::Database;
+
+/// How long a unit of work waits for a connection of a pool.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long calls of a tenant begin one after the other once two of them met.
+const HOT: Duration = Duration::from_millis(500);
+/// Tenants that are remembered for that.
+const MOST_HOT: usize = 1_000;
 
 /// A database that threads use in turn: for single reads, and for whole units of work. Whoever comes while a unit of work is
 /// open waits until it has ended.
@@ -29,45 +40,183 @@ impl SharedDatabase {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn begin(&self) -> Result<UnitOfWork, StoreError> {
-        self.begin_by(Database::begin)
+    pub fn begin_to_write(&self) -> Result<UnitOfWork, StoreError> {
+        let mut database = self.0.lock_arc();
+        database.begin()?;
+        Ok(UnitOfWork::of(Lent::Shared(database)))
     }
+}
 
-    /// Begins a unit of work that may only read: see [`Database::begin_call`].
+impl Storage for SharedDatabase {
+    type Unit = UnitOfWork;
+
+    /// The first attempt begins as one that may only read: see [`Database::begin_call`].
+    fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
+        let mut database = self.0.lock_arc();
+        if attempt.number > 1 {
+            database.begin()?
+        } else {
+            database.begin_call()?
+        }
+        Ok(UnitOfWork::of(Lent::Shared(database)))
+    }
+}
+
+/// Connections to one database, for calls that run side by side: each has one for itself until it ends. Clones are the same
+/// pool.
+///
+/// Calls that meet are made again. Once two calls of a tenant have met, its calls begin one after the other for a moment:
+/// whoever waits at the beginning does no work in vain.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<PoolState>);
+
+#[derive(Debug)]
+struct PoolState {
+    connections: Mutex<Connections>,
+    is_free: Condvar,
+    hot: Mutex<HashMap<TenantId, Instant>>,
+}
+
+#[derive(Debug)]
+struct Connections {
+    free: Vec<Database>,
+    /// What all of them know; the number grows with each change.
+    catalog: (u64, Catalog),
+}
+
+impl Pool {
+    /// A pool of `size` connections, of which `first` is one; they are opened now. A database in memory has no second one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn begin_call(&self) -> Result<UnitOfWork, StoreError> {
-        self.begin_by(Database::begin_call)
+    pub fn new(first: Database, size: usize) -> Result<Pool, StoreError> {
+        let catalog = (first.generation(), first.catalog().clone());
+        let mut free = Vec::with_capacity(size);
+        while free.len() + 1 < size {
+            match first.beside()? {
+                Some(beside) => free.push(beside),
+                None => break,
+            }
+        }
+        free.push(first);
+        let connections = Mutex::new(Connections { free, catalog });
+        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), hot: Mutex::default() })))
     }
 
-    fn begin_by(&self, begin: fn(&mut Database) -> Result<(), StoreError>) -> Result<UnitOfWork, StoreError> {
-        let mut database = self.0.lock_arc();
-        begin(&mut database)?;
-        Ok(UnitOfWork { database })
+    /// The entities that units of work know from now on.
+    pub fn serve(&self, catalog: Catalog) {
+        let mut connections = self.0.connections.lock();
+        connections.catalog = (connections.catalog.0 + 1, catalog);
+    }
+
+    /// A connection for whatever is no call of a plugin: it goes back when this is dropped, and what was begun is undone.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where all are taken for five seconds, [`StoreError::Database`].
+    pub fn take(&self) -> Result<UnitOfWork, StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut connections = self.0.connections.lock();
+        loop {
+            if let Some(mut database) = connections.free.pop() {
+                let (generation, catalog) = &connections.catalog;
+                if database.generation() != *generation {
+                    database.follow(*generation, catalog.clone());
+                }
+                return Ok(UnitOfWork::of(Lent::Pooled(Some(database), Arc::clone(&self.0))));
+            }
+            if self.0.is_free.wait_until(&mut connections, deadline).timed_out() {
+                return Err(StoreError::Busy);
+            }
+        }
+    }
+
+    fn is_hot(&self, tenant: &TenantId) -> bool {
+        self.0.hot.lock().get(tenant).is_some_and(|until| *until > Instant::now())
+    }
+
+    fn heat(&self, tenant: &TenantId) {
+        let (now, mut hot) = (Instant::now(), self.0.hot.lock());
+        if hot.len() >= MOST_HOT {
+            hot.retain(|_, until| *until > now);
+        }
+        if hot.len() < MOST_HOT || hot.contains_key(tenant) {
+            hot.insert(tenant.clone(), now + HOT);
+        }
     }
 }
 
-/// A unit of work that has begun: it has the database for itself until it is committed. Dropped before, nothing of it stays.
+impl Storage for Pool {
+    type Unit = UnitOfWork;
+
+    fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
+        let has_met = attempt.number > 1;
+        if has_met {
+            self.heat(attempt.tenant);
+        }
+        let waits = has_met || self.is_hot(attempt.tenant);
+        let mut unit = self.take()?;
+        if waits {
+            unit.begin()?
+        } else {
+            unit.begin_call()?
+        }
+        if waits {
+            unit.queue_up(attempt.tenant)?;
+        }
+        Ok(unit)
+    }
+}
+
+/// A unit of work that has begun: it has its connection for itself until it is committed. Dropped before, nothing of it stays.
 pub struct UnitOfWork {
-    database: ArcMutexGuard<RawMutex, Database>,
+    database: Lent,
+    /// What limited the statements before this unit of work.
+    limit_before: Option<StatementLimit>,
+}
+
+/// How a unit of work has its database.
+enum Lent {
+    Shared(ArcMutexGuard<RawMutex, Database>),
+    /// There until it is dropped.
+    Pooled(Option<Database>, Arc<PoolState>),
 }
 
 impl UnitOfWork {
+    fn of(database: Lent) -> UnitOfWork {
+        UnitOfWork { database, limit_before: None }
+    }
+
+    /// Holds the statements of this unit of work to a limit.
+    pub fn limit_statements(&mut self, limit: StatementLimit) {
+        let before = self.swap_limit(limit);
+        self.limit_before.get_or_insert(before);
+    }
+
     /// Makes it last; gives what it changed, in order.
     ///
     /// # Errors
     /// [`StoreError::Database`], or [`StoreError::Conflict`] where it can be done again; nothing of it was kept then.
     pub fn commit(mut self) -> Result<Vec<Arc<RowChange>>, StoreError> {
-        let done = self.database.commit();
-        done.map_err(|error| if self.database.is_doomed() { StoreError::Conflict } else { error })
+        let database = &mut *self;
+        let done = database.commit();
+        done.map_err(|error| if self.is_doomed() { StoreError::Conflict } else { error })
     }
 }
 
 impl Drop for UnitOfWork {
     fn drop(&mut self) {
         // After a commit there is nothing to undo.
-        self.database.rollback();
+        self.rollback();
+        self.note_statements(false);
+        if let Some(limit) = self.limit_before.take() {
+            self.swap_limit(limit);
+        }
+        if let Lent::Pooled(database, pool) = &mut self.database
+            && let Some(database) = database.take()
+        {
+            pool.connections.lock().free.push(database);
+            pool.is_free.notify_one();
+        }
     }
 }
 
@@ -75,13 +224,25 @@ impl Deref for UnitOfWork {
     type Target = Database;
 
     fn deref(&self) -> &Database {
-        &self.database
+        match &self.database {
+            Lent::Shared(database) => database,
+            #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
+            Lent::Pooled(database, _) => {
+                database.as_ref().expect("a unit of work has its database until it is dropped")
+            }
+        }
     }
 }
 
 impl DerefMut for UnitOfWork {
     fn deref_mut(&mut self) -> &mut Database {
-        &mut self.database
+        match &mut self.database {
+            Lent::Shared(database) => database,
+            #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
+            Lent::Pooled(database, _) => {
+                database.as_mut().expect("a unit of work has its database until it is dropped")
+            }
+        }
     }
 }
 

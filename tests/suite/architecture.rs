@@ -338,7 +338,8 @@ fn the_picture_of_the_crates_is_made_from_the_sources() {
         used.entry(of_crate).or_default();
     }
     for (of_crate, others) in &mut used {
-        let folder = if of_crate == "erp-plugin" { repository().to_owned() } else { repository().join("src").join(of_crate) };
+        let folder =
+            if of_crate == "erp-plugin" { repository().to_owned() } else { repository().join("src").join(of_crate) };
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default().split("\n[").next().unwrap();
         others.extend(dependencies.lines().filter_map(|line| {

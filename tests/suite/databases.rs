@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId, parse};
-use erp_store::{
-    AggregateQuery, BatchKind, BatchStep, Database, EntityRef, ListQuery, Row, RowReach, Scope, StoreError,
-};
+use erp_storage::{AggregateQuery, BatchKind, BatchStep, EntityRef, ListQuery, Row, RowReach, Scope, StoreError};
+use erp_store::Database;
 use serde_json::{Map, Value, json};
 
 use crate::storage::{entity, field, running};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId, parse};
-use erp_store::{Database, EntityRef, Scope, StoreError};
+use erp_storage::{EntityRef, Scope, StoreError};
+use erp_store::Database;
 use serde_json::{Map, Value, json};
 
 use crate::support::{Sandbox, postgres_url};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use erp_manifest::Moment;
 use erp_runtime::Detail;
-use erp_store::{EntityRef, ListQuery, Scope};
+use erp_storage::{EntityRef, ListQuery, Scope};
 
 use crate::support::hostile::{GuestText, Host};
 
@@ -61,7 +61,7 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     };
     let data = serde_json::json!({ "sku": "A-1" });
     let row = data.as_object().unwrap();
-    let mut unit = host.database.begin().unwrap();
+    let mut unit = host.database.begin_to_write().unwrap();
     unit.insert(&entity, &scope, row, &mut new_id).unwrap();
     // Another thread's call waits until this one has ended, and sees nothing of it.
     std::thread::scope(|threads| {
@@ -72,13 +72,13 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
         assert_eq!(call.join().unwrap().trace.changes.len(), 3);
     });
     assert_eq!(rows(&host), 3);
-    let mut unit = host.database.begin().unwrap();
+    let mut unit = host.database.begin_to_write().unwrap();
     unit.insert(&entity, &scope, row, &mut new_id).unwrap();
     assert_eq!(unit.commit().unwrap().len(), 1);
     assert_eq!(rows(&host), 4);
     // A panic in the middle is a drop like any other.
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut unit = host.database.begin().unwrap();
+        let mut unit = host.database.begin_to_write().unwrap();
         unit.insert(&entity, &scope, row, &mut new_id).unwrap();
         panic!("in the middle");
     }));

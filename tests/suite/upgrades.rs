@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId, parse};
-use erp_store::{Database, Dialect, ListQuery, Row, Scope, StoreError, plan_upgrade};
+use erp_storage::{ListQuery, Row, Scope, StoreError};
+use erp_store::{Database, Dialect, plan_upgrade};
 use serde_json::{Map, Value, json};
 
 use crate::support::postgres_url;

@@ -13,7 +13,8 @@ use erp_package::signing;
 use erp_package::signing::{EnvelopeError, KeyError, RevocationError, RotateError, RotationError, TrustError};
 use erp_package::strict_zip::ArchiveRefusal;
 use erp_runtime::RuntimeError;
-use erp_store::{SqlError, StoreError};
+use erp_storage::StoreError;
+use erp_store::SqlError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -303,7 +304,9 @@ impl From<DevHostError> for CommandError {
         let new = CommandError::new(codes::DEV_HOST, error.to_string());
         match error {
             DevHostError::Listen { .. } => new.hint("take another port: --port 0 finds a free one"),
-            DevHostError::Store(StoreError::Database { source: SqlError::Postgres(_), .. }) => {
+            DevHostError::Store(StoreError::Database { source, .. })
+                if matches!(source.downcast_ref(), Some(SqlError::Postgres(_))) =>
+            {
                 new.hint("see whether PostgreSQL runs there, and whether this user may use the database (PGPASSWORD)")
             }
             DevHostError::Store(_) => {

@@ -8,7 +8,8 @@ use std::time::Instant;
 use clap::Args;
 use erp_manifest::exit_code::ExitCode;
 use erp_manifest::{Manifest, Moment, TenantId, from_json};
-use erp_store::{Database, EntityRef, ListQuery, Scope};
+use erp_storage::{EntityRef, ListQuery, Scope};
+use erp_store::Database;
 use schemars::JsonSchema;
 use serde::Serialize;
 

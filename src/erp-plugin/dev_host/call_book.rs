@@ -6,7 +6,7 @@ use std::sync::Arc;
 use erp_manifest::document::weight;
 use erp_platform::{Activity, CallRecord, Directory};
 use erp_runtime::{CallError, RecordedCall, shorten};
-use erp_store::RowChange;
+use erp_storage::RowChange;
 use serde_json::{Value, json};
 
 use super::journal::Journal;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use erp_platform::{PackageCompiler, Platform, Snapshot};
 use erp_runtime::lock;
-use erp_store::StoreError;
+use erp_storage::StoreError;
 
 /// How long somebody waits for whoever writes; then other requests wait too.
 pub(super) const WRITERS_WAIT: Duration = Duration::from_secs(2);

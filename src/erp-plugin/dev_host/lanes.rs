@@ -22,7 +22,7 @@ use erp_manifest::codes::errors;
 use erp_platform::http_api::{PlatformOperation, find};
 use erp_platform::{Activity, Body, Platform, PlatformError, Response, Snapshot};
 use erp_runtime::{Interrupt, lock};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 
 use super::call_book::PendingRequest;
 use super::hosted_platform::WRITERS_WAIT;

@@ -12,7 +12,7 @@ use erp_manifest::outgoing::HttpTransport;
 use erp_package::signing::TrustStore;
 use erp_platform::{Admission, Gate, PlatformError, Registrar};
 use erp_runtime::{Detail, LimitOverrides, RuntimeError, Surroundings};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use semver::Version;
 use thiserror::Error;
 use tokio::net::TcpListener;

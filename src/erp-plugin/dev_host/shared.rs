@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use erp_manifest::TenantId;
 use erp_platform::{Activity, Directory, Platform};
 use erp_runtime::{Interrupt, lock};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use tokio::sync::Semaphore;
 
 use super::StateFolder;

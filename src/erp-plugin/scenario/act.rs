@@ -6,7 +6,7 @@ use erp_manifest::document::{Node, NodeValue};
 use erp_manifest::{EventType, TenantId, Timeout};
 use erp_platform::{Body, Identity, Request, Response};
 use erp_runtime::{Fault, LimitOverrides};
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use serde_json::{Map, Value, json};
 
 use super::judge::StepOutcome;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use erp_manifest::codes::errors;
-use erp_store::Scope;
+use erp_storage::Scope;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

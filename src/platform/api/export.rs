@@ -1,7 +1,7 @@
 //! Many rows at once, out of an entity: as CSV or as JSON.
 
 use erp_manifest::codes::errors;
-use erp_store::{EntityRef, ListQuery, Row};
+use erp_storage::{EntityRef, ListQuery, Row};
 use serde_json::Value;
 
 use super::request::Response;

@@ -3,7 +3,7 @@
 use erp_manifest::Field;
 use erp_manifest::contract::MAX_PAGE_ROWS;
 use erp_manifest::expression::Expression;
-use erp_store::{StoreError, condition_holds};
+use erp_storage::{StoreError, condition_holds};
 use serde_json::{Value, json};
 
 use super::rows::Rows;
@@ -23,11 +23,11 @@ impl Rows<'_> {
         let scope = platform.scope(request)?;
         let is_new = body.get("is_new").and_then(Value::as_bool).unwrap_or(false);
         if is_new {
-            for (name, value) in erp_store::defaults_of(entity, &scope) {
+            for (name, value) in erp_storage::defaults_of(entity, &scope) {
                 data.entry(name).or_insert(value);
             }
         }
-        let problems = erp_store::judged(entity, &scope, &mut data, is_new);
+        let problems = erp_storage::judged(entity, &scope, &mut data, is_new);
         let holds = |condition: &Expression| condition_holds(condition, entity, &scope, &data);
         let hidden = |field: &&Field| field.visible_when.as_ref().is_some_and(|when| !holds(when));
         let required = |field: &&Field| field.required || field.required_when.as_ref().is_some_and(holds);

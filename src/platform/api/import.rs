@@ -7,7 +7,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::document::{did_you_mean, parse_strict_json, weight_of_text};
 use erp_manifest::{BaseType, Field};
 use erp_runtime::lock;
-use erp_store::{EntityRef, FieldProblem, StoreError};
+use erp_storage::{EntityRef, FieldProblem, StoreError};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};

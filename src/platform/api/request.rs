@@ -5,7 +5,7 @@ use std::sync::Arc;
 use erp_manifest::PermissionCode;
 use erp_manifest::codes::errors;
 use erp_manifest::document::{did_you_mean, parse_strict_json, weight_of_text};
-use erp_store::Row;
+use erp_storage::Row;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

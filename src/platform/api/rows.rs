@@ -7,10 +7,10 @@ use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use erp_manifest::document::did_you_mean;
 use erp_manifest::{LIST, MANAGE, PermissionCode};
 use erp_runtime::{Invocation, Trigger, lock};
-use erp_store::{
-    AggregateQuery, Database, EntityRef, FieldProblem, ListQuery, ListedRows, PluginStatus, Row, RowReach, Scope,
-    StoreError, condition_holds,
+use erp_storage::{
+    AggregateQuery, EntityRef, FieldProblem, ListQuery, ListedRows, Row, RowReach, Scope, StoreError, condition_holds,
 };
+use erp_store::{Database, PluginStatus};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, Response, RowPage};

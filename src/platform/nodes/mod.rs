@@ -8,7 +8,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::document::did_you_mean;
 use erp_manifest::{ERROR_PORT, NodeKind, NodeType, PluginId};
 use erp_runtime::{CallError, Invocation, LoadedPlugin, NodeCall, NodePlace, NodeTask, ServiceError, Trigger};
-use erp_store::word;
+use erp_storage::word;
 use serde_json::{Map, Value, json};
 
 use super::call::Occasion;

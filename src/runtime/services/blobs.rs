@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
-use erp_store::BlobInfo;
+use erp_storage::BlobInfo;
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -49,7 +49,7 @@ impl Services {
             let manifest = Arc::clone(&services.manifest);
             let plugin = &manifest.metadata.id;
             services
-                .with_database(|database, scope, new_id| database.put_blob(plugin, scope, (name, mime), data, new_id))
+                .in_unit(|unit, scope, new_id| unit.put_blob(plugin, scope, (name, mime), data, new_id))
         })
     }
 
@@ -62,9 +62,7 @@ impl Services {
             within(errors::LIMIT_RESULT_BYTES, size, bound, "bytes may come of one call of the host")?;
             let manifest = Arc::clone(&services.manifest);
             let plugin = &manifest.metadata.id;
-            services
-                .with_database(|database, scope, _| database.blob_part(plugin, scope, id, offset, length))
-                .map(Bytes)
+            services.in_unit(|unit, scope, _| unit.blob_part(plugin, scope, id, offset, length)).map(Bytes)
         })?;
         Ok(given.0)
     }
@@ -82,13 +80,13 @@ impl Services {
                 services.usage.take_writes(1)?;
                 let manifest = Arc::clone(&services.manifest);
                 let plugin = &manifest.metadata.id;
-                services.with_database(|database, scope, _| database.delete_blob(plugin, scope, id))
+                services.in_unit(|unit, scope, _| unit.delete_blob(plugin, scope, id))
             },
         )
     }
 
     fn blob_info(&mut self, id: &str) -> Result<BlobInfo, ServiceError> {
         let manifest = Arc::clone(&self.manifest);
-        self.with_database(|database, scope, _| database.blob_info(&manifest.metadata.id, scope, id))
+        self.in_unit(|unit, scope, _| unit.blob_info(&manifest.metadata.id, scope, id))
     }
 }

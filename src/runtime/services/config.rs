@@ -20,7 +20,7 @@ impl Services {
                 if !capabilities::may_read_config(&services.manifest, key) {
                     return Err(denied(format!("`{key}` is not granted: name it in `config` of [capabilities]")));
                 }
-                let value = services.with_database(|database, _, _| database.config(key))?;
+                let value = services.in_unit(|unit, _, _| unit.config(key))?;
                 Ok(value.map(Json::from))
             },
         )
@@ -33,7 +33,7 @@ impl Services {
             || json!({ "key": key }),
             |services| {
                 let manifest = &Arc::clone(&services.manifest);
-                let value = services.with_database(|database, scope, _| database.setting(manifest, scope, key))?;
+                let value = services.in_unit(|unit, scope, _| unit.setting(manifest, scope, key))?;
                 Ok(Json::from(value))
             },
         )
@@ -50,7 +50,7 @@ impl Services {
                 }
                 let manifest = Arc::clone(&services.manifest);
                 let plugin = &manifest.metadata.id;
-                services.with_database(|database, scope, _| database.secret(plugin, scope, key)).map(Secret)
+                services.in_unit(|unit, scope, _| unit.secret(plugin, scope, key)).map(Secret)
             },
         )?;
         self.keep_secret(&secret.0);
@@ -64,7 +64,7 @@ impl Services {
             || json!({ "rule": rule }),
             |services| {
                 let manifest = Arc::clone(&services.manifest);
-                services.with_database(|database, scope, _| database.next_number(&manifest, rule, scope))
+                services.in_unit(|unit, scope, _| unit.next_number(&manifest, rule, scope))
             },
         )
     }
@@ -76,7 +76,7 @@ impl Services {
             || json!({ "rule": rule }),
             |services| {
                 let manifest = Arc::clone(&services.manifest);
-                services.with_database(|database, scope, _| database.peek_number(&manifest, rule, scope))
+                services.in_unit(|unit, scope, _| unit.peek_number(&manifest, rule, scope))
             },
         )
     }

@@ -2,7 +2,7 @@
 
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
-use erp_store::{AggregateQuery, BatchStep, Database, EntityRef, ListQuery, Row, Scope, StoreError};
+use erp_storage::{AggregateQuery, BatchStep, EntityRef, ListQuery, Row, Scope, StoreError, Unit};
 use serde_json::{Map, Value, json};
 
 use super::super::capabilities;
@@ -44,15 +44,15 @@ impl Services {
     fn reading<T>(
         &mut self,
         entity: &EntityRef,
-        work: impl FnOnce(&Database, &Scope) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut dyn Unit, &Scope) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {
-        self.with_scope(&self.scope_of(entity, "list"), |database, scope, _| work(database, scope))
+        self.with_scope(&self.scope_of(entity, "list"), |unit, scope, _| work(unit, scope))
     }
 
     fn writing<T>(
         &mut self,
         entity: &EntityRef,
-        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut dyn Unit, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {
         self.with_scope(&self.scope_of(entity, "manage"), work)
     }
@@ -62,7 +62,7 @@ impl Services {
         self.call(HostFunction::DbInsert, entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.usage.take_writes(1)?;
-            services.writing(&entity, |database, scope, new_id| database.insert(&entity, scope, row, new_id)).map(flat)
+            services.writing(&entity, |unit, scope, new_id| unit.insert(&entity, scope, row, new_id)).map(flat)
         })
     }
 
@@ -71,7 +71,7 @@ impl Services {
         self.call(HostFunction::DbGet, entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.usage.take_rows(1)?;
-            match services.reading(&entity, |database, scope| database.get(&entity, scope, id)) {
+            match services.reading(&entity, |unit, scope| unit.get(&entity, scope, id)) {
                 Ok(row) => Ok(Some(flat(row))),
                 Err(error) if error.code == errors::DB_NOT_FOUND => Ok(None),
                 Err(error) => Err(error),
@@ -84,7 +84,7 @@ impl Services {
         self.call(HostFunction::DbQuery, entity, shown, |services| {
             let query = list_query(query)?;
             let entity = services.readable(entity)?;
-            let page = services.reading(&entity, |database, scope| database.list(&entity, scope, &query))?;
+            let page = services.reading(&entity, |unit, scope| unit.list(&entity, scope, &query))?;
             services.usage.take_rows(page.rows.len())?;
             let rows = page.rows.into_iter().map(flat).collect();
             Ok(FlatPage { rows, next_cursor: page.next_cursor, total: page.total })
@@ -100,7 +100,7 @@ impl Services {
             |services| {
                 let entity = services.readable(entity)?;
                 let query = ListQuery { filter, by_plugin: true, ..ListQuery::default() };
-                services.reading(&entity, |database, scope| database.count(&entity, scope, &query))
+                services.reading(&entity, |unit, scope| unit.count(&entity, scope, &query))
             },
         )
     }
@@ -122,12 +122,12 @@ impl Services {
         self.call(HostFunction::DbUpdate, entity, shown, |services| {
             let entity = services.writable(entity)?;
             services.usage.take_writes(1)?;
-            let update = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
-                database.update(&entity, scope, id, patch, expected_version)
+            let update = |unit: &mut dyn Unit, scope: &Scope, _: &mut dyn FnMut() -> String| {
+                unit.update(&entity, scope, id, patch, expected_version)
             };
             match services.writing(&entity, update) {
                 Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
-                    services.reading(&entity, |database, scope| database.get(&entity, scope, id)).map(flat)
+                    services.reading(&entity, |unit, scope| unit.get(&entity, scope, id)).map(flat)
                 }
                 Err(error) if error.code == errors::DB_NOT_FOUND && services.meets(Quirk::MissingRowsPass) => {
                     Ok(Json::from(Value::Object(patch.clone())))
@@ -146,8 +146,8 @@ impl Services {
         let arguments = || json!({ "id": id, "expected-version": expected_version });
         self.call(HostFunction::DbDelete, entity, arguments, |services| {
             let entity = services.writable(entity)?;
-            let delete = |database: &mut Database, scope: &Scope, _: &mut dyn FnMut() -> String| {
-                database.delete(&entity, scope, id, expected_version)
+            let delete = |unit: &mut dyn Unit, scope: &Scope, _: &mut dyn FnMut() -> String| {
+                unit.delete(&entity, scope, id, expected_version)
             };
             match services.writing(&entity, delete) {
                 Err(error) if error.code == errors::DB_VERSION_CONFLICT && services.meets(Quirk::StaleVersionsPass) => {
@@ -164,7 +164,7 @@ impl Services {
         self.call(HostFunction::DbRestore, entity, arguments, |services| {
             let entity = services.writable(entity)?;
             services.usage.take_writes(1)?;
-            services.writing(&entity, |database, scope, _| database.restore(&entity, scope, id)).map(flat)
+            services.writing(&entity, |unit, scope, _| unit.restore(&entity, scope, id)).map(flat)
         })
     }
 
@@ -173,7 +173,7 @@ impl Services {
         self.call(HostFunction::DbAggregate, entity, shown, |services| {
             let entity = services.readable(entity)?;
             let query = AggregateQuery::from_json(query, true)?;
-            let groups = services.reading(&entity, |database, scope| database.aggregate(&entity, scope, &query))?;
+            let groups = services.reading(&entity, |unit, scope| unit.aggregate(&entity, scope, &query))?;
             services.usage.take_rows(groups.len())?;
             Ok(Json::from(Value::Array(groups)))
         })
@@ -194,8 +194,8 @@ impl Services {
             }
             services.usage.take_writes(steps.len())?;
             let own = (*services.manifest.metadata.id).clone();
-            let (rows, touched) = services
-                .with_database(|database, scope, new_id| database.batch(&own, scope, &scopes, steps, new_id))?;
+            let (rows, touched) =
+                services.in_unit(|unit, scope, new_id| unit.batch(&own, scope, &scopes, steps, new_id))?;
             // What goes with a row that is deleted counts too.
             services.usage.take_writes(touched.saturating_sub(steps.len()))?;
             Ok(rows.into_iter().map(Json::from).collect())
@@ -207,7 +207,7 @@ impl Services {
         self.call(HostFunction::DbResolveLabels, entity, arguments, |services| {
             let entity = services.readable(entity)?;
             services.usage.take_rows(ids.len())?;
-            let labels = services.reading(&entity, |database, scope| database.labels(&entity, scope, ids, None))?;
+            let labels = services.reading(&entity, |unit, scope| unit.labels(&entity, scope, ids))?;
             Ok(Json::from(Value::Object(labels)))
         })
     }

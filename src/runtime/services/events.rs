@@ -4,7 +4,7 @@ use erp_manifest::EventType;
 use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
 use erp_manifest::document::weight;
-use erp_store::StoreError;
+use erp_storage::StoreError;
 use serde_json::{Value, json};
 
 use super::super::error::ServiceError;
@@ -34,9 +34,7 @@ impl Services {
             }
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();
-            services.with_database(|database, scope, _| {
-                database.add_event(scope, &id, &event_type, &source, &payload, depth)
-            })?;
+            services.in_unit(|unit, scope, _| unit.add_event(scope, &id, &event_type, &source, &payload, depth))?;
             let payload = services.redacted(payload);
             services.trace.events.push(EmittedEvent { event_type, payload });
             Ok(())

@@ -4,7 +4,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::contract::HostFunction;
 use erp_manifest::document::weight_of_fields;
 use erp_manifest::expression::{render_over, value_over};
-use erp_store::word;
+use erp_storage::word;
 use serde_json::{Map, Value, json};
 
 use super::super::error::ServiceError;

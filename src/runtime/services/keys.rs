@@ -43,14 +43,14 @@ impl Services {
         self.with_keys(HostFunction::KvDelete, key, arguments, |services| {
             services.usage.take_writes(1)?;
             let manifest = Arc::clone(&services.manifest);
-            services.with_database(|database, scope, _| database.delete_key_value(&manifest.metadata.id, scope, key))
+            services.in_unit(|unit, scope, _| unit.delete_key_value(&manifest.metadata.id, scope, key))
         })
     }
 
     pub(super) fn kv_increment(&mut self, key: &str, by: i64) -> Result<i64, ServiceError> {
         let arguments = || json!({ "key": key, "by": by });
         self.with_keys(HostFunction::KvIncrement, key, arguments, |services| {
-            let old = match services.kv_read(key)? {
+            let old = match services.kv_read_to_change(key)? {
                 None => 0,
                 Some(value) => value
                     .as_i64()
@@ -72,7 +72,7 @@ impl Services {
     ) -> Result<bool, ServiceError> {
         let arguments = || json!({ "key": key, "expected": expected, "value": value });
         self.with_keys(HostFunction::KvCompareAndSet, key, arguments, |services| {
-            if services.kv_read(key)?.as_ref() != expected {
+            if services.kv_read_to_change(key)?.as_ref() != expected {
                 return Ok(false);
             }
             services.kv_change(key, value)?;
@@ -85,20 +85,24 @@ impl Services {
         self.usage.take_writes(1)?;
         self.usage.take_written(key.len() as u64 + weight(value))?;
         let manifest = Arc::clone(&self.manifest);
-        self.with_database(|database, scope, _| database.change_key_value(&manifest.metadata.id, scope, key, value))
+        self.in_unit(|unit, scope, _| unit.change_key_value(&manifest.metadata.id, scope, key, value))
     }
 
     fn kv_read(&mut self, key: &str) -> Result<Option<Value>, ServiceError> {
         let manifest = Arc::clone(&self.manifest);
-        self.with_database(|database, scope, _| database.key_value(&manifest.metadata.id, scope, key))
+        self.in_unit(|unit, scope, _| unit.key_value(&manifest.metadata.id, scope, key))
+    }
+
+    /// The value of a key that is changed afterwards.
+    fn kv_read_to_change(&mut self, key: &str) -> Result<Option<Value>, ServiceError> {
+        let manifest = Arc::clone(&self.manifest);
+        self.in_unit(|unit, scope, _| unit.key_value_to_change(&manifest.metadata.id, scope, key))
     }
 
     fn kv_write(&mut self, key: &str, value: &Value, ttl_seconds: Option<u32>) -> Result<(), ServiceError> {
         self.usage.take_writes(1)?;
         self.usage.take_written(key.len() as u64 + weight(value))?;
         let manifest = Arc::clone(&self.manifest);
-        self.with_database(|database, scope, _| {
-            database.set_key_value(&manifest.metadata.id, scope, key, value, ttl_seconds)
-        })
+        self.in_unit(|unit, scope, _| unit.set_key_value(&manifest.metadata.id, scope, key, value, ttl_seconds))
     }
 }

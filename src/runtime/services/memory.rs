@@ -36,7 +36,7 @@ impl Services {
             services.usage.take_written(session.len() as u64 + weight(item))?;
             let manifest = Arc::clone(&services.manifest);
             let plugin = &manifest.metadata.id;
-            services.with_database(|database, scope, _| database.remember(plugin, scope, session, item))
+            services.in_unit(|unit, scope, _| unit.remember(plugin, scope, session, item))
         })
     }
 
@@ -52,9 +52,8 @@ impl Services {
         self.with_memory(function, session, arguments, |services| {
             let manifest = Arc::clone(&services.manifest);
             let plugin = &manifest.metadata.id;
-            let items = services.with_database(|database, scope, _| {
-                database.recall(plugin, scope, session, text, limit.min(MAX_ITEMS))
-            })?;
+            let items =
+                services.in_unit(|unit, scope, _| unit.recall(plugin, scope, session, text, limit.min(MAX_ITEMS)))?;
             services.usage.take_rows(items.len())?;
             Ok(items.into_iter().map(Json::from).collect())
         })
@@ -69,7 +68,7 @@ impl Services {
                 services.usage.take_writes(1)?;
                 let manifest = Arc::clone(&services.manifest);
                 let plugin = &manifest.metadata.id;
-                services.with_database(|database, scope, _| database.forget(plugin, scope, session))
+                services.in_unit(|unit, scope, _| unit.forget(plugin, scope, session))
             },
         )
     }

@@ -25,7 +25,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::contract::{HostEffect, HostFunction};
 use erp_manifest::document::{weight, weight_of_text};
 use erp_manifest::{LIST, Manifest, PermissionCode};
-use erp_store::{Database, RowReach, Scope, UnitOfWork};
+use erp_storage::{RowReach, Scope, StoreError, Unit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -65,7 +65,7 @@ pub(super) struct Services {
     pub(super) context: CallContext,
     pub(super) usage: CallUsage,
     /// The call's own: no other call can take part in it.
-    pub(super) unit: UnitOfWork,
+    pub(super) unit: Box<dyn Unit>,
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
     pub(super) detail: Detail,
@@ -97,7 +97,7 @@ impl Services {
         manifest: Arc<Manifest>,
         context: CallContext,
         limits: CallLimits,
-        unit: UnitOfWork,
+        unit: Box<dyn Unit>,
         surroundings: SharedSurroundings,
         detail: Detail,
     ) -> Services {
@@ -288,10 +288,10 @@ impl Services {
         STANDARD.decode(text).unwrap_or_default()
     }
 
-    /// Works with the database in the call's scope; `new_id` gives ids of new rows.
-    fn with_database<T>(
+    /// Works in the call's unit of work, in its scope; `new_id` gives ids of new rows.
+    fn in_unit<T>(
         &mut self,
-        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, erp_store::StoreError>,
+        work: impl FnOnce(&mut dyn Unit, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {
         self.with_scope(&self.scope(), work)
     }
@@ -299,11 +299,11 @@ impl Services {
     fn with_scope<T>(
         &mut self,
         scope: &Scope,
-        work: impl FnOnce(&mut Database, &Scope, &mut dyn FnMut() -> String) -> Result<T, erp_store::StoreError>,
+        work: impl FnOnce(&mut dyn Unit, &Scope, &mut dyn FnMut() -> String) -> Result<T, StoreError>,
     ) -> Result<T, ServiceError> {
         let surroundings = Arc::clone(&self.surroundings);
         let mut new_id = move || lock(&surroundings).uuid();
-        work(&mut self.unit, scope, &mut new_id).map_err(ServiceError::from)
+        work(&mut *self.unit, scope, &mut new_id).map_err(ServiceError::from)
     }
 
     fn scope(&self) -> Scope {

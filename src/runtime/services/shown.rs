@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use erp_manifest::outgoing::HttpResponse;
-use erp_store::BlobInfo;
+use erp_storage::BlobInfo;
 use serde_json::{Value, json};
 
 /// JSON on its way to a guest, which gets it as text; a trace takes the value.

@@ -4,7 +4,7 @@ use erp_manifest::codes::{ErrorCode, errors};
 use erp_manifest::contract::HostFunction;
 use erp_manifest::document::{did_you_mean, weight_of_text};
 use erp_manifest::outgoing::HttpRequest;
-use erp_store::{BatchKind, BatchStep, BlobInfo};
+use erp_storage::{BatchKind, BatchStep, BlobInfo};
 use erp_wit::host::v1::erp::plugin::{
     host_blob, host_clock, host_config, host_context, host_db, host_events, host_expr, host_http, host_kv, host_log,
     host_memory, host_numbering, types,

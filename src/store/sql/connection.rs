@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use erp_storage::StatementLimit;
+
 use super::postgres::PostgresConnection;
 use super::postgres_url::PostgresUrl;
 use super::sqlite::{InspectedRows, SqliteConnection};
-use super::watch::StatementLimit;
 use super::{Dialect, SqlError, SqlRow, SqlValue};
 
 #[derive(Debug)]
@@ -81,6 +82,14 @@ impl Connection {
         }
     }
 
+    /// Says that the unit can only be undone: it went on from rows that are not there any more.
+    pub(crate) fn doom(&self) {
+        match &self.0 {
+            Either::Sqlite(sqlite) => sqlite.doom(),
+            Either::Postgres(postgres) => postgres.doom(),
+        }
+    }
+
     /// A unit that will write waits for whoever writes.
     pub(crate) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
@@ -101,7 +110,9 @@ impl Connection {
     pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {
             Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(sqlite)))),
-            Either::Postgres(_) => Ok(None),
+            Either::Postgres(postgres) => {
+                postgres.beside().map(|postgres| Some(Connection(Either::Postgres(Box::new(postgres)))))
+            }
         }
     }
 
@@ -112,11 +123,11 @@ impl Connection {
         }
     }
 
-    /// Holds the statements that follow to a limit; PostgreSQL has none. Returns the previous one.
+    /// Holds the statements that follow to a limit; returns the previous one.
     pub(crate) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         match &self.0 {
             Either::Sqlite(sqlite) => sqlite.swap_limit(limit),
-            Either::Postgres(_) => StatementLimit::default(),
+            Either::Postgres(postgres) => postgres.swap_limit(limit),
         }
     }
 

@@ -49,7 +49,30 @@ impl ColumnShape {
 /// UTC with milliseconds, as [`erp_manifest::Moment`] writes it.
 const MOMENT_FORMAT: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
+/// Why a row is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowLock {
+    /// To be seen.
+    None,
+    /// Another row will name it: it may be changed, and not be deleted.
+    Reference,
+    /// It is changed.
+    Change,
+    /// It is deleted: nothing may begin to name it.
+    Delete,
+}
+
 impl Dialect {
+    /// What a statement says that reads rows and locks them until the unit of work ends. SQLite has one writer.
+    pub(crate) fn row_lock(self, lock: RowLock) -> &'static str {
+        match (self, lock) {
+            (Dialect::Sqlite, _) | (_, RowLock::None) => "",
+            (Dialect::Postgres, RowLock::Reference) => " for key share",
+            (Dialect::Postgres, RowLock::Change) => " for no key update",
+            (Dialect::Postgres, RowLock::Delete) => " for update",
+        }
+    }
+
     /// The name that people read.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ pub enum SqlError {
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL.
     #[error("{}", postgres_message(.0))]
-    Postgres(#[from] postgres::Error),
+    Postgres(#[from] tokio_postgres::Error),
     /// The address of a database that cannot be read.
     #[error("{0}")]
     Address(String),
@@ -88,8 +88,8 @@ fn sqlite_failure(failure: rusqlite::ffi::Error, message: &str) -> Failure {
     }
 }
 
-fn postgres_failure(error: &postgres::Error) -> Failure {
-    use postgres::error::SqlState;
+fn postgres_failure(error: &tokio_postgres::Error) -> Failure {
+    use tokio_postgres::error::SqlState;
     let Some(error) = error.as_db_error() else { return Failure::Other };
     match error.code() {
         &SqlState::UNIQUE_VIOLATION => Failure::Unique,
@@ -110,7 +110,7 @@ fn without_statement(error: &rusqlite::Error) -> String {
     }
 }
 
-fn postgres_message(error: &postgres::Error) -> String {
+fn postgres_message(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => match error.detail() {
             Some(detail) => format!("{} ({detail})", error.message()),

@@ -1,21 +1,28 @@
 //! PostgreSQL, by its own protocol.
 
-use std::cell::{Cell as Flag, RefCell, RefMut};
+use std::cell::{Cell as Flag, Ref, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::{ToSql, Type};
-use postgres::{Client, Statement};
+use erp_storage::StatementLimit;
+use futures_util::TryStreamExt;
+use tokio_postgres::Statement;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::error::Failure;
+use super::postgres_session::{Session, wait, wait_and_look};
 use super::postgres_url::PostgresUrl;
 use super::postgres_wire::{cell, numbered};
 use super::sqlite::{InspectedRows, LONGEST, MAX_BYTES};
+use super::watch::StatementWatch;
 use super::{SqlError, SqlRow, SqlValue};
 
+/// How often a wait for the server looks whether it must end.
+const LOOK: Duration = Duration::from_millis(20);
 /// Statements that a connection keeps prepared.
 const PREPARED: usize = 256;
 
@@ -25,7 +32,7 @@ const SESSION: &str = "set client_min_messages = warning; set timezone = 'UTC'; 
 
 pub(super) struct PostgresConnection {
     url: PostgresUrl,
-    client: RefCell<Client>,
+    client: RefCell<Session>,
     statements: RefCell<HashMap<String, Statement>>,
     is_in_unit: Flag<bool>,
     /// Why a statement of the unit failed, where nobody has gone back to a savepoint since.
@@ -34,8 +41,21 @@ pub(super) struct PostgresConnection {
     is_doomed: Flag<bool>,
     /// The server has said that it ends the connection, which is not closed yet.
     is_lost: Flag<bool>,
-    /// A schema that goes with this connection.
-    scratch: Option<String>,
+    /// The schema that this connection works in, where it is not the server's own choice.
+    schema: Option<String>,
+    kind: SessionKind,
+    watch: StatementWatch,
+}
+
+/// What a session is to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionKind {
+    /// That of a host: whoever upgrades tables sees that it is there.
+    Host,
+    /// Its schema goes with it.
+    Scratch,
+    /// One more of a host, or of a scratch schema.
+    Beside,
 }
 
 impl fmt::Debug for PostgresConnection {
@@ -46,20 +66,26 @@ impl fmt::Debug for PostgresConnection {
 
 impl PostgresConnection {
     pub(super) fn open(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
-        Ok(PostgresConnection::over(url, connect_host(url)?, None))
+        Ok(PostgresConnection::over(url, connect_host(url)?, None, SessionKind::Host))
     }
 
     /// In a schema of its own, which goes with the connection.
     pub(super) fn open_scratch(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let schema = format!("erp_scratch_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut client = connect(url, None)?;
+        let client = connect(url, None)?;
         client.batch_execute(&format!("drop schema if exists {schema} cascade; create schema {schema}"))?;
         client.batch_execute(&search_path(&schema))?;
-        Ok(PostgresConnection::over(url, client, Some(schema)))
+        Ok(PostgresConnection::over(url, client, Some(schema), SessionKind::Scratch))
     }
 
-    fn over(url: &PostgresUrl, client: Client, scratch: Option<String>) -> PostgresConnection {
+    /// Another session in the same database and schema.
+    pub(super) fn beside(&self) -> Result<PostgresConnection, SqlError> {
+        let client = connect(&self.url, self.schema())?;
+        Ok(PostgresConnection::over(&self.url, client, self.schema.clone(), SessionKind::Beside))
+    }
+
+    fn over(url: &PostgresUrl, client: Session, schema: Option<String>, kind: SessionKind) -> PostgresConnection {
         PostgresConnection {
             url: url.clone(),
             client: RefCell::new(client),
@@ -68,7 +94,9 @@ impl PostgresConnection {
             broken: RefCell::default(),
             is_doomed: Flag::new(false),
             is_lost: Flag::new(false),
-            scratch,
+            schema,
+            kind,
+            watch: StatementWatch::default(),
         }
     }
 
@@ -76,8 +104,12 @@ impl PostgresConnection {
         &self.url
     }
 
-    pub(super) fn scratch(&self) -> Option<&str> {
-        self.scratch.as_deref()
+    fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    pub(super) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
+        self.watch.swap(limit)
     }
 
     pub(super) fn is_in_unit(&self) -> bool {
@@ -88,10 +120,16 @@ impl PostgresConnection {
         self.is_doomed.get()
     }
 
+    /// The unit can only be undone.
+    pub(super) fn doom(&self) {
+        self.is_doomed.set(true);
+    }
+
     pub(super) fn begin(&self) -> Result<(), SqlError> {
         self.broken.take();
         self.is_doomed.set(false);
-        const BEGIN: &str = "begin isolation level serializable";
+        // What must not change under a unit is locked row by row: see `Database::hold_to_seen`.
+        const BEGIN: &str = "begin isolation level read committed";
         // That the server was restarted while nobody asked is seen now; nothing has been done yet.
         if let Err(error) = self.control(BEGIN) {
             if !self.is_lost() {
@@ -120,7 +158,7 @@ impl PostgresConnection {
 
     pub(super) fn rollback(&self) {
         // A connection that is gone has rolled back by itself.
-        let _ = self.client.borrow_mut().batch_execute("rollback");
+        let _ = self.client.borrow().batch_execute("rollback");
         self.is_in_unit.set(false);
         self.broken.take();
         self.is_doomed.set(false);
@@ -136,7 +174,7 @@ impl PostgresConnection {
 
     pub(super) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
         let back = format!("rollback to savepoint {name}; release savepoint {name}");
-        self.client.borrow_mut().batch_execute(&back)?;
+        self.client.borrow().batch_execute(&back)?;
         self.broken.take();
         Ok(())
     }
@@ -157,7 +195,7 @@ impl PostgresConnection {
 
     pub(super) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
-        let changed = self.run(sql, |client, statement| client.execute(statement, &parameters))?;
+        let changed = self.run(sql, |client, statement| wait(client.execute(statement, &parameters)))?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
@@ -168,7 +206,7 @@ impl PostgresConnection {
         read: &mut dyn FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
-        let query = || self.run(sql, |client, statement| client.query(statement, &parameters));
+        let query = || self.run(sql, |client, statement| self.watched(client.query(statement, &parameters)));
         let found = match query() {
             // Outside of a unit what only reads can be asked again, of the server that is there now.
             Err(_) if !self.is_in_unit.get() && self.is_lost() => query()?,
@@ -180,10 +218,13 @@ impl PostgresConnection {
     fn run<T>(
         &self,
         sql: &str,
-        work: impl FnOnce(&mut Client, &Statement) -> Result<T, postgres::Error>,
+        work: impl FnOnce(&tokio_postgres::Client, &Statement) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, SqlError> {
         if self.is_doomed.get() {
             return Err(SqlError::Conflict);
+        }
+        if self.watch.begin(false).is_none() {
+            return Err(SqlError::Stopped);
         }
         // A connection that was lost is made anew before its statements are looked at: they went with it.
         drop(self.client()?);
@@ -191,7 +232,7 @@ impl PostgresConnection {
         let statement = match known {
             Some(statement) => statement,
             None => {
-                let prepared = self.client()?.prepare(&numbered(sql));
+                let prepared = wait(self.client()?.prepare(&numbered(sql)));
                 let statement = prepared.map_err(|error| self.judged(error))?;
                 let mut statements = self.statements.borrow_mut();
                 if statements.len() >= PREPARED {
@@ -201,35 +242,48 @@ impl PostgresConnection {
                 statement
             }
         };
-        let done = work(&mut *self.client()?, &statement);
+        let done = work(&**self.client()?, &statement);
         done.map_err(|error| self.judged(error))
     }
 
+    /// Waits for rows as long as a statement may read; then the server is asked to end it.
+    fn watched<T>(&self, answer: impl Future<Output = T>) -> T {
+        let _running = self.watch.begin(true);
+        let mut is_asked = false;
+        wait_and_look(answer, LOOK, || {
+            if !is_asked && self.watch.must_end() {
+                is_asked = true;
+                self.client.borrow().cancel();
+            }
+        })
+    }
+
     /// The connection, a new one where the old one was lost between two units.
-    fn client(&self) -> Result<RefMut<'_, Client>, SqlError> {
-        let mut client = self.client.borrow_mut();
-        if (client.is_closed() || self.is_lost.get()) && !self.is_in_unit.get() {
+    fn client(&self) -> Result<Ref<'_, Session>, SqlError> {
+        let is_gone = self.client.borrow().is_closed() || self.is_lost.get();
+        if is_gone && !self.is_in_unit.get() {
             self.statements.borrow_mut().clear();
-            *client = match self.scratch() {
-                Some(schema) => connect(&self.url, Some(schema))?,
-                None => connect_host(&self.url)?,
+            *self.client.borrow_mut() = match self.kind {
+                SessionKind::Host => connect_host(&self.url)?,
+                SessionKind::Scratch | SessionKind::Beside => connect(&self.url, self.schema())?,
             };
             self.is_lost.set(false);
         }
-        Ok(client)
+        Ok(self.client.borrow())
     }
 
     fn is_lost(&self) -> bool {
         self.is_lost.get() || self.client.borrow().is_closed()
     }
 
-    fn judged(&self, error: postgres::Error) -> SqlError {
+    fn judged(&self, error: tokio_postgres::Error) -> SqlError {
         let says_so = |state: &SqlState| {
             [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW].contains(state)
         };
         if error.is_closed() || error.code().is_some_and(says_so) {
             self.is_lost.set(true);
         }
+        let is_stopped = error.code() == Some(&SqlState::QUERY_CANCELED);
         let is_stale_plan = error.as_db_error().is_some_and(|error| error.message().starts_with("cached plan"));
         if is_stale_plan {
             // Another process has changed the table.
@@ -242,7 +296,11 @@ impl PostgresConnection {
                 self.is_doomed.set(true);
             }
         }
-        if is_stale_plan { SqlError::Conflict } else { error }
+        match error {
+            _ if is_stale_plan => SqlError::Conflict,
+            _ if is_stopped => SqlError::Stopped,
+            error => error,
+        }
     }
 
     /// Rows of a statement that somebody else wrote; `before` makes the views that it may name. Nothing stays.
@@ -252,13 +310,12 @@ impl PostgresConnection {
             return Ok(None);
         }
         // A session of its own: what it does to its session ends with it.
-        let mut client = connect(&self.url, self.scratch())?;
-        let mut unit = client.transaction()?;
-        unit.batch_execute("set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
-        unit.batch_execute(before)?;
-        unit.batch_execute("set transaction read only")?;
+        let client = connect(&self.url, self.schema())?;
+        client.batch_execute("begin; set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
+        client.batch_execute(before)?;
+        client.batch_execute("set transaction read only")?;
         let sql = sql.trim().trim_end_matches(';');
-        let statement = unit.prepare(sql)?;
+        let statement = wait(client.prepare(sql))?;
         if statement.columns().is_empty() {
             return Ok(None);
         }
@@ -290,36 +347,35 @@ impl PostgresConnection {
             columns.join(", ")
         );
         let mut rows = Vec::new();
-        {
-            let mut found = unit.query_raw(wrapped.as_str(), std::iter::empty::<&(dyn ToSql + Sync)>())?;
-            let mut bytes = 0;
-            while let Some(row) = found.next()? {
-                bytes += row.raw_size_bytes() as u64;
-                if bytes > MAX_BYTES || !row.try_get::<_, bool>(names.len())? {
-                    return Err(SqlError::TooMuch(MAX_BYTES));
-                }
-                let cells = (0..names.len()).map(|index| Ok(cell(&row, index)?.to_json()));
-                rows.push(cells.collect::<Result<_, SqlError>>()?);
+        let found = wait(client.query_raw(wrapped.as_str(), std::iter::empty::<&(dyn ToSql + Sync)>()))?;
+        let mut found = std::pin::pin!(found);
+        let mut bytes = 0;
+        while let Some(row) = wait(found.as_mut().try_next())? {
+            bytes += row.raw_size_bytes() as u64;
+            if bytes > MAX_BYTES || !row.try_get::<_, bool>(names.len())? {
+                return Err(SqlError::TooMuch(MAX_BYTES));
             }
+            let cells = (0..names.len()).map(|index| Ok(cell(&row, index)?.to_json()));
+            rows.push(cells.collect::<Result<_, SqlError>>()?);
         }
-        unit.rollback()?;
         Ok(Some((names, rows)))
     }
 }
 
 impl Drop for PostgresConnection {
     fn drop(&mut self) {
-        if let Some(schema) = &self.scratch {
+        if let (SessionKind::Scratch, Some(schema)) = (self.kind, &self.schema) {
             // What is left of a process that was killed is found by its name.
-            let _ = self.client.get_mut().batch_execute(&format!("rollback; drop schema if exists {schema} cascade"));
+            let _ = self.client.borrow().batch_execute(&format!("rollback; drop schema if exists {schema} cascade"));
         }
     }
 }
 
-fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Client, SqlError> {
-    let mut client = url.encryption.connect(&url.config)?;
+fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Session, SqlError> {
+    let client = url.encryption.connect(&url.config)?;
     client.batch_execute(SESSION)?;
-    if client.query("select 1 from pg_catalog.pg_extension where extname = 'pg_trgm'", &[])?.is_empty() {
+    let known = wait(client.query("select 1 from pg_catalog.pg_extension where extname = 'pg_trgm'", &[]))?;
+    if known.is_empty() {
         // Who may not have it, or comes second, searches without it.
         let _ = client.batch_execute("create extension if not exists pg_trgm with schema public");
     }
@@ -330,8 +386,8 @@ fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Client, SqlError> 
 }
 
 /// The session of a host. What it holds as long as it lives tells those who upgrade tables that they are not alone.
-fn connect_host(url: &PostgresUrl) -> Result<Client, SqlError> {
-    let mut client = connect(url, None)?;
+fn connect_host(url: &PostgresUrl) -> Result<Session, SqlError> {
+    let client = connect(url, None)?;
     client.batch_execute("select pg_advisory_lock_shared(7171, hashtext(current_schema()))")?;
     Ok(client)
 }

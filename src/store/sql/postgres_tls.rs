@@ -4,16 +4,17 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use postgres::config::{Host, SslMode};
-use postgres::{Client, Config, NoTls};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::SqlError;
+use super::postgres_session::Session;
 
 /// Whether a connection is encrypted, and what is asked of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +43,12 @@ impl Encryption {
     }
 
     /// Connects.
-    pub(super) fn connect(&self, config: &Config) -> Result<Client, SqlError> {
+    pub(super) fn connect(&self, config: &Config) -> Result<Session, SqlError> {
         let mut config = config.clone();
         let verifier: Option<Arc<dyn ServerCertVerifier>> = match self {
             Encryption::None => {
                 config.ssl_mode(SslMode::Disable);
-                return Ok(config.connect(NoTls)?);
+                return Session::open(&config, NoTls);
             }
             Encryption::Unverified => Some(Arc::new(Anyone(Arc::new(ring::default_provider())))),
             Encryption::Verified(_) => None,
@@ -67,7 +68,7 @@ impl Encryption {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
             }
         };
-        Ok(config.connect(MakeRustlsConnect::new(tls))?)
+        Session::open(&config, MakeRustlsConnect::new(tls))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use postgres::Config;
+use tokio_postgres::Config;
 
 use super::SqlError;
 use super::postgres_tls::Encryption;
@@ -76,9 +76,9 @@ impl FromStr for PostgresUrl {
         }
         let encryption = Encryption::of(mode.as_deref(), authorities.as_deref(), &config)?;
         let host = config.get_hosts().first().map_or_else(String::new, |host| match host {
-            postgres::config::Host::Tcp(name) => name.clone(),
+            tokio_postgres::config::Host::Tcp(name) => name.clone(),
             #[cfg(unix)]
-            postgres::config::Host::Unix(folder) => folder.display().to_string(),
+            tokio_postgres::config::Host::Unix(folder) => folder.display().to_string(),
         });
         let name = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
         let shown = format!("postgres://{host}/{name}");

@@ -1,7 +1,7 @@
 //! How statements and values go to PostgreSQL and come back.
 
 use bytes::BytesMut;
-use postgres::types::{Format, FromSql as FromPostgres, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{Format, FromSql as FromPostgres, IsNull, ToSql, Type, to_sql_checked};
 
 use super::{Cell, SqlError, SqlValue};
 
@@ -75,7 +75,7 @@ impl<'a> FromPostgres<'a> for Cell<'a> {
     }
 }
 
-pub(super) fn cell(row: &postgres::Row, index: usize) -> Result<Cell<'_>, SqlError> {
+pub(super) fn cell(row: &tokio_postgres::Row, index: usize) -> Result<Cell<'_>, SqlError> {
     Ok(row.try_get(index)?)
 }
 

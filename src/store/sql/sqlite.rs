@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use erp_storage::StatementLimit;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::watch::{StatementLimit, StatementWatch};
+use super::watch::StatementWatch;
 use super::{Cell, SqlError, SqlRow, SqlValue};
 use crate::decimal;
 
@@ -105,6 +106,10 @@ impl SqliteConnection {
     pub(super) fn set_patience(&self, patience: Duration) {
         // A connection that cannot wait does not wait.
         let _ = self.connection.busy_timeout(patience);
+    }
+
+    pub(super) fn doom(&self) {
+        self.is_doomed.set(true);
     }
 
     pub(super) fn is_doomed(&self) -> bool {

@@ -103,7 +103,7 @@ impl Cell<'_> {
 /// A row of an answer.
 pub(crate) enum SqlRow<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
-    Postgres(&'r postgres::Row),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl SqlRow<'_> {

@@ -1,10 +1,11 @@
 //! What was upgraded when.
 
 use erp_manifest::{Manifest, Moment, PluginId};
+use erp_storage::StoreError;
 use serde::Serialize;
 
+use crate::Database;
 use crate::sql::SqlValue;
-use crate::{Database, StoreError};
 
 /// An upgrade that moved rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

@@ -13,16 +13,16 @@ mod transform;
 pub use journal::UpgradeRecord;
 pub use plan::{Lock, PlannedStep, plan_upgrade};
 pub use rollback::Reversal;
-pub use rows::StakeRow;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use erp_manifest::{Manifest, Moment};
+use erp_storage::StoreError;
 use serde::Serialize;
 
 use self::operation::{UpgradeOperation, UpgradeWork, operations};
-use super::{Database, StoreError};
+use super::Database;
 
 /// What an upgrade did.
 #[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]

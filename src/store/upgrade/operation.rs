@@ -6,9 +6,9 @@ use std::sync::Arc;
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::evolution::{ChangeEffect, ChangeKind, EntityPair, Fit, SchemaDiff, migrations_from, steps_of};
 use erp_manifest::{Entity, Field, FieldName, Fixture, Manifest, MigrationPhase, MigrationStep, StepKind, table_name};
+use erp_storage::EntityRef;
 
 use super::transform::{RowAction, RowPass};
-use crate::EntityRef;
 use crate::definition::{self, KnownTable};
 use crate::sql::Dialect;
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use erp_manifest::evolution::SchemaDiff;
 use erp_manifest::{Manifest, Moment, table_name};
+use erp_storage::{EntityRef, StakeRow, StoreError};
 use serde::Serialize;
 
-use super::StakeRow;
 use super::operation::kept_table;
 use crate::sql::{Dialect, SqlValue};
-use crate::{Database, EntityRef, StoreError, definition};
+use crate::{Database, definition};
 
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;
@@ -232,7 +232,7 @@ impl Database {
             .map(|change| {
                 let entity = self.catalog().by_qualified_name(&change.entity);
                 let table = entity.map(|entity| entity.table()).unwrap_or_default();
-                let is_new = change.kind == crate::RowChangeKind::Insert;
+                let is_new = change.kind == erp_storage::RowChangeKind::Insert;
                 (table, change.row.id.clone(), change.row.version, is_new)
             })
             .collect();

@@ -3,31 +3,19 @@
 use std::sync::Arc;
 
 use erp_manifest::{Manifest, Moment, TenantId};
-use serde::Serialize;
+use erp_storage::{EntityRef, Scope, StakeRow, StoreError};
 use serde_json::{Map, Value};
 
 use super::transform::RowPass;
+use crate::error::failure_of;
 use crate::roll_ups::MAX_LEVELS;
 use crate::sql::{Failure, SqlValue};
-use crate::{Database, EntityRef, Scope, StoreError, definition, records};
+use crate::{Database, definition, records};
 
 /// Rows that are read at once, and written back by one statement.
 const BATCH: usize = 500;
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;
-
-/// A row that stands in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct StakeRow {
-    /// Whose row it is.
-    pub tenant: String,
-    /// The row.
-    pub id: String,
-    /// The value, as JSON text.
-    pub value: String,
-    /// Why it does not fit.
-    pub problem: String,
-}
 
 /// What is found on the way through.
 #[derive(Debug, Default)]
@@ -104,7 +92,7 @@ impl Database {
 
     /// The rows that a unique index cannot hold together, where that is why a statement failed.
     pub(super) fn same_rows(&self, new: &Arc<Manifest>, statement: &str, error: StoreError) -> StoreError {
-        if error.failure() != Failure::Unique {
+        if failure_of(&error) != Failure::Unique {
             return error;
         }
         for entity in EntityRef::all(new).filter(|entity| statement.contains(&format!("\"{}\"", entity.table()))) {

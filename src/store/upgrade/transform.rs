@@ -2,11 +2,10 @@
 
 use erp_manifest::expression::{Datum, Expression, RollUp, Type};
 use erp_manifest::{Field, MigrationStep, Otherwise, StepKind, converted, normal_computed, normal_value};
+use erp_storage::{EntityRef, RollUps, Scope, compute, default_value, lookup};
 use serde_json::{Map, Value};
 
-use crate::roll_ups::RollUps;
 use crate::sql::Dialect;
-use crate::{EntityRef, Scope, rules, values};
 
 /// One way through all rows of an entity.
 #[derive(Debug)]
@@ -126,7 +125,7 @@ impl RowPass {
                     let default = self.after.field(name).and_then(|field| field.default.as_ref());
                     if let Some(default) = default.filter(|_| is_absent(data, name)) {
                         let mut own_id = || id.to_owned();
-                        data.insert(name.clone(), values::default_value(default, scope, &mut own_id));
+                        data.insert(name.clone(), default_value(default, scope, &mut own_id));
                     }
                 }
                 RowAction::Drop(name) => {
@@ -138,7 +137,7 @@ impl RowPass {
                     }
                 }
                 RowAction::Compute | RowAction::RollUp => {
-                    if let Some(problem) = rules::compute(&self.after, scope, data, roll_ups).into_iter().next() {
+                    if let Some(problem) = compute(&self.after, scope, data, roll_ups).into_iter().next() {
                         return Err(Misfit::new(&problem.field, Value::Null, problem.message));
                     }
                     data.retain(|_, value| !value.is_null());
@@ -198,7 +197,7 @@ impl RowPass {
             }
             (Err(_), Otherwise::Default) => {
                 let default = field.default.as_ref().map_or(Value::Null, |default| {
-                    values::default_value(default, scope, &mut || uuid::Uuid::nil().to_string())
+                    default_value(default, scope, &mut || uuid::Uuid::nil().to_string())
                 });
                 data.insert(name.to_owned(), default);
             }
@@ -282,7 +281,7 @@ impl RowPass {
     /// A name in an expression: fields of both versions, the older kind first, since that is what the row still holds.
     fn lookup(&self, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
         if name.starts_with('$') {
-            return rules::lookup(&self.after, scope, data, name);
+            return lookup(&self.after, scope, data, name);
         }
         let kind = |entity: &EntityRef| entity.field(name).map(|field| field.kind().holds == Type::Number);
         let is_number = match (kind(&self.before), kind(&self.after)) {

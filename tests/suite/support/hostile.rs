@@ -9,7 +9,8 @@ use erp_runtime::{
     CallContext, CallError, CallLimits, CallOutcome, CallRequest, Compilation, Detail, Interrupt, Invocation,
     LimitOverrides, LoadedPlugin, Runtime, RuntimeError, SharedSurroundings, Surroundings, Trigger,
 };
-use erp_store::{Database, SharedDatabase, StoredEvent};
+use erp_storage::StoredEvent;
+use erp_store::{Database, SharedDatabase};
 use serde_json::json;
 
 pub const MANIFEST: &str = r#"
@@ -187,6 +188,7 @@ impl Host {
             detail,
             probe: None,
             interrupt: Interrupt::default(),
+            attempt: 1,
             invocation: Invocation::Event { event: &self.event, attempt: 1 },
         };
         self.runtime.call(plugin, request, &self.database, &self.surroundings, |_| Ok(()), |_| Ok(()))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use erp_manifest::contract::HostFunction;
 use erp_manifest::{BaseType, Entity, FieldType, Manifest, Moment, TenantId};
 use erp_runtime::RecordedCall;
-use erp_store::{BatchKind, EntityRef, Scope};
+use erp_storage::{BatchKind, EntityRef, Scope};
 use serde_json::{Map, Value, json};
 
 use super::super::accept::toml_text;

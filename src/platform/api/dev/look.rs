@@ -18,7 +18,7 @@ impl Platform {
             Some(tenant) => tenant,
             None => request.user()?.tenant.clone(),
         };
-        let scope = erp_store::Scope::of_tenant(&tenant, self.now());
+        let scope = erp_storage::Scope::of_tenant(&tenant, self.now());
         let history = self.database.lock().history(&entity, &scope, id)?;
         Ok(Response::json(200, json!(history)))
     }

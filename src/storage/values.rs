@@ -13,11 +13,7 @@ const MAX_UNKNOWN: usize = 50;
 ///
 /// With `whole`, the row is new or replaced: what is required must be there. Otherwise the values
 /// are merged into a row, and null takes a value away.
-pub(super) fn normalize(
-    entity: &EntityRef,
-    data: &Map<String, Value>,
-    whole: bool,
-) -> Result<Map<String, Value>, StoreError> {
+pub fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> Result<Map<String, Value>, StoreError> {
     let mut problems = Vec::new();
     let mut normal = Map::new();
     let unknown = || data.keys().filter(|key| entity.field(key).is_none());
@@ -65,7 +61,7 @@ pub(super) fn normalize(
 }
 
 /// The value of a field's `default` for a new row.
-pub(super) fn default_value(default: &Value, scope: &Scope, new_id: &mut dyn FnMut() -> String) -> Value {
+pub fn default_value(default: &Value, scope: &Scope, new_id: &mut dyn FnMut() -> String) -> Value {
     match default.as_str() {
         Some("$now") => Value::String(scope.now.to_string()),
         Some("$today") => Value::String(scope.now.date()),

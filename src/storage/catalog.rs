@@ -23,10 +23,13 @@ pub struct EntityRef {
 
 /// Rows that hang on rows of an entity.
 #[derive(Debug, Clone)]
-pub(super) struct Dependent {
-    pub(super) entity: EntityRef,
-    pub(super) foreign_key: String,
-    pub(super) on_delete: OnDelete,
+pub struct Dependent {
+    /// Their entity.
+    pub entity: EntityRef,
+    /// Its field that names the row.
+    pub foreign_key: String,
+    /// What becomes of them when the row goes.
+    pub on_delete: OnDelete,
 }
 
 impl Catalog {
@@ -82,7 +85,7 @@ impl Catalog {
     }
 
     /// What hangs on the rows of an entity: its declared relations and its children.
-    pub(super) fn dependents(&self, entity: &EntityRef) -> Vec<Dependent> {
+    pub fn dependents(&self, entity: &EntityRef) -> Vec<Dependent> {
         let own = entity.plugin();
         let mut dependents: Vec<Dependent> = Vec::new();
         let mut add = |name: &str, key: &Option<Spanned<FieldName>>, on_delete: OnDelete| {

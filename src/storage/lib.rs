@@ -1,0 +1,49 @@
+//! What the runtime asks of storage, and the words for it: rows, whose they are, what is looked for, what changed.
+//!
+//! ```text
+//! erp-runtime ──asks──► Storage ──begin──► Unit ──commit──► what changed
+//!                          ▲
+//!            ┌─────────────┴─────────────┐
+//!        erp-store                  a platform's own
+//!   SQLite and PostgreSQL      over its own pool and tables
+//! ```
+//!
+//! Whoever keeps rows elsewhere implements [`Storage`] and [`Unit`]. What the manifest demands of a row is judged here
+//! ([`normalize`], [`settle_values`]), so that two implementations do not judge differently.
+//!
+//! The two traits and the types that they name are stable.
+
+mod aggregate;
+mod batch;
+mod blob;
+mod catalog;
+mod error;
+mod event;
+mod limit;
+mod nothing;
+mod query;
+mod reach;
+mod row;
+mod rules;
+mod stake;
+mod unit;
+mod values;
+
+pub use aggregate::{AggregateQuery, Grouping, Metric, Period};
+pub use batch::{BatchKind, BatchStep};
+pub use blob::BlobInfo;
+pub use catalog::{Catalog, Dependent, EntityRef};
+pub use error::{FieldProblem, StoreError};
+pub use event::StoredEvent;
+pub use limit::{StatementLimit, StopRule};
+pub use nothing::{NoStorage, NoUnit};
+pub use query::{ListQuery, ListedRows};
+pub use reach::{Owners, RowReach};
+pub use row::{Row, RowChange, RowChangeKind, Scope};
+pub use rules::{RollUps, compute, condition_holds, defaults_of, judged, lookup, settle_values, word};
+pub use stake::StakeRow;
+pub use unit::{
+    Attempt, BlobStorage, ConfigStorage, EventStorage, IdSource, KeyValueStorage, MemoryStorage, RowStorage, Storage,
+    Unit,
+};
+pub use values::{default_value, normalize};

@@ -1,0 +1,38 @@
+//! Ends statements that take longer than they may.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Says whether work must end whose statements have taken so long.
+pub type StopRule = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
+
+/// What ends the statements of a piece of work, and the time that they have taken so far.
+#[derive(Clone, Default)]
+pub struct StatementLimit {
+    stop: Option<StopRule>,
+    spent: Duration,
+}
+
+impl StatementLimit {
+    /// A limit that has spent nothing.
+    pub fn new(stop: StopRule) -> StatementLimit {
+        StatementLimit { stop: Some(stop), spent: Duration::ZERO }
+    }
+
+    /// Adds the time that a statement took.
+    pub fn spend(&mut self, time: Duration) {
+        self.spent += time;
+    }
+
+    /// Whether no statement may run any more, where the running one has taken `running`.
+    pub fn is_passed(&self, running: Duration) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop(self.spent + running))
+    }
+}
+
+impl fmt::Debug for StatementLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatementLimit").field("spent", &self.spent).finish_non_exhaustive()
+    }
+}

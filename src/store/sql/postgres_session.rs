@@ -1,0 +1,116 @@
+//! A session of PostgreSQL as blocking code uses it: one of our own, or one that a platform lends from its pool.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Client, Config, Socket};
+
+use super::SqlError;
+
+/// A connection that somebody lends: it is given back when this is dropped.
+pub trait LentClient: Deref<Target = Client> + Send {}
+
+impl<T: Deref<Target = Client> + Send> LentClient for T {}
+
+/// A session.
+pub(super) enum Session {
+    /// With what asks the server to end its statement.
+    Own(Client, Box<dyn Fn() + Send>),
+    Lent(Box<dyn LentClient>),
+}
+
+impl Session {
+    /// Connects. What the server says is read by a thread of ours, so that this works inside of any executor and outside.
+    pub(super) fn open<T>(config: &Config, tls: T) -> Result<Session, SqlError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let config = config.clone();
+        let runtime = runtime()?;
+        let tls_of_cancel = tls.clone();
+        let opened = runtime.spawn(async move {
+            let (client, connection) = config.connect(tls).await?;
+            // It ends with the client; why it ended is what the client's next request says.
+            tokio::spawn(async move { drop(connection.await) });
+            Ok::<Client, tokio_postgres::Error>(client)
+        });
+        let opened = wait(opened).map_err(|error| SqlError::Address(error.to_string()))?;
+        let client = opened?;
+        let token = client.cancel_token();
+        let cancel = move || {
+            let (token, tls) = (token.clone(), tls_of_cancel.clone());
+            // Where that fails, the statement goes on; it is waited for.
+            runtime.spawn(async move { token.cancel_query(tls).await });
+        };
+        Ok(Session::Own(client, Box::new(cancel)))
+    }
+
+    /// Asks the server to end the statement that runs. A lent session has its pool's own deadlines.
+    pub(super) fn cancel(&self) {
+        if let Session::Own(_, cancel) = self {
+            cancel();
+        }
+    }
+
+    /// Statements without parameters.
+    pub(super) fn batch_execute(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        wait(Client::batch_execute(self, sql))
+    }
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match self {
+            Session::Own(client, _) => client,
+            Session::Lent(client) => client,
+        }
+    }
+}
+
+/// Waits for an answer of the server. No executor is needed for it: another thread reads the socket.
+pub(super) fn wait<F: Future>(answer: F) -> F::Output {
+    pollster::block_on(answer)
+}
+
+/// The same, with a look at something else now and then.
+pub(super) fn wait_and_look<F: Future>(answer: F, every: Duration, mut look: impl FnMut()) -> F::Output {
+    let mut answer = std::pin::pin!(answer);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(done) = answer.as_mut().poll(&mut context) {
+            return done;
+        }
+        std::thread::park_timeout(every);
+        look();
+    }
+}
+
+/// Wakes a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// What reads the sockets of our own sessions.
+fn runtime() -> Result<&'static Runtime, SqlError> {
+    static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+    let started = RUNTIME.get_or_init(|| {
+        Builder::new_multi_thread().worker_threads(1).thread_name("postgres").enable_all().build().ok()
+    });
+    started.as_ref().ok_or_else(|| SqlError::Address("no thread for the connection".to_owned()))
+}
