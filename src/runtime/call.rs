@@ -216,7 +216,7 @@ fn bound(store: &mut Store<CallState>, limits: &CallLimits) -> wasmtime::Result<
 }
 
 /// How often a guest that calls nobody is asked whether anybody still waits for it.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Ticks of the epoch until a time is over.
 fn ticks(time: Duration) -> u64 {

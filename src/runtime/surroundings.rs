@@ -1,11 +1,13 @@
 //! Time and randomness: of this machine, or fixed so that a run can be repeated to the byte.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use erp_manifest::Moment;
 use erp_manifest::outgoing::HttpTransport;
 use uuid::Builder;
 
+use super::SecretSource;
 use super::faults::{Fault, FaultAction, FaultPlace, Faults};
 use crate::random::Random;
 
@@ -19,6 +21,14 @@ pub enum Clock {
     },
     /// A clock that stands at a moment and moves one millisecond a host call.
     Virtual(Moment),
+    /// A platform's own.
+    Of(Arc<dyn TimeSource>),
+}
+
+/// Tells the time, in the place of this machine's clock.
+pub trait TimeSource: Send + Sync + fmt::Debug {
+    /// Now. May be the same again, and should not go back.
+    fn now(&self) -> Moment;
 }
 
 /// Where random bytes come from.
@@ -28,6 +38,14 @@ pub enum Randomness {
     System,
     /// A sequence that a seed determines (`SplitMix64`).
     Seeded(Random),
+    /// A platform's own.
+    Of(Arc<dyn RandomSource>),
+}
+
+/// Gives random numbers, in the place of the operating system.
+pub trait RandomSource: Send + Sync + fmt::Debug {
+    /// 64 bits that nobody can foresee: ids and tokens of plugins are made of them.
+    fn bits(&self) -> u64;
 }
 
 /// Time and randomness of a platform.
@@ -41,6 +59,8 @@ pub struct Surroundings {
     faults: Faults,
     /// Who sends requests of plugins; no one if it is none.
     transport: Option<Arc<dyn HttpTransport>>,
+    /// Who knows the secrets of tenants; the storage if it is none.
+    secrets: Option<Arc<dyn SecretSource>>,
     /// Whether known defects of the platform are imitated.
     imitates_quirks: bool,
 }
@@ -66,6 +86,7 @@ impl Surroundings {
             last_id: (0, 0),
             faults: Faults::default(),
             transport: None,
+            secrets: None,
             imitates_quirks: false,
         }
     }
@@ -74,6 +95,28 @@ impl Surroundings {
     #[must_use]
     pub fn with_transport(self, transport: Arc<dyn HttpTransport>) -> Surroundings {
         Surroundings { transport: Some(transport), ..self }
+    }
+
+    /// The same, with another clock.
+    #[must_use]
+    pub fn with_clock(self, source: Arc<dyn TimeSource>) -> Surroundings {
+        Surroundings { clock: Clock::Of(source), ..self }
+    }
+
+    /// The same, with other randomness.
+    #[must_use]
+    pub fn with_randomness(self, source: Arc<dyn RandomSource>) -> Surroundings {
+        Surroundings { randomness: Randomness::Of(source), ..self }
+    }
+
+    /// The same, with somebody who knows the secrets of tenants in the place of the storage.
+    #[must_use]
+    pub fn with_secrets(self, source: Arc<dyn SecretSource>) -> Surroundings {
+        Surroundings { secrets: Some(source), ..self }
+    }
+
+    pub(super) fn secrets(&self) -> Option<Arc<dyn SecretSource>> {
+        self.secrets.clone()
     }
 
     pub(super) fn transport(&self) -> Option<Arc<dyn HttpTransport>> {
@@ -85,6 +128,7 @@ impl Surroundings {
         match self.clock {
             Clock::System { ahead_ms } => Moment::of_system_clock().plus_ms(ahead_ms),
             Clock::Virtual(now) => now,
+            Clock::Of(ref source) => source.now(),
         }
     }
 
@@ -93,6 +137,7 @@ impl Surroundings {
         match self.clock {
             Clock::System { ahead_ms } => ahead_ms,
             Clock::Virtual(now) => now.unix_ms - Moment::of_system_clock().unix_ms,
+            Clock::Of(ref source) => source.now().unix_ms - Moment::of_system_clock().unix_ms,
         }
     }
 
@@ -108,6 +153,8 @@ impl Surroundings {
         match &mut self.clock {
             Clock::System { ahead_ms } => *ahead_ms = ahead_ms.saturating_add(milliseconds),
             Clock::Virtual(now) => *now = now.plus_ms(milliseconds),
+            // It is not ours to move.
+            Clock::Of(_) => {}
         }
     }
 
@@ -159,6 +206,7 @@ impl Surroundings {
                 Moment::of_system_clock().unix_ms.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)
             }),
             Randomness::Seeded(random) => random.bits(),
+            Randomness::Of(source) => source.bits(),
         }
     }
 

@@ -71,10 +71,31 @@ impl Storage for SharedDatabase {
 pub struct Pool(Arc<PoolState>);
 
 #[derive(Debug)]
-struct PoolState {
+pub(super) struct PoolState {
     connections: Mutex<Connections>,
     is_free: Condvar,
-    hot: Mutex<HashMap<TenantId, Instant>>,
+    hot: Hot,
+}
+
+/// Tenants whose calls met a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Hot(Mutex<HashMap<TenantId, Instant>>);
+
+impl Hot {
+    /// Whether an attempt had better wait at its beginning.
+    pub(super) fn meets(&self, attempt: Attempt<'_>) -> bool {
+        let (now, mut hot) = (Instant::now(), self.0.lock());
+        if attempt.number == 1 {
+            return hot.get(attempt.tenant).is_some_and(|until| *until > now);
+        }
+        if hot.len() >= MOST_HOT {
+            hot.retain(|_, until| *until > now);
+        }
+        if hot.len() < MOST_HOT || hot.contains_key(attempt.tenant) {
+            hot.insert(attempt.tenant.clone(), now + HOT);
+        }
+        true
+    }
 }
 
 #[derive(Debug)]
@@ -100,7 +121,7 @@ impl Pool {
         }
         free.push(first);
         let connections = Mutex::new(Connections { free, catalog });
-        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), hot: Mutex::default() })))
+        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), hot: Hot::default() })))
     }
 
     /// The entities that units of work know from now on.
@@ -129,31 +150,13 @@ impl Pool {
             }
         }
     }
-
-    fn is_hot(&self, tenant: &TenantId) -> bool {
-        self.0.hot.lock().get(tenant).is_some_and(|until| *until > Instant::now())
-    }
-
-    fn heat(&self, tenant: &TenantId) {
-        let (now, mut hot) = (Instant::now(), self.0.hot.lock());
-        if hot.len() >= MOST_HOT {
-            hot.retain(|_, until| *until > now);
-        }
-        if hot.len() < MOST_HOT || hot.contains_key(tenant) {
-            hot.insert(tenant.clone(), now + HOT);
-        }
-    }
 }
 
 impl Storage for Pool {
     type Unit = UnitOfWork;
 
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
-        let has_met = attempt.number > 1;
-        if has_met {
-            self.heat(attempt.tenant);
-        }
-        let waits = has_met || self.is_hot(attempt.tenant);
+        let waits = self.0.hot.meets(attempt);
         let mut unit = self.take()?;
         if waits {
             unit.begin()?
@@ -175,14 +178,15 @@ pub struct UnitOfWork {
 }
 
 /// How a unit of work has its database.
-enum Lent {
+pub(super) enum Lent {
+    Own(Database),
     Shared(ArcMutexGuard<RawMutex, Database>),
     /// There until it is dropped.
     Pooled(Option<Database>, Arc<PoolState>),
 }
 
 impl UnitOfWork {
-    fn of(database: Lent) -> UnitOfWork {
+    pub(super) fn of(database: Lent) -> UnitOfWork {
         UnitOfWork { database, limit_before: None }
     }
 
@@ -225,6 +229,7 @@ impl Deref for UnitOfWork {
 
     fn deref(&self) -> &Database {
         match &self.database {
+            Lent::Own(database) => database,
             Lent::Shared(database) => database,
             #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
             Lent::Pooled(database, _) => {
@@ -237,6 +242,7 @@ impl Deref for UnitOfWork {
 impl DerefMut for UnitOfWork {
     fn deref_mut(&mut self) -> &mut Database {
         match &mut self.database {
+            Lent::Own(database) => database,
             Lent::Shared(database) => database,
             #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
             Lent::Pooled(database, _) => {

@@ -21,6 +21,7 @@ mod dev_host;
 mod developer_machine;
 mod diagnostics;
 mod documentation;
+mod embedding;
 mod every_command;
 mod field_types;
 mod guests;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use erp_manifest::contract::HostFunction;
+use erp_storage::StoreError;
 use serde_json::json;
 
 use super::super::capabilities;
 use super::super::error::ServiceError;
 use super::shown::{Json, Secret};
 use super::{Services, denied};
+use crate::lock;
 
 impl Services {
     pub(super) fn config(&mut self, key: &str) -> Result<Option<Json>, ServiceError> {
@@ -50,7 +52,14 @@ impl Services {
                 }
                 let manifest = Arc::clone(&services.manifest);
                 let plugin = &manifest.metadata.id;
-                services.in_unit(|unit, scope, _| unit.secret(plugin, scope, key)).map(Secret)
+                let source = lock(&services.surroundings).secrets();
+                match source {
+                    Some(source) => {
+                        let known = source.secret(&services.context.tenant, plugin.as_str(), key);
+                        known.map(Secret).ok_or_else(|| StoreError::NoSecret(key.to_owned()).into())
+                    }
+                    None => services.in_unit(|unit, scope, _| unit.secret(plugin, scope, key)).map(Secret),
+                }
             },
         )?;
         self.keep_secret(&secret.0);

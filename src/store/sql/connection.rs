@@ -5,6 +5,7 @@ use std::path::Path;
 use erp_storage::StatementLimit;
 
 use super::postgres::PostgresConnection;
+use super::postgres_session::LentClient;
 use super::postgres_url::PostgresUrl;
 use super::sqlite::{InspectedRows, SqliteConnection};
 use super::{Dialect, SqlError, SqlRow, SqlValue};
@@ -52,6 +53,11 @@ impl Connection {
         PostgresConnection::open_scratch(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
+    /// Over a connection that a platform lends.
+    pub(crate) fn lent(client: Box<dyn LentClient>) -> Connection {
+        Connection(Either::Postgres(Box::new(PostgresConnection::lent(client))))
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         match &self.0 {
             Either::Sqlite(_) => Dialect::Sqlite,
@@ -63,7 +69,7 @@ impl Connection {
     pub(crate) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
         match &mut self.0 {
             Either::Sqlite(sqlite) => sqlite.image().map(ConnectionImage::Bytes),
-            Either::Postgres(postgres) => Ok(ConnectionImage::At(postgres.url().clone())),
+            Either::Postgres(postgres) => postgres.url().cloned().map(ConnectionImage::At),
         }
     }
 

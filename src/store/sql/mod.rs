@@ -20,5 +20,6 @@ pub use dialect::Dialect;
 pub(super) use dialect::{ColumnShape, RowLock};
 pub(super) use error::Failure;
 pub use error::SqlError;
+pub use postgres_session::LentClient;
 pub use postgres_url::PostgresUrl;
 pub(super) use value::{Cell, SqlRow, SqlValue, bound};

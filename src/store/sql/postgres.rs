@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::error::Failure;
-use super::postgres_session::{Session, wait, wait_and_look};
+use super::postgres_session::{LentClient, Session, wait, wait_and_look};
 use super::postgres_url::PostgresUrl;
 use super::postgres_wire::{cell, numbered};
 use super::sqlite::{InspectedRows, LONGEST, MAX_BYTES};
@@ -31,7 +31,8 @@ const SESSION: &str = "set client_min_messages = warning; set timezone = 'UTC'; 
      set idle_in_transaction_session_timeout = '120s';";
 
 pub(super) struct PostgresConnection {
-    url: PostgresUrl,
+    /// None of a connection that was lent.
+    url: Option<PostgresUrl>,
     client: RefCell<Session>,
     statements: RefCell<HashMap<String, Statement>>,
     is_in_unit: Flag<bool>,
@@ -56,6 +57,8 @@ enum SessionKind {
     Scratch,
     /// One more of a host, or of a scratch schema.
     Beside,
+    /// A platform's own, for one unit of work: nothing of the session changes.
+    Lent,
 }
 
 impl fmt::Debug for PostgresConnection {
@@ -66,7 +69,7 @@ impl fmt::Debug for PostgresConnection {
 
 impl PostgresConnection {
     pub(super) fn open(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
-        Ok(PostgresConnection::over(url, connect_host(url)?, None, SessionKind::Host))
+        Ok(PostgresConnection::over(Some(url), connect_host(url)?, None, SessionKind::Host))
     }
 
     /// In a schema of its own, which goes with the connection.
@@ -76,18 +79,28 @@ impl PostgresConnection {
         let client = connect(url, None)?;
         client.batch_execute(&format!("drop schema if exists {schema} cascade; create schema {schema}"))?;
         client.batch_execute(&search_path(&schema))?;
-        Ok(PostgresConnection::over(url, client, Some(schema), SessionKind::Scratch))
+        Ok(PostgresConnection::over(Some(url), client, Some(schema), SessionKind::Scratch))
     }
 
     /// Another session in the same database and schema.
     pub(super) fn beside(&self) -> Result<PostgresConnection, SqlError> {
-        let client = connect(&self.url, self.schema())?;
-        Ok(PostgresConnection::over(&self.url, client, self.schema.clone(), SessionKind::Beside))
+        let client = connect(self.url()?, self.schema())?;
+        Ok(PostgresConnection::over(self.url.as_ref(), client, self.schema.clone(), SessionKind::Beside))
     }
 
-    fn over(url: &PostgresUrl, client: Session, schema: Option<String>, kind: SessionKind) -> PostgresConnection {
+    /// Over a connection that a platform lends.
+    pub(super) fn lent(client: Box<dyn LentClient>) -> PostgresConnection {
+        PostgresConnection::over(None, Session::Lent(client), None, SessionKind::Lent)
+    }
+
+    fn over(
+        url: Option<&PostgresUrl>,
+        client: Session,
+        schema: Option<String>,
+        kind: SessionKind,
+    ) -> PostgresConnection {
         PostgresConnection {
-            url: url.clone(),
+            url: url.cloned(),
             client: RefCell::new(client),
             statements: RefCell::default(),
             is_in_unit: Flag::new(false),
@@ -100,8 +113,9 @@ impl PostgresConnection {
         }
     }
 
-    pub(super) fn url(&self) -> &PostgresUrl {
-        &self.url
+    pub(super) fn url(&self) -> Result<&PostgresUrl, SqlError> {
+        let url = self.url.as_ref();
+        url.ok_or_else(|| SqlError::Address("a connection that was lent has no second one".to_owned()))
     }
 
     fn schema(&self) -> Option<&str> {
@@ -130,6 +144,11 @@ impl PostgresConnection {
         self.is_doomed.set(false);
         // What must not change under a unit is locked row by row: see `Database::hold_to_seen`.
         const BEGIN: &str = "begin isolation level read committed";
+        if self.kind == SessionKind::Lent {
+            self.control(&format!("{BEGIN}; set local timezone = 'UTC'; set local lock_timeout = '5s'"))?;
+            self.is_in_unit.set(true);
+            return Ok(());
+        }
         // That the server was restarted while nobody asked is seen now; nothing has been done yet.
         if let Err(error) = self.control(BEGIN) {
             if !self.is_lost() {
@@ -157,7 +176,10 @@ impl PostgresConnection {
     }
 
     pub(super) fn rollback(&self) {
-        // A connection that is gone has rolled back by itself.
+        // A connection that is gone has rolled back by itself; what was lent outside of a unit is as it came.
+        if self.kind == SessionKind::Lent && !self.is_in_unit.get() {
+            return;
+        }
         let _ = self.client.borrow().batch_execute("rollback");
         self.is_in_unit.set(false);
         self.broken.take();
@@ -232,7 +254,7 @@ impl PostgresConnection {
         let statement = match known {
             Some(statement) => statement,
             None => {
-                let prepared = wait(self.client()?.prepare(&numbered(sql)));
+                let prepared = self.client()?.prepared(&numbered(sql));
                 let statement = prepared.map_err(|error| self.judged(error))?;
                 let mut statements = self.statements.borrow_mut();
                 if statements.len() >= PREPARED {
@@ -263,10 +285,12 @@ impl PostgresConnection {
         let is_gone = self.client.borrow().is_closed() || self.is_lost.get();
         if is_gone && !self.is_in_unit.get() {
             self.statements.borrow_mut().clear();
-            *self.client.borrow_mut() = match self.kind {
-                SessionKind::Host => connect_host(&self.url)?,
-                SessionKind::Scratch | SessionKind::Beside => connect(&self.url, self.schema())?,
+            let made = match self.kind {
+                SessionKind::Host => connect_host(self.url()?)?,
+                SessionKind::Scratch | SessionKind::Beside => connect(self.url()?, self.schema())?,
+                SessionKind::Lent => return Ok(self.client.borrow()),
             };
+            *self.client.borrow_mut() = made;
             self.is_lost.set(false);
         }
         Ok(self.client.borrow())
@@ -310,7 +334,7 @@ impl PostgresConnection {
             return Ok(None);
         }
         // A session of its own: what it does to its session ends with it.
-        let client = connect(&self.url, self.schema())?;
+        let client = connect(self.url()?, self.schema())?;
         client.batch_execute("begin; set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
         client.batch_execute(before)?;
         client.batch_execute("set transaction read only")?;

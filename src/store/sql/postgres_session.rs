@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -9,14 +10,23 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Client, Config, Socket};
+use tokio_postgres::{Client, Config, Socket, Statement};
 
 use super::SqlError;
 
-/// A connection that somebody lends: it is given back when this is dropped.
-pub trait LentClient: Deref<Target = Client> + Send {}
+/// A connection that a platform lends from its own pool: it is given back when this is dropped.
+pub trait LentClient: Send {
+    /// The connection.
+    fn client(&self) -> &Client;
 
-impl<T: Deref<Target = Client> + Send> LentClient for T {}
+    /// Prepares a statement; a pool that keeps prepared statements gives one of those.
+    fn prepare<'a>(
+        &'a self,
+        sql: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send + 'a>> {
+        Box::pin(self.client().prepare(sql))
+    }
+}
 
 /// A session.
 pub(super) enum Session {
@@ -61,6 +71,14 @@ impl Session {
         }
     }
 
+    /// Prepares a statement.
+    pub(super) fn prepared(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        match self {
+            Session::Own(client, _) => wait(client.prepare(sql)),
+            Session::Lent(lent) => wait(lent.prepare(sql)),
+        }
+    }
+
     /// Statements without parameters.
     pub(super) fn batch_execute(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         wait(Client::batch_execute(self, sql))
@@ -73,7 +91,7 @@ impl Deref for Session {
     fn deref(&self) -> &Client {
         match self {
             Session::Own(client, _) => client,
-            Session::Lent(client) => client,
+            Session::Lent(lent) => lent.client(),
         }
     }
 }

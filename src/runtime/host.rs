@@ -1,0 +1,248 @@
+//! A host: what calls of plugins work with, for a platform that embeds the runtime.
+//!
+//! ```text
+//! Host ──┬── Runtime         the engine, compiled plugins
+//!        ├── Storage         units of work, from a database, a pool, or the platform's own
+//!        ├── Surroundings    clock, randomness, network, secrets
+//!        └── sinks           events, audit, traces: told once a call is committed
+//! ```
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use erp_manifest::codes::errors;
+use erp_storage::{Storage, StoredEvent};
+use serde_json::{Map, Value};
+
+use super::error::{CallError, ServiceError};
+use super::limits::CallLimits;
+use super::node::NodeCall;
+use super::plugin::LoadedPlugin;
+use super::processing::ProcessCall;
+use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
+use super::sinks::{AuditSink, EventSink, FinishedCall, Sinks, TraceSink};
+use super::surroundings::{SharedSurroundings, Surroundings};
+use super::trace::{Detail, Trace};
+use super::workers::Workers;
+use super::{Interrupt, Runtime, RuntimeError};
+
+/// How often a call is made whose unit of work meets others, and how long it waits between two attempts at first.
+const MOST_ATTEMPTS: u32 = 12;
+const PAUSE: Duration = Duration::from_micros(500);
+
+/// What calls of plugins work with. Threads share it; clones are the same host.
+pub struct Host<S> {
+    parts: Arc<Parts<S>>,
+    workers: Arc<Workers>,
+}
+
+struct Parts<S> {
+    runtime: Arc<Runtime>,
+    storage: S,
+    surroundings: SharedSurroundings,
+    sinks: Sinks,
+}
+
+/// A call that is made of a host: whose it is, and what is called.
+#[derive(Debug, Clone)]
+pub struct HostCallRequest {
+    /// On whose behalf.
+    pub context: CallContext,
+    /// Within which bounds; those of the manifest where none are given.
+    pub limits: Option<CallLimits>,
+    /// How much of it is kept in its trace.
+    pub detail: Detail,
+    /// Of what.
+    pub action: HostAction,
+}
+
+impl HostCallRequest {
+    /// A call within the manifest's bounds, with the outline of a trace.
+    pub fn new(context: CallContext, action: HostAction) -> HostCallRequest {
+        HostCallRequest { context, limits: None, detail: Detail::Outline, action }
+    }
+}
+
+/// What is called, by value: see [`Invocation`].
+#[derive(Debug, Clone)]
+pub enum HostAction {
+    /// The plugin is enabled.
+    Init,
+    /// A tenant came to the plugin.
+    TenantCreated,
+    /// An event is delivered; how often it was, from 1.
+    Event(StoredEvent, u32),
+    /// A button was pressed: its name, and JSON.
+    Action(String, Value),
+    /// A node of a workflow.
+    Node(NodeCall),
+    /// Bytes to be made of bytes.
+    Process(ProcessCall),
+    /// Any export, `interface.function`, with arguments by their names.
+    Function(String, Map<String, Value>),
+}
+
+impl HostAction {
+    fn invocation(&self) -> Invocation<'_> {
+        match self {
+            HostAction::Init => Invocation::Init,
+            HostAction::TenantCreated => Invocation::TenantCreated,
+            HostAction::Event(event, attempt) => Invocation::Event { event, attempt: *attempt },
+            HostAction::Action(name, input) => Invocation::Action { name, input },
+            HostAction::Node(call) => Invocation::Node(call),
+            HostAction::Process(call) => Invocation::Process(call),
+            HostAction::Function(function, arguments) => Invocation::Named { function, arguments },
+        }
+    }
+}
+
+impl<S> Clone for Host<S> {
+    fn clone(&self) -> Host<S> {
+        Host { parts: Arc::clone(&self.parts), workers: Arc::clone(&self.workers) }
+    }
+}
+
+impl<S> std::fmt::Debug for Host<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}
+
+/// A host that is put together.
+pub struct HostBuilder<S> {
+    parts: Parts<S>,
+    threads: usize,
+}
+
+impl<S> std::fmt::Debug for HostBuilder<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostBuilder").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl<S: Storage + 'static> HostBuilder<S> {
+    /// With another clock, other randomness, a network or secrets; those of this machine without network otherwise.
+    #[must_use]
+    pub fn with_surroundings(mut self, surroundings: Surroundings) -> HostBuilder<S> {
+        self.parts.surroundings = Arc::new(Mutex::new(surroundings));
+        self
+    }
+
+    /// Tells somebody of events.
+    #[must_use]
+    pub fn with_events(mut self, sink: Arc<dyn EventSink>) -> HostBuilder<S> {
+        self.parts.sinks.events = Some(sink);
+        self
+    }
+
+    /// Tells somebody of changed rows.
+    #[must_use]
+    pub fn with_audit(mut self, sink: Arc<dyn AuditSink>) -> HostBuilder<S> {
+        self.parts.sinks.audit = Some(sink);
+        self
+    }
+
+    /// Tells somebody of calls.
+    #[must_use]
+    pub fn with_traces(mut self, sink: Arc<dyn TraceSink>) -> HostBuilder<S> {
+        self.parts.sinks.traces = Some(sink);
+        self
+    }
+
+    /// Runs so many async calls at the same time; as many as the machine has cores otherwise. What comes meanwhile waits.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> HostBuilder<S> {
+        self.threads = threads;
+        self
+    }
+
+    /// The host.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Engine`] where the machine gives no threads.
+    pub fn build(self) -> Result<Host<S>, RuntimeError> {
+        let workers = Workers::new(self.threads);
+        let workers = workers.map_err(|error| RuntimeError::Engine(format!("no threads for calls: {error}")))?;
+        Ok(Host { parts: Arc::new(self.parts), workers: Arc::new(workers) })
+    }
+}
+
+impl<S: Storage + 'static> Host<S> {
+    /// Puts a host together over a storage.
+    pub fn builder(runtime: Arc<Runtime>, storage: S) -> HostBuilder<S> {
+        let surroundings = Arc::new(Mutex::new(Surroundings::of_this_machine()));
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        HostBuilder { parts: Parts { runtime, storage, surroundings, sinks: Sinks::default() }, threads }
+    }
+
+    /// The engine, to load plugins with.
+    pub fn runtime(&self) -> &Arc<Runtime> {
+        &self.parts.runtime
+    }
+
+    /// What rows are kept in.
+    pub fn storage(&self) -> &S {
+        &self.parts.storage
+    }
+
+    /// Calls a plugin on this thread, and blocks until the guest is done. Any number of threads may call.
+    ///
+    /// Where the unit of work meets another one, it is undone and the call is made again, so that its effect is there
+    /// exactly once; a call that has sent a request into the world is not made again, but fails with `db.conflict`.
+    pub fn call(&self, plugin: &LoadedPlugin, request: &HostCallRequest) -> CallOutcome {
+        self.parts.call(plugin, request, &Interrupt::default())
+    }
+
+    /// Calls a plugin on a thread of the host's. The executor never waits for a guest, and needs no kind of its own.
+    ///
+    /// Dropping the future ends the guest: within 10 ms where it computes, at its next call of the host, or as soon as the
+    /// database has ended the statement that it waits for. Nothing of the call stays then.
+    pub fn call_async(
+        &self,
+        plugin: &LoadedPlugin,
+        request: HostCallRequest,
+    ) -> impl Future<Output = CallOutcome> + Send + use<S> {
+        let (parts, plugin, interrupt) = (Arc::clone(&self.parts), plugin.clone(), Interrupt::default());
+        let ends = interrupt.clone();
+        let pending = self.workers.spawn(interrupt, move || parts.call(&plugin, &request, &ends));
+        async move {
+            pending.await.unwrap_or_else(|| {
+                let error = ServiceError::new(errors::HOST_BUG, "the host failed while it served the call");
+                CallOutcome { result: Err(CallError::Host(error)), trace: Trace::default() }
+            })
+        }
+    }
+}
+
+impl<S: Storage> Parts<S> {
+    fn call(&self, plugin: &LoadedPlugin, request: &HostCallRequest, interrupt: &Interrupt) -> CallOutcome {
+        let mut attempt = 1;
+        let outcome = loop {
+            let made = CallRequest {
+                context: request.context.clone(),
+                limits: request.limits.clone().unwrap_or_else(|| CallLimits::of(plugin.manifest())),
+                detail: request.detail,
+                probe: None,
+                interrupt: interrupt.clone(),
+                attempt,
+                invocation: request.action.invocation(),
+            };
+            let outcome = self.runtime.call(plugin, made, &self.storage, &self.surroundings, |_| Ok(()), |_| Ok(()));
+            let has_met = matches!(&outcome.result, Err(CallError::Host(error)) if error.code == errors::DB_CONFLICT);
+            if !has_met || outcome.trace.has_left_the_host() || attempt == MOST_ATTEMPTS || interrupt.is_set() {
+                break outcome;
+            }
+            // Two that wait for just as long would meet again.
+            std::thread::sleep(PAUSE * attempt + Duration::from_nanos(outcome.trace.nanoseconds % 499_979));
+            attempt += 1;
+        };
+        self.sinks.tell(&FinishedCall {
+            manifest: plugin.manifest(),
+            context: &request.context,
+            invocation: request.action.invocation(),
+            error: outcome.result.as_ref().err(),
+            trace: &outcome.trace,
+        });
+        outcome
+    }
+}
