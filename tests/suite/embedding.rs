@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId};
 use erp_runtime::{
-    AuditSink, CallContext, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostAction, HostCallRequest,
-    LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
+    AuditSink, CallContext, CallLimits, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostAction, HostCallRequest,
+    LimitOverrides, LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
 };
 use erp_storage::{EntityRef, ListQuery, RowChange, Scope, StoredEvent};
 use erp_store::{Database, Pool};
@@ -210,7 +210,11 @@ fn an_async_call_that_is_dropped_ends_its_guest_and_leaves_nothing() {
     let (host, plugin) = small_host(&folder, &endless, 2);
     let executor = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     executor.block_on(async {
-        let call = host.call_async(&plugin, shipped(&tenant(0), "SO-1", 1));
+        let mut fuel = LimitOverrides::default();
+        fuel.add("fuel", "1000000000000").unwrap();
+        let limits = CallLimits::of(plugin.manifest()).with(&fuel);
+        let request = HostCallRequest { limits: Some(limits), ..shipped(&tenant(0), "SO-1", 1) };
+        let call = host.call_async(&plugin, request);
         let mut ticks = 0;
         let ended = tokio::time::timeout(Duration::from_millis(300), async {
             tokio::select! {
