@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId};
 use erp_runtime::{
-    AuditSink, CallContext, CallLimits, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostAction, HostCallRequest,
-    LimitOverrides, LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
+    AuditSink, CallContext, CallLimits, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostAction,
+    HostCallRequest, LimitOverrides, LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
 };
 use erp_storage::{EntityRef, ListQuery, RowChange, Scope, StoredEvent};
 use erp_store::{Database, Pool};
