@@ -11,7 +11,8 @@ use divan::counter::BytesCount;
 use erp_check::{CheckSubject, check_component, check_manifest};
 use erp_component::{Module, why};
 use erp_manifest::Manifest;
-use erp_manifest::diagnostics::{HumanStyle, Report, SourceFile, human};
+use erp_manifest::diagnostics::{Report, SourceFile};
+use erp_plugin::ui::{HumanStyle, human};
 
 fn main() {
     divan::main();

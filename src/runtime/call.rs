@@ -129,8 +129,13 @@ impl Runtime {
         trace.fuel = fuel;
         trace.memory = store.data().memory.peak;
 
+        let is_left = store.data().services.interrupt.is_set();
         let mut unit = store.into_data().services.unit;
         let result = result.and_then(|value| {
+            // Its last host call may have been going on when everybody left.
+            if is_left {
+                return Err(CallError::interrupted());
+            }
             let fault = lock(surroundings).take_fault(|place| *place == FaultPlace::Commit);
             if let Some(FaultAction::Fail(message)) = fault {
                 let error = ServiceError::new(errors::HOST_DATABASE, message);

@@ -146,6 +146,12 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whoever asked has left, or the host ends.
+    pub(super) fn interrupted() -> CallError {
+        let message = "nobody waits for the call any more".to_owned();
+        CallError::Trap { kind: TrapKind::Interrupted, message, frames: Vec::new() }
+    }
+
     /// The error without the secrets that the guest was given: it may have written them into its message.
     pub(super) fn without_secrets(self, services: &Services) -> CallError {
         let clean = |error: ServiceError| ServiceError { message: services.without_secrets(error.message), ..error };

@@ -34,16 +34,16 @@ impl Workers {
         interrupt: Interrupt,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Pending<T> {
-        let slot = Arc::new(Mutex::new(Slot { outcome: None, waker: None }));
+        let slot = Arc::new(Mutex::new(Slot { outcome: Outcome::Pending, waker: None }));
         let (own, ends) = (Arc::clone(&slot), interrupt.clone());
         let job = Box::new(move || {
             // Nobody waits any more.
             if ends.is_set() {
                 return;
             }
-            let outcome = catch_unwind(AssertUnwindSafe(work)).ok();
+            let outcome = catch_unwind(AssertUnwindSafe(work));
             let mut slot = lock(&own);
-            slot.outcome = Some(outcome);
+            slot.outcome = outcome.map_or(Outcome::Panicked, Outcome::Done);
             if let Some(waker) = slot.waker.take() {
                 waker.wake();
             }
@@ -66,9 +66,17 @@ fn work(waiting: &Mutex<Receiver<Job>>) {
 }
 
 struct Slot<T> {
-    /// Inside, none where the work panicked.
-    outcome: Option<Option<T>>,
+    outcome: Outcome<T>,
     waker: Option<Waker>,
+}
+
+/// What work has come to.
+enum Outcome<T> {
+    Pending,
+    Done(T),
+    Panicked,
+    /// Somebody has it.
+    Taken,
 }
 
 /// Work that another thread does.
@@ -85,18 +93,17 @@ impl<T> Future for Pending<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         let outcome = {
             let mut slot = lock(&self.slot);
-            if slot.outcome.is_none() {
+            if matches!(slot.outcome, Outcome::Pending) {
                 slot.waker = Some(context.waker().clone());
+                return Poll::Pending;
             }
-            slot.outcome.take()
+            std::mem::replace(&mut slot.outcome, Outcome::Taken)
         };
-        match outcome {
-            Some(outcome) => {
-                self.is_done = true;
-                Poll::Ready(outcome)
-            }
-            None => Poll::Pending,
-        }
+        self.is_done = true;
+        Poll::Ready(match outcome {
+            Outcome::Done(outcome) => Some(outcome),
+            Outcome::Pending | Outcome::Panicked | Outcome::Taken => None,
+        })
     }
 }
 

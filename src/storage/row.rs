@@ -38,6 +38,7 @@ impl Scope {
     }
 
     /// The same, for all rows of the tenant: what hangs on a row is found whoever asks.
+    #[must_use]
     pub fn of_all_rows(&self) -> Scope {
         self.clone().within(RowReach::All)
     }

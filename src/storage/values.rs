@@ -13,6 +13,9 @@ const MAX_UNKNOWN: usize = 50;
 ///
 /// With `whole`, the row is new or replaced: what is required must be there. Otherwise the values
 /// are merged into a row, and null takes a value away.
+///
+/// # Errors
+/// [`StoreError::Validation`] with all that is wrong.
 pub fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> Result<Map<String, Value>, StoreError> {
     let mut problems = Vec::new();
     let mut normal = Map::new();

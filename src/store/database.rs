@@ -11,8 +11,12 @@ use erp_storage::{Catalog, EntityRef, Row, RowChange, StatementLimit, StoreError
 use sea_query::SelectStatement;
 use serde_json::Value;
 
-use super::sql::{Connection, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue, bound};
-use super::{DatabaseImage, Sealer, definition};
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+use super::DatabaseImage;
+#[cfg(feature = "postgres")]
+use super::sql::PostgresUrl;
+use super::sql::{Connection, Dialect, SqlError, SqlRow, SqlValue, bound};
+use super::{Sealer, definition};
 use crate::error::failed;
 
 /// Statements that are noted until they are asked for.
@@ -58,14 +62,18 @@ enum Group {
 }
 
 /// Where databases are made that nobody keeps.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "sqlite", derive(Default))]
 pub enum ScratchPlace {
     /// In memory, on SQLite.
-    #[default]
+    #[cfg(feature = "sqlite")]
+    #[cfg_attr(feature = "sqlite", default)]
     Memory,
     /// Each in a schema of its own.
+    #[cfg(feature = "postgres")]
     Postgres(PostgresUrl),
     /// Each as another one stood at a moment.
+    #[cfg(all(feature = "postgres", feature = "sqlite"))]
     Image(Arc<DatabaseImage>),
 }
 
@@ -76,8 +84,11 @@ impl ScratchPlace {
     /// [`StoreError::Database`].
     pub fn database(&self) -> Result<Database, StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             ScratchPlace::Memory => Database::in_memory(),
+            #[cfg(feature = "postgres")]
             ScratchPlace::Postgres(url) => Database::scratch(url),
+            #[cfg(all(feature = "postgres", feature = "sqlite"))]
             ScratchPlace::Image(image) => Database::of_image(image),
         }
     }
@@ -88,6 +99,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`] where the file cannot be opened or is no database.
+    #[cfg(feature = "sqlite")]
     pub fn open(file: &Path) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_file(file).map_err(failed("open the database file"))?)
     }
@@ -96,6 +108,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`], which only a lack of memory explains.
+    #[cfg(feature = "sqlite")]
     pub fn in_memory() -> Result<Database, StoreError> {
         Database::set_up(Connection::in_memory().map_err(failed("open a database in memory"))?)
     }
@@ -104,6 +117,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`] if there is none, or nobody may use it.
+    #[cfg(feature = "postgres")]
     pub fn open_postgres(url: &PostgresUrl) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_postgres(url).map_err(failed("open the database"))?)
     }
@@ -112,6 +126,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::open_postgres`].
+    #[cfg(feature = "postgres")]
     pub fn scratch(url: &PostgresUrl) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_scratch(url).map_err(failed("open the database"))?)
     }
@@ -120,6 +135,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::Database`] if there is none, or the file is none.
+    #[cfg(feature = "sqlite")]
     pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
         Ok(Database::over(Connection::open_file_to_read(file).map_err(failed("open the database file"))?))
     }

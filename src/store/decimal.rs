@@ -9,14 +9,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
 use rust_decimal::Decimal;
 
-/// What a sum says that is not exact any more.
-pub(super) const SUM_TOO_LARGE: &str = "a sum of more than 28 digits";
-/// The name of the collation.
-pub(super) const COLLATION: &str = "decimal";
-
 /// Makes the collation and the functions known to a connection.
 pub(super) fn register(connection: &Connection) -> Result<()> {
-    connection.create_collation(COLLATION, compare)?;
+    connection.create_collation(crate::sql::COLLATION, compare)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_aggregate_function("decimal_sum", 1, flags, Sum)
 }
@@ -54,7 +49,7 @@ impl Aggregate<Option<Decimal>, Option<String>> for Sum {
         });
         // One that cannot keep its digits was rounded.
         let sum = sum.filter(|sum| sum.scale() == scale);
-        *state = Some(sum.ok_or_else(|| rusqlite::Error::UserFunctionError(SUM_TOO_LARGE.into()))?);
+        *state = Some(sum.ok_or_else(|| rusqlite::Error::UserFunctionError(crate::sql::SUM_TOO_LARGE.into()))?);
         Ok(())
     }
 

@@ -5,10 +5,16 @@
 //! names tables and columns that come from a manifest that was read and checked; values are always
 //! bound.
 
+#![cfg_attr(
+    not(all(feature = "postgres", feature = "sqlite")),
+    allow(dead_code, unused_imports, unused_variables, reason = "what only the other database needs")
+)]
+
 mod aggregate;
 mod batch;
 mod blobs;
 mod database;
+#[cfg(feature = "sqlite")]
 mod decimal;
 mod definition;
 mod deletion;
@@ -17,8 +23,10 @@ mod events;
 mod filter;
 mod fixtures;
 mod history;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod image;
 mod key_values;
+#[cfg(feature = "postgres")]
 mod lent;
 mod load;
 mod memory;
@@ -40,7 +48,9 @@ mod unit_of_work;
 mod upgrade;
 
 pub use database::{Database, ScratchPlace};
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub use image::DatabaseImage;
+#[cfg(feature = "postgres")]
 pub use lent::{Connections, LentPool};
 pub use load::{LoadedRow, settled};
 pub use numbering::{format_number, period_of};
@@ -50,6 +60,8 @@ pub use history::HistoryEntry;
 pub use receipts::{ReceiptRecord, StatementKind};
 pub use schema::TableInfo;
 pub use seal::Sealer;
-pub use sql::{Dialect, LentClient, PostgresUrl, SqlError};
+pub use sql::{Dialect, SqlError};
+#[cfg(feature = "postgres")]
+pub use sql::{LentClient, PostgresUrl};
 pub use unit_of_work::{Pool, SharedDatabase, UnitOfWork};
 pub use upgrade::{Lock, PlannedStep, Reversal, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};

@@ -103,7 +103,9 @@ impl Database {
             }
             _ => None,
         };
-        found.iter().for_each(|(row, _)| self.note_seen(entity, row));
+        for (row, _) in &found {
+            self.note_seen(entity, row);
+        }
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
         Ok(ListedRows { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
     }

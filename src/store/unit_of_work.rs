@@ -54,9 +54,9 @@ impl Storage for SharedDatabase {
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
         let mut database = self.0.lock_arc();
         if attempt.number > 1 {
-            database.begin()?
+            database.begin()?;
         } else {
-            database.begin_call()?
+            database.begin_call()?;
         }
         Ok(UnitOfWork::of(Lent::Shared(database)))
     }
@@ -159,9 +159,9 @@ impl Storage for Pool {
         let waits = self.0.hot.meets(attempt);
         let mut unit = self.take()?;
         if waits {
-            unit.begin()?
+            unit.begin()?;
         } else {
-            unit.begin_call()?
+            unit.begin_call()?;
         }
         if waits {
             unit.queue_up(attempt.tenant)?;

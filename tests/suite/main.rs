@@ -47,5 +47,6 @@ mod supply_chain;
 mod support;
 mod templates;
 mod test_bench;
+mod unit_schedules;
 mod units_of_work;
 mod upgrades;

@@ -81,7 +81,6 @@ fn verified(bytes: &[u8], key: Option<&Path>) -> Result<Package, Box<dyn Error +
             revoked: None,
         });
     }
-    #[expect(clippy::disallowed_methods, reason = "the clock of this program")]
     let now = Timestamp::now();
     let demand = if key.is_some() { Demand::Signatures } else { Demand::Integrity };
     let verdict = verify(bytes, &Policy { demand, ..Policy::new(&trust, now) });
@@ -107,10 +106,7 @@ where
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let manifest = engine.manifest(&id)?;
-    #[expect(clippy::disallowed_macros, reason = "what this program says")]
-    {
-        println!("{} {} runs on http://{}", *manifest.metadata.id, *manifest.metadata.version, listener.local_addr()?);
-    }
+    println!("{} {} runs on http://{}", *manifest.metadata.id, *manifest.metadata.version, listener.local_addr()?);
     axum::serve(listener, api::router(engine, bus)).await?;
     Ok(())
 }

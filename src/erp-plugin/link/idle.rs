@@ -1,76 +1,158 @@
 //! The guest of a plugin without code: it exports all that a world asks for, and does nothing in each.
 
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
+    MemorySection, MemoryType, Module, TypeSection, ValType,
+};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
-use wit_parser::{Function, FunctionKind, ManglingAndAbi, Resolve, WasmExport, WorldId, WorldItem, WorldKey};
+use wit_parser::{FunctionKind, ManglingAndAbi, Resolve, WasmExport, WorldId, WorldItem, WorldKey};
 
 /// Where every result lies: memory is zero there, and zero is `ok`, nothing, or an empty list.
-const ZEROS: u32 = 16;
+const ZEROS: i32 = 16;
 /// From here on memory is given away, and never taken back: an instance serves one call.
-const FREE: u32 = 4096;
+const FREE: i32 = 4096;
 
 /// A component for a world. The same world gives the same bytes.
 ///
 /// # Errors
 /// Which export needs code of its own.
 pub fn idle_guest(resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, String> {
-    let mut text = format!(
-        "(module (memory (export \"memory\") 1) (global $free (mut i32) (i32.const {FREE}))\n\
-         (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (local $at i32)\n\
-           (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))\n\
-           (global.set $free (i32.add (local.get $at) (local.get 3)))\n\
-           (if (i32.gt_u (global.get $free) (i32.mul (memory.size) (i32.const 65536)))\n\
-             (then (if (i32.eq (memory.grow (i32.add (i32.shr_u (local.get 3) (i32.const 16)) (i32.const 1))) (i32.const -1))\n\
-               (then unreachable))))\n\
-           (local.get $at))\n"
-    );
+    let mut module = IdleModule::new();
     for (key, item) in &resolve.worlds[world].exports {
         match item {
             WorldItem::Interface { id, .. } => {
                 for function in resolve.interfaces[*id].functions.values() {
-                    text.push_str(&body(resolve, Some(key), function)?);
+                    module.add(resolve, Some(key), function)?;
                 }
             }
-            WorldItem::Function(function) => text.push_str(&body(resolve, None, function)?),
+            WorldItem::Function(function) => module.add(resolve, None, function)?,
             WorldItem::Type { .. } => {}
         }
     }
-    text.push(')');
     let failed = |error: &dyn std::fmt::Display| format!("the idle guest could not be made: {error}");
-    let mut module = wat::parse_str(&text).map_err(|error| failed(&error))?;
+    let mut module = module.finish();
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).map_err(|error| failed(&error))?;
     let encoder = ComponentEncoder::default().module(&module).map_err(|error| failed(&error))?;
     encoder.validate(true).encode().map_err(|error| failed(&error))
 }
 
-/// A function that gives zeros, whatever it is asked.
-fn body(resolve: &Resolve, interface: Option<&WorldKey>, function: &Function) -> Result<String, String> {
-    if !matches!(function.kind, FunctionKind::Freestanding) {
-        return Err(format!("`{}` works on a resource, which needs code", function.name));
-    }
-    let export = WasmExport::Func { interface, func: function, kind: wit_parser::WasmExportKind::Normal };
-    let name = resolve.wasm_export_name(ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync), export);
-    let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
-    let types = |types: &[WasmType]| types.iter().map(|one| word(*one)).collect::<Vec<_>>().join(" ");
-    let results = signature.results.iter().map(|one| {
-        let zero = if signature.retptr { ZEROS } else { 0 };
-        format!("({}.const {zero})", word(*one))
-    });
-    Ok(format!(
-        "(func (export \"{name}\") (param {}) (result {}) {})\n",
-        types(&signature.params),
-        types(&signature.results),
-        results.collect::<Vec<_>>().join(" ")
-    ))
+/// The core module while its functions are added.
+struct IdleModule {
+    types: TypeSection,
+    functions: FunctionSection,
+    exports: ExportSection,
+    code: CodeSection,
 }
 
-/// A type as the text of core modules calls it.
-fn word(of: WasmType) -> &'static str {
+impl IdleModule {
+    /// With a function that gives memory and never takes it back.
+    fn new() -> IdleModule {
+        let (types, functions, exports, code) =
+            (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
+        let mut module = IdleModule { types, functions, exports, code };
+        module.exports.export("memory", ExportKind::Memory, 0);
+        let mut body = Function::new([(1, ValType::I32)]);
+        let (at, size) = (4, 3);
+        body.instructions()
+            .global_get(0)
+            .i32_const(15)
+            .i32_add()
+            .i32_const(-16)
+            .i32_and()
+            .local_set(at)
+            .local_get(at)
+            .local_get(size)
+            .i32_add()
+            .global_set(0)
+            // What does not fit is asked for; without it there is nothing to go on with.
+            .global_get(0)
+            .memory_size(0)
+            .i32_const(65536)
+            .i32_mul()
+            .i32_gt_u()
+            .if_(BlockType::Empty)
+            .local_get(size)
+            .i32_const(16)
+            .i32_shr_u()
+            .i32_const(1)
+            .i32_add()
+            .memory_grow(0)
+            .i32_const(-1)
+            .i32_eq()
+            .if_(BlockType::Empty)
+            .unreachable()
+            .end()
+            .end()
+            .local_get(at)
+            .end();
+        module.function("cabi_realloc", &[ValType::I32; 4], &[ValType::I32], &body);
+        module
+    }
+
+    fn function(&mut self, name: &str, parameters: &[ValType], results: &[ValType], body: &Function) {
+        let index = self.functions.len();
+        self.types.ty().function(parameters.iter().copied(), results.iter().copied());
+        self.functions.function(index);
+        self.exports.export(name, ExportKind::Func, index);
+        self.code.function(body);
+    }
+
+    /// Adds a function that gives zeros, whatever it is asked.
+    fn add(
+        &mut self,
+        resolve: &Resolve,
+        interface: Option<&WorldKey>,
+        function: &wit_parser::Function,
+    ) -> Result<(), String> {
+        if !matches!(function.kind, FunctionKind::Freestanding) {
+            return Err(format!("`{}` works on a resource, which needs code", function.name));
+        }
+        let export = WasmExport::Func { interface, func: function, kind: wit_parser::WasmExportKind::Normal };
+        let name = resolve.wasm_export_name(ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync), export);
+        let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
+        let types = |types: &[WasmType]| types.iter().map(|one| value_type(*one)).collect::<Vec<_>>();
+        let results = types(&signature.results);
+        let mut body = Function::new([]);
+        let mut code = body.instructions();
+        for result in &results {
+            match result {
+                ValType::I64 => code.i64_const(0),
+                ValType::F32 => code.f32_const(0.0.into()),
+                ValType::F64 => code.f64_const(0.0.into()),
+                _ => code.i32_const(if signature.retptr { ZEROS } else { 0 }),
+            };
+        }
+        code.end();
+        self.function(&name, &types(&signature.params), &results, &body);
+        Ok(())
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut memories = MemorySection::new();
+        memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        let mut globals = GlobalSection::new();
+        let free = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+        globals.global(free, &ConstExpr::i32_const(FREE));
+        let mut module = Module::new();
+        module
+            .section(&self.types)
+            .section(&self.functions)
+            .section(&memories)
+            .section(&globals)
+            .section(&self.exports)
+            .section(&self.code);
+        module.finish()
+    }
+}
+
+/// A type of the canonical ABI as core modules have it.
+fn value_type(of: WasmType) -> ValType {
     match of {
-        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
-        WasmType::I64 | WasmType::PointerOrI64 => "i64",
-        WasmType::F32 => "f32",
-        WasmType::F64 => "f64",
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => ValType::I32,
+        WasmType::I64 | WasmType::PointerOrI64 => ValType::I64,
+        WasmType::F32 => ValType::F32,
+        WasmType::F64 => ValType::F64,
     }
 }
 

@@ -74,7 +74,7 @@ pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) 
     }
     let core = CoreModule::first_of(component)?;
     let host = if host_api.is_legacy() { shim::HOST_LEGACY } else { shim::HOST_1_0_0 };
-    let shim = shim::Shim::assemble(host)?;
+    let shim = shim::Shim::new(host);
     let inert = inert::InertBodies::new(&info.resolve, info.world);
     let mut module = rewrite::rewrite(&core, &shim, &inert)?;
     wasmparser::Validator::new_with_features(erp_component::features())

@@ -3,9 +3,11 @@
 //! Standard output holds the result and nothing else; progress, warnings and questions go to standard
 //! error. In the JSON format the result is exactly one document, also where the command fails.
 
+mod finding;
 mod progress;
 mod table;
 
+pub use finding::{HumanStyle, human};
 pub use progress::Progress;
 pub use table::Table;
 
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use erp_manifest::codes::Severity;
-use erp_manifest::diagnostics::{HumanStyle, Report, human, is_printable, printable};
+use erp_manifest::diagnostics::{Report, is_printable, printable};
 use serde::Serialize;
 use serde_json::Value;
 

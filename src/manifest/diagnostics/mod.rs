@@ -13,13 +13,13 @@ mod diagnostic;
 mod example;
 mod fix;
 mod formats;
-mod render;
+mod json;
 mod report;
 mod source;
 
 pub use diagnostic::{Diagnostic, Label};
 pub use fix::{Edit, Fix, apply_fixes};
 pub use formats::{github, junit, sarif, xml_text};
-pub use render::{DiagnosticJson, HumanStyle, human};
+pub use json::DiagnosticJson;
 pub use report::Report;
-pub use source::{SourceFile, Span, Spanned, is_printable, printable};
+pub use source::{SourceFile, Span, Spanned, is_printable, printable, printable_lines};

@@ -52,7 +52,7 @@ impl SourceFile {
     }
 
     /// The lines that a span touches and one on either side: their bytes, and the number of the first one, from 0.
-    pub(super) fn lines_around(&self, span: &Span) -> (Span, usize) {
+    pub fn lines_around(&self, span: &Span) -> (Span, usize) {
         let lines = self.lines();
         let first = self.line_of(span.start.min(self.text.len())).saturating_sub(1);
         let last = self.line_of(span.end.clamp(span.start, self.text.len())) + 1;
@@ -132,7 +132,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// A stranger's lines with what is not printable replaced by as many bytes, so that places in them stay places.
-pub(super) fn printable_lines(text: &str) -> String {
+pub fn printable_lines(text: &str) -> String {
     let shown = |character: char| match character.len_utf8() {
         _ if is_printable(character) || matches!(character, '\n' | '\t') => character,
         1 => '?',

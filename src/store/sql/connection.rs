@@ -4,16 +4,21 @@ use std::path::Path;
 
 use erp_storage::StatementLimit;
 
+#[cfg(feature = "postgres")]
 use super::postgres::PostgresConnection;
+#[cfg(feature = "postgres")]
 use super::postgres_session::LentClient;
+#[cfg(feature = "postgres")]
 use super::postgres_url::PostgresUrl;
-use super::sqlite::{InspectedRows, SqliteConnection};
-use super::{Dialect, SqlError, SqlRow, SqlValue};
+#[cfg(feature = "sqlite")]
+use super::sqlite::SqliteConnection;
+use super::{Dialect, InspectedRows, SqlError, SqlRow, SqlValue};
 
 #[derive(Debug)]
 pub(crate) struct Connection(Either);
 
 /// What a database is made from again.
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub(crate) enum ConnectionImage {
     /// All of it.
     Bytes(Vec<u8>),
@@ -23,59 +28,75 @@ pub(crate) enum ConnectionImage {
 
 #[derive(Debug)]
 enum Either {
+    #[cfg(feature = "sqlite")]
     Sqlite(SqliteConnection),
+    #[cfg(feature = "postgres")]
     Postgres(Box<PostgresConnection>),
 }
 
 impl Connection {
+    #[cfg(feature = "sqlite")]
     pub(crate) fn open_file(file: &Path) -> Result<Connection, SqlError> {
         SqliteConnection::open(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
+    #[cfg(feature = "sqlite")]
     pub(crate) fn open_file_to_read(file: &Path) -> Result<Connection, SqlError> {
         SqliteConnection::open_to_read(file).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
+    #[cfg(feature = "sqlite")]
     pub(crate) fn in_memory() -> Result<Connection, SqlError> {
         SqliteConnection::in_memory().map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
+    #[cfg(all(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn of_image(image: &[u8]) -> Result<Connection, SqlError> {
         SqliteConnection::of_image(image).map(|sqlite| Connection(Either::Sqlite(sqlite)))
     }
 
+    #[cfg(feature = "postgres")]
     pub(crate) fn open_postgres(url: &PostgresUrl) -> Result<Connection, SqlError> {
         PostgresConnection::open(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
     /// In a schema of its own that goes with the connection.
+    #[cfg(feature = "postgres")]
     pub(crate) fn open_scratch(url: &PostgresUrl) -> Result<Connection, SqlError> {
         PostgresConnection::open_scratch(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
     /// Over a connection that a platform lends.
+    #[cfg(feature = "postgres")]
     pub(crate) fn lent(client: Box<dyn LentClient>) -> Connection {
         Connection(Either::Postgres(Box::new(PostgresConnection::lent(client))))
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
             Either::Postgres(_) => Dialect::Postgres,
         }
     }
 
     /// The whole database where that is quickly had, else where it is.
+    #[cfg(all(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
         match &mut self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.image().map(ConnectionImage::Bytes),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.url().cloned().map(ConnectionImage::At),
         }
     }
 
     pub(crate) fn is_in_unit(&self) -> bool {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.is_in_unit(),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.is_in_unit(),
         }
     }
@@ -83,7 +104,9 @@ impl Connection {
     /// Whether the unit of work can only be undone, since another process changed the same data.
     pub(crate) fn is_doomed(&self) -> bool {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.is_doomed(),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.is_doomed(),
         }
     }
@@ -91,7 +114,9 @@ impl Connection {
     /// Says that the unit can only be undone: it went on from rows that are not there any more.
     pub(crate) fn doom(&self) {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.doom(),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.doom(),
         }
     }
@@ -99,7 +124,9 @@ impl Connection {
     /// A unit that will write waits for whoever writes.
     pub(crate) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.begin("begin immediate"),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.begin(),
         }
     }
@@ -107,7 +134,9 @@ impl Connection {
     /// A unit that may only read: it takes its turn to write with its first change.
     pub(crate) fn begin_lazily(&self) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.begin("begin deferred"),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.begin(),
         }
     }
@@ -115,7 +144,9 @@ impl Connection {
     /// Another connection to the same database; none where one is all there is.
     pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => Ok(sqlite.beside()?.map(|sqlite| Connection(Either::Sqlite(sqlite)))),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => {
                 postgres.beside().map(|postgres| Some(Connection(Either::Postgres(Box::new(postgres)))))
             }
@@ -124,15 +155,20 @@ impl Connection {
 
     /// How long a unit waits for whoever writes.
     pub(crate) fn set_patience(&self, patience: std::time::Duration) {
-        if let Either::Sqlite(sqlite) = &self.0 {
-            sqlite.set_patience(patience);
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Either::Sqlite(sqlite) => sqlite.set_patience(patience),
+            #[cfg(feature = "postgres")]
+            Either::Postgres(_) => {}
         }
     }
 
     /// Holds the statements that follow to a limit; returns the previous one.
     pub(crate) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.swap_limit(limit),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.swap_limit(limit),
         }
     }
@@ -140,14 +176,18 @@ impl Connection {
     /// Whether what is replaced is overwritten in the file; only SQLite knows this.
     pub(crate) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.set_thorough(is_thorough),
+            #[cfg(feature = "postgres")]
             Either::Postgres(_) => Ok(()),
         }
     }
 
     pub(crate) fn commit(&self) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.commit(),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.commit(),
         }
     }
@@ -155,21 +195,27 @@ impl Connection {
     pub(crate) fn rollback(&self) {
         match &self.0 {
             // A failing rollback means that SQLite has rolled back by itself.
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.rollback(),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.rollback(),
         }
     }
 
     pub(crate) fn savepoint(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.batch(&format!("savepoint {name}")),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.savepoint(name),
         }
     }
 
     pub(crate) fn release(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.batch(&format!("release {name}")),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.release(name),
         }
     }
@@ -177,7 +223,9 @@ impl Connection {
     /// Back to a savepoint, which is gone then.
     pub(crate) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.batch(&format!("rollback to {name}; release {name}")),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.rollback_to(name),
         }
     }
@@ -185,7 +233,9 @@ impl Connection {
     /// Statements without parameters that change tables.
     pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.batch(sql),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.batch(sql),
         }
     }
@@ -193,7 +243,9 @@ impl Connection {
     /// Gives how many rows changed.
     pub(crate) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.execute(sql, parameters),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.execute(sql, parameters),
         }
     }
@@ -205,7 +257,9 @@ impl Connection {
         mut read: impl FnMut(&SqlRow<'_>) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, SqlError> {
         match &self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => sqlite.rows(sql, parameters, &mut read),
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.rows(sql, parameters, &mut read),
         }
     }
@@ -219,12 +273,14 @@ impl Connection {
         most: usize,
     ) -> Result<Option<InspectedRows>, SqlError> {
         match &mut self.0 {
+            #[cfg(feature = "sqlite")]
             Either::Sqlite(sqlite) => {
                 sqlite.batch(before)?;
                 let found = sqlite.read_only(sql, most);
                 sqlite.batch(after)?;
                 found
             }
+            #[cfg(feature = "postgres")]
             Either::Postgres(postgres) => postgres.read_only(before, sql, most),
         }
     }

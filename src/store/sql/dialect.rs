@@ -6,8 +6,6 @@ use sea_query::{
     Expr, ExprTrait, Func, LikeExpr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, Values,
 };
 
-use crate::decimal;
-
 /// A database that the store speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -114,7 +112,7 @@ impl Dialect {
     pub(crate) fn field_of_data(self, field: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Sqlite, ColumnShape::Decimal) => {
-                format!("json_extract(data, '$.{field}') collate {}", decimal::COLLATION)
+                format!("json_extract(data, '$.{field}') collate {}", super::COLLATION)
             }
             (Dialect::Sqlite, _) => format!("json_extract(data, '$.{field}')"),
             (Dialect::Postgres, ColumnShape::Text | ColumnShape::Moment) => {
@@ -130,7 +128,7 @@ impl Dialect {
         match self {
             Dialect::Sqlite => {
                 let collation = match shape {
-                    ColumnShape::Decimal => format!(" collate {}", decimal::COLLATION),
+                    ColumnShape::Decimal => format!(" collate {}", super::COLLATION),
                     _ => String::new(),
                 };
                 format!("\"{column}\" generated always as (json_extract(data, '$.{field}')) virtual{collation}")

@@ -6,9 +6,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum SqlError {
     /// SQLite.
+    #[cfg(feature = "sqlite")]
     #[error("{}", without_statement(.0))]
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL.
+    #[cfg(feature = "postgres")]
     #[error("{}", postgres_message(.0))]
     Postgres(#[from] tokio_postgres::Error),
     /// The address of a database that cannot be read.
@@ -65,9 +67,11 @@ pub(crate) enum Failure {
 impl SqlError {
     pub(crate) fn failure(&self) -> Failure {
         match self {
+            #[cfg(feature = "sqlite")]
             SqlError::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
                 sqlite_failure(*failure, message.as_deref().unwrap_or_default())
             }
+            #[cfg(feature = "postgres")]
             SqlError::Postgres(error) => postgres_failure(error),
             SqlError::Conflict => Failure::Conflict,
             SqlError::TooLarge => Failure::OutOfRange,
@@ -76,6 +80,7 @@ impl SqlError {
     }
 }
 
+#[cfg(feature = "sqlite")]
 fn sqlite_failure(failure: rusqlite::ffi::Error, message: &str) -> Failure {
     use rusqlite::ffi::ErrorCode::{DatabaseBusy, DatabaseLocked};
     if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE {
@@ -83,11 +88,12 @@ fn sqlite_failure(failure: rusqlite::ffi::Error, message: &str) -> Failure {
     }
     match failure.code {
         DatabaseBusy | DatabaseLocked => Failure::Conflict,
-        _ if message == "integer overflow" || message == super::sqlite::SUM_TOO_LARGE => Failure::OutOfRange,
+        _ if message == "integer overflow" || message == super::SUM_TOO_LARGE => Failure::OutOfRange,
         _ => Failure::Other,
     }
 }
 
+#[cfg(feature = "postgres")]
 fn postgres_failure(error: &tokio_postgres::Error) -> Failure {
     use tokio_postgres::error::SqlState;
     let Some(error) = error.as_db_error() else { return Failure::Other };
@@ -103,6 +109,7 @@ fn postgres_failure(error: &tokio_postgres::Error) -> Failure {
 }
 
 /// What SQLite says, without the statement, which stays here.
+#[cfg(feature = "sqlite")]
 fn without_statement(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -110,6 +117,7 @@ fn without_statement(error: &rusqlite::Error) -> String {
     }
 }
 
+#[cfg(feature = "postgres")]
 fn postgres_message(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(error) => match error.detail() {

@@ -17,9 +17,8 @@ use super::error::Failure;
 use super::postgres_session::{LentClient, Session, wait, wait_and_look};
 use super::postgres_url::PostgresUrl;
 use super::postgres_wire::{cell, numbered};
-use super::sqlite::{InspectedRows, LONGEST, MAX_BYTES};
 use super::watch::StatementWatch;
-use super::{SqlError, SqlRow, SqlValue};
+use super::{InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
 
 /// How often a wait for the server looks whether it must end.
 const LOOK: Duration = Duration::from_millis(20);

@@ -13,11 +13,8 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::watch::StatementWatch;
-use super::{Cell, SqlError, SqlRow, SqlValue};
+use super::{Cell, InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
 use crate::decimal;
-
-/// What the sum of decimals says that has more digits than one holds.
-pub(super) const SUM_TOO_LARGE: &str = decimal::SUM_TOO_LARGE;
 
 /// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,9 +24,6 @@ const OWN_STEPS: i32 = 10_000;
 /// Functions that such a statement may not call, and the longest pattern that it may look for.
 const SLOW: [&str; 6] = ["instr", "replace", "trim", "ltrim", "rtrim", "unhex"];
 const PATTERN: i32 = 200;
-/// The longest text or blob that such a statement may make, and what its rows may take in memory, in bytes.
-pub(super) const LONGEST: i32 = 4 << 20;
-pub(super) const MAX_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
@@ -303,9 +297,6 @@ impl SqliteConnection {
         Ok(Some((names, found)))
     }
 }
-
-/// Names of the columns, and rows.
-pub(super) type InspectedRows = (Vec<String>, Vec<Vec<serde_json::Value>>);
 
 pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Cell<'r>, SqlError> {
     Ok(row.get_ref(index)?.into())

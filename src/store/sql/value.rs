@@ -102,7 +102,9 @@ impl Cell<'_> {
 
 /// A row of an answer.
 pub(crate) enum SqlRow<'r> {
+    #[cfg(feature = "sqlite")]
     Sqlite(&'r rusqlite::Row<'r>),
+    #[cfg(feature = "postgres")]
     Postgres(&'r tokio_postgres::Row),
 }
 
@@ -110,7 +112,9 @@ impl SqlRow<'_> {
     /// Bytes that the columns will take in memory, roughly.
     pub(crate) fn weight(&self) -> u64 {
         let columns = match self {
+            #[cfg(feature = "sqlite")]
             SqlRow::Sqlite(row) => row.as_ref().column_count(),
+            #[cfg(feature = "postgres")]
             SqlRow::Postgres(row) => row.len(),
         };
         let cells = (0..columns).filter_map(|index| self.cell(index).ok());
@@ -126,7 +130,9 @@ impl SqlRow<'_> {
     /// A column, from 0.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
         match self {
+            #[cfg(feature = "sqlite")]
             SqlRow::Sqlite(row) => super::sqlite::cell(row, index),
+            #[cfg(feature = "postgres")]
             SqlRow::Postgres(row) => super::postgres_wire::cell(row, index),
         }
     }

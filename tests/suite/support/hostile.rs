@@ -129,7 +129,7 @@ pub struct Host {
     pub runtime: Runtime,
     pub manifest: Arc<Manifest>,
     pub database: SharedDatabase,
-    surroundings: SharedSurroundings,
+    pub surroundings: SharedSurroundings,
     event: StoredEvent,
 }
 
@@ -171,11 +171,17 @@ impl Host {
 
     /// One event, within the manifest's limits and those given.
     pub fn call(&self, plugin: &LoadedPlugin, limits: &[(&str, &str)], detail: Detail) -> CallOutcome {
+        let request = CallRequest { detail, ..self.request(limits) };
+        self.runtime.call(plugin, request, &self.database, &self.surroundings, |_| Ok(()), |_| Ok(()))
+    }
+
+    /// The request of such a call.
+    pub fn request(&self, limits: &[(&str, &str)]) -> CallRequest<'_> {
         let mut overrides = LimitOverrides::default();
         for (name, value) in limits {
             overrides.add(name, value).unwrap();
         }
-        let request = CallRequest {
+        CallRequest {
             context: CallContext {
                 request_id: "r".to_owned(),
                 tenant: tenant(),
@@ -185,13 +191,12 @@ impl Host {
                 event_depth: 0,
             },
             limits: CallLimits::of(&self.manifest).with(&overrides),
-            detail,
+            detail: Detail::Outline,
             probe: None,
             interrupt: Interrupt::default(),
             attempt: 1,
             invocation: Invocation::Event { event: &self.event, attempt: 1 },
-        };
-        self.runtime.call(plugin, request, &self.database, &self.surroundings, |_| Ok(()), |_| Ok(()))
+        }
     }
 }
 

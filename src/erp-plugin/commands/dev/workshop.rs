@@ -9,7 +9,7 @@ use erp_check::{
     BAD_FIXTURE, CheckSubject, PLATFORM_TOO_OLD, check_component, check_manifest, check_nodes, weigh, without_followers,
 };
 use erp_component::{BuildInputs, ComponentOrigin};
-use erp_manifest::diagnostics::{Diagnostic, HumanStyle, Report, human};
+use erp_manifest::diagnostics::{Diagnostic, Report};
 use erp_manifest::exit_code::ExitCode;
 use erp_manifest::{Language, Manifest, document};
 use erp_platform::{PluginFiles, ProjectVersion};
@@ -26,7 +26,7 @@ use crate::generate::generated_files;
 use crate::project::{FileError, Project, package_files};
 use crate::scenario::from_recording;
 use crate::settings::this_program;
-use crate::ui::KEPT_WIDTH;
+use crate::ui::{HumanStyle, KEPT_WIDTH, human};
 
 /// The projects of a dev host.
 #[derive(Debug)]

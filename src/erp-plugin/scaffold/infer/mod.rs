@@ -1,6 +1,7 @@
 //! Entities from data that exists already: tables of a spreadsheet, rows as CSV or JSON, the schema of a database.
 
 mod column;
+mod ddl;
 mod json;
 mod names;
 mod spreadsheet;

@@ -1,37 +1,12 @@
 //! Entities of a database's schema: its `CREATE TABLE` statements.
 
-use sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, DataType, EnumMember, ForeignKeyConstraint, ObjectName, Statement,
-    TableConstraint,
-};
-use sqlparser::dialect::{Dialect, GenericDialect, MsSqlDialect, MySqlDialect, PostgreSqlDialect};
-use sqlparser::parser::Parser;
-
 use super::column::{FieldGuess, is_money};
+use super::ddl::{self, Column, ColumnType, Table};
 use super::{EntityGuess, finished, names};
 
 pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    let dialects: [&dyn Dialect; 4] = [&GenericDialect {}, &PostgreSqlDialect {}, &MySqlDialect {}, &MsSqlDialect {}];
-    let mut why = String::new();
-    let mut statements = None;
-    for dialect in dialects {
-        match Parser::parse_sql(dialect, text) {
-            Ok(parsed) => {
-                statements = Some(parsed);
-                break;
-            }
-            Err(error) => why = error.to_string(),
-        }
-    }
-    let statements = statements.ok_or(why)?;
-    let tables: Vec<CreateTable> = statements
-        .into_iter()
-        .filter_map(|statement| match statement {
-            Statement::CreateTable(table) => Some(table),
-            _ => None,
-        })
-        .collect();
+    let tables = ddl::tables(text)?;
     let mut entities: Vec<EntityGuess> = Vec::new();
     for table in tables.iter().map(entity).filter(|entity| !entity.fields.is_empty()) {
         if let Some(other) = entities.iter().find(|known| known.name == table.name) {
@@ -53,52 +28,23 @@ pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
     Ok(entities)
 }
 
-/// The last part of a name, without its quotes.
-fn last(name: &ObjectName) -> String {
-    let text = name.to_string();
-    text.rsplit('.').next().unwrap_or(&text).trim_matches(['`', '"', '[', ']']).to_owned()
-}
-
-fn entity(table: &CreateTable) -> EntityGuess {
-    let said = last(&table.name);
-    let name = names::entity(&said);
-    let columns: Vec<&ColumnDef> =
-        table.columns.iter().filter(|column| !names::is_the_hosts(&column.name.value)).collect();
-    let own = names::unique(columns.iter().map(|column| names::field(&column.name.value)));
+fn entity(table: &Table) -> EntityGuess {
+    let name = names::entity(&table.name);
+    let columns: Vec<&Column> = table.columns.iter().filter(|column| !names::is_the_hosts(&column.name)).collect();
+    let own = names::unique(columns.iter().map(|column| names::field(&column.name)));
     let fields = columns.iter().zip(own).map(|(column, own)| field(table, column, own)).collect();
-    finished(&name, &said, fields)
+    finished(&name, &table.name, fields)
 }
 
-fn field(table: &CreateTable, column: &ColumnDef, name: String) -> FieldGuess {
-    let mut field = FieldGuess { display_name: column.name.value.clone(), ..of_type(&column.data_type, &name) };
+fn field(table: &Table, column: &Column, name: String) -> FieldGuess {
+    let said = column.comment.clone().unwrap_or_else(|| column.name.clone());
+    let mut field = FieldGuess { display_name: said, ..of_type(&column.of_type, &name) };
     field.name = name;
-    let is_this = |columns: &[String]| columns.len() == 1 && columns[0] == column.name.value;
-    let target = |key: &ForeignKeyConstraint| names::entity(&last(&key.foreign_table));
-    for option in &column.options {
-        match &option.option {
-            ColumnOption::NotNull => field.required = true,
-            ColumnOption::Unique(_) => field.unique = true,
-            ColumnOption::PrimaryKey(_) => (field.required, field.unique) = (true, true),
-            ColumnOption::Comment(text) => field.display_name.clone_from(text),
-            ColumnOption::ForeignKey(key) => field.ref_entity = Some(target(key)),
-            _ => {}
-        }
-    }
-    for constraint in &table.constraints {
-        match constraint {
-            TableConstraint::Unique(key) => {
-                let columns: Vec<String> = key.columns.iter().map(|column| plain(&column.to_string())).collect();
-                field.unique |= is_this(&columns);
-            }
-            TableConstraint::ForeignKey(key) => {
-                let columns: Vec<String> = key.columns.iter().map(|column| column.value.clone()).collect();
-                if is_this(&columns) {
-                    field.ref_entity = Some(target(key));
-                }
-            }
-            _ => {}
-        }
-    }
+    let is_this = |columns: &[String]| columns.len() == 1 && columns[0] == column.name;
+    field.required = column.is_required;
+    field.unique = column.is_unique || table.unique.iter().any(|columns| is_this(columns));
+    let keys = table.foreign_keys.iter().filter(|(columns, _)| is_this(columns)).map(|(_, target)| target);
+    field.ref_entity = keys.chain(&column.references).next().map(|target| names::entity(target));
     if field.ref_entity.is_some() {
         "ref".clone_into(&mut field.field_type);
         (field.sample, field.scale, field.unique) = (None, None, false);
@@ -106,25 +52,17 @@ fn field(table: &CreateTable, column: &ColumnDef, name: String) -> FieldGuess {
     field
 }
 
-fn plain(text: &str) -> String {
-    text.trim_matches(['`', '"']).to_owned()
-}
-
-fn of_type(data_type: &DataType, name: &str) -> FieldGuess {
+fn of_type(column_type: &ColumnType, name: &str) -> FieldGuess {
     let guess = |field_type: &str, sample: &str| FieldGuess {
         field_type: field_type.to_owned(),
         sample: Some(sample.to_owned()),
         ..FieldGuess::default()
     };
-    if let DataType::Enum(members, _) = data_type {
-        let text = |member: &EnumMember| match member {
-            EnumMember::Name(text) | EnumMember::NamedValue(text, _) => text.clone(),
-        };
-        let options: Vec<String> = members.iter().map(text).collect();
+    if let ColumnType::Enum(options) = column_type {
         let sample = toml::Value::String(options.first().cloned().unwrap_or_default()).to_string();
-        return FieldGuess { options, ..guess("select", &sample) };
+        return FieldGuess { options: options.clone(), ..guess("select", &sample) };
     }
-    let text = data_type.to_string().to_ascii_lowercase();
+    let ColumnType::Named(text) = column_type else { return guess("string", "\"样例\"") };
     let word: String = text.chars().take_while(char::is_ascii_alphanumeric).collect();
     match word.as_str() {
         "bool" | "boolean" => guess("boolean", "true"),
