@@ -21,6 +21,32 @@ EOF
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'install.sh: error: %s\n' "$1" >&2; exit "${2:-1}"; }
 
+# Says how far cargo has come: a line for each stage, and its own lines where they are no progress.
+watch_cargo() {
+    crates=0
+    stage 1 "small libraries" "usually 1 minute"
+    while IFS= read -r line; do
+        set -- $line
+        case ${1:-} in
+            Compiling)
+                crates=$((crates + 1))
+                case $2 in
+                    cranelift-codegen) stage 2 "the WebAssembly compiler, SQLite, TLS" "usually 2 to 4 minutes" ;;
+                    erp-manifest) stage 3 "erp-plugin's own crates" "usually 1 to 3 minutes" ;;
+                    erp-plugin) stage 4 "the program" "usually 1 minute" ;;
+                esac ;;
+            Updating | Downloading | Downloaded | Locking | Installing | Finished | Replacing | Replaced | Installed | Adding) ;;
+            warning: | '') ;;
+            *) say "$line" ;;
+        esac
+    done
+}
+
+stage() {
+    seconds=$(($(date +%s) - started))
+    say "$(printf '  %d:%02d  stage %s of 4: %s (%s)' $((seconds / 60)) $((seconds % 60)) "$1" "$2" "$3")"
+}
+
 prefix='' toolchain=yes binary='' demo=no
 while [ $# -gt 0 ]; do
     case $1 in
@@ -42,12 +68,15 @@ started=$(date +%s)
 if [ -z "$binary" ]; then
     command -v cargo >/dev/null 2>&1 || die "cargo is not on the PATH: install Rust with rustup first" 5
     command -v cc >/dev/null 2>&1 || die "there is no C compiler (cc), which SQLite needs: apt-get install gcc libc6-dev" 5
-    say "building erp-plugin (a cold build takes some minutes)"
     root=${prefix:-${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}}
+    say "building erp-plugin: usually 4 to 8 minutes on two cores; what was built before is used again"
+    failed=$(mktemp)
     # RUSTUP_AUTO_INSTALL: never another toolchain than the one that is there.
-    RUSTUP_AUTO_INSTALL=0 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target}" \
-        cargo install --quiet --path "$here" --locked --force --root "$root" ||
-        die "erp-plugin could not be built; cargo's messages are above" 101
+    { RUSTUP_AUTO_INSTALL=0 CARGO_TERM_PROGRESS_WHEN=never CARGO_TERM_COLOR=never CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target}" \
+        cargo install --path "$here" --locked --force --root "$root" 2>&1 || echo "$?" >"$failed"; } | watch_cargo
+    code=$(cat "$failed")
+    rm -f "$failed"
+    [ -z "$code" ] || die "erp-plugin could not be built; cargo's messages are above" 101
     binary=$root/bin/erp-plugin
     say "installed $binary ($("$binary" --version)) after $(($(date +%s) - started)) s"
     case ":$PATH:" in *":$root/bin:"*) ;; *) say "note: $root/bin is not on the PATH" ;; esac

@@ -1,6 +1,21 @@
 //! The rules: a manifest and a component in, a report out. Nothing here touches a disk.
 //!
-//! Reading a file already finds what is wrong in one value (`manifest::parse`). The rules look at
+//! ```
+//! use erp_check::{CheckSubject, check_manifest};
+//! use erp_manifest::{diagnostics::SourceFile, parse};
+//!
+//! let text = "[metadata]\nid = \"erp-demo\"\nname = \"Demo\"\nversion = \"1.0.0\"\n\
+//!     [events]\nsubscribe = [\"erp-demo.done\", \"erp-demo.done\"]\n";
+//! let source = SourceFile::new("plugin.toml", text);
+//! let (manifest, _) = parse(&source);
+//! let manifest = manifest.unwrap();
+//! let report = check_manifest(&CheckSubject { manifest: &manifest, source: &source, file: &|_| None });
+//! assert!(!report.diagnostics().is_empty());
+//! ```
+//!
+//! The codes of findings are stable, and [`RULE_SET`] names what was applied; rules are added with any version.
+//!
+//! Reading a file already finds what is wrong in one value (`erp_manifest::parse`). The rules look at
 //! what only several parts together can tell. Each family of rules is a file under `rules/`.
 
 mod capabilities;

@@ -1,4 +1,20 @@
-//! A built component: what is in it, and why.
+//! What a built WebAssembly component is: its border, what it costs before anything compiles it, where it comes from.
+//!
+//! ```text
+//! bytes ──► classify ──► excess? ──► read ──► ComponentInfo ──► why, wit_text
+//!                         │
+//!                 refused before anything is validated
+//! ```
+//!
+//! ```
+//! use erp_component::{Binary, classify, read};
+//!
+//! assert!(matches!(classify(b"no wasm"), Binary::Other));
+//! assert_eq!(read(b"no wasm").unwrap_err().code.name(), "component/not-wasm");
+//! ```
+//!
+//! Bytes may come from strangers: what reading costs is bounded by their size, and a panic of a decoder is a finding.
+//! [`read`], [`excess`] and [`ComponentInfo`] are stable.
 
 mod bounds;
 pub mod codes;

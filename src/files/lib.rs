@@ -1,4 +1,6 @@
 //! Writing files so that a kill at any moment leaves the old file or the new one.
+//!
+//! Serves the crates beside it, and may change with any version.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,15 @@
 //!     └── Report                       └── evolution    what an upgrade changes
 //! ```
 //!
+//! ```
+//! use erp_manifest::{diagnostics::SourceFile, parse};
+//!
+//! let text = "[metadata]\nid = \"erp-demo\"\nname = \"Demo\"\nversion = \"1.0\"\n";
+//! let (_, report) = parse(&SourceFile::new("plugin.toml", text));
+//! let finding = &report.diagnostics()[0];
+//! assert_eq!((finding.code.name(), finding.code.area()), ("manifest/invalid-version", "manifest"));
+//! ```
+//!
 //! Nothing here touches a disk, a clock or a terminal, and nothing compiles WebAssembly or SQL. The rules that look at
 //! several parts of a manifest are the crate `erp-check`.
 //!

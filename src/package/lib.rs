@@ -6,6 +6,16 @@
 //!                          signing ──► verification ──► Verdict: may it be used, and which check says no
 //! ```
 //!
+//! ```
+//! use erp_package::{signing::TrustStore, verification::{Policy, verify}};
+//!
+//! # fn now() -> jiff::Timestamp { "2026-04-15T08:00:00Z".parse().unwrap() }
+//! let trust = TrustStore::default();
+//! let verdict = verify(b"not a package", &Policy::new(&trust, now()));
+//! assert!(verdict.package.is_none());
+//! assert_eq!(verdict.problems().next().unwrap().code.name(), "package/not-zip");
+//! ```
+//!
 //! All of it are functions of their inputs: the time and what is trusted come in as values. The form of a package
 //! (`docs/erpx-format.md`), the names of [`verification::Stage`]s and their order are stable.
 

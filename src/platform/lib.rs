@@ -1,8 +1,24 @@
 //! The platform's contract on this machine: plugins and their life, users, events, and the HTTP API
 //! as a function from request to response.
 //!
-//! Scenarios and the dev host both stand on this room, so that what a test sees is what a client
-//! of the dev host sees. It opens no socket.
+//! ```
+//! use std::sync::Arc;
+//!
+//! use erp_platform::{Directory, Platform, Request};
+//! use erp_runtime::{Compilation, Runtime, Surroundings};
+//! use erp_store::Database;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Arc::new(Runtime::new(Compilation::default())?);
+//! let mut platform =
+//!     Platform::new(runtime, Database::in_memory()?, Surroundings::of_this_machine(), Directory::default());
+//! assert_eq!(platform.handle(&Request::new("GET", "/api/v1/plugins/erp-demo/item")).status, 401);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Scenarios and the dev host both stand on this crate, so that what a test sees is what a client
+//! of the dev host sees. It opens no socket. Its HTTP API is stable; its types change with the program.
 
 mod activity;
 mod api;

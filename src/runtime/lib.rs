@@ -1,7 +1,41 @@
-//! The runtime: loads components, gives them the host API, and runs one call at a time in a fresh
-//! instance inside one transaction.
+//! The runtime: loads components, gives them the host API, and runs each call in a fresh instance and a unit of work of its
+//! own. Any number of threads may call.
 //!
-//! It can be embedded: it knows no terminal, no HTTP and no folder but the cache that it is given.
+//! ```text
+//! package ──► Runtime::load ──► LoadedPlugin ──► Host::call, Host::call_async ──► CallOutcome
+//!                                                        │
+//!                              Storage · Surroundings · EventSink · AuditSink · TraceSink
+//! ```
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use erp_manifest::{TenantId, diagnostics::SourceFile, parse};
+//! use erp_runtime::{CallContext, Compilation, Host, HostAction, HostCallRequest, Runtime, Trigger};
+//! use erp_storage::NoStorage;
+//!
+//! # async fn call(component: &[u8], manifest: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let manifest = parse(&SourceFile::new("plugin.toml", manifest)).0.ok_or("the manifest cannot be read")?;
+//! let runtime = Arc::new(Runtime::new(Compilation::default())?);
+//! let plugin = runtime.load(component, Arc::new(manifest))?;
+//! let host = Host::builder(runtime, NoStorage).with_threads(8).build()?;
+//!
+//! let context = CallContext {
+//!     request_id: "r-1".to_owned(),
+//!     tenant: TenantId::nil(),
+//!     caller: None,
+//!     trigger: Trigger::Lifecycle,
+//!     locale: "en".to_owned(),
+//!     event_depth: 0,
+//! };
+//! let outcome = host.call_async(&plugin, HostCallRequest::new(context, HostAction::Init)).await;
+//! outcome.result?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It knows no terminal, no HTTP, no SQL and no folder but the cache that it is given. Stable are [`Host`] and what it takes
+//! and gives, [`Runtime::load`], the sinks, and the codes of errors; `docs/embedding.md` is the guide.
 
 mod arguments;
 mod call;

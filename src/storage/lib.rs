@@ -8,6 +8,14 @@
 //!   SQLite and PostgreSQL      over its own pool and tables
 //! ```
 //!
+//! ```
+//! use erp_storage::{Attempt, NoStorage, RowStorage, Storage};
+//!
+//! let tenant = erp_manifest::TenantId::new("acme").unwrap();
+//! let unit = NoStorage.begin(Attempt::first(&tenant)).unwrap();
+//! assert_eq!(unit.catalog().manifests().count(), 0);
+//! ```
+//!
 //! Whoever keeps rows elsewhere implements [`Storage`] and [`Unit`]. What the manifest demands of a row is judged here
 //! ([`normalize`], [`settle_values`]), so that two implementations do not judge differently.
 //!

@@ -1,4 +1,44 @@
-//! The platform's tables on SQLite: plugins, their entities' rows, numbers, keys, settings.
+//! Storage on SQLite and PostgreSQL (features `sqlite` and `postgres`): plugins, their entities' rows, numbers, keys, settings.
+//!
+//! ```text
+//!            ┌── SharedDatabase   one connection in turn
+//! Storage ◄──┼── Pool             connections of our own
+//!            └── LentPool         connections of a platform's pool
+//!                    │
+//!                UnitOfWork ──derefs to──► Database: rows, keys, files, events, upgrades
+//! ```
+//!
+//! ```
+//! use erp_manifest::{Moment, TenantId, diagnostics::SourceFile, parse};
+//! use erp_storage::{Scope, Storage};
+//! use erp_store::{Database, Pool};
+//!
+//! let text = r#"
+//! metadata = { id = "erp-demo", name = "Demo", version = "1.0.0" }
+//! [[schema.entities]]
+//! name = "item"
+//! display_name = "Item"
+//! fields = [{ name = "sku", field_type = "string", display_name = "SKU", required = true }]
+//! "#;
+//! let manifest = std::sync::Arc::new(parse(&SourceFile::new("plugin.toml", text)).0.unwrap());
+//! let mut database = Database::in_memory()?;
+//! database.install_schema(&manifest)?;
+//! database.serve_schema(&manifest);
+//!
+//! let pool = Pool::new(database, 1)?;
+//! let tenant = TenantId::new("acme").unwrap();
+//! let scope = Scope::of_tenant(&tenant, Moment::parse("2026-04-15T08:00:00Z").unwrap());
+//! let mut unit = pool.begin(erp_storage::Attempt::first(&tenant))?;
+//! let item = unit.catalog().by_qualified_name("erp-demo.item").unwrap();
+//! let row = serde_json::json!({ "sku": "A-1" });
+//! let row = unit.insert(&item, &scope, row.as_object().unwrap(), &mut || "01a22e93-c61f-7000-8614-000000000001".into())?;
+//! assert_eq!(unit.commit()?.len(), 1);
+//! assert_eq!(pool.take()?.get(&item, &scope, &row.id)?.data["sku"], "A-1");
+//! # Ok::<(), erp_storage::StoreError>(())
+//! ```
+//!
+//! [`Pool`], [`LentPool`], [`SharedDatabase`], [`UnitOfWork`] and the tables are stable; the other methods of [`Database`] serve
+//! the platform beside it.
 //!
 //! The store knows manifests and SQL; it knows neither WebAssembly nor HTTP. It takes the moment
 //! and the ids of new rows as arguments, so that a run can be repeated to the byte. Every statement

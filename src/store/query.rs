@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 use super::Database;
 use super::filter::{FilterReader, MAX_PATTERN, Operand, Reach, Usage};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
-use super::sql::{Cell, ColumnShape, Dialect};
+use super::sql::{Cell, ColumnShape, Dialect, SqlValue, bound};
 use crate::reach;
 
+/// Letters that an index of trigrams needs.
+const TRIGRAM: usize = 3;
+/// Hits of a search that are few: those of more stand close together in any order.
+const FEW: usize = 1_000;
 /// Fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;
 
@@ -49,8 +53,15 @@ impl Database {
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
     pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError> {
         let dialect = self.dialect();
-        let matching = matching(dialect, entity, scope, query)?;
+        let mut matching = matching(dialect, entity, scope, query)?;
         let order = Ordering::of(dialect, entity, query)?;
+        if let Some(few) = self.few_hits(entity, query, &matching)? {
+            // What was found is all there is: no plan can go wrong over it.
+            let ids = few.iter().map(String::as_str);
+            matching = Cond::all()
+                .add(Expr::col(Alias::new("tenant_id")).eq(scope.tenant.as_str()))
+                .add(Expr::col(Alias::new("id")).is_in(ids));
+        }
         let limit = query.limit.unwrap_or(PAGE_ROWS).clamp(1, MAX_PAGE_ROWS);
 
         let mut select = Query::select();
@@ -108,6 +119,26 @@ impl Database {
         }
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
         Ok(ListedRows { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
+    }
+
+    /// The ids of all rows that a search finds, where they are few. PostgreSQL would rather go through all rows in their
+    /// order, in the hope of a hit, than ask its index of trigrams; asked for the hits alone, it asks the index.
+    fn few_hits(
+        &self,
+        entity: &EntityRef,
+        query: &ListQuery,
+        matching: &Condition,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let has_index = |text: &str| text.chars().count() >= TRIGRAM;
+        if self.dialect() != Dialect::Postgres || !query.search.as_deref().is_some_and(has_index) {
+            return Ok(None);
+        }
+        let hits = Query::select().from(Alias::new(entity.table())).expr(Expr::cust("id")).cond_where(matching.clone()).take();
+        let (sql, values) = self.dialect().build(&hits);
+        let sql = format!("with hits as materialized ({sql}) select id from hits limit {}", FEW + 1);
+        let values: Vec<SqlValue> = values.into_iter().map(bound).collect();
+        let ids = self.rows("look for few rows", &sql, values, |row| row.get::<String>(0))?;
+        Ok((ids.len() <= FEW).then_some(ids))
     }
 
     /// How many rows match.
