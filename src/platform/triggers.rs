@@ -49,7 +49,7 @@ pub(super) fn publish_changes(
                 return Err(StoreError::EventDepth(most_deep));
             }
             database.add_event(&scope, &id, &event_type, entity.plugin().as_str(), &payload, depth)?;
-            told.push((change.tenant.clone(), EmittedEvent { event_type, payload }));
+            told.push((change.tenant.clone(), EmittedEvent { id, event_type, payload }));
         }
     }
     Ok(told)

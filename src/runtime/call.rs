@@ -66,6 +66,8 @@ impl Runtime {
         ),
         replay: Option<Replay>,
     ) -> (CallOutcome, Option<Replay>) {
+        // Before the unit of work: whoever waits for a place holds no connection.
+        let _slot = plugin.slots.take();
         let begun = storage.begin(Attempt { tenant: &request.context.tenant, number: request.attempt });
         let begun = begun.and_then(|mut unit| {
             prepare(&mut unit)?;
@@ -80,7 +82,7 @@ impl Runtime {
         };
         let finish = |unit: &mut dyn Unit| match (unit as &mut dyn Any).downcast_mut::<S::Unit>() {
             Some(unit) => finish(unit),
-            None => Ok(()),
+            None => Err(StoreError::Unsupported("units of another storage")),
         };
         Runtime::call_within(plugin, request, unit, surroundings, finish, replay)
     }

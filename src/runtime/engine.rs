@@ -15,6 +15,7 @@ use wasmtime::{
 
 use super::call_state::CallState;
 use super::compile::{CodeKind, Compilation, CompiledFunctions, Compiler};
+use super::slots::Slots;
 
 /// How often the deadline of running calls is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -55,6 +56,8 @@ pub struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<CallState>,
     pub(super) compiler: Compiler,
+    /// Places for the guests of all plugins.
+    pub(super) slots: Slots,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -123,7 +126,7 @@ impl Runtime {
         v1::HostFull::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(failed)?;
         legacy::erp::plugin::host_api::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)
             .map_err(failed)?;
-        Ok(Runtime { engine, linker, compiler })
+        Ok(Runtime { engine, linker, compiler, slots: Slots::default() })
     }
 }
 

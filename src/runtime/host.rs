@@ -8,7 +8,7 @@
 //! ```
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use erp_manifest::codes::errors;
 use erp_storage::{Storage, StoredEvent};
@@ -188,7 +188,8 @@ impl<S: Storage + 'static> Host<S> {
     /// Calls a plugin on this thread, and blocks until the guest is done. Any number of threads may call.
     ///
     /// Where the unit of work meets another one, it is undone and the call is made again, so that its effect is there
-    /// exactly once; a call that has sent a request into the world is not made again, but fails with `db.conflict`.
+    /// exactly once: twelve times at most, and not once the time of one call has passed. A call that has sent a request into the
+    /// world is not made again, but fails with `db.conflict`.
     pub fn call(&self, plugin: &LoadedPlugin, request: &HostCallRequest) -> CallOutcome {
         self.parts.call(plugin, request, &Interrupt::default())
     }
@@ -196,7 +197,7 @@ impl<S: Storage + 'static> Host<S> {
     /// Calls a plugin on a thread of the host's. The executor never waits for a guest, and needs no kind of its own.
     ///
     /// Dropping the future ends the guest: within 10 ms where it computes, at its next call of the host, or as soon as the
-    /// database has ended the statement that it waits for. Nothing of the call stays then.
+    /// database has ended the statement that it waits for. Nothing of the call stays then, unless it was being committed.
     pub fn call_async(
         &self,
         plugin: &LoadedPlugin,
@@ -216,11 +217,12 @@ impl<S: Storage + 'static> Host<S> {
 
 impl<S: Storage> Parts<S> {
     fn call(&self, plugin: &LoadedPlugin, request: &HostCallRequest, interrupt: &Interrupt) -> CallOutcome {
-        let mut attempt = 1;
+        let (mut attempt, started) = (1, Instant::now());
+        let limits = request.limits.clone().unwrap_or_else(|| CallLimits::of(plugin.manifest()));
         let outcome = loop {
             let made = CallRequest {
                 context: request.context.clone(),
-                limits: request.limits.clone().unwrap_or_else(|| CallLimits::of(plugin.manifest())),
+                limits: limits.clone(),
                 detail: request.detail,
                 probe: None,
                 interrupt: interrupt.clone(),
@@ -228,8 +230,14 @@ impl<S: Storage> Parts<S> {
                 invocation: request.action.invocation(),
             };
             let outcome = self.runtime.call(plugin, made, &self.storage, &self.surroundings, |_| Ok(()), |_| Ok(()));
-            let has_met = matches!(&outcome.result, Err(CallError::Host(error)) if error.code == errors::DB_CONFLICT);
-            if !has_met || outcome.trace.has_left_the_host() || attempt == MOST_ATTEMPTS || interrupt.is_set() {
+            let has_met = match &outcome.result {
+                Err(CallError::Host(error)) => {
+                    [errors::DB_CONFLICT, errors::DB_BUSY].iter().any(|code| error.code == *code)
+                }
+                _ => false,
+            };
+            let is_over = attempt == MOST_ATTEMPTS || started.elapsed() >= limits.time();
+            if !has_met || is_over || outcome.trace.has_left_the_host() || interrupt.is_set() {
                 break outcome;
             }
             // Two that wait for just as long would meet again.

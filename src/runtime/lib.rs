@@ -61,6 +61,7 @@ mod recording;
 mod request;
 mod services;
 mod sinks;
+mod slots;
 mod stand_in;
 mod surroundings;
 mod trace;

@@ -20,6 +20,7 @@ use super::interrupt::Interrupt;
 use super::limits::CallLimits;
 use super::node::NodeExports;
 use super::request::{CallContext, CallRequest, Invocation};
+use super::slots::Slots;
 use super::surroundings::Surroundings;
 use super::trace::Detail;
 
@@ -33,6 +34,7 @@ pub struct LoadedPlugin {
     pub(super) exports: Exports,
     /// True where the compiled code came from the cache.
     pub from_cache: bool,
+    pub(super) slots: Slots,
 }
 
 /// A function that can be called by name.
@@ -195,6 +197,7 @@ impl Runtime {
                 nodes: NodeExports::find(find),
             }
         };
-        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, from_cache })
+        let slots = self.slots.clone();
+        Ok(LoadedPlugin { manifest, host_api, component, instances, exports, from_cache, slots })
     }
 }

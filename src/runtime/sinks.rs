@@ -1,6 +1,7 @@
 //! What a platform hears of calls, and what it brings itself: its own event bus, audit, traces and secrets.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use erp_manifest::{Manifest, TenantId};
@@ -59,8 +60,12 @@ pub(super) struct Sinks {
 }
 
 impl Sinks {
-    /// Tells all of them of a call that has ended.
+    /// Tells all of them of a call that has ended. What it did is there: a sink that panics changes nothing of that.
     pub(super) fn tell(&self, call: &FinishedCall<'_>) {
+        drop(catch_unwind(AssertUnwindSafe(|| self.tell_all(call))));
+    }
+
+    fn tell_all(&self, call: &FinishedCall<'_>) {
         if let (Some(audit), false) = (&self.audit, call.trace.changes.is_empty()) {
             audit.record(call, &call.trace.changes);
         }

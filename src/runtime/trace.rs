@@ -88,6 +88,9 @@ pub struct Denial {
 /// An event that the guest told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EmittedEvent {
+    /// UUID, as in the outbox of the storage.
+    #[serde(skip)]
+    pub id: String,
     /// Words joined by dots.
     #[serde(rename = "type")]
     pub event_type: EventType,

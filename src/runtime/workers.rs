@@ -42,11 +42,13 @@ impl Workers {
                 return;
             }
             let outcome = catch_unwind(AssertUnwindSafe(work));
-            let mut slot = lock(&own);
-            slot.outcome = outcome.map_or(Outcome::Panicked, Outcome::Done);
-            if let Some(waker) = slot.waker.take() {
-                waker.wake();
-            }
+            let waker = {
+                let mut slot = lock(&own);
+                slot.outcome = outcome.map_or(Outcome::Panicked, Outcome::Done);
+                slot.waker.take()
+            };
+            // An executor may poll at once, or panic: neither is this thread's end.
+            drop(catch_unwind(AssertUnwindSafe(|| waker.map(Waker::wake))));
         });
         // The threads live as long as this does.
         let _ = self.jobs.send(job);

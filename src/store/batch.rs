@@ -119,8 +119,16 @@ impl Database {
             filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
         }
         // Where nothing is found, nobody else may insert it at the same moment.
+        let mut meant: Vec<String> = filter
+            .iter()
+            .map(|(key, value)| {
+                let value = entity.field(key).and_then(|field| comparable(field, value).ok());
+                format!("{key}={}", value.unwrap_or(Value::Null))
+            })
+            .collect();
+        meant.sort();
+        self.lock_alone(&["upsert", &entity.table(), scope.tenant.as_str(), &meant.join("\u{1f}")])?;
         let filter = Value::Object(filter);
-        self.lock_alone(&["upsert", &entity.table(), scope.tenant.as_str(), &filter.to_string()])?;
         let query = ListQuery { filter, limit: Some(1), by_plugin: true, ..ListQuery::default() };
         match self.list(entity, scope, &query)?.rows.pop() {
             Some(found) => self.update(entity, scope, &found.id, row, expected_version),

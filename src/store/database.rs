@@ -1,7 +1,6 @@
 //! The connection and its transactions.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,12 +12,15 @@ use serde_json::Value;
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 use super::DatabaseImage;
+use super::seen::{Seen, content_of_key, content_of_row};
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
 use super::sql::{Connection, Dialect, SqlError, SqlRow, SqlValue, bound};
 use super::{Sealer, definition};
 use crate::error::failed;
 
+/// Where what was read of keys is remembered: no table has this name.
+const KEYS: &str = "";
 /// Statements that are noted until they are asked for.
 const MAX_STATEMENTS: usize = 200;
 
@@ -39,8 +41,8 @@ pub struct Database {
     sealer: Option<Arc<Sealer>>,
     /// Statements since they were asked for; none if they are not requested.
     statements: RefCell<Option<Vec<String>>>,
-    /// Versions of the rows that the unit of work has read, where others may change rows meanwhile.
-    seen: RefCell<HashMap<(String, String), u32>>,
+    /// What the unit of work has read, where others may change it meanwhile.
+    seen: RefCell<Seen>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
     /// Whether units of work are committed together, and one of them is open.
@@ -361,7 +363,7 @@ impl Database {
             self.group = Group::Open;
         }
         self.lasting.clear();
-        self.seen.get_mut().clear();
+        self.seen.take();
         (self.most_changed, self.changed) = (None, 0);
         Ok(std::mem::take(&mut self.changes))
     }
@@ -374,7 +376,7 @@ impl Database {
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
-        self.seen.get_mut().clear();
+        self.seen.take();
         (self.most_changed, self.changed) = (None, 0);
         self.upgrade = None;
         match self.group {
@@ -392,10 +394,22 @@ impl Database {
         }
     }
 
-    /// Remembers which version of a row the unit of work has read or written.
+    /// Whether others may change what a unit of work has read before it ends. SQLite's writer is alone.
+    fn has_others(&self) -> bool {
+        self.dialect() == Dialect::Postgres && self.connection.is_in_unit()
+    }
+
+    /// Remembers what a row held when the unit of work read it first.
     pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
-        if self.dialect() == Dialect::Postgres && self.connection.is_in_unit() {
-            self.seen.borrow_mut().insert((entity.table(), row.id.clone()), row.version);
+        if self.has_others() {
+            self.seen.borrow_mut().note_read((entity.table(), row.id.clone()), content_of_row(row));
+        }
+    }
+
+    /// Remembers what the unit of work made of a row.
+    pub(super) fn note_written(&self, entity: &EntityRef, row: &Row) {
+        if self.has_others() {
+            self.seen.borrow_mut().note_written((entity.table(), row.id.clone()), content_of_row(row));
         }
     }
 
@@ -404,11 +418,32 @@ impl Database {
     /// # Errors
     /// [`StoreError::Conflict`] where somebody else has changed it since; the unit of work can only be undone then.
     pub(super) fn hold_to_seen(&self, entity: &EntityRef, row: &Row) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
+        if !self.has_others() {
             return Ok(());
         }
-        let before = self.seen.borrow().get(&(entity.table(), row.id.clone())).copied();
-        if before.is_none_or(|version| version == row.version) {
+        self.hold(&(entity.table(), row.id.clone()), content_of_row(row))
+    }
+
+    /// The same for a key of the key-value store, which is about to be set.
+    pub(super) fn hold_key_to_seen(&self, place: &str, value: Option<&Value>) -> Result<(), StoreError> {
+        if !self.has_others() {
+            return Ok(());
+        }
+        self.hold(&(KEYS.to_owned(), place.to_owned()), content_of_key(value))
+    }
+
+    /// Remembers what a key held, or was given.
+    pub(super) fn note_key(&self, place: &str, value: Option<&Value>, is_written: bool) {
+        if !self.has_others() {
+            return;
+        }
+        let (place, content) = ((KEYS.to_owned(), place.to_owned()), content_of_key(value));
+        let mut seen = self.seen.borrow_mut();
+        if is_written { seen.note_written(place, content) } else { seen.note_read(place, content) }
+    }
+
+    fn hold(&self, place: &(String, String), content: u64) -> Result<(), StoreError> {
+        if !self.seen.borrow().differs(place, content) {
             return Ok(());
         }
         self.connection.doom();
@@ -417,7 +452,7 @@ impl Database {
 
     /// Has something for itself until the unit of work ends; SQLite's writer has everything for himself.
     pub(super) fn lock_alone(&self, place: &[&str]) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
+        if !self.has_others() {
             return Ok(());
         }
         let name = SqlValue::Text(place.join("\u{1f}"));
@@ -481,7 +516,7 @@ impl Database {
         &mut self,
         work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mark = self.changes.len();
+        let (mark, changed, seen) = (self.changes.len(), self.changed, self.seen.borrow().clone());
         self.connection.savepoint("step").map_err(failed("set a savepoint"))?;
         match work(self) {
             Ok(value) => {
@@ -490,6 +525,8 @@ impl Database {
             }
             Err(error) => {
                 self.changes.truncate(mark);
+                self.changed = changed;
+                self.seen.replace(seen);
                 self.connection.rollback_to("step").map_err(failed("go back to a savepoint"))?;
                 Err(error)
             }

@@ -91,8 +91,9 @@ impl Database {
 
     /// Their ids; one more than may go at the most, so that a table of millions is not read to find out that it is too much.
     fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<String>, StoreError> {
-        let sql =
-            format!("select id from {} order by id limit {}", hanging(self.dialect(), dependent), MAX_CASCADE + 1);
+        // Locked when they are found: one that is moved to another row meanwhile is none of these any more.
+        let (hanging, lock) = (hanging(self.dialect(), dependent), self.dialect().row_lock(RowLock::Delete));
+        let sql = format!("select id from {hanging} order by id limit {}{lock}", MAX_CASCADE + 1);
         self.rows("find dependent rows", &sql, place(scope, id), |row| row.get(0))
     }
 }

@@ -156,7 +156,7 @@ impl Database {
         self.lock_alone(&["delivery", &seq.to_string(), plugin.as_str()])
     }
 
-    /// Notes how a delivery went; `error` is `None` for one that was done.
+    /// Notes how a delivery went; `error` is `None` for one that was done, which stays done whatever another host says later.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -166,7 +166,7 @@ impl Database {
             "note a delivery",
             "insert into erp_event_deliveries (event_seq, plugin_id, state, attempts, error) values (?, ?, ?, 1, ?) \
              on conflict (event_seq, plugin_id) do update set state = excluded.state, \
-             attempts = erp_event_deliveries.attempts + 1, error = excluded.error",
+             attempts = erp_event_deliveries.attempts + 1, error = excluded.error where erp_event_deliveries.state <> 'done'",
             [
                 SqlValue::Integer(seq),
                 SqlValue::Text(plugin.as_str().to_owned()),

@@ -13,6 +13,12 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
+        let value = self.unnoted_key_value(plugin, scope, key)?;
+        self.note_key(&place_of(plugin, scope, key), value.as_ref(), false);
+        Ok(value)
+    }
+
+    fn unnoted_key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Integer(scope.now.unix_ms));
         let found = self.rows(
@@ -37,6 +43,8 @@ impl Database {
         value: &Value,
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError> {
+        // Whoever counts in the key, or has read it, is not overwritten unseen.
+        self.key_value_to_change(plugin, scope, key)?;
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Text(value.to_string()));
         parameters.push(match ttl_seconds {
@@ -49,6 +57,7 @@ impl Database {
              on conflict (plugin_id, tenant_id, key) do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms",
             parameters,
         )?;
+        self.note_key(&place_of(plugin, scope, key), Some(value), true);
         Ok(())
     }
 
@@ -62,8 +71,11 @@ impl Database {
         scope: &Scope,
         key: &str,
     ) -> Result<Option<Value>, StoreError> {
-        self.lock_alone(&["key", plugin.as_str(), scope.tenant.as_str(), key])?;
-        self.key_value(plugin, scope, key)
+        let place = place_of(plugin, scope, key);
+        self.lock_alone(&["key", &place])?;
+        let value = self.unnoted_key_value(plugin, scope, key)?;
+        self.hold_key_to_seen(&place, value.as_ref())?;
+        Ok(value)
     }
 
     /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.
@@ -87,6 +99,7 @@ impl Database {
              expires_at_ms = case when erp_key_values.expires_at_ms > ? then erp_key_values.expires_at_ms end",
             parameters,
         )?;
+        self.note_key(&place_of(plugin, scope, key), Some(value), true);
         Ok(())
     }
 
@@ -95,16 +108,21 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError> {
-        let was_there = self.key_value(plugin, scope, key)?.is_some();
+        let was_there = self.key_value_to_change(plugin, scope, key)?.is_some();
         self.execute(
             "delete a key",
             "delete from erp_key_values where plugin_id = ? and tenant_id = ? and key = ?",
             place(plugin, scope, key),
         )?;
+        self.note_key(&place_of(plugin, scope, key), None, true);
         Ok(was_there)
     }
 }
 
 fn place(plugin: &PluginId, scope: &Scope, key: &str) -> Vec<SqlValue> {
     [plugin.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())).to_vec()
+}
+
+fn place_of(plugin: &PluginId, scope: &Scope, key: &str) -> String {
+    [plugin.as_str(), scope.tenant.as_str(), key].join("\u{1f}")
 }

@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use erp_manifest::Manifest;
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment};
 use erp_storage::{Attempt, Catalog, Storage, StoreError};
 use parking_lot::Mutex;
 
 use super::sql::{Connection, LentClient};
-use super::unit_of_work::{Hot, Lent};
-use super::{Database, UnitOfWork};
+use super::unit_of_work::{Lent, Queues};
+use super::{Database, Sealer, UnitOfWork};
 
 /// Where connections to PostgreSQL come from: a platform's own pool.
 pub trait Connections: Send + Sync {
@@ -26,7 +27,8 @@ pub trait Connections: Send + Sync {
 pub struct LentPool<C> {
     connections: C,
     catalog: Mutex<Catalog>,
-    hot: Hot,
+    queues: Queues,
+    sealer: Option<Arc<Sealer>>,
 }
 
 impl<C: Connections> LentPool<C> {
@@ -35,27 +37,25 @@ impl<C: Connections> LentPool<C> {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn new(connections: C) -> Result<LentPool<C>, StoreError> {
-        let pool = LentPool { connections, catalog: Mutex::default(), hot: Hot::default() };
+        let pool = LentPool { connections, catalog: Mutex::default(), queues: Queues::default(), sealer: None };
         pool.database()?.make_platform_tables()?;
         Ok(pool)
     }
 
-    /// Makes the tables of a plugin, in a unit of work of its own, and knows its entities from now on.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn install(&self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
-        let mut unit = UnitOfWork::of(Lent::Own(self.database()?));
-        unit.begin()?;
-        unit.install_schema(manifest)?;
-        unit.commit()?;
-        self.serve(manifest);
-        Ok(())
+    /// Keeps secrets of tenants sealed; without it they are kept as they are.
+    #[must_use]
+    pub fn with_sealer(self, sealer: Arc<Sealer>) -> LentPool<C> {
+        LentPool { sealer: Some(sealer), ..self }
     }
 
-    /// Knows the entities of a plugin whose tables are there.
-    pub fn serve(&self, manifest: &Arc<Manifest>) {
+    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`Database::install`].
+    ///
+    /// # Errors
+    /// As [`Database::install`].
+    pub fn install(&self, manifest: &Arc<Manifest>, source: &Arc<SourceFile>, now: Moment) -> Result<(), StoreError> {
+        self.database()?.install(manifest, source, now)?;
         self.catalog.lock().add(Arc::clone(manifest));
+        Ok(())
     }
 
     /// A connection with the tables of plugins, for whatever is no call.
@@ -67,6 +67,9 @@ impl<C: Connections> LentPool<C> {
         let client = client.map_err(|source| StoreError::Database { attempt: "take a connection", source })?;
         let mut database = Database::over(Connection::lent(client));
         database.set_catalog(self.catalog.lock().clone());
+        if let Some(sealer) = &self.sealer {
+            database.seal_with(Arc::clone(sealer));
+        }
         Ok(database)
     }
 }
@@ -75,11 +78,12 @@ impl<C: Connections> Storage for LentPool<C> {
     type Unit = UnitOfWork;
 
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
-        let waits = self.hot.meets(attempt);
+        let turn = self.queues.wait(attempt)?;
         let mut unit = UnitOfWork::of(Lent::Own(self.database()?));
         unit.begin_call()?;
-        if waits {
+        if turn.is_some() {
             unit.queue_up(attempt.tenant)?;
+            unit.turn = turn;
         }
         Ok(unit)
     }

@@ -65,6 +65,7 @@ mod fixtures;
 mod history;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod image;
+mod install;
 mod key_values;
 #[cfg(feature = "postgres")]
 mod lent;
@@ -81,6 +82,7 @@ mod rules;
 mod schema;
 mod seal;
 mod secrets;
+mod seen;
 mod settings;
 mod sql;
 mod unit;
@@ -103,5 +105,5 @@ pub use seal::Sealer;
 pub use sql::{Dialect, SqlError};
 #[cfg(feature = "postgres")]
 pub use sql::{LentClient, PostgresUrl};
-pub use unit_of_work::{Pool, SharedDatabase, UnitOfWork};
+pub use unit_of_work::{Pool, PooledDatabase, SharedDatabase, UnitOfWork};
 pub use upgrade::{Lock, PlannedStep, Reversal, StepReport, UpgradeRecord, UpgradeReport, plan_upgrade};

@@ -133,7 +133,8 @@ impl Database {
         if self.dialect() != Dialect::Postgres || !query.search.as_deref().is_some_and(has_index) {
             return Ok(None);
         }
-        let hits = Query::select().from(Alias::new(entity.table())).expr(Expr::cust("id")).cond_where(matching.clone()).take();
+        let hits =
+            Query::select().from(Alias::new(entity.table())).expr(Expr::cust("id")).cond_where(matching.clone()).take();
         let (sql, values) = self.dialect().build(&hits);
         let sql = format!("with hits as materialized ({sql}) select id from hits limit {}", FEW + 1);
         let values: Vec<SqlValue> = values.into_iter().map(bound).collect();

@@ -176,7 +176,7 @@ impl Database {
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
         let parents = Database::parents(entity, &[&row.data]);
         self.refresh(entity, scope, parents)?;
-        self.note_seen(entity, &row);
+        self.note_written(entity, &row);
         self.record(RowChangeKind::Insert, entity, scope, (None, &row))?;
         Ok(row)
     }
@@ -377,7 +377,7 @@ impl Database {
                 database.refresh(entity, scope, parents)
             })?;
         }
-        self.note_seen(entity, &row);
+        self.note_written(entity, &row);
         self.record(kind, entity, scope, (Some(before), &row))?;
         Ok(row)
     }

@@ -111,6 +111,7 @@ impl Database {
             SqlValue::text(scope.tenant.as_str()),
             SqlValue::text(id),
         ];
+        self.note_written(entity, &row);
         self.write_guarded("keep a roll-up", (entity, scope, &row), &sql, parameters)?;
         Ok(Database::parents(entity, &[&before, &row.data]))
     }

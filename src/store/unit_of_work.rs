@@ -74,27 +74,44 @@ pub struct Pool(Arc<PoolState>);
 pub(super) struct PoolState {
     connections: Mutex<Connections>,
     is_free: Condvar,
-    hot: Hot,
+    queues: Queues,
 }
 
-/// Tenants whose calls met a moment ago.
+/// Tenants whose calls met a moment ago: those calls begin one after the other, before any of them takes a connection.
 #[derive(Debug, Default)]
-pub(super) struct Hot(Mutex<HashMap<TenantId, Instant>>);
+pub(super) struct Queues(Mutex<HashMap<TenantId, Queue>>);
 
-impl Hot {
-    /// Whether an attempt had better wait at its beginning.
-    pub(super) fn meets(&self, attempt: Attempt<'_>) -> bool {
-        let (now, mut hot) = (Instant::now(), self.0.lock());
-        if attempt.number == 1 {
-            return hot.get(attempt.tenant).is_some_and(|until| *until > now);
-        }
-        if hot.len() >= MOST_HOT {
-            hot.retain(|_, until| *until > now);
-        }
-        if hot.len() < MOST_HOT || hot.contains_key(attempt.tenant) {
-            hot.insert(attempt.tenant.clone(), now + HOT);
-        }
-        true
+#[derive(Debug)]
+struct Queue {
+    until: Instant,
+    turn: Arc<Mutex<()>>,
+}
+
+/// A tenant's turn, until it is dropped.
+pub(super) type Turn = ArcMutexGuard<RawMutex, ()>;
+
+impl Queues {
+    /// Waits for the turn of an attempt that had better wait at its beginning; none where it need not.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where the others took too long.
+    pub(super) fn wait(&self, attempt: Attempt<'_>) -> Result<Option<Turn>, StoreError> {
+        let turn = {
+            let (now, mut queues) = (Instant::now(), self.0.lock());
+            if attempt.number > 1 {
+                if queues.len() >= MOST_HOT {
+                    queues.retain(|_, queue| queue.until > now);
+                }
+                let queue =
+                    queues.entry(attempt.tenant.clone()).or_insert_with(|| Queue { until: now, turn: Arc::default() });
+                queue.until = now + HOT;
+            }
+            match queues.get(attempt.tenant) {
+                Some(queue) if queue.until > now => Arc::clone(&queue.turn),
+                _ => return Ok(None),
+            }
+        };
+        turn.try_lock_arc_for(PATIENCE).map(Some).ok_or(StoreError::Busy)
     }
 }
 
@@ -121,7 +138,7 @@ impl Pool {
         }
         free.push(first);
         let connections = Mutex::new(Connections { free, catalog });
-        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), hot: Hot::default() })))
+        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), queues: Queues::default() })))
     }
 
     /// The entities that units of work know from now on.
@@ -130,11 +147,11 @@ impl Pool {
         connections.catalog = (connections.catalog.0 + 1, catalog);
     }
 
-    /// A connection for whatever is no call of a plugin: it goes back when this is dropped, and what was begun is undone.
+    /// A connection, for whatever is no call of a plugin.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where all are taken for five seconds, [`StoreError::Database`].
-    pub fn take(&self) -> Result<UnitOfWork, StoreError> {
+    /// [`StoreError::Busy`] where all are taken for five seconds.
+    pub fn take(&self) -> Result<PooledDatabase, StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let mut connections = self.0.connections.lock();
         loop {
@@ -143,7 +160,7 @@ impl Pool {
                 if database.generation() != *generation {
                     database.follow(*generation, catalog.clone());
                 }
-                return Ok(UnitOfWork::of(Lent::Pooled(Some(database), Arc::clone(&self.0))));
+                return Ok(PooledDatabase { database: Some(database), pool: Arc::clone(&self.0) });
             }
             if self.0.is_free.wait_until(&mut connections, deadline).timed_out() {
                 return Err(StoreError::Busy);
@@ -152,19 +169,66 @@ impl Pool {
     }
 }
 
+/// A connection of a [`Pool`] that is in no unit of work: it goes back when this is dropped.
+#[derive(Debug)]
+pub struct PooledDatabase {
+    /// There until it is dropped.
+    database: Option<Database>,
+    pool: Arc<PoolState>,
+}
+
+impl PooledDatabase {
+    /// Begins a unit of work that writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begin_to_write(mut self) -> Result<UnitOfWork, StoreError> {
+        Database::begin(&mut self)?;
+        Ok(UnitOfWork::of(Lent::Pooled(self)))
+    }
+}
+
+impl Deref for PooledDatabase {
+    type Target = Database;
+
+    #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
+    fn deref(&self) -> &Database {
+        self.database.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl DerefMut for PooledDatabase {
+    #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
+    fn deref_mut(&mut self) -> &mut Database {
+        self.database.as_mut().expect("there until it is dropped")
+    }
+}
+
+impl Drop for PooledDatabase {
+    fn drop(&mut self) {
+        if let Some(mut database) = self.database.take() {
+            database.rollback();
+            self.pool.connections.lock().free.push(database);
+            self.pool.is_free.notify_one();
+        }
+    }
+}
+
 impl Storage for Pool {
     type Unit = UnitOfWork;
 
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
-        let waits = self.0.hot.meets(attempt);
-        let mut unit = self.take()?;
-        if waits {
-            unit.begin()?;
+        let turn = self.0.queues.wait(attempt)?;
+        let mut database = self.take()?;
+        if turn.is_some() {
+            Database::begin(&mut database)?;
         } else {
-            unit.begin_call()?;
+            database.begin_call()?;
         }
-        if waits {
+        let mut unit = UnitOfWork::of(Lent::Pooled(database));
+        if turn.is_some() {
             unit.queue_up(attempt.tenant)?;
+            unit.turn = turn;
         }
         Ok(unit)
     }
@@ -175,19 +239,21 @@ pub struct UnitOfWork {
     database: Lent,
     /// What limited the statements before this unit of work.
     limit_before: Option<StatementLimit>,
+    /// Nobody else of this tenant works meanwhile.
+    pub(super) turn: Option<Turn>,
 }
 
 /// How a unit of work has its database.
 pub(super) enum Lent {
+    /// It goes with the unit of work.
     Own(Database),
     Shared(ArcMutexGuard<RawMutex, Database>),
-    /// There until it is dropped.
-    Pooled(Option<Database>, Arc<PoolState>),
+    Pooled(PooledDatabase),
 }
 
 impl UnitOfWork {
     pub(super) fn of(database: Lent) -> UnitOfWork {
-        UnitOfWork { database, limit_before: None }
+        UnitOfWork { database, limit_before: None, turn: None }
     }
 
     /// Holds the statements of this unit of work to a limit.
@@ -215,12 +281,6 @@ impl Drop for UnitOfWork {
         if let Some(limit) = self.limit_before.take() {
             self.swap_limit(limit);
         }
-        if let Lent::Pooled(database, pool) = &mut self.database
-            && let Some(database) = database.take()
-        {
-            pool.connections.lock().free.push(database);
-            pool.is_free.notify_one();
-        }
     }
 }
 
@@ -231,10 +291,7 @@ impl Deref for UnitOfWork {
         match &self.database {
             Lent::Own(database) => database,
             Lent::Shared(database) => database,
-            #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
-            Lent::Pooled(database, _) => {
-                database.as_ref().expect("a unit of work has its database until it is dropped")
-            }
+            Lent::Pooled(database) => database,
         }
     }
 }
@@ -244,10 +301,7 @@ impl DerefMut for UnitOfWork {
         match &mut self.database {
             Lent::Own(database) => database,
             Lent::Shared(database) => database,
-            #[expect(clippy::expect_used, reason = "it is taken away in `drop` alone")]
-            Lent::Pooled(database, _) => {
-                database.as_mut().expect("a unit of work has its database until it is dropped")
-            }
+            Lent::Pooled(database) => database,
         }
     }
 }

@@ -29,6 +29,7 @@ mod host_memory;
 mod hostile_packages;
 mod hot_reload;
 mod http_routes;
+mod isolation;
 mod manifests;
 mod migrate;
 mod nodes;

@@ -66,11 +66,11 @@ impl Subscription {
 /// What plugins publish goes to the same bus, once their calls are committed.
 impl EventSink for EventBus {
     fn publish(&self, call: &FinishedCall<'_>, events: &[EmittedEvent]) {
-        for (number, event) in events.iter().enumerate() {
+        for event in events {
             EventBus::publish(
                 self,
                 BusEvent {
-                    id: format!("{}-{number}", call.context.request_id),
+                    id: event.id.clone(),
                     tenant: call.context.tenant.clone(),
                     event_type: event.event_type.to_string(),
                     payload: event.payload.clone(),

@@ -27,16 +27,20 @@ impl PlatformPool {
 impl Connections for PlatformPool {
     /// Called by the threads that run guests, never by the executor's own.
     fn take(&self) -> Result<Box<dyn LentClient>, Box<dyn Error + Send + Sync>> {
-        Ok(Box::new(Lent(self.executor.block_on(self.pool.get())?)))
+        let client = self.executor.block_on(self.pool.get())?;
+        Ok(Box::new(Lent { client, executor: self.executor.clone() }))
     }
 }
 
 /// A connection of the pool, which goes back when this is dropped.
-struct Lent(Object);
+struct Lent {
+    client: Object,
+    executor: Handle,
+}
 
 impl LentClient for Lent {
     fn client(&self) -> &Client {
-        &self.0
+        &self.client
     }
 
     /// The pool keeps what was prepared, for the next one who has this connection.
@@ -44,6 +48,11 @@ impl LentClient for Lent {
         &'a self,
         sql: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send + 'a>> {
-        Box::pin(self.0.prepare_cached(sql))
+        Box::pin(self.client.prepare_cached(sql))
+    }
+
+    fn cancel(&self) {
+        // Where that fails, the statement goes on; it is waited for.
+        let _ = self.executor.block_on(self.client.cancel_token().cancel_query(NoTls));
     }
 }

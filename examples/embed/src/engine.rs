@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use erp_manifest::{Manifest, TenantId};
+use erp_manifest::{Manifest, Moment, TenantId};
 use erp_package::archive::Package;
 use erp_runtime::{
     CallContext, CallError, Caller, Compilation, Host, HostAction, HostCallRequest, LoadedPlugin, Runtime,
@@ -97,13 +97,20 @@ impl<S: Storage + 'static> PluginEngine<S> {
     /// Delivers events that the plugin subscribed to, one after the other, until it is disabled.
     pub fn start_event_listener(&self, id: &str) {
         let Ok(manifest) = self.manifest(id) else { return };
+        // A second listener would deliver everything twice.
+        if self.is_running(id) {
+            return;
+        }
         let patterns = manifest.events.subscribe.iter().map(|pattern| pattern.to_string()).collect();
         let (mut events, engine, own) = (self.bus.subscribe(patterns), self.clone(), id.to_owned());
         let listener = tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                // A plugin does not hear itself; how its handler fails is for the platform's log.
-                if event.source.as_deref() != Some(&*own) {
-                    let _ = engine.handle_event(&own, &event).await;
+                // A plugin does not hear itself.
+                if event.source.as_deref() == Some(&*own) {
+                    continue;
+                }
+                if let Err(error) = engine.handle_event(&own, &event).await {
+                    eprintln!("{own}: {}: {error}", event.event_type);
                 }
             }
         });
@@ -121,7 +128,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
             event_type: event.event_type.clone(),
             source: event.source.clone().unwrap_or_else(|| "platform".to_owned()),
             payload: event.payload.clone(),
-            occurred_at_ms: 0,
+            occurred_at_ms: Moment::of_system_clock().unix_ms,
             depth: event.depth,
         };
         self.call(id, &event.tenant, None, Trigger::Event, HostAction::Event(stored, 1)).await.map(drop)
@@ -164,6 +171,11 @@ impl<S: Storage + 'static> PluginEngine<S> {
             PluginStatus::Error(error) => json!({ "status": "error", "plugin_id": id, "error": error }),
             other => json!({ "status": "unhealthy", "plugin_id": id, "state": format!("{other:?}") }),
         })
+    }
+
+    /// Whether events are delivered to it.
+    pub fn is_running(&self, id: &str) -> bool {
+        self.plugins().get(id).is_some_and(|plugin| plugin.status == PluginStatus::Running)
     }
 
     /// The manifest of a loaded plugin.

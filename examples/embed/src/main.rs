@@ -2,8 +2,8 @@
 //! runs a plugin from its package, verified first. `docs/embedding.md` walks through it.
 //!
 //! ```console
-//! $ cargo run --example embed -- inventory.erpx sqlite:rows.sqlite
-//! $ cargo run --example embed -- inventory.erpx postgres://erp@localhost/erp --key vendor.pub.pem
+//! $ cargo run -p erp-embed -- inventory.erpx sqlite:rows.sqlite
+//! $ cargo run -p erp-embed -- inventory.erpx postgres://erp@localhost/erp --key vendor.pub.pem
 //! ```
 
 mod api;
@@ -16,10 +16,12 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use erp_package::archive::Package;
+use erp_manifest::Moment;
+use erp_manifest::diagnostics::SourceFile;
+use erp_package::archive::{MANIFEST, Package};
 use erp_package::signing::{PublicKey, TrustStore, TrustedKey};
 use erp_package::verification::{Demand, Policy, verify};
-use erp_storage::Storage;
+use erp_storage::{Storage, StoreError};
 use erp_store::{Database, LentPool, Pool, UnitOfWork};
 use jiff::Timestamp;
 
@@ -41,15 +43,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     let package = verified(&std::fs::read(package)?, key.as_deref().map(Path::new))?;
     let manifest = Arc::new(package.manifest.clone());
+    let text = package.file(MANIFEST).unwrap_or_default();
+    let source = SourceFile::new(MANIFEST, String::from_utf8_lossy(text));
+    let now = Moment::of_system_clock();
     match database.strip_prefix("sqlite:") {
         Some(file) => {
             let mut first = Database::open(Path::new(file))?;
-            if !first.has_tables_of(&manifest) {
-                first.begin()?;
-                first.install_schema(&manifest)?;
-                first.commit()?;
-            }
-            first.serve_schema(&manifest);
+            first.install(&manifest, &source, now)?;
             serve(Pool::new(first, THREADS)?, &package).await
         }
         None => {
@@ -57,12 +57,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             let connections = PlatformPool::connect(&database, THREADS)?;
             let pool = tokio::task::spawn_blocking(move || {
                 let pool = LentPool::new(connections)?;
-                if pool.database()?.has_tables_of(&manifest) {
-                    pool.serve(&manifest)
-                } else {
-                    pool.install(&manifest)?
-                }
-                Ok::<_, erp_storage::StoreError>(pool)
+                pool.install(&manifest, &source, now)?;
+                Ok::<_, StoreError>(pool)
             });
             serve(pool.await??, &package).await
         }

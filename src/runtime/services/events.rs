@@ -36,7 +36,7 @@ impl Services {
             let source = services.manifest.metadata.id.to_string();
             services.in_unit(|unit, scope, _| unit.add_event(scope, &id, &event_type, &source, &payload, depth))?;
             let payload = services.redacted(payload);
-            services.trace.events.push(EmittedEvent { event_type, payload });
+            services.trace.events.push(EmittedEvent { id, event_type, payload });
             Ok(())
         })
     }

@@ -29,6 +29,10 @@ const PREPARED: usize = 256;
 const SESSION: &str = "set client_min_messages = warning; set timezone = 'UTC'; set lock_timeout = '5s'; \
      set idle_in_transaction_session_timeout = '120s';";
 
+/// The same for one unit of work on a connection that was lent; whoever upgrades tables sees that it is there.
+const LENT: &str = "set local timezone = 'UTC'; set local lock_timeout = '5s'; \
+     select pg_advisory_xact_lock_shared(7171, hashtext(current_schema()))";
+
 pub(super) struct PostgresConnection {
     /// None of a connection that was lent.
     url: Option<PostgresUrl>,
@@ -144,7 +148,7 @@ impl PostgresConnection {
         // What must not change under a unit is locked row by row: see `Database::hold_to_seen`.
         const BEGIN: &str = "begin isolation level read committed";
         if self.kind == SessionKind::Lent {
-            self.control(&format!("{BEGIN}; set local timezone = 'UTC'; set local lock_timeout = '5s'"))?;
+            self.control(&format!("{BEGIN}; {LENT}"))?;
             self.is_in_unit.set(true);
             return Ok(());
         }
@@ -179,7 +183,10 @@ impl PostgresConnection {
         if self.kind == SessionKind::Lent && !self.is_in_unit.get() {
             return;
         }
-        let _ = self.client.borrow().batch_execute("rollback");
+        if self.client.borrow().batch_execute("rollback").is_err() {
+            // Nobody knows what such a session is in: the next unit has a new one.
+            self.is_lost.set(true);
+        }
         self.is_in_unit.set(false);
         self.broken.take();
         self.is_doomed.set(false);
@@ -271,12 +278,17 @@ impl PostgresConnection {
     fn watched<T>(&self, answer: impl Future<Output = T>) -> T {
         let _running = self.watch.begin(true);
         let mut is_asked = false;
-        wait_and_look(answer, LOOK, || {
+        let answer = wait_and_look(answer, LOOK, || {
             if !is_asked && self.watch.must_end() {
                 is_asked = true;
                 self.client.borrow().cancel();
             }
-        })
+        });
+        if is_asked {
+            // Where the answer was faster, the request to end it meets this statement, and no other one.
+            let _ = self.client.borrow().batch_execute("select 1");
+        }
+        answer
     }
 
     /// The connection, a new one where the old one was lost between two units.
@@ -387,6 +399,10 @@ impl PostgresConnection {
 
 impl Drop for PostgresConnection {
     fn drop(&mut self) {
+        // A connection that was lent goes back as it came.
+        if self.kind == SessionKind::Lent && self.is_in_unit.get() {
+            self.rollback();
+        }
         if let (SessionKind::Scratch, Some(schema)) = (self.kind, &self.schema) {
             // What is left of a process that was killed is found by its name.
             let _ = self.client.borrow().batch_execute(&format!("rollback; drop schema if exists {schema} cascade"));

@@ -26,6 +26,10 @@ pub trait LentClient: Send {
     ) -> Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send + 'a>> {
         Box::pin(self.client().prepare(sql))
     }
+
+    /// Asks the server to end the statement that runs, and waits until it was asked: its time is over, or nobody waits for
+    /// it any more. Without it, a statement runs until it ends by itself.
+    fn cancel(&self) {}
 }
 
 /// A session.
@@ -59,15 +63,16 @@ impl Session {
         let cancel = move || {
             let (token, tls) = (token.clone(), tls_of_cancel.clone());
             // Where that fails, the statement goes on; it is waited for.
-            runtime.spawn(async move { token.cancel_query(tls).await });
+            drop(wait(runtime.spawn(async move { token.cancel_query(tls).await })));
         };
         Ok(Session::Own(client, Box::new(cancel)))
     }
 
-    /// Asks the server to end the statement that runs. A lent session has its pool's own deadlines.
+    /// Asks the server to end the statement that runs.
     pub(super) fn cancel(&self) {
-        if let Session::Own(_, cancel) = self {
-            cancel();
+        match self {
+            Session::Own(_, cancel) => cancel(),
+            Session::Lent(lent) => lent.cancel(),
         }
     }
 

@@ -1,0 +1,51 @@
+//! The tables of a plugin, for a platform that has no other life of plugins.
+
+use std::sync::Arc;
+
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, document, from_json};
+use erp_storage::{EntityRef, StoreError};
+
+use super::Database;
+
+impl Database {
+    /// Makes the tables of a plugin, or those of its installed version into those of this one, in a unit of work of its own;
+    /// knows its entities from now on. `source` is the text of the manifest.
+    ///
+    /// # Errors
+    /// [`StoreError::RowsAtStake`] where values would be lost, [`StoreError::SchemaVersion`] where rows must follow and the
+    /// manifest does not say so, [`StoreError::BadQuery`] where a table is another plugin's, [`StoreError::Database`].
+    pub fn install(
+        &mut self,
+        manifest: &Arc<Manifest>,
+        source: &Arc<SourceFile>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        self.begin()?;
+        let done = self.make_tables(manifest, source, now);
+        if done.is_err() {
+            self.rollback();
+        }
+        done?;
+        self.commit()?;
+        self.serve_schema(manifest);
+        Ok(())
+    }
+
+    fn make_tables(
+        &mut self,
+        manifest: &Arc<Manifest>,
+        source: &Arc<SourceFile>,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        let id = &manifest.metadata.id;
+        for entity in EntityRef::all(manifest) {
+            if let Some(owner) = self.other_owner(id, &entity.table())? {
+                return Err(StoreError::BadQuery(format!("the table `{}` belongs to `{owner}`", entity.table())));
+            }
+        }
+        let installed = self.schema_of(id)?.and_then(|installed| from_json("installed", &installed).0).map(Arc::new);
+        self.upgrade(installed.as_ref(), manifest, now, |_| Ok(()))?;
+        self.put_schema(id, &document::parse(source).0.to_json())
+    }
+}
