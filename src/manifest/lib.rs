@@ -10,10 +10,10 @@
 //! ```
 //! use erp_manifest::{diagnostics::SourceFile, parse};
 //!
-//! let text = "[metadata]\nid = \"erp-demo\"\nname = \"Demo\"\nversion = \"1.0\"\n";
+//! let text = "[metadata]\nid = \"Demo!\"\nname = \"Demo\"\nversion = \"1.0.0\"\n";
 //! let (_, report) = parse(&SourceFile::new("plugin.toml", text));
 //! let finding = &report.diagnostics()[0];
-//! assert_eq!((finding.code.name(), finding.code.area()), ("manifest/invalid-version", "manifest"));
+//! assert_eq!((finding.code.area(), finding.severity.word()), ("manifest", "error"));
 //! ```
 //!
 //! Nothing here touches a disk, a clock or a terminal, and nothing compiles WebAssembly or SQL. The rules that look at

@@ -13,7 +13,7 @@
 //! let trust = TrustStore::default();
 //! let verdict = verify(b"not a package", &Policy::new(&trust, now()));
 //! assert!(verdict.package.is_none());
-//! assert_eq!(verdict.problems().next().unwrap().code.name(), "package/not-zip");
+//! assert_eq!(verdict.problems().next().unwrap().code.name(), "archive/too-short");
 //! ```
 //!
 //! All of it are functions of their inputs: the time and what is trusted come in as values. The form of a package

@@ -9,7 +9,7 @@ use erp_storage::{Attempt, Catalog, Storage, StoreError};
 use parking_lot::Mutex;
 
 use super::sql::{Connection, LentClient};
-use super::unit_of_work::{Lent, Queues};
+use super::unit_of_work::{Lent, TenantQueues};
 use super::{Database, Sealer, UnitOfWork};
 
 /// Where connections to PostgreSQL come from: a platform's own pool.
@@ -27,7 +27,7 @@ pub trait Connections: Send + Sync {
 pub struct LentPool<C> {
     connections: C,
     catalog: Mutex<Catalog>,
-    queues: Queues,
+    queues: TenantQueues,
     sealer: Option<Arc<Sealer>>,
 }
 
@@ -37,7 +37,7 @@ impl<C: Connections> LentPool<C> {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn new(connections: C) -> Result<LentPool<C>, StoreError> {
-        let pool = LentPool { connections, catalog: Mutex::default(), queues: Queues::default(), sealer: None };
+        let pool = LentPool { connections, catalog: Mutex::default(), queues: TenantQueues::default(), sealer: None };
         pool.database()?.make_platform_tables()?;
         Ok(pool)
     }

@@ -74,36 +74,37 @@ pub struct Pool(Arc<PoolState>);
 pub(super) struct PoolState {
     connections: Mutex<Connections>,
     is_free: Condvar,
-    queues: Queues,
+    queues: TenantQueues,
 }
 
 /// Tenants whose calls met a moment ago: those calls begin one after the other, before any of them takes a connection.
 #[derive(Debug, Default)]
-pub(super) struct Queues(Mutex<HashMap<TenantId, Queue>>);
+pub(super) struct TenantQueues(Mutex<HashMap<TenantId, TenantQueue>>);
 
 #[derive(Debug)]
-struct Queue {
+struct TenantQueue {
     until: Instant,
     turn: Arc<Mutex<()>>,
 }
 
 /// A tenant's turn, until it is dropped.
-pub(super) type Turn = ArcMutexGuard<RawMutex, ()>;
+pub(super) type TenantTurn = ArcMutexGuard<RawMutex, ()>;
 
-impl Queues {
+impl TenantQueues {
     /// Waits for the turn of an attempt that had better wait at its beginning; none where it need not.
     ///
     /// # Errors
     /// [`StoreError::Busy`] where the others took too long.
-    pub(super) fn wait(&self, attempt: Attempt<'_>) -> Result<Option<Turn>, StoreError> {
+    pub(super) fn wait(&self, attempt: Attempt<'_>) -> Result<Option<TenantTurn>, StoreError> {
         let turn = {
             let (now, mut queues) = (Instant::now(), self.0.lock());
             if attempt.number > 1 {
                 if queues.len() >= MOST_HOT {
                     queues.retain(|_, queue| queue.until > now);
                 }
-                let queue =
-                    queues.entry(attempt.tenant.clone()).or_insert_with(|| Queue { until: now, turn: Arc::default() });
+                let queue = queues
+                    .entry(attempt.tenant.clone())
+                    .or_insert_with(|| TenantQueue { until: now, turn: Arc::default() });
                 queue.until = now + HOT;
             }
             match queues.get(attempt.tenant) {
@@ -138,7 +139,7 @@ impl Pool {
         }
         free.push(first);
         let connections = Mutex::new(Connections { free, catalog });
-        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), queues: Queues::default() })))
+        Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), queues: TenantQueues::default() })))
     }
 
     /// The entities that units of work know from now on.
@@ -240,7 +241,7 @@ pub struct UnitOfWork {
     /// What limited the statements before this unit of work.
     limit_before: Option<StatementLimit>,
     /// Nobody else of this tenant works meanwhile.
-    pub(super) turn: Option<Turn>,
+    pub(super) turn: Option<TenantTurn>,
 }
 
 /// How a unit of work has its database.

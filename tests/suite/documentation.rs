@@ -87,7 +87,7 @@ pub fn with_part(page: &str, mark: &str, part: &str) -> String {
 
 #[test]
 fn the_page_of_the_format_has_the_stages_and_the_limits() {
-    use erp_package::strict_zip::{ArchiveLimit, Unit};
+    use erp_package::strict_zip::{ArchiveLimit, ArchiveUnit};
     use erp_package::verification::Stage;
     let mut stages = "| stage | looks at |\n|---|---|\n".to_owned();
     for stage in Stage::ALL {
@@ -96,9 +96,9 @@ fn the_page_of_the_format_has_the_stages_and_the_limits() {
     let mut limits = "| limit | default | bounds |\n|---|---|---|\n".to_owned();
     for limit in ArchiveLimit::ALL {
         let default = match limit.unit() {
-            Unit::Bytes => erp_manifest::ByteSize(limit.default_value()).to_string(),
-            Unit::Count => limit.default_value().to_string(),
-            Unit::Ratio => format!("{} times", limit.default_value()),
+            ArchiveUnit::Bytes => erp_manifest::ByteSize(limit.default_value()).to_string(),
+            ArchiveUnit::Count => limit.default_value().to_string(),
+            ArchiveUnit::Ratio => format!("{} times", limit.default_value()),
         };
         limits.push_str(&format!("| `{}` | {default} | {} |\n", limit.name(), limit.meaning()));
     }

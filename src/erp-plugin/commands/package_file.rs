@@ -7,7 +7,7 @@ use erp_manifest::codes::Consequence;
 use erp_manifest::document::did_you_mean;
 use erp_manifest::exit_code::ExitCode;
 use erp_package::archive::{self, Package, PackageProblem};
-use erp_package::strict_zip::{ArchiveLimit, Limits, Unit};
+use erp_package::strict_zip::{ArchiveLimit, ArchiveUnit, Limits};
 
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
@@ -99,8 +99,8 @@ pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
             return Err(usage(format!("there is no limit `{name}`")).hint(hint));
         };
         let most = match limit.unit() {
-            Unit::Bytes => ByteSize::parse(value).map(|size| size.0),
-            Unit::Count | Unit::Ratio => value.replace('_', "").parse().ok(),
+            ArchiveUnit::Bytes => ByteSize::parse(value).map(|size| size.0),
+            ArchiveUnit::Count | ArchiveUnit::Ratio => value.replace('_', "").parse().ok(),
         };
         limits.set(*limit, most.ok_or_else(|| usage(format!("`{value}` is no value of {name}")))?);
     }

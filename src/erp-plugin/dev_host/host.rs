@@ -7,7 +7,7 @@ use super::shared::Shared;
 
 /// A dev host as requests meet it.
 #[derive(Debug, Clone)]
-pub(super) struct Host {
+pub(super) struct AnsweringHost {
     pub(super) shared: Arc<Shared>,
     /// None for a host that follows no project.
     pub(super) projects: Option<Arc<Projects>>,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::host::Host;
+use super::host::AnsweringHost;
 use super::lanes::bug;
 use super::queues::{Job, QueuedWork};
 use super::request_body::read_body;
@@ -29,7 +29,7 @@ const SMALL_ANSWER: usize = 64 << 10;
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-src 'self'; \
                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) async fn answer(host: Host, request: HttpRequest) -> HttpResponse {
+pub(super) async fn answer(host: AnsweringHost, request: HttpRequest) -> HttpResponse {
     let shared = Arc::clone(&host.shared);
     let started = Instant::now();
     let (parts, body) = request.into_parts();

@@ -14,7 +14,7 @@ use erp_platform::{Platform, PlatformError, Request, Response};
 use erp_runtime::Detail;
 use serde_json::{Map, Value, json};
 
-use super::host::Host;
+use super::host::AnsweringHost;
 use super::http::{http_response, secured};
 use super::projects::{Projects, no_generation};
 use super::shared::Shared;
@@ -45,7 +45,7 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
 type Answer = Result<Response, PlatformError>;
 
 /// Answers what is the host's own.
-pub(super) fn answer(host: &Host, request: &Request) -> Response {
+pub(super) fn answer(host: &AnsweringHost, request: &Request) -> Response {
     route(host, request).unwrap_or_else(|error| refusal(&error))
 }
 
@@ -61,7 +61,7 @@ fn number(text: &str) -> Result<u64, PlatformError> {
     text.parse().map_err(|_| bad(format!("`{text}` is no number")))
 }
 
-fn route(host: &Host, request: &Request) -> Answer {
+fn route(host: &AnsweringHost, request: &Request) -> Answer {
     use HostOperation as Op;
     let shared = &host.shared;
     let found = find(&request.method, &request.path).ok_or_else(|| request.no_route())?;
@@ -160,7 +160,7 @@ fn call(shared: &Shared, id: u64) -> Answer {
 }
 
 /// Runs a call again: what the host gave then is given again, to the generation that serves or to another one.
-fn replay(host: &Host, id: u64, body: &Map<String, Value>) -> Answer {
+fn replay(host: &AnsweringHost, id: u64, body: &Map<String, Value>) -> Answer {
     let shared = &host.shared;
     let recorded = shared.book().recorded(id).ok_or_else(|| no_call(id))?;
     let plugin = recorded.plugin.clone();
@@ -186,7 +186,7 @@ fn replay(host: &Host, id: u64, body: &Map<String, Value>) -> Answer {
 }
 
 /// `{"calls": [id, …], "name", "write": true}`: a scenario that does what calls did; a request stands for its calls.
-fn scenario(host: &Host, body: &Map<String, Value>) -> Answer {
+fn scenario(host: &AnsweringHost, body: &Map<String, Value>) -> Answer {
     let ids = body.get("calls").and_then(Value::as_array).and_then(|ids| ids.iter().map(Value::as_u64).collect());
     let ids: Vec<u64> = ids.ok_or_else(|| bad("the body is {\"calls\": [id, …], \"name\": \"…\"}"))?;
     let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or("recorded");
@@ -241,7 +241,7 @@ fn free_file(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 /// `?plugin=&file=src/lib.rs&line=12`: some lines of a project's source.
-fn source(host: &Host, request: &Request) -> Answer {
+fn source(host: &AnsweringHost, request: &Request) -> Answer {
     const AROUND: usize = 4;
     let plugin = request.query("plugin").unwrap_or_default();
     let place = host.projects.as_ref().and_then(|projects| projects.place(plugin));

@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use super::followers::Followers;
-use super::host::Host;
+use super::host::AnsweringHost;
 use super::place::REGISTRY;
 use super::projects::Projects;
 use super::record::Record;
@@ -105,7 +105,7 @@ pub struct DevHost {
     pub address: SocketAddr,
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
-    host: Host,
+    host: AnsweringHost,
     folder: Option<PluginFolder>,
     followers: Option<Followers>,
 }
@@ -169,7 +169,7 @@ impl DevHost {
         let followers = projects.as_ref().map(|projects| Followers::begin(&shared, projects));
         super::console::prepare();
         lanes::begin(&shared).map_err(listen)?;
-        let host = Host { shared, projects };
+        let host = AnsweringHost { shared, projects };
         Ok(DevHost { address, runtime, listener, host, folder, followers })
     }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
-use super::host::Host;
+use super::host::AnsweringHost;
 use super::http::answer;
 
 /// Connections at the same time, at the most: further ones wait to be taken.
@@ -46,7 +46,7 @@ impl Drop for OpenRequest {
 }
 
 /// Serves connections until somebody drops this.
-pub(super) async fn serve(listener: &TcpListener, host: &Host) -> std::io::Result<()> {
+pub(super) async fn serve(listener: &TcpListener, host: &AnsweringHost) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut is_told = false;
     loop {

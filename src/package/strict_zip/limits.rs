@@ -19,8 +19,8 @@ macro_rules! limits {
             }
 
             /// What it counts.
-            pub fn unit(self) -> Unit {
-                match self { $( ArchiveLimit::$variant => Unit::$unit, )* }
+            pub fn unit(self) -> ArchiveUnit {
+                match self { $( ArchiveLimit::$variant => ArchiveUnit::$unit, )* }
             }
 
             /// What it bounds.
@@ -38,7 +38,7 @@ macro_rules! limits {
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum ArchiveUnit {
     /// Bytes.
     Bytes,
     /// Things.

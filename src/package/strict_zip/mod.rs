@@ -17,7 +17,7 @@ use thiserror::Error;
 
 pub use format::LEADING;
 pub use inflate::inflate;
-pub use limits::{ArchiveLimit, Limits, Unit};
+pub use limits::{ArchiveLimit, ArchiveUnit, Limits};
 pub use structure::{Header, Structure, structure};
 pub use write::write;
 

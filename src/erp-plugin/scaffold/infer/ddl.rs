@@ -3,10 +3,10 @@
 
 /// A table.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct SqlTable {
     /// Without its schema.
     pub(super) name: String,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<SqlColumn>,
     /// Columns that are unique together.
     pub(super) unique: Vec<Vec<String>>,
     /// Columns, and the table that they name a row of.
@@ -15,9 +15,9 @@ pub(super) struct Table {
 
 /// A column of a table.
 #[derive(Debug, Default)]
-pub(super) struct Column {
+pub(super) struct SqlColumn {
     pub(super) name: String,
-    pub(super) of_type: ColumnType,
+    pub(super) of_type: SqlType,
     pub(super) is_required: bool,
     pub(super) is_unique: bool,
     pub(super) comment: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Column {
 
 /// A type of a column.
 #[derive(Debug, Default)]
-pub(super) enum ColumnType {
+pub(super) enum SqlType {
     /// SQLite allows it.
     #[default]
     None,
@@ -37,7 +37,7 @@ pub(super) enum ColumnType {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+enum SqlToken {
     /// A word that is written as it is; also a number.
     Word(String),
     /// A name between quotes or brackets.
@@ -48,7 +48,7 @@ enum Token {
 }
 
 /// A token with its line, from 1.
-type Placed = (Token, usize);
+type Placed = (SqlToken, usize);
 
 /// What begins a constraint of a table and no column, unless it is quoted.
 const CONSTRAINTS: [&str; 10] =
@@ -85,7 +85,7 @@ const OPTIONS: [&str; 24] = [
 ///
 /// # Errors
 /// What is wrong, and in which line.
-pub(super) fn tables(text: &str) -> Result<Vec<Table>, String> {
+pub(super) fn tables(text: &str) -> Result<Vec<SqlTable>, String> {
     let tokens = tokens(text)?;
     let mut reader = Reader { tokens: &tokens, at: 0 };
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn tokens(text: &str) -> Result<Vec<Placed>, String> {
             (None, end + 2)
         } else if let Some(tag) = dollar_tag(rest) {
             let end = rest[tag.len()..].find(tag).ok_or_else(|| format!("line {began}: a text that does not end"))?;
-            (Some(Token::Text(rest[tag.len()..tag.len() + end].to_owned())), end + 2 * tag.len())
+            (Some(SqlToken::Text(rest[tag.len()..tag.len() + end].to_owned())), end + 2 * tag.len())
         } else if let '\'' | '"' | '`' | '[' = first {
             let closing = if first == '[' { ']' } else { first };
             let (inside, length) =
@@ -120,16 +120,16 @@ fn tokens(text: &str) -> Result<Vec<Placed>, String> {
             // Brackets behind a type are a list, and hold a number or nothing.
             let is_list = first == '[' && inside.bytes().all(|byte| byte.is_ascii_digit());
             let token = match first {
-                '\'' => Token::Text(inside),
-                '[' if is_list => Token::Word(format!("[{inside}]")),
-                _ => Token::Name(inside),
+                '\'' => SqlToken::Text(inside),
+                '[' if is_list => SqlToken::Word(format!("[{inside}]")),
+                _ => SqlToken::Name(inside),
             };
             (Some(token), length)
         } else if is_word(first) {
             let end = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
-            (Some(Token::Word(rest[..end].to_owned())), end)
+            (Some(SqlToken::Word(rest[..end].to_owned())), end)
         } else {
-            (Some(Token::Symbol(first)), first.len_utf8())
+            (Some(SqlToken::Symbol(first)), first.len_utf8())
         };
         line += rest[..length].matches('\n').count();
         tokens.extend(token.map(|token| (token, began)));
@@ -176,18 +176,18 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn peek(&self) -> Option<&Token> {
+    fn peek(&self) -> Option<&SqlToken> {
         self.tokens.get(self.at).map(|(token, _)| token)
     }
 
-    fn next(&mut self) -> Option<Token> {
+    fn next(&mut self) -> Option<SqlToken> {
         let token = self.peek().cloned();
         self.at += 1;
         token
     }
 
     fn is_at(&self, words: &[&str]) -> bool {
-        matches!(self.peek(), Some(Token::Word(word)) if words.iter().any(|one| word.eq_ignore_ascii_case(one)))
+        matches!(self.peek(), Some(SqlToken::Word(word)) if words.iter().any(|one| word.eq_ignore_ascii_case(one)))
     }
 
     fn takes(&mut self, word: &str) -> bool {
@@ -197,7 +197,7 @@ impl Reader<'_> {
     }
 
     fn takes_symbol(&mut self, symbol: char) -> bool {
-        let is_there = self.peek() == Some(&Token::Symbol(symbol));
+        let is_there = self.peek() == Some(&SqlToken::Symbol(symbol));
         self.at += usize::from(is_there);
         is_there
     }
@@ -206,10 +206,10 @@ impl Reader<'_> {
         let last = self.tokens.get(self.at).or(self.tokens.last());
         let found = match self.peek() {
             None => "the end of the file".to_owned(),
-            Some(Token::Word(word)) => format!("`{word}`"),
-            Some(Token::Name(name)) => format!("\"{name}\""),
-            Some(Token::Text(_)) => "a text".to_owned(),
-            Some(Token::Symbol(symbol)) => format!("`{symbol}`"),
+            Some(SqlToken::Word(word)) => format!("`{word}`"),
+            Some(SqlToken::Name(name)) => format!("\"{name}\""),
+            Some(SqlToken::Text(_)) => "a text".to_owned(),
+            Some(SqlToken::Symbol(symbol)) => format!("`{symbol}`"),
         };
         format!("line {}: {wanted} is missing; there is {found}", last.map_or(1, |(_, line)| *line))
     }
@@ -234,7 +234,7 @@ impl Reader<'_> {
 
     /// Up to the statement's end.
     fn pass_statement(&mut self) {
-        while self.next().is_some_and(|token| token != Token::Symbol(';')) {}
+        while self.next().is_some_and(|token| token != SqlToken::Symbol(';')) {}
     }
 
     /// A name; of several that are joined by points, the last one.
@@ -248,7 +248,7 @@ impl Reader<'_> {
 
     fn plain_name(&mut self, wanted: &str) -> Result<String, String> {
         match self.peek() {
-            Some(Token::Word(name) | Token::Name(name)) => {
+            Some(SqlToken::Word(name) | SqlToken::Name(name)) => {
                 let name = name.clone();
                 self.at += 1;
                 Ok(name)
@@ -258,8 +258,8 @@ impl Reader<'_> {
     }
 
     /// None for a table that is made of a query, or of another one.
-    fn table(&mut self) -> Result<Option<Table>, String> {
-        let mut table = Table { name: self.name("the name of a table")?, ..Table::default() };
+    fn table(&mut self) -> Result<Option<SqlTable>, String> {
+        let mut table = SqlTable { name: self.name("the name of a table")?, ..SqlTable::default() };
         if !self.takes_symbol('(') {
             return if self.is_at(&["as", "like", "partition", "inherits", "of"]) {
                 Ok(None)
@@ -289,8 +289,8 @@ impl Reader<'_> {
     fn is_column_of_this_name(&self) -> bool {
         let after = |count: usize| self.tokens.get(self.at + count).map(|(token, _)| token);
         let is_key_or_index = self.is_at(&["key", "index"]);
-        let is_followed = matches!(after(1), Some(Token::Word(_)));
-        is_key_or_index && is_followed && after(2) != Some(&Token::Symbol('('))
+        let is_followed = matches!(after(1), Some(SqlToken::Word(_)));
+        is_key_or_index && is_followed && after(2) != Some(&SqlToken::Symbol('('))
     }
 
     /// Passes the rest of an item, whatever it is.
@@ -298,9 +298,9 @@ impl Reader<'_> {
         let mut depth = 0;
         while let Some(token) = self.peek() {
             match token {
-                Token::Symbol('(') => depth += 1,
-                Token::Symbol(')' | ',') if depth == 0 => return,
-                Token::Symbol(')') => depth -= 1,
+                SqlToken::Symbol('(') => depth += 1,
+                SqlToken::Symbol(')' | ',') if depth == 0 => return,
+                SqlToken::Symbol(')') => depth -= 1,
                 _ => {}
             }
             self.at += 1;
@@ -325,18 +325,18 @@ impl Reader<'_> {
         }
     }
 
-    fn constraint(&mut self, table: &mut Table) -> Result<(), String> {
+    fn constraint(&mut self, table: &mut SqlTable) -> Result<(), String> {
         if self.takes("constraint") {
             self.plain_name("the name of a constraint")?;
         }
         if self.takes("unique") {
-            while !matches!(self.peek(), None | Some(Token::Symbol(_))) {
+            while !matches!(self.peek(), None | Some(SqlToken::Symbol(_))) {
                 self.at += 1;
             }
             let columns = self.columns()?;
             table.unique.push(columns);
         } else if self.takes("foreign") {
-            while !matches!(self.peek(), None | Some(Token::Symbol(_))) {
+            while !matches!(self.peek(), None | Some(SqlToken::Symbol(_))) {
                 self.at += 1;
             }
             let columns = self.columns()?;
@@ -349,17 +349,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn column(&mut self) -> Result<Column, String> {
-        let mut column = Column { name: self.plain_name("the name of a column")?, ..Column::default() };
+    fn column(&mut self) -> Result<SqlColumn, String> {
+        let mut column = SqlColumn { name: self.plain_name("the name of a column")?, ..SqlColumn::default() };
         column.of_type = self.column_type()?;
         let mut depth = 0;
         while let Some(token) = self.peek() {
             match token {
-                Token::Symbol('(') => depth += 1,
-                Token::Symbol(')' | ',') if depth == 0 => break,
-                Token::Symbol(';') => return Err(self.wrong(&format!("`,` or `)` behind `{}`", column.name))),
-                Token::Symbol(')') => depth -= 1,
-                Token::Word(_) if depth == 0 => {
+                SqlToken::Symbol('(') => depth += 1,
+                SqlToken::Symbol(')' | ',') if depth == 0 => break,
+                SqlToken::Symbol(';') => return Err(self.wrong(&format!("`,` or `)` behind `{}`", column.name))),
+                SqlToken::Symbol(')') => depth -= 1,
+                SqlToken::Word(_) if depth == 0 => {
                     self.option(&mut column)?;
                     continue;
                 }
@@ -370,7 +370,7 @@ impl Reader<'_> {
         Ok(column)
     }
 
-    fn option(&mut self, column: &mut Column) -> Result<(), String> {
+    fn option(&mut self, column: &mut SqlColumn) -> Result<(), String> {
         if self.takes("not") {
             column.is_required |= self.takes("null");
         } else if self.takes("unique") {
@@ -380,7 +380,7 @@ impl Reader<'_> {
             (column.is_required, column.is_unique) = (true, true);
             self.takes("key");
         } else if self.takes("comment") {
-            if let Some(Token::Text(text)) = self.peek() {
+            if let Some(SqlToken::Text(text)) = self.peek() {
                 column.comment = Some(text.clone());
                 self.at += 1;
             }
@@ -392,21 +392,21 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn column_type(&mut self) -> Result<ColumnType, String> {
+    fn column_type(&mut self) -> Result<SqlType, String> {
         if self.takes("enum") {
             return self.options_of_enum();
         }
         let mut text = String::new();
         while !self.is_at(&OPTIONS) || text.is_empty() && self.is_at(&["character"]) {
             match self.peek() {
-                Some(Token::Word(word) | Token::Name(word)) => {
+                Some(SqlToken::Word(word) | SqlToken::Name(word)) => {
                     if !text.is_empty() && !word.starts_with('[') {
                         text.push(' ');
                     }
                     text.push_str(&word.to_ascii_lowercase());
                 }
-                Some(Token::Symbol('.')) => text.clear(),
-                Some(Token::Symbol('(')) => {
+                Some(SqlToken::Symbol('.')) => text.clear(),
+                Some(SqlToken::Symbol('(')) => {
                     text.push_str(&self.between_brackets()?);
                     continue;
                 }
@@ -414,7 +414,7 @@ impl Reader<'_> {
             }
             self.at += 1;
         }
-        Ok(if text.is_empty() { ColumnType::None } else { ColumnType::Named(text) })
+        Ok(if text.is_empty() { SqlType::None } else { SqlType::Named(text) })
     }
 
     /// `(12,2)`.
@@ -423,27 +423,27 @@ impl Reader<'_> {
         loop {
             let token = self.peek().cloned();
             match &token {
-                Some(Token::Word(word) | Token::Name(word) | Token::Text(word)) => text.push_str(word),
-                Some(Token::Symbol(symbol)) => text.push(*symbol),
+                Some(SqlToken::Word(word) | SqlToken::Name(word) | SqlToken::Text(word)) => text.push_str(word),
+                Some(SqlToken::Symbol(symbol)) => text.push(*symbol),
                 None => return Err(self.wrong("`)` behind the type of a column")),
             }
             self.at += 1;
-            if token == Some(Token::Symbol(')')) {
+            if token == Some(SqlToken::Symbol(')')) {
                 return Ok(text.to_ascii_lowercase());
             }
         }
     }
 
-    fn options_of_enum(&mut self) -> Result<ColumnType, String> {
+    fn options_of_enum(&mut self) -> Result<SqlType, String> {
         let mut options = Vec::new();
         if !self.takes_symbol('(') {
             return Err(self.wrong("`(` behind `enum`"));
         }
         loop {
             match self.next() {
-                Some(Token::Text(option)) => options.push(option),
-                Some(Token::Symbol(',')) => {}
-                Some(Token::Symbol(')')) => return Ok(ColumnType::Enum(options)),
+                Some(SqlToken::Text(option)) => options.push(option),
+                Some(SqlToken::Symbol(',')) => {}
+                Some(SqlToken::Symbol(')')) => return Ok(SqlType::Enum(options)),
                 _ => {
                     self.at -= 1;
                     return Err(self.wrong("a text in `enum`"));
@@ -507,7 +507,7 @@ create table [dbo].[Line] ([Id] int identity(1,1), [Price] money, index text)
         assert_eq!(tables[0].unique, [["code", "at"]]);
         let item = &tables[1];
         assert_eq!(item.columns[0].comment.as_deref(), Some("编码, it's 'one'"));
-        assert!(matches!(&item.columns[1].of_type, ColumnType::Enum(options) if options == &["a", "b;"]));
+        assert!(matches!(&item.columns[1].of_type, SqlType::Enum(options) if options == &["a", "b;"]));
         assert!(item.columns[2].is_required);
         assert_eq!((item.unique.len(), item.columns.len()), (1, 4));
         assert_eq!(item.foreign_keys, [(vec!["order_id".to_owned()], "order".to_owned())]);

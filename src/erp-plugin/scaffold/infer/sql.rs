@@ -1,7 +1,7 @@
 //! Entities of a database's schema: its `CREATE TABLE` statements.
 
 use super::column::{FieldGuess, is_money};
-use super::ddl::{self, Column, ColumnType, Table};
+use super::ddl::{self, SqlColumn, SqlTable, SqlType};
 use super::{EntityGuess, finished, names};
 
 pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
@@ -28,15 +28,15 @@ pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
     Ok(entities)
 }
 
-fn entity(table: &Table) -> EntityGuess {
+fn entity(table: &SqlTable) -> EntityGuess {
     let name = names::entity(&table.name);
-    let columns: Vec<&Column> = table.columns.iter().filter(|column| !names::is_the_hosts(&column.name)).collect();
+    let columns: Vec<&SqlColumn> = table.columns.iter().filter(|column| !names::is_the_hosts(&column.name)).collect();
     let own = names::unique(columns.iter().map(|column| names::field(&column.name)));
     let fields = columns.iter().zip(own).map(|(column, own)| field(table, column, own)).collect();
     finished(&name, &table.name, fields)
 }
 
-fn field(table: &Table, column: &Column, name: String) -> FieldGuess {
+fn field(table: &SqlTable, column: &SqlColumn, name: String) -> FieldGuess {
     let said = column.comment.clone().unwrap_or_else(|| column.name.clone());
     let mut field = FieldGuess { display_name: said, ..of_type(&column.of_type, &name) };
     field.name = name;
@@ -52,17 +52,17 @@ fn field(table: &Table, column: &Column, name: String) -> FieldGuess {
     field
 }
 
-fn of_type(column_type: &ColumnType, name: &str) -> FieldGuess {
+fn of_type(column_type: &SqlType, name: &str) -> FieldGuess {
     let guess = |field_type: &str, sample: &str| FieldGuess {
         field_type: field_type.to_owned(),
         sample: Some(sample.to_owned()),
         ..FieldGuess::default()
     };
-    if let ColumnType::Enum(options) = column_type {
+    if let SqlType::Enum(options) = column_type {
         let sample = toml::Value::String(options.first().cloned().unwrap_or_default()).to_string();
         return FieldGuess { options: options.clone(), ..guess("select", &sample) };
     }
-    let ColumnType::Named(text) = column_type else { return guess("string", "\"样例\"") };
+    let SqlType::Named(text) = column_type else { return guess("string", "\"样例\"") };
     let word: String = text.chars().take_while(char::is_ascii_alphanumeric).collect();
     match word.as_str() {
         "bool" | "boolean" => guess("boolean", "true"),
