@@ -23,16 +23,15 @@ die() { printf 'install.sh: error: %s\n' "$1" >&2; exit "${2:-1}"; }
 
 # Says how far cargo has come: a line for each stage, and its own lines where they are no progress.
 watch_cargo() {
-    crates=0
+    reached=1
     stage 1 "small libraries" "usually 1 minute"
     while IFS= read -r line; do
         set -- $line
         case ${1:-} in
             Compiling)
-                crates=$((crates + 1))
                 case $2 in
                     cranelift-codegen) stage 2 "the WebAssembly compiler, SQLite, TLS" "usually 2 to 4 minutes" ;;
-                    erp-manifest) stage 3 "erp-plugin's own crates" "usually 1 to 3 minutes" ;;
+                    erp-runtime) stage 3 "the engine, and the crates of erp-plugin" "usually 1 to 3 minutes" ;;
                     erp-plugin) stage 4 "the program" "usually 1 minute" ;;
                 esac ;;
             Updating | Downloading | Downloaded | Locking | Installing | Finished | Replacing | Replaced | Installed | Adding) ;;
@@ -42,7 +41,10 @@ watch_cargo() {
     done
 }
 
+# Cargo compiles what is ready: a stage that was left does not come again.
 stage() {
+    [ "$1" = 1 ] || [ "$1" -gt "$reached" ] || return 0
+    reached=$1
     seconds=$(($(date +%s) - started))
     say "$(printf '  %d:%02d  stage %s of 4: %s (%s)' $((seconds / 60)) $((seconds % 60)) "$1" "$2" "$3")"
 }

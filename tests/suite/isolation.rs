@@ -27,7 +27,7 @@ fields = [
 [[schema.entities]]
 name = "line"
 display_name = "Line"
-parent = "order"
+child_of = "order"
 fields = [
     { name = "order_id", field_type = "ref", ref_entity = "order", display_name = "Order", required = true },
     { name = "quantity", field_type = "integer", display_name = "Quantity" },
