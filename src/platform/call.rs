@@ -83,7 +83,7 @@ impl Platform {
     /// [`CallError`].
     pub fn call_by_name(&mut self, plugin: &str, identity: &Identity, call: &str) -> Result<Value, CallError> {
         let occasion = Occasion::of_function(call.split('(').next().unwrap_or_default(), identity);
-        self.call(plugin, &occasion, &Invocation::Wave(call), |_| Ok(()))
+        self.call(plugin, &occasion, &Invocation::Wave(call.to_owned()), |_| Ok(()))
     }
 
     /// Calls an export by its name, with arguments by their names; gives the result as WAVE.
@@ -98,7 +98,8 @@ impl Platform {
         arguments: &serde_json::Map<String, Value>,
     ) -> Result<Value, CallError> {
         let occasion = Occasion::of_function(function, identity);
-        self.call(plugin, &occasion, &Invocation::Named { function, arguments }, |_| Ok(()))
+        let invocation = Invocation::Named { function: function.to_owned(), arguments: arguments.clone() };
+        self.call(plugin, &occasion, &invocation, |_| Ok(()))
     }
 
     /// One call of a running plugin, noted in the activity. `finish` runs in its transaction.
@@ -106,7 +107,7 @@ impl Platform {
         &mut self,
         plugin: &str,
         occasion: &Occasion,
-        invocation: &Invocation<'_>,
+        invocation: &Invocation,
         finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
         let Some(loaded) = self.routed(plugin) else {
@@ -152,14 +153,14 @@ impl Platform {
         &mut self,
         loaded: &LoadedPlugin,
         occasion: &Occasion,
-        invocation: &Invocation<'_>,
+        invocation: &Invocation,
         mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
         mut finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
         let mut attempts = Attempts::default();
         loop {
             let occasion = occasion.clone().at_attempt(attempts.number());
-            let called = self.call_once(loaded, occasion, invocation.clone(), &mut prepare, &mut finish);
+            let called = self.call_once(loaded, occasion, invocation, &mut prepare, &mut finish);
             let has_left = self.activity.calls.last().is_some_and(|call| call.trace.has_left_the_host());
             match called {
                 Err(CallError::Host(error)) if error.code == errors::DB_CONFLICT && !has_left && attempts.next() => {}
@@ -172,12 +173,12 @@ impl Platform {
         &mut self,
         loaded: &LoadedPlugin,
         occasion: Occasion,
-        invocation: Invocation<'_>,
+        invocation: &Invocation,
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
         let Occasion { tenant, caller, trigger, event_depth, attempt } = occasion;
-        let label = label(&invocation);
+        let label = label(invocation);
         let request_id = self.asked.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
         let began_ms = self.now().unix_ms;
         let user = caller.as_ref().map(|caller| caller.id.clone());
@@ -251,7 +252,7 @@ impl Platform {
     }
 }
 
-fn label(invocation: &Invocation<'_>) -> String {
+fn label(invocation: &Invocation) -> String {
     match invocation {
         Invocation::Init => "init".to_owned(),
         Invocation::Upgrade(handlers) => {

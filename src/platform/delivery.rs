@@ -74,7 +74,7 @@ impl Platform {
     ) -> Result<(), StoreError> {
         loop {
             let next = next(&self.database.lock())?;
-            let Some(event) = next else { return Ok(()) };
+            let Some(event) = next.map(Arc::new) else { return Ok(()) };
             for plugin in self.listeners(&event.event_type) {
                 self.deliver(plugin.as_str(), &event)?;
             }
@@ -98,7 +98,7 @@ impl Platform {
 
     /// One event to one plugin. That it was delivered is written in the call's own transaction: after
     /// a kill, what was done is not done again.
-    fn deliver(&mut self, plugin: &str, event: &StoredEvent) -> Result<(), StoreError> {
+    fn deliver(&mut self, plugin: &str, event: &Arc<StoredEvent>) -> Result<(), StoreError> {
         let Some(manifest) = self.manifest(plugin) else { return Ok(()) };
         let id = &manifest.metadata.id;
         for _ in 0..MAX_ATTEMPTS {
@@ -108,7 +108,7 @@ impl Platform {
                 return Ok(());
             }
             let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
-            let invocation = Invocation::Event { event, attempt };
+            let invocation = Invocation::Event { event: Arc::clone(event), attempt };
             let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
             let Some(loaded) = self.routed(plugin) else { return Ok(()) };
             let mut was_done = false;
@@ -121,7 +121,7 @@ impl Platform {
             let Err(error) = self.call_loaded(&loaded, &occasion, &invocation, look, done) else {
                 if self.call_settings.doubles_events {
                     // As when a broker missed that the first one was done: how that goes is in the activity.
-                    let invocation = Invocation::Event { event, attempt: attempt + 1 };
+                    let invocation = Invocation::Event { event: Arc::clone(event), attempt: attempt + 1 };
                     let _ = self.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));
                 }
                 return Ok(());

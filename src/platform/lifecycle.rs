@@ -171,8 +171,11 @@ impl Platform {
         };
         // `init` runs for no tenant: what belongs to tenants is made in their hook. Handlers of an upgrade change rows.
         let nobody = TenantId::nil();
-        let (tenant, invocation) =
-            if handlers.is_empty() { (&nobody, Invocation::Init) } else { (first, Invocation::Upgrade(handlers)) };
+        let (tenant, invocation) = if handlers.is_empty() {
+            (&nobody, Invocation::Init)
+        } else {
+            (first, Invocation::Upgrade(handlers.to_vec()))
+        };
         let occasion = Occasion::of(tenant, Trigger::Lifecycle);
         self.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
         Ok(())

@@ -116,7 +116,7 @@ impl Runtime {
         services.interrupt = interrupt;
         let memory = MemoryLimiter::new(&limits);
         let mut store = Store::new(plugin.component.engine(), CallState { services, memory });
-        let result = run(plugin, &mut store, &limits, probe.as_ref(), &invocation);
+        let result = run(plugin, &mut store, &limits, probe.as_ref(), invocation);
         let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
         let fuel = if store.data().services.ending.is_some() { store.data().services.fuel_burned } else { burned };
@@ -179,7 +179,7 @@ fn run(
     store: &mut Store<CallState>,
     limits: &CallLimits,
     probe: Option<&Probe>,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
 ) -> Result<Value, CallError> {
     store.set_epoch_deadline(ticks(limits.time().min(LOOK)));
     let started = bound(store, limits)

@@ -42,7 +42,7 @@ type LegacyResult = (Result<(), String>,);
 
 impl Guest<'_> {
     /// Calls what an invocation means.
-    pub(super) fn invoke(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+    pub(super) fn invoke(&self, store: &mut Store<CallState>, invocation: &Invocation) -> Result<Value, CallError> {
         match invocation {
             Invocation::Wave(text) => self.call_wave(store, text),
             Invocation::Named { function, arguments } => self.call_named(store, function, arguments),
@@ -63,12 +63,12 @@ impl Guest<'_> {
             services.context.tenant = tenant.clone();
             let fuel = services.usage.limits.fuel();
             store.set_fuel(fuel).map_err(|error| CallError::BadCall(error.to_string()))?;
-            self.invoke(store, &Invocation::Action { name, input })?;
+            self.invoke(store, &Invocation::Action { name: name.clone(), input: input.clone() })?;
         }
         Ok(Value::Null)
     }
 
-    fn call_v1(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+    fn call_v1(&self, store: &mut Store<CallState>, invocation: &Invocation) -> Result<Value, CallError> {
         let context = store.data().services.context.to_v1(&self.plugin.manifest);
         let exports = &self.plugin.exports;
         let (result,): V1Result<()> = match invocation {
@@ -93,7 +93,7 @@ impl Guest<'_> {
                 self.call(store, "event-handler.handle-event", exports.handle_event, (context, record))?
             }
             Invocation::Action { name, input } => {
-                let parameters = (context, (*name).to_owned(), input.to_string());
+                let parameters = (context, name.clone(), input.to_string());
                 let (result,): V1Result<String> = self.call(store, "actions.invoke", exports.invoke, parameters)?;
                 let text = result.map_err(|error| CallError::Guest(error.into()))?;
                 return json_of(store, &text, "the action");
@@ -103,7 +103,7 @@ impl Guest<'_> {
         result.map(|()| Value::Null).map_err(|error| CallError::Guest(error.into()))
     }
 
-    fn call_legacy(&self, store: &mut Store<CallState>, invocation: &Invocation<'_>) -> Result<Value, CallError> {
+    fn call_legacy(&self, store: &mut Store<CallState>, invocation: &Invocation) -> Result<Value, CallError> {
         let exports = &self.plugin.exports;
         let (result,): LegacyResult = match invocation {
             Invocation::Init => self.call(store, "plugin-api.init", exports.init, ())?,

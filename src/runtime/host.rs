@@ -11,14 +11,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use erp_manifest::codes::errors;
-use erp_storage::{Storage, StoredEvent};
-use serde_json::{Map, Value};
+use erp_storage::Storage;
 
 use super::error::{CallError, ServiceError};
 use super::limits::CallLimits;
-use super::node::NodeCall;
 use super::plugin::LoadedPlugin;
-use super::processing::ProcessCall;
 use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
 use super::sinks::{AuditSink, EventSink, FinishedCall, Sinks, TraceSink};
 use super::surroundings::{SharedSurroundings, Surroundings};
@@ -53,46 +50,13 @@ pub struct HostCallRequest {
     /// How much of it is kept in its trace.
     pub detail: Detail,
     /// Of what.
-    pub action: HostAction,
+    pub invocation: Invocation,
 }
 
 impl HostCallRequest {
     /// A call within the manifest's bounds, with the outline of a trace.
-    pub fn new(context: CallContext, action: HostAction) -> HostCallRequest {
-        HostCallRequest { context, limits: None, detail: Detail::Outline, action }
-    }
-}
-
-/// What is called, by value: see [`Invocation`].
-#[derive(Debug, Clone)]
-pub enum HostAction {
-    /// The plugin is enabled.
-    Init,
-    /// A tenant came to the plugin.
-    TenantCreated,
-    /// An event is delivered; how often it was, from 1.
-    Event(StoredEvent, u32),
-    /// A button was pressed: its name, and JSON.
-    Action(String, Value),
-    /// A node of a workflow.
-    Node(NodeCall),
-    /// Bytes to be made of bytes.
-    Process(ProcessCall),
-    /// Any export, `interface.function`, with arguments by their names.
-    Function(String, Map<String, Value>),
-}
-
-impl HostAction {
-    fn invocation(&self) -> Invocation<'_> {
-        match self {
-            HostAction::Init => Invocation::Init,
-            HostAction::TenantCreated => Invocation::TenantCreated,
-            HostAction::Event(event, attempt) => Invocation::Event { event, attempt: *attempt },
-            HostAction::Action(name, input) => Invocation::Action { name, input },
-            HostAction::Node(call) => Invocation::Node(call),
-            HostAction::Process(call) => Invocation::Process(call),
-            HostAction::Function(function, arguments) => Invocation::Named { function, arguments },
-        }
+    pub fn new(context: CallContext, invocation: Invocation) -> HostCallRequest {
+        HostCallRequest { context, limits: None, detail: Detail::Outline, invocation }
     }
 }
 
@@ -227,7 +191,7 @@ impl<S: Storage> Parts<S> {
                 probe: None,
                 interrupt: interrupt.clone(),
                 attempt,
-                invocation: request.action.invocation(),
+                invocation: &request.invocation,
             };
             let outcome = self.runtime.call(plugin, made, &self.storage, &self.surroundings, |_| Ok(()), |_| Ok(()));
             let has_met = match &outcome.result {
@@ -247,7 +211,7 @@ impl<S: Storage> Parts<S> {
         self.sinks.tell(&FinishedCall {
             manifest: plugin.manifest(),
             context: &request.context,
-            invocation: request.action.invocation(),
+            invocation: &request.invocation,
             error: outcome.result.as_ref().err(),
             trace: &outcome.trace,
         });

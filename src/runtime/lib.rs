@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! use erp_manifest::{TenantId, diagnostics::SourceFile, parse};
-//! use erp_runtime::{CallContext, Compilation, Host, HostAction, HostCallRequest, Runtime, Trigger};
+//! use erp_runtime::{CallContext, Compilation, Host, HostCallRequest, Invocation, Runtime, Trigger};
 //! use erp_storage::NoStorage;
 //!
 //! # async fn call(component: &[u8], manifest: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +28,7 @@
 //!     locale: "en".to_owned(),
 //!     event_depth: 0,
 //! };
-//! let outcome = host.call_async(&plugin, HostCallRequest::new(context, HostAction::Init)).await;
+//! let outcome = host.call_async(&plugin, HostCallRequest::new(context, Invocation::Init)).await;
 //! outcome.result?;
 //! # Ok(())
 //! # }
@@ -74,7 +74,7 @@ pub use engine::{Runtime, RuntimeError};
 pub use error::shorten;
 pub use error::{CallError, ServiceError, TrapKind};
 pub use faults::{Fault, FaultAction, FaultPlace, Times};
-pub use host::{Host, HostAction, HostBuilder, HostCallRequest};
+pub use host::{Host, HostBuilder, HostCallRequest};
 pub use interrupt::Interrupt;
 pub use limits::{CallLimit, CallLimits, LIMITS, LimitError, LimitOverrides, LimitUnit};
 pub use node::{NodeCall, NodePlace, NodeTask};

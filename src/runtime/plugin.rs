@@ -115,7 +115,7 @@ impl Runtime {
             probe: None,
             interrupt: Interrupt::default(),
             attempt: 1,
-            invocation: Invocation::NodeDefinitions,
+            invocation: &Invocation::NodeDefinitions,
         };
         let outcome = self.call(plugin, request, &NoStorage, &surroundings, |_| Ok(()), |_| Ok(()));
         outcome.result.map_err(|error| failed(error.to_string()))

@@ -69,7 +69,7 @@ impl RecordedRequest {
     /// What a request holds.
     pub fn of(request: &CallRequest<'_>) -> RecordedRequest {
         RecordedRequest {
-            invocation: invocation_json(&request.invocation),
+            invocation: invocation_json(request.invocation),
             context: context_json(&request.context),
             limits: request.limits.by_name().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
@@ -88,7 +88,7 @@ pub struct ReplayOutcome {
 }
 
 /// An invocation, as a recording holds it.
-fn invocation_json(invocation: &Invocation<'_>) -> Value {
+fn invocation_json(invocation: &Invocation) -> Value {
     match invocation {
         Invocation::Init => json!({ "init": true }),
         Invocation::Upgrade(handlers) => {
@@ -102,7 +102,7 @@ fn invocation_json(invocation: &Invocation<'_>) -> Value {
         Invocation::Action { name, input } => json!({ "action": name, "input": input }),
         Invocation::NodeDefinitions => json!({ "node_definitions": true }),
         Invocation::Node(call) => json!({ "node": call }),
-        Invocation::Process(call) => json!({ "process": call }),
+        Invocation::Process(call) => json!({ "process": **call }),
         Invocation::Wave(text) => json!({ "wave": text }),
         Invocation::Named { function, arguments } => json!({ "function": function, "arguments": arguments }),
     }
@@ -295,19 +295,20 @@ impl Runtime {
         let invocation = match said.as_object().and_then(|said| said.keys().next()).map(String::as_str) {
             Some("init") => Invocation::Init,
             Some("tenant_created") => Invocation::TenantCreated,
-            Some("event") => Invocation::Event { event: &event, attempt },
-            Some("action") => Invocation::Action { name: &name, input: &said["input"] },
+            Some("event") => Invocation::Event { event: Arc::new(event), attempt },
+            Some("action") => Invocation::Action { name, input: said["input"].clone() },
             Some("node_definitions") => Invocation::NodeDefinitions,
-            Some("node") => Invocation::Node(node.as_ref().map_err(|error| failed(error.to_string()))?),
-            Some("process") => Invocation::Process(process.as_ref().map_err(|error| failed(error.to_string()))?),
-            Some("wave") => Invocation::Wave(&wave),
-            Some("function") => Invocation::Named { function: &function, arguments: &arguments },
+            Some("node") => Invocation::Node(node.map_err(|error| failed(error.to_string()))?),
+            Some("process") => Invocation::Process(Arc::new(process.map_err(|error| failed(error.to_string()))?)),
+            Some("wave") => Invocation::Wave(wave),
+            Some("function") => Invocation::Named { function, arguments },
             _ => return Err(failed("its invocation cannot be read".to_owned())),
         };
         let limits = CallLimits::of(&plugin.manifest).with_values(&recorded.limits);
         let detail = detail.max(Detail::Full);
         let interrupt = Interrupt::default();
-        let request = CallRequest { context, limits, detail, probe: None, interrupt, attempt: 1, invocation };
+        let request =
+            CallRequest { context, limits, detail, probe: None, interrupt, attempt: 1, invocation: &invocation };
         let (outcome, replay) = Runtime::call_replayed(plugin, request, &surroundings, Replay::of(recorded));
         let differences = differences(recorded, &outcome, replay.as_ref());
         let frames = outcome.trace.host_calls.into_iter().map(|call| call.frames).collect();

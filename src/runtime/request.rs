@@ -1,9 +1,11 @@
 //! What a call is: on whose behalf, of what, within which bounds, and how it went.
 
+use std::sync::Arc;
+
 use erp_manifest::TenantId;
 use erp_manifest::document::words;
 use erp_storage::StoredEvent;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::caller::Caller;
 use super::error::CallError;
@@ -70,41 +72,41 @@ pub struct UpgradeHandler {
 
 /// What to call.
 #[derive(Debug, Clone)]
-pub enum Invocation<'a> {
+pub enum Invocation {
     /// The plugin is enabled.
     Init,
     /// A new version takes the place of a running one: `init`, and then what migrations call.
-    Upgrade(&'a [UpgradeHandler]),
+    Upgrade(Vec<UpgradeHandler>),
     /// A tenant came to the plugin.
     TenantCreated,
     /// An event is delivered.
     Event {
         /// The event.
-        event: &'a StoredEvent,
+        event: Arc<StoredEvent>,
         /// From 1.
         attempt: u32,
     },
     /// A button was pressed.
     Action {
         /// Its name.
-        name: &'a str,
+        name: String,
         /// JSON.
-        input: &'a Value,
+        input: Value,
     },
     /// The definitions of the plugin's nodes.
     NodeDefinitions,
     /// A node of a workflow.
-    Node(&'a NodeCall),
+    Node(NodeCall),
     /// Bytes to be made of bytes.
-    Process(&'a ProcessCall),
+    Process(Arc<ProcessCall>),
     /// Any export, as WAVE: `interface.function(arguments)`.
-    Wave(&'a str),
+    Wave(String),
     /// Any export, with an object of arguments by their names; a `ctx` that is left out is the call's own.
     Named {
         /// `interface.function`.
-        function: &'a str,
+        function: String,
         /// The arguments.
-        arguments: &'a serde_json::Map<String, Value>,
+        arguments: Map<String, Value>,
     },
 }
 
@@ -124,7 +126,7 @@ pub struct CallRequest<'a> {
     /// From 1: how often it was tried, where its unit of work met another one.
     pub attempt: u32,
     /// Of what.
-    pub invocation: Invocation<'a>,
+    pub invocation: &'a Invocation,
 }
 
 /// How a call went.

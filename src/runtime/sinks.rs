@@ -19,7 +19,7 @@ pub struct FinishedCall<'a> {
     /// On whose behalf.
     pub context: &'a CallContext,
     /// What was called.
-    pub invocation: Invocation<'a>,
+    pub invocation: &'a Invocation,
     /// Why it failed; none where everything that it did is there for good.
     pub error: Option<&'a CallError>,
     /// What happened in it.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, TenantId};
 use erp_runtime::{
-    AuditSink, CallContext, CallLimits, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostAction,
-    HostCallRequest, LimitOverrides, LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
+    AuditSink, CallContext, CallLimits, Compilation, EmittedEvent, EventSink, FinishedCall, Host, HostCallRequest,
+    Invocation, LimitOverrides, LoadedPlugin, Runtime, Surroundings, TimeSource, TraceSink, Trigger,
 };
 use erp_storage::{EntityRef, ListQuery, RowChange, Scope, StoredEvent};
 use erp_store::{Database, Pool};
@@ -53,7 +53,7 @@ fn shipped(tenant: &TenantId, order: &str, quantity: i64) -> HostCallRequest {
         occurred_at_ms: 0,
         depth: 0,
     };
-    HostCallRequest::new(context(tenant), HostAction::Event(event, 1))
+    HostCallRequest::new(context(tenant), Invocation::Event { event: Arc::new(event), attempt: 1 })
 }
 
 /// The inventory plugin over a pool, with an item of 1,000 pieces for each tenant.

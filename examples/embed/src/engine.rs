@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use erp_manifest::{Manifest, Moment, TenantId};
 use erp_package::archive::Package;
 use erp_runtime::{
-    CallContext, CallError, Caller, Compilation, Host, HostAction, HostCallRequest, LoadedPlugin, Runtime,
+    CallContext, CallError, Caller, Compilation, Host, HostCallRequest, Invocation, LoadedPlugin, Runtime,
     RuntimeError, Trigger,
 };
 use erp_storage::{Storage, StoredEvent};
@@ -85,7 +85,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
 
     /// Calls `init`, for no tenant and no user.
     pub async fn initialize(&self, id: &str) -> Result<(), PluginError> {
-        let done = self.call(id, &TenantId::nil(), None, Trigger::Lifecycle, HostAction::Init).await;
+        let done = self.call(id, &TenantId::nil(), None, Trigger::Lifecycle, Invocation::Init).await;
         let status = match &done {
             Ok(_) => PluginStatus::Initialized,
             Err(error) => PluginStatus::Error(error.to_string()),
@@ -131,19 +131,21 @@ impl<S: Storage + 'static> PluginEngine<S> {
             occurred_at_ms: Moment::of_system_clock().unix_ms,
             depth: event.depth,
         };
-        self.call(id, &event.tenant, None, Trigger::Event, HostAction::Event(stored, 1)).await.map(drop)
+        self.call(id, &event.tenant, None, Trigger::Event, Invocation::Event { event: Arc::new(stored), attempt: 1 })
+            .await
+            .map(drop)
     }
 
     /// Presses a button of a row, on a user's behalf.
     pub async fn invoke(&self, id: &str, user: &User, action: String, input: Value) -> Result<Value, PluginError> {
-        let action = HostAction::Action(action, input);
+        let action = Invocation::Action { name: action, input };
         self.call(id, &user.tenant, Some(user.caller.clone()), Trigger::Action, action).await
     }
 
     /// Tells the plugin of a tenant.
     pub async fn on_tenant_created(&self, id: &str, tenant: &str) -> Result<(), PluginError> {
         let Some(tenant) = TenantId::new(tenant) else { return Ok(()) };
-        self.call(id, &tenant, None, Trigger::Lifecycle, HostAction::TenantCreated).await.map(drop)
+        self.call(id, &tenant, None, Trigger::Lifecycle, Invocation::TenantCreated).await.map(drop)
     }
 
     /// Delivers it no more events. A call that runs is ended, and nothing of it stays.
@@ -196,18 +198,18 @@ impl<S: Storage + 'static> PluginEngine<S> {
         tenant: &TenantId,
         caller: Option<Caller>,
         trigger: Trigger,
-        action: HostAction,
+        invocation: Invocation,
     ) -> Result<Value, PluginError> {
         let (loaded, locale) = {
             let plugins = self.plugins();
             let plugin = plugins.get(id).ok_or_else(|| PluginError::NotFound(id.to_owned()))?;
             (plugin.loaded.clone(), plugin.loaded.manifest().i18n.default_locale.clone())
         };
-        let event_depth = if let HostAction::Event(event, _) = &action { event.depth } else { 0 };
+        let event_depth = if let Invocation::Event { event, .. } = &invocation { event.depth } else { 0 };
         let request_id = uuid::Uuid::new_v4().to_string();
         let context = CallContext { request_id, tenant: tenant.clone(), caller, trigger, locale, event_depth };
         // The executor goes on meanwhile; whoever drops this future ends the guest.
-        Ok(self.host.call_async(&loaded, HostCallRequest::new(context, action)).await.result?)
+        Ok(self.host.call_async(&loaded, HostCallRequest::new(context, invocation)).await.result?)
     }
 
     fn set_status(&self, id: &str, status: PluginStatus) {

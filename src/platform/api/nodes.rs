@@ -1,5 +1,7 @@
 //! `/api/v1/nodes` and `/api/v1/processors`: work that plugins do for others.
 
+use std::sync::Arc;
+
 use erp_manifest::codes::errors;
 use erp_manifest::{NodeKind, PluginId};
 use erp_runtime::{Invocation, NodePlace, NodeTask, ProcessCall, ProcessedBytes, Trigger};
@@ -82,7 +84,7 @@ impl Platform {
             PlatformError::new(errors::HTTP_MISSING_CONTENT_TYPE, "say what the bytes are: `content-type: image/png`")
         })?;
         let call = ProcessCall { input: request.body.clone(), content_type, options, only_validate };
-        match self.process(&identity, plugin, &call)? {
+        match self.process(&identity, plugin, call)? {
             None => Ok(Response::empty(204)),
             Some(ProcessedBytes { output, content_type, items_processed, warnings }) => {
                 let response = Response::bytes(200, content_type, output);
@@ -102,7 +104,7 @@ impl Platform {
         &mut self,
         identity: &crate::Identity,
         plugin: &str,
-        call: &ProcessCall,
+        call: ProcessCall,
     ) -> Result<Option<ProcessedBytes>, PlatformError> {
         let installed = self.installed(plugin)?;
         if installed.loaded.is_none() {
@@ -114,8 +116,9 @@ impl Platform {
             return Err(PlatformError::new(errors::PLUGIN_NO_PROCESSOR, message));
         }
         let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
-        let made = self.call(plugin, &occasion, &Invocation::Process(call), |_| Ok(()))?;
-        if call.only_validate {
+        let only_validate = call.only_validate;
+        let made = self.call(plugin, &occasion, &Invocation::Process(Arc::new(call)), |_| Ok(()))?;
+        if only_validate {
             return Ok(None);
         }
         let made: ProcessedBytes = serde_json::from_value(made)

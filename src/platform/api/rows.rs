@@ -79,7 +79,7 @@ impl Platform {
         }
         input.insert("id".to_owned(), json!(id));
         let input = Value::Object(input);
-        let invocation = Invocation::Action { name, input: &input };
+        let invocation = Invocation::Action { name: name.to_owned(), input };
         let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
         let result = self.call(plugin, &occasion, &invocation, |_| Ok(()))?;
         Ok(Response::json(200, result))

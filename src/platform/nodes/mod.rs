@@ -96,7 +96,7 @@ impl Platform {
             }
             Runner::Plugin(loaded) => {
                 let occasion = Occasion::of(&identity.tenant, Trigger::Node).by(&identity.caller);
-                self.call_loaded(loaded, &occasion, &Invocation::Node(&call), |_| Ok(()), |_| Ok(()))
+                self.call_loaded(loaded, &occasion, &Invocation::Node(call.clone()), |_| Ok(()), |_| Ok(()))
             }
         };
         let plugin = match &runner {

@@ -130,7 +130,7 @@ pub struct Host {
     pub manifest: Arc<Manifest>,
     pub database: SharedDatabase,
     pub surroundings: SharedSurroundings,
-    event: StoredEvent,
+    event: Invocation,
 }
 
 impl Host {
@@ -152,15 +152,18 @@ impl Host {
             manifest,
             database: SharedDatabase::new(database),
             surroundings: Arc::new(Mutex::new(Surroundings::fixed(now, 1))),
-            event: StoredEvent {
-                seq: 1,
-                id: "e".to_owned(),
-                tenant: tenant(),
-                event_type: "hostile.event".to_owned(),
-                source: "platform".to_owned(),
-                payload: json!({}),
-                occurred_at_ms: 0,
-                depth: 0,
+            event: Invocation::Event {
+                attempt: 1,
+                event: Arc::new(StoredEvent {
+                    seq: 1,
+                    id: "e".to_owned(),
+                    tenant: tenant(),
+                    event_type: "hostile.event".to_owned(),
+                    source: "platform".to_owned(),
+                    payload: json!({}),
+                    occurred_at_ms: 0,
+                    depth: 0,
+                }),
             },
         }
     }
@@ -195,7 +198,7 @@ impl Host {
             probe: None,
             interrupt: Interrupt::default(),
             attempt: 1,
-            invocation: Invocation::Event { event: &self.event, attempt: 1 },
+            invocation: &self.event,
         }
     }
 }
