@@ -221,3 +221,19 @@ fn a_connection_comes_back_from_a_unit_that_was_given_up() {
     let others = (world.begin(), world.begin());
     drop((unit, others));
 }
+
+#[test]
+fn a_long_unit_of_one_tenant_holds_no_other_one() {
+    let world = World::new();
+    let order = world.kept("order", &json!({ "status": "a" }));
+    let mut long = world.begin();
+    world.set(&mut long, "order", &order.id, &json!({ "status": "b" })).unwrap();
+    world.insert(&mut long, "line", &json!({ "order_id": order.id, "quantity": 1 })).unwrap();
+    let other = World { scope: Scope { tenant: TenantId::new("other").unwrap(), ..world.scope.clone() }, ..world };
+    let started = std::time::Instant::now();
+    let theirs = other.kept("order", &json!({ "status": "c" }));
+    other.kept("line", &json!({ "order_id": theirs.id, "quantity": 2 }));
+    assert_eq!(other.get(&other.begin(), "order", &theirs.id).data["total"], 2);
+    assert!(started.elapsed() < std::time::Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(long.commit().unwrap().len(), 2);
+}
