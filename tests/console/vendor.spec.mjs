@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "@playwright/test";
 
 const here = import.meta.dirname;
-const kept = resolve(here, "../../src/dev_host/console/vendor");
+const kept = resolve(here, "../../src/erp-plugin/dev_host/console/vendor");
 const read = (...parts) => readFileSync(join(...parts), "utf8");
 
 for (const [name, source] of [["preact.mjs", "preact/dist/preact.mjs"], ["hooks.mjs", "preact/hooks/dist/hooks.mjs"], ["htm.mjs", "htm/dist/htm.mjs"]]) {
