@@ -25,9 +25,7 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
     }
     let (kind, message) = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
-        Some(Trap::Interrupt) if state.services.interrupt.is_set() => {
-            (TrapKind::Interrupted, "nobody waits for the call any more".to_owned())
-        }
+        Some(Trap::Interrupt) if state.services.interrupt.is_set() => return CallError::interrupted(),
         Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
         // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does

@@ -4,7 +4,7 @@
 //! Host ──┬── Runtime         the engine, compiled plugins
 //!        ├── Storage         units of work, from a database, a pool, or the platform's own
 //!        ├── Surroundings    clock, randomness, network, secrets
-//!        └── sinks           events, audit, traces: told once a call is committed
+//!        └── sinks           events, audit, traces: called after the commit
 //! ```
 
 use std::sync::{Arc, Mutex};
@@ -92,21 +92,21 @@ impl<S: Storage + 'static> HostBuilder<S> {
         self
     }
 
-    /// Tells somebody of events.
+    /// Sets where events of plugins go once they are committed.
     #[must_use]
     pub fn with_events(mut self, sink: Arc<dyn EventSink>) -> HostBuilder<S> {
         self.parts.sinks.events = Some(sink);
         self
     }
 
-    /// Tells somebody of changed rows.
+    /// Sets where changed rows are recorded once they are committed.
     #[must_use]
     pub fn with_audit(mut self, sink: Arc<dyn AuditSink>) -> HostBuilder<S> {
         self.parts.sinks.audit = Some(sink);
         self
     }
 
-    /// Tells somebody of calls.
+    /// Sets where finished calls go: logs, metrics, traces.
     #[must_use]
     pub fn with_traces(mut self, sink: Arc<dyn TraceSink>) -> HostBuilder<S> {
         self.parts.sinks.traces = Some(sink);

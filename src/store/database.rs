@@ -12,7 +12,7 @@ use serde_json::Value;
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 use super::DatabaseImage;
-use super::seen::{Seen, content_of_key, content_of_row};
+use super::seen::{Place, Seen, content_of_key, content_of_row};
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
 use super::sql::{Connection, Dialect, SqlError, SqlRow, SqlValue, bound};
@@ -395,7 +395,7 @@ impl Database {
     }
 
     /// Whether others may change what a unit of work has read before it ends. SQLite's writer is alone.
-    fn has_others(&self) -> bool {
+    pub(super) fn has_others(&self) -> bool {
         self.dialect() == Dialect::Postgres && self.connection.is_in_unit()
     }
 
@@ -442,7 +442,7 @@ impl Database {
         if is_written { seen.note_written(place, content) } else { seen.note_read(place, content) }
     }
 
-    fn hold(&self, place: &(String, String), content: u64) -> Result<(), StoreError> {
+    fn hold(&self, place: &Place, content: u64) -> Result<(), StoreError> {
         if !self.seen.borrow().differs(place, content) {
             return Ok(());
         }
@@ -516,7 +516,7 @@ impl Database {
         &mut self,
         work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (mark, changed, seen) = (self.changes.len(), self.changed, self.seen.borrow().clone());
+        let (mark, changed, seen) = (self.changes.len(), self.changed, self.seen.borrow().mark());
         self.connection.savepoint("step").map_err(failed("set a savepoint"))?;
         match work(self) {
             Ok(value) => {
@@ -526,7 +526,7 @@ impl Database {
             Err(error) => {
                 self.changes.truncate(mark);
                 self.changed = changed;
-                self.seen.replace(seen);
+                self.seen.get_mut().go_back(seen);
                 self.connection.rollback_to("step").map_err(failed("go back to a savepoint"))?;
                 Err(error)
             }

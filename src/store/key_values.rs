@@ -44,7 +44,9 @@ impl Database {
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError> {
         // Whoever counts in the key, or has read it, is not overwritten unseen.
-        self.key_value_to_change(plugin, scope, key)?;
+        if self.has_others() {
+            self.key_value_to_change(plugin, scope, key)?;
+        }
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Text(value.to_string()));
         parameters.push(match ttl_seconds {

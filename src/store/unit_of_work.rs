@@ -178,17 +178,6 @@ pub struct PooledDatabase {
     pool: Arc<PoolState>,
 }
 
-impl PooledDatabase {
-    /// Begins a unit of work that writes.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn begin_to_write(mut self) -> Result<UnitOfWork, StoreError> {
-        Database::begin(&mut self)?;
-        Ok(UnitOfWork::of(Lent::Pooled(self)))
-    }
-}
-
 impl Deref for PooledDatabase {
     type Target = Database;
 
