@@ -8,10 +8,10 @@ use rust_decimal::Decimal;
 use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
+use super::Database;
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
-use super::{Database, query};
 use crate::error::failure_of;
 
 /// Groups and metrics of one query at the most.
@@ -35,7 +35,7 @@ impl Database {
         let users = FilterReader { dialect, entity, reach: Reach::of(&query.rows) };
         let own = FilterReader { reach: Reach::All, ..users };
         let mut select = Query::select();
-        select.from(Alias::new(entity.table())).cond_where(query::matching(dialect, entity, scope, &query.rows)?);
+        select.from(Alias::new(entity.table())).cond_where(self.matching(entity, scope, &query.rows)?);
         let mut outputs: Vec<(&str, Output)> = Vec::new();
         for grouping in &query.group_by {
             let field = &grouping.field;

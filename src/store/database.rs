@@ -10,8 +10,6 @@ use erp_storage::{Catalog, EntityRef, Row, RowChange, StatementLimit, StoreError
 use sea_query::SelectStatement;
 use serde_json::Value;
 
-#[cfg(all(feature = "postgres", feature = "sqlite"))]
-use super::DatabaseImage;
 use super::seen::{Place, Seen, content_of_key, content_of_row};
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
@@ -61,39 +59,6 @@ enum Group {
     InUnit,
     /// The database undid all of it by itself, as when the disk is full: nothing more is done, and nobody is told that it was.
     Lost,
-}
-
-/// Where databases are made that nobody keeps.
-#[derive(Debug, Clone)]
-#[cfg_attr(feature = "sqlite", derive(Default))]
-pub enum ScratchPlace {
-    /// In memory, on SQLite.
-    #[cfg(feature = "sqlite")]
-    #[cfg_attr(feature = "sqlite", default)]
-    Memory,
-    /// Each in a schema of its own.
-    #[cfg(feature = "postgres")]
-    Postgres(PostgresUrl),
-    /// Each as another one stood at a moment.
-    #[cfg(all(feature = "postgres", feature = "sqlite"))]
-    Image(Arc<DatabaseImage>),
-}
-
-impl ScratchPlace {
-    /// A new database with nothing in it, which goes when the value goes.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn database(&self) -> Result<Database, StoreError> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            ScratchPlace::Memory => Database::in_memory(),
-            #[cfg(feature = "postgres")]
-            ScratchPlace::Postgres(url) => Database::scratch(url),
-            #[cfg(all(feature = "postgres", feature = "sqlite"))]
-            ScratchPlace::Image(image) => Database::of_image(image),
-        }
-    }
 }
 
 impl Database {
@@ -181,6 +146,11 @@ impl Database {
     /// The database that the tables are in.
     pub fn dialect(&self) -> Dialect {
         self.connection.dialect()
+    }
+
+    /// Whether it is a file of SQLite.
+    pub(super) fn is_file(&self) -> bool {
+        self.connection.is_file()
     }
 
     pub(super) fn connection_mut(&mut self) -> &mut Connection {

@@ -6,6 +6,7 @@ use erp_manifest::digest::sha256_hex;
 use erp_manifest::{BaseType, Field, MAX_NAME_BYTES, TenantId};
 use erp_storage::EntityRef;
 
+use super::grams;
 use super::sql::{ColumnShape, Dialect};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
@@ -108,10 +109,31 @@ pub(super) struct KnownTable {
 
 impl KnownTable {
     /// As this version makes the table of an entity.
-    pub(super) fn of(entity: &EntityRef, with_parts: bool) -> KnownTable {
+    pub(super) fn of(entity: &EntityRef, search: SearchIndex) -> KnownTable {
         KnownTable {
             columns: own_columns(entity).map(|field| column_name(field.name.as_str())).collect(),
-            indexes: WantedIndex::all(entity, with_parts).map(|index| index.name()).collect(),
+            indexes: WantedIndex::all(entity, search).map(|index| index.name()).collect(),
+        }
+    }
+}
+
+/// What a database finds parts of texts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SearchIndex {
+    /// Nothing: it reads the rows.
+    None,
+    /// `pg_trgm` of PostgreSQL, one index a field.
+    Trigrams,
+    /// FTS5 of SQLite over [`grams`], one index an entity.
+    Grams,
+}
+
+impl SearchIndex {
+    /// What a database has that is kept.
+    pub(super) fn usual(dialect: Dialect) -> SearchIndex {
+        match dialect {
+            Dialect::Sqlite => SearchIndex::Grams,
+            Dialect::Postgres => SearchIndex::Trigrams,
         }
     }
 }
@@ -122,44 +144,43 @@ pub(super) fn table_statements(
     dialect: Dialect,
     entity: &EntityRef,
     known: Option<&KnownTable>,
-    with_parts: bool,
+    search: SearchIndex,
 ) -> Vec<String> {
     let table = entity.table();
     let mut statements = Vec::new();
     match known {
-        // Columns come with the table where it is new: adding each to one that is there costs ten times as much.
         None => statements.push(create_table(dialect, entity)),
+        Some(_) if dialect == Dialect::Sqlite => {}
         Some(known) => {
             let missing =
                 own_columns(entity).filter(|field| !known.columns.contains(&column_name(field.name.as_str())));
-            let added = missing.map(|field| format!("add column {}", column_definition(dialect, field)));
+            let added = missing.map(|field| format!("add column {}", column_definition(field)));
             let added: Vec<String> = added.collect();
-            match dialect {
-                Dialect::Sqlite => {
-                    statements.extend(added.iter().map(|column| format!("alter table \"{table}\" {column}")));
-                }
-                // All at once: the table is written anew once, and not once a column.
-                Dialect::Postgres if added.is_empty() => {}
-                Dialect::Postgres => statements.push(format!("alter table \"{table}\" {}", added.join(", "))),
+            // All at once: the table is written anew once, and not once a column.
+            if !added.is_empty() {
+                statements.push(format!("alter table \"{table}\" {}", added.join(", ")));
             }
         }
     }
     let there = known.map(|known| known.indexes.clone()).unwrap_or_default();
     let wanted: BTreeMap<String, String> =
-        WantedIndex::all(entity, with_parts).map(|index| (index.name(), index.statement(dialect))).collect();
-    statements
-        .extend(there.iter().filter(|name| !wanted.contains_key(*name)).map(|name| format!("drop index \"{name}\"")));
+        WantedIndex::all(entity, search).map(|index| (index.name(), index.statement(dialect))).collect();
+    statements.extend(there.iter().filter(|name| !wanted.contains_key(*name)).map(|name| drop_index(dialect, name)));
     statements.extend(wanted.into_iter().filter(|(name, _)| !there.contains(name)).map(|(_, statement)| statement));
     statements
 }
 
+/// The fields that have a column of their own in PostgreSQL, so that they can be indexed. SQLite indexes what is computed
+/// from `data` as it is: there, a statement that names a generated column is never answered by an index alone.
 fn own_columns(entity: &EntityRef) -> impl Iterator<Item = &Field> {
     entity.fields.iter().filter(|field| field.has_column())
 }
 
 pub(super) fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
-    let columns: String =
-        own_columns(entity).map(|field| format!(",\n  {}", column_definition(dialect, field))).collect();
+    let columns: String = match dialect {
+        Dialect::Sqlite => String::new(),
+        Dialect::Postgres => own_columns(entity).map(|field| format!(",\n  {}", column_definition(field))).collect(),
+    };
     let (data, moment) = (dialect.data_type(), dialect.moment_type());
     dialect.definition(&format!(
         "create table if not exists \"{}\" (\n  id {{text}} primary key, tenant_id {{text}} not null, data {data},\n  \
@@ -171,7 +192,27 @@ pub(super) fn create_table(dialect: Dialect, entity: &EntityRef) -> String {
 
 /// The names of all indexes that an entity may have.
 pub(super) fn all_indexes(entity: &EntityRef) -> Vec<String> {
-    WantedIndex::all(entity, true).map(|index| index.name()).collect()
+    every_index(entity).map(|index| index.name()).collect()
+}
+
+/// Those of either database.
+fn every_index(entity: &EntityRef) -> impl Iterator<Item = WantedIndex<'_>> {
+    let parts = |search| WantedIndex::all(entity, search).filter(|index| index.kind == IndexKind::Parts);
+    WantedIndex::all(entity, SearchIndex::None).chain(parts(SearchIndex::Trigrams)).chain(parts(SearchIndex::Grams))
+}
+
+/// The statement that takes an index away, where it exists.
+pub(super) fn drop_index(dialect: Dialect, name: &str) -> String {
+    match dialect {
+        Dialect::Sqlite if name.starts_with(PARTS) => grams::drop_statement(name),
+        _ => format!("drop index if exists \"{name}\""),
+    }
+}
+
+/// The index over the parts of texts of an entity in SQLite; none where it cannot be searched.
+pub(super) fn grams_index(entity: &EntityRef) -> Option<String> {
+    let mut all = WantedIndex::all(entity, SearchIndex::Grams);
+    all.find(|index| index.kind == IndexKind::Parts).map(|index| index.name())
 }
 
 /// The indexes of an entity that another version of it has not.
@@ -185,7 +226,7 @@ pub(super) fn indexes_over(entity: &EntityRef, columns: &[String]) -> Vec<String
     let is_over = |index: &WantedIndex<'_>| {
         index.fields.iter().any(|field| columns.iter().any(|column| *column == column_name(field)))
     };
-    WantedIndex::all(entity, true).filter(is_over).map(|index| index.name()).collect()
+    every_index(entity).filter(is_over).map(|index| index.name()).collect()
 }
 
 /// The columns of an entity that another version of it has not, or has for another kind of value.
@@ -198,9 +239,12 @@ pub(super) fn columns_not_in(old: &EntityRef, new: &EntityRef) -> Vec<String> {
 
 /// The fields of each unique index of an entity, in the order of the manifest.
 pub(super) fn unique_keys(entity: &EntityRef) -> Vec<Vec<&str>> {
-    let all = WantedIndex::all(entity, false);
+    let all = WantedIndex::all(entity, SearchIndex::None);
     all.filter(|index| index.kind == IndexKind::Unique).map(|index| index.fields).collect()
 }
+
+/// What the names of indexes over parts of texts begin with.
+const PARTS: &str = "parts:";
 
 /// What an index is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,29 +264,40 @@ struct WantedIndex<'e> {
 }
 
 impl<'e> WantedIndex<'e> {
-    fn all(entity: &'e EntityRef, with_parts: bool) -> impl Iterator<Item = WantedIndex<'e>> {
+    fn all(entity: &'e EntityRef, search: SearchIndex) -> impl Iterator<Item = WantedIndex<'e>> {
         let index = move |fields: Vec<&'e str>, kind| WantedIndex { entity, fields, kind };
         let kind = |unique| if unique { IndexKind::Unique } else { IndexKind::Ordered };
         let ordered = entity.fields.iter().filter(|field| field.is_ordered());
-        let parts = entity.fields.iter().filter(move |field| with_parts && field.searchable);
-        let parts = parts.filter(|field| field.field_type.base() == BaseType::String);
+        let searchable = entity.fields.iter().filter(|field| field.searchable);
+        let parts: Vec<Vec<&str>> = match search {
+            SearchIndex::None => Vec::new(),
+            SearchIndex::Trigrams => searchable
+                .filter(|field| field.field_type.base() == BaseType::String)
+                .map(|field| vec![field.name.as_str()])
+                .collect(),
+            // All in one: a search looks for a text in any of them.
+            SearchIndex::Grams => {
+                let fields: Vec<&str> = searchable.map(|field| field.name.as_str()).collect();
+                if fields.is_empty() { Vec::new() } else { vec![fields] }
+            }
+        };
         std::iter::once(index(Vec::new(), IndexKind::Ordered))
             .chain(ordered.map(move |field| index(vec![field.name.as_str()], kind(field.unique))))
             .chain(entity.indexes.iter().map(move |declared| {
                 index(declared.fields.iter().map(|field| field.as_str()).collect(), kind(declared.unique))
             }))
-            .chain(parts.map(move |field| index(vec![field.name.as_str()], IndexKind::Parts)))
+            .chain(parts.into_iter().map(move |fields| index(fields, IndexKind::Parts)))
     }
 
     /// The name never has colons or commas of a table or of a field: two indexes never share a name. A name that
     /// is too long for PostgreSQL ends in its digest.
     fn name(&self) -> String {
         let prefix = match self.kind {
-            IndexKind::Ordered => "index",
-            IndexKind::Unique => "unique index",
-            IndexKind::Parts => "parts",
+            IndexKind::Ordered => "order:",
+            IndexKind::Unique => "unique:",
+            IndexKind::Parts => PARTS,
         };
-        let name = format!("{prefix}:{}:{}", self.entity.table(), self.fields.join(","));
+        let name = format!("{prefix}{}:{}", self.entity.table(), self.fields.join(","));
         if name.len() <= MAX_NAME_BYTES {
             return name;
         }
@@ -254,18 +309,22 @@ impl<'e> WantedIndex<'e> {
         let (name, table) = (self.name(), self.entity.table());
         let values = self.fields.iter().map(|field| field_value(dialect, self.entity, field));
         let (unique, columns) = match (self.kind, dialect) {
-            (IndexKind::Parts, _) => {
+            (IndexKind::Parts, Dialect::Sqlite) => return grams::create_statement(&name, self.entity, &self.fields),
+            (IndexKind::Parts, Dialect::Postgres) => {
                 let values: Vec<String> = values.collect();
                 return format!(
                     "create index \"{name}\" on \"{table}\" using gin ({} gin_trgm_ops)",
                     values.join(", ")
                 );
             }
-            // What is absent comes first, in both. The id at the end makes the order total, and pages cheap.
+            // What is absent comes first, in both. The id at the end makes the order total, and pages cheap. SQLite counts
+            // and adds up by the index alone only where that has all that a statement names.
             (IndexKind::Ordered, Dialect::Postgres) => {
                 ("", values.map(|value| format!("{value} nulls first")).chain(["id".to_owned()]).collect())
             }
-            (IndexKind::Ordered, Dialect::Sqlite) => ("", values.chain(["id".to_owned()]).collect::<Vec<String>>()),
+            (IndexKind::Ordered, Dialect::Sqlite) => {
+                ("", values.chain(["id".to_owned(), "deleted_at".to_owned()]).collect::<Vec<String>>())
+            }
             (IndexKind::Unique, _) => ("unique ", values.collect()),
         };
         format!(
@@ -276,8 +335,18 @@ impl<'e> WantedIndex<'e> {
 }
 
 /// A column that the field's value can be indexed by.
-fn column_definition(dialect: Dialect, field: &Field) -> String {
-    dialect.generated_column(&column_name(field.name.as_str()), field.name.as_str(), shape_of(field))
+fn column_definition(field: &Field) -> String {
+    Dialect::generated_column(&column_name(field.name.as_str()), field.name.as_str(), shape_of(field))
+}
+
+/// The statements that take columns of a table away.
+pub(super) fn drop_columns(dialect: Dialect, table: &str, columns: &[String]) -> Vec<String> {
+    match dialect {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => {
+            columns.iter().map(|column| format!("alter table \"{table}\" drop column \"{column}\"")).collect()
+        }
+    }
 }
 
 /// The generated column of a field.
@@ -312,7 +381,7 @@ pub(super) fn live_view(dialect: Dialect, entity: &EntityRef, without: Option<&T
 /// SQL for the value of a field: its column where it has one.
 pub(super) fn field_value(dialect: Dialect, entity: &EntityRef, field: &str) -> String {
     match entity.field(field) {
-        Some(known) if known.has_column() => format!("\"{}\"", column_name(field)),
+        Some(known) if known.has_column() && dialect == Dialect::Postgres => format!("\"{}\"", column_name(field)),
         Some(known) => dialect.field_of_data(field, shape_of(known)),
         None => dialect.field_of_data(field, ColumnShape::Text),
     }

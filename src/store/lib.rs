@@ -62,7 +62,9 @@ mod error;
 mod events;
 mod filter;
 mod fixtures;
+mod grams;
 mod history;
+mod hits;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod image;
 mod install;
@@ -72,6 +74,7 @@ mod lent;
 mod load;
 mod memory;
 mod numbering;
+mod ordering;
 mod plugins;
 mod query;
 mod reach;
@@ -80,6 +83,7 @@ mod records;
 mod roll_ups;
 mod rules;
 mod schema;
+mod scratch;
 mod seal;
 mod secrets;
 mod seen;
@@ -89,7 +93,7 @@ mod unit;
 mod unit_of_work;
 mod upgrade;
 
-pub use database::{Database, ScratchPlace};
+pub use database::Database;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub use image::DatabaseImage;
 #[cfg(feature = "postgres")]
@@ -101,6 +105,7 @@ pub use plugins::{PackageRecord, PluginRecord, PluginStatus};
 pub use history::HistoryEntry;
 pub use receipts::{ReceiptRecord, StatementKind};
 pub use schema::TableInfo;
+pub use scratch::ScratchPlace;
 pub use seal::Sealer;
 pub use sql::{Dialect, SqlError};
 #[cfg(feature = "postgres")]

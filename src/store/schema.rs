@@ -8,7 +8,7 @@ use erp_storage::{EntityRef, StoreError};
 use serde::Serialize;
 
 use super::Database;
-use super::definition::{self, KnownTable};
+use super::definition::{self, KnownTable, SearchIndex};
 use super::sql::{Dialect, SqlRow, SqlValue};
 
 /// A table of an entity, as the API shows it.
@@ -35,10 +35,10 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn install_schema(&mut self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
         self.install_alone()?;
-        let with_parts = self.has_trigrams()?;
+        let search = self.search_index()?;
         for entity in EntityRef::all(manifest) {
             let known = self.known_table(&entity.table())?;
-            for statement in definition::table_statements(self.dialect(), &entity, known.as_ref(), with_parts) {
+            for statement in definition::table_statements(self.dialect(), &entity, known.as_ref(), search) {
                 self.execute_batch("make the tables", &statement)?;
             }
         }
@@ -60,12 +60,15 @@ impl Database {
         Ok(())
     }
 
-    /// Lets the database look at what its tables hold now, so that it finds good ways through them.
+    /// Lets the database look at what its tables hold now, so that it finds good ways through them. Not within a unit of
+    /// work.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn analyze(&mut self) -> Result<(), StoreError> {
-        self.execute_batch("look at the tables", "analyze")
+        // PostgreSQL answers by an index alone only where it knows that no row of a page is still being written.
+        let statement = if self.dialect() == Dialect::Postgres { "vacuum analyze" } else { "analyze" };
+        self.execute_batch("look at the tables", statement)
     }
 
     /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
@@ -181,7 +184,9 @@ impl Database {
     pub(super) fn indexes(&self, table: &str) -> Result<BTreeSet<String>, StoreError> {
         let sql = match self.dialect() {
             Dialect::Sqlite => {
-                "select name from sqlite_schema where type = 'index' and tbl_name = ? and sql is not null"
+                // An index of grams is known by the first of its triggers.
+                "select name from sqlite_schema where tbl_name = ? and sql is not null and (type = 'index' \
+                 or type = 'trigger' and name not like '%:update' and name not like '%:delete')"
             }
             Dialect::Postgres => {
                 // Whatever the primary key is called: a table that was renamed keeps the old name of it.
@@ -215,10 +220,11 @@ impl Database {
         is_there.then(known).transpose()
     }
 
-    /// Whether text can be indexed by its parts: PostgreSQL's `pg_trgm`, where this user may have it.
-    pub(super) fn has_trigrams(&self) -> Result<bool, StoreError> {
+    /// What parts of texts are found by: PostgreSQL's `pg_trgm`, where this user may have it; of SQLite's databases, files
+    /// have an index, since those in memory are small.
+    pub(super) fn search_index(&self) -> Result<SearchIndex, StoreError> {
         if self.dialect() == Dialect::Sqlite {
-            return Ok(false);
+            return Ok(if self.is_file() { SearchIndex::Grams } else { SearchIndex::None });
         }
         let found = self.rows(
             "look for pg_trgm",
@@ -226,6 +232,6 @@ impl Database {
             [],
             |_| Ok(()),
         )?;
-        Ok(!found.is_empty())
+        Ok(if found.is_empty() { SearchIndex::None } else { SearchIndex::Trigrams })
     }
 }

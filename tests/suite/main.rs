@@ -43,6 +43,7 @@ mod publish_oci;
 mod roll_ups;
 mod sandbox;
 mod scaffolding;
+mod search;
 mod storage;
 mod supply_chain;
 mod support;

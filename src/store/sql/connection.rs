@@ -141,6 +141,16 @@ impl Connection {
         }
     }
 
+    /// Whether it is a file of SQLite.
+    pub(crate) fn is_file(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Either::Sqlite(sqlite) => sqlite.is_file(),
+            #[cfg(feature = "postgres")]
+            Either::Postgres(_) => false,
+        }
+    }
+
     /// Another connection to the same database; none where one is all there is.
     pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {

@@ -44,6 +44,9 @@ impl ColumnShape {
     }
 }
 
+/// Letters that an index of trigrams needs.
+pub(crate) const TRIGRAM: usize = 3;
+
 /// UTC with milliseconds, as [`erp_manifest::Moment`] writes it.
 const MOMENT_FORMAT: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
@@ -123,21 +126,10 @@ impl Dialect {
         }
     }
 
-    /// The definition of a column that holds the value of a field, so that it can be indexed.
-    pub(crate) fn generated_column(self, column: &str, field: &str, shape: ColumnShape) -> String {
-        match self {
-            Dialect::Sqlite => {
-                let collation = match shape {
-                    ColumnShape::Decimal => format!(" collate {}", super::COLLATION),
-                    _ => String::new(),
-                };
-                format!("\"{column}\" generated always as (json_extract(data, '$.{field}')) virtual{collation}")
-            }
-            Dialect::Postgres => {
-                let (kind, value) = (postgres_type(shape), self.field_of_data(field, shape));
-                format!("\"{column}\" {kind} generated always as ({value}) stored")
-            }
-        }
+    /// The definition of a column of PostgreSQL that holds the value of a field, so that it can be indexed.
+    pub(crate) fn generated_column(column: &str, field: &str, shape: ColumnShape) -> String {
+        let (kind, value) = (postgres_type(shape), Dialect::Postgres.field_of_data(field, shape));
+        format!("\"{column}\" {kind} generated always as ({value}) stored")
     }
 
     /// Whether a row has a value in a field.
@@ -215,6 +207,10 @@ impl Dialect {
         let pattern = format!("%{escaped}%");
         match self {
             Dialect::Sqlite => operand.like(LikeExpr::new(pattern).escape('\\')),
+            // No trigram is in so short a text: all of an index would be read, and then the rows.
+            Dialect::Postgres if text.chars().count() < TRIGRAM => {
+                Expr::cust_with_exprs("$1 || ''", [operand]).ilike(pattern)
+            }
             // The backslash escapes there by itself.
             Dialect::Postgres => operand.ilike(pattern),
         }

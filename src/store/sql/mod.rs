@@ -25,7 +25,7 @@ pub(super) use connection::Connection;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub(super) use connection::ConnectionImage;
 pub use dialect::Dialect;
-pub(super) use dialect::{ColumnShape, RowLock};
+pub(super) use dialect::{ColumnShape, RowLock, TRIGRAM};
 pub(super) use error::Failure;
 pub use error::SqlError;
 #[cfg(feature = "postgres")]

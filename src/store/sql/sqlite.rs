@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
 use super::watch::StatementWatch;
 use super::{Cell, InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
-use crate::decimal;
+use crate::{decimal, grams};
 
 /// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -81,6 +81,11 @@ impl SqliteConnection {
             "pragma secure_delete = off; pragma wal_checkpoint(truncate)"
         };
         Ok(self.connection.execute_batch(pragmas)?)
+    }
+
+    /// Whether it outlives its process.
+    pub(super) fn is_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Another connection to the same file; none for a database in memory.
@@ -158,7 +163,7 @@ impl SqliteConnection {
 
     pub(super) fn open_to_read(file: &Path) -> Result<SqliteConnection, SqlError> {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        decimal::register(&connection)?;
+        register(&connection)?;
         connection.execute_batch("select count(*) from sqlite_schema")?;
         Ok(SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() })
     }
@@ -183,7 +188,7 @@ impl SqliteConnection {
         // A plan may not hang on the values of parameters: SQLite would look at each statement that it knows already anew
         // whenever another tenant or user asks.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        decimal::register(&connection)?;
+        register(&connection)?;
         let mut opened =
             SqliteConnection { connection, file: None, is_doomed: Flag::new(false), watch: Arc::default() };
         opened.ask_the_watch()?;
@@ -328,6 +333,12 @@ impl ToSql for SqlValue {
             SqlValue::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
     }
+}
+
+/// Makes our collation and functions known.
+fn register(connection: &Connection) -> Result<(), rusqlite::Error> {
+    decimal::register(connection)?;
+    grams::register(connection)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

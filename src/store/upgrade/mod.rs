@@ -67,7 +67,7 @@ impl Database {
         };
         self.install_alone()?;
         let mut report = UpgradeReport::default();
-        let all = operations(self.dialect(), old, new, self.has_trigrams()?);
+        let all = operations(self.dialect(), old, new, self.search_index()?);
         let changes_tables = all.iter().any(|operation| !matches!(operation.work, UpgradeWork::Fixtures));
         if changes_tables {
             self.be_alone()?;

@@ -9,7 +9,7 @@ use erp_manifest::{Entity, Field, FieldName, Fixture, Manifest, MigrationPhase, 
 use erp_storage::EntityRef;
 
 use super::transform::{RowAction, RowPass};
-use crate::definition::{self, KnownTable};
+use crate::definition::{self, KnownTable, SearchIndex};
 use crate::sql::Dialect;
 
 /// One operation.
@@ -44,7 +44,7 @@ pub(super) fn operations(
     dialect: Dialect,
     old: &Arc<Manifest>,
     new: &Arc<Manifest>,
-    with_parts: bool,
+    search: SearchIndex,
 ) -> Vec<UpgradeOperation> {
     let diff = SchemaDiff::of(old, new);
     let path = migrations_from(old.schema.schema_version, new);
@@ -69,7 +69,7 @@ pub(super) fn operations(
     };
     planner.make_way();
     planner.convert();
-    planner.make_tables(with_parts);
+    planner.make_tables(search);
     planner.fill_and_judge();
     planner
         .all
@@ -133,9 +133,9 @@ impl Planner<'_> {
             let stale = definition::indexes_not_in(before, after);
             let stale = stale.into_iter().chain(definition::indexes_over(before, &gone)).collect::<BTreeSet<String>>();
             let mut statements: Vec<String> =
-                stale.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
+                stale.into_iter().map(|index| definition::drop_index(self.dialect, &index)).collect();
             let table = after.table();
-            statements.extend(gone.iter().map(|column| format!("alter table \"{table}\" drop column \"{column}\"")));
+            statements.extend(definition::drop_columns(self.dialect, &table, &gone));
             push_sql(&mut self.all, format!("take the columns of {name} away that change"), statements);
             let renamed = renames(pair).into_iter().map(|(from, to)| self.dialect.rename_key(&table, from, to));
             push_sql(&mut self.all, format!("rename fields of {name}"), renamed.collect());
@@ -159,11 +159,11 @@ impl Planner<'_> {
         }
     }
 
-    fn make_tables(&mut self, with_parts: bool) {
+    fn make_tables(&mut self, search: SearchIndex) {
         for after in EntityRef::all(self.new) {
             let pair = self.pairs.iter().find(|pair| pair.after.table() == after.table());
             let known = pair.map(|Pair { before, .. }| {
-                let mut known = KnownTable::of(before, with_parts);
+                let mut known = KnownTable::of(before, search);
                 let gone = definition::columns_not_in(before, &after);
                 for index in
                     definition::indexes_not_in(before, &after).iter().chain(&definition::indexes_over(before, &gone))
@@ -177,7 +177,7 @@ impl Planner<'_> {
                 Some(_) => format!("bring the table of {} up to date", *after.name),
                 None => format!("make the table of {}", *after.name),
             };
-            let statements = definition::table_statements(self.dialect, &after, known.as_ref(), with_parts);
+            let statements = definition::table_statements(self.dialect, &after, known.as_ref(), search);
             push_sql(&mut self.all, title, statements);
         }
     }
@@ -296,7 +296,7 @@ impl Planner<'_> {
             let indexes = own.as_ref().map(definition::all_indexes).unwrap_or_default();
             // Its indexes would be in the way of a table of the same name later.
             let mut statements: Vec<String> =
-                indexes.into_iter().map(|index| format!("drop index if exists \"{index}\"")).collect();
+                indexes.into_iter().map(|index| definition::drop_index(self.dialect, &index)).collect();
             if self.keeps {
                 let kept = kept_table(&table, self.old.schema.schema_version);
                 statements.push(format!("alter table \"{table}\" rename to \"{kept}\""));

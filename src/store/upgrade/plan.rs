@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::rollback::keep_statement;
+use crate::definition::SearchIndex;
 use crate::sql::Dialect;
 
 /// What a step holds back while the upgrade runs.
@@ -40,7 +41,7 @@ pub struct PlannedStep {
 
 /// What an upgrade from one version to the next would do.
 pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Vec<PlannedStep> {
-    let planned = operations(dialect, old, new, dialect == Dialect::Postgres).into_iter().filter_map(|operation| {
+    let planned = operations(dialect, old, new, SearchIndex::usual(dialect)).into_iter().filter_map(|operation| {
         let UpgradeOperation { title, work } = operation;
         let (rewrites, lock) = weight(dialect, &work);
         let by_host = matches!(work, UpgradeWork::Rows(_));

@@ -118,11 +118,10 @@ impl Database {
         // Values that were made to differ become equal again.
         let stale = definition::indexes_not_in(after, before);
         for index in stale.into_iter().chain(definition::indexes_over(after, &gone)) {
-            self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
+            self.execute_batch("drop an index", &definition::drop_index(self.dialect(), &index))?;
         }
-        for column in &gone {
-            let sql = format!("alter table \"{}\" drop column \"{column}\"", after.table());
-            self.execute_batch("drop a column", &sql)?;
+        for statement in definition::drop_columns(self.dialect(), &after.table(), &gone) {
+            self.execute_batch("drop a column", &statement)?;
         }
         if was_kept {
             let (json, moment) = match self.dialect() {
@@ -204,7 +203,7 @@ impl Database {
         let table = after.table();
         self.discard_or_refuse(taking, after, after)?;
         for index in definition::all_indexes(after) {
-            self.execute_batch("drop an index", &format!("drop index if exists \"{index}\""))?;
+            self.execute_batch("drop an index", &definition::drop_index(self.dialect(), &index))?;
         }
         let kept = format!("{}~r{}", &table[..table.len().min(50)], taking.upgrade);
         self.execute_batch("put a table aside", &format!("alter table \"{table}\" rename to \"{kept}\""))?;

@@ -1,0 +1,153 @@
+//! What SQLite finds parts of texts by: an index of the pieces that a text is made of.
+//!
+//! A piece (gram) is two characters next to each other where one is not ASCII, so that a Chinese word of two characters
+//! is found, and three of ASCII otherwise: two of those are in nearly every text. Letters of ASCII count as small ones, as
+//! `like` compares them. A text that holds another one has all of its grams; whether it really holds it is asked of the
+//! rows that are left.
+//!
+//! The index is a table of FTS5 that keeps which grams a row has, not the texts: triggers of the entity's table write it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use erp_storage::EntityRef;
+
+/// The function of SQL that gives the grams of a text.
+const GRAMS: &str = "erp_grams";
+/// The function of SQL that gives the grams of the items of a list.
+const GRAMS_OF_LIST: &str = "erp_grams_of_list";
+
+/// Makes the functions known to a connection.
+#[cfg(feature = "sqlite")]
+pub(super) fn register(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    use rusqlite::functions::FunctionFlags;
+    use rusqlite::types::ValueRef;
+
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    for (name, words) in [(GRAMS, words as fn(&str) -> String), (GRAMS_OF_LIST, words_of_list)] {
+        connection.create_scalar_function(name, 1, flags, move |context| {
+            Ok(match context.get_raw(0) {
+                ValueRef::Text(text) => words(&String::from_utf8_lossy(text)),
+                _ => String::new(),
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// The grams of a text as words for FTS5: hexadecimal code points, since its tokenizer knows letters and digits alone.
+fn words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len() * 4);
+    add_words(&mut words, text);
+    words
+}
+
+/// The same for each item of a JSON list of texts.
+#[cfg(feature = "sqlite")]
+fn words_of_list(json: &str) -> String {
+    let items: Vec<serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
+    let mut words = String::new();
+    for text in items.iter().filter_map(serde_json::Value::as_str) {
+        add_words(&mut words, text);
+    }
+    words
+}
+
+fn add_words(words: &mut String, text: &str) {
+    let characters: Vec<char> = text.chars().map(|letter| letter.to_ascii_lowercase()).collect();
+    for (index, first) in characters.iter().enumerate() {
+        let Some(second) = characters.get(index + 1) else { break };
+        let third = match characters.get(index + 2) {
+            _ if !first.is_ascii() || !second.is_ascii() => None,
+            Some(third) if third.is_ascii() => Some(third),
+            _ => continue,
+        };
+        let separator = if words.is_empty() { "" } else { " " };
+        // Nothing can go wrong with a text in memory.
+        let _ = write!(words, "{separator}{:x}g{:x}", u32::from(*first), u32::from(*second));
+        if let Some(third) = third {
+            let _ = write!(words, "g{:x}", u32::from(*third));
+        }
+    }
+}
+
+/// What FTS5 looks for to find the rows that may hold a text; none for a text too short for a gram.
+pub(super) fn query(text: &str) -> Option<String> {
+    let words = words(text);
+    let words: BTreeSet<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("\"{word}\"")).collect();
+    (!quoted.is_empty()).then(|| quoted.join(" "))
+}
+
+/// The statements that make an index over fields of an entity, with the rows that there are.
+pub(super) fn create_statement(name: &str, entity: &EntityRef, fields: &[&str]) -> String {
+    let table = entity.table();
+    let value = |data: &str, field: &str| format!("json_extract({data}, '$.{field}')");
+    let grams = |data: &str| {
+        let of_field = |field: &&str| {
+            let is_list = entity.field(field).is_some_and(|field| field.field_type.shape().is_list());
+            let value = value(data, field);
+            if is_list { format!("{GRAMS_OF_LIST}({value})") } else { format!("{GRAMS}(cast({value} as text))") }
+        };
+        fields.iter().map(of_field).collect::<Vec<_>>().join(" || ' ' || ")
+    };
+    let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
+    let changed = fields.iter().map(changed).collect::<Vec<_>>().join(" or ");
+    format!(
+        "create virtual table \"{name}\" using fts5(grams, content = '', contentless_delete = 1, tokenize = 'ascii', detail = none);\n\
+         insert into \"{name}\" (rowid, grams) select rowid, {} from \"{table}\";\n\
+         create trigger \"{name}\" after insert on \"{table}\" begin \
+         insert into \"{name}\" (rowid, grams) values (new.rowid, {}); end;\n\
+         create trigger \"{name}:update\" after update of data on \"{table}\" when {changed} begin \
+         delete from \"{name}\" where rowid = old.rowid; \
+         insert into \"{name}\" (rowid, grams) values (new.rowid, {}); end;\n\
+         create trigger \"{name}:delete\" after delete on \"{table}\" begin \
+         delete from \"{name}\" where rowid = old.rowid; end",
+        grams("data"),
+        grams("new.data"),
+        grams("new.data")
+    )
+}
+
+/// The statements that take an index away, where it exists.
+pub(super) fn drop_statement(name: &str) -> String {
+    format!(
+        "drop trigger if exists \"{name}\"; drop trigger if exists \"{name}:update\"; \
+         drop trigger if exists \"{name}:delete\"; drop table if exists \"{name}\""
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_characters_of_chinese_are_a_gram_and_two_letters_are_none() {
+        assert_eq!(words("深圳市"), "6df1g5733 5733g5e02");
+        assert_eq!(words("AbcD"), "61g62g63 62g63g64");
+        assert_eq!(words("ab深"), "62g6df1");
+        #[cfg(feature = "sqlite")]
+        assert_eq!(words_of_list(r#"["ab\"c", 7, "深圳"]"#), "61g62g22 62g22g63 6df1g5733");
+        assert_eq!(query("深圳").as_deref(), Some("\"6df1g5733\""));
+        for short in ["", "深", "ab"] {
+            assert_eq!(query(short), None, "{short}");
+        }
+    }
+
+    #[test]
+    fn what_a_text_holds_has_only_grams_of_the_text() {
+        let texts = ["Shenzhen 深圳市 Trading (华南) Co.", "aé深b cd", "🏭工厂A1", "ÄÖ ab%_c"];
+        for text in texts {
+            let whole = words(text);
+            let whole: BTreeSet<&str> = whole.split(' ').collect();
+            let letters: Vec<char> = text.chars().collect();
+            for start in 0..letters.len() {
+                for end in start + 1..=letters.len() {
+                    let part: String = letters[start..end].iter().collect();
+                    let part = words(&part.to_ascii_uppercase());
+                    assert!(part.split(' ').filter(|word| !word.is_empty()).all(|word| whole.contains(word)), "{part}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! How the rows of a query are found: by all that it says, or first those that an index of texts or a declared index knows.
+
+use erp_storage::{EntityRef, ListQuery, Scope, StoreError};
+use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Query};
+use serde_json::Value;
+
+use super::filter::{FilterReader, MAX_PATTERN, Reach};
+use super::sql::{Dialect, SqlValue, TRIGRAM, bound};
+use super::{Database, definition, grams, reach};
+
+/// Hits of a search that are few: those of more stand close together in any order.
+const FEW: usize = 1_000;
+/// Rows that are looked up in an index before they are put in order: some milliseconds of work.
+const MANY: u64 = 20_000;
+
+impl Database {
+    /// What a query asks for; where a search finds few rows, those rows: no plan can go wrong over them.
+    pub(super) fn matching(
+        &self,
+        entity: &EntityRef,
+        scope: &Scope,
+        query: &ListQuery,
+    ) -> Result<Condition, StoreError> {
+        let matching = matching(self.dialect(), entity, scope, query)?;
+        let Some(search) = query.search.as_deref() else { return Ok(matching) };
+        Ok(match self.few_hits(entity, search, &matching)? {
+            None => matching,
+            Some(ids) => Cond::all()
+                .add(Expr::col(Alias::new("tenant_id")).eq(scope.tenant.as_str()))
+                .add(Expr::col(Alias::new("id")).is_in(ids)),
+        })
+    }
+
+    /// The ids of all rows that a search finds, where they are few and an index knows.
+    fn few_hits(
+        &self,
+        entity: &EntityRef,
+        search: &str,
+        matching: &Condition,
+    ) -> Result<Option<Vec<String>>, StoreError> {
+        let table = Alias::new(entity.table());
+        let hits = Query::select().from(table).expr(Expr::cust("id")).cond_where(matching.clone()).take();
+        let (sql, mut values) = match self.dialect() {
+            // Left alone, it would rather go through all rows in their order, in the hope of a hit, than ask its index
+            // of trigrams; asked for the hits alone, it asks the index.
+            Dialect::Postgres if search.chars().count() >= TRIGRAM => {
+                let (sql, values) = self.dialect().build(&hits);
+                (format!("with hits as materialized ({sql}) select id from hits limit {}", FEW + 1), values.0)
+            }
+            Dialect::Sqlite => {
+                let (Some(index), Some(grams)) = (definition::grams_index(entity), grams::query(search)) else {
+                    return Ok(None);
+                };
+                // A file that an earlier version made has none yet.
+                if !self.has_table(&index)? || self.is_frequent(&index, &grams)? {
+                    return Ok(None);
+                }
+                let candidates = format!("rowid in (select rowid from \"{index}\" where \"{index}\" match ?)");
+                let hits = hits.clone().and_where(Expr::cust_with_values(candidates, [grams])).take();
+                let (sql, values) = self.dialect().build(&hits);
+                (sql, values.0)
+            }
+            Dialect::Postgres => return Ok(None),
+        };
+        let values: Vec<SqlValue> = values.drain(..).map(bound).collect();
+        let ids = self.rows("look for few rows", &sql, values, |row| row.get::<String>(0))?;
+        Ok((ids.len() <= FEW).then_some(ids))
+    }
+
+    /// Whether an index of grams has more than a few rows for a text, of whichever tenant.
+    fn is_frequent(&self, index: &str, grams: &str) -> Result<bool, StoreError> {
+        let sql =
+            format!("select count(*) from (select 1 from \"{index}\" where \"{index}\" match ? limit {})", FEW + 1);
+        let counts = self.rows("count candidates", &sql, [SqlValue::text(grams)], |row| row.get::<i64>(0))?;
+        Ok(counts.first().is_some_and(|count| count.unsigned_abs() > FEW as u64))
+    }
+
+    /// Whether the rows that a filter finds are looked up before they are put in order: where an index was declared for
+    /// just these fields and they are not too many. PostgreSQL takes it that they lie anywhere, and would go through all
+    /// rows by their ids, of which the latest come last, in search of the first few.
+    pub(super) fn is_found_first(
+        &self,
+        entity: &EntityRef,
+        query: &ListQuery,
+        matching: &Condition,
+    ) -> Result<bool, StoreError> {
+        let is_plain = query.sort.is_empty() && query.offset == 0;
+        if self.dialect() != Dialect::Postgres || !is_plain || !has_declared_index(entity, &query.filter) {
+            return Ok(false);
+        }
+        let hits = Query::select()
+            .from(Alias::new(entity.table()))
+            .expr(Expr::cust("1"))
+            .cond_where(matching.clone())
+            .limit(MANY + 1)
+            .take();
+        let mut count = Query::select();
+        count.from_subquery(hits, Alias::new("hits")).expr(Expr::cust("count(*)"));
+        let counts = self.select("count hits", &count, |row| row.get::<i64>(0))?;
+        Ok(counts.first().is_some_and(|count| count.unsigned_abs() <= MANY))
+    }
+}
+
+/// Whether an index over several fields begins with just those that a filter compares.
+fn has_declared_index(entity: &EntityRef, filter: &Value) -> bool {
+    let Some(compared) = filter.as_object().filter(|compared| compared.len() > 1) else { return false };
+    entity.indexes.iter().any(|index| {
+        let first = index.fields.iter().take(compared.len());
+        first.clone().count() == compared.len() && first.into_iter().all(|field| compared.contains_key(field.as_str()))
+    })
+}
+
+/// Tenant, deletion, filter and search: what every reading statement starts from.
+fn matching(dialect: Dialect, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Condition, StoreError> {
+    let reader = FilterReader { dialect, entity, reach: Reach::of(query) };
+    let mut all = Cond::all().add(Expr::col(Alias::new("tenant_id")).eq(scope.tenant.as_str()));
+    if !query.include_deleted {
+        all = all.add(Expr::col(Alias::new("deleted_at")).is_null());
+    }
+    if let Some(within) = reach::condition(&scope.reach, dialect, entity)? {
+        all = all.add(within);
+    }
+    all = all.add(reader.condition(&query.filter)?);
+    if let Some(text) = query.search.as_deref().filter(|text| !text.is_empty()) {
+        if text.chars().count() > MAX_PATTERN {
+            return Err(StoreError::BadQuery(format!("a search has at most {MAX_PATTERN} characters")));
+        }
+        if text.contains('\0') {
+            return Err(StoreError::BadQuery("a search holds no U+0000: no text in a row does".to_owned()));
+        }
+        if !entity.fields.iter().any(|field| field.searchable) {
+            let message = format!("`{}` cannot be searched: none of its fields says `searchable = true`", *entity.name);
+            return Err(StoreError::BadQuery(message));
+        }
+        let mut any = Cond::any();
+        for field in entity.fields.iter().filter(|field| field.searchable) {
+            any = any.add(reader.matches(field.name.as_str(), text));
+        }
+        all = all.add(any);
+    }
+    Ok(all)
+}

@@ -1,0 +1,202 @@
+//! Searches in a file of SQLite, which has an index of the parts of texts, against a database in memory, which has none:
+//! after each kind of write, of upgrade and of rollback.
+
+use std::sync::Arc;
+
+use erp_manifest::diagnostics::SourceFile;
+use erp_manifest::{Manifest, Moment, TenantId, parse};
+use erp_storage::{EntityRef, ListQuery, Scope};
+use erp_store::Database;
+use serde_json::{Map, Value, json};
+
+use crate::support::Sandbox;
+
+fn manifest(schema: u32, entity: &str, fields: &str) -> Arc<Manifest> {
+    let text = format!(
+        "manifest_version = 1\n[metadata]\nid = \"erp-found\"\nname = \"查\"\nversion = \"0.{schema}.0\"\n\
+         [runtime]\nabi = \"erp:plugin@1.0.0\"\nworld = \"minimal-plugin\"\n[schema]\nschema_version = {schema}\n\
+         [[schema.entities]]\nname = \"{entity}\"\ndisplay_name = \"客户\"\n{fields}"
+    );
+    let (manifest, report) = parse(&SourceFile::new("plugin.toml", text));
+    assert!(!report.has_errors(), "{:?}", report.diagnostics());
+    Arc::new(manifest.unwrap())
+}
+
+fn field(name: &str, field_type: &str, rest: &str) -> String {
+    format!(
+        "[[schema.entities.fields]]\nname = \"{name}\"\ndisplay_name = \"{name}\"\nfield_type = \"{field_type}\"\n{rest}\n"
+    )
+}
+
+fn now() -> Moment {
+    Moment::parse("2026-04-15T08:00:00Z").unwrap()
+}
+
+fn scope(tenant: &str) -> Scope {
+    Scope::of_tenant(&TenantId::new(tenant).unwrap(), now())
+}
+
+/// The same work on two databases, and the same questions.
+struct Both {
+    databases: [Database; 2],
+    ids: u32,
+}
+
+impl Both {
+    fn new(folder: &Sandbox) -> Both {
+        Both {
+            databases: [Database::open(&folder.path("rows.sqlite")).unwrap(), Database::in_memory().unwrap()],
+            ids: 0,
+        }
+    }
+
+    fn each<T: PartialEq + std::fmt::Debug>(&mut self, mut work: impl FnMut(&mut Database, u32) -> T) -> T {
+        self.ids += 1;
+        let [file, memory] = &mut self.databases;
+        let (of_file, of_memory) = (work(file, self.ids), work(memory, self.ids));
+        assert_eq!(of_file, of_memory);
+        of_file
+    }
+
+    fn insert(&mut self, entity: &EntityRef, tenant: &str, row: &Value) -> String {
+        self.each(|database, number| {
+            let mut new_id = || format!("01a22e93-c61f-7000-8614-{number:012x}");
+            database.insert(entity, &scope(tenant), row.as_object().unwrap(), &mut new_id).unwrap().id
+        })
+    }
+
+    /// Asks both for texts; gives how many rows each finds.
+    fn found(&mut self, entity: &EntityRef, tenant: &str, texts: &[&str]) -> Vec<u64> {
+        let ask = |text: &&str| {
+            let query = ListQuery {
+                search: Some((*text).to_owned()),
+                with_total: true,
+                limit: Some(5),
+                ..ListQuery::default()
+            };
+            self.each(|database, _| {
+                let page = database.list(entity, &scope(tenant), &query).unwrap();
+                let ids: Vec<String> = page.rows.into_iter().map(|row| row.id).collect();
+                let count =
+                    database.count(entity, &scope(tenant), &ListQuery { limit: None, ..query.clone() }).unwrap();
+                assert_eq!(page.total, Some(count), "{text}");
+                (ids, count)
+            })
+            .1
+        };
+        texts.iter().map(ask).collect()
+    }
+}
+
+/// What SQLite makes of a search, of all statements since.
+fn statements(database: &mut Database, entity: &EntityRef, text: &str) -> String {
+    database.note_statements(true);
+    let query = ListQuery { search: Some(text.to_owned()), ..ListQuery::default() };
+    database.list(entity, &scope("acme"), &query).unwrap();
+    let statements = database.take_statements().join("\n");
+    database.note_statements(false);
+    statements
+}
+
+#[test]
+fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
+    let folder = Sandbox::new();
+    let mut both = Both::new(&folder);
+    let fields = field("name", "string", "searchable = true")
+        + &field("tags", "tags", "searchable = true")
+        + &field("remark", "text", "");
+    let first = manifest(1, "customer", &fields);
+    both.each(|database, _| {
+        database.begin().unwrap();
+        database.upgrade(None, &first, now(), |_| Ok(())).unwrap();
+        database.commit().unwrap();
+        database.serve_schema(&first);
+    });
+    let customer = both.databases[0].catalog().entity(&first.metadata.id, "customer").unwrap();
+    let row = |name: &str, tags: &[&str], remark: &str| json!({ "name": name, "tags": tags, "remark": remark });
+    let one = both.insert(&customer, "acme", &row("深圳市华强电子有限公司", &["华南", "Top \"A\""], "广州"));
+    let two = both.insert(&customer, "acme", &row("Shenzhen Trading (华南)", &[], "深圳"));
+    both.insert(&customer, "globex", &row("深圳分公司", &["华南"], ""));
+    let texts = [
+        "深圳",
+        "深",
+        "华南",
+        "SHENZHEN",
+        "zh",
+        "z",
+        "ng (华",
+        "op \"a\"",
+        "广州",
+        "公司",
+        "%",
+        "圳市华强电子有限公司!",
+    ];
+    let expected = [1, 1, 2, 1, 1, 1, 1, 1, 0, 1, 0, 0];
+    assert_eq!(both.found(&customer, "acme", &texts), expected);
+    assert_eq!(both.found(&customer, "globex", &["深圳", "华南", "强电"]), [1, 1, 0]);
+    let asked = statements(&mut both.databases[0], &customer, "深圳");
+    assert!(asked.contains(" match ?"), "{asked}");
+    assert!(!statements(&mut both.databases[0], &customer, "深").contains(" match ?"));
+
+    // What changes, goes, comes back and is undone.
+    both.each(|database, _| {
+        let patch: Map<String, Value> = json!({ "name": "上海分公司" }).as_object().unwrap().clone();
+        database.update(&customer, &scope("acme"), &one, &patch, None).unwrap().version
+    });
+    assert_eq!(both.found(&customer, "acme", &["深圳", "上海", "华南"]), [0, 1, 2]);
+    both.each(|database, _| database.delete(&customer, &scope("acme"), &two, None).unwrap());
+    assert_eq!(both.found(&customer, "acme", &["shenzhen", "华南"]), [0, 1]);
+    both.each(|database, _| database.restore(&customer, &scope("acme"), &two).unwrap().version);
+    assert_eq!(both.found(&customer, "acme", &["shenzhen"]), [1]);
+    both.each(|database, _| {
+        database.begin().unwrap();
+        let patch: Map<String, Value> = json!({ "name": "北京" }).as_object().unwrap().clone();
+        database.update(&customer, &scope("acme"), &two, &patch, None).unwrap();
+        database.rollback();
+    });
+    assert_eq!(both.found(&customer, "acme", &["shenzhen", "北京"]), [1, 0]);
+
+    // Another name of the entity, another searchable field.
+    let renamed = fields.replace("field_type = \"text\"", "field_type = \"text\"\nsearchable = true");
+    let second = manifest(2, "client", &format!("renamed_from = \"customer\"\n{renamed}"));
+    let report = both.each(|database, _| {
+        database.begin().unwrap();
+        database.serve_schema(&second);
+        let done = database.upgrade(Some(&first), &second, now(), |_| Ok(())).map(|_| ());
+        database.commit().unwrap();
+        done.map_err(|error| error.to_string())
+    });
+    report.unwrap();
+    let client = both.databases[0].catalog().entity(&second.metadata.id, "client").unwrap();
+    assert_eq!(both.found(&client, "acme", &["shenzhen", "深圳", "广州"]), [1, 1, 1]);
+    both.each(|database, _| {
+        database.begin().unwrap();
+        let done = database.roll_back(1, (&first, &second), true, now()).map(|_| ());
+        database.commit().unwrap();
+        database.serve_schema(&first);
+        done.map_err(|error| error.to_string())
+    })
+    .unwrap();
+    assert_eq!(both.found(&customer, "acme", &["shenzhen", "深圳", "广州"]), [1, 0, 0]);
+}
+
+#[test]
+fn texts_that_very_many_rows_hold_are_found_all_the_same() {
+    let folder = Sandbox::new();
+    let mut both = Both::new(&folder);
+    let manifest = manifest(1, "customer", &field("name", "string", "searchable = true"));
+    both.each(|database, _| {
+        database.begin().unwrap();
+        database.install_schema(&manifest).unwrap();
+        database.serve_schema(&manifest);
+    });
+    let customer = both.databases[0].catalog().entity(&manifest.metadata.id, "customer").unwrap();
+    for number in 0..1_200 {
+        both.insert(&customer, "acme", &json!({ "name": format!("贸易公司 {number}") }));
+    }
+    both.insert(&customer, "globex", &json!({ "name": "贸易公司 7" }));
+    both.each(|database, _| database.commit().unwrap().len());
+    // Too many for the index, and few of them; of another tenant's many, none is seen.
+    assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [1_200, 1, 11]);
+    assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);
+}
