@@ -1,5 +1,6 @@
 //! From a method and a path to a route.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::ROUTES;
@@ -20,12 +21,18 @@ impl<'p> Match<'p> {
     }
 }
 
-/// All routes in pieces, those with a literal before those with a parameter in the same place.
-static IN_PIECES: LazyLock<Vec<(Vec<Segment>, &'static Route)>> = LazyLock::new(|| {
-    let mut routes: Vec<(Vec<Segment>, &'static Route)> =
-        ROUTES.iter().map(|route| (segments(route.path).collect(), route)).collect();
-    routes.sort_by_key(|(pieces, _)| pieces.iter().map(rank).collect::<Vec<u8>>());
-    routes
+/// The routes of a method in pieces, those with a literal before those with a parameter in the same place.
+type InPieces = Vec<(Vec<Segment>, &'static Route)>;
+
+static OF_METHODS: LazyLock<BTreeMap<&'static str, InPieces>> = LazyLock::new(|| {
+    let mut methods: BTreeMap<&'static str, InPieces> = BTreeMap::new();
+    for route in ROUTES {
+        methods.entry(route.method.word()).or_default().push((segments(route.path).collect(), route));
+    }
+    for routes in methods.values_mut() {
+        routes.sort_by_key(|(pieces, _)| pieces.iter().map(rank).collect::<Vec<u8>>());
+    }
+    methods
 });
 
 fn rank(segment: &Segment) -> u8 {
@@ -39,29 +46,36 @@ fn rank(segment: &Segment) -> u8 {
 /// The route of a request; none where the path or the method is not known.
 pub fn find<'p>(method: &str, path: &'p str) -> Option<Match<'p>> {
     let path = path.trim_matches('/');
-    let mut of_method = IN_PIECES.iter().filter(|(_, route)| route.method.word() == method);
-    of_method.find_map(|(pieces, route)| Some(Match { route, values: values(pieces, path)? }))
+    let parts: Vec<&str> = path.split('/').collect();
+    let mut routes = OF_METHODS.get(method)?.iter().filter(|(pieces, _)| fits(pieces, &parts));
+    routes.next().map(|(pieces, route)| Match { route, values: values(pieces, path, &parts) })
 }
 
-/// What stands for the parameters of a pattern in a path; none where it does not fit.
-fn values<'p>(pieces: &[Segment], path: &'p str) -> Option<Vec<(&'static str, &'p str)>> {
+/// Whether the parts of a path are those of a pattern.
+fn fits(pieces: &[Segment], parts: &[&str]) -> bool {
+    let has_rest = matches!(pieces.last(), Some(Segment::Rest(_)));
+    let has_length = if has_rest { parts.len() >= pieces.len() } else { parts.len() == pieces.len() };
+    has_length
+        && pieces.iter().zip(parts).all(|(piece, part)| match piece {
+            Segment::Literal(word) => word == part,
+            Segment::Value(_) => !part.is_empty(),
+            Segment::Rest(_) => true,
+        })
+}
+
+/// What stands for the parameters of a pattern that fits.
+fn values<'p>(pieces: &[Segment], path: &'p str, parts: &[&'p str]) -> Vec<(&'static str, &'p str)> {
+    let mut begin = 0;
     let mut values = Vec::new();
-    let mut rest = Some(path);
-    for piece in pieces {
-        let left = rest?;
-        if let Segment::Rest(name) = piece {
-            values.push((*name, left));
-            return Some(values);
-        }
-        let (part, behind) = left.split_once('/').map_or((left, None), |(part, behind)| (part, Some(behind)));
+    for (piece, part) in pieces.iter().zip(parts) {
         match piece {
-            Segment::Literal(word) if *word == part => {}
-            Segment::Value(name) if !part.is_empty() => values.push((*name, part)),
-            _ => return None,
+            Segment::Literal(_) => {}
+            Segment::Value(name) => values.push((*name, *part)),
+            Segment::Rest(name) => values.push((*name, &path[begin..])),
         }
-        rest = behind;
+        begin += part.len() + 1;
     }
-    rest.is_none().then_some(values)
+    values
 }
 
 #[cfg(test)]
