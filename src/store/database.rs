@@ -10,6 +10,7 @@ use erp_storage::{Catalog, EntityRef, Row, RowChange, StatementLimit, StoreError
 use sea_query::SelectStatement;
 use serde_json::Value;
 
+use super::hits::LOOK_AFTER;
 use super::seen::{Place, Seen, content_of_key, content_of_row};
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
@@ -43,6 +44,8 @@ pub struct Database {
     seen: RefCell<Seen>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
+    /// Rows that were written since the indexes of texts were last looked at.
+    written: u64,
     /// Whether units of work are committed together, and one of them is open.
     group: Group,
 }
@@ -124,6 +127,7 @@ impl Database {
             statements,
             seen: RefCell::default(),
             upgrade,
+            written: 0,
             group,
         }
     }
@@ -321,13 +325,17 @@ impl Database {
         if let Some(upgrade) = self.upgrade.take() {
             self.note_own_rows(upgrade)?;
         }
-        let committed = match self.group {
-            Group::None => self.connection.commit(),
-            Group::Open | Group::InUnit | Group::Lost => self.connection.release("unit"),
-        };
+        let taken_up = if self.written >= LOOK_AFTER && self.is_file() { self.take_up_texts() } else { Ok(()) };
+        let committed = taken_up.and_then(|()| {
+            let committed = match self.group {
+                Group::None => self.connection.commit(),
+                Group::Open | Group::InUnit | Group::Lost => self.connection.release("unit"),
+            };
+            committed.map_err(failed("commit"))
+        });
         if let Err(error) = committed {
             self.rollback();
-            return Err(failed("commit")(error));
+            return Err(error);
         }
         if self.group == Group::InUnit {
             self.group = Group::Open;
@@ -517,8 +525,18 @@ impl Database {
         done.and_then(|value| ended.map(|()| value).map_err(failed("leave a savepoint")))
     }
 
+    /// Counts rows that were written since the indexes of texts were last looked at.
+    pub(super) fn count_written(&mut self, rows: u64) {
+        self.written += rows;
+    }
+
+    pub(super) fn forget_written(&mut self) {
+        self.written = 0;
+    }
+
     /// Keeps what happened until the unit of work ends.
     pub(super) fn record_change(&mut self, change: RowChange) -> Result<(), StoreError> {
+        self.count_written(1);
         if let Some(most) = self.most_changed {
             let before = change.before.as_ref().map_or(0, weight_of_fields);
             self.changed += before + weight_of_fields(&change.row.data) + size_of::<RowChange>() as u64;

@@ -6,7 +6,7 @@ use erp_manifest::digest::sha256_hex;
 use erp_manifest::{BaseType, Field, MAX_NAME_BYTES, TenantId};
 use erp_storage::EntityRef;
 
-use super::grams;
+use super::grams::{self, GramsIndex};
 use super::sql::{ColumnShape, Dialect};
 
 /// The platform's tables. Their names and the meaning of their columns are the platform's; what
@@ -210,9 +210,9 @@ pub(super) fn drop_index(dialect: Dialect, name: &str) -> String {
 }
 
 /// The index over the parts of texts of an entity in SQLite; none where it cannot be searched.
-pub(super) fn grams_index(entity: &EntityRef) -> Option<String> {
+pub(super) fn grams_index(entity: &EntityRef) -> Option<GramsIndex<'_>> {
     let mut all = WantedIndex::all(entity, SearchIndex::Grams);
-    all.find(|index| index.kind == IndexKind::Parts).map(|index| index.name())
+    all.find(|index| index.kind == IndexKind::Parts).map(|index| index.grams())
 }
 
 /// The indexes of an entity that another version of it has not.
@@ -305,11 +305,15 @@ impl<'e> WantedIndex<'e> {
         format!("{}:{}", &name[..MAX_NAME_BYTES - 17], &digest[..16])
     }
 
+    fn grams(&self) -> GramsIndex<'e> {
+        GramsIndex { name: self.name(), entity: self.entity, fields: self.fields.clone() }
+    }
+
     fn statement(&self, dialect: Dialect) -> String {
         let (name, table) = (self.name(), self.entity.table());
         let values = self.fields.iter().map(|field| field_value(dialect, self.entity, field));
         let (unique, columns) = match (self.kind, dialect) {
-            (IndexKind::Parts, Dialect::Sqlite) => return grams::create_statement(&name, self.entity, &self.fields),
+            (IndexKind::Parts, Dialect::Sqlite) => return self.grams().create_statement(),
             (IndexKind::Parts, Dialect::Postgres) => {
                 let values: Vec<String> = values.collect();
                 return format!(

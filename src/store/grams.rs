@@ -5,7 +5,9 @@
 //! `like` compares them. A text that holds another one has all of its grams; whether it really holds it is asked of the
 //! rows that are left.
 //!
-//! The index is a table of FTS5 that keeps which grams a row has, not the texts: triggers of the entity's table write it.
+//! The index is a table of FTS5 that keeps which grams a row has, not the texts. It is not written with each row: that costs
+//! as much as all else of an insert. Triggers note which rows were written since, a search looks at those by themselves,
+//! and a unit of work that finds many of them takes them up, all at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -79,41 +81,70 @@ pub(super) fn query(text: &str) -> Option<String> {
     (!quoted.is_empty()).then(|| quoted.join(" "))
 }
 
-/// The statements that make an index over fields of an entity, with the rows that there are.
-pub(super) fn create_statement(name: &str, entity: &EntityRef, fields: &[&str]) -> String {
-    let table = entity.table();
-    let value = |data: &str, field: &str| format!("json_extract({data}, '$.{field}')");
-    let grams = |data: &str| {
-        let of_field = |field: &&str| {
-            let is_list = entity.field(field).is_some_and(|field| field.field_type.shape().is_list());
-            let value = value(data, field);
+/// An index over fields of an entity.
+pub(super) struct GramsIndex<'e> {
+    pub(super) name: String,
+    pub(super) entity: &'e EntityRef,
+    pub(super) fields: Vec<&'e str>,
+}
+
+impl GramsIndex<'_> {
+    /// The statements that make it, with the rows that there are.
+    pub(super) fn create_statement(&self) -> String {
+        let (name, table) = (&self.name, self.entity.table());
+        let value = |data: &str, field: &str| format!("json_extract({data}, '$.{field}')");
+        let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
+        let changed = self.fields.iter().map(changed).collect::<Vec<_>>().join(" or ");
+        let note = |row: &str| format!("begin insert or ignore into \"{name}:new\" values ({row}.rowid); end");
+        format!(
+            "create virtual table \"{name}\" using fts5(grams, content = '', contentless_delete = 1, tokenize = 'ascii', detail = none);\n\
+             create table \"{name}:new\" (row integer primary key) strict;\n\
+             {};\n\
+             create trigger \"{name}\" after insert on \"{table}\" {};\n\
+             create trigger \"{name}:update\" after update of data on \"{table}\" when {changed} {};\n\
+             create trigger \"{name}:delete\" after delete on \"{table}\" {}",
+            self.insert_statement(""),
+            note("new"),
+            note("new"),
+            note("old")
+        )
+    }
+
+    /// The statements that take up what was written since.
+    pub(super) fn take_up_statement(&self) -> String {
+        let name = &self.name;
+        let of_new = format!("where rowid in (select row from \"{name}:new\")");
+        format!("delete from \"{name}\" {of_new};\n{};\ndelete from \"{name}:new\"", self.insert_statement(&of_new))
+    }
+
+    fn insert_statement(&self, of_rows: &str) -> String {
+        let grams = |field: &&str| {
+            let is_list = self.entity.field(field).is_some_and(|field| field.field_type.shape().is_list());
+            let value = format!("json_extract(data, '$.{field}')");
             if is_list { format!("{GRAMS_OF_LIST}({value})") } else { format!("{GRAMS}(cast({value} as text))") }
         };
-        fields.iter().map(of_field).collect::<Vec<_>>().join(" || ' ' || ")
-    };
-    let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
-    let changed = fields.iter().map(changed).collect::<Vec<_>>().join(" or ");
-    format!(
-        "create virtual table \"{name}\" using fts5(grams, content = '', contentless_delete = 1, tokenize = 'ascii', detail = none);\n\
-         insert into \"{name}\" (rowid, grams) select rowid, {} from \"{table}\";\n\
-         create trigger \"{name}\" after insert on \"{table}\" begin \
-         insert into \"{name}\" (rowid, grams) values (new.rowid, {}); end;\n\
-         create trigger \"{name}:update\" after update of data on \"{table}\" when {changed} begin \
-         delete from \"{name}\" where rowid = old.rowid; \
-         insert into \"{name}\" (rowid, grams) values (new.rowid, {}); end;\n\
-         create trigger \"{name}:delete\" after delete on \"{table}\" begin \
-         delete from \"{name}\" where rowid = old.rowid; end",
-        grams("data"),
-        grams("new.data"),
-        grams("new.data")
-    )
+        let grams = self.fields.iter().map(grams).collect::<Vec<_>>().join(" || ' ' || ");
+        let (name, table) = (&self.name, self.entity.table());
+        format!("insert into \"{name}\" (rowid, grams) select rowid, {grams} from \"{table}\" {of_rows}")
+    }
+
+    /// The rows that may hold a text; its parameter is what [`query`] gave.
+    pub(super) fn candidates(&self) -> String {
+        let name = &self.name;
+        format!("select rowid from \"{name}\" where \"{name}\" match ? union all select row from \"{name}:new\"")
+    }
+
+    /// How many rows were written since.
+    pub(super) fn count_new(&self) -> String {
+        format!("select count(*) from \"{}:new\"", self.name)
+    }
 }
 
 /// The statements that take an index away, where it exists.
 pub(super) fn drop_statement(name: &str) -> String {
     format!(
         "drop trigger if exists \"{name}\"; drop trigger if exists \"{name}:update\"; \
-         drop trigger if exists \"{name}:delete\"; drop table if exists \"{name}\""
+         drop trigger if exists \"{name}:delete\"; drop table if exists \"{name}:new\"; drop table if exists \"{name}\""
     )
 }
 

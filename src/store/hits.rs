@@ -5,6 +5,7 @@ use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Query};
 use serde_json::Value;
 
 use super::filter::{FilterReader, MAX_PATTERN, Reach};
+use super::grams::GramsIndex;
 use super::sql::{Dialect, SqlValue, TRIGRAM, bound};
 use super::{Database, definition, grams, reach};
 
@@ -12,6 +13,10 @@ use super::{Database, definition, grams, reach};
 const FEW: usize = 1_000;
 /// Rows that are looked up in an index before they are put in order: some milliseconds of work.
 const MANY: u64 = 20_000;
+/// Rows that an index of texts may lack: a search looks at them one by one, in some milliseconds.
+const MOST_NEW: usize = 2_000;
+/// Rows that are written until somebody asks how many an index lacks.
+pub(super) const LOOK_AFTER: u64 = 500;
 
 impl Database {
     /// What a query asks for; where a search finds few rows, those rows: no plan can go wrong over them.
@@ -52,10 +57,10 @@ impl Database {
                     return Ok(None);
                 };
                 // A file that an earlier version made has none yet.
-                if !self.has_table(&index)? || self.is_frequent(&index, &grams)? {
+                if !self.has_table(&index.name)? || self.is_frequent(&index, &grams)? {
                     return Ok(None);
                 }
-                let candidates = format!("rowid in (select rowid from \"{index}\" where \"{index}\" match ?)");
+                let candidates = format!("rowid in ({})", index.candidates());
                 let hits = hits.clone().and_where(Expr::cust_with_values(candidates, [grams])).take();
                 let (sql, values) = self.dialect().build(&hits);
                 (sql, values.0)
@@ -67,12 +72,30 @@ impl Database {
         Ok((ids.len() <= FEW).then_some(ids))
     }
 
-    /// Whether an index of grams has more than a few rows for a text, of whichever tenant.
-    fn is_frequent(&self, index: &str, grams: &str) -> Result<bool, StoreError> {
-        let sql =
-            format!("select count(*) from (select 1 from \"{index}\" where \"{index}\" match ? limit {})", FEW + 1);
+    /// Whether an index of grams has more than a few rows for a text, of whichever tenant, or has not been brought up to
+    /// date for long.
+    fn is_frequent(&self, index: &GramsIndex<'_>, grams: &str) -> Result<bool, StoreError> {
+        let most = (FEW + MOST_NEW) as u64;
+        let sql = format!("select count(*) from (select 1 from ({}) limit {})", index.candidates(), most + 1);
         let counts = self.rows("count candidates", &sql, [SqlValue::text(grams)], |row| row.get::<i64>(0))?;
-        Ok(counts.first().is_some_and(|count| count.unsigned_abs() > FEW as u64))
+        Ok(counts.first().is_some_and(|count| count.unsigned_abs() > most))
+    }
+
+    /// Brings the indexes of texts up to date where many rows were written since: as part of the unit of work, which has
+    /// written the last of them.
+    pub(super) fn take_up_texts(&mut self) -> Result<(), StoreError> {
+        self.forget_written();
+        let entities: Vec<EntityRef> = self.catalog().manifests().flat_map(EntityRef::all).collect();
+        for index in entities.iter().filter_map(definition::grams_index) {
+            if !self.has_table(&index.name)? {
+                continue;
+            }
+            let new = self.rows("count new texts", &index.count_new(), [], |row| row.get::<i64>(0))?;
+            if new.first().is_some_and(|new| new.unsigned_abs() > MOST_NEW as u64) {
+                self.execute_batch("take up new texts", &index.take_up_statement())?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the rows that a filter finds are looked up before they are put in order: where an index was declared for

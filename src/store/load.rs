@@ -66,6 +66,7 @@ impl Database {
                 ]);
             }
             self.execute("load rows", &sql, parameters)?;
+            self.count_written(batch.len() as u64);
         }
         let states: Vec<_> = rows.iter().map(|row| &row.data).collect();
         let parents = Database::parents(entity, &states);

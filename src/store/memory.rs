@@ -51,7 +51,7 @@ impl Database {
         );
         let mut held = MemoryBudget::default();
         let mut found = self.rows("recall items", &sql, parameters, |row| {
-            held.add(row)?;
+            held.add_bytes(row.weight())?;
             row.get::<String>(0)
         })?;
         found.reverse();

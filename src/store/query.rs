@@ -63,13 +63,15 @@ impl Database {
             None => vec![ListRange { condition: Cond::all(), pinned: 0 }],
         };
         let hits_first = self.is_found_first(entity, query, &matching)?;
-        let wanted = usize::try_from(limit + 1).unwrap_or(usize::MAX);
-        let (mut found, mut held): (Vec<(Row, Vec<Value>)>, MemoryBudget) = Default::default();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (mut found, mut held) = (Vec::<Row>::new(), MemoryBudget::default());
+        // One row more than wanted says that there are more; of the last one wanted, the sort keys are the cursor.
+        let (mut has_more, mut last) = (false, Vec::<Value>::new());
         for part in parts {
-            let missing = (wanted - found.len()) as u64;
-            if missing == 0 {
+            if has_more {
                 break;
             }
+            let missing = (limit.saturating_add(1) - found.len()) as u64;
             let mut select = select.clone();
             if hits_first {
                 // Ordered by no column: by that, PostgreSQL would go through the rows in their order after all.
@@ -85,26 +87,26 @@ impl Database {
             }
             let pinned = if dialect == Dialect::Sqlite { part.pinned } else { 0 };
             order.keys.iter().skip(pinned).for_each(|key| key.order(&mut select));
-            let rows = self.select("list rows", select.cond_where(part.condition).limit(missing), |row| {
+            self.select("list rows", select.cond_where(part.condition).limit(missing), |row| {
+                if found.len() == limit {
+                    has_more = true;
+                    return Ok(());
+                }
                 held.add(row)?;
-                let keys = (0..order.keys.len())
-                    .map(|index| row.cell(ROW_COLUMNS + index).map(Cell::to_json))
-                    .collect::<Result<Vec<_>, _>>()?;
-                Ok((read_row(entity, row)?, keys))
+                found.push(read_row(entity, row)?);
+                if found.len() == limit {
+                    let keys = (0..order.keys.len()).map(|key| row.cell(ROW_COLUMNS + key).map(Cell::to_json));
+                    last = keys.collect::<Result<Vec<_>, _>>()?;
+                }
+                Ok(())
             })?;
-            found.extend(rows);
         }
-        let more = found.len() as u64 > limit;
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next_cursor = match found.last() {
-            Some((_, keys)) if more => Some(Ordering::cursor(&query.sort, keys)),
-            _ => None,
-        };
-        for (row, _) in &found {
+        let next_cursor = has_more.then(|| Ordering::cursor(&query.sort, &last));
+        for row in &found {
             self.note_seen(entity, row);
         }
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
-        Ok(ListedRows { rows: found.into_iter().map(|(row, _)| row).collect(), next_cursor, total })
+        Ok(ListedRows { rows: found, next_cursor, total })
     }
 
     /// How many rows match.

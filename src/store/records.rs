@@ -32,14 +32,17 @@ pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
 /// Bytes of memory that the rows of one answer may take.
 const MAX_ANSWER: u64 = 16 << 20;
 
+/// Bytes of memory that the standard columns of a row take.
+const STANDARD_BYTES: u64 = 512;
+
 /// Counts what rows take before they are read.
 #[derive(Debug, Default)]
 pub(super) struct MemoryBudget(u64);
 
 impl MemoryBudget {
-    /// Adds a row.
+    /// Adds a row whose columns are [`row_columns`]: of those, the fields alone may be large.
     pub(super) fn add(&mut self, row: &SqlRow<'_>) -> Result<(), SqlError> {
-        self.add_bytes(row.weight())
+        self.add_bytes(STANDARD_BYTES + row.weight_of(1))
     }
 
     /// Adds what takes so many bytes.

@@ -65,6 +65,14 @@ impl Both {
         })
     }
 
+    fn found_ids(&mut self, entity: &EntityRef, tenant: &str, text: &str) -> Vec<String> {
+        let query = ListQuery { search: Some(text.to_owned()), ..ListQuery::default() };
+        self.each(|database, _| {
+            let page = database.list(entity, &scope(tenant), &query).unwrap();
+            page.rows.into_iter().map(|row| row.id).collect()
+        })
+    }
+
     /// Asks both for texts; gives how many rows each finds.
     fn found(&mut self, entity: &EntityRef, tenant: &str, texts: &[&str]) -> Vec<u64> {
         let ask = |text: &&str| {
@@ -191,12 +199,23 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         database.serve_schema(&manifest);
     });
     let customer = both.databases[0].catalog().entity(&manifest.metadata.id, "customer").unwrap();
-    for number in 0..1_200 {
+    // More than are looked at one by one, so that the index takes them up.
+    for number in 0..3_500 {
         both.insert(&customer, "acme", &json!({ "name": format!("贸易公司 {number}") }));
     }
     both.insert(&customer, "globex", &json!({ "name": "贸易公司 7" }));
     both.each(|database, _| database.commit().unwrap().len());
+    let rows = |database: &mut Database, table: &str| {
+        let sql = format!("select count(*) from \"parts:plugin_erp_found_customer:name{table}\"");
+        database.inspect(None, None, &sql, 1).unwrap().1[0][0].as_u64().unwrap()
+    };
+    assert_eq!([rows(&mut both.databases[0], "_docsize"), rows(&mut both.databases[0], ":new")], [3_501, 0]);
     // Too many for the index, and few of them; of another tenant's many, none is seen.
-    assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [1_200, 1, 11]);
+    assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [3_500, 1, 11]);
+    let patch: Map<String, Value> = json!({ "name": "新名" }).as_object().unwrap().clone();
+    let seven = both.found_ids(&customer, "acme", "公司 777");
+    both.each(|database, _| database.update(&customer, &scope("acme"), &seven[0], &patch, None).unwrap().version);
+    assert_eq!(both.found(&customer, "acme", &["公司 777", "新名"]), [0, 1]);
+    assert_eq!(rows(&mut both.databases[0], ":new"), 1);
     assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);
 }

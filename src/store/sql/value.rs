@@ -117,14 +117,16 @@ impl SqlRow<'_> {
             #[cfg(feature = "postgres")]
             SqlRow::Postgres(row) => row.len(),
         };
-        let cells = (0..columns).filter_map(|index| self.cell(index).ok());
-        cells
-            .map(|cell| match cell {
-                Cell::Text(text) => weight_of_text(text),
-                Cell::Blob(bytes) => bytes.len() as u64,
-                _ => 16,
-            })
-            .sum()
+        (0..columns).map(|index| self.weight_of(index)).sum()
+    }
+
+    /// Bytes that one column will take in memory, roughly.
+    pub(crate) fn weight_of(&self, index: usize) -> u64 {
+        match self.cell(index) {
+            Ok(Cell::Text(text)) => weight_of_text(text),
+            Ok(Cell::Blob(bytes)) => bytes.len() as u64,
+            _ => 16,
+        }
     }
 
     /// A column, from 0.

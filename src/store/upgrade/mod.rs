@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use self::operation::{UpgradeOperation, UpgradeWork, operations};
 use super::Database;
+use super::hits::LOOK_AFTER;
 
 /// What an upgrade did.
 #[derive(Debug, Clone, Default, Serialize, schemars::JsonSchema)]
@@ -77,6 +78,7 @@ impl Database {
         }
         self.set_upgrade(report.upgrade);
         self.do_all(all, new, now, &mut report, &mut fixtures)?;
+        self.count_written(LOOK_AFTER);
         Ok(report)
     }
 
