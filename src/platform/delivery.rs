@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use erp_manifest::codes::errors;
-use erp_manifest::diagnostics::Spanned;
-use erp_manifest::{EventType, PluginId, TenantId, event_matches};
+use erp_manifest::{EventType, TenantId};
 use erp_runtime::{Invocation, Trigger, lock};
 use erp_storage::{Scope, StoreError, StoredEvent};
-use erp_store::{Database, PluginStatus};
+use erp_store::Database;
 use serde_json::Value;
 
 use super::call::Occasion;
@@ -16,7 +15,13 @@ use super::{Platform, PlatformError};
 /// How often an event is offered to a plugin that says that it may take it later.
 const MAX_ATTEMPTS: u32 = 3;
 
-impl Platform {
+/// Events: published, and delivered to the plugins that subscribed.
+#[derive(Debug)]
+pub struct Deliveries<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl Deliveries<'_> {
     /// Publishes an event as the platform's base modules do, and delivers it with all that follows.
     ///
     /// # Errors
@@ -41,10 +46,11 @@ impl Platform {
         event_type: &EventType,
         payload: &Value,
     ) -> Result<(), PlatformError> {
-        let now = self.now();
-        let id = lock(&self.surroundings).uuid();
+        let now = self.platform.now();
+        let id = lock(&self.platform.surroundings).uuid();
         let scope = Scope::of_tenant(tenant, now);
-        self.unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
+        self.platform
+            .unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
         Ok(())
     }
 
@@ -52,9 +58,9 @@ impl Platform {
     /// so, it is waited for: a plugin hears the events of a tenant in their order.
     ///
     /// # Errors
-    /// As [`Platform::deliver_events`].
+    /// As [`Deliveries::deliver_events`].
     pub fn deliver_events_of(&mut self, tenant: &TenantId) -> Result<(), StoreError> {
-        let turns = Arc::clone(&self.turns);
+        let turns = Arc::clone(&self.platform.turns);
         let _turn = turns.take(tenant);
         self.deliver_all(|database| database.next_event_of(tenant))
     }
@@ -63,7 +69,7 @@ impl Platform {
     ///
     /// # Errors
     /// [`StoreError`] where the database fails; a plugin that fails only misses its event, after three
-    /// attempts where its error is retryable, and can be given it again: [`Platform::redeliver`].
+    /// attempts where its error is retryable, and can be given it again: [`Deliveries::redeliver`].
     pub fn deliver_events(&mut self) -> Result<(), StoreError> {
         self.deliver_all(Database::next_event)
     }
@@ -73,44 +79,30 @@ impl Platform {
         next: impl Fn(&Database) -> Result<Option<StoredEvent>, StoreError>,
     ) -> Result<(), StoreError> {
         loop {
-            let next = next(&self.database.lock())?;
+            let next = next(&self.platform.database.lock())?;
             let Some(event) = next.map(Arc::new) else { return Ok(()) };
-            for plugin in self.listeners(&event.event_type) {
+            for plugin in self.platform.listeners(&event.event_type) {
                 self.deliver(plugin.as_str(), &event)?;
             }
-            self.unit(|database, _| database.finish_event(event.seq))?;
+            self.platform.unit(|database, _| database.finish_event(event.seq))?;
         }
-    }
-
-    /// The running plugins that subscribed to events of a type.
-    pub fn listeners(&self, event_type: &str) -> Vec<PluginId> {
-        let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
-        let hears = |pattern: &Spanned<String>| event_matches(pattern, event_type);
-        let listening = running.filter(|(_, installed)| installed.manifest.events.subscribe.iter().any(hears));
-        listening.map(|(id, _)| id.clone()).collect()
-    }
-
-    /// What the running plugins subscribed to, for whoever told an event that nobody hears.
-    pub fn subscriptions(&self) -> Vec<&str> {
-        let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
-        running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()
     }
 
     /// One event to one plugin. That it was delivered is written in the call's own transaction: after
     /// a kill, what was done is not done again.
     fn deliver(&mut self, plugin: &str, event: &Arc<StoredEvent>) -> Result<(), StoreError> {
-        let Some(manifest) = self.manifest(plugin) else { return Ok(()) };
+        let Some(manifest) = self.platform.manifest(plugin) else { return Ok(()) };
         let id = &manifest.metadata.id;
         for _ in 0..MAX_ATTEMPTS {
             // Another host on the same database may have delivered it meanwhile.
-            let before = self.database.lock().delivery(event.seq, id)?;
+            let before = self.platform.database.lock().delivery(event.seq, id)?;
             if matches!(before, Some((_, true))) {
                 return Ok(());
             }
             let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
             let invocation = Invocation::Event { event: Arc::clone(event), attempt };
             let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
-            let Some(loaded) = self.routed(plugin) else { return Ok(()) };
+            let Some(loaded) = self.platform.routed(plugin) else { return Ok(()) };
             let mut was_done = false;
             let look = |database: &mut Database| {
                 database.lock_delivery(event.seq, id)?;
@@ -118,11 +110,11 @@ impl Platform {
                 if was_done { Err(StoreError::BadQuery("delivered already".to_owned())) } else { Ok(()) }
             };
             let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
-            let Err(error) = self.call_loaded(&loaded, &occasion, &invocation, look, done) else {
-                if self.call_settings.doubles_events {
+            let Err(error) = self.platform.call_loaded(&loaded, &occasion, &invocation, look, done) else {
+                if self.platform.call_settings.doubles_events {
                     // As when a broker missed that the first one was done: how that goes is in the activity.
                     let invocation = Invocation::Event { event: Arc::clone(event), attempt: attempt + 1 };
-                    let _ = self.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));
+                    let _ = self.platform.call_loaded(&loaded, &occasion, &invocation, |_| Ok(()), |_| Ok(()));
                 }
                 return Ok(());
             };
@@ -134,7 +126,7 @@ impl Platform {
                 return Err(StoreError::Busy);
             }
             let why = error.to_string();
-            self.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
+            self.platform.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
             if !error.is_retryable() {
                 return Ok(());
             }
@@ -147,11 +139,11 @@ impl Platform {
     /// # Errors
     /// 404 if there is no such event.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
-        let tenant = self.database.lock().tenant_of_event(id)?;
+        let tenant = self.platform.database.lock().tenant_of_event(id)?;
         let Some(tenant) = tenant else {
             return Err(PlatformError::new(errors::EVENT_NOT_FOUND, format!("there is no event `{id}`")));
         };
-        self.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
+        self.platform.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
         self.deliver_events_of(&tenant).map_err(PlatformError::from)
     }
 }

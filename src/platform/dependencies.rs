@@ -44,10 +44,16 @@ fn fits(range: &str, version: &str) -> bool {
     }
 }
 
-impl Platform {
+/// What must hold before a plugin is installed, started, stopped or replaced.
+#[derive(Debug)]
+pub(crate) struct Requirements<'p> {
+    pub(crate) platform: &'p Platform,
+}
+
+impl Requirements<'_> {
     /// Refuses a plugin that is made for another version of the platform.
     pub(super) fn require_platform(&self, manifest: &Manifest) -> Result<(), PlatformError> {
-        match manifest.platform_refusal(&self.gate.platform_version()) {
+        match manifest.platform_refusal(&self.platform.gate.platform_version()) {
             Some((_, why)) => {
                 let message = format!("`{}` does not run here: {why}", *manifest.metadata.id);
                 Err(PlatformError::new(errors::PLUGIN_PLATFORM, message))
@@ -64,7 +70,8 @@ impl Platform {
                 let message = format!("`{id}` needs the plugin `{needed}`, {why}");
                 Err(PlatformError::new(errors::PLUGIN_DEPENDENCY, message))
             };
-            let Some(other) = self.plugins.get(needed).filter(|other| stage.is_reached_by(other.status)) else {
+            let Some(other) = self.platform.plugins.get(needed).filter(|other| stage.is_reached_by(other.status))
+            else {
                 return refused(format!("which is not {}", stage.word()));
             };
             let version = other.manifest.metadata.version.as_str();
@@ -78,6 +85,7 @@ impl Platform {
     /// Refuses to take a plugin away from those that need it.
     pub(super) fn require_not_needed(&self, id: &str, stage: DependencyStage) -> Result<(), PlatformError> {
         let dependents: Vec<&str> = self
+            .platform
             .plugins
             .iter()
             .filter(|(_, other)| stage.is_reached_by(other.status))
@@ -95,7 +103,7 @@ impl Platform {
     /// Refuses a new version that would break what was installed upon the one before it.
     pub(super) fn require_still_fits(&self, id: &str, version: &str) -> Result<(), PlatformError> {
         for (other, plugin) in
-            self.plugins.iter().filter(|(_, other)| DependencyStage::Installed.is_reached_by(other.status))
+            self.platform.plugins.iter().filter(|(_, other)| DependencyStage::Installed.is_reached_by(other.status))
         {
             if let Some((_, range)) =
                 plugin.manifest.needs().find(|(needed, range)| *needed == id && !fits(range, version))
@@ -118,7 +126,7 @@ impl Platform {
                 .iter()
                 .copied()
                 .filter(|id| {
-                    let manifest = self.plugins.get(*id).map(|plugin| &plugin.manifest);
+                    let manifest = self.platform.plugins.get(*id).map(|plugin| &plugin.manifest);
                     manifest.is_none_or(|manifest| !manifest.needs().any(|(needed, _)| waiting.contains(needed)))
                 })
                 .collect();

@@ -1,7 +1,6 @@
 //! Which packages the platform takes, and what it says of those that it took.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use erp_check::RULE_SET;
 use erp_manifest::Moment;
@@ -10,22 +9,19 @@ use erp_manifest::contract::PLATFORM_VERSION;
 use erp_manifest::digest::sha256_hex;
 use erp_package::archive::{Package, PackageProblem, Statement};
 use erp_package::signing::{
-    Attestation, Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, RevocationsPredicate,
-    RevokedKey, Rotation, SecretKey, SignatureStatus, TrustStore, TrustedKey, WithdrawnPackage,
+    Envelope, KeyId, PublicKey, Receipt, ReceiptPredicate, RevocationList, Rotation, SecretKey, SignatureStatus,
+    TrustStore, TrustedKey,
 };
 use erp_package::strict_zip::Limits;
 use erp_package::verification::{Demand, Policy, Verdict, verify};
 use erp_package::{archive, signing};
 use erp_storage::StoreError;
 use erp_store::{PackageRecord, ReceiptRecord, StatementKind};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Platform, PlatformError};
-
-/// How long a list of revocations is fresh.
-const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Whose packages are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,19 +90,20 @@ impl AdmittedPackage {
 /// How many pins, lists of revocations and rotations there are. None of them is ever taken away.
 type TrustMark = [usize; 3];
 
-impl Platform {
-    /// Sets who may bring packages, and who signs their receipts.
-    pub fn set_gate(&mut self, gate: Gate) {
-        self.gate = Arc::new(gate);
-    }
+/// Whether a package may come in, and its receipt.
+#[derive(Debug)]
+pub struct AdmissionCheck<'p> {
+    pub(crate) platform: &'p Platform,
+}
 
+impl AdmissionCheck<'_> {
     /// Whether a package that was admitted before still is: nothing was said about keys since.
     pub(super) fn still_admits(&self, admitted: &AdmittedPackage) -> Result<bool, PlatformError> {
         Ok(self.trust_mark()? == admitted.mark)
     }
 
     fn trust_mark(&self) -> Result<TrustMark, PlatformError> {
-        let database = self.database.lock();
+        let database = self.platform.database.lock();
         let statements = |kind| Ok::<_, StoreError>(database.statements(kind)?.len());
         let pins = database.pins()?.len();
         Ok([pins, statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
@@ -123,22 +120,24 @@ impl Platform {
         let claimed = claimed_identity(bytes);
         // What was taken before stays good, also where its key was revoked since.
         let receipt = match &claimed {
-            Some((id, version)) => self.database.lock().receipt(id, version)?,
+            Some((id, version)) => self.platform.database.lock().receipt(id, version)?,
             None => None,
         };
         let receipt = receipt.and_then(|receipt| Envelope::parse(receipt.envelope.as_bytes()).ok());
         let receipt = receipt.filter(|receipt| is_about(receipt, &sha256_hex(bytes)));
         let judge = |trust: &TrustStore| {
-            let demand = if self.gate.admission == Admission::Anyone { Demand::Integrity } else { Demand::Signatures };
-            let policy = Policy { demand, receipt: receipt.as_ref(), ..Policy::new(trust, timestamp(self.now())) };
+            let demand =
+                if self.platform.gate.admission == Admission::Anyone { Demand::Integrity } else { Demand::Signatures };
+            let policy =
+                Policy { demand, receipt: receipt.as_ref(), ..Policy::new(trust, timestamp(self.platform.now())) };
             verify(bytes, &policy)
         };
         let verdict = judge(&trust);
-        let first_use = self.gate.admission == Admission::FirstUse;
+        let first_use = self.platform.gate.admission == Admission::FirstUse;
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == signing::codes::UNTRUSTED);
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
-            let came_before =
-                self.database.lock().last_receipt(&id)?.is_some() || self.plugins.contains_key(id.as_str());
+            let came_before = self.platform.database.lock().last_receipt(&id)?.is_some()
+                || self.platform.plugins.contains_key(id.as_str());
             if came_before || trust.covers(&id) {
                 let message = format!(
                     "{id} is another key's, or came without one; its publisher can link two keys: erp-plugin key rotate"
@@ -161,9 +160,9 @@ impl Platform {
         package: &Package,
         record: &PackageRecord,
     ) -> Result<Option<ReceiptRecord>, PlatformError> {
-        let Some(registrar) = &self.gate.registrar else { return Ok(None) };
+        let Some(registrar) = &self.platform.gate.registrar else { return Ok(None) };
         let metadata = &package.manifest.metadata;
-        let before = self.database.lock().last_receipt(metadata.id.as_str())?;
+        let before = self.platform.database.lock().last_receipt(metadata.id.as_str())?;
         let serial = before.as_ref().map_or(0, |before| before.serial) + 1;
         let previous = before.and_then(|before| Envelope::parse(before.envelope.as_bytes()).ok());
         let predicate = ReceiptPredicate {
@@ -182,87 +181,19 @@ impl Platform {
         Ok(Some(ReceiptRecord { serial, envelope: envelope.to_json() }))
     }
 
-    /// The registry's name and public key.
-    pub(super) fn registry_key(&self) -> Result<Value, PlatformError> {
-        let registrar = self.registrar()?;
-        let key = registrar.key.public();
-        Ok(json!({ "name": registrar.name, "keyid": key.id(), "public_key": key.to_pem() }))
-    }
-
-    /// The current list of revocations.
-    pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
-        let lists = self.database.lock().statements(StatementKind::Revocations)?;
-        let (_, latest) =
-            lists.last().ok_or_else(|| PlatformError::new(errors::REGISTRY_NONE, "nothing was revoked yet"))?;
-        Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
-    }
-
-    /// Revokes more: `{"keys": [{"keyid", "reason"}], "packages": [{"sha256", "reason"}]}`. Gives the new list.
-    pub(super) fn revoke(&mut self, more: &Value) -> Result<Value, PlatformError> {
-        let now = timestamp(self.now());
-        let bad = |why: &str| PlatformError::new(errors::REGISTRY_BAD_REVOCATION, why.to_owned());
-        let items = |name: &str| more[name].as_array().cloned().unwrap_or_default();
-        let reason =
-            |item: &Value| item["reason"].as_str().map(str::to_owned).ok_or_else(|| bad("each needs a `reason`"));
-        let before = self.latest_revocations()?;
-        let mut predicate = RevocationsPredicate::next(before, &self.registrar()?.name, now, REVOCATIONS_LAST);
-        for item in items("keys") {
-            let keyid = item["keyid"].as_str().and_then(KeyId::parse);
-            let keyid = keyid.ok_or_else(|| bad("`keyid` is sha256: and 64 digits"))?;
-            predicate.keys.push(RevokedKey { keyid, at: now, reason: reason(&item)? });
-        }
-        for item in items("packages") {
-            let sha256 = item["sha256"].as_str().filter(|digest| KeyId::parse(&format!("sha256:{digest}")).is_some());
-            let sha256 = sha256.ok_or_else(|| bad("`sha256` has 64 digits"))?.to_owned();
-            let content_id = self.database.lock().content_id(&sha256)?;
-            predicate.packages.push(WithdrawnPackage { sha256, content_id, reason: reason(&item)? });
-        }
-        if items("keys").is_empty() && items("packages").is_empty() {
-            return Err(bad("neither `keys` nor `packages` name anything"));
-        }
-        let mut envelope = predicate.seal();
-        sign(&mut envelope, self.registrar()?)?;
-        let (text, now) = (envelope.to_json(), self.now());
-        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Revocations, now, &text))?;
-        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
-    }
-
-    /// Takes a publisher's word that another key takes the place of theirs.
-    pub(super) fn take_rotation(&mut self, body: &[u8]) -> Result<Value, PlatformError> {
-        let bad = |why: String| PlatformError::new(errors::REGISTRY_BAD_ROTATION, why);
-        let envelope = Envelope::parse(body).map_err(|error| bad(error.to_string()))?;
-        let rotation = Rotation::open(&envelope).map_err(|error| bad(error.to_string()))?;
-        let now = self.now();
-        self.effective_trust()?.rotate(&rotation, timestamp(now)).map_err(|error| bad(error.to_string()))?;
-        let text = envelope.to_json();
-        self.unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Rotation, now, &text))?;
-        Ok(json!({ "old": rotation.old.id(), "new": rotation.new.id() }))
-    }
-
-    fn registrar(&self) -> Result<&Registrar, PlatformError> {
-        let none = || PlatformError::new(errors::REGISTRY_NONE, "this platform signs no receipts");
-        self.gate.registrar.as_ref().ok_or_else(none)
-    }
-
-    fn latest_revocations(&self) -> Result<Option<RevocationsPredicate>, PlatformError> {
-        let lists = self.database.lock().statements(StatementKind::Revocations)?;
-        let latest = lists.last().and_then(|(_, text)| Envelope::parse(text.as_bytes()).ok());
-        Ok(latest.and_then(|envelope| Attestation::of_envelope(&envelope).ok()).map(|list| list.predicate))
-    }
-
     /// The keys of the trust file and those that were seen first, after all that was said about them since.
-    fn effective_trust(&self) -> Result<TrustStore, PlatformError> {
+    pub(super) fn effective_trust(&self) -> Result<TrustStore, PlatformError> {
         let mut trust = TrustStore::default();
-        if let Some(registrar) = &self.gate.registrar {
+        if let Some(registrar) = &self.platform.gate.registrar {
             trust.add_registry(&registrar.name, registrar.key.public());
         }
-        let database = self.database.lock();
+        let database = self.platform.database.lock();
         for (plugin, pem) in database.pins()? {
             if let Ok(key) = PublicKey::from_pem(&pem) {
                 trust.add(first_seen(key, &plugin));
             }
         }
-        trust.extend(self.gate.trust.clone());
+        trust.extend(self.platform.gate.trust.clone());
         // What was taken back counts first: a rotation is good where it came before its key was lost.
         for (_, text) in database.statements(StatementKind::Revocations)? {
             let list = Envelope::parse(text.as_bytes()).ok();
@@ -283,7 +214,7 @@ impl Platform {
     }
 }
 
-fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformError> {
+pub(super) fn sign(envelope: &mut Envelope, registrar: &Registrar) -> Result<(), PlatformError> {
     envelope.sign(&registrar.key).map_err(|error| PlatformError::new(errors::REGISTRY_BAD_STATE, error.to_string()))
 }
 
@@ -363,6 +294,6 @@ fn first_seen(key: PublicKey, plugin: &str) -> TrustedKey {
     }
 }
 
-fn timestamp(moment: Moment) -> Timestamp {
+pub(super) fn timestamp(moment: Moment) -> Timestamp {
     Timestamp::from_str(&moment.to_string()).unwrap_or_default()
 }

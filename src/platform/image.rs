@@ -21,17 +21,17 @@ pub struct PlatformImage {
     plugins: BTreeMap<PluginId, Arc<Installed>>,
 }
 
-impl Platform {
-    /// The platform as it stands now.
+impl PlatformImage {
+    /// A platform as it is now.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn image(&self) -> Result<PlatformImage, StoreError> {
+    pub fn of(platform: &Platform) -> Result<PlatformImage, StoreError> {
         Ok(PlatformImage {
-            database: Arc::new(self.database.lock().image()?),
-            surroundings: lock(&self.surroundings).clone(),
-            directory: self.directory.clone(),
-            plugins: self.plugins.clone(),
+            database: Arc::new(platform.database.lock().image()?),
+            surroundings: lock(&platform.surroundings).clone(),
+            directory: platform.directory.clone(),
+            plugins: platform.plugins.clone(),
         })
     }
 
@@ -39,14 +39,14 @@ impl Platform {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn of_image(runtime: Arc<Runtime>, image: &PlatformImage) -> Result<Platform, StoreError> {
-        let mut database = Database::of_image(&image.database)?;
-        for installed in image.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status))
+    pub fn platform(&self, runtime: Arc<Runtime>) -> Result<Platform, StoreError> {
+        let mut database = Database::of_image(&self.database)?;
+        for installed in self.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status))
         {
             database.serve_schema(&installed.manifest);
         }
-        let mut platform = Platform::new(runtime, database, image.surroundings.clone(), image.directory.clone());
-        platform.plugins = image.plugins.clone();
+        let mut platform = Platform::new(runtime, database, self.surroundings.clone(), self.directory.clone());
+        platform.plugins = self.plugins.clone();
         Ok(platform)
     }
 }

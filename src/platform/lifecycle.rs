@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use erp_manifest::codes::errors;
-use erp_manifest::{Manifest, Moment, TenantId, from_json};
+use erp_manifest::{Manifest, TenantId, from_json};
 use erp_package::archive;
 use erp_package::strict_zip::Limits;
 use erp_runtime::{Invocation, LoadedPlugin, Surroundings, Trigger, UpgradeHandler};
@@ -19,33 +19,39 @@ use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
 use super::{Platform, PlatformError};
 
-impl Platform {
+/// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
+#[derive(Debug)]
+pub struct Lifecycle<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl Lifecycle<'_> {
     /// Makes a plugin's tables and registers it.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub fn install(&mut self, id: &str) -> Result<(), PlatformError> {
-        let mut installed = self.installed(id)?.clone();
+        let mut installed = self.platform.installed(id)?.clone();
         if installed.status == PluginStatus::Running {
             return Err(wrong_state(id, &installed, "uploaded, installed or disabled"));
         }
-        self.require_platform(&installed.manifest)?;
-        self.require_needs(&installed.manifest, DependencyStage::Installed)?;
+        self.platform.requirements().require_platform(&installed.manifest)?;
+        self.platform.requirements().require_needs(&installed.manifest, DependencyStage::Installed)?;
         self.require_free_tables(&installed.manifest)?;
         installed.status = PluginStatus::Installed;
         installed.error = None;
         let record = plugin_record(id, &installed);
         let manifest = Arc::clone(&installed.manifest);
         self.refuse_handlers(&manifest)?;
-        let now = self.now();
+        let now = self.platform.now();
         let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
             let report =
                 bring_up(database, surroundings, (&manifest, &installed.manifest_json), VersionRule::Raised, now)?;
             database.put_plugin(&record, now)?;
             Ok(report)
         })?;
-        self.activity.upgrades.push(report);
-        self.put_installed(installed);
+        self.platform.activity.upgrades.push(report);
+        self.platform.put_installed(installed);
         Ok(())
     }
 
@@ -54,25 +60,25 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`]; the plugin is then in the state `error`, with the reason.
     pub fn enable(&mut self, id: &str) -> Result<(), PlatformError> {
-        if self.installed(id)?.status == PluginStatus::Uploaded {
+        if self.platform.installed(id)?.status == PluginStatus::Uploaded {
             self.install(id)?;
         }
-        let installed = self.installed(id)?.clone();
+        let installed = self.platform.installed(id)?.clone();
         match installed.status {
             PluginStatus::Running => return Ok(()),
             status if DependencyStage::Installed.is_reached_by(status) => {}
             _ => return Err(wrong_state(id, &installed, "installed or disabled")),
         }
-        self.require_platform(&installed.manifest)?;
-        self.require_needs(&installed.manifest, DependencyStage::Running)?;
+        self.platform.requirements().require_platform(&installed.manifest)?;
+        self.platform.requirements().require_needs(&installed.manifest, DependencyStage::Running)?;
         self.launch(id)
     }
 
     /// Loads the component of the version that is there, and starts it.
     pub(super) fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
-        let installed = self.installed(id)?.clone();
+        let installed = self.platform.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
-        let package = self.database.lock().package(id, &version)?;
+        let package = self.platform.database.lock().package(id, &version)?;
         let package = package.ok_or_else(|| {
             PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("the package of {id} {version} is gone"))
         })?;
@@ -92,7 +98,7 @@ impl Platform {
     }
 
     pub(super) fn load(&self, component: &[u8], manifest: &Arc<Manifest>) -> Result<LoadedPlugin, PlatformError> {
-        let loaded = self.runtime.load(component, Arc::clone(manifest));
+        let loaded = self.platform.runtime.load(component, Arc::clone(manifest));
         loaded.map_err(|error| PlatformError::new(error.code(), error.to_string()))
     }
 
@@ -110,7 +116,7 @@ impl Platform {
     /// [`PlatformError`].
     pub fn run_version(&mut self, version: &ProjectVersion) -> Result<(), PlatformError> {
         let id = version.loaded.manifest().metadata.id.to_string();
-        self.put_installed(version.installed());
+        self.platform.put_installed(version.installed());
         self.install(&id)?;
         self.start(&id, version.loaded.clone())
     }
@@ -118,27 +124,28 @@ impl Platform {
     /// Starts a plugin again that came from a project: after it was disabled, or as after a restart of the platform.
     ///
     /// # Errors
-    /// As [`Platform::enable`].
+    /// As [`Lifecycle::enable`].
     pub fn run_again(&mut self, loaded: &LoadedPlugin) -> Result<(), PlatformError> {
         let id = loaded.manifest().metadata.id.to_string();
-        let installed = self.installed(&id)?.clone();
+        let installed = self.platform.installed(&id)?.clone();
         if !DependencyStage::Installed.is_reached_by(installed.status) {
             return Err(wrong_state(&id, &installed, "installed or disabled"));
         }
-        self.stop(&id);
+        self.platform.stop(&id);
         self.start(&id, loaded.clone())
     }
 
     pub(super) fn start(&mut self, id: &str, loaded: LoadedPlugin) -> Result<(), PlatformError> {
         let manifest = Arc::clone(loaded.manifest());
-        if let Err(error) = self.check_nodes_of(id, &loaded) {
+        if let Err(error) = self.platform.nodes().check_nodes_of(id, &loaded) {
             self.fail(id, &error)?;
             return Err(error);
         }
-        if let Some(installed) = self.installed_mut(id) {
+        if let Some(installed) = self.platform.installed_mut(id) {
             installed.loaded = Some(loaded);
         }
-        let started = self.set_status(id, PluginStatus::Running, None).and_then(|()| self.greet(id, &manifest));
+        let started =
+            self.platform.set_status(id, PluginStatus::Running, None).and_then(|()| self.greet(id, &manifest));
         if let Err(error) = &started {
             self.fail(id, error)?;
         }
@@ -146,13 +153,13 @@ impl Platform {
     }
 
     pub(super) fn fail(&mut self, id: &str, error: &PlatformError) -> Result<(), PlatformError> {
-        self.stop(id);
-        self.set_status(id, PluginStatus::Error, Some(error.message.clone()))
+        self.platform.stop(id);
+        self.platform.set_status(id, PluginStatus::Error, Some(error.message.clone()))
     }
 
     /// `init`, and the tenant hook for those who are new.
     pub(super) fn greet(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
-        if let Some(loaded) = self.installed(id)?.loaded.clone() {
+        if let Some(loaded) = self.platform.installed(id)?.loaded.clone() {
             self.init(&loaded, &[], |_| Ok(()))?;
         }
         self.greet_tenants(id, manifest)
@@ -165,9 +172,9 @@ impl Platform {
         handlers: &[UpgradeHandler],
         mut prepare: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<(), PlatformError> {
-        let tenants = self.directory.tenants().to_vec();
+        let tenants = self.platform.directory.tenants().to_vec();
         let Some(first) = tenants.first() else {
-            return self.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
+            return self.platform.unit::<_, StoreError>(|database, _| prepare(database)).map_err(PlatformError::from);
         };
         // `init` runs for no tenant: what belongs to tenants is made in their hook. Handlers of an upgrade change rows.
         let nobody = TenantId::nil();
@@ -177,25 +184,25 @@ impl Platform {
             (first, Invocation::Upgrade(handlers.to_vec()))
         };
         let occasion = Occasion::of(tenant, Trigger::Lifecycle);
-        self.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
+        self.platform.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
         Ok(())
     }
 
     pub(super) fn greet_tenants(&mut self, id: &str, manifest: &Manifest) -> Result<(), PlatformError> {
-        let tenants = self.directory.tenants().to_vec();
+        let tenants = self.platform.directory.tenants().to_vec();
         tenants.iter().try_for_each(|tenant| self.greet_tenant(id, manifest, tenant))
     }
 
     fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
-        if !self.database.lock().has_tenant(plugin, tenant)? {
+        if !self.platform.database.lock().has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle);
-            let Some(loaded) = self.loaded(id) else { return Ok(()) };
-            let (now, surroundings) = (self.now(), Arc::clone(&self.surroundings));
+            let Some(loaded) = self.platform.loaded(id) else { return Ok(()) };
+            let (now, surroundings) = (self.platform.now(), Arc::clone(&self.platform.surroundings));
             let fixtures = |database: &mut Database| bring_fixtures(database, &surroundings, manifest, tenant, now);
             let note = |database: &mut Database| database.add_tenant(plugin, tenant);
-            self.call_loaded(&loaded, &occasion, &Invocation::TenantCreated, fixtures, note)?;
+            self.platform.call_loaded(&loaded, &occasion, &Invocation::TenantCreated, fixtures, note)?;
         }
         Ok(())
     }
@@ -205,13 +212,13 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn disable(&mut self, id: &str) -> Result<(), PlatformError> {
-        let installed = self.installed(id)?;
+        let installed = self.platform.installed(id)?;
         if !DependencyStage::Installed.is_reached_by(installed.status) {
             return Err(wrong_state(id, installed, "running"));
         }
-        self.require_not_needed(id, DependencyStage::Running)?;
-        self.stop(id);
-        self.set_status(id, PluginStatus::Disabled, None)
+        self.platform.requirements().require_not_needed(id, DependencyStage::Running)?;
+        self.platform.stop(id);
+        self.platform.set_status(id, PluginStatus::Disabled, None)
     }
 
     /// Takes a plugin out of service; its tables and rows stay.
@@ -219,19 +226,13 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn uninstall(&mut self, id: &str) -> Result<(), PlatformError> {
-        self.installed(id)?;
-        self.require_not_needed(id, DependencyStage::Installed)?;
-        self.stop(id);
-        self.set_status(id, PluginStatus::Uninstalled, None)?;
-        let plugin = self.installed(id)?.manifest.metadata.id.clone();
-        self.database.lock().retire_schema(&plugin);
+        self.platform.installed(id)?;
+        self.platform.requirements().require_not_needed(id, DependencyStage::Installed)?;
+        self.platform.stop(id);
+        self.platform.set_status(id, PluginStatus::Uninstalled, None)?;
+        let plugin = self.platform.installed(id)?.manifest.metadata.id.clone();
+        self.platform.database.lock().retire_schema(&plugin);
         Ok(())
-    }
-
-    /// Whether an administrator took a plugin out of service.
-    pub fn is_stopped(&self, id: &str) -> bool {
-        let status = self.plugins.get(id).map(|installed| installed.status);
-        matches!(status, Some(PluginStatus::Disabled | PluginStatus::Uninstalled))
     }
 
     /// Starts a version once on a database of its own, which is gone afterwards.
@@ -240,10 +241,10 @@ impl Platform {
     /// Why it would not start; that plugins are missing which are here is no reason.
     pub fn rehearse(&self, version: &ProjectVersion) -> Result<(), PlatformError> {
         let database = Database::in_memory()?;
-        let directory = self.directory().clone();
-        let mut alone = Platform::new(self.runtime(), database, Surroundings::of_this_machine(), directory);
-        alone.gate = Arc::clone(&self.gate);
-        match alone.run_version(version) {
+        let directory = self.platform.directory().clone();
+        let mut alone = Platform::new(self.platform.runtime(), database, Surroundings::of_this_machine(), directory);
+        alone.gate = Arc::clone(&self.platform.gate);
+        match alone.lifecycle().run_version(version) {
             Err(error) if error.code == errors::PLUGIN_DEPENDENCY => Ok(()),
             started => started,
         }
@@ -254,8 +255,8 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn reset(&mut self, id: &str) -> Result<(), PlatformError> {
-        self.stop(id);
-        self.set_status(id, PluginStatus::Uninstalled, None)?;
+        self.platform.stop(id);
+        self.platform.set_status(id, PluginStatus::Uninstalled, None)?;
         self.purge(id)
     }
 
@@ -264,15 +265,15 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`], also where the plugin is still installed.
     pub fn purge(&mut self, id: &str) -> Result<(), PlatformError> {
-        let installed = self.installed(id)?.clone();
+        let installed = self.platform.installed(id)?.clone();
         if installed.status != PluginStatus::Uninstalled {
             return Err(wrong_state(id, &installed, "uninstalled"));
         }
-        self.unit::<_, StoreError>(|database, _| {
+        self.platform.unit::<_, StoreError>(|database, _| {
             database.drop_schema(&installed.manifest.metadata.id)?;
             database.forget_plugin(&installed.manifest.metadata.id)
         })?;
-        self.plugins.remove(id);
+        self.platform.plugins.remove(id);
         Ok(())
     }
 
@@ -288,9 +289,9 @@ impl Platform {
     /// The same, without those whose projects are followed: they start from what their folders hold.
     ///
     /// # Errors
-    /// As [`Platform::recover`].
+    /// As [`Lifecycle::recover`].
     pub fn recover_but(&mut self, followed: &[String]) -> Result<(), PlatformError> {
-        let records = self.database.lock().plugins()?;
+        let records = self.platform.database.lock().plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
             let (manifest, findings) = from_json("erpx.json", &record.manifest);
@@ -299,11 +300,11 @@ impl Platform {
                 let why = findings.diagnostics().first().map_or_else(String::new, |finding| finding.message.clone());
                 let error = format!("this version of the host cannot read its manifest: {why}");
                 let unreadable = PluginRecord { status: PluginStatus::Error, error: Some(error), ..record.clone() };
-                self.unreadable.push(unreadable);
+                self.platform.unreadable.push(unreadable);
                 continue;
             };
             let manifest = Arc::new(manifest);
-            let package = self.database.lock().package(&record.id, &record.version)?;
+            let package = self.platform.database.lock().package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let files = package.as_ref().map(files_of).unwrap_or_default();
             let labels =
@@ -312,11 +313,11 @@ impl Platform {
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if DependencyStage::Installed.is_reached_by(record.status) {
                 // Where a newer binary wants more of the tables, they get it now.
-                let made = self.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
+                let made = self.platform.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
-                self.database.lock().serve_schema(&manifest);
+                self.platform.database.lock().serve_schema(&manifest);
             }
-            self.put_installed(Installed {
+            self.platform.put_installed(Installed {
                 manifest,
                 status: if record.status == PluginStatus::Running { PluginStatus::Installed } else { record.status },
                 error: record.error.clone(),
@@ -333,48 +334,15 @@ impl Platform {
         }
         let running = records.iter().filter(|record| record.status == PluginStatus::Running);
         let running = running.filter(|record| refused.iter().all(|(id, _)| *id != record.id));
-        let running =
-            running.filter(|record| self.plugins.contains_key(record.id.as_str()) && !followed.contains(&record.id));
+        let running = running
+            .filter(|record| self.platform.plugins.contains_key(record.id.as_str()) && !followed.contains(&record.id));
         let running: Vec<String> = running.map(|record| record.id.clone()).collect();
-        for id in self.start_order(&running) {
+        for id in self.platform.requirements().start_order(&running) {
             if let Err(error) = self.enable(&id) {
                 self.fail(&id, &error)?;
             }
         }
-        self.deliver_events()?;
-        Ok(())
-    }
-
-    /// What the platform knows of its plugins, ordered by id.
-    pub fn plugins(&self) -> Vec<PluginRecord> {
-        let known = self.plugins.iter().map(|(id, installed)| plugin_record(id.as_str(), installed));
-        let unreadable =
-            self.unreadable.iter().filter(|record| !self.plugins.contains_key(record.id.as_str())).cloned();
-        let mut all: Vec<PluginRecord> = known.chain(unreadable).collect();
-        all.sort_by(|left, right| left.id.cmp(&right.id));
-        all
-    }
-
-    pub(super) fn stop(&mut self, id: &str) {
-        if let Some(installed) = self.installed_mut(id) {
-            installed.loaded = None;
-            installed.canary = None;
-        }
-    }
-
-    pub(super) fn set_status(
-        &mut self,
-        id: &str,
-        status: PluginStatus,
-        error: Option<String>,
-    ) -> Result<(), PlatformError> {
-        let mut installed = self.installed(id)?.clone();
-        installed.status = status;
-        installed.error = error;
-        let record = plugin_record(id, &installed);
-        let now: Moment = self.now();
-        self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
-        self.put_installed(installed);
+        self.platform.events().deliver_events()?;
         Ok(())
     }
 }

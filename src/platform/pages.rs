@@ -15,7 +15,13 @@ struct Viewer<'v> {
     language: Option<&'v str>,
 }
 
-impl Platform {
+/// Pages as a user sees them.
+#[derive(Debug)]
+pub struct Pages<'p> {
+    pub(crate) platform: &'p Platform,
+}
+
+impl Pages<'_> {
     /// A page of a plugin as a user sees it: `{name, type, label, entity, columns, filters, form, actions, search, rows}`,
     /// and what its type adds: `pages` of tabs, `sections` of a detail, `widgets` of a dashboard, the fields that a tree,
     /// a board or a graph goes by, the `file` of a custom page.
@@ -29,7 +35,7 @@ impl Platform {
         plugin: &str,
         name: &str,
     ) -> Result<Value, PlatformError> {
-        let installed = self.installed(plugin)?;
+        let installed = self.platform.installed(plugin)?;
         let page = installed.manifest.page(name).ok_or_else(|| PlatformError::no_page(plugin, name))?;
         self.drawn(installed, &Viewer { identity, language }, page)
     }
@@ -83,9 +89,9 @@ impl Platform {
         let form: Vec<String> = open.map(|field| field.name.to_string()).collect();
         let own = manifest.ui.actions.iter().filter(|action| *action.entity == *entity.name);
         let reach = identity.caller.reach(&PermissionCode::list(&entity.name));
-        let scope = Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id).within(reach);
+        let scope = Scope::of_tenant(&identity.tenant, self.platform.now()).by(&identity.caller.id).within(reach);
         let rows = {
-            let database = self.database.lock();
+            let database = self.platform.database.lock();
             let found = database.catalog().entity(&manifest.metadata.id, entity.name.as_str())?;
             database.count(&found, &scope, &ListQuery::default())?
         };

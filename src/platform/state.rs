@@ -1,20 +1,31 @@
 //! The platform itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use erp_manifest::codes::errors;
-use erp_manifest::{Manifest, Moment, PluginId, TenantId};
-use erp_runtime::{Fault, Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
+use erp_manifest::diagnostics::Spanned;
+use erp_manifest::{Manifest, Moment, PluginId, TenantId, event_matches};
+use erp_runtime::{Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
 use erp_storage::{ListQuery, Row, Scope, StatementLimit, StoreError};
 use erp_store::{Database, PluginRecord, PluginStatus, SharedDatabase};
 use serde_json::Value;
 
 use super::activity::{Activity, Counters};
+use super::api::{DevRoutes, DirectoryRoutes, ModelRoutes, NodeRoutes, PluginRoutes};
 use super::call::Canary;
+use super::compiler::PackageCompiler;
+use super::data::PlatformData;
+use super::delivery::Deliveries;
+use super::dependencies::Requirements;
+use super::gate::AdmissionCheck;
 use super::labels::Labels;
 use super::lane::Turns;
+use super::lifecycle::{Lifecycle, plugin_record};
+use super::nodes::Nodes;
+use super::pages::Pages;
+use super::registry::Registry;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 
 /// Plugins, users, tables and events.
@@ -104,7 +115,7 @@ impl std::fmt::Debug for Platform {
 
 impl Platform {
     /// A platform over a database. Plugins that were running are not started yet: see
-    /// [`Platform::recover`].
+    /// [`Lifecycle::recover`].
     pub fn new(
         runtime: Arc<Runtime>,
         database: Database,
@@ -136,9 +147,95 @@ impl Platform {
         }
     }
 
+    /// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
+    pub fn lifecycle(&mut self) -> Lifecycle<'_> {
+        Lifecycle { platform: self }
+    }
+
+    /// What must hold before a plugin is installed, started, stopped or replaced.
+    pub(crate) fn requirements(&self) -> Requirements<'_> {
+        Requirements { platform: self }
+    }
+
+    /// Events: published, and delivered to the plugins that subscribed.
+    pub fn events(&mut self) -> Deliveries<'_> {
+        Deliveries { platform: self }
+    }
+
+    /// Whether a package may come in, and its receipt.
+    pub fn admission(&self) -> AdmissionCheck<'_> {
+        AdmissionCheck { platform: self }
+    }
+
+    /// What the platform says as a registry: its key, what it revoked, and which keys replaced others.
+    pub(crate) fn registry(&mut self) -> Registry<'_> {
+        Registry { platform: self }
+    }
+
+    /// The nodes of the plugins that run, and of the platform.
+    pub fn nodes(&mut self) -> Nodes<'_> {
+        Nodes { platform: self }
+    }
+
+    /// Pages as a user sees them.
+    pub fn pages(&self) -> Pages<'_> {
+        Pages { platform: self }
+    }
+
+    /// Routes of plugins: their life, settings and secrets.
+    pub(crate) fn plugin_routes(&mut self) -> PluginRoutes<'_> {
+        PluginRoutes { platform: self }
+    }
+
+    /// Routes of users, departments and roles.
+    pub(crate) fn directory_routes(&self) -> DirectoryRoutes<'_> {
+        DirectoryRoutes { platform: self }
+    }
+
+    /// Routes that only a dev host has.
+    pub(crate) fn dev_routes(&mut self) -> DevRoutes<'_> {
+        DevRoutes { platform: self }
+    }
+
+    /// Routes of nodes and processors.
+    pub(crate) fn node_routes(&mut self) -> NodeRoutes<'_> {
+        NodeRoutes { platform: self }
+    }
+
+    /// Routes that describe entities, pages, files and the API itself.
+    pub fn model_routes(&self) -> ModelRoutes<'_> {
+        ModelRoutes { platform: self }
+    }
+
     /// What happened since the last time this was asked.
     pub fn take_activity(&mut self) -> Activity {
         std::mem::take(&mut self.activity)
+    }
+
+    /// A compiler that needs no lock of the platform.
+    pub fn compiler(&self) -> PackageCompiler {
+        PackageCompiler { runtime: Arc::clone(&self.runtime) }
+    }
+
+    /// The package that a plugin was uploaded in; none for one of a project.
+    pub fn package_bytes(&self, plugin: &str) -> Option<Vec<u8>> {
+        let version = self.manifest(plugin)?.metadata.version.to_string();
+        let record = self.database.lock().package(plugin, &version).ok()?;
+        record.map(|record| record.bytes)
+    }
+
+    /// The package that a rollback of a plugin would bring back; none if there is nothing to roll back.
+    pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
+        let manifest = self.manifest(plugin)?;
+        let database = self.database.lock();
+        let upgrades = database.upgrades(&manifest.metadata.id).ok()?;
+        let latest = upgrades.into_iter().find(|upgrade| !upgrade.rolled_back)?;
+        Some(database.package(plugin, &latest.from_version).ok()??.bytes)
+    }
+
+    /// Rows, settings and secrets, without asking anyone.
+    pub fn data(&mut self) -> PlatformData<'_> {
+        PlatformData { platform: self }
     }
 
     /// The users and tenants.
@@ -165,7 +262,7 @@ impl Platform {
         let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
         let running: Vec<(PluginId, Arc<Manifest>)> =
             running.map(|(id, installed)| (id.clone(), Arc::clone(&installed.manifest))).collect();
-        running.iter().try_for_each(|(id, manifest)| self.greet_tenants(id.as_str(), manifest))
+        running.iter().try_for_each(|(id, manifest)| self.lifecycle().greet_tenants(id.as_str(), manifest))
     }
 
     /// Begins to commit several requests together; false where the database cannot.
@@ -188,49 +285,19 @@ impl Platform {
         self.plugins.get(plugin).map(|installed| Arc::clone(&installed.manifest))
     }
 
+    /// The clock, ids, randomness and faults; whoever has them holds up all calls.
+    pub fn surroundings(&self) -> MutexGuard<'_, Surroundings> {
+        lock(&self.surroundings)
+    }
+
     /// Now, by the platform's clock.
     pub fn now(&self) -> Moment {
         lock(&self.surroundings).now()
     }
 
-    /// Moves a virtual clock.
-    pub fn advance(&mut self, milliseconds: u64) {
-        lock(&self.surroundings).advance(milliseconds);
-    }
-
-    /// Moves any clock, also this machine's; less than zero goes into the past.
-    pub fn shift_clock(&mut self, milliseconds: i64) {
-        lock(&self.surroundings).shift(milliseconds);
-    }
-
-    /// By how many milliseconds the clock is ahead of the machine's own.
-    pub fn clock_ahead_ms(&self) -> i64 {
-        lock(&self.surroundings).ahead_ms()
-    }
-
-    /// Imitates known defects of the platform of today, or is strict again.
-    pub fn imitate_quirks(&mut self, wanted: bool) {
-        lock(&self.surroundings).imitate_quirks(wanted);
-    }
-
-    /// Whether known defects of the platform of today are imitated.
-    pub fn imitates_quirks(&self) -> bool {
-        lock(&self.surroundings).imitates_quirks()
-    }
-
-    /// Faults that are still to come.
-    pub fn faults(&self) -> Vec<Fault> {
-        lock(&self.surroundings).faults().to_vec()
-    }
-
-    /// Makes something go wrong.
-    pub fn add_fault(&mut self, fault: Fault) {
-        lock(&self.surroundings).add_fault(fault);
-    }
-
-    /// Forgets the faults that did not happen; gives them.
-    pub fn clear_faults(&mut self) -> Vec<Fault> {
-        lock(&self.surroundings).clear_faults()
+    /// Sets who may bring packages, and who signs their receipts.
+    pub fn set_gate(&mut self, gate: Gate) {
+        self.gate = Arc::new(gate);
     }
 
     /// How each plugin has done since the platform started.
@@ -258,12 +325,65 @@ impl Platform {
         self.database.lock().set_patience(patience);
     }
 
-    /// Copies the database into a file that is not there yet.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn copy_database(&self, file: &std::path::Path) -> Result<(), StoreError> {
-        self.database.lock().copy_to(file)
+    pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
+        self.plugins
+            .get(plugin)
+            .map(Arc::as_ref)
+            .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("there is no plugin `{plugin}`")))
+    }
+
+    /// A plugin that is to be changed.
+    pub(super) fn installed_mut(&mut self, plugin: &str) -> Option<&mut Installed> {
+        self.plugins.get_mut(plugin).map(Arc::make_mut)
+    }
+
+    pub(super) fn put_installed(&mut self, installed: Installed) {
+        self.plugins.insert(installed.manifest.metadata.id.clone().into_inner(), Arc::new(installed));
+    }
+
+    /// Whether an administrator took a plugin out of service.
+    pub fn is_stopped(&self, id: &str) -> bool {
+        let status = self.plugins.get(id).map(|installed| installed.status);
+        matches!(status, Some(PluginStatus::Disabled | PluginStatus::Uninstalled))
+    }
+
+    /// What the platform knows of its plugins, ordered by id.
+    pub fn plugins(&self) -> Vec<PluginRecord> {
+        let known = self.plugins.iter().map(|(id, installed)| plugin_record(id.as_str(), installed));
+        let unreadable =
+            self.unreadable.iter().filter(|record| !self.plugins.contains_key(record.id.as_str())).cloned();
+        let mut all: Vec<PluginRecord> = known.chain(unreadable).collect();
+        all.sort_by(|left, right| left.id.cmp(&right.id));
+        all
+    }
+
+    pub(super) fn stop(&mut self, id: &str) {
+        if let Some(installed) = self.installed_mut(id) {
+            installed.loaded = None;
+            installed.canary = None;
+        }
+    }
+
+    pub(super) fn set_status(
+        &mut self,
+        id: &str,
+        status: PluginStatus,
+        error: Option<String>,
+    ) -> Result<(), PlatformError> {
+        let mut installed = self.installed(id)?.clone();
+        installed.status = status;
+        installed.error = error;
+        let record = plugin_record(id, &installed);
+        let now: Moment = self.now();
+        self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
+        self.put_installed(installed);
+        Ok(())
+    }
+
+    /// Works on the database as it stands, with now.
+    pub fn with_database<T>(&mut self, work: impl FnOnce(&mut Database, Moment) -> T) -> T {
+        let now = self.now();
+        work(&mut self.database.lock(), now)
     }
 
     /// Rows of a statement that only reads: names of the columns, and at most `most` rows. Entities of `plugin` can
@@ -282,28 +402,12 @@ impl Platform {
         self.database.lock().inspect(manifest.as_ref(), without, sql, most)
     }
 
-    /// Changes clock, ids and randomness for those of another world; gives the old ones back.
-    pub fn swap_surroundings(&mut self, other: Surroundings) -> Surroundings {
-        std::mem::replace(&mut *lock(&self.surroundings), other)
-    }
-
-    /// Inserts a row without asking anyone: how fixtures come in.
+    /// Copies the database into a file that is not there yet.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn insert_fixture(
-        &mut self,
-        plugin: &Manifest,
-        entity: &str,
-        tenant: &TenantId,
-        row: &serde_json::Map<String, Value>,
-    ) -> Result<String, StoreError> {
-        let scope = Scope::of_tenant(tenant, self.now());
-        let entity = self.database.lock().catalog().entity(&plugin.metadata.id, entity)?;
-        self.quiet_unit(|database, surroundings| {
-            let row = database.insert(&entity, &scope, row, &mut || lock(surroundings).uuid())?;
-            Ok(row.id)
-        })
+    pub fn copy_database(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        self.database.lock().copy_to(file)
     }
 
     /// Every row of an entity that a tenant has, in the order of their making; with `deleted`, those
@@ -326,58 +430,17 @@ impl Platform {
         Ok(rows.into_iter().map(Row::into_flat).collect())
     }
 
-    /// Sets keys of the platform's own configuration.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_config(&mut self, values: &BTreeMap<String, Value>) -> Result<(), StoreError> {
-        self.unit(|database, _| values.iter().try_for_each(|(key, value)| database.set_config(key, value)))
+    /// The running plugins that subscribed to events of a type.
+    pub fn listeners(&self, event_type: &str) -> Vec<PluginId> {
+        let running = self.plugins.iter().filter(|(_, installed)| installed.status == PluginStatus::Running);
+        let hears = |pattern: &Spanned<String>| event_matches(pattern, event_type);
+        let listening = running.filter(|(_, installed)| installed.manifest.events.subscribe.iter().any(hears));
+        listening.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Sets settings of a plugin for every tenant.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_settings(
-        &mut self,
-        plugin: &Manifest,
-        values: &serde_json::Map<String, Value>,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let tenants = self.directory.tenants().to_vec();
-        self.unit(|database, _| {
-            tenants.iter().try_for_each(|tenant| database.set_settings(plugin, &Scope::of_tenant(tenant, now), values))
-        })
-    }
-
-    /// Sets secrets of a plugin for every tenant.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_secrets(&mut self, plugin: &Manifest, values: &BTreeMap<String, String>) -> Result<(), StoreError> {
-        let now = self.now();
-        let tenants = self.directory.tenants().to_vec();
-        self.unit(|database, _| {
-            tenants.iter().try_for_each(|tenant| {
-                let scope = Scope::of_tenant(tenant, now);
-                values.iter().try_for_each(|(key, value)| database.set_secret(&plugin.metadata.id, &scope, key, value))
-            })
-        })
-    }
-
-    pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
-        self.plugins
-            .get(plugin)
-            .map(Arc::as_ref)
-            .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("there is no plugin `{plugin}`")))
-    }
-
-    /// A plugin that is to be changed.
-    pub(super) fn installed_mut(&mut self, plugin: &str) -> Option<&mut Installed> {
-        self.plugins.get_mut(plugin).map(Arc::make_mut)
-    }
-
-    pub(super) fn put_installed(&mut self, installed: Installed) {
-        self.plugins.insert(installed.manifest.metadata.id.clone().into_inner(), Arc::new(installed));
+    /// What the running plugins subscribed to, for whoever told an event that nobody hears.
+    pub fn subscriptions(&self) -> Vec<&str> {
+        let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
+        running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()
     }
 }

@@ -12,14 +12,14 @@ use erp_storage::{Scope, StoreError};
 use erp_store::{Database, PluginStatus, Reversal, UpgradeReport};
 use serde_json::{Value, json};
 
+use super::PlatformError;
 use super::attempts::Refusal;
 use super::dependencies::DependencyStage;
 use super::labels::Labels;
-use super::lifecycle::plugin_record;
+use super::lifecycle::{Lifecycle, plugin_record};
 use super::project_version::ProjectVersion;
 use super::state::Installed;
 use super::upload::files_of;
-use super::{Platform, PlatformError};
 
 /// Whether a change that rows must follow needs another schema version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum VersionRule {
 }
 
 /// Makes a plugin's tables those of a version, whatever version they are of, and brings the rows that come with it to
-/// the tenants that have it. Part of a unit of work; where that fails, [`Platform::serve_again`] must follow.
+/// the tenants that have it. Part of a unit of work; where that fails, [`Lifecycle::serve_again`] must follow.
 pub(super) fn bring_up(
     database: &mut Database,
     surroundings: &SharedSurroundings,
@@ -71,11 +71,11 @@ pub(super) fn bring_fixtures(
     database.apply_fixtures(manifest, &manifest.fixtures, &scope, &mut || lock(surroundings).uuid()).map(|_| ())
 }
 
-impl Platform {
+impl Lifecycle<'_> {
     /// Puts within reach what was within reach before a unit of work that failed.
     pub(super) fn serve_again(&self, id: &str) {
-        let mut database = self.database.lock();
-        match self.plugins.get(id) {
+        let mut database = self.platform.database.lock();
+        match self.platform.plugins.get(id) {
             Some(installed) if DependencyStage::Installed.is_reached_by(installed.status) => {
                 database.serve_schema(&installed.manifest);
             }
@@ -89,15 +89,15 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub fn bring_demo(&mut self, id: &str, tenant: &TenantId) -> Result<usize, PlatformError> {
-        let manifest = Arc::clone(&self.installed(id)?.manifest);
-        if !DependencyStage::Installed.is_reached_by(self.installed(id)?.status) {
+        let manifest = Arc::clone(&self.platform.installed(id)?.manifest);
+        if !DependencyStage::Installed.is_reached_by(self.platform.installed(id)?.status) {
             return Err(PlatformError::new(
                 errors::PLUGIN_INVALID_STATE,
                 format!("the plugin `{id}` is not installed"),
             ));
         }
-        let scope = Scope::of_tenant(tenant, self.now());
-        let brought = self.unit::<_, StoreError>(|database, surroundings| {
+        let scope = Scope::of_tenant(tenant, self.platform.now());
+        let brought = self.platform.unit::<_, StoreError>(|database, surroundings| {
             database.apply_fixtures(&manifest, &manifest.demo, &scope, &mut || lock(surroundings).uuid())
         })?;
         Ok(brought)
@@ -110,16 +110,16 @@ impl Platform {
     /// [`PlatformError`]; nothing has changed then, but where the old version does not start on its old values: it is
     /// there, in the state `error`.
     pub fn roll_back(&mut self, id: &str, discards: bool) -> Result<Reversal, PlatformError> {
-        let installed = self.installed(id)?.clone();
+        let installed = self.platform.installed(id)?.clone();
         let new = Arc::clone(&installed.manifest);
         let plugin = &new.metadata.id;
-        let latest = self.database.lock().upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
+        let latest = self.platform.database.lock().upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
         let latest = latest.filter(|upgrade| upgrade.to_version == *new.metadata.version).ok_or_else(|| {
             let message =
                 format!("{id} {} did not come by an upgrade: there is nothing to take back", *new.metadata.version);
             PlatformError::from(StoreError::NoRollback(message))
         })?;
-        let package = self.database.lock().package(id, &latest.from_version)?;
+        let package = self.platform.database.lock().package(id, &latest.from_version)?;
         let package =
             package.and_then(|record| Some((record.sha256, archive::open(&record.bytes, &Limits::default()).ok()?)));
         let Some((package_sha256, package)) = package else {
@@ -127,7 +127,7 @@ impl Platform {
             return Err(StoreError::NoRollback(message).into());
         };
         let old = Arc::new(package.manifest.clone());
-        self.require_still_fits(id, &latest.from_version)?;
+        self.platform.requirements().require_still_fits(id, &latest.from_version)?;
         let was_running = installed.status == PluginStatus::Running;
         let loaded = if was_running { Some(self.load(package.component(), &old)?) } else { None };
         let mut back = installed.clone();
@@ -141,15 +141,15 @@ impl Platform {
         back.loaded = None;
         back.canary = None;
         let record = plugin_record(id, &back);
-        let now = self.now();
-        let done = self.unit::<_, StoreError>(|database, _| {
+        let now = self.platform.now();
+        let done = self.platform.unit::<_, StoreError>(|database, _| {
             let reversal = database.roll_back(latest.upgrade, (&old, &new), discards, now)?;
             database.put_schema(plugin, &back.manifest_json)?;
             database.put_plugin(&record, now)?;
             Ok(reversal)
         });
         let reversal = done?;
-        self.put_installed(back);
+        self.platform.put_installed(back);
         self.serve_again(id);
         if let Some(loaded) = loaded {
             self.start(id, loaded)?;
@@ -169,18 +169,18 @@ impl Platform {
     ) -> Result<UpgradeReport, PlatformError> {
         let manifest = Arc::clone(version.loaded.manifest());
         let id = manifest.metadata.id.to_string();
-        self.installed(&id)?;
-        self.require_needs(&manifest, DependencyStage::Running)?;
+        self.platform.installed(&id)?;
+        self.platform.requirements().require_needs(&manifest, DependencyStage::Running)?;
         self.require_free_tables(&manifest)?;
         let installed =
             Installed { status: PluginStatus::Running, loaded: Some(version.loaded.clone()), ..version.installed() };
-        let (record, now) = (plugin_record(&id, &installed), self.now());
+        let (record, now) = (plugin_record(&id, &installed), self.platform.now());
         let keep = |database: &mut Database| database.put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
-        self.put_installed(installed);
+        self.platform.put_installed(installed);
         // The version is in place; a tenant whose hook failed is greeted again at the next start.
         if let Err(error) = self.greet_tenants(&id, &manifest)
-            && let Some(installed) = self.installed_mut(&id)
+            && let Some(installed) = self.platform.installed_mut(&id)
         {
             installed.error = Some(format!("a tenant's hook failed: {}", error.message));
         }
@@ -191,7 +191,7 @@ impl Platform {
     /// happens where another version serves.
     pub fn exchange_code(&mut self, loaded: &LoadedPlugin) {
         let id = loaded.manifest().metadata.id.as_str();
-        if let Some(serving) = self.installed_mut(id).and_then(|installed| installed.loaded.as_mut())
+        if let Some(serving) = self.platform.installed_mut(id).and_then(|installed| installed.loaded.as_mut())
             && Arc::ptr_eq(serving.manifest(), loaded.manifest())
         {
             *serving = loaded.clone();
@@ -207,11 +207,11 @@ impl Platform {
         rule: VersionRule,
         mut keep: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<UpgradeReport, PlatformError> {
-        let (manifest, now) = (Arc::clone(loaded.manifest()), self.now());
-        self.check_nodes_of(manifest.metadata.id.as_str(), loaded)?;
+        let (manifest, now) = (Arc::clone(loaded.manifest()), self.platform.now());
+        self.platform.nodes().check_nodes_of(manifest.metadata.id.as_str(), loaded)?;
         let handlers = self.handlers(&manifest)?;
         let mut report = UpgradeReport::default();
-        let surroundings = Arc::clone(&self.surroundings);
+        let surroundings = Arc::clone(&self.platform.surroundings);
         let replaced = self.init(loaded, &handlers, |database| {
             report = bring_up(database, &surroundings, (&manifest, json), rule, now)?;
             keep(database)
@@ -224,7 +224,7 @@ impl Platform {
 
     /// What the migrations call that lead from the version whose tables are there to another one.
     fn handlers(&self, manifest: &Manifest) -> Result<Vec<UpgradeHandler>, StoreError> {
-        let database = self.database.lock();
+        let database = self.platform.database.lock();
         let stored = database.schema_of(&manifest.metadata.id)?;
         let Some(old) = stored.and_then(|stored| from_json("erpx.json", &stored).0) else { return Ok(Vec::new()) };
         let tenants = database.tenants_of(&manifest.metadata.id)?;
@@ -254,19 +254,13 @@ impl Platform {
         }
     }
 
-    /// Works on the database as it stands, with now.
-    pub fn with_database<T>(&mut self, work: impl FnOnce(&mut Database, Moment) -> T) -> T {
-        let now = self.now();
-        work(&mut self.database.lock(), now)
-    }
-
     /// A unit of work that makes a plugin's tables; what was served before is served again where it fails.
     pub(super) fn table_unit<T, E: Refusal>(
         &mut self,
         id: &str,
         work: impl FnMut(&mut Database, &SharedSurroundings) -> Result<T, E>,
     ) -> Result<T, E> {
-        let done = self.unit(work);
+        let done = self.platform.unit(work);
         if done.is_err() {
             self.serve_again(id);
         }

@@ -16,13 +16,13 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::PlatformError;
 use super::dependencies::DependencyStage;
 use super::gate::AdmittedPackage;
 use super::labels::Labels;
-use super::lifecycle::plugin_record;
+use super::lifecycle::{Lifecycle, plugin_record};
 use super::state::{Installed, PluginFiles};
 use super::upgrade::{VersionRule, bring_up};
-use super::{Platform, PlatformError};
 
 /// Why an upgrade is refused with the running version unharmed: the error says all that there is to say.
 const UPGRADE_REFUSALS: [Code; 5] = [
@@ -89,13 +89,13 @@ pub fn package_of_parts(
     archive::build(&parts).map_err(|error| invalid(error.to_string()))
 }
 
-impl Platform {
+impl Lifecycle<'_> {
     /// Takes a package: verifies it, holds it against every rule, and keeps it. Who may bring one, the gate says.
     ///
     /// # Errors
     /// [`PlatformError`] with all problems in its details.
     pub fn upload(&mut self, bytes: &[u8]) -> Result<UploadReceipt, PlatformError> {
-        let admitted = self.admit(bytes)?;
+        let admitted = self.platform.admission().admit(bytes)?;
         self.take_package(bytes, &admitted)
     }
 
@@ -105,7 +105,11 @@ impl Platform {
         bytes: &[u8],
         admitted: &AdmittedPackage,
     ) -> Result<UploadReceipt, PlatformError> {
-        if self.still_admits(admitted)? { self.take_package(bytes, admitted) } else { self.upload(bytes) }
+        if self.platform.admission().still_admits(admitted)? {
+            self.take_package(bytes, admitted)
+        } else {
+            self.upload(bytes)
+        }
     }
 
     fn take_package(&mut self, bytes: &[u8], admitted: &AdmittedPackage) -> Result<UploadReceipt, PlatformError> {
@@ -115,13 +119,13 @@ impl Platform {
         let manifest = Arc::new(package.manifest.clone());
         let (id, version) = (manifest.metadata.id.to_string(), manifest.metadata.version.to_string());
         let sha256 = sha256_hex(bytes);
-        let now = self.now();
+        let now = self.platform.now();
         let record = package_record(package, &sha256, bytes, now);
-        let known = self.database.lock().package(&id, &version)?;
+        let known = self.platform.database.lock().package(&id, &version)?;
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
         }
-        let before = self.plugins.get(id.as_str());
+        let before = self.platform.plugins.get(id.as_str());
         // The same file again: nothing to do, unless the version was taken back since.
         let came_after = |before: &Installed| {
             Version::parse(&version).is_ok_and(|version| is_older(&before.manifest.metadata.version, &version))
@@ -134,9 +138,9 @@ impl Platform {
             let message = format!("version {} is there already, {version} is older", *before.manifest.metadata.version);
             return Err(PlatformError::new(errors::PLUGIN_DOWNGRADE, message));
         }
-        self.require_platform(&manifest)?;
+        self.platform.requirements().require_platform(&manifest)?;
         self.require_free_tables(&manifest)?;
-        self.require_still_fits(&id, &version)?;
+        self.platform.requirements().require_still_fits(&id, &version)?;
         // What is installed stays so, with the tables of the new version: others may rest upon it.
         let is_installed = before.is_some_and(|before| DependencyStage::Installed.is_reached_by(before.status));
         let before = before.filter(|before| before.status == PluginStatus::Running).cloned();
@@ -156,7 +160,7 @@ impl Platform {
             canary: None,
         };
         let plugin_record = plugin_record(&id, &installed);
-        let signed = self.write_receipt(package, &record)?;
+        let signed = self.platform.admission().write_receipt(package, &record)?;
         let keep = |database: &mut Database| {
             // A plugin that was purged left its packages behind, so that no version is used twice.
             if known.is_none() {
@@ -169,7 +173,7 @@ impl Platform {
         };
         let Some(before) = before else {
             if is_installed {
-                self.require_needs(&manifest, DependencyStage::Installed)?;
+                self.platform.requirements().require_needs(&manifest, DependencyStage::Installed)?;
             }
             if is_installed {
                 self.refuse_handlers(&manifest)?;
@@ -183,13 +187,13 @@ impl Platform {
                 keep(database)?;
                 Ok(report)
             })?;
-            self.activity.upgrades.push(report);
-            self.put_installed(installed);
+            self.platform.activity.upgrades.push(report);
+            self.platform.put_installed(installed);
             return self.receipt(&id, &version);
         };
         // A new version of a running plugin takes its place at once: in the transaction of its own `init`, so that
         // a version that does not start leaves the old one running, also after a kill.
-        self.require_needs(&manifest, DependencyStage::Running)?;
+        self.platform.requirements().require_needs(&manifest, DependencyStage::Running)?;
         let loaded = self.load(package.component(), &manifest)?;
         let replaced = self.replace(&loaded, &package.manifest_json, VersionRule::Raised, keep);
         let report = replaced.map_err(|error| {
@@ -202,9 +206,9 @@ impl Platform {
             );
             PlatformError::new(errors::PLUGIN_START, message).with_details(json!({ "code": error.code }))
         })?;
-        self.activity.upgrades.push(report);
+        self.platform.activity.upgrades.push(report);
         installed.loaded = Some(loaded);
-        self.put_installed(installed);
+        self.platform.put_installed(installed);
         if let Err(error) = self.greet_tenants(&id, &manifest) {
             self.fail(&id, &error)?;
         }
@@ -216,10 +220,10 @@ impl Platform {
     /// # Errors
     /// 404 where it was not.
     pub fn receipt(&self, id: &str, version: &str) -> Result<UploadReceipt, PlatformError> {
-        let record = self.database.lock().package(id, version)?;
+        let record = self.platform.database.lock().package(id, version)?;
         let record = record
             .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("{id} {version} was not uploaded")))?;
-        let signed = self.database.lock().receipt(id, version)?;
+        let signed = self.platform.database.lock().receipt(id, version)?;
         Ok(UploadReceipt {
             id: id.to_owned(),
             version: version.to_owned(),
@@ -236,7 +240,7 @@ impl Platform {
         let plugin = &manifest.metadata.id;
         for entity in &manifest.schema.entities {
             let table = table_name(plugin, &entity.name);
-            if let Some(owner) = self.database.lock().other_owner(plugin, &table)? {
+            if let Some(owner) = self.platform.database.lock().other_owner(plugin, &table)? {
                 let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
                 return Err(PlatformError::new(errors::PLUGIN_TABLE_TAKEN, message));
             }

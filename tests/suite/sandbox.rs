@@ -127,7 +127,7 @@ fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
     database.commit().unwrap();
     let runtime = std::sync::Arc::new(Runtime::new(Compilation::default()).unwrap());
     let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), Directory::default());
-    platform.recover().unwrap();
+    platform.lifecycle().recover().unwrap();
     let known = platform.plugins();
     assert_eq!((known[0].id.as_str(), known[0].status), ("erp-future", PluginStatus::Error));
     assert!(known[0].error.as_ref().unwrap().contains("cannot read its manifest"), "{known:?}");

@@ -149,7 +149,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     directory.add_tenant(tenant);
     let mut platform = Platform::new(runtime, database, surroundings, directory);
     platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
-    platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
+    platform.lifecycle().run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
     platform.take_activity();
     platform.call_settings.detail = Detail::Source;
     platform.call_settings.limits = limits;

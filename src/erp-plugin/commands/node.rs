@@ -145,8 +145,8 @@ pub(super) fn run(context: &Context, command: &NodeCommand) -> CommandResult {
 }
 
 fn list(context: &Context, args: &NodeListArgs) -> CommandResult {
-    let platform = platform(context, &args.nodes, None)?;
-    let mut palette = platform.palette();
+    let mut platform = platform(context, &args.nodes, None)?;
+    let mut palette = platform.nodes().palette();
     if let Some(kind) = &args.kind {
         palette.retain(|(_, node)| node.kind.as_str() == kind);
         if palette.is_empty() {
@@ -247,7 +247,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
         task,
     };
     platform.take_activity();
-    let answer = platform.ask_node(&Identity { tenant, caller }, request).map_err(|error| {
+    let answer = platform.nodes().ask_node(&Identity { tenant, caller }, request).map_err(|error| {
         let exit_code = if matches!(error.status(), 400 | 404) { ExitCode::Usage } else { ExitCode::Findings };
         let problems = error.details["problems"].as_array().cloned().unwrap_or_default();
         let retryable = error.details["retryable"] == true;
@@ -336,7 +336,10 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
             let component = context.present_component(&open, &nodes.component, purpose)?.bytes;
             let plugin = runtime.load(&component, Arc::new(open.manifest))?;
             platform.set_gate(Gate::of_version(plugin.manifest().developed_for()));
-            platform.run_loaded(&plugin).map_err(|error| failed(format!("the plugin does not start: {error}")))?;
+            platform
+                .lifecycle()
+                .run_loaded(&plugin)
+                .map_err(|error| failed(format!("the plugin does not start: {error}")))?;
         }
     }
     Ok(platform)

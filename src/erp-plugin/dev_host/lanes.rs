@@ -265,7 +265,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
     let plugin = found.value("id");
     let package = match found.route.platform_operation() {
         Some(PlatformOperation::UploadPackage) => {
-            let admitted = seat.with(shared, |platform, _| platform.admit(&job.request.body))?;
+            let admitted = seat.with(shared, |platform, _| platform.admission().admit(&job.request.body))?;
             shared.hosted.compiler.compile(admitted.component(), &job.interrupt);
             job.request.admitted = Some(Arc::new(admitted));
             None

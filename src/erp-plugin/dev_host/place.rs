@@ -42,7 +42,7 @@ impl HostPlace {
         Ok((state_folder, database))
     }
 
-    /// The platform over it. Plugins that were running are not started yet: see [`Platform::recover`].
+    /// The platform over it. Plugins that were running are not started yet: see [`Lifecycle::recover`].
     ///
     /// # Errors
     /// As [`HostPlace::open`].

@@ -208,7 +208,7 @@ impl PluginFolder {
         }
         let mut left = BTreeMap::new();
         for (id, was_told) in std::mem::take(&mut self.leaving) {
-            match platform.disable(&id) {
+            match platform.lifecycle().disable(&id) {
                 Ok(()) => {
                     events.push(FolderEvent { file: "no file".to_owned(), outcome: FolderOutcome::Gone(id) });
                 }
@@ -238,11 +238,11 @@ impl PluginFolder {
 
 /// Takes a package and sees that it runs; gives the plugin and the version that runs then.
 fn start(platform: &mut Platform, bytes: &[u8]) -> Result<(String, String), PlatformError> {
-    let receipt = platform.upload(bytes)?;
+    let receipt = platform.lifecycle().upload(bytes)?;
     let known = |platform: &Platform| platform.plugins().into_iter().find(|plugin| plugin.id == receipt.id);
     if known(platform).is_none_or(|plugin| plugin.status != PluginStatus::Running) {
-        platform.install(&receipt.id)?;
-        platform.enable(&receipt.id)?;
+        platform.lifecycle().install(&receipt.id)?;
+        platform.lifecycle().enable(&receipt.id)?;
     }
     let version = known(platform).map_or(receipt.version.clone(), |plugin| plugin.version);
     Ok((receipt.id, version))

@@ -292,12 +292,12 @@ impl Projects {
                 return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
             }
             if platform.manifest(&id).is_some() {
-                platform.replace_version(&candidate.version, VersionRule::Free)?;
+                platform.lifecycle().replace_version(&candidate.version, VersionRule::Free)?;
             } else {
-                platform.run_version(&candidate.version)?;
+                platform.lifecycle().run_version(&candidate.version)?;
             }
             // Under its old name nobody follows the plugin any more.
-            before.map_or(Ok(()), |before| platform.disable(&before))
+            before.map_or(Ok(()), |before| platform.lifecycle().disable(&before))
         });
         match swapped {
             Ok(()) => {
@@ -355,7 +355,7 @@ impl Projects {
                 }
             }
         }
-        shared.with_platform(|platform| platform.exchange_code(loaded));
+        shared.with_platform(|platform| platform.lifecycle().exchange_code(loaded));
     }
 
     /// Gives up the plugin's rows, and puts in place what could not follow with them. Where that does not start without
@@ -365,8 +365,8 @@ impl Projects {
             || PlatformError::new(errors::DEV_NOTHING_ASKED, format!("nothing of `{plugin}` waits for an answer"));
         let index = self.index(plugin).ok_or_else(nothing)?;
         let candidate = self.list()[index].pending.clone().ok_or_else(nothing)?;
-        shared.platform().rehearse(&candidate.version)?;
-        shared.with_platform_exclusively(|platform| platform.reset(plugin))?;
+        shared.platform().lifecycle().rehearse(&candidate.version)?;
+        shared.with_platform_exclusively(|platform| platform.lifecycle().reset(plugin))?;
         let candidate = Candidate { why: GenerationCause::Reset, since: Instant::now(), ..candidate };
         if self.put_in_place(shared, index, candidate) { Ok(()) } else { Err(self.refusal(index)) }
     }
@@ -376,8 +376,9 @@ impl Projects {
         let generation = self.generation(plugin, number).ok_or_else(|| no_generation(plugin, number))?;
         let index = self.index(plugin).ok_or_else(|| no_generation(plugin, number))?;
         let _one = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        shared
-            .with_platform_exclusively(|platform| platform.replace_version(&generation.version, VersionRule::Free))?;
+        shared.with_platform_exclusively(|platform| {
+            platform.lifecycle().replace_version(&generation.version, VersionRule::Free)
+        })?;
         self.change(shared, index, |followed| followed.live = Some(number));
         shared.say(&format!("{plugin}: generation {number} serves again"));
         Ok(())

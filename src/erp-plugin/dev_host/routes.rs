@@ -10,7 +10,7 @@ use erp_files::FileAccess;
 use erp_manifest::codes::errors;
 use erp_manifest::{EventType, PermissionGrant};
 use erp_platform::http_api::{HostOperation, Operation, find};
-use erp_platform::{Platform, PlatformError, Request, Response};
+use erp_platform::{ModelRoutes, Platform, PlatformError, Request, Response};
 use erp_runtime::Detail;
 use serde_json::{Map, Value, json};
 
@@ -30,8 +30,8 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
     let place = path.strip_prefix("/_frame/").and_then(|rest| rest.split_once('/'));
     let found = place.filter(|_| method == "GET").and_then(|(ticket, file)| {
         let plugin = shared.frames.plugin(ticket)?;
-        let bytes = shared.platform().shown_file(&plugin, file)?;
-        Some((bytes, Platform::media_type(file)))
+        let bytes = shared.platform().model_routes().shown_file(&plugin, file)?;
+        Some((bytes, ModelRoutes::media_type(file)))
     });
     let Some((bytes, kind)) = found else {
         let message = "this address of a frame is not known; open the page again";
@@ -329,7 +329,7 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
     shared.with_platform(|platform| {
         follow_directory(shared, platform)?;
         let event = EventType::of_platform(if is_new { "user.created" } else { "user.updated" });
-        tenant.as_ref().map_or(Ok(()), |tenant| platform.announce(tenant, &event, &told))
+        tenant.as_ref().map_or(Ok(()), |tenant| platform.events().announce(tenant, &event, &told))
     })?;
     if let Some(tenant) = tenant {
         shared.deliver_now(tenant);

@@ -145,7 +145,7 @@ impl DevHost {
             platform_version: options.platform_version,
         });
         let projects = options.workshop.map(Projects::new).transpose()?.map(Arc::new);
-        platform.recover_but(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;
+        platform.lifecycle().recover_but(&projects.as_ref().map(|projects| projects.names()).unwrap_or_default())?;
         let memory = state_folder.plugin_folder_memory();
         let mut folder = options.plugins.map(|folder| PluginFolder::new(folder).remembering(memory));
         if let Some(folder) = &mut folder {

@@ -39,14 +39,14 @@ impl CaseWorld<'_> {
             let faults = filled.as_ref().map_or(Ok(Vec::new()), fault::read);
             let faults = faults.map_err(|(span, why)| self.finding(SCENARIO_VALUE, span, why, "cannot be read"))?;
             for fault in faults {
-                self.platform.add_fault(fault);
+                self.platform.surroundings().add_fault(fault);
             }
         }
         self.platform.call_settings.limits = limits.unwrap_or_default();
         let acted = self.act(step);
         self.platform.call_settings.limits = LimitOverrides::default();
         // Faults of an exploration come from outside and outlive the step.
-        let left = if step.fault.is_some() { self.platform.clear_faults() } else { Vec::new() };
+        let left = if step.fault.is_some() { self.platform.surroundings().clear_faults() } else { Vec::new() };
         let (tenant, outcome) = acted?;
         Ok(PerformedStep { tenant, outcome, left })
     }
@@ -83,7 +83,7 @@ impl CaseWorld<'_> {
             };
             let heard = self.platform.listeners(event_type.as_str()).len();
             for _ in 0..*step.repeat {
-                self.platform.publish_event(&tenant, &event_type, &payload).map_err(|error| {
+                self.platform.events().publish_event(&tenant, &event_type, &payload).map_err(|error| {
                     self.finding(SCENARIO_UNEXPECTED, event.span.clone(), error.to_string(), "here")
                 })?;
             }
@@ -106,7 +106,7 @@ impl CaseWorld<'_> {
         }
         if let (Some(page), Some(user)) = (&step.page, &user) {
             let name = self.text(page)?;
-            let opened = self.platform.page(user, None, self.manifest.metadata.id.as_str(), &name);
+            let opened = self.platform.pages().page(user, None, self.manifest.metadata.id.as_str(), &name);
             let shown = opened.unwrap_or_else(|error| json!({ "status": error.status(), "code": error.code }));
             return Ok((user.tenant.clone(), StepOutcome::Page(shown)));
         }
@@ -131,7 +131,7 @@ impl CaseWorld<'_> {
                     "here",
                 )
             })?;
-            self.platform.advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
+            self.platform.surroundings().advance(u64::try_from(length.0.as_millis()).unwrap_or(u64::MAX));
         }
         let tenant = user.map(|user| user.tenant).or_else(|| TenantId::new(TENANTS[0]));
         tenant.map(|tenant| (tenant, StepOutcome::Other)).ok_or_else(|| self.nobody(step))
@@ -153,10 +153,10 @@ impl CaseWorld<'_> {
         let id = self.manifest.metadata.id.as_str();
         let platform = &mut self.platform;
         let done = match what {
-            "disable" => platform.disable(id),
-            "enable" | "restart" => platform.run_again(self.plugin),
-            "uninstall" => platform.uninstall(id),
-            "install" => platform.install(id),
+            "disable" => platform.lifecycle().disable(id),
+            "enable" | "restart" => platform.lifecycle().run_again(self.plugin),
+            "uninstall" => platform.lifecycle().uninstall(id),
+            "install" => platform.lifecycle().install(id),
             _ => {
                 let message = format!("`{what}` is nothing that happens to a plugin");
                 let label = "write disable, enable, restart, uninstall or install";

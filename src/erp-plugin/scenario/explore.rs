@@ -136,7 +136,7 @@ fn run(
     let mut world = CaseWorld::build(runtime, plugin, case, &Setup::default()).ok()?;
     let has_fault = fault.is_some();
     if let Some(fault) = fault {
-        world.platform.add_fault(fault);
+        world.platform.surroundings().add_fault(fault);
     }
     let mut outcome = ExploredRun {
         host_calls: Vec::new(),

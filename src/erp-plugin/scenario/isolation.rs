@@ -93,7 +93,7 @@ fn run(
             if let Ok(performed) = world.perform(step) {
                 let _ = world.capture(step, &performed.outcome);
             }
-            world.platform.clear_faults();
+            world.platform.surroundings().clear_faults();
             world.platform.take_activity();
             other.swap_out(&mut world);
         }
@@ -133,7 +133,7 @@ impl Neighbour {
     fn swap(&mut self, world: &mut CaseWorld<'_>) {
         std::mem::swap(&mut self.names, &mut world.names);
         let own = std::mem::replace(&mut self.surroundings, Surroundings::of_this_machine());
-        self.surroundings = world.platform.swap_surroundings(own);
+        self.surroundings = std::mem::replace(&mut *world.platform.surroundings(), own);
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> CaseWorld<'a> {
             started(runtime, plugin, case, setup).map_err(broken)?
         } else {
             let image = image(runtime, plugin, case, setup).map_err(broken)?;
-            Platform::of_image(Arc::clone(runtime), &image).map_err(|error| broken(error.to_string()))?
+            image.platform(Arc::clone(runtime)).map_err(|error| broken(error.to_string()))?
         };
         let mut world = CaseWorld {
             platform,
@@ -136,7 +136,8 @@ impl<'a> CaseWorld<'a> {
                 let tenant = self.stand_in.clone().unwrap_or_else(|| (*fixture.tenant).clone());
                 for copy in 0..self.copies {
                     let fields = copied(entity, &fields, copy);
-                    let inserted = self.platform.insert_fixture(self.manifest, entity.name.as_str(), &tenant, &fields);
+                    let inserted =
+                        self.platform.data().insert_fixture(self.manifest, entity.name.as_str(), &tenant, &fields);
                     let id = inserted.map_err(|error| {
                         self.finding(SCENARIO_VALUE, row.span.clone(), error.to_string(), "refused")
                     })?;
@@ -243,15 +244,16 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     for needed in &suite.needs {
         let id = needed.manifest().metadata.id.as_str();
         platform
+            .lifecycle()
             .run_loaded(needed)
             .map_err(|error| format!("the plugin `{id}`, which is needed, does not start: {error}"))?;
     }
-    platform.run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;
-    platform.set_config(&file.world.config).map_err(|error| error.to_string())?;
+    platform.lifecycle().run_loaded(plugin).map_err(|error| format!("the plugin does not start: {error}"))?;
+    platform.data().set_config(&file.world.config).map_err(|error| error.to_string())?;
     let settings: Map<String, Value> = file.world.settings.clone().into_iter().collect();
-    platform.set_settings(manifest, &settings).map_err(|error| error.to_string())?;
+    platform.data().set_settings(manifest, &settings).map_err(|error| error.to_string())?;
 
-    platform.set_secrets(manifest, &file.world.secrets).map_err(|error| error.to_string())?;
+    platform.data().set_secrets(manifest, &file.world.secrets).map_err(|error| error.to_string())?;
     Ok(platform)
 }
 
@@ -269,7 +271,7 @@ fn image(
     if let Some(known) = images.get(&key) {
         return Ok(known.clone());
     }
-    let image = started(runtime, plugin, case, setup)?.image().map_err(|error| error.to_string())?;
+    let image = PlatformImage::of(&started(runtime, plugin, case, setup)?).map_err(|error| error.to_string())?;
     images.insert(key, image.clone());
     Ok(image)
 }

@@ -3,19 +3,24 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use erp_manifest::codes::errors;
-use erp_storage::Scope;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Request, Response};
 use crate::{Platform, PlatformError};
 
-impl Platform {
+/// Routes of plugins: their life, settings and secrets.
+#[derive(Debug)]
+pub(crate) struct PluginRoutes<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl PluginRoutes<'_> {
     pub(super) fn upload_package(&mut self, request: &Request) -> Answer {
         check_digest(request)?;
         let receipt = match &request.admitted {
-            Some(admitted) => self.upload_admitted(&request.body, admitted)?,
-            None => self.upload(&request.body)?,
+            Some(admitted) => self.platform.lifecycle().upload_admitted(&request.body, admitted)?,
+            None => self.platform.lifecycle().upload(&request.body)?,
         };
         Ok(Response::json(201, json!(receipt)))
     }
@@ -23,50 +28,45 @@ impl Platform {
     pub(super) fn roll_back_plugin(&mut self, request: &Request, id: &str) -> Answer {
         let body = request.object_or_empty()?;
         let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
-        let reversal = self.roll_back(id, discards)?;
-        let version = self.installed(id)?.manifest.metadata.version.to_string();
+        let reversal = self.platform.lifecycle().roll_back(id, discards)?;
+        let version = self.platform.installed(id)?.manifest.metadata.version.to_string();
         let (restored, discarded) = (reversal.restored, reversal.discarded);
         Ok(Response::json(200, json!({ "id": id, "version": version, "restored": restored, "discarded": discarded })))
     }
 
     pub(super) fn upgrades_of(&self, id: &str) -> Answer {
-        let plugin = self.installed(id)?.manifest.metadata.id.clone();
-        Ok(Response::json(200, json!(self.database.lock().upgrades(&plugin)?)))
+        let plugin = self.platform.installed(id)?.manifest.metadata.id.clone();
+        Ok(Response::json(200, json!(self.platform.database.lock().upgrades(&plugin)?)))
     }
 
     pub(super) fn insert_demo_rows(&mut self, request: &Request, id: &str) -> Answer {
         let tenant = request.user()?.tenant.clone();
-        let rows = self.bring_demo(id, &tenant)?;
+        let rows = self.platform.lifecycle().bring_demo(id, &tenant)?;
         Ok(Response::json(200, json!({ "id": id, "rows": rows })))
     }
 
     pub(super) fn settings(&self, request: &Request, id: &str) -> Answer {
-        let scope = self.scope(request)?;
-        let settings = self.database.lock().settings(&self.installed(id)?.manifest, &scope)?;
+        let scope = self.platform.scope(request)?;
+        let settings = self.platform.database.lock().settings(&self.platform.installed(id)?.manifest, &scope)?;
         Ok(Response::json(200, Value::Object(settings)))
     }
 
     pub(super) fn change_settings(&mut self, request: &Request, id: &str) -> Answer {
-        let scope = self.scope(request)?;
+        let scope = self.platform.scope(request)?;
         let values = request.object()?;
-        let manifest = self.installed(id)?.manifest.clone();
-        let settings = self.unit::<_, PlatformError>(|database, _| {
+        let manifest = self.platform.installed(id)?.manifest.clone();
+        let settings = self.platform.unit::<_, PlatformError>(|database, _| {
             database.set_settings(&manifest, &scope, &values)?;
             Ok(database.settings(&manifest, &scope)?)
         })?;
         Ok(Response::json(200, Value::Object(settings)))
     }
 
-    pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
-        let identity = request.user()?;
-        Ok(Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id))
-    }
-
     /// `{"<key>": "<value>"}`, for the tenant of the request; nobody ever reads them here.
     pub(super) fn change_secrets(&mut self, request: &Request, id: &str) -> Answer {
-        let scope = self.scope(request)?;
+        let scope = self.platform.scope(request)?;
         let values = request.object()?;
-        let manifest = self.installed(id)?.manifest.clone();
+        let manifest = self.platform.installed(id)?.manifest.clone();
         for (key, value) in &values {
             let is_known = manifest.capabilities.secrets.iter().any(|secret| **secret == *key);
             if !is_known || !value.is_string() {
@@ -74,7 +74,7 @@ impl Platform {
                 return Err(PlatformError::new(errors::CONFIG_BAD_SECRET, format!("`{key}` {why}")));
             }
         }
-        self.unit::<_, PlatformError>(|database, _| {
+        self.platform.unit::<_, PlatformError>(|database, _| {
             for (key, value) in &values {
                 database.set_secret(&manifest.metadata.id, &scope, key, value.as_str().unwrap_or_default())?;
             }
@@ -84,7 +84,7 @@ impl Platform {
     }
 
     pub(super) fn state_of(&self, id: &str) -> Answer {
-        let installed = self.installed(id)?;
+        let installed = self.platform.installed(id)?;
         Ok(Response::json(
             200,
             json!({ "id": id, "version": *installed.manifest.metadata.version, "status": installed.status }),
@@ -92,7 +92,7 @@ impl Platform {
     }
 
     pub(super) fn detail(&self, id: &str) -> Answer {
-        let installed = self.installed(id)?;
+        let installed = self.platform.installed(id)?;
         let manifest = &installed.manifest;
         Ok(Response::json(
             200,
@@ -118,7 +118,7 @@ impl Platform {
     }
 
     pub(super) fn health(&self, id: &str) -> Answer {
-        let installed = self.installed(id)?;
+        let installed = self.platform.installed(id)?;
         let body = match (&installed.loaded, &installed.error) {
             (Some(_), _) => json!({ "status": "healthy", "plugin_id": id }),
             (None, Some(error)) => json!({ "status": "error", "plugin_id": id, "error": error }),

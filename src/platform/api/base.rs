@@ -5,10 +5,16 @@ use serde_json::{Value, json};
 use super::{Answer, Request, Response};
 use crate::{Identity, Platform, PlatformError};
 
-impl Platform {
+/// Routes of users, departments and roles.
+#[derive(Debug)]
+pub(crate) struct DirectoryRoutes<'p> {
+    pub(crate) platform: &'p Platform,
+}
+
+impl DirectoryRoutes<'_> {
     fn colleagues(&self, request: &Request) -> Result<Vec<&Identity>, PlatformError> {
         let own = request.user()?;
-        Ok(self.directory.users().filter(|user| user.tenant == own.tenant).collect())
+        Ok(self.platform.directory.users().filter(|user| user.tenant == own.tenant).collect())
     }
 
     pub(super) fn users(&self, request: &Request) -> Answer {
@@ -25,7 +31,7 @@ impl Platform {
 
     pub(super) fn departments(&self, request: &Request) -> Answer {
         let colleagues = self.colleagues(request)?;
-        let departments = self.directory.departments().map(|(id, parent)| {
+        let departments = self.platform.directory.departments().map(|(id, parent)| {
             let is_member = |user: &&&Identity| user.caller.department.as_ref().is_some_and(|own| own.id == id);
             let members = colleagues.iter().filter(is_member).count();
             json!({ "id": id, "name": id, "parent_id": parent, "users": members })

@@ -11,13 +11,18 @@ mod nodes;
 mod request;
 mod rows;
 
+pub use models::ModelRoutes;
 pub use request::{Body, Request, Response, RowPage};
 
 use erp_manifest::TenantId;
 use serde_json::{Value, json};
 
+pub(crate) use self::admin::PluginRoutes;
+pub(crate) use self::base::DirectoryRoutes;
 use self::base::user_json;
+pub(crate) use self::dev::DevRoutes;
 use self::dev::base_events;
+pub(crate) use self::nodes::NodeRoutes;
 use self::nodes::NodeVerb;
 use super::pages::permission_of;
 use super::state::{AskedBy, in_error};
@@ -34,7 +39,7 @@ impl Platform {
         // What the request told is delivered before the client hears of it, so that a client that
         // asks next sees the effects. A failing delivery is in the activity and in the database.
         // Of a group, what was told is delivered when the group is kept.
-        let delivered = if self.in_group { Ok(()) } else { self.deliver_events() };
+        let delivered = if self.in_group { Ok(()) } else { self.events().deliver_events() };
         self.asked = AskedBy::default();
         match delivered {
             Ok(()) => answer,
@@ -45,7 +50,7 @@ impl Platform {
         }
     }
 
-    /// Answers a request. What it told is on its way, and somebody must deliver it: [`Platform::deliver_events_of`] the
+    /// Answers a request. What it told is on its way, and somebody must deliver it: [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of) the
     /// tenants whose events the activity names.
     pub fn answer(&mut self, request: &Request) -> Response {
         self.asked = AskedBy::request(request);
@@ -69,10 +74,10 @@ impl Platform {
     /// Delivers what a request told, in its name.
     ///
     /// # Errors
-    /// As [`Platform::deliver_events_of`].
+    /// As [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
     pub fn deliver_for(&mut self, request_id: Option<&str>, tenant: &TenantId) -> Result<(), PlatformError> {
         self.asked.request_id = request_id.map(str::to_owned);
-        let delivered = self.deliver_events_of(tenant);
+        let delivered = self.events().deliver_events_of(tenant);
         self.asked = AskedBy::default();
         delivered.map_err(PlatformError::from)
     }
@@ -85,42 +90,51 @@ impl Platform {
         let of = |name: &str| found.value(name);
         match operation {
             Op::Health => Ok(Platform::health_of_host(&self.plugins_in_error())),
-            Op::Openapi => Ok(self.openapi()),
+            Op::Openapi => Ok(self.model_routes().openapi()),
 
             Op::ListPlugins => Ok(Response::json(200, json!(self.plugins()))),
-            Op::UploadPackage => self.upload_package(request),
-            Op::ShowPlugin => self.detail(of("id")),
-            Op::ShowReceipt => Ok(Response::json(200, json!(self.receipt(of("id"), of("version"))?))),
-            Op::InstallPlugin => self.install(of("id")).and_then(|()| self.state_of(of("id"))),
-            Op::EnablePlugin => self.enable(of("id")).and_then(|()| self.state_of(of("id"))),
-            Op::DisablePlugin => self.disable(of("id")).and_then(|()| self.state_of(of("id"))),
-            Op::UninstallPlugin => self.uninstall(of("id")).and_then(|()| self.state_of(of("id"))),
-            Op::PurgePlugin => self.purge(of("id")).map(|()| Response::empty(204)),
-            Op::RollBackPlugin => self.roll_back_plugin(request, of("id")),
-            Op::ListUpgrades => self.upgrades_of(of("id")),
-            Op::InsertDemoRows => self.insert_demo_rows(request, of("id")),
-            Op::PluginHealth => self.health(of("id")),
-            Op::ShowSettings => self.settings(request, of("id")),
-            Op::ChangeSettings => self.change_settings(request, of("id")),
-            Op::ChangeSecrets => self.change_secrets(request, of("id")),
+            Op::UploadPackage => self.plugin_routes().upload_package(request),
+            Op::ShowPlugin => self.plugin_routes().detail(of("id")),
+            Op::ShowReceipt => Ok(Response::json(200, json!(self.lifecycle().receipt(of("id"), of("version"))?))),
+            Op::InstallPlugin => {
+                self.lifecycle().install(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
+            }
+            Op::EnablePlugin => {
+                self.lifecycle().enable(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
+            }
+            Op::DisablePlugin => {
+                self.lifecycle().disable(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
+            }
+            Op::UninstallPlugin => {
+                self.lifecycle().uninstall(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
+            }
+            Op::PurgePlugin => self.lifecycle().purge(of("id")).map(|()| Response::empty(204)),
+            Op::RollBackPlugin => self.plugin_routes().roll_back_plugin(request, of("id")),
+            Op::ListUpgrades => self.plugin_routes().upgrades_of(of("id")),
+            Op::InsertDemoRows => self.plugin_routes().insert_demo_rows(request, of("id")),
+            Op::PluginHealth => self.plugin_routes().health(of("id")),
+            Op::ShowSettings => self.plugin_routes().settings(request, of("id")),
+            Op::ChangeSettings => self.plugin_routes().change_settings(request, of("id")),
+            Op::ChangeSecrets => self.plugin_routes().change_secrets(request, of("id")),
 
-            Op::RegistryKey => Ok(Response::json(200, self.registry_key()?)),
-            Op::ListRevocations => Ok(Response::json(200, self.revocations()?)),
-            Op::Revoke => Ok(Response::json(201, self.revoke(&Value::Object(request.object()?))?)),
-            Op::RotateKey => Ok(Response::json(201, self.take_rotation(&request.body)?)),
+            Op::RegistryKey => Ok(Response::json(200, self.registry().registry_key()?)),
+            Op::ListRevocations => Ok(Response::json(200, self.registry().revocations()?)),
+            Op::Revoke => Ok(Response::json(201, self.registry().revoke(&Value::Object(request.object()?))?)),
+            Op::RotateKey => Ok(Response::json(201, self.registry().take_rotation(&request.body)?)),
 
-            Op::ListEntities => self.entities(request),
-            Op::ListPages => self.pages(request, of("plugin")),
+            Op::ListEntities => self.model_routes().entities(request),
+            Op::ListPages => self.model_routes().pages(request, of("plugin")),
             Op::ShowPage => self
+                .pages()
                 .page(request.user()?, request.accept_language.as_deref(), of("plugin"), of("page"))
                 .map(|page| Response::json(200, page)),
-            Op::PluginFile => self.plugin_file(request, of("plugin"), of("path")),
+            Op::PluginFile => self.model_routes().plugin_file(request, of("plugin"), of("path")),
 
-            Op::ListUsers => self.users(request),
+            Op::ListUsers => self.directory_routes().users(request),
             Op::ShowMe => Ok(Response::json(200, user_json(request.user()?))),
-            Op::ShowUser => self.user(request, of("id")),
-            Op::ListDepartments => self.departments(request),
-            Op::ListRoles => self.roles(request),
+            Op::ShowUser => self.directory_routes().user(request, of("id")),
+            Op::ListDepartments => self.directory_routes().departments(request),
+            Op::ListRoles => self.directory_routes().roles(request),
 
             Op::ListRows => self.rows_of(request, &found)?.list(request),
             Op::CreateRow => self.rows_of(request, &found)?.create(request),
@@ -139,40 +153,40 @@ impl Platform {
             Op::RowHistory => self.rows_of(request, &found)?.history(request, of("id")),
             Op::InvokeAction => self.invoke_action(request, &found),
 
-            Op::ListNodes => Ok(self.list_nodes(request)),
-            Op::ShowNode => self.show_node(request, of("kind")),
-            Op::ExecuteNode => self.run_node(request, of("kind"), NodeVerb::Execute),
-            Op::SupplyNode => self.run_node(request, of("kind"), NodeVerb::Supply),
-            Op::NodeOptions => self.run_node(request, of("kind"), NodeVerb::Options),
-            Op::RunProcessor => self.run_processor(request, of("plugin"), false),
-            Op::ValidateProcessorInput => self.run_processor(request, of("plugin"), true),
+            Op::ListNodes => Ok(self.node_routes().list_nodes(request)),
+            Op::ShowNode => self.node_routes().show_node(request, of("kind")),
+            Op::ExecuteNode => self.node_routes().run_node(request, of("kind"), NodeVerb::Execute),
+            Op::SupplyNode => self.node_routes().run_node(request, of("kind"), NodeVerb::Supply),
+            Op::NodeOptions => self.node_routes().run_node(request, of("kind"), NodeVerb::Options),
+            Op::RunProcessor => self.node_routes().run_processor(request, of("plugin"), false),
+            Op::ValidateProcessorInput => self.node_routes().run_processor(request, of("plugin"), true),
 
             Op::ListTables => Ok(Response::json(200, json!(self.database.lock().tables()?))),
             Op::Counters => Ok(Response::json(200, json!(self.counters()))),
-            Op::Denials => self.denials(),
+            Op::Denials => self.dev_routes().denials(),
             Op::ListTenants => Ok(Response::json(200, json!(self.directory.tenants()))),
-            Op::ChangeConfig => self.change_config(request),
-            Op::ListEvents => self.list_events(),
-            Op::SendEvent => self.send_event(request),
-            Op::RedeliverEvent => self.redeliver_event(of("id")),
+            Op::ChangeConfig => self.dev_routes().change_config(request),
+            Op::ListEvents => self.dev_routes().list_events(),
+            Op::SendEvent => self.dev_routes().send_event(request),
+            Op::RedeliverEvent => self.dev_routes().redeliver_event(of("id")),
             Op::ListBaseEvents => Ok(base_events()),
-            Op::ListFaults => Ok(self.faults_shown()),
-            Op::AddFault => self.plan_fault(request),
+            Op::ListFaults => Ok(self.dev_routes().faults_shown()),
+            Op::AddFault => self.dev_routes().plan_fault(request),
             Op::ClearFaults => {
-                self.clear_faults();
-                Ok(self.faults_shown())
+                self.surroundings().clear_faults();
+                Ok(self.dev_routes().faults_shown())
             }
-            Op::ShowClock => Ok(self.clock_shown()),
-            Op::ChangeClock => self.change_clock(request),
-            Op::ShowLimits => Ok(self.limits_shown()),
-            Op::ChangeLimits => self.change_limits(request),
-            Op::ShowQuirks => Ok(self.quirks_shown()),
-            Op::ChangeQuirks => self.change_quirks(request),
-            Op::InspectRows => self.inspect_rows(request, of("plugin"), of("entity")),
-            Op::InspectHistory => self.inspect_history(request, of("plugin"), of("entity"), of("id")),
-            Op::QuerySql => self.query_sql(request),
-            Op::ListExports => self.list_exports(of("plugin")),
-            Op::InvokeExport => self.invoke_any(request),
+            Op::ShowClock => Ok(self.dev_routes().clock_shown()),
+            Op::ChangeClock => self.dev_routes().change_clock(request),
+            Op::ShowLimits => Ok(self.dev_routes().limits_shown()),
+            Op::ChangeLimits => self.dev_routes().change_limits(request),
+            Op::ShowQuirks => Ok(self.dev_routes().quirks_shown()),
+            Op::ChangeQuirks => self.dev_routes().change_quirks(request),
+            Op::InspectRows => self.dev_routes().inspect_rows(request, of("plugin"), of("entity")),
+            Op::InspectHistory => self.dev_routes().inspect_history(request, of("plugin"), of("entity"), of("id")),
+            Op::QuerySql => self.dev_routes().query_sql(request),
+            Op::ListExports => self.dev_routes().list_exports(of("plugin")),
+            Op::InvokeExport => self.dev_routes().invoke_any(request),
         }
     }
 }

@@ -11,14 +11,20 @@ use crate::http_api::openapi;
 use crate::state::Installed;
 use crate::{Identity, Platform, PlatformError};
 
-impl Platform {
+/// Routes that describe entities, pages, files and the API itself.
+#[derive(Debug)]
+pub struct ModelRoutes<'p> {
+    pub(crate) platform: &'p Platform,
+}
+
+impl ModelRoutes<'_> {
     /// The entities of all installed plugins that the user may list or refer to.
     pub(super) fn entities(&self, request: &Request) -> Answer {
         let identity = request.user()?;
         let wanted = request.query("plugin");
         let mut entities = Vec::new();
         let installed =
-            self.plugins.iter().filter(|(_, plugin)| DependencyStage::Installed.is_reached_by(plugin.status));
+            self.platform.plugins.iter().filter(|(_, plugin)| DependencyStage::Installed.is_reached_by(plugin.status));
         for (_, installed) in installed.filter(|(id, _)| wanted.is_none_or(|wanted| wanted == id.as_str())) {
             for entity in &installed.manifest.schema.entities {
                 if entity.is_public || identity.caller.may(&PermissionCode::list(&entity.name)) {
@@ -32,7 +38,7 @@ impl Platform {
     /// The pages that the user may open, as a menu shows them.
     pub(super) fn pages(&self, request: &Request, plugin: &str) -> Answer {
         let identity = request.user()?;
-        let installed = self.installed(plugin)?;
+        let installed = self.platform.installed(plugin)?;
         let may = |page: &&erp_manifest::Page| super::permission_of(page).is_none_or(|code| identity.caller.may(&code));
         let pages = installed.manifest.ui.pages.iter().filter(may).map(|page| {
             json!({
@@ -47,14 +53,15 @@ impl Platform {
 
     /// What clients can ask of the plugins that are installed, as OpenAPI 3.1.
     pub(super) fn openapi(&self) -> Response {
-        let installed = self.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status));
+        let installed =
+            self.platform.plugins.values().filter(|plugin| DependencyStage::Installed.is_reached_by(plugin.status));
         Response::json(200, openapi(installed.map(|plugin| &*plugin.manifest), "/"))
     }
 
     /// A file of a plugin that its users see.
     pub(super) fn plugin_file(&self, request: &Request, plugin: &str, path: &str) -> Answer {
         let file = self.shown_file(plugin, path).ok_or_else(|| request.no_route())?;
-        Ok(Response::bytes(200, Platform::media_type(path).to_owned(), file))
+        Ok(Response::bytes(200, ModelRoutes::media_type(path).to_owned(), file))
     }
 
     /// The media type of a file by its ending; bytes where that says nothing.
@@ -76,7 +83,7 @@ impl Platform {
 
     /// The bytes of a file of a plugin that its users see.
     pub fn shown_file(&self, plugin: &str, path: &str) -> Option<Vec<u8>> {
-        self.plugins.get(plugin)?.files.get(path).cloned()
+        self.platform.plugins.get(plugin)?.files.get(path).cloned()
     }
 }
 

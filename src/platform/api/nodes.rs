@@ -20,14 +20,21 @@ pub(super) enum NodeVerb {
     Options,
 }
 
-impl Platform {
-    pub(super) fn list_nodes(&self, request: &Request) -> Response {
-        let shown = self.palette().into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
+/// Routes of nodes and processors.
+#[derive(Debug)]
+pub(crate) struct NodeRoutes<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl NodeRoutes<'_> {
+    pub(super) fn list_nodes(&mut self, request: &Request) -> Response {
+        let palette = self.platform.nodes().palette();
+        let shown = palette.into_iter().map(|(plugin, node)| self.shown_node(request, plugin.as_ref(), &node));
         Response::json(200, shown.collect())
     }
 
-    pub(super) fn show_node(&self, request: &Request, kind: &str) -> Answer {
-        let found = self.palette().into_iter().find(|(_, node)| node.kind.as_str() == kind);
+    pub(super) fn show_node(&mut self, request: &Request, kind: &str) -> Answer {
+        let found = self.platform.nodes().palette().into_iter().find(|(_, node)| node.kind.as_str() == kind);
         let (plugin, node) =
             found.ok_or_else(|| PlatformError::new(errors::NODE_NOT_FOUND, format!("there is no node `{kind}`")))?;
         Ok(Response::json(200, self.shown_node(request, plugin.as_ref(), &node)))
@@ -36,7 +43,7 @@ impl Platform {
     pub(super) fn run_node(&mut self, request: &Request, kind: &str, verb: NodeVerb) -> Answer {
         let identity = request.user()?.clone();
         let asked = node_request(request, kind, verb)?;
-        let answer = self.ask_node(&identity, asked)?;
+        let answer = self.platform.nodes().ask_node(&identity, asked)?;
         let key = match verb {
             NodeVerb::Execute => "outputs",
             NodeVerb::Supply => "supplied",
@@ -53,7 +60,7 @@ impl Platform {
     /// A definition with labels in the language of the request.
     fn shown_node(&self, request: &Request, plugin: Option<&PluginId>, node: &NodeKind) -> Value {
         let mut shown = node.definition();
-        let installed = plugin.and_then(|id| self.plugins.get(id));
+        let installed = plugin.and_then(|id| self.platform.plugins.get(id));
         if let Some(installed) = installed {
             let key = format!("node.{}", *node.kind);
             shown["display_name"] = installed.label(request, &key, &node.display_name).into();
@@ -100,13 +107,13 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError`].
-    pub fn process(
+    fn process(
         &mut self,
         identity: &crate::Identity,
         plugin: &str,
         call: ProcessCall,
     ) -> Result<Option<ProcessedBytes>, PlatformError> {
-        let installed = self.installed(plugin)?;
+        let installed = self.platform.installed(plugin)?;
         if installed.loaded.is_none() {
             let message = format!("the plugin `{plugin}` is {}: enable it first", installed.status.word());
             return Err(PlatformError::new(errors::PLUGIN_INVALID_STATE, message));
@@ -117,7 +124,7 @@ impl Platform {
         }
         let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
         let only_validate = call.only_validate;
-        let made = self.call(plugin, &occasion, &Invocation::Process(Arc::new(call)), |_| Ok(()))?;
+        let made = self.platform.call(plugin, &occasion, &Invocation::Process(Arc::new(call)), |_| Ok(()))?;
         if only_validate {
             return Ok(None);
         }

@@ -42,6 +42,11 @@ impl Platform {
         Ok(self.database.lock().catalog().entity(&installed.manifest.metadata.id, entity)?)
     }
 
+    pub(super) fn scope(&self, request: &Request) -> Result<Scope, PlatformError> {
+        let identity = request.user()?;
+        Ok(Scope::of_tenant(&identity.tenant, self.now()).by(&identity.caller.id))
+    }
+
     /// Whose rows the user reaches by a permission.
     pub(super) fn scope_for(&self, request: &Request, permission: &PermissionCode) -> Result<Scope, PlatformError> {
         let reach = request.require(permission)?.caller.reach(permission);

@@ -55,11 +55,17 @@ enum Runner {
     Plugin(Box<LoadedPlugin>),
 }
 
-impl Platform {
+/// The nodes of the plugins that run, and of the platform.
+#[derive(Debug)]
+pub struct Nodes<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl Nodes<'_> {
     /// The definitions of all nodes that can be placed, the platform's own first, each with the plugin that brings it.
     pub fn palette(&self) -> Vec<(Option<PluginId>, NodeKind)> {
         let own = builtin::all().iter().map(|builtin| (None, builtin.definition.clone()));
-        let plugins = self.plugins.iter().filter(|(_, installed)| installed.loaded.is_some());
+        let plugins = self.platform.plugins.iter().filter(|(_, installed)| installed.loaded.is_some());
         let theirs = plugins.flat_map(|(id, installed)| {
             installed.manifest.nodes.iter().map(move |node| (Some(id.clone()), node.clone()))
         });
@@ -91,12 +97,12 @@ impl Platform {
         let call = NodeCall { kind: request.kind, version, parameters, place: request.place, task };
         let asked = match &runner {
             Runner::Platform(builtin) => {
-                let (now, user) = (self.now(), identity.caller.id.as_str());
+                let (now, user) = (self.platform.now(), identity.caller.id.as_str());
                 builtin.run(&call, &|name| word(now, Some(user), name)).map_err(CallError::Guest)
             }
             Runner::Plugin(loaded) => {
                 let occasion = Occasion::of(&identity.tenant, Trigger::Node).by(&identity.caller);
-                self.call_loaded(loaded, &occasion, &Invocation::Node(call.clone()), |_| Ok(()), |_| Ok(()))
+                self.platform.call_loaded(loaded, &occasion, &Invocation::Node(call.clone()), |_| Ok(()), |_| Ok(()))
             }
         };
         let plugin = match &runner {
@@ -130,7 +136,7 @@ impl Platform {
         if let Some(builtin) = builtin::all().iter().find(|builtin| builtin.definition.kind.as_str() == kind) {
             return Ok(NodeProvider { definition: builtin.definition.clone(), runner: Runner::Platform(builtin) });
         }
-        let running = self.plugins.values().find_map(|installed| {
+        let running = self.platform.plugins.values().find_map(|installed| {
             let definition = installed.manifest.node(kind)?.clone();
             let runner = Runner::Plugin(Box::new(installed.loaded.clone()?));
             Some(NodeProvider { definition, runner })
@@ -138,7 +144,7 @@ impl Platform {
         running.ok_or_else(|| {
             let palette = self.palette();
             let known = palette.iter().map(|(_, node)| node.kind.as_str());
-            let stopped = self.plugins.iter().find(|(_, installed)| installed.manifest.node(kind).is_some());
+            let stopped = self.platform.plugins.iter().find(|(_, installed)| installed.manifest.node(kind).is_some());
             let help = match stopped {
                 Some((id, installed)) => {
                     format!(": the plugin `{id}` brings it, and is {}", installed.status.word())
@@ -157,15 +163,18 @@ impl Platform {
         }
         let refused = |message: String| PlatformError::new(errors::NODE_REFUSED, message);
         for node in &manifest.nodes {
-            let others =
-                self.plugins.iter().filter(|(other, installed)| other.as_str() != id && installed.loaded.is_some());
+            let others = self
+                .platform
+                .plugins
+                .iter()
+                .filter(|(other, installed)| other.as_str() != id && installed.loaded.is_some());
             if let Some((other, _)) =
                 others.into_iter().find(|(_, installed)| installed.manifest.node(&node.kind).is_some())
             {
                 return Err(refused(format!("the plugin `{other}` brings the node `{}` already", *node.kind)));
             }
         }
-        let definitions = self.runtime.node_definitions(loaded).map_err(|error| refused(error.to_string()))?;
+        let definitions = self.platform.runtime.node_definitions(loaded).map_err(|error| refused(error.to_string()))?;
         match check_nodes(manifest, &definitions, None).diagnostics().first() {
             None => Ok(()),
             Some(finding) => Err(refused(finding.message.clone())),

@@ -122,7 +122,7 @@ impl FaultyPlatform {
 
     /// What the platform has, asked without the line.
     pub fn stored(&self, id: &str, version: &str) -> Option<String> {
-        self.platform.lock().unwrap().receipt(id, version).ok().map(|receipt| receipt.sha256)
+        self.platform.lock().unwrap().lifecycle().receipt(id, version).ok().map(|receipt| receipt.sha256)
     }
 }
 

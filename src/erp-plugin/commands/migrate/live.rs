@@ -96,7 +96,7 @@ pub(super) fn apply(context: &Context, args: &ApplyArgs) -> CommandResult {
     let bytes = context.read(&file)?;
     let (_folder, mut platform) = open(context, &args.host)?;
     platform.take_activity();
-    let receipt = platform.upload(&bytes).map_err(refused)?;
+    let receipt = platform.lifecycle().upload(&bytes).map_err(refused)?;
     let steps = platform.take_activity().upgrades.into_iter().flat_map(|upgrade| upgrade.steps).collect();
     let result = ApplyResult { ok: true, plugin: receipt.id, version: receipt.version, steps };
     context.ui.result(&result, || {
@@ -147,7 +147,7 @@ pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
 pub(super) fn roll_back(context: &Context, args: &RollbackArgs) -> CommandResult {
     let plugin = plugin_of(context, args.plugin.as_ref())?;
     let (_folder, mut platform) = open(context, &args.host)?;
-    let reversal = platform.roll_back(plugin.as_str(), args.discard_changes).map_err(refused)?;
+    let reversal = platform.lifecycle().roll_back(plugin.as_str(), args.discard_changes).map_err(refused)?;
     let version =
         platform.manifest(plugin.as_str()).map_or_else(String::new, |manifest| manifest.metadata.version.to_string());
     let result = RollbackResult {
@@ -210,7 +210,7 @@ pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
 
 fn open(context: &Context, host: &HostArgs) -> Result<(crate::dev_host::StateFolder, Platform), CommandError> {
     let (folder, mut platform) = host.place(context)?.platform(Surroundings::of_this_machine())?;
-    platform.recover().map_err(refused)?;
+    platform.lifecycle().recover().map_err(refused)?;
     Ok((folder, platform))
 }
 

@@ -143,7 +143,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let mut platform = platform(&runtime, &place, (context.moment()?, args.seed))?;
     platform.set_gate(Gate::of_version(new.manifest.developed_for()));
     context.ui.status("Installing", format!("{} {}", *old.manifest.metadata.id, old.shown()));
-    platform.run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
+    platform.lifecycle().run_version(&project_version(&old_plugin, &old.json)).map_err(refused)?;
     for (index, tenant) in tenants().iter().enumerate() {
         context.ui.status("Filling", format!("{} rows for {tenant}", args.rows));
         platform.with_database(|database, now| {
@@ -155,7 +155,7 @@ pub(super) fn run(context: &Context, args: &RehearseArgs) -> CommandResult {
     let before = rows_of(&platform, &old)?;
     platform.take_activity();
     context.ui.status("Upgrading", format!("to {}", new.shown()));
-    let upgraded = platform.replace_version(&project_version(&new_plugin, &new.json), VersionRule::Raised);
+    let upgraded = platform.lifecycle().replace_version(&project_version(&new_plugin, &new.json), VersionRule::Raised);
     let mut result = RehearseResult {
         old: old.shown(),
         new: new.shown(),

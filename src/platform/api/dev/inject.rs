@@ -9,19 +9,20 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
-use crate::{Platform, PlatformError};
+use super::DevRoutes;
+use crate::PlatformError;
 
-impl Platform {
+impl DevRoutes<'_> {
     pub(in crate::api) fn plan_fault(&mut self, request: &Request) -> Answer {
         let fault = fault_of(&request.object()?)?;
-        self.add_fault(fault);
+        self.platform.surroundings().add_fault(fault);
         Ok(self.faults_shown())
     }
 
     pub(in crate::api) fn change_clock(&mut self, request: &Request) -> Answer {
         let body = request.object()?;
-        let by = clock_shift(&body, self.now(), self.clock_ahead_ms())?;
-        self.shift_clock(by);
+        let by = clock_shift(&body, self.platform.now(), self.platform.surroundings().ahead_ms())?;
+        self.platform.surroundings().shift(by);
         Ok(self.clock_shown())
     }
 
@@ -31,7 +32,7 @@ impl Platform {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             limits.add(&name, &text).map_err(|error| bad_query(error.to_string()))?;
         }
-        self.call_settings.limits = limits;
+        self.platform.call_settings.limits = limits;
         Ok(Response::empty(204))
     }
 
@@ -39,8 +40,8 @@ impl Platform {
         for (key, value) in request.object()? {
             let wanted = value.as_bool().ok_or_else(|| bad_query(format!("`{key}` is true or false")))?;
             match key.as_str() {
-                "imitate" => self.imitate_quirks(wanted),
-                "double_events" => self.call_settings.doubles_events = wanted,
+                "imitate" => self.platform.surroundings().imitate_quirks(wanted),
+                "double_events" => self.platform.call_settings.doubles_events = wanted,
                 _ => return Err(bad_query(format!("`{key}` is not known here: imitate, double_events"))),
             }
         }
@@ -48,16 +49,19 @@ impl Platform {
     }
 
     pub(in crate::api) fn faults_shown(&self) -> Response {
-        let faults: Vec<Value> = self.faults().iter().map(fault_json).collect();
+        let faults: Vec<Value> = self.platform.surroundings().faults().iter().map(fault_json).collect();
         Response::json(200, json!({ "faults": faults, "places": FaultPlace::names().collect::<Vec<_>>() }))
     }
 
     pub(in crate::api) fn clock_shown(&self) -> Response {
-        Response::json(200, json!({ "now": self.now().to_string(), "ahead_ms": self.clock_ahead_ms() }))
+        Response::json(
+            200,
+            json!({ "now": self.platform.now().to_string(), "ahead_ms": self.platform.surroundings().ahead_ms() }),
+        )
     }
 
     pub(in crate::api) fn limits_shown(&self) -> Response {
-        let set = &self.call_settings.limits;
+        let set = &self.platform.call_settings.limits;
         let limits = LIMITS.iter().map(|limit| {
             json!({ "name": limit.name, "default": limit.default, "set": set.value(limit.name), "bounds": limit.meaning })
         });
@@ -67,7 +71,7 @@ impl Platform {
     pub(in crate::api) fn quirks_shown(&self) -> Response {
         Response::json(
             200,
-            json!({ "imitate": self.imitates_quirks(), "double_events": self.call_settings.doubles_events }),
+            json!({ "imitate": self.platform.surroundings().imitates_quirks(), "double_events": self.platform.call_settings.doubles_events }),
         )
     }
 }

@@ -6,20 +6,26 @@ use serde_json::{Map, Value, json};
 
 use super::super::rows::bad_query;
 use super::super::{Answer, Request, Response};
-use crate::{Platform, PlatformError};
+use super::DevRoutes;
+use crate::PlatformError;
 
 /// Rows that are shown at once.
 const MAX_ROWS: usize = 500;
 
-impl Platform {
+impl DevRoutes<'_> {
     pub(in crate::api) fn inspect_history(&self, request: &Request, plugin: &str, entity: &str, id: &str) -> Answer {
-        let entity = self.database.lock().catalog().entity(&self.installed(plugin)?.manifest.metadata.id, entity)?;
+        let entity = self
+            .platform
+            .database
+            .lock()
+            .catalog()
+            .entity(&self.platform.installed(plugin)?.manifest.metadata.id, entity)?;
         let tenant = match tenant_of(request)? {
             Some(tenant) => tenant,
             None => request.user()?.tenant.clone(),
         };
-        let scope = erp_storage::Scope::of_tenant(&tenant, self.now());
-        let history = self.database.lock().history(&entity, &scope, id)?;
+        let scope = erp_storage::Scope::of_tenant(&tenant, self.platform.now());
+        let history = self.platform.database.lock().history(&entity, &scope, id)?;
         Ok(Response::json(200, json!(history)))
     }
 
@@ -28,18 +34,18 @@ impl Platform {
         let body = request.object()?;
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let sql = text("sql").ok_or_else(|| bad_query("the body is {\"sql\": \"select …\", \"plugin\": \"…\"}"))?;
-        let (columns, rows) = self.inspect(text("plugin"), None, sql, MAX_ROWS)?;
+        let (columns, rows) = self.platform.inspect(text("plugin"), None, sql, MAX_ROWS)?;
         Ok(Response::json(200, json!({ "columns": columns, "rows": rows })))
     }
 
     pub(in crate::api) fn list_exports(&self, plugin: &str) -> Answer {
-        let loaded = self.loaded(plugin).ok_or_else(|| not_running(plugin))?;
+        let loaded = self.platform.loaded(plugin).ok_or_else(|| not_running(plugin))?;
         Ok(Response::json(200, json!(loaded.exported_functions())))
     }
 
     /// Rows of all tenants, or of one, deleted ones too, the newest first.
     pub(in crate::api) fn inspect_rows(&self, request: &Request, plugin: &str, entity: &str) -> Answer {
-        let manifest = std::sync::Arc::clone(&self.installed(plugin)?.manifest);
+        let manifest = std::sync::Arc::clone(&self.platform.installed(plugin)?.manifest);
         let entity = manifest.entity(entity).ok_or_else(|| request.no_route())?;
         let table = table_name(&manifest.metadata.id, &entity.name);
         // Names come from the manifest and the directory alone.
@@ -51,7 +57,7 @@ impl Platform {
             "select id, tenant_id, data, version, created_at, created_by, updated_at, updated_by, deleted_at \
              from \"{table}\" {only} order by id desc limit {MAX_ROWS}"
         );
-        let (names, rows) = self.inspect(None, None, &sql, MAX_ROWS)?;
+        let (names, rows) = self.platform.inspect(None, None, &sql, MAX_ROWS)?;
         let shown = rows.into_iter().map(|row| {
             let mut row: Map<String, Value> = names.iter().cloned().zip(row).collect();
             if let Some(data) = row.get("data").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok())
@@ -69,18 +75,18 @@ impl Platform {
         let own = request.user()?.clone();
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let plugin = text("plugin").ok_or_else(|| bad_query("the body needs `plugin`"))?.to_owned();
-        if self.loaded(&plugin).is_none() {
+        if self.platform.loaded(&plugin).is_none() {
             return Err(not_running(&plugin));
         }
         let given = match (text("call"), text("function")) {
-            (Some(call), None) => self.call_by_name(&plugin, &own, call.trim()),
+            (Some(call), None) => self.platform.call_by_name(&plugin, &own, call.trim()),
             (None, Some(function)) => {
                 let arguments = match body.get("arguments") {
                     None | Some(Value::Null) => Map::new(),
                     Some(Value::Object(arguments)) => arguments.clone(),
                     Some(other) => return Err(bad_query(format!("`arguments` is an object of names, not {other}"))),
                 };
-                self.call_named(&plugin, &own, function.trim(), &arguments)
+                self.platform.call_named(&plugin, &own, function.trim(), &arguments)
             }
             _ => return Err(bad_query("the body needs `call` (WAVE), or `function` with `arguments` (JSON)")),
         };

@@ -22,23 +22,29 @@ pub(super) fn base_events() -> Response {
     Response::json(200, BASE_EVENTS.iter().map(event).collect())
 }
 
-impl Platform {
+/// Routes that only a dev host has.
+#[derive(Debug)]
+pub(crate) struct DevRoutes<'p> {
+    pub(crate) platform: &'p mut Platform,
+}
+
+impl DevRoutes<'_> {
     pub(super) fn denials(&self) -> Answer {
         let sql = "select at, tenant_id as tenant, user_id as user, plugin_id as plugin, function, subject, message \
                    from erp_denials order by seq desc";
-        let (names, rows) = self.inspect(None, None, sql, 200)?;
+        let (names, rows) = self.platform.inspect(None, None, sql, 200)?;
         let one = |row: Vec<Value>| names.iter().cloned().zip(row).collect::<Value>();
         Ok(Response::json(200, rows.into_iter().map(one).collect()))
     }
 
     pub(super) fn change_config(&mut self, request: &Request) -> Answer {
         let values = request.object()?.into_iter().collect();
-        self.set_config(&values)?;
+        self.platform.data().set_config(&values)?;
         Ok(Response::json(200, json!(values)))
     }
 
     pub(super) fn list_events(&self) -> Answer {
-        let database = self.database.lock();
+        let database = self.platform.database.lock();
         let mut shown = Vec::new();
         for event in database.recent_events()? {
             shown.push(json!({
@@ -51,8 +57,8 @@ impl Platform {
     }
 
     pub(super) fn redeliver_event(&mut self, id: &str) -> Answer {
-        let before = self.activity.calls.len();
-        self.redeliver(id)?;
+        let before = self.platform.activity.calls.len();
+        self.platform.events().redeliver(id)?;
         Ok(self.delivered_since(before))
     }
 
@@ -74,17 +80,17 @@ impl Platform {
             PlatformError::new(errors::EVENT_BAD_NAME, message)
         })?;
         let payload = body.get("payload").cloned().unwrap_or_else(|| json!({}));
-        let before = self.activity.calls.len();
+        let before = self.platform.activity.calls.len();
         let tenant = match body.get("tenant") {
             None => request.user()?.tenant.clone(),
             Some(name) => {
-                let known = self.directory.tenants().iter().find(|tenant| name == tenant.as_str());
+                let known = self.platform.directory.tenants().iter().find(|tenant| name == tenant.as_str());
                 known.cloned().ok_or_else(|| bad_query(format!("there is no tenant {name}")))?
             }
         };
         let is_meant = body.get("heard").is_some_and(|heard| *heard == 0);
-        if self.listeners(event_type.as_str()).is_empty() && !is_meant {
-            let known = self.subscriptions();
+        if self.platform.listeners(event_type.as_str()).is_empty() && !is_meant {
+            let known = self.platform.subscriptions();
             let help =
                 did_you_mean(event_type.as_str(), known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
                     [] => "none that runs subscribes to anything".to_owned(),
@@ -94,13 +100,13 @@ impl Platform {
                 format!("no running plugin hears `{event_type}`; {help} (`\"heard\": 0` sends it all the same)");
             return Err(PlatformError::new(errors::EVENT_UNHEARD, message));
         }
-        self.publish_event(&tenant, &event_type, &payload)?;
+        self.platform.events().publish_event(&tenant, &event_type, &payload)?;
         Ok(self.delivered_since(before))
     }
 
     /// The calls that came of an event.
     fn delivered_since(&self, before: usize) -> Response {
-        let calls = self.activity.calls.iter().skip(before);
+        let calls = self.platform.activity.calls.iter().skip(before);
         let calls: Vec<Value> = calls
             .map(|call| {
                 json!({
