@@ -104,7 +104,7 @@ impl Bare {
             *ids += 1;
             format!("{:032x}", *ids)
         };
-        let row = database.insert(&entity, &scope(), &row, &mut new_id).map_err(|error| error.to_string())?;
+        let row = database.writer().insert(&entity, &scope(), &row, &mut new_id).map_err(|error| error.to_string())?;
         Ok(row.to_flat().to_string().into_bytes())
     }
 }

@@ -92,7 +92,7 @@ fn measure<S: Storage + 'static>(name: &str, guest: &'static str, storage: S) {
 fn pool(mut database: Database) -> Pool {
     let manifest = manifest();
     database.begin().unwrap();
-    database.install_schema(&manifest).unwrap();
+    database.schema().install_schema(&manifest).unwrap();
     database.commit().unwrap();
     database.serve_schema(&manifest);
     Pool::new(database, 2).unwrap()

@@ -55,7 +55,7 @@ fn fill(database: &mut Database, rows: u64) -> EntityRef {
     database.begin().unwrap();
     for number in 0..PLUGINS {
         let manifest = manifest(number);
-        database.install_schema(&manifest).unwrap();
+        database.schema().install_schema(&manifest).unwrap();
         database.serve_schema(&manifest);
         let entities: Vec<EntityRef> = EntityRef::all(&manifest).collect();
         let tenants = if number == 0 { TENANTS } else { 5 };
@@ -68,8 +68,8 @@ fn fill(database: &mut Database, rows: u64) -> EntityRef {
             let mut seeder = Seeder::new(&manifest, number * TENANTS + tenant, now(), Vec::new());
             let plan = SeedPlan { shares: vec![Share { entity: "order".to_owned(), rows: share }] };
             let scope = scope(tenant);
-            let made: Result<(), Box<dyn std::error::Error>> =
-                seeder.make(&entities, &scope, &plan, |entity, rows| Ok(database.load(entity, &scope, &rows)?));
+            let made: Result<(), Box<dyn std::error::Error>> = seeder
+                .make(&entities, &scope, &plan, |entity, rows| Ok(database.loader().load(entity, &scope, &rows)?));
             made.unwrap();
         }
     }
@@ -95,7 +95,7 @@ fn median(mut work: impl FnMut()) -> f64 {
 fn cursor_at(database: &Database, entity: &EntityRef, sort: &[String], pages: u64) -> Option<String> {
     let mut query = ListQuery { sort: sort.to_vec(), limit: Some(200), ..ListQuery::default() };
     for _ in 0..pages {
-        query.cursor = database.list(entity, &scope(0), &query).unwrap().next_cursor;
+        query.cursor = database.reader().list(entity, &scope(0), &query).unwrap().next_cursor;
         query.cursor.as_ref()?;
     }
     query.cursor
@@ -110,7 +110,7 @@ fn measure(name: &str, mut database: Database, rows: u64) {
     let scope = scope(0);
     let page = |query: ListQuery| {
         let query = ListQuery { limit: Some(20), ..query };
-        median(|| drop(database.list(&entity, &scope, &query).unwrap()))
+        median(|| drop(database.reader().list(&entity, &scope, &query).unwrap()))
     };
     let own = rows / 2;
     let deep = own * 9 / 10 / 200;
@@ -130,9 +130,9 @@ fn measure(name: &str, mut database: Database, rows: u64) {
     cells.push(format!("{:.2}", page(ListQuery { filter: filter.clone(), ..ListQuery::default() })));
     let sums = json!({ "group_by": ["status"], "metrics": [{ "func": "sum", "field": "total", "as": "total" }] });
     let sums = AggregateQuery::from_json(&sums, false).unwrap();
-    cells.push(format!("{:.1}", median(|| drop(database.aggregate(&entity, &scope, &sums).unwrap()))));
+    cells.push(format!("{:.1}", median(|| drop(database.reader().aggregate(&entity, &scope, &sums).unwrap()))));
     let small = Scope { tenant: TenantId::new("tenant-7".to_owned()).unwrap(), ..scope.clone() };
-    cells.push(format!("{:.2}", median(|| drop(database.aggregate(&entity, &small, &sums).unwrap()))));
+    cells.push(format!("{:.2}", median(|| drop(database.reader().aggregate(&entity, &small, &sums).unwrap()))));
     println!("| {} |", cells.join(" | "));
 }
 

@@ -226,7 +226,13 @@ impl Platform {
             let scope = Scope { user: user.clone(), ..Scope::of_tenant(&tenant, self.now()) };
             let kept = self.quiet_unit(|database, _| {
                 trace.denials.iter().try_for_each(|denial| {
-                    database.record_denial(plugin, &scope, denial.function.name(), &denial.subject, &denial.message)
+                    database.secrets().record_denial(
+                        plugin,
+                        &scope,
+                        denial.function.name(),
+                        &denial.subject,
+                        &denial.message,
+                    )
                 })
             });
             kept.map_err(|error| CallError::Host(error.into()))?;

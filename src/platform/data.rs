@@ -30,7 +30,7 @@ impl PlatformData<'_> {
         let scope = Scope::of_tenant(tenant, self.platform.now());
         let entity = self.platform.database.lock().catalog().entity(&plugin.metadata.id, entity)?;
         self.platform.quiet_unit(|database, surroundings| {
-            let row = database.insert(&entity, &scope, row, &mut || lock(surroundings).uuid())?;
+            let row = database.writer().insert(&entity, &scope, row, &mut || lock(surroundings).uuid())?;
             Ok(row.id)
         })
     }
@@ -40,7 +40,9 @@ impl PlatformData<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn set_config(&mut self, values: &BTreeMap<String, Value>) -> Result<(), StoreError> {
-        self.platform.unit(|database, _| values.iter().try_for_each(|(key, value)| database.set_config(key, value)))
+        self.platform.unit(|database, _| {
+            values.iter().try_for_each(|(key, value)| database.configuration().set_config(key, value))
+        })
     }
 
     /// Sets settings of a plugin for every tenant.
@@ -55,7 +57,9 @@ impl PlatformData<'_> {
         let now = self.platform.now();
         let tenants = self.platform.directory.tenants().to_vec();
         self.platform.unit(|database, _| {
-            tenants.iter().try_for_each(|tenant| database.set_settings(plugin, &Scope::of_tenant(tenant, now), values))
+            tenants.iter().try_for_each(|tenant| {
+                database.configuration().set_settings(plugin, &Scope::of_tenant(tenant, now), values)
+            })
         })
     }
 
@@ -69,7 +73,9 @@ impl PlatformData<'_> {
         self.platform.unit(|database, _| {
             tenants.iter().try_for_each(|tenant| {
                 let scope = Scope::of_tenant(tenant, now);
-                values.iter().try_for_each(|(key, value)| database.set_secret(&plugin.metadata.id, &scope, key, value))
+                values
+                    .iter()
+                    .try_for_each(|(key, value)| database.secrets().set_secret(&plugin.metadata.id, &scope, key, value))
             })
         })
     }

@@ -49,8 +49,9 @@ impl Deliveries<'_> {
         let now = self.platform.now();
         let id = lock(&self.platform.surroundings).uuid();
         let scope = Scope::of_tenant(tenant, now);
-        self.platform
-            .unit::<_, StoreError>(|database, _| database.add_event(&scope, &id, event_type, "platform", payload, 0))?;
+        self.platform.unit::<_, StoreError>(|database, _| {
+            database.events().add_event(&scope, &id, event_type, "platform", payload, 0)
+        })?;
         Ok(())
     }
 
@@ -62,7 +63,7 @@ impl Deliveries<'_> {
     pub fn deliver_events_of(&mut self, tenant: &TenantId) -> Result<(), StoreError> {
         let turns = Arc::clone(&self.platform.turns);
         let _turn = turns.take(tenant);
-        self.deliver_all(|database| database.next_event_of(tenant))
+        self.deliver_all(|database| database.events().next_event_of(tenant))
     }
 
     /// Delivers all events that are on their way, the oldest first, until none is left.
@@ -71,20 +72,20 @@ impl Deliveries<'_> {
     /// [`StoreError`] where the database fails; a plugin that fails only misses its event, after three
     /// attempts where its error is retryable, and can be given it again: [`Deliveries::redeliver`].
     pub fn deliver_events(&mut self) -> Result<(), StoreError> {
-        self.deliver_all(Database::next_event)
+        self.deliver_all(|database| database.events().next_event())
     }
 
     fn deliver_all(
         &mut self,
-        next: impl Fn(&Database) -> Result<Option<StoredEvent>, StoreError>,
+        next: impl Fn(&mut Database) -> Result<Option<StoredEvent>, StoreError>,
     ) -> Result<(), StoreError> {
         loop {
-            let next = next(&self.platform.database.lock())?;
+            let next = next(&mut self.platform.database.lock())?;
             let Some(event) = next.map(Arc::new) else { return Ok(()) };
             for plugin in self.platform.listeners(&event.event_type) {
                 self.deliver(plugin.as_str(), &event)?;
             }
-            self.platform.unit(|database, _| database.finish_event(event.seq))?;
+            self.platform.unit(|database, _| database.events().finish_event(event.seq))?;
         }
     }
 
@@ -95,7 +96,7 @@ impl Deliveries<'_> {
         let id = &manifest.metadata.id;
         for _ in 0..MAX_ATTEMPTS {
             // Another host on the same database may have delivered it meanwhile.
-            let before = self.platform.database.lock().delivery(event.seq, id)?;
+            let before = self.platform.database.lock().events().delivery(event.seq, id)?;
             if matches!(before, Some((_, true))) {
                 return Ok(());
             }
@@ -105,11 +106,11 @@ impl Deliveries<'_> {
             let Some(loaded) = self.platform.routed(plugin) else { return Ok(()) };
             let mut was_done = false;
             let look = |database: &mut Database| {
-                database.lock_delivery(event.seq, id)?;
-                was_done = matches!(database.delivery(event.seq, id)?, Some((_, true)));
+                database.events().lock_delivery(event.seq, id)?;
+                was_done = matches!(database.events().delivery(event.seq, id)?, Some((_, true)));
                 if was_done { Err(StoreError::BadQuery("delivered already".to_owned())) } else { Ok(()) }
             };
-            let done = |database: &mut Database| database.record_delivery(event.seq, id, None);
+            let done = |database: &mut Database| database.events().record_delivery(event.seq, id, None);
             let Err(error) = self.platform.call_loaded(&loaded, &occasion, &invocation, look, done) else {
                 if self.platform.call_settings.doubles_events {
                     // As when a broker missed that the first one was done: how that goes is in the activity.
@@ -126,7 +127,7 @@ impl Deliveries<'_> {
                 return Err(StoreError::Busy);
             }
             let why = error.to_string();
-            self.platform.unit(|database, _| database.record_delivery(event.seq, id, Some(&why)))?;
+            self.platform.unit(|database, _| database.events().record_delivery(event.seq, id, Some(&why)))?;
             if !error.is_retryable() {
                 return Ok(());
             }
@@ -139,11 +140,11 @@ impl Deliveries<'_> {
     /// # Errors
     /// 404 if there is no such event.
     pub fn redeliver(&mut self, id: &str) -> Result<(), PlatformError> {
-        let tenant = self.platform.database.lock().tenant_of_event(id)?;
+        let tenant = self.platform.database.lock().events().tenant_of_event(id)?;
         let Some(tenant) = tenant else {
             return Err(PlatformError::new(errors::EVENT_NOT_FOUND, format!("there is no event `{id}`")));
         };
-        self.platform.unit::<_, StoreError>(|database, _| database.reopen_event(id))?;
+        self.platform.unit::<_, StoreError>(|database, _| database.events().reopen_event(id))?;
         self.deliver_events_of(&tenant).map_err(PlatformError::from)
     }
 }

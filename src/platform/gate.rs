@@ -103,10 +103,10 @@ impl AdmissionCheck<'_> {
     }
 
     fn trust_mark(&self) -> Result<TrustMark, PlatformError> {
-        let database = self.platform.database.lock();
-        let statements = |kind| Ok::<_, StoreError>(database.statements(kind)?.len());
-        let pins = database.pins()?.len();
-        Ok([pins, statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
+        let mut database = self.platform.database.lock();
+        let receipts = database.receipts();
+        let statements = |kind| Ok::<_, StoreError>(receipts.statements(kind)?.len());
+        Ok([receipts.pins()?.len(), statements(StatementKind::Revocations)?, statements(StatementKind::Rotation)?])
     }
 
     /// Holds an upload against the same checks as `erp-plugin verify`. Nothing is written, so that a lane can do it while
@@ -120,7 +120,7 @@ impl AdmissionCheck<'_> {
         let claimed = claimed_identity(bytes);
         // What was taken before stays good, also where its key was revoked since.
         let receipt = match &claimed {
-            Some((id, version)) => self.platform.database.lock().receipt(id, version)?,
+            Some((id, version)) => self.platform.database.lock().receipts().receipt(id, version)?,
             None => None,
         };
         let receipt = receipt.and_then(|receipt| Envelope::parse(receipt.envelope.as_bytes()).ok());
@@ -136,7 +136,7 @@ impl AdmissionCheck<'_> {
         let first_use = self.platform.gate.admission == Admission::FirstUse;
         let is_stranger = verdict.problems().next().is_some_and(|problem| problem.code == signing::codes::UNTRUSTED);
         if let Some((id, _)) = claimed.filter(|_| first_use && is_stranger) {
-            let came_before = self.platform.database.lock().last_receipt(&id)?.is_some()
+            let came_before = self.platform.database.lock().receipts().last_receipt(&id)?.is_some()
                 || self.platform.plugins.contains_key(id.as_str());
             if came_before || trust.covers(&id) {
                 let message = format!(
@@ -162,7 +162,7 @@ impl AdmissionCheck<'_> {
     ) -> Result<Option<ReceiptRecord>, PlatformError> {
         let Some(registrar) = &self.platform.gate.registrar else { return Ok(None) };
         let metadata = &package.manifest.metadata;
-        let before = self.platform.database.lock().last_receipt(metadata.id.as_str())?;
+        let before = self.platform.database.lock().receipts().last_receipt(metadata.id.as_str())?;
         let serial = before.as_ref().map_or(0, |before| before.serial) + 1;
         let previous = before.and_then(|before| Envelope::parse(before.envelope.as_bytes()).ok());
         let predicate = ReceiptPredicate {
@@ -187,15 +187,15 @@ impl AdmissionCheck<'_> {
         if let Some(registrar) = &self.platform.gate.registrar {
             trust.add_registry(&registrar.name, registrar.key.public());
         }
-        let database = self.platform.database.lock();
-        for (plugin, pem) in database.pins()? {
+        let mut database = self.platform.database.lock();
+        for (plugin, pem) in database.receipts().pins()? {
             if let Ok(key) = PublicKey::from_pem(&pem) {
                 trust.add(first_seen(key, &plugin));
             }
         }
         trust.extend(self.platform.gate.trust.clone());
         // What was taken back counts first: a rotation is good where it came before its key was lost.
-        for (_, text) in database.statements(StatementKind::Revocations)? {
+        for (_, text) in database.receipts().statements(StatementKind::Revocations)? {
             let list = Envelope::parse(text.as_bytes()).ok();
             let list = list.and_then(|envelope| RevocationList::open(&envelope, &trust, None).ok());
             // Without its lists the host would take what it has taken back.
@@ -205,7 +205,7 @@ impl AdmissionCheck<'_> {
             })?;
             trust.revoke(&list);
         }
-        for (seen_at, text) in database.statements(StatementKind::Rotation)? {
+        for (seen_at, text) in database.receipts().statements(StatementKind::Rotation)? {
             let rotation = Envelope::parse(text.as_bytes()).ok().and_then(|envelope| Rotation::open(&envelope).ok());
             // A key that is gone from the trust file takes its successors along.
             let _ = rotation.map(|rotation| trust.rotate(&rotation, timestamp(seen_at)));

@@ -47,7 +47,7 @@ impl Lifecycle<'_> {
         let report = self.table_unit::<_, StoreError>(id, |database, surroundings| {
             let report =
                 bring_up(database, surroundings, (&manifest, &installed.manifest_json), VersionRule::Raised, now)?;
-            database.put_plugin(&record, now)?;
+            database.installed().put_plugin(&record, now)?;
             Ok(report)
         })?;
         self.platform.activity.upgrades.push(report);
@@ -78,7 +78,7 @@ impl Lifecycle<'_> {
     pub(super) fn launch(&mut self, id: &str) -> Result<(), PlatformError> {
         let installed = self.platform.installed(id)?.clone();
         let version = installed.manifest.metadata.version.to_string();
-        let package = self.platform.database.lock().package(id, &version)?;
+        let package = self.platform.database.lock().installed().package(id, &version)?;
         let package = package.ok_or_else(|| {
             PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("the package of {id} {version} is gone"))
         })?;
@@ -195,13 +195,13 @@ impl Lifecycle<'_> {
 
     fn greet_tenant(&mut self, id: &str, manifest: &Manifest, tenant: &TenantId) -> Result<(), PlatformError> {
         let plugin = &manifest.metadata.id;
-        if !self.platform.database.lock().has_tenant(plugin, tenant)? {
+        if !self.platform.database.lock().installed().has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
             let occasion = Occasion::of(tenant, Trigger::Lifecycle);
             let Some(loaded) = self.platform.loaded(id) else { return Ok(()) };
             let (now, surroundings) = (self.platform.now(), Arc::clone(&self.platform.surroundings));
             let fixtures = |database: &mut Database| bring_fixtures(database, &surroundings, manifest, tenant, now);
-            let note = |database: &mut Database| database.add_tenant(plugin, tenant);
+            let note = |database: &mut Database| database.installed().add_tenant(plugin, tenant);
             self.platform.call_loaded(&loaded, &occasion, &Invocation::TenantCreated, fixtures, note)?;
         }
         Ok(())
@@ -270,8 +270,8 @@ impl Lifecycle<'_> {
             return Err(wrong_state(id, &installed, "uninstalled"));
         }
         self.platform.unit::<_, StoreError>(|database, _| {
-            database.drop_schema(&installed.manifest.metadata.id)?;
-            database.forget_plugin(&installed.manifest.metadata.id)
+            database.schema().drop_schema(&installed.manifest.metadata.id)?;
+            database.installed().forget_plugin(&installed.manifest.metadata.id)
         })?;
         self.platform.plugins.remove(id);
         Ok(())
@@ -291,7 +291,7 @@ impl Lifecycle<'_> {
     /// # Errors
     /// As [`Lifecycle::recover`].
     pub fn recover_but(&mut self, followed: &[String]) -> Result<(), PlatformError> {
-        let records = self.platform.database.lock().plugins()?;
+        let records = self.platform.database.lock().installed().plugins()?;
         let mut refused: Vec<(String, PlatformError)> = Vec::new();
         for record in &records {
             let (manifest, findings) = from_json("erpx.json", &record.manifest);
@@ -304,7 +304,7 @@ impl Lifecycle<'_> {
                 continue;
             };
             let manifest = Arc::new(manifest);
-            let package = self.platform.database.lock().package(&record.id, &record.version)?;
+            let package = self.platform.database.lock().installed().package(&record.id, &record.version)?;
             let package = package.and_then(|package| archive::open(&package.bytes, &Limits::default()).ok());
             let files = package.as_ref().map(files_of).unwrap_or_default();
             let labels =
@@ -313,7 +313,8 @@ impl Lifecycle<'_> {
             let manifest = package.map_or(manifest, |package| Arc::new(package.manifest));
             if DependencyStage::Installed.is_reached_by(record.status) {
                 // Where a newer binary wants more of the tables, they get it now.
-                let made = self.platform.unit::<_, StoreError>(|database, _| database.install_schema(&manifest));
+                let made =
+                    self.platform.unit::<_, StoreError>(|database, _| database.schema().install_schema(&manifest));
                 refused.extend(made.err().map(|error| (record.id.clone(), error.into())));
                 self.platform.database.lock().serve_schema(&manifest);
             }

@@ -93,7 +93,7 @@ impl Pages<'_> {
         let rows = {
             let database = self.platform.database.lock();
             let found = database.catalog().entity(&manifest.metadata.id, entity.name.as_str())?;
-            database.count(&found, &scope, &ListQuery::default())?
+            database.reader().count(&found, &scope, &ListQuery::default())?
         };
         let search = page.enable_search.as_ref().map_or_else(|| entity.fields.iter().any(|f| f.searchable), |on| **on);
         // Where a row is opened: the page of details of its entity.

@@ -31,7 +31,7 @@ impl Registry<'_> {
 
     /// The current list of revocations.
     pub(super) fn revocations(&self) -> Result<Value, PlatformError> {
-        let lists = self.platform.database.lock().statements(StatementKind::Revocations)?;
+        let lists = self.platform.database.lock().receipts().statements(StatementKind::Revocations)?;
         let (_, latest) =
             lists.last().ok_or_else(|| PlatformError::new(errors::REGISTRY_NONE, "nothing was revoked yet"))?;
         Ok(serde_json::from_str(latest).unwrap_or(Value::Null))
@@ -54,7 +54,7 @@ impl Registry<'_> {
         for item in items("packages") {
             let sha256 = item["sha256"].as_str().filter(|digest| KeyId::parse(&format!("sha256:{digest}")).is_some());
             let sha256 = sha256.ok_or_else(|| bad("`sha256` has 64 digits"))?.to_owned();
-            let content_id = self.platform.database.lock().content_id(&sha256)?;
+            let content_id = self.platform.database.lock().installed().content_id(&sha256)?;
             predicate.packages.push(WithdrawnPackage { sha256, content_id, reason: reason(&item)? });
         }
         if items("keys").is_empty() && items("packages").is_empty() {
@@ -63,8 +63,9 @@ impl Registry<'_> {
         let mut envelope = predicate.seal();
         sign(&mut envelope, self.registrar()?)?;
         let (text, now) = (envelope.to_json(), self.platform.now());
-        self.platform
-            .unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Revocations, now, &text))?;
+        self.platform.unit::<_, StoreError>(|database, _| {
+            database.receipts().add_statement(StatementKind::Revocations, now, &text)
+        })?;
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
@@ -80,8 +81,9 @@ impl Registry<'_> {
             .rotate(&rotation, timestamp(now))
             .map_err(|error| bad(error.to_string()))?;
         let text = envelope.to_json();
-        self.platform
-            .unit::<_, StoreError>(|database, _| database.add_statement(StatementKind::Rotation, now, &text))?;
+        self.platform.unit::<_, StoreError>(|database, _| {
+            database.receipts().add_statement(StatementKind::Rotation, now, &text)
+        })?;
         Ok(json!({ "old": rotation.old.id(), "new": rotation.new.id() }))
     }
 
@@ -91,7 +93,7 @@ impl Registry<'_> {
     }
 
     fn latest_revocations(&self) -> Result<Option<RevocationsPredicate>, PlatformError> {
-        let lists = self.platform.database.lock().statements(StatementKind::Revocations)?;
+        let lists = self.platform.database.lock().receipts().statements(StatementKind::Revocations)?;
         let latest = lists.last().and_then(|(_, text)| Envelope::parse(text.as_bytes()).ok());
         Ok(latest.and_then(|envelope| Attestation::of_envelope(&envelope).ok()).map(|list| list.predicate))
     }

@@ -220,17 +220,17 @@ impl Platform {
     /// The package that a plugin was uploaded in; none for one of a project.
     pub fn package_bytes(&self, plugin: &str) -> Option<Vec<u8>> {
         let version = self.manifest(plugin)?.metadata.version.to_string();
-        let record = self.database.lock().package(plugin, &version).ok()?;
+        let record = self.database.lock().installed().package(plugin, &version).ok()?;
         record.map(|record| record.bytes)
     }
 
     /// The package that a rollback of a plugin would bring back; none if there is nothing to roll back.
     pub fn package_before(&self, plugin: &str) -> Option<Vec<u8>> {
         let manifest = self.manifest(plugin)?;
-        let database = self.database.lock();
-        let upgrades = database.upgrades(&manifest.metadata.id).ok()?;
+        let mut database = self.database.lock();
+        let upgrades = database.upgrades().all(&manifest.metadata.id).ok()?;
         let latest = upgrades.into_iter().find(|upgrade| !upgrade.rolled_back)?;
-        Some(database.package(plugin, &latest.from_version).ok()??.bytes)
+        Some(database.installed().package(plugin, &latest.from_version).ok()??.bytes)
     }
 
     /// Rows, settings and secrets, without asking anyone.
@@ -375,7 +375,7 @@ impl Platform {
         installed.error = error;
         let record = plugin_record(id, &installed);
         let now: Moment = self.now();
-        self.unit::<_, StoreError>(|database, _| database.put_plugin(&record, now))?;
+        self.unit::<_, StoreError>(|database, _| database.installed().put_plugin(&record, now))?;
         self.put_installed(installed);
         Ok(())
     }
@@ -426,7 +426,7 @@ impl Platform {
         let database = self.database.lock();
         let entity = database.catalog().entity(&plugin.metadata.id, entity)?;
         let query = ListQuery { include_deleted: deleted, by_plugin: true, ..ListQuery::default() };
-        let rows = database.list_all(&entity, &scope, query, usize::MAX)?;
+        let rows = database.reader().list_all(&entity, &scope, query, usize::MAX)?;
         Ok(rows.into_iter().map(Row::into_flat).collect())
     }
 

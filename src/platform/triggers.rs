@@ -48,7 +48,7 @@ pub(super) fn publish_changes(
             if u64::from(depth) > most_deep {
                 return Err(StoreError::EventDepth(most_deep));
             }
-            database.add_event(&scope, &id, &event_type, entity.plugin().as_str(), &payload, depth)?;
+            database.events().add_event(&scope, &id, &event_type, entity.plugin().as_str(), &payload, depth)?;
             told.push((change.tenant.clone(), EmittedEvent { id, event_type, payload }));
         }
     }

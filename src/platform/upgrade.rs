@@ -40,7 +40,7 @@ pub(super) fn bring_up(
     now: Moment,
 ) -> Result<UpgradeReport, StoreError> {
     let plugin = &manifest.metadata.id;
-    let stored = database.schema_of(plugin)?;
+    let stored = database.installed().schema_of(plugin)?;
     let old = stored.and_then(|stored| from_json("erpx.json", &stored).0).map(Arc::new);
     if let Some(old) = &old {
         let (before, after) = (old.schema.schema_version, manifest.schema.schema_version);
@@ -48,13 +48,13 @@ pub(super) fn bring_up(
             return Err(StoreError::SchemaVersion(before));
         }
     }
-    let tenants = database.tenants_of(plugin)?;
+    let tenants = database.installed().tenants_of(plugin)?;
     database.serve_schema(manifest);
-    let report = database.upgrade(old.as_ref(), manifest, now, |database| {
+    let report = database.upgrades().upgrade(old.as_ref(), manifest, now, |database| {
         tenants.iter().try_for_each(|tenant| bring_fixtures(database, surroundings, manifest, tenant, now))
     })?;
     if !json.is_null() {
-        database.put_schema(plugin, json)?;
+        database.installed().put_schema(plugin, json)?;
     }
     Ok(report)
 }
@@ -68,7 +68,10 @@ pub(super) fn bring_fixtures(
     now: Moment,
 ) -> Result<(), StoreError> {
     let scope = Scope::of_tenant(tenant, now);
-    database.apply_fixtures(manifest, &manifest.fixtures, &scope, &mut || lock(surroundings).uuid()).map(|_| ())
+    database
+        .fixtures()
+        .apply_fixtures(manifest, &manifest.fixtures, &scope, &mut || lock(surroundings).uuid())
+        .map(|_| ())
 }
 
 impl Lifecycle<'_> {
@@ -98,7 +101,7 @@ impl Lifecycle<'_> {
         }
         let scope = Scope::of_tenant(tenant, self.platform.now());
         let brought = self.platform.unit::<_, StoreError>(|database, surroundings| {
-            database.apply_fixtures(&manifest, &manifest.demo, &scope, &mut || lock(surroundings).uuid())
+            database.fixtures().apply_fixtures(&manifest, &manifest.demo, &scope, &mut || lock(surroundings).uuid())
         })?;
         Ok(brought)
     }
@@ -113,13 +116,14 @@ impl Lifecycle<'_> {
         let installed = self.platform.installed(id)?.clone();
         let new = Arc::clone(&installed.manifest);
         let plugin = &new.metadata.id;
-        let latest = self.platform.database.lock().upgrades(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
+        let latest =
+            self.platform.database.lock().upgrades().all(plugin)?.into_iter().find(|upgrade| !upgrade.rolled_back);
         let latest = latest.filter(|upgrade| upgrade.to_version == *new.metadata.version).ok_or_else(|| {
             let message =
                 format!("{id} {} did not come by an upgrade: there is nothing to take back", *new.metadata.version);
             PlatformError::from(StoreError::NoRollback(message))
         })?;
-        let package = self.platform.database.lock().package(id, &latest.from_version)?;
+        let package = self.platform.database.lock().installed().package(id, &latest.from_version)?;
         let package =
             package.and_then(|record| Some((record.sha256, archive::open(&record.bytes, &Limits::default()).ok()?)));
         let Some((package_sha256, package)) = package else {
@@ -143,9 +147,9 @@ impl Lifecycle<'_> {
         let record = plugin_record(id, &back);
         let now = self.platform.now();
         let done = self.platform.unit::<_, StoreError>(|database, _| {
-            let reversal = database.roll_back(latest.upgrade, (&old, &new), discards, now)?;
-            database.put_schema(plugin, &back.manifest_json)?;
-            database.put_plugin(&record, now)?;
+            let reversal = database.upgrades().roll_back(latest.upgrade, (&old, &new), discards, now)?;
+            database.installed().put_schema(plugin, &back.manifest_json)?;
+            database.installed().put_plugin(&record, now)?;
             Ok(reversal)
         });
         let reversal = done?;
@@ -175,7 +179,7 @@ impl Lifecycle<'_> {
         let installed =
             Installed { status: PluginStatus::Running, loaded: Some(version.loaded.clone()), ..version.installed() };
         let (record, now) = (plugin_record(&id, &installed), self.platform.now());
-        let keep = |database: &mut Database| database.put_plugin(&record, now);
+        let keep = |database: &mut Database| database.installed().put_plugin(&record, now);
         let report = self.replace(&version.loaded, &version.json, rule, keep)?;
         self.platform.put_installed(installed);
         // The version is in place; a tenant whose hook failed is greeted again at the next start.
@@ -224,10 +228,10 @@ impl Lifecycle<'_> {
 
     /// What the migrations call that lead from the version whose tables are there to another one.
     fn handlers(&self, manifest: &Manifest) -> Result<Vec<UpgradeHandler>, StoreError> {
-        let database = self.platform.database.lock();
-        let stored = database.schema_of(&manifest.metadata.id)?;
+        let mut database = self.platform.database.lock();
+        let stored = database.installed().schema_of(&manifest.metadata.id)?;
         let Some(old) = stored.and_then(|stored| from_json("erpx.json", &stored).0) else { return Ok(Vec::new()) };
-        let tenants = database.tenants_of(&manifest.metadata.id)?;
+        let tenants = database.installed().tenants_of(&manifest.metadata.id)?;
         let path = migrations_from(old.schema.schema_version, manifest);
         let named = path.into_iter().filter_map(|migration| Some((migration.handler.as_ref()?, migration)));
         let calls = named.flat_map(|(name, migration)| {

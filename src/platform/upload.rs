@@ -121,7 +121,7 @@ impl Lifecycle<'_> {
         let sha256 = sha256_hex(bytes);
         let now = self.platform.now();
         let record = package_record(package, &sha256, bytes, now);
-        let known = self.platform.database.lock().package(&id, &version)?;
+        let known = self.platform.database.lock().installed().package(&id, &version)?;
         if known.as_ref().is_some_and(|known| known.sha256 != sha256) {
             return Err(version_is_taken(&id, &version));
         }
@@ -165,11 +165,11 @@ impl Lifecycle<'_> {
             // A plugin that was purged left its packages behind, so that no version is used twice.
             if known.is_none() {
                 let plugin = &manifest.metadata.id;
-                database.add_package(plugin, &version, &record)?;
-                signed.as_ref().map_or(Ok(()), |signed| database.add_receipt(plugin, &version, signed))?;
-                pins.iter().try_for_each(|key| database.add_pin(plugin, &key.to_pem()))?;
+                database.installed().add_package(plugin, &version, &record)?;
+                signed.as_ref().map_or(Ok(()), |signed| database.receipts().add_receipt(plugin, &version, signed))?;
+                pins.iter().try_for_each(|key| database.receipts().add_pin(plugin, &key.to_pem()))?;
             }
-            database.put_plugin(&plugin_record, now)
+            database.installed().put_plugin(&plugin_record, now)
         };
         let Some(before) = before else {
             if is_installed {
@@ -220,10 +220,10 @@ impl Lifecycle<'_> {
     /// # Errors
     /// 404 where it was not.
     pub fn receipt(&self, id: &str, version: &str) -> Result<UploadReceipt, PlatformError> {
-        let record = self.platform.database.lock().package(id, version)?;
+        let record = self.platform.database.lock().installed().package(id, version)?;
         let record = record
             .ok_or_else(|| PlatformError::new(errors::PLUGIN_NOT_FOUND, format!("{id} {version} was not uploaded")))?;
-        let signed = self.platform.database.lock().receipt(id, version)?;
+        let signed = self.platform.database.lock().receipts().receipt(id, version)?;
         Ok(UploadReceipt {
             id: id.to_owned(),
             version: version.to_owned(),
@@ -240,7 +240,7 @@ impl Lifecycle<'_> {
         let plugin = &manifest.metadata.id;
         for entity in &manifest.schema.entities {
             let table = table_name(plugin, &entity.name);
-            if let Some(owner) = self.platform.database.lock().other_owner(plugin, &table)? {
+            if let Some(owner) = self.platform.database.lock().schema().other_owner(plugin, &table)? {
                 let message = format!("the table `{table}` of `{}` belongs to the plugin `{owner}`", *entity.name);
                 return Err(PlatformError::new(errors::PLUGIN_TABLE_TAKEN, message));
             }

@@ -1,5 +1,6 @@
 //! Groups and sums.
 
+use crate::lookup::RowReader;
 use erp_manifest::BaseType;
 use erp_manifest::document::weight_of_fields;
 use erp_manifest::expression::read_decimal;
@@ -8,7 +9,6 @@ use rust_decimal::Decimal;
 use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
-use super::Database;
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
@@ -17,7 +17,7 @@ use crate::error::failure_of;
 /// Groups and metrics of one query at the most.
 const MAX_COLUMNS: usize = 50;
 
-impl Database {
+impl RowReader<'_> {
     /// The groups, ordered by their values.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Database {
         if query.group_by.len() + query.metrics.len() > MAX_COLUMNS {
             return Err(StoreError::BadQuery(format!("an aggregate has at most {MAX_COLUMNS} groups and metrics")));
         }
-        let dialect = self.dialect();
+        let dialect = self.database.dialect();
         let users = FilterReader { dialect, entity, reach: Reach::of(&query.rows) };
         let own = FilterReader { reach: Reach::All, ..users };
         let mut select = Query::select();
@@ -64,7 +64,7 @@ impl Database {
         select.limit(10_000);
         let read = || {
             let mut held = MemoryBudget::default();
-            self.select("aggregate rows", &select, |row| {
+            self.database.select("aggregate rows", &select, |row| {
                 let mut group = Map::new();
                 let mut index = 0;
                 for (name, output) in &outputs {
@@ -75,7 +75,7 @@ impl Database {
                 Ok(Value::Object(group))
             })
         };
-        self.guarded(read).map_err(|error| match failure_of(&error) {
+        self.database.guarded(read).map_err(|error| match failure_of(&error) {
             Failure::OutOfRange => StoreError::BadQuery("a sum is too large for a number".to_owned()),
             _ => error,
         })

@@ -1,15 +1,15 @@
 //! Several writes at once, all of them or none.
 
+use crate::records::RowWriter;
 use std::collections::BTreeMap;
 
 use erp_manifest::{PluginId, comparable, decimal_of};
 use erp_storage::{BatchKind, BatchStep, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
 use serde_json::{Map, Value, json};
 
-use super::Database;
 use crate::sql::RowLock;
 
-impl Database {
+impl RowWriter<'_> {
     /// Does all steps or none, each within its own reach; gives the rows in the order of the steps, and how many rows
     /// changed.
     ///
@@ -23,13 +23,13 @@ impl Database {
         steps: &[BatchStep],
         new_id: IdSource<'_>,
     ) -> Result<(Vec<Value>, usize), StoreError> {
-        let mark = self.changes().len();
-        let rows = self.atomically(|database| {
+        let mark = self.database.changes().len();
+        let rows = self.database.atomically(|database| {
             let mut named: BTreeMap<String, String> = BTreeMap::new();
             let mut rows = Vec::with_capacity(steps.len());
             for (index, (step, reach)) in steps.iter().zip(reaches).enumerate() {
                 let scope = scope.clone().within(reach.clone());
-                let row = database.batch_step(own, &scope, step, &named, &mut *new_id).map_err(|error| {
+                let row = database.writer().batch_step(own, &scope, step, &named, &mut *new_id).map_err(|error| {
                     StoreError::Batch { step: index + 1, message: error.to_string(), code: error.code() }
                 })?;
                 if let (Some(name), Some(id)) = (&step.name, row["id"].as_str()) {
@@ -39,7 +39,7 @@ impl Database {
             }
             Ok(rows)
         })?;
-        Ok((rows, self.changes().len() - mark))
+        Ok((rows, self.database.changes().len() - mark))
     }
 
     fn batch_step(
@@ -50,7 +50,7 @@ impl Database {
         named: &BTreeMap<String, String>,
         new_id: IdSource<'_>,
     ) -> Result<Value, StoreError> {
-        let entity = self.catalog().entity(own, &step.entity)?;
+        let entity = self.database.catalog().entity(own, &step.entity)?;
         let resolve = |text: &str| match text.strip_prefix("$ref:") {
             Some(name) => named
                 .get(name)
@@ -127,10 +127,10 @@ impl Database {
             })
             .collect();
         meant.sort();
-        self.lock_alone(&["upsert", &entity.table(), scope.tenant.as_str(), &meant.join("\u{1f}")])?;
+        self.database.lock_alone(&["upsert", &entity.table(), scope.tenant.as_str(), &meant.join("\u{1f}")])?;
         let filter = Value::Object(filter);
         let query = ListQuery { filter, limit: Some(1), by_plugin: true, ..ListQuery::default() };
-        match self.list(entity, scope, &query)?.rows.pop() {
+        match self.database.reader().list(entity, scope, &query)?.rows.pop() {
             Some(found) => self.update(entity, scope, &found.id, row, expected_version),
             None => self.insert(entity, scope, row, new_id),
         }

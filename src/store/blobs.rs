@@ -7,7 +7,13 @@ use erp_storage::{BlobInfo, IdSource, Scope, StoreError};
 use super::Database;
 use super::sql::SqlValue;
 
-impl Database {
+/// Files of plugins.
+#[derive(Debug)]
+pub struct Blobs<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Blobs<'_> {
     /// Stores a file.
     ///
     /// # Errors
@@ -31,7 +37,7 @@ impl Database {
         let texts = [&info.id, plugin.as_str(), scope.tenant.as_str(), name, mime, &info.sha256, &now];
         let mut parameters = texts.map(|text| SqlValue::Text(text.to_owned())).to_vec();
         parameters.push(SqlValue::Blob(content));
-        self.execute(
+        self.database.execute(
             "store a file",
             "insert into erp_blobs (id, plugin_id, tenant_id, name, mime, sha256, created_at, content) \
              values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -45,7 +51,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::NoBlob`] and [`StoreError::Database`].
     pub fn blob_info(&self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<BlobInfo, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "look at a file",
             "select id, name, mime, length(content), sha256 from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
             place(plugin, scope, id),
@@ -60,7 +66,7 @@ impl Database {
     /// A part of a file: `length` bytes from `offset`, fewer at its end.
     ///
     /// # Errors
-    /// As [`Database::blob_info`].
+    /// As [`Blobs::blob_info`].
     pub fn blob_part(
         &self,
         plugin: &PluginId,
@@ -74,7 +80,7 @@ impl Database {
         let mut parameters =
             vec![SqlValue::Integer(from.into()), SqlValue::Integer(length.min(i32::MAX.unsigned_abs()).into())];
         parameters.extend(place(plugin, scope, id));
-        let found = self.rows(
+        let found = self.database.rows(
             "read a file",
             "select substr(content, ?, ?) from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
             parameters,
@@ -86,9 +92,9 @@ impl Database {
     /// Deletes a file.
     ///
     /// # Errors
-    /// As [`Database::blob_info`].
+    /// As [`Blobs::blob_info`].
     pub fn delete_blob(&mut self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<(), StoreError> {
-        let deleted = self.execute(
+        let deleted = self.database.execute(
             "delete a file",
             "delete from erp_blobs where plugin_id = ? and tenant_id = ? and id = ?",
             place(plugin, scope, id),

@@ -323,9 +323,9 @@ impl Database {
     /// [`StoreError::Database`]; nothing of the unit was kept then.
     pub fn commit(&mut self) -> Result<Vec<Arc<RowChange>>, StoreError> {
         if let Some(upgrade) = self.upgrade.take() {
-            self.note_own_rows(upgrade)?;
+            self.upgrades().note_own_rows(upgrade)?;
         }
-        let taken_up = if self.written >= LOOK_AFTER && self.is_file() { self.take_up_texts() } else { Ok(()) };
+        let taken_up = if self.written >= LOOK_AFTER && self.is_file() { self.texts().take_up_texts() } else { Ok(()) };
         let committed = taken_up.and_then(|()| {
             let committed = match self.group {
                 Group::None => self.connection.commit(),

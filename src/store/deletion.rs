@@ -1,16 +1,17 @@
 //! Deleting rows, and what goes with them.
 
+use crate::records::RowWriter;
 use erp_manifest::OnDelete;
 use erp_storage::{Dependent, EntityRef, RowChangeKind, Scope, StoreError};
 use serde_json::{Map, Value};
 
+use super::definition;
 use super::sql::{Dialect, RowLock, SqlValue};
-use super::{Database, definition};
 
 /// How many rows go with one that is deleted, at the most, that one included.
 const MAX_CASCADE: usize = 10_000;
 
-impl Database {
+impl RowWriter<'_> {
     /// Deletes a row softly, with the rows that go with it; gives how many rows changed. A row that restricts
     /// hinders only where it does not go too.
     ///
@@ -26,7 +27,7 @@ impl Database {
     ) -> Result<usize, StoreError> {
         let row = self.get_version(entity, scope, id, expected_version, RowLock::Delete)?;
         let all_rows = scope.of_all_rows();
-        self.atomically(|database| database.delete_with_dependents(entity, &all_rows, row.id))
+        self.database.atomically(|database| database.writer().delete_with_dependents(entity, &all_rows, row.id))
     }
 
     fn delete_with_dependents(&mut self, entity: &EntityRef, scope: &Scope, id: String) -> Result<usize, StoreError> {
@@ -53,7 +54,7 @@ impl Database {
             let before = row.data.clone();
             self.write(RowChangeKind::Delete, &entity, scope, (before, row))?;
             let mut going = Vec::new();
-            for dependent in self.catalog().dependents(&entity) {
+            for dependent in self.database.catalog().dependents(&entity) {
                 match dependent.on_delete {
                     OnDelete::Restrict => restricting.push((entity.clone(), id.clone(), dependent)),
                     OnDelete::Cascade => {
@@ -84,17 +85,18 @@ impl Database {
     }
 
     fn hanging_count(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<u64, StoreError> {
-        let sql = format!("select count(*) from {}", hanging(self.dialect(), dependent));
-        let counts = self.rows("count dependent rows", &sql, place(scope, id), |row| row.get::<i64>(0))?;
+        let sql = format!("select count(*) from {}", hanging(self.database.dialect(), dependent));
+        let counts = self.database.rows("count dependent rows", &sql, place(scope, id), |row| row.get::<i64>(0))?;
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 
     /// Their ids; one more than may go at the most, so that a table of millions is not read to find out that it is too much.
     fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<String>, StoreError> {
         // Locked when they are found: one that is moved to another row meanwhile is none of these any more.
-        let (hanging, lock) = (hanging(self.dialect(), dependent), self.dialect().row_lock(RowLock::Delete));
+        let (hanging, lock) =
+            (hanging(self.database.dialect(), dependent), self.database.dialect().row_lock(RowLock::Delete));
         let sql = format!("select id from {hanging} order by id limit {}{lock}", MAX_CASCADE + 1);
-        self.rows("find dependent rows", &sql, place(scope, id), |row| row.get(0))
+        self.database.rows("find dependent rows", &sql, place(scope, id), |row| row.get(0))
     }
 }
 

@@ -25,7 +25,13 @@ pub struct DeliveryRecord {
     pub error: Option<String>,
 }
 
-impl Database {
+/// Events, and their deliveries.
+#[derive(Debug)]
+pub struct EventLog<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl EventLog<'_> {
     /// Writes an event as part of the unit of work.
     ///
     /// # Errors
@@ -39,7 +45,7 @@ impl Database {
         payload: &Value,
         depth: u32,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "write an event",
             "insert into erp_events (id, tenant_id, event_type, source, payload, occurred_at_ms, depth) values (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -86,7 +92,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn recent_events(&self) -> Result<Vec<StoredEvent>, StoreError> {
-        let sizes = self.rows(
+        let sizes = self.database.rows(
             "read events",
             "select seq, length(payload) from erp_events order by seq desc limit 100",
             [],
@@ -107,7 +113,7 @@ impl Database {
         let sql = format!(
             "select seq, id, tenant_id, event_type, source, payload, occurred_at_ms, depth from erp_events {rest}"
         );
-        let rows = self.rows("read events", &sql, parameters, |row| {
+        let rows = self.database.rows("read events", &sql, parameters, |row| {
             let tenant: String = row.get(2)?;
             let payload: String = row.get(5)?;
             // A tenant's name was judged when the event was written.
@@ -131,7 +137,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn finish_event(&mut self, seq: i64) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "finish an event",
             "update erp_events set dispatched = 1 where seq = ?",
             [SqlValue::Integer(seq)],
@@ -145,7 +151,7 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn reopen_event(&mut self, id: &str) -> Result<bool, StoreError> {
         let sql = "update erp_events set dispatched = 0 where id = ?";
-        Ok(self.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
+        Ok(self.database.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
     }
 
     /// Has the delivery of an event to a plugin for itself until the unit of work ends.
@@ -153,7 +159,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn lock_delivery(&self, seq: i64, plugin: &PluginId) -> Result<(), StoreError> {
-        self.lock_alone(&["delivery", &seq.to_string(), plugin.as_str()])
+        self.database.lock_alone(&["delivery", &seq.to_string(), plugin.as_str()])
     }
 
     /// Notes how a delivery went; `error` is `None` for one that was done, which stays done whatever another host says later.
@@ -162,7 +168,7 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn record_delivery(&mut self, seq: i64, plugin: &PluginId, error: Option<&str>) -> Result<(), StoreError> {
         let state = if error.is_some() { "failed" } else { "done" };
-        self.execute(
+        self.database.execute(
             "note a delivery",
             "insert into erp_event_deliveries (event_seq, plugin_id, state, attempts, error) values (?, ?, ?, 1, ?) \
              on conflict (event_seq, plugin_id) do update set state = excluded.state, \
@@ -182,7 +188,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn deliveries(&self, seq: i64) -> Result<Vec<DeliveryRecord>, StoreError> {
-        self.rows(
+        self.database.rows(
             "read deliveries",
             "select plugin_id, state, attempts, error from erp_event_deliveries where event_seq = ? order by plugin_id",
             [SqlValue::Integer(seq)],
@@ -202,7 +208,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn delivery(&self, seq: i64, plugin: &PluginId) -> Result<Option<(u32, bool)>, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "read a delivery",
             "select attempts, state from erp_event_deliveries where event_seq = ? and plugin_id = ?",
             [SqlValue::Integer(seq), SqlValue::Text(plugin.as_str().to_owned())],
@@ -225,9 +231,10 @@ mod tests {
         let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::of_system_clock());
         let mut add = |id: &str, bytes: usize| {
             database
+                .events()
                 .add_event(&scope, id, &EventType::of_platform("a.b"), "test", &json!({ "text": "x".repeat(bytes) }), 0)
                 .unwrap();
-            let shown = database.recent_events().unwrap();
+            let shown = database.events().recent_events().unwrap();
             shown.into_iter().map(|event| event.id).collect::<Vec<_>>()
         };
         assert_eq!(add("small", 10), ["small"]);

@@ -9,12 +9,18 @@ use uuid::Uuid;
 use super::Database;
 use super::sql::SqlValue;
 
-impl Database {
+/// Rows that come with a plugin.
+#[derive(Debug)]
+pub struct Fixtures<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Fixtures<'_> {
     /// Brings the rows of fixtures to a tenant, within the unit of work; gives how many were made, changed or deleted.
     /// A reference may name its row by that row's title.
     ///
     /// # Errors
-    /// [`StoreError::Validation`] and those of [`Database::insert`].
+    /// [`StoreError::Validation`] and those of [`crate::RowWriter::insert`].
     pub fn apply_fixtures(
         &mut self,
         manifest: &Manifest,
@@ -22,9 +28,9 @@ impl Database {
         scope: &Scope,
         new_id: IdSource<'_>,
     ) -> Result<usize, StoreError> {
-        let mark = self.changes().len();
+        let mark = self.database.changes().len();
         for fixture in fixtures {
-            let entity = self.catalog().entity(&manifest.metadata.id, fixture.entity.as_str())?;
+            let entity = self.database.catalog().entity(&manifest.metadata.id, fixture.entity.as_str())?;
             let mut present = Vec::new();
             for row in fixture.tables() {
                 // As it is written: neither another type nor another name of a field makes it another row.
@@ -39,11 +45,11 @@ impl Database {
                 }
                 let known = self.same_row(&entity, scope, fixture, &row)?;
                 let id = match (known, fixture.mode) {
-                    (None, _) => self.insert(&entity, scope, &row, &mut *new_id)?.id,
+                    (None, _) => self.database.writer().insert(&entity, scope, &row, &mut *new_id)?.id,
                     (Some(known), FixtureMode::Once | FixtureMode::InsertIgnore) => known.id,
                     (Some(known), FixtureMode::Upsert | FixtureMode::Overwrite) => {
                         if row.iter().any(|(name, value)| known.data.get(name) != Some(value)) {
-                            self.update(&entity, scope, &known.id, &row, None)?;
+                            self.database.writer().update(&entity, scope, &known.id, &row, None)?;
                         }
                         known.id
                     }
@@ -54,7 +60,7 @@ impl Database {
                 self.delete_others(&entity, scope, &present)?;
             }
         }
-        Ok(self.changes().len() - mark)
+        Ok(self.database.changes().len() - mark)
     }
 
     /// The values of a row in the forms that the fields keep.
@@ -99,7 +105,7 @@ impl Database {
         field: &Field,
         title: &str,
     ) -> Result<Option<String>, StoreError> {
-        let Some(target) = self.catalog().referable(entity.plugin(), field) else { return Ok(None) };
+        let Some(target) = self.database.catalog().referable(entity.plugin(), field) else { return Ok(None) };
         let named = field.ref_label_field.as_ref().or(target.title_field.as_ref());
         let Some(name) = named
             .map(|name| name.as_str().to_owned())
@@ -109,7 +115,7 @@ impl Database {
         };
         let filter = Value::Object(Map::from_iter([(name, Value::from(title))]));
         let query = ListQuery { filter, limit: Some(1), by_plugin: true, ..ListQuery::default() };
-        Ok(self.list(&target, scope, &query)?.rows.pop().map(|row| row.id))
+        Ok(self.database.reader().list(&target, scope, &query)?.rows.pop().map(|row| row.id))
     }
 
     /// The live row with the same key; none where the fixture has no key.
@@ -126,15 +132,15 @@ impl Database {
         }
         let query =
             ListQuery { filter: Value::Object(identity), limit: Some(1), by_plugin: true, ..ListQuery::default() };
-        Ok(self.list(entity, scope, &query)?.rows.pop())
+        Ok(self.database.reader().list(entity, scope, &query)?.rows.pop())
     }
 
     fn delete_others(&mut self, entity: &EntityRef, scope: &Scope, present: &[String]) -> Result<(), StoreError> {
         let query = ListQuery { by_plugin: true, ..ListQuery::default() };
-        let rows = self.list_all(entity, scope, query, usize::MAX)?;
+        let rows = self.database.reader().list_all(entity, scope, query, usize::MAX)?;
         let others: Vec<String> = rows.into_iter().map(|row| row.id).filter(|id| !present.contains(id)).collect();
         for id in others {
-            match self.delete(entity, scope, &id, None) {
+            match self.database.writer().delete(entity, scope, &id, None) {
                 // It went with another one.
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
@@ -146,16 +152,19 @@ impl Database {
     fn has_had(&self, entity: &EntityRef, scope: &Scope, fixture: &str) -> Result<bool, StoreError> {
         let place = [entity.plugin().as_str(), scope.tenant.as_str(), fixture].map(SqlValue::text);
         let sql = "select 1 from erp_fixtures where plugin_id = ? and tenant_id = ? and fixture = ?";
-        Ok(!self.rows("look for a fixture", sql, place, |_| Ok(()))?.is_empty())
+        Ok(!self.database.rows("look for a fixture", sql, place, |_| Ok(()))?.is_empty())
     }
 
     fn note_fixture(&self, entity: &EntityRef, scope: &Scope, fixture: &str) -> Result<(), StoreError> {
         let place = [entity.plugin().as_str(), scope.tenant.as_str(), fixture].map(SqlValue::text);
         let mut parameters = place.to_vec();
-        parameters
-            .push(self.upgrade_under_way().map_or(SqlValue::Null, |upgrade| SqlValue::Integer(upgrade.cast_signed())));
+        parameters.push(
+            self.database
+                .upgrade_under_way()
+                .map_or(SqlValue::Null, |upgrade| SqlValue::Integer(upgrade.cast_signed())),
+        );
         let sql = "insert into erp_fixtures (plugin_id, tenant_id, fixture, upgrade) values (?, ?, ?, ?)";
-        self.execute("note a fixture", sql, parameters).map(|_| ())
+        self.database.execute("note a fixture", sql, parameters).map(|_| ())
     }
 }
 

@@ -1,9 +1,9 @@
 //! What happened to a row: the audit table, read.
 
+use crate::lookup::RowReader;
 use erp_storage::{EntityRef, Scope, StoreError};
 use serde::Serialize;
 
-use super::Database;
 use super::sql::SqlValue;
 
 /// One change of a row.
@@ -19,13 +19,13 @@ pub struct HistoryEntry {
     pub version: u32,
 }
 
-impl Database {
+impl RowReader<'_> {
     /// What happened to a row of the tenant, the newest first, a thousand at the most.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn history(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.rows(
+        self.database.rows(
             "read the history of a row",
             "select at, user_id, action, version from erp_audit where tenant_id = ? and entity = ? and row_id = ? order by seq desc limit 1000",
             [SqlValue::text(scope.tenant.as_str()), SqlValue::Text(entity.qualified_name()), SqlValue::text(id)],

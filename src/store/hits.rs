@@ -1,5 +1,6 @@
 //! How the rows of a query are found: by all that it says, or first those that an index of texts or a declared index knows.
 
+use crate::lookup::RowReader;
 use erp_storage::{EntityRef, ListQuery, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Query};
 use serde_json::Value;
@@ -7,18 +8,18 @@ use serde_json::Value;
 use super::filter::{FilterReader, MAX_PATTERN, Reach};
 use super::grams::GramsIndex;
 use super::sql::{Dialect, SqlValue, TRIGRAM, bound};
-use super::{Database, definition, grams, reach};
+use super::{definition, grams, reach};
 
 /// Hits of a search that are few: those of more stand close together in any order.
 const FEW: usize = 1_000;
 /// Rows that are looked up in an index before they are put in order: some milliseconds of work.
 const MANY: u64 = 20_000;
 /// Rows that an index of texts may lack: a search looks at them one by one, in some milliseconds.
-const MOST_NEW: usize = 2_000;
+pub(super) const MOST_NEW: usize = 2_000;
 /// Rows that are written until somebody asks how many an index lacks.
 pub(super) const LOOK_AFTER: u64 = 500;
 
-impl Database {
+impl RowReader<'_> {
     /// What a query asks for; where a search finds few rows, those rows: no plan can go wrong over them.
     pub(super) fn matching(
         &self,
@@ -26,7 +27,7 @@ impl Database {
         scope: &Scope,
         query: &ListQuery,
     ) -> Result<Condition, StoreError> {
-        let matching = matching(self.dialect(), entity, scope, query)?;
+        let matching = matching(self.database.dialect(), entity, scope, query)?;
         let Some(search) = query.search.as_deref() else { return Ok(matching) };
         Ok(match self.few_hits(entity, search, &matching)? {
             None => matching,
@@ -45,11 +46,11 @@ impl Database {
     ) -> Result<Option<Vec<String>>, StoreError> {
         let table = Alias::new(entity.table());
         let hits = Query::select().from(table).expr(Expr::cust("id")).cond_where(matching.clone()).take();
-        let (sql, mut values) = match self.dialect() {
+        let (sql, mut values) = match self.database.dialect() {
             // Left alone, it would rather go through all rows in their order, in the hope of a hit, than ask its index
             // of trigrams; asked for the hits alone, it asks the index.
             Dialect::Postgres if search.chars().count() >= TRIGRAM => {
-                let (sql, values) = self.dialect().build(&hits);
+                let (sql, values) = self.database.dialect().build(&hits);
                 (format!("with hits as materialized ({sql}) select id from hits limit {}", FEW + 1), values.0)
             }
             Dialect::Sqlite => {
@@ -57,18 +58,18 @@ impl Database {
                     return Ok(None);
                 };
                 // A file that an earlier version made has none yet.
-                if !self.has_table(&index.name)? || self.is_frequent(&index, &grams)? {
+                if !self.database.has_table(&index.name)? || self.is_frequent(&index, &grams)? {
                     return Ok(None);
                 }
                 let candidates = format!("rowid in ({})", index.candidates());
                 let hits = hits.clone().and_where(Expr::cust_with_values(candidates, [grams])).take();
-                let (sql, values) = self.dialect().build(&hits);
+                let (sql, values) = self.database.dialect().build(&hits);
                 (sql, values.0)
             }
             Dialect::Postgres => return Ok(None),
         };
         let values: Vec<SqlValue> = values.drain(..).map(bound).collect();
-        let ids = self.rows("look for few rows", &sql, values, |row| row.get::<String>(0))?;
+        let ids = self.database.rows("look for few rows", &sql, values, |row| row.get::<String>(0))?;
         Ok((ids.len() <= FEW).then_some(ids))
     }
 
@@ -77,25 +78,8 @@ impl Database {
     fn is_frequent(&self, index: &GramsIndex<'_>, grams: &str) -> Result<bool, StoreError> {
         let most = (FEW + MOST_NEW) as u64;
         let sql = format!("select count(*) from (select 1 from ({}) limit {})", index.candidates(), most + 1);
-        let counts = self.rows("count candidates", &sql, [SqlValue::text(grams)], |row| row.get::<i64>(0))?;
+        let counts = self.database.rows("count candidates", &sql, [SqlValue::text(grams)], |row| row.get::<i64>(0))?;
         Ok(counts.first().is_some_and(|count| count.unsigned_abs() > most))
-    }
-
-    /// Brings the indexes of texts up to date where many rows were written since: as part of the unit of work, which has
-    /// written the last of them.
-    pub(super) fn take_up_texts(&mut self) -> Result<(), StoreError> {
-        self.forget_written();
-        let entities: Vec<EntityRef> = self.catalog().manifests().flat_map(EntityRef::all).collect();
-        for index in entities.iter().filter_map(definition::grams_index) {
-            if !self.has_table(&index.name)? {
-                continue;
-            }
-            let new = self.rows("count new texts", &index.count_new(), [], |row| row.get::<i64>(0))?;
-            if new.first().is_some_and(|new| new.unsigned_abs() > MOST_NEW as u64) {
-                self.execute_batch("take up new texts", &index.take_up_statement())?;
-            }
-        }
-        Ok(())
     }
 
     /// Whether the rows that a filter finds are looked up before they are put in order: where an index was declared for
@@ -108,7 +92,7 @@ impl Database {
         matching: &Condition,
     ) -> Result<bool, StoreError> {
         let is_plain = query.sort.is_empty() && query.offset == 0;
-        if self.dialect() != Dialect::Postgres || !is_plain || !has_declared_index(entity, &query.filter) {
+        if self.database.dialect() != Dialect::Postgres || !is_plain || !has_declared_index(entity, &query.filter) {
             return Ok(false);
         }
         let hits = Query::select()
@@ -119,7 +103,7 @@ impl Database {
             .take();
         let mut count = Query::select();
         count.from_subquery(hits, Alias::new("hits")).expr(Expr::cust("count(*)"));
-        let counts = self.select("count hits", &count, |row| row.get::<i64>(0))?;
+        let counts = self.database.select("count hits", &count, |row| row.get::<i64>(0))?;
         Ok(counts.first().is_some_and(|count| count.unsigned_abs() <= MANY))
     }
 }

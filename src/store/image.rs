@@ -61,7 +61,7 @@ impl Database {
             ImageValue::Postgres { url, manifests, tables } => {
                 let mut database = Database::scratch(url)?;
                 database.begin()?;
-                manifests.iter().try_for_each(|manifest| database.install_schema(manifest))?;
+                manifests.iter().try_for_each(|manifest| database.schema().install_schema(manifest))?;
                 database.put_rows(tables)?;
                 database.commit()?;
                 Ok(database)
@@ -80,7 +80,7 @@ impl Database {
         }
         let mut copy = Database::open(file)?;
         copy.begin()?;
-        self.catalog().manifests().try_for_each(|manifest| copy.install_schema(manifest))?;
+        self.catalog().manifests().try_for_each(|manifest| copy.schema().install_schema(manifest))?;
         copy.put_rows(&self.all_rows_of_all_tables()?)?;
         copy.commit()?;
         Ok(())

@@ -1,14 +1,13 @@
 //! The tables of a plugin, for a platform that has no other life of plugins.
 
+use crate::schema::Schema;
 use std::sync::Arc;
 
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, document, from_json};
 use erp_storage::{EntityRef, StoreError};
 
-use super::Database;
-
-impl Database {
+impl Schema<'_> {
     /// Makes the tables of a plugin, or those of its installed version into those of this one, in a unit of work of its own;
     /// knows its entities from now on. `source` is the text of the manifest.
     ///
@@ -21,14 +20,14 @@ impl Database {
         source: &Arc<SourceFile>,
         now: Moment,
     ) -> Result<(), StoreError> {
-        self.begin()?;
+        self.database.begin()?;
         let done = self.make_tables(manifest, source, now);
         if done.is_err() {
-            self.rollback();
+            self.database.rollback();
         }
         done?;
-        self.commit()?;
-        self.serve_schema(manifest);
+        self.database.commit()?;
+        self.database.serve_schema(manifest);
         Ok(())
     }
 
@@ -44,8 +43,13 @@ impl Database {
                 return Err(StoreError::BadQuery(format!("the table `{}` belongs to `{owner}`", entity.table())));
             }
         }
-        let installed = self.schema_of(id)?.and_then(|installed| from_json("installed", &installed).0).map(Arc::new);
-        self.upgrade(installed.as_ref(), manifest, now, |_| Ok(()))?;
-        self.put_schema(id, &document::parse(source).0.to_json())
+        let installed = self
+            .database
+            .installed()
+            .schema_of(id)?
+            .and_then(|installed| from_json("installed", &installed).0)
+            .map(Arc::new);
+        self.database.upgrades().upgrade(installed.as_ref(), manifest, now, |_| Ok(()))?;
+        self.database.installed().put_schema(id, &document::parse(source).0.to_json())
     }
 }

@@ -7,21 +7,27 @@ use serde_json::Value;
 use super::Database;
 use super::sql::SqlValue;
 
-impl Database {
+/// The key-value store of a plugin.
+#[derive(Debug)]
+pub struct KeyValues<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl KeyValues<'_> {
     /// The value of a key that has not expired.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
         let value = self.unnoted_key_value(plugin, scope, key)?;
-        self.note_key(&place_of(plugin, scope, key), value.as_ref(), false);
+        self.database.note_key(&place_of(plugin, scope, key), value.as_ref(), false);
         Ok(value)
     }
 
     fn unnoted_key_value(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Integer(scope.now.unix_ms));
-        let found = self.rows(
+        let found = self.database.rows(
             "read a key",
             "select value from erp_key_values where plugin_id = ? and tenant_id = ? and key = ? \
              and (expires_at_ms is null or expires_at_ms > ?)",
@@ -44,7 +50,7 @@ impl Database {
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError> {
         // Whoever counts in the key, or has read it, is not overwritten unseen.
-        if self.has_others() {
+        if self.database.has_others() {
             self.key_value_to_change(plugin, scope, key)?;
         }
         let mut parameters = place(plugin, scope, key);
@@ -53,13 +59,13 @@ impl Database {
             Some(seconds) => SqlValue::Integer(scope.now.plus_ms(i64::from(seconds) * 1_000).unix_ms),
             None => SqlValue::Null,
         });
-        self.execute(
+        self.database.execute(
             "set a key",
             "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, ?) \
              on conflict (plugin_id, tenant_id, key) do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms",
             parameters,
         )?;
-        self.note_key(&place_of(plugin, scope, key), Some(value), true);
+        self.database.note_key(&place_of(plugin, scope, key), Some(value), true);
         Ok(())
     }
 
@@ -74,9 +80,9 @@ impl Database {
         key: &str,
     ) -> Result<Option<Value>, StoreError> {
         let place = place_of(plugin, scope, key);
-        self.lock_alone(&["key", &place])?;
+        self.database.lock_alone(&["key", &place])?;
         let value = self.unnoted_key_value(plugin, scope, key)?;
-        self.hold_key_to_seen(&place, value.as_ref())?;
+        self.database.hold_key_to_seen(&place, value.as_ref())?;
         Ok(value)
     }
 
@@ -94,14 +100,14 @@ impl Database {
         let mut parameters = place(plugin, scope, key);
         parameters.push(SqlValue::Text(value.to_string()));
         parameters.push(SqlValue::Integer(scope.now.unix_ms));
-        self.execute(
+        self.database.execute(
             "change a key",
             "insert into erp_key_values (plugin_id, tenant_id, key, value, expires_at_ms) values (?, ?, ?, ?, null) \
              on conflict (plugin_id, tenant_id, key) do update set value = excluded.value, \
              expires_at_ms = case when erp_key_values.expires_at_ms > ? then erp_key_values.expires_at_ms end",
             parameters,
         )?;
-        self.note_key(&place_of(plugin, scope, key), Some(value), true);
+        self.database.note_key(&place_of(plugin, scope, key), Some(value), true);
         Ok(())
     }
 
@@ -111,12 +117,12 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError> {
         let was_there = self.key_value_to_change(plugin, scope, key)?.is_some();
-        self.execute(
+        self.database.execute(
             "delete a key",
             "delete from erp_key_values where plugin_id = ? and tenant_id = ? and key = ?",
             place(plugin, scope, key),
         )?;
-        self.note_key(&place_of(plugin, scope, key), None, true);
+        self.database.note_key(&place_of(plugin, scope, key), None, true);
         Ok(was_there)
     }
 }

@@ -48,12 +48,12 @@ impl<C: Connections> LentPool<C> {
         LentPool { sealer: Some(sealer), ..self }
     }
 
-    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`Database::install`].
+    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`crate::Schema::install`].
     ///
     /// # Errors
-    /// As [`Database::install`].
+    /// As [`crate::Schema::install`].
     pub fn install(&self, manifest: &Arc<Manifest>, source: &Arc<SourceFile>, now: Moment) -> Result<(), StoreError> {
-        self.database()?.install(manifest, source, now)?;
+        self.database()?.schema().install(manifest, source, now)?;
         self.catalog.lock().add(Arc::clone(manifest));
         Ok(())
     }

@@ -72,9 +72,11 @@ mod key_values;
 #[cfg(feature = "postgres")]
 mod lent;
 mod load;
+mod lookup;
 mod memory;
 mod numbering;
 mod ordering;
+mod parts;
 mod plugins;
 mod query;
 mod reach;
@@ -89,11 +91,28 @@ mod secrets;
 mod seen;
 mod settings;
 mod sql;
+mod texts;
 mod unit;
 mod unit_of_work;
 mod upgrade;
 
+pub use blobs::Blobs;
 pub use database::Database;
+pub use events::EventLog;
+pub use fixtures::Fixtures;
+pub use key_values::KeyValues;
+pub use load::Loader;
+pub use lookup::RowReader;
+pub use memory::SessionMemory;
+pub use numbering::Numbers;
+pub use plugins::PluginRecords;
+pub use receipts::Receipts;
+pub use records::RowWriter;
+pub use schema::Schema;
+pub use secrets::Secrets;
+pub use settings::Configuration;
+pub use upgrade::Upgrades;
+
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub use image::DatabaseImage;
 #[cfg(feature = "postgres")]

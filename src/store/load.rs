@@ -6,7 +6,7 @@ use erp_storage::{EntityRef, RollUps, Scope, StoreError, normalize, settle_value
 use serde_json::{Map, Value};
 
 use super::Database;
-use super::records::in_order;
+use super::records::{RowWriter, in_order};
 use super::sql::SqlValue;
 
 /// Rows that one statement writes at the most.
@@ -39,7 +39,13 @@ pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> 
     Ok(in_order(entity, data))
 }
 
-impl Database {
+/// Many rows at once.
+#[derive(Debug)]
+pub struct Loader<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Loader<'_> {
     /// Writes rows that were [`settled`], as part of the unit of work. That the rows exist that they
     /// name is the caller's word.
     ///
@@ -65,12 +71,12 @@ impl Database {
                     user,
                 ]);
             }
-            self.execute("load rows", &sql, parameters)?;
-            self.count_written(batch.len() as u64);
+            self.database.execute("load rows", &sql, parameters)?;
+            self.database.count_written(batch.len() as u64);
         }
         let states: Vec<_> = rows.iter().map(|row| &row.data).collect();
-        let parents = Database::parents(entity, &states);
-        self.refresh(entity, scope, parents)
+        let parents = RowWriter::parents(entity, &states);
+        self.database.writer().refresh(entity, scope, parents)
     }
 
     /// Sets the next number of a rule's sequence to at least this one.
@@ -88,6 +94,6 @@ impl Database {
         let texts = [plugin, scope.tenant.as_str(), rule, period].map(SqlValue::text);
         let mut parameters = texts.to_vec();
         parameters.push(SqlValue::Integer(next.cast_signed()));
-        self.execute("raise a number", super::numbering::TAKE_NUMBER, parameters).map(|_| ())
+        self.database.execute("raise a number", super::numbering::TAKE_NUMBER, parameters).map(|_| ())
     }
 }

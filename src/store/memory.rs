@@ -8,7 +8,13 @@ use super::Database;
 use super::records::MemoryBudget;
 use super::sql::SqlValue;
 
-impl Database {
+/// What plugins remember of sessions.
+#[derive(Debug)]
+pub struct SessionMemory<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl SessionMemory<'_> {
     /// Adds an item to a session.
     ///
     /// # Errors
@@ -21,7 +27,7 @@ impl Database {
         item: &Value,
     ) -> Result<(), StoreError> {
         let texts = [plugin.as_str(), scope.tenant.as_str(), session, &item.to_string(), &scope.now.to_string()];
-        self.execute(
+        self.database.execute(
             "remember an item",
             "insert into erp_memory (plugin_id, tenant_id, session, item, at) values (?, ?, ?, ?, ?)",
             texts.map(|text| SqlValue::Text(text.to_owned())),
@@ -47,10 +53,10 @@ impl Database {
         let sql = format!(
             "select item from erp_memory where plugin_id = ? and tenant_id = ? and session = ? \
              and {} order by seq desc limit ?",
-            self.dialect().holds("item")
+            self.database.dialect().holds("item")
         );
         let mut held = MemoryBudget::default();
-        let mut found = self.rows("recall items", &sql, parameters, |row| {
+        let mut found = self.database.rows("recall items", &sql, parameters, |row| {
             held.add_bytes(row.weight())?;
             row.get::<String>(0)
         })?;
@@ -64,7 +70,7 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn forget(&mut self, plugin: &PluginId, scope: &Scope, session: &str) -> Result<(), StoreError> {
         let texts = [plugin.as_str(), scope.tenant.as_str(), session];
-        self.execute(
+        self.database.execute(
             "forget a session",
             "delete from erp_memory where plugin_id = ? and tenant_id = ? and session = ?",
             texts.map(|text| SqlValue::Text(text.to_owned())),

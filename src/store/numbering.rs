@@ -12,28 +12,34 @@ pub(super) const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant
      on conflict (plugin_id, tenant_id, rule, period) do update set next = \
      case when erp_numbers.next > excluded.next then erp_numbers.next else excluded.next end";
 
-impl Database {
+/// Numbers that are given out in a row.
+#[derive(Debug)]
+pub struct Numbers<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Numbers<'_> {
     /// Takes the next number of a rule.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`], [`StoreError::Database`].
     pub fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
-        self.lock_alone(&["number", manifest.metadata.id.as_str(), scope.tenant.as_str(), rule])?;
+        self.database.lock_alone(&["number", manifest.metadata.id.as_str(), scope.tenant.as_str(), rule])?;
         let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
         let number = format_number(rule, sequence, scope.now)?;
         let mut parameters = key(manifest, rule, scope);
         parameters.push(SqlValue::Integer(sequence.cast_signed() + 1));
-        self.execute("take a number", TAKE_NUMBER, &parameters)?;
+        self.database.execute("take a number", TAKE_NUMBER, &parameters)?;
         if !rule.gapless {
-            self.keep_after_rollback(TAKE_NUMBER, parameters);
+            self.database.keep_after_rollback(TAKE_NUMBER, parameters);
         }
         Ok(number)
     }
 
-    /// The number that [`Database::next_number`] would give now.
+    /// The number that [`Numbers::next_number`] would give now.
     ///
     /// # Errors
-    /// As [`Database::next_number`].
+    /// As [`Numbers::next_number`].
     pub fn peek_number(&self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
         let (rule, sequence) = self.peek_sequence(manifest, rule, scope)?;
         format_number(rule, sequence, scope.now)
@@ -44,7 +50,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn sequences(&self, plugin: &PluginId, scope: &Scope) -> Result<Vec<(String, String, u64)>, StoreError> {
-        self.rows(
+        self.database.rows(
             "read the numbers",
             "select rule, period, next from erp_numbers where plugin_id = ? and tenant_id = ? order by rule, period",
             [plugin.as_str(), scope.tenant.as_str()].map(SqlValue::text),
@@ -59,7 +65,7 @@ impl Database {
         scope: &Scope,
     ) -> Result<(&'m NumberingRule, u64), StoreError> {
         let rule = manifest.numbering_rule(rule).ok_or_else(|| StoreError::UnknownNumbering(rule.to_owned()))?;
-        let found = self.rows(
+        let found = self.database.rows(
             "look at a number",
             "select next from erp_numbers where plugin_id = ? and tenant_id = ? and rule = ? and period = ?",
             key(manifest, rule, scope),

@@ -89,13 +89,19 @@ pub struct PackageRecord {
     pub bytes: Vec<u8>,
 }
 
-impl Database {
+/// What is known of plugins and their packages.
+#[derive(Debug)]
+pub struct PluginRecords<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl PluginRecords<'_> {
     /// Keeps an accepted package.
     ///
     /// # Errors
     /// [`StoreError::Database`], also where this version exists already.
     pub fn add_package(&mut self, plugin: &PluginId, version: &str, package: &PackageRecord) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "keep the package",
             "insert into erp_packages (plugin_id, version, sha256, content_id, size, signed_by, accepted_at, package) \
              values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,7 +124,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn package(&self, plugin: &str, version: &str) -> Result<Option<PackageRecord>, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "read a package",
             "select sha256, content_id, size, signed_by, accepted_at, package from erp_packages where plugin_id = ? and version = ?",
             [SqlValue::Text(plugin.to_owned()), SqlValue::Text(version.to_owned())],
@@ -143,7 +149,8 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn content_id(&self, sha256: &str) -> Result<Option<String>, StoreError> {
         let sql = "select content_id from erp_packages where sha256 = ?";
-        let found = self.rows("look for a package", sql, [SqlValue::Text(sha256.to_owned())], |row| row.get(0))?;
+        let found =
+            self.database.rows("look for a package", sql, [SqlValue::Text(sha256.to_owned())], |row| row.get(0))?;
         Ok(found.into_iter().next())
     }
 
@@ -152,7 +159,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn put_plugin(&mut self, record: &PluginRecord, now: Moment) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "write the plugin",
             "insert into plugins (id, name, version, status, error, manifest_json, package_sha256, updated_at) \
              values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set name = excluded.name, version = excluded.version, \
@@ -177,7 +184,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
-        self.rows(
+        self.database.rows(
             "read the plugins",
             "select id, name, version, status, error, package_sha256, manifest_json from plugins order by id",
             [],
@@ -204,7 +211,7 @@ impl Database {
         let id = || SqlValue::Text(manifest.metadata.id.as_str().to_owned());
         let version = SqlValue::Integer(manifest.schema.schema_version.cast_signed());
         for entity in &manifest.schema.entities {
-            self.execute(
+            self.database.execute(
                 "register an entity",
                 "insert into plugin_entities (plugin_id, entity, table_name, schema_version) values (?, ?, ?, ?) \
                  on conflict (plugin_id, entity) do update set schema_version = excluded.schema_version",
@@ -216,15 +223,19 @@ impl Database {
                 ],
             )?;
         }
-        self.execute(
+        self.database.execute(
             "register the schema version",
             "insert into plugin_schema_versions (plugin_id, schema_version, plugin_version, applied_at) values (?, ?, ?, ?) \
              on conflict do nothing",
             [id(), version, SqlValue::Text(manifest.metadata.version.to_string()), SqlValue::Text(now.to_string())],
         )?;
-        self.execute("clear subscriptions", "delete from plugin_event_subscriptions where plugin_id = ?", [id()])?;
+        self.database.execute(
+            "clear subscriptions",
+            "delete from plugin_event_subscriptions where plugin_id = ?",
+            [id()],
+        )?;
         for pattern in &manifest.events.subscribe {
-            self.execute(
+            self.database.execute(
                 "register a subscription",
                 "insert into plugin_event_subscriptions (plugin_id, pattern) values (?, ?) on conflict do nothing",
                 [id(), SqlValue::Text(pattern.to_string())],
@@ -239,13 +250,17 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn schema_of(&self, plugin: &PluginId) -> Result<Option<Value>, StoreError> {
         let sql = "select manifest from erp_schemas where plugin_id = ?";
-        let found = self.rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        let found = self
+            .database
+            .rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
         if let Some(text) = found.first() {
             return Ok(serde_json::from_str(text).ok());
         }
         // Databases of earlier versions of this program have it with the plugin alone, as long as it is installed.
         let sql = "select manifest_json from plugins where id = ? and status in ('installed', 'running', 'disabled', 'error')";
-        let found = self.rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        let found = self
+            .database
+            .rows("read the schema", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
         Ok(found
             .first()
             .and_then(|text| serde_json::from_str(text).ok())
@@ -257,7 +272,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn put_schema(&mut self, plugin: &PluginId, manifest: &Value) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "note the schema",
             "insert into erp_schemas (plugin_id, manifest) values (?, ?) \
              on conflict (plugin_id) do update set manifest = excluded.manifest",
@@ -272,7 +287,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn forget_plugin(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "forget old values",
             "delete from erp_kept_rows where upgrade in (select seq from erp_upgrades where plugin_id = ?)",
             [SqlValue::text(plugin.as_str())],
@@ -295,7 +310,7 @@ impl Database {
             ("erp_fixtures", "plugin_id"),
         ] {
             let sql = format!("delete from {table} where {column} = ?");
-            self.execute("forget the plugin", &sql, [SqlValue::Text(plugin.as_str().to_owned())])?;
+            self.database.execute("forget the plugin", &sql, [SqlValue::Text(plugin.as_str().to_owned())])?;
         }
         Ok(())
     }
@@ -306,7 +321,8 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn tenants_of(&self, plugin: &PluginId) -> Result<Vec<TenantId>, StoreError> {
         let sql = "select tenant_id from erp_tenants where plugin_id = ? order by tenant_id";
-        let found = self.rows("list tenants", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
+        let found =
+            self.database.rows("list tenants", sql, [SqlValue::text(plugin.as_str())], |row| row.get::<String>(0))?;
         Ok(found.into_iter().filter_map(TenantId::new).collect())
     }
 
@@ -315,7 +331,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn has_tenant(&self, plugin: &PluginId, tenant: &TenantId) -> Result<bool, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "look for the tenant",
             "select 1 from erp_tenants where plugin_id = ? and tenant_id = ?",
             [SqlValue::Text(plugin.as_str().to_owned()), SqlValue::Text(tenant.as_str().to_owned())],
@@ -329,7 +345,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn add_tenant(&mut self, plugin: &PluginId, tenant: &TenantId) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "note the tenant",
             "insert into erp_tenants (plugin_id, tenant_id) values (?, ?) on conflict do nothing",
             [SqlValue::Text(plugin.as_str().to_owned()), SqlValue::Text(tenant.as_str().to_owned())],

@@ -1,20 +1,20 @@
 //! Lists of rows: filter, search, sort, pages and cursors.
 
+use crate::lookup::RowReader;
 use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use erp_storage::{EntityRef, ListQuery, ListedRows, Row, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Order, Query, SelectStatement};
 use serde_json::Value;
 
-use super::Database;
 use super::ordering::{ListRange, Ordering};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, Dialect};
 
-impl Database {
+impl RowReader<'_> {
     /// The rows of all pages, until there are more than `most`: then what was found until there.
     ///
     /// # Errors
-    /// As [`Database::list`].
+    /// As [`RowReader::list`].
     pub fn list_all(
         &self,
         entity: &EntityRef,
@@ -39,7 +39,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
     pub fn list(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError> {
-        let dialect = self.dialect();
+        let dialect = self.database.dialect();
         let matching = self.matching(entity, scope, query)?;
         let order = Ordering::of(dialect, entity, query)?;
         let limit = query.limit.unwrap_or(PAGE_ROWS).clamp(1, MAX_PAGE_ROWS);
@@ -87,7 +87,7 @@ impl Database {
             }
             let pinned = if dialect == Dialect::Sqlite { part.pinned } else { 0 };
             order.keys.iter().skip(pinned).for_each(|key| key.order(&mut select));
-            self.select("list rows", select.cond_where(part.condition).limit(missing), |row| {
+            self.database.select("list rows", select.cond_where(part.condition).limit(missing), |row| {
                 if found.len() == limit {
                     has_more = true;
                     return Ok(());
@@ -103,7 +103,7 @@ impl Database {
         }
         let next_cursor = has_more.then(|| Ordering::cursor(&query.sort, &last));
         for row in &found {
-            self.note_seen(entity, row);
+            self.database.note_seen(entity, row);
         }
         let total = if query.with_total { Some(self.count_where(entity, matching)?) } else { None };
         Ok(ListedRows { rows: found, next_cursor, total })
@@ -112,7 +112,7 @@ impl Database {
     /// How many rows match.
     ///
     /// # Errors
-    /// As [`Database::list`].
+    /// As [`RowReader::list`].
     pub fn count(&self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<u64, StoreError> {
         self.count_where(entity, self.matching(entity, scope, query)?)
     }
@@ -120,7 +120,7 @@ impl Database {
     fn count_where(&self, entity: &EntityRef, matching: Condition) -> Result<u64, StoreError> {
         let mut select: SelectStatement = Query::select();
         select.from(Alias::new(entity.table())).expr(Expr::cust("count(*)")).cond_where(matching);
-        let counts = self.select("count rows", &select, |row| row.get::<i64>(0))?;
+        let counts = self.database.select("count rows", &select, |row| row.get::<i64>(0))?;
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 }

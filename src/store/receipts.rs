@@ -33,13 +33,19 @@ pub struct ReceiptRecord {
     pub envelope: String,
 }
 
-impl Database {
+/// Receipts, pinned keys and statements of the registry.
+#[derive(Debug)]
+pub struct Receipts<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Receipts<'_> {
     /// Keeps the receipt of an accepted package.
     ///
     /// # Errors
     /// [`StoreError::Database`], also where this version has one.
     pub fn add_receipt(&mut self, plugin: &PluginId, version: &str, receipt: &ReceiptRecord) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "keep the receipt",
             "insert into erp_receipts (plugin_id, version, serial, envelope) values (?, ?, ?, ?)",
             [
@@ -72,7 +78,7 @@ impl Database {
 
     fn receipts(&self, sql: &str, parameters: Vec<&str>) -> Result<Option<ReceiptRecord>, StoreError> {
         let parameters: Vec<SqlValue> = parameters.into_iter().map(|text| SqlValue::Text(text.to_owned())).collect();
-        let found = self.rows("read a receipt", sql, parameters, |row| {
+        let found = self.database.rows("read a receipt", sql, parameters, |row| {
             Ok(ReceiptRecord { serial: row.get::<i64>(0)?.unsigned_abs(), envelope: row.get(1)? })
         })?;
         Ok(found.into_iter().next())
@@ -84,7 +90,7 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn pins(&self) -> Result<Vec<(String, String)>, StoreError> {
         let sql = "select plugin_id, public_key from erp_pins order by plugin_id, public_key";
-        self.rows("read the keys that were seen first", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.database.rows("read the keys that were seen first", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Keeps a key that a plugin was first seen with.
@@ -92,7 +98,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn add_pin(&mut self, plugin: &PluginId, public_key: &str) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "keep a key that was seen first",
             "insert into erp_pins (plugin_id, public_key) values (?, ?) on conflict do nothing",
             [plugin.as_str(), public_key].map(|text| SqlValue::Text(text.to_owned())),
@@ -106,10 +112,12 @@ impl Database {
     /// [`StoreError::Database`].
     pub fn statements(&self, kind: StatementKind) -> Result<Vec<(Moment, String)>, StoreError> {
         let sql = "select at, envelope from erp_statements where kind = ? order by seq";
-        let found =
-            self.rows("read the statements about keys", sql, [SqlValue::Text(kind.word().to_owned())], |row| {
-                Ok((row.get::<String>(0)?, row.get::<String>(1)?))
-            })?;
+        let found = self.database.rows(
+            "read the statements about keys",
+            sql,
+            [SqlValue::Text(kind.word().to_owned())],
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
+        )?;
         Ok(found.into_iter().filter_map(|(at, envelope)| Some((Moment::parse(&at)?, envelope))).collect())
     }
 
@@ -118,7 +126,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn add_statement(&mut self, kind: StatementKind, now: Moment, envelope: &str) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "keep a statement about keys",
             "insert into erp_statements (kind, at, envelope) values (?, ?, ?)",
             [kind.word(), &now.to_string(), envelope].map(|text| SqlValue::Text(text.to_owned())),

@@ -1,6 +1,5 @@
 //! One row at a time: insert, read, change, restore.
 
-use erp_manifest::document::weight;
 use erp_manifest::{BaseType, Field, FieldType, as_stored};
 use erp_storage::{
     EntityRef, FieldProblem, IdSource, Row, RowChange, RowChangeKind, Scope, StoreError, default_value, normalize,
@@ -9,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::sql::{Cell, ColumnShape, Dialect, Failure, RowLock, SqlError, SqlRow, SqlValue};
 use super::{Database, definition};
-use crate::error::{failed, failure_of};
+use crate::error::failure_of;
 
 /// How many columns [`row_columns`] names.
 pub(super) const ROW_COLUMNS: usize = 8;
@@ -98,7 +97,13 @@ pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<
     ordered
 }
 
-impl Database {
+/// Rows that are written, each held to what the manifest demands.
+#[derive(Debug)]
+pub struct RowWriter<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl RowWriter<'_> {
     /// Inserts a row.
     ///
     /// # Errors
@@ -111,10 +116,10 @@ impl Database {
         data: &Map<String, Value>,
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError> {
-        let is_summed = Database::is_rolled_up(entity);
+        let is_summed = RowWriter::is_rolled_up(entity);
         if is_summed || entity.fields.iter().any(|field| field.numbering.is_some()) {
             // A row that is refused gives its number back, and is in no sum.
-            self.atomically(|database| database.insert_row(entity, scope, data, new_id))
+            self.database.atomically(|database| database.writer().insert_row(entity, scope, data, new_id))
         } else {
             self.insert_row(entity, scope, data, new_id)
         }
@@ -123,7 +128,7 @@ impl Database {
     /// Inserts a row of many: where it is refused, nothing of it stays, and the unit of work goes on.
     ///
     /// # Errors
-    /// As [`Database::insert`].
+    /// As [`RowWriter::insert`].
     pub fn insert_alone(
         &mut self,
         entity: &EntityRef,
@@ -131,7 +136,7 @@ impl Database {
         data: &Map<String, Value>,
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError> {
-        self.atomically(|database| database.insert_row(entity, scope, data, new_id))
+        self.database.atomically(|database| database.writer().insert_row(entity, scope, data, new_id))
     }
 
     fn insert_row(
@@ -148,7 +153,7 @@ impl Database {
                 continue;
             }
             if let Some(rule) = &field.numbering {
-                let number = self.next_number(entity.manifest(), rule, scope)?;
+                let number = self.database.numbers().next_number(entity.manifest(), rule, scope)?;
                 data.insert(name.to_owned(), Value::String(number));
             } else if let Some(default) = &field.default {
                 data.insert(name.to_owned(), default_value(default, scope, &mut *new_id));
@@ -177,61 +182,25 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         self.write_guarded("insert a row", (entity, scope, &row), &sql, parameters)?;
-        let parents = Database::parents(entity, &[&row.data]);
+        let parents = RowWriter::parents(entity, &[&row.data]);
         self.refresh(entity, scope, parents)?;
-        self.note_written(entity, &row);
+        self.database.note_written(entity, &row);
         self.record(RowChangeKind::Insert, entity, scope, (None, &row))?;
-        Ok(row)
-    }
-
-    /// A live row.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] and [`StoreError::Database`].
-    pub fn get(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        let row = self.get_any(entity, scope, id)?;
-        if row.deleted_at.is_some() { Err(not_found(entity, id)) } else { Ok(row) }
-    }
-
-    fn get_any(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        let row = self.read_locked(entity, scope, id, RowLock::None)?;
-        self.note_seen(entity, &row);
         Ok(row)
     }
 
     /// A row that is about to be changed or deleted: nobody else changes it until the unit of work ends. Where it is not
     /// the one any more that this unit has read before, the unit is done again.
     fn get_to_write(&self, entity: &EntityRef, scope: &Scope, id: &str, lock: RowLock) -> Result<Row, StoreError> {
-        let row = self.read_locked(entity, scope, id, lock)?;
-        self.hold_to_seen(entity, &row)?;
+        let row = self.database.reader().read_locked(entity, scope, id, lock)?;
+        self.database.hold_to_seen(entity, &row)?;
         Ok(row)
-    }
-
-    /// Reads a row, and locks it where the database locks rows.
-    pub(super) fn read_locked(
-        &self,
-        entity: &EntityRef,
-        scope: &Scope,
-        id: &str,
-        lock: RowLock,
-    ) -> Result<Row, StoreError> {
-        let sql = format!(
-            "select {} from \"{}\" where tenant_id = ? and id = ?{}",
-            row_columns(self.dialect()).join(", "),
-            entity.table(),
-            self.dialect().row_lock(lock)
-        );
-        let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
-        let row = self.rows("read a row", &sql, parameters, |row| read_row(entity, row))?.pop();
-        // A row out of reach is not there: that it exists is nobody's business either.
-        row.filter(|row| scope.reach.admits(entity, row.created_by.as_deref(), &row.data))
-            .ok_or_else(|| not_found(entity, id))
     }
 
     /// Merges `patch` into a row; null takes a value away.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], and those of [`Database::insert`].
+    /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], and those of [`RowWriter::insert`].
     pub fn update(
         &mut self,
         entity: &EntityRef,
@@ -255,7 +224,7 @@ impl Database {
     /// keep their values where `data` does not name them.
     ///
     /// # Errors
-    /// As [`Database::update`].
+    /// As [`RowWriter::update`].
     pub fn replace(
         &mut self,
         entity: &EntityRef,
@@ -284,7 +253,7 @@ impl Database {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where it was never there or is not deleted, [`StoreError::Unique`]
-    /// where a newer row took its place, and those of [`Database::insert`].
+    /// where a newer row took its place, and those of [`RowWriter::insert`].
     pub fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
         let mut row = self.get_to_write(entity, scope, id, RowLock::Change)?;
         if row.deleted_at.take().is_none() {
@@ -296,37 +265,6 @@ impl Database {
         self.settle(entity, scope, Some(id), &mut row.data)?;
         row.data.retain(|_, value| !value.is_null());
         self.write(RowChangeKind::Restore, entity, scope, (before, row))
-    }
-
-    /// `{id: label}` of the rows that exist.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn labels(
-        &self,
-        entity: &EntityRef,
-        scope: &Scope,
-        ids: &[String],
-        label_field: Option<&str>,
-    ) -> Result<Map<String, Value>, StoreError> {
-        let field = label_field
-            .map(str::to_owned)
-            .or_else(|| entity.title_field.as_ref().map(|field| field.as_str().to_owned()))
-            .or_else(|| entity.fields.first().map(|field| field.name.as_str().to_owned()));
-        let (mut labels, mut held) = (Map::new(), MemoryBudget::default());
-        for id in ids {
-            match self.get(entity, scope, id) {
-                Ok(row) => {
-                    let label = field.as_ref().and_then(|field| row.data.get(field)).cloned();
-                    let label = label.unwrap_or_else(|| Value::String(id.clone()));
-                    held.add_bytes(weight(&label)).map_err(failed("read labels"))?;
-                    labels.insert(id.clone(), label);
-                }
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(labels)
     }
 
     pub(super) fn get_version(
@@ -371,16 +309,16 @@ impl Database {
         let mut parameters = row_parameters(&row);
         parameters.push(SqlValue::Text(scope.tenant.as_str().to_owned()));
         parameters.push(SqlValue::Text(row.id.clone()));
-        let parents = Database::parents(entity, &[&before, &row.data]);
+        let parents = RowWriter::parents(entity, &[&before, &row.data]);
         if parents.is_empty() {
             self.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
         } else {
-            self.atomically(|database| {
-                database.write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
-                database.refresh(entity, scope, parents)
+            self.database.atomically(|database| {
+                database.writer().write_guarded("change a row", (entity, scope, &row), &sql, parameters)?;
+                database.writer().refresh(entity, scope, parents)
             })?;
         }
-        self.note_written(entity, &row);
+        self.database.note_written(entity, &row);
         self.record(kind, entity, scope, (Some(before), &row))?;
         Ok(row)
     }
@@ -394,8 +332,8 @@ impl Database {
         parameters: Vec<SqlValue>,
     ) -> Result<(), StoreError> {
         let can_fail = entity.fields.iter().any(Field::is_ordered) || !entity.indexes.is_empty();
-        let write = || self.execute(attempt, sql, parameters).map(|_| ());
-        let Err(error) = (if can_fail { self.guarded(write) } else { write() }) else { return Ok(()) };
+        let write = || self.database.execute(attempt, sql, parameters).map(|_| ());
+        let Err(error) = (if can_fail { self.database.guarded(write) } else { write() }) else { return Ok(()) };
         match failure_of(&error) {
             Failure::Unique => {
                 let fields = self.taken_key(entity, scope, row)?;
@@ -418,10 +356,10 @@ impl Database {
                 format!("select 1 from \"{}\" where tenant_id = ? and id <> ? and deleted_at is null", entity.table());
             let mut parameters = vec![SqlValue::text(scope.tenant.as_str()), SqlValue::text(&row.id)];
             for field in &key {
-                sql.push_str(&format!(" and {} = ?", definition::field_value(self.dialect(), entity, field)));
+                sql.push_str(&format!(" and {} = ?", definition::field_value(self.database.dialect(), entity, field)));
                 parameters.push(SqlValue::of_json(row.data.get(*field).unwrap_or(&Value::Null)));
             }
-            if !self.rows("look for the other row", &sql, parameters, |_| Ok(()))?.is_empty() {
+            if !self.database.rows("look for the other row", &sql, parameters, |_| Ok(()))?.is_empty() {
                 return Ok(key.into_iter().map(str::to_owned).collect());
             }
         }
@@ -442,7 +380,7 @@ impl Database {
             RowChangeKind::Delete => "delete",
             RowChangeKind::Restore => "restore",
         };
-        self.execute(
+        self.database.execute(
             "write the audit row",
             "insert into erp_audit (at, tenant_id, user_id, entity, row_id, action, version) values (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -455,7 +393,7 @@ impl Database {
                 SqlValue::Integer(row.version.into()),
             ],
         )?;
-        self.record_change(RowChange {
+        self.database.record_change(RowChange {
             kind,
             entity: entity.qualified_name(),
             tenant: scope.tenant.clone(),
@@ -469,7 +407,7 @@ impl Database {
         for field in entity.fields.iter().filter(|field| field.field_type.is_reference()) {
             let Some(value) = data.get(field.name.as_str()) else { continue };
             // A plugin that is not installed is no reason to refuse: its label has a fallback.
-            let Some(target) = self.catalog().referable(entity.plugin(), field) else { continue };
+            let Some(target) = self.database.catalog().referable(entity.plugin(), field) else { continue };
             let ids: Vec<&str> = match (*field.field_type, value) {
                 (FieldType::RefMany, Value::Array(ids)) => ids.iter().filter_map(Value::as_str).collect(),
                 (_, Value::String(id)) => vec![id],
@@ -477,7 +415,7 @@ impl Database {
             };
             for id in ids {
                 // It stays until this unit of work has ended.
-                match self.read_locked(&target, &all_rows, id, RowLock::Reference) {
+                match self.database.reader().read_locked(&target, &all_rows, id, RowLock::Reference) {
                     Ok(row) if row.deleted_at.is_none() => {}
                     Ok(_) | Err(StoreError::NotFound { .. }) => {
                         return Err(StoreError::RefMissing {
@@ -522,6 +460,6 @@ fn within_reach(
     }
 }
 
-fn not_found(entity: &EntityRef, id: &str) -> StoreError {
+pub(super) fn not_found(entity: &EntityRef, id: &str) -> StoreError {
     StoreError::NotFound { entity: entity.name.to_string(), id: id.to_owned() }
 }

@@ -1,5 +1,6 @@
 //! What computed fields take from child rows, kept in the unit of work that changes one of them.
 
+use crate::records::RowWriter;
 use std::collections::BTreeSet;
 
 use erp_manifest::expression::{Datum, Type};
@@ -7,8 +8,8 @@ use erp_manifest::{ChildRows, Entity};
 use erp_storage::{AggregateQuery, EntityRef, ListQuery, Metric, RollUps, Scope, StoreError, settle_values};
 use serde_json::{Map, Value, json};
 
+use super::records;
 use super::sql::{RowLock, SqlValue};
-use super::{Database, records};
 
 /// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.
 pub(super) const MAX_LEVELS: usize = 100;
@@ -16,7 +17,7 @@ pub(super) const MAX_LEVELS: usize = 100;
 /// The rows that a change of child rows concerns.
 type Parents = BTreeSet<(String, String)>;
 
-impl Database {
+impl RowWriter<'_> {
     /// The values of an entity's roll-ups for a row: over all its live children, whoever asks.
     pub(super) fn roll_ups(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<RollUps, StoreError> {
         let mut values = RollUps::of_no_children(entity);
@@ -33,7 +34,7 @@ impl Database {
             };
             let rows = ListQuery { filter: json!({ key.name.as_str(): id }), by_plugin: true, ..ListQuery::default() };
             let query = AggregateQuery { group_by: Vec::new(), metrics: vec![metric], rows };
-            let groups = self.aggregate(&child, &scope.of_all_rows(), &query)?;
+            let groups = self.database.reader().aggregate(&child, &scope.of_all_rows(), &query)?;
             let found = groups.first().map_or(&Value::Null, |group| &group[name]);
             let field = roll_up.field.as_deref().and_then(|field| child.field(field));
             let is_number = field.is_none_or(|field| field.kind().holds == Type::Number);
@@ -87,7 +88,7 @@ impl Database {
     /// Computes one row anew; gives those above it where its values changed.
     fn refresh_row(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Parents, StoreError> {
         // Locked before its children are added up: whoever changes another one of them comes afterwards.
-        let mut row = match self.read_locked(entity, scope, id, RowLock::Change) {
+        let mut row = match self.database.reader().read_locked(entity, scope, id, RowLock::Change) {
             Ok(row) if row.deleted_at.is_none() => row,
             Ok(_) => return Ok(Parents::new()),
             // It went, or was never there: nothing is to be kept.
@@ -111,9 +112,9 @@ impl Database {
             SqlValue::text(scope.tenant.as_str()),
             SqlValue::text(id),
         ];
-        self.note_written(entity, &row);
+        self.database.note_written(entity, &row);
         self.write_guarded("keep a roll-up", (entity, scope, &row), &sql, parameters)?;
-        Ok(Database::parents(entity, &[&before, &row.data]))
+        Ok(RowWriter::parents(entity, &[&before, &row.data]))
     }
 }
 

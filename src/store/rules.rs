@@ -1,15 +1,14 @@
 //! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
 
+use crate::records::RowWriter;
 use erp_manifest::Field;
 use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, settle_values};
 use serde_json::{Map, Value};
 
-use super::Database;
-
 /// How many rows a tree is deep at the most.
 const MAX_TREE_DEPTH: usize = 1_000;
 
-impl Database {
+impl RowWriter<'_> {
     /// Computes what is computed, and refuses a row that breaks a rule. `data` is the whole row as it will be
     /// stored, `id` the row's own where it has one already.
     ///
@@ -50,14 +49,14 @@ impl Database {
     ) -> Result<Option<String>, StoreError> {
         let name = field.name.as_str();
         // Two rows that are moved at the same moment could be put below each other.
-        self.lock_alone(&["tree", &entity.table(), scope.tenant.as_str(), name])?;
+        self.database.lock_alone(&["tree", &entity.table(), scope.tenant.as_str(), name])?;
         let mut next = data.get(name).and_then(Value::as_str).map(str::to_owned);
         for _ in 0..MAX_TREE_DEPTH {
             let Some(above) = next else { return Ok(None) };
             if Some(above.as_str()) == id {
                 return Ok(Some("leads back to the row itself".to_owned()));
             }
-            next = match self.get(entity, scope, &above) {
+            next = match self.database.reader().get(entity, scope, &above) {
                 Ok(row) => row.data.get(name).and_then(Value::as_str).map(str::to_owned),
                 Err(StoreError::NotFound { .. }) => None,
                 Err(error) => return Err(error),

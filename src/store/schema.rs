@@ -26,7 +26,13 @@ pub struct TableInfo {
     pub deleted_rows: u64,
 }
 
-impl Database {
+/// The tables of plugins.
+#[derive(Debug)]
+pub struct Schema<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Schema<'_> {
     /// Makes the tables of a plugin's entities where they are not there yet, and adds columns for
     /// fields that are new. What is stored stays as it is. [`Database::serve_schema`] puts them within reach,
     /// once the unit of work has been committed.
@@ -34,32 +40,105 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn install_schema(&mut self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
-        self.install_alone()?;
-        let search = self.search_index()?;
+        self.database.install_alone()?;
+        let search = self.database.search_index()?;
         for entity in EntityRef::all(manifest) {
-            let known = self.known_table(&entity.table())?;
-            for statement in definition::table_statements(self.dialect(), &entity, known.as_ref(), search) {
-                self.execute_batch("make the tables", &statement)?;
+            let known = self.database.known_table(&entity.table())?;
+            for statement in definition::table_statements(self.database.dialect(), &entity, known.as_ref(), search) {
+                self.database.execute_batch("make the tables", &statement)?;
             }
         }
         Ok(())
     }
 
     /// Makes the tables of a plugin that has none yet, without their indexes: many rows come faster into those. Once
-    /// they are there, [`Database::install_schema`] makes the indexes.
+    /// they are there, [`Schema::install_schema`] makes the indexes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn install_bare_tables(&mut self, manifest: &Arc<Manifest>) -> Result<(), StoreError> {
         for entity in EntityRef::all(manifest) {
-            if !self.has_table(&entity.table())? {
-                let table = definition::create_table(self.dialect(), &entity);
-                self.execute_batch("make a table", &table)?;
+            if !self.database.has_table(&entity.table())? {
+                let table = definition::create_table(self.database.dialect(), &entity);
+                self.database.execute_batch("make a table", &table)?;
             }
         }
         Ok(())
     }
 
+    /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
+    /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn other_owner(&self, plugin: &PluginId, table: &str) -> Result<Option<String>, StoreError> {
+        let owners = self.database.rows(
+            "look for the table's owner",
+            "select plugin_id from plugin_entities where table_name = ? and plugin_id <> ?",
+            [SqlValue::Text(table.to_owned()), SqlValue::Text(plugin.as_str().to_owned())],
+            |row| row.get(0),
+        )?;
+        Ok(owners.into_iter().next())
+    }
+
+    /// Deletes a plugin's tables with all rows of all tenants.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn drop_schema(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
+        // Also those of entities that a later version no longer had.
+        let tables = self.database.rows(
+            "list a plugin's tables",
+            "select table_name from plugin_entities where plugin_id = ?",
+            [SqlValue::Text(plugin.as_str().to_owned())],
+            |row| row.get::<String>(0),
+        )?;
+        let table = |row: &SqlRow<'_>| row.get::<String>(0);
+        let kept = self.database.rows(
+            "list tables of dropped entities",
+            "select table_name from erp_kept_tables where plugin_id = ?",
+            [SqlValue::text(plugin.as_str())],
+            table,
+        )?;
+        for table in tables.into_iter().chain(kept) {
+            self.database.execute_batch("drop a table", &format!("drop table if exists \"{table}\""))?;
+        }
+        self.database.catalog_mut().remove(plugin);
+        Ok(())
+    }
+
+    /// The tables of all entities, with their numbers of rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn tables(&self) -> Result<Vec<TableInfo>, StoreError> {
+        let known = self.database.rows(
+            "list tables",
+            "select plugin_id, entity, table_name from plugin_entities order by plugin_id, entity",
+            [],
+            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)),
+        )?;
+        known
+            .into_iter()
+            .map(|(plugin, entity, table)| {
+                let sql =
+                    format!("select count(*) filter (where deleted_at is null), count(deleted_at) from \"{table}\"");
+                let counts =
+                    self.database.rows("count rows", &sql, [], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+                let (rows, deleted_rows) = counts.first().copied().unwrap_or_default();
+                Ok(TableInfo {
+                    plugin,
+                    entity,
+                    table,
+                    rows: rows.unsigned_abs(),
+                    deleted_rows: deleted_rows.unsigned_abs(),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Database {
     /// Lets the database look at what its tables hold now, so that it finds good ways through them. Not within a unit of
     /// work.
     ///
@@ -71,21 +150,6 @@ impl Database {
         self.execute_batch("look at the tables", statement)
     }
 
-    /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
-    /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn other_owner(&self, plugin: &PluginId, table: &str) -> Result<Option<String>, StoreError> {
-        let owners = self.rows(
-            "look for the table's owner",
-            "select plugin_id from plugin_entities where table_name = ? and plugin_id <> ?",
-            [SqlValue::Text(table.to_owned()), SqlValue::Text(plugin.as_str().to_owned())],
-            |row| row.get(0),
-        )?;
-        Ok(owners.into_iter().next())
-    }
-
     /// Puts a plugin's entities within reach of queries and references.
     pub fn serve_schema(&mut self, manifest: &Arc<Manifest>) {
         self.catalog_mut().add(Arc::clone(manifest));
@@ -94,61 +158,6 @@ impl Database {
     /// Takes a plugin's entities out of reach; their tables and rows stay.
     pub fn retire_schema(&mut self, plugin: &PluginId) {
         self.catalog_mut().remove(plugin);
-    }
-
-    /// Deletes a plugin's tables with all rows of all tenants.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn drop_schema(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
-        // Also those of entities that a later version no longer had.
-        let tables = self.rows(
-            "list a plugin's tables",
-            "select table_name from plugin_entities where plugin_id = ?",
-            [SqlValue::Text(plugin.as_str().to_owned())],
-            |row| row.get::<String>(0),
-        )?;
-        let table = |row: &SqlRow<'_>| row.get::<String>(0);
-        let kept = self.rows(
-            "list tables of dropped entities",
-            "select table_name from erp_kept_tables where plugin_id = ?",
-            [SqlValue::text(plugin.as_str())],
-            table,
-        )?;
-        for table in tables.into_iter().chain(kept) {
-            self.execute_batch("drop a table", &format!("drop table if exists \"{table}\""))?;
-        }
-        self.catalog_mut().remove(plugin);
-        Ok(())
-    }
-
-    /// The tables of all entities, with their numbers of rows.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn tables(&self) -> Result<Vec<TableInfo>, StoreError> {
-        let known = self.rows(
-            "list tables",
-            "select plugin_id, entity, table_name from plugin_entities order by plugin_id, entity",
-            [],
-            |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)),
-        )?;
-        known
-            .into_iter()
-            .map(|(plugin, entity, table)| {
-                let sql =
-                    format!("select count(*) filter (where deleted_at is null), count(deleted_at) from \"{table}\"");
-                let counts = self.rows("count rows", &sql, [], |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
-                let (rows, deleted_rows) = counts.first().copied().unwrap_or_default();
-                Ok(TableInfo {
-                    plugin,
-                    entity,
-                    table,
-                    rows: rows.unsigned_abs(),
-                    deleted_rows: deleted_rows.unsigned_abs(),
-                })
-            })
-            .collect()
     }
 
     pub(super) fn make_platform_tables(&self) -> Result<(), StoreError> {

@@ -18,13 +18,19 @@ fn place_of(plugin: &str, tenant: &str, key: &str) -> String {
     format!("{plugin}\n{tenant}\n{key}")
 }
 
-impl Database {
+/// Secrets of plugins, and what was denied.
+#[derive(Debug)]
+pub struct Secrets<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Secrets<'_> {
     /// A secret.
     ///
     /// # Errors
     /// [`StoreError::NoSecret`], [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn secret(&self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<String, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "read a secret",
             "select value from erp_secrets where plugin_id = ? and tenant_id = ? and key = ?",
             [plugin.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())),
@@ -32,7 +38,7 @@ impl Database {
         )?;
         let stored = found.into_iter().next().ok_or_else(|| StoreError::NoSecret(key.to_owned()))?;
         let place = place(plugin, scope, key);
-        seal::open(self.sealer(), &place, stored).ok_or_else(|| StoreError::SealedSecret(key.to_owned()))
+        seal::open(self.database.sealer(), &place, stored).ok_or_else(|| StoreError::SealedSecret(key.to_owned()))
     }
 
     /// Sets a secret.
@@ -40,7 +46,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn set_secret(&mut self, plugin: &PluginId, scope: &Scope, key: &str, value: &str) -> Result<(), StoreError> {
-        let sealed = match self.sealer() {
+        let sealed = match self.database.sealer() {
             None => None,
             Some(sealer) => {
                 let sealed = sealer.seal(&place(plugin, scope, key), value);
@@ -48,7 +54,7 @@ impl Database {
             }
         };
         let parameters = [plugin.as_str(), scope.tenant.as_str(), key, sealed.as_deref().unwrap_or(value)];
-        self.execute(
+        self.database.execute(
             "set a secret",
             "insert into erp_secrets (plugin_id, tenant_id, key, value) values (?, ?, ?, ?) \
              on conflict (plugin_id, tenant_id, key) do update set value = excluded.value",
@@ -63,10 +69,10 @@ impl Database {
     /// # Errors
     /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
     pub fn seal_older_secrets(&mut self) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Postgres || self.sealer().is_none() {
+        if self.database.dialect() == Dialect::Postgres || self.database.sealer().is_none() {
             return Ok(());
         }
-        let open = self.rows(
+        let open = self.database.rows(
             "look for secrets that are not sealed",
             "select plugin_id, tenant_id, key, value from erp_secrets where substr(value, 1, length(?)) <> ?",
             [SqlValue::text(seal::MARK), SqlValue::text(seal::MARK)],
@@ -75,23 +81,23 @@ impl Database {
         if open.is_empty() {
             return Ok(());
         }
-        self.set_thorough(true)?;
-        self.begin()?;
+        self.database.set_thorough(true)?;
+        self.database.begin()?;
         let sealed = self.seal_all(open);
-        let done = sealed.and_then(|()| self.commit().map(|_| ()));
+        let done = sealed.and_then(|()| self.database.commit().map(|_| ()));
         if done.is_err() {
-            self.rollback();
+            self.database.rollback();
         }
-        self.set_thorough(false)?;
+        self.database.set_thorough(false)?;
         done
     }
 
     fn seal_all(&mut self, open: Vec<(String, String, String, String)>) -> Result<(), StoreError> {
         for (plugin, tenant, key, secret) in open {
             let place = place_of(&plugin, &tenant, &key);
-            let Some(sealer) = self.sealer() else { return Ok(()) };
+            let Some(sealer) = self.database.sealer() else { return Ok(()) };
             let sealed = sealer.seal(&place, &secret).ok_or_else(|| StoreError::SealedSecret(key.clone()))?;
-            self.execute(
+            self.database.execute(
                 "seal a secret",
                 "update erp_secrets set value = ? where plugin_id = ? and tenant_id = ? and key = ?",
                 [sealed, plugin, tenant, key].map(SqlValue::Text),
@@ -122,13 +128,13 @@ impl Database {
             text(subject),
             text(message),
         ];
-        self.execute(
+        self.database.execute(
             "write a denial",
             "insert into erp_denials (at, tenant_id, user_id, plugin_id, function, subject, message) \
              values (?, ?, ?, ?, ?, ?, ?)",
             parameters,
         )?;
-        self.execute(
+        self.database.execute(
             "forget old denials",
             "delete from erp_denials where plugin_id = ? and seq <= (select max(seq) from erp_denials where plugin_id = ?) - ?",
             [text(plugin.as_str()), text(plugin.as_str()), SqlValue::Integer(KEPT_DENIALS)],
@@ -151,18 +157,18 @@ mod tests {
         let mut database = Database::in_memory().unwrap();
         let (plugin, tenant) = (PluginId::new("erp-a").unwrap(), TenantId::new("acme").unwrap());
         let scope = Scope::of_tenant(&tenant, Moment::of_system_clock());
-        database.set_secret(&plugin, &scope, "token", "geheim").unwrap();
+        database.secrets().set_secret(&plugin, &scope, "token", "geheim").unwrap();
         database.seal_with(Arc::new(Sealer::new(&[7; 32]).unwrap()));
         let stored = |database: &Database| -> String {
             let rows = database.rows("look", "select value from erp_secrets", [], |row| row.get::<String>(0));
             rows.unwrap().concat()
         };
         assert_eq!(stored(&database), "geheim");
-        database.seal_older_secrets().unwrap();
+        database.secrets().seal_older_secrets().unwrap();
         let sealed = stored(&database);
         assert!(sealed.starts_with(seal::MARK) && !sealed.contains("geheim"), "{sealed}");
-        database.seal_older_secrets().unwrap();
+        database.secrets().seal_older_secrets().unwrap();
         assert_eq!(stored(&database), sealed);
-        assert_eq!(database.secret(&plugin, &scope, "token").unwrap(), "geheim");
+        assert_eq!(database.secrets().secret(&plugin, &scope, "token").unwrap(), "geheim");
     }
 }

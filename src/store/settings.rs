@@ -8,14 +8,20 @@ use serde_json::{Map, Value};
 use super::Database;
 use super::sql::SqlValue;
 
-impl Database {
+/// Settings of plugins, and the configuration of the platform.
+#[derive(Debug)]
+pub struct Configuration<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Configuration<'_> {
     /// A setting, its default if it is not set; null where it has none.
     ///
     /// # Errors
     /// [`StoreError::UnknownSetting`] and [`StoreError::Database`].
     pub fn setting(&self, manifest: &Manifest, scope: &Scope, key: &str) -> Result<Value, StoreError> {
         let field = known(manifest, key)?;
-        let found = self.rows(
+        let found = self.database.rows(
             "read a setting",
             "select value from erp_settings where plugin_id = ? and tenant_id = ? and key = ?",
             [manifest.metadata.id.as_str(), scope.tenant.as_str(), key].map(|text| SqlValue::Text(text.to_owned())),
@@ -57,7 +63,7 @@ impl Database {
                 return Err(StoreError::Validation { entity: "settings".to_owned(), problems });
             }
             let parameters = [manifest.metadata.id.as_str(), scope.tenant.as_str(), key, &value.to_string()];
-            self.execute(
+            self.database.execute(
                 "set a setting",
                 "insert into erp_settings (plugin_id, tenant_id, key, value) values (?, ?, ?, ?) \
                  on conflict (plugin_id, tenant_id, key) do update set value = excluded.value",
@@ -72,7 +78,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn config(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        let found = self.rows(
+        let found = self.database.rows(
             "read the configuration",
             "select value from erp_config where key = ?",
             [SqlValue::Text(key.to_owned())],
@@ -86,7 +92,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn set_config(&mut self, key: &str, value: &Value) -> Result<(), StoreError> {
-        self.execute(
+        self.database.execute(
             "set the configuration",
             "insert into erp_config (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
             [SqlValue::Text(key.to_owned()), SqlValue::Text(value.to_string())],

@@ -54,19 +54,19 @@ impl RowStorage for UnitOfWork {
         data: &Map<String, Value>,
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError> {
-        Database::insert(self, entity, scope, data, new_id)
+        self.writer().insert(entity, scope, data, new_id)
     }
 
     fn get(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        Database::get(self, entity, scope, id)
+        self.reader().get(entity, scope, id)
     }
 
     fn list(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError> {
-        Database::list(self, entity, scope, query)
+        self.reader().list(entity, scope, query)
     }
 
     fn count(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<u64, StoreError> {
-        Database::count(self, entity, scope, query)
+        self.reader().count(entity, scope, query)
     }
 
     fn update(
@@ -77,7 +77,7 @@ impl RowStorage for UnitOfWork {
         patch: &Map<String, Value>,
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError> {
-        Database::update(self, entity, scope, id, patch, expected_version)
+        self.writer().update(entity, scope, id, patch, expected_version)
     }
 
     fn delete(
@@ -87,11 +87,11 @@ impl RowStorage for UnitOfWork {
         id: &str,
         expected_version: Option<u32>,
     ) -> Result<usize, StoreError> {
-        Database::delete(self, entity, scope, id, expected_version)
+        self.writer().delete(entity, scope, id, expected_version)
     }
 
     fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        Database::restore(self, entity, scope, id)
+        self.writer().restore(entity, scope, id)
     }
 
     fn aggregate(
@@ -100,7 +100,7 @@ impl RowStorage for UnitOfWork {
         scope: &Scope,
         query: &AggregateQuery,
     ) -> Result<Vec<Value>, StoreError> {
-        Database::aggregate(self, entity, scope, query)
+        self.reader().aggregate(entity, scope, query)
     }
 
     fn batch(
@@ -111,17 +111,17 @@ impl RowStorage for UnitOfWork {
         steps: &[BatchStep],
         new_id: IdSource<'_>,
     ) -> Result<(Vec<Value>, usize), StoreError> {
-        Database::batch(self, own, scope, reaches, steps, new_id)
+        self.writer().batch(own, scope, reaches, steps, new_id)
     }
 
     fn labels(&mut self, entity: &EntityRef, scope: &Scope, ids: &[String]) -> Result<Map<String, Value>, StoreError> {
-        Database::labels(self, entity, scope, ids, None)
+        self.reader().labels(entity, scope, ids, None)
     }
 }
 
 impl KeyValueStorage for UnitOfWork {
     fn key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError> {
-        Database::key_value(self, plugin, scope, key)
+        self.keys().key_value(plugin, scope, key)
     }
 
     fn set_key_value(
@@ -132,7 +132,7 @@ impl KeyValueStorage for UnitOfWork {
         value: &Value,
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError> {
-        Database::set_key_value(self, plugin, scope, key, value, ttl_seconds)
+        self.keys().set_key_value(plugin, scope, key, value, ttl_seconds)
     }
 
     fn key_value_to_change(
@@ -141,7 +141,7 @@ impl KeyValueStorage for UnitOfWork {
         scope: &Scope,
         key: &str,
     ) -> Result<Option<Value>, StoreError> {
-        Database::key_value_to_change(self, plugin, scope, key)
+        self.keys().key_value_to_change(plugin, scope, key)
     }
 
     fn change_key_value(
@@ -151,11 +151,11 @@ impl KeyValueStorage for UnitOfWork {
         key: &str,
         value: &Value,
     ) -> Result<(), StoreError> {
-        Database::change_key_value(self, plugin, scope, key, value)
+        self.keys().change_key_value(plugin, scope, key, value)
     }
 
     fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError> {
-        Database::delete_key_value(self, plugin, scope, key)
+        self.keys().delete_key_value(plugin, scope, key)
     }
 }
 
@@ -168,11 +168,11 @@ impl BlobStorage for UnitOfWork {
         content: Vec<u8>,
         new_id: IdSource<'_>,
     ) -> Result<BlobInfo, StoreError> {
-        Database::put_blob(self, plugin, scope, name_and_mime, content, new_id)
+        self.blobs().put_blob(plugin, scope, name_and_mime, content, new_id)
     }
 
     fn blob_info(&mut self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<BlobInfo, StoreError> {
-        Database::blob_info(self, plugin, scope, id)
+        self.blobs().blob_info(plugin, scope, id)
     }
 
     fn blob_part(
@@ -183,17 +183,17 @@ impl BlobStorage for UnitOfWork {
         offset: u64,
         length: u32,
     ) -> Result<Vec<u8>, StoreError> {
-        Database::blob_part(self, plugin, scope, id, offset, length)
+        self.blobs().blob_part(plugin, scope, id, offset, length)
     }
 
     fn delete_blob(&mut self, plugin: &PluginId, scope: &Scope, id: &str) -> Result<(), StoreError> {
-        Database::delete_blob(self, plugin, scope, id)
+        self.blobs().delete_blob(plugin, scope, id)
     }
 }
 
 impl MemoryStorage for UnitOfWork {
     fn remember(&mut self, plugin: &PluginId, scope: &Scope, session: &str, item: &Value) -> Result<(), StoreError> {
-        Database::remember(self, plugin, scope, session, item)
+        self.sessions().remember(plugin, scope, session, item)
     }
 
     fn recall(
@@ -204,33 +204,33 @@ impl MemoryStorage for UnitOfWork {
         text: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Value>, StoreError> {
-        Database::recall(self, plugin, scope, session, text, limit)
+        self.sessions().recall(plugin, scope, session, text, limit)
     }
 
     fn forget(&mut self, plugin: &PluginId, scope: &Scope, session: &str) -> Result<(), StoreError> {
-        Database::forget(self, plugin, scope, session)
+        self.sessions().forget(plugin, scope, session)
     }
 }
 
 impl ConfigStorage for UnitOfWork {
     fn config(&mut self, key: &str) -> Result<Option<Value>, StoreError> {
-        Database::config(self, key)
+        self.configuration().config(key)
     }
 
     fn setting(&mut self, manifest: &Manifest, scope: &Scope, key: &str) -> Result<Value, StoreError> {
-        Database::setting(self, manifest, scope, key)
+        self.configuration().setting(manifest, scope, key)
     }
 
     fn secret(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<String, StoreError> {
-        Database::secret(self, plugin, scope, key)
+        self.secrets().secret(plugin, scope, key)
     }
 
     fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
-        Database::next_number(self, manifest, rule, scope)
+        self.numbers().next_number(manifest, rule, scope)
     }
 
     fn peek_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError> {
-        Database::peek_number(self, manifest, rule, scope)
+        self.numbers().peek_number(manifest, rule, scope)
     }
 }
 
@@ -244,6 +244,6 @@ impl EventStorage for UnitOfWork {
         payload: &Value,
         depth: u32,
     ) -> Result<(), StoreError> {
-        Database::add_event(self, scope, id, event_type, source, payload, depth)
+        self.events().add_event(scope, id, event_type, source, payload, depth)
     }
 }

@@ -49,7 +49,7 @@ struct Side {
 impl Side {
     fn new(mut database: Database, manifest: &Arc<Manifest>) -> Side {
         database.begin().unwrap();
-        database.install_schema(manifest).unwrap();
+        database.schema().install_schema(manifest).unwrap();
         database.commit().unwrap();
         database.serve_schema(manifest);
         Side { database, ids: 0 }
@@ -77,46 +77,47 @@ impl Side {
                 Ok(Value::Null)
             }
             Operation::Insert(name, data) => entity(database, name)
-                .and_then(|entity| database.insert(&entity, scope, data, &mut new_id))
+                .and_then(|entity| database.writer().insert(&entity, scope, data, &mut new_id))
                 .map(|row| whole(&row)),
             Operation::Update(name, row, data, version) => entity(database, name)
-                .and_then(|entity| database.update(&entity, scope, row, data, *version))
+                .and_then(|entity| database.writer().update(&entity, scope, row, data, *version))
                 .map(|row| whole(&row)),
             Operation::Replace(name, row, data) => entity(database, name)
-                .and_then(|entity| database.replace(&entity, scope, row, data, None))
+                .and_then(|entity| database.writer().replace(&entity, scope, row, data, None))
                 .map(|row| whole(&row)),
             Operation::Delete(name, row) => entity(database, name)
-                .and_then(|entity| database.delete(&entity, scope, row, None))
+                .and_then(|entity| database.writer().delete(&entity, scope, row, None))
                 .map(|count| json!(count)),
-            Operation::Restore(name, row) => {
-                entity(database, name).and_then(|entity| database.restore(&entity, scope, row)).map(|row| whole(&row))
-            }
-            Operation::Get(name, row) => {
-                entity(database, name).and_then(|entity| database.get(&entity, scope, row)).map(|row| whole(&row))
-            }
+            Operation::Restore(name, row) => entity(database, name)
+                .and_then(|entity| database.writer().restore(&entity, scope, row))
+                .map(|row| whole(&row)),
+            Operation::Get(name, row) => entity(database, name)
+                .and_then(|entity| database.reader().get(&entity, scope, row))
+                .map(|row| whole(&row)),
             Operation::Batch(steps) => database
+                .writer()
                 .batch(id, scope, &vec![RowReach::All; steps.len()], steps, &mut new_id)
                 .map(|(rows, count)| json!([rows, count])),
             Operation::List(name, query) => entity(database, name)
-                .and_then(|entity| database.list(&entity, scope, query))
+                .and_then(|entity| database.reader().list(&entity, scope, query))
                 .map(|page| json!([page.rows.iter().map(whole).collect::<Vec<_>>(), page.next_cursor, page.total])),
             Operation::Pages(name, query) => {
                 entity(database, name).and_then(|entity| pages(database, &entity, scope, query))
             }
             Operation::Count(name, query) => entity(database, name)
-                .and_then(|entity| database.count(&entity, scope, query))
+                .and_then(|entity| database.reader().count(&entity, scope, query))
                 .map(|count| json!(count)),
             Operation::Aggregate(name, query) => AggregateQuery::from_json(query, true)
-                .and_then(|query| database.aggregate(&entity(database, name)?, scope, &query))
+                .and_then(|query| database.reader().aggregate(&entity(database, name)?, scope, &query))
                 .map(Value::from),
-            Operation::Labels(name, rows) => {
-                entity(database, name).and_then(|entity| database.labels(&entity, scope, rows, None)).map(Value::Object)
-            }
-            Operation::Number => database.next_number(manifest, "order", scope).map(Value::from),
+            Operation::Labels(name, rows) => entity(database, name)
+                .and_then(|entity| database.reader().labels(&entity, scope, rows, None))
+                .map(Value::Object),
+            Operation::Number => database.numbers().next_number(manifest, "order", scope).map(Value::from),
             Operation::KeySet(key, value) => {
-                database.set_key_value(id, scope, key, value, Some(60)).map(|()| Value::Null)
+                database.keys().set_key_value(id, scope, key, value, Some(60)).map(|()| Value::Null)
             }
-            Operation::Key(key) => database.key_value(id, scope, key).map(|value| json!(value)),
+            Operation::Key(key) => database.keys().key_value(id, scope, key).map(|value| json!(value)),
         };
         match found {
             Ok(value) => json!({ "ok": value }),
@@ -130,11 +131,15 @@ fn pages(database: &Database, entity: &EntityRef, scope: &Scope, query: &ListQue
     let mut query = query.clone();
     let mut ids = Vec::new();
     loop {
-        let page = database.list(entity, scope, &query)?;
+        let page = database.reader().list(entity, scope, &query)?;
         ids.extend(page.rows.iter().map(|row| row.id.clone()));
         query.cursor = page.next_cursor;
         if query.cursor.is_none() {
-            let whole = database.list(entity, scope, &ListQuery { cursor: None, limit: Some(200), ..query.clone() })?;
+            let whole = database.reader().list(
+                entity,
+                scope,
+                &ListQuery { cursor: None, limit: Some(200), ..query.clone() },
+            )?;
             if whole.next_cursor.is_none() {
                 let at_once: Vec<&str> = whole.rows.iter().map(|row| row.id.as_str()).collect();
                 assert_eq!(ids, at_once, "pages of {query:?} give other rows than the list at once");
@@ -553,6 +558,7 @@ fn ten_thousand_questions_and_writes_have_the_same_answers_on_both_databases() {
     assert!(
         sqlite
             .database
+            .reader()
             .count(&item, &Scope::of_tenant(&TenantId::new("acme".to_owned()).unwrap(), start), &ListQuery::default())
             .unwrap()
             > 50
@@ -702,11 +708,15 @@ fn a_server_that_was_restarted_meanwhile_answers_the_first_question() {
         let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
         other.execute(sql, &[]).unwrap();
     };
-    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0);
+    assert_eq!(side.database.reader().count(&entity, &scope, &ListQuery::default()).unwrap(), 0);
     break_off();
-    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0, "a question of its own");
+    assert_eq!(
+        side.database.reader().count(&entity, &scope, &ListQuery::default()).unwrap(),
+        0,
+        "a question of its own"
+    );
     break_off();
     side.database.begin().unwrap();
-    assert_eq!(side.database.count(&entity, &scope, &ListQuery::default()).unwrap(), 0, "a unit of work");
+    assert_eq!(side.database.reader().count(&entity, &scope, &ListQuery::default()).unwrap(), 0, "a unit of work");
     side.database.rollback();
 }

@@ -79,7 +79,7 @@ fn manifest_of(folder: &Sandbox) -> Arc<Manifest> {
 
 fn install(database: &mut Database, manifest: &Arc<Manifest>, tenants: usize) {
     database.begin().unwrap();
-    database.install_schema(manifest).unwrap();
+    database.schema().install_schema(manifest).unwrap();
     database.serve_schema(manifest);
     let item = database.catalog().entity(&manifest.metadata.id, "inventory_item").unwrap();
     let row = json!({ "sku": "A", "name": "件", "quantity": 1_000 });
@@ -89,7 +89,7 @@ fn install(database: &mut Database, manifest: &Arc<Manifest>, tenants: usize) {
             number += 1;
             format!("01a22e93-c61f-7000-8614-{number:012x}")
         };
-        database.insert(&item, &scope(&tenant), row.as_object().unwrap(), &mut new_id).unwrap();
+        database.writer().insert(&item, &scope(&tenant), row.as_object().unwrap(), &mut new_id).unwrap();
     }
     database.commit().unwrap();
 }
@@ -124,14 +124,16 @@ impl Shop {
     fn quantity(&self, tenant: &TenantId) -> usize {
         let item = self.entity("inventory_item");
         let unit = self.host.storage().take().unwrap();
-        let page = unit.list(&item, &scope(tenant), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap();
+        let page =
+            unit.reader().list(&item, &scope(tenant), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap();
         page.rows[0].data["quantity"].as_u64().unwrap() as usize
     }
 
     fn moves(&self, tenant: &TenantId) -> usize {
         let moves = self.entity("stock_move");
         let unit = self.host.storage().take().unwrap();
-        unit.count(&moves, &scope(tenant), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap() as usize
+        unit.reader().count(&moves, &scope(tenant), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
+            as usize
     }
 }
 
@@ -180,7 +182,7 @@ fn small_host(folder: &Sandbox, guest: &GuestText, threads: usize) -> (Host<Pool
     let manifest = Arc::new(manifest.unwrap());
     let mut database = Database::open(&folder.path("rows.sqlite")).unwrap();
     database.begin().unwrap();
-    database.install_schema(&manifest).unwrap();
+    database.schema().install_schema(&manifest).unwrap();
     database.commit().unwrap();
     database.serve_schema(&manifest);
     let runtime = Arc::new(Runtime::new(Compilation::default()).unwrap());
@@ -191,7 +193,7 @@ fn small_host(folder: &Sandbox, guest: &GuestText, threads: usize) -> (Host<Pool
 fn rows(host: &Host<Pool>, plugin: &LoadedPlugin) -> u64 {
     let item = EntityRef::all(plugin.manifest()).next().unwrap();
     let unit = host.storage().take().unwrap();
-    unit.count(&item, &scope(&tenant(0)), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
+    unit.reader().count(&item, &scope(&tenant(0)), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
 }
 
 const INSERT: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032))";
@@ -299,6 +301,7 @@ fn a_platform_hears_what_was_committed_and_brings_its_own_clock() {
     assert_eq!(listener.failures.load(Ordering::Relaxed), 1);
     let unit = host.storage().take().unwrap();
     let moves = unit.catalog().entity(&manifest.metadata.id, "stock_move").unwrap();
-    let page = unit.list(&moves, &scope(&tenant(0)), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap();
+    let page =
+        unit.reader().list(&moves, &scope(&tenant(0)), &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap();
     assert_eq!(page.rows[0].created_at, "2030-01-02T12:00:00.000Z");
 }

@@ -53,7 +53,7 @@ impl World {
         let manifest = Arc::new(manifest.unwrap_or_else(|| panic!("{:?}", report.diagnostics())));
         let mut database = Database::open_postgres(&empty_database().parse().unwrap()).unwrap();
         let now = Moment::parse("2026-04-15T08:00:00Z").unwrap();
-        database.install(&manifest, &source, now).unwrap();
+        database.schema().install(&manifest, &source, now).unwrap();
         let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), now);
         World { pool: Pool::new(database, 3).unwrap(), manifest, scope, ids: std::cell::Cell::new(0) }
     }
@@ -71,7 +71,7 @@ impl World {
             self.ids.set(self.ids.get() + 1);
             format!("01a22e93-c61f-7000-8614-{:012x}", self.ids.get())
         };
-        unit.insert(&self.entity(name), &self.scope, row.as_object().unwrap(), &mut new_id)
+        unit.writer().insert(&self.entity(name), &self.scope, row.as_object().unwrap(), &mut new_id)
     }
 
     fn kept(&self, name: &str, row: &Value) -> Row {
@@ -82,11 +82,11 @@ impl World {
     }
 
     fn get(&self, unit: &UnitOfWork, name: &str, id: &str) -> Row {
-        unit.get(&self.entity(name), &self.scope, id).unwrap()
+        unit.reader().get(&self.entity(name), &self.scope, id).unwrap()
     }
 
     fn set(&self, unit: &mut UnitOfWork, name: &str, id: &str, patch: &Value) -> Result<Row, StoreError> {
-        unit.update(&self.entity(name), &self.scope, id, patch.as_object().unwrap(), None)
+        unit.writer().update(&self.entity(name), &self.scope, id, patch.as_object().unwrap(), None)
     }
 
     fn plugin(&self) -> &PluginId {
@@ -105,7 +105,7 @@ fn what_was_made_of_a_row_that_changed_meanwhile_is_not_written() {
         second.commit().unwrap();
         if reads_again {
             // That it was seen once more says nothing of what the guest reckoned with.
-            first.list(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap();
+            first.reader().list(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap();
         }
         let refused = world.set(&mut first, "order", &order.id, &json!({ "status": "c" }));
         assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
@@ -149,8 +149,8 @@ fn a_step_that_was_refused_is_forgotten_with_what_it_had_read() {
     let reaches = [RowReach::All, RowReach::All];
     let mut new_id = || unreachable!();
     let own = world.plugin().clone();
-    unit.batch(&own, &world.scope, &reaches, &steps, &mut new_id).unwrap_err();
-    assert_eq!(unit.get(&all, &world.scope, &order.id).unwrap().version, 1);
+    unit.writer().batch(&own, &world.scope, &reaches, &steps, &mut new_id).unwrap_err();
+    assert_eq!(unit.reader().get(&all, &world.scope, &order.id).unwrap().version, 1);
     world.set(&mut unit, "order", &order.id, &json!({ "status": "c" })).unwrap();
     assert_eq!(unit.commit().unwrap().len(), 1);
 }
@@ -166,7 +166,7 @@ fn a_row_that_is_deleted_takes_along_what_began_to_hang_on_it() {
         let id = &order.id;
         let deleting = threads.spawn(move || {
             let mut unit = pool.begin(Attempt::first(&scope.tenant))?;
-            unit.delete(&entity, &scope, id, None)?;
+            unit.writer().delete(&entity, &scope, id, None)?;
             unit.commit()
         });
         // It waits for the one that names the row.
@@ -176,7 +176,7 @@ fn a_row_that_is_deleted_takes_along_what_began_to_hang_on_it() {
         assert_eq!(deleting.join().unwrap().unwrap().len(), 2, "the order and its line");
     });
     let mut unit = world.begin();
-    assert_eq!(unit.count(&world.entity("line"), &world.scope, &ListQuery::default()).unwrap(), 0);
+    assert_eq!(unit.reader().count(&world.entity("line"), &world.scope, &ListQuery::default()).unwrap(), 0);
     let late = world.insert(&mut unit, "line", &json!({ "order_id": order.id, "quantity": 1 }));
     assert!(matches!(late, Err(StoreError::RefMissing { .. })), "{late:?}");
 }
@@ -186,10 +186,10 @@ fn keys_are_counted_and_claimed_once() {
     let world = World::new();
     let plugin = world.plugin().clone();
     let (mut first, mut second) = (world.begin(), world.begin());
-    assert_eq!(first.key_value(&plugin, &world.scope, "claim").unwrap(), None);
-    second.set_key_value(&plugin, &world.scope, "claim", &json!("theirs"), None).unwrap();
+    assert_eq!(first.keys().key_value(&plugin, &world.scope, "claim").unwrap(), None);
+    second.keys().set_key_value(&plugin, &world.scope, "claim", &json!("theirs"), None).unwrap();
     second.commit().unwrap();
-    let refused = first.set_key_value(&plugin, &world.scope, "claim", &json!("ours"), None);
+    let refused = first.keys().set_key_value(&plugin, &world.scope, "claim", &json!("ours"), None);
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     drop(first);
     // Eight that count at the same time lose none.
@@ -198,13 +198,14 @@ fn keys_are_counted_and_claimed_once() {
             let (pool, scope, plugin) = (&world.pool, world.scope.clone(), &plugin);
             threads.spawn(move || {
                 let mut unit = pool.begin(Attempt::first(&scope.tenant)).unwrap();
-                let old = unit.key_value_to_change(plugin, &scope, "n").unwrap().and_then(|n| n.as_i64()).unwrap_or(0);
-                unit.change_key_value(plugin, &scope, "n", &json!(old + 1)).unwrap();
+                let old =
+                    unit.keys().key_value_to_change(plugin, &scope, "n").unwrap().and_then(|n| n.as_i64()).unwrap_or(0);
+                unit.keys().change_key_value(plugin, &scope, "n", &json!(old + 1)).unwrap();
                 unit.commit().unwrap();
             });
         }
     });
-    assert_eq!(world.begin().key_value(&plugin, &world.scope, "n").unwrap(), Some(json!(8)));
+    assert_eq!(world.begin().keys().key_value(&plugin, &world.scope, "n").unwrap(), Some(json!(8)));
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn a_connection_comes_back_from_a_unit_that_was_given_up() {
         drop(unit);
     }
     let unit = world.begin();
-    assert_eq!(unit.count(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap(), 0);
+    assert_eq!(unit.reader().count(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap(), 0);
     // Three connections, and none of them is lost.
     let others = (world.begin(), world.begin());
     drop((unit, others));

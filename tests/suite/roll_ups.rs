@@ -91,7 +91,7 @@ impl Tables {
         [Database::in_memory().unwrap(), Database::scratch(&postgres_url()).unwrap()].map(|mut database| {
             let manifest = manifest(tables);
             database.begin().unwrap();
-            database.upgrade(None, &manifest, scope().now, |_| Ok(())).unwrap();
+            database.upgrades().upgrade(None, &manifest, scope().now, |_| Ok(())).unwrap();
             database.serve_schema(&manifest);
             Tables { database, manifest, next: 0 }
         })
@@ -105,7 +105,7 @@ impl Tables {
         let entity = self.entity(entity);
         self.next += 1;
         let id = format!("00000000-0000-7000-8000-{:012}", self.next);
-        let row = self.database.insert(&entity, &scope(), data.as_object().unwrap(), &mut || id.clone())?;
+        let row = self.database.writer().insert(&entity, &scope(), data.as_object().unwrap(), &mut || id.clone())?;
         Ok(row.id)
     }
 
@@ -115,12 +115,12 @@ impl Tables {
 
     fn update(&mut self, entity: &str, id: &str, patch: &Value) -> Result<u32, StoreError> {
         let entity = self.entity(entity);
-        self.database.update(&entity, &scope(), id, patch.as_object().unwrap(), None).map(|row| row.version)
+        self.database.writer().update(&entity, &scope(), id, patch.as_object().unwrap(), None).map(|row| row.version)
     }
 
     /// The row's values of some fields.
     fn row(&self, entity: &str, id: &str) -> Map<String, Value> {
-        self.database.get(&self.entity(entity), &scope(), id).unwrap().data
+        self.database.reader().get(&self.entity(entity), &scope(), id).unwrap().data
     }
 }
 
@@ -157,12 +157,12 @@ fn sums_follow_their_rows_in_the_same_unit_of_work() {
 
         // Deleted rows count for nothing, and again when they come back.
         let lines = tables.entity("line");
-        tables.database.delete(&lines, &scope(), &first, None).unwrap();
+        tables.database.writer().delete(&lines, &scope(), &first, None).unwrap();
         assert_eq!(json!(all(&tables, &other)), json!(["0.00", "-1.50", 0, 0, null, null]));
-        tables.database.restore(&lines, &scope(), &first).unwrap();
+        tables.database.writer().restore(&lines, &scope(), &first).unwrap();
         assert_eq!(tables.row("order", &other)["pieces"], 10);
         let payments = tables.entity("payment");
-        tables.database.delete(&payments, &scope(), &payment, None).unwrap();
+        tables.database.writer().delete(&payments, &scope(), &payment, None).unwrap();
         assert_eq!(tables.row("order", &one)["is_paid"], false);
 
         // The order's own rule refuses the line, and nothing of it stays.
@@ -175,7 +175,8 @@ fn sums_follow_their_rows_in_the_same_unit_of_work() {
         // Nobody edited the order: who has it open can save it.
         let orders = tables.entity("order");
         let patch = json!({ "discount": null });
-        let saved = tables.database.update(&orders, &scope(), &other, patch.as_object().unwrap(), Some(1)).unwrap();
+        let saved =
+            tables.database.writer().update(&orders, &scope(), &other, patch.as_object().unwrap(), Some(1)).unwrap();
         assert_eq!((saved.version, &saved.data["total"]), (2, &json!("3.50")));
         assert_eq!(tables.row("customer", &customer)["owes"], "22.00");
     }
@@ -230,7 +231,7 @@ fn an_upgrade_brings_sums_for_the_rows_that_are_there() {
             "fields = [{ name = \"note\", field_type = \"string\" }, { name = \"owes\"",
         ));
         tables.database.begin().unwrap();
-        tables.database.upgrade(Some(&tables.manifest), &new, scope().now, |_| Ok(())).unwrap();
+        tables.database.upgrades().upgrade(Some(&tables.manifest), &new, scope().now, |_| Ok(())).unwrap();
         tables.database.commit().unwrap();
         tables.database.serve_schema(&new);
         tables.manifest = new;

@@ -123,7 +123,7 @@ fn a_plugin_that_this_version_cannot_read_is_told_and_not_forgotten() {
         manifest: serde_json::json!({ "manifest_version": 1, "metadata": "of another shape" }),
     };
     database.begin().unwrap();
-    database.put_plugin(&record, Moment::of_system_clock()).unwrap();
+    database.installed().put_plugin(&record, Moment::of_system_clock()).unwrap();
     database.commit().unwrap();
     let runtime = std::sync::Arc::new(Runtime::new(Compilation::default()).unwrap());
     let mut platform = Platform::new(runtime, database, Surroundings::of_this_machine(), Directory::default());

@@ -61,14 +61,14 @@ impl Both {
     fn insert(&mut self, entity: &EntityRef, tenant: &str, row: &Value) -> String {
         self.each(|database, number| {
             let mut new_id = || format!("01a22e93-c61f-7000-8614-{number:012x}");
-            database.insert(entity, &scope(tenant), row.as_object().unwrap(), &mut new_id).unwrap().id
+            database.writer().insert(entity, &scope(tenant), row.as_object().unwrap(), &mut new_id).unwrap().id
         })
     }
 
     fn found_ids(&mut self, entity: &EntityRef, tenant: &str, text: &str) -> Vec<String> {
         let query = ListQuery { search: Some(text.to_owned()), ..ListQuery::default() };
         self.each(|database, _| {
-            let page = database.list(entity, &scope(tenant), &query).unwrap();
+            let page = database.reader().list(entity, &scope(tenant), &query).unwrap();
             page.rows.into_iter().map(|row| row.id).collect()
         })
     }
@@ -83,10 +83,12 @@ impl Both {
                 ..ListQuery::default()
             };
             self.each(|database, _| {
-                let page = database.list(entity, &scope(tenant), &query).unwrap();
+                let page = database.reader().list(entity, &scope(tenant), &query).unwrap();
                 let ids: Vec<String> = page.rows.into_iter().map(|row| row.id).collect();
-                let count =
-                    database.count(entity, &scope(tenant), &ListQuery { limit: None, ..query.clone() }).unwrap();
+                let count = database
+                    .reader()
+                    .count(entity, &scope(tenant), &ListQuery { limit: None, ..query.clone() })
+                    .unwrap();
                 assert_eq!(page.total, Some(count), "{text}");
                 (ids, count)
             })
@@ -100,7 +102,7 @@ impl Both {
 fn statements(database: &mut Database, entity: &EntityRef, text: &str) -> String {
     database.note_statements(true);
     let query = ListQuery { search: Some(text.to_owned()), ..ListQuery::default() };
-    database.list(entity, &scope("acme"), &query).unwrap();
+    database.reader().list(entity, &scope("acme"), &query).unwrap();
     let statements = database.take_statements().join("\n");
     database.note_statements(false);
     statements
@@ -116,7 +118,7 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     let first = manifest(1, "customer", &fields);
     both.each(|database, _| {
         database.begin().unwrap();
-        database.upgrade(None, &first, now(), |_| Ok(())).unwrap();
+        database.upgrades().upgrade(None, &first, now(), |_| Ok(())).unwrap();
         database.commit().unwrap();
         database.serve_schema(&first);
     });
@@ -149,17 +151,17 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     // What changes, goes, comes back and is undone.
     both.each(|database, _| {
         let patch: Map<String, Value> = json!({ "name": "上海分公司" }).as_object().unwrap().clone();
-        database.update(&customer, &scope("acme"), &one, &patch, None).unwrap().version
+        database.writer().update(&customer, &scope("acme"), &one, &patch, None).unwrap().version
     });
     assert_eq!(both.found(&customer, "acme", &["深圳", "上海", "华南"]), [0, 1, 2]);
-    both.each(|database, _| database.delete(&customer, &scope("acme"), &two, None).unwrap());
+    both.each(|database, _| database.writer().delete(&customer, &scope("acme"), &two, None).unwrap());
     assert_eq!(both.found(&customer, "acme", &["shenzhen", "华南"]), [0, 1]);
-    both.each(|database, _| database.restore(&customer, &scope("acme"), &two).unwrap().version);
+    both.each(|database, _| database.writer().restore(&customer, &scope("acme"), &two).unwrap().version);
     assert_eq!(both.found(&customer, "acme", &["shenzhen"]), [1]);
     both.each(|database, _| {
         database.begin().unwrap();
         let patch: Map<String, Value> = json!({ "name": "北京" }).as_object().unwrap().clone();
-        database.update(&customer, &scope("acme"), &two, &patch, None).unwrap();
+        database.writer().update(&customer, &scope("acme"), &two, &patch, None).unwrap();
         database.rollback();
     });
     assert_eq!(both.found(&customer, "acme", &["shenzhen", "北京"]), [1, 0]);
@@ -170,7 +172,7 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     let report = both.each(|database, _| {
         database.begin().unwrap();
         database.serve_schema(&second);
-        let done = database.upgrade(Some(&first), &second, now(), |_| Ok(())).map(|_| ());
+        let done = database.upgrades().upgrade(Some(&first), &second, now(), |_| Ok(())).map(|_| ());
         database.commit().unwrap();
         done.map_err(|error| error.to_string())
     });
@@ -179,7 +181,7 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     assert_eq!(both.found(&client, "acme", &["shenzhen", "深圳", "广州"]), [1, 1, 1]);
     both.each(|database, _| {
         database.begin().unwrap();
-        let done = database.roll_back(1, (&first, &second), true, now()).map(|_| ());
+        let done = database.upgrades().roll_back(1, (&first, &second), true, now()).map(|_| ());
         database.commit().unwrap();
         database.serve_schema(&first);
         done.map_err(|error| error.to_string())
@@ -195,7 +197,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
     let manifest = manifest(1, "customer", &field("name", "string", "searchable = true"));
     both.each(|database, _| {
         database.begin().unwrap();
-        database.install_schema(&manifest).unwrap();
+        database.schema().install_schema(&manifest).unwrap();
         database.serve_schema(&manifest);
     });
     let customer = both.databases[0].catalog().entity(&manifest.metadata.id, "customer").unwrap();
@@ -214,7 +216,9 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
     assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [3_500, 1, 11]);
     let patch: Map<String, Value> = json!({ "name": "新名" }).as_object().unwrap().clone();
     let seven = both.found_ids(&customer, "acme", "公司 777");
-    both.each(|database, _| database.update(&customer, &scope("acme"), &seven[0], &patch, None).unwrap().version);
+    both.each(|database, _| {
+        database.writer().update(&customer, &scope("acme"), &seven[0], &patch, None).unwrap().version
+    });
     assert_eq!(both.found(&customer, "acme", &["公司 777", "新名"]), [0, 1]);
     assert_eq!(rows(&mut both.databases[0], ":new"), 1);
     assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);

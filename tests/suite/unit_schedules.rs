@@ -262,19 +262,19 @@ impl RowStorage for ScheduledUnit {
                 _ => {}
             }
         }
-        Database::insert(self, entity, scope, data, new_id)
+        self.writer().insert(entity, scope, data, new_id)
     }
 
     fn get(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
-        Database::get(self, entity, scope, id)
+        self.reader().get(entity, scope, id)
     }
 
     fn list(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError> {
-        Database::list(self, entity, scope, query)
+        self.reader().list(entity, scope, query)
     }
 
     fn count(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<u64, StoreError> {
-        Database::count(self, entity, scope, query)
+        self.reader().count(entity, scope, query)
     }
 
     fn update(
@@ -369,7 +369,7 @@ impl EventStorage for ScheduledUnit {
 /// How many rows there are.
 fn rows(database: &Database, entity: &EntityRef) -> u64 {
     let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::parse("2026-04-15T08:00:00Z").unwrap());
-    database.count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
+    database.reader().count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
 }
 
 const INSERT: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032))";
@@ -475,7 +475,7 @@ fn in_every_order_two_connections_keep_what_was_acknowledged() {
     let folder = Sandbox::new();
     let mut database = Database::open(&folder.path("rows.sqlite")).unwrap();
     database.begin().unwrap();
-    database.install_schema(&host.manifest).unwrap();
+    database.schema().install_schema(&host.manifest).unwrap();
     database.commit().unwrap();
     database.serve_schema(&host.manifest);
     let pool = Pool::new(database, 2).unwrap();

@@ -19,7 +19,11 @@ fn rows(host: &Host) -> u64 {
     let entity = EntityRef::all(&host.manifest).next().unwrap();
     let tenant = erp_manifest::TenantId::new("acme").unwrap();
     let scope = Scope::of_tenant(&tenant, Moment::parse("2026-04-15T08:00:00Z").unwrap());
-    host.database.lock().count(&entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
+    host.database
+        .lock()
+        .reader()
+        .count(&entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })
+        .unwrap()
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     let data = serde_json::json!({ "sku": "A-1" });
     let row = data.as_object().unwrap();
     let mut unit = host.database.begin_to_write().unwrap();
-    unit.insert(&entity, &scope, row, &mut new_id).unwrap();
+    unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();
     // Another thread's call waits until this one has ended, and sees nothing of it.
     std::thread::scope(|threads| {
         let call = threads.spawn(|| host.call(&keeps, &[], Detail::Outline));
@@ -73,13 +77,13 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     });
     assert_eq!(rows(&host), 3);
     let mut unit = host.database.begin_to_write().unwrap();
-    unit.insert(&entity, &scope, row, &mut new_id).unwrap();
+    unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();
     assert_eq!(unit.commit().unwrap().len(), 1);
     assert_eq!(rows(&host), 4);
     // A panic in the middle is a drop like any other.
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut unit = host.database.begin_to_write().unwrap();
-        unit.insert(&entity, &scope, row, &mut new_id).unwrap();
+        unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();
         panic!("in the middle");
     }));
     assert!(broken.is_err());

@@ -144,12 +144,12 @@ fn scope() -> Scope {
 /// A database with the first version and rows of it.
 fn with_rows(mut database: Database, old: &Arc<Manifest>, entity: &str, rows: &[Value]) -> Database {
     database.begin().unwrap();
-    database.upgrade(None, old, now(), |_| Ok(())).unwrap();
+    database.upgrades().upgrade(None, old, now(), |_| Ok(())).unwrap();
     database.serve_schema(old);
     let entity = database.catalog().entity(&old.metadata.id, entity).unwrap();
     for (index, row) in rows.iter().enumerate() {
         let mut id = || format!("00000000-0000-7000-8000-{index:012}");
-        database.insert(&entity, &scope(), row.as_object().unwrap(), &mut id).unwrap();
+        database.writer().insert(&entity, &scope(), row.as_object().unwrap(), &mut id).unwrap();
     }
     database.commit().unwrap();
     database
@@ -157,7 +157,7 @@ fn with_rows(mut database: Database, old: &Arc<Manifest>, entity: &str, rows: &[
 
 fn upgrade(database: &mut Database, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Result<u64, StoreError> {
     database.begin()?;
-    match database.upgrade(Some(old), new, now(), |_| Ok(())) {
+    match database.upgrades().upgrade(Some(old), new, now(), |_| Ok(())) {
         Ok(report) => {
             database.commit()?;
             database.serve_schema(new);
@@ -172,8 +172,11 @@ fn upgrade(database: &mut Database, old: &Arc<Manifest>, new: &Arc<Manifest>) ->
 
 fn rows(database: &Database, manifest: &Manifest, entity: &str) -> Vec<Map<String, Value>> {
     let entity = database.catalog().entity(&manifest.metadata.id, entity).unwrap();
-    let page =
-        database.list(&entity, &scope(), &ListQuery { by_plugin: true, limit: Some(100), ..ListQuery::default() });
+    let page = database.reader().list(
+        &entity,
+        &scope(),
+        &ListQuery { by_plugin: true, limit: Some(100), ..ListQuery::default() },
+    );
     page.unwrap().rows.into_iter().map(|row: Row| row.data).collect()
 }
 
@@ -194,7 +197,7 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
         let before = rows(&database, &old, "goods");
         let number = upgrade(&mut database, &old, &new).unwrap();
         // As when a host starts again: nothing is to be done.
-        database.install_schema(&new).unwrap();
+        database.schema().install_schema(&new).unwrap();
         let after = Value::from(rows(&database, &new, "item").into_iter().map(Value::Object).collect::<Vec<_>>());
         let expected = json!([
             { "code": "A-1", "first_name": "小明", "last_name": "王", "count": 12, "price": "20.13",
@@ -211,20 +214,20 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
             by_plugin: true,
             ..ListQuery::default()
         };
-        assert_eq!(database.count(&item, &scope(), &query).unwrap(), 1);
-        assert_eq!(database.upgrades(&new.metadata.id).unwrap()[0].from_version, "1.0.0");
+        assert_eq!(database.reader().count(&item, &scope(), &query).unwrap(), 1);
+        assert_eq!(database.upgrades().all(&new.metadata.id).unwrap()[0].from_version, "1.0.0");
 
         // What was written since is in the way of a rollback, and says so.
         database.begin().unwrap();
         let patch = json!({ "count": 13 }).as_object().unwrap().clone();
-        database.update(&item, &scope(), "00000000-0000-7000-8000-000000000000", &patch, None).unwrap();
+        database.writer().update(&item, &scope(), "00000000-0000-7000-8000-000000000000", &patch, None).unwrap();
         database.commit().unwrap();
         database.begin().unwrap();
-        let error = database.roll_back(number, (&old, &new), false, now()).unwrap_err();
+        let error = database.upgrades().roll_back(number, (&old, &new), false, now()).unwrap_err();
         assert_eq!((error.code().name(), error.details()["count"].as_u64()), ("migration.rows_at_stake", Some(1)));
         database.rollback();
         database.begin().unwrap();
-        let reversal = database.roll_back(number, (&old, &new), true, now()).unwrap();
+        let reversal = database.upgrades().roll_back(number, (&old, &new), true, now()).unwrap();
         database.commit().unwrap();
         database.serve_schema(&old);
         assert_eq!((reversal.restored, reversal.discarded), (3, 1), "{dialect:?}");
@@ -262,7 +265,7 @@ fn what_would_be_lost_or_does_not_fit_is_refused_with_its_rows_and_nothing_chang
                 database.begin().unwrap();
                 let goods = database.catalog().entity(&old.metadata.id, "goods").unwrap();
                 let mut id = || "00000000-0000-7000-8000-000000000009".to_owned();
-                database.insert(&goods, &scope(), stock[3].as_object().unwrap(), &mut id).unwrap();
+                database.writer().insert(&goods, &scope(), stock[3].as_object().unwrap(), &mut id).unwrap();
                 database.commit().unwrap();
             }
             let before = rows(&database, &old, "goods");
@@ -374,6 +377,7 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         let shelf = database.catalog().entity(&old.metadata.id, "shelf").unwrap();
         let row = json!({ "code": "S-1" });
         database
+            .writer()
             .insert(&shelf, &scope(), row.as_object().unwrap(), &mut || {
                 "00000000-0000-7000-8000-00000000aaaa".to_owned()
             })
@@ -382,9 +386,9 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         let forward = |database: &mut Database| {
             database.begin().unwrap();
             database.serve_schema(&new);
-            let report = database.upgrade(Some(&old), &new, now(), |database| {
+            let report = database.upgrades().upgrade(Some(&old), &new, now(), |database| {
                 let mut id = || "00000000-0000-7000-8000-00000000bbbb".to_owned();
-                database.apply_fixtures(&new, &new.fixtures, &scope(), &mut id).map(|_| ())
+                database.fixtures().apply_fixtures(&new, &new.fixtures, &scope(), &mut id).map(|_| ())
             });
             let number = report.unwrap().upgrade.unwrap();
             database.commit().unwrap();
@@ -392,7 +396,7 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         };
         let back = |database: &mut Database, number, discards| {
             database.begin().unwrap();
-            let done = database.roll_back(number, (&old, &new), discards, now());
+            let done = database.upgrades().roll_back(number, (&old, &new), discards, now());
             match &done {
                 Ok(_) => drop(database.commit().unwrap()),
                 Err(_) => database.rollback(),
@@ -407,11 +411,11 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         assert_eq!(rows(&database, &old, "shelf").len(), 1);
         assert_eq!(rows(&database, &old, "order").iter().filter(|row| row["name"] == "同").count(), 2);
         let second = forward(&mut database);
-        database.install_schema(&new).unwrap();
+        database.schema().install_schema(&new).unwrap();
         assert_eq!(rows(&database, &new, "bin").len(), 1, "fixtures come again with the upgrade");
         database.begin().unwrap();
         let order = database.catalog().entity(&new.metadata.id, "order").unwrap();
-        database.delete(&order, &scope(), "00000000-0000-7000-8000-000000000000", None).unwrap();
+        database.writer().delete(&order, &scope(), "00000000-0000-7000-8000-000000000000", None).unwrap();
         database.commit().unwrap();
         let refused = back(&mut database, second, false).unwrap_err();
         assert_eq!(refused.code().name(), "migration.rows_at_stake");
@@ -440,14 +444,14 @@ fn an_optional_field_costs_no_copy_and_its_values_are_in_the_way_of_a_rollback()
         database.begin().unwrap();
         let order = database.catalog().entity(&new.metadata.id, "order").unwrap();
         let patch = object(json!({ "extra": "later" }));
-        database.update(&order, &scope(), "00000000-0000-7000-8000-000000000001", &patch, None).unwrap();
+        database.writer().update(&order, &scope(), "00000000-0000-7000-8000-000000000001", &patch, None).unwrap();
         database.commit().unwrap();
         database.begin().unwrap();
-        let refused = database.roll_back(number, (&old, &new), false, now()).unwrap_err();
+        let refused = database.upgrades().roll_back(number, (&old, &new), false, now()).unwrap_err();
         assert_eq!(refused.details()["place"], "order.extra");
         database.rollback();
         database.begin().unwrap();
-        assert_eq!(database.roll_back(number, (&old, &new), true, now()).unwrap().discarded, 1);
+        assert_eq!(database.upgrades().roll_back(number, (&old, &new), true, now()).unwrap().discarded, 1);
         database.commit().unwrap();
         database.serve_schema(&old);
         assert!(rows(&database, &old, "order").iter().all(|row| !row.contains_key("extra")));
@@ -481,8 +485,8 @@ fn what_fixtures_did_goes_back_with_the_upgrade_one_version_after_the_other() {
             database.begin().unwrap();
             database.serve_schema(new);
             let mut id = || "00000000-0000-7000-8000-00000000cccc".to_owned();
-            let report = database.upgrade(Some(old), new, now(), |database| {
-                database.apply_fixtures(new, &new.fixtures, &scope(), &mut id).map(|_| ())
+            let report = database.upgrades().upgrade(Some(old), new, now(), |database| {
+                database.fixtures().apply_fixtures(new, &new.fixtures, &scope(), &mut id).map(|_| ())
             });
             let number = report.unwrap().upgrade.unwrap();
             database.commit().unwrap();
@@ -499,7 +503,7 @@ fn what_fixtures_did_goes_back_with_the_upgrade_one_version_after_the_other() {
             [(to_third, &second, &third, ["二", "也是"]), (to_second, &old, &second, ["我的", "也是"])]
         {
             database.begin().unwrap();
-            database.roll_back(number, (before, after), false, now()).unwrap();
+            database.upgrades().roll_back(number, (before, after), false, now()).unwrap();
             database.commit().unwrap();
             database.serve_schema(before);
             assert_eq!(names(&database, before), expected, "{:?}", database.dialect());

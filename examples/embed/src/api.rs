@@ -65,7 +65,7 @@ async fn list<S: Storage<Unit = UnitOfWork> + 'static>(
         let entity = unit.catalog().by_qualified_name(&format!("{plugin}.{entity}"));
         let entity = entity.ok_or_else(|| StoreError::UnknownEntity(plugin.clone()))?;
         let query = ListQuery { limit: Some(100), with_total: true, ..ListQuery::default() };
-        let page = unit.list(&entity, scope, &query)?;
+        let page = unit.reader().list(&entity, scope, &query)?;
         Ok(json!({ "total": page.total, "rows": page.rows }))
     })
     .await
@@ -82,7 +82,7 @@ async fn insert<S: Storage<Unit = UnitOfWork> + 'static>(
     rows(platform, user, move |unit, scope| {
         let entity = unit.catalog().by_qualified_name(&format!("{plugin}.{entity}"));
         let entity = entity.ok_or_else(|| StoreError::UnknownEntity(plugin.clone()))?;
-        Ok(json!(unit.insert(&entity, scope, &row, &mut || Uuid::now_v7().to_string())?))
+        Ok(json!(unit.writer().insert(&entity, scope, &row, &mut || Uuid::now_v7().to_string())?))
     })
     .await
 }

@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     match database.strip_prefix("sqlite:") {
         Some(file) => {
             let mut first = Database::open(Path::new(file))?;
-            first.install(&manifest, &source, now)?;
+            first.schema().install(&manifest, &source, now)?;
             serve(Pool::new(first, THREADS)?, &package).await
         }
         None => {

@@ -85,18 +85,19 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         erp_files::make(&file, |file| {
             let mut database = Database::open(file)?;
             in_one_unit(&mut database, |database| {
-                database.install_bare_tables(&manifest)?;
+                database.schema().install_bare_tables(&manifest)?;
                 database.serve_schema(&manifest);
                 let rows = fill(database, &manifest, (&tenant, now), args.seed, args.rows, made)?;
-                database.install_schema(&manifest)?;
-                database.register_plugin(&manifest, now)?;
+                database.schema().install_schema(&manifest)?;
+                database.installed().register_plugin(&manifest, now)?;
                 Ok(rows)
             })
         })?
     } else {
         let (_folder, mut database) = args.host.place(context)?.open()?;
         // The version that is there, which need not be the project's.
-        let installed = database.schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
+        let installed =
+            database.installed().schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
         let Some(installed) = installed else {
             let message = format!("{} is not installed there", *manifest.metadata.id);
             return Err(CommandError::new(codes::SEED, message).hint(
@@ -157,29 +158,29 @@ pub(super) fn fill(
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let entities: Vec<EntityRef> = EntityRef::all(manifest).collect();
     let mut seeder = Seeder::new(manifest, seed, now, vec!["seed".to_owned()]);
-    for (rule, period, next) in database.sequences(&manifest.metadata.id, &scope)? {
+    for (rule, period, next) in database.numbers().sequences(&manifest.metadata.id, &scope)? {
         seeder.count_from(&rule, &period, next);
     }
     for entity in &entities {
-        let count = database.count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
+        let count = database.reader().count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() })?;
         seeder.begin_at(entity.name.as_str(), count);
         seeder.know(entity.name.as_str(), known_rows(database, entity, &scope)?);
     }
     seeder.make(&entities, &scope, &plan, |entity, rows| {
-        database.load(entity, &scope, &rows)?;
+        database.loader().load(entity, &scope, &rows)?;
         *counts.entry(entity.name.to_string()).or_default() += rows.len() as u64;
         tell(rows.len() as u64);
         Ok::<(), CommandError>(())
     })?;
     for (rule, period, next) in seeder.numbers() {
-        database.raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next)?;
+        database.loader().raise_number(manifest.metadata.id.as_str(), rule, period, &scope, next)?;
     }
     Ok(counts)
 }
 
 fn known_rows(database: &Database, entity: &EntityRef, scope: &Scope) -> Result<Vec<String>, CommandError> {
     let query = ListQuery { by_plugin: true, ..ListQuery::default() };
-    let rows = database.list_all(entity, scope, query, KNOWN_ROWS)?;
+    let rows = database.reader().list_all(entity, scope, query, KNOWN_ROWS)?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 

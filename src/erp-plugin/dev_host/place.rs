@@ -38,11 +38,11 @@ impl HostPlace {
             }
         };
         database.seal_with(Arc::new(state_folder.sealer()?));
-        database.seal_older_secrets()?;
+        database.secrets().seal_older_secrets()?;
         Ok((state_folder, database))
     }
 
-    /// The platform over it. Plugins that were running are not started yet: see [`Lifecycle::recover`].
+    /// The platform over it. Plugins that were running are not started yet: see [`erp_platform::Lifecycle::recover`].
     ///
     /// # Errors
     /// As [`HostPlace::open`].

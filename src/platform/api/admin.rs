@@ -36,7 +36,7 @@ impl PluginRoutes<'_> {
 
     pub(super) fn upgrades_of(&self, id: &str) -> Answer {
         let plugin = self.platform.installed(id)?.manifest.metadata.id.clone();
-        Ok(Response::json(200, json!(self.platform.database.lock().upgrades(&plugin)?)))
+        Ok(Response::json(200, json!(self.platform.database.lock().upgrades().all(&plugin)?)))
     }
 
     pub(super) fn insert_demo_rows(&mut self, request: &Request, id: &str) -> Answer {
@@ -47,7 +47,8 @@ impl PluginRoutes<'_> {
 
     pub(super) fn settings(&self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope(request)?;
-        let settings = self.platform.database.lock().settings(&self.platform.installed(id)?.manifest, &scope)?;
+        let settings =
+            self.platform.database.lock().configuration().settings(&self.platform.installed(id)?.manifest, &scope)?;
         Ok(Response::json(200, Value::Object(settings)))
     }
 
@@ -56,8 +57,8 @@ impl PluginRoutes<'_> {
         let values = request.object()?;
         let manifest = self.platform.installed(id)?.manifest.clone();
         let settings = self.platform.unit::<_, PlatformError>(|database, _| {
-            database.set_settings(&manifest, &scope, &values)?;
-            Ok(database.settings(&manifest, &scope)?)
+            database.configuration().set_settings(&manifest, &scope, &values)?;
+            Ok(database.configuration().settings(&manifest, &scope)?)
         })?;
         Ok(Response::json(200, Value::Object(settings)))
     }
@@ -76,7 +77,12 @@ impl PluginRoutes<'_> {
         }
         self.platform.unit::<_, PlatformError>(|database, _| {
             for (key, value) in &values {
-                database.set_secret(&manifest.metadata.id, &scope, key, value.as_str().unwrap_or_default())?;
+                database.secrets().set_secret(
+                    &manifest.metadata.id,
+                    &scope,
+                    key,
+                    value.as_str().unwrap_or_default(),
+                )?;
             }
             Ok(())
         })?;

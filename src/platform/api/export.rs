@@ -39,7 +39,7 @@ impl Rows<'_> {
         };
         platform.database.lock().reading::<_, PlatformError>(|database| {
             loop {
-                let page = database.list(entity, &scope, &query)?;
+                let page = database.reader().list(entity, &scope, &query)?;
                 for row in &page.rows {
                     file.add(entity, row)?;
                 }

@@ -56,7 +56,7 @@ impl Rows<'_> {
         let scope = platform.scope_for(request, permission)?;
         let mut available = serde_json::Map::new();
         for id in ids {
-            let row = match platform.database.lock().get(entity, &scope, id) {
+            let row = match platform.database.lock().reader().get(entity, &scope, id) {
                 Ok(row) => row,
                 Err(StoreError::NotFound { .. }) => continue,
                 Err(error) => return Err(PlatformError::from(error)),

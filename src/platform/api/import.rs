@@ -61,7 +61,7 @@ impl Rows<'_> {
                 let taken = match &row {
                     Value::Object(fields) => {
                         let open = Platform::open_fields(entity, fields).and_then(|()| {
-                            database.insert_alone(entity, &scope, fields, &mut || lock(surroundings).uuid())
+                            database.writer().insert_alone(entity, &scope, fields, &mut || lock(surroundings).uuid())
                         });
                         open.map_err(PlatformError::from)
                     }

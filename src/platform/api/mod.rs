@@ -161,7 +161,7 @@ impl Platform {
             Op::RunProcessor => self.node_routes().run_processor(request, of("plugin"), false),
             Op::ValidateProcessorInput => self.node_routes().run_processor(request, of("plugin"), true),
 
-            Op::ListTables => Ok(Response::json(200, json!(self.database.lock().tables()?))),
+            Op::ListTables => Ok(Response::json(200, json!(self.database.lock().schema().tables()?))),
             Op::Counters => Ok(Response::json(200, json!(self.counters()))),
             Op::Denials => self.dev_routes().denials(),
             Op::ListTenants => Ok(Response::json(200, json!(self.directory.tenants()))),

@@ -74,10 +74,10 @@ impl Platform {
         // is told no more than that it is there.
         let listing = PermissionCode::list(&entity.name);
         if identity.caller.may(&listing) {
-            self.database.lock().get(entity, &self.scope_for(request, &listing)?, id)?;
+            self.database.lock().reader().get(entity, &self.scope_for(request, &listing)?, id)?;
         }
         let scope = self.scope_for(request, &action.permission)?;
-        let row = self.database.lock().get(entity, &scope, id)?;
+        let row = self.database.lock().reader().get(entity, &scope, id)?;
         if action.when.as_ref().is_some_and(|when| !condition_holds(when, entity, &scope, &row.data)) {
             let message = format!("`{name}` cannot be done with this {} as it is now", *entity.name);
             return Err(PlatformError::new(errors::ACTION_UNAVAILABLE, message));
@@ -129,7 +129,8 @@ impl Rows<'_> {
             with_total: true,
             ..ListQuery::default()
         };
-        let found = platform.database.lock().list(entity, &platform.scope_for(request, permission)?, &query)?;
+        let found =
+            platform.database.lock().reader().list(entity, &platform.scope_for(request, permission)?, &query)?;
         let ListedRows { rows, next_cursor, total } = found;
         Ok(Response::rows(RowPage { rows, total, page, page_size: size, next_cursor }))
     }
@@ -145,7 +146,8 @@ impl Rows<'_> {
             json!({ "group_by": group_by, "filter": filter(request)? })
         };
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = platform.database.lock().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
+        let groups =
+            platform.database.lock().reader().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         Ok(Response::json(200, Value::Array(groups)))
     }
 
@@ -164,7 +166,8 @@ impl Rows<'_> {
         let query =
             json!({ "group_by": [{ "field": field, "per": per }], "metrics": [metric], "filter": filter(request)? });
         let query = AggregateQuery::from_json(&query, false)?;
-        let groups = platform.database.lock().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
+        let groups =
+            platform.database.lock().reader().aggregate(entity, &platform.scope_for(request, permission)?, &query)?;
         let series = groups.into_iter().map(|group| json!({ "period": group[field], "value": group["value"] }));
         Ok(Response::json(200, series.collect()))
     }
@@ -201,7 +204,7 @@ impl Rows<'_> {
             let reach = if caller.may(&code) { caller.reach(&code) } else { RowReach::All };
             let referable = database.catalog().referable(entity.plugin(), field).filter(|_| !is_hidden);
             let resolved = match referable {
-                Some(target) => database.labels(
+                Some(target) => database.reader().labels(
                     &target,
                     &scope.clone().within(reach),
                     &ids,
@@ -220,13 +223,13 @@ impl Rows<'_> {
     pub(super) fn count(self, request: &Request) -> Answer {
         let query = ListQuery { filter: filter(request)?, search: search(request), ..ListQuery::default() };
         let scope = self.platform.scope_for(request, &self.permission)?;
-        let count = self.platform.database.lock().count(&self.entity, &scope, &query)?;
+        let count = self.platform.database.lock().reader().count(&self.entity, &scope, &query)?;
         Ok(Response::json(200, json!({ "count": count })))
     }
 
     pub(super) fn show(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
-        let row = self.platform.database.lock().get(&self.entity, &scope, id)?;
+        let row = self.platform.database.lock().reader().get(&self.entity, &scope, id)?;
         Ok(Response::row(200, row))
     }
 
@@ -234,8 +237,8 @@ impl Rows<'_> {
     pub(super) fn history(self, request: &Request, id: &str) -> Answer {
         let scope = self.platform.scope_for(request, &self.permission)?;
         let database = self.platform.database.lock();
-        database.get(&self.entity, &scope, id)?;
-        Ok(Response::json(200, json!(database.history(&self.entity, &scope, id)?)))
+        database.reader().get(&self.entity, &scope, id)?;
+        Ok(Response::json(200, json!(database.reader().history(&self.entity, &scope, id)?)))
     }
 
     pub(super) fn create(self, request: &Request) -> Answer {
@@ -245,20 +248,20 @@ impl Rows<'_> {
         }
         let scope = self.platform.scope_for(request, &self.permission)?;
         let row = self.platform.unit::<_, StoreError>(|database, surroundings| {
-            database.insert(&self.entity, &scope, &data, &mut || lock(surroundings).uuid())
+            database.writer().insert(&self.entity, &scope, &data, &mut || lock(surroundings).uuid())
         })?;
         Ok(Response::row(201, row))
     }
 
     pub(super) fn replace(self, request: &Request, id: &str) -> Answer {
         self.write(request, |database, entity, scope, data, version| {
-            database.replace(entity, scope, id, data, Some(version))
+            database.writer().replace(entity, scope, id, data, Some(version))
         })
     }
 
     pub(super) fn update(self, request: &Request, id: &str) -> Answer {
         self.write(request, |database, entity, scope, data, version| {
-            database.update(entity, scope, id, data, Some(version))
+            database.writer().update(entity, scope, id, data, Some(version))
         })
     }
 
@@ -282,7 +285,8 @@ impl Rows<'_> {
     pub(super) fn delete(self, request: &Request, id: &str) -> Answer {
         let version = request.number("version")?;
         let scope = self.platform.scope_for(request, &self.permission)?;
-        self.platform.unit::<_, StoreError>(|database, _| database.delete(&self.entity, &scope, id, version))?;
+        self.platform
+            .unit::<_, StoreError>(|database, _| database.writer().delete(&self.entity, &scope, id, version))?;
         Ok(Response::empty(204))
     }
 }

@@ -1,10 +1,10 @@
 //! What was upgraded when.
 
+use crate::upgrade::Upgrades;
 use erp_manifest::{Manifest, Moment, PluginId};
 use erp_storage::StoreError;
 use serde::Serialize;
 
-use crate::Database;
 use crate::sql::SqlValue;
 
 /// An upgrade that moved rows.
@@ -28,13 +28,13 @@ pub struct UpgradeRecord {
     pub rolled_back: bool,
 }
 
-impl Database {
+impl Upgrades<'_> {
     /// The upgrades of a plugin, the latest one first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn upgrades(&self, plugin: &PluginId) -> Result<Vec<UpgradeRecord>, StoreError> {
-        self.rows(
+    pub fn all(&self, plugin: &PluginId) -> Result<Vec<UpgradeRecord>, StoreError> {
+        self.database.rows(
             "read the upgrades",
             "select seq, plugin_id, from_version, to_version, from_schema, to_schema, applied_at, rolled_back \
              from erp_upgrades where plugin_id = ? order by seq desc",
@@ -57,7 +57,7 @@ impl Database {
     /// Notes an upgrade as part of the unit of work; gives its number.
     pub(super) fn note_upgrade(&self, old: &Manifest, new: &Manifest, now: Moment) -> Result<u64, StoreError> {
         let integer = |number: u64| SqlValue::Integer(number.cast_signed());
-        self.execute(
+        self.database.execute(
             "note the upgrade",
             "insert into erp_upgrades (plugin_id, from_version, to_version, from_schema, to_schema, applied_at) \
              values (?, ?, ?, ?, ?, ?)",
@@ -70,16 +70,21 @@ impl Database {
                 SqlValue::Text(now.to_string()),
             ],
         )?;
-        let numbers =
-            self.rows("number the upgrade", "select max(seq) from erp_upgrades", [], |row| row.get::<i64>(0))?;
+        let numbers = self
+            .database
+            .rows("number the upgrade", "select max(seq) from erp_upgrades", [], |row| row.get::<i64>(0))?;
         Ok(numbers.first().map_or(0, |number| number.unsigned_abs()))
     }
 
     pub(super) fn note_rollback(&self, upgrade: u64) -> Result<(), StoreError> {
         let number = [SqlValue::Integer(upgrade.cast_signed())];
-        self.execute("note the rollback", "update erp_upgrades set rolled_back = 1 where seq = ?", &number)?;
-        self.execute("forget the values that were kept", "delete from erp_kept_rows where upgrade = ?", &number)?;
-        self.execute("forget its fixtures", "delete from erp_fixtures where upgrade = ?", &number)?;
+        self.database.execute("note the rollback", "update erp_upgrades set rolled_back = 1 where seq = ?", &number)?;
+        self.database.execute(
+            "forget the values that were kept",
+            "delete from erp_kept_rows where upgrade = ?",
+            &number,
+        )?;
+        self.database.execute("forget its fixtures", "delete from erp_fixtures where upgrade = ?", &number)?;
         Ok(())
     }
 }

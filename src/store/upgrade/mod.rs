@@ -47,12 +47,18 @@ pub struct StepReport {
     pub microseconds: u64,
 }
 
-impl Database {
+/// Upgrades of tables, and the way back.
+#[derive(Debug)]
+pub struct Upgrades<'d> {
+    pub(crate) database: &'d mut Database,
+}
+
+impl Upgrades<'_> {
     /// Makes the tables of `old` those of `new`, with all rows of all tenants, within the unit of work. Where `old` is
     /// none, the tables are made. `fixtures` runs once the tables are there, before the last steps.
     ///
     /// # Errors
-    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`Database::install_schema`].
+    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`crate::Schema::install_schema`].
     pub fn upgrade(
         &mut self,
         old: Option<&Arc<Manifest>>,
@@ -61,24 +67,24 @@ impl Database {
         mut fixtures: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<UpgradeReport, StoreError> {
         let Some(old) = old else {
-            self.install_schema(new)?;
-            self.register_plugin(new, now)?;
-            fixtures(self)?;
+            self.database.schema().install_schema(new)?;
+            self.database.installed().register_plugin(new, now)?;
+            fixtures(self.database)?;
             return Ok(UpgradeReport::default());
         };
-        self.install_alone()?;
+        self.database.install_alone()?;
         let mut report = UpgradeReport::default();
-        let all = operations(self.dialect(), old, new, self.search_index()?);
+        let all = operations(self.database.dialect(), old, new, self.database.search_index()?);
         let changes_tables = all.iter().any(|operation| !matches!(operation.work, UpgradeWork::Fixtures));
         if changes_tables {
-            self.be_alone()?;
+            self.database.be_alone()?;
         }
         if changes_tables || old.metadata.version != new.metadata.version {
             report.upgrade = Some(self.note_upgrade(old, new, now)?);
         }
-        self.set_upgrade(report.upgrade);
+        self.database.set_upgrade(report.upgrade);
         self.do_all(all, new, now, &mut report, &mut fixtures)?;
-        self.count_written(LOOK_AFTER);
+        self.database.count_written(LOOK_AFTER);
         Ok(report)
     }
 
@@ -92,14 +98,14 @@ impl Database {
     ) -> Result<(), StoreError> {
         for UpgradeOperation { title, work } in all {
             let started = Instant::now();
-            let (_, lock) = plan::weight(self.dialect(), &work);
+            let (_, lock) = plan::weight(self.database.dialect(), &work);
             let rows = match work {
                 UpgradeWork::Keep { table } => self.keep_rows(report.upgrade.unwrap_or_default(), &table)?,
                 UpgradeWork::Sql(statements) => self.do_statements(new, &statements)?,
                 UpgradeWork::Rows(pass) => self.pass_rows(&pass, now)?,
                 UpgradeWork::Fixtures => {
-                    self.register_plugin(new, now)?;
-                    fixtures(self)?;
+                    self.database.installed().register_plugin(new, now)?;
+                    fixtures(self.database)?;
                     continue;
                 }
             };
@@ -113,11 +119,11 @@ impl Database {
     fn do_statements(&self, new: &Arc<Manifest>, statements: &[String]) -> Result<u64, StoreError> {
         let mut changed = 0;
         for statement in statements {
-            let done = self.guarded(|| {
+            let done = self.database.guarded(|| {
                 if statement.starts_with("update ") {
-                    self.execute("change rows", statement, [])
+                    self.database.execute("change rows", statement, [])
                 } else {
-                    self.execute_batch("change tables", statement).map(|()| 0)
+                    self.database.execute_batch("change tables", statement).map(|()| 0)
                 }
             });
             match done {

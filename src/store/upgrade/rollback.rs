@@ -1,5 +1,6 @@
 //! Back to the version before: old values were kept, and take the place of the new ones.
 
+use crate::upgrade::Upgrades;
 use std::sync::Arc;
 
 use erp_manifest::evolution::SchemaDiff;
@@ -8,8 +9,8 @@ use erp_storage::{EntityRef, StakeRow, StoreError};
 use serde::Serialize;
 
 use super::operation::kept_table;
+use crate::definition;
 use crate::sql::{Dialect, SqlValue};
-use crate::{Database, definition};
 
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;
@@ -40,14 +41,14 @@ struct TakingBack {
     reversal: Reversal,
 }
 
-impl Database {
+impl Upgrades<'_> {
     pub(super) fn keep_rows(&self, upgrade: u64, table: &str) -> Result<u64, StoreError> {
-        let statement = keep_statement(self.dialect(), table);
+        let statement = keep_statement(self.database.dialect(), table);
         let number = SqlValue::Integer(upgrade.cast_signed());
-        let kept = self.execute("keep old values", &statement, [number.clone()])?;
+        let kept = self.database.execute("keep old values", &statement, [number.clone()])?;
         // Also of a table without rows: those that come later must be known as new.
         let note = "update erp_upgrades set kept = kept || ? where seq = ?";
-        self.execute("note a table", note, [SqlValue::Text(format!("{table} ")), number])?;
+        self.database.execute("note a table", note, [SqlValue::Text(format!("{table} ")), number])?;
         Ok(kept as u64)
     }
 
@@ -63,7 +64,7 @@ impl Database {
         discards: bool,
         now: Moment,
     ) -> Result<Reversal, StoreError> {
-        self.install_alone()?;
+        self.database.install_alone()?;
         let path = erp_manifest::evolution::migrations_from(old.schema.schema_version, new);
         if let Some(migration) = path.iter().find(|migration| !migration.reversible) {
             return Err(StoreError::NoRollback(format!(
@@ -90,14 +91,15 @@ impl Database {
         for dropped in &diff.dropped {
             let table = table_name(&old.metadata.id, &dropped.name);
             let kept = kept_table(&table, old.schema.schema_version);
-            if self.has_table(&kept)? {
-                self.execute_batch("bring a table back", &format!("alter table \"{kept}\" rename to \"{table}\""))?;
+            if self.database.has_table(&kept)? {
+                self.database
+                    .execute_batch("bring a table back", &format!("alter table \"{kept}\" rename to \"{table}\""))?;
                 let forget = "delete from erp_kept_tables where table_name = ?";
-                self.execute("forget a table that was kept", forget, [SqlValue::Text(kept)])?;
+                self.database.execute("forget a table that was kept", forget, [SqlValue::Text(kept)])?;
             }
         }
-        self.install_schema(old)?;
-        self.register_plugin(old, now)?;
+        self.database.schema().install_schema(old)?;
+        self.database.installed().register_plugin(old, now)?;
         self.note_rollback(upgrade)?;
         Ok(taking.reversal)
     }
@@ -118,13 +120,13 @@ impl Database {
         // Values that were made to differ become equal again.
         let stale = definition::indexes_not_in(after, before);
         for index in stale.into_iter().chain(definition::indexes_over(after, &gone)) {
-            self.execute_batch("drop an index", &definition::drop_index(self.dialect(), &index))?;
+            self.database.execute_batch("drop an index", &definition::drop_index(self.database.dialect(), &index))?;
         }
-        for statement in definition::drop_columns(self.dialect(), &after.table(), &gone) {
-            self.execute_batch("drop a column", &statement)?;
+        for statement in definition::drop_columns(self.database.dialect(), &after.table(), &gone) {
+            self.database.execute_batch("drop a column", &statement)?;
         }
         if was_kept {
-            let (json, moment) = match self.dialect() {
+            let (json, moment) = match self.database.dialect() {
                 Dialect::Sqlite => ("", ""),
                 Dialect::Postgres => ("::jsonb", "::timestamp(3) with time zone"),
             };
@@ -135,24 +137,24 @@ impl Database {
                 after.table()
             );
             taking.reversal.restored +=
-                self.execute("restore old values", &sql, kept_under(taking.upgrade, before))? as u64;
+                self.database.execute("restore old values", &sql, kept_under(taking.upgrade, before))? as u64;
         }
         if before.table() != after.table() {
             let rename = format!("alter table \"{}\" rename to \"{}\"", after.table(), before.table());
-            self.execute_batch("rename a table", &rename)?;
+            self.database.execute_batch("rename a table", &rename)?;
             let plugin = before.plugin();
-            self.execute(
+            self.database.execute(
                 "rename an entity",
                 "update plugin_entities set entity = ?, table_name = ? where plugin_id = ? and entity = ?",
                 [before.name.as_str(), before.table().as_str(), plugin.as_str(), after.name.as_str()]
                     .map(SqlValue::text),
             )?;
-            self.execute(
+            self.database.execute(
                 "rename an entity",
                 "update erp_audit set entity = ? where entity = ?",
                 [before.qualified_name(), after.qualified_name()].map(SqlValue::Text),
             )?;
-            self.execute(
+            self.database.execute(
                 "rename fixtures",
                 "update erp_fixtures set fixture = replace(fixture, ?, ?) where plugin_id = ? and substr(fixture, 1, length(?)) = ?",
                 [format!("{}:", *after.name), format!("{}:", *before.name), plugin.to_string(), format!("{}:", *after.name), format!("{}:", *after.name)]
@@ -169,13 +171,14 @@ impl Database {
         before: &EntityRef,
         after: &EntityRef,
     ) -> Result<(), StoreError> {
-        let (table, dialect) = (after.table(), self.dialect());
+        let (table, dialect) = (after.table(), self.database.dialect());
         for field in after.fields.iter().filter(|field| before.field(field.name.as_str()).is_none()) {
             let name = field.name.as_str();
             let has_value = dialect.has_key(name);
             let sql = format!("select id, tenant_id from \"{table}\" where {has_value} order by id");
-            let written =
-                self.rows("look for new values", &sql, [], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+            let written = self
+                .database
+                .rows("look for new values", &sql, [], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
             if !taking.discards && !written.is_empty() {
                 let count = written.len() as u64;
                 let rows = written.into_iter().take(SHOWN).map(|(id, tenant)| StakeRow {
@@ -192,7 +195,7 @@ impl Database {
             }
             if !written.is_empty() {
                 let take = format!("update \"{table}\" set data = {} where {has_value}", dialect.without_key(name));
-                taking.reversal.discarded += self.execute("take new values away", &take, [])? as u64;
+                taking.reversal.discarded += self.database.execute("take new values away", &take, [])? as u64;
             }
         }
         Ok(())
@@ -203,22 +206,22 @@ impl Database {
         let table = after.table();
         self.discard_or_refuse(taking, after, after)?;
         for index in definition::all_indexes(after) {
-            self.execute_batch("drop an index", &definition::drop_index(self.dialect(), &index))?;
+            self.database.execute_batch("drop an index", &definition::drop_index(self.database.dialect(), &index))?;
         }
         let kept = format!("{}~r{}", &table[..table.len().min(50)], taking.upgrade);
-        self.execute_batch("put a table aside", &format!("alter table \"{table}\" rename to \"{kept}\""))?;
+        self.database.execute_batch("put a table aside", &format!("alter table \"{table}\" rename to \"{kept}\""))?;
         let plugin = after.plugin().as_str();
         let note = "insert into erp_kept_tables (plugin_id, table_name) values (?, ?) on conflict do nothing";
-        self.execute("note a table that is kept", note, [plugin, &kept].map(SqlValue::text))?;
+        self.database.execute("note a table that is kept", note, [plugin, &kept].map(SqlValue::text))?;
         let forget = "delete from plugin_entities where plugin_id = ? and entity = ?";
-        self.execute("forget an entity", forget, [plugin, after.name.as_str()].map(SqlValue::text))?;
+        self.database.execute("forget an entity", forget, [plugin, after.name.as_str()].map(SqlValue::text))?;
         Ok(())
     }
 
     fn was_kept(&self, upgrade: u64, table: &str) -> Result<bool, StoreError> {
         let sql = "select kept from erp_upgrades where seq = ?";
         let number = [SqlValue::Integer(upgrade.cast_signed())];
-        let kept = self.rows("look for old values", sql, number, |row| row.get::<String>(0))?;
+        let kept = self.database.rows("look for old values", sql, number, |row| row.get::<String>(0))?;
         Ok(kept.first().is_some_and(|kept| kept.split(' ').any(|known| known == table)))
     }
 
@@ -226,10 +229,11 @@ impl Database {
     /// with it.
     pub(crate) fn note_own_rows(&mut self, upgrade: u64) -> Result<(), StoreError> {
         let own: Vec<(String, String, u32, bool)> = self
+            .database
             .changes()
             .iter()
             .map(|change| {
-                let entity = self.catalog().by_qualified_name(&change.entity);
+                let entity = self.database.catalog().by_qualified_name(&change.entity);
                 let table = entity.map(|entity| entity.table()).unwrap_or_default();
                 let is_new = change.kind == erp_storage::RowChangeKind::Insert;
                 (table, change.row.id.clone(), change.row.version, is_new)
@@ -239,10 +243,15 @@ impl Database {
             // Under the name that the table had, where it was kept under another one, rows are known by their ids.
             let raise = "update erp_kept_rows set last_version = ? where upgrade = ? and row_id = ?";
             let (version, number) = (SqlValue::Integer(version.into()), SqlValue::Integer(upgrade.cast_signed()));
-            let known = self.execute("note a row", raise, [version.clone(), number.clone(), SqlValue::text(&id)])?;
+            let known =
+                self.database.execute("note a row", raise, [version.clone(), number.clone(), SqlValue::text(&id)])?;
             if known == 0 && is_new {
                 let note = "insert into erp_kept_rows (upgrade, table_name, row_id, data, version, last_version, made_by_upgrade) values (?, ?, ?, '', 0, ?, 1)";
-                self.execute("note a row", note, [number, SqlValue::Text(table), SqlValue::Text(id), version])?;
+                self.database.execute(
+                    "note a row",
+                    note,
+                    [number, SqlValue::Text(table), SqlValue::Text(id), version],
+                )?;
             }
         }
         Ok(())
@@ -261,7 +270,7 @@ impl Database {
             "select \"{table}\".id, \"{table}\".tenant_id, kept.row_id is null from \"{table}\" left join ({kept}) as kept \
              on kept.row_id = \"{table}\".id where kept.row_id is null or kept.last_version <> \"{table}\".version order by 1"
         );
-        let written = self.rows(
+        let written = self.database.rows(
             "look for rows that were written since",
             &sql,
             kept_of_both(taking.upgrade, before, after),
@@ -282,7 +291,11 @@ impl Database {
             "delete from \"{table}\" where id not in (select row_id from erp_kept_rows where upgrade = ? \
              and table_name in (?, ?) and made_by_upgrade = 0)"
         );
-        self.execute("discard rows that were made since", &sql, kept_of_both(taking.upgrade, before, after))?;
+        self.database.execute(
+            "discard rows that were made since",
+            &sql,
+            kept_of_both(taking.upgrade, before, after),
+        )?;
         Ok(())
     }
 }

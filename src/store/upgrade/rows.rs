@@ -1,5 +1,6 @@
 //! Rows that are read, changed, judged and written back, many at a time.
 
+use crate::upgrade::Upgrades;
 use std::sync::Arc;
 
 use erp_manifest::{Manifest, Moment, TenantId};
@@ -10,7 +11,7 @@ use super::transform::RowPass;
 use crate::error::failure_of;
 use crate::roll_ups::MAX_LEVELS;
 use crate::sql::{Failure, SqlValue};
-use crate::{Database, definition, records};
+use crate::{definition, records};
 
 /// Rows that are read at once, and written back by one statement.
 const BATCH: usize = 500;
@@ -25,10 +26,10 @@ struct Stakes {
     rows: Vec<StakeRow>,
 }
 
-impl Database {
+impl Upgrades<'_> {
     /// Goes through all rows of an entity, deleted ones too; gives how many changed. Where rows take sums from rows of the
     /// same table, it goes on until the sums are up at the roots.
-    pub(super) fn pass_rows(&self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
+    pub(super) fn pass_rows(&mut self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
         let mut changed = self.pass_once(pass, now)?;
         if pass.goes_up() {
             for _ in 0..MAX_LEVELS {
@@ -41,7 +42,7 @@ impl Database {
         Ok(changed)
     }
 
-    fn pass_once(&self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
+    fn pass_once(&mut self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
         let entity = &pass.after;
         let select =
             format!("select id, tenant_id, data from \"{}\" where id > ? order by id limit {BATCH}", entity.table());
@@ -49,7 +50,7 @@ impl Database {
         let mut changed = 0;
         let mut stakes: Vec<Stakes> = Vec::new();
         loop {
-            let rows = self.rows("read rows", &select, [SqlValue::text(&last)], |row| {
+            let rows = self.database.rows("read rows", &select, [SqlValue::text(&last)], |row| {
                 Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?))
             })?;
             let Some((id, _, _)) = rows.last() else { break };
@@ -60,7 +61,8 @@ impl Database {
                 let Some(tenant) = TenantId::new(tenant.clone()) else { continue };
                 let scope = Scope::of_tenant(&tenant, now);
                 let mut new = data.clone();
-                let roll_ups = if pass.rolls_up() { Some(self.roll_ups(entity, &scope, id)?) } else { None };
+                let roll_ups =
+                    if pass.rolls_up() { Some(self.database.writer().roll_ups(entity, &scope, id)?) } else { None };
                 match pass.change(&scope, id, &mut new, roll_ups.as_ref()) {
                     Ok(()) => {
                         new.retain(|_, value| !value.is_null());
@@ -80,8 +82,8 @@ impl Database {
             if !parameters.is_empty() && stakes.is_empty() {
                 let rows = parameters.len() / 2;
                 changed += rows as u64;
-                let statement = pass.write_statement(self.dialect(), rows);
-                self.execute("write rows back", &statement, parameters)?;
+                let statement = pass.write_statement(self.database.dialect(), rows);
+                self.database.execute("write rows back", &statement, parameters)?;
             }
         }
         match stakes.into_iter().next() {
@@ -98,7 +100,7 @@ impl Database {
         for entity in EntityRef::all(new).filter(|entity| statement.contains(&format!("\"{}\"", entity.table()))) {
             for key in definition::unique_keys(&entity) {
                 let columns: Vec<String> =
-                    key.iter().map(|field| definition::field_value(self.dialect(), &entity, field)).collect();
+                    key.iter().map(|field| definition::field_value(self.database.dialect(), &entity, field)).collect();
                 let present: Vec<String> = columns.iter().map(|column| format!("{column} is not null")).collect();
                 let sql = format!(
                     "select min(id), tenant_id, count(*) from \"{}\" where deleted_at is null and {} group by tenant_id, {} \
@@ -107,7 +109,7 @@ impl Database {
                     present.join(" and "),
                     columns.join(", ")
                 );
-                let found = self.rows("look for equal rows", &sql, [], |row| {
+                let found = self.database.rows("look for equal rows", &sql, [], |row| {
                     Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?))
                 });
                 let Ok(found) = found else { return error };

@@ -143,7 +143,7 @@ impl Host {
         let manifest = Arc::new(manifest.unwrap());
         let mut database = Database::in_memory().unwrap();
         database.begin().unwrap();
-        database.install_schema(&manifest).unwrap();
+        database.schema().install_schema(&manifest).unwrap();
         database.commit().unwrap();
         database.serve_schema(&manifest);
         let now = Moment::parse("2026-04-15T08:00:00Z").unwrap();

@@ -113,10 +113,10 @@ pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
         let message = format!("there is no state of a dev host at {}", context.shown(&place.state_folder));
         return Err(CommandError::new(codes::STATE, message).hint("erp-plugin dev --no-watch"));
     }
-    let (_folder, database) = place.open()?;
-    let records = database.plugins().map_err(refused)?;
+    let (_folder, mut database) = place.open()?;
+    let records = database.installed().plugins().map_err(refused)?;
     let version = records.into_iter().find(|record| record.id == plugin.as_str()).map(|record| record.version);
-    let upgrades = database.upgrades(&plugin).map_err(refused)?;
+    let upgrades = database.upgrades().all(&plugin).map_err(refused)?;
     let result = StatusResult { ok: true, plugin: plugin.to_string(), version, upgrades };
     context.ui.result(&result, || {
         let mut table = Table::new();

@@ -25,7 +25,7 @@ impl DevRoutes<'_> {
             None => request.user()?.tenant.clone(),
         };
         let scope = erp_storage::Scope::of_tenant(&tenant, self.platform.now());
-        let history = self.platform.database.lock().history(&entity, &scope, id)?;
+        let history = self.platform.database.lock().reader().history(&entity, &scope, id)?;
         Ok(Response::json(200, json!(history)))
     }
 

@@ -44,13 +44,13 @@ impl DevRoutes<'_> {
     }
 
     pub(super) fn list_events(&self) -> Answer {
-        let database = self.platform.database.lock();
+        let mut database = self.platform.database.lock();
         let mut shown = Vec::new();
-        for event in database.recent_events()? {
+        for event in database.events().recent_events()? {
             shown.push(json!({
                 "id": event.id, "tenant": event.tenant, "type": event.event_type, "source": event.source,
                 "payload": event.payload, "occurred_at_ms": event.occurred_at_ms,
-                "deliveries": database.deliveries(event.seq)?,
+                "deliveries": database.events().deliveries(event.seq)?,
             }));
         }
         Ok(Response::json(200, Value::Array(shown)))
