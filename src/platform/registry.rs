@@ -17,11 +17,11 @@ const REVOCATIONS_LAST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What the platform says as a registry: its key, what it revoked, and which keys replaced others.
 #[derive(Debug)]
-pub(crate) struct Registry<'p> {
+pub(crate) struct RegistryStatements<'p> {
     pub(crate) platform: &'p mut Platform,
 }
 
-impl Registry<'_> {
+impl RegistryStatements<'_> {
     /// The registry's name and public key.
     pub(super) fn registry_key(&self) -> Result<Value, PlatformError> {
         let registrar = self.registrar()?;

@@ -25,7 +25,7 @@ use super::lane::Turns;
 use super::lifecycle::{Lifecycle, plugin_record};
 use super::nodes::Nodes;
 use super::pages::Pages;
-use super::registry::Registry;
+use super::registry::RegistryStatements;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
 
 /// Plugins, users, tables and events.
@@ -168,8 +168,8 @@ impl Platform {
     }
 
     /// What the platform says as a registry: its key, what it revoked, and which keys replaced others.
-    pub(crate) fn registry(&mut self) -> Registry<'_> {
-        Registry { platform: self }
+    pub(crate) fn registry(&mut self) -> RegistryStatements<'_> {
+        RegistryStatements { platform: self }
     }
 
     /// The nodes of the plugins that run, and of the platform.

@@ -1,6 +1,5 @@
 //! Groups and sums.
 
-use crate::lookup::RowReader;
 use erp_manifest::BaseType;
 use erp_manifest::document::weight_of_fields;
 use erp_manifest::expression::read_decimal;
@@ -10,6 +9,7 @@ use sea_query::{Alias, Expr, NullOrdering, Order, Query};
 use serde_json::{Map, Value};
 
 use super::filter::{FilterReader, Operand, Reach, Usage};
+use super::lookup::RowReader;
 use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
 use crate::error::failure_of;

@@ -1,12 +1,12 @@
 //! Several writes at once, all of them or none.
 
-use crate::records::RowWriter;
 use std::collections::BTreeMap;
 
 use erp_manifest::{PluginId, comparable, decimal_of};
 use erp_storage::{BatchKind, BatchStep, EntityRef, IdSource, ListQuery, Row, RowReach, Scope, StoreError};
 use serde_json::{Map, Value, json};
 
+use super::records::RowWriter;
 use crate::sql::RowLock;
 
 impl RowWriter<'_> {

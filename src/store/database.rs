@@ -44,6 +44,8 @@ pub struct Database {
     seen: RefCell<Seen>,
     /// The upgrade that the unit of work does.
     upgrade: Option<u64>,
+    /// Whether the unit of work changes nothing: what it reads need not be remembered.
+    only_reads: bool,
     /// Rows that were written since the indexes of texts were last looked at.
     written: u64,
     /// Whether units of work are committed together, and one of them is open.
@@ -127,6 +129,7 @@ impl Database {
             statements,
             seen: RefCell::default(),
             upgrade,
+            only_reads: false,
             written: 0,
             group,
         }
@@ -228,8 +231,10 @@ impl Database {
     /// Those of `work`, and [`StoreError::Database`].
     pub fn reading<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&Database) -> Result<T, E>) -> Result<T, E> {
         self.begin_by(Connection::begin_lazily)?;
+        self.only_reads = true;
         let done = work(self);
         self.rollback();
+        self.only_reads = false;
         done
     }
 
@@ -270,6 +275,7 @@ impl Database {
     fn begin_by(&mut self, begin: fn(&Connection) -> Result<(), SqlError>) -> Result<(), StoreError> {
         // A unit that a panic broke off is undone here.
         self.rollback();
+        self.only_reads = false;
         if self.group == Group::Lost {
             return Err(StoreError::BadQuery("the group that this belongs to was undone by the database".to_owned()));
         }
@@ -374,7 +380,7 @@ impl Database {
 
     /// Whether others may change what a unit of work has read before it ends. SQLite's writer is alone.
     pub(super) fn has_others(&self) -> bool {
-        self.dialect() == Dialect::Postgres && self.connection.is_in_unit()
+        self.dialect() == Dialect::Postgres && !self.only_reads && self.connection.is_in_unit()
     }
 
     /// Remembers what a row held when the unit of work read it first.

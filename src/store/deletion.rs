@@ -1,11 +1,11 @@
 //! Deleting rows, and what goes with them.
 
-use crate::records::RowWriter;
 use erp_manifest::OnDelete;
 use erp_storage::{Dependent, EntityRef, RowChangeKind, Scope, StoreError};
 use serde_json::{Map, Value};
 
 use super::definition;
+use super::records::RowWriter;
 use super::sql::{Dialect, RowLock, SqlValue};
 
 /// How many rows go with one that is deleted, at the most, that one included.

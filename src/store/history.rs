@@ -1,9 +1,9 @@
 //! What happened to a row: the audit table, read.
 
-use crate::lookup::RowReader;
 use erp_storage::{EntityRef, Scope, StoreError};
 use serde::Serialize;
 
+use super::lookup::RowReader;
 use super::sql::SqlValue;
 
 /// One change of a row.

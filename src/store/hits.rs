@@ -1,12 +1,12 @@
 //! How the rows of a query are found: by all that it says, or first those that an index of texts or a declared index knows.
 
-use crate::lookup::RowReader;
 use erp_storage::{EntityRef, ListQuery, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Query};
 use serde_json::Value;
 
 use super::filter::{FilterReader, MAX_PATTERN, Reach};
 use super::grams::GramsIndex;
+use super::lookup::RowReader;
 use super::sql::{Dialect, SqlValue, TRIGRAM, bound};
 use super::{definition, grams, reach};
 

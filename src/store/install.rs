@@ -1,13 +1,14 @@
 //! The tables of a plugin, for a platform that has no other life of plugins.
 
-use crate::schema::Schema;
 use std::sync::Arc;
 
 use erp_manifest::diagnostics::SourceFile;
 use erp_manifest::{Manifest, Moment, document, from_json};
 use erp_storage::{EntityRef, StoreError};
 
-impl Schema<'_> {
+use super::schema::EntityTables;
+
+impl EntityTables<'_> {
     /// Makes the tables of a plugin, or those of its installed version into those of this one, in a unit of work of its own;
     /// knows its entities from now on. `source` is the text of the manifest.
     ///

@@ -48,10 +48,10 @@ impl<C: Connections> LentPool<C> {
         LentPool { sealer: Some(sealer), ..self }
     }
 
-    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`crate::Schema::install`].
+    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`crate::EntityTables::install`].
     ///
     /// # Errors
-    /// As [`crate::Schema::install`].
+    /// As [`crate::EntityTables::install`].
     pub fn install(&self, manifest: &Arc<Manifest>, source: &Arc<SourceFile>, now: Moment) -> Result<(), StoreError> {
         self.database()?.schema().install(manifest, source, now)?;
         self.catalog.lock().add(Arc::clone(manifest));

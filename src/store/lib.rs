@@ -108,7 +108,7 @@ pub use numbering::Numbers;
 pub use plugins::PluginRecords;
 pub use receipts::Receipts;
 pub use records::RowWriter;
-pub use schema::Schema;
+pub use schema::EntityTables;
 pub use secrets::Secrets;
 pub use settings::Configuration;
 pub use upgrade::Upgrades;

@@ -12,7 +12,7 @@ use super::numbering::Numbers;
 use super::plugins::PluginRecords;
 use super::receipts::Receipts;
 use super::records::RowWriter;
-use super::schema::Schema;
+use super::schema::EntityTables;
 use super::secrets::Secrets;
 use super::settings::Configuration;
 use super::texts::TextIndexes;
@@ -70,8 +70,8 @@ impl Database {
     }
 
     /// The tables of plugins.
-    pub fn schema(&mut self) -> Schema<'_> {
-        Schema { database: self }
+    pub fn schema(&mut self) -> EntityTables<'_> {
+        EntityTables { database: self }
     }
 
     /// Settings of plugins, and the configuration of the platform.

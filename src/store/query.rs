@@ -1,11 +1,11 @@
 //! Lists of rows: filter, search, sort, pages and cursors.
 
-use crate::lookup::RowReader;
 use erp_manifest::contract::{MAX_PAGE_ROWS, PAGE_ROWS};
 use erp_storage::{EntityRef, ListQuery, ListedRows, Row, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Order, Query, SelectStatement};
 use serde_json::Value;
 
+use super::lookup::RowReader;
 use super::ordering::{ListRange, Ordering};
 use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, Dialect};

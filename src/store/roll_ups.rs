@@ -1,6 +1,5 @@
 //! What computed fields take from child rows, kept in the unit of work that changes one of them.
 
-use crate::records::RowWriter;
 use std::collections::BTreeSet;
 
 use erp_manifest::expression::{Datum, Type};
@@ -9,6 +8,7 @@ use erp_storage::{AggregateQuery, EntityRef, ListQuery, Metric, RollUps, Scope, 
 use serde_json::{Map, Value, json};
 
 use super::records;
+use super::records::RowWriter;
 use super::sql::{RowLock, SqlValue};
 
 /// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.

@@ -1,9 +1,10 @@
 //! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
 
-use crate::records::RowWriter;
 use erp_manifest::Field;
 use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, settle_values};
 use serde_json::{Map, Value};
+
+use super::records::RowWriter;
 
 /// How many rows a tree is deep at the most.
 const MAX_TREE_DEPTH: usize = 1_000;

@@ -28,11 +28,11 @@ pub struct TableInfo {
 
 /// The tables of plugins.
 #[derive(Debug)]
-pub struct Schema<'d> {
+pub struct EntityTables<'d> {
     pub(crate) database: &'d mut Database,
 }
 
-impl Schema<'_> {
+impl EntityTables<'_> {
     /// Makes the tables of a plugin's entities where they are not there yet, and adds columns for
     /// fields that are new. What is stored stays as it is. [`Database::serve_schema`] puts them within reach,
     /// once the unit of work has been committed.
@@ -52,7 +52,7 @@ impl Schema<'_> {
     }
 
     /// Makes the tables of a plugin that has none yet, without their indexes: many rows come faster into those. Once
-    /// they are there, [`Schema::install_schema`] makes the indexes.
+    /// they are there, [`EntityTables::install_schema`] makes the indexes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -101,6 +101,11 @@ impl Schema<'_> {
             table,
         )?;
         for table in tables.into_iter().chain(kept) {
+            // Other indexes go with their table; those of texts are tables.
+            for index in self.database.indexes(&table)? {
+                self.database
+                    .execute_batch("drop an index", &definition::drop_index(self.database.dialect(), &index))?;
+            }
             self.database.execute_batch("drop a table", &format!("drop table if exists \"{table}\""))?;
         }
         self.database.catalog_mut().remove(plugin);

@@ -197,6 +197,12 @@ fn the_digest_of_the_rules_is_that_of_their_sources() {
 #[test]
 fn every_code_is_raised() {
     let files = files();
+    let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in &files {
+        for word in file.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_') {
+            *words.entry(word).or_default() += 1;
+        }
+    }
     let mut codes = 0;
     for file in &files {
         // Guests raise those of their toolkit.
@@ -210,11 +216,7 @@ fn every_code_is_raised() {
             });
             for name in declared {
                 codes += 1;
-                let uses = files.iter().map(|other| {
-                    let words = other.text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-                    words.filter(|word| *word == name).count()
-                });
-                assert!(uses.sum::<usize>() > 1, "src/{}: nothing raises {name}", file.name);
+                assert!(words[name] > 1, "src/{}: nothing raises {name}", file.name);
             }
         }
     }
@@ -281,6 +283,35 @@ fn shared_types(text: &str) -> Vec<&str> {
         // What a macro declares has its name where the macro is used.
         .filter(|name| !name.is_empty())
         .collect()
+}
+
+/// Files that one type may have its own methods in.
+const MOST_FILES_OF_A_TYPE: usize = 5;
+/// What a guest may ask of the host is one object, with a file for each interface of the WIT.
+const HOST_API: &str = "Services";
+
+#[test]
+fn no_type_has_its_methods_in_more_than_five_files() {
+    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for Source { name, text, .. } in files() {
+        let program = text.split("#[cfg(test)]").next().unwrap();
+        let heads = program.lines().filter(|line| line.starts_with("impl") && !line.contains(" for "));
+        for head in heads {
+            // Behind its lifetimes and parameters: `impl<S: Storage> Host<S> {`.
+            let rest = head.strip_prefix("impl").unwrap();
+            let rest = if rest.starts_with('<') {
+                rest.split_once("> ").map_or("", |(_, rest)| rest)
+            } else {
+                rest.trim_start()
+            };
+            let of: String = rest.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+            homes.entry(of).or_default().insert(name.clone());
+        }
+    }
+    assert!(homes.len() > 200, "the types were not found: {}", homes.len());
+    let spread: Vec<_> =
+        homes.iter().filter(|(name, files)| files.len() > MOST_FILES_OF_A_TYPE && *name != HOST_API).collect();
+    assert!(spread.is_empty(), "cut these into parts, as docs/decisions/0039 says: {spread:#?}");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
     let manifest = manifest(1, "customer", &field("name", "string", "searchable = true"));
     both.each(|database, _| {
         database.begin().unwrap();
-        database.schema().install_schema(&manifest).unwrap();
+        database.upgrades().upgrade(None, &manifest, now(), |_| Ok(())).unwrap();
         database.serve_schema(&manifest);
     });
     let customer = both.databases[0].catalog().entity(&manifest.metadata.id, "customer").unwrap();
@@ -222,4 +222,15 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
     assert_eq!(both.found(&customer, "acme", &["公司 777", "新名"]), [0, 1]);
     assert_eq!(rows(&mut both.databases[0], ":new"), 1);
     assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);
+
+    // Deleted with its tables, and installed once more.
+    both.each(|database, _| {
+        database.begin().unwrap();
+        database.schema().drop_schema(&manifest.metadata.id).unwrap();
+        database.commit().unwrap();
+        database.begin().unwrap();
+        database.upgrades().upgrade(None, &manifest, now(), |_| Ok(())).unwrap();
+        database.schema().drop_schema(&manifest.metadata.id).unwrap();
+        database.commit().unwrap();
+    });
 }

@@ -1,11 +1,11 @@
 //! What was upgraded when.
 
-use crate::upgrade::Upgrades;
 use erp_manifest::{Manifest, Moment, PluginId};
 use erp_storage::StoreError;
 use serde::Serialize;
 
 use crate::sql::SqlValue;
+use crate::upgrade::Upgrades;
 
 /// An upgrade that moved rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]

@@ -58,7 +58,7 @@ impl Upgrades<'_> {
     /// none, the tables are made. `fixtures` runs once the tables are there, before the last steps.
     ///
     /// # Errors
-    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`crate::Schema::install_schema`].
+    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`crate::EntityTables::install_schema`].
     pub fn upgrade(
         &mut self,
         old: Option<&Arc<Manifest>>,

@@ -1,6 +1,5 @@
 //! Back to the version before: old values were kept, and take the place of the new ones.
 
-use crate::upgrade::Upgrades;
 use std::sync::Arc;
 
 use erp_manifest::evolution::SchemaDiff;
@@ -11,6 +10,7 @@ use serde::Serialize;
 use super::operation::kept_table;
 use crate::definition;
 use crate::sql::{Dialect, SqlValue};
+use crate::upgrade::Upgrades;
 
 /// Rows that an error names at the most.
 const SHOWN: usize = 10;

@@ -1,6 +1,5 @@
 //! Rows that are read, changed, judged and written back, many at a time.
 
-use crate::upgrade::Upgrades;
 use std::sync::Arc;
 
 use erp_manifest::{Manifest, Moment, TenantId};
@@ -11,6 +10,7 @@ use super::transform::RowPass;
 use crate::error::failure_of;
 use crate::roll_ups::MAX_LEVELS;
 use crate::sql::{Failure, SqlValue};
+use crate::upgrade::Upgrades;
 use crate::{definition, records};
 
 /// Rows that are read at once, and written back by one statement.
