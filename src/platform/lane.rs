@@ -8,21 +8,21 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use erp_manifest::{PluginId, TenantId};
 use erp_runtime::lock;
-use erp_storage::{Catalog, StoreError};
-use erp_store::{PluginRecord, SharedDatabase};
+use erp_storage::Catalog;
+use erp_store::PluginRecord;
 
 use super::state::{Installed, in_error};
-use super::{CallSettings, Directory, Gate, Platform};
+use super::{CallSettings, Directory, Gate};
 
 /// What a platform knows at a moment, to be followed by lanes.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    directory: Directory,
-    plugins: BTreeMap<PluginId, Arc<Installed>>,
-    unreadable: Vec<PluginRecord>,
-    catalog: Catalog,
-    call_settings: CallSettings,
-    gate: Arc<Gate>,
+    pub(super) directory: Directory,
+    pub(super) plugins: BTreeMap<PluginId, Arc<Installed>>,
+    pub(super) unreadable: Vec<PluginRecord>,
+    pub(super) catalog: Catalog,
+    pub(super) call_settings: CallSettings,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Snapshot {
@@ -60,43 +60,5 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         lock(&self.turns.taken).remove(&self.tenant);
         self.turns.free.notify_all();
-    }
-}
-
-impl Platform {
-    /// What the platform knows now.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            directory: self.directory.clone(),
-            plugins: self.plugins.clone(),
-            unreadable: self.unreadable.clone(),
-            catalog: self.database.lock().catalog().clone(),
-            call_settings: CallSettings { probe: None, ..self.call_settings.clone() },
-            gate: Arc::clone(&self.gate),
-        }
-    }
-
-    /// A lane beside this platform; none where the database takes one connection alone.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn lane(&self) -> Result<Option<Platform>, StoreError> {
-        let Some(database) = self.database.lock().beside()? else { return Ok(None) };
-        let database = SharedDatabase::new(database);
-        let mut lane = Platform {
-            counters: Arc::clone(&self.counters),
-            turns: Arc::clone(&self.turns),
-            ..Platform::bare(Arc::clone(&self.runtime), database, Arc::clone(&self.surroundings))
-        };
-        lane.follow(&self.snapshot());
-        Ok(Some(lane))
-    }
-
-    /// Works with what another platform knows from now on.
-    pub fn follow(&mut self, snapshot: &Snapshot) {
-        let Snapshot { directory, plugins, unreadable, catalog, call_settings, gate } = snapshot.clone();
-        self.database.lock().set_catalog(catalog);
-        (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
-        (self.call_settings, self.gate) = (call_settings, gate);
     }
 }

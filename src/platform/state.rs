@@ -21,7 +21,7 @@ use super::delivery::Deliveries;
 use super::dependencies::Requirements;
 use super::gate::AdmissionCheck;
 use super::labels::Labels;
-use super::lane::Turns;
+use super::lane::{Snapshot, Turns};
 use super::lifecycle::{Lifecycle, plugin_record};
 use super::nodes::Nodes;
 use super::pages::Pages;
@@ -442,5 +442,41 @@ impl Platform {
     pub fn subscriptions(&self) -> Vec<&str> {
         let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
         running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()
+    }
+
+    /// What the platform knows now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            directory: self.directory.clone(),
+            plugins: self.plugins.clone(),
+            unreadable: self.unreadable.clone(),
+            catalog: self.database.lock().catalog().clone(),
+            call_settings: CallSettings { probe: None, ..self.call_settings.clone() },
+            gate: Arc::clone(&self.gate),
+        }
+    }
+
+    /// A lane beside this platform; none where the database takes one connection alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn lane(&self) -> Result<Option<Platform>, StoreError> {
+        let Some(database) = self.database.lock().beside()? else { return Ok(None) };
+        let database = SharedDatabase::new(database);
+        let mut lane = Platform {
+            counters: Arc::clone(&self.counters),
+            turns: Arc::clone(&self.turns),
+            ..Platform::bare(Arc::clone(&self.runtime), database, Arc::clone(&self.surroundings))
+        };
+        lane.follow(&self.snapshot());
+        Ok(Some(lane))
+    }
+
+    /// Works with what another platform knows from now on.
+    pub fn follow(&mut self, snapshot: &Snapshot) {
+        let Snapshot { directory, plugins, unreadable, catalog, call_settings, gate } = snapshot.clone();
+        self.database.lock().set_catalog(catalog);
+        (self.directory, self.plugins, self.unreadable) = (directory, plugins, unreadable);
+        (self.call_settings, self.gate) = (call_settings, gate);
     }
 }
