@@ -16,7 +16,7 @@ use super::export::{FORMULA_SIGNS, not_open};
 use super::request::Response;
 use super::rows::{Rows, bad_query};
 use super::{Answer, Request};
-use crate::{Platform, PlatformError};
+use crate::PlatformError;
 
 /// Rows of one import at the most.
 const MAX_ROWS: usize = 10_000;
@@ -60,7 +60,7 @@ impl Rows<'_> {
                 let row = row.map_err(ImportEnd::Failed)?;
                 let taken = match &row {
                     Value::Object(fields) => {
-                        let open = Platform::open_fields(entity, fields).and_then(|()| {
+                        let open = open_fields(entity, fields).and_then(|()| {
                             database.writer().insert_alone(entity, &scope, fields, &mut || lock(surroundings).uuid())
                         });
                         open.map_err(PlatformError::from)
@@ -98,20 +98,14 @@ impl Rows<'_> {
     }
 }
 
-impl Platform {
-    /// Refuses what only the host sets.
-    pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Result<(), StoreError> {
-        let problems: Vec<FieldProblem> = fields
-            .keys()
-            .filter(|name| entity.field(name).is_some_and(|field| field.read_only))
-            .map(|name| FieldProblem { field: name.clone(), message: "is read-only".to_owned() })
-            .collect();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(StoreError::Validation { entity: entity.name.to_string(), problems })
-        }
-    }
+/// Refuses what only the host sets.
+pub(super) fn open_fields(entity: &EntityRef, fields: &Map<String, Value>) -> Result<(), StoreError> {
+    let problems: Vec<FieldProblem> = fields
+        .keys()
+        .filter(|name| entity.field(name).is_some_and(|field| field.read_only))
+        .map(|name| FieldProblem { field: name.clone(), message: "is read-only".to_owned() })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(StoreError::Validation { entity: entity.name.to_string(), problems }) }
 }
 
 /// Why an import keeps nothing.

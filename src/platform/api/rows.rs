@@ -13,6 +13,7 @@ use erp_storage::{
 use erp_store::{Database, PluginStatus};
 use serde_json::{Map, Value, json};
 
+use super::import::open_fields;
 use super::{Answer, Request, Response, RowPage};
 use crate::call::Occasion;
 use crate::http_api::{Access, Match};
@@ -312,7 +313,7 @@ fn record(request: &Request, entity: &EntityRef) -> Result<Record, PlatformError
         Some(Value::Object(data)) if body.len() == 1 => data.clone(),
         _ => body,
     };
-    Platform::open_fields(entity, &data)?;
+    open_fields(entity, &data)?;
     Ok(Record { data, version })
 }
 
