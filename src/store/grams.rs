@@ -6,7 +6,7 @@
 //! rows that are left.
 //!
 //! The index is a table of FTS5 that keeps which grams a row has, not the texts. It is not written with each row: that costs
-//! as much as all else of an insert. Triggers note which rows were written since, a search looks at those by themselves,
+//! several times as much as the row. Triggers note which rows were written since, a search looks at those by themselves,
 //! and a unit of work that finds many of them takes them up, all at once.
 
 use std::collections::BTreeSet;
