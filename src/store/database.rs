@@ -46,8 +46,9 @@ pub struct Database {
     upgrade: Option<u64>,
     /// Whether the unit of work changes nothing: what it reads need not be remembered.
     only_reads: bool,
-    /// Rows that were written since the indexes of texts were last looked at.
+    /// Rows that were committed since the indexes of texts were last looked at, and those that the unit of work has written.
     written: u64,
+    written_now: u64,
     /// Whether units of work are committed together, and one of them is open.
     group: Group,
 }
@@ -131,6 +132,7 @@ impl Database {
             upgrade,
             only_reads: false,
             written: 0,
+            written_now: 0,
             group,
         }
     }
@@ -331,18 +333,24 @@ impl Database {
         if let Some(upgrade) = self.upgrade.take() {
             self.upgrades().note_own_rows(upgrade)?;
         }
-        let taken_up = if self.written >= LOOK_AFTER && self.is_file() { self.texts().take_up_texts() } else { Ok(()) };
-        let committed = taken_up.and_then(|()| {
-            let committed = match self.group {
-                Group::None => self.connection.commit(),
-                Group::Open | Group::InUnit | Group::Lost => self.connection.release("unit"),
-            };
-            committed.map_err(failed("commit"))
-        });
+        let written = self.written + self.written_now;
+        let looks = self.written_now > 0 && written >= LOOK_AFTER && self.is_file();
+        if looks {
+            // The unit may have no time left, and need not succeed in this: what an index lacks is found all the same.
+            let limit = self.swap_limit(StatementLimit::default());
+            let _ = self.atomically(|database| database.texts().take_up_texts());
+            self.swap_limit(limit);
+        }
+        let committed = match self.group {
+            Group::None => self.connection.commit(),
+            Group::Open | Group::InUnit | Group::Lost => self.connection.release("unit"),
+        };
         if let Err(error) = committed {
             self.rollback();
-            return Err(error);
+            return Err(failed("commit")(error));
         }
+        self.written = if looks { 0 } else { written };
+        self.written_now = 0;
         if self.group == Group::InUnit {
             self.group = Group::Open;
         }
@@ -360,6 +368,7 @@ impl Database {
     /// Undoes the unit of work. Does nothing where none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
+        self.written_now = 0;
         self.seen.take();
         (self.most_changed, self.changed) = (None, 0);
         self.upgrade = None;
@@ -531,13 +540,9 @@ impl Database {
         done.and_then(|value| ended.map(|()| value).map_err(failed("leave a savepoint")))
     }
 
-    /// Counts rows that were written since the indexes of texts were last looked at.
+    /// Counts rows that an index of texts may lack.
     pub(super) fn count_written(&mut self, rows: u64) {
-        self.written += rows;
-    }
-
-    pub(super) fn forget_written(&mut self) {
-        self.written = 0;
+        self.written_now += rows;
     }
 
     /// Keeps what happened until the unit of work ends.

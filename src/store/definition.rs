@@ -297,7 +297,14 @@ impl<'e> WantedIndex<'e> {
             IndexKind::Unique => "unique:",
             IndexKind::Parts => PARTS,
         };
-        let name = format!("{prefix}{}:{}", self.entity.table(), self.fields.join(","));
+        // Of the parts of texts, those of a list are others than those of its JSON.
+        let is_list = |name: &str| self.entity.field(name).is_some_and(|field| field.field_type.shape().is_list());
+        let field = |name: &&str| {
+            let mark = if self.kind == IndexKind::Parts && is_list(name) { "[]" } else { "" };
+            format!("{name}{mark}")
+        };
+        let fields: Vec<String> = self.fields.iter().map(field).collect();
+        let name = format!("{prefix}{}:{}", self.entity.table(), fields.join(","));
         if name.len() <= MAX_NAME_BYTES {
             return name;
         }

@@ -95,14 +95,14 @@ impl GramsIndex<'_> {
         let value = |data: &str, field: &str| format!("json_extract({data}, '$.{field}')");
         let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
         let changed = self.fields.iter().map(changed).collect::<Vec<_>>().join(" or ");
-        let note = |row: &str| format!("begin insert or ignore into \"{name}:new\" values ({row}.rowid); end");
+        let note = |row: &str| format!("begin insert or ignore into \"{name}::new\" values ({row}.rowid); end");
         format!(
             "create virtual table \"{name}\" using fts5(grams, content = '', contentless_delete = 1, tokenize = 'ascii', detail = none);\n\
-             create table \"{name}:new\" (row integer primary key) strict;\n\
+             create table \"{name}::new\" (row integer primary key) strict;\n\
              {};\n\
              create trigger \"{name}\" after insert on \"{table}\" {};\n\
-             create trigger \"{name}:update\" after update of data on \"{table}\" when {changed} {};\n\
-             create trigger \"{name}:delete\" after delete on \"{table}\" {}",
+             create trigger \"{name}::update\" after update of data on \"{table}\" when {changed} {};\n\
+             create trigger \"{name}::delete\" after delete on \"{table}\" {}",
             self.insert_statement(""),
             note("new"),
             note("new"),
@@ -113,8 +113,8 @@ impl GramsIndex<'_> {
     /// The statements that take up what was written since.
     pub(super) fn take_up_statement(&self) -> String {
         let name = &self.name;
-        let of_new = format!("where rowid in (select row from \"{name}:new\")");
-        format!("delete from \"{name}\" {of_new};\n{};\ndelete from \"{name}:new\"", self.insert_statement(&of_new))
+        let of_new = format!("where rowid in (select row from \"{name}::new\")");
+        format!("delete from \"{name}\" {of_new};\n{};\ndelete from \"{name}::new\"", self.insert_statement(&of_new))
     }
 
     fn insert_statement(&self, of_rows: &str) -> String {
@@ -131,20 +131,20 @@ impl GramsIndex<'_> {
     /// The rows that may hold a text; its parameter is what [`query`] gave.
     pub(super) fn candidates(&self) -> String {
         let name = &self.name;
-        format!("select rowid from \"{name}\" where \"{name}\" match ? union all select row from \"{name}:new\"")
+        format!("select rowid from \"{name}\" where \"{name}\" match ? union all select row from \"{name}::new\"")
     }
 
     /// How many rows were written since.
     pub(super) fn count_new(&self) -> String {
-        format!("select count(*) from \"{}:new\"", self.name)
+        format!("select count(*) from \"{}::new\"", self.name)
     }
 }
 
 /// The statements that take an index away, where it exists.
 pub(super) fn drop_statement(name: &str) -> String {
     format!(
-        "drop trigger if exists \"{name}\"; drop trigger if exists \"{name}:update\"; \
-         drop trigger if exists \"{name}:delete\"; drop table if exists \"{name}:new\"; drop table if exists \"{name}\""
+        "drop trigger if exists \"{name}\"; drop trigger if exists \"{name}::update\"; \
+         drop trigger if exists \"{name}::delete\"; drop table if exists \"{name}::new\"; drop table if exists \"{name}\""
     )
 }
 

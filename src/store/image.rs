@@ -80,8 +80,10 @@ impl Database {
         }
         let mut copy = Database::open(file)?;
         copy.begin()?;
-        self.catalog().manifests().try_for_each(|manifest| copy.schema().install_schema(manifest))?;
+        // Indexes are made once the rows are there.
+        self.catalog().manifests().try_for_each(|manifest| copy.schema().install_bare_tables(manifest))?;
         copy.put_rows(&self.all_rows_of_all_tables()?)?;
+        self.catalog().manifests().try_for_each(|manifest| copy.schema().install_schema(manifest))?;
         copy.commit()?;
         Ok(())
     }

@@ -200,7 +200,7 @@ impl Database {
             Dialect::Sqlite => {
                 // An index of grams is known by the first of its triggers.
                 "select name from sqlite_schema where tbl_name = ? and sql is not null and (type = 'index' \
-                 or type = 'trigger' and name not like '%:update' and name not like '%:delete')"
+                 or type = 'trigger' and name not like '%::update' and name not like '%::delete')"
             }
             Dialect::Postgres => {
                 // Whatever the primary key is called: a table that was renamed keeps the old name of it.

@@ -15,7 +15,6 @@ impl TextIndexes<'_> {
     /// Brings the indexes of texts up to date where many rows were written since: as part of the unit of work, which has
     /// written the last of them.
     pub(super) fn take_up_texts(&mut self) -> Result<(), StoreError> {
-        self.database.forget_written();
         let entities: Vec<EntityRef> = self.database.catalog().manifests().flat_map(EntityRef::all).collect();
         for index in entities.iter().filter_map(definition::grams_index) {
             if !self.database.has_table(&index.name)? {

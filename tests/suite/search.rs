@@ -211,7 +211,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         let sql = format!("select count(*) from \"parts:plugin_erp_found_customer:name{table}\"");
         database.inspect(None, None, &sql, 1).unwrap().1[0][0].as_u64().unwrap()
     };
-    assert_eq!([rows(&mut both.databases[0], "_docsize"), rows(&mut both.databases[0], ":new")], [3_501, 0]);
+    assert_eq!([rows(&mut both.databases[0], "_docsize"), rows(&mut both.databases[0], "::new")], [3_501, 0]);
     // Too many for the index, and few of them; of another tenant's many, none is seen.
     assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [3_500, 1, 11]);
     let patch: Map<String, Value> = json!({ "name": "新名" }).as_object().unwrap().clone();
@@ -220,7 +220,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         database.writer().update(&customer, &scope("acme"), &seven[0], &patch, None).unwrap().version
     });
     assert_eq!(both.found(&customer, "acme", &["公司 777", "新名"]), [0, 1]);
-    assert_eq!(rows(&mut both.databases[0], ":new"), 1);
+    assert_eq!(rows(&mut both.databases[0], "::new"), 1);
     assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);
 
     // Deleted with its tables, and installed once more.
@@ -233,4 +233,50 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         database.schema().drop_schema(&manifest.metadata.id).unwrap();
         database.commit().unwrap();
     });
+}
+
+#[test]
+fn a_file_of_an_earlier_version_gets_its_indexes_with_the_next_upgrade() {
+    let folder = Sandbox::new();
+    let file = folder.path("rows.sqlite");
+    let name = field("name", "string", "searchable = true");
+    let code = field("code", "string", "unique = true");
+    let first = manifest(1, "customer", &(name.clone() + &code));
+    let mut database = Database::open(&file).unwrap();
+    database.begin().unwrap();
+    database.upgrades().upgrade(None, &first, now(), |_| Ok(())).unwrap();
+    database.serve_schema(&first);
+    let customer = database.catalog().entity(&first.metadata.id, "customer").unwrap();
+    for (number, name) in ["深圳贸易", "上海贸易"].into_iter().enumerate() {
+        let row = json!({ "name": name, "code": number.to_string() });
+        let mut new_id = || format!("01a22e93-c61f-7000-8614-{number:012x}");
+        database.writer().insert(&customer, &scope("acme"), row.as_object().unwrap(), &mut new_id).unwrap();
+    }
+    database.commit().unwrap();
+    drop(database);
+    // As it was: no index of texts, indexes of other names.
+    let table = "plugin_erp_found_customer";
+    let texts = format!("parts:{table}:name");
+    rusqlite::Connection::open(&file)
+        .unwrap()
+        .execute_batch(&format!(
+            "drop trigger \"{texts}\"; drop trigger \"{texts}::update\"; drop trigger \"{texts}::delete\"; \
+             drop table \"{texts}::new\"; drop table \"{texts}\"; drop index \"unique:{table}:code\"; \
+             create unique index \"unique index:{table}:code\" on \"{table}\" (tenant_id, json_extract(data, '$.code'))"
+        ))
+        .unwrap();
+    let mut database = Database::open(&file).unwrap();
+    database.serve_schema(&first);
+    let second = manifest(2, "customer", &(name + &code.replace("unique = true", "")));
+    database.begin().unwrap();
+    database.serve_schema(&second);
+    database.upgrades().upgrade(Some(&first), &second, now(), |_| Ok(())).unwrap();
+    database.commit().unwrap();
+    assert!(statements(&mut database, &customer, "深圳").contains(" match ?"));
+    let query = ListQuery { search: Some("贸易".to_owned()), ..ListQuery::default() };
+    assert_eq!(database.reader().count(&customer, &scope("acme"), &query).unwrap(), 2);
+    // The code need not be unique any more.
+    let row = json!({ "name": "北京", "code": "0" });
+    let mut new_id = || "01a22e93-c61f-7000-8614-00000000000f".to_owned();
+    database.writer().insert(&customer, &scope("acme"), row.as_object().unwrap(), &mut new_id).unwrap();
 }

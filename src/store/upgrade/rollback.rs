@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::operation::kept_table;
 use crate::definition;
+use crate::hits::LOOK_AFTER;
 use crate::sql::{Dialect, SqlValue};
 use crate::upgrade::Upgrades;
 
@@ -65,6 +66,8 @@ impl Upgrades<'_> {
         now: Moment,
     ) -> Result<Reversal, StoreError> {
         self.database.install_alone()?;
+        self.database.schema().install_schema(new)?;
+        self.database.count_written(LOOK_AFTER);
         let path = erp_manifest::evolution::migrations_from(old.schema.schema_version, new);
         if let Some(migration) = path.iter().find(|migration| !migration.reversible) {
             return Err(StoreError::NoRollback(format!(
