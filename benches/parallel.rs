@@ -2,7 +2,7 @@
 //! of SQLite, and that write a row to PostgreSQL.
 //!
 //! `cargo bench --bench parallel [-- postgres://…]` prints a table for docs/benchmarks.md. One and two threads take turns,
-//! so that both see the machine as it is that minute. The database is emptied beforehand: name one of its own.
+//! so that both see the machine as it is that minute. It leaves tables behind: name a database of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on stops")]
 #![expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a table is what this is for")]

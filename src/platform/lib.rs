@@ -49,7 +49,7 @@ mod upgrade;
 mod upload;
 
 pub use activity::{Activity, CallRecord, Counters};
-pub use api::{Body, ModelRoutes, Request, Response, RowPage};
+pub use api::{Body, ModelRoutes, Request, Response, RowPage, media_type};
 pub use compiler::PackageCompiler;
 pub use data::PlatformData;
 pub use delivery::Deliveries;

@@ -438,7 +438,7 @@ impl Platform {
         listening.map(|(id, _)| id.clone()).collect()
     }
 
-    /// What the running plugins subscribed to, for whoever told an event that nobody hears.
+    /// What the running plugins subscribed to, for one who published an event without a subscriber.
     pub fn subscriptions(&self) -> Vec<&str> {
         let running = self.plugins.values().filter(|installed| installed.status == PluginStatus::Running);
         running.flat_map(|installed| &installed.manifest.events.subscribe).map(|pattern| pattern.as_str()).collect()

@@ -338,7 +338,7 @@ impl Database {
         if looks {
             // The unit may have no time left, and need not succeed in this: what an index lacks is found all the same.
             let limit = self.swap_limit(StatementLimit::default());
-            let _ = self.atomically(|database| database.texts().take_up_texts());
+            let _ = self.atomically(|database| database.texts().take_up());
             self.swap_limit(limit);
         }
         let committed = match self.group {

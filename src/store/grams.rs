@@ -92,7 +92,6 @@ impl GramsIndex<'_> {
     /// The statements that make it, with the rows that there are.
     pub(super) fn create_statement(&self) -> String {
         let (name, table) = (&self.name, self.entity.table());
-        let value = |data: &str, field: &str| format!("json_extract({data}, '$.{field}')");
         let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
         let changed = self.fields.iter().map(changed).collect::<Vec<_>>().join(" or ");
         let note = |row: &str| format!("begin insert or ignore into \"{name}::new\" values ({row}.rowid); end");
@@ -120,7 +119,7 @@ impl GramsIndex<'_> {
     fn insert_statement(&self, of_rows: &str) -> String {
         let grams = |field: &&str| {
             let is_list = self.entity.field(field).is_some_and(|field| field.field_type.shape().is_list());
-            let value = format!("json_extract(data, '$.{field}')");
+            let value = value("data", field);
             if is_list { format!("{GRAMS_OF_LIST}({value})") } else { format!("{GRAMS}(cast({value} as text))") }
         };
         let grams = self.fields.iter().map(grams).collect::<Vec<_>>().join(" || ' ' || ");
@@ -138,6 +137,11 @@ impl GramsIndex<'_> {
     pub(super) fn count_new(&self) -> String {
         format!("select count(*) from \"{}::new\"", self.name)
     }
+}
+
+/// The value of a field, out of a row's JSON.
+fn value(data: &str, field: &str) -> String {
+    format!("json_extract({data}, '$.{field}')")
 }
 
 /// The statements that take an index away, where it exists.

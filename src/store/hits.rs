@@ -15,7 +15,7 @@ const FEW: usize = 1_000;
 /// Rows that are looked up in an index before they are put in order: some milliseconds of work.
 const MANY: u64 = 20_000;
 /// Rows that an index of texts may lack: a search looks at them one by one, in some milliseconds.
-pub(super) const MOST_NEW: usize = 2_000;
+pub(super) const MOST_NEW: u64 = 2_000;
 /// Rows that are written until somebody asks how many an index lacks.
 pub(super) const LOOK_AFTER: u64 = 500;
 
@@ -44,8 +44,8 @@ impl RowReader<'_> {
         matching: &Condition,
     ) -> Result<Option<Vec<String>>, StoreError> {
         let table = Alias::new(entity.table());
-        let hits = Query::select().from(table).expr(Expr::cust("id")).cond_where(matching.clone()).take();
-        let (sql, mut values) = match self.database.dialect() {
+        let mut hits = Query::select().from(table).expr(Expr::cust("id")).cond_where(matching.clone()).take();
+        let (sql, values) = match self.database.dialect() {
             // Left alone, it would rather go through all rows in their order, in the hope of a hit, than ask its index
             // of trigrams; asked for the hits alone, it asks the index.
             Dialect::Postgres if search.chars().count() >= TRIGRAM => {
@@ -61,13 +61,13 @@ impl RowReader<'_> {
                     return Ok(None);
                 }
                 let candidates = format!("rowid in ({})", index.candidates());
-                let hits = hits.clone().and_where(Expr::cust_with_values(candidates, [grams])).take();
+                hits.and_where(Expr::cust_with_values(candidates, [grams]));
                 let (sql, values) = self.database.dialect().build(&hits);
                 (sql, values.0)
             }
             Dialect::Postgres => return Ok(None),
         };
-        let values: Vec<SqlValue> = values.drain(..).map(bound).collect();
+        let values: Vec<SqlValue> = values.into_iter().map(bound).collect();
         let ids = self.database.rows("look for few rows", &sql, values, |row| row.get::<String>(0))?;
         Ok((ids.len() <= FEW).then_some(ids))
     }
@@ -75,7 +75,7 @@ impl RowReader<'_> {
     /// Whether an index of grams has more than a few rows for a text, of whichever tenant, or has not been brought up to
     /// date for long.
     fn is_frequent(&self, index: &GramsIndex<'_>, grams: &str) -> Result<bool, StoreError> {
-        let most = (FEW + MOST_NEW) as u64;
+        let most = FEW as u64 + MOST_NEW;
         let sql = format!("select count(*) from (select 1 from ({}) limit {})", index.candidates(), most + 1);
         let counts = self.database.rows("count candidates", &sql, [SqlValue::text(grams)], |row| row.get::<i64>(0))?;
         Ok(counts.first().is_some_and(|count| count.unsigned_abs() > most))

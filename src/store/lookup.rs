@@ -47,7 +47,7 @@ impl RowReader<'_> {
         );
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
         let row = self.database.rows("read a row", &sql, parameters, |row| read_row(entity, row))?.pop();
-        // A row out of reach is not there: that it exists is nobody's business either.
+        // A row out of reach is not found: whether it exists is not said either.
         row.filter(|row| scope.reach.admits(entity, row.created_by.as_deref(), &row.data))
             .ok_or_else(|| not_found(entity, id))
     }

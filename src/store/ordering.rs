@@ -89,7 +89,7 @@ impl SortKey {
     /// Sorts a statement by this key, after those that it is sorted by already.
     pub(super) fn order(&self, select: &mut SelectStatement) {
         if self.is_standard {
-            // Never absent; PostgreSQL would not know its index again if it were told what comes first.
+            // Never absent; with a place for absent values, PostgreSQL would not use its index.
             select.order_by_expr(self.operand.expr(), self.order.clone());
         } else {
             // What is absent comes before everything else.

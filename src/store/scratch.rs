@@ -11,7 +11,7 @@ use super::DatabaseImage;
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
 
-/// Where databases are made that nobody keeps.
+/// Where databases are made that are not kept.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "sqlite", derive(Default))]
 pub enum ScratchPlace {

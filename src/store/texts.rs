@@ -14,14 +14,14 @@ pub(crate) struct TextIndexes<'d> {
 impl TextIndexes<'_> {
     /// Brings the indexes of texts up to date where many rows were written since: as part of the unit of work, which has
     /// written the last of them.
-    pub(super) fn take_up_texts(&mut self) -> Result<(), StoreError> {
+    pub(super) fn take_up(&mut self) -> Result<(), StoreError> {
         let entities: Vec<EntityRef> = self.database.catalog().manifests().flat_map(EntityRef::all).collect();
         for index in entities.iter().filter_map(definition::grams_index) {
             if !self.database.has_table(&index.name)? {
                 continue;
             }
             let new = self.database.rows("count new texts", &index.count_new(), [], |row| row.get::<i64>(0))?;
-            if new.first().is_some_and(|new| new.unsigned_abs() > MOST_NEW as u64) {
+            if new.first().is_some_and(|new| new.unsigned_abs() > MOST_NEW) {
                 self.database.execute_batch("take up new texts", &index.take_up_statement())?;
             }
         }

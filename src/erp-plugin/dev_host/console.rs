@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use erp_manifest::digest::sha256_hex;
-use erp_platform::ModelRoutes;
+use erp_platform::media_type;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use include_dir::{Dir, include_dir};
@@ -42,7 +42,7 @@ static ASSETS: LazyLock<BTreeMap<String, Asset>> = LazyLock::new(|| {
             let packed = packed.filter(|packed| plain.len() > WORTH_PACKING && packed.len() < plain.len());
             let etag = format!("\"{}\"", &sha256_hex(&plain)[..16]);
             let path = file.path().to_string_lossy().replace('\\', "/");
-            let kind = ModelRoutes::media_type(&path);
+            let kind = media_type(&path);
             assets.insert(path, Asset { kind, plain, packed, etag });
         }
     }

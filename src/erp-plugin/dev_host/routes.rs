@@ -10,7 +10,7 @@ use erp_files::FileAccess;
 use erp_manifest::codes::errors;
 use erp_manifest::{EventType, PermissionGrant};
 use erp_platform::http_api::{HostOperation, Operation, find};
-use erp_platform::{ModelRoutes, Platform, PlatformError, Request, Response};
+use erp_platform::{Platform, PlatformError, Request, Response, media_type};
 use erp_runtime::Detail;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +31,7 @@ pub(super) fn frame(shared: &Shared, method: &str, path: &str) -> HttpResponse {
     let found = place.filter(|_| method == "GET").and_then(|(ticket, file)| {
         let plugin = shared.frames.plugin(ticket)?;
         let bytes = shared.platform().model_routes().shown_file(&plugin, file)?;
-        Some((bytes, ModelRoutes::media_type(file)))
+        Some((bytes, media_type(file)))
     });
     let Some((bytes, kind)) = found else {
         let message = "this address of a frame is not known; open the page again";
@@ -323,13 +323,13 @@ fn put_user(shared: &Shared, name: &str, body: &Map<String, Value>) -> Answer {
             .map_err(|error| bad(error.to_string()))?;
         (token, is_new)
     };
-    let told = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
+    let payload = json!({ "user_id": token.id(), "name": token.user, "permissions": token.permissions });
     let tenant = token.tenant.clone();
     let tenant = erp_manifest::TenantId::new(tenant);
     shared.with_platform(|platform| {
         follow_directory(shared, platform)?;
         let event = EventType::of_platform(if is_new { "user.created" } else { "user.updated" });
-        tenant.as_ref().map_or(Ok(()), |tenant| platform.events().announce(tenant, &event, &told))
+        tenant.as_ref().map_or(Ok(()), |tenant| platform.events().announce(tenant, &event, &payload))
     })?;
     if let Some(tenant) = tenant {
         shared.deliver_now(tenant);

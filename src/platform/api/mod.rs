@@ -11,7 +11,7 @@ mod nodes;
 mod request;
 mod rows;
 
-pub use models::ModelRoutes;
+pub use models::{ModelRoutes, media_type};
 pub use request::{Body, Request, Response, RowPage};
 
 use erp_manifest::TenantId;
@@ -50,8 +50,8 @@ impl Platform {
         }
     }
 
-    /// Answers a request. What it told is on its way, and somebody must deliver it: [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of) the
-    /// tenants whose events the activity names.
+    /// Answers a request. The events that it published are still to be delivered: those of the tenants that the activity
+    /// names, by [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
     pub fn answer(&mut self, request: &Request) -> Response {
         self.asked = AskedBy::request(request);
         let answer = self.route(request);

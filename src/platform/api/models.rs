@@ -61,24 +61,7 @@ impl ModelRoutes<'_> {
     /// A file of a plugin that its users see.
     pub(super) fn plugin_file(&self, request: &Request, plugin: &str, path: &str) -> Answer {
         let file = self.shown_file(plugin, path).ok_or_else(|| request.no_route())?;
-        Ok(Response::bytes(200, ModelRoutes::media_type(path).to_owned(), file))
-    }
-
-    /// The media type of a file by its ending; bytes where that says nothing.
-    pub fn media_type(path: &str) -> &'static str {
-        match path.rsplit('.').next().unwrap_or_default() {
-            "html" => "text/html; charset=utf-8",
-            "css" => "text/css; charset=utf-8",
-            "js" | "mjs" => "text/javascript; charset=utf-8",
-            "json" => "application/json",
-            "svg" => "image/svg+xml",
-            "png" => "image/png",
-            "jpg" | "jpeg" => "image/jpeg",
-            "webp" => "image/webp",
-            "woff2" => "font/woff2",
-            "txt" | "md" | "toml" => "text/plain; charset=utf-8",
-            _ => "application/octet-stream",
-        }
+        Ok(Response::bytes(200, media_type(path).to_owned(), file))
     }
 
     /// The bytes of a file of a plugin that its users see.
@@ -150,5 +133,22 @@ fn field_model(installed: &Installed, request: &Request, entity: &str, field: &F
 impl PlatformError {
     pub(crate) fn no_page(plugin: &str, name: &str) -> PlatformError {
         PlatformError::new(errors::HTTP_NO_ROUTE, format!("the plugin `{plugin}` has no page `{name}`"))
+    }
+}
+
+/// The media type of a file by its ending; bytes where that says nothing.
+pub fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "woff2" => "font/woff2",
+        "txt" | "md" | "toml" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
     }
 }
