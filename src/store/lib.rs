@@ -5,7 +5,7 @@
 //! Storage ◄──┼── Pool             connections of our own
 //!            └── LentPool         connections of a platform's pool
 //!                    │
-//!                UnitOfWork ──derefs to──► Database: rows, keys, files, events, upgrades
+//!                UnitOfWork ──derefs to──► Database ──has──► rows, keys, files, events, upgrades
 //! ```
 //!
 //! ```
@@ -22,7 +22,7 @@
 //! "#;
 //! let manifest = std::sync::Arc::new(parse(&SourceFile::new("plugin.toml", text)).0.unwrap());
 //! let mut database = Database::in_memory()?;
-//! database.install_schema(&manifest)?;
+//! database.schema().install_schema(&manifest)?;
 //! database.serve_schema(&manifest);
 //!
 //! let pool = Pool::new(database, 1)?;
@@ -31,14 +31,16 @@
 //! let mut unit = pool.begin(erp_storage::Attempt::first(&tenant))?;
 //! let item = unit.catalog().by_qualified_name("erp-demo.item").unwrap();
 //! let row = serde_json::json!({ "sku": "A-1" });
-//! let row = unit.insert(&item, &scope, row.as_object().unwrap(), &mut || "01a22e93-c61f-7000-8614-000000000001".into())?;
+//! let mut new_id = || "01a22e93-c61f-7000-8614-000000000001".to_owned();
+//! let row = unit.writer().insert(&item, &scope, row.as_object().unwrap(), &mut new_id)?;
 //! assert_eq!(unit.commit()?.len(), 1);
-//! assert_eq!(pool.take()?.get(&item, &scope, &row.id)?.data["sku"], "A-1");
+//! assert_eq!(pool.take()?.reader().get(&item, &scope, &row.id)?.data["sku"], "A-1");
 //! # Ok::<(), erp_storage::StoreError>(())
 //! ```
 //!
-//! [`Pool`], [`LentPool`], [`SharedDatabase`], [`UnitOfWork`] and the tables are stable; the other methods of [`Database`] serve
-//! the platform beside it.
+//! A [`Database`] has parts: [`RowWriter`] and [`RowReader`], [`KeyValues`], [`Blobs`], [`EventLog`], [`EntityTables`], …; each is a
+//! method of it, for one use. [`Pool`], [`LentPool`], [`SharedDatabase`], [`UnitOfWork`] and the tables are stable; the other
+//! methods of [`Database`] and its parts serve the platform beside it.
 //!
 //! The store knows manifests and SQL; it knows neither WebAssembly nor HTTP. It takes the moment
 //! and the ids of new rows as arguments, so that a run can be repeated to the byte. Every statement
