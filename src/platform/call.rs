@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::activity::CallRecord;
 use super::attempts::Attempts;
 use super::triggers::publish_changes;
-use super::{Identity, Platform, PlatformError};
+use super::{Identity, Origin, Platform, PlatformError};
 
 /// Why a plugin is called, and for whom.
 #[derive(Debug, Clone)]
@@ -28,12 +28,20 @@ pub(super) struct Occasion {
     event_depth: u32,
     /// From 1: how often it was tried.
     attempt: u32,
+    origin: Origin,
 }
 
 impl Occasion {
     /// Something that the platform does by itself.
     pub(super) fn of(tenant: &TenantId, trigger: Trigger) -> Occasion {
-        Occasion { tenant: tenant.clone(), caller: None, trigger, event_depth: 0, attempt: 1 }
+        Occasion {
+            tenant: tenant.clone(),
+            caller: None,
+            trigger,
+            event_depth: 0,
+            attempt: 1,
+            origin: Origin::default(),
+        }
     }
 
     /// A call of an export by its name. `init` runs for no tenant, whoever asks for it.
@@ -47,6 +55,11 @@ impl Occasion {
     /// Something that a user does.
     pub(super) fn by(self, caller: &Caller) -> Occasion {
         Occasion { caller: Some(caller.clone()), ..self }
+    }
+
+    /// Something that a request leads to.
+    pub(super) fn caused_by(self, origin: &Origin) -> Occasion {
+        Occasion { origin: origin.clone(), ..self }
     }
 
     /// The same once more.
@@ -110,7 +123,7 @@ impl Platform {
         invocation: &Invocation,
         finish: impl FnMut(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
-        let Some(loaded) = self.routed(plugin) else {
+        let Some(loaded) = self.routed(plugin, &occasion.origin) else {
             return Err(CallError::BadCall(format!("the plugin `{plugin}` is not running")));
         };
         self.call_loaded(&loaded, occasion, invocation, |_| Ok(()), finish)
@@ -122,10 +135,10 @@ impl Platform {
     }
 
     /// The build that answers this request: the plugin's own, or the one that is tried on a share.
-    pub(super) fn routed(&self, plugin: &str) -> Option<LoadedPlugin> {
+    pub(super) fn routed(&self, plugin: &str, origin: &Origin) -> Option<LoadedPlugin> {
         let installed = self.plugins.get(plugin)?;
         let own = installed.loaded.clone()?;
-        let tried = installed.canary.as_ref().zip(self.asked.request_id.as_deref());
+        let tried = installed.canary.as_ref().zip(origin.request_id.as_deref());
         Some(tried.filter(|(canary, id)| canary.takes(id)).map_or(own, |(canary, _)| canary.loaded.clone()))
     }
 
@@ -177,9 +190,9 @@ impl Platform {
         prepare: impl FnOnce(&mut Database) -> Result<(), StoreError>,
         finish: impl FnOnce(&mut Database) -> Result<(), StoreError>,
     ) -> Result<Value, CallError> {
-        let Occasion { tenant, caller, trigger, event_depth, attempt } = occasion;
+        let Occasion { tenant, caller, trigger, event_depth, attempt, origin } = occasion;
         let label = label(invocation);
-        let request_id = self.asked.request_id.clone().unwrap_or_else(|| lock(&self.surroundings).uuid());
+        let request_id = origin.request_id.unwrap_or_else(|| lock(&self.surroundings).uuid());
         let began_ms = self.now().unix_ms;
         let user = caller.as_ref().map(|caller| caller.id.clone());
         let request = CallRequest {
@@ -188,14 +201,13 @@ impl Platform {
                 tenant: tenant.clone(),
                 caller,
                 trigger,
-                // The language of whoever asked; events and the platform itself speak the plugin's own.
-                locale: self.asked.language.clone().unwrap_or_else(|| loaded.manifest().i18n.default_locale.clone()),
+                locale: origin.language.unwrap_or_else(|| loaded.manifest().i18n.default_locale.clone()),
                 event_depth,
             },
             limits: CallLimits::of(loaded.manifest()).with(&self.call_settings.limits),
             detail: self.call_settings.detail,
             probe: self.call_settings.probe.clone(),
-            interrupt: self.interrupt.clone(),
+            interrupt: origin.interrupt.unwrap_or_else(|| self.ending.clone()),
             attempt,
             invocation,
         };

@@ -10,7 +10,7 @@ use erp_store::Database;
 use serde_json::Value;
 
 use super::call::Occasion;
-use super::{Platform, PlatformError};
+use super::{Origin, Platform, PlatformError};
 
 /// How often an event is offered to a plugin that says that it may take it later.
 const MAX_ATTEMPTS: u32 = 3;
@@ -19,9 +19,16 @@ const MAX_ATTEMPTS: u32 = 3;
 #[derive(Debug)]
 pub struct Deliveries<'p> {
     pub(crate) platform: &'p mut Platform,
+    pub(crate) origin: Origin,
 }
 
 impl Deliveries<'_> {
+    /// The same, for a request. Plugins receive its events in their own language.
+    #[must_use]
+    pub fn on_behalf_of(self, origin: Origin) -> Self {
+        Self { origin: Origin { language: None, ..origin }, ..self }
+    }
+
     /// Publishes an event as the platform's base modules do, and delivers it with all that follows.
     ///
     /// # Errors
@@ -102,8 +109,9 @@ impl Deliveries<'_> {
             }
             let attempt = before.map_or(1, |(attempts, _)| attempts + 1);
             let invocation = Invocation::Event { event: Arc::clone(event), attempt };
-            let occasion = Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth);
-            let Some(loaded) = self.platform.routed(plugin) else { return Ok(()) };
+            let occasion =
+                Occasion::of(&event.tenant, Trigger::Event).after_events(event.depth).caused_by(&self.origin);
+            let Some(loaded) = self.platform.routed(plugin, &self.origin) else { return Ok(()) };
             let mut was_done = false;
             let look = |database: &mut Database| {
                 database.events().lock_delivery(event.seq, id)?;

@@ -17,15 +17,22 @@ use super::project_version::ProjectVersion;
 use super::state::Installed;
 use super::upgrade::{VersionRule, bring_fixtures, bring_up};
 use super::upload::files_of;
-use super::{Platform, PlatformError};
+use super::{Origin, Platform, PlatformError};
 
 /// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
 #[derive(Debug)]
 pub struct Lifecycle<'p> {
     pub(crate) platform: &'p mut Platform,
+    pub(crate) origin: Origin,
 }
 
 impl Lifecycle<'_> {
+    /// The same, for a request.
+    #[must_use]
+    pub fn on_behalf_of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     /// Makes a plugin's tables and registers it.
     ///
     /// # Errors
@@ -183,7 +190,7 @@ impl Lifecycle<'_> {
         } else {
             (first, Invocation::Upgrade(handlers.to_vec()))
         };
-        let occasion = Occasion::of(tenant, Trigger::Lifecycle);
+        let occasion = Occasion::of(tenant, Trigger::Lifecycle).caused_by(&self.origin);
         self.platform.call_loaded(loaded, &occasion, &invocation, &mut prepare, |_| Ok(()))?;
         Ok(())
     }
@@ -197,7 +204,7 @@ impl Lifecycle<'_> {
         let plugin = &manifest.metadata.id;
         if !self.platform.database.lock().installed().has_tenant(plugin, tenant)? {
             // Noted in the hook's own transaction: a hook that fails is called again.
-            let occasion = Occasion::of(tenant, Trigger::Lifecycle);
+            let occasion = Occasion::of(tenant, Trigger::Lifecycle).caused_by(&self.origin);
             let Some(loaded) = self.platform.loaded(id) else { return Ok(()) };
             let (now, surroundings) = (self.platform.now(), Arc::clone(&self.platform.surroundings));
             let fixtures = |database: &mut Database| bring_fixtures(database, &surroundings, manifest, tenant, now);
@@ -343,7 +350,7 @@ impl Lifecycle<'_> {
                 self.fail(&id, &error)?;
             }
         }
-        self.platform.events().deliver_events()?;
+        self.platform.events().on_behalf_of(self.origin.clone()).deliver_events()?;
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use erp_manifest::codes::errors;
 use erp_manifest::diagnostics::Spanned;
 use erp_manifest::{Manifest, Moment, PluginId, TenantId, event_matches};
 use erp_runtime::{Interrupt, LoadedPlugin, Runtime, SharedSurroundings, Surroundings, lock};
-use erp_storage::{ListQuery, Row, Scope, StatementLimit, StoreError};
+use erp_storage::{ListQuery, Row, Scope, StoreError};
 use erp_store::{Database, PluginRecord, PluginStatus, SharedDatabase};
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ use super::labels::Labels;
 use super::lane::{Snapshot, Turns};
 use super::lifecycle::{Lifecycle, plugin_record};
 use super::nodes::Nodes;
+use super::origin::Origin;
 use super::pages::Pages;
 use super::registry::RegistryStatements;
 use super::{CallSettings, Directory, Gate, PlatformError, Request};
@@ -43,30 +44,8 @@ pub struct Platform {
     pub(super) turns: Arc<Turns>,
     pub(super) activity: Activity,
     pub(super) gate: Arc<Gate>,
-    /// What ends the running call early.
-    pub(super) interrupt: Interrupt,
-    /// The request that is being answered.
-    pub(super) asked: AskedBy,
-    /// Whether requests are committed together.
-    pub(super) in_group: bool,
-}
-
-/// What of a request goes into the calls that it causes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct AskedBy {
-    /// Its name, where it has one: all that it causes bears it.
-    pub(super) request_id: Option<String>,
-    /// The language that its user prefers, as in `accept-language`.
-    pub(super) language: Option<String>,
-}
-
-impl AskedBy {
-    pub(super) fn request(request: &Request) -> AskedBy {
-        let first = request.accept_language.as_deref().and_then(|ranges| ranges.split(',').next());
-        let tag = first.and_then(|range| range.split(';').next()).map(str::trim);
-        let language = tag.filter(|tag| !tag.is_empty() && *tag != "*").map(str::to_owned);
-        AskedBy { request_id: request.request_id.clone(), language }
-    }
+    /// Ends the calls that have no interrupt of their own.
+    pub(super) ending: Interrupt,
 }
 
 /// A plugin that the platform knows.
@@ -141,15 +120,13 @@ impl Platform {
             turns: Arc::default(),
             activity: Activity::default(),
             gate: Arc::default(),
-            interrupt: Interrupt::default(),
-            asked: AskedBy::default(),
-            in_group: false,
+            ending: Interrupt::default(),
         }
     }
 
     /// A plugin's life: packages that come, versions that are installed, started, upgraded, rolled back, stopped and removed.
     pub fn lifecycle(&mut self) -> Lifecycle<'_> {
-        Lifecycle { platform: self }
+        Lifecycle { platform: self, origin: Origin::default() }
     }
 
     /// What must hold before a plugin is installed, started, stopped or replaced.
@@ -159,7 +136,7 @@ impl Platform {
 
     /// Events: published, and delivered to the plugins that subscribed.
     pub fn events(&mut self) -> Deliveries<'_> {
-        Deliveries { platform: self }
+        Deliveries { platform: self, origin: Origin::default() }
     }
 
     /// Whether a package may come in, and its receipt.
@@ -174,7 +151,7 @@ impl Platform {
 
     /// The nodes of the plugins that run, and of the platform.
     pub fn nodes(&mut self) -> Nodes<'_> {
-        Nodes { platform: self }
+        Nodes { platform: self, origin: Origin::default() }
     }
 
     /// Pages as a user sees them.
@@ -265,10 +242,12 @@ impl Platform {
         running.iter().try_for_each(|(id, manifest)| self.lifecycle().greet_tenants(id.as_str(), manifest))
     }
 
-    /// Begins to commit several requests together; false where the database cannot.
-    pub fn begin_group(&mut self) -> bool {
-        self.in_group = self.database.lock().begin_group().unwrap_or(false);
-        self.in_group
+    /// Begins to commit several requests together, after waiting at most `patience` for another writer; false where the
+    /// database cannot.
+    pub fn begin_group(&mut self, patience: Duration) -> bool {
+        let mut database = self.database.lock();
+        database.set_patience(patience);
+        database.begin_group().unwrap_or(false)
     }
 
     /// Makes what the group did last, all of it or nothing.
@@ -276,7 +255,6 @@ impl Platform {
     /// # Errors
     /// [`StoreError::Database`] as the platform tells it; nothing of the group was kept then.
     pub fn end_group(&mut self) -> Result<(), PlatformError> {
-        self.in_group = false;
         self.database.lock().end_group().map_err(PlatformError::from)
     }
 
@@ -305,24 +283,9 @@ impl Platform {
         lock(&self.counters).clone()
     }
 
-    /// Ends calls that run from now on as soon as it says so.
-    pub fn set_interrupt(&mut self, interrupt: Interrupt) {
-        self.interrupt = interrupt;
-    }
-
-    /// Bounds the time that the statements which follow take together, beside those of plugins' calls, which have a time
-    /// of their own. They also end when the interrupt is set. Without a bound they may take as long as they need.
-    pub fn bound_statements(&mut self, time: Option<Duration>) {
-        let interrupt = self.interrupt.clone();
-        let limit = time.map_or_else(StatementLimit::default, |time| {
-            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
-        });
-        self.database.lock().swap_limit(limit);
-    }
-
-    /// How long the next units of work wait for somebody else's that writes.
-    pub fn set_patience(&mut self, patience: Duration) {
-        self.database.lock().set_patience(patience);
+    /// Sets what ends all calls that have no interrupt of their own: the end of the process that runs the platform.
+    pub fn set_ending(&mut self, ending: Interrupt) {
+        self.ending = ending;
     }
 
     pub(super) fn installed(&self, plugin: &str) -> Result<&Installed, PlatformError> {
@@ -466,6 +429,7 @@ impl Platform {
         let mut lane = Platform {
             counters: Arc::clone(&self.counters),
             turns: Arc::clone(&self.turns),
+            ending: self.ending.clone(),
             ..Platform::bare(Arc::clone(&self.runtime), database, Arc::clone(&self.surroundings))
         };
         lane.follow(&self.snapshot());

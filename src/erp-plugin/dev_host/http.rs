@@ -148,7 +148,8 @@ async fn queued(
     let (tell, told) = oneshot::channel();
     let interrupt = shared.ending.within();
     let _leaving = LeaveSignal(interrupt.clone());
-    let job = Job { request, effect, started, tell, interrupt, held };
+    let request = Request { interrupt: Some(interrupt), ..request };
+    let job = Job { request, effect, started, tell, held };
     let queues = &shared.traffic.queues;
     match effect {
         Effect::Reads if shared.traffic.slow_reads.contains(&job.request) => queues.calls.push(QueuedWork::Answer(job)),

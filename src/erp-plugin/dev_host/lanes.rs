@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use erp_manifest::TenantId;
 use erp_manifest::codes::errors;
 use erp_platform::http_api::{PlatformOperation, find};
-use erp_platform::{Activity, Body, Platform, PlatformError, Response, Snapshot};
-use erp_runtime::{Interrupt, lock};
+use erp_platform::{Activity, Body, Origin, Platform, PlatformError, Request, Response, Snapshot, WorkBounds};
+use erp_runtime::lock;
 use erp_storage::StoreError;
 
 use super::call_book::PendingRequest;
@@ -111,16 +111,14 @@ impl Seat {
 /// Answers a request with a platform. Its statements may take so long together; changes of plugins have no bound. Events are
 /// delivered at once if this platform is the only one.
 fn answer(platform: &mut Platform, job: Job, is_own: bool, statements: Option<Duration>) -> JobResult {
-    platform.set_interrupt(job.interrupt.clone());
-    platform.bound_statements(statements);
-    platform.set_patience(WRITERS_WAIT.saturating_sub(job.started.elapsed()));
+    let patience = WRITERS_WAIT.saturating_sub(job.started.elapsed());
     // A bug in one request must not end the others; every unit of work begins with a clean transaction.
-    let answered = catch_unwind(AssertUnwindSafe(|| {
-        if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
-    }));
+    let answered = platform.within(&WorkBounds { interrupt: job.interrupt(), statements, patience }, |platform| {
+        catch_unwind(AssertUnwindSafe(|| {
+            if is_own { platform.answer(&job.request) } else { platform.handle(&job.request) }
+        }))
+    });
     let response = answered.unwrap_or_else(|_| bug().response());
-    platform.set_interrupt(Interrupt::default());
-    platform.bound_statements(None);
     JobResult { job, response, activity: platform.take_activity() }
 }
 
@@ -234,15 +232,19 @@ impl Drop for TenantTurn<'_> {
 
 /// Delivers a tenant's events, and then answers whoever told them.
 fn deliver(shared: &Shared, seat: &mut Seat, tenant: &TenantId, waiting: Option<Box<JobResult>>) {
-    let request_id = waiting.as_ref().and_then(|done| done.job.request.request_id.clone());
+    let interrupt = shared.ending.within();
+    let origin = waiting.as_ref().map(|done| Origin::of(&done.job.request)).unwrap_or_default();
+    // The answer may not be needed any more, but the delivery is.
+    let origin = Origin { interrupt: Some(interrupt.clone()), ..origin };
+    let bounds = WorkBounds { interrupt, statements: None, patience: WRITERS_WAIT };
     let (delivered, activity) = {
         let _running = read_gate(&shared.hosted.calls_gate);
         seat.with(shared, |platform, _| {
-            platform.set_interrupt(shared.ending.within());
-            platform.set_patience(WRITERS_WAIT);
-            platform.bound_statements(None);
-            let delivered = catch_unwind(AssertUnwindSafe(|| platform.deliver_for(request_id.as_deref(), tenant)));
-            let delivered = delivered.unwrap_or_else(|_| Err(bug()));
+            let delivered = platform.within(&bounds, |platform| {
+                let mut events = platform.events().on_behalf_of(origin);
+                catch_unwind(AssertUnwindSafe(|| events.deliver_events_of(tenant)))
+            });
+            let delivered = delivered.map_or_else(|_| Err(bug()), |delivered| delivered.map_err(PlatformError::from));
             (delivered, platform.take_activity())
         })
     };
@@ -266,7 +268,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
     let package = match found.route.platform_operation() {
         Some(PlatformOperation::UploadPackage) => {
             let admitted = seat.with(shared, |platform, _| platform.admission().admit(&job.request.body))?;
-            shared.hosted.compiler.compile(admitted.component(), &job.interrupt);
+            shared.hosted.compiler.compile(admitted.component(), &job.interrupt());
             job.request.admitted = Some(Arc::new(admitted));
             None
         }
@@ -275,7 +277,7 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
         _ => None,
     };
     if let Some(package) = package {
-        shared.hosted.compiler.compile_package(&package, &job.interrupt);
+        shared.hosted.compiler.compile_package(&package, &job.interrupt());
     }
     Ok(())
 }
@@ -283,7 +285,8 @@ fn prepare(shared: &Shared, seat: &mut Seat, job: &mut Job) -> Result<(), Platfo
 /// Changes plugins while no call runs and no row is written; none where a bug took the request along.
 fn change_plugins(shared: &Shared, job: Job) -> Option<JobResult> {
     // Once it has begun, it ends: a client that leaves leaves no plugin half way.
-    let job = Job { interrupt: shared.ending.within(), ..job };
+    let request = Request { interrupt: Some(shared.ending.within()), ..job.request };
+    let job = Job { request, ..job };
     let until = Instant::now() + WRITERS_WAIT;
     let waiting = Cell::new(Some(job));
     let changed = shared.hosted.exclusively(until, |platform| {
@@ -324,8 +327,8 @@ fn write_rows(queues: &Queues, seat: &mut Seat) {
 /// Several requests in one transaction: the disk is waited for once, and everybody hears of it afterwards.
 fn write_group(platform: &mut Platform, jobs: Vec<Job>, is_own: bool) -> Vec<JobResult> {
     let oldest = jobs.iter().map(|job| job.started.elapsed()).max().unwrap_or_default();
-    platform.set_patience(WRITERS_WAIT.saturating_sub(oldest));
-    if jobs.len() < 2 || !is_own || !platform.begin_group() {
+    let patience = WRITERS_WAIT.saturating_sub(oldest);
+    if jobs.len() < 2 || !is_own || !platform.begin_group(patience) {
         // Alone, each waits as long as it may.
         return jobs.into_iter().map(|job| answer(platform, job, is_own, Some(SHORT_WRITE))).collect();
     }

@@ -32,8 +32,6 @@ pub(super) struct Job {
     pub(super) effect: Effect,
     pub(super) started: Instant,
     pub(super) tell: oneshot::Sender<Response>,
-    /// Set when the client leaves, or the host ends.
-    pub(super) interrupt: Interrupt,
     /// Its place among those that may wait, and that of its body.
     #[expect(dead_code, reason = "given back when the job is dropped")]
     pub(super) held: Vec<OwnedSemaphorePermit>,
@@ -42,7 +40,12 @@ pub(super) struct Job {
 impl Job {
     /// Whether the answer is not needed any more.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.tell.is_closed() || self.interrupt.is_set()
+        self.tell.is_closed() || self.request.interrupt.as_ref().is_some_and(Interrupt::is_set)
+    }
+
+    /// Set when the client leaves, or the host ends.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        self.request.interrupt.clone().unwrap_or_default()
     }
 
     pub(super) fn tenant(&self) -> Option<&TenantId> {

@@ -78,9 +78,11 @@ pub(super) struct SharedParts {
 
 impl Shared {
     pub(super) fn new(parts: SharedParts) -> Result<Shared, StoreError> {
-        let SharedParts { platform, state_folder, terminal, record, port } = parts;
+        let SharedParts { mut platform, state_folder, terminal, record, port } = parts;
+        let ending = Interrupt::default();
+        platform.set_ending(ending.clone());
         Ok(Shared {
-            ending: Interrupt::default(),
+            ending,
             directory: RwLock::new(platform.directory().clone()),
             hosted: HostedPlatform::new(platform)?,
             state_folder: Mutex::new(state_folder),
@@ -123,9 +125,7 @@ impl Shared {
     /// Works with the platform, and notes the activity.
     pub(super) fn with_platform<T>(&self, work: impl FnOnce(&mut Platform) -> T) -> T {
         let mut platform = self.platform();
-        platform.set_interrupt(self.ending.within());
         let done = work(&mut platform);
-        platform.set_interrupt(Interrupt::default());
         let activity = platform.take_activity();
         drop(platform);
         self.note_activity(activity);

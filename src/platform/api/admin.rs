@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Request, Response};
-use crate::{Platform, PlatformError};
+use crate::{Origin, Platform, PlatformError};
 
 /// Routes of plugins: their life, settings and secrets.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ impl PluginRoutes<'_> {
     pub(super) fn upload_package(&mut self, request: &Request) -> Answer {
         check_digest(request)?;
         let receipt = match &request.admitted {
-            Some(admitted) => self.platform.lifecycle().upload_admitted(&request.body, admitted)?,
-            None => self.platform.lifecycle().upload(&request.body)?,
+            Some(admitted) => {
+                self.platform.lifecycle().on_behalf_of(Origin::of(request)).upload_admitted(&request.body, admitted)?
+            }
+            None => self.platform.lifecycle().on_behalf_of(Origin::of(request)).upload(&request.body)?,
         };
         Ok(Response::json(201, json!(receipt)))
     }
@@ -28,7 +30,7 @@ impl PluginRoutes<'_> {
     pub(super) fn roll_back_plugin(&mut self, request: &Request, id: &str) -> Answer {
         let body = request.object_or_empty()?;
         let discards = body.get("discard_changes").and_then(Value::as_bool).unwrap_or(false);
-        let reversal = self.platform.lifecycle().roll_back(id, discards)?;
+        let reversal = self.platform.lifecycle().on_behalf_of(Origin::of(request)).roll_back(id, discards)?;
         let version = self.platform.installed(id)?.manifest.metadata.version.to_string();
         let (restored, discarded) = (reversal.restored, reversal.discarded);
         Ok(Response::json(200, json!({ "id": id, "version": version, "restored": restored, "discarded": discarded })))
@@ -41,7 +43,7 @@ impl PluginRoutes<'_> {
 
     pub(super) fn insert_demo_rows(&mut self, request: &Request, id: &str) -> Answer {
         let tenant = request.user()?.tenant.clone();
-        let rows = self.platform.lifecycle().bring_demo(id, &tenant)?;
+        let rows = self.platform.lifecycle().on_behalf_of(Origin::of(request)).bring_demo(id, &tenant)?;
         Ok(Response::json(200, json!({ "id": id, "rows": rows })))
     }
 

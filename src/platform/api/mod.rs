@@ -14,7 +14,6 @@ mod rows;
 pub use models::{ModelRoutes, media_type};
 pub use request::{Body, Request, Response, RowPage};
 
-use erp_manifest::TenantId;
 use serde_json::{Value, json};
 
 pub(crate) use self::admin::PluginRoutes;
@@ -25,8 +24,8 @@ use self::dev::base_events;
 pub(crate) use self::nodes::NodeRoutes;
 use self::nodes::NodeVerb;
 use super::pages::permission_of;
-use super::state::{AskedBy, in_error};
-use super::{Platform, PlatformError};
+use super::state::in_error;
+use super::{Origin, Platform, PlatformError};
 use crate::http_api::{PlatformOperation, find};
 
 type Answer = Result<Response, PlatformError>;
@@ -35,13 +34,9 @@ impl Platform {
     /// Answers a request.
     pub fn handle(&mut self, request: &Request) -> Response {
         let answer = self.answer(request);
-        self.asked = AskedBy::request(request);
-        // What the request told is delivered before the client hears of it, so that a client that
-        // asks next sees the effects. A failing delivery is in the activity and in the database.
-        // Of a group, what was told is delivered when the group is kept.
-        let delivered = if self.in_group { Ok(()) } else { self.events().deliver_events() };
-        self.asked = AskedBy::default();
-        match delivered {
+        // The events that the request published are delivered before it is answered, so that the next request of the
+        // client sees their effects. A failed delivery is in the activity and in the database.
+        match self.events().on_behalf_of(Origin::of(request)).deliver_events() {
             Ok(()) => answer,
             Err(error) => {
                 let error = PlatformError::from(error);
@@ -53,10 +48,7 @@ impl Platform {
     /// Answers a request. The events that it published are still to be delivered: those of the tenants that the activity
     /// names, by [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
     pub fn answer(&mut self, request: &Request) -> Response {
-        self.asked = AskedBy::request(request);
-        let answer = self.route(request);
-        self.asked = AskedBy::default();
-        answer.unwrap_or_else(|error| error.response())
+        self.route(request).unwrap_or_else(|error| error.response())
     }
 
     /// The answer to `/health`: that the host runs, its version, and the plugins that should run and cannot.
@@ -69,17 +61,6 @@ impl Platform {
     /// The plugins that should run and cannot.
     pub fn plugins_in_error(&self) -> Vec<&str> {
         in_error(&self.plugins)
-    }
-
-    /// Delivers what a request told, in its name.
-    ///
-    /// # Errors
-    /// As [`Deliveries::deliver_events_of`](crate::Deliveries::deliver_events_of).
-    pub fn deliver_for(&mut self, request_id: Option<&str>, tenant: &TenantId) -> Result<(), PlatformError> {
-        self.asked.request_id = request_id.map(str::to_owned);
-        let delivered = self.events().deliver_events_of(tenant);
-        self.asked = AskedBy::default();
-        delivered.map_err(PlatformError::from)
     }
 
     fn route(&mut self, request: &Request) -> Answer {
@@ -100,7 +81,8 @@ impl Platform {
                 self.lifecycle().install(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
             }
             Op::EnablePlugin => {
-                self.lifecycle().enable(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
+                let enabled = self.lifecycle().on_behalf_of(Origin::of(request)).enable(of("id"));
+                enabled.and_then(|()| self.plugin_routes().state_of(of("id")))
             }
             Op::DisablePlugin => {
                 self.lifecycle().disable(of("id")).and_then(|()| self.plugin_routes().state_of(of("id")))
@@ -168,7 +150,7 @@ impl Platform {
             Op::ChangeConfig => self.dev_routes().change_config(request),
             Op::ListEvents => self.dev_routes().list_events(),
             Op::SendEvent => self.dev_routes().send_event(request),
-            Op::RedeliverEvent => self.dev_routes().redeliver_event(of("id")),
+            Op::RedeliverEvent => self.dev_routes().redeliver_event(request, of("id")),
             Op::ListBaseEvents => Ok(base_events()),
             Op::ListFaults => Ok(self.dev_routes().faults_shown()),
             Op::AddFault => self.dev_routes().plan_fault(request),

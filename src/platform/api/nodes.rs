@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Request, Response};
 use crate::call::Occasion;
 use crate::nodes::NodeRequest;
-use crate::{Platform, PlatformError};
+use crate::{Origin, Platform, PlatformError};
 
 /// What a node is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ impl NodeRoutes<'_> {
     pub(super) fn run_node(&mut self, request: &Request, kind: &str, verb: NodeVerb) -> Answer {
         let identity = request.user()?.clone();
         let asked = node_request(request, kind, verb)?;
-        let answer = self.platform.nodes().ask_node(&identity, asked)?;
+        let answer = self.platform.nodes().on_behalf_of(Origin::of(request)).ask_node(&identity, asked)?;
         let key = match verb {
             NodeVerb::Execute => "outputs",
             NodeVerb::Supply => "supplied",
@@ -80,7 +80,7 @@ impl NodeRoutes<'_> {
 
     /// The body is what is processed; what comes back is bytes of the type that the plugin says.
     pub(super) fn run_processor(&mut self, request: &Request, plugin: &str, only_validate: bool) -> Answer {
-        let identity = request.user()?.clone();
+        request.user()?;
         let options: Value = match request.query("options") {
             None => json!({}),
             Some(text) => serde_json::from_str(text).map_err(|error| {
@@ -91,7 +91,7 @@ impl NodeRoutes<'_> {
             PlatformError::new(errors::HTTP_MISSING_CONTENT_TYPE, "say what the bytes are: `content-type: image/png`")
         })?;
         let call = ProcessCall { input: request.body.clone(), content_type, options, only_validate };
-        match self.process(&identity, plugin, call)? {
+        match self.process(request, plugin, call)? {
             None => Ok(Response::empty(204)),
             Some(ProcessedBytes { output, content_type, items_processed, warnings }) => {
                 let response = Response::bytes(200, content_type, output);
@@ -109,7 +109,7 @@ impl NodeRoutes<'_> {
     /// [`PlatformError`].
     fn process(
         &mut self,
-        identity: &crate::Identity,
+        request: &Request,
         plugin: &str,
         call: ProcessCall,
     ) -> Result<Option<ProcessedBytes>, PlatformError> {
@@ -122,7 +122,9 @@ impl NodeRoutes<'_> {
             let message = format!("the plugin `{plugin}` processes nothing");
             return Err(PlatformError::new(errors::PLUGIN_NO_PROCESSOR, message));
         }
-        let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller);
+        let identity = request.user()?;
+        let origin = Origin::of(request);
+        let occasion = Occasion::of(&identity.tenant, Trigger::Http).by(&identity.caller).caused_by(&origin);
         let only_validate = call.only_validate;
         let made = self.platform.call(plugin, &occasion, &Invocation::Process(Arc::new(call)), |_| Ok(()))?;
         if only_validate {

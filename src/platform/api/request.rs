@@ -5,6 +5,7 @@ use std::sync::Arc;
 use erp_manifest::PermissionCode;
 use erp_manifest::codes::errors;
 use erp_manifest::document::{did_you_mean, parse_strict_json, weight_of_text};
+use erp_runtime::Interrupt;
 use erp_storage::Row;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -40,6 +41,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The package in the body, where a lane has admitted it already.
     pub admitted: Option<Arc<AdmittedPackage>>,
+    /// Ends the calls that the request causes, set when the client leaves.
+    pub interrupt: Option<Interrupt>,
 }
 
 /// What a response carries.

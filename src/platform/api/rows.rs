@@ -17,7 +17,7 @@ use super::import::open_fields;
 use super::{Answer, Request, Response, RowPage};
 use crate::call::Occasion;
 use crate::http_api::{Access, Match};
-use crate::{Platform, PlatformError};
+use crate::{Origin, Platform, PlatformError};
 
 impl Platform {
     /// The rows of the entity in a path, for a user who may do with them what the route does.
@@ -87,6 +87,7 @@ impl Platform {
         let input = Value::Object(input);
         let invocation = Invocation::Action { name: name.to_owned(), input };
         let occasion = Occasion::of(&identity.tenant, Trigger::Action).by(&identity.caller);
+        let occasion = occasion.caused_by(&Origin::of(request));
         let result = self.call(plugin, &occasion, &invocation, |_| Ok(()))?;
         Ok(Response::json(200, result))
     }

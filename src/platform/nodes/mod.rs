@@ -12,6 +12,7 @@ use erp_storage::word;
 use serde_json::{Map, Value, json};
 
 use super::call::Occasion;
+use super::origin::Origin;
 use super::{Identity, Platform, PlatformError};
 use builtin::Builtin;
 
@@ -59,9 +60,16 @@ enum Runner {
 #[derive(Debug)]
 pub struct Nodes<'p> {
     pub(crate) platform: &'p mut Platform,
+    pub(crate) origin: Origin,
 }
 
 impl Nodes<'_> {
+    /// The same, for a request.
+    #[must_use]
+    pub fn on_behalf_of(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     /// The definitions of all nodes that can be placed, the platform's own first, each with the plugin that brings it.
     pub fn palette(&self) -> Vec<(Option<PluginId>, NodeKind)> {
         let own = builtin::all().iter().map(|builtin| (None, builtin.definition.clone()));
@@ -102,6 +110,7 @@ impl Nodes<'_> {
             }
             Runner::Plugin(loaded) => {
                 let occasion = Occasion::of(&identity.tenant, Trigger::Node).by(&identity.caller);
+                let occasion = occasion.caused_by(&self.origin);
                 self.platform.call_loaded(loaded, &occasion, &Invocation::Node(call.clone()), |_| Ok(()), |_| Ok(()))
             }
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::rows::bad_query;
 use super::{Answer, Request, Response};
-use crate::{Platform, PlatformError};
+use crate::{Origin, Platform, PlatformError};
 
 /// Events of the platform's own modules.
 pub(super) fn base_events() -> Response {
@@ -56,9 +56,9 @@ impl DevRoutes<'_> {
         Ok(Response::json(200, Value::Array(shown)))
     }
 
-    pub(super) fn redeliver_event(&mut self, id: &str) -> Answer {
+    pub(super) fn redeliver_event(&mut self, request: &Request, id: &str) -> Answer {
         let before = self.platform.activity.calls.len();
-        self.platform.events().redeliver(id)?;
+        self.platform.events().on_behalf_of(Origin::of(request)).redeliver(id)?;
         Ok(self.delivered_since(before))
     }
 
@@ -100,7 +100,7 @@ impl DevRoutes<'_> {
                 format!("no running plugin hears `{event_type}`; {help} (`\"heard\": 0` sends it all the same)");
             return Err(PlatformError::new(errors::EVENT_UNHEARD, message));
         }
-        self.platform.events().publish_event(&tenant, &event_type, &payload)?;
+        self.platform.events().on_behalf_of(Origin::of(request)).publish_event(&tenant, &event_type, &payload)?;
         Ok(self.delivered_since(before))
     }
 

@@ -1,0 +1,60 @@
+//! On whose behalf the platform works, and for how long it may.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use erp_runtime::Interrupt;
+use erp_storage::StatementLimit;
+
+use super::{Platform, Request};
+
+/// The request behind a piece of work. Every call of a plugin that the work causes carries it.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The id of the request. Without one, each call gets an id of its own.
+    pub request_id: Option<String>,
+    /// The language that the user prefers, a tag as in `accept-language`; without one, the plugin's own.
+    pub language: Option<String>,
+    /// Ends the calls that the work causes; without one, [`Platform::set_ending`] applies.
+    pub interrupt: Option<Interrupt>,
+}
+
+impl Origin {
+    /// The origin of what a request causes.
+    pub fn of(request: &Request) -> Origin {
+        let first = request.accept_language.as_deref().and_then(|ranges| ranges.split(',').next());
+        let tag = first.and_then(|range| range.split(';').next()).map(str::trim);
+        let language = tag.filter(|tag| !tag.is_empty() && *tag != "*").map(str::to_owned);
+        Origin { request_id: request.request_id.clone(), language, interrupt: request.interrupt.clone() }
+    }
+}
+
+/// How long a piece of work may wait for the database.
+#[derive(Debug, Clone)]
+pub struct WorkBounds {
+    /// Ends the statements as soon as it is set.
+    pub interrupt: Interrupt,
+    /// Time that the statements may take together; without a bound they take as long as they need. The statements of
+    /// plugins' calls have a bound of their own.
+    pub statements: Option<Duration>,
+    /// Time that each unit of work waits for another one that writes.
+    pub patience: Duration,
+}
+
+impl Platform {
+    /// Works within bounds. The bound of the statements ends with the work; the patience stays until it is set again.
+    pub fn within<T>(&mut self, bounds: &WorkBounds, work: impl FnOnce(&mut Platform) -> T) -> T {
+        let interrupt = bounds.interrupt.clone();
+        let limit = bounds.statements.map_or_else(StatementLimit::default, |time| {
+            StatementLimit::new(Arc::new(move |spent| interrupt.is_set() || spent >= time))
+        });
+        let outer = {
+            let mut database = self.database.lock();
+            database.set_patience(bounds.patience);
+            database.swap_limit(limit)
+        };
+        let done = work(self);
+        self.database.lock().swap_limit(outer);
+        done
+    }
+}
