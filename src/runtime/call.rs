@@ -16,13 +16,14 @@ use super::engine::{Runtime, TICK};
 use super::error::{CallError, ServiceError, TrapFrames};
 use super::faults::{FaultAction, FaultPlace};
 use super::guest::Guest;
+use super::interrupt::Interrupt;
 use super::limits::{CallLimits, MemoryLimiter};
 use super::plugin::LoadedPlugin;
 use super::probe::{self, Probe};
 use super::quirks::Quirk;
 use super::recording::Replay;
 use super::request::{CallContext, CallOutcome, CallRequest, Invocation};
-use super::services::Services;
+use super::services::{GuestPosition, Services};
 use super::trace::{Detail, Trace};
 use super::{SharedSurroundings, lock};
 
@@ -111,17 +112,18 @@ impl Runtime {
             unit,
             Arc::clone(surroundings),
             detail,
+            interrupt,
         );
         services.replay = replay;
-        services.interrupt = interrupt;
         let memory = MemoryLimiter::new(&limits);
         let mut store = Store::new(plugin.component.engine(), CallState { services, memory });
         let result = run(plugin, &mut store, &limits, probe.as_ref(), invocation);
         let burned = limits.fuel().saturating_sub(store.get_fuel().unwrap_or(0));
         // A call that the host ended burned what it had when it asked: how far the answer came depends on the clock.
-        let fuel = if store.data().services.ending.is_some() { store.data().services.fuel_burned } else { burned };
+        let fuel =
+            if store.data().services.end.trap.is_some() { store.data().services.guest.fuel_burned } else { burned };
         // What was done before a bound was passed is not kept, whatever the guest made of the error.
-        let result = match store.data_mut().services.spoiled.take() {
+        let result = match store.data_mut().services.end.spoiled.take() {
             Some(error) => Err(CallError::Guest(error)),
             None => result,
         };
@@ -131,7 +133,7 @@ impl Runtime {
         trace.fuel = fuel;
         trace.memory = store.data().memory.peak;
 
-        let is_left = store.data().services.interrupt.is_set();
+        let is_left = store.data().services.clock.interrupt.is_set();
         let mut unit = store.into_data().services.unit;
         let result = result.and_then(|value| {
             // Its last host call may have been going on when everybody left.
@@ -203,7 +205,8 @@ pub(super) fn enter(
 ) -> wasmtime::Result<(Store<CallState>, Instance)> {
     let (manifest, memory) = (Arc::clone(&plugin.manifest), MemoryLimiter::new(limits));
     let surroundings = Arc::clone(surroundings);
-    let services = Services::new(manifest, context, limits.clone(), unit, surroundings, Detail::Outline);
+    let services =
+        Services::new(manifest, context, limits.clone(), unit, surroundings, Detail::Outline, Interrupt::default());
     let mut store = Store::new(engine, CallState { services, memory });
     bound(&mut store, limits)?;
     // What the instance does while it starts is bounded like a call.
@@ -235,7 +238,7 @@ fn ticks(time: Duration) -> u64 {
 fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<UpdateDeadline> {
     let services = &store.data().services;
     match services.time_left() {
-        _ if services.interrupt.is_set() => Err(Trap::Interrupt.into()),
+        _ if services.clock.interrupt.is_set() => Err(Trap::Interrupt.into()),
         Duration::ZERO => Err(Trap::Interrupt.into()),
         left => Ok(UpdateDeadline::Continue(ticks(left.min(LOOK)))),
     }
@@ -245,18 +248,18 @@ fn at_deadline(store: StoreContextMut<'_, CallState>) -> wasmtime::Result<Update
 /// the guest where the host call says so.
 fn at_border(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> wasmtime::Result<()> {
     match hook {
-        CallHook::CallingHost if store.data().services.interrupt.is_set() => Err(Trap::Interrupt.into()),
+        CallHook::CallingHost if store.data().services.clock.interrupt.is_set() => Err(Trap::Interrupt.into()),
         CallHook::CallingHost => {
             let left = store.get_fuel().unwrap_or(0);
             let wants_source = store.data().services.detail == Detail::Source;
             let frames =
                 if wants_source { TrapFrames(&WasmBacktrace::force_capture(&store)).lines() } else { Vec::new() };
             let services = &mut store.data_mut().services;
-            services.fuel_burned = services.usage.limits.fuel().saturating_sub(left);
-            services.frames = frames;
+            let fuel_burned = services.usage.limits.fuel().saturating_sub(left);
+            services.guest = GuestPosition { fuel_burned, frames };
             Ok(())
         }
-        CallHook::ReturningFromHost => match store.data().services.ending {
+        CallHook::ReturningFromHost => match store.data().services.end.trap {
             Some(trap) => Err(trap.into()),
             None => Ok(()),
         },

@@ -25,7 +25,7 @@ pub(super) fn classify(error: &wasmtime::Error, store: &Store<CallState>) -> Cal
     }
     let (kind, message) = match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => (TrapKind::OutOfFuel, format!("the call burned its {} fuel", limits.fuel())),
-        Some(Trap::Interrupt) if state.services.interrupt.is_set() => return CallError::interrupted(),
+        Some(Trap::Interrupt) if state.services.clock.interrupt.is_set() => return CallError::interrupted(),
         Some(Trap::Interrupt) => (TrapKind::Timeout, format!("the call took longer than {:?}", limits.time())),
         Some(Trap::StackOverflow) => (TrapKind::StackOverflow, "the stack is exhausted".to_owned()),
         // A guest that runs out of memory says so before it gives up; what it says else had another cause. What does
@@ -99,7 +99,7 @@ fn panic_text(services: &Services) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         // A full log kept the reason out; the last line of it is kept beside.
-        None if services.trace.suppressed_logs > 0 => services.last_error_line.clone(),
+        None if services.trace.suppressed_logs > 0 => services.end.last_error_line.clone(),
         None => logs.last().map_or_else(|| "the guest gave up".to_owned(), |record| record.message.clone()),
     }
 }

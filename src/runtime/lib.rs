@@ -39,6 +39,8 @@
 
 mod arguments;
 mod call;
+mod call_clock;
+mod call_end;
 mod call_state;
 mod caller;
 mod capabilities;

@@ -62,7 +62,7 @@ impl Services {
                 }
             },
         )?;
-        self.keep_secret(&secret.0);
+        self.secrets.add(&secret.0);
         Ok(secret.0)
     }
 

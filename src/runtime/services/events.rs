@@ -35,7 +35,7 @@ impl Services {
             let id = lock(&services.surroundings).uuid();
             let source = services.manifest.metadata.id.to_string();
             services.in_unit(|unit, scope, _| unit.add_event(scope, &id, &event_type, &source, &payload, depth))?;
-            let payload = services.redacted(payload);
+            let payload = services.secrets.redact(payload);
             services.trace.events.push(EmittedEvent { id, event_type, payload });
             Ok(())
         })

@@ -56,7 +56,7 @@ impl Services {
             })?;
             let asked = timeout_ms.map_or(Duration::MAX, |milliseconds| Duration::from_millis(milliseconds.into()));
             let timeout = asked.min(services.time_left());
-            let interrupt = services.interrupt.clone();
+            let interrupt = services.clock.interrupt.clone();
             let is_interrupted = || interrupt.is_set();
             let bounds = TransportBounds {
                 timeout,

@@ -11,13 +11,14 @@ mod events;
 mod expressions;
 mod http;
 mod keys;
+mod known_secrets;
 mod legacy;
 mod memory;
 mod shown;
 mod v1;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +32,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use wasmtime::Trap;
 
+use self::known_secrets::KnownSecrets;
 use self::shown::HostResult;
+use super::call_clock::CallClock;
+use super::call_end::CallEnd;
 use super::error::{ServiceError, shorten};
 use super::faults::FaultAction;
 use super::interrupt::Interrupt;
@@ -52,8 +56,6 @@ const MAX_SUBJECT_BYTES: usize = 240;
 const MAX_NAME_BYTES: usize = 64 << 10;
 /// The longest reason of a denial that is kept, in bytes.
 const MAX_DENIAL_BYTES: usize = 500;
-/// Shorter secrets are not looked for in texts: half of every text would be stars.
-const MIN_REDACTED: usize = 6;
 
 /// What a guest asks for: the function and what it is about.
 type CallSubject<'a> = (HostFunction, &'a str);
@@ -69,27 +71,21 @@ pub(super) struct Services {
     pub(super) surroundings: SharedSurroundings,
     pub(super) trace: Trace,
     pub(super) detail: Detail,
-    /// What the guest has burned when it called the host; the border sets it before each call.
-    pub(super) fuel_burned: u64,
-    /// Where in its source the guest called the host; the border sets it where details are wanted.
-    pub(super) frames: Vec<String>,
-    /// What ends the guest as soon as the host call returns.
-    pub(super) ending: Option<Trap>,
-    /// A bound that was passed where something had been done already: nothing of the call may be kept, whatever the
-    /// guest makes of the error.
-    pub(super) spoiled: Option<ServiceError>,
-    /// The last line that told of an error, also where the log was full.
-    pub(super) last_error_line: String,
-    /// When the call began.
-    started: Instant,
+    pub(super) guest: GuestPosition,
+    pub(super) clock: CallClock,
+    pub(super) end: CallEnd,
     /// A recording that answers instead of the host.
     pub(super) replay: Option<Replay>,
-    /// What ends the call early.
-    pub(super) interrupt: Interrupt,
-    /// Time that the host pretended to need.
-    delayed: Duration,
-    /// Secrets that the guest has been given.
-    secrets: Vec<String>,
+    secrets: KnownSecrets,
+}
+
+/// Where the guest is while it calls the host. The border sets it before each host call.
+#[derive(Debug, Default)]
+pub(super) struct GuestPosition {
+    /// Fuel that the guest has burned since the call began.
+    pub(super) fuel_burned: u64,
+    /// The stack in the guest's source, innermost first; empty but at [`Detail::Source`].
+    pub(super) frames: Vec<String>,
 }
 
 impl Services {
@@ -100,6 +96,7 @@ impl Services {
         unit: Box<dyn Unit>,
         surroundings: SharedSurroundings,
         detail: Detail,
+        interrupt: Interrupt,
     ) -> Services {
         Services {
             manifest,
@@ -109,16 +106,11 @@ impl Services {
             surroundings,
             trace: Trace::default(),
             detail,
-            fuel_burned: 0,
-            frames: Vec::new(),
-            ending: None,
-            spoiled: None,
-            last_error_line: String::new(),
-            started: Instant::now(),
+            guest: GuestPosition::default(),
+            clock: CallClock::start(interrupt),
+            end: CallEnd::default(),
             replay: None,
-            interrupt: Interrupt::default(),
-            delayed: Duration::ZERO,
-            secrets: Vec::new(),
+            secrets: KnownSecrets::default(),
         }
     }
 
@@ -138,7 +130,7 @@ impl Services {
         let is_full = self.detail >= Detail::Full;
         let is_named = subject.len() <= MAX_NAME_BYTES;
         let arguments = if is_full && is_named {
-            let arguments = self.redacted(arguments());
+            let arguments = self.secrets.redact(arguments());
             self.kept(arguments)
         } else {
             Value::Null
@@ -167,7 +159,7 @@ impl Services {
         });
         let error = result.as_ref().err();
         if let Some(error) = error.filter(|error| has_written && error.code.is_limit()) {
-            self.spoiled.get_or_insert_with(|| error.clone());
+            self.end.spoil(error);
         }
         if let Some(error) = error.filter(|error| error.code == errors::CAP_DENIED) {
             let mut message = self.without_secrets(error.message.clone());
@@ -176,20 +168,20 @@ impl Services {
         }
         let code = error.map(|error| error.code.to_string());
         let shown = match (&mut result, is_full) {
-            (Ok(given), true) => self.redacted(given.shown()),
-            (Err(error), true) => self.redacted(error.to_json()),
+            (Ok(given), true) => self.secrets.redact(given.shown()),
+            (Err(error), true) => self.secrets.redact(error.to_json()),
             (_, false) => Value::Null,
         };
         let record = HostCall {
             function,
             subject,
             error: code,
-            fuel: self.fuel_burned,
+            fuel: self.guest.fuel_burned,
             rows: self.usage.rows() - rows,
             arguments,
             result: self.kept(shown),
             sql: if is_full { self.unit.take_statements() } else { Vec::new() },
-            frames: std::mem::take(&mut self.frames),
+            frames: std::mem::take(&mut self.guest.frames),
         };
         self.trace.host_calls.push(record);
         result
@@ -216,17 +208,16 @@ impl Services {
                 Err(ServiceError::new(code, message))
             }
             Some(FaultAction::EndFuel) => {
-                self.ending = Some(Trap::OutOfFuel);
+                self.end.trap = Some(Trap::OutOfFuel);
                 Err(ServiceError::new(errors::LIMIT_FUEL, "the fuel is spent"))
             }
             Some(FaultAction::Delay(time)) => {
                 Surroundings::pass(&self.surroundings, time.min(self.usage.limits.time()));
-                self.delayed += time;
-                if self.delayed > self.usage.limits.time() {
-                    self.ending = Some(Trap::Interrupt);
-                    Err(ServiceError::new(errors::LIMIT_TIME, "the time is over"))
-                } else {
+                if self.clock.delay(time, self.usage.limits.time()) {
                     work(self)
+                } else {
+                    self.end.trap = Some(Trap::Interrupt);
+                    Err(ServiceError::new(errors::LIMIT_TIME, "the time is over"))
                 }
             }
             None if self.trace.host_calls.len() as u64 >= self.usage.limits.host_calls() => {
@@ -234,8 +225,8 @@ impl Services {
                 let error = ServiceError::new(errors::LIMIT_HOST_CALLS, message);
                 // Told once, it is heard; a guest that goes on would only fill the trace.
                 if self.trace.host_calls.len() as u64 > self.usage.limits.host_calls() {
-                    self.ending = Some(Trap::Interrupt);
-                    self.spoiled.get_or_insert_with(|| error.clone());
+                    self.end.trap = Some(Trap::Interrupt);
+                    self.end.spoil(&error);
                 }
                 Err(error)
             }
@@ -257,7 +248,7 @@ impl Services {
 
     /// Ends the guest: what it asks for was never answered.
     fn diverged(&mut self, why: String) -> ServiceError {
-        self.ending = Some(Trap::Interrupt);
+        self.end.trap = Some(Trap::Interrupt);
         if let Some(replay) = &mut self.replay {
             replay.diverge(why.clone());
         }
@@ -384,21 +375,21 @@ impl Services {
 
     /// What is left of the call's time.
     pub(super) fn time_left(&self) -> Duration {
-        self.usage.limits.time().saturating_sub(self.started.elapsed())
+        self.clock.left_of(self.usage.limits.time())
     }
 
     /// Writes to the log. Control characters become visible, so that a guest cannot forge lines.
     pub(super) fn log(&mut self, level: LogLevel, message: &str, fields: Value) {
         lock(&self.surroundings).advance(1);
         // Secrets go before anything is cut or escaped, so that none is left in parts.
-        let longest = self.secrets.first().map_or(0, String::len);
+        let longest = self.secrets.longest();
         let message = &message[..message.floor_char_boundary(MAX_LOG_BYTES + longest)];
         let message = self.without_secrets(message.to_owned());
         let end = message.floor_char_boundary(MAX_LOG_BYTES);
         if level == LogLevel::Error && !message.trim().is_empty() {
-            message[..end].trim().clone_into(&mut self.last_error_line);
+            message[..end].trim().clone_into(&mut self.end.last_error_line);
         }
-        let fields = if fields.is_null() { fields } else { self.redacted(fields) };
+        let fields = if fields.is_null() { fields } else { self.secrets.redact(fields) };
         let size = end as u64 + if fields.is_null() { 0 } else { weight(&fields) };
         let is_over = self.trace.logs.len() as u64 >= self.usage.limits.log_records();
         if is_over || !self.usage.take_log(size) {
@@ -417,36 +408,9 @@ impl Services {
         self.trace.logs.push(LogRecord { level, message, fields });
     }
 
-    /// A text without the secrets that the guest was given.
+    /// The text, with stars in place of the secrets that the guest was given.
     pub(super) fn without_secrets(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "***"))
-    }
-
-    /// A value without the secrets that the guest was given.
-    fn redacted(&self, value: Value) -> Value {
-        if self.secrets.is_empty() {
-            return value;
-        }
-        match value {
-            Value::String(text) => Value::String(self.without_secrets(text)),
-            Value::Array(items) => items.into_iter().map(|item| self.redacted(item)).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(key, value)| (self.without_secrets(key), self.redacted(value))).collect()
-            }
-            other => other,
-        }
-    }
-
-    /// Remembers a secret, so that it stands nowhere: whole, and each of its lines, as a log writes them.
-    fn keep_secret(&mut self, secret: &str) {
-        let parts = [secret, secret.trim()].into_iter().chain(secret.lines().map(str::trim));
-        for part in parts.filter(|part| part.len() >= MIN_REDACTED) {
-            if !self.secrets.iter().any(|known| known == part) {
-                self.secrets.push(part.to_owned());
-            }
-        }
-        // The longest first: a part of a secret must not leave the rest of it.
-        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self.secrets.redact_text(text)
     }
 }
 
