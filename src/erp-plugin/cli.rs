@@ -14,7 +14,7 @@ use crate::command_error::{CommandError, codes};
 use crate::commands::Command;
 use crate::commands::workspace::run_in_each;
 use crate::context::Context;
-use crate::settings::{Environment, share_pools};
+use crate::settings::Environment;
 use crate::ui::{ColorChoice, Format, Ui, Verbosity};
 
 /// Scaffold, build, check, test, pack, sign and publish plugins for the ERP platform
@@ -85,7 +85,6 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     if let Some(status) = as_compiler(arguments) {
         return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };
     }
-    share_pools();
     let environment = Environment::of_this_process();
     let wants_json = asks_for_json(arguments);
     catch_panics(wants_json);

@@ -2,10 +2,8 @@
 
 mod environment;
 mod folders;
-mod memory;
 mod program;
 
 pub use environment::{Environment, VARIABLES};
 pub use folders::Folders;
-pub use memory::share_pools;
 pub use program::{command, private_variables, this_program};

@@ -201,7 +201,16 @@ fn hold_to(seconds: u64, bytes: u64) -> Result<(), String> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     bound(Resource::Core, 0)?;
     bound(Resource::Cpu, seconds)?;
-    bound(Resource::As, bytes)
+    // What is mapped before any work, the program and what its allocator reserves, is not the component's.
+    bound(Resource::As, bytes.saturating_add(mapped_bytes()))
+}
+
+/// Bytes of this process's address space; 0 where the system does not say.
+#[cfg(unix)]
+fn mapped_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
 /// The process that started this one ends it when its time is over.
