@@ -1,11 +1,11 @@
-//! Builds that can be given up, with every process that they started.
+//! Builds that can be cancelled, together with every process that they started.
 
 use std::io;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Ends a build that is not needed any more. The default one never does: what runs under it stays in the group of the
-/// terminal, where Ctrl-C reaches it.
+/// Cancels a build that is no longer needed. The default value never does: its processes stay in the process group of
+/// the terminal, where Ctrl-C reaches them.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Option<Arc<Mutex<State>>>);
 
@@ -18,17 +18,17 @@ struct State {
 /// A process of a build.
 #[derive(Debug)]
 pub(super) struct RunningBuild {
-    /// None where the build can be given up: whoever does so has it.
+    /// None where the build can be cancelled: then [`Cancel`] holds the process.
     own: Option<Child>,
     cancel: Cancel,
-    /// What it writes, where that was asked for.
+    /// Standard output, where the command pipes it.
     pub(super) stdout: Option<ChildStdout>,
-    /// What it says beside that, where it was asked for.
+    /// Standard error, where the command pipes it.
     pub(super) stderr: Option<ChildStderr>,
 }
 
 impl Cancel {
-    /// For a build that may be given up.
+    /// Returns a handle for a build that may be cancelled.
     pub fn new() -> Cancel {
         Cancel(Some(Arc::default()))
     }
@@ -37,7 +37,7 @@ impl Cancel {
         Some(self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends what runs of the build, and lets nothing more of it start.
+    /// Kills the running process of the build and lets no other process of it start.
     pub fn cancel(&self) {
         let Some(mut state) = self.state() else { return };
         state.is_cancelled = true;
@@ -46,7 +46,7 @@ impl Cancel {
         }
     }
 
-    /// Whether the build is not needed any more.
+    /// Whether the build was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.state().is_some_and(|state| state.is_cancelled)
     }
@@ -61,7 +61,7 @@ impl Cancel {
         if state.is_cancelled {
             return Err(given_up());
         }
-        // The compiler is a grandchild: the whole group ends with a build that is not needed.
+        // The compiler is a grandchild process, so cancelling must end the complete group.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command.spawn()?;
@@ -72,7 +72,8 @@ impl Cancel {
 }
 
 impl RunningBuild {
-    /// Waits for its end. What it writes must have been read to the end before: from here on it cannot be given up.
+    /// Waits for the process to end. The caller must have read the output to its end before: from here on the process
+    /// cannot be cancelled.
     pub(super) fn wait(self) -> io::Result<ExitStatus> {
         let shared = self.cancel.state().and_then(|mut state| state.running.take());
         self.own.or(shared).ok_or_else(given_up)?.wait()
@@ -83,11 +84,11 @@ fn given_up() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "the build was given up")
 }
 
-/// Ends a process with all that it started.
+/// Kills a process, and on Unix all processes of its group.
 fn end(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // Where it has ended by itself meanwhile, there is nothing to end.
+        // The group may have ended by itself meanwhile; then there is nothing to kill.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.kill();
@@ -105,7 +106,7 @@ mod tests {
     fn what_was_given_up_ends_and_starts_nothing_more() {
         let cancel = Cancel::new();
         let mut shell = crate::settings::command("sh");
-        // The grandchild holds the pipe: reading ends once it is gone too.
+        // The grandchild keeps the pipe open: reading ends only after it has ended too.
         shell.args(["-c", "echo up; sleep 600; echo never"]).stdout(Stdio::piped());
         let mut running = cancel.spawn(&mut shell).unwrap();
         let mut stdout = running.stdout.take().unwrap();

@@ -1,7 +1,8 @@
-//! What users tell cargo beside `Cargo.toml`: flags of rustc, linkers and profiles, in configuration files and variables.
+//! Settings that users give cargo outside `Cargo.toml`: flags of rustc, linkers and profiles, in configuration files
+//! and environment variables.
 //!
-//! cargo does not print them on its stable channel, so the files are read here as cargo's manual says: the one of a folder
-//! goes before those above it, and the one in cargo's home comes last.
+//! cargo does not print them on its stable channel, so this module reads the files by the rules of cargo's manual. The
+//! file of a folder takes precedence over those of its parents, and the file in cargo's home comes last.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use erp_manifest::digest::sha256_hex;
 
 use super::toolchain::TARGET;
 
-/// What the compiler says of [`TARGET`]: `rustc --print cfg`, as far as people write conditions on it.
+/// The part of `rustc --print cfg` for [`TARGET`] that people use in conditions.
 const CONDITIONS: [&str; 9] = [
     "panic=\"abort\"",
     "target_abi=\"\"",
@@ -24,10 +25,10 @@ const CONDITIONS: [&str; 9] = [
     "target_vendor=\"unknown\"",
 ];
 
-/// What variables say to cargo.
+/// Settings of cargo from environment variables.
 #[derive(Debug, Clone, Default)]
 pub struct CargoVariables {
-    /// `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`: they push aside all other flags.
+    /// `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`: they replace all other flags.
     pub rustflags: Vec<String>,
     /// `CARGO_BUILD_RUSTFLAGS`.
     pub build_rustflags: Vec<String>,
@@ -39,33 +40,33 @@ pub struct CargoVariables {
     pub home: Option<PathBuf>,
 }
 
-/// A linker that somebody has named, and where.
+/// A linker that a file or a variable configures, with the place that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedLinker {
-    /// The linker.
+    /// The linker's name or path.
     pub linker: String,
     /// The file or the variable that names it.
     pub place: String,
 }
 
-/// What cargo's configuration says of builds of plugins.
+/// The part of cargo's configuration that affects builds of plugins.
 #[derive(Debug, Clone, Default)]
 pub struct CargoConfig {
-    /// Flags that would be pushed aside by flags that are given on the command line.
+    /// Flags of `[build]`, which flags on the command line would replace; empty where cargo ignores them.
     pub(super) build_rustflags: Vec<String>,
-    /// The linker, where it is not rustc's own.
+    /// The configured linker; none where rustc's own is used.
     pub(super) linker: Option<NamedLinker>,
-    /// SHA-256 of all that changes what comes out.
+    /// SHA-256 of all settings that affect the output.
     pub(super) digest: String,
 }
 
 impl CargoConfig {
-    /// SHA-256 of all that changes what comes out.
+    /// Returns the SHA-256 of all settings that affect the output.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Reads it for a project in `root`, an absolute path.
+    /// Reads the configuration for a project in `root`, an absolute path.
     pub fn read(root: &Path, variables: &CargoVariables) -> CargoConfig {
         let mut folders: Vec<PathBuf> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
         folders.extend(variables.home.clone());
@@ -74,14 +75,14 @@ impl CargoConfig {
         for folder in folders {
             let file = ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|file| file.is_file());
             let Some(file) = file.filter(|file| files.iter().all(|(known, _)| known != file)) else { continue };
-            // What cargo cannot read, cargo says.
+            // cargo itself reports a file that it cannot read.
             if let Some(table) = fs_err::read_to_string(&file).ok().and_then(|text| text.parse::<toml::Table>().ok()) {
                 files.push((file, table));
             }
         }
         let mut build_rustflags = Vec::new();
         let mut target_rustflags = Vec::new();
-        // Lists are joined, and what is nearer comes later.
+        // Lists are joined; the values of nearer files come later.
         for (_, table) in files.iter().rev() {
             build_rustflags.extend(words(table.get("build").and_then(|build| build.get("rustflags"))));
             for target in targets(table) {
@@ -107,7 +108,7 @@ impl CargoConfig {
             format!("{flags:?}\n{build_rustflags:?}\n{:?}\n{profiles:?}", linker.as_ref().map(|named| &named.linker))
                 .as_bytes(),
         );
-        // cargo takes them only where nothing else names flags.
+        // cargo uses the flags of `[build]` only where no other place sets flags.
         if variables_win || !target_rustflags.is_empty() {
             build_rustflags.clear();
         }
@@ -115,7 +116,7 @@ impl CargoConfig {
     }
 }
 
-/// The tables of `[target]` that are of plugins.
+/// The tables of `[target]` that apply to [`TARGET`].
 fn targets(table: &toml::Table) -> impl Iterator<Item = &toml::Value> {
     let conditions: Vec<Cfg> = CONDITIONS.iter().filter_map(|condition| Cfg::from_str(condition).ok()).collect();
     let all = table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
@@ -123,7 +124,7 @@ fn targets(table: &toml::Table) -> impl Iterator<Item = &toml::Value> {
         .map(|(_, target)| target)
 }
 
-/// Flags as cargo takes them: a list, or a text that is split at spaces.
+/// Flags in either form that cargo accepts: a list, or a text that is split at spaces.
 fn words(value: Option<&toml::Value>) -> Vec<String> {
     match value {
         Some(toml::Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),

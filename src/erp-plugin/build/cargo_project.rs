@@ -1,4 +1,4 @@
-//! What cargo knows of a project, learned once before what ships is built.
+//! The metadata that cargo reports of a project, read once before a build that ships.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,43 +9,43 @@ use super::compile::BuildError;
 use super::toolchain::TARGET;
 use crate::settings::private_variables;
 
-/// The question to cargo.
+/// The arguments of `cargo metadata`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CargoQuestion<'q> {
-    /// The folder of the package, absolute and without links.
+    /// The folder of the package, absolute and without symbolic links.
     pub(super) root: &'q Path,
-    /// The cargo to ask.
+    /// The cargo program to run.
     pub(super) cargo: &'q OsString,
-    /// Its `--offline`.
+    /// Whether to pass `--offline`.
     pub(super) offline: bool,
     /// Whether the lock file may not change.
     pub(super) locked: bool,
-    /// Nobody asked for `locked`.
+    /// Whether `locked` is the default, which the user did not ask for.
     pub(super) locks_by_itself: bool,
-    /// Where cargo keeps crates, where it is another place than usual.
+    /// cargo's home, where it is not the usual one.
     pub(super) home: Option<&'q Path>,
 }
 
-/// A package of cargo with everything that its build reads.
+/// A package with the metadata that cargo reports of it and of its dependencies.
 #[derive(Debug)]
 pub struct CargoProject {
-    /// All packages, and what each of them needs.
+    /// All packages and their dependencies.
     pub(super) metadata: Metadata,
     /// The package that makes the component.
     own: PackageId,
 }
 
-/// A package whose source lies on this machine, and is not downloaded.
+/// A package whose source is on this machine and is not downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalPackage {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
-    /// Its folder.
+    /// The folder of its `Cargo.toml`.
     pub folder: PathBuf,
 }
 
 impl CargoProject {
-    /// Asks cargo about the package in a folder and all that it needs; what is not here yet is downloaded.
+    /// Reads the metadata of the package in a folder and of all its dependencies; cargo downloads missing ones.
     pub(super) fn learn(question: CargoQuestion<'_>) -> Result<CargoProject, BuildError> {
         let shallow = ask(question, true)?;
         let own = own_package(&shallow, question.root)?.id.clone();
@@ -60,7 +60,7 @@ impl CargoProject {
         Ok(CargoProject { metadata, own })
     }
 
-    /// The same without what the package needs, which costs no look into the lock file.
+    /// Reads the metadata without dependencies, so that cargo need not read the lock file.
     pub(super) fn learn_shallow(question: CargoQuestion<'_>) -> Result<CargoProject, BuildError> {
         let metadata = ask(question, true)?;
         let own = own_package(&metadata, question.root)?.id.clone();
@@ -72,28 +72,28 @@ impl CargoProject {
         self.metadata.packages.iter().find(|package| package.id == self.own)
     }
 
-    /// How cargo's command line names it, without doubt.
+    /// The package as an unambiguous argument of cargo's `--package`.
     pub(super) fn specification(&self) -> &str {
         &self.own.repr
     }
 
-    /// The folder of the workspace; that of the package where it is alone.
+    /// The folder of the workspace, or of the package where it belongs to none.
     pub fn workspace(&self) -> &Path {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// The folder of what is made.
+    /// The folder for build output.
     pub(super) fn target(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
     }
 
-    /// The lock file; it need not be there.
+    /// The path of the lock file, which need not exist.
     pub fn lock_file(&self) -> PathBuf {
         self.workspace().join("Cargo.lock")
     }
 
-    /// Local packages that the build reads, also those of other workspaces. Members of the workspace that the package
-    /// does not need are none of them.
+    /// The local packages that the build reads, also those of other workspaces. Members of the workspace that the
+    /// package does not need are left out.
     pub fn local_packages(&self) -> Vec<LocalPackage> {
         let needed = self.needed();
         let local = |package: &&Package| package.source.is_none() && needed.contains(&&package.id);
@@ -111,7 +111,7 @@ impl CargoProject {
         found
     }
 
-    /// The package and everything that it needs, directly or not.
+    /// The package and all its direct and indirect dependencies.
     fn needed(&self) -> Vec<&PackageId> {
         let mut needed = vec![&self.own];
         let nodes = self.metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).collect::<Vec<_>>();
@@ -148,7 +148,7 @@ fn ask(question: CargoQuestion<'_>, is_shallow: bool) -> Result<Metadata, BuildE
         command.env_remove(name);
     }
     command.manifest_path(question.root.join("Cargo.toml")).current_dir(question.root).cargo_path(question.cargo);
-    // cargo's own messages say what is wrong; a stack of this tool's frames says nothing.
+    // cargo's own messages say what is wrong; a backtrace adds nothing.
     command.env("RUST_BACKTRACE", "0").env("RUSTUP_AUTO_INSTALL", "0");
     if let Some(home) = question.home {
         command.env("CARGO_HOME", home);

@@ -1,4 +1,4 @@
-//! Runs cargo and finds what it made.
+//! Runs cargo and finds the component that it built.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,19 +17,19 @@ use super::reproducible::make_reproducible;
 use super::source_files::{cargo_files, read_variables};
 use super::toolchain::{TARGET, Toolchain};
 
-/// What a build is for.
+/// The purpose of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Profile {
-    /// Fast to build, with names and places of this machine: cargo's `dev`.
+    /// Fast to build, with names and paths of this machine: cargo's `dev`.
     Dev,
-    /// What ships: small, and the same on every machine. cargo's `release`.
+    /// For release: small, and the same on every machine. cargo's `release`.
     Release,
-    /// Another one of cargo's, built like what ships.
+    /// Another profile of cargo, built like a release.
     Named(String),
 }
 
 impl Profile {
-    /// cargo's name of it.
+    /// The name of the profile in cargo.
     pub fn name(&self) -> &str {
         match self {
             Profile::Dev => "dev",
@@ -39,99 +39,100 @@ impl Profile {
     }
 }
 
-/// How to build.
+/// The options of a build.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
     /// The folder with `Cargo.toml`.
     pub root: PathBuf,
-    /// The cargo to use.
+    /// The cargo program to run.
     pub cargo: OsString,
-    /// The toolchain.
+    /// The toolchain to build with.
     pub toolchain: Toolchain,
-    /// What it is for.
+    /// The profile to build.
     pub profile: Profile,
     /// cargo's `--target-dir`.
     pub target_dir: Option<PathBuf>,
-    /// cargo's `--locked`, where there is a lock file.
+    /// cargo's `--locked`. With `locks_by_itself` it applies only where a lock file exists.
     pub locked: bool,
-    /// Nobody asked for `locked`: what cargo says of it is said in other words.
+    /// Whether `locked` is the default, which the user did not ask for: then [`BuildError::LockOutdated`] replaces
+    /// cargo's message.
     pub locks_by_itself: bool,
     /// cargo's `--offline`.
     pub offline: bool,
-    /// Where cargo keeps crates.
+    /// cargo's home, where it is known.
     pub cargo_home: Option<PathBuf>,
-    /// What variables say to cargo.
+    /// Settings of cargo from environment variables.
     pub variables: CargoVariables,
     /// `SOURCE_DATE_EPOCH` of the environment.
     pub source_date_epoch: Option<String>,
     /// cargo's `--quiet`.
     pub quiet: bool,
-    /// Colours in cargo's messages.
+    /// Whether cargo's messages have colours.
     pub color: bool,
-    /// What can give the build up.
+    /// Cancels the build.
     pub cancel: Cancel,
-    /// Where cargo talks.
+    /// The destination of cargo's progress messages.
     pub speech: Speech,
 }
 
-/// Where cargo says what it does, beside the compiler's messages.
+/// The destination of cargo's progress messages, which are separate from the compiler's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Speech {
-    /// On the terminal, while it does it.
+    /// The terminal, while cargo runs.
     #[default]
     Terminal,
-    /// With the compiler's messages, behind them.
+    /// The receiver of the compiler's messages, after those.
     Messages,
 }
 
-/// Why nothing was built.
+/// The reason why a build failed.
 #[derive(Debug, Error)]
 pub enum BuildError {
-    /// `cargo metadata` failed: its own message says why.
+    /// `cargo metadata` failed; the text is cargo's own message.
     #[error("cargo cannot read the project: {0}")]
     Metadata(String),
-    /// The package has no library that becomes WebAssembly.
+    /// The package has no library that compiles to a WebAssembly file.
     #[error("the package `{0}` has no library of the crate type `cdylib`")]
     NoCdylib(String),
-    /// `Cargo.toml` asks for what the lock file does not have, and what ships is built from what is locked.
+    /// `Cargo.toml` and `Cargo.lock` disagree; a build that ships uses only locked versions.
     #[error("Cargo.lock does not say what Cargo.toml says: it was changed since")]
     LockOutdated,
-    /// The project forbids what the generated bindings cannot do without.
+    /// The project forbids `unsafe_code`, which the generated bindings need.
     #[error("`unsafe_code` is forbidden here, and the bindings to the host need it")]
     UnsafeForbidden,
-    /// A linker that makes no components.
+    /// The configured linker makes core modules, not components.
     #[error("the linker `{}` makes core modules, and plugins are components", .0.linker)]
     Linker(NamedLinker),
     /// cargo could not be run.
     #[error("cargo cannot be run: {0}")]
     Cargo(std::io::Error),
-    /// cargo failed; its messages were shown.
+    /// cargo failed; its messages were passed on.
     #[error("cargo build failed ({0})")]
     Failed(ExitStatus),
-    /// The source cannot be copied to another place.
+    /// The source cannot be copied to another folder.
     #[error("the source cannot be copied: {0}")]
     Copy(std::io::Error),
-    /// cargo succeeded, but told of no WebAssembly file.
+    /// cargo succeeded, but reported no WebAssembly file.
     #[error("cargo built the package, but no .wasm file came of it")]
     NoArtifact,
 }
 
-/// What cargo made of a package.
+/// The result of a build by cargo.
 #[derive(Debug)]
 pub struct CompiledCrate {
-    /// The component as the compiler made it, in cargo's folder.
+    /// The component in cargo's folder, as the compiler wrote it.
     pub artifact: PathBuf,
-    /// The files that it was made of: digests by paths relative to the project.
+    /// The files that it was built from: digests by paths relative to the project.
     pub files: BTreeMap<String, String>,
-    /// The variables that its source read: digests of their values.
+    /// The environment variables that its source read: digests of their values.
     pub variables: BTreeMap<String, String>,
-    /// What cargo knows of the project; none for a build for development, which does not wait for it.
+    /// The metadata of the project; none for a development build of a plain package, which does not wait for it.
     pub project: Option<CargoProject>,
     /// The digest of cargo's configuration.
     pub settings: String,
 }
 
-/// Builds the package and finds its component. `show` gets cargo's messages as cargo renders them.
+/// Builds the package and finds its component. `show` receives cargo's messages as cargo renders them.
 ///
 /// # Errors
 /// [`BuildError`].
@@ -147,7 +148,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
         locks_by_itself: options.locks_by_itself,
         home: options.cargo_home.as_deref(),
     };
-    // Every edit waits for this, and asking cargo where it works costs as much as a small build.
+    // The user waits for this after every edit, and `cargo metadata` costs as much as a small build.
     let project = match &options.profile {
         Profile::Dev if is_plain_package(&root) => None,
         Profile::Dev => Some(CargoProject::learn_shallow(question)?),
@@ -189,7 +190,7 @@ pub fn compile(options: &BuildOptions, mut show: impl FnMut(&str)) -> Result<Com
         for message in Message::parse_stream(BufReader::new(reader)).flatten() {
             match message {
                 Message::CompilerMessage(message) => {
-                    // `allow` inside of `forbid`, which the compiler never lets pass.
+                    // E0453 is an `allow` inside of `forbid`, which the compiler always rejects.
                     let code = message.message.code.as_ref().map(|code| code.code.as_str());
                     needs_unsafe |= code == Some("E0453") && message.message.message.contains("unsafe_code");
                     if let Some(rendered) = &message.message.rendered {
@@ -229,22 +230,22 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// Whether a file is WebAssembly without the layer of components.
+/// Whether a file is a core WebAssembly module and not a component.
 fn is_core_module(file: &Path) -> bool {
     let mut header = [0; 8];
     let read = fs_err::File::open(file).and_then(|mut file| file.read_exact(&mut header));
     read.is_ok() && header == *b"\0asm\x01\0\0\0"
 }
 
-/// What could be read of it is shown.
+/// Returns the text that could be read; an error ends it early.
 fn read_all(mut stderr: ChildStderr) -> String {
     let mut text = Vec::new();
     let _ = stderr.read_to_end(&mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Whether the `Cargo.toml` says itself that it makes a cdylib and is no workspace: then cargo builds just this package in its
-/// folder. What is told otherwise only cargo knows.
+/// Whether `Cargo.toml` itself declares a package with a cdylib and no workspace: then cargo builds just this package
+/// in its folder. In all other cases only cargo knows.
 fn is_plain_package(root: &Path) -> bool {
     let manifest = fs_err::read_to_string(root.join("Cargo.toml")).ok();
     let Some(manifest) = manifest.and_then(|text| text.parse::<toml::Table>().ok()) else { return false };

@@ -1,4 +1,4 @@
-//! The same build in another place: another folder, another home of cargo, no file that an earlier build left.
+//! The same build in another place: another folder, another home of cargo, and no files of an earlier build.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -9,10 +9,10 @@ use super::cargo_project::{CargoProject, CargoQuestion};
 use super::compile::{BuildError, BuildOptions};
 use super::source_files::workspace_of;
 
-/// Folders that a build makes, and that its source does not need.
+/// Folders that builds write, and that the source does not need.
 const MADE: [&str; 4] = ["target", "dist", ".git", ".erp-plugin"];
 
-/// A copy of a project in a folder that goes with this.
+/// A copy of a project in a temporary folder, which is deleted with this value.
 #[derive(Debug)]
 pub struct Elsewhere {
     folder: TempDir,
@@ -20,8 +20,8 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// Copies the workspace of a project, and the local packages beside it that it needs, each at the same way from the
-    /// others.
+    /// Copies the workspace of a project and the local packages outside it that it needs. The relative paths between
+    /// them stay the same.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -38,13 +38,13 @@ impl Elsewhere {
         let mut folders = vec![project.workspace().to_path_buf()];
         for package in project.local_packages() {
             if !folders.iter().any(|known| package.folder.starts_with(known)) {
-                // Of a package in another workspace, that workspace: it may inherit from it.
+                // A package of another workspace may inherit from it, so the complete workspace is copied.
                 folders.push(workspace_of(&package.folder));
             }
         }
         let folder = tempfile::tempdir().map_err(BuildError::Copy)?;
         let base = folder.path().join("elsewhere");
-        // The whole way is made again, so that whatever one folder says of another stays true.
+        // The copy keeps the full path below its base, so that relative paths between folders stay valid.
         let there = |path: &Path| {
             let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
             names.fold(base.clone(), |place, name| place.join(name))
@@ -52,7 +52,7 @@ impl Elsewhere {
         for from in &folders {
             copy(from, &there(from)).map_err(BuildError::Copy)?;
         }
-        // cargo's configuration in folders above counts too; that of its home goes along by itself.
+        // cargo also reads the configuration of parent folders; `second_home` copies that of cargo's home.
         let above = own.ancestors().skip(1).map(|folder| folder.join(".cargo"));
         for from in above.filter(|from| options.cargo_home.as_ref() != Some(from)) {
             for name in ["config.toml", "config"].iter().filter(|name| from.join(name).is_file()) {
@@ -63,7 +63,7 @@ impl Elsewhere {
         Ok(Elsewhere { root: there(&own), folder })
     }
 
-    /// How to build there.
+    /// Returns the options for a build of the copy.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -82,7 +82,7 @@ impl Elsewhere {
     }
 }
 
-/// A home of cargo that shares what was downloaded and nothing that was unpacked from it.
+/// Creates a home of cargo that shares the downloads and none of the unpacked sources.
 fn second_home(known: &Path, home: &Path) -> io::Result<()> {
     fs_err::create_dir_all(home.join("registry"))?;
     for shared in ["registry/index", "registry/cache", "git"] {
@@ -91,7 +91,7 @@ fn second_home(known: &Path, home: &Path) -> io::Result<()> {
             link(&from, &home.join(shared))?;
         }
     }
-    // No credentials: what is needed was downloaded.
+    // No credentials: everything that the build needs was downloaded already.
     for settings in ["config.toml", "config"] {
         let from = known.join(settings);
         if from.is_file() {
@@ -106,7 +106,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(from, to)
 }
 
-/// Without links the crates are downloaded again.
+/// Without symbolic links cargo downloads the crates again.
 #[cfg(not(unix))]
 fn link(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
@@ -118,13 +118,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let entry = entry?;
         let (kind, name) = (entry.file_type()?, entry.file_name());
         if kind.is_dir() {
-            // Beside a manifest of cargo; a module of the source may have any of these names.
+            // Only beside a `Cargo.toml`: a module of the source may have any of these names.
             let is_made = from.join("Cargo.toml").is_file() && MADE.iter().any(|made| name == *made);
             if !is_made {
                 copy(&entry.path(), &to.join(&name))?;
             }
         } else if entry.path().is_file() {
-            // Where it is a link, what it leads to.
+            // For a symbolic link, this copies the file that it points to.
             fs_err::copy(entry.path(), to.join(&name))?;
         }
     }

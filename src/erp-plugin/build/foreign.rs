@@ -1,4 +1,4 @@
-//! What builds of other languages than Rust have in common: tools that are run, and what they say.
+//! Common parts of builds in other languages than Rust: running tools and showing their output.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -10,52 +10,52 @@ use thiserror::Error;
 use super::cancel::Cancel;
 use crate::settings::command;
 
-/// A guest that is no crate.
+/// The build of a guest that is not a Rust crate.
 pub struct ForeignBuild<'b> {
     /// The folder of the project.
     pub root: &'b Path,
-    /// The file with the exports, relative to it.
+    /// The file with the exports, relative to `root`.
     pub entry: &'b str,
-    /// The host API that it is built for, as generated.
+    /// The generated WIT file of the host API that the guest is built for.
     pub wit: &'b Path,
-    /// The world there.
+    /// The name of the world in `wit`.
     pub world: &'b str,
     /// True where nothing may be downloaded.
     pub offline: bool,
-    /// What can give the build up.
+    /// Cancels the build.
     pub cancel: &'b Cancel,
-    /// Gets what is being done.
+    /// Reports progress: a verb and its object.
     pub tell: &'b dyn Fn(&str, &str),
-    /// Gets what tools say.
+    /// Receives the output of a tool that failed.
     pub show: &'b dyn Fn(&str),
 }
 
-/// Why nothing was built.
+/// The reason why a build failed.
 #[derive(Debug, Error)]
 pub enum ForeignError {
-    /// A file that says what to build with is not there.
+    /// The file that lists the build's packages is missing.
     #[error("there is no {0}, {1}")]
     NoFile(&'static str, &'static str),
-    /// A program is not there.
+    /// A program cannot be run.
     #[error("`{program}` cannot be run: {why}")]
     NoTool {
-        /// Its name.
+        /// The name of the program.
         program: String,
-        /// Why, and who brings it.
+        /// The error, and what provides the program.
         why: String,
     },
-    /// Something must be downloaded.
+    /// A download is needed.
     #[error("{0} must be downloaded, and --offline forbids it")]
     Offline(&'static str),
-    /// A program failed; what it said was shown.
+    /// A program failed; its output was passed on.
     #[error("{program} failed ({status})")]
     Failed {
-        /// Its name.
+        /// The name of the program.
         program: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
     },
-    /// A folder cannot be made.
+    /// A folder cannot be made, or a file or a pipe cannot be used.
     #[error("{0}")]
     Io(#[from] std::io::Error),
 }
@@ -67,7 +67,7 @@ impl std::fmt::Debug for ForeignBuild<'_> {
 }
 
 impl ForeignBuild<'_> {
-    /// A file of what is made.
+    /// The path of a build output in `target/erp-plugin`; creates the folder.
     pub(super) fn out(&self, name: &str) -> Result<PathBuf, ForeignError> {
         let folder = erp_files::inside(self.root, Path::new("target/erp-plugin")).map_err(std::io::Error::other)?;
         fs_err::create_dir_all(&folder)?;
@@ -75,7 +75,7 @@ impl ForeignBuild<'_> {
     }
 }
 
-/// A program.
+/// A program that a build runs.
 pub(super) struct Tool {
     program: OsString,
     name: String,
@@ -83,7 +83,7 @@ pub(super) struct Tool {
 }
 
 impl Tool {
-    /// A program of the machine.
+    /// A program of this machine.
     pub(super) fn named(name: &str, brought_by: &'static str) -> Tool {
         Tool { program: name.into(), name: name.to_owned(), brought_by }
     }
@@ -94,13 +94,13 @@ impl Tool {
         Tool { program: path.into(), name, brought_by: "the project's own packages bring it" }
     }
 
-    /// Runs it in the project; what it says is shown where it fails.
+    /// Runs the program in the project; `show` receives its output if it fails.
     pub(super) fn run(&self, root: &Path, arguments: &[&str], build: &ForeignBuild<'_>) -> Result<(), ForeignError> {
         let missing = |error: std::io::Error| ForeignError::NoTool {
             program: self.name.clone(),
             why: format!("{error}; {}", self.brought_by),
         };
-        // Both streams into one, in the order in which they were written.
+        // Both streams go into one pipe, in the order of writing.
         let (mut said, out) = std::io::pipe().map_err(ForeignError::Io)?;
         let error = out.try_clone().map_err(ForeignError::Io)?;
         let mut command = command(&self.program);
@@ -113,7 +113,7 @@ impl Tool {
             .stdout(out)
             .stderr(error);
         let child = build.cancel.spawn(&mut command).map_err(missing)?;
-        // The last writer is the child: its end is the end of what is read.
+        // Now the child is the only writer, so reading ends when the child ends.
         drop(command);
         let mut text = Vec::new();
         said.read_to_end(&mut text)?;

@@ -1,4 +1,4 @@
-//! Source to component: cargo, the same on every machine, and the account of it.
+//! Builds of components from source: reproducible ones with cargo, those of other languages, and their provenance.
 
 mod cancel;
 mod cargo_config;

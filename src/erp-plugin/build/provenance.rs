@@ -1,7 +1,7 @@
-//! The account of a build: in-toto's statement with SLSA's provenance v1.
+//! The provenance of a build: an in-toto statement with SLSA provenance v1.
 //!
-//! It says what this program saw, and no more: whoever can change the machine can change the account. That is SLSA's
-//! level 1; a higher one takes a builder that its user cannot change.
+//! It records only what this program observed: a person who can change the machine can change the record. That is SLSA
+//! level 1; a higher level needs a builder that its user cannot change.
 
 use std::path::Path;
 
@@ -13,24 +13,24 @@ use serde_json::{Value, json};
 use super::source::SourceRevision;
 use super::toolchain::TARGET;
 
-/// What is known of a build.
+/// The facts of a build that its provenance states.
 #[derive(Debug, Clone)]
 pub struct BuildRecord<'a> {
     /// The folder with `Cargo.toml`.
     pub root: &'a Path,
-    /// SHA-256 of `Cargo.lock`; none if there is none.
+    /// SHA-256 of `Cargo.lock`; none where the file is missing.
     pub lock_sha256: Option<&'a str>,
-    /// What went in, as the component says of itself.
+    /// The inputs of the build, as the component records them.
     pub inputs: &'a BuildInputs,
 }
 
-/// SLSA's predicate.
+/// The predicate of SLSA provenance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProvenancePredicate {
-    /// What went in.
+    /// The inputs of the build.
     pub build_definition: Value,
-    /// Who built it.
+    /// The builder and its metadata.
     pub run_details: Value,
 }
 
@@ -39,7 +39,8 @@ impl Predicate for ProvenancePredicate {
     const WHAT: &'static str = "account of a build";
 }
 
-/// The predicate of a build on this machine. The same build gives the same predicate: no moment, no name of a machine.
+/// Returns the predicate of a build on this machine. The same build gives the same predicate: it contains no time and
+/// no machine name.
 pub fn provenance(record: &BuildRecord<'_>) -> ProvenancePredicate {
     let revision = SourceRevision::of(record.root);
     let mut dependencies = Vec::new();

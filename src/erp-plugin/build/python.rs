@@ -7,10 +7,10 @@ use erp_files::FileAccess;
 use super::foreign::{ForeignBuild, ForeignError, Tool};
 use super::typescript::is_newer;
 
-/// Where what the build needs is installed; the project's own environment is left alone.
+/// The virtual environment of the build; the project's own environment is left alone.
 const ENVIRONMENT: &str = ".erp-plugin/venv";
 
-/// The component of a project with `requirements.txt`.
+/// Builds the component of a project with `requirements.txt`.
 pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError> {
     let root = build.root;
     let requirements = root.join("requirements.txt");
@@ -18,7 +18,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         return Err(ForeignError::NoFile("requirements.txt", "pip's list of what the guest is built with"));
     }
     let environment = root.join(ENVIRONMENT);
-    // Scripts in it name the folder in which it was made; the interpreter does not.
+    // Scripts in the environment contain the path of the folder where it was created; the interpreter does not.
     let inside = Tool::at(&environment.join("bin/python"));
     let (program, stamp) = (environment.join("bin/componentize-py"), environment.join("installed"));
     if !program.is_file() || is_newer(&requirements, &stamp) {
@@ -45,7 +45,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         "--world",
         build.world,
         "componentize",
-        // The interpreter asks WASI for files and an environment that a guest may not have.
+        // The interpreter imports files and environment of WASI, which a guest may not have.
         "--stub-wasi",
         "--python-path",
         &folder,

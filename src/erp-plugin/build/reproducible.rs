@@ -1,4 +1,4 @@
-//! What makes a build the same on every machine: no path of this one in what is compiled, and no moment.
+//! Makes a build the same on every machine: the output contains no path of this machine and no time.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,18 +8,18 @@ use super::cargo_project::CargoProject;
 use super::compile::BuildOptions;
 use super::toolchain::TARGET;
 
-/// What builds that stamp a time are told by default: 1980-01-01, zip's zero of time.
+/// The default of `SOURCE_DATE_EPOCH`, in seconds: 1980-01-01, the earliest time of the zip format.
 const EPOCH: &str = "315532800";
 
-/// What replaces the workspace's folder.
+/// The path that replaces the workspace's folder in a component.
 pub const SOURCE_FOLDER: &str = "/plugin";
 
-/// Where local packages beside the workspace seem to lie.
+/// The apparent folder of local packages outside the workspace.
 const BESIDE_FOLDER: &str = "/beside";
 
-/// The folders of this machine whose names must not be in a component, and what stands there in their place.
+/// The folders of this machine whose paths must not be in a component, each with its replacement.
 ///
-/// Later ones win where one lies in another.
+/// Later entries win where one folder is inside another.
 fn folders(options: &BuildOptions, root: &Path, project: &CargoProject) -> Vec<(PathBuf, String)> {
     let mut folders = Vec::new();
     if let Some(sysroot) = options.toolchain.sysroot(root) {
@@ -36,7 +36,7 @@ fn folders(options: &BuildOptions, root: &Path, project: &CargoProject) -> Vec<(
     folders
 }
 
-/// Makes a cargo build the same everywhere.
+/// Makes the output of a cargo command the same on every machine.
 pub(super) fn make_reproducible(
     command: &mut Command,
     options: &BuildOptions,
@@ -45,15 +45,16 @@ pub(super) fn make_reproducible(
     config: &CargoConfig,
 ) {
     let remap = |(from, to): &(PathBuf, String)| format!("--remap-path-prefix={}={to}", from.display());
-    // Flags of the environment, and those of `[build]`, would push ours aside: they go first, and ours behind them.
+    // cargo uses one source of flags: the environment would replace ours, and ours would replace those of `[build]`.
+    // This joins all of them, ours last.
     let own = options.variables.rustflags.iter().chain(&config.build_rustflags).cloned();
     let flags: Vec<String> = own.chain(folders(options, root, project).iter().map(remap)).collect();
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    // Through `--config` the flags are beside those of the project's own .cargo/config.toml, and reach the plugin
-    // and its libraries only, not the programs that build them.
+    // With `--config`, cargo joins the flags with those of the project's own .cargo/config.toml. They apply to the
+    // plugin and its libraries only, not to the programs that build them.
     let flags = toml::Value::from(flags);
     command.arg("--config").arg(format!("target.{TARGET}.rustflags={flags}"));
-    // The lines of the source: they go into a file of their own, and not into what ships.
+    // The line tables of the source go into a file of their own, not into the component that ships.
     command.env("CARGO_PROFILE_RELEASE_STRIP", "none").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
     command.env("SOURCE_DATE_EPOCH", options.source_date_epoch.as_deref().unwrap_or(EPOCH));
 }

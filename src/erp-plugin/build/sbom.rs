@@ -1,6 +1,6 @@
-//! The bill of materials: what a component was built from, as `CycloneDX` 1.5.
+//! The bill of materials: the packages that a component was built from, as `CycloneDX` 1.5.
 //!
-//! A function of the project and its lock file: no serial number, no moment, no path.
+//! It depends only on the project and its lock file: it contains no serial number, no time and no path.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,31 +9,31 @@ use serde_json::{Value, json};
 
 use super::cargo_project::CargoProject;
 
-/// What the bill is about.
+/// The product that the bill describes.
 #[derive(Debug, Clone)]
 pub struct Product<'a> {
     /// The plugin's id.
     pub id: &'a str,
     /// The plugin's version.
     pub version: &'a str,
-    /// Its licence, an SPDX expression.
+    /// The plugin's licence, an SPDX expression.
     pub license: Option<&'a str>,
     /// SHA-256 of the component.
     pub component_sha256: &'a str,
-    /// What made the bill.
+    /// The version of this program, which makes the bill.
     pub tool_version: &'a str,
 }
 
-/// How a library takes part.
+/// The part of a library in a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
-    /// It is in the component.
+    /// It is part of the component.
     Linked,
-    /// It only helped to build it.
+    /// Only the build uses it.
     Builds,
 }
 
-/// The bill of materials of a project, as cargo resolved it.
+/// Returns the bill of materials of a project, as cargo resolved it.
 pub fn bill_of_materials(project: &CargoProject, product: &Product<'_>) -> Value {
     let lock = fs_err::read_to_string(project.lock_file()).unwrap_or_default();
     project.own().map_or(Value::Null, |own| bill(&project.metadata, own, &checksums(&lock), product))
@@ -111,7 +111,8 @@ fn component(package: &Package, role: Role, checksums: &BTreeMap<(String, String
     component
 }
 
-/// The packages that the root needs, and how. A library that is linked and also helps to build is linked.
+/// The packages that the root needs, with their roles. A library that is linked and also helps to build counts as
+/// linked.
 fn roles<'m>(
     nodes: &BTreeMap<&'m PackageId, &'m Node>,
     macros: &BTreeSet<&PackageId>,
@@ -120,7 +121,7 @@ fn roles<'m>(
     let mut roles = BTreeMap::new();
     let mut open = vec![(root, Role::Linked)];
     while let Some((id, role)) = open.pop() {
-        // What a macro needs runs in the compiler and is not in the component.
+        // The dependencies of a macro run in the compiler and are not in the component.
         let role = if macros.contains(id) { Role::Builds } else { role };
         if roles.get(id).is_some_and(|known| *known <= role) {
             continue;
@@ -138,7 +139,8 @@ fn roles<'m>(
     roles
 }
 
-/// Where a package comes from and which it is. What is in no registry says so, and is another one there.
+/// The package URL. `vcs_url` or the type `generic` marks a package from no registry, since a registry may have another
+/// package of its name.
 fn purl(package: &Package) -> String {
     let (name, version) = (&*package.name, &package.version);
     let source = package.source.as_ref().map(|source| source.repr.as_str());
@@ -153,7 +155,7 @@ fn purl(package: &Package) -> String {
     }
 }
 
-/// SHA-256 of each crate's archive, by name and version, as `Cargo.lock` has it.
+/// SHA-256 of each crate's archive by name and version, from `Cargo.lock`.
 fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
     let lock: toml::Table = lock.parse().unwrap_or_default();
     let packages = lock.get("package").and_then(toml::Value::as_array).cloned().unwrap_or_default();

@@ -1,23 +1,23 @@
-//! Where a project's source comes from, as git knows it.
+//! The origin of a project's source, as git reports it.
 
 use std::path::Path;
 use std::process::Stdio;
 
 use crate::settings::command;
 
-/// The source of a project.
+/// The origin of a project's source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRevision {
-    /// Where others find it; none where no remote is set.
+    /// The public address of `origin`; none where there is no such remote or its address is not public.
     pub repository: Option<String>,
     /// The commit.
     pub commit: String,
-    /// Files were changed since.
+    /// Whether files differ from the commit; also true where git cannot list them.
     pub is_modified: bool,
 }
 
 impl SourceRevision {
-    /// The revision of a folder; none where it is in no repository of git, or there is no git.
+    /// Returns the revision of a folder; none where it is in no git repository or git is missing.
     pub fn of(folder: &Path) -> Option<SourceRevision> {
         let commit = git(folder, &["rev-parse", "HEAD"])?;
         let changes =
@@ -30,8 +30,8 @@ impl SourceRevision {
     }
 }
 
-/// The address as others may know it: without user, password and query, which belong to whoever cloned it. None for a
-/// folder of this machine.
+/// Returns an address without user, password and query, which belong to the person who cloned it. None for a folder of
+/// this machine.
 fn public_address(url: &str) -> Option<String> {
     if let Some((scheme, rest)) = url.split_once("://") {
         let rest = rest.split(['?', '#']).next().unwrap_or(rest);
@@ -39,7 +39,7 @@ fn public_address(url: &str) -> Option<String> {
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
         return matches!(scheme, "https" | "ssh" | "git").then(|| format!("{scheme}://{host}/{path}"));
     }
-    // `git@host:path`, and no path of this machine.
+    // `git@host:path`, and not a path of this machine.
     let (host, path) = url.split_once(':')?;
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     (!host.contains('/') && host.contains('.')).then(|| format!("ssh://{host}/{}", path.trim_start_matches('/')))
@@ -48,7 +48,7 @@ fn public_address(url: &str) -> Option<String> {
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = command("git")
         .current_dir(folder)
-        // What the repository's own settings would have run.
+        // With the repository's own settings, git could run programs.
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(arguments)
         .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! The files that a component is made of, and whether they are still what they were.
+//! The files that a component was built from, and whether they have changed since.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -9,11 +9,11 @@ use erp_manifest::digest::sha256_hex;
 
 use crate::settings::Environment;
 
-/// Folders that hold nothing that a build reads, or only what builds make.
+/// Folders that a build does not read, or that only builds write.
 const SKIPPED: [&str; 7] = ["target", "dist", "tests", "docs", "node_modules", "venv", "__pycache__"];
-/// Code that is made of the manifest, which has a digest of its own, by this program, which has a version.
+/// Generated code: the digest of the manifest and the version of this program cover it.
 const GENERATED: &str = "src/erp/";
-/// Files that name dependencies or options, beside `src`.
+/// Files outside `src` that name dependencies or options.
 const WITH_DEPENDENCIES: [&str; 7] = [
     "Cargo.toml",
     "package.json",
@@ -24,21 +24,21 @@ const WITH_DEPENDENCIES: [&str; 7] = [
     "setup.cfg",
 ];
 
-/// What is true of a project now, to be compared with what a component was made of.
+/// The present state of a project, to compare with the inputs of a component.
 #[derive(Debug, Clone, Copy)]
 pub struct PresentInputs<'p> {
-    /// The folder of the manifest, absolute and without links.
+    /// The folder of the manifest, absolute and without symbolic links.
     pub root: &'p Path,
-    /// SHA-256 of the manifest as packages hold it.
+    /// SHA-256 of the manifest as packages contain it.
     pub manifest: &'p str,
-    /// The digest of cargo's configuration; none where no cargo builds.
+    /// The digest of cargo's configuration; none where cargo does not build the project.
     pub settings: Option<&'p str>,
     /// The version of this program.
     pub tool: &'p str,
 }
 
-/// The files that cargo read for what it made, by its own account of them beside the artifact. A file that was written since
-/// the build began may not be what the compiler saw: it has no digest, and counts as changed.
+/// The files that cargo read for an artifact, from the `.d` file beside it. A file that was written since the build
+/// began may differ from what the compiler saw. Its digest is empty, so it counts as changed.
 pub(super) fn cargo_files(root: &Path, artifact: &Path, began: SystemTime) -> BTreeMap<String, String> {
     let account = fs_err::read_to_string(artifact.with_extension("d")).unwrap_or_default();
     let mut found = BTreeMap::new();
@@ -59,7 +59,7 @@ pub(super) fn cargo_files(root: &Path, artifact: &Path, began: SystemTime) -> BT
     }
     for package in packages {
         found.extend(digested(root, &package.join("Cargo.toml")));
-        // A build script may read any file of its package, and cargo names those only that it was told of.
+        // A build script may read any file of its package, and cargo lists only those that the script declares.
         if package.join("build.rs").is_file() {
             found.extend(walked(&package).iter().filter_map(|file| digested(root, file)));
         }
@@ -71,8 +71,8 @@ pub(super) fn cargo_files(root: &Path, artifact: &Path, began: SystemTime) -> BT
     found
 }
 
-/// The variables that the compiler was asked for while it read the crate of an artifact, by its own account: digests of
-/// their values. Those that cargo sets itself are left out.
+/// The environment variables that the compiler read for the crate of an artifact, from its `.d` file: digests of their
+/// values. Variables that cargo sets itself are left out.
 pub(super) fn read_variables(artifact: &Path) -> BTreeMap<String, String> {
     let account = artifact.file_stem().and_then(|stem| {
         let file = artifact.parent()?.join("deps").join(stem).with_extension("d");
@@ -86,23 +86,23 @@ pub(super) fn read_variables(artifact: &Path) -> BTreeMap<String, String> {
     names.filter(|name| !is_cargos(name)).map(|name| (name.clone(), digest_of_variable(&name))).collect()
 }
 
-/// SHA-256 of a variable's value; empty where it is not set.
+/// SHA-256 of a variable's value; empty where the variable is not set.
 fn digest_of_variable(name: &str) -> String {
     Environment::read_by_source(name).map_or_else(String::new, |value| sha256_hex(value.as_encoded_bytes()))
 }
 
-/// The files of a project whose build does not say what it read: all of `src`, and those that name dependencies.
+/// The files of a project whose build does not report what it read: all of `src`, and those that name dependencies.
 pub fn script_files(root: &Path) -> BTreeMap<String, String> {
     let named = WITH_DEPENDENCIES.iter().map(|name| root.join(name));
     walked(&root.join("src")).into_iter().chain(named).filter_map(|file| digested(root, &file)).collect()
 }
 
-/// The folders outside the project with files that its component is made of.
+/// The folders outside the project with files that its component was built from.
 pub fn folders_beside(root: &Path, inputs: &BuildInputs) -> Vec<PathBuf> {
     let outside = inputs.files.keys().filter(|name| name.starts_with("../") && name.ends_with("Cargo.toml"));
     let mut folders: Vec<PathBuf> = outside
         .filter_map(|name| root.join(name).parent().and_then(|folder| fs_err::canonicalize(folder).ok()))
-        // The workspace's own folder holds this project and its neighbours.
+        // The workspace's own folder contains this project and its neighbours.
         .filter(|folder| !root.starts_with(folder))
         .collect();
     folders.sort();
@@ -110,7 +110,7 @@ pub fn folders_beside(root: &Path, inputs: &BuildInputs) -> Vec<PathBuf> {
     folders
 }
 
-/// What changed since a component was made; empty where it is that of the present sources.
+/// The changes since a component was built; empty where it is up to date.
 pub fn changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<String> {
     let mut changes = Vec::new();
     if inputs.manifest != present.manifest {
@@ -120,7 +120,7 @@ pub fn changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<String> 
     changes
 }
 
-/// The same without the manifest: for whoever knows already what of it matters to the build.
+/// The changes without those of the manifest, for callers that compare the manifest themselves.
 pub fn source_changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<String> {
     let mut changes = Vec::new();
     for (name, digest) in &inputs.files {
@@ -153,7 +153,7 @@ pub fn source_changes(inputs: &BuildInputs, present: PresentInputs<'_>) -> Vec<S
     changes
 }
 
-/// The folder whose lock file counts for the package in a folder.
+/// The folder whose lock file applies to the package in a folder.
 pub fn workspace_of(root: &Path) -> PathBuf {
     let table = |folder: &Path| {
         fs_err::read_to_string(folder.join("Cargo.toml")).ok().and_then(|text| text.parse::<toml::Table>().ok())
@@ -167,7 +167,7 @@ pub fn workspace_of(root: &Path) -> PathBuf {
     root.ancestors().find(is_root).unwrap_or(root).to_path_buf()
 }
 
-/// The dependencies of cargo's `.d` files: of the first rule, with spaces behind backslashes.
+/// The dependencies in a `.d` file of cargo: the files of its first rule, where a backslash escapes a space.
 fn listed(account: &str) -> impl Iterator<Item = String> {
     let rule = account.lines().next().and_then(|line| line.split_once(": ")).map_or("", |(_, files)| files);
     let mut files = Vec::new();
@@ -184,7 +184,7 @@ fn listed(account: &str) -> impl Iterator<Item = String> {
     files.into_iter().filter(|file| !file.is_empty())
 }
 
-/// The files of a folder that a build may read; links are not followed.
+/// The files of a folder that a build may read; symbolic links are not followed.
 fn walked(folder: &Path) -> Vec<PathBuf> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = folders.pop() {
@@ -203,7 +203,7 @@ fn walked(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A file by its name in the account, with the digest of its content; none where it cannot be read or is generated.
+/// The relative path of a file and the digest of its content; none where it cannot be read or is generated.
 fn digested(root: &Path, file: &Path) -> Option<(String, String)> {
     let name = relative(root, file)?;
     if name.starts_with(GENERATED) {
@@ -212,7 +212,8 @@ fn digested(root: &Path, file: &Path) -> Option<(String, String)> {
     Some((name, sha256_hex(&fs_err::read(file).ok()?)))
 }
 
-/// The way from a folder to a file, with `/` on every system; none for one on another drive.
+/// The relative path from a folder to a file, with `/` on every system; none for a missing file or one on another
+/// drive.
 fn relative(root: &Path, file: &Path) -> Option<String> {
     let file = fs_err::canonicalize(file).ok()?;
     let (from, to): (Vec<Component<'_>>, Vec<Component<'_>>) =
@@ -298,7 +299,7 @@ mod tests {
         fs_err::remove_file(root.join("package.json")).unwrap();
         let changed = changes(&inputs, present);
         assert_eq!(changed, ["package.json (it is gone)", "src/plugin.ts", "src/more.ts (it is new)"]);
-        // Of a component from elsewhere they are what lay beside it when it was taken; another tool took it then.
+        // A component from a file records the files beside it at that time, and the tool's version does not count.
         let taken = BuildInputs { origin: ComponentOrigin::File, tool: "0.0.1".to_owned(), ..inputs };
         assert_eq!(changes(&taken, present), changed);
     }

@@ -1,4 +1,4 @@
-//! Which toolchain builds for wasm32-wasip2, and how to get one.
+//! Finds the toolchain that builds for wasm32-wasip2, and installs one.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -10,9 +10,9 @@ use thiserror::Error;
 
 use crate::settings::command;
 
-/// The script that makes the toolchain ready: `install.sh` runs the same file.
+/// The script that installs the toolchain; `install.sh` runs the same file.
 pub const TOOLCHAIN_SCRIPT: &str = include_str!("toolchain.sh");
-/// What plugins are compiled for.
+/// The target that plugins are compiled for.
 pub(super) const TARGET: &str = "wasm32-wasip2";
 /// The name under which the script links its toolchain.
 const LINKED_NAME: &str = "erp-plugin-wasm";
@@ -39,16 +39,17 @@ pub struct ToolchainFacts {
     pub broken: Option<String>,
 }
 
-/// Why no plugin can be built.
+/// The reason why no plugin can be built.
 #[derive(Debug, Error)]
 pub enum ToolchainError {
-    /// There is no cargo.
+    /// cargo is not on the PATH.
     #[error("cargo is not on the PATH")]
     NoCargo,
-    /// cargo or rustc is there and does not run, as where a rust-toolchain.toml names what is not installed.
+    /// cargo or rustc exists and does not run, for example where a rust-toolchain.toml names a toolchain that is not
+    /// installed.
     #[error("the Rust toolchain of this project does not run: {0}")]
     Broken(String),
-    /// No toolchain has a std for the target.
+    /// No toolchain has a standard library for the target; the value is the version of its rustc.
     #[error("{}", no_target(.0.as_deref()))]
     NoTarget(Option<String>),
     /// The script failed.
@@ -57,8 +58,8 @@ pub enum ToolchainError {
 }
 
 impl Toolchain {
-    /// The toolchain to build with in `folder`: the one that `wanted` names, else the active one (which a
-    /// rust-toolchain.toml may choose), else the one that the script made.
+    /// Returns the toolchain to build with in `folder`: the one that `wanted` names, else the active one (which a
+    /// rust-toolchain.toml may choose), else the one that the script linked.
     ///
     /// # Errors
     /// [`ToolchainError`].
@@ -68,7 +69,7 @@ impl Toolchain {
             None => vec![None, Some(LINKED_NAME.to_owned())],
         };
         let found = candidates.into_iter().find_map(|name| {
-            // Two questions to the same compiler; each costs the start of a process, and every build waits for both.
+            // Both commands ask the same compiler. Each starts a process, and every build waits for both.
             let (rustc, has_target) = std::thread::scope(|scope| {
                 let version = scope.spawn(|| rustc(name.as_deref(), &["--version"], folder));
                 let has_target = has_target(name.as_deref(), folder);
@@ -86,15 +87,15 @@ impl Toolchain {
         }
     }
 
-    /// Where its standard library lies.
+    /// The folder of the toolchain with its standard library.
     pub(super) fn sysroot(&self, folder: &Path) -> Option<PathBuf> {
         rustc(self.name.as_deref(), &["--print", "sysroot"], folder).map(PathBuf::from)
     }
 
-    /// A cargo that uses this toolchain.
+    /// Returns a command that runs cargo with this toolchain.
     pub(super) fn cargo(&self, cargo: &OsString) -> Command {
         let mut command = match &self.name {
-            // `+name` is rustup's: the cargo that a parent cargo names in CARGO does not know it.
+            // rustup handles `+name`; the cargo that a parent cargo names in CARGO does not.
             Some(name) => {
                 let mut command = command("cargo");
                 command.arg(format!("+{name}"));
@@ -107,7 +108,7 @@ impl Toolchain {
     }
 }
 
-/// What is there on this machine, for a project in `folder`.
+/// Returns the tools of this machine for a project in `folder`.
 pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> ToolchainFacts {
     let found = Toolchain::find(wanted, cargo, folder);
     ToolchainFacts {
@@ -121,12 +122,12 @@ pub fn look_around(wanted: Option<&str>, cargo: &OsString, folder: &Path) -> Too
     }
 }
 
-/// What a program of this machine says of its version; none where it cannot be run.
+/// Returns the version that a program of this machine prints; none where it cannot be run.
 pub fn program_version(program: &str, folder: &Path) -> Option<String> {
     version_of(&program.into(), &["--version"], folder)
 }
 
-/// Runs the script; what it says goes to standard error.
+/// Runs the script; its messages go to standard error.
 ///
 /// # Errors
 /// [`ToolchainError::Script`].
@@ -162,16 +163,16 @@ fn has_std(folder: &Path) -> bool {
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// The output of a command, on one line; none where it cannot be run or fails.
+/// The first line of a command's output; none where the command cannot be run or fails.
 fn version_of(program: &OsString, arguments: &[&str], folder: &Path) -> Option<String> {
     said(program, arguments, folder).ok()
 }
 
-/// Why a program gave no answer.
+/// The reason why a command returned no output.
 enum Silence {
-    /// It is not on this machine.
+    /// The program cannot be started.
     NotThere,
-    /// It failed, with these words.
+    /// The program failed; the text is the first line of its error output.
     Failed(String),
 }
 

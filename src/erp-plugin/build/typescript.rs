@@ -6,7 +6,7 @@ use erp_files::FileAccess;
 
 use super::foreign::{ForeignBuild, ForeignError, Tool};
 
-/// The component of a project with `package.json`. Packages are installed where the project's are not there yet.
+/// Builds the component of a project with `package.json`. Missing or outdated packages are installed first.
 pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError> {
     let root = build.root;
     if !root.join("package.json").is_file() {
@@ -25,21 +25,21 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     }
     let jco = Tool::at(&program);
     let stamp = root.join("src/erp/types/.stamp");
-    // A build that was given up may have left half of them.
+    // A cancelled build may have left incomplete types, so the stamp is written last.
     if is_newer(build.wit, &stamp) {
         let wit = shown(build.wit.parent().unwrap_or(root));
         jco.run(root, &["guest-types", &wit, "-n", build.world, "-o", "src/erp/types", "-q"], build)?;
-        // What was there before may be newer than the folder says.
+        // The time of the folder does not change when existing files in it are overwritten, so a stamp keeps it.
         let _ = erp_files::write(&stamp, build.world.as_bytes(), FileAccess::Shared);
     }
-    // The engine hands 64-bit numbers over as plain ones: types that say `bigint` would lead into a trap.
+    // The engine passes 64-bit numbers as plain ones: code written for the type `bigint` would trap.
     plain_numbers(&root.join("src/erp/types"))?;
     if root.join("tsconfig.json").is_file() && root.join("node_modules/.bin/tsc").is_file() {
         Tool::at(&root.join("node_modules/.bin/tsc")).run(root, &["--noEmit", "-p", "."], build)?;
     }
     let out = build.out("plugin.wasm")?;
     let (wit, out_text) = (shown(build.wit.parent().unwrap_or(root)), shown(&out));
-    // TypeScript is bundled anyway.
+    // jco bundles TypeScript without a flag.
     let ending = Path::new(build.entry).extension().and_then(|ending| ending.to_str());
     let is_script = matches!(ending, Some("js" | "mjs"));
     let mut arguments = vec![
@@ -47,7 +47,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
         build.entry,
         "--backend",
         "qjs",
-        // Without these two, the engine imports WASI for what a guest may not have.
+        // Without these two flags, the engine imports functions of WASI that a guest may not have.
         "--backend-qjs-disable-async",
         "--backend-qjs-stub-wasi",
         "--cwd",
@@ -68,7 +68,7 @@ pub(super) fn compile(build: &ForeignBuild<'_>) -> Result<PathBuf, ForeignError>
     Ok(out)
 }
 
-/// Writes `number` where declarations say `bigint`; what is past 2^53 has no exact value in the engine.
+/// Replaces `bigint` by `number` in declarations; the engine has no exact value for numbers beyond 2^53.
 fn plain_numbers(folder: &Path) -> Result<(), ForeignError> {
     for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -89,7 +89,7 @@ fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// True where one file was written after another, or the other is not there.
+/// True where `one` was written after `other`, or `other` is missing.
 pub(super) fn is_newer(one: &Path, other: &Path) -> bool {
     let written = |path: &Path| fs_err::metadata(path).and_then(|metadata| metadata.modified()).ok();
     match (written(one), written(other)) {

@@ -1,4 +1,4 @@
-//! Codes of errors that the generated code of guests gives; the files of `templates/toolkit/` name them.
+//! The error codes that generated code of guests returns; the files of `templates/toolkit/` name them.
 
 use erp_manifest::codes::codes;
 

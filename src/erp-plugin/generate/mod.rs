@@ -1,4 +1,4 @@
-//! Code made from the contract and the manifest.
+//! Code that is generated from the contract and the manifest.
 
 pub(crate) mod codes;
 mod rust;
@@ -15,18 +15,18 @@ pub use wit::WIT_FILE;
 use erp_manifest::contract::World;
 use erp_manifest::{Language, Manifest};
 
-/// What every file says that is made.
+/// The notice at the head of every generated file.
 pub const MARK: &str = "Made by `erp-plugin generate`, which `erp-plugin build` runs; changes here are overwritten.";
 
-/// Folders that hold nothing but what is made.
+/// Folders that contain only generated files.
 pub const GENERATED_FOLDERS: [&str; 1] = ["src/erp"];
 
-/// A file that is made, and never edited.
+/// A generated file, which users do not edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneratedFile {
-    /// Relative to the project, with `/`.
+    /// The path relative to the project, with `/`.
     pub path: String,
-    /// Its text.
+    /// The text of the file.
     pub text: String,
 }
 
@@ -36,7 +36,7 @@ impl GeneratedFile {
     }
 }
 
-/// The bindings could not be made.
+/// The error that the bindings could not be generated.
 #[derive(Debug, Error)]
 #[error("bindings for `{world}` could not be generated: {reason}")]
 pub struct GenerateError {
@@ -44,7 +44,7 @@ pub struct GenerateError {
     reason: String,
 }
 
-/// The files for a manifest and its world, in the language that `[build]` names.
+/// Returns the files for a manifest and its world, in the language that `[build]` names.
 ///
 /// # Errors
 /// [`GenerateError`], which is a bug where the world is one of the embedded ones.

@@ -1,5 +1,5 @@
-//! `src/erp/` for guests in TypeScript and Python: the granted host API, a guard around every export, and the definitions of
-//! nodes.
+//! `src/erp/` for guests in TypeScript and Python: the granted host API, a guard around every export, and the
+//! definitions of nodes.
 
 use erp_manifest::contract::World;
 use erp_manifest::{Manifest, NodeKind};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::wit::{WIT_FILE, granted_wit};
 use super::{GenerateError, GeneratedFile, MARK};
 
-/// The files of a guest in TypeScript or JavaScript.
+/// Returns the files of a guest in TypeScript or JavaScript.
 pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec<GeneratedFile>, GenerateError> {
     let made = |text: &str| format!("// {MARK}\n{text}");
     let mut files = vec![
@@ -24,7 +24,7 @@ pub(super) fn typescript_files(manifest: &Manifest, world: &World) -> Result<Vec
     Ok(files)
 }
 
-/// How the bundle is made, with what it must export.
+/// The bundler's configuration, with the names that the bundle must export.
 fn bundling(world: &World) -> String {
     let border = world.border();
     let names = border.exports.iter().map(|export| {
@@ -36,7 +36,7 @@ fn bundling(world: &World) -> String {
     text.replace("const EXPORTS = [];", &format!("const EXPORTS = {exports};"))
 }
 
-/// `tenant-hooks` as JavaScript calls it.
+/// Converts a name like `tenant-hooks` to the form of JavaScript, `tenantHooks`.
 fn camel(name: &str) -> String {
     let mut words = name.split('-');
     let first = words.next().unwrap_or_default().to_owned();
@@ -47,7 +47,7 @@ fn camel(name: &str) -> String {
     })
 }
 
-/// The files of a guest in Python.
+/// Returns the files of a guest in Python.
 pub(super) fn python_files(manifest: &Manifest, world: &World) -> Result<Vec<GeneratedFile>, GenerateError> {
     let made = |text: &str| format!("# {MARK}\n{text}");
     let mut files = vec![
@@ -62,7 +62,7 @@ pub(super) fn python_files(manifest: &Manifest, world: &World) -> Result<Vec<Gen
     Ok(files)
 }
 
-/// The definitions as a literal that JavaScript and Python both read.
+/// The node definitions as a string literal that is valid in JavaScript and in Python; none without nodes.
 fn definitions(manifest: &Manifest) -> Option<String> {
     let all: Value = manifest.nodes.iter().map(NodeKind::definition).collect();
     (!manifest.nodes.is_empty()).then(|| Value::String(all.to_string()).to_string())

@@ -3,10 +3,10 @@
 use erp_manifest::Manifest;
 use erp_platform::http_api::{ApiEntity, ApiField, ROUTES, ValueKind};
 
-/// What all clients share.
+/// The part that all clients share.
 const HEAD: &str = include_str!("../../../templates/toolkit/client/head.ts");
 
-/// The client for the entities of a plugin, as one module.
+/// Returns the client for the entities of a plugin, as one module.
 pub fn typescript_client(manifest: &Manifest) -> String {
     let head = HEAD.replace(ROUTES_MARK, &routes());
     let mut text = format!("// The HTTP client of {}. {}\n\n{head}", *manifest.metadata.id, MARK_OF_CLIENT);
@@ -29,10 +29,10 @@ pub fn typescript_client(manifest: &Manifest) -> String {
     text
 }
 
-/// Where the head has the routes.
+/// The line of the head that the routes replace.
 const ROUTES_MARK: &str = "const ROUTES = {} as const;\n";
 
-/// Method and path below an entity's rows of each operation.
+/// The HTTP method and the path below an entity's rows, for each operation.
 fn routes() -> String {
     let mut text = "const ROUTES = {\n".to_owned();
     for route in ROUTES {
@@ -44,7 +44,7 @@ fn routes() -> String {
     text
 }
 
-/// A client is written where somebody asks for it, and by nothing else.
+/// The notice of a client: only `erp-plugin generate ts` writes it, never a build.
 const MARK_OF_CLIENT: &str = "Made by `erp-plugin generate ts`; changes here are overwritten.";
 
 fn interfaces(entity: &ApiEntity<'_>, name: &str) -> String {
@@ -106,7 +106,7 @@ fn type_of(kind: &ValueKind) -> String {
     }
 }
 
-/// `purchase_order` → `PurchaseOrder`. What the head calls its own gets a mark.
+/// `purchase_order` → `PurchaseOrder`. Names that the head uses itself get the suffix `Entity`.
 fn type_name(name: &str) -> String {
     const TAKEN: [&str; 9] =
         ["Row", "Page", "ListQuery", "ImportResult", "PlatformError", "ClientOptions", "Transport", "Entity", "Client"];
@@ -119,7 +119,7 @@ fn member_name(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     let name = first + &capitalized(words);
-    // A property of a class may be any word but this one.
+    // A property of a class may have any name but this one.
     if name == "constructor" { "constructor_".to_owned() } else { name }
 }
 
@@ -131,7 +131,7 @@ fn capitalized<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.map(one).collect()
 }
 
-/// A method for a button; those that every entity has keep their names.
+/// The method name of a button; the methods that every entity has keep their names.
 fn action_name(name: &str) -> String {
     const TAKEN: [&str; 15] = [
         "list",
@@ -158,7 +158,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A text that does not end the comment that it stands in.
+/// A text that does not end the comment that contains it.
 fn comment(text: &str) -> String {
     text.replace("*/", "* /").replace(['\n', '\r'], " ")
 }

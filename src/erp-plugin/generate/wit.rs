@@ -1,7 +1,7 @@
 //! The host API of one plugin: its world, with the functions that its manifest grants.
 //!
-//! Guests in TypeScript and Python import every function of the WIT that they are built for, used or not. Built for the
-//! whole API they would ask for what nobody granted.
+//! Guests in TypeScript and Python import every function of the WIT that they are built for, used or not. With the
+//! complete API they would import functions that the manifest does not grant.
 
 use erp_manifest::contract::{HostFunction, World};
 use erp_manifest::{Manifest, not_granted};
@@ -10,10 +10,10 @@ use wit_parser::WorldItem;
 
 use super::{GenerateError, MARK};
 
-/// Where it is in a project.
+/// The path of the WIT file in a project.
 pub const WIT_FILE: &str = "src/erp/wit/plugin.wit";
 
-/// The text of the package with the world alone.
+/// Returns the text of the package, reduced to one world.
 pub(super) fn granted_wit(manifest: &Manifest, world: &World) -> Result<String, GenerateError> {
     let mut resolve = world.resolve.clone();
     let Some(package) = resolve.worlds[world.id].package else {

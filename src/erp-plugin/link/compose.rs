@@ -1,75 +1,76 @@
-//! Several components made one: what one exports and the plugin imports is connected, all else stays open.
+//! Composes several components into one: connects imports with exports of other parts, and leaves all other imports
+//! open.
 
 use thiserror::Error;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 
-/// A component that another one is composed with.
+/// A component that the plugin's component is composed with.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// What messages call it.
+    /// The name of the part in messages.
     pub name: String,
-    /// The component.
+    /// The bytes of the component.
     pub component: Vec<u8>,
 }
 
-/// An interface that one part gives another.
+/// An interface that one part provides for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartConnection {
-    /// Who imports it; `plugin` for the plugin's own component.
+    /// The part that imports it; `plugin` for the plugin's own component.
     pub to: String,
-    /// The interface.
+    /// The name of the interface.
     pub interface: String,
-    /// Who exports it.
+    /// The part that exports it.
     pub from: String,
 }
 
-/// A component made of several.
+/// A component that was composed of several.
 #[derive(Debug)]
 pub struct ComposedComponent {
-    /// The component.
+    /// The bytes of the component.
     pub component: Vec<u8>,
-    /// What was connected.
+    /// The interfaces that were connected.
     pub connections: Vec<PartConnection>,
 }
 
-/// Why components cannot be made one.
+/// The reason why components cannot be composed.
 #[derive(Debug, Error)]
 pub enum ComposeError {
-    /// A part is no component that could be composed.
+    /// A part is not a component that can be composed.
     #[error("`{0}` cannot be composed: {1}")]
     Part(String, String),
-    /// A part exports what another one imports, with other types.
+    /// A part exports an interface with other types than another part imports.
     #[error("`{from}` exports `{interface}` with other types than `{to}` imports: {why}")]
     OtherTypes {
-        /// Who exports.
+        /// The part that exports it.
         from: String,
-        /// Who imports.
+        /// The part that imports it.
         to: String,
-        /// What.
+        /// The interface.
         interface: String,
-        /// Where they differ.
+        /// The difference.
         why: String,
     },
-    /// Nothing of a part is imported by anybody.
+    /// No other part imports an export of this one.
     #[error("nobody imports what `{0}` exports: {1}")]
     Unused(String, String),
-    /// Two parts export the same.
+    /// Two parts export the same interface.
     #[error("`{0}` and `{1}` both export `{2}`")]
     Twice(String, String, String),
-    /// Two parts wait for each other.
+    /// Parts import from each other in a circle.
     #[error("{0} wait for each other")]
     Circle(String),
-    /// The result cannot be written.
+    /// The composition cannot be encoded.
     #[error("the components cannot be written as one: {0}")]
     Encode(String),
 }
 
-/// What the plugin's own component is called.
+/// The name of the plugin's own component.
 pub const PLUGIN: &str = "plugin";
 
-/// Composes the plugin's component with its parts; parts may also serve each other. Of the plugin's exports only `exports`
-/// stay: runtimes of some languages export functions of their own, which are unused.
+/// Composes the plugin's component with its parts; parts may also import from each other. Of the plugin's exports only
+/// `exports` stay: runtimes of some languages export functions of their own, which are unused.
 ///
 /// # Errors
 /// [`ComposeError`].
@@ -107,7 +108,7 @@ pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Comp
     }
     let mut instances: Vec<Option<_>> = vec![None; all.len()];
     let mut connections = Vec::new();
-    // Who is served by those that are there already comes next; the plugin waits for all of its parts.
+    // Each round instantiates a component whose providers exist already; the plugin comes after all of its parts.
     while instances.iter().any(Option::is_none) {
         let is_ready = |index: &usize| {
             instances[*index].is_none()
@@ -152,7 +153,7 @@ pub fn compose(plugin: &[u8], parts: &[Part], exports: &[String]) -> Result<Comp
     Ok(ComposedComponent { component, connections })
 }
 
-/// An error with its causes.
+/// The message of an error with those of its causes.
 fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

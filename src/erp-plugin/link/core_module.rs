@@ -1,4 +1,4 @@
-//! The parts of a core module that the rewriting needs to know.
+//! Reads the parts of a core module that the rewriting needs.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) struct CoreModule<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FunctionImport<'a> {
     pub(super) module: &'a str,
-    /// Without the ` [v2]` that tells one import from another of the same name.
+    /// The name without the ` [v2]` that distinguishes imports of the same name.
     pub(super) name: &'a str,
     pub(super) ty: u32,
 }
@@ -32,15 +32,15 @@ impl FunctionImport<'_> {
         self.module.starts_with("wasi:") || self.is_preview1()
     }
 
-    /// True for the flat interface that older versions of wasi-libc call.
+    /// True for WASI preview 1, the flat interface that older versions of wasi-libc call.
     pub(super) fn is_preview1(&self) -> bool {
         self.module == "wasi_snapshot_preview1"
     }
 }
 
 impl<'a> CoreModule<'a> {
-    /// The guest's own module: the only one with a memory. Others are wit-component's, or the adapter
-    /// between the two generations of WASI, and share it.
+    /// Reads the guest's own module, the only one with a memory. The others come from wit-component, or adapt one
+    /// generation of WASI to the other, and share that memory.
     pub(super) fn first_of(component: &'a [u8]) -> Result<CoreModule<'a>, LinkError> {
         let mut modules = Vec::new();
         for payload in Parser::new(0).parse_all(component) {
@@ -112,7 +112,7 @@ impl<'a> CoreModule<'a> {
         Ok(module)
     }
 
-    /// The type of a function by its index.
+    /// The index of a function's type.
     pub(super) fn type_of(&self, function: u32) -> u32 {
         let imported = self.imports.len();
         let index = function as usize;

@@ -1,4 +1,4 @@
-//! The guest of a plugin without code: it exports all that a world asks for, and does nothing in each.
+//! The guest of a plugin without code: it exports all functions of a world, and none of them does anything.
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
@@ -8,15 +8,15 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{FunctionKind, ManglingAndAbi, Resolve, WasmExport, WorldId, WorldItem, WorldKey};
 
-/// Where every result lies: memory is zero there, and zero is `ok`, nothing, or an empty list.
+/// The address of every result. Memory is zero there, which means `ok`, no value, or an empty list.
 const ZEROS: i32 = 16;
-/// From here on memory is given away, and never taken back: an instance serves one call.
+/// The first address that the allocator returns. It never frees memory: an instance serves one call.
 const FREE: i32 = 4096;
 
-/// A component for a world. The same world gives the same bytes.
+/// Returns a component for a world. The same world gives the same bytes.
 ///
 /// # Errors
-/// Which export needs code of its own.
+/// The export that needs code of its own, or the reason why the component cannot be encoded.
 pub fn idle_guest(resolve: &Resolve, world: WorldId) -> Result<Vec<u8>, String> {
     let mut module = IdleModule::new();
     for (key, item) in &resolve.worlds[world].exports {
@@ -46,7 +46,7 @@ struct IdleModule {
 }
 
 impl IdleModule {
-    /// With a function that gives memory and never takes it back.
+    /// Starts with an allocator that never frees memory.
     fn new() -> IdleModule {
         let (types, functions, exports, code) =
             (TypeSection::new(), FunctionSection::new(), ExportSection::new(), CodeSection::new());
@@ -65,7 +65,7 @@ impl IdleModule {
             .local_get(size)
             .i32_add()
             .global_set(0)
-            // What does not fit is asked for; without it there is nothing to go on with.
+            // Grows the memory where the request does not fit, and traps where it cannot grow.
             .global_get(0)
             .memory_size(0)
             .i32_const(65536)
@@ -98,7 +98,7 @@ impl IdleModule {
         self.code.function(body);
     }
 
-    /// Adds a function that gives zeros, whatever it is asked.
+    /// Adds a function that returns zeros, whatever its arguments.
     fn add(
         &mut self,
         resolve: &Resolve,
@@ -146,7 +146,7 @@ impl IdleModule {
     }
 }
 
-/// A type of the canonical ABI as core modules have it.
+/// The type of core modules for a type of the canonical ABI.
 fn value_type(of: WasmType) -> ValType {
     match of {
         WasmType::I32 | WasmType::Pointer | WasmType::Length => ValType::I32,

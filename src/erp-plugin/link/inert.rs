@@ -1,8 +1,7 @@
-//! Bodies for WASI functions that have nothing to say: made from their types.
+//! Bodies without effect for WASI functions that the shim lacks, generated from their types.
 //!
-//! A result is an error (unsupported, closed, or the first case), an option is none, a list is
-//! empty, a number is 0, a handle is 1 (bindings check that it is not 0). Dropping a resource does
-//! nothing.
+//! A result is an error (unsupported, closed, or the first case), an option is none, a list is empty, a number is 0, a
+//! handle is 1 (bindings check that it is not 0). Dropping a resource does nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use wit_parser::{Function, Int, Resolve, SizeAlign, Type, TypeDefKind, WorldId, 
 use super::core_module::FunctionImport;
 use super::{LinkError, unversioned};
 
-/// Cases of errors that say "there is no such thing here", the best first.
+/// Cases of errors that mean "not available here", the best first.
 const REFUSALS: [&str; 5] = ["not-supported", "unsupported", "closed", "access", "access-denied"];
 
 /// Preview 1's number for "not supported".
@@ -42,7 +41,7 @@ impl<'a> InertBodies<'a> {
         InertBodies { resolve, sizes, functions }
     }
 
-    /// The body for an import whose core type is `ty`.
+    /// Returns the body for an import whose core type is `ty`.
     pub(super) fn body(&self, import: &FunctionImport<'_>, ty: &FuncType) -> Result<Body, LinkError> {
         let mut body = Body::new([]);
         if import.name.starts_with("[resource-drop]") {
@@ -84,7 +83,7 @@ impl<'a> InertBodies<'a> {
         Ok(body)
     }
 
-    /// What differs from zero in the inert value of a type that stands at `at`.
+    /// Collects the parts of a type's inert value at offset `at` that are not zero.
     fn writes(&self, ty: &Type, at: usize, writes: &mut Vec<Write>) {
         let Type::Id(id) = ty else {
             if matches!(ty, Type::String) {
@@ -137,14 +136,14 @@ impl<'a> InertBodies<'a> {
     }
 }
 
-/// A value that is not zero.
+/// A part of a value that is not zero.
 struct Write {
     at: usize,
     width: u8,
     value: i32,
 }
 
-/// The index of the case that refuses best; the first one where none does.
+/// The index of the best case for a refusal; 0 where no case fits.
 fn refusal(cases: &[&str]) -> i32 {
     REFUSALS
         .iter()
@@ -161,7 +160,7 @@ fn width(tag: Int) -> u8 {
     }
 }
 
-/// Zeroes the return area that the last parameter points to, then writes what is not zero.
+/// Zeroes the return area that the last parameter points to, then writes the parts that are not zero.
 fn write_result(body: &mut Body, parameter: usize, size: usize, writes: &[Write]) {
     let pointer = u32::try_from(parameter).unwrap_or(0);
     let place = |offset: usize| MemArg { offset: offset as u64, align: 0, memory_index: 0 };

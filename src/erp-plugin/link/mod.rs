@@ -1,12 +1,11 @@
-//! Linking WASI away.
+//! Replaces the WASI imports of a component.
 //!
-//! A guest that is compiled with std imports a dozen WASI interfaces, most of which it never calls.
-//! The platform links none. So the core module is rewritten: every `wasi:` import becomes a
-//! function inside the module. Standard output and error go to the host's log, clock and randomness
-//! to the host's, what would leave the sandbox answers with an error, and what cannot be answered
-//! (sleeping, exiting, a clock that the host API lacks) says so in the log and traps. Bodies of the
-//! guest's own functions are not moved, so debug information stays right. Why this way and not
-//! another: `docs/decisions/0001-linking-wasi-away.md`.
+//! A guest that is compiled with std imports a dozen WASI interfaces, most of which it never calls. The platform
+//! provides none. So the core module is rewritten: every `wasi:` import becomes a function inside the module. Standard
+//! output and error go to the host's log; the clock and randomness come from the host. Functions that would leave the
+//! sandbox return an error. Functions without a possible result (sleeping, exiting, a clock that the host API lacks)
+//! write to the log and trap. Bodies of the guest's own functions keep their place where they can, so that debug
+//! information stays right. `docs/decisions/0001-linking-wasi-away.md` gives the reasons.
 
 mod compose;
 mod core_module;
@@ -28,7 +27,7 @@ use erp_manifest::contract::HostApi;
 
 use core_module::CoreModule;
 
-/// A component whose only imports are the host API's.
+/// A component without WASI imports.
 #[derive(Debug)]
 pub struct LinkedComponent {
     /// The component.
@@ -37,16 +36,16 @@ pub struct LinkedComponent {
     pub removed: Vec<String>,
 }
 
-/// Why a component could not be linked.
+/// The reason why a component could not be linked.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// It has more than one core module of its own.
+    /// It does not have exactly one core module with a memory.
     #[error("the component holds {0} core modules")]
     SeveralModules(usize),
-    /// A core module that is not made the way compilers for wasm32-wasip2 make them.
+    /// The core module does not have the form that compilers for wasm32-wasip2 produce.
     #[error("the core module cannot be rewritten: {0}")]
     Unsupported(String),
-    /// The rewritten module could not be made a component again.
+    /// The rewritten module could not be encoded as a component.
     #[error("the rewritten module could not be encoded: {0}")]
     Encode(String),
 }
@@ -63,8 +62,8 @@ impl From<wasm_encoder::reencode::Error> for LinkError {
     }
 }
 
-/// Links WASI away from a component that was built for a host API, or for none. `info` is what [`erp_component::read`] said of it.
-/// A component without WASI imports is given back as it is.
+/// Removes WASI from a component that was built for a host API, or for none. `info` is the result of
+/// [`erp_component::read`] for it. A component without WASI imports is returned unchanged.
 ///
 /// # Errors
 /// [`LinkError`].
@@ -98,12 +97,12 @@ pub fn link(component: &[u8], info: &ComponentInfo, host_api: &'static HostApi) 
     Ok(LinkedComponent { component, removed: removed.into_iter().collect() })
 }
 
-/// What the component imports and exports, WASI aside, with all that the rewritten module may import of the host. It is
-/// written as text and read against the whole host API: the component itself holds only the parts that it uses.
+/// The world of a component without WASI, with every function of the host that the rewritten module may import. It is
+/// written as text and parsed with the complete host API: the component itself contains only the parts that it uses.
 fn own_world(info: &ComponentInfo, host_api: &'static HostApi) -> Result<(Resolve, WorldId), String> {
     let packages = own_packages(info)?;
     let border = &info.border;
-    // Every function of the host exists already.
+    // `world_of_text` imports the complete host API.
     let is_other = |name: &&str| !name.starts_with("wasi:") && !name.starts_with("erp:plugin/");
     let imports = border.imports.iter().map(|import| import.name.as_str()).filter(is_other);
     let imports = imports.map(|name| format!("import {name};"));
@@ -111,10 +110,10 @@ fn own_world(info: &ComponentInfo, host_api: &'static HostApi) -> Result<(Resolv
     host_api.world_of_text(&packages, &imports.chain(exports).collect::<Vec<_>>().join(" "))
 }
 
-/// The packages of a component's types as text, all but WASI's, the host API and the component's own.
+/// The packages of a component's types as text, except WASI's, the host API and the component's own.
 ///
 /// # Errors
-/// What cannot be written.
+/// The reason why a package cannot be written as text.
 pub fn own_packages(info: &ComponentInfo) -> Result<Vec<String>, String> {
     let mut packages = Vec::new();
     for (id, package) in &info.resolve.packages {
@@ -129,8 +128,8 @@ pub fn own_packages(info: &ComponentInfo) -> Result<Vec<String>, String> {
     Ok(packages)
 }
 
-/// `wasi:io/streams@0.2.6` → `wasi:io/streams`. One module may import several versions of an
-/// interface, and they all mean the same here.
+/// `wasi:io/streams@0.2.6` → `wasi:io/streams`. One module may import several versions of an interface, and all are
+/// treated alike here.
 fn unversioned(name: &str) -> &str {
     name.split_once('@').map_or(name, |(name, _)| name)
 }

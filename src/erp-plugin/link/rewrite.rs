@@ -1,8 +1,8 @@
-//! The rewriting itself: a small static linker.
+//! The rewriting: a small static linker.
 //!
-//! Function indices afterwards: the kept imports, the host functions that the shim needs and the
-//! guest did not import, the guest's own functions, the shim's, the inert bodies, and a wrapper
-//! around each export that flushes the output lines. Only functions that something calls come along.
+//! The new order of function indices: the kept imports, the host functions that only the shim needs, the guest's own
+//! functions, the shim's, the inert bodies, and a wrapper around each export that flushes the output lines. Of the
+//! shim, only functions that are called are included.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -27,20 +27,20 @@ pub(super) fn rewrite(core: &CoreModule<'_>, shim: &Shim, inert: &InertBodies<'_
     plan.emit(core)
 }
 
-/// Everything that is decided before the first byte is written.
+/// All decisions, which are made before the first byte is written.
 struct Plan {
-    /// New index of each function of the guest.
+    /// The new index of each function of the guest.
     functions: Vec<u32>,
-    /// Which imported functions stay.
+    /// Whether each imported function stays.
     keeps_import: Vec<bool>,
-    /// Host functions that come in: module, name, type.
+    /// Host functions that are added: module, name, type.
     added_imports: Vec<(String, String, u32)>,
-    /// Types behind the guest's own.
+    /// Types after the guest's own: parameters, results.
     added_types: Vec<(Vec<ValType>, Vec<ValType>)>,
-    /// Functions behind the guest's own: type, body, name.
+    /// Functions after the guest's own: type, body, name.
     added_functions: Vec<(u32, Body, String)>,
     added_globals: u32,
-    /// Export name → the wrapper that takes its place.
+    /// Export name → the wrapper that replaces it.
     wrapped_exports: BTreeMap<String, u32>,
 }
 
@@ -53,7 +53,7 @@ impl Plan {
             shim_module.exports.get(format!("{}#{name}", unversioned(module)).as_str()).copied()
         };
 
-        // Which functions of the shim are called, directly or not.
+        // The functions of the shim that are called, directly or not.
         let mut wanted: Vec<u32> = core
             .imports
             .iter()
@@ -199,7 +199,7 @@ impl Plan {
         let mut globals_are_out = false;
         for payload in Parser::new(0).parse_all(core.bytes) {
             let payload = payload?;
-            // A module without globals of its own gets the shim's at their place in the order.
+            // A module without globals of its own gets those of the shim, in the order that the format requires.
             if !globals_are_out && matches!(payload, Payload::ExportSection(_) | Payload::CodeSectionStart { .. }) {
                 module.section(&self.own_globals(GlobalSection::new()));
                 globals_are_out = true;
@@ -258,7 +258,7 @@ impl Plan {
                     KnownCustom::Name(names) => {
                         module.section(&renumber.custom_name_section(names)?);
                     }
-                    // Branch hints name functions by index; the metadata is written anew.
+                    // Branch hints name functions by index; the component's metadata is written again later.
                     KnownCustom::BranchHints(_) => {}
                     _ if custom.name().starts_with("component-type") => {}
                     _ => {
@@ -283,8 +283,8 @@ impl Plan {
         globals
     }
 
-    /// The code section: the guest's bodies where they were, with the called indices overwritten,
-    /// and the added bodies behind them.
+    /// The code section: the guest's bodies at their old place, with the called indices overwritten, and the added
+    /// bodies after them.
     fn code(&self, module: &[u8], range: Range<usize>) -> Result<Vec<u8>, LinkError> {
         let section = &module[range.clone()];
         let mut head = BinaryReader::new(section, range.start);
@@ -306,7 +306,7 @@ impl Plan {
         Ok(out)
     }
 
-    /// `None` where an index does not fit into the width that it had.
+    /// Returns `None` where an index does not fit into its old width.
     fn patched_bodies(&self, section: &[u8], offset: usize, count_width: usize) -> Result<Option<Vec<u8>>, LinkError> {
         let mut bytes = section[count_width..].to_vec();
         let base = offset + count_width;
@@ -330,8 +330,8 @@ impl Plan {
         Ok(Some(bytes))
     }
 
-    /// For modules whose indices are not padded, as optimizers leave them: right, but every body
-    /// moves, so that line numbers of traps may be off.
+    /// Encodes a module whose indices are not padded, as optimizers leave them. The result is right, but every body
+    /// moves, so line numbers of traps may be off.
     fn encoded_anew(&self, section: &[u8], offset: usize) -> Result<Vec<u8>, LinkError> {
         let mut renumber = Renumber { plan: self };
         let mut code = CodeSection::new();
@@ -350,7 +350,7 @@ impl Plan {
     }
 }
 
-/// The guest's indices.
+/// Maps the guest's indices.
 struct Renumber<'p> {
     plan: &'p Plan,
 }
@@ -410,7 +410,7 @@ impl Reencode for Renumber<'_> {
             let naming = naming?;
             sorted.insert(self.plan.functions[naming.index as usize], naming.name.to_owned());
         }
-        // The added functions are the last ones.
+        // The added functions come last.
         let kept = self.plan.keeps_import.iter().filter(|keeps| **keeps).count();
         let own = self.plan.functions.len() - self.plan.keeps_import.len();
         let first = u32::try_from(kept + self.plan.added_imports.len() + own).unwrap_or(u32::MAX);
@@ -426,7 +426,7 @@ impl Reencode for Renumber<'_> {
     }
 }
 
-/// The shim's indices.
+/// Maps the shim's indices.
 struct ShimRenumber<'p> {
     functions: &'p BTreeMap<u32, u32>,
     first_global: u32,
@@ -444,7 +444,7 @@ impl Reencode for ShimRenumber<'_> {
     }
 }
 
-/// True for exports that are calls of the plugin, and not part of the calling convention.
+/// True for exports that the host calls, except helpers of the calling convention.
 fn is_call(name: &str) -> bool {
     name.contains('#') && !name.starts_with("cabi_post_") && !name.starts_with('[')
 }
@@ -456,7 +456,7 @@ fn value_types(types: &[wasmparser::ValType]) -> Result<Vec<ValType>, LinkError>
         .collect()
 }
 
-/// Writes a number in LEB128 at the width that is there; false where it does not fit.
+/// Writes a number in LEB128 at the existing width; false where it does not fit.
 fn overwrite_leb(at: &mut [u8], mut number: u32) -> bool {
     let width = at.len();
     for (index, byte) in at.iter_mut().enumerate() {

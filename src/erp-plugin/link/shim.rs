@@ -1,28 +1,28 @@
-//! The functions that stand in for WASI. They are written in the text format (`shim.wat`, and a host's side for each host API)
-//! and assembled by the tests: the program needs no assembler.
+//! The functions that replace WASI. They are written in the text format: `shim.wat`, and a host's side for each host
+//! API. The tests assemble them, so that the program needs no assembler.
 
 use wasmparser::{CodeSectionReader, FunctionBody, Operator, Parser, Payload};
 
 use super::LinkError;
 use super::core_module::CoreModule;
 
-/// For host API 1.0.0.
+/// The shim for host API 1.0.0.
 pub(super) const HOST_1_0_0: &[u8] = include_bytes!("shim-1.0.0.wasm");
-/// For the legacy host API.
+/// The shim for the legacy host API.
 pub(super) const HOST_LEGACY: &[u8] = include_bytes!("shim-legacy.wasm");
 
-/// A shim.
+/// An assembled shim.
 pub(super) struct Shim<'b> {
     bytes: &'b [u8],
 }
 
 impl<'b> Shim<'b> {
-    /// One of those above.
+    /// Takes one of the constants above.
     pub(super) fn new(bytes: &'b [u8]) -> Shim<'b> {
         Shim { bytes }
     }
 
-    /// Its parts.
+    /// Reads the parts of the module.
     pub(super) fn module(&self) -> Result<CoreModule<'b>, LinkError> {
         CoreModule::read(self.bytes)
     }
@@ -60,8 +60,8 @@ mod tests {
 
     use super::*;
 
-    /// Puts stores in the place of `;;!text $local "…"` and numbers in the place of
-    /// `(;!length "…";)`. A data segment would need an address that only the guest's linker can give.
+    /// Replaces `;;!text $local "…"` by stores and `(;!length "…";)` by numbers. A data segment would need an address
+    /// that only the guest's linker can assign.
     fn expand_texts(source: &str) -> String {
         let mut expanded = String::new();
         for line in source.lines() {
@@ -89,7 +89,7 @@ mod tests {
         expanded
     }
 
-    /// `ERP_PLUGIN_BLESS=1` writes the modules again after a change of their text.
+    /// `ERP_PLUGIN_BLESS=1` writes the modules again after a change of the text.
     #[test]
     fn the_shims_are_assembled_from_their_text() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/erp-plugin/link");

@@ -1,4 +1,4 @@
-//! Template and answers to files: a pure rendering, and one writer that touches the disk.
+//! Turns a template and answers into files: rendering is pure, and only one writer touches the disk.
 
 mod infer;
 mod parameters;

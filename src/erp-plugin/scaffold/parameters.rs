@@ -1,10 +1,10 @@
-//! What a template asks for, and what it is given.
+//! The parameters of a template, and their values.
 
 use erp_manifest::pattern::Pattern;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What a parameter holds.
+/// The type of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterKind {
@@ -19,28 +19,28 @@ pub enum ParameterKind {
     Choice,
 }
 
-/// A value that a template asks for.
+/// A value that a template needs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
-    /// The name that files use.
+    /// The name of the parameter in files.
     pub name: String,
-    /// What it holds.
+    /// The type of the value.
     #[serde(default)]
     pub kind: ParameterKind,
-    /// What it is for.
+    /// The purpose of the value, for people.
     pub description: String,
-    /// Its default; a parameter without it must be given.
+    /// The default; a parameter without one is required.
     pub default: Option<Value>,
-    /// A regular expression that the whole text must match.
+    /// A regular expression that the complete text must match.
     pub pattern: Option<String>,
-    /// The values of a choice.
+    /// The allowed values of a choice.
     #[serde(default)]
     pub choices: Vec<String>,
 }
 
 impl Parameter {
-    /// A line about it, for messages.
+    /// A line that describes the parameter, for messages.
     pub fn shown(&self) -> String {
         let default =
             self.default.as_ref().map_or_else(|| "required".to_owned(), |default| format!("default {default}"));
@@ -49,7 +49,7 @@ impl Parameter {
         format!("--define {}=…  {} ({default}{choices})", self.name, self.description)
     }
 
-    /// The value that a given one stands for. What comes from the command line is text.
+    /// Converts a value to the parameter's type and checks it. Values from the command line are text.
     fn value(&self, given: &Value) -> Result<Value, String> {
         let wrong = |wanted: &str| Err(format!("`{}` must be {wanted}, not {given}", self.name));
         match self.kind {
@@ -80,7 +80,7 @@ impl Parameter {
     }
 }
 
-/// A value for each parameter; all problems at once.
+/// Returns a value for each parameter, or all problems at once.
 pub(super) fn values_of(
     parameters: &[Parameter],
     given: &Map<String, Value>,

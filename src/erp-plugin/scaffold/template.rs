@@ -1,4 +1,4 @@
-//! Templates, and what they render to.
+//! Templates and their rendering.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,41 +16,41 @@ use super::parameters::{Parameter, values_of};
 
 static TEMPLATES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// A template: files with values to fill in. Nothing of it is ever run.
+/// A template: files with values to fill in. No part of it is ever executed.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What `template.toml` says.
+    /// The contents of `template.toml`.
     pub about: About,
-    /// Path in the template's `content` folder, and bytes.
+    /// The path in the template's `content` folder, and the bytes, of each file.
     files: Vec<(String, Vec<u8>)>,
 }
 
-/// `template.toml`.
+/// The contents of `template.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
-    /// One line about it.
+    /// One line that describes the template.
     pub description: String,
     /// True where entities can be read from data (`--from`): the files see them as `entities`.
     #[serde(default)]
     pub takes_data: bool,
-    /// What it asks for.
+    /// The template's own parameters.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
-    /// Values that its files see beside the parameters.
+    /// Values that the files see in addition to the parameters.
     #[serde(default)]
     pub constants: Map<String, Value>,
-    /// Files that come along only where a condition over the values holds, by the beginning of their paths.
+    /// Conditions over the values, by the beginning of paths: such files are included only where the condition is true.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
-    /// Folders of `templates/shared` whose files come along; only the binary's own templates have them.
+    /// Folders of `templates/shared` whose files are included; only templates in the binary have them.
     #[serde(default)]
     pub shared: Vec<String>,
 }
 
-/// What every template is filled with, beside its own parameters.
+/// The values that every template receives, in addition to its own parameters.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answers {
     /// The plugin's id.
@@ -59,27 +59,27 @@ pub struct Answers {
     pub crate_name: String,
     /// The name that people read.
     pub display_name: String,
-    /// Who makes it.
+    /// The author of the plugin.
     pub author: String,
-    /// True where a workspace of cargo is around it.
+    /// True where the project is inside a workspace of cargo.
     pub in_workspace: bool,
     /// Entities that were read from data.
     pub entities: Vec<EntityGuess>,
 }
 
-/// A file that is to be written.
+/// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFile {
-    /// Relative to the project, with `/`.
+    /// The path relative to the project, with `/`.
     pub path: String,
-    /// What it holds.
+    /// The bytes of the file.
     pub content: Vec<u8>,
 }
 
-/// Why a template cannot be used.
+/// The reason why a template cannot be used.
 #[derive(Debug, Error)]
 pub enum TemplateError {
-    /// The folder is no template.
+    /// The folder is not a template: its name, and why.
     #[error("{0} is no template: {1}")]
     NotATemplate(String, String),
     /// A file cannot be filled in.
@@ -87,15 +87,15 @@ pub enum TemplateError {
     Render {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Values that do not fit; all of them.
+    /// Values do not fit; contains all problems.
     #[error("{}", .0.join("; "))]
     Values(Vec<String>),
 }
 
-/// The templates in the binary, sorted by name.
+/// Returns the templates in the binary, sorted by name.
 pub fn builtin() -> Vec<Template> {
     let mut templates: Vec<Template> = TEMPLATES
         .dirs()
@@ -127,18 +127,18 @@ fn embedded_files(folder: &Dir<'_>, root: &Path, files: &mut Vec<(String, Vec<u8
     }
 }
 
-/// Steps that a file of a template may take to be written, and all files together.
+/// The most rendering steps of one file, and of all files together.
 const MAX_STEPS: u64 = 2_000_000;
 const MAX_ALL_STEPS: u64 = 20_000_000;
-/// Files of a template, and their bytes together.
+/// The most files of a template, and their total bytes.
 const MAX_FILES: usize = 2_000;
 const MAX_INPUT: u64 = 32 << 20;
-/// Bytes of `template.toml`.
+/// The most bytes of `template.toml`.
 const MAX_ABOUT: u64 = 1 << 20;
-/// Bytes that a template may write, all files together.
+/// The most bytes that a template may write, all files together.
 const MAX_OUTPUT: usize = 32 << 20;
 
-/// Takes no more than is left.
+/// An output that fails once `left` bytes are used up.
 struct BoundedOutput<'l> {
     bytes: Vec<u8>,
     left: &'l mut usize,
@@ -160,7 +160,8 @@ impl io::Write for BoundedOutput<'_> {
 }
 
 impl Template {
-    /// A template in a folder: `template.toml` beside `content/`. Links are refused: they may lead anywhere.
+    /// Reads a template from a folder: `template.toml` beside `content/`. Symbolic links are refused, since they may
+    /// point anywhere.
     ///
     /// # Errors
     /// [`TemplateError::NotATemplate`].
@@ -209,10 +210,11 @@ impl Template {
         Ok(Template { name: name.to_owned(), about, files })
     }
 
-    /// The values of the template's own parameters, checked, with defaults where nothing is given.
+    /// Returns the checked values of the template's own parameters, with defaults where `given` has none.
     ///
     /// # Errors
-    /// [`TemplateError::Values`] with everything that is wrong.
+    /// [`TemplateError::Values`] with all problems; [`TemplateError::NotATemplate`] for a parameter with a reserved
+    /// name.
     pub fn values(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, TemplateError> {
         let own = ["id", "crate_name", "display_name", "author", "in_workspace", "entities"];
         if let Some(parameter) = self.about.parameters.iter().find(|parameter| own.contains(&parameter.name.as_str())) {
@@ -222,7 +224,7 @@ impl Template {
         values_of(&self.about.parameters, given).map_err(TemplateError::Values)
     }
 
-    /// The files of a project, sorted by path. The same answers give the same files.
+    /// Returns the files of a project, sorted by path. The same answers give the same files.
     ///
     /// # Errors
     /// [`TemplateError::Render`].
@@ -236,10 +238,10 @@ impl Template {
         engine.set_fuel(Some(MAX_STEPS.min(MAX_ALL_STEPS / files)));
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
-        // A value with quotes of its own stays one TOML string.
+        // A value that contains quotes stays one TOML string.
         engine.add_filter("toml", |text: String| toml::Value::String(text).to_string());
         engine.add_filter("json", |text: String| Value::String(text).to_string());
-        // Not `{{`: CI files and Rust's format strings have that.
+        // Not `{{`: CI files and Rust's format strings contain it.
         let syntax = SyntaxConfig::builder()
             .variable_delimiters("{=", "=}")
             .block_delimiters("{%", "%}")
@@ -277,7 +279,7 @@ impl Template {
             let target = rendered(path)?;
             let target = project_path(&target);
             let is_safe = |part: Component<'_>| match part {
-                // A repository's own folder says what its next command runs.
+                // The files in `.git` determine which programs the next git command runs.
                 Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
                 _ => false,
             };
@@ -285,7 +287,7 @@ impl Template {
                 let reason = format!("it would be written to `{target}`, which is outside the project or git's own");
                 return Err(TemplateError::Render { file: path.clone(), reason });
             }
-            // What is no text is no template either: pictures, archives.
+            // Files that are not UTF-8, such as pictures and archives, are copied unchanged.
             let content = match std::str::from_utf8(content) {
                 Ok(text) => rendered(text)?.into_bytes(),
                 Err(_) => {

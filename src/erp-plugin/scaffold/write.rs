@@ -1,4 +1,4 @@
-//! The only part that touches the disk.
+//! Writes the files of a project: the only part that touches the disk.
 
 use std::path::{Path, PathBuf};
 
@@ -7,45 +7,45 @@ use thiserror::Error;
 
 use super::PlannedFile;
 
-/// Why nothing was scaffolded.
+/// The reason why no project was written.
 #[derive(Debug, Error)]
 pub enum ScaffoldError {
-    /// The folder is there and holds something.
+    /// The folder exists and is not empty.
     #[error("{} is there already and is not empty", .0.display())]
     NotEmpty(PathBuf),
-    /// Files are there that would be overwritten.
+    /// Files exist that would be overwritten.
     #[error("{} would be overwritten", .0.join(", "))]
     Exists(Vec<String>),
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The folder could not be moved into its place.
+    /// The folder could not be created or moved to its place.
     #[error("cannot make {}: {source}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
 }
 
-/// What a project is written into.
+/// The kind of folder that a project is written into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetFolder {
-    /// A folder that must not be there yet: it appears whole, or not at all.
+    /// A folder that does not exist or is empty: the project appears complete, or not at all.
     NewFolder,
-    /// A folder that is there, with what is in it: nothing of that is overwritten.
+    /// An existing folder: none of its files is overwritten.
     FolderThatIsThere,
 }
 
-/// Writes the files of a project. A new folder appears whole or not at all; in one that exists,
-/// nothing is overwritten.
+/// Writes the files of a project. A new folder appears complete or not at all; in an existing one, no file is
+/// overwritten.
 ///
 /// # Errors
 /// [`ScaffoldError`].
 pub fn write(folder: &Path, planned: &[PlannedFile], target: TargetFolder) -> Result<(), ScaffoldError> {
     if target == TargetFolder::FolderThatIsThere {
-        // What an interrupted run left is no obstacle: run again, it completes.
+        // Files of an interrupted run are no obstacle: another run completes the project.
         let differs = |file: &&PlannedFile| {
             let path = folder.join(&file.path);
             path.exists() && !fs_err::read(path).is_ok_and(|there| there == file.content)

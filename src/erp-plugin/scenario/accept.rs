@@ -1,12 +1,12 @@
-//! What `--accept` writes into a file: the value that was found, instead of the one that was expected.
+//! The values that `--accept` writes into a file: the actual ones instead of the expected ones.
 
 use erp_manifest::diagnostics::{Fix, SourceFile};
 use serde_json::Value;
 
 use super::compare::ValueDifference;
 
-/// The change that makes an expectation true; none where its text is more than a value: a matcher says what was
-/// meant, and a name stands for something else in each case.
+/// Returns the change that makes an expectation true. None where its text is more than a value: a matcher states an
+/// intention, and a name has another value in each case.
 pub(super) fn fix(source: &SourceFile, difference: &ValueDifference) -> Option<Fix> {
     let actual = difference.actual.as_ref()?;
     let written = source.text().get(difference.span.clone())?;
@@ -19,14 +19,14 @@ pub(super) fn fix(source: &SourceFile, difference: &ValueDifference) -> Option<F
     let before = source.text()[..difference.span.start].trim_end_matches([' ', '\t']);
     let is_cell = before.ends_with('|');
     let text = if is_cell { cell(actual)? } else { toml_text(actual) };
-    // What a scenario would read as a name is no value.
+    // A text that a scenario would read as a name cannot be written as a value.
     if text.contains("${") || text.contains('@') {
         return None;
     }
     Some(Fix::replace(format!("accept `{text}`"), difference.span.clone(), text))
 }
 
-/// A value between pipes; none for one that would need pipes of its own.
+/// The text of a cell between pipes; none for a value that a cell cannot contain.
 fn cell(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => "~".to_owned(),
@@ -38,13 +38,13 @@ fn cell(value: &Value) -> Option<String> {
     (is_plain && !is_other).then_some(text)
 }
 
-/// A value on one line of TOML. What is null cannot be written: as a matcher it can.
+/// A value on one line of TOML, which has no null: the matcher `<null>` replaces it.
 pub(super) fn toml_text(value: &Value) -> String {
     match value {
         Value::Null => "\"<null>\"".to_owned(),
         Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => number.to_string(),
-        // A text that looks like a matcher is none.
+        // A second `<` marks a text that is not a matcher.
         Value::String(text) if text.starts_with('<') => quoted(&format!("<{text}")),
         Value::String(text) => quoted(text),
         Value::Array(items) => format!("[{}]", items.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
@@ -61,7 +61,7 @@ fn toml_key(key: &str) -> String {
     if is_bare { key.to_owned() } else { quoted(key) }
 }
 
-/// A basic string: its escapes are those of JSON.
+/// A string on one line. Where TOML would write several lines, the JSON form is used, whose escapes TOML accepts.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned())
         .to_string()

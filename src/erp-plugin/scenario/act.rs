@@ -1,4 +1,4 @@
-//! What a step does, and what comes of it.
+//! Performs the act of a step and returns its outcome.
 
 use erp_check::scenarios::{SCENARIO_MISMATCH, SCENARIO_NAME, SCENARIO_STEP, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use erp_manifest::digest::sha256_hex;
@@ -15,12 +15,12 @@ use super::plan::TENANTS;
 use super::world::{CaseWorld, Finding};
 use super::{fault, steps};
 
-/// Rows that a statement of a step gives at the most.
+/// The most rows that a statement of a step returns.
 const MAX_SQL_ROWS: usize = 1_000;
 
-/// An act that was done.
+/// A step that was performed.
 pub(super) struct PerformedStep {
-    /// The tenant that it was done for.
+    /// The tenant that it was performed for.
     pub(super) tenant: TenantId,
     pub(super) outcome: StepOutcome,
     /// Faults of the step that did not happen.
@@ -28,13 +28,13 @@ pub(super) struct PerformedStep {
 }
 
 impl CaseWorld<'_> {
-    /// Does what a step does, within its bounds and with its faults.
+    /// Performs a step, within its budget and with its faults.
     pub(super) fn perform(&mut self, step: &Step) -> Result<PerformedStep, Finding> {
         let budget = step.budget.as_ref().or(self.suite.file.budget.as_ref());
         let budget = budget.map(|budget| self.fill(budget)).transpose()?;
         let limits = budget.map(|budget| self.limits(&budget)).transpose()?;
         if let Some(fault) = &step.fault {
-            // A case that lacks the fault drops the key.
+            // A case without the fault drops the key.
             let filled = self.names.fill(fault).map_err(|error| self.unknown(&error))?;
             let faults = filled.as_ref().map_or(Ok(Vec::new()), fault::read);
             let faults = faults.map_err(|(span, why)| self.finding(SCENARIO_VALUE, span, why, "cannot be read"))?;
@@ -45,7 +45,7 @@ impl CaseWorld<'_> {
         self.platform.call_settings.limits = limits.unwrap_or_default();
         let acted = self.act(step);
         self.platform.call_settings.limits = LimitOverrides::default();
-        // Faults of an exploration come from outside and outlive the step.
+        // Faults of an exploration are set outside the step and outlive it.
         let left = if step.fault.is_some() { self.platform.surroundings().clear_faults() } else { Vec::new() };
         let (tenant, outcome) = acted?;
         Ok(PerformedStep { tenant, outcome, left })
@@ -141,14 +141,14 @@ impl CaseWorld<'_> {
         self.finding(SCENARIO_STEP, step.span.clone(), "the step belongs to no tenant".to_owned(), "here")
     }
 
-    /// What a statement gives, over the plugin's entities as tables.
+    /// Runs a statement over the plugin's entities as tables, and returns its rows.
     pub(super) fn query_rows(&self, sql: &str) -> Result<Vec<Value>, StoreError> {
         let plugin = self.manifest.metadata.id.as_str();
         let (names, rows) = self.platform.inspect(Some(plugin), self.neighbour.as_ref(), sql, MAX_SQL_ROWS)?;
         Ok(rows.into_iter().map(|row| names.iter().cloned().zip(row).collect()).collect())
     }
 
-    /// Something happens to the plugin itself.
+    /// Changes the state of the plugin itself.
     fn live(&mut self, what: &str, node: &Node) -> Result<(), Finding> {
         let id = self.manifest.metadata.id.as_str();
         let platform = &mut self.platform;
@@ -208,7 +208,7 @@ impl CaseWorld<'_> {
         Ok(StepOutcome::Http { status, body: shown(body, headers), entity })
     }
 
-    /// The media type and the bytes of a body that is no JSON.
+    /// The media type and the bytes of a body that is not JSON.
     fn sent(&self, body: &Node) -> Result<(Option<String>, Vec<u8>), Finding> {
         let bad = |message: String| self.finding(SCENARIO_VALUE, body.span.clone(), message, "cannot be sent");
         let text = |key: &str| body.get(key).and_then(Node::as_str);
@@ -233,7 +233,7 @@ impl CaseWorld<'_> {
             _ => Value::Null,
         };
         for (name, path) in &step.capture {
-            // `$.a.b[0]` is the pointer `/a/b/0`.
+            // `$.a.b[0]` becomes the pointer `/a/b/0`.
             let pointer = path.trim_start_matches('$').replace(['.', '['], "/").replace(']', "");
             let found = value.pointer(&pointer).ok_or_else(|| {
                 let message = format!("there is nothing at `{path}` in {}", super::compare::show(Some(&value)));
@@ -256,12 +256,12 @@ impl CaseWorld<'_> {
     }
 }
 
-/// A body as expectations see it.
+/// The body in the form that expectations use.
 fn shown(body: Body, headers: Vec<(&'static str, String)>) -> Option<Value> {
     match body {
         Body::Empty => None,
         Body::Json(value) => Some(value),
-        // What the API shows can be written as JSON: a test of every route says so.
+        // Rows of the API can always be written as JSON; a test of every route checks it.
         Body::Row(row) => serde_json::to_value(row).ok(),
         Body::Rows(page) => serde_json::to_value(page).ok(),
         Body::Bytes(content_type, bytes) => {

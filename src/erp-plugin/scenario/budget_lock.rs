@@ -1,4 +1,4 @@
-//! `tests/budget.lock.toml`: the exact fuel of each case, as a performance gate without noise.
+//! `tests/budget.lock.toml`: the exact fuel of each case, which detects slower code without noise.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,25 @@ use toml::{Table, Value};
 
 use super::{Case, CaseResult};
 
-/// Fuel depends on the compiler of WebAssembly as little as on the machine, but it may change with its version.
+/// Fuel depends neither on the machine nor on the compiler of WebAssembly, but it may change with the compiler's
+/// version.
 const ENGINE: &str = "wasmtime 48";
-/// How much more than its locked fuel a case may burn, in percent.
+/// The default for the growth that a case may have over its locked fuel, in percent.
 pub const DEFAULT_RATCHET: f64 = 3.0;
 
-/// What the fuel of a case depends on beside the source.
+/// The conditions that the fuel of a case depends on, in addition to the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LockConditions {
-    /// `debug`, `release` or `file`.
+    /// `debug`, `release` or `file`; empty in old lock files.
     pub profile: String,
-    /// The compiler; empty where it is not known.
+    /// The compiler; empty where it is unknown.
     pub compiler: String,
-    /// What compiles WebAssembly.
+    /// The engine that compiles WebAssembly.
     engine: String,
 }
 
 impl LockConditions {
-    /// Those of a component, by what it says of its build.
+    /// The conditions of a component, from the record of its build.
     pub fn of(inputs: Option<&BuildInputs>) -> LockConditions {
         let origin = inputs.map(|inputs| inputs.origin);
         let profile = match origin {
@@ -41,7 +42,7 @@ impl LockConditions {
         }
     }
 
-    /// Why figures of these conditions say nothing about others; none where they can be compared.
+    /// The reason why figures of these conditions cannot be compared with others; none where they can.
     fn difference(&self, present: &LockConditions) -> Option<String> {
         let profile = |conditions: &LockConditions| match conditions.profile.as_str() {
             "file" => "a component from elsewhere".to_owned(),
@@ -68,7 +69,7 @@ impl BudgetLock {
     /// Reads a lock file.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The reason why the text cannot be read.
     pub fn parse(text: &str) -> Result<BudgetLock, String> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let text = |key: &str| table.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -90,12 +91,12 @@ impl BudgetLock {
         BudgetLock { conditions, fuel: BTreeMap::new() }
     }
 
-    /// Why the lock says nothing about a component of these conditions; none where it does.
+    /// The reason why the lock does not apply to a component of these conditions; none where it applies.
     pub fn difference(&self, present: &LockConditions) -> Option<String> {
         self.conditions.difference(present)
     }
 
-    /// The lock of cases that ran.
+    /// Creates the lock of cases that ran.
     pub fn of<'r>(
         ran: impl IntoIterator<Item = (&'r Case<'r>, &'r CaseResult)>,
         conditions: LockConditions,
@@ -107,7 +108,7 @@ impl BudgetLock {
         lock
     }
 
-    /// The same with the cases of another one instead of its own; those that are in neither file stay.
+    /// Replaces cases by those of a newer lock; cases that the newer lock lacks stay.
     #[must_use]
     pub fn updated(mut self, newer: BudgetLock) -> BudgetLock {
         for (file, cases) in newer.fuel {
@@ -116,7 +117,7 @@ impl BudgetLock {
         self
     }
 
-    /// The text of the lock file.
+    /// Returns the text of the lock file.
     pub fn text(&self) -> String {
         let mut table = Table::new();
         let LockConditions { profile, compiler, engine } = &self.conditions;
@@ -134,7 +135,7 @@ impl BudgetLock {
         )
     }
 
-    /// A finding where a case burned more than the lock allows.
+    /// Returns a finding where a case burned more fuel than the lock and the ratchet allow.
     pub fn judge(&self, case: &Case<'_>, result: &CaseResult, ratchet: f64) -> Option<Diagnostic> {
         let locked = *self.fuel.get(&file_of(case))?.get(&result.name)?;
         let grown = result.fuel as f64 * 100.0 / locked.max(1) as f64 - 100.0;

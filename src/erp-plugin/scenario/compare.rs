@@ -1,4 +1,4 @@
-//! Expected against actual: objects as subsets, arrays exactly.
+//! Compares expected with actual values: objects as subsets, arrays exactly.
 
 use erp_manifest::diagnostics::Span;
 use erp_manifest::document::{Node, NodeValue};
@@ -6,31 +6,31 @@ use serde_json::Value;
 
 use super::matcher::{self, StepTime};
 
-/// A place where they differ.
+/// A difference between an expected and an actual value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ValueDifference {
-    /// Where the expectation stands.
+    /// The place of the expectation in the file.
     pub(super) span: Span,
-    /// Where in the value, such as `rows[0].qty`.
+    /// The path in the value, such as `rows[0].qty`.
     pub(super) path: String,
-    /// `expected 7, found 8`.
+    /// The message, such as `expected 7, found 8`.
     pub(super) message: String,
-    /// What is there; none where nothing is.
+    /// The actual value; none where it is absent.
     pub(super) actual: Option<Value>,
 }
 
-/// What counts as the same.
+/// The rule by which values are equal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MatchingRule {
-    /// The moments between which `<now>` lies.
+    /// The start and the end of the step, between which `<now>` is.
     pub(super) time: StepTime,
-    /// Whether objects may have no other keys than those that are expected.
+    /// Whether objects may only have the expected keys.
     pub(super) exact: bool,
-    /// Whether items of arrays may come in any order.
+    /// Whether the items of arrays may come in any order.
     pub(super) unordered: bool,
 }
 
-/// Every place where `actual` is not what `expected` says.
+/// Returns every difference between `expected` and `actual`.
 pub(super) fn differences(
     expected: &Node,
     actual: Option<&Value>,
@@ -42,7 +42,7 @@ pub(super) fn differences(
     found
 }
 
-/// The items in the order of those that are expected, as far as they fit; the rest behind.
+/// Sorts items into the order of the expectations that they match; items without a match fill the gaps.
 fn in_order<'v>(items: &[Node], values: &'v [Value], how: MatchingRule) -> Vec<&'v Value> {
     let mut left: Vec<&Value> = values.iter().collect();
     let mut ordered: Vec<Option<&Value>> = Vec::with_capacity(items.len());
@@ -50,7 +50,7 @@ fn in_order<'v>(items: &[Node], values: &'v [Value], how: MatchingRule) -> Vec<&
         let at = left.iter().position(|value| differences(item, Some(value), "", how).is_empty());
         ordered.push(at.map(|at| left.remove(at)));
     }
-    // What fits nowhere is shown beside what nothing fits.
+    // An item without a match is shown beside an expectation without a match.
     let mut left = left.into_iter();
     ordered.into_iter().filter_map(|value| value.or_else(|| left.next())).collect()
 }
@@ -105,7 +105,7 @@ fn compare(expected: &Node, actual: Option<&Value>, path: &str, how: MatchingRul
     }
 }
 
-/// Numbers by value, whichever way they are written; decimal text equals the number it names.
+/// Compares numbers by value, in any notation; a decimal as text equals the same number.
 fn equal(expected: &Value, actual: &Value) -> bool {
     if expected == actual {
         return true;
@@ -120,7 +120,7 @@ fn equal(expected: &Value, actual: &Value) -> bool {
     one_is_a_number && decimal(expected).is_some() && decimal(expected) == decimal(actual)
 }
 
-/// A value on one line, shortened.
+/// A value on one line, shortened to 160 characters.
 pub(super) fn show(value: Option<&Value>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
     let text = value.to_string();

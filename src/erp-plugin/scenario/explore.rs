@@ -1,9 +1,9 @@
-//! What a case does when something goes wrong once, at each place in turn: every call of the host fails, the fuel
-//! ends before every call of the host, every commit fails.
+//! Explores a case with one failure at each place in turn: every host call fails, the fuel ends before every host call,
+//! every commit fails.
 //!
-//! A failing call of the host is an error that the plugin must pass on: the host then undoes the call, and gives an
-//! event again. So whatever fails, the plugin does not trap by itself, the invariants of the test hold, and where
-//! every step ends as in a run in which nothing failed, the rows in the end are those of that run.
+//! A failing host call returns an error, which the plugin must pass on: the host then undoes the call, and delivers an
+//! event again. So the plugin must never trap by itself, and the invariants of the test must hold. If all steps end as
+//! in a run without failures, the final rows must equal those of that run.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use super::plan::Case;
 use super::runner::step_span;
 use super::world::{CaseWorld, Setup};
 
-/// How many places are tried in one case at the most, of each kind of fault.
+/// The most places that are tried in one case, for each kind of fault.
 const MAX_FAULTS: usize = 2_000;
 
-/// What exploring a case found.
+/// The result of exploring a case.
 #[derive(Debug)]
 pub struct Exploration {
-    /// How many runs there were, each with another fault.
+    /// The number of runs, each with another fault.
     pub faults: usize,
-    /// The findings; none where everything held.
+    /// The findings; empty where all checks passed.
     pub report: Report,
 }
 
-/// What goes wrong in a run.
+/// The kind of failure in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Fail,
@@ -59,24 +59,24 @@ impl Kind {
     }
 }
 
-/// How a run without expectations ended.
+/// The result of a run without expectations.
 struct ExploredRun {
-    /// Calls of the host, in order: `db.insert stock_move`.
+    /// Host calls, in order: `db.insert stock_move`.
     host_calls: Vec<String>,
-    /// Calls of the plugin that were committed, in order.
+    /// Committed calls of the plugin, in order.
     commits: Vec<String>,
     /// The first trap that is not about fuel.
     trap: Option<String>,
-    /// Rows of all entities and tenants, without what differs from run to run.
+    /// Rows of all entities and tenants, without values that differ from run to run.
     rows: Value,
-    /// Invariants that did not hold.
+    /// Findings on invariants that did not hold.
     broken: Report,
-    /// How each step ended: its status, and whether the last call of the plugin failed.
+    /// The end of each step: its status, and whether the last call of the plugin failed.
     ends: Vec<(Option<u16>, bool)>,
 }
 
-/// Runs a case once for each place where something can go wrong. Without `[test.explore]` every call of the host
-/// fails once, and every commit.
+/// Runs a case once for each place where something can fail. Without `[test.explore]`, these are every host call and
+/// every commit.
 pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> Exploration {
     let mut report = Report::new();
     let settings = case.test.explore.as_ref();
@@ -104,8 +104,8 @@ pub fn explore_case(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'
                 let shown = broken.help.clone().unwrap_or_default();
                 report.push(finding(message, &format!("the rows that break it:\n{shown}")));
             }
-            // Where every step ends as in a clean run, all that it did must be there: what failed came again, or the
-            // plugin went on as if nothing had happened. A step that failed for good has done nothing, as it should.
+            // If all steps end as in a clean run, all their changes must exist: the failed call was repeated, or the
+            // plugin ignored the failure. A step that failed for good has changed nothing, as it should.
             if outcome.ends == base.ends && outcome.broken.is_empty() && outcome.rows != base.rows {
                 let message = format!("when {told}, every step ends well and other rows are there in the end");
                 let help = "pass the error on, so that the host undoes the call and it can come again";
@@ -147,7 +147,7 @@ fn run(
         ends: Vec::new(),
     };
     for step in &case.test.step {
-        // What the act gives is not looked at: with a fault it may be anything.
+        // The outcome of the act is not judged: with a fault it may be anything.
         let Ok(mut performed) = world.perform(step) else { break };
         let mut failed = note(&mut world, &mut outcome);
         if failed && retries && has_fault {
@@ -169,7 +169,7 @@ fn run(
     Some(outcome)
 }
 
-/// Notes what a step's calls did; true where the last one failed.
+/// Records what the calls of a step did; true where the last one failed.
 fn note(world: &mut CaseWorld<'_>, outcome: &mut ExploredRun) -> bool {
     let mut failed = false;
     for call in world.platform.take_activity().calls {

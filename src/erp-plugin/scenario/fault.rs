@@ -1,4 +1,4 @@
-//! `fault = [{ at = "db.insert", … }]`: what a step makes go wrong.
+//! `fault = [{ at = "db.insert", … }]`: the failures that a step causes on purpose.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use erp_runtime::{Fault, FaultAction, FaultPlace, Times};
 
 use super::steps::scalar;
 
-/// A fault that cannot be read: where and why.
+/// The place of a fault that cannot be read, and the reason.
 pub(super) type FaultProblem = (Span, String);
 
-/// The faults that a value holds: one table, or an array of them.
+/// Reads the faults of a value: one table, or an array of tables.
 pub(super) fn read(node: &Node) -> Result<Vec<Fault>, FaultProblem> {
     match &node.value {
         NodeValue::Array(items) => items.iter().map(one).collect(),
-        // A case without a fault drops the key, and nothing is left.
+        // A case without a fault drops the key, which leaves an empty table.
         NodeValue::Table(entries) if entries.is_empty() => Ok(Vec::new()),
         _ => one(node).map(|fault| vec![fault]),
     }
@@ -60,7 +60,7 @@ fn length(node: &Node) -> Result<Duration, FaultProblem> {
     length.ok_or_else(|| (node.span.clone(), format!("`{text}` is no length of time such as `6s`")))
 }
 
-/// A fault in words, as a finding names it.
+/// The name of a fault in findings.
 pub(super) fn shown(fault: &Fault) -> String {
     match &fault.place {
         FaultPlace::Commit => "commit".to_owned(),

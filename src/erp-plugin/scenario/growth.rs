@@ -1,4 +1,4 @@
-//! How the cost of a case grows with its rows: fixtures are inserted once, ten times, a hundred times.
+//! Measures how the cost of a case grows with its rows: it runs with several numbers of copies of its fixtures.
 
 use std::sync::Arc;
 
@@ -8,22 +8,23 @@ use super::measure::{CallCost, costs};
 use super::plan::Case;
 use super::world::Setup;
 
-/// What a case cost with so many copies of its rows.
+/// The cost of a case with a number of copies of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CostSample {
     /// Copies of each row of its fixtures.
     pub copies: usize,
     /// Fuel of all calls.
     pub fuel: u64,
-    /// Calls of the host.
+    /// Host calls.
     pub host_calls: u64,
-    /// Rows that the host gave.
+    /// Rows that the host returned.
     pub rows: u64,
-    /// Whether a call failed, as one does that reaches a bound.
+    /// Whether a call failed, for example because it reached a limit.
     pub failed: bool,
 }
 
-/// Runs a case once for each number of copies, without its expectations. Empty where the world cannot be made.
+/// Runs a case once for each number of copies, without its expectations. Numbers whose world cannot be built are left
+/// out.
 pub fn growth(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, scales: &[usize]) -> Vec<CostSample> {
     scales.iter().filter_map(|copies| cost(runtime, plugin, case, *copies)).collect()
 }
@@ -41,8 +42,8 @@ fn cost(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, copies: 
     })
 }
 
-/// The power of the number of rows by which the fuel grew between the first and the last cost: 0 for none, 1 for as
-/// many times as there are rows, 2 for the square. None if there is nothing to compare.
+/// The exponent of growth: the fuel grew with this power of the number of rows, between the first and the last sample.
+/// 0 is no growth, 1 is proportional, 2 is the square. None where no two samples can be compared.
 pub fn exponent(costs: &[CostSample]) -> Option<f64> {
     let (first, last) = (costs.first()?, costs.last()?);
     if first.copies >= last.copies || first.fuel == 0 {

@@ -1,5 +1,5 @@
-//! Tenants do not touch one another: a case is run alone, and again with another tenant doing the same between its
-//! steps. Whatever the case sees, reads, tells and burns must be the same to the byte.
+//! Checks that tenants do not affect one another. A case runs alone, and again with another tenant that does the same
+//! between its steps. Everything that the case sees, reads, publishes and burns must be the same to the byte.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::runner::step_span;
 use super::substitute::Names;
 use super::world::{CaseWorld, Finding, Setup};
 
-/// The tenant that does the same in between. A file that has one of this name already is refused.
+/// The tenant that does the same between the steps. A file that uses this name is refused.
 const NEIGHBOUR: &str = "neighbour";
 
-/// Runs a case alone and with a neighbour; finds what differs.
+/// Runs a case alone and with a neighbour, and reports the first difference.
 pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>) -> Report {
     let mut report = Report::new();
     let Some(neighbour) = TenantId::new(NEIGHBOUR) else { return report };
@@ -27,7 +27,7 @@ pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Cas
     let beside = run(runtime, plugin, case, &setup, Some(&neighbour));
     let (alone, beside) = match (alone, beside) {
         (Ok(alone), Ok(beside)) => (alone, beside),
-        // Nothing was shown, and nobody may believe that it was.
+        // Nothing was checked, and the report must say so.
         (alone, beside) => {
             let why = alone.err().or(beside.err()).map_or_else(String::new, |finding| finding.message);
             let message = format!("the case cannot be run beside another tenant: {why}");
@@ -53,7 +53,7 @@ pub fn check_isolation(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Cas
     report
 }
 
-/// What each step of the case did, and the rows that were there afterwards.
+/// Returns what each step of the case did, with the rows after the step.
 fn run(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
@@ -89,7 +89,7 @@ fn run(
     for step in &case.test.step {
         if let Some(other) = &mut other {
             other.swap_in(&mut world);
-            // What it gets is its own business.
+            // The neighbour's own outcome does not matter.
             if let Ok(performed) = world.perform(step) {
                 let _ = world.capture(step, &performed.outcome);
             }
@@ -103,7 +103,7 @@ fn run(
         let mut did = observation(&performed.outcome, &activity);
         did["fuel"] = json!(fuel);
         did["tables"] = world.rows_of(&performed.tenant);
-        // What only a dev host tells is about all tenants.
+        // Routes of the dev host report on all tenants.
         let is_about_all =
             step.http.as_ref().and_then(|http| http.as_str()).is_some_and(|text| text.contains(" /_dev/"));
         seen.push(if is_about_all { Value::Null } else { did });
@@ -112,7 +112,7 @@ fn run(
     Ok(seen)
 }
 
-/// What belongs to the tenant beside the case: its ids come from another seed, and its time is its own.
+/// The state of the neighbour: its ids come from another seed, and it has its own clock.
 struct Neighbour {
     tenant: TenantId,
     names: Names,
@@ -137,7 +137,7 @@ impl Neighbour {
     }
 }
 
-/// Where two values differ first, and what stands there.
+/// The path of the first difference between two values, and both values there.
 fn first_difference<'v>(was: &'v Value, is: &'v Value, path: String) -> (String, Option<&'v Value>, Option<&'v Value>) {
     match (was, is) {
         (Value::Object(left), Value::Object(right)) => {

@@ -1,4 +1,4 @@
-//! Texts in angle brackets that stand for many values, and comparisons such as `<= 250_000`.
+//! Matchers, which are texts in angle brackets that accept many values, and comparisons such as `<= 250_000`.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Every matcher as it is written, and what it accepts; the page of scenarios is made from it.
+/// Every matcher in its written form, and what it accepts; the page of scenarios is generated from it.
 pub const MATCHERS: &[(&str, &str)] = &[
     ("<any>", "any value that is not null"),
     ("<uuid>", "a UUID"),
@@ -25,12 +25,12 @@ pub const MATCHERS: &[(&str, &str)] = &[
     ("<snapshot>", "nothing: `test --accept` replaces it by the value"),
 ];
 
-/// What a value must be.
+/// A condition on a value.
 #[derive(Debug, Clone)]
 pub(super) enum Matcher {
     Any,
     Uuid,
-    /// Within the time that the step took, moved by this many milliseconds.
+    /// A time within the step, moved by this many milliseconds.
     Now(i64),
     Absent,
     Null,
@@ -42,18 +42,18 @@ pub(super) enum Matcher {
     OneOf(Vec<String>),
     Not(Box<Matcher>),
     Literal(String),
-    /// Nothing fits: `--accept` puts the value in its place.
+    /// Accepts nothing: `--accept` replaces it by the value.
     Snapshot,
 }
 
-/// The moments between which `<now>` lies.
+/// The start and the end of a step, between which `<now>` is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StepTime {
     pub(super) start: Moment,
     pub(super) end: Moment,
 }
 
-/// The matcher that a text stands for; `None` for plain text, an error for an unknown word.
+/// Parses a matcher; `None` for plain text, an error for an unknown word.
 pub(super) fn parse(text: &str) -> Result<Option<Matcher>, String> {
     if let Some(literal) = text.strip_prefix("<<") {
         return Ok(Some(Matcher::Literal(format!("<{literal}"))));
@@ -62,7 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Matcher>, String> {
     word(inner).map(Some)
 }
 
-/// The words of the table: a matcher that is not in it cannot be written.
+/// The words of the table: no other matcher can be written.
 fn known_words() -> impl Iterator<Item = &'static str> + Clone {
     MATCHERS.iter().map(|(form, _)| form.split(['<', '>', ' ']).nth(1).unwrap_or_default())
 }
@@ -123,7 +123,7 @@ fn word(inner: &str) -> Result<Matcher, String> {
 }
 
 impl Matcher {
-    /// True where the value is one that the matcher stands for; `None` is a key that is not there.
+    /// True where the matcher accepts the value; `None` is an absent key.
     pub(super) fn accepts(&self, value: Option<&Value>, time: StepTime) -> bool {
         let text = value.and_then(Value::as_str);
         match self {
@@ -158,7 +158,7 @@ impl Matcher {
     }
 }
 
-/// True where a number fulfils `<= 250_000`, `2 MiB` or an exact number; an error where it cannot be read.
+/// True where a number meets `<= 250_000`, `2 MiB` or an exact number; an error where the condition cannot be read.
 pub(super) fn compares(number: u64, condition: &str) -> Result<bool, String> {
     let condition = condition.trim();
     let (operator, bound) = ["<=", ">=", "<", ">", "="]

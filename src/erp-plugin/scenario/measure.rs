@@ -1,4 +1,4 @@
-//! What each call of a case costs.
+//! Measures the cost of each call of a case.
 
 use std::sync::Arc;
 
@@ -7,32 +7,33 @@ use erp_runtime::{LoadedPlugin, Probe, Runtime};
 use super::plan::Case;
 use super::world::{CaseWorld, Setup};
 
-/// What one call cost.
+/// The cost of one call.
 #[derive(Debug, Clone)]
 pub struct CallCost {
-    /// What was called, such as `event sales.order.shipped`.
+    /// The name of the call, such as `event sales.order.shipped`.
     pub label: String,
-    /// How long it took: instance, guest, host calls and transaction.
+    /// The duration of instance, guest, host calls and transaction together.
     pub nanoseconds: u64,
-    /// Fuel that it burned.
+    /// The fuel that the call burned.
     pub fuel: u64,
-    /// The most memory that it had, in bytes.
+    /// The largest memory of the call, in bytes.
     pub memory: u64,
-    /// Calls of the host.
+    /// Host calls.
     pub host_calls: u64,
-    /// Rows that the host gave.
+    /// Rows that the host returned.
     pub rows: u64,
-    /// Whether it failed.
+    /// Whether the call failed.
     pub failed: bool,
 }
 
-/// Runs a case without its expectations; gives what its calls cost, in order. Empty where the world cannot be made.
+/// Runs a case without its expectations and returns the costs of its calls, in order. Empty where the world cannot be
+/// built.
 pub fn measure(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, probe: Option<Probe>) -> Vec<CallCost> {
     let setup = Setup { probe, ..Setup::default() };
     costs(runtime, plugin, case, &setup).unwrap_or_default()
 }
 
-/// The same in a world that is made in a way of its own; none where it cannot be made.
+/// Does the same in a world with another setup; none where it cannot be built.
 pub(super) fn costs(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,

@@ -1,7 +1,7 @@
 //! Scenarios: tests in TOML, run on the real component against the platform's contract.
 //!
-//! `docs/scenarios.md` describes the format. A file is read and looked through before anything
-//! runs; each case then runs in a database of its own, so that no order of cases matters.
+//! `docs/scenarios.md` describes the format. A file is read and checked before anything runs. Each case then runs in
+//! its own database, so that the order of cases does not matter.
 
 mod accept;
 mod act;
@@ -29,7 +29,7 @@ pub use budget_lock::{BudgetLock, DEFAULT_RATCHET, LockConditions};
 pub use explore::{Exploration, explore_case};
 pub use from_recording::from_recording;
 
-/// Scenarios in which every key of the model stands, for the examples of its JSON Schema.
+/// Scenarios that use every key of the model, for the examples of its JSON Schema.
 pub const EXAMPLES: &str = include_str!("examples.toml");
 
 pub use growth::{CostSample, exponent, growth};

@@ -226,11 +226,11 @@ words! {
     }
 }
 
-/// What must be so after a step: the keys of `EXPECT_KEYS`.
+/// The conditions after a step, with the keys of `EXPECT_KEYS`.
 #[derive(Debug, Clone)]
 pub struct Expect(pub Node);
 
-/// The keys of `expect`, and what they say.
+/// The keys of `expect`, and their meanings.
 pub(super) const EXPECT_KEYS: [(&str, &str); 19] = [
     ("status", "The HTTP status; a number or a matcher such as `<int 200..299>`."),
     (

@@ -1,4 +1,4 @@
-//! What a step did, as data: what snapshots keep and what two runs are compared by.
+//! What a step did, as JSON, for snapshots and for comparisons of two runs.
 
 use erp_platform::Activity;
 use erp_runtime::CallError;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::judge::StepOutcome;
 
-/// The answer of the act, and all that its calls did, as JSON without what was not there.
+/// The outcome of the act and everything that its calls did, as JSON; empty parts are left out.
 pub(super) fn observation(outcome: &StepOutcome, activity: &Activity) -> Value {
     let mut seen = Map::new();
     match outcome {
@@ -53,7 +53,7 @@ pub(super) fn observation(outcome: &StepOutcome, activity: &Activity) -> Value {
     Value::Object(seen)
 }
 
-/// An error as expectations and snapshots see it.
+/// An error in the form that expectations and snapshots use.
 pub(super) fn error_json(error: &CallError) -> Value {
     match error {
         CallError::Guest(error) => {

@@ -1,12 +1,12 @@
-//! Aligned tables between pipes.
+//! Reads aligned tables between pipes.
 
 use erp_manifest::diagnostics::{SourceFile, Span};
 use erp_manifest::document::{Entry, Node, NodeValue};
 use erp_manifest::{BaseType, Entity};
 use serde_json::Value;
 
-/// Reads a table into rows, typed by the entity's fields. `text` is the string's value and `span`
-/// its place with its quotes; where `source` shows the same text there, cells have places of their own.
+/// Reads a table into rows, typed by the entity's fields. `text` is the string's value and `span` its place with its
+/// quotes. Where `source` contains the same text at that place, each cell has its own span.
 pub(super) fn read(
     text: &str,
     span: &Span,
@@ -67,7 +67,7 @@ pub(super) fn read(
     .collect()
 }
 
-/// The value of a cell, by the type of its field; a matcher stays text.
+/// The value of a cell, by the type of its field; a matcher or a reference stays text.
 fn typed(name: &str, cell: &str, entity: Option<&Entity>) -> Result<NodeValue, String> {
     let text = || NodeValue::String(cell.to_owned());
     if cell.starts_with('<') || cell.starts_with('@') {

@@ -1,5 +1,4 @@
-//! From a file to cases that can run: everything that can be known to be wrong is found here, before
-//! anything runs.
+//! Turns a file into cases that can run. All errors that can be known in advance are found here, before anything runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -22,24 +21,24 @@ use super::{pipe_table, steps};
 /// Tenants that exist in every world.
 pub(super) const TENANTS: [&str; 2] = ["acme", "globex"];
 
-/// A file of scenarios that was read and looked through.
+/// A file of scenarios that was read and checked.
 #[derive(Debug)]
 pub struct Suite {
-    /// Its text.
+    /// The text of the file.
     pub source: Arc<SourceFile>,
-    /// Its tables.
+    /// The tables of the file.
     pub file: ScenarioFile,
     /// Responses to HTTP requests of the plugin.
     pub cassette: Arc<Cassette>,
-    /// Texts of the snapshots that are there, by their names.
+    /// The texts of existing snapshots, by their names.
     pub snapshots: BTreeMap<String, String>,
     /// Files that steps send, by their names in `tests/data`.
     pub data: BTreeMap<String, Vec<u8>>,
-    /// Plugins that the plugin needs, each after those that it needs itself. They run before it does.
+    /// Plugins that the plugin needs, each after those that it needs itself. They start before the plugin.
     pub needs: Vec<LoadedPlugin>,
-    /// Where the databases of its cases are made.
+    /// The place where the databases of the cases are created.
     pub place: ScratchPlace,
-    /// Platforms that cases begin with, by what they depend on.
+    /// Platforms that cases begin with, by the tenants that differ between cases.
     pub(super) images: Mutex<BTreeMap<String, PlatformImage>>,
 }
 
@@ -48,15 +47,15 @@ pub struct Suite {
 pub struct Case<'s> {
     /// The file.
     pub suite: &'s Suite,
-    /// Which test of the file.
+    /// The test in the file.
     pub test: &'s Test,
     /// The values; none for a test without cases.
     pub values: Option<&'s Node>,
-    /// From 0.
+    /// The index of the case in the test, from 0.
     pub index: usize,
 }
 
-/// Reads a file and finds what is wrong in it. It is `None` where the report has errors.
+/// Reads a file and reports its problems. The suite is `None` where the report has errors.
 pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suite>, Report) {
     let (node, mut report) = document::parse(source);
     let mut reader = Reader::new(source);
@@ -81,7 +80,7 @@ pub fn read_suite(source: &Arc<SourceFile>, manifest: &Manifest) -> (Option<Suit
     (suite, report)
 }
 
-/// A response of the file as a cassette holds it.
+/// Converts a response of the file to the form of a cassette.
 fn interaction(response: &HttpResponseOf) -> Option<Interaction> {
     let (method, url) = response.request.split_once(' ')?;
     let body = match (&response.json, &response.body) {
@@ -99,15 +98,16 @@ fn interaction(response: &HttpResponseOf) -> Option<Interaction> {
 }
 
 impl Suite {
-    /// Adds what the file's cassette holds. Requests that it lacks go to `network` and are kept, where one is given.
+    /// Adds the responses of the file's cassette. Where `network` is given, it answers requests without a response, and
+    /// its responses are recorded.
     pub fn add_cassette(&mut self, recorded: Vec<Interaction>, network: Option<Arc<dyn HttpTransport>>) {
         let own = self.cassette.interactions();
         self.cassette = Arc::new(Cassette::new(own.into_iter().chain(recorded).collect(), network));
-        // They were made with the cassette that was.
+        // The images contain the old cassette.
         self.images = Mutex::default();
     }
 
-    /// What was added to the file's own responses: what belongs into its cassette.
+    /// The responses in addition to the file's own: those that belong in its cassette.
     pub fn recorded(&self) -> Vec<Interaction> {
         self.cassette.interactions().split_off(self.file.world.http.len())
     }
@@ -128,7 +128,7 @@ impl Suite {
 }
 
 impl Case<'_> {
-    /// The test's name with the case's values in it; the number of the case where they are not.
+    /// The test's name with the case's values in it. Where it uses none, the case's `name` or its number is added.
     pub fn name(&self) -> String {
         let template = self.test.name.as_str();
         let Some(values) = self.values else { return template.to_owned() };
@@ -175,7 +175,8 @@ fn look_through(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFil
     }
 }
 
-/// Permissions that no role could have: with a typo in one, a test passes because its user may do nothing.
+/// Reports unknown departments, data scopes and permissions. With a typo in a permission, a test could pass only
+/// because its user may do nothing.
 fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     for user in file.world.users.values() {
         if let Some(name) = user.department.as_ref().filter(|name| !file.world.departments.contains_key(name.as_str()))
@@ -203,7 +204,7 @@ fn users(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     }
 }
 
-/// Departments that are not there, and responses that no request fits.
+/// Reports unknown departments and secrets, and responses that no request can get.
 fn world(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     let known: Vec<&str> = file.world.departments.keys().map(String::as_str).collect();
     for parent in file.world.departments.values().filter_map(|department| department.parent.as_ref()) {
@@ -235,12 +236,12 @@ fn world(file: &ScenarioFile, manifest: &Manifest, reader: &mut Reader) {
     }
 }
 
-/// The tenants of the file: those of its users, and those that every world has.
+/// The tenants of the file: those of its users, and those that exist in every world.
 fn known_tenants(file: &ScenarioFile) -> Vec<&str> {
     TENANTS.into_iter().chain(file.world.users.values().map(|user| user.tenant.as_str())).collect()
 }
 
-/// A tenant without users: a typo in one would make a test of isolation pass for nothing.
+/// Reports an unknown tenant: with a typo in one, a test of isolation would pass for the wrong reason.
 pub(super) fn tenant(file: &ScenarioFile, tenant: &Spanned<TenantId>, reader: &mut Reader) {
     let known = known_tenants(file);
     if !known.contains(&tenant.as_str()) {
@@ -297,7 +298,7 @@ fn fixtures(file: &ScenarioFile, manifest: &Manifest, source: &Arc<SourceFile>, 
     }
 }
 
-/// Whether `name` is among what `at` needs, at any distance.
+/// Whether the fixture `at` needs `name`, directly or not.
 fn needs_itself<'f>(file: &'f ScenarioFile, name: &str, at: &'f str, seen: &mut BTreeSet<&'f str>) -> bool {
     file.fixture.get(at).is_some_and(|fixture: &ScenarioFixture| {
         fixture
@@ -323,7 +324,7 @@ fn one_test(file: &ScenarioFile, test: &Test, manifest: &Manifest, reader: &mut 
         );
     }
 
-    // Names: the columns of the cases, and what earlier steps captured.
+    // Names: the columns of the cases, and the values that earlier steps captured.
     let mut used = BTreeSet::new();
     used_names(&string_node(&test.name), &mut used);
     let mut known: BTreeMap<String, Option<Span>> = BTreeMap::new();

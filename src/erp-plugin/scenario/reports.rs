@@ -1,14 +1,14 @@
-//! How the cases went, in the formats of other tools. Every failure has its file, line and column.
+//! The results of cases in the formats of other tools. Every failure has its file, line and column.
 
 use erp_manifest::diagnostics::{Diagnostic, DiagnosticJson, Report, github, xml_text};
 use serde_json::{Value, json};
 
 use super::{Case, CaseResult};
 
-/// A case and how it went.
+/// A case and its result.
 pub type CaseRun<'r> = (&'r Case<'r>, &'r CaseResult);
 
-/// JUnit XML, as Jenkins and GitLab read it: a suite a file, the time in seconds.
+/// JUnit XML for Jenkins and GitLab: one suite for each file, times in seconds.
 pub fn junit(ran: &[CaseRun<'_>]) -> String {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for suite in suites(ran) {
@@ -40,7 +40,7 @@ pub fn junit(ran: &[CaseRun<'_>]) -> String {
     text
 }
 
-/// The failure of a case: one, whatever was found, as readers count them.
+/// The failure of a case: one for all its findings, since readers count them.
 fn failure(findings: &[Diagnostic]) -> String {
     let Some(first) = findings.first() else { return String::new() };
     let lines: Vec<String> =
@@ -74,7 +74,7 @@ pub fn tap(ran: &[CaseRun<'_>]) -> String {
     text
 }
 
-/// One JSON document a line: each case, then the sum.
+/// One JSON document for each line: the cases, then the totals.
 pub fn json_lines(ran: &[CaseRun<'_>]) -> String {
     let mut text = String::new();
     for (case, result) in ran {
@@ -100,7 +100,7 @@ pub fn annotations(ran: &[CaseRun<'_>], base: &str) -> String {
         for finding in result.report.diagnostics() {
             let mut finding = finding.clone();
             finding.message = format!("{}: {}", result.name, one_line(&finding));
-            // It is in that line.
+            // The message contains it.
             finding.help = None;
             all.push(finding);
         }
@@ -108,7 +108,7 @@ pub fn annotations(ran: &[CaseRun<'_>], base: &str) -> String {
     github(&all, base)
 }
 
-/// One page that needs nothing else, for people who were not there.
+/// One page without other files, for people who did not see the run.
 pub fn html(ran: &[CaseRun<'_>]) -> String {
     let failed = ran.iter().filter(|(_, result)| !result.report.is_empty()).count();
     let mut rows = String::new();
@@ -143,7 +143,7 @@ pub fn html(ran: &[CaseRun<'_>]) -> String {
     )
 }
 
-/// The cases by their files, in order.
+/// The cases grouped by file, in order.
 fn suites<'a, 'r>(ran: &'a [CaseRun<'r>]) -> Vec<&'a [CaseRun<'r>]> {
     ran.chunk_by(|(one, _), (other, _)| file_of(one) == file_of(other)).collect()
 }
@@ -165,7 +165,7 @@ fn place(finding: &Diagnostic) -> String {
     }
 }
 
-/// What is wrong, with what stands at the place.
+/// The message of a finding with its label and its help, on one line.
 fn one_line(finding: &Diagnostic) -> String {
     let label = finding.labels.first().map_or("", |label| label.text.as_str());
     let help = finding.help.as_deref().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Runs one case in a world of its own.
+//! Runs one case in its own world.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,38 +19,38 @@ use super::plan::Case;
 use super::world::{CaseWorld, Finding, Setup};
 use super::{fault, steps};
 
-/// How a case went.
+/// The result of a case.
 #[derive(Debug)]
 pub struct CaseResult {
     /// The name of the case.
     pub name: String,
-    /// The findings; none where it passed.
+    /// The findings; empty where the case passed.
     pub report: Report,
-    /// How long it took.
+    /// The duration of the first run.
     pub duration: Duration,
     /// Fuel of all its calls.
     pub fuel: u64,
-    /// The most memory that one of its calls had, in bytes.
+    /// The largest memory of one of its calls, in bytes.
     pub memory: u64,
     /// Calls of the plugin.
     pub calls: usize,
-    /// Functions of the host that its calls used, such as `events.publish`.
+    /// Host functions that its calls used, such as `events.publish`.
     pub host_functions: BTreeSet<HostFunction>,
-    /// Snapshots that its steps name, as they should be.
+    /// The snapshots that its steps name, with their new texts.
     pub snapshots: Vec<(String, String)>,
 }
 
-/// Where the database of a failing case is kept.
+/// The file for the database of a failing case.
 #[derive(Debug, Clone)]
 pub struct KeptDatabase {
-    /// The file; absolute.
+    /// The absolute path of the file.
     pub file: std::path::PathBuf,
-    /// The file as the user knows it.
+    /// The path in the form that the user knows.
     pub shown: String,
 }
 
-/// Runs a case to its end or to the first step that fails. Where it fails, `keep` names the file that its database is
-/// kept in. With a probe, the runtime must be one for probes.
+/// Runs a case to its end or to the first step that fails. For a failing case, `keep` names the file for its database.
+/// With a probe, the runtime must be one for probes.
 pub fn run_case(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
@@ -73,12 +73,12 @@ pub fn run_case(
     run(runtime, plugin, case, &setup, &mut result);
     result.duration = started.elapsed();
     if result.report.has_errors() {
-        // A run can be repeated to the byte: the second one has all its details, and its database.
+        // A run can be repeated to the byte: the second one collects all details and the database.
         let setup = Setup { detail: Detail::Source, ..Setup::default() };
         let mut again =
             CaseResult { report: Report::new(), snapshots: Vec::new(), host_functions: BTreeSet::new(), ..result };
         if let Some((world, activity)) = run(runtime, plugin, case, &setup, &mut again) {
-            // A failure that does not come again is one all the same, and a worse one.
+            // A failure that does not happen again is still a failure, and a worse one.
             let report = if again.report.has_errors() { &again.report } else { &result.report };
             result.report = explained(report, &activity, &world, keep());
             result.snapshots = again.snapshots;
@@ -89,7 +89,7 @@ pub fn run_case(
     result
 }
 
-/// Runs a case; gives its world and what the last step did.
+/// Runs a case; returns its world and the activity of the last step.
 fn run<'w>(
     runtime: &Arc<Runtime>,
     plugin: &'w LoadedPlugin,
@@ -163,7 +163,7 @@ impl CaseWorld<'_> {
         Ok(activity)
     }
 
-    /// The invariants of a test that do not hold.
+    /// Returns findings on the invariants of a test that do not hold.
     pub(super) fn broken_invariants(&self, test: &Test, after: Span) -> Report {
         let mut report = Report::new();
         for invariant in &test.invariant {
@@ -186,8 +186,8 @@ impl CaseWorld<'_> {
     }
 }
 
-/// Adds to the first finding what the developer looks for next: the calls of the host, where in the guest's source
-/// they stand, and the database.
+/// Adds the details that the developer needs next: the host call that wrote the row, or the last host calls, with their
+/// places in the guest's source, and the database.
 fn explained(report: &Report, activity: &Activity, world: &CaseWorld<'_>, keep: Option<KeptDatabase>) -> Report {
     let kept = keep.filter(|kept| keep_database(world, &kept.file));
     let mut explained = Report::new();
@@ -218,7 +218,7 @@ fn explained(report: &Report, activity: &Activity, world: &CaseWorld<'_>, keep: 
     explained
 }
 
-/// How many calls of the host a failing case shows.
+/// The most host calls that a failing case shows.
 const LAST_CALLS: usize = 5;
 
 /// `4 db.update stock_level → db.unique (41208 fuel) at src/lib.rs:41`.
@@ -228,13 +228,13 @@ fn line_of(number: usize, call: &HostCall) -> String {
     format!("{} {} {}{error} ({} fuel){place}", number + 1, call.function, call.subject, call.fuel)
 }
 
-/// Where in the developer's own source the host was called, the innermost place first.
+/// The places in the developer's own source where the host was called, the innermost first.
 fn own_frame(call: &HostCall) -> Option<String> {
     let own = |frame: &String| {
         let (_, place) = frame.rsplit_once(" at ")?;
         let is_own =
             !["bindings.rs", "src/erp/", "/rustc/", ".cargo", "/registry/"].iter().any(|part| place.contains(part));
-        // The folder of the project is known to who reads this.
+        // The reader knows the folder of the project.
         let from = place.rfind("/src/").map_or(0, |at| at + 1);
         is_own.then(|| place[from..].trim().to_owned())
     };
@@ -244,7 +244,7 @@ fn own_frame(call: &HostCall) -> Option<String> {
     (!places.is_empty()).then(|| format!("at {}", places.join(" ← ")))
 }
 
-/// The last call that wrote rows of an entity.
+/// The last host call that wrote rows of an entity.
 fn writer_of(entity: &str, calls: &[&HostCall]) -> Option<String> {
     let writes = |call: &&HostCall| {
         call.function.area() == HostFunction::DbInsert.area()
@@ -261,13 +261,13 @@ fn writer_of(entity: &str, calls: &[&HostCall]) -> Option<String> {
 }
 
 fn keep_database(world: &CaseWorld<'_>, file: &Path) -> bool {
-    // What cannot be kept is only missed.
+    // Without the file, the finding only lacks the line about the database.
     let made = file.parent().is_none_or(|folder| fs_err::create_dir_all(folder).is_ok());
     let _ = fs_err::remove_file(file);
     made && world.platform.copy_database(file).is_ok()
 }
 
-/// Where a step's act stands.
+/// The place of a step's act.
 pub(super) fn step_span(step: &Step) -> Span {
     let acts = steps::acts(step).into_iter().filter_map(|(_, act)| act.as_ref());
     acts.map(|act| act.span.clone()).next().unwrap_or_else(|| step.span.clone())

@@ -1,4 +1,4 @@
-//! What can be known to be wrong in one step before it runs.
+//! Finds errors in a step before it runs.
 
 use erp_check::scenarios::{SCENARIO_NAME, SCENARIO_STEP, SCENARIO_VALUE};
 use erp_manifest::document::{Node, NodeValue, Reader, did_you_mean};
@@ -54,7 +54,7 @@ pub(super) fn look_through(file: &ScenarioFile, step: &Step, manifest: &Manifest
     }
 }
 
-/// What a step can do, by the names of the keys.
+/// The acts that a step can have, by their keys.
 pub(super) fn acts(step: &Step) -> [(&'static str, &Option<Node>); 7] {
     [
         ("http", &step.http),
@@ -67,7 +67,7 @@ pub(super) fn acts(step: &Step) -> [(&'static str, &Option<Node>); 7] {
     ]
 }
 
-/// Finds a step that does not do exactly one thing.
+/// Reports a step without exactly one act, and an act that lacks a key.
 fn act(step: &Step, reader: &mut Reader) {
     let done: Vec<&str> = acts(step).into_iter().filter(|(_, act)| act.is_some()).map(|(name, _)| name).collect();
     match done.as_slice() {
@@ -102,7 +102,8 @@ fn act(step: &Step, reader: &mut Reader) {
     }
 }
 
-/// Finds an event that the plugin does not subscribe to. Plugins that it needs may hear it: then only the run can tell.
+/// Reports an event that the plugin does not subscribe to. Plugins that it needs may subscribe to it, which only the
+/// run shows.
 fn heard(step: &Step, manifest: &Manifest, reader: &mut Reader) {
     let Some((text, node)) = step.event.as_ref().and_then(fixed_text).filter(|(text, _)| is_event_name(text)) else {
         return;
@@ -120,7 +121,7 @@ fn heard(step: &Step, manifest: &Manifest, reader: &mut Reader) {
     reader.find(SCENARIO_NAME, node.span.clone(), format!("nobody hears `{text}`"), "no subscription", Some(help));
 }
 
-/// Finds names, lengths and paths that cannot be read.
+/// Reports names, durations and paths that cannot be read.
 fn values(step: &Step, reader: &mut Reader) {
     if let Some((text, node)) = step.event.as_ref().and_then(fixed_text)
         && !is_event_name(text)
@@ -145,14 +146,14 @@ fn values(step: &Step, reader: &mut Reader) {
     }
 }
 
-/// Whether a case fills in a part of a value.
+/// Whether a value contains a name that a case fills in.
 fn holds_name(node: &Node) -> bool {
     let mut names = std::collections::BTreeSet::new();
     used_names(node, &mut names);
     !names.is_empty()
 }
 
-/// Finds bounds that there are not, and values that are none.
+/// Reports unknown limits and values that they cannot have.
 pub(super) fn budget(budget: &Node, reader: &mut Reader) {
     if !matches!(budget.value, NodeValue::String(_)) {
         reader.unknown_keys(budget, &LIMITS.map(|limit| limit.name));
@@ -169,18 +170,18 @@ pub(super) fn budget(budget: &Node, reader: &mut Reader) {
     }
 }
 
-/// A text, or a number as it is written.
+/// The text of a node, or its value as JSON.
 pub(super) fn scalar(node: &Node) -> String {
     let value = node.to_json();
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The text of a node, where no case fills it in.
+/// The text of a node without names that a case fills in.
 fn fixed_text(node: &Node) -> Option<(&str, &Node)> {
     node.as_str().filter(|text| !text.contains("${")).map(|text| (text, node))
 }
 
-/// `$.a.b[0]`.
+/// Whether a text is a path such as `$.a.b[0]`.
 fn is_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix('$') else { return false };
     rest.is_empty()
@@ -197,7 +198,7 @@ fn is_path(path: &str) -> bool {
             }))
 }
 
-/// Finds texts in angle brackets that are no matcher.
+/// Reports texts in angle brackets that are not matchers.
 fn matchers(node: &Node, reader: &mut Reader) {
     match &node.value {
         NodeValue::String(text) if !text.contains("${") => {
@@ -211,7 +212,7 @@ fn matchers(node: &Node, reader: &mut Reader) {
     }
 }
 
-/// Finds a method or an entity that does not exist, where no case fills it in.
+/// Reports an unknown method or entity, where no case fills it in.
 fn request_line(target: &Node, manifest: &Manifest, reader: &mut Reader) {
     let Some((method, path)) = target.as_str().and_then(|text| text.trim().split_once(' ')) else { return };
     if !method.contains("${") && !METHODS.contains(&method) {

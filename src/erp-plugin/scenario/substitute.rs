@@ -1,4 +1,4 @@
-//! `${name}`, `@fixture.entity.n`, `@users.name` and `@departments.name` in the values of a step.
+//! Replaces `${name}`, `@fixture.entity.n`, `@users.name` and `@departments.name` in the values of a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use erp_manifest::diagnostics::Span;
 use erp_manifest::document::{Entry, Node, NodeValue};
 use serde_json::Value;
 
-/// Names and their values, and which of them were used.
+/// Names and their values.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) values: BTreeMap<String, Node>,
@@ -14,7 +14,7 @@ pub(super) struct Names {
     pub(super) rows: BTreeMap<String, String>,
 }
 
-/// A name that stands for nothing.
+/// A name without a value.
 #[derive(Debug)]
 pub(super) struct UnknownName {
     pub(super) name: String,
@@ -22,8 +22,8 @@ pub(super) struct UnknownName {
 }
 
 impl Names {
-    /// The node with every name replaced. `None` where an optional name (`${x?}`) has no value: the
-    /// key is then dropped.
+    /// Returns the node with every name replaced. `None` where an optional name (`${x?}`) has no value: the caller then
+    /// drops the key.
     pub(super) fn fill(&self, node: &Node) -> Result<Option<Node>, UnknownName> {
         let value = match &node.value {
             NodeValue::String(text) => return self.fill_text(text, &node.span),
@@ -51,7 +51,7 @@ impl Names {
     fn fill_text(&self, text: &str, span: &Span) -> Result<Option<Node>, UnknownName> {
         let unknown = |name: &str| UnknownName { name: name.to_owned(), span: span.clone() };
         let parts = parts(text);
-        // A text that is one name keeps the type of its value.
+        // A text that is exactly one name keeps the type of its value.
         if let [Part::Name { name, optional }] = parts.as_slice() {
             return match self.values.get(*name) {
                 Some(value) => Ok(Some(Node { span: span.clone(), value: value.value.clone() })),

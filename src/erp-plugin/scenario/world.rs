@@ -1,4 +1,4 @@
-//! The world of one case: a platform of its own, with its users and rows, and the names that stand for them.
+//! The world of one case: its own platform with users and rows, and the names that refer to them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -24,26 +24,26 @@ pub(super) struct CaseWorld<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) suite: &'a Suite,
     pub(super) names: Names,
-    /// The tenant that everything is done for, where it is not the one that a step names.
+    /// The tenant that replaces those of the steps; none in an ordinary run.
     pub(super) stand_in: Option<TenantId>,
-    /// A tenant beside those of the file, which statements of steps do not see.
+    /// A tenant in addition to those of the file, which statements of steps do not see.
     pub(super) neighbour: Option<TenantId>,
     /// Whether other cases of the test have the same steps.
     pub(super) shares_steps: bool,
-    /// How often each row of a fixture is inserted.
+    /// The number of times that each row of a fixture is inserted.
     copies: usize,
 }
 
-/// How a world is made.
+/// The options of a world.
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
-    /// How often each row of a fixture is inserted.
+    /// The number of times that each row of a fixture is inserted.
     pub(super) copies: usize,
-    /// What watches the calls.
+    /// The probe that watches the calls.
     pub(super) probe: Option<Probe>,
-    /// How much of the calls is kept.
+    /// The level of detail that is kept of calls.
     pub(super) detail: Detail,
-    /// A tenant beside those of the file.
+    /// A tenant in addition to those of the file.
     pub(super) neighbour: Option<TenantId>,
 }
 
@@ -53,7 +53,7 @@ impl Default for Setup {
     }
 }
 
-/// Boxed: it is far larger than what succeeds.
+/// Boxed, because it is far larger than the values of a success.
 pub(super) type Finding = Box<Diagnostic>;
 
 impl<'a> CaseWorld<'a> {
@@ -75,7 +75,7 @@ impl<'a> CaseWorld<'a> {
         };
 
         let platform = if setup.probe.is_some() {
-            // What a plugin does when it starts is watched too.
+            // The probe also watches the start of the plugin.
             started(runtime, plugin, case, setup).map_err(broken)?
         } else {
             let image = image(runtime, plugin, case, setup).map_err(broken)?;
@@ -110,7 +110,7 @@ impl<'a> CaseWorld<'a> {
         for fixture in &case.test.r#use {
             self.insert_fixture(fixture, &mut done)?;
         }
-        // What happened until here is the world and not the test.
+        // The activity until here belongs to the world, not to the test.
         self.platform.take_activity();
         Ok(())
     }
@@ -122,7 +122,7 @@ impl<'a> CaseWorld<'a> {
         for needed in &fixture.needs {
             self.insert_fixture(needed, done)?;
         }
-        // Parents come before the rows that name them: in the order of the manifest's entities.
+        // Parents come before the rows that reference them: in the order of the manifest's entities.
         for entity in &self.manifest.schema.entities {
             let Some(text) = fixture.rows.get(entity.name.as_str()) else { continue };
             let node = Node { span: text.span(), value: NodeValue::String((**text).clone()) };
@@ -150,7 +150,7 @@ impl<'a> CaseWorld<'a> {
         Ok(())
     }
 
-    /// The live rows of every entity of a tenant, as they are.
+    /// All rows of every entity of a tenant, deleted ones too, with all their values.
     pub(super) fn rows_of(&self, tenant: &TenantId) -> Value {
         let all = self.manifest.schema.entities.iter().map(|entity| {
             let rows = self.platform.all_rows(self.manifest, entity.name.as_str(), tenant, true).unwrap_or_default();
@@ -159,7 +159,7 @@ impl<'a> CaseWorld<'a> {
         Value::Object(all.collect())
     }
 
-    /// The rows of every entity and tenant, with their fields alone: ids and moments differ from run to run.
+    /// The live rows of every entity and tenant, without ids and times, which differ from run to run.
     pub(super) fn rows_of_all_tenants(&self) -> Value {
         let tenants = self.platform.directory().tenants().to_vec();
         let mut all = Map::new();
@@ -206,7 +206,7 @@ impl<'a> CaseWorld<'a> {
     }
 }
 
-/// A platform with the plugin running, before any fixture, as the cases of a file begin with.
+/// Creates the platform that the cases of a file begin with: the plugin runs, and no fixture is inserted.
 fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup: &Setup) -> Result<Platform, String> {
     let (suite, file, manifest) = (case.suite, &case.suite.file, plugin.manifest());
     let mut directory = Directory::default();
@@ -257,7 +257,7 @@ fn started(runtime: &Arc<Runtime>, plugin: &LoadedPlugin, case: &Case<'_>, setup
     Ok(platform)
 }
 
-/// The same as an image, made once for all cases of a file that have the same tenants.
+/// Returns the same platform as an image, which all cases of a file with the same tenants share.
 fn image(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
@@ -276,7 +276,7 @@ fn image(
     Ok(image)
 }
 
-/// A row as its n-th copy: values that must be unique are others.
+/// Changes a row into its n-th copy: values that must be unique differ.
 fn copied(entity: &Entity, fields: &Map<String, Value>, copy: usize) -> Map<String, Value> {
     let mut fields = fields.clone();
     if copy == 0 {
@@ -299,12 +299,12 @@ fn copied(entity: &Entity, fields: &Map<String, Value>, copy: usize) -> Map<Stri
     fields
 }
 
-/// The clock of a world that names none.
+/// The clock of a world without `now`: 2026-01-01T00:00:00Z.
 fn default_now() -> Moment {
     Moment { unix_ms: 1_767_225_600_000, offset_seconds: 0 }
 }
 
-/// The same id for the same name in every run.
+/// The id of a user or a department: the same for the same name in every run.
 pub(super) fn id_of(name: &str) -> String {
     let digest = erp_manifest::digest::sha256_hex(name.as_bytes());
     format!("{}-{}-8{}-8{}-{}", &digest[..8], &digest[8..12], &digest[12..15], &digest[15..18], &digest[18..30])

@@ -1,7 +1,7 @@
 //! The Rust side of the host API, for guests.
 //!
-//! wit-bindgen's macro would make the same code, but compiles the generator itself for every guest
-//! and profile; a generated file costs a guest's cold build less than half the time.
+//! wit-bindgen's macro would make the same code, but compiles the generator itself for every guest and profile. With a
+//! generated file, a guest's cold build takes less than half the time.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,15 +10,15 @@ use wit_bindgen_core::{Files, WorldGenerator};
 
 use crate::generate::{GenerateError, MARK};
 
-/// What bindings cannot do without, and what nobody wants to hear of code that nobody wrote.
+/// Lints that the bindings cannot pass, or whose findings in generated code help no user.
 const ALLOWED: &str = "#![allow(unsafe_code, missing_docs, clippy::all, clippy::pedantic, clippy::nursery)]";
 
-/// The bindings that were made last: a dev host asks for the same ones at every edit, and they cost more than a check.
+/// The latest bindings. A dev host needs the same ones after every edit, and generating them costs more than a check.
 static LAST: Mutex<Vec<(Identity, String)>> = Mutex::new(Vec::new());
-/// How many of them are remembered: those of the worlds that somebody works on at the same time.
+/// The number of bindings to keep: those of the worlds that users work on at the same time.
 const REMEMBERED: usize = 8;
 
-/// All that bindings are a function of.
+/// All inputs of the generated bindings.
 #[derive(PartialEq, Eq)]
 struct Identity {
     abi: &'static str,
@@ -27,7 +27,7 @@ struct Identity {
     module: String,
 }
 
-/// The bindings of a world, for a module of this path. They are a function of the two alone.
+/// Returns the bindings of a world, for a module of this path. They depend on these two alone.
 ///
 /// # Errors
 /// [`GenerateError`], which is a bug where the world is one of the embedded ones.
@@ -60,7 +60,7 @@ fn made(world: &World, module: &str) -> Result<String, GenerateError> {
         default_bindings_module: Some(module.to_owned()),
         ..Default::default()
     };
-    // The generator writes into the resolve that it is given.
+    // The generator changes the resolve.
     let mut resolve = world.resolve.clone();
     options.build().generate(&mut resolve, world.id, &mut files).map_err(|error| failed(format!("{error:#}")))?;
     let Some((_, code)) = files.iter().next() else { return Err(failed("the generator wrote nothing".to_owned())) };

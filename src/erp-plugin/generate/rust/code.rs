@@ -2,7 +2,7 @@
 
 use crate::generate::MARK;
 
-/// Text that grows line by line.
+/// Source text that grows line by line.
 #[derive(Debug, Default)]
 pub(super) struct SourceWriter {
     text: String,
@@ -10,7 +10,7 @@ pub(super) struct SourceWriter {
 }
 
 impl SourceWriter {
-    /// A file that begins with these lines of documentation.
+    /// Begins a file with these lines of documentation.
     pub(super) fn file(about: &str) -> SourceWriter {
         let mut code = SourceWriter::default();
         code.line(format!("//! {about}"));
@@ -29,26 +29,26 @@ impl SourceWriter {
         lines.into_iter().for_each(|line| self.line(line));
     }
 
-    /// An empty line, where the text does not begin and no block does.
+    /// Writes an empty line, except at the beginning of the text or of a block, or after an empty line.
     pub(super) fn blank(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") && !self.text.ends_with("{\n") {
             self.text.push('\n');
         }
     }
 
-    /// A documentation comment; nothing for an empty text.
+    /// Writes a documentation comment, without empty lines; an empty text writes nothing.
     pub(super) fn doc(&mut self, text: &str) {
         for line in text.replace('\r', "\n").lines().filter(|line| !line.trim().is_empty()) {
             self.line(format!("/// {}", line.trim()));
         }
     }
 
-    /// `head {` … `}`.
+    /// Writes `head {` … `}`.
     pub(super) fn block(&mut self, head: impl AsRef<str>, inside: impl FnOnce(&mut SourceWriter)) {
         self.block_ending(head, "}", inside);
     }
 
-    /// `head {` … and another end than `}`.
+    /// Writes `head {` … with another end than `}`.
     pub(super) fn block_ending(&mut self, head: impl AsRef<str>, end: &str, inside: impl FnOnce(&mut SourceWriter)) {
         self.line(format!("{} {{", head.as_ref()));
         self.depth += 1;

@@ -1,4 +1,4 @@
-//! `erp/entities.rs`: a struct for each entity, its fields as constants, and rows that are not stored yet.
+//! `erp/entities.rs`: a struct for each entity, its fields as constants, and a struct for its new rows.
 
 use erp_manifest::{Entity, Field, FieldType, Manifest, ValueShape};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::entity_names::EntityNames;
 use super::names::{constant, snake};
 use super::types::{choices, is_taken_into, of_field};
 
-/// The file.
+/// The text of the file.
 pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     let mut code = SourceWriter::file("The entities of plugin.toml.");
     code.line("use serde_json::Value;");
@@ -47,7 +47,7 @@ pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     code.finish()
 }
 
-/// True where a value is always there: the row must have one, or gets one.
+/// True where every stored row has a value: the field is required and not computed.
 fn is_always_there(field: &Field) -> bool {
     field.required && field.computed.is_none()
 }
@@ -57,12 +57,12 @@ fn type_of(manifest: &Manifest, names: &EntityNames, entity: &Entity, field: &Fi
     if is_always_there(field) { ty } else { format!("Option<{ty}>") }
 }
 
-/// Fields that code may bring for a new row; what is computed is not among them.
+/// The fields that code may set in a new row, which excludes computed ones.
 fn brought(entity: &Entity) -> impl Iterator<Item = &Field> {
     entity.fields.iter().filter(|field| field.computed.is_none())
 }
 
-/// True where a new row cannot do without a value of its own.
+/// True where code must set the field in a new row: it is required, and nothing else provides a value.
 fn must_be_brought(field: &Field) -> bool {
     field.required && field.default.is_none() && field.numbering.is_none() && *field.field_type != FieldType::Autonumber
 }
@@ -183,7 +183,7 @@ fn new_row(code: &mut SourceWriter, manifest: &Manifest, names: &EntityNames, en
     });
 }
 
-/// What unit tests know of an entity.
+/// Writes what the mock of unit tests needs of an entity.
 fn table(code: &mut SourceWriter, entity: &Entity) {
     let defaults =
         entity.fields.iter().filter_map(|field| Some((field.name.to_string(), (**field.default.as_ref()?).clone())));

@@ -1,4 +1,4 @@
-//! What entities, their new rows and their choices are called in Rust.
+//! The Rust names of entities, their new rows and their choices.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use erp_manifest::Manifest;
 
 use super::names::{TakenNames, camel};
 
-/// Names of `erp/entities.rs`, no two the same.
+/// Names of `erp/entities.rs`, all different.
 #[derive(Debug)]
 pub(super) struct EntityNames {
     rows: BTreeMap<String, String>,
@@ -15,7 +15,7 @@ pub(super) struct EntityNames {
 }
 
 impl EntityNames {
-    /// The names for a manifest: rows first, so that what is added later gives way.
+    /// Chooses the names for a manifest: rows first, so that later names get the suffixes.
     pub(super) fn of(manifest: &Manifest) -> EntityNames {
         let mut taken = TakenNames::default();
         let mut names = EntityNames { rows: BTreeMap::new(), new_rows: BTreeMap::new(), choices: BTreeMap::new() };
@@ -38,17 +38,17 @@ impl EntityNames {
         names
     }
 
-    /// The struct of an entity.
+    /// The struct of an entity's rows.
     pub(super) fn row(&self, entity: &str) -> &str {
         self.rows.get(entity).map_or("Anything", String::as_str)
     }
 
-    /// The struct of its rows that are not stored yet.
+    /// The struct of an entity's new rows.
     pub(super) fn new_row(&self, entity: &str) -> &str {
         self.new_rows.get(entity).map_or("Anything", String::as_str)
     }
 
-    /// The enum of a select.
+    /// The enum of a select field.
     pub(super) fn choice(&self, entity: &str, field: &str) -> &str {
         self.choices.get(&(entity.to_owned(), field.to_owned())).map_or("String", String::as_str)
     }

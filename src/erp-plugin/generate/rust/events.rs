@@ -1,4 +1,4 @@
-//! `erp/events.rs`: the events that the plugin tells, with their payloads.
+//! `erp/events.rs`: the events that the plugin publishes, with their payloads.
 
 use erp_manifest::{FieldType, Manifest, PublishedEvent};
 
@@ -6,17 +6,17 @@ use super::code::SourceWriter;
 use super::names::{TakenNames, camel, short_names, snake};
 use super::types::of_type;
 
-/// An event that the plugin hears.
+/// An event that the plugin subscribes to.
 pub(super) struct Heard<'m> {
-    /// Its name; none for those that only a pattern names.
+    /// The event type; none for the events that only a pattern matches.
     pub(super) name: Option<&'m str>,
-    /// The method that gets it.
+    /// The method that receives the event.
     pub(super) method: String,
-    /// The struct of its payload, where the plugin declares the event itself.
+    /// The struct of its payload; none where another plugin publishes the event.
     pub(super) payload: Option<String>,
 }
 
-/// Every event that has a name of its own, told or heard, with its short name.
+/// Every event that the plugin publishes or subscribes to by its full name, with its short name.
 fn named(manifest: &Manifest) -> Vec<NamedEvent<'_>> {
     let told = manifest.events.publishes.iter().map(|event| event.r#type.as_str());
     let heard = manifest.events.subscribe.iter().map(|pattern| pattern.as_str()).filter(|name| !name.ends_with('*'));
@@ -33,16 +33,16 @@ fn named(manifest: &Manifest) -> Vec<NamedEvent<'_>> {
     all
 }
 
-/// An event with a name of its own.
+/// An event with its own Rust names.
 struct NamedEvent<'m> {
     name: &'m str,
     /// The struct of its payload.
     payload: String,
-    /// The method that gets it.
+    /// The method that receives the event.
     method: String,
 }
 
-/// The events that the plugin hears, in the order of the manifest.
+/// The events that the plugin subscribes to, in the order of the manifest.
 pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
     let named = named(manifest);
     let declared = |name: &str| manifest.events.publishes.iter().any(|event| event.r#type.as_str() == name);
@@ -59,7 +59,7 @@ pub(super) fn heard(manifest: &Manifest) -> Vec<Heard<'_>> {
     heard
 }
 
-/// The file.
+/// The text of the file.
 pub(super) fn file(manifest: &Manifest, has_decimals: bool) -> String {
     let mut code = SourceWriter::file("The events that the plugin tells.");
     code.line("use serde_json::Value;");

@@ -1,4 +1,4 @@
-//! `erp/exports.rs`: what the host calls, handed to the traits that the plugin implements.
+//! `erp/exports.rs`: the exports that the host calls, which call the traits that the plugin implements.
 
 use erp_manifest::{Manifest, NodeType};
 
@@ -8,7 +8,7 @@ use super::events::heard;
 use super::names::snake;
 use super::{ToolkitParts, nodes};
 
-/// The file.
+/// The text of the file.
 pub(super) fn file(manifest: &Manifest, parts: &ToolkitParts) -> String {
     let mut code = SourceWriter::file("What the host calls, handed to the traits that `crate::Plugin` implements.");
     imports(&mut code, parts);
@@ -168,7 +168,7 @@ fn events(code: &mut SourceWriter, manifest: &Manifest) {
     });
 }
 
-/// Buttons, and what migrations call.
+/// The handlers of migrations that are not buttons too.
 fn handlers(manifest: &Manifest) -> Vec<&str> {
     let mut names: Vec<&str> =
         manifest.migrations.iter().filter_map(|migration| Some(migration.handler.as_ref()?.as_str())).collect();

@@ -1,7 +1,7 @@
 //! `src/erp/`: the manifest and the host API in Rust.
 //!
-//! Everything is plain text without procedural macros, so that a cold build of a guest takes seconds. The parts that are
-//! the same for every plugin are in `templates/toolkit/`; which of them come along is decided by the world.
+//! Everything is plain text without procedural macros, so that a cold build of a guest takes seconds. The parts that
+//! are the same for every plugin are in `templates/toolkit/`; the world determines which of them are included.
 
 mod bindings;
 mod code;
@@ -20,7 +20,7 @@ use erp_manifest::{BaseType, FieldType, Manifest, PropertyKind, SettingType};
 use super::{GenerateError, GeneratedFile, MARK};
 use code::SourceWriter;
 
-/// Where the bindings alone stand, for a plugin that does without the rest.
+/// The path of the bindings for a plugin without the rest of the toolkit.
 const BARE: &str = "src/bindings.rs";
 
 /// The parts of the toolkit that a world needs.
@@ -33,7 +33,7 @@ pub(super) struct ToolkitParts {
     actions: bool,
     processor: bool,
     nodes: bool,
-    /// Values between JSON and Rust.
+    /// Conversions between JSON and Rust.
     json: bool,
     decimals: bool,
 }
@@ -78,7 +78,7 @@ fn node_decimals(manifest: &Manifest) -> bool {
     properties.into_iter().any(|property| *property.kind == PropertyKind::Decimal)
 }
 
-/// The crates that the files need beside `wit-bindgen`, as `Cargo.toml` names them.
+/// The crates that the files need in addition to `wit-bindgen`, as `Cargo.toml` names them.
 pub fn needed_crates(manifest: &Manifest, world: &World) -> Vec<&'static str> {
     if is_bare(manifest, world) {
         return Vec::new();
@@ -94,7 +94,7 @@ fn is_bare(manifest: &Manifest, world: &World) -> bool {
     world.host_api.is_legacy() || !manifest.build.toolkit
 }
 
-/// The files for a manifest and its world, with their paths in the project.
+/// Returns the files for a manifest and its world, with their paths in the project.
 ///
 /// # Errors
 /// [`GenerateError`], which is a bug where the world is one of the embedded ones.
@@ -143,7 +143,7 @@ pub(super) fn rust_files(manifest: &Manifest, world: &World) -> Result<Vec<Gener
     Ok(files)
 }
 
-/// A part with its sections `// With JSON:` … `// End.`, or without them.
+/// A part with its sections `// With JSON:` … `// End.`, or without them; the marker lines are removed.
 fn marked(text: &str, with_json: bool) -> String {
     let mut is_inside = false;
     let mut kept = String::new();
@@ -161,7 +161,7 @@ fn marked(text: &str, with_json: bool) -> String {
     kept
 }
 
-/// A part that is the same for every plugin, marked as made.
+/// A part that is the same for every plugin, with the notice of generated files.
 fn vendored(text: &str) -> String {
     let (about, rest) = text.split_once("\n\n").unwrap_or((text, ""));
     format!("{about}\n//! {MARK}\n\n{rest}")
@@ -223,7 +223,7 @@ fn root(manifest: &Manifest, parts: &ToolkitParts) -> String {
     code.finish()
 }
 
-/// The interfaces that the world imports, without their package.
+/// The names of the interfaces that the world imports, without their package.
 fn interfaces(world: &World) -> Vec<String> {
     let border = world.border();
     let names = border.imports.iter().filter(|interface| !interface.functions.is_empty());

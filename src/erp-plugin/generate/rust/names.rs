@@ -1,8 +1,8 @@
-//! Names of the manifest as names in Rust.
+//! Converts names of the manifest to names in Rust.
 
 use std::collections::BTreeSet;
 
-/// Words that Rust keeps for itself. Those of the second list cannot be written `r#…` either.
+/// Keywords of Rust. Those of the second list are never written as `r#…`.
 const KEYWORDS: [&str; 47] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
     "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
@@ -50,7 +50,7 @@ fn starting_with_a_letter(name: String, prefix: &str) -> String {
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("{prefix}{name}") }
 }
 
-/// A name for each of the values of a select. What has no letter of its own is numbered.
+/// A variant name for each value of a select. A value without an ASCII letter or digit is numbered.
 pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut names = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn variants<'v>(values: impl Iterator<Item = &'v str>) -> Vec<String>
     names
 }
 
-/// Names of types that generated files use themselves: of Rust and of the toolkit.
+/// Names of types that generated files use themselves, from Rust and from the toolkit.
 const USED_TYPES: [&str; 28] = [
     "Date",
     "DateTime",
@@ -98,12 +98,12 @@ const USED_TYPES: [&str; 28] = [
     "Value",
 ];
 
-/// Names of one file, no two the same, and none that the file uses itself.
+/// Names of one file: all different, and none that the file uses itself.
 #[derive(Debug, Default)]
 pub(super) struct TakenNames(BTreeSet<String>);
 
 impl TakenNames {
-    /// The wanted name; with the suffix, and then a number, where somebody has it.
+    /// Takes the wanted name; where it is in use, adds the suffix, and then a number.
     pub(super) fn take(&mut self, wanted: &str, suffix: &str) -> String {
         let later = (2..).map(|number| format!("{wanted}{suffix}{number}"));
         let mut free = [wanted.to_owned(), format!("{wanted}{suffix}")].into_iter().chain(later);
@@ -113,13 +113,13 @@ impl TakenNames {
         name
     }
 
-    /// Names that are not to be given to anybody.
+    /// Starts with names that `take` may not return.
     pub(super) fn reserving(names: &[&str]) -> TakenNames {
         TakenNames(names.iter().map(|name| (*name).to_owned()).collect())
     }
 }
 
-/// A short name for each dotted name: without its first word where that leaves no two the same.
+/// A short name for each dotted name: without its first word, unless that makes two names equal.
 pub(super) fn short_names(dotted: &[&str]) -> Vec<String> {
     let short = |name: &str| name.split_once('.').map_or(name, |(_, rest)| rest).to_owned();
     let all: Vec<String> = dotted.iter().map(|name| joined(&short(name))).collect();

@@ -1,4 +1,4 @@
-//! `erp/nodes.rs`: a struct for the parameters of each node, and the definitions as the manifest has them.
+//! `erp/nodes.rs`: a struct for the parameters of each node, and the definitions from the manifest.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use super::code::SourceWriter;
 use super::names::{TakenNames, camel, short_names, snake};
 use super::types::choices;
 
-/// What a node is called in Rust.
+/// The Rust names of a node.
 #[derive(Debug)]
 pub(super) struct NodeNames {
     /// The struct of its parameters.
     pub(super) parameters: String,
     /// The function that runs it.
     pub(super) method: String,
-    /// The enums of its selects, by their properties.
+    /// The enums of its selects, by property name.
     choices: BTreeMap<String, String>,
 }
 
-/// The nodes, each with its names, no two of which are the same.
+/// The nodes with their names, which are all different.
 pub(super) fn named(manifest: &Manifest) -> Vec<(&NodeKind, NodeNames)> {
     let kinds: Vec<&str> = manifest.nodes.iter().map(|node| node.kind.as_str()).collect();
     let (mut structs, mut methods) = (TakenNames::default(), TakenNames::reserving(&["options"]));
@@ -57,7 +57,7 @@ fn type_of(names: &NodeNames, property: &NodeProperty) -> String {
     }
 }
 
-/// The file.
+/// The text of the file.
 pub(super) fn file(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The nodes of plugin.toml.");
     code.line("use serde_json::Value;");
@@ -86,7 +86,7 @@ pub(super) fn file(manifest: &Manifest) -> String {
                 code.doc(property.display_name.as_deref().unwrap_or_default());
                 code.doc(property.description.as_deref().unwrap_or_default());
                 let ty = type_of(&names, property);
-                // What may be hidden may be absent.
+                // A property that may be hidden may be absent.
                 let is_there = (property.required || property.default.is_some()) && property.show_when.is_none();
                 let ty = if is_there { ty } else { format!("Option<{ty}>") };
                 code.line(format!("pub {}: {ty},", snake(property.name.as_str())));
@@ -108,7 +108,7 @@ pub(super) fn file(manifest: &Manifest) -> String {
     code.finish()
 }
 
-/// The methods that run the nodes.
+/// Writes the methods that run the nodes.
 pub(super) fn trait_methods(code: &mut SourceWriter, manifest: &Manifest) {
     for (node, names) in named(manifest) {
         let parameters = format!("parameters: nodes::{}, run: &Run", names.parameters);

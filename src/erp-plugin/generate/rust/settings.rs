@@ -1,4 +1,5 @@
-//! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: what the manifest names besides entities and events.
+//! `erp/settings.rs`, `erp/permissions.rs`, `erp/numbering.rs`: the declarations of the manifest besides entities and
+//! events.
 
 use erp_manifest::{Manifest, SettingType};
 
@@ -6,7 +7,7 @@ use super::code::SourceWriter;
 use super::names::{TakenNames, camel, constant, snake};
 use super::types::choices;
 
-/// The settings, a function each.
+/// The text of `erp/settings.rs`, with a function for each setting.
 pub(super) fn settings(manifest: &Manifest) -> String {
     let mut code =
         SourceWriter::file("The settings of plugin.toml, as an administrator has set them, or their defaults.");
@@ -52,7 +53,7 @@ pub(super) fn settings(manifest: &Manifest) -> String {
     code.finish()
 }
 
-/// The permissions, a constant each.
+/// The text of `erp/permissions.rs`, with a constant for each permission.
 pub(super) fn permissions(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The permissions of plugin.toml.");
     code.line("use super::permission::Permission;");
@@ -66,7 +67,7 @@ pub(super) fn permissions(manifest: &Manifest) -> String {
     code.finish()
 }
 
-/// The numbering rules, a function each.
+/// The text of `erp/numbering.rs`, with a function for each rule.
 pub(super) fn numbering(manifest: &Manifest) -> String {
     let mut code = SourceWriter::file("The numbering rules of plugin.toml.");
     code.line("use super::error::Result;");

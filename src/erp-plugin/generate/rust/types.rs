@@ -1,4 +1,4 @@
-//! Field types of the manifest as types of Rust.
+//! Converts field types of the manifest to types of Rust.
 
 use erp_manifest::{Field, FieldOption, FieldType, Manifest, TextFormat, ValueShape};
 
@@ -6,7 +6,7 @@ use super::code::SourceWriter;
 use super::entity_names::EntityNames;
 use super::names::variants;
 
-/// What a field holds in Rust, where it has a value.
+/// The Rust type of a field that has a value.
 pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, field: &Field) -> String {
     let id = || match &field.ref_entity {
         Some(target) if names_own_entity(manifest, field) => {
@@ -25,7 +25,7 @@ pub(super) fn of_field(manifest: &Manifest, names: &EntityNames, entity: &str, f
     }
 }
 
-/// What a field type holds in Rust, without knowing its field.
+/// The Rust type of a field type, for all fields of it.
 pub(super) fn of_type(field_type: FieldType) -> &'static str {
     match field_type.shape() {
         ValueShape::Texts | ValueShape::Options => "Vec<String>",
@@ -43,7 +43,7 @@ pub(super) fn of_type(field_type: FieldType) -> &'static str {
     }
 }
 
-/// The enum of a select, with its conversion.
+/// Writes the enum of a select, with its conversion from and to JSON.
 pub(super) fn choices(code: &mut SourceWriter, name: &str, about: &str, options: &[FieldOption]) {
     let names = variants(options.iter().map(|option| option.value.as_str()));
     code.blank();
@@ -76,7 +76,7 @@ pub(super) fn choices(code: &mut SourceWriter, name: &str, about: &str, options:
     });
 }
 
-/// True where a parameter for the field is taken as `impl Into<…>`, so that a text, or an id of another kind, will do.
+/// True where a parameter for the field has the type `impl Into<…>`, so that it accepts `&str` or another kind of id.
 pub(super) fn is_taken_into(manifest: &Manifest, field: &Field) -> bool {
     match *field.field_type {
         FieldType::Ref => names_own_entity(manifest, field),
@@ -85,7 +85,7 @@ pub(super) fn is_taken_into(manifest: &Manifest, field: &Field) -> bool {
     }
 }
 
-/// True where a reference leads to an entity of the same manifest, whose rows have ids of a type of their own.
+/// True where a reference names an entity of the same manifest, whose rows have an id type of their own.
 fn names_own_entity(manifest: &Manifest, field: &Field) -> bool {
     let target = field.ref_entity.as_ref().filter(|_| field.ref_plugin.is_none());
     target.is_some_and(|target| manifest.entity(target.as_str()).is_some())

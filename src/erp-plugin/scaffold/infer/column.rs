@@ -1,43 +1,43 @@
-//! What a column holds, by its header and its values.
+//! Guesses the field of a column from its header and its values.
 
 use std::collections::BTreeSet;
 
 use erp_manifest::pattern::Pattern;
 use serde::Serialize;
 
-/// Different values that a select has at the most.
+/// The most different values of a select.
 const MAX_OPTIONS: usize = 12;
-/// Rows that each option must stand for, at least, on the average.
+/// The fewest rows for each option, on average.
 const ROWS_PER_OPTION: usize = 3;
-/// Characters of one line of text.
+/// The most characters of one line of text.
 const MAX_LINE: usize = 120;
 
-/// A field as templates write it.
+/// A guessed field, in the form that templates use.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct FieldGuess {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What the data calls it.
+    /// The name in the data.
     pub display_name: String,
     /// The field type of the manifest.
     pub field_type: String,
-    /// True where no row lacks it.
+    /// True where every row has a value.
     pub required: bool,
-    /// True where no two rows have the same.
+    /// True where no two rows have the same value.
     pub unique: bool,
     /// The values of a `select`.
     pub options: Vec<String>,
-    /// The entity that a `ref` names rows of.
+    /// The entity whose rows a `ref` names.
     pub ref_entity: Option<String>,
-    /// Digits in all.
+    /// Digits in total.
     pub precision: Option<u32>,
-    /// Digits behind the point.
+    /// Digits after the decimal point.
     pub scale: Option<u32>,
-    /// A good value, as TOML; none for what another row must be made for.
+    /// A valid value, as TOML; none for a reference, which needs another row first.
     pub sample: Option<String>,
 }
 
-/// What whole values of a kind look like.
+/// Patterns that complete values of a kind match.
 const INTEGER: &str = r"-?(0|[1-9]\d{0,17})";
 const NUMBER: &str = r"-?(0|[1-9]\d{0,2}(,\d{3})+|[1-9]\d*)(\.\d+)?";
 const DATE: &str = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}";
@@ -55,17 +55,17 @@ fn has_word(name: &str, words: &[&str]) -> bool {
     name.split('_').any(|word| words.contains(&word))
 }
 
-/// True for a name that says money.
+/// True for a name that means money.
 pub(super) fn is_money(name: &str) -> bool {
     has_word(name, &["price", "amount", "cost", "total", "fee", "salary", "balance", "budget"])
 }
 
-/// True for a name that says that it tells rows apart.
+/// True for a name that means a key, whose values differ in all rows.
 fn tells_apart(name: &str) -> bool {
     has_word(name, &["code", "no", "sku", "email", "isbn", "barcode", "uuid"])
 }
 
-/// What a column is. `known` are the entities, by their names and by what the data calls them.
+/// Guesses the field of a column. `known` are the entities: the name of each, and its name in the data.
 pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &str)], own_entity: &str) -> FieldGuess {
     let present: Vec<&str> = values.iter().copied().filter(|value| !value.is_empty()).collect();
     let different: BTreeSet<&str> = present.iter().copied().collect();
@@ -129,7 +129,7 @@ pub(super) fn guess(name: &str, header: &str, values: &[&str], known: &[(&str, &
     let is_short = |value: &&str| value.chars().count() <= 20;
     let repeats = different.len() <= MAX_OPTIONS && present.len() >= different.len() * ROWS_PER_OPTION;
     if repeats && different.len() > 1 && different.iter().all(is_short) {
-        // In the order in which the data names them.
+        // In the order of their first row.
         let mut options: Vec<String> = Vec::new();
         for value in &present {
             if !options.iter().any(|known| known == value) {

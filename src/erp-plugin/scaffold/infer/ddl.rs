@@ -1,15 +1,15 @@
-//! The `CREATE TABLE` statements of a dump: of PostgreSQL, MySQL, SQLite and SQL Server. Other statements are passed over;
-//! of a column only what a manifest could say is read.
+//! Reads the `CREATE TABLE` statements of a dump of PostgreSQL, MySQL, SQLite or SQL Server. It skips other statements,
+//! and the parts of a column that a manifest cannot express.
 
 /// A table.
 #[derive(Debug, Default)]
 pub(super) struct SqlTable {
-    /// Without its schema.
+    /// The name without its schema.
     pub(super) name: String,
     pub(super) columns: Vec<SqlColumn>,
     /// Columns that are unique together.
     pub(super) unique: Vec<Vec<String>>,
-    /// Columns, and the table that they name a row of.
+    /// Columns, and the table whose row they reference.
     pub(super) foreign_keys: Vec<(Vec<String>, String)>,
 }
 
@@ -27,33 +27,33 @@ pub(super) struct SqlColumn {
 /// A type of a column.
 #[derive(Debug, Default)]
 pub(super) enum SqlType {
-    /// SQLite allows it.
+    /// No type, which SQLite allows.
     #[default]
     None,
-    /// In small letters, such as `numeric(12,2)`.
+    /// A type in lower case, such as `numeric(12,2)`.
     Named(String),
-    /// One of these.
+    /// One of these values.
     Enum(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum SqlToken {
-    /// A word that is written as it is; also a number.
+    /// A word or a number without quotes.
     Word(String),
-    /// A name between quotes or brackets.
+    /// A name in quotes or square brackets.
     Name(String),
-    /// A text.
+    /// A string.
     Text(String),
     Symbol(char),
 }
 
-/// A token with its line, from 1.
+/// A token with its line, counted from 1.
 type Placed = (SqlToken, usize);
 
-/// What begins a constraint of a table and no column, unless it is quoted.
+/// Words that begin a constraint of a table instead of a column, unless they are quoted.
 const CONSTRAINTS: [&str; 10] =
     ["constraint", "primary", "unique", "foreign", "check", "key", "index", "fulltext", "spatial", "exclude"];
-/// What may follow the type of a column.
+/// Words that may follow the type of a column.
 const OPTIONS: [&str; 24] = [
     "not",
     "null",
@@ -81,10 +81,10 @@ const OPTIONS: [&str; 24] = [
     "encode",
 ];
 
-/// The tables of a text, in its order.
+/// Returns the tables of a text, in its order.
 ///
 /// # Errors
-/// What is wrong, and in which line.
+/// The line, and what is wrong there.
 pub(super) fn tables(text: &str) -> Result<Vec<SqlTable>, String> {
     let tokens = tokens(text)?;
     let mut reader = Reader { tokens: &tokens, at: 0 };
@@ -117,7 +117,7 @@ fn tokens(text: &str) -> Result<Vec<Placed>, String> {
             let closing = if first == '[' { ']' } else { first };
             let (inside, length) =
                 quoted(rest, closing).ok_or_else(|| format!("line {began}: {first} that is not closed"))?;
-            // Brackets behind a type are a list, and hold a number or nothing.
+            // Square brackets after a type mark an array, and contain a number or nothing.
             let is_list = first == '[' && inside.bytes().all(|byte| byte.is_ascii_digit());
             let token = match first {
                 '\'' => SqlToken::Text(inside),
@@ -142,14 +142,15 @@ fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_' || letter == '$'
 }
 
-/// `$$` or `$tag$`, in front of a text of PostgreSQL.
+/// `$$` or `$tag$`, which begins a string of PostgreSQL.
 fn dollar_tag(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('$')?;
     let end = inside.find('$')?;
     inside[..end].chars().all(|letter| letter.is_alphabetic() || letter == '_').then(|| &text[..end + 2])
 }
 
-/// What stands between quotes, and how long it is with them. Twice the closing one, or a backslash before it, does not close.
+/// The text between quotes, and its length in bytes with them. A doubled quote, or one after a backslash in a string,
+/// does not close it.
 fn quoted(text: &str, closing: char) -> Option<(String, usize)> {
     let mut inside = String::new();
     let mut letters = text.char_indices().skip(1).peekable();
@@ -214,7 +215,8 @@ impl Reader<'_> {
         format!("line {}: {wanted} is missing; there is {found}", last.map_or(1, |(_, line)| *line))
     }
 
-    /// `CREATE [GLOBAL|LOCAL] [TEMPORARY|UNLOGGED] TABLE [IF NOT EXISTS]`; passes it where it is there.
+    /// Passes `CREATE [GLOBAL|LOCAL] [TEMPORARY|UNLOGGED] TABLE [IF NOT EXISTS]`; false where another statement
+    /// follows.
     fn takes_create_table(&mut self) -> bool {
         let began = self.at;
         if self.takes("create") {
@@ -232,12 +234,12 @@ impl Reader<'_> {
         false
     }
 
-    /// Up to the statement's end.
+    /// Skips to the end of the statement.
     fn pass_statement(&mut self) {
         while self.next().is_some_and(|token| token != SqlToken::Symbol(';')) {}
     }
 
-    /// A name; of several that are joined by points, the last one.
+    /// Reads a name; of several that are joined by points, the last one.
     fn name(&mut self, wanted: &str) -> Result<String, String> {
         let mut name = self.plain_name(wanted)?;
         while self.takes_symbol('.') {
@@ -257,7 +259,7 @@ impl Reader<'_> {
         }
     }
 
-    /// None for a table that is made of a query, or of another one.
+    /// Reads a table; none for one that is created from a query or from another table.
     fn table(&mut self) -> Result<Option<SqlTable>, String> {
         let mut table = SqlTable { name: self.name("the name of a table")?, ..SqlTable::default() };
         if !self.takes_symbol('(') {
@@ -285,7 +287,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a word that could begin a constraint is a column: `key text`, but not `key (a)` or `key name (a)`.
+    /// Whether a word that could begin a constraint is the name of a column: `key text`, but not `key (a)` or `key name
+    /// (a)`.
     fn is_column_of_this_name(&self) -> bool {
         let after = |count: usize| self.tokens.get(self.at + count).map(|(token, _)| token);
         let is_key_or_index = self.is_at(&["key", "index"]);
@@ -293,7 +296,7 @@ impl Reader<'_> {
         is_key_or_index && is_followed && after(2) != Some(&SqlToken::Symbol('('))
     }
 
-    /// Passes the rest of an item, whatever it is.
+    /// Skips the rest of an item.
     fn pass_item(&mut self) {
         let mut depth = 0;
         while let Some(token) = self.peek() {
@@ -307,7 +310,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Names between brackets; what else is said of each is passed.
+    /// Reads names between parentheses; anything after a name is skipped.
     fn columns(&mut self) -> Result<Vec<String>, String> {
         if !self.takes_symbol('(') {
             return Err(self.wrong("`(` before names of columns"));
@@ -417,7 +420,7 @@ impl Reader<'_> {
         Ok(if text.is_empty() { SqlType::None } else { SqlType::Named(text) })
     }
 
-    /// `(12,2)`.
+    /// Reads the parentheses after a type, such as `(12,2)`.
     fn between_brackets(&mut self) -> Result<String, String> {
         let mut text = String::new();
         loop {

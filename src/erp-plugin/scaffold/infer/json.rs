@@ -1,4 +1,4 @@
-//! Tables of a JSON document: an array of objects, or an object with such arrays.
+//! Reads the tables of a JSON document: an array of objects, or an object with such arrays.
 
 use erp_manifest::document::weight_of_text;
 use serde_json::{Map, Value};
@@ -24,7 +24,7 @@ pub(super) fn tables(name: &str, bytes: &[u8]) -> Result<Vec<DataTable>, String>
 
 fn table(name: &str, rows: &[Value], cells: &mut usize) -> Result<DataTable, String> {
     let mut headers: Vec<String> = Vec::new();
-    // What is no row among them says nothing.
+    // Elements that are not objects are ignored.
     let rows: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
     for row in &rows {
         for key in row.keys() {

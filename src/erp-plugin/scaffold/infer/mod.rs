@@ -1,4 +1,4 @@
-//! Entities from data that exists already: tables of a spreadsheet, rows as CSV or JSON, the schema of a database.
+//! Guesses entities from existing data: tables of a spreadsheet, rows as CSV or JSON, the schema of a database.
 
 mod column;
 mod ddl;
@@ -15,21 +15,21 @@ use thiserror::Error;
 
 pub use column::FieldGuess;
 
-/// An entity as templates write it.
+/// A guessed entity, in the form that templates use.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EntityGuess {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What the data calls it.
+    /// The name in the data.
     pub display_name: String,
-    /// The field that stands for a row.
+    /// The field that is the title of a row; none where no field is a short text.
     pub title_field: Option<String>,
-    /// Its fields, in the order of the data.
+    /// The fields, in the order of the data.
     pub fields: Vec<FieldGuess>,
 }
 
 impl EntityGuess {
-    /// An entity of a name and a note, if there is no data to look at.
+    /// An entity with a name and a note, for a project without data.
     pub fn plain(name: &str, display_name: &str) -> EntityGuess {
         let field = |name: &str, display_name: &str, field_type: &str, required: bool| FieldGuess {
             name: name.to_owned(),
@@ -44,39 +44,39 @@ impl EntityGuess {
     }
 }
 
-/// Why no entities could be read.
+/// The reason why no entities could be read.
 #[derive(Debug, Error)]
 pub enum InferError {
-    /// The ending says nothing that is known.
+    /// The extension of the file is not supported.
     #[error("{0} is none of .csv, .json, .sql, .xlsx")]
     UnknownKind(String),
     /// The file cannot be read.
     #[error("cannot read {0}: {1}")]
     Unreadable(String, String),
-    /// There is nothing in it.
+    /// The file contains no table with a row.
     #[error("{0} holds no table with a header and a row")]
     Empty(String),
 }
 
-/// Bytes of a file that is read: a guess rests on what is seen in far fewer.
+/// The most bytes of a file; a guess needs far fewer.
 pub const MAX_FILE: usize = 32 << 20;
-/// Columns of a table.
+/// The most columns of a table.
 const MAX_COLUMNS: usize = 1_000;
-/// Cells of all tables of a file.
+/// The most cells in all tables of a file.
 const MAX_CELLS: usize = 2_000_000;
-/// Bytes that a document of JSON takes in memory.
+/// The most bytes of a JSON document in memory.
 const MAX_DOCUMENT: u64 = 256 << 20;
 
-/// A table of texts: what CSV, spreadsheets and JSON come down to.
+/// A table of texts: the common form of CSV, spreadsheets and JSON.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct DataTable {
-    /// What the data calls it.
+    /// The name in the data.
     name: String,
     headers: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
-/// The entities of a file. Its ending says how it is read. Entities that others refer to come first.
+/// Returns the entities of a file, whose extension determines the format. Entities that others refer to come first.
 ///
 /// # Errors
 /// [`InferError`].
@@ -102,7 +102,7 @@ pub fn infer(file: &Path, bytes: &[u8]) -> Result<Vec<EntityGuess>, InferError> 
     Ok(in_order(entities))
 }
 
-/// Refuses a table that is too wide, and counts its cells.
+/// Counts the cells of a row; fails where the table is too wide or there are too many cells.
 fn count_cells(cells: &mut usize, columns: usize) -> Result<(), String> {
     if columns > MAX_COLUMNS {
         return Err(format!("it has more than {MAX_COLUMNS} columns"));
@@ -138,7 +138,8 @@ fn of_tables(tables: Vec<DataTable>) -> Vec<EntityGuess> {
     names.iter().zip(&tables).map(entity).filter(|entity| !entity.fields.is_empty()).collect()
 }
 
-/// An entity whose title is the field that reads best as one.
+/// Completes an entity. Its title is the first string field with `name` or `title` in its name, else the first string
+/// field.
 fn finished(name: &str, display_name: &str, fields: Vec<FieldGuess>) -> EntityGuess {
     let is_text = |field: &&FieldGuess| field.field_type == "string";
     let best = fields.iter().filter(is_text).find(|field| field.name.contains("name") || field.name.contains("title"));
@@ -146,7 +147,8 @@ fn finished(name: &str, display_name: &str, fields: Vec<FieldGuess>) -> EntityGu
     EntityGuess { name: name.to_owned(), display_name: display_name.to_owned(), title_field: title, fields }
 }
 
-/// Those that others refer to first, so that rows can be made in this order; a circle stays as it is.
+/// Puts entities that others refer to first, so that rows can be created in this order. A circle is cut at its first
+/// entity.
 fn in_order(mut left: Vec<EntityGuess>) -> Vec<EntityGuess> {
     let mut ordered: Vec<EntityGuess> = Vec::new();
     while !left.is_empty() {

@@ -1,14 +1,14 @@
-//! Headers of people as names of a manifest.
+//! Converts headers of data to names of a manifest.
 
 use std::collections::BTreeSet;
 
-/// Names that every row has from the host: columns of that name are left out.
+/// Fields that the host adds to every row: columns with these names are left out.
 const THE_HOSTS: [&str; 8] =
     ["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version"];
-/// Names that the host keeps for itself, but that data may well have.
+/// Names that the host reserves, but that data may contain.
 const TAKEN: [&str; 2] = ["data", "pages"];
 
-/// Words of headers, the longest first where one begins another.
+/// Words of headers; where one begins another, the longer one comes first.
 const WORDS: &[(&str, &str)] = &[
     ("供应商", "supplier"),
     ("联系人", "contact"),
@@ -104,7 +104,7 @@ const WORDS: &[(&str, &str)] = &[
     ("单", ""),
 ];
 
-/// True for a column that the host gives every row by itself.
+/// True for a column that the host adds to every row.
 pub(super) fn is_the_hosts(header: &str) -> bool {
     THE_HOSTS.contains(&identifier(header, "field").as_str())
 }
@@ -115,7 +115,7 @@ pub(super) fn field(header: &str) -> String {
     if TAKEN.contains(&name.as_str()) { format!("{name}_value") } else { name }
 }
 
-/// The name of an entity: one of its rows, where the data names many.
+/// The name of an entity, in the singular.
 pub(super) fn entity(name: &str) -> String {
     let name = identifier(name, "entity");
     let singular = match name.strip_suffix("ies") {
@@ -128,8 +128,8 @@ pub(super) fn entity(name: &str) -> String {
     if TAKEN.contains(&singular.as_str()) { format!("{singular}_row") } else { singular }
 }
 
-/// Lower-case words joined by `_`: `客户编号` → `customer_code`, `fullName` → `full_name`. What cannot be said so is
-/// called `fallback`.
+/// Lower-case words joined by `_`: `客户编号` → `customer_code`, `fullName` → `full_name`. A text without such words
+/// becomes `fallback`.
 pub(super) fn identifier(text: &str, fallback: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -156,7 +156,7 @@ pub(super) fn identifier(text: &str, fallback: &str) -> String {
     let mut said: Vec<String> = Vec::new();
     for word in words.into_iter().filter(|word| !word.is_empty()) {
         let word = word.to_ascii_lowercase();
-        // `客户客户名称` says it once.
+        // The name of `客户客户名称` contains the word once.
         if said.last() != Some(&word) {
             said.push(word);
         }
@@ -167,7 +167,7 @@ pub(super) fn identifier(text: &str, fallback: &str) -> String {
     if name.is_empty() { fallback.to_owned() } else { name.trim_end_matches('_').to_owned() }
 }
 
-/// The same names, those that came before with a number behind them.
+/// Makes names unique: a repeated name gets a number at its end.
 pub(super) fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     names

@@ -1,4 +1,4 @@
-//! Tables of CSV files and of workbooks.
+//! Reads tables of CSV files and of workbooks.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -8,10 +8,10 @@ use zip::ZipArchive;
 
 use super::{DataTable, MAX_CELLS, count_cells};
 
-/// Bytes that a workbook unpacks to at the most.
+/// The most bytes that a workbook may unpack to.
 const MAX_UNPACKED: u64 = 48 << 20;
 
-/// The table of a CSV file in UTF-8; a comma, a semicolon or a tab parts its columns.
+/// Reads a CSV file in UTF-8. The separator is the most frequent one of comma, semicolon and tab in the first line.
 pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<DataTable, String> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8: save it as CSV in UTF-8".to_owned())?;
@@ -33,13 +33,13 @@ pub(super) fn csv(name: &str, bytes: &[u8]) -> Result<DataTable, String> {
     Ok(DataTable { name: name.to_owned(), headers, rows })
 }
 
-/// The sheets of a workbook; the first row that is not empty holds the headers.
+/// Reads the sheets of a workbook; the first row that is not empty contains the headers.
 pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<DataTable>, String> {
     bound(bytes)?;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let (mut tables, mut cells) = (Vec::new(), 0);
     for name in workbook.sheet_names() {
-        // Cell by cell: a sheet of two cells may say that it has a thousand million.
+        // Cell by cell: a sheet of two cells may declare a thousand million.
         let mut reader = workbook.worksheet_cells_reader(&name).map_err(|error| error.to_string())?;
         let mut found: BTreeMap<u32, BTreeMap<u32, String>> = BTreeMap::new();
         while let Some(cell) = reader.next_cell().map_err(|error| error.to_string())? {
@@ -63,14 +63,14 @@ pub(super) fn xlsx(bytes: &[u8]) -> Result<Vec<DataTable>, String> {
     Ok(tables)
 }
 
-/// Refuses a workbook that would unpack to too much, or says that it has more texts than it can have.
+/// Refuses a workbook that would unpack to too many bytes, or declares too many texts.
 fn bound(bytes: &[u8]) -> Result<(), String> {
     let unreadable = |error: &dyn std::fmt::Display| error.to_string();
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
     let mut left = MAX_UNPACKED;
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).map_err(|error| unreadable(&error))?.take(left + 1);
-        // What a part says of its size is not believed.
+        // The declared size of a part is not trusted.
         let mut content = Vec::new();
         part.read_to_end(&mut content).map_err(|error| unreadable(&error))?;
         left = left
@@ -83,7 +83,7 @@ fn bound(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The most texts that a part of a workbook promises: a reader makes room for them before it sees one.
+/// The largest number of texts that a part of a workbook declares: a reader reserves memory for them at once.
 fn promised_texts(content: &[u8]) -> Option<u64> {
     const NAME: &[u8] = b"uniqueCount";
     let places = (0..content.len().saturating_sub(NAME.len())).filter(|at| content[*at..].starts_with(NAME));
@@ -96,7 +96,7 @@ fn promised_texts(content: &[u8]) -> Option<u64> {
     places.map(number).max()
 }
 
-/// A cell as somebody would write it in CSV.
+/// The text of a cell, as people would write it in CSV.
 fn text(cell: &Data) -> String {
     match cell {
         Data::DateTime(moment) => {

@@ -1,4 +1,4 @@
-//! Entities of a database's schema: its `CREATE TABLE` statements.
+//! Entities from the `CREATE TABLE` statements of a database's schema.
 
 use super::column::{FieldGuess, is_money};
 use super::ddl::{self, SqlColumn, SqlTable, SqlType};
@@ -17,7 +17,7 @@ pub(super) fn entities(bytes: &[u8]) -> Result<Vec<EntityGuess>, String> {
         }
         entities.push(table);
     }
-    // What a key names that is not in the file stays what it is stored as.
+    // A reference to a table that is not in the file becomes a text field.
     let known: Vec<String> = entities.iter().map(|entity| entity.name.clone()).collect();
     for field in entities.iter_mut().flat_map(|entity| &mut entity.fields) {
         if field.ref_entity.take_if(|target| !known.contains(target)).is_some() {

@@ -1,5 +1,5 @@
-//! A scenario from recorded calls: events and buttons become steps, rows that they met become fixtures, and ids that
-//! belong together stay together.
+//! Creates a scenario from recorded calls: events and buttons become steps, rows that the calls used become fixtures,
+//! and references between them are kept.
 
 mod rows;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use self::rows::{Others, RecordedRows};
 use super::accept::toml_text;
 
-/// The text of a scenario; `name` says what it shows. Calls that come by themselves need no step: those of the plugin's own
-/// life, and events that it told itself.
+/// Returns the text of a scenario with the title `name`. Calls that happen by themselves need no step: those of the
+/// plugin's lifecycle, and events that plugins published.
 pub fn from_recording(name: &str, manifest: &Manifest, calls: &[RecordedCall]) -> String {
     let first = calls.iter().find(|call| !comes_by_itself(call)).or(calls.first());
     let began = first.map_or(0, |call| call.began_ms);
@@ -38,12 +38,12 @@ pub fn from_recording(name: &str, manifest: &Manifest, calls: &[RecordedCall]) -
         if comes_by_itself(call) {
             continue;
         }
-        // What its events led to happens in the same step.
+        // The calls that its events caused belong to the same step.
         let effects = calls[index + 1..].iter().filter(|later| comes_by_itself(later) && belong_together(call, later));
         let group: Vec<&RecordedCall> = std::iter::once(call).chain(effects).collect();
         match step(manifest, &group, &rows, &users) {
             Some(step) => text.push_str(&step),
-            // What was left out must be seen to be.
+            // A comment shows each call that has no step.
             None => text.push_str(&format!("\n# no step does this: {}\n", one_line(&call.invocation))),
         }
     }
@@ -55,20 +55,20 @@ fn one_line(value: &Value) -> String {
     if text.chars().count() <= 120 { text } else { text.chars().take(119).chain(['…']).collect() }
 }
 
-/// Whether a world makes a call without being told to.
+/// Whether a call happens in a world without a step.
 fn comes_by_itself(call: &RecordedCall) -> bool {
     let said = &call.invocation;
     let own_event = said["event"]["source"].as_str().is_some_and(|source| source != "platform");
     own_event || said["init"].is_boolean() || said["tenant_created"].is_boolean()
 }
 
-/// Whether one request led to both calls.
+/// Whether one request caused both calls.
 fn belong_together(one: &RecordedCall, other: &RecordedCall) -> bool {
     let id = |call: &RecordedCall| call.context["request_id"].as_str().map(str::to_owned);
     id(one).is_some_and(|request| id(other) == Some(request))
 }
 
-/// Somebody for whom a call was made.
+/// A user for whom a call was made.
 struct RecordedUser<'c> {
     /// The name in the scenario.
     name: String,
@@ -78,7 +78,7 @@ struct RecordedUser<'c> {
     grants: BTreeSet<&'c str>,
 }
 
-/// Those for whom calls were made that become steps, in the order in which they came.
+/// The users of calls that become steps, in the order of their first calls.
 fn users(calls: &[RecordedCall]) -> Vec<RecordedUser<'_>> {
     let mut users: Vec<RecordedUser<'_>> = Vec::new();
     for call in calls.iter().filter(|call| !comes_by_itself(call)) {
@@ -99,7 +99,7 @@ fn numbered(index: usize) -> String {
     if index == 0 { "recorded".to_owned() } else { format!("recorded_{}", index + 1) }
 }
 
-/// A call, and what came of it by itself, as a step; none for calls that no step makes.
+/// The step for a call and the calls that it caused; none for a call that no step can make.
 fn step(
     manifest: &Manifest,
     group: &[&RecordedCall],

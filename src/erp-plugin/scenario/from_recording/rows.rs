@@ -1,4 +1,4 @@
-//! The rows that recorded calls met, as fixtures.
+//! The rows that recorded calls used, as fixtures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use crate::seed::{SeedError, SeedPlan, Seeder};
 
 type Row = Map<String, Value>;
 
-/// Rows that were there before: those that a call met and none had made.
+/// The rows that existed before the calls: those that a call used and no call created.
 #[derive(Default)]
 pub(super) struct RecordedRows {
     tenants: Vec<TenantRows>,
-    /// Ids of rows that the calls made.
+    /// Ids of rows that the calls created.
     made: BTreeSet<String>,
 }
 
 /// The rows of a tenant.
 struct TenantRows {
     tenant: String,
-    /// For each entity the rows, in the order in which they were met.
+    /// The rows of each entity, in the order of their first use.
     rows: BTreeMap<String, Vec<Row>>,
 }
 
@@ -55,7 +55,7 @@ impl RecordedRows {
                     }
                 }
                 Some(HostFunction::DbInsert) => self.make(result),
-                // Nobody had read it: what it became is as near as a recording comes to what it was.
+                // No call read the row before: its new state is the closest to its old one that a recording contains.
                 Some(HostFunction::DbUpdate | HostFunction::DbRestore) => self.add(manifest, tenant, entity, result),
                 Some(HostFunction::DbBatch) => {
                     let steps = host_call["arguments"]["ops"].as_array().into_iter().flatten();
@@ -68,7 +68,7 @@ impl RecordedRows {
         }
     }
 
-    /// What a step of a batch made of a row.
+    /// Records the row of a batch step; an increment is undone.
     fn meet_step(&mut self, manifest: &Manifest, tenant: &str, step: &Value, row: &Value) {
         let entity = step["entity"].as_str().unwrap_or_default();
         match step["kind"].as_str().and_then(BatchKind::from_word) {
@@ -107,7 +107,7 @@ impl RecordedRows {
         self.tenants[at].rows.entry(entity.to_owned()).or_default().push(row.clone());
     }
 
-    /// How scenarios refer to a row, by its id.
+    /// The reference to a row in scenarios; none for an unknown id.
     pub(super) fn reference(&self, id: &str) -> Option<String> {
         self.tenants.iter().enumerate().find_map(|(index, tenant)| {
             let (entity, at) = tenant.find(id)?;
@@ -115,7 +115,7 @@ impl RecordedRows {
         })
     }
 
-    /// A value with references instead of ids that are known, and matchers instead of all others.
+    /// Replaces known ids by references; `others` says whether matchers replace all other ids and times.
     pub(super) fn referred(&self, value: &Value, others: Others) -> Value {
         match value {
             Value::String(text) if is_uuid(text) => match self.reference(text) {
@@ -137,13 +137,13 @@ impl RecordedRows {
         (0..self.tenants.len()).map(numbered).collect()
     }
 
-    /// The fixtures; empty where no row was met.
+    /// The text of the fixtures; empty where no call used a row.
     pub(super) fn fixtures(&self, manifest: &Manifest) -> String {
         let mut text = String::new();
         for (index, tenant) in self.tenants.iter().enumerate() {
             let of = toml_text(&json!(tenant.tenant));
             text.push_str(&format!("\n[fixture.{}]\ntenant = {of}\n", numbered(index)));
-            // Those first that others name.
+            // Entities that others reference come first.
             for share in SeedPlan::of(manifest, 0).shares {
                 let Some(entity) = manifest.entity(&share.entity) else { continue };
                 let Some(rows) = tenant.rows.get(&share.entity) else { continue };
@@ -153,7 +153,7 @@ impl RecordedRows {
         text
     }
 
-    /// The rows of an entity as a table.
+    /// The rows of an entity as a table between pipes.
     fn table(&self, entity: &Entity, rows: &[Row]) -> String {
         let fields = entity.fields.iter().filter(|field| field.computed.is_none());
         let names: Vec<&str> = fields
@@ -165,7 +165,7 @@ impl RecordedRows {
         for row in rows {
             let cell = |name: &&str| match row.get(*name).map(|value| self.referred(value, Others::Keep)) {
                 None | Some(Value::Null) => "~".to_owned(),
-                // What a table cannot hold is left out; a reference is one, and nothing else begins like one.
+                // A text that a table cannot contain is left out. Only references begin with `@recorded`.
                 Some(Value::String(text)) if !text.starts_with("@recorded") && !is_plain_cell(&text) => "~".to_owned(),
                 Some(Value::String(text)) => text,
                 Some(other) => other.to_string(),
@@ -179,7 +179,7 @@ impl RecordedRows {
 }
 
 impl TenantRows {
-    /// The entity and the place of a row.
+    /// The entity and the index of a row.
     fn find(&self, id: &str) -> Option<(&str, usize)> {
         self.rows.iter().find_map(|(entity, rows)| {
             let at = rows.iter().position(|row| id_of(row) == Some(id))?;
@@ -187,7 +187,7 @@ impl TenantRows {
         })
     }
 
-    /// Makes up the rows that those name which were met, and that no call met itself: what is in them was of no account.
+    /// Invents the rows that other rows reference and no call used: their contents had no effect.
     fn complete(&mut self, manifest: &Manifest, made: &BTreeSet<String>, now: Moment) {
         let Some(tenant) = TenantId::new(self.tenant.as_str()) else { return };
         let mut pool = made_up(manifest, &tenant, now).unwrap_or_default();
@@ -199,12 +199,12 @@ impl TenantRows {
                 continue;
             };
             row.insert("id".to_owned(), json!(id));
-            // Before those that were met: a row of the same entity may name it.
+            // Before the rows that calls used: a row of the same entity may reference it.
             self.rows.entry(entity).or_default().insert(0, row);
         }
     }
 
-    /// An entity and an id that a row names and no row has.
+    /// The entity and the id of a row that is referenced and missing.
     fn missing(&self, manifest: &Manifest, made: &BTreeSet<String>) -> Option<(String, String)> {
         self.rows.iter().find_map(|(name, rows)| {
             let fields = &manifest.entity(name)?.fields;
@@ -219,7 +219,7 @@ impl TenantRows {
         })
     }
 
-    /// Takes an id out of the rows that name it.
+    /// Removes an id from the rows that reference it.
     fn unname(&mut self, id: &str) {
         for row in self.rows.values_mut().flatten() {
             row.retain(|name, value| name == "id" || value != id);
@@ -227,7 +227,7 @@ impl TenantRows {
     }
 }
 
-/// Rows of every entity, which name each other.
+/// Invents rows of every entity, which reference each other.
 fn made_up(manifest: &Manifest, tenant: &TenantId, now: Moment) -> Result<BTreeMap<String, Vec<Row>>, SeedError> {
     const EACH: u64 = 8;
     let manifest = Arc::new(manifest.clone());
@@ -257,7 +257,7 @@ fn is_plain_cell(text: &str) -> bool {
     is_value && !text.contains(['|', '\n', '\r']) && !text.contains("'''") && !text.contains("${")
 }
 
-/// What becomes of ids and moments that nothing refers to.
+/// The treatment of unknown ids, and of times.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Others {
     Keep,

@@ -1,4 +1,4 @@
-//! Rows that changed, and rows that are there.
+//! Judges rows that changed, and rows that exist.
 
 use erp_check::scenarios::{SCENARIO_MISMATCH, SCENARIO_NAME, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use erp_manifest::diagnostics::Diagnostic;
@@ -60,7 +60,8 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// `expect.db.<entity>`: the live rows of the tenant, all of them, in the order of their making.
+    /// `expect.db.<entity>`: all live rows of the tenant, in the order of their creation; with `deleted`, deleted ones
+    /// too.
     fn table(&mut self, entity: &str, expected: &Node) {
         let Some(found) = self.observed.manifest.entity(entity) else {
             let known = self.observed.manifest.schema.entities.iter().map(|entity| entity.name.as_str());
@@ -123,7 +124,7 @@ fn rows_differ_in_number(expected: &Node, actual: &[Value]) -> bool {
     matches!(&expected.value, NodeValue::Array(items) if items.len() != actual.len())
 }
 
-/// The rows that are there, a line each, with the fields that the expectation names.
+/// The existing rows, a line each, with the fields that the expectation names.
 fn listed(expected: &Node, actual: &[Value]) -> String {
     let NodeValue::Array(items) = &expected.value else { return String::new() };
     let named = |key: &String| items.is_empty() || items.iter().any(|item| item.get(key).is_some());
@@ -142,5 +143,5 @@ fn listed(expected: &Node, actual: &[Value]) -> String {
     format!("the rows are\n{}", lines.join("\n"))
 }
 
-/// How many rows a finding lists at the most.
+/// The most rows that a finding lists.
 const MAX_LISTED: usize = 20;

@@ -1,5 +1,4 @@
-//! What a step did, compared with what it was expected to do. Scenarios are a closed world: what
-//! nothing expects is a finding.
+//! Compares what a step did with its expectations. Scenarios are a closed world: an unexpected effect is a finding.
 
 mod database;
 mod outcome;
@@ -21,7 +20,7 @@ use super::compare::{MatchingRule, ValueDifference, differences};
 use super::matcher::StepTime;
 use super::observation::observation;
 
-/// What came of a step's act.
+/// The outcome of a step's act.
 pub(super) enum StepOutcome {
     Http {
         status: u16,
@@ -29,18 +28,18 @@ pub(super) enum StepOutcome {
         entity: Option<String>,
     },
     Call(Result<Value, CallError>),
-    /// An event, and how many plugins it was given to.
+    /// An event, with the number of plugins that subscribed to it.
     Event {
         heard: usize,
     },
-    /// A page that was opened, or why it was not.
+    /// An opened page, or the status and code of the error.
     Page(Value),
-    /// What a statement gave.
+    /// The rows of a statement.
     Rows(Vec<Value>),
     Other,
 }
 
-/// Everything that the expectations of a step are about.
+/// Everything that the expectations of a step can refer to.
 pub(super) struct StepObservation<'a> {
     pub(super) outcome: &'a StepOutcome,
     pub(super) activity: &'a Activity,
@@ -53,18 +52,18 @@ pub(super) struct StepObservation<'a> {
     pub(super) open: bool,
     /// Whether several cases share the expectations.
     pub(super) is_shared: bool,
-    /// Snapshots that are there, by their names.
+    /// The texts of existing snapshots, by their names.
     pub(super) snapshots: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What judging a step gave.
+/// The result of judging a step.
 pub(super) struct StepJudgement {
     pub(super) report: Report,
-    /// The snapshot that the step names, as it should be.
+    /// The snapshot that the step names, with its new text.
     pub(super) snapshot: Option<(String, String)>,
 }
 
-/// All findings of a step.
+/// Returns all findings of a step.
 pub(super) fn judge(observed: &StepObservation<'_>, expect: Option<&Node>) -> StepJudgement {
     let nothing = Node { span: observed.step_span.clone(), value: NodeValue::Table(Vec::new()) };
     let expect = expect.unwrap_or(&nothing);
@@ -106,7 +105,7 @@ impl Judge<'_, '_> {
             let path =
                 if difference.path.is_empty() { what.to_owned() } else { format!("{what}: {}", difference.path) };
             let source = self.observed.source;
-            // One case's value is not that of the others.
+            // The value of one case is not that of the others.
             let fix = accept::fix(source, &difference).filter(|_| !self.observed.is_shared);
             let finding = Diagnostic::new(SCENARIO_MISMATCH, path).in_source(source);
             let finding = finding.at(difference.span, difference.message);
@@ -118,7 +117,7 @@ impl Judge<'_, '_> {
         found.into_iter().map(one).collect()
     }
 
-    /// Compares a part of what happened with what is expected of it, where anything is.
+    /// Compares a part of the outcome with its expectation, where one exists.
     fn compare(&mut self, key: &str, expect: &Node, actual: &Value) {
         if let Some(expected) = expect.get(key) {
             let found = differences(expected, Some(actual), "", self.how);
@@ -126,7 +125,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// The snapshot as it should be, where the step names one that is not like that.
+    /// Compares the step with the snapshot that it names; returns the snapshot with its new text.
     fn snapshot(&mut self, expect: &Node) -> Option<(String, String)> {
         let expected = expect.get("snapshot")?;
         let Some(name) = expected.as_str().filter(|name| is_snapshot_name(name)) else {
@@ -158,7 +157,7 @@ fn is_snapshot_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
 }
 
-/// The first lines that differ, with `-` and `+` in front.
+/// The first lines that differ, at most four of each text, with `-` and `+` in front.
 fn line_difference(was: &str, is: &str) -> String {
     let common = was.lines().zip(is.lines()).take_while(|(was, is)| was == is).count();
     let shown = |sign: char, text: &str| -> String {

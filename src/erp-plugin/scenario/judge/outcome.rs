@@ -1,4 +1,4 @@
-//! The answer of an act, and calls that failed.
+//! Judges the response of an act, and calls that failed.
 
 use erp_check::scenarios::{SCENARIO_MISMATCH, SCENARIO_UNEXPECTED};
 use erp_manifest::document::Node;
@@ -49,7 +49,7 @@ impl Judge<'_, '_> {
                     }
                     None => {}
                 }
-                // Behind another status stands another answer: comparing it would only bury the reason.
+                // A response with another status has another body: comparing it would only hide the reason.
                 let as_expected = self.report.is_empty();
                 if let Some(expected) = expect.get("json").filter(|_| as_expected) {
                     let found = differences(expected, body.as_ref(), "", self.how);
@@ -83,13 +83,13 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Calls of the host that the manifest does not grant.
+    /// Judges host calls that the manifest does not grant.
     pub(super) fn denied(&mut self, expect: &Node) {
         let denials = || self.observed.activity.calls.iter().flat_map(|call| &call.trace.denials);
         let denied: Vec<Value> = denials().map(|denial| json!(denial.function)).collect();
         match expect.get("denied") {
             Some(_) => self.compare("denied", expect, &Value::Array(denied)),
-            // Who expects the error that came of it expects the denial.
+            // An expected error includes the denial that caused it.
             None if self.observed.open || expect.get("error").is_some() => {}
             None => {
                 let findings: Vec<(String, String)> = denials()
@@ -105,7 +105,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Calls of the plugin that failed.
+    /// Judges calls of the plugin that failed.
     pub(super) fn errors(&mut self, expect: &Node) {
         let failed: Vec<&CallRecord> =
             self.observed.activity.calls.iter().filter(|call| call.error.is_some()).collect();
@@ -127,9 +127,9 @@ impl Judge<'_, '_> {
         if self.observed.open {
             return;
         }
-        // The expectation speaks of the first error; those after it are unexpected.
+        // The expectation covers the first error; later ones are unexpected.
         let failed = failed.into_iter().skip(usize::from(expect.get("error").is_some())).collect::<Vec<_>>();
-        // The status, or the result, of the act itself already tells of its own error.
+        // The expected status or result of the act already covers its own error.
         let told_by_act = expect.get("status").is_some() || expect.get("result").is_some();
         for call in failed.into_iter().filter(|call| !told_by_act || call.label.starts_with("event ")) {
             let Some(error) = &call.error else { continue };

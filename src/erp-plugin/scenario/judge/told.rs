@@ -1,4 +1,4 @@
-//! Events, logs, and figures of the calls.
+//! Judges events, logs, and figures of the calls.
 
 use erp_check::scenarios::{SCENARIO_MISMATCH, SCENARIO_UNEXPECTED, SCENARIO_VALUE};
 use erp_manifest::document::{Node, NodeValue};
@@ -30,7 +30,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Every expected record must be there, in order; every warning and error must be expected.
+    /// Every expected record must exist, in order; every warning and error must be expected.
     pub(super) fn logs(&mut self, expect: &Node) {
         let records: Vec<(LogLevel, Value)> = self
             .observed
@@ -91,7 +91,7 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// `calls`, `fuel`, `memory` and `ok`.
+    /// Judges `calls`, `fuel`, `memory` and `ok`.
     pub(super) fn numbers(&mut self, expect: &Node) {
         let activity = self.observed.activity;
         if let Some(expected) = expect.get("calls") {
