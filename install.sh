@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and installs erp-plugin and makes sure that wasm32-wasip2 can be built.
+# Builds and installs erp-plugin, and makes sure that this machine can build for wasm32-wasip2.
 set -eu
 
 usage() {
@@ -21,7 +21,7 @@ EOF
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'install.sh: error: %s\n' "$1" >&2; exit "${2:-1}"; }
 
-# Says how far cargo has come: a line for each stage, and its own lines where they are no progress.
+# Reports cargo's progress: one line for each stage, and those of cargo's own lines that are not progress.
 watch_cargo() {
     reached=1
     stage 1 "small libraries" "usually 1 minute"
@@ -41,7 +41,7 @@ watch_cargo() {
     done
 }
 
-# Cargo compiles what is ready: a stage that was left does not come again.
+# Cargo compiles crates as they become ready, so a stage that has passed is not reported again.
 stage() {
     [ "$1" = 1 ] || [ "$1" -gt "$reached" ] || return 0
     reached=$1
@@ -73,7 +73,7 @@ if [ -z "$binary" ]; then
     root=${prefix:-${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}}
     say "building erp-plugin: usually 4 to 8 minutes on two cores; what was built before is used again"
     failed=$(mktemp)
-    # RUSTUP_AUTO_INSTALL: never another toolchain than the one that is there.
+    # RUSTUP_AUTO_INSTALL=0: use only the toolchain that is installed.
     { RUSTUP_AUTO_INSTALL=0 CARGO_TERM_PROGRESS_WHEN=never CARGO_TERM_COLOR=never CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target}" \
         cargo install --path "$here" --locked --force --root "$root" 2>&1 || echo "$?" >"$failed"; } | watch_cargo
     code=$(cat "$failed")
@@ -85,7 +85,7 @@ if [ -z "$binary" ]; then
 fi
 
 if [ "$toolchain" = yes ]; then
-    # The same file as in the binary: `erp-plugin doctor --fix` does this work too.
+    # The binary embeds the same script: `erp-plugin doctor --fix` runs it too.
     sh "$here/src/erp-plugin/build/toolchain.sh"
 fi
 "$binary" doctor >&2

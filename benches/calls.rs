@@ -1,8 +1,9 @@
-//! What a call costs, beside bare wasmtime and beside the platform's engine as it was designed.
+//! The cost of a call, compared with bare wasmtime and with the platform's engine as it was designed.
 //!
-//! `cargo bench --bench calls`. All of one run stand on the same guest and do the same work in the same database.
-//! `cargo bench --bench calls -- attacks` shows what each hostile guest costs instead, and `-- plugins` what loaded
-//! plugins weigh. `docs/benchmarks.md` has the figures of the last run.
+//! Run with `cargo bench --bench calls`. All benchmarks of one run do the same inserts in guests of the same kind, on
+//! SQLite. `cargo bench --bench calls -- attacks` prints how each hostile guest ends and what it costs. `-- plugins`
+//! prints how much memory loaded plugins take, and `-- compile` what compiling costs. `docs/benchmarks.md` has the
+//! figures of the last run.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 #![expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a table is what this is for")]
@@ -66,7 +67,7 @@ fn five_rows_our_runtime(bencher: Bencher<'_, '_>) {
     ours(bencher, &HONEST, Detail::Outline);
 }
 
-/// Requests come with pauses in between: a pause lets the processor forget.
+/// Sleeps 200 µs before each call: real requests have pauses, in which the processor's caches go cold.
 #[divan::bench]
 fn one_row_with_pauses(bencher: Bencher<'_, '_>) {
     let host = Host::new();
@@ -87,7 +88,7 @@ struct Bare {
     database: SharedDatabase,
     manifest: Arc<Manifest>,
     ids: u128,
-    /// Writes that wait for the end of the call, in the platform's design.
+    /// Writes that are applied after the call, as in the platform's design.
     pending: Vec<Vec<u8>>,
     waits: bool,
 }
@@ -240,7 +241,7 @@ fn five_rows_platform_design(bencher: Bencher<'_, '_>) {
 
 // ---- tables ----
 
-/// Bytes of this process that lie in memory.
+/// Returns the resident memory of this process, in bytes; 0 where `/proc` is missing.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = status.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
@@ -265,16 +266,16 @@ fn attacks() {
             grown as f64 / f64::from(1 << 20),
             if next { "works" } else { "FAILS" }
         );
-        // A table of attacks that were not met would be worse than none.
+        // A table of attacks that were not stopped would be worse than none.
         assert_eq!(survived.code, attack.code, "{}", attack.name);
         let kept = survived.outcome.filter(|outcome| outcome.result.is_err());
         assert!(kept.is_none_or(|outcome| outcome.trace.changes.is_empty()), "{}", attack.name);
     }
 }
 
-/// What it costs to compile what is let through, and how long it takes to refuse the rest: each family of components
-/// that cost more than their bytes say, growing until it is refused. `-- compile NAME` takes the families with that in
-/// their names, or a file.
+/// Measures compiling the components that are within the bounds, and refusing those that are not. The components of a
+/// family cost more to compile than their size suggests, and grow until they are refused. `-- compile NAME` takes the
+/// families with NAME in their names; `-- compile FILE` takes a file.
 fn compile() {
     let wanted = argument().unwrap_or_default();
     println!("| component | bytes | verdict | time | memory of the compiler |\n|---|---|---|---|---|");
@@ -288,7 +289,7 @@ fn compile() {
     }
 }
 
-/// What stands behind the name of a table; cargo adds a flag of its own.
+/// Returns the argument after the name of the table. Cargo's own flag `--bench` does not count.
 fn argument() -> Option<String> {
     std::env::args().nth(2).filter(|argument| argument != "--bench")
 }
@@ -297,7 +298,7 @@ fn compile_one(name: &str, bytes: &[u8]) {
     let started = Instant::now();
     let excess = erp_component::excess(bytes);
     let counting = started.elapsed();
-    // `ERP_BENCH_ANYWAY=1` compiles what is refused too, to see why it is.
+    // `ERP_BENCH_ANYWAY=1` also compiles refused components, to show why they are refused.
     let is_forced = std::env::var_os("ERP_BENCH_ANYWAY").is_some();
     let (verdict, time, peak) = match &excess {
         Some(excess) if !is_forced => (excess.to_string(), Duration::ZERO, 0),
@@ -313,7 +314,7 @@ fn compile_one(name: &str, bytes: &[u8]) {
     );
 }
 
-/// Compiles as the runtime does, and watches what it takes.
+/// Compiles in a separate process, as the runtime does; returns the verdict, the time and the peak memory in bytes.
 fn compile_apart(bytes: &[u8]) -> (String, Duration, u64) {
     let started = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_erp-plugin"))
@@ -347,7 +348,7 @@ fn compile_apart(bytes: &[u8]) -> (String, Duration, u64) {
 
 fn plugins() {
     let host = Host::new();
-    // Another component than the small one of this file, where one is named.
+    // A component file named in the arguments replaces the small guest.
     let bytes = argument().map_or_else(|| HONEST.component(), |file| fs_err::read(file).unwrap());
     let runtime: &Runtime = &host.runtime;
     let before = resident();

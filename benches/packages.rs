@@ -1,5 +1,5 @@
-//! What packages cost: packing, verifying and inspecting, beside hashing and deflating the same bytes; and what hostile
-//! archives cost.
+//! The cost of packing, verifying and inspecting packages, compared with hashing and deflating the same bytes; and the
+//! cost of hostile archives.
 //!
 //! `cargo bench --bench packages` prints the two tables of `docs/benchmarks.md`.
 
@@ -39,7 +39,7 @@ fn main() {
     }
 }
 
-/// One piece of work in a process of its own, so that its memory is its own.
+/// Runs each piece of work in a process of its own, so that its memory can be measured alone.
 #[expect(clippy::disallowed_methods, reason = "it starts itself")]
 fn table() {
     println!("| component | work | time | memory |\n|---|---|---|---|");
@@ -58,7 +58,7 @@ fn table() {
 fn one(work: &str, size: usize) {
     let component = component(size);
     let package = pack(&component);
-    // What was needed to make the inputs does not count.
+    // The memory that making the inputs took does not count.
     forget_high_water();
     let before = high_water();
     let run: Box<dyn Fn()> = match work {
@@ -88,7 +88,7 @@ fn one(work: &str, size: usize) {
     println!("{} | {} MB more", shown(*times.iter().min().unwrap()), (high_water() - before) / 1024);
 }
 
-/// A component of about this size: the smallest template's, with a section that compresses like code does.
+/// A component of about `size` bytes: the smallest template's, with a section that compresses as code does.
 fn component(size: usize) -> Vec<u8> {
     let mut component = include_bytes!("../fuzz/seeds/component/minimal.wasm").to_vec();
     let filling = size.saturating_sub(component.len() + 16);
@@ -133,7 +133,7 @@ fn pack(component: &[u8]) -> Vec<u8> {
     archive::build(&parts).unwrap()
 }
 
-/// Every attack on the container: the slowest one, and what all of them took of memory.
+/// Reads every hostile archive; reports the slowest one, and the memory that reading all of them took.
 fn hostile() -> String {
     let attacks = zips::attacks();
     forget_high_water();
@@ -160,13 +160,13 @@ fn shown(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
 }
 
-/// From here on the most memory is counted anew.
+/// Resets the peak memory that the kernel records for this process.
 #[expect(clippy::disallowed_methods, reason = "no file, but a word to the kernel")]
 fn forget_high_water() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 
-/// The most memory that this process had, in kB.
+/// Returns the peak memory of this process since the last reset, in kB.
 fn high_water() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

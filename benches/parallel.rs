@@ -1,8 +1,9 @@
-//! How many calls a second one thread makes, and two: calls of different tenants that compute, that write a row to a file
-//! of SQLite, and that write a row to PostgreSQL.
+//! Calls per second on one thread and on two: calls of different tenants that compute, that write a row to a SQLite
+//! file, and that write a row to PostgreSQL.
 //!
-//! `cargo bench --bench parallel [-- postgres://…]` prints a table for docs/benchmarks.md. One and two threads take turns,
-//! so that both see the machine as it is that minute. It leaves tables behind: name a database of its own.
+//! `cargo bench --bench parallel [-- postgres://…]` prints a table for docs/benchmarks.md. One and two threads are
+//! measured in turn, so that both see the same load of the machine. It leaves tables behind: name a database that has
+//! no other use.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on stops")]
 #![expect(clippy::print_stdout, clippy::disallowed_macros, reason = "a table is what this is for")]
@@ -25,7 +26,7 @@ use hostile::{GuestText, MANIFEST};
 
 const TIME: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
-/// Adds numbers for a while: about a tenth of a millisecond.
+/// Adds numbers for about a tenth of a millisecond.
 const COMPUTE: &str = "(local.set $n (i32.const 100000)) \
     (loop $again (local.set $m (i32.add (local.get $m) (local.get $n))) \
       (local.set $n (i32.sub (local.get $n) (i32.const 1))) (br_if $again (local.get $n))) (call $ok)";
@@ -59,7 +60,7 @@ fn request(tenant: usize) -> HostCallRequest {
     HostCallRequest::new(context, Invocation::Event { event: Arc::new(event), attempt: 1 })
 }
 
-/// Calls a second of so many threads, each with a tenant of its own.
+/// Returns the calls per second of `threads` threads, each with a tenant of its own.
 fn rate<S: Storage + 'static>(host: &Host<S>, plugin: &LoadedPlugin, threads: usize) -> f64 {
     let calls: usize = std::thread::scope(|scope| {
         let work = |tenant| {

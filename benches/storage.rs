@@ -1,5 +1,6 @@
-//! How lists, searches, cursors and aggregates grow with the rows: many tenants and plugins in one database, one tenant
-//! with half of the rows. `cargo bench --bench storage [-- postgres://… ROWS…]` prints a table for docs/benchmarks.md.
+//! How lists, searches, cursors and aggregates slow down as rows grow: many tenants and plugins share one database, and
+//! one tenant has half of the rows. `cargo bench --bench storage [-- postgres://… ROWS…]` prints a table for
+//! docs/benchmarks.md.
 
 #![expect(
     clippy::unwrap_used,
@@ -50,7 +51,7 @@ fn scope(tenant: u64) -> Scope {
     Scope::of_tenant(&TenantId::new(format!("tenant-{tenant}")).unwrap(), now())
 }
 
-/// Half of the rows for the first tenant, the rest for all others; a few rows in each of the other plugins.
+/// Gives half of the rows to the first tenant and the rest to all others; gives each of the other plugins a few rows.
 fn fill(database: &mut Database, rows: u64) -> EntityRef {
     database.begin().unwrap();
     for number in 0..PLUGINS {
@@ -78,7 +79,7 @@ fn fill(database: &mut Database, rows: u64) -> EntityRef {
     database.catalog().entity(&main.metadata.id, "order").unwrap()
 }
 
-/// The median of some runs, in milliseconds.
+/// Returns the median of `REPEATS` runs, in milliseconds.
 fn median(mut work: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..REPEATS)
         .map(|_| {
@@ -91,7 +92,7 @@ fn median(mut work: impl FnMut()) -> f64 {
     times[REPEATS / 2]
 }
 
-/// The cursor behind so many pages of 200.
+/// Returns the cursor after `pages` pages of 200 rows; `None` if the list ends before.
 fn cursor_at(database: &Database, entity: &EntityRef, sort: &[String], pages: u64) -> Option<String> {
     let mut query = ListQuery { sort: sort.to_vec(), limit: Some(200), ..ListQuery::default() };
     for _ in 0..pages {
@@ -105,7 +106,7 @@ fn measure(name: &str, mut database: Database, rows: u64) {
     let started = Instant::now();
     let entity = fill(&mut database, rows);
     let filled = started.elapsed().as_secs_f64();
-    // PostgreSQL does so by itself after a while.
+    // PostgreSQL would do this by itself after a while.
     database.analyze().unwrap();
     let scope = scope(0);
     let page = |query: ListQuery| {

@@ -1,5 +1,5 @@
-//! How long others wait while a guest computes: requests of another tenant to a dev host on SQLite, one after the other,
-//! while calls of a plugin run. `cargo bench --bench waiting` prints a table for docs/sandbox.md.
+//! How long requests wait while a guest computes: requests of another tenant to a dev host on SQLite, one after the
+//! other, while calls of a plugin run. `cargo bench --bench waiting` prints a table for docs/sandbox.md.
 
 #![expect(
     clippy::disallowed_methods,
@@ -26,13 +26,13 @@ use hostile::{GuestText, MANIFEST};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_erp-plugin");
 const PLUGIN: &str = "erp-hostile";
-/// How long requests are sent in each row of the table.
+/// How long requests are sent for each row of the table.
 const TIME: Duration = Duration::from_secs(10);
 const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const WRITE_AND_LOOP: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) \
     (loop $again (br $again)) (unreachable)";
 
-/// Asks for a key of the configuration, as a guest asks another server.
+/// Reads a key of the configuration; an injected delay makes the guest wait, as it would wait for another server.
 const ASK: &str = "(call $config (i32.const 16) (i32.const 4) (i32.const 1032)) (call $ok)";
 
 fn main() {
@@ -61,7 +61,7 @@ fn main() {
     }
 }
 
-/// The median and the 99th of a hundred, in milliseconds.
+/// Formats the median and the 99th percentile, in milliseconds.
 fn figures(mut times: Vec<Duration>) -> String {
     times.sort();
     let of = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
@@ -75,7 +75,7 @@ struct Host {
 }
 
 impl Host {
-    /// A dev host with the plugin running, whose calls may take 30 seconds.
+    /// Starts a dev host with the plugin enabled. A call of the plugin may take 30 seconds.
     fn start(folder: &Path, guest: &'static str) -> Host {
         let runtime = "abi = \"legacy\"\nfuel = 1_000_000_000_000\ntimeout = \"30s\"";
         std::fs::create_dir_all(folder.join("dist")).unwrap();
@@ -121,7 +121,7 @@ impl Host {
         stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         let mut answer = Vec::new();
-        // A call that the host took with it has no answer.
+        // A call that is running when the host is killed gets no answer.
         let _ = stream.read_to_end(&mut answer);
         started.elapsed()
     }
@@ -131,7 +131,7 @@ impl Host {
         self.ask("POST", "/_dev/invoke", Some(&self.token("admin@acme")), body.as_bytes());
     }
 
-    /// What others wait, by kind of request.
+    /// Measures requests while the calls run; returns the times of each column of the table.
     fn ask_others(&self) -> [Vec<Duration>; 5] {
         let (globex, acme) = (self.token("admin@globex"), self.token("admin@acme"));
         let list = format!("/api/v1/plugins/{PLUGIN}/item");
@@ -149,7 +149,7 @@ impl Host {
         times
     }
 
-    /// Ends it, and with it the calls that run.
+    /// Kills the dev host, and the running calls with it.
     fn end(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();

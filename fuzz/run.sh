@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds the fuzz targets with the stable compiler and runs each for some seconds:
+# Builds the fuzz targets with the stable compiler and runs each for SECONDS (default: 120):
 #   fuzz/run.sh [SECONDS [TARGET…]]
-# Findings lie in target/fuzz/findings/<target>; a target that finds something ends the run with 1. The corpora grow in
-# target/fuzz/corpus and begin with fuzz/seeds.
+# Findings are in target/fuzz/findings/<target>. If a target finds something, the script exits with 1. The corpora grow
+# in target/fuzz/corpus, starting from fuzz/seeds.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:-120}
@@ -10,7 +10,7 @@ seconds=${1:-120}
 [ $# != 0 ] || set -- strict_zip envelope manifest key_file scenario component
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=$PWD/../target/fuzz
-# What cargo-fuzz sets on nightly; the sanitizer of addresses needs nightly, and our code is safe Rust.
+# The flags that cargo-fuzz sets on nightly, without the address sanitizer: it needs nightly, and our code is safe Rust.
 flags='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters'
 flags="$flags -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
 RUSTUP_AUTO_INSTALL=0 RUSTFLAGS=$flags cargo build --release --locked --target "$host" --target-dir "$out/build"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A PostgreSQL of the tests' own: `postgres.sh start FOLDER` makes a cluster in FOLDER, which a socket in it leads to and,
-# encrypted (FOLDER/server.crt), a port of the loopback, and prints the socket's address; `postgres.sh stop FOLDER` ends it. Durability is switched off: what the tests kill are
-# our processes, not the server.
+# A PostgreSQL server for the tests alone. `postgres.sh start FOLDER` creates a cluster in FOLDER, starts its server and
+# prints the address of its socket in FOLDER. The server also listens on a loopback port, with TLS (FOLDER/server.crt).
+# `postgres.sh stop FOLDER` stops it. Durability is off: the tests kill our processes, not the server.
 set -eu
 
 programs() {
@@ -15,7 +15,7 @@ programs() {
     exit 5
 }
 
-# PostgreSQL does not run as root.
+# PostgreSQL refuses to run as root.
 unprivileged() {
     if [ "$(id -u)" = 0 ]; then setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; else "$@"; fi
 }
@@ -26,7 +26,8 @@ case ${1:?} in
 start)
     mkdir -p "$folder"
     if [ "$(id -u)" = 0 ]; then chown nobody:nogroup "$folder"; fi
-    # A locale that orders otherwise than bytes, so that nothing passes by chance: the store names its collation itself.
+    # A locale that sorts differently from bytes, so that no test passes by chance: the store names its collation
+    # itself.
     unprivileged "$bin/initdb" --pgdata="$folder/data" --username=erp --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
         --locale-provider=icu --icu-locale=en-US --no-sync >/dev/null
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up what the tests need and runs them. ERP_PLUGIN_BLESS=1 writes expectations anew.
+# Sets up what the tests need and runs them. ERP_PLUGIN_BLESS=1 rewrites the expected output.
 set -eu
 cd "$(dirname "$0")/.."
 export RUSTUP_AUTO_INSTALL=0
@@ -15,7 +15,7 @@ if [ -n "$missing" ]; then
     fi
 fi
 
-# A real OCI registry to push to. Unpacked and not installed: installing it would start a service.
+# A real OCI registry to push to. It is unpacked, not installed: installing it would start a service.
 if ! command -v docker-registry >/dev/null 2>&1; then
     tools=$PWD/target/test-tools
     if [ ! -x "$tools/usr/bin/docker-registry" ]; then
@@ -30,7 +30,7 @@ if ! command -v docker-registry >/dev/null 2>&1; then
     export PATH
 fi
 
-# Guests in TypeScript and Python. Debian 12's Node is too old for their bundler; PyPI has a newer one.
+# Needed by guests in TypeScript and Python. Debian 12's Node is too old for their bundler; PyPI has a newer one.
 python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' >/dev/null 2>&1 || {
     echo "tests/run.sh: please install python3 and python3-venv" >&2
     exit 5
@@ -42,13 +42,13 @@ if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(+a >
     export PATH
 fi
 
-# A public validator of OpenAPI and generators of clients, a compiler of TypeScript, a browser with what drives it.
+# A public OpenAPI validator, client generators, a TypeScript compiler, and a browser with its driver.
 openapi=$PWD/target/test-tools/openapi
 [ -x "$openapi/bin/openapi-python-client" ] || { python3 -m venv "$openapi" && "$openapi/bin/pip" install -q openapi-spec-validator openapi-python-client >&2; }
 if [ ! -d tests/console/node_modules/@playwright/test ] || [ ! -d tests/console/node_modules/prettier ]; then
     (cd tests/console && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm install --silent --no-audit --no-fund --no-package-lock >&2)
 fi
-# It needs another TypeScript than the console's tests.
+# openapi-typescript needs another version of TypeScript than the console's tests.
 if [ ! -d tests/openapi/node_modules/openapi-typescript ]; then
     (cd tests/openapi && npm install --silent --no-audit --no-fund --no-package-lock >&2)
 fi
@@ -65,7 +65,7 @@ fi
 ERP_PLUGIN_TEST_CHROMIUM=$chromium
 export ERP_PLUGIN_TEST_CHROMIUM
 
-# A PostgreSQL of the tests' own.
+# A PostgreSQL server for the tests alone.
 cluster=$(mktemp -d /tmp/erp-postgres-XXXXXX)
 ERP_PLUGIN_TEST_POSTGRES=$(tests/postgres.sh start "$cluster")
 export ERP_PLUGIN_TEST_POSTGRES
@@ -75,7 +75,7 @@ trap 'exit 130' INT TERM
 # Guests are compiled to wasm32-wasip2.
 sh src/erp-plugin/build/toolchain.sh
 cargo test --locked "$@"
-# The console: its form and its types, then in a real browser with the binary that was just tested.
+# The console: its formatting and types, then a real browser with the binary that was just tested.
 [ $# -gt 0 ] || (cd tests/console && npm run --silent lint && ./node_modules/.bin/playwright test)
-# What install.sh shows to a user, with the binary that was just tested.
+# The demo that install.sh runs for a user, with the binary that was just tested.
 ./install.sh --no-toolchain --binary target/debug/erp-plugin --demo

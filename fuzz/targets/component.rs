@@ -1,4 +1,4 @@
-//! Components: bounds, validation, border, sections, producers, paths.
+//! Components: bounds, local paths, validation, modules, producers, description.
 #![no_main]
 
 use erp_component::{Module, description, excess, local_path, producers, read};

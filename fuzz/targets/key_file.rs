@@ -1,4 +1,4 @@
-//! Key files: whatever they ask for, opening one costs little.
+//! Key files: opening one costs little, whatever parameters it contains.
 #![no_main]
 
 use erp_manifest::diagnostics::SourceFile;

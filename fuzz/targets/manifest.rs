@@ -1,4 +1,4 @@
-//! Manifests: reading, and every rule on what could be read.
+//! Manifests: parsing, and every rule on a manifest that could be parsed.
 #![no_main]
 
 use erp_check::{CheckSubject, check_manifest};

@@ -1,4 +1,4 @@
-//! Files of scenarios, against the manifest of the inventory template.
+//! Scenario files, read with the manifest of the inventory template.
 #![no_main]
 
 use std::sync::LazyLock;

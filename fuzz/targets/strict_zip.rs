@@ -1,4 +1,5 @@
-//! What the strict reader takes, another reader lists with the same names and bytes, and the writer writes again.
+//! If the strict reader accepts an archive, another reader lists the same names and bytes, and the writer writes it
+//! again.
 #![no_main]
 
 use std::io::{Cursor, Read};

@@ -1,4 +1,4 @@
-// What the plugin's users see: every type of page, as the manifest says.
+// What users of the plugin see: every type of page, as the manifest declares it.
 import { readFileSync } from "node:fs";
 import { accessible, expect, Host, open, picture, test } from "./host.mjs";
 
@@ -22,7 +22,7 @@ const tools = ["plugins", "calls", "events", "data/erp-desk/customer", "invoke",
 const everywhere = () => [...pages.map((one) => `app/erp-desk/${one}`), `app/erp-desk/customer_detail/${rows.haitian.id}`, ...tools];
 
 test("every page is accessible, light and dark, and fits a narrow screen", async ({ page }) => {
-  // 14 pages in two themes: each takes axe two seconds of a slow machine.
+  // 14 pages in two themes: on a slow machine, axe needs two seconds for each.
   test.setTimeout(240_000);
   await open(page, host);
   for (const theme of ["light", "dark"]) {
@@ -56,10 +56,10 @@ test("nothing jumps while a page fills", async ({ page }) => {
         const moved = entries.flatMap((entry) => entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 120)));
         resolve({ shift: entries.reduce((sum, entry) => sum + entry.value, 0), moved });
       }).observe({ type: "layout-shift", buffered: true });
-      // A page that never moved has no entry to be told of.
+      // A page that never moved has no entry, so the observer is not called.
       setTimeout(() => resolve({ shift: 0, moved: [] }), 300);
     }));
-    // 0.1 is where the field's measure of it (cumulative layout shift) stops saying "good".
+    // 0.1 is the limit up to which cumulative layout shift, the usual measure of it, counts as "good".
     expect(shift, `${name} moved: ${moved.join(" | ")}`).toBeLessThan(0.1);
   }
 });
@@ -236,7 +236,7 @@ test("rows come in from a file, and those that cannot are named", async ({ page 
   await expect(dialog.getByRole("status")).toContainText("已导入 1 条");
   await dialog.getByRole("button", { name: "关闭" }).last().click();
   await expect(page.getByRole("row", { name: /甲公司/ })).toBeVisible();
-  // A filter that was taken back filters nothing.
+  // A filter that was reset filters nothing.
   await page.getByLabel("级别").first().selectOption({ label: "重点" });
   await page.getByLabel("级别").first().selectOption({ label: "全部" });
   await expect(page.getByRole("row", { name: /甲公司/ })).toBeVisible();
@@ -283,7 +283,7 @@ test("the console weighs little and is there at once", async ({ page }) => {
   });
   await open(page, host);
   await expect.poll(() => asked.length).toBeGreaterThan(8);
-  // Those that came until now: a size is known once all of it came.
+  // The responses so far: the size of a response is known once all of it has arrived.
   const sizes = await Promise.all(asked.map((request) => request.sizes()));
   const bytes = sizes.reduce((sum, size) => sum + size.responseBodySize, 0);
   const waits = asked.map((request) => request.timing()).map((timing) => timing.responseStart - timing.requestStart);

@@ -1,4 +1,5 @@
-// How long a change takes to be seen, with a release build: `node figures.mjs` prints a table for docs/benchmarks.md.
+// Measures how soon a change is visible, with a release build: `node figures.mjs` prints a table for
+// docs/benchmarks.md.
 import { execFileSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { resolve } from "node:path";
@@ -22,7 +23,7 @@ console.log("| what | median of | time |\n|---|---|---|");
   const times = [];
   for (let turn = 0; turn < 15; turn++) {
     const next = `电话${turn}`;
-    // The page itself says when it shows the new label; the clock is this process's.
+    // The page itself detects the new label; the clock is this process's.
     const seen = page.waitForFunction((label) => [...document.querySelectorAll("th")].some((cell) => cell.textContent.trim() === label), next, { polling: "raf" });
     const began = performance.now();
     host.edit("plugin.toml", `display_name = "${name}"`, `display_name = "${next}"`);
@@ -36,7 +37,7 @@ console.log("| what | median of | time |\n|---|---|---|");
 {
   const build = (own) => own.run("-C", own.project, "build", "--quiet");
   const host = await Host.start({ template: "inventory", id: "erp-stock", prepare: build });
-  // The same project once more, that cargo alone builds after the same edits.
+  // A copy of the project, which cargo alone builds after the same edits.
   const twin = new Host();
   Object.assign(twin, { folder: host.folder, project: `${host.project}-alone` });
   cpSync(host.project, twin.project, { recursive: true });
@@ -54,7 +55,7 @@ console.log("| what | median of | time |\n|---|---|---|");
     }
   })().catch(() => {});
   const timed = async (work) => { const began = performance.now(); await work(); return performance.now() - began; };
-  // Edits of different kinds, each of which the component shows: a longer text, a new function that is called, and neither.
+  // Three kinds of edit, each of which changes the component: a much longer text, a new function, a few more letters.
   const original = host.read("src/lib.rs");
   const refusal = "only a draft can be approved";
   if (original.split(refusal).length !== 2) throw new Error("the template says something else");

@@ -1,4 +1,4 @@
-// A dev host of a project of its own, and a page that is signed in.
+// A dev host with a project of its own, and a page that is signed in.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ export class Host {
       let text = "";
       child.stdout.on("data", (more) => {
         text += more;
-        try { resolve(JSON.parse(text)); } catch { /* There is more to come. */ }
+        try { resolve(JSON.parse(text)); } catch { /* The JSON is not complete yet. */ }
       });
       child.on("exit", (code) => reject(new Error(`the dev host ended with ${code}: ${host.log}`)));
     });
@@ -79,15 +79,15 @@ export class Host {
   }
 }
 
-/** A test whose page may reach nothing but its host, and says nothing on the browser's console. */
+/** A test whose page may reach only its host, and may log no error to the browser's console. */
 export const test = base.extend({
-  /** What the browser's console may say, where a test tries what is forbidden. */
+  /** The errors that the browser's console may show, where a test tries something forbidden. */
   forgiven: [/^$/, { option: true }],
   page: async ({ page, forgiven }, use) => {
     const problems = [];
     page.on("pageerror", (error) => problems.push(error.message));
     page.on("console", (message) => {
-      // A refusal is an answer like others; the browser calls it a failure to load.
+      // A refusal is a normal answer; the browser reports it as a failure to load.
       if (message.type() === "error" && !message.text().startsWith("Failed to load resource") && !forgiven.test(message.text())) problems.push(message.text());
     });
     await page.route("**/*", (route) => {
@@ -107,14 +107,14 @@ export async function open(page, host, place = "") {
   if (place) await page.evaluate((hash) => { location.hash = hash; }, `#/${place}`);
 }
 
-/** No violation that keeps anybody out. */
+/** Fails if a violation keeps users out: one whose impact is `serious` or `critical`. */
 export async function accessible(page) {
   const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
   const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
   expect(grave.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)).toEqual([]);
 }
 
-/** Keeps a picture for the documentation, where somebody asks for new ones. */
+/** Saves a screenshot for the documentation, if `ERP_PLUGIN_BLESS` is set. */
 export async function picture(page, name) {
   if (!process.env.ERP_PLUGIN_BLESS) return;
   await page.screenshot({ path: join(repository, `docs/console/${name}.png`), animations: "disabled" });

@@ -1,11 +1,12 @@
-// The console in Debian's Chromium, against the program that was just built.
+// The console in Chromium, with the program that was just built.
 import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: ".",
   outputDir: "../../target/console-tests",
   workers: 2,
-  // A machine that many share stalls at times; a test that passes the second time is told as flaky, and is a bug to find.
+  // A shared machine stalls at times. A test that passes only the second time is reported as flaky, and is a bug to
+  // find.
   retries: process.env.CI ? 1 : 0,
   timeout: 60_000,
   expect: { timeout: 10_000 },

@@ -1,4 +1,4 @@
-// What a developer changes, and what the page that stays open makes of it.
+// What a developer changes, and how a page that stays open follows.
 import { accessible, expect, Host, open, picture, test } from "./host.mjs";
 
 test.describe("a plugin without code", () => {

@@ -1,4 +1,4 @@
-// What the developer sees behind the app: plugins, calls, events, data, invoke, faults, tests.
+// What the developer sees beside the app: plugins, calls, events, data, invoke, faults, tests.
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import { accessible, expect, Host, open, test } from "./host.mjs";

@@ -1,4 +1,4 @@
-// The library's files are those of npm, but for two lines that decision 0021 names.
+// The library's files are those of npm, except for two lines that decision 0021 names.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "@playwright/test";

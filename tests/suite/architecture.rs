@@ -1,4 +1,4 @@
-//! The floors of the house, held against the sources. `docs/architecture.md` says why.
+//! Checks of the structure of the sources. `docs/architecture.md` gives the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use erp_manifest::digest::sha256_hex;
 use crate::documentation::with_part;
 use crate::support::{expect_file, repository};
 
-/// A room of a crate and the rooms of the same crate that it may use. What crates may use of each other stands in their
-/// `Cargo.toml`.
+/// A room (a module at the root of a crate), with the rooms of the same crate that it may use. `Cargo.toml` files list
+/// what crates may use of each other.
 type Room = (&'static str, &'static [&'static str]);
 
-/// The crates that have several rooms. A room that is not here does not exist.
+/// The crates that have several rooms. Every room must be listed.
 const ROOMS: &[(&str, &[Room])] = &[
     (
         "manifest",
@@ -59,10 +59,10 @@ const ROOMS: &[(&str, &[Room])] = &[
     ),
 ];
 
-/// The rooms of the program itself may use everything.
+/// The modules of the program itself, which may use everything.
 const PROGRAM: [&str; 7] = ["main", "lib", "cli", "commands", "command_error", "context", "explanations"];
 
-/// Heavy dependencies and the rooms that they live in.
+/// Heavy dependencies, and the only rooms that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("axum::", &["dev_host"]),
     ("clap::", &["cli", "commands", "ui"]),
@@ -108,7 +108,7 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 struct Source {
     /// The folder of its crate in `src`.
     of_crate: String,
-    /// Its room: that of a crate without several is named like the crate.
+    /// Its room. In a crate that has only one, it is named like the crate.
     room: String,
     /// Its path in `src`.
     name: String,
@@ -132,7 +132,7 @@ fn files() -> Vec<Source> {
         .collect()
 }
 
-/// The rooms of its crate that a source file names.
+/// Returns the rooms of its own crate that a source file uses.
 fn used_rooms(text: &str) -> BTreeSet<String> {
     let word = |text: &str| -> String {
         text.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect()
@@ -141,7 +141,7 @@ fn used_rooms(text: &str) -> BTreeSet<String> {
         Some(list) => list.split('}').next().unwrap().split(',').map(|item| word(item.trim())).collect(),
         None => vec![word(path)],
     });
-    // What lies at the root of a crate begins with a capital letter.
+    // An item at the root of a crate begins with a capital letter, so its word is empty.
     paths.flatten().filter(|used| !used.is_empty()).collect()
 }
 
@@ -165,7 +165,8 @@ fn rooms_only_use_the_rooms_that_they_may() {
     }
 }
 
-/// What decides about a finding, without comments and tests: who corrects a text does not make other rules.
+/// The digest covers the code that decides about findings. Comments and tests do not count: editing them does not
+/// change the rules.
 #[test]
 fn the_digest_of_the_rules_is_that_of_their_sources() {
     let is_of_rules = |file: &Source| {
@@ -193,7 +194,7 @@ fn the_digest_of_the_rules_is_that_of_their_sources() {
     );
 }
 
-/// A code that nothing raises explains what nobody sees.
+/// A code that is never raised explains an error that users never see.
 #[test]
 fn every_code_is_raised() {
     let files = files();
@@ -205,7 +206,7 @@ fn every_code_is_raised() {
     }
     let mut codes = 0;
     for file in &files {
-        // Guests raise those of their toolkit.
+        // Guests raise the codes of their toolkit.
         for block in file.text.split("codes! {").skip(1).filter(|_| !file.name.ends_with("generate/codes.rs")) {
             let declared = block.split("\n}").next().unwrap().lines().filter_map(|line| {
                 let (name, rest) = line.trim().split_once(" = \"")?;
@@ -265,7 +266,7 @@ fn no_file_of_the_suite_is_forgotten() {
     assert_eq!(listed, there);
 }
 
-/// Types that more than one file may use: `pub`, `pub(crate)`, `pub(super)`, `pub(in …)`.
+/// Returns the types that more than one file may use: `pub`, `pub(crate)`, `pub(super)`, `pub(in …)`.
 fn shared_types(text: &str) -> Vec<&str> {
     let program = text.split("#[cfg(test)]").next().unwrap();
     let name_of = |line: &'_ str| {
@@ -280,14 +281,14 @@ fn shared_types(text: &str) -> Vec<&str> {
             let name = &line[name_of(line)?..];
             Some(name.split(|letter: char| !letter.is_alphanumeric()).next().unwrap())
         })
-        // What a macro declares has its name where the macro is used.
+        // A type that a macro declares has its name where the macro is used.
         .filter(|name| !name.is_empty())
         .collect()
 }
 
-/// Files that one type may have its own methods in.
+/// The number of files that may contain inherent methods of one type.
 const MOST_FILES_OF_A_TYPE: usize = 5;
-/// What a guest may ask of the host is one object, with a file for each interface of the WIT.
+/// The type that implements the host API, with a file for each interface of the WIT.
 const HOST_API: &str = "Services";
 
 #[test]
@@ -297,7 +298,7 @@ fn no_type_has_its_methods_in_more_than_five_files() {
         let program = text.split("#[cfg(test)]").next().unwrap();
         let heads = program.lines().filter(|line| line.starts_with("impl") && !line.contains(" for "));
         for head in heads {
-            // Behind its lifetimes and parameters: `impl<S: Storage> Host<S> {`.
+            // The name follows the lifetimes and parameters: `impl<S: Storage> Host<S> {`.
             let rest = head.strip_prefix("impl").unwrap();
             let rest = if rest.starts_with('<') {
                 rest.split_once("> ").map_or("", |(_, rest)| rest)
@@ -356,7 +357,7 @@ fn the_glossary_names_what_exists() {
     assert!(words.is_sorted(), "docs/glossary.md is not sorted");
 }
 
-/// The crates as they are: who uses whom, as a picture without the arrows that follow from others, and sizes.
+/// Draws the crates as the sources are: which crate uses which, without the arrows that follow from others, and sizes.
 #[test]
 fn the_picture_of_the_crates_is_made_from_the_sources() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -398,7 +399,7 @@ fn the_picture_of_the_crates_is_made_from_the_sources() {
     }
     picture.push_str("```\n\n| crate | room | files | lines |\n|---|---|---|---|\n");
     for ((of_crate, room), (files, lines)) in &sizes {
-        // Hundreds: a page that changes with every line is read by no one.
+        // Rounded up to hundreds: a page that changed with every line would not be read.
         let about = lines.div_ceil(100) * 100;
         let room = if room == of_crate { "" } else { room };
         picture.push_str(&format!("| {of_crate} | {room} | {files} | {about} |\n"));
@@ -408,7 +409,8 @@ fn the_picture_of_the_crates_is_made_from_the_sources() {
     expect_file(&file, &with_part(&page, "rooms", &picture));
 }
 
-/// How many files somebody edits to add a thing, beside its own tests and blessed files; the row of the page says which.
+/// The table lists the files that one edits to add a thing, beside its own tests and blessed files. Each of the files
+/// must contain the example of its row.
 #[test]
 fn the_table_of_files_to_touch_names_files_that_know_the_thing() {
     let page = std::fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
@@ -438,7 +440,7 @@ fn the_table_of_files_to_touch_names_files_that_know_the_thing() {
     }
 }
 
-/// Whether the program part of a file has a word.
+/// Whether the code of a file, without tests and comments, contains a word.
 fn names(text: &str, word: &str) -> bool {
     let program = text.split("#[cfg(test)]").next().unwrap();
     let code = program.lines().filter(|line| !line.trim_start().starts_with("//"));

@@ -1,4 +1,4 @@
-//! Nobody waits for somebody else's call, and a host that is told to end ends.
+//! No request waits for another user's call, and a host that is asked to end ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 const WRITE_AND_LOOP: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) \
     (loop $again (br $again)) (unreachable)";
 
-/// A sandbox with a packed plugin whose calls may take so many seconds.
+/// Returns a sandbox with a packed plugin whose calls may take `seconds` seconds.
 fn packed(body: &'static str, seconds: u32) -> Sandbox {
     let sandbox = Sandbox::new();
     let runtime = format!("abi = \"legacy\"\nfuel = 1_000_000_000_000\ntimeout = \"{seconds}s\"");
@@ -42,7 +42,7 @@ fn invoke(host: &DevHost) -> (u16, Value) {
     acme.ask("POST", "/_dev/invoke", &json!({ "plugin": PLUGIN, "call": EVENT }))
 }
 
-/// Begins a request and waits for no answer.
+/// Sends a request and does not wait for the answer.
 fn begin(host: &DevHost, method: &str, path: &str, token: &str, headers: &str, body: &str) -> TcpStream {
     let address = host.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -73,7 +73,7 @@ fn a_guest_that_computes_holds_nobody_up() {
         let (status, answer) = long.join().unwrap();
         assert_eq!((status, &answer["code"]), (500, &json!("limit.time")), "{answer}");
     });
-    // All of it was kept: 30 rows of the one tenant, none of the other.
+    // All rows were stored: 30 of the one tenant, none of the other.
     let count = |user: &str| Client::new(&host, user, PLUGIN).rows("GET", "/item", &Value::Null).1["total"].clone();
     assert_eq!((count("admin@globex"), count("admin@acme")), (json!(30), json!(0)));
 }
@@ -85,14 +85,14 @@ fn whoever_wants_to_write_beside_a_call_that_has_written_waits_for_a_while_and_i
     std::thread::scope(|scope| {
         let long = scope.spawn(|| invoke(&host));
         let globex = Client::new(&host, "admin@globex", PLUGIN);
-        // Until the call has written, everybody may.
+        // Until the call has written, other writes succeed.
         let refused = std::iter::repeat_with(|| globex.rows("POST", "/item", &json!({ "sku": "G" })))
             .find(|(status, _)| *status != 201)
             .unwrap();
         assert_eq!(refused.0, 503, "{}", refused.1);
         assert_eq!((&refused.1["code"], &refused.1["retryable"]), (&json!("db.busy"), &json!(true)));
         assert_eq!(globex.rows("GET", "/item", &Value::Null).0, 200, "whoever reads waits for nobody");
-        // Several who come at once wait together, and not one after the other.
+        // Several requests at once wait together, not one after the other.
         let wait = Instant::now();
         std::thread::scope(|scope| {
             for _ in 0..6 {
@@ -108,7 +108,7 @@ fn whoever_wants_to_write_beside_a_call_that_has_written_waits_for_a_while_and_i
 
 #[test]
 fn a_call_that_read_before_somebody_wrote_is_made_again_and_nothing_is_lost() {
-    // Reads, waits (a fault), and writes: between the two another tenant writes.
+    // Reads, waits (a fault), and writes. In between, another tenant writes.
     let body = "(call $query (i32.const 16) (i32.const 4) (i32.const 128) (i32.const 2) (i32.const 128) (i32.const 13) \
         (i32.const 1032)) (call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032)) \
         (i32.store (i32.const 1024) (i32.load8_u (i32.const 1032))) \
@@ -141,7 +141,7 @@ fn a_call_whose_client_has_left_is_ended_and_one_that_waits_is_not_begun() {
     let body = json!({ "plugin": PLUGIN, "call": EVENT }).to_string();
     let length = format!("content-length: {}\r\n", body.len());
     let token = host.token("admin@acme");
-    // More than run at the same time for one tenant.
+    // More calls than may run at the same time for one tenant.
     let left: Vec<TcpStream> = (0..6).map(|_| begin(&host, "POST", "/_dev/invoke", &token, &length, &body)).collect();
     let acme = Client::new(&host, "admin@acme", PLUGIN);
     std::thread::sleep(Duration::from_millis(300));
@@ -156,7 +156,7 @@ fn a_call_whose_client_has_left_is_ended_and_one_that_waits_is_not_begun() {
         assert!(began.elapsed() < Duration::from_secs(20), "{} calls were ended", ended());
         std::thread::sleep(Duration::from_millis(50));
     }
-    // Those that waited were never begun, and another call runs at once.
+    // The calls that were waiting never began.
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(ended(), 3);
 }
@@ -175,7 +175,8 @@ fn nothing_is_read_of_a_stranger() {
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"HTTP/1.1 401", "{path}");
     }
-    // What cannot be read is told as that; a second host, or one in letters that nobody reads, is a stranger's.
+    // A body that cannot be read gets 400. A second host header, or an origin with a non-ASCII letter, is refused as
+    // foreign.
     let token = host.token("admin@acme");
     let refused = |headers: &str, body: &str| {
         let mut stream = begin(&host, "POST", "/_dev/sql", &token, headers, body);
@@ -193,7 +194,7 @@ fn nothing_is_read_of_a_stranger() {
 fn a_host_ends_when_it_is_told_whatever_it_is_doing() {
     for signal in ["-TERM", "-INT"] {
         let sandbox = packed(LOOP, 60);
-        // Nobody reads what it prints.
+        // After the greeting, this test reads nothing that the host prints.
         let mut command = sandbox.command(&["dev", "--no-watch", "--state-dir", "state", "--port", "0", "--verbose"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = Vec::new();
@@ -214,7 +215,7 @@ fn a_host_ends_when_it_is_told_whatever_it_is_doing() {
         assert_eq!(ask("POST", "/api/v1/admin/plugins/upload", &package).0, 201);
         assert_eq!(ask("POST", "/api/v1/admin/plugins/erp-hostile/install", &[]).0, 200);
         assert_eq!(ask("POST", "/api/v1/admin/plugins/erp-hostile/enable", &[]).0, 200);
-        // Its terminal is full, and a guest runs.
+        // These requests fill the pipes of its output; then a guest runs.
         for _ in 0..2_500 {
             ask("GET", "/api/v1/nothing", &[]);
         }
@@ -269,7 +270,7 @@ fn what_a_host_keeps_is_its_users_alone_and_secrets_are_sealed() {
     sandbox.take_bytes(".", GuestText::of("(call $ok)").component());
     sandbox.run(&["pack"]).succeeded();
     let mode = |name: &str| std::fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o777;
-    // As one that an earlier version made.
+    // A folder as an earlier version created it.
     std::fs::create_dir(sandbox.path("state")).unwrap();
     std::fs::set_permissions(sandbox.path("state"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let host = running(&sandbox);
@@ -330,7 +331,7 @@ fn a_stranger_is_refused_at_once_and_a_small_body_waits_for_no_large_one() {
     let host = running(&sandbox);
     std::thread::scope(|scope| {
         let long = scope.spawn(|| invoke(&host));
-        // Changes of plugins wait for the call, but not for those who may not change them.
+        // Changes of plugins wait for the call, but callers without a token are refused at once.
         std::thread::sleep(Duration::from_millis(300));
         for path in ["/api/v1/admin/plugins/upload", "/api/v1/admin/plugins/erp-hostile/disable", "/_dev/clock"] {
             let began = Instant::now();
@@ -343,7 +344,7 @@ fn a_stranger_is_refused_at_once_and_a_small_body_waits_for_no_large_one() {
         assert!(began.elapsed() < Duration::from_secs(2), "the clock waits for no compiler: {:?}", began.elapsed());
         long.join().unwrap();
     });
-    // Bodies that are promised, and do not come.
+    // Uploads whose announced bodies never arrive.
     let token = host.token("admin@acme");
     let large = format!("content-length: {}\r\n", 60 << 20);
     let stalled: Vec<TcpStream> =

@@ -1,4 +1,4 @@
-//! Cargo as people set it up: each set-up builds for development and for production alike, or is refused by name.
+//! Cargo as people set it up: each setup builds for development and for production alike, or is refused by name.
 
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn a_crate_beside_the_plugin_leaves_no_path_and_builds_elsewhere() {
     let place = sandbox.path("shared").display().to_string();
     assert!(!component.windows(place.len()).any(|part| part == place.as_bytes()), "the component names {place}");
     assert_eq!(sandbox.run(&["-C", "erp-demo", "pack", "--check-reproducible"]).code, 0);
-    // It is one of the sources.
+    // The crate is one of the sources: a change to it makes the component stale.
     sandbox.write("shared/src/lib.rs", format!("{shared}// changed\n"));
     let (_, refused) = sandbox.json(&["-C", "erp-demo", "pack", "--no-build"]);
     assert_eq!(refused["error"]["code"], "component/stale");
@@ -129,7 +129,7 @@ fn a_workspace_has_one_lock_file_and_it_counts() {
     assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("build/lock-outdated")), "{refused}");
     assert_eq!(sandbox.read("Cargo.lock"), before);
     edit(&sandbox, "erp-demo/Cargo.toml", |text| text.replacen("version = \"0.1.9\"", "version = \"0.1.0\"", 1));
-    // A profile of what ships is what ships.
+    // A profile that inherits from release counts as release.
     let (code, tiny) = sandbox.json(&["-C", "erp-demo", "build", "--profile", "tiny"]);
     assert_eq!((code, tiny["origin"].as_str()), (0, Some("release")), "{tiny}");
     assert!(sandbox.path("erp-demo/dist/erp-demo.cdx.json").is_file());

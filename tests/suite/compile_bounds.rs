@@ -1,4 +1,4 @@
-//! What compiling costs is counted before it begins, and bounded while it runs.
+//! The cost of compiling is estimated before it begins, and bounded while it runs.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::expensive::FAMILIES;
 use crate::support::hostile::{HONEST, Host};
 use crate::support::{Client, Sandbox, erp_plugin};
 
-/// The component of the family with these words in its name.
+/// Returns the component of the family that has these words in its name.
 fn component(family: &str, size: u32) -> Vec<u8> {
     let family = FAMILIES.iter().find(|known| known.name.contains(family)).unwrap();
     (family.component)(size)
@@ -33,7 +33,7 @@ fn each_family_is_refused_where_it_becomes_expensive() {
             "{}: {verdict:?}",
             family.name
         );
-        // What is harmless is not refused.
+        // The smallest component of the family is accepted.
         assert_eq!(excess(&(family.component)(smaller[0])), None, "{}", family.name);
     }
 }
@@ -101,7 +101,7 @@ fn the_process_that_compiles_gets_no_environment() {
     let host = Host::over(Runtime::new(compilation).unwrap());
     assert!(host.load(&HONEST.component()).is_err(), "it made no code");
     let heard = std::fs::read_to_string(heard).unwrap();
-    // What a shell sets for itself.
+    // Variables that a shell sets itself.
     let others: Vec<&str> = heard
         .lines()
         .filter(|line| !["PWD=", "OLDPWD=", "SHLVL=", "_="].iter().any(|own| line.starts_with(own)))
@@ -120,7 +120,7 @@ fn compiling_ends_at_its_bounds_of_time_and_memory_and_nothing_is_lost() {
         assert!(matches!(error, RuntimeError::CompileLimit(_)), "{word}: {error:?}");
         assert_eq!(error.code().name(), "component/compile-limit");
         assert!(error.to_string().contains(word), "{error}");
-        // Nobody waits for it a second time.
+        // The second attempt fails at once.
         let started = std::time::Instant::now();
         assert!(host.load(&slow).is_err());
         assert!(started.elapsed() < Duration::from_millis(500));
@@ -144,7 +144,7 @@ fn compiling_ends_when_it_is_interrupted_and_is_done_again_afterwards() {
         assert!(matches!(compiling.join().unwrap(), Err(RuntimeError::Interrupted)));
         assert!(set.elapsed() < Duration::from_secs(1), "{:?}", set.elapsed());
     });
-    // It is not remembered as something that cannot be compiled.
+    // The interrupted component is not remembered as one that cannot be compiled.
     runtime.prepare(&HONEST.component(), &Interrupt::default()).unwrap();
     assert!(matches!(runtime.prepare(&slow, &interrupt), Err(RuntimeError::Interrupted)));
 }
@@ -190,7 +190,7 @@ fn compiled_code_is_only_read_where_nobody_else_can_have_written_it() {
     assert!(!from_cache && heard[0].contains("compiled anew") && heard[0].contains("chmod go-w"), "{heard:?}");
     assert_eq!(loads(), (true, Vec::new()), "it was written anew");
 
-    // A link leads to what somebody else may exchange.
+    // A symbolic link may lead to a file that another user can replace.
     let (real, elsewhere) = (code(), folder.path().join("elsewhere"));
     fs::rename(&real, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &real).unwrap();

@@ -1,4 +1,4 @@
-//! Components and packages looked at from outside: `wit` and `inspect`.
+//! Components and packages examined from outside: `wit` and `inspect`.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! SQLite and PostgreSQL, put the same questions to: whatever one answers, the other must answer to the byte.
+//! Sends the same queries and writes to SQLite and PostgreSQL: their answers must be equal to the byte.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::storage::{entity, field, running};
 use crate::support::{Client, Random, Sandbox, empty_database, postgres_url, repository};
 
-/// How many questions and writes are sent.
+/// The number of queries and writes that are sent.
 const OPERATIONS: usize = 10_000;
 const USERS: [&str; 3] = ["u-ada", "u-lin", "u-mei"];
 const TENANTS: [&str; 2] = ["acme", "globex"];
@@ -40,7 +40,7 @@ fn manifest() -> Arc<Manifest> {
     Arc::new(manifest.unwrap())
 }
 
-/// One database of the two, with what it has answered so far.
+/// One of the databases, with the number of ids that it has made.
 struct Side {
     database: Database,
     ids: u64,
@@ -63,7 +63,7 @@ impl Side {
         let Side { database, ids } = self;
         let mut new_id = || {
             *ids += 1;
-            // Not in the order of their making: a list by id must sort.
+            // Ids are not in the order of creation: a list by id must sort.
             let mixed = (*ids).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             format!("{:08x}-{:04x}-7000-8000-{:012x}", mixed >> 32, (mixed >> 16) & 0xffff, *ids)
         };
@@ -126,7 +126,7 @@ impl Side {
     }
 }
 
-/// Every page of a list, by its cursors.
+/// Returns the ids of a complete list, read page by page with cursors.
 fn pages(database: &Database, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Value, StoreError> {
     let mut query = query.clone();
     let mut ids = Vec::new();
@@ -184,7 +184,7 @@ enum Operation {
     Key(String),
 }
 
-/// Makes operations; knows the ids that have come so far.
+/// Generates operations; remembers the ids of inserted rows.
 struct Maker {
     random: Random,
     items: Vec<String>,
@@ -208,7 +208,7 @@ impl Maker {
             self.is_in_unit = true;
             return Operation::Begin;
         }
-        // Writes belong into a unit of work.
+        // Writes are made only within a unit of work.
         let kind = if self.is_in_unit { self.random.below(100) } else { 50 + self.random.below(50) };
         match kind {
             0..16 => Operation::Insert("item", self.item(false)),
@@ -287,7 +287,7 @@ impl Maker {
         row
     }
 
-    /// A value for a field; now and then one that it does not take.
+    /// Returns a value for a field; in 3 % of the cases one that most fields refuse.
     fn value(&mut self, field: &str) -> Value {
         if self.random.percent(3) {
             return self
@@ -418,7 +418,7 @@ impl Maker {
             0 if depth > 0 => json!({ "and": [self.filter(depth - 1), self.filter(depth - 1)] }),
             1 if depth > 0 => json!({ "or": [self.filter(depth - 1), self.filter(depth - 1)] }),
             2 if depth > 0 => json!({ "not": self.filter(depth - 1) }),
-            // What an index was declared for.
+            // A filter that an index is declared for.
             3 => json!({ "status": self.value("status"), "day": { "gte": self.value("day") } }),
             _ => {
                 let field =
@@ -453,7 +453,7 @@ impl Maker {
             .map(|n| {
                 let function = *self.random.pick(&["count", "sum", "avg", "min", "max"]);
                 let mut field = *self.random.pick(&FIELDS);
-                // Sums of floats depend on the order of the rows: a difference that `check` tells.
+                // The sum of floats depends on the order of the rows; `check` reports it as `storage/float-sum`.
                 if field == "weight" && matches!(function, "sum" | "avg") {
                     field = "price";
                 }
@@ -491,7 +491,7 @@ impl Maker {
             .collect()
     }
 
-    /// Keeps the id of a row that came.
+    /// Remembers the id of an inserted row.
     fn learn(&mut self, operation: &Operation, answer: &Value) {
         if let (Operation::Insert(entity, _), Some(id)) = (operation, answer["ok"][0].as_str()) {
             match *entity {
@@ -503,7 +503,7 @@ impl Maker {
     }
 }
 
-/// What stands around the first place where two texts differ.
+/// Returns the text around the first difference of two texts; `None` if they are equal.
 fn difference(left: &str, right: &str) -> Option<(String, String)> {
     let place = left.chars().zip(right.chars()).position(|(left, right)| left != right);
     let place = place.or((left.len() != right.len()).then(|| left.chars().count().min(right.chars().count())))?;
@@ -523,7 +523,7 @@ fn ten_thousand_questions_and_writes_have_the_same_answers_on_both_databases() {
     let manifest = manifest();
     let folder = Sandbox::new();
     let mut sqlite = Side::new(Database::in_memory().unwrap(), &manifest);
-    // Texts are found by an index there.
+    // In a file, SQLite searches texts with an index.
     let mut file = Side::new(Database::open(&folder.path("rows.sqlite")).unwrap(), &manifest);
     let mut postgres = Side::new(Database::scratch(&postgres_url()).unwrap(), &manifest);
     let seed = std::env::var("ERP_PLUGIN_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2026);
@@ -552,7 +552,7 @@ fn ten_thousand_questions_and_writes_have_the_same_answers_on_both_databases() {
         rows += on_sqlite["ok"][0].as_array().map_or(0, Vec::len);
         maker.learn(&operation, &on_sqlite);
     }
-    // What was compared must have been worth it.
+    // Enough rows and refusals must have been compared.
     assert!(maker.items.len() > 200 && refused > 1_000 && rows > 2_000, "{} {refused} {rows}", maker.items.len());
     let item = sqlite.entity(&manifest, "item");
     assert!(
@@ -590,7 +590,7 @@ fn two_hosts_on_one_database_lose_nothing_and_leave_no_gap() {
         for _ in 0..25 {
             let (status, body) = client.rows("POST", "/note", &json!({}));
             assert_eq!(status, 201, "{body}");
-            // A counter that everyone raises: whoever was too late reads again.
+            // Both hosts increment one counter; after a conflict, the client reads it again.
             loop {
                 let (_, counter) = client.rows("GET", &path, &Value::Null);
                 let value = counter["data"]["value"].as_i64().unwrap();
@@ -622,7 +622,7 @@ fn two_hosts_on_one_database_lose_nothing_and_leave_no_gap() {
     let expected: Vec<String> = (1..=50).map(|number| format!("N{number:04}")).collect();
     assert_eq!(numbers, expected);
 
-    // An upgrade of the tables wants to be alone: the other host would go on as before.
+    // An upgrade of the tables needs the database alone: another host would go on with the old tables.
     let manifest = String::from_utf8(sandbox.read("erp-shared/plugin.toml")).unwrap();
     let more = field("remark", "field_type = \"string\"\nfilterable = true");
     sandbox.write("erp-shared/plugin.toml", manifest.replace("version = \"0.1.0\"", "version = \"0.2.0\"") + &more);
@@ -631,7 +631,7 @@ fn two_hosts_on_one_database_lose_nothing_and_leave_no_gap() {
     let (status, refused) = client.upload(&sandbox, package);
     assert_eq!((status, &refused["code"]), (409, &json!("migration.in_use")), "{refused}");
     drop(second);
-    // The server notices that the other one is gone a moment later.
+    // The server notices a moment later that the other host is gone.
     let accepted = (0..100).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
         client.upload(&sandbox, package).0 == 201
@@ -655,7 +655,7 @@ fn a_host_that_is_killed_finds_its_plugins_and_rows_in_postgresql_again() {
     assert_eq!((status, &note["data"]["number"]), (201, &json!("N0002")), "{note}");
 }
 
-/// The parts of the tests' address: the folder of the cluster, its port, and a database of its own.
+/// Returns the parts of the tests' address: the folder of the cluster, its port, and the name of an empty database.
 fn cluster() -> (String, String, String) {
     let address = empty_database();
     let (server, name) = address.rsplit_once('/').unwrap();
@@ -677,7 +677,7 @@ fn postgresql_is_spoken_to_in_tls_and_its_certificate_is_looked_at() {
         let (_, rows) = database.inspect(None, None, sql, 1).unwrap();
         assert_eq!(rows[0][0], 1, "{query}");
     }
-    // Another name than the certificate's, and a certificate that the system does not know.
+    // A host name that is not in the certificate, and a certificate that the system does not trust.
     for (host, query) in [("127.0.0.1", authority.as_str()), ("localhost", "sslmode=verify-full")] {
         let error = open(host, query).unwrap_err();
         assert!(error.contains("certificate"), "{error}");

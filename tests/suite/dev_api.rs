@@ -1,4 +1,4 @@
-//! What the dev host adds to rows: files in and out, forms, histories, base modules, faults, the clock, any export.
+//! What the dev host adds to rows: import and export, forms, histories, base modules, faults, the clock, any export.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::support::{Client, DevHost, Sandbox, repository, request};
 
 const PLUGIN: &str = "erp-demo";
 
-/// The template without code, followed from its folder.
+/// Starts a dev host that follows a project made from the template without code.
 fn desk() -> (Sandbox, DevHost) {
     let sandbox = Sandbox::with_template("pages");
     let host = sandbox.serving(&["-C", "erp-demo", "dev"]);
@@ -51,7 +51,7 @@ fn rows_come_in_from_files_each_judged_alone_and_go_out_as_they_came() {
         [(3, "db.validation"), (4, "db.unique"), (5, "db.validation"), (6, "http.bad_query")],
         "each row is judged alone"
     );
-    // The numbers of refused rows were given back.
+    // Refused rows gave their numbers back.
     let (_, list) = admin.list("customer", &[("sort_by", "code")]);
     let numbers: Vec<&str> =
         list["items"].as_array().unwrap().iter().map(|row| row["data"]["code"].as_str().unwrap()).collect();
@@ -68,7 +68,7 @@ fn rows_come_in_from_files_each_judged_alone_and_go_out_as_they_came() {
     assert_eq!((status, told["code"].as_str()), (400, Some("import.bad_csv")));
     assert!(told["message"].as_str().unwrap().contains("did you mean `name`"), "{told}");
     assert_eq!(codes(&csv("/ticket/import", "title\nx\n")), (403, "entity.closed"));
-    // What cannot be read to its end is not begun, whatever came before.
+    // A body that cannot be read to its end imports nothing, whatever comes before the error.
     let many = format!("name\n{}", "x\n".repeat(10_001));
     assert_eq!(codes(&csv("/customer/import", &many)), (422, "import.too_large"));
     assert_eq!(codes(&csv("/customer/import", "name\nx\n\"a\",b\n")), (400, "import.bad_csv"));
@@ -251,7 +251,7 @@ fn openapi_of_what_is_loaded_is_valid_for_a_public_validator_and_names_what_answ
         let checked = Command::new(&validator).arg(sandbox.path(file)).output().unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     }
-    // Every path without a parameter answers something that is no 404.
+    // Every path without a parameter has a route.
     for (path, methods) in document["paths"].as_object().unwrap() {
         // A stream does not end.
         if path.contains('{') || path == "/_dev/stream" {
@@ -336,7 +336,7 @@ fn a_statement_of_a_stranger_reads_and_does_nothing_else() {
         (400, "db.bad_query"),
         "it has an end"
     );
-    // Memory has an end too: of one value, and of all rows.
+    // Memory is limited too: for one value, and for all rows.
     for large in [
         "select hex(zeroblob(100000000))",
         "select printf('%.*c', 900000000, 'x')",
@@ -378,7 +378,7 @@ fn what_many_ask_at_once_is_answered_each_alone() {
         let writers: Vec<_> = (0..40)
             .map(|number| {
                 let host = &host;
-                // Every fourth one has a name that another one has.
+                // Every fourth customer has the same name.
                 let name = if number % 4 == 0 { "同名".to_owned() } else { format!("客户{number}") };
                 scope.spawn(move || admin(host).rows("POST", "/customer", &json!({ "name": name })))
             })

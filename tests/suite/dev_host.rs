@@ -10,7 +10,7 @@ fn client<'h>(host: &'h DevHost, user: &str) -> Client<'h> {
     Client::new(host, user, PLUGIN)
 }
 
-/// A sandbox with a packed inventory plugin.
+/// Returns a sandbox with a packed inventory plugin.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_template("inventory");
     sandbox.take_component("erp-demo", template_component("inventory"));
@@ -146,7 +146,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut host = running(&sandbox);
     let mut acknowledged = 0_u64;
     for round in 0..5_u32 {
-        // Several at once, so that what waits together is committed together.
+        // Several writers at once, so that requests that wait together are committed together.
         let writers = (0..8).map(|writer| {
             let (url, token) = (host.url(), host.token("admin@acme"));
             std::thread::spawn(move || {
@@ -170,7 +170,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
         host = sandbox.dev_host(&[]);
         let (_, count) = client(&host, "admin@acme").rows("GET", "/inventory_item/count", &Value::Null);
         let count = count["count"].as_u64().unwrap();
-        // The last ones may have been written without being told.
+        // The last rows may have been stored although their requests got no answer.
         assert!(count >= acknowledged, "{acknowledged} were acknowledged, {count} are there");
         acknowledged = count;
     }
@@ -206,7 +206,7 @@ fn a_failed_event_is_kept_and_the_host_goes_on() {
     let delivery = &events[0]["deliveries"][0];
     assert_eq!((delivery["state"].as_str(), &delivery["attempts"]), (Some("failed"), &json!(1)), "{events}");
 
-    // What failed can be given again; the plugin learns that it is the second time.
+    // A failed event can be delivered again, as its second attempt.
     let path = format!("/_dev/events/{}/redeliver", events[0]["id"].as_str().unwrap());
     assert_eq!(admin.ask("POST", &path, &Value::Null).0, 200);
     let (_, events) = admin.ask("GET", "/_dev/events", &Value::Null);

@@ -1,5 +1,5 @@
-//! What a stranger's project, package or file may not do on a developer's machine: hear secrets, follow links out of the
-//! project, write where nothing asked for it, move the terminal, take its memory.
+//! What an untrusted project, package or file may not do on a developer's machine: read secrets, follow links out of
+//! the project, write files unasked, control the terminal, use up memory.
 
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,8 +13,9 @@ const SECRETS: [(&str, &str); 4] = [
     ("PGPASSWORD", "hush-password"),
 ];
 
-/// A sandbox with secrets in its environment, and before the programs of this machine others of the same names that write
-/// down what they were started with.
+/// Returns a sandbox with secrets in its environment. Wrappers with the names of `programs` come first on its PATH and
+/// record the environment and arguments that they get. With `does_work`, a wrapper then runs the real program;
+/// otherwise it fails.
 fn watched(programs: &[&str], template: &str, does_work: bool) -> Sandbox {
     let sandbox = Sandbox::with_template(template);
     let path = std::env::var("PATH").unwrap();
@@ -36,7 +37,7 @@ fn watched(programs: &[&str], template: &str, does_work: bool) -> Sandbox {
     SECRETS.iter().fold(sandbox.variable("PATH", &path), |sandbox, (name, value)| sandbox.variable(name, value))
 }
 
-/// Holds what a program was started with against the secrets.
+/// Asserts that a program was started without the secrets and without our flags.
 #[track_caller]
 fn heard_nothing(sandbox: &Sandbox, file: &str) {
     let heard =
@@ -52,7 +53,7 @@ fn heard_nothing(sandbox: &Sandbox, file: &str) {
 fn programs_that_are_started_hear_of_no_secret() {
     let target = repository().join("target/test-guests");
     let build = ["-C", "erp-demo", "build", "--release", "--target-dir", target.to_str().unwrap()];
-    // cargo, rustc through it, and a stranger's build script.
+    // cargo, rustc started by cargo, and a build script of an untrusted project.
     let sandbox = watched(&["cargo", "git", "rustc"], "minimal", true).variable("ERP_PLUGIN_FORMAT", "json");
     sandbox.write(
         "erp-demo/build.rs",
@@ -73,14 +74,14 @@ fn programs_that_are_started_hear_of_no_secret() {
         assert_ne!(sandbox.run(&["-C", "erp-demo", "build"]).code, 0);
         heard_nothing(&sandbox, &format!("heard.{program}"));
     }
-    // A template's repository.
+    // The repository of a template.
     let sandbox = watched(&["git"], "minimal", false);
     let failed = sandbox.run(&["new", "erp-other", "--template", "file:///nowhere", "--revision", "main"]);
     assert_ne!(failed.code, 0);
     heard_nothing(&sandbox, "heard.git");
 }
 
-/// A project without code, with pages, labels and rows, built.
+/// Returns a built project without code, with pages, labels and rows.
 fn project() -> Sandbox {
     let sandbox = Sandbox::with_template("pages");
     sandbox.run(&["-C", "erp-demo", "build", "--release"]).succeeded();
@@ -108,7 +109,7 @@ fn links_in_a_project_lead_nowhere() {
         let package = sandbox.path("erp-demo/dist/erp-demo-0.1.0.erpx");
         if packed.code == 0 {
             let bytes = std::fs::read(package).unwrap();
-            // So short a file is stored as it is.
+            // So short a file is stored uncompressed: its text would be found.
             assert!(!bytes.windows(12).any(|window| window == b"the neighbou"), "{name} was followed");
         } else {
             assert!(
@@ -118,7 +119,7 @@ fn links_in_a_project_lead_nowhere() {
             );
         }
     }
-    // Folders of the project's own.
+    // Links instead of the project's own folders.
     for folder in ["dist", "pages", "i18n", "tests"] {
         let sandbox = project();
         let there = sandbox.path(&format!("erp-demo/{folder}"));
@@ -170,7 +171,7 @@ fn a_cassette_stays_in_the_project_and_is_written_when_asked() {
     for file in ["climbs.json", "absolute.json", "erp-demo/climbs.json"] {
         assert!(!sandbox.path(file).exists(), "{file}");
     }
-    // Inside of it, nothing is written unasked.
+    // Inside the project, a cassette is written only when recording is asked for.
     sandbox.write("erp-demo/tests/cassette.test.toml", suite("tapes/x.json"));
     let _ = sandbox.run(&["-C", "erp-demo", "test"]);
     assert!(!sandbox.path("erp-demo/tests/tapes").exists());
@@ -210,7 +211,7 @@ fn nothing_of_a_stranger_moves_the_terminal() {
     }
 }
 
-/// A workbook of one sheet with these cells.
+/// Returns a workbook of one sheet with these cells.
 fn workbook(dimension: &str, cells: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
@@ -306,7 +307,7 @@ fn a_template_has_an_end() {
     assert!(!sandbox.path("erp-demo").exists());
 }
 
-/// The description of a template that exists.
+/// The `template.toml` of an existing template.
 fn template_toml() -> String {
     std::fs::read_to_string(repository().join("templates/minimal/template.toml")).unwrap()
 }
@@ -346,7 +347,7 @@ fn a_verdict_on_trust_needs_a_signature() {
     for key in ["own", "foreign"] {
         sandbox.run(&["key", "new", key]).succeeded();
     }
-    // Nobody is trusted: the files are what they say, and that is said.
+    // Without a trusted key, only integrity is verified, and the output says so.
     let plain = sandbox.run(&["verify", package]).succeeded();
     assert!(plain.stdout.contains("nobody has signed it"), "{}", plain.stdout);
     let own = sandbox.path("config/erp-plugin/keys/own.pub.pem").display().to_string();
@@ -367,12 +368,12 @@ fn a_verdict_on_trust_needs_a_signature() {
         assert_eq!(sandbox.run(&with_file).code, expected, "{state}");
         assert_eq!(sandbox.run(&integrity).code, 0, "{state}");
     }
-    // The user's own trust counts as much as a file that is named.
+    // The user's own trust file counts as much as one that is named.
     sandbox.write(package, &unsigned);
     sandbox.run(&["key", "trust", &own, "--publisher", "Us", "--scope", "*"]).succeeded();
     sandbox.run(&["verify", package]).failed_with(7);
     sandbox.run(&["verify", package, "--integrity-only"]).succeeded();
-    // A demand for signatures without any key is one too.
+    // A trust file with a threshold and no key also demands signatures.
     let own_trust = "config/erp-plugin/trust.toml";
     assert!(!sandbox.read(own_trust).is_empty());
     sandbox.write(own_trust, "[[thresholds]]\nscope = \"*\"\nsignatures = 1\n");

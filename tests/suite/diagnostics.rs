@@ -1,4 +1,4 @@
-//! Every code has a fixture, and looks as it looked.
+//! Every code has a fixture, whose output must not change.
 
 use std::path::Path;
 

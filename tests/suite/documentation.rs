@@ -1,10 +1,10 @@
-//! Pages that are made from the source, and commands that the documentation shows.
+//! Pages that are generated from the source, and commands that the documentation shows.
 
 use serde_json::Value;
 
 use crate::support::{Sandbox, expect_file, repository};
 
-/// Every command with its help, those that have commands of their own before these.
+/// Returns every command with its help; a command comes before its subcommands.
 fn commands() -> Vec<(Vec<String>, String)> {
     let sandbox = Sandbox::new();
     let (mut found, mut left) = (Vec::new(), vec![Vec::<String>::new()]);
@@ -29,7 +29,7 @@ fn the_command_reference_is_the_help() {
          part go with every command.\n"
             .to_owned();
     for (command, help) in commands() {
-        // What goes with every command is said once.
+        // Global options are shown once, with the program itself.
         let own = help.split_once("\nGlobal options:\n").filter(|_| !command.is_empty());
         let help = own.map_or(help.as_str(), |(own, _)| own);
         let depth = if command.len() > 1 { "###" } else { "##" };
@@ -77,7 +77,7 @@ fn the_page_of_limits_is_made_from_the_table() {
     expect_file(&repository().join("docs/limits.md"), &page);
 }
 
-/// A page with the part between two marks made anew.
+/// Returns a page with the part between two marks replaced.
 pub fn with_part(page: &str, mark: &str, part: &str) -> String {
     let (start, end) = (format!("<!-- {mark}: made by the tests -->\n"), "<!-- end -->");
     let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no part `{mark}`"));
@@ -212,7 +212,7 @@ fn section(title: &str, path: &str, schema: &Value, page: &mut String) {
     }
 }
 
-/// A value as a line of TOML.
+/// Formats a value as one line of TOML.
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
@@ -226,7 +226,7 @@ fn toml(value: &Value) -> String {
     }
 }
 
-/// Every key of the model has an example, or is a table whose keys have.
+/// Collects the keys that have no example; for a table, those of its keys.
 fn without_example(path: &str, schema: &Value, missing: &mut Vec<String>) {
     for (key, value) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{key}");
@@ -258,7 +258,7 @@ fn every_key_has_an_example_that_holds() {
     let checked = sandbox.run(&["-C", "erp-inventory", "check"]);
     assert_eq!(checked.code, 0, "{}", checked.stderr);
 
-    // Values of every type of field, as the defaults of a manifest.
+    // Values for every type of field, as defaults in a manifest.
     let mut manifest =
         "[metadata]\nid = \"erp-types\"\nname = \"x\"\nversion = \"0.1.0\"\n[runtime]\nabi = \"erp:plugin@1.0.0\"\n\
                         world = \"minimal-plugin\"\n[[schema.entities]]\nname = \"thing\"\ndisplay_name = \"x\"\n"
@@ -270,7 +270,7 @@ fn every_key_has_an_example_that_holds() {
             "select" => "options = [{ value = \"draft\", label = \"x\" }]",
             "multi_select" => "options = [{ value = \"red\", label = \"x\" }, { value = \"blue\", label = \"y\" }]",
             "ref" | "ref_many" => "ref_entity = \"thing\"",
-            // Its rule gives it; a default would be no number of the rule.
+            // A numbering rule gives its value; a default would not follow the rule.
             "autonumber" => continue,
             _ => "",
         };
@@ -337,7 +337,7 @@ fn the_documentation_only_shows_commands_and_flags_that_exist() {
         let spans =
             text.lines().filter(|line| !line.starts_with("```")).flat_map(|line| line.split('`').skip(1).step_by(2));
         for line in lines.chain(spans.filter_map(|span| span.strip_prefix("erp-plugin "))) {
-            // What stands behind a pipe, a comment or `&&` is another program's.
+            // Text after a pipe, a comment or `&&` belongs to another program.
             let line = line.split(['|', '#', '&', '>', ';', '`']).next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();
             let named: Vec<&&str> = words.iter().filter(|word| !word.starts_with('-')).collect();

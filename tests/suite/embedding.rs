@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::support::hostile::{self, GuestText};
 use crate::support::{Sandbox, empty_database, template_component};
 
-/// Calls that a thread makes.
+/// The number of calls that each thread makes.
 const CALLS: usize = 40;
 const THREADS: usize = 8;
 
@@ -41,7 +41,7 @@ fn context(tenant: &TenantId) -> CallContext {
     }
 }
 
-/// What the inventory plugin does when it hears that goods were shipped.
+/// The delivery of an event to the inventory plugin: goods were shipped.
 fn shipped(tenant: &TenantId, order: &str, quantity: i64) -> HostCallRequest {
     let event = StoredEvent {
         seq: 1,
@@ -64,7 +64,7 @@ struct Shop {
     _folder: Sandbox,
 }
 
-/// The databases of these tests: a file, and a database of a server.
+/// The databases of these tests: a file, and a database on a server.
 fn databases(folder: &Sandbox) -> [(&'static str, Database); 2] {
     [
         ("sqlite", Database::open(&folder.path("rows.sqlite")).unwrap()),
@@ -137,7 +137,7 @@ impl Shop {
     }
 }
 
-/// Calls of eight threads; gives how often one was refused, and why.
+/// Makes calls on eight threads; returns the errors of those that were refused.
 fn ship(shop: &Shop, tenant_of: impl Fn(usize) -> TenantId + Sync) -> Vec<String> {
     let refused = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -176,7 +176,7 @@ fn calls_that_change_one_row_are_made_again_until_each_has_its_effect_once() {
     }
 }
 
-/// A host over one file, for guests in text.
+/// A host over one SQLite file, for guests in text.
 fn small_host(folder: &Sandbox, guest: &GuestText, threads: usize) -> (Host<Pool>, LoadedPlugin) {
     let (manifest, _) = erp_manifest::parse(&SourceFile::new("plugin.toml", hostile::MANIFEST));
     let manifest = Arc::new(manifest.unwrap());
@@ -205,7 +205,7 @@ fn leaked(text: String) -> GuestText {
 #[test]
 fn an_async_call_that_is_dropped_ends_its_guest_and_leaves_nothing() {
     let folder = Sandbox::new();
-    // It writes, and then computes until it is ended: thirty seconds, by its manifest.
+    // It writes, and then computes until it is ended; the default time limit is thirty seconds.
     let endless = leaked(format!("{INSERT} (loop $again (br $again)) (unreachable)"));
     let (host, plugin) = small_host(&folder, &endless, 2);
     let executor = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -223,10 +223,10 @@ fn an_async_call_that_is_dropped_ends_its_guest_and_leaves_nothing() {
             }
         });
         assert!(ended.await.is_err());
-        // One thread runs all of it: had the call held it, nothing would have ticked.
+        // One thread runs all futures: if the call blocked it, there would be no ticks.
         assert!(ticks > 10, "{ticks}");
     });
-    // The guest has left its thread and its connection: two more calls find both free.
+    // The guest has freed its thread and its connection: two more calls find both free.
     let (quick, started) = (leaked(format!("{INSERT} (call $ok)")), Instant::now());
     let quick = host.runtime().load(&quick.component(), Arc::clone(plugin.manifest())).unwrap();
     let calls = (0..2).map(|call| host.call_async(&quick, shipped(&tenant(0), &format!("SO-{call}"), 1)));
@@ -240,7 +240,7 @@ fn an_async_call_that_is_dropped_ends_its_guest_and_leaves_nothing() {
     assert_eq!(rows(&host, &plugin), 2, "what was dropped left nothing");
 }
 
-/// Hears everything.
+/// Records events, and counts changes and failed calls.
 #[derive(Debug, Default)]
 struct Listener {
     events: Mutex<Vec<String>>,
@@ -267,7 +267,7 @@ impl TraceSink for Listener {
     }
 }
 
-/// A clock of the platform's own.
+/// A platform's own clock, which always shows the same moment.
 #[derive(Debug)]
 struct Noon;
 
@@ -293,7 +293,7 @@ fn a_platform_hears_what_was_committed_and_brings_its_own_clock() {
         .with_surroundings(Surroundings::of_this_machine().with_clock(Arc::new(Noon)))
         .build()
         .unwrap();
-    // More than there is: the plugin tells that the stock is low.
+    // More than is in stock: the plugin publishes that the stock is low.
     host.call(&plugin, &shipped(&tenant(0), "SO-1", 2_000)).result.unwrap();
     host.call(&plugin, &shipped(&tenant(0), "SO-2", -1)).result.unwrap_err();
     assert_eq!(*listener.events.lock().unwrap(), ["inventory.low_stock of t0"]);

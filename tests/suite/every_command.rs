@@ -180,7 +180,7 @@ fn json_is_one_document_also_on_failure() {
 fn every_json_result_has_a_schema_that_names_its_keys() {
     for row in ROWS.iter().filter(|row| row.is_json && !matches!(row.command, "schema" | "key")) {
         let sandbox = project();
-        // Where commands stand below a command, each has a schema of its own.
+        // A command with subcommands has a schema for each of them.
         let name = match row.command {
             "wit" => "wit-list",
             "migrate" => "migrate-diff",
@@ -266,7 +266,7 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     let mut demo = sandbox.command(&["demo"]);
     demo.env("TMPDIR", sandbox.path("tmp")).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut demo = demo.spawn().unwrap();
-    // Long enough to be inside of the build, short enough not to be through; either way it must end well.
+    // By now the build should have begun, and not have ended. In any case the demo must clean up.
     std::thread::sleep(std::time::Duration::from_millis(700));
     let told = std::process::Command::new("kill").args(["-TERM", &demo.id().to_string()]).status().unwrap();
     assert!(told.success());
@@ -275,7 +275,7 @@ fn an_interrupted_demo_leaves_nothing_behind() {
     assert_eq!(left, 0, "something is left in the temporary folder");
 }
 
-/// The words behind a command are found: a dash in the program's name must not be written in two ways.
+/// Words after a command are completed: the script must spell the dash in the program's name in one way only.
 #[test]
 fn bash_completes_commands_and_their_words() {
     let sandbox = Sandbox::new();

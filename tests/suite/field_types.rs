@@ -1,4 +1,4 @@
-//! The console fills in and shows every kind of value that the catalogue of field types names.
+//! The console can edit and show every kind of value in the catalogue of field types.
 
 use erp_manifest::{DisplayKind, FieldType, InputKind};
 

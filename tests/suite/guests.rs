@@ -76,8 +76,8 @@ fn a_missing_toolchain_has_a_code_and_a_next_step() {
     assert_eq!(failed["error"]["hints"][0], "erp-plugin doctor --fix");
 }
 
-/// The cases of `tests/fixtures/conformance-plugin`, run by `cargo test` on the mock host and as a component on the real
-/// one, must end alike.
+/// `cargo test` runs the cases of `tests/fixtures/conformance-plugin` on the mock host, and a component runs them on
+/// the real one. The results must be equal.
 #[test]
 fn the_mock_host_of_unit_tests_answers_as_the_real_host() {
     let sandbox = fixture_project("conformance-plugin");
@@ -99,7 +99,7 @@ fn the_mock_host_of_unit_tests_answers_as_the_real_host() {
     let call = ["-C", "erp-demo", "call", "actions.invoke", "--json", &arguments, "--component", component];
     let (code, called) = sandbox.json(&call);
     assert_eq!(code, 0, "{called:#}");
-    // WAVE: `ok("…")`, a text of JSON in a text of JSON.
+    // WAVE: `ok("…")`, a JSON text inside a JSON string.
     let text = called["result"].as_str().unwrap().trim_start_matches("ok(").trim_end_matches(')');
     let text: String = serde_json::from_str(text).unwrap();
     let real: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
@@ -113,8 +113,8 @@ fn the_mock_host_of_unit_tests_answers_as_the_real_host() {
     assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(mock.len(), real.len());
 
-    // Every function of the host is called by a case, but those that the mock does not have or that need a world around
-    // them: expressions, requests, users.
+    // Every host function is called by a case, except those that the mock host does not have or that need users,
+    // requests or expressions.
     let gaps = [
         "context.current-user",
         "context.check-permission",

@@ -1,4 +1,4 @@
-//! What the host keeps on behalf of a guest is bounded in bytes: the process is measured while it is attacked.
+//! The memory that the host uses on behalf of a guest is bounded: the process is measured while it is attacked.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::support::hostile::{ATTACKS, Attack, GuestText, HONEST, MANIFEST};
 use crate::support::{Client, Sandbox, request};
 
-/// What an attack may make the host's process grow by.
+/// How much the host's process may grow because of an attack, in bytes.
 const MAX_GROWTH: u64 = 32 << 20;
 
-/// A line of `/proc/<pid>/status`, in bytes.
+/// Reads a size from `/proc/<pid>/status`, in bytes; 0 if it is missing.
 fn status(pid: u32, name: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -19,7 +19,7 @@ fn status(pid: u32, name: &str) -> u64 {
         << 10
 }
 
-/// The most memory that a process had, as far as it was seen.
+/// Runs a command; returns the peak memory that was observed, in bytes, and the output.
 fn peak(mut command: Command) -> (u64, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -53,7 +53,7 @@ fn call(sandbox: &Sandbox, guest: &GuestText, limits: &[(&str, &str)]) -> (u64, 
 fn no_attack_makes_a_call_keep_more_than_32_mib() {
     let sandbox = Sandbox::new();
     sandbox.write("plugin.toml", MANIFEST);
-    // What the guest itself fills is its own memory, within its own bound.
+    // Memory that the guest itself fills is the guest's, within its own limit.
     let fills = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) (call $ok)";
     let touched = GuestText { memory: "256", ..GuestText::of(fills) };
     let (own, said) = call(&sandbox, &touched, &[("fuel", "10_000_000_000")]);
@@ -103,7 +103,7 @@ fn a_dev_host_keeps_no_more_after_many_hostile_calls_than_after_some() {
     }
     let grown = status(pid, "VmRSS").saturating_sub(before);
     assert!(grown < MAX_GROWTH, "{} MB after {CALLS} calls", grown >> 20);
-    // 60 calls were denied 120 keys of 100 KB each: the database holds what a person can read of it.
+    // 60 calls were denied 120 keys of 100 KB each: the database keeps only as much of them as a person can read.
     let (_, denials) = admin.ask("GET", "/_dev/denials", &serde_json::Value::Null);
     assert!(denials.to_string().len() < 1 << 20, "{} bytes", denials.to_string().len());
     let database = std::fs::metadata(sandbox.path("state/platform.sqlite")).unwrap().len();

@@ -1,4 +1,4 @@
-//! Files that somebody built to confuse a reader: each is refused, with the code that says why.
+//! Files that were built to confuse a reader: each is refused, with the code for its reason.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ use crate::support::{Sandbox, template_component};
 
 const ENVELOPE: &str = "META/release.dsse.json";
 
-/// A good package without a signature.
+/// Returns a valid package without a signature.
 fn package() -> &'static [u8] {
     static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
     PACKAGE.get_or_init(|| {
@@ -40,7 +40,7 @@ fn trusting(key: &PublicKey, scope: &str) -> TrustStore {
     store
 }
 
-/// What verification makes of a file where a signature by [`key`] is demanded.
+/// Verifies a file; a signature by [`key`] is demanded.
 fn judged(bytes: &[u8]) -> Verdict {
     let trust = trusting(&key().public(), "*");
     let now = "2026-04-15T08:00:00Z".parse().unwrap();
@@ -51,12 +51,12 @@ fn codes(verdict: &Verdict) -> Vec<String> {
     verdict.problems().map(|problem| problem.code.to_string()).collect()
 }
 
-/// The package with other entries, under an honest statement that [`key`] has signed.
+/// Returns the package with changed entries, under a matching statement that [`key`] has signed.
 fn forged(change: impl FnOnce(&mut Vec<ArchiveEntry>)) -> Vec<u8> {
     forged_with(change, |_| {})
 }
 
-/// The same, with another statement.
+/// The same, with a changed statement.
 fn forged_with(change: impl FnOnce(&mut Vec<ArchiveEntry>), restate: impl FnOnce(&mut Statement)) -> Vec<u8> {
     let mut entries = strict_zip::read(package(), &Limits::default()).unwrap();
     let sealed = Sealed::read(package(), &Limits::default()).unwrap();
@@ -78,7 +78,7 @@ fn with_envelope(mut entries: Vec<ArchiveEntry>, envelope: Vec<u8>) -> Vec<u8> {
     strict_zip::write(&entries).unwrap()
 }
 
-/// The good package with another envelope.
+/// Returns the valid package with another envelope.
 fn enveloped(envelope: &[u8]) -> Vec<u8> {
     with_envelope(strict_zip::read(package(), &Limits::default()).unwrap(), envelope.to_vec())
 }
@@ -133,12 +133,11 @@ fn every_prefix_and_every_flipped_bit_of_an_archive_is_refused_or_harmless() {
             harmless += 1;
         }
     }
-    // Deflate has more than one way to write the same content; nothing else has.
+    // Deflate can write the same content in more than one way; no other part of an archive can.
     assert!(harmless < 64, "{harmless} flips are taken");
 }
 
-/// Any byte of a signed package, changed in any way, leaves a package that is refused, or one with the same files and
-/// the same statement.
+/// With a flipped bit in any byte, a signed package is refused, or it has the same files and the same statement.
 #[test]
 fn any_byte_of_a_package_that_is_changed_is_refused_or_harmless() {
     let good = forged(|_| {});
@@ -275,7 +274,7 @@ fn envelopes_that_lie_are_refused() {
     }
 }
 
-/// S + L: the same signature to a verifier that does not look at its range.
+/// S + L: the same signature for a verifier that does not check the range of S.
 fn add_order(signature: &mut [u8]) {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
@@ -418,7 +417,7 @@ fn manifests_that_two_readers_could_read_differently_are_refused() {
     assert_eq!(codes(&judged(&forged(replace("erpx.json", utf16)))), ["package/manifest"]);
 }
 
-/// What a package says of itself is shown, and never obeyed.
+/// Text from a package is displayed, and cannot control the terminal.
 #[test]
 fn names_that_would_take_over_a_terminal_are_shown_as_text() {
     let evil = "x\u{1b}[2K\u{1b}[1A\nok  signatures  good, by ACME\u{202e}";
@@ -472,7 +471,7 @@ fn components_that_ask_for_too_much_are_refused() {
     }
 }
 
-/// What would cost a validator or a compiler much is refused by its size, or costs little.
+/// A component that would be expensive to validate or to compile is refused.
 #[test]
 fn components_that_would_cost_much_are_refused() {
     let wat = |text: &str| wat::parse_str(text).unwrap();
@@ -496,7 +495,7 @@ fn components_that_would_cost_much_are_refused() {
     }
 }
 
-/// The manifest's own language: nesting and length cost no stack.
+/// Nesting and length of a manifest cost no stack.
 #[test]
 fn manifests_that_nest_without_end_are_findings() {
     let deep = [
@@ -534,7 +533,7 @@ fn key_files_that_would_cost_too_much_or_are_other_keys_are_refused() {
     let passphrase = Passphrase::new("correct horse".to_owned());
     let good = key().to_pem(Some(&passphrase)).unwrap();
     let refused = |pem: &str| SecretKey::from_pem(pem, Some(&Passphrase::new("correct horse".to_owned()))).unwrap_err();
-    // The derivation's parameters, as DER writes them: N = 16384, r = 8, p = 1.
+    // The parameters of the key derivation in DER: N = 16384, r = 8, p = 1.
     for (name, from, to) in [
         ("r of 127", &[2, 2, 0x40, 0, 2, 1, 8, 2, 1, 1][..], &[2, 2, 0x40, 0, 2, 1, 127, 2, 1, 1][..]),
         ("p of 127", &[2, 2, 0x40, 0, 2, 1, 8, 2, 1, 1], &[2, 2, 0x40, 0, 2, 1, 8, 2, 1, 127]),
@@ -561,7 +560,7 @@ fn key_files_that_would_cost_too_much_or_are_other_keys_are_refused() {
     assert!(refused(&key().public().to_pem()).to_string().contains("public key"));
     assert!(refused("").to_string().contains("this is no"));
     assert!(SecretKey::from_pem(&good.replace('\n', "\r\n"), Some(&passphrase)).is_ok(), "line ends of Windows");
-    // A point of small order: anyone could sign for it.
+    // A point of small order: anyone could forge a signature for it.
     let mut weak = key().public().to_der();
     let length = weak.len();
     weak[length - 32..].fill(0);
@@ -569,7 +568,7 @@ fn key_files_that_would_cost_too_much_or_are_other_keys_are_refused() {
     assert!(PublicKey::from_der(&weak).is_err());
 }
 
-/// The PEM with other bytes in its DER.
+/// Returns the PEM with other bytes in its DER.
 fn patched(pem: &str, from: &[u8], to: &[u8]) -> String {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;

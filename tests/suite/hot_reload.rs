@@ -1,4 +1,4 @@
-//! Projects that are followed: what changes is there at once, what does not hold leaves the last good one serving.
+//! Followed projects: a change takes effect at once; if it is invalid, the last good generation keeps serving.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn admin(host: &DevHost) -> Client<'_> {
     Client::new(host, "admin@acme", PLUGIN)
 }
 
-/// Waits until the project is as wanted.
+/// Waits until the project is as wanted, for at most two minutes.
 #[track_caller]
 fn project(host: &DevHost, wanted: impl Fn(&Value) -> bool) -> Value {
     let admin = admin(host);
@@ -42,7 +42,7 @@ fn a_manifest_is_followed_back_and_forth_with_all_rows() {
     let (_, row) = admin.rows("POST", "/customer", &json!({ "name": "甲", "phone": "021" }));
     let path = format!("/customer/{}", row["id"].as_str().unwrap());
 
-    // What is written without a change, and what is only half written, is none.
+    // A file that is written with the same content is no change.
     let text = sandbox.read("erp-demo/plugin.toml");
     sandbox.write("erp-demo/plugin.toml", &text);
     edit(&sandbox, "erp-demo/plugin.toml", "display_name = \"电话\"", "display_name = \"手机\"");
@@ -125,7 +125,8 @@ fn a_source_is_built_beside_what_serves_and_a_newer_change_ends_the_build() {
     edit(&sandbox, "erp-demo/src/lib.rs", "say first why it is rejected", "say second why it is rejected");
     let mended = project(&host, |project| project["stage"] == "live");
     assert_eq!(mended["live"], 2, "the build that was given up brought nothing");
-    // What serves at first was compiled fast; left alone, it is compiled well, and stays the same generation.
+    // A new generation is first compiled fast. Left alone, it is compiled again with optimization, and stays the same
+    // generation.
     assert_eq!(mended["generations"][0]["optimized"], false);
     let user = admin(&host);
     let leave = json!({ "data": { "reason": "旅行", "from_day": "2026-05-01", "days": "2" } });
@@ -139,7 +140,7 @@ fn a_source_is_built_beside_what_serves_and_a_newer_change_ends_the_build() {
     assert!(refused["message"].as_str().unwrap().contains("say second why"), "{refused}");
     let left_alone = project(&host, |project| project["generations"][0]["optimized"] == true);
     assert_eq!((&left_alone["live"], act("reject")), (&json!(2), refused));
-    // What comes out the same is no new generation.
+    // A build with the same result makes no new generation.
     edit(&sandbox, "erp-demo/src/lib.rs", "pub struct Plugin;", "pub struct Plugin; ");
     project(&host, |project| project["stage"] == "building");
     assert_eq!(project(&host, |project| project["stage"] == "live")["live"], 2);

@@ -1,4 +1,4 @@
-//! The table of routes: whole, without doubles, and what clients and generators make of it.
+//! The table of routes: complete, without duplicates, and usable by clients and generators.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -33,7 +33,7 @@ fn every_operation_has_a_route_and_every_route_a_name_and_a_sentence_of_its_own(
                 assert!(named.contains_key(name), "{}: no schema `{name}`", route.id);
             }
         }
-        // Each is found by its own path, whatever stands for the parameters.
+        // Each route is found by its own path, whatever the parameters are.
         let path = route.path.replace(['{', '}'], "").replace("...", "");
         let found = find(route.method.word(), &path).map(|found| found.route.id);
         assert_eq!(found, Some(route.id), "{path}");
@@ -44,7 +44,7 @@ fn every_operation_has_a_route_and_every_route_a_name_and_a_sentence_of_its_own(
 fn what_the_platform_thread_does_is_known_by_name() {
     let one_thread: Vec<&str> =
         ROUTES.iter().filter(|route| route.effect == Effect::ChangesPlatform).map(|route| route.id).collect();
-    // Nothing of this calls a plugin: whoever adds a route that does says so by its effect.
+    // None of these calls a plugin. The effect of a route that does must say so.
     let known = [
         "registry.revoke",
         "registry.rotate",
@@ -58,7 +58,7 @@ fn what_the_platform_thread_does_is_known_by_name() {
         "dev.set_quirks",
     ];
     assert_eq!(one_thread, known);
-    // What reads by another method than GET, and what does more than read by GET, is chosen and not forgotten.
+    // A route with the method GET only reads.
     for route in ROUTES.iter().filter(|route| route.method == Method::Get) {
         assert!(route.effect.only_reads(), "{}", route.id);
     }
@@ -75,7 +75,8 @@ fn words_in_the_place_of_an_entity_are_reserved() {
     assert_eq!(words, BTreeSet::from(erp_manifest::RESERVED_ENTITIES));
 }
 
-/// The paths in a console's module: string literals and templates that begin like a path of the API.
+/// Returns the API calls in a module of the console, each with its method, if that is known, and its path. They are
+/// string literals and templates that begin like a path of the API.
 fn paths_of(text: &str) -> Vec<(Option<String>, String)> {
     let mut found = Vec::new();
     for begin in ["/api/v1/", "/_dev/"] {
@@ -83,12 +84,12 @@ fn paths_of(text: &str) -> Vec<(Option<String>, String)> {
             let Some(quote) = text[..at].chars().next_back().filter(|quote| "\"`'".contains(*quote)) else { continue };
             let Some(end) = text[at..].find(quote) else { continue };
             let path = &text[at..at + end];
-            // `${…}` stands for one segment; what follows `?` is the query.
+            // `${…}` stands for one segment; the query comes after `?`.
             let mut plain = String::new();
             let mut rest = path;
             while let Some((before, after)) = rest.split_once("${") {
                 plain.push_str(before);
-                // Behind a word stands a query.
+                // After a word, `${…}` stands for a query.
                 if before.ends_with(|last: char| last.is_ascii_alphanumeric()) {
                     rest = "";
                     break;
@@ -162,7 +163,7 @@ fn generators_take_every_operation_of_the_document() {
         said
     };
     run(Command::new(tools.join("openapi-spec-validator")).arg("openapi.json"));
-    // Its formatter is another program.
+    // Its formatter is a separate program.
     sandbox.write("config.yaml", "post_hooks: []\n");
     let made = ["generate", "--path", "openapi.json", "--output-path", "client", "--config", "config.yaml"];
     let said = run(Command::new(tools.join("openapi-python-client")).args(made));
@@ -183,7 +184,7 @@ fn generators_take_every_operation_of_the_document() {
     let typescript = repository().join("tests/openapi/node_modules/.bin/openapi-typescript");
     run(Command::new(typescript).args(["openapi.json", "-o", "openapi.ts"]));
     let types = String::from_utf8(sandbox.read("openapi.ts")).unwrap();
-    // The list of operations has each as a key.
+    // The list of operations has a key for each of them.
     let is_there = |id: &str| types.contains(&format!("    \"{id}\": {{")) || types.contains(&format!("    {id}: {{"));
     let dropped: Vec<&&str> = operations.iter().filter(|id| !is_there(id)).collect();
     assert!(dropped.is_empty(), "{dropped:?}");

@@ -104,14 +104,14 @@ fn what_was_made_of_a_row_that_changed_meanwhile_is_not_written() {
         world.set(&mut second, "order", &order.id, &json!({ "status": "b" })).unwrap();
         second.commit().unwrap();
         if reads_again {
-            // That it was seen once more says nothing of what the guest reckoned with.
+            // Reading the row again does not change what the guest has already computed with.
             first.reader().list(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap();
         }
         let refused = world.set(&mut first, "order", &order.id, &json!({ "status": "c" }));
         assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
         assert!(matches!(first.commit(), Err(StoreError::Conflict)), "it can only be undone");
     }
-    // A sum over child rows changes its row without a version.
+    // A sum over child rows changes its row without a new version.
     let (mut first, mut second) = (world.begin(), world.begin());
     assert_eq!(world.get(&first, "order", &order.id).data["total"], 0);
     world.insert(&mut second, "line", &json!({ "order_id": order.id, "quantity": 5 })).unwrap();
@@ -127,7 +127,7 @@ fn a_step_that_was_refused_is_forgotten_with_what_it_had_read() {
     world.kept("note", &json!({ "order_id": order.id }));
     let mut unit = world.begin();
     let all = world.entity("order");
-    // Deleted and brought back by a savepoint, as when a batch fails: the row is what it was.
+    // The batch changes the row and fails; a savepoint undoes the change: the row is as before.
     let steps = [
         BatchStep {
             kind: BatchKind::Update,
@@ -169,7 +169,7 @@ fn a_row_that_is_deleted_takes_along_what_began_to_hang_on_it() {
             unit.writer().delete(&entity, &scope, id, None)?;
             unit.commit()
         });
-        // It waits for the one that names the row.
+        // Deleting waits for the unit of work that refers to the row.
         std::thread::sleep(std::time::Duration::from_millis(100));
         assert!(!deleting.is_finished());
         naming.commit().unwrap();
@@ -192,7 +192,7 @@ fn keys_are_counted_and_claimed_once() {
     let refused = first.keys().set_key_value(&plugin, &world.scope, "claim", &json!("ours"), None);
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
     drop(first);
-    // Eight that count at the same time lose none.
+    // Eight threads that count at the same time lose no step.
     std::thread::scope(|threads| {
         for _ in 0..8 {
             let (pool, scope, plugin) = (&world.pool, world.scope.clone(), &plugin);
@@ -218,7 +218,7 @@ fn a_connection_comes_back_from_a_unit_that_was_given_up() {
     }
     let unit = world.begin();
     assert_eq!(unit.reader().count(&world.entity("order"), &world.scope, &ListQuery::default()).unwrap(), 0);
-    // Three connections, and none of them is lost.
+    // The pool has three connections, and none of them is lost.
     let others = (world.begin(), world.begin());
     drop((unit, others));
 }

@@ -1,5 +1,5 @@
-//! The suite: it runs the program as users do, and calls the library where a platform would embed it.
-//! `ERP_PLUGIN_BLESS=1` writes expectations anew.
+//! The suite: it runs the program as users do, and calls the library as a platform that embeds it does.
+//! `ERP_PLUGIN_BLESS=1` rewrites the expected output.
 
 #![expect(
     clippy::unwrap_used,

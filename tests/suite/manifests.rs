@@ -1,4 +1,4 @@
-//! `plugin.toml`: what editors are told about it, how it is added to, how old ones load.
+//! `plugin.toml`: its schemas for editors, the commands that add to it, and how old manifests load.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&Sandbox::new().run(&["schema", name]).succeeded().stdout).unwrap()
 }
 
-/// Every file of a name below a folder.
+/// Collects the files below a folder whose paths end with `end`.
 fn files(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -26,7 +26,7 @@ fn as_json(text: &str) -> Option<Value> {
     text.parse::<toml::Table>().ok().map(|table| value(toml::Value::Table(table)))
 }
 
-/// TOML as JSON; dates are their texts.
+/// Converts TOML to JSON; dates become strings.
 fn value(toml: toml::Value) -> Value {
     match toml {
         toml::Value::String(text) => text.into(),
@@ -164,7 +164,7 @@ fn three_hundred_findings_come_in_one_run() {
     assert_eq!((code, findings.len()), (1, 300), "{}", findings.len());
 }
 
-/// A manifest of 20 lines and 3 findings for each entity.
+/// Returns a manifest with 18 lines and 3 findings for each entity.
 pub fn big_manifest(entities: usize) -> String {
     let mut text =
         "manifest_version = 1\n\n[metadata]\nid = \"erp-big\"\nname = \"大\"\nversion = \"0.1.0\"\n".to_owned();
@@ -178,7 +178,7 @@ pub fn big_manifest(entities: usize) -> String {
     text
 }
 
-/// A project with this manifest; `check --fix` and `add` on it.
+/// Runs a command in a project with this manifest; returns the exit code, the new manifest and standard error.
 fn edited(manifest: &str, arguments: &[&str]) -> (i32, String, String) {
     let sandbox = Sandbox::new();
     sandbox.write("plugin.toml", manifest);

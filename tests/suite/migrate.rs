@@ -9,7 +9,7 @@ use crate::support::{
     Client, Sandbox, empty_database, fixture_component, postgres_address, repository, template_component,
 };
 
-/// What the second version changes in the manifest of the template.
+/// The changes of the second version to the manifest of the template.
 const CHANGES: [(&str, &str); 4] = [
     ("version = \"0.1.0\"", "version = \"0.2.0\""),
     ("schema_version = 1", "schema_version = 2"),
@@ -20,7 +20,7 @@ const CHANGES: [(&str, &str); 4] = [
     ),
 ];
 
-/// How its rows follow.
+/// How the second version migrates rows.
 const STEPS: &str = r#"
 [[migrations]]
 from = 1
@@ -37,7 +37,7 @@ phase = "post"
 steps = [{ do = "backfill", entity = "purchase_order", field = "urgent", value = "status == 'draft'" }]
 "#;
 
-/// A sandbox with the first version as a package, and the project of the second one beside it.
+/// Returns a sandbox with the first version as a package, and the project of the second version beside it.
 fn two_versions(steps: &str) -> Sandbox {
     let sandbox = Sandbox::with_template("inventory");
     sandbox.take_component("erp-demo", template_component("inventory"));
@@ -136,7 +136,7 @@ fn a_rehearsal_shows_what_becomes_of_every_value_on_both_databases() {
     }
 }
 
-/// The rows of an entity over HTTP, without moments.
+/// Lists the data of an entity's rows over HTTP.
 fn listed(client: &Client<'_>, entity: &str) -> Value {
     let (status, list) = client.rows("GET", &format!("/{entity}?page_size=200"), &Value::Null);
     assert_eq!(status, 200, "{list}");
@@ -173,7 +173,7 @@ fn an_upgrade_of_a_dev_host_is_applied_told_and_taken_back() {
         }
         std::fs::rename(sandbox.path("state"), sandbox.path(&state)).unwrap();
         let (code, seeded) = run(&["-C", "erp-demo", "seed", "--rows", "400"]);
-        // The project is the second version already; rows are made for the one that is there.
+        // The project is already the second version; rows are made for the installed one.
         assert_eq!((code, &seeded["total"]), (0, &json!(400)), "{seeded}");
         let (code, applied) = run(&["-C", "erp-demo", "migrate", "apply"]);
         assert_eq!((code, &applied["version"]), (0, &json!("0.2.0")), "{applied}");
@@ -239,7 +239,7 @@ fn whoever_is_killed_while_an_upgrade_is_applied_leaves_the_old_version_or_the_n
             let items = listed(&Client::new(&host, "admin@acme", "erp-demo"), "inventory_item");
             items.as_array().unwrap().iter().map(|item| item["unit"].as_str().unwrap().to_owned()).collect()
         };
-        // How long it takes, on this machine, now.
+        // How long an upgrade takes on this machine at present.
         let started = std::time::Instant::now();
         assert!(run(&["migrate", "apply"]).wait().unwrap().success());
         let whole = started.elapsed();
@@ -247,7 +247,7 @@ fn whoever_is_killed_while_an_upgrade_is_applied_leaves_the_old_version_or_the_n
         let mut killed = 0;
         for kill in 0..20 {
             let mut child = run(&["migrate", "apply"]);
-            // Later and later, from before the first statement until after the last one.
+            // Later each time, from before the first statement until after the last one.
             std::thread::sleep(whole * kill / 18);
             let was_done = child.try_wait().unwrap().is_some();
             child.kill().unwrap();
@@ -332,7 +332,7 @@ fn the_same_seed_makes_the_same_rows_and_lines_add_up() {
     let near = "select count(*) from \"order\" where due between '2025-04-01' and '2026-08-01' or due is null";
     assert_eq!(ask("a.sqlite", near), ask("a.sqlite", "select count(*) from \"order\""));
     assert!(ask("a.sqlite", "select count(*) from customer where name like '%公司%'")[0][0].as_u64() > Some(10));
-    // What is there already is not overwritten.
+    // An existing file is not overwritten.
     sandbox.run(&["-C", "erp-seed", "seed", "--file", "a.sqlite"]).failed_with(2);
 }
 
@@ -382,7 +382,7 @@ fn rows_that_come_with_a_plugin_come_once_follow_and_go() {
     assert_eq!(client.upload(&sandbox, &first).0, 201);
     client.start();
     assert_eq!(names(&client), ["件", "箱"]);
-    // Every tenant has them, and a user may change and delete them.
+    // Every tenant has the rows, and a user may change and delete them.
     assert_eq!(names(&Client::new(&host, "admin@globex", "erp-fix")), ["件", "箱"]);
     let (_, list) = client.rows("GET", "/unit?filter=%7B%22code%22%3A%22box%22%7D", &Value::Null);
     let id = list["items"][0]["id"].as_str().unwrap().to_owned();
@@ -396,7 +396,7 @@ fn rows_that_come_with_a_plugin_come_once_follow_and_go() {
     let fourth = pack(4, &tables(4, "overwrite", ""), "code,name\npc,件\n");
     assert_eq!(client.upload(&sandbox, &fourth).0, 201);
     assert_eq!(names(&client), ["件"]);
-    // Demonstration rows come when they are asked for, and name rows by their titles.
+    // Demonstration rows are inserted on request, and refer to rows by their titles.
     assert_eq!(listed(&client, "thing"), json!([]));
     let (status, brought) = client.admin("POST", "/demo");
     assert_eq!((status, &brought["rows"]), (200, &json!(1)), "{brought}");

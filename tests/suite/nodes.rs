@@ -1,4 +1,4 @@
-//! Nodes and processors on a dev host, and a folder of packages that it follows.
+//! Nodes and processors on a dev host, and a folder of packages that the host follows.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Sandbox, request, template_component};
 
-/// A package of a template in `folder`, with another version and other texts where they are given.
+/// Returns a package made from a template, with this version and a changed manifest.
 fn package(template: &str, version: &str, change: impl Fn(String) -> String) -> Vec<u8> {
     let sandbox = Sandbox::with_template(template);
     let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
@@ -70,7 +70,7 @@ fn a_folder_of_packages_is_followed_and_nodes_come_and_go_with_it() {
         assert_eq!((found, answer["code"].as_str()), (status, Some(code)), "{path}: {answer}");
     }
 
-    // Another version takes its place; a broken file changes nothing; a file that goes takes its nodes along.
+    // A new version replaces the old one, a broken file changes nothing, and a removed file removes its nodes.
     let version = || admin.admin("GET", "").1["version"].clone();
     sandbox.write("plugins/nodes.erpx", package("node", "0.2.0", |manifest| manifest.replace("分组汇总", "汇总")));
     until("the new version runs", || version() == "0.2.0");
@@ -94,7 +94,7 @@ fn a_component_that_defines_other_nodes_than_its_manifest_does_not_start() {
     let other = package("node", "0.1.0", |manifest| manifest);
     let host = sandbox.dev_host(&[]);
     let admin = Client::new(&host, "admin@acme", "erp-demo");
-    // The statement is about these bytes, so the manifest is changed before it is packed, and `pack` refuses it.
+    // The statement covers the manifest of a package, so the manifest is changed before packing, and `pack` refuses it.
     let project = Sandbox::with_template("node");
     let manifest = String::from_utf8(project.read("erp-demo/plugin.toml")).unwrap();
     project.write(
@@ -118,7 +118,7 @@ fn a_call_that_runs_ends_on_the_version_that_it_began_with() {
     let (url, token) = (host.url(), host.token("admin@acme"));
     let items: Vec<Value> = (0..100).map(|n| json!({ "city": format!("c{n}") })).collect();
     let body = json!({ "parameters": { "group_by": "city" }, "input": items }).to_string().into_bytes();
-    // Requests go on while the package is replaced: none fails, and none is answered by half of a version.
+    // Requests continue while the package is replaced: none fails, and each is answered by one version alone.
     let running = {
         let (url, token) = (url.clone(), token.clone());
         std::thread::spawn(move || {
@@ -184,7 +184,7 @@ fn a_node_is_run_from_the_command_line() {
     assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("node.bad_request")));
     let (code, refused) = sandbox.json(&["-C", "erp-demo", "node", "supply", "erp-demo.group"]);
     assert_eq!((code, refused["error"]["code"].as_str()), (2, Some("node.bad_request")));
-    // A folder of packages serves where there is no project.
+    // A folder of packages can be used instead of a project.
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let run = ["node", "run", "erp-demo.group", "--plugins", "erp-demo/dist", "--parameters", r#"{"group_by":"x"}"#];
     assert_eq!(sandbox.json(&run).0, 0);

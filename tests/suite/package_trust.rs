@@ -1,4 +1,4 @@
-//! Keys and trust as people use them: rotation, revocation, receipts, a dev host that trusts on first use.
+//! Keys and trust as people use them: rotation, revocation, receipts, and a dev host that trusts on first use.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{Client, DevHost, Sandbox, request, template_component};
 const PACKAGE: &str = "erp-demo/dist/erp-demo-0.1.0.erpx";
 const TRUST: &str = "trust.toml";
 
-/// A sandbox with a package, and keys `old` and `new` whose passphrase is known.
+/// Returns a sandbox with a package, and with keys `old` and `new` whose passphrase is known.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
     sandbox.take_component("erp-demo", template_component("minimal"));
@@ -33,7 +33,7 @@ fn repack(sandbox: &Sandbox, version: &str) -> String {
     format!("erp-demo/dist/erp-demo-{version}.erpx")
 }
 
-/// The code of what is wrong, or `good`.
+/// Returns the code of the first problem, or `good`.
 fn verified(sandbox: &Sandbox, more: &[&str]) -> String {
     let mut arguments = vec!["verify", PACKAGE, "--trust-file", TRUST, "--require-signature"];
     arguments.extend(more);
@@ -93,11 +93,11 @@ fn a_rotation_moves_trust_to_the_new_key() {
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     sign(&sandbox, "old");
     assert_eq!(verified(&sandbox, &[]), "signature/expired");
-    // A key whose time is over names no successor.
+    // A key whose time is over cannot name a successor.
     sandbox.run(&["key", "new", "late"]).succeeded();
     sandbox.run(&["key", "rotate", "old", "late", "-o", "late.json"]).succeeded();
     sandbox.run(&["key", "import", "late.json", "--trust-file", TRUST]).failed_with(7);
-    // A stranger's word about a key that nobody trusts moves nothing.
+    // A rotation by a key that is not trusted moves no trust.
     sandbox.run(&["key", "new", "stranger"]).succeeded();
     sandbox.run(&["key", "rotate", "stranger", "new", "-o", "stranger.json"]).succeeded();
     sandbox.run(&["key", "import", "stranger.json", "--trust-file", TRUST]).failed_with(7);
@@ -140,7 +140,7 @@ fn a_revoked_key_counts_for_what_the_registry_took_before() {
     sandbox.run(&["key", "import", "list.json", "--trust-file", TRUST]).succeeded();
     assert_eq!(verified(&sandbox, &[]), "signature/revoked");
     assert_eq!(verified(&sandbox, &against), "good", "the registry took it before");
-    // Whoever has the lost key names no successor, neither here nor at the host.
+    // The lost key cannot name a successor, neither here nor at the host.
     sandbox.run(&["key", "rotate", "old", "new", "-o", "stolen.json"]).succeeded();
     sandbox.run(&["key", "import", "stolen.json", "--trust-file", TRUST]).failed_with(7);
     let stolen = sandbox.read("stolen.json");
@@ -152,7 +152,7 @@ fn a_revoked_key_counts_for_what_the_registry_took_before() {
     let next = repack(&sandbox, "0.2.0");
     sandbox.run(&["sign", &next, "--key", "old"]).succeeded();
     assert_eq!(code(&client(&host).upload(&sandbox, &next)), (403, "signature/revoked"));
-    // The next list has a higher version; the first one is not taken again.
+    // The next list has a higher version; the older one is then refused.
     let (_, newer) = client(&host).ask(
         "POST",
         "/api/v1/registry/revocations",
@@ -176,12 +176,12 @@ fn a_withdrawn_package_and_an_old_list_are_told_of() {
     sandbox.run(&revoke).succeeded();
     sandbox.run(&["key", "import", "list.json", "--trust-file", TRUST]).succeeded();
     assert_eq!(verified(&sandbox, &[]), "package/withdrawn");
-    // Another signature makes another file, and no other package.
+    // Another signature makes another file, but the same package.
     sign(&sandbox, "new");
     assert_eq!(verified(&sandbox, &[]), "package/withdrawn");
     let output = sandbox.run(&["verify", PACKAGE, "--trust-file", TRUST, "--require-fresh"]).failed_with(7);
     assert!(output.stderr.contains("get newer ones"), "{}", output.stderr);
-    // Somebody else's list counts for nothing.
+    // A list that no trusted registry has signed does not count.
     sandbox.run(&["key", "revoke", PACKAGE, "--reason", "x", "--list", "other.json", "--key", "new"]).succeeded();
     sandbox.run(&["key", "import", "other.json", "--trust-file", TRUST]).failed_with(7);
 }
@@ -202,7 +202,7 @@ fn a_dev_host_may_trust_on_first_use_and_never_on_second() {
     let (status, body) = request(&host.url(), "POST", "/api/v1/registry/rotations", Some(&token), &rotation, &[]);
     assert_eq!(status, 201, "{body}");
     assert_eq!(client(&host).upload(&sandbox, &next).0, 201);
-    // The pins outlive the host.
+    // The pins survive a restart of the host.
     drop(host);
     let host = sandbox.dev_host(&["--tofu"]);
     sandbox.run(&["key", "new", "third"]).succeeded();
@@ -264,7 +264,7 @@ fn every_stage_explains_itself() {
     assert_eq!(exit, 7);
 }
 
-/// Where the host's own trust file names the plugin's keys, nobody's first use counts.
+/// If the host's own trust file names keys of a plugin, the first use of another key does not count.
 #[test]
 fn first_use_does_not_count_for_a_plugin_whose_keys_are_known() {
     let sandbox = packed();
@@ -276,7 +276,7 @@ fn first_use_does_not_count_for_a_plugin_whose_keys_are_known() {
     assert_eq!(client(&host).upload(&sandbox, PACKAGE).0, 201, "one good signature is enough");
 }
 
-/// A reviewer stands in the stranger's folder: what it says of trust counts for nothing by itself.
+/// A reviewer works in the folder of an untrusted project: its trust file does not count unless the reviewer names it.
 #[test]
 fn a_folder_does_not_vouch_for_its_own_package() {
     let sandbox = packed();

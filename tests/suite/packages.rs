@@ -1,4 +1,4 @@
-//! Packages: what is not exactly what was signed is refused.
+//! Packages: a package that differs from what was signed is refused.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::support::{Sandbox, repository, template_component};
 
 const PACKAGE: &str = "erp-demo/dist/erp-demo-0.1.0.erpx";
 
-/// A sandbox with a package that a key of its own has signed.
+/// Returns a sandbox with a package that a key of its own has signed.
 fn signed() -> Sandbox {
     let sandbox = Sandbox::with_template("minimal").variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
     sandbox.take_component("erp-demo", template_component("minimal"));
@@ -27,7 +27,7 @@ fn verify(sandbox: &Sandbox, package: &str) -> (i32, Value) {
     sandbox.json(&["verify", package, "--require-signature"])
 }
 
-/// The code of what verification says is wrong.
+/// Returns the code of the first problem, or `nothing`.
 fn first_problem(document: &Value) -> &str {
     let checks = document["checks"].as_array().unwrap();
     let failed = checks.iter().find(|check| check["outcome"] == "no");
@@ -100,8 +100,8 @@ fn secrets_and_links_are_not_packed() {
     sandbox.run(&["-C", "erp-demo", "pack"]).failed_with(3);
 }
 
-/// The documented check without this program: a second implementation guards against mistakes that
-/// a writer and a reader make together.
+/// Runs the documented check without this program. A second implementation finds mistakes that the writer and the
+/// reader have in common.
 #[test]
 fn openssl_agrees_about_the_signature() {
     let sandbox = signed();
@@ -127,7 +127,7 @@ fn openssl_agrees_about_the_signature() {
     assert!(!run(PACKAGE).status.success(), "another key must not verify it");
 }
 
-/// Signing again with the same key gives the same bytes.
+/// Signing again with the same key results in the same bytes.
 #[test]
 fn signed_packages_are_reproducible_too() {
     let sandbox = signed();

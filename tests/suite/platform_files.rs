@@ -1,5 +1,5 @@
-//! The platform's own files: its upload script, manifests in JSON and in its first spelling, plugins in two loose files; and a
-//! host that is managed from the terminal.
+//! The platform's own files: its upload script, manifests in JSON and in the first spelling, plugins as two loose
+//! files. Also a host that is managed from the terminal.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn the_platforms_own_script_runs() {
     };
     let (status, refused) = upload(&[("wasm", &component)]);
     assert_eq!((status, &refused["code"]), (400, &json!("http.bad_form")), "{refused}");
-    // Files that the manifest names are further parts.
+    // Files that the manifest names are sent as further parts.
     let with_page = format!(
         "{MANIFEST}\n[[ui.pages]]\nname = \"map\"\ntype = \"custom\"\nlabel = \"地图\"\nfile = \"pages/map.html\"\n"
     );
@@ -81,7 +81,7 @@ fn the_platforms_own_script_runs() {
     let changed = MANIFEST.replace("version = \"0.1.0\"", "version = \"0.1.1\"");
     let (status, uploaded) = upload(&[("wasm", &component), ("manifest", changed.as_bytes())]);
     assert_eq!(status, 201, "{uploaded}");
-    // What was only uploaded is installed on the way.
+    // `enable` also installs a plugin that was only uploaded.
     let (status, enabled) = client.admin("POST", "/enable");
     assert_eq!(status, 200, "{enabled}");
     let row = json!({ "sku": "ITEM001", "name": "测试商品", "quantity": 100 });
@@ -113,7 +113,7 @@ fn a_manifest_may_be_json_and_a_plugin_two_loose_files() {
     let (_, checked) = sandbox.json(&["-C", "wrong", "check"]);
     let finding = checked["findings"].as_array().unwrap().iter().find(|one| one["code"] == "toml/unknown-key").unwrap();
     assert_eq!((&finding["file"], &finding["line"]), (&json!("plugin.json"), &json!(5)), "{checked}");
-    // What is no plugin's manifest is none.
+    // A `manifest.json` that is not a plugin's manifest does not count.
     sandbox.write("other/manifest.json", "{ \"icons\": [] }");
     assert_eq!(sandbox.run(&["-C", "other", "check"]).code, 3);
 
@@ -229,7 +229,7 @@ fn a_host_is_managed_from_the_terminal() {
     assert!(output.stdout.contains("erp-demo 0.1.0 is running"), "{}", output.stdout);
     let (code, _, refused) = ask(&["enable", "nobody"]);
     assert_eq!((code, &refused["error"]["code"]), (6, &json!("host/refused")), "{refused}");
-    // A tenant comes and goes while the host runs; the plugin's hook meets it.
+    // A tenant is added and removed while the host runs; the plugin's hook is called for it.
     let (code, user, result) = ask(&["tenants", "--add", "umbrella"]);
     assert_eq!((code, &user["user"]), (0, &json!("admin@umbrella")), "{result}");
     assert!(ask(&["tenants"]).1.as_array().unwrap().contains(&json!("umbrella")));
@@ -245,11 +245,11 @@ fn a_host_is_managed_from_the_terminal() {
     assert_eq!(ask(&["logs"]).0, 0);
     let calls = sandbox.run(&["host", "calls"]).succeeded().stdout;
     assert!(calls.lines().any(|line| line.contains("erp-demo") && line.contains("tenant")), "{calls}");
-    // Where it is asked may be said before or behind what is asked.
+    // `--to` may come before or after the subcommand.
     for words in [["--to", &url, "list"], ["list", "--to", &url]] {
         sandbox.run(&[&["host"], &words[..]].concat()).succeeded();
     }
-    // A raised version takes over; after a rollback the same one is not active, and publish says so.
+    // A newer version takes over. After a rollback, the upgrade to it is refused, with the reason.
     sandbox.run(&["-C", "erp-demo", "version", "0.1.1"]).succeeded();
     sandbox.repack("erp-demo");
     let (code, plugin, result) = ask(&["upgrade", "erp-demo/dist/erp-demo-0.1.1.erpx"]);
@@ -281,7 +281,7 @@ fn a_plugin_for_another_platform_is_refused_everywhere() {
     sandbox.write("erp-demo/plugin.toml", told);
     assert_eq!(sandbox.run(&["-C", "erp-demo", "check"]).code, 0);
     sandbox.take_component("erp-demo", template_component("minimal"));
-    // What is tried here runs on the platform that it is developed for.
+    // `test` and `call` run on the platform version that the plugin is developed for.
     sandbox.run(&["-C", "erp-demo", "test"]).succeeded();
     sandbox.run(&["-C", "erp-demo", "call", "base.init", "--json", "{}"]).succeeded();
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();

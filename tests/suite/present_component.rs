@@ -1,4 +1,4 @@
-//! What was built is what is tested and packed: a component knows what it was made of.
+//! What is tested and packed is what was built: a component records what it was made from.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn a_stale_component_is_told_refused_or_built() {
     assert_eq!(stale_findings(&sandbox), [""; 0]);
     assert_eq!(run(&["call", "--no-build", "base.init", "--json", "{}"]).0, 0, "what ships can be tried too");
 
-    // A comment of the manifest changes nothing, and a label does.
+    // A comment in the manifest changes nothing; a label does.
     let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
     sandbox.write("erp-demo/plugin.toml", format!("# a comment\n{manifest}"));
     assert_eq!(stale_findings(&sandbox), [""; 0]);
@@ -47,7 +47,7 @@ fn a_stale_component_is_told_refused_or_built() {
         assert_eq!((refused.0, code_of(&refused).as_str()), (1, "component/stale"), "{command:?}");
         assert!(message_of(&refused).contains("src/lib.rs"), "{command:?}");
     }
-    // The trial builds for development, and leaves what ships alone.
+    // `call` builds for development, and does not touch the component that ships.
     sandbox.run(&["-C", "erp-demo", "call", "base.init", "--json", "{}"]).succeeded();
     assert!(sandbox.path("erp-demo/dist/debug/erp-demo.wasm").is_file());
     assert_eq!(sandbox.read("erp-demo/dist/erp-demo.wasm"), shipped);
@@ -57,7 +57,7 @@ fn a_stale_component_is_told_refused_or_built() {
     let provenance = String::from_utf8(sandbox.read("erp-demo/dist/erp-demo.provenance.json")).unwrap();
     assert!(provenance.contains("plugin.toml"));
 
-    // What does not compile ends the command, and the last good component stays.
+    // A source that does not compile ends the command, and the last good component stays.
     let good = sandbox.read("erp-demo/dist/erp-demo.wasm");
     sandbox.write("erp-demo/src/lib.rs", format!("{source}\nfn broken( {{\n"));
     let failed = run(&["pack"]);
@@ -81,7 +81,7 @@ fn a_package_is_published_as_the_sources_are() {
     assert_eq!(code_of(&publish(&["--no-build"])), "package/stale");
     assert_eq!(code_of(&publish(&[])), "offline");
     assert_ne!(sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx"), packed, "it was packed again");
-    // What somebody has signed is not replaced.
+    // A signed package is not replaced.
     let sandbox = sandbox.variable("ERP_PLUGIN_KEY_PASSPHRASE", "pass");
     sandbox.run(&["key", "new", "k"]).succeeded();
     sandbox.run(&["-C", "erp-demo", "sign", "--key", "k"]).succeeded();
@@ -110,13 +110,13 @@ fn a_component_from_elsewhere_is_what_every_command_takes() {
     let (_, packed) = sandbox.json(&["pack"]);
     let packed = packed["files"].as_array().unwrap().iter().find(|file| file["name"] == "component.wasm").unwrap();
     assert_eq!(packed["bytes"].as_u64().unwrap(), sandbox.read("dist/erp-none.wasm").len() as u64);
-    // Only its maker can make it anew.
+    // Only the tool that made the component can make it again.
     let manifest = String::from_utf8(sandbox.read("plugin.toml")).unwrap();
     sandbox.write("plugin.toml", manifest.replace("0.1.0\"\nd", "0.2.0\"\nd"));
     let refused = sandbox.json(&["pack"]);
     assert_eq!(code_of(&refused), "component/stale");
     sandbox.write("plugin.toml", &manifest);
-    // A file that is named is taken as it is, and told with its digest.
+    // A file that is named is used as it is, and its digest is printed.
     let named = template_component("minimal");
     let output = sandbox.run(&["call", "base.init", "--json", "{}", "--component", named.to_str().unwrap()]);
     assert!(output.stderr.contains("as it is, sha256 "), "{}", output.stderr);
@@ -140,7 +140,7 @@ fn a_lock_of_fuel_is_of_the_component_that_ships() {
         assert!(output.stderr.contains("does not apply: it is of a release build, and this is a debug build"));
     }
     assert_eq!(String::from_utf8(sandbox.read("erp-demo/tests/budget.lock.toml")).unwrap(), lock);
-    // A figure that is too low is judged by the component that ships.
+    // The component that ships is compared with the figure, which is too low.
     let lowered: String = lock
         .lines()
         .map(
@@ -163,11 +163,11 @@ fn a_version_is_raised_in_all_files_at_once() {
     let files: Vec<&str> =
         raised["files"].as_array().unwrap().iter().filter_map(|file| file["file"].as_str()).collect();
     assert_eq!(files, ["plugin.toml", "Cargo.toml", "Cargo.lock"]);
-    // The lock file fits: nothing must be brought up to date first.
+    // The lock file is up to date: `--locked` succeeds.
     sandbox.run(&["-C", "erp-demo", "build", "--release", "--locked"]).succeeded();
     let (code, shown) = sandbox.json(&["-C", "erp-demo", "version"]);
     assert_eq!((code, &shown["ok"]), (0, &Value::Bool(true)));
-    // A file that was changed alone is seen.
+    // A change of one file alone is detected.
     let cargo = String::from_utf8(sandbox.read("erp-demo/Cargo.toml")).unwrap();
     sandbox.write("erp-demo/Cargo.toml", cargo.replacen("0.1.1", "0.1.2", 1));
     assert_eq!(sandbox.run(&["-C", "erp-demo", "version"]).code, 1);
@@ -199,7 +199,7 @@ fn a_version_that_is_too_low_for_what_changed_is_refused() {
     for lower in ["0.1.0", "next", "1.1"] {
         assert_eq!(sandbox.run(&["-C", "erp-demo", "version", lower]).code, 2, "{lower}");
     }
-    // The last package is what counts, however often the version was raised since.
+    // The last package decides, however often the version was raised since.
     let manifest = String::from_utf8(sandbox.read("erp-demo/plugin.toml")).unwrap();
     let broken = manifest.replacen("field_type = \"string\"", "field_type = \"integer\"", 1);
     assert_ne!(broken, manifest);
@@ -233,7 +233,7 @@ fn a_version_that_packages_of_a_workspace_share_is_raised_for_all_of_them() {
     sandbox.run(&["-C", "w/plugins/erp-a1", "version", "minor"]).succeeded();
     let lock = String::from_utf8(sandbox.read("w/Cargo.lock")).unwrap();
     assert_eq!((lock.matches("0.2.0").count(), lock.matches("0.1.0").count()), (2, 1), "{lock}");
-    // The neighbour is told of the shared version, and never takes it back.
+    // The check of the neighbour reports the shared version, and cannot set it back.
     let behind = sandbox.run(&["-C", "w/plugins/erp-b1", "version"]);
     assert_eq!(behind.code, 1);
     assert!(behind.stdout.contains("erp-plugin version 0.2.0"), "{}", behind.stdout);

@@ -1,4 +1,4 @@
-//! Uploading over a bad network, to a server that refuses.
+//! Uploads over a bad network, and to a server that refuses them.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn refusals_have_their_own_words_and_codes() {
         (status(409, json!({ "code": "plugin.version_taken", "message": "taken" })), 6, "publish/conflict"),
         (status(422, json!({ "code": "plugin.invalid", "message": "bad" })), 6, "plugin.invalid"),
         (Answer::Status(302, "location: http://127.0.0.1:1/\r\n", String::new()), 6, "publish/protocol"),
-        // The server is gone when it is asked what became of the package.
+        // The server is gone when the client asks whether the package was stored.
         (status(201, "<html>a captive portal</html>"), 6, "publish/unknown"),
         (status(201, json!({ "sha256": "another" })), 6, "publish/unknown"),
     ] {
@@ -150,7 +150,7 @@ fn bad_tokens_and_addresses_are_refused_before_anything_is_sent() {
     assert_eq!(sandbox.json(&file).0, 2);
 }
 
-/// A server with TLS whose authority is nobody's but its own.
+/// A server with TLS, whose certificate authority the system does not trust.
 #[test]
 fn a_certificate_counts_where_its_authority_is_named() {
     let (sandbox, _) = packed();
@@ -190,7 +190,7 @@ fn a_certificate_counts_where_its_authority_is_named() {
     server.kill().unwrap();
     server.wait().unwrap();
     assert_eq!((code, &unknown["error"]["code"]), (6, &json!("publish/certificate")), "{unknown}");
-    // Past the certificate there is a page for people, which is no platform.
+    // With the authority named, the certificate is accepted; the page behind it is no platform's.
     assert_eq!(trusted.1["error"]["code"], "publish/protocol", "{}", trusted.1);
     assert_eq!(wrong_name["error"]["code"], "publish/certificate", "{wrong_name}");
     assert_eq!(none.0, 2, "{}", none.1);
@@ -223,7 +223,7 @@ fn an_interrupted_upload_says_what_is_known() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut client = sandbox.command(&["-C", "erp-demo", "publish", "--to", &url]);
     let client = client.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    // It waits for the answer to its first question.
+    // The client waits for the answer to its first request.
     let (_held, _) = listener.accept().unwrap();
     assert!(std::process::Command::new("kill").args(["-INT", &client.id().to_string()]).status().unwrap().success());
     let ended = client.wait_with_output().unwrap();
@@ -232,7 +232,7 @@ fn an_interrupted_upload_says_what_is_known() {
     assert!(told.contains("before anything was sent") && told.contains("--status"), "{told}");
 }
 
-/// A proxy learns where the way goes, and never the token.
+/// A proxy sees the address that the client connects to, and never the token.
 #[test]
 fn a_proxy_that_refuses_is_told_of_and_gets_no_token() {
     let (sandbox, _) = packed();

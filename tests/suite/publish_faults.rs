@@ -1,4 +1,4 @@
-//! Uploads while everything fails: lines, servers, and the processes at both ends.
+//! Uploads while everything fails: connections, servers, and the processes at both ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use zeroize::Zeroizing;
 use crate::support::faulty::{Fault, FaultyPlatform, Numbers};
 use crate::support::{DevHost, Sandbox, request, template_component};
 
-/// Random ways in which an upload goes wrong.
+/// The number of random schedules of faults.
 const SCHEDULES: u64 = 1_000;
-/// Moments at which one of the two processes is killed.
+/// The number of times that one of the two processes is killed.
 const KILLS: u64 = 200;
 const SEED: u64 = 20_260_415;
 
-/// A small package, and its digest.
+/// Returns a small package and its digest.
 fn package() -> (Vec<u8>, String) {
     let manifest = json!({
         "metadata": { "id": "erp-small", "name": "小", "version": "1.0.0" },
@@ -84,7 +84,7 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
                 "not published"
             }
             Err(PublishError::Unknown { .. }) => "not known",
-            // What made no sense, and the server then said that it has nothing.
+            // The answer made no sense, and the server then reported that it has no such version.
             Err(PublishError::NotAPlatform { .. } | PublishError::WrongReceipt { .. }) => {
                 assert!(stored.is_none(), "a failure that is none: {}", told());
                 "no platform"
@@ -92,7 +92,7 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
             Err(error) => panic!("{error}"),
         };
         *ends.entry(end).or_default() += 1;
-        // Running it again converges, also when the line is well at last.
+        // Running it again converges, once the connection works.
         server.mend();
         publish(&server, &bytes).unwrap_or_else(|error| panic!("{error}: {}", told()));
         assert_eq!(server.stored("erp-small", "1.0.0"), Some(sha256.clone()), "{}", told());
@@ -101,7 +101,7 @@ fn whatever_fails_on_the_way_one_version_is_stored_and_what_is_said_is_true() {
     assert!(ends["published"] > 300 && ends["not published"] > 20 && ends["not known"] > 20, "{ends:?}");
 }
 
-/// The steps of a plugin's way into a host, each acknowledged or not.
+/// The steps that bring a plugin into a host, each with the state that follows it.
 const STEPS: [(&str, &str); 3] = [("upload", "uploaded"), ("install", "installed"), ("enable", "running")];
 
 #[test]
@@ -112,7 +112,7 @@ fn whoever_is_killed_no_half_plugin_stays_and_nothing_acknowledged_is_lost() {
     let sha256 = packed["sha256"].as_str().unwrap();
     let package = sandbox.read("erp-demo/dist/erp-demo-0.1.0.erpx");
     let mut numbers = Numbers::new(SEED);
-    // How long the way takes when nobody is killed.
+    // How long both take when no process is killed.
     let host = sandbox.dev_host(&[]);
     let started = Instant::now();
     client(&sandbox, &host).wait().unwrap();
@@ -141,7 +141,7 @@ fn whoever_is_killed_no_half_plugin_stays_and_nothing_acknowledged_is_lost() {
             let acknowledged = std::thread::scope(|scope| {
                 let way = scope.spawn(|| go_the_way(&host, &package));
                 std::thread::sleep(after);
-                // The process, and not the handle that the other thread reads the address from.
+                // The process is killed, not the handle, from which the other thread reads the address.
                 let killed = std::process::Command::new("kill").args(["-9", &host.child.id().to_string()]).status();
                 assert!(killed.unwrap().success());
                 way.join().unwrap()
@@ -171,11 +171,11 @@ fn client(sandbox: &Sandbox, host: &DevHost) -> std::process::Child {
 fn ask(host: &DevHost, method: &str, path: &str, body: &[u8]) -> Option<(u16, Value)> {
     let token = host.token("admin@acme");
     let url = host.url();
-    // A host that is killed leaves the client without an answer, and the client panics on that.
+    // A host that is killed leaves the client without an answer, and the client then panics.
     std::panic::catch_unwind(|| request(&url, method, path, Some(&token), body, &[])).ok()
 }
 
-/// Uploads, installs and enables the plugin; gives how many of these the host acknowledged.
+/// Uploads, installs and enables the plugin; returns how many of these steps the host acknowledged.
 fn go_the_way(host: &DevHost, package: &[u8]) -> usize {
     for (acknowledged, (step, _)) in STEPS.iter().enumerate() {
         let (path, body) = match *step {
@@ -183,7 +183,7 @@ fn go_the_way(host: &DevHost, package: &[u8]) -> usize {
             step => (format!("/api/v1/admin/plugins/erp-demo/{step}"), &[][..]),
         };
         let answer = ask(host, "POST", &path, body);
-        // What was done before is refused as done, which is well.
+        // 409: the step was done before, which is no failure.
         if !answer.is_some_and(|(status, _)| status == 200 || status == 201 || status == 409) {
             return acknowledged;
         }
@@ -191,7 +191,7 @@ fn go_the_way(host: &DevHost, package: &[u8]) -> usize {
     STEPS.len()
 }
 
-/// How far the plugin came.
+/// Returns how many steps the plugin has passed.
 fn reached(host: &DevHost) -> usize {
     let (status, detail) = ask(host, "GET", "/api/v1/admin/plugins/erp-demo", &[]).unwrap();
     if status != 200 {

@@ -1,4 +1,4 @@
-//! An OCI registry as Debian packages it: what is pushed, and that nothing is pushed twice.
+//! Publishing to an OCI registry, Debian's `docker-registry`: what is pushed, and that nothing is pushed twice.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -40,7 +40,7 @@ impl Registry {
         panic!("docker-registry does not start");
     }
 
-    /// A document or a blob, as a client that knows nothing of plugins gets it.
+    /// Fetches a document or a blob, as a client that has no notion of plugins does.
     fn get(&self, path: &str) -> Vec<u8> {
         let output = Command::new("curl")
             .args(["-sSf", "-H", "accept: application/vnd.oci.image.manifest.v1+json"])
@@ -107,7 +107,7 @@ fn a_version_is_a_plain_component_and_a_package_and_stays_what_it_is() {
     let pulled = registry.get("manifests/0.1.0");
     assert_eq!(package["subject"]["digest"], format!("sha256:{}", erp_manifest::digest::sha256_hex(&pulled)));
 
-    // The same version with another content is refused, and what is there stays.
+    // The same version with other content is refused, and the stored content stays.
     sandbox.write("erp-demo/assets/more.txt", "more");
     sandbox.run(&["-C", "erp-demo", "pack"]).succeeded();
     let (code, refused) = publish(&[]);

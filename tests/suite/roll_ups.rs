@@ -1,4 +1,4 @@
-//! Computed fields over child rows, on both databases: kept in the unit of work that changes a child.
+//! Computed fields over child rows, on both databases: updated in the unit of work that changes a child.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ fn scope() -> Scope {
     Scope::of_tenant(&TenantId::new("acme".to_owned()).unwrap(), now)
 }
 
-/// A database with the entities, and ids that count up.
+/// A database with the entities; the ids of its rows count up.
 struct Tables {
     database: Database,
     manifest: Arc<Manifest>,
@@ -86,7 +86,7 @@ struct Tables {
 }
 
 impl Tables {
-    /// The same for both databases.
+    /// Returns the same tables in both databases.
     fn both(tables: &str) -> [Tables; 2] {
         [Database::in_memory().unwrap(), Database::scratch(&postgres_url()).unwrap()].map(|mut database| {
             let manifest = manifest(tables);
@@ -118,7 +118,7 @@ impl Tables {
         self.database.writer().update(&entity, &scope(), id, patch.as_object().unwrap(), None).map(|row| row.version)
     }
 
-    /// The row's values of some fields.
+    /// Returns the data of a row.
     fn row(&self, entity: &str, id: &str) -> Map<String, Value> {
         self.database.reader().get(&self.entity(entity), &scope(), id).unwrap().data
     }
@@ -150,12 +150,12 @@ fn sums_follow_their_rows_in_the_same_unit_of_work() {
         assert_eq!(tables.row("order", &one)["is_paid"], true);
         assert_eq!(tables.row("customer", &customer)["owes"], "18.05", "two levels up: 19.55 and -1.50");
 
-        // A line that moves is taken from one and given to the other.
+        // A line that moves is taken off one order and added to the other.
         tables.update("line", &first, &json!({ "order_id": other, "quantity": 10 })).unwrap();
         assert_eq!(json!(all(&tables, &one)), json!(["20.00", "18.50", 2, 1, "2026-05-01", "10.00"]));
         assert_eq!(json!(all(&tables, &other)), json!(["3.50", "2.00", 10, 1, "2026-06-01", "0.35"]));
 
-        // Deleted rows count for nothing, and again when they come back.
+        // A deleted row does not count; a restored one counts again.
         let lines = tables.entity("line");
         tables.database.writer().delete(&lines, &scope(), &first, None).unwrap();
         assert_eq!(json!(all(&tables, &other)), json!(["0.00", "-1.50", 0, 0, null, null]));
@@ -165,14 +165,14 @@ fn sums_follow_their_rows_in_the_same_unit_of_work() {
         tables.database.writer().delete(&payments, &scope(), &payment, None).unwrap();
         assert_eq!(tables.row("order", &one)["is_paid"], false);
 
-        // The order's own rule refuses the line, and nothing of it stays.
+        // The order's own rule refuses the line, and nothing of it is stored.
         let refused = tables.try_insert("line", &line(&other, 100, "99", "2026-06-01")).unwrap_err();
         let StoreError::Validation { entity, problems } = refused else { panic!("{refused}") };
         assert_eq!((entity.as_str(), problems[0].message.as_str()), ("order", "最多一千"));
         assert!(tables.update("line", &first, &json!({ "price": "1000" })).is_err());
         assert_eq!(json!(all(&tables, &other)), json!(["3.50", "2.00", 10, 1, "2026-06-01", "0.35"]));
 
-        // Nobody edited the order: who has it open can save it.
+        // No user edited the order, so a client that has it open can save it.
         let orders = tables.entity("order");
         let patch = json!({ "discount": null });
         let saved =
@@ -263,7 +263,7 @@ fn a_roll_up_that_cannot_be_is_found_at_its_place() {
             "{computed}: {checked:#}"
         );
     }
-    // A condition looks at its own row alone.
+    // A condition may use its own row only.
     let tables = TABLES.replace("expr = \"net <= 1000\"", "expr = \"sum(lines.amount) <= 1000\"");
     sandbox.write("plugin.toml", format!("{HEAD}{tables}"));
     let (_, checked) = sandbox.json(&["check"]);

@@ -1,4 +1,4 @@
-//! Hostile guests: each is met by its own error, keeps nothing, and the next call works.
+//! Hostile guests: each ends with its own error and stores nothing, and the next call works.
 
 use erp_runtime::{CallOutcome, Compilation, Detail, Runtime};
 
@@ -30,7 +30,7 @@ fn a_runtime_for_edits_gives_the_same_results_for_the_same_fuel() {
     let (host, edits) = (Host::new(), Host::over(Runtime::for_edits().unwrap()));
     let honest = HONEST.component();
     let before = host.call(&host.load(&honest).unwrap(), &[], Detail::Full);
-    // The second time its functions are known.
+    // The second time, its compiled functions are known.
     for _ in 0..2 {
         let again = edits.call(&edits.load(&honest).unwrap(), &[], Detail::Full);
         assert_eq!((again.trace.fuel, again.trace.memory), (before.trace.fuel, before.trace.memory));
@@ -44,7 +44,7 @@ fn a_runtime_for_edits_gives_the_same_results_for_the_same_fuel() {
     for attack in ATTACKS {
         let (one, other) = (survive(&host, attack), survive(&edits, attack));
         assert_eq!(one.code, other.code, "{}", attack.name);
-        // How deep a stack reaches, and how far a guest gets in a time, is the machine's.
+        // How deep a stack can be, and how far a guest gets in a given time, depend on the machine.
         if !matches!(attack.code, "limit.time" | "guest.stack_overflow") {
             let fuel = |survived: &Survived| survived.outcome.as_ref().map(|outcome| outcome.trace.fuel);
             assert_eq!(fuel(&one), fuel(&other), "{}", attack.name);
@@ -100,7 +100,7 @@ fn a_full_trace_holds_arguments_results_statements_and_fuel() {
     assert_eq!(call.result["version"], 1);
     assert!(call.sql[0].starts_with("insert into \"plugin_erp_hostile_item\""), "{:?}", call.sql);
     assert!(call.fuel > full.trace.host_calls[0].fuel && full.trace.fuel > call.fuel);
-    // Looking closely changes nothing for the guest.
+    // A detailed trace changes nothing for the guest.
     assert_eq!(outline.trace.fuel, full.trace.fuel);
     assert!(outline.trace.host_calls[1].arguments.is_null() && outline.trace.host_calls[1].sql.is_empty());
 }

@@ -1,4 +1,4 @@
-//! What projects are made from: data, parameters, folders, repositories of git; and several of them in one workspace.
+//! What projects are made from: data, parameters, folders, Git repositories. Also several projects in one workspace.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn git(sandbox: &Sandbox, folder: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A template of one's own, in the folder `own`.
+/// Writes a template into the folder `own`.
 fn own_template(sandbox: &Sandbox) {
     sandbox.write(
         "own/template.toml",
@@ -94,7 +94,7 @@ fn a_repository_is_fetched_at_a_revision_and_nothing_of_it_runs_or_leads_out() {
     let made = new("erp-a", "v1", "deep/own").succeeded();
     assert!(made.stderr.contains("Created erp-a from") && made.stderr.contains(" at "), "{}", made.stderr);
     assert_eq!(sandbox.read("erp-a/x.md"), b"# x\n");
-    // A link of the newest commit is a plain file that holds where it led.
+    // A link in the newest commit becomes a plain file that contains the link's target.
     new("erp-b", "HEAD", "deep/own").succeeded();
     assert!(!sandbox.path("erp-b/link").is_symlink());
     assert_eq!(sandbox.read("erp-b/link"), b"/etc/passwd");
@@ -160,7 +160,7 @@ fn the_plugins_of_a_workspace_are_worked_on_in_the_order_of_their_needs() {
     let unknown = sandbox.run(&["-p", "erp-c", "check"]).failed_with(3);
     assert!(unknown.stderr.contains("there are erp-b, erp-a"), "{}", unknown.stderr);
     sandbox.run(&["sql", "select 1", "--workspace"]).failed_with(2);
-    // Results that are text in every format are texts of the one document.
+    // Results that are text in every format become strings in the one document.
     let (code, inspected) = sandbox.json(&["inspect", "--wit", "--workspace"]);
     assert_eq!(code, 0, "{inspected:#}");
     assert!(inspected["plugins"][0]["result"].as_str().is_some_and(|wit| wit.contains("world")), "{inspected:#}");

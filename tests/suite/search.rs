@@ -1,5 +1,5 @@
-//! Searches in a file of SQLite, which has an index of the parts of texts, against a database in memory, which has none:
-//! after each kind of write, of upgrade and of rollback.
+//! Compares searches in a SQLite file, which has an index of parts of texts, with a database in memory, which has none:
+//! after each kind of write, upgrade and rollback.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn scope(tenant: &str) -> Scope {
     Scope::of_tenant(&TenantId::new(tenant).unwrap(), now())
 }
 
-/// The same work on two databases, and the same questions.
+/// Two databases that get the same work and the same queries, and must give equal results.
 struct Both {
     databases: [Database; 2],
     ids: u32,
@@ -73,7 +73,7 @@ impl Both {
         })
     }
 
-    /// Asks both for texts; gives how many rows each finds.
+    /// Searches both databases for each text; returns how many rows each search finds.
     fn found(&mut self, entity: &EntityRef, tenant: &str, texts: &[&str]) -> Vec<u64> {
         let ask = |text: &&str| {
             let query = ListQuery {
@@ -98,7 +98,7 @@ impl Both {
     }
 }
 
-/// What SQLite makes of a search, of all statements since.
+/// Returns the statements that SQLite executes for a search.
 fn statements(database: &mut Database, entity: &EntityRef, text: &str) -> String {
     database.note_statements(true);
     let query = ListQuery { search: Some(text.to_owned()), ..ListQuery::default() };
@@ -148,7 +148,7 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     assert!(asked.contains(" match ?"), "{asked}");
     assert!(!statements(&mut both.databases[0], &customer, "深").contains(" match ?"));
 
-    // What changes, goes, comes back and is undone.
+    // Rows that are updated, deleted, restored, and changed in a unit that is rolled back.
     both.each(|database, _| {
         let patch: Map<String, Value> = json!({ "name": "上海分公司" }).as_object().unwrap().clone();
         database.writer().update(&customer, &scope("acme"), &one, &patch, None).unwrap().version
@@ -166,7 +166,7 @@ fn a_file_finds_by_its_index_what_memory_finds_by_reading() {
     });
     assert_eq!(both.found(&customer, "acme", &["shenzhen", "北京"]), [1, 0]);
 
-    // Another name of the entity, another searchable field.
+    // The entity gets another name, and another searchable field.
     let renamed = fields.replace("field_type = \"text\"", "field_type = \"text\"\nsearchable = true");
     let second = manifest(2, "client", &format!("renamed_from = \"customer\"\n{renamed}"));
     let report = both.each(|database, _| {
@@ -201,7 +201,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         database.serve_schema(&manifest);
     });
     let customer = both.databases[0].catalog().entity(&manifest.metadata.id, "customer").unwrap();
-    // More than are looked at one by one, so that the index takes them up.
+    // More rows than a search reads one by one, so that the index takes them up.
     for number in 0..3_500 {
         both.insert(&customer, "acme", &json!({ "name": format!("贸易公司 {number}") }));
     }
@@ -212,7 +212,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
         database.inspect(None, None, &sql, 1).unwrap().1[0][0].as_u64().unwrap()
     };
     assert_eq!([rows(&mut both.databases[0], "_docsize"), rows(&mut both.databases[0], "::new")], [3_501, 0]);
-    // Too many for the index, and few of them; of another tenant's many, none is seen.
+    // One text with too many hits for the index, and two with few. Rows of another tenant are never found.
     assert_eq!(both.found(&customer, "acme", &["贸易", "司 1199", "公司 119"]), [3_500, 1, 11]);
     let patch: Map<String, Value> = json!({ "name": "新名" }).as_object().unwrap().clone();
     let seven = both.found_ids(&customer, "acme", "公司 777");
@@ -223,7 +223,7 @@ fn texts_that_very_many_rows_hold_are_found_all_the_same() {
     assert_eq!(rows(&mut both.databases[0], "::new"), 1);
     assert_eq!(both.found(&customer, "globex", &["贸易", "易公司 7"]), [1, 1]);
 
-    // Deleted with its tables, and installed once more.
+    // The tables are dropped, installed once more, and dropped again.
     both.each(|database, _| {
         database.begin().unwrap();
         database.schema().drop_schema(&manifest.metadata.id).unwrap();
@@ -254,7 +254,7 @@ fn a_file_of_an_earlier_version_gets_its_indexes_with_the_next_upgrade() {
     }
     database.commit().unwrap();
     drop(database);
-    // As it was: no index of texts, indexes of other names.
+    // As an earlier version left it: no index of texts, and indexes with other names.
     let table = "plugin_erp_found_customer";
     let texts = format!("parts:{table}:name");
     rusqlite::Connection::open(&file)
@@ -275,7 +275,7 @@ fn a_file_of_an_earlier_version_gets_its_indexes_with_the_next_upgrade() {
     assert!(statements(&mut database, &customer, "深圳").contains(" match ?"));
     let query = ListQuery { search: Some("贸易".to_owned()), ..ListQuery::default() };
     assert_eq!(database.reader().count(&customer, &scope("acme"), &query).unwrap(), 2);
-    // The code need not be unique any more.
+    // The code no longer has to be unique.
     let row = json!({ "name": "北京", "code": "0" });
     let mut new_id = || "01a22e93-c61f-7000-8614-00000000000f".to_owned();
     database.writer().insert(&customer, &scope("acme"), row.as_object().unwrap(), &mut new_id).unwrap();

@@ -1,4 +1,4 @@
-//! Tables, queries and dependencies of plugins that were made for these questions.
+//! Tables, queries and dependencies, with plugins that are made for these tests.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, DevHost, Sandbox, template_component};
 
-/// Packs a plugin: the given tables behind the head of a manifest, and the component of the template.
+/// Packs a plugin: its manifest is a head and the given tables, its component is that of the template.
 fn pack(sandbox: &Sandbox, id: &str, tables: &str) -> String {
     let manifest = format!(
         "manifest_version = 1\n[metadata]\nid = \"{id}\"\nname = \"{id}\"\nversion = \"0.1.0\"\n\
@@ -58,7 +58,7 @@ fn cursors_visit_every_row_once_in_any_order() {
     let host = sandbox.dev_host(&[]);
     let client = running(&sandbox, &host, "erp-things", &things());
     for n in 0_u32..12 {
-        // Every third value is absent, some are equal, and neither text nor floats are friendly.
+        // Every third row has no values, some values are equal, and the floats have no exact decimal form.
         let row = match n % 3 {
             0 => json!({}),
             _ => json!({
@@ -201,7 +201,7 @@ fn two_plugins_never_share_a_table() {
     let second = Client::new(&host, "admin@acme", "erp-a-b");
     let refused = second.upload(&sandbox, &package);
     assert_eq!((refused.0, refused.1["code"].as_str()), (409, Some("plugin.table_taken")));
-    // The rows of a plugin that was uninstalled are still its own; those of a purged one are gone.
+    // The tables of an uninstalled plugin are still its own; those of a purged plugin are free.
     assert_eq!(first.admin("DELETE", "").0, 200);
     assert_eq!(second.upload(&sandbox, &package).0, 409);
     assert_eq!(first.admin("POST", "/purge").0, 204);
@@ -295,7 +295,7 @@ fn a_plugin_is_not_taken_away_from_those_that_need_it() {
     };
     assert_eq!(raise("0.1.5").0, 201);
     assert_eq!(raise("0.2.0").1["code"], "plugin.dependents");
-    // A new version of what is installed is installed: nothing under the other one goes away.
+    // A new version of an installed plugin is installed: the plugin that depends on it does not lose it.
     assert_eq!(lower.admin("POST", "/disable").0, 200);
     assert_eq!(base.admin("POST", "/disable").0, 200);
     assert_eq!(raise("0.1.6").0, 201);
@@ -310,7 +310,7 @@ fn a_plugin_is_not_taken_away_from_those_that_need_it() {
     assert_eq!(labels["base_id"][id], "?");
     assert_eq!(lower.rows("POST", "/top", &json!({ "base_id": "00000000-0000-7000-8000-000000000000" })).0, 201);
 
-    // After a restart both run again, the one that is needed first.
+    // After a restart both run again; the plugin that the other one needs starts first.
     host.kill();
     let host = sandbox.dev_host(&[]);
     let admin = Client::new(&host, "admin@acme", "erp-upper");
@@ -360,7 +360,7 @@ fn rows_are_computed_and_held_against_the_rules_of_their_entity() {
     let (status, _) = client.rows("PATCH", &path, &json!({ "data": { "above": below["id"] }, "version": 2 }));
     assert_eq!(status, 400, "a circle of two");
 
-    // Only the change that the condition holds for tells its event.
+    // An event is published only for the change that fulfils its condition.
     let patch = json!({ "data": { "status": "closed", "reason": "sold" }, "version": 2 });
     assert_eq!(client.rows("PATCH", &path, &patch).0, 200);
     let (_, events) = client.ask("GET", "/_dev/events", &Value::Null);
@@ -385,7 +385,7 @@ fn a_version_that_does_not_start_leaves_the_old_one_running() {
         );
         sandbox.repack("erp-up");
     };
-    // With so little fuel its `init` cannot run.
+    // Its `init` cannot run with so little fuel.
     raise("0.1.0", "0.2.0", "fuel = 1\n");
     let (status, body) = client.upload(&sandbox, "erp-up/dist/erp-up-0.2.0.erpx");
     assert_eq!((status, body["code"].as_str()), (422, Some("plugin.start")), "{body}");

@@ -1,11 +1,11 @@
-//! What a package says of its making: the bill of materials, the account of the build, the same bytes in another place.
+//! What a package records about its build: the bill of materials, the provenance, the same bytes in another place.
 
 use cyclonedx_bom::prelude::{Bom, Validate};
 use serde_json::Value;
 
 use crate::support::{Sandbox, repository};
 
-/// A release build of the inventory template, packed, in a folder that no other test builds in.
+/// Returns a sandbox with a packed release build of the inventory template.
 fn packed() -> Sandbox {
     let sandbox = Sandbox::with_template("inventory");
     let target = repository().join("target/test-guests");

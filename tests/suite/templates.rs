@@ -23,7 +23,7 @@ fn tree(folder: &Path) -> String {
     names.join("\n") + "\n"
 }
 
-/// What a command prints, without what differs from machine to machine: times, fuel, sizes, digests.
+/// Returns a command's output without what differs from machine to machine: times, fuel, sizes, digests.
 fn told(text: &str) -> String {
     let mut kept = String::new();
     for line in text.lines() {
@@ -40,7 +40,7 @@ fn told(text: &str) -> String {
     kept
 }
 
-/// From `new` to a verified package, as a user goes it; gives what the component exports.
+/// Goes from `new` to a verified package, as a user does; returns the exports of the component.
 fn whole_way(template: &str) -> Vec<String> {
     let component = template_component(template);
     let sandbox = Sandbox::with_template(template).variable("ERP_PLUGIN_KEY_PASSPHRASE", "correct horse");
@@ -82,7 +82,7 @@ fn whole_way(template: &str) -> Vec<String> {
     names("exports").into_iter().map(short).collect()
 }
 
-/// Faults at every host call and PostgreSQL change nothing for a template.
+/// A template's tests pass with faults at every host call, and on PostgreSQL.
 fn bears_faults_and_postgres(template: &str, least: u64) {
     let component = template_component(template);
     let sandbox = Sandbox::with_template(template);
@@ -139,7 +139,7 @@ fn node_goes_the_whole_way() {
     assert_eq!(whole_way("node"), ["base", "nodes"]);
 }
 
-/// What is thrown and is no error of the host API becomes one, and the log says where.
+/// An exception that is no error of the host API becomes one, and the log shows its place.
 fn an_exception_becomes_an_error(template: &str, file: &str) {
     let component = template_component(template);
     let sandbox = Sandbox::with_template(template);
@@ -166,7 +166,8 @@ fn typescript_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("node-typescript"), ["base", "nodes"]);
 }
 
-/// The first build of a project has no types yet; they take numbers, which are exact or an error, and never another number.
+/// The first build of a project begins without types. The types take numbers, which are exact or an error, and never
+/// another number.
 #[test]
 fn typescript_loses_no_digits_and_no_promises() {
     let sandbox = Sandbox::with_template("event-typescript");
@@ -209,7 +210,7 @@ export const eventHandler: typeof EventHandler = {
         assert!(refused["logs"][0]["message"].as_str().unwrap().contains("(src/plugin.ts:13)"), "{refused}");
     }
     assert!(call("\"later\"")["error"].as_str().unwrap_or_default().contains("plugin.async"));
-    // What the world exports and the entry does not would only be found when the plugin starts.
+    // Without this check, an export that the entry lacks would be found only when the plugin starts.
     let source = String::from_utf8(sandbox.read("erp-demo/src/plugin.ts")).unwrap();
     sandbox.write("erp-demo/src/plugin.ts", source.replacen("export const base", "export const bases", 1));
     let _one = one_build();
@@ -228,7 +229,7 @@ fn python_passes_the_scenarios_of_rust() {
     assert_eq!(whole_way("node-python"), ["base", "nodes"]);
 }
 
-/// The unit tests of the templates run without WebAssembly, against a host of their own.
+/// The unit tests of the templates run without WebAssembly, against a mock host.
 #[test]
 fn unit_tests_of_the_templates_need_no_component() {
     for template in ["inventory", "action", "processor", "event", "node", "odd-plugin"] {
@@ -325,7 +326,7 @@ fn reports_tell_every_case_and_parts_make_a_whole() {
     assert_eq!(names.len(), cases);
     run(&["--partition", "4/3"]).failed_with(2);
 
-    // A failing case has its place in every report.
+    // Every report shows a failing case with its place.
     let scenario = String::from_utf8(sandbox.read("erp-demo/tests/items.test.toml")).unwrap();
     sandbox.write("erp-demo/tests/items.test.toml", scenario.replace("expect.status = 204", "expect.status = 205"));
     let junit = run(&["--format", "junit"]).failed_with(1).stdout;

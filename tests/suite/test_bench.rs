@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Sandbox, debug_component, repository, template_component};
 
-/// The inventory template with its release component.
+/// Returns the inventory template and its release component.
 fn inventory() -> (Sandbox, String) {
     let component = template_component("inventory").display().to_string();
     (Sandbox::with_template("inventory"), component)
@@ -16,7 +16,7 @@ fn stock_file(sandbox: &Sandbox) -> PathBuf {
     sandbox.path("erp-demo/tests/stock.test.toml")
 }
 
-/// Puts another text in the place of one that is there once.
+/// Replaces a text that must occur exactly once in the file.
 fn change(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
     assert_eq!(text.matches(from).count(), 1, "{from}");
@@ -41,7 +41,7 @@ fn accept_writes_what_was_found_and_nothing_else() {
     };
     let (code, failed) = test(&[]);
     assert_eq!((code, &failed["failed"]), (1, &serde_json::json!(1)), "{failed}");
-    // The first step that fails ends the case: accepting one thing shows the next.
+    // The first failing step ends the case: accepting its result reveals the next one.
     test(&["--accept"]);
     let (code, passed) = test(&["--accept"]);
     assert_eq!((code, &passed["ok"]), (0, &serde_json::json!(true)), "{passed}");
@@ -81,7 +81,7 @@ fn the_lock_of_budgets_holds_fuel_to_what_it_was() {
     let lock = sandbox.path("erp-demo/tests/budget.lock.toml");
     let text = std::fs::read_to_string(&lock).unwrap();
     assert_eq!(test(&[]).0, 0);
-    // Fuel is exact: the same component burns the same in whatever order.
+    // Fuel is exact: the same component uses the same fuel in any order of the cases.
     assert_eq!(test(&["--lock-budget", "--shuffle", "5"]).0, 0);
     assert_eq!(std::fs::read_to_string(&lock).unwrap(), text);
     let (name, fuel) = text
@@ -164,7 +164,7 @@ fn a_recording_is_replayed_and_becomes_a_scenario() {
 #[test]
 fn a_recorded_event_becomes_a_scenario_that_passes() {
     let (sandbox, component) = inventory();
-    // What a dev host would have written for an event that read one row.
+    // The recording that a dev host would have written for an event that read one row.
     let line = serde_json::json!({
         "schema": 1, "plugin": "erp-demo", "version": "0.1.0", "began_ms": 1_776_240_000_000_i64,
         "invocation": { "event": { "id": "e", "type": "sales.order.shipped", "source": "platform", "occurred_at_ms": 0,
@@ -210,7 +210,7 @@ fn a_recorded_button_becomes_a_scenario_that_passes_with_what_its_events_led_to(
     let (made, code, tested) = scenario();
     assert_eq!(code, 0, "{tested}\n{made}");
     assert!(made.contains("quantity = 3") && !made.contains("# no step"), "{made}");
-    // No call met the item: one is made up for the line that names it.
+    // No call read the item: the scenario makes one up for the line that refers to it.
     let lines = std::fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = lines.lines().filter(|line| !line.contains("\"invocation\":{\"event\"")).collect();
     std::fs::write(&file, lines.join("\n")).unwrap();
@@ -244,11 +244,11 @@ fn coverage_is_that_of_the_component_as_it_is_and_tells_what_a_change_affects() 
     let (_, affected) = test(&["--affected"]);
     let (passed, skipped) = (affected["passed"].as_u64().unwrap(), affected["skipped"].as_u64().unwrap());
     assert!(passed >= 1 && skipped > passed, "{affected}");
-    // A component from elsewhere has no lines of this folder, and says so.
+    // A component from elsewhere has no lines of this folder, and the command says so.
     let release = template_component("inventory").display().to_string();
     let (code, refused) = sandbox.json(&["-C", "erp-demo", "test", "--component", &release, "--coverage"]);
     assert_eq!((code, refused["error"]["code"].as_str()), (3, Some("coverage")), "{refused}");
-    // A release build keeps its lines beside what ships, which is the very component that is looked at.
+    // A release build keeps its lines beside the component that ships; coverage is measured on that component.
     let target = repository().join("target/test-guests");
     sandbox.run(&["-C", "erp-demo", "build", "--release", "--target-dir", target.to_str().unwrap()]).succeeded();
     let shipped = sandbox.read("erp-demo/dist/erp-demo.wasm");

@@ -1,6 +1,6 @@
-//! Every order in which two and three calls can go through their units of work, on the real runtime and the real store: each
-//! step of a call (begin, host call, commit, the end of the unit) waits until the schedule lets it go on. All schedules are
-//! tried, one after the other; what a call may come to is tried in all combinations.
+//! Every order in which two or three calls can go through their units of work, on the real runtime and the real store.
+//! Each step of a call (begin, host call, commit, end of the unit) waits until the schedule allows it. All schedules
+//! are tried one after the other, for all pairs of fates; a third call commits or panics.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
@@ -21,18 +21,18 @@ use serde_json::{Map, Value};
 use crate::support::Sandbox;
 use crate::support::hostile::{GuestText, Host};
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It keeps what it did.
+    /// It commits its changes.
     Keeps,
     /// Its guest traps.
     Traps,
-    /// Whoever asked leaves while it works.
+    /// The client leaves while the call works.
     IsCancelled,
     /// The host panics in a host call.
     Panics,
-    /// There is no connection.
+    /// No connection is free.
     CannotBegin,
     /// The commit fails.
     CannotCommit,
@@ -41,7 +41,7 @@ enum Fate {
 const ALL: [Fate; 6] =
     [Fate::Keeps, Fate::Traps, Fate::IsCancelled, Fate::Panics, Fate::CannotBegin, Fate::CannotCommit];
 
-/// Where a call waits for its turn.
+/// The step for which a call waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Begin,
@@ -51,7 +51,7 @@ enum Step {
     End,
 }
 
-/// Lets one call at a time go on to its next step.
+/// Lets one call at a time take its next step.
 #[derive(Default)]
 struct Turns {
     state: Mutex<TurnState>,
@@ -63,7 +63,7 @@ struct TurnState {
     waiting: BTreeMap<usize, Step>,
     going: Option<usize>,
     done: BTreeSet<usize>,
-    /// Calls that have a unit.
+    /// Calls that have an open unit.
     open: BTreeSet<usize>,
 }
 
@@ -72,11 +72,11 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the schedule says that this call takes its step.
+    /// Waits until the schedule allows this call to take its step.
     fn take(&self, call: usize, step: Step) {
         let mut state = self.state();
         state.waiting.insert(call, step);
-        // It has done what it was let go for.
+        // The call has taken the step that it was allowed.
         if state.going == Some(call) {
             state.going = None;
         }
@@ -95,14 +95,14 @@ impl Turns {
     }
 }
 
-/// All schedules: a path of choices, and how many there were at each.
+/// All schedules: a path of choices, each with the number of options at that point.
 #[derive(Default)]
 struct Schedules {
     path: Vec<(usize, usize)>,
 }
 
 impl Schedules {
-    /// Goes to the next schedule; false where there is none.
+    /// Goes to the next schedule; returns false after the last one.
     fn next(&mut self) -> bool {
         while let Some((choice, options)) = self.path.pop() {
             if choice + 1 < options {
@@ -113,7 +113,8 @@ impl Schedules {
         false
     }
 
-    /// Lets calls go on by this schedule until all of them are done. `excludes` says that one unit at a time can be open.
+    /// Lets the calls take their steps by this schedule until all are done. `excludes`: only one unit at a time can be
+    /// open.
     fn run(&mut self, turns: &Turns, calls: usize, excludes: bool) {
         let mut depth = 0;
         loop {
@@ -150,7 +151,7 @@ struct Scheduled<'s, S> {
     interrupt: Interrupt,
 }
 
-/// Drops the unit within its turn: whatever ends a unit is a step of the schedule.
+/// A unit that is dropped in its turn: however a unit ends, its end is a step of the schedule.
 #[derive(Debug)]
 struct ScheduledUnit {
     inner: Option<UnitOfWork>,
@@ -366,7 +367,7 @@ impl EventStorage for ScheduledUnit {
     }
 }
 
-/// How many rows there are.
+/// Returns the number of rows.
 fn rows(database: &Database, entity: &EntityRef) -> u64 {
     let scope = Scope::of_tenant(&TenantId::new("acme").unwrap(), Moment::parse("2026-04-15T08:00:00Z").unwrap());
     database.reader().count(entity, &scope, &ListQuery { by_plugin: true, ..ListQuery::default() }).unwrap()
@@ -374,13 +375,13 @@ fn rows(database: &Database, entity: &EntityRef) -> u64 {
 
 const INSERT: &str = "(call $insert (i32.const 16) (i32.const 4) (i32.const 32) (i32.const 13) (i32.const 1032))";
 
-/// The guests: one that inserts two rows and says that all is well, one that inserts two rows and traps.
+/// Returns the guests: one inserts two rows and succeeds, the other one inserts two rows and traps.
 fn guests(host: &Host) -> (LoadedPlugin, LoadedPlugin) {
     let of = |end: &str| GuestText::of(Box::leak(format!("{INSERT} {INSERT} {end}").into_boxed_str())).component();
     (host.load(&of("(call $ok)")).unwrap(), host.load(&of("(unreachable)")).unwrap())
 }
 
-/// Runs all schedules of calls with these fates; gives how many there were.
+/// Runs all schedules of calls with these fates; returns how many there were.
 fn try_all<S: Storage<Unit = UnitOfWork>>(
     host: &Host,
     (keeps, traps): &(LoadedPlugin, LoadedPlugin),
@@ -431,7 +432,8 @@ fn try_all<S: Storage<Unit = UnitOfWork>>(
                     kept += 2;
                 }
                 Some(outcome) => {
-                    // With one connection nobody is ever refused; with several, a writer may find another one.
+                    // With one connection, no call is refused because of another; with several, two writers can
+                    // conflict.
                     let error = outcome.result.as_ref().unwrap_err();
                     assert!(!excludes || *fate != Fate::Keeps, "{error}");
                     assert!(outcome.trace.changes.is_empty());
@@ -439,7 +441,8 @@ fn try_all<S: Storage<Unit = UnitOfWork>>(
                 None => assert_eq!(*fate, Fate::Panics),
             }
         }
-        // Whoever meets another one may be refused, also by one that comes to nothing; but not each by the other.
+        // A call that meets another one may be refused, even if that one then fails. But two calls cannot refuse each
+        // other.
         let all_keep = fates.iter().all(|fate| *fate == Fate::Keeps);
         assert!(kept > 0 || !all_keep, "{fates:?} by {:?}", schedules.path);
         assert_eq!(count(), before + kept, "{fates:?} by {:?}", schedules.path);
@@ -479,7 +482,7 @@ fn in_every_order_two_connections_keep_what_was_acknowledged() {
     database.commit().unwrap();
     database.serve_schema(&host.manifest);
     let pool = Pool::new(database, 2).unwrap();
-    // Who cannot write now is refused now: a schedule has no clock.
+    // A call that cannot write is refused at once: a schedule has no clock.
     let units = [pool.take().unwrap(), pool.take().unwrap()];
     for mut unit in units {
         unit.set_patience(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! Calls of several threads over one database: each has its unit of work for itself.
+//! Calls of several threads over one database: each has a unit of work of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     let row = data.as_object().unwrap();
     let mut unit = host.database.begin_to_write().unwrap();
     unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();
-    // Another thread's call waits until this one has ended, and sees nothing of it.
+    // A call on another thread waits until this unit has ended, and sees nothing of it.
     std::thread::scope(|threads| {
         let call = threads.spawn(|| host.call(&keeps, &[], Detail::Outline));
         std::thread::sleep(Duration::from_millis(100));
@@ -80,7 +80,7 @@ fn a_unit_of_work_that_is_dropped_leaves_nothing_and_lets_the_next_one_in() {
     unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();
     assert_eq!(unit.commit().unwrap().len(), 1);
     assert_eq!(rows(&host), 4);
-    // A panic in the middle is a drop like any other.
+    // A panic drops the unit, like any other end.
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut unit = host.database.begin_to_write().unwrap();
         unit.writer().insert(&entity, &scope, row, &mut new_id).unwrap();

@@ -1,4 +1,4 @@
-//! The second version of a plugin, on rows of the first one, on both databases.
+//! The second version of a plugin, applied to rows of the first one, on both databases.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::support::postgres_url;
 
 const HEAD: &str = "manifest_version = 1\n[metadata]\nid = \"erp-up\"\nname = \"上\"\n[runtime]\nabi = \"erp:plugin@1.0.0\"\nworld = \"minimal-plugin\"\n";
 
-/// A year of somebody's stock.
+/// The first version of a plugin for stock.
 const FIRST: &str = r#"
 [schema]
 schema_version = 1
@@ -56,7 +56,7 @@ name = "text"
 field_type = "string"
 "#;
 
-/// Everything about it changes.
+/// The second version, which changes everything about the first.
 const SECOND: &str = r#"
 [schema]
 schema_version = 2
@@ -141,7 +141,7 @@ fn scope() -> Scope {
     Scope::of_tenant(&TenantId::new("acme".to_owned()).unwrap(), now())
 }
 
-/// A database with the first version and rows of it.
+/// Installs the first version into a database, and inserts rows of it.
 fn with_rows(mut database: Database, old: &Arc<Manifest>, entity: &str, rows: &[Value]) -> Database {
     database.begin().unwrap();
     database.upgrades().upgrade(None, old, now(), |_| Ok(())).unwrap();
@@ -196,7 +196,7 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
         let mut database = with_rows(database, &old, "goods", &stock());
         let before = rows(&database, &old, "goods");
         let number = upgrade(&mut database, &old, &new).unwrap();
-        // As when a host starts again: nothing is to be done.
+        // A host does this when it starts again; nothing changes.
         database.schema().install_schema(&new).unwrap();
         let after = Value::from(rows(&database, &new, "item").into_iter().map(Value::Object).collect::<Vec<_>>());
         let expected = json!([
@@ -206,7 +206,7 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
             { "code": "A-3", "status": "poor" },
         ]);
         assert_eq!(after, expected, "{dialect:?}");
-        // The new names are found by, and the new types are ordered by.
+        // Rows are found by the new names, and sorted by the new types.
         let item = database.catalog().entity(&new.metadata.id, "item").unwrap();
         let query = ListQuery {
             filter: json!({ "count": { "gt": 3 }, "last_name": "王" }),
@@ -217,7 +217,7 @@ fn a_new_version_takes_all_rows_along_and_a_rollback_brings_them_back() {
         assert_eq!(database.reader().count(&item, &scope(), &query).unwrap(), 1);
         assert_eq!(database.upgrades().all(&new.metadata.id).unwrap()[0].from_version, "1.0.0");
 
-        // What was written since is in the way of a rollback, and says so.
+        // A value written after the upgrade prevents a rollback, and the error counts its row.
         database.begin().unwrap();
         let patch = json!({ "count": 13 }).as_object().unwrap().clone();
         database.writer().update(&item, &scope(), "00000000-0000-7000-8000-000000000000", &patch, None).unwrap();
@@ -303,7 +303,7 @@ fn a_plan_says_what_is_locked_and_what_is_written_anew() {
     crate::support::expect_file(&expected, &(show(Dialect::Sqlite) + &show(Dialect::Postgres)));
 }
 
-/// `order` with the given fields (name, type and more), behind a schema version and in front of more tables.
+/// Returns tables: a schema version, the entity `order` with the given fields (name, type and more), and `more`.
 fn orders(schema: u64, fields: &[(&str, &str)], more: &str) -> String {
     let fields: String = fields
         .iter()
@@ -406,7 +406,7 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         };
         let first = forward(&mut database);
         assert_eq!(rows(&database, &new, "bin").len(), 1);
-        // What the upgrade itself brought is not in its way.
+        // Rows that the upgrade itself inserted do not prevent its rollback.
         back(&mut database, first, false).unwrap();
         assert_eq!(rows(&database, &old, "shelf").len(), 1);
         assert_eq!(rows(&database, &old, "order").iter().filter(|row| row["name"] == "同").count(), 2);
@@ -421,7 +421,7 @@ fn a_rollback_brings_back_deleted_rows_dropped_tables_and_equal_values_and_may_b
         assert_eq!(refused.code().name(), "migration.rows_at_stake");
         back(&mut database, second, true).unwrap();
         assert_eq!(rows(&database, &old, "order").len(), 2, "the deleted row is back");
-        // An entity that went may come again.
+        // An entity that was dropped may be added again.
         forward(&mut database);
         upgrade(&mut database, &new, &again).unwrap_err();
         let steps = "[[migrations]]\nfrom = 2\nto = 3\nsteps = [{ do = \"drop_entity\", entity = \"bin\" }]\n";

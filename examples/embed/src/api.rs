@@ -1,4 +1,4 @@
-//! The platform's HTTP API: its own routes, beside the rows of plugins.
+//! The platform's HTTP API: its own routes, and the rows of plugins.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct Platform<S> {
     bus: EventBus,
 }
 
-/// The routes.
+/// Returns the router with all routes.
 pub fn router<S: Storage<Unit = UnitOfWork> + 'static>(engine: PluginEngine<S>, bus: EventBus) -> Router {
     Router::new()
         .route("/health", get(|| async { "ok" }))
@@ -54,7 +54,7 @@ async fn unload<S: Storage + 'static>(State(platform): Shared<S>, Path(plugin): 
     StatusCode::NO_CONTENT
 }
 
-/// The first hundred rows of an entity.
+/// Lists the first hundred rows of an entity.
 async fn list<S: Storage<Unit = UnitOfWork> + 'static>(
     State(platform): Shared<S>,
     headers: HeaderMap,
@@ -71,7 +71,7 @@ async fn list<S: Storage<Unit = UnitOfWork> + 'static>(
     .await
 }
 
-/// A new row.
+/// Inserts a row.
 async fn insert<S: Storage<Unit = UnitOfWork> + 'static>(
     State(platform): Shared<S>,
     headers: HeaderMap,
@@ -87,7 +87,7 @@ async fn insert<S: Storage<Unit = UnitOfWork> + 'static>(
     .await
 }
 
-/// Work on rows without a plugin: a unit of work on a thread where waiting is allowed.
+/// Runs work on rows without a plugin: one unit of work, on a thread where blocking is allowed.
 async fn rows<S: Storage<Unit = UnitOfWork> + 'static>(
     platform: Arc<Platform<S>>,
     user: User,
@@ -104,7 +104,7 @@ async fn rows<S: Storage<Unit = UnitOfWork> + 'static>(
     Ok(Json(done?).into_response())
 }
 
-/// A button of a plugin.
+/// Runs an action of a plugin, as a button on its page does.
 async fn invoke<S: Storage + 'static>(
     State(platform): Shared<S>,
     headers: HeaderMap,
@@ -115,7 +115,7 @@ async fn invoke<S: Storage + 'static>(
     Ok(Json(platform.engine.invoke(&plugin, &user, action, input).await?).into_response())
 }
 
-/// An event of a base module, to whoever listens; answers before it was handled.
+/// Publishes an event of a base module to all subscribers; answers before they have handled it.
 async fn publish<S: Storage + 'static>(
     State(platform): Shared<S>,
     headers: HeaderMap,
@@ -125,7 +125,7 @@ async fn publish<S: Storage + 'static>(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// An event to one plugin; answers once what it did is committed.
+/// Delivers an event to one plugin; answers once the changes of its call are committed.
 async fn deliver<S: Storage + 'static>(
     State(platform): Shared<S>,
     headers: HeaderMap,
@@ -152,7 +152,7 @@ fn user(headers: &HeaderMap) -> Result<User, Refusal> {
     Users::of_header(header).ok_or_else(|| Refusal(StatusCode::UNAUTHORIZED, "log in first".to_owned()))
 }
 
-/// What a client reads of an error.
+/// The status and the text of an error, as a client receives them.
 struct Refusal(StatusCode, String);
 
 impl From<PluginError> for Refusal {

@@ -12,13 +12,13 @@ pub struct BusEvent {
     pub tenant: TenantId,
     pub event_type: String,
     pub payload: Value,
-    /// The plugin that published it; none of a base module.
+    /// The plugin that published it; `None` for an event of a base module.
     pub source: Option<String>,
-    /// How many events led to it.
+    /// The number of events that led to this one.
     pub depth: u32,
 }
 
-/// Clones are the same bus.
+/// The bus. Clones share it.
 #[derive(Debug, Clone)]
 pub struct EventBus(broadcast::Sender<BusEvent>);
 
@@ -28,7 +28,7 @@ impl Default for EventBus {
     }
 }
 
-/// Events of some types.
+/// A receiver of the events whose types match its patterns.
 #[derive(Debug)]
 pub struct Subscription {
     events: broadcast::Receiver<BusEvent>,
@@ -36,20 +36,20 @@ pub struct Subscription {
 }
 
 impl EventBus {
-    /// Publishes an event to whoever listens now.
+    /// Publishes an event to everyone who is subscribed now.
     pub fn publish(&self, event: BusEvent) {
-        // Nobody need listen.
+        // It is no error if there is no subscriber.
         let _ = self.0.send(event);
     }
 
-    /// Events whose types match one of the patterns, from now on.
+    /// Subscribes to the events whose types match one of the patterns, from now on.
     pub fn subscribe(&self, patterns: Vec<String>) -> Subscription {
         Subscription { events: self.0.subscribe(), patterns }
     }
 }
 
 impl Subscription {
-    /// The next one; none when the bus is gone. Who is too slow misses the oldest.
+    /// Returns the next event; `None` when the bus is gone. A subscriber that is too slow loses the oldest events.
     pub async fn next(&mut self) -> Option<BusEvent> {
         loop {
             match self.events.recv().await {
@@ -63,7 +63,7 @@ impl Subscription {
     }
 }
 
-/// What plugins publish goes to the same bus, once their calls are committed.
+/// Publishes the events of plugins on the same bus, once their calls are committed.
 impl EventSink for EventBus {
     fn publish(&self, call: &FinishedCall<'_>, events: &[EmittedEvent]) {
         for event in events {

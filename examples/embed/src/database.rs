@@ -9,7 +9,7 @@ use erp_store::{Connections, LentClient};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls, Statement};
 
-/// The pool, and the executor that its connections live in.
+/// The pool, and the executor that drives its connections.
 #[derive(Debug)]
 pub struct PlatformPool {
     pool: Pool,
@@ -17,7 +17,7 @@ pub struct PlatformPool {
 }
 
 impl PlatformPool {
-    /// A pool of so many connections, within the executor of the caller.
+    /// Creates a pool of at most `size` connections; the caller's executor drives them.
     pub fn connect(url: &str, size: usize) -> Result<PlatformPool, Box<dyn Error + Send + Sync>> {
         let pool = Pool::builder(Manager::new(url.parse()?, NoTls)).max_size(size).build()?;
         Ok(PlatformPool { pool, executor: Handle::current() })
@@ -32,7 +32,7 @@ impl Connections for PlatformPool {
     }
 }
 
-/// A connection of the pool, which goes back when this is dropped.
+/// A connection of the pool, which goes back to the pool when this is dropped.
 struct Lent {
     client: Object,
     executor: Handle,
@@ -43,7 +43,7 @@ impl LentClient for Lent {
         &self.client
     }
 
-    /// The pool keeps what was prepared, for the next one who has this connection.
+    /// The pool keeps prepared statements for the next user of this connection.
     fn prepare<'a>(
         &'a self,
         sql: &'a str,
@@ -52,7 +52,7 @@ impl LentClient for Lent {
     }
 
     fn cancel(&self) {
-        // Where that fails, the statement goes on; it is waited for.
+        // If this fails, the statement continues, and its caller waits for it.
         let _ = self.executor.block_on(self.client.cancel_token().cancel_query(NoTls));
     }
 }

@@ -1,4 +1,5 @@
-//! The plugin engine of a platform, over the runtime: the methods that such an engine has, and no more of wasmtime.
+//! The plugin engine of a platform, built on the runtime: the methods of such an engine, without direct use of
+//! wasmtime.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,12 +26,12 @@ pub enum PluginError {
     AlreadyExists(String),
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// What the guest said, or why it was ended; nothing of the call was kept.
+    /// The guest's own error, or why its call was ended. Nothing that the call did was stored.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
-/// What a plugin is doing.
+/// The state of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PluginStatus {
     Loaded,
@@ -46,7 +47,7 @@ struct Plugin {
     listener: Option<JoinHandle<()>>,
 }
 
-/// Plugins, and what calls them. Clones are the same engine.
+/// The loaded plugins, with the host and the bus that call them. Clones share the same engine.
 pub struct PluginEngine<S> {
     host: Host<S>,
     bus: EventBus,
@@ -67,12 +68,12 @@ impl<S: Storage + 'static> PluginEngine<S> {
         Ok(PluginEngine { host, bus: bus.clone(), plugins: Arc::default() })
     }
 
-    /// What rows are kept in.
+    /// The storage of the plugins' rows.
     pub fn storage(&self) -> &S {
         self.host.storage()
     }
 
-    /// Compiles a plugin of a verified package; gives its id.
+    /// Compiles the plugin of a verified package; returns its id.
     pub fn load(&self, package: &Package) -> Result<String, PluginError> {
         let id = package.manifest.metadata.id.to_string();
         if self.plugins().contains_key(&id) {
@@ -94,7 +95,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
         done.map(drop)
     }
 
-    /// Delivers events that the plugin subscribed to, one after the other, until it is disabled.
+    /// Delivers the events that the plugin subscribes to, one after the other, until the plugin is disabled.
     pub fn start_event_listener(&self, id: &str) {
         let Ok(manifest) = self.manifest(id) else { return };
         // A second listener would deliver everything twice.
@@ -105,7 +106,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
         let (mut events, engine, own) = (self.bus.subscribe(patterns), self.clone(), id.to_owned());
         let listener = tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                // A plugin does not hear itself.
+                // A plugin does not receive its own events.
                 if event.source.as_deref() == Some(&*own) {
                     continue;
                 }
@@ -119,7 +120,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
         }
     }
 
-    /// Delivers one event, and waits until what it led to is committed.
+    /// Delivers one event, and waits until the changes of the call are committed.
     pub async fn handle_event(&self, id: &str, event: &BusEvent) -> Result<(), PluginError> {
         let stored = StoredEvent {
             seq: 0,
@@ -136,19 +137,19 @@ impl<S: Storage + 'static> PluginEngine<S> {
             .map(drop)
     }
 
-    /// Presses a button of a row, on a user's behalf.
+    /// Runs an action of a plugin on behalf of a user.
     pub async fn invoke(&self, id: &str, user: &User, action: String, input: Value) -> Result<Value, PluginError> {
         let action = Invocation::Action { name: action, input };
         self.call(id, &user.tenant, Some(user.caller.clone()), Trigger::Action, action).await
     }
 
-    /// Tells the plugin of a tenant.
+    /// Notifies the plugin that a tenant was created. Does nothing if `tenant` is not a valid id.
     pub async fn on_tenant_created(&self, id: &str, tenant: &str) -> Result<(), PluginError> {
         let Some(tenant) = TenantId::new(tenant) else { return Ok(()) };
         self.call(id, &tenant, None, Trigger::Lifecycle, Invocation::TenantCreated).await.map(drop)
     }
 
-    /// Delivers it no more events. A call that runs is ended, and nothing of it stays.
+    /// Stops delivering events to the plugin. A delivery that is running is ended, and nothing of it is stored.
     pub fn disable(&self, id: &str) {
         if let Some(plugin) = self.plugins().get_mut(id) {
             if let Some(listener) = plugin.listener.take() {
@@ -158,13 +159,13 @@ impl<S: Storage + 'static> PluginEngine<S> {
         }
     }
 
-    /// Forgets it. Calls that run keep its code until they end.
+    /// Disables and removes the plugin. Calls that are running keep its code until they end.
     pub fn unload(&self, id: &str) {
         self.disable(id);
         self.plugins().remove(id);
     }
 
-    /// `{status, plugin_id}`, with the error where there is one.
+    /// Returns `{status, plugin_id}`, with `error` after an error, or with `state` if the plugin is not running.
     pub fn health_check(&self, id: &str) -> Result<Value, PluginError> {
         let plugins = self.plugins();
         let plugin = plugins.get(id).ok_or_else(|| PluginError::NotFound(id.to_owned()))?;
@@ -175,7 +176,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
         })
     }
 
-    /// Whether events are delivered to it.
+    /// Whether events are delivered to the plugin.
     pub fn is_running(&self, id: &str) -> bool {
         self.plugins().get(id).is_some_and(|plugin| plugin.status == PluginStatus::Running)
     }
@@ -208,7 +209,7 @@ impl<S: Storage + 'static> PluginEngine<S> {
         let event_depth = if let Invocation::Event { event, .. } = &invocation { event.depth } else { 0 };
         let request_id = uuid::Uuid::new_v4().to_string();
         let context = CallContext { request_id, tenant: tenant.clone(), caller, trigger, locale, event_depth };
-        // The executor goes on meanwhile; whoever drops this future ends the guest.
+        // The executor's threads stay free meanwhile. Dropping this future ends the guest.
         Ok(self.host.call_async(&loaded, HostCallRequest::new(context, invocation)).await.result?)
     }
 

@@ -1,5 +1,5 @@
-//! A platform that embeds the runtime: an axum server with its own users, its own pool of connections and its own event bus
-//! runs a plugin from its package, verified first. `docs/embedding.md` walks through it.
+//! A platform that embeds the runtime. An axum server with its own users, connection pool and event bus runs a plugin
+//! from its package, which it verifies first. `docs/embedding.md` walks through it.
 //!
 //! ```console
 //! $ cargo run -p erp-embed -- inventory.erpx sqlite:rows.sqlite
@@ -30,7 +30,7 @@ use crate::database::PlatformPool;
 use crate::engine::PluginEngine;
 use crate::users::Users;
 
-/// Calls that run at the same time, and connections of the pool.
+/// The number of calls that run at the same time, and of connections in the pool.
 const THREADS: usize = 8;
 
 #[tokio::main]
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             serve(Pool::new(first, THREADS)?, &package).await
         }
         None => {
-            // Its own pool, which the plugins' rows share with whatever else the platform keeps there.
+            // The platform's own pool: the rows of plugins are in the same database as the platform's other tables.
             let connections = PlatformPool::connect(&database, THREADS)?;
             let pool = tokio::task::spawn_blocking(move || {
                 let pool = LentPool::new(connections)?;
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     }
 }
 
-/// The package, where every check of the platform's policy says yes: signed by the key, if there is one.
+/// Returns the package if it passes all checks; if there is a key, the key must have signed it.
 fn verified(bytes: &[u8], key: Option<&Path>) -> Result<Package, Box<dyn Error + Send + Sync>> {
     let mut trust = TrustStore::default();
     if let Some(file) = key {

@@ -1,4 +1,4 @@
-//! The platform's users. A real one asks its own tables; a token here is a name and a tenant.
+//! The platform's users. A real platform reads its own tables; a token here is a name and a tenant.
 
 use erp_manifest::TenantId;
 use erp_runtime::Caller;
@@ -10,7 +10,7 @@ pub struct User {
     pub caller: Caller,
 }
 
-/// Who may call.
+/// The users that may call: any name, in one of the known tenants.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Users;
 

@@ -1,4 +1,4 @@
-//! The example as a platform runs it: eight clients, both databases, and a count of what was acknowledged.
+//! Runs the example as a platform does: eight clients, both databases, and a count of the acknowledged calls.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 const CLIENTS: usize = 8;
-/// Seconds that they ask; `ERP_EMBED_SECONDS` says otherwise.
+/// How many seconds the clients send requests; `ERP_EMBED_SECONDS` overrides it.
 const SECONDS: u64 = 20;
 
-/// The program that makes plugins: the same build has put it beside the example.
+/// Runs `erp-plugin`, which the same build has put beside the example.
 fn erp_plugin(folder: &Path, keys: &Path, arguments: &[&str]) {
     let program = Path::new(env!("CARGO_BIN_EXE_embed")).with_file_name("erp-plugin");
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-guests");
@@ -26,7 +26,7 @@ fn erp_plugin(folder: &Path, keys: &Path, arguments: &[&str]) {
     assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// The inventory plugin, signed; its package and the key.
+/// Creates and signs the inventory plugin; returns the paths of its package and of the public key.
 fn package(folder: &Path) -> (PathBuf, PathBuf) {
     erp_plugin(folder, folder, &["new", "erp-demo", "--template", "inventory"]);
     let project = folder.join("erp-demo");
@@ -38,7 +38,7 @@ fn package(folder: &Path) -> (PathBuf, PathBuf) {
     (package, folder.join("erp-plugin/keys/vendor.pub.pem"))
 }
 
-/// The example's process, which ends with this.
+/// The process of the example, which is killed when this is dropped.
 struct Server {
     process: Child,
     address: String,
@@ -115,7 +115,7 @@ impl Client {
     }
 }
 
-/// Ships goods as fast as the server lets it; gives how many shipments were acknowledged.
+/// Ships goods as fast as the server answers; returns the number of acknowledged shipments, and all other answers.
 fn ship(mut client: Client, until: Instant) -> (u64, Vec<String>) {
     let (mut acknowledged, mut refused) = (0, Vec::new());
     let number = client.tenant;
@@ -162,7 +162,7 @@ fn eight_clients_find_every_call_that_was_acknowledged_on_both_databases() {
     let (package, key) = package(folder.path());
     hold(&format!("sqlite:{}", folder.path().join("rows.sqlite").display()), &package, &key);
     let server = std::env::var("ERP_PLUGIN_TEST_POSTGRES").expect("tests/run.sh starts a PostgreSQL");
-    // A database of its own, which goes with the cluster.
+    // A database of its own, which is removed with the cluster.
     let name = format!("embed_{}", std::process::id());
     let executor = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     executor.block_on(async {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{DevHost, Sandbox, request};
 
-/// A user of a dev host, and the plugin that they work with.
+/// A user of a dev host, and the plugin that the user works with.
 pub struct Client<'h> {
     host: &'h DevHost,
     token: String,
@@ -21,18 +21,18 @@ impl<'h> Client<'h> {
         request(&self.host.url(), method, path, Some(&self.token), &body, &[])
     }
 
-    /// A request for rows: `/<entity>…`.
+    /// Sends a request for rows; `path` begins with `/<entity>`.
     pub fn rows(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         self.ask(method, &format!("/api/v1/plugins/{}{path}", self.plugin), body)
     }
 
-    /// The rows of a list, whose parameters are given decoded.
+    /// Lists rows; the values of `parameters` are percent-encoded here.
     pub fn list(&self, entity: &str, parameters: &[(&str, &str)]) -> (u16, Value) {
         let query: Vec<String> = parameters.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
         self.rows("GET", &format!("/{entity}?{}", query.join("&")), &Value::Null)
     }
 
-    /// A request about the plugin's life: `/install`, or nothing for the plugin itself.
+    /// Sends a request about the plugin's lifecycle; `path` is such as `/install`, or empty for the plugin itself.
     pub fn admin(&self, method: &str, path: &str) -> (u16, Value) {
         self.ask(method, &format!("/api/v1/admin/plugins/{}{path}", self.plugin), &Value::Null)
     }

@@ -1,17 +1,17 @@
-//! Components that cost a compiler or a validator more than their bytes say, by what makes them expensive.
+//! Components that cost a compiler or a validator more than their size suggests, grouped by what makes them expensive.
 
 use wasm_encoder::{
     BlockType, CodeSection, Component, ConstExpr, ElementSection, Elements, Function, FunctionSection, InstructionSink,
     MemArg, MemorySection, MemoryType, Module, ModuleSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
-/// Components of one kind, the larger the more expensive.
+/// Components of one kind; the larger the size, the more expensive.
 pub struct Family {
     /// What is expensive; `{}` stands for the size.
     pub name: &'static str,
-    /// Makes the component of a size.
+    /// Makes the component of this size.
     pub component: fn(u32) -> Vec<u8>,
-    /// From harmless to refused.
+    /// Sizes from harmless to refused.
     pub sizes: &'static [u32],
 }
 
@@ -32,9 +32,10 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "types of {} fields between parts", component: adapters, sizes: &[2, 60, 300] },
 ];
 
-/// One module whose function 0 has the type of `signature`, with functions made by `bodies`.
+/// A module under construction, with the functions added so far.
 struct Bodies {
-    /// Parameters and results of type 1; type 0 has neither, type 2 takes nothing and gives an i32.
+    /// The number of parameters and of results of type 1. Type 0 has neither; type 2 has no parameter and returns an
+    /// i32.
     width: u32,
     code: CodeSection,
     types: Vec<u32>,
@@ -80,7 +81,7 @@ impl Bodies {
     }
 }
 
-/// So many values on the stack that nobody knows before the function runs.
+/// Pushes `count` values that are not known before the function runs.
 fn values(sink: &mut InstructionSink<'_>, count: u32) {
     for n in 0..count {
         sink.i32_const(0).i32_load(MemArg { offset: u64::from(n * 4), align: 2, memory_index: 0 });
@@ -93,7 +94,7 @@ fn drops(sink: &mut InstructionSink<'_>, count: u32) {
     }
 }
 
-/// A function that gives back what it gets.
+/// The body of a function that returns its parameters.
 fn same(width: u32) -> impl FnOnce(&mut InstructionSink<'_>) {
     move |sink| (0..width).for_each(|n| _ = sink.local_get(n))
 }
@@ -224,7 +225,7 @@ fn additions(count: u32) -> Vec<u8> {
     Bodies::of(1).function(2, 0, body).component()
 }
 
-/// Two parts that pass 100 functions to each other, each with a record of records.
+/// Two parts: one imports 100 functions of the other, each of which takes a list of records of records.
 fn adapters(fields: u32) -> Vec<u8> {
     let record = |of: &str| {
         let fields: String = (0..fields).map(|n| format!("(field \"f{n}\" {of})")).collect();

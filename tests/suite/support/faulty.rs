@@ -1,4 +1,4 @@
-//! A platform behind a line that fails as it is told.
+//! A platform behind a connection that fails on purpose.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -18,29 +18,29 @@ use serde_json::Value;
 pub enum Fault {
     /// Nothing.
     None,
-    /// The line breaks when so many of 16 parts of the request have come.
+    /// The connection breaks after so many 16ths of the request's body.
     CutRequest(u8),
-    /// The request came whole, and nobody has looked at it.
+    /// The request arrives complete, and is not processed.
     Unheard,
-    /// It was done, and the answer is lost.
+    /// The request is processed, and the answer is lost.
     LostAnswer,
-    /// It was done, and half of the answer comes.
+    /// The request is processed, and half of the answer arrives.
     CutAnswer,
-    /// A status without anything being done.
+    /// A status, without processing the request.
     Status(u16),
-    /// The same with a wish when to come again.
+    /// The status 503 with this `retry-after`, without processing the request.
     RetryAfter(&'static str),
-    /// It was done, and the answer comes in small pieces.
+    /// The request is processed, and the answer arrives in small pieces.
     Slow,
-    /// It was done, and the answer speaks of another file.
+    /// The request is processed, and the answer contains the digest of another file.
     WrongDigest,
-    /// A page of somebody in between.
+    /// The sign-in page of a captive portal.
     Portal,
-    /// It was done, and half of an answer without a length comes.
+    /// The request is processed, and half of an answer without a length arrives.
     CutOpenAnswer,
 }
 
-/// The product's own chance, which also chooses faults.
+/// The product's own random numbers, which also choose faults.
 pub struct Numbers(Random);
 
 impl Numbers {
@@ -71,7 +71,7 @@ impl Numbers {
     }
 }
 
-/// A platform in memory, and a server in front of it that goes with it.
+/// A platform in memory, and a server in front of it that ends when this is dropped.
 pub struct FaultyPlatform {
     pub url: String,
     pub platform: Arc<Mutex<Platform>>,
@@ -80,7 +80,7 @@ pub struct FaultyPlatform {
 }
 
 impl FaultyPlatform {
-    /// A new platform; `faults` happen to its requests in order, and then nothing does.
+    /// Starts a new platform. Its requests get these faults in order, and later requests get none.
     pub fn start(runtime: &Arc<Runtime>, mut faults: Vec<Fault>) -> FaultyPlatform {
         let tenant = TenantId::new("acme").unwrap();
         let mut directory = Directory::default();
@@ -115,12 +115,12 @@ impl FaultyPlatform {
         served
     }
 
-    /// Nothing fails any more.
+    /// Removes the faults that are left.
     pub fn mend(&self) {
         self.faults.lock().unwrap().clear();
     }
 
-    /// What the platform has, asked without the line.
+    /// Returns the digest of a stored version, without using the connection.
     pub fn stored(&self, id: &str, version: &str) -> Option<String> {
         self.platform.lock().unwrap().lifecycle().receipt(id, version).ok().map(|receipt| receipt.sha256)
     }
@@ -129,7 +129,7 @@ impl FaultyPlatform {
 impl Drop for FaultyPlatform {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // The listener waits for somebody.
+        // Wakes the listener, so that its thread ends.
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
     }
 }

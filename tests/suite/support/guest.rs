@@ -1,4 +1,4 @@
-//! Components that tests need, each built once a run with the program itself.
+//! Components that tests need, built with the program itself.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::{Sandbox, repository};
 
-/// One cargo at a time: guests share a target folder, and two cores.
+/// Allows one cargo at a time: guests share a target folder, and the machine has two cores.
 static BUILDING: Mutex<()> = Mutex::new(());
 
-/// The release component of a template, as `erp-demo`. A language may follow the template's name, as in `event-python`.
+/// Returns the release component of a template, as `erp-demo`. A language may follow the template's name, as in
+/// `event-python`.
 pub fn template_component(template: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -45,7 +46,7 @@ fn keep(sandbox: &Sandbox, folder: &str, id: &str, name: &str) -> PathBuf {
     let arguments = ["-C", folder, "build", "--release", "--target-dir", target.to_str().unwrap()];
     sandbox.run(&arguments).succeeded();
     let kept = repository().join(format!("target/test-guests/{name}.component.wasm"));
-    // Another test may be reading the one that is there: the new one takes its place at once.
+    // Another test may be reading the old file: the new one replaces it at once.
     let new = kept.with_extension(format!("{}.new", std::process::id()));
     std::fs::copy(sandbox.path(&format!("{folder}/dist/{id}.wasm")), &new).unwrap();
     std::fs::rename(&new, &kept).unwrap();
@@ -66,18 +67,18 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Held by whoever has cargo build guests.
+/// Returns a guard; while it is held, no other test builds guests.
 pub fn one_build() -> MutexGuard<'static, ()> {
     BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// A project from a template whose builds share what was compiled before.
+/// Returns a project made from a template; its builds reuse what was compiled before.
 pub fn buildable(template: &str) -> Sandbox {
     let target = repository().join("target/test-guests");
     Sandbox::with_template(template).variable("CARGO_TARGET_DIR", target.to_str().unwrap())
 }
 
-/// A project from a template, with a debug component that knows its lines.
+/// Returns a project made from a template, with a debug component that has line numbers.
 pub fn debug_component(template: &str) -> (Sandbox, String) {
     let sandbox = Sandbox::with_template(template);
     let _one = one_build();

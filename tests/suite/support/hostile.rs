@@ -36,20 +36,20 @@ field_type = "string"
 display_name = "编码"
 "#;
 
-/// A guest: what it does when it hears an event, and what its module has besides.
+/// A guest: what it does with an event, and what else is in its module.
 #[derive(Clone, Copy)]
 pub struct GuestText {
-    /// The body of `handle-event`: gives the address of its result. `$ok` is one that says that all is well.
+    /// The body of `handle-event`, which returns the address of its result. `$ok` returns the address of a success.
     pub body: &'static str,
-    /// Functions, tables and the like.
+    /// Further functions, tables and the like.
     pub besides: &'static str,
-    /// The memory of the module.
+    /// The initial size of the memory, in pages of 64 KiB, as text.
     pub memory: &'static str,
     /// The body of `realloc`.
     pub realloc: &'static str,
 }
 
-/// Takes memory behind the last piece.
+/// Allocates memory after the last piece, and lets the memory grow where it is too small.
 pub const BUMP: &str = "(local $at i32) \
     (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8))) \
     (global.set $next (i32.add (local.get $at) (local.get 3))) \
@@ -58,15 +58,16 @@ pub const BUMP: &str = "(local $at i32) \
     (local.get $at)";
 
 impl GuestText {
-    /// A guest with nothing unusual but what it does.
+    /// A guest that is unusual only in its body.
     pub const fn of(body: &'static str) -> GuestText {
         GuestText { body, besides: "", memory: "2", realloc: BUMP }
     }
 
-    /// The component.
+    /// Returns the component.
     ///
-    /// In memory: 16 `item`, 32 a row, 64 `hostile.x`, 80 `info`, 96 `other.entity`, 128 a query, 160 `secret.key`,
-    /// 192 text with control characters, 1024 a result that is well, 1032 where host calls write theirs.
+    /// Its memory has at 16 `item`, 32 a row, 64 `hostile.x`, 80 `info`, 96 `other.entity`, 128 a query, 160
+    /// `secret.key`, 192 text with control characters, 224 a name with SQL in it, 1024 a successful result. Host calls
+    /// write theirs at 1032.
     pub fn component(&self) -> Vec<u8> {
         let GuestText { body, besides, memory, realloc } = self;
         let text = format!(
@@ -124,7 +125,7 @@ impl GuestText {
     }
 }
 
-/// A host with a database in memory, and the manifest of the guests.
+/// A host with a database in memory and the manifest of the guests.
 pub struct Host {
     pub runtime: Runtime,
     pub manifest: Arc<Manifest>,
@@ -172,13 +173,13 @@ impl Host {
         self.runtime.load(component, Arc::clone(&self.manifest))
     }
 
-    /// One event, within the manifest's limits and those given.
+    /// Delivers one event, within the manifest's limits and the given ones.
     pub fn call(&self, plugin: &LoadedPlugin, limits: &[(&str, &str)], detail: Detail) -> CallOutcome {
         let request = CallRequest { detail, ..self.request(limits) };
         self.runtime.call(plugin, request, &self.database, &self.surroundings, |_| Ok(()), |_| Ok(()))
     }
 
-    /// The request of such a call.
+    /// Returns the request for such a call.
     pub fn request(&self, limits: &[(&str, &str)]) -> CallRequest<'_> {
         let mut overrides = LimitOverrides::default();
         for (name, value) in limits {
@@ -207,12 +208,12 @@ fn tenant() -> TenantId {
     TenantId::new("acme").unwrap()
 }
 
-/// An attack, and what must come of it.
+/// An attack, and its expected result.
 pub struct Attack {
     pub name: &'static str,
     pub guest: GuestText,
     pub limits: &'static [(&'static str, &'static str)],
-    /// The code of the error; of the last host call that failed where the guest itself goes on.
+    /// The code of the error. If the guest succeeds: the code of the last host call that failed, or `harmless`.
     pub code: &'static str,
 }
 
@@ -220,14 +221,14 @@ const fn attack(name: &'static str, code: &'static str, guest: GuestText) -> Att
     Attack { name, guest, limits: &[], code }
 }
 
-/// What came of an attack.
+/// The result of an attack.
 pub struct Survived {
     pub code: String,
     pub time: Duration,
     pub outcome: Option<CallOutcome>,
 }
 
-/// Loads and calls a hostile guest.
+/// Loads and calls a hostile guest. The code is `plugin.load` if it cannot be loaded.
 pub fn survive(host: &Host, attack: &Attack) -> Survived {
     let started = Instant::now();
     let Ok(plugin) = host.load(&attack.guest.component()) else {
@@ -237,7 +238,7 @@ pub fn survive(host: &Host, attack: &Attack) -> Survived {
     let outcome = host.call(&plugin, attack.limits, Detail::Outline);
     let time = started.elapsed();
     let code = match &outcome.result {
-        // The first contract's guests pass errors on as text, the code in front.
+        // Guests of the first contract pass errors on as text that begins with the code.
         Err(CallError::Guest(error)) if error.code.as_str() == "guest.error" => {
             error.message.split_once(": ").map_or("guest.error", |(code, _)| code).to_owned()
         }
@@ -252,8 +253,8 @@ pub fn survive(host: &Host, attack: &Attack) -> Survived {
 
 const LOOP: &str = "(loop $again (br $again)) (unreachable)";
 
-/// Fills the memory from 65,536 with 8 MB of letters, between quotes where it is to be a text of JSON, and goes on calling
-/// the host with them.
+/// Fills the memory from 65,536 with 8 MB of letters, in quotes where it must be a JSON text, and calls the host with
+/// it again and again.
 const CONFIG_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
     (loop $again (call $config (i32.const 65536) (i32.const 8000000) (i32.const 1032)) (br $again)) (call $ok)";
 const INSERT_NAME_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 8000000)) \
@@ -264,7 +265,7 @@ const INSERT_TEXT_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i
     (i32.store16 (i32.const 8065534) (i32.const 0x7d22)) \
     (loop $again (call $insert (i32.const 16) (i32.const 4) (i32.const 65536) (i32.const 8000000) (i32.const 1032)) \
     (br $again)) (call $ok)";
-/// Fits a row: ` {"sku":"aaa…"}`.
+/// Small enough for one row: ` {"sku":"aaa…"}`.
 const INSERT_TEXT_3_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const 3000000)) \
     (i64.store (i32.const 65536) (i64.const 0x3a22756b73227b20)) (i32.store8 (i32.const 65544) (i32.const 34)) \
     (i32.store16 (i32.const 3065534) (i32.const 0x7d22)) \
@@ -295,12 +296,12 @@ const LOG_8_MB: &str = "(memory.fill (i32.const 65536) (i32.const 97) (i32.const
     (local.set $n (i32.add (local.get $n) (i32.const 1))) (br_if $again (i32.lt_u (local.get $n) (i32.const 100)))) \
     (call $ok)";
 
-/// A guest with 16 MB of memory, whose host writes all results to the same place.
+/// A guest with 16 MB of memory; the host writes all results to the same address.
 const fn again(body: &'static str) -> GuestText {
     GuestText { memory: "256", realloc: "(i32.const 2048)", ..GuestText::of(body) }
 }
 
-/// Every attack, with the code of the error that meets it.
+/// Every attack, with the expected code of its error.
 pub const ATTACKS: &[Attack] = &[
     attack("an endless loop", "limit.fuel", GuestText::of(LOOP)),
     Attack {

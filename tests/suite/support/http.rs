@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Sends a request and reads the whole answer; JSON `null` where it has no body.
+/// Sends a request and reads the answer to its end; returns the status and the body, `null` if the body is not JSON.
 pub fn request(
     url: &str,
     method: &str,
@@ -49,7 +49,7 @@ pub enum Answer {
     Hangup,
 }
 
-/// A server on a free port that answers as it is told, one answer a request.
+/// A server on a free port that gives the planned answers, one for each request.
 pub struct FaultServer {
     pub url: String,
     /// `METHOD path` of each request, in order.

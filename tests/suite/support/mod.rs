@@ -20,7 +20,7 @@ pub use sandbox::{DevHost, Sandbox, erp_plugin, repository};
 
 use std::path::Path;
 
-/// Holds a text against a file of expectations; with `ERP_PLUGIN_BLESS=1` writes the file.
+/// Compares a text with a file of expected output; with `ERP_PLUGIN_BLESS=1`, writes the file instead.
 pub fn expect_file(file: &Path, actual: &str) {
     if std::env::var_os("ERP_PLUGIN_BLESS").is_some() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

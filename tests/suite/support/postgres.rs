@@ -1,10 +1,10 @@
-//! The PostgreSQL that `tests/run.sh` starts.
+//! The PostgreSQL server that `tests/run.sh` starts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use erp_store::PostgresUrl;
 
-/// Its address, as flags take it.
+/// Returns the server's address, as flags take it.
 pub fn postgres_address() -> String {
     std::env::var("ERP_PLUGIN_TEST_POSTGRES").unwrap_or_else(|_| {
         panic!(
@@ -14,12 +14,12 @@ pub fn postgres_address() -> String {
     })
 }
 
-/// The same for the library.
+/// Returns the server's address, as the library takes it.
 pub fn postgres_url() -> PostgresUrl {
     postgres_address().parse().unwrap()
 }
 
-/// A database of its own, with nothing in it.
+/// Creates an empty database, and returns its address.
 pub fn empty_database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

@@ -1,6 +1,6 @@
-//! The product's own chance, for tests that count in `usize`.
+//! The product's own random numbers, for tests that count in `usize`.
 
-/// Numbers that only look like chance: the same for the same seed.
+/// Pseudorandom numbers: the same for the same seed.
 pub struct Random(erp_runtime::Random);
 
 impl Random {
@@ -8,12 +8,12 @@ impl Random {
         Random(erp_runtime::Random::new(seed))
     }
 
-    /// A number below `end`.
+    /// Returns a number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.0.below(end.max(1) as u64)).unwrap()
     }
 
-    /// True in so many of a hundred cases.
+    /// Returns true in `chance` of a hundred cases.
     pub fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }

@@ -1,4 +1,4 @@
-//! A folder of its own, an empty environment, and the program.
+//! A folder of its own, a clean environment, and the program.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The program.
+/// The path of the program.
 pub fn erp_plugin() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_erp-plugin"))
 }
 
-/// A folder that goes with the test.
+/// A folder that is deleted with the test.
 pub struct Sandbox {
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// What a run gave.
+/// The exit code and the output of a run.
 pub struct Output {
     pub code: i32,
     pub stdout: String,
@@ -61,7 +61,7 @@ impl Sandbox {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Takes a component from elsewhere for the project in a folder, as its manifest is now.
+    /// Gives the project in a folder a component from elsewhere, for its manifest as it is now.
     pub fn take_component(&self, folder: &str, file: impl AsRef<Path>) {
         self.run(&["-C", folder, "build", "--component", file.as_ref().to_str().unwrap()]).succeeded();
     }
@@ -72,7 +72,7 @@ impl Sandbox {
         self.run(&["-C", id, "pack"]).succeeded();
     }
 
-    /// The same with a component that lies in no file.
+    /// The same, with the bytes of a component.
     pub fn take_bytes(&self, folder: &str, component: impl AsRef<[u8]>) {
         self.write("taken.wasm", component);
         self.take_component(folder, self.path("taken.wasm"));
@@ -82,7 +82,7 @@ impl Sandbox {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    /// The program with nothing of this machine but the toolchain.
+    /// Returns a command that runs the program; of this machine's environment it has only the toolchain.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(erp_plugin());
         command.current_dir(self.folder.path()).args(arguments).env_clear().stdin(Stdio::null());
@@ -93,7 +93,7 @@ impl Sandbox {
         }
         command
             .env("XDG_CONFIG_HOME", self.path("config"))
-            // Compiled components are the same for every test.
+            // All tests share the cache: compiled components are the same for each of them.
             .env("XDG_CACHE_HOME", repository().join("target/test-cache"))
             .env("RUSTUP_AUTO_INSTALL", "0")
             .envs(self.variables.iter().cloned());
@@ -110,7 +110,7 @@ impl Sandbox {
         Output { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
-    /// Runs a command with `--format json` and gives its document.
+    /// Runs a command with `--format json`; returns the exit code and the document.
     pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let mut all = arguments.to_vec();
         all.extend(["--format", "json"]);
@@ -127,7 +127,7 @@ impl Sandbox {
         self.serving(&all)
     }
 
-    /// A dev host that follows projects, with the arguments of its command line but for the port and the format.
+    /// Starts a dev host with these arguments, and with a free port and JSON output.
     pub fn serving(&self, arguments: &[&str]) -> DevHost {
         let mut all = arguments.to_vec();
         all.extend(["--port", "0", "--format", "json"]);
@@ -155,7 +155,7 @@ impl Output {
     }
 }
 
-/// A dev host that ends with the test.
+/// A dev host that is killed when this is dropped.
 pub struct DevHost {
     pub child: Child,
     pub hello: Value,
@@ -171,7 +171,7 @@ impl DevHost {
         users.iter().find(|known| known["user"] == user).unwrap()["token"].as_str().unwrap().to_owned()
     }
 
-    /// kill -9.
+    /// Kills the host with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,6 +1,6 @@
-//! A writer of zips that can lie in every field.
+//! A writer of zip archives that can be wrong in every field.
 
-/// A header of an entry: what one of zip's two directories says of it.
+/// The header of an entry, as it is in one of the two places of a zip: local or central.
 #[derive(Clone)]
 pub struct Head {
     pub version_made: u16,
@@ -18,7 +18,7 @@ pub struct Head {
     pub disk: u16,
     pub internal: u16,
     pub external: u32,
-    /// Where the local header is said to be; where it is, if none.
+    /// The offset that is stated for the local header; `None` for the true one.
     pub offset: Option<u32>,
 }
 
@@ -26,10 +26,10 @@ pub struct Head {
 pub struct ForgedEntry {
     pub local: Head,
     pub central: Head,
-    /// Bytes in front of the local header that belong to nothing.
+    /// Bytes before the local header, which belong to no entry.
     pub before: Vec<u8>,
     pub data: Vec<u8>,
-    /// Bytes behind the data that belong to nothing.
+    /// Bytes after the data, which belong to no entry.
     pub after: Vec<u8>,
 }
 
@@ -39,7 +39,7 @@ pub struct Forged {
     pub entries: Vec<ForgedEntry>,
     /// Bytes between the entries and the directory.
     pub gap: Vec<u8>,
-    /// Bytes behind the directory, in front of the end.
+    /// Bytes after the directory, before the end record.
     pub directory_tail: Vec<u8>,
     pub disk: u16,
     pub directory_disk: u16,
@@ -66,7 +66,7 @@ impl ForgedEntry {
         ForgedEntry::of(name, 8, deflate(data), crc.sum(), data.len())
     }
 
-    /// A file whose data and promises are given.
+    /// A file with the given data, checksum and size, whether true or not.
     pub fn of(name: &str, method: u16, data: Vec<u8>, crc: u32, size: usize) -> ForgedEntry {
         let head = Head {
             version_made: 0x0314,
@@ -104,7 +104,7 @@ pub fn deflate(data: &[u8]) -> Vec<u8> {
 }
 
 impl Forged {
-    /// A good archive of a few files.
+    /// A valid archive of a few files.
     pub fn good() -> Forged {
         Forged {
             entries: vec![
@@ -173,7 +173,7 @@ fn common(out: &mut Vec<u8>, head: &Head) {
     out.extend((head.extra.len() as u16).to_le_bytes());
 }
 
-/// A thing that is wrong with an archive: what it is called, the code that it is refused with, and the archive.
+/// An invalid archive: the name of its flaw, the code that it is refused with, and its bytes.
 pub type Attack = (&'static str, &'static str, Vec<u8>);
 
 fn attack(name: &'static str, code: &'static str, change: impl FnOnce(&mut Forged)) -> Attack {
@@ -190,7 +190,7 @@ fn field(name: &'static str, code: &'static str, change: impl Fn(&mut Head)) -> 
     attack(name, code, |zip| zip.entries[3].both(change))
 }
 
-/// Every attack on the container.
+/// Returns every attack on the container.
 #[expect(clippy::too_many_lines, reason = "a table, a row an attack")]
 pub fn attacks() -> Vec<Attack> {
     let good = Forged::good().bytes();
