@@ -1,4 +1,4 @@
-//! The command line: global flags, and the way from arguments to an exit code.
+//! The command line: global flags, and the steps from arguments to an exit code.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -79,9 +79,9 @@ pub(crate) struct GlobalArgs {
     pub offline: bool,
 }
 
-/// Runs a command line, its first word being the program's name.
+/// Runs a command line. The first argument is the program's name.
 pub fn run(arguments: &[OsString]) -> ExitCode {
-    // The program starts itself to compile components of strangers: see `host::Compilation`.
+    // The program starts itself to compile untrusted components: see `erp_runtime::Compilation`.
     if let Some(status) = as_compiler(arguments) {
         return if status == 0 { ExitCode::Ok } else { ExitCode::Findings };
     }
@@ -124,12 +124,12 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// The command line's definition.
+/// The clap definition of the command line.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Whether JSON is asked for, also where the command line cannot be understood.
+/// Whether the arguments or `ERP_PLUGIN_FORMAT` request JSON. Works also if clap cannot parse the arguments.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
     let after = words.windows(2).filter(|pair| pair[0] == "--format").map(|pair| pair[1].as_ref());
@@ -137,14 +137,14 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
     after.chain(joined).last().map_or_else(Environment::asks_for_json, |format| format == "json")
 }
 
-/// Help and versions go to standard output; everything else is an error in usage.
+/// Prints help and versions on standard output. All other clap errors are usage errors.
 fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
         return ExitCode::Ok;
     }
     if wants_json {
-        // The first paragraph says what is wrong, and the lines below it name the arguments.
+        // The first paragraph has the problem and the arguments that it is about.
         let rendered = error.render().to_string();
         let lines = rendered.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
         let message = lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned();
@@ -155,13 +155,13 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     ExitCode::Usage
 }
 
-/// The path of a source file from the crate on: where its builder kept crates is left out.
+/// Shortens a path in cargo's registry to start at the crate, without the builder's folders. Others stay as they are.
 fn without_folders(file: &str) -> &str {
     let crates = file.rsplit_once("/registry/src/").and_then(|(_, path)| path.split_once('/'));
     crates.map_or(file, |(_, path)| path)
 }
 
-/// A panic is a bug of ours: it says so, with what to report.
+/// Installs a panic hook. It reports a panic as a bug of this program, and exits with `ExitCode::Bug`.
 fn catch_panics(wants_json: bool) {
     std::panic::set_hook(Box::new(move |panic| {
         if is_decoding() {

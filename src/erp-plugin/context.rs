@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context that every command receives.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,20 +16,20 @@ use crate::command_error::{CommandError, codes};
 use crate::settings::{Environment, Folders};
 use crate::ui::Ui;
 
-/// The terminal, the environment, and where the user stands.
+/// The terminal, the environment, and the working folder of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) ui: Ui,
     pub(crate) environment: Environment,
     pub(crate) folders: Folders,
-    /// Where the user stands; absolute.
+    /// The folder that relative paths start from: that of `-C`, or the current one; absolute.
     pub(crate) directory: PathBuf,
     pub(crate) offline: bool,
-    /// Whether every plugin of the workspace is meant.
+    /// Whether the command is for every plugin of the workspace (`--workspace`).
     pub(crate) workspace: bool,
-    /// What can give a build up.
+    /// Cancels the builds of this context.
     pub(crate) cancel: Cancel,
-    /// The toolchains of folders, once they were found.
+    /// The toolchains found so far, by the folder of the project.
     toolchains: Arc<Mutex<BTreeMap<PathBuf, Toolchain>>>,
     /// The manifest that `--manifest-path` names; absolute.
     pub(crate) manifest_path: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of a command line. On an error the terminal is given back, to tell it.
+    /// Creates the context of a command line. An error comes with the `Ui`, so that the caller can report it.
     pub(crate) fn new(ui: Ui, environment: Environment, global: &GlobalArgs) -> Result<Context, (CommandError, Ui)> {
         let failed = |message: String| CommandError::new(codes::IO, message);
         let here = match std::env::current_dir() {
@@ -49,7 +49,7 @@ impl Context {
         if !directory.is_dir() {
             return Err((failed(format!("-C {} is no folder", directory.display())), ui));
         }
-        // Of `../other` the folders above are those above `other`, and not the one that `..` began in.
+        // Resolves `..`: the parents of `../other` must be those of `other`, not those of the current folder.
         let directory = fs_err::canonicalize(&directory).unwrap_or(directory);
         let folders = Folders::of(&environment);
         Ok(Context {
@@ -66,7 +66,7 @@ impl Context {
         })
     }
 
-    /// The context of work on one project that another command asks for: what it has to say is kept.
+    /// Creates a context for one project inside of another command. Its output is buffered and not printed.
     pub(crate) fn beside(&self, manifest_file: &Path, cancel: Cancel) -> Context {
         let directory = manifest_file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Context {
@@ -83,7 +83,7 @@ impl Context {
         }
     }
 
-    /// The context of one plugin of the workspace. JSON results are kept: [`Ui::take_parts`].
+    /// Creates the context of one plugin of the workspace. It collects JSON results: see [`Ui::take_parts`].
     pub(crate) fn of_member(&self, manifest_file: &Path) -> Context {
         Context {
             ui: self.ui.for_parts(),
@@ -94,17 +94,17 @@ impl Context {
         }
     }
 
-    /// The runtime, with the cache of compiled code.
+    /// Creates a runtime that caches compiled code.
     pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, CommandError> {
         Ok(Arc::new(Runtime::new(self.compilation())?))
     }
 
-    /// A runtime whose calls can be watched.
+    /// Creates a runtime whose calls can be observed with a probe.
     pub(crate) fn runtime_for_probes(&self) -> Result<Arc<Runtime>, CommandError> {
         Ok(Arc::new(Runtime::for_probes(self.compilation())?))
     }
 
-    /// How components are compiled: by this program in a process of its own, into the user's cache.
+    /// How components are compiled: by this program in a child process, with the user's cache folder.
     pub(crate) fn compilation(&self) -> Compilation {
         let ui = self.ui.clone();
         Compilation {
@@ -115,7 +115,7 @@ impl Context {
         }
     }
 
-    /// What time it is for keys, signatures, revocations and receipts.
+    /// The current time for keys, signatures, revocations and receipts: `ERP_PLUGIN_NOW`, or the system clock.
     pub(crate) fn now(&self) -> Result<Timestamp, CommandError> {
         self.environment.now().map_err(|error| {
             let error = CommandError::new(codes::USAGE, format!("ERP_PLUGIN_NOW is not a moment: {error}"));
@@ -123,7 +123,7 @@ impl Context {
         })
     }
 
-    /// The same for rows and rehearsals: with the offset that the variable has, or that of this machine.
+    /// The current time for rows and rehearsals, with the UTC offset of `ERP_PLUGIN_NOW`, or of this machine.
     pub(crate) fn moment(&self) -> Result<Moment, CommandError> {
         let now = self.now()?;
         Ok(match &self.environment.now {
@@ -132,14 +132,14 @@ impl Context {
         })
     }
 
-    /// Warns where signatures are not judged at this moment: an old value would let expired keys count.
+    /// Warns if `ERP_PLUGIN_NOW` sets the time of signature checks: an old value would make expired keys valid.
     pub(crate) fn warn_of_fixed_time(&self) {
         if let Some(moment) = &self.environment.now {
             self.ui.warn(format!("signatures are judged at {moment}, as ERP_PLUGIN_NOW says, and not now"));
         }
     }
 
-    /// What variables say to cargo.
+    /// The environment variables that change how cargo builds.
     pub(crate) fn cargo_variables(&self) -> CargoVariables {
         let environment = &self.environment;
         CargoVariables {
@@ -151,12 +151,13 @@ impl Context {
         }
     }
 
-    /// The cargo that builds plugins.
+    /// The cargo that builds plugins: `CARGO`, or the one on the path.
     pub(crate) fn cargo(&self) -> OsString {
         self.environment.cargo.clone().unwrap_or_else(|| "cargo".into())
     }
 
-    /// The toolchain that builds the plugin of a folder. Looking for it starts compilers: it is done once.
+    /// Finds the toolchain that builds the plugin in a folder. The result is cached, because the search starts
+    /// compilers.
     pub(crate) fn toolchain(&self, root: &Path) -> Result<Toolchain, CommandError> {
         let known = || self.toolchains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(toolchain) = known().get(root) {
@@ -167,35 +168,35 @@ impl Context {
         Ok(found)
     }
 
-    /// Looks for the toolchain of a folder anew the next time: what was found before may be gone.
+    /// Removes the toolchain of a folder from the cache, because it may no longer exist.
     pub(crate) fn forget_toolchain(&self, root: &Path) {
         self.toolchains.lock().unwrap_or_else(PoisonError::into_inner).remove(root);
     }
 
-    /// A path of the command line.
+    /// Resolves a path of the command line against the working folder.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
     }
 
-    /// A path as the user knows it.
+    /// A path for messages: relative to the working folder if it is inside of it.
     pub(crate) fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.directory).unwrap_or(path).display().to_string()
     }
 
-    /// The way from the root of the repository to where files are named from, with a `/` behind it; empty at the root, and where
-    /// there is no repository.
+    /// The path from the root of the git repository to the working folder, with a trailing `/`. Empty at the root, and
+    /// outside of a repository.
     pub(crate) fn way_from_repository(&self) -> String {
         let root = self.directory.ancestors().find(|folder| folder.join(".git").exists());
         let way = root.and_then(|root| self.directory.strip_prefix(root).ok()).unwrap_or(Path::new(""));
         way.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect()
     }
 
-    /// A file of the command line, as bytes.
+    /// Reads a file of the command line as bytes.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, CommandError> {
         fs_err::read(self.path(path)).map_err(|error| CommandError::new(codes::IO, error.to_string()))
     }
 
-    /// A file of the command line, as text that findings point into.
+    /// Reads a file of the command line as text that findings can point into. It must be UTF-8.
     pub(crate) fn source(&self, path: &Path) -> Result<Arc<SourceFile>, CommandError> {
         let text = String::from_utf8(self.read(path)?)
             .map_err(|_| CommandError::new(codes::IO, format!("{} is not UTF-8", path.display())))?;

@@ -1,5 +1,5 @@
-//! Every code of the program, collected from the rooms that declare them: what `erp-plugin explain` knows, and what
-//! the pages of codes are made from.
+//! All codes of the program, collected from the modules that declare them. `erp-plugin explain` and the pages of codes
+//! use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use erp_manifest::codes::{Code, errors};
 
 use crate::{command_error, generate};
 
-/// Every code, sorted by name.
+/// All codes, sorted by name.
 pub(crate) fn all() -> Vec<Code> {
     let others = [command_error::codes::CODES, errors::CODES, generate::codes::CODES];
     let others = others.into_iter().flatten().copied();
@@ -17,7 +17,8 @@ pub(crate) fn all() -> Vec<Code> {
     codes
 }
 
-/// What other tools say, in small letters, and the codes that say it here; `docs/known-errors.md` has the same.
+/// Parts of error messages in lower case, and the codes that explain them. `docs/known-errors.md` covers the same
+/// errors.
 const SYMPTOMS: &[(&str, &[&str])] = &[
     ("can't find crate for `std`", &["toolchain/missing-target"]),
     ("target may not be installed", &["toolchain/missing-target"]),
@@ -57,13 +58,13 @@ const SYMPTOMS: &[(&str, &[&str])] = &[
     ("no running plugin hears", &["event.unheard"]),
 ];
 
-/// The codes that a text is about: those that it names, else those of what it says, else those whose own texts are nearest.
-/// `example` is what a code looks like to a user.
+/// The codes that a text is about: those that it names, else those of a known error message, else those with the most
+/// similar texts. `example` returns the example output of a code.
 pub(crate) fn of_text(text: &str, example: impl Fn(Code) -> Option<&'static str>) -> Vec<Code> {
     let all = all();
     let words: Vec<&str> =
         text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "./-_".contains(letter))).collect();
-    // A single common word such as `build` is none, where it stands in a sentence.
+    // Only a name with a `.` or a `/` counts: `build` is also a common word.
     let is_named =
         |code: &&Code| words.iter().any(|word| word.trim_end_matches('.') == code.name() && word.contains(['.', '/']));
     let named: Vec<Code> = all.iter().filter(is_named).copied().collect();
@@ -77,7 +78,8 @@ pub(crate) fn of_text(text: &str, example: impl Fn(Code) -> Option<&'static str>
     if meant.is_empty() { nearest(&lower, &all, example) } else { meant }
 }
 
-/// Codes whose texts have the most of a text's words, the rare ones above all; none where they have few of them.
+/// The codes whose texts share the most words with a text; rare words weigh more. At most three, and none if too few
+/// words are shared.
 fn nearest(text: &str, all: &[Code], example: impl Fn(Code) -> Option<&'static str>) -> Vec<Code> {
     const ENOUGH: f64 = 0.45;
     const AS_NEAR: f64 = 0.85;
@@ -91,7 +93,7 @@ fn nearest(text: &str, all: &[Code], example: impl Fn(Code) -> Option<&'static s
         let with = known.iter().filter(|(_, words)| words.contains(word)).count();
         ((known.len() + 1) as f64 / (with + 1) as f64).ln()
     };
-    // Names of files and numbers are in no text: they say nothing about the code.
+    // Words that no code's text contains, such as file names and numbers, say nothing about the code.
     let asked: BTreeMap<String, f64> = words(text)
         .into_iter()
         .filter(|word| known.iter().any(|(_, words)| words.contains(word)))
@@ -109,7 +111,7 @@ fn nearest(text: &str, all: &[Code], example: impl Fn(Code) -> Option<&'static s
     near.take(MOST).map(|(_, code)| *code).collect()
 }
 
-/// The words of a text that say something.
+/// The significant words of a text: longer than two characters, and not common.
 fn words(text: &str) -> BTreeSet<String> {
     const COMMON: [&str; 30] = [
         "the", "and", "for", "not", "that", "this", "with", "has", "have", "are", "was", "which", "what", "where",

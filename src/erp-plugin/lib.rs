@@ -1,7 +1,7 @@
 //! `erp-plugin`: scaffold, build, check, test, pack, sign and publish WebAssembly-component plugins for
 //! a multi-tenant ERP platform.
 //!
-//! The rooms, from the ground up; each may use those below, and `docs/architecture.md` says more:
+//! The modules, from the lowest floor to the highest. Each may use those of lower floors: see `docs/architecture.md`.
 //!
 //! | floor | rooms |
 //! |---|---|

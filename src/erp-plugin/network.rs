@@ -1,4 +1,4 @@
-//! The network as plugins reach it from a developer's machine.
+//! The HTTP requests of plugins on a developer's machine.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use erp_manifest::outgoing::{
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 
-/// How often a request that is under way looks whether it is still wanted.
+/// How often a running request checks whether it was interrupted.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Sends requests over the network. Names are looked up once, and the connection goes to an address that was looked
-/// at: a name that leads somewhere else a moment later leads nowhere.
+/// Sends requests over the network. A host name is resolved once, and the connection goes to an address that was
+/// checked. A name that resolves to another address later cannot bypass the check.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NetworkTransport;
 
@@ -27,7 +27,7 @@ impl HttpTransport for NetworkTransport {
         choose_cryptography();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
-        // One time for all of it: a server that sends a byte now and then does not get more.
+        // One timeout for the whole request: a server that sends slowly gets no more time.
         let answer = runtime.block_on(async {
             tokio::select! {
                 answer = answer(request, network, bounds.most_bytes) => answer,
@@ -39,7 +39,7 @@ impl HttpTransport for NetworkTransport {
                 }
             }
         });
-        // A name that is still being looked up is not waited for.
+        // A pending name lookup must not delay the return.
         runtime.shutdown_background();
         answer
     }
@@ -63,7 +63,7 @@ async fn answer(request: &HttpRequest, network: Network, most_bytes: u64) -> Res
     }
     let client = Client::builder()
         .redirect(Policy::none())
-        // A proxy would look the name up by itself.
+        // A proxy would resolve the name itself, without the check.
         .no_proxy()
         .resolve_to_addrs(&host, &open)
         .build()
@@ -89,7 +89,7 @@ async fn answer(request: &HttpRequest, network: Network, most_bytes: u64) -> Res
     Ok(HttpResponse { status, headers, body })
 }
 
-/// What failed, down to its cause: `error sending request` alone does not help.
+/// The error with all of its causes: `error sending request` alone does not help.
 fn failed(error: &dyn std::error::Error) -> TransportError {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -100,7 +100,7 @@ fn failed(error: &dyn std::error::Error) -> TransportError {
     TransportError::Failed(text)
 }
 
-/// TLS is done by `ring`, chosen once for the process.
+/// Selects `ring` for TLS in this process. Later calls have no effect.
 pub(crate) fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

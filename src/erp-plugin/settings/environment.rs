@@ -1,6 +1,6 @@
-//! Environment variables: the only place that reads them.
+//! Environment variables. No other module reads them.
 //!
-//! Some flags have a variable too, which the command line reads. Here are the others.
+//! Some flags have a variable too, which clap reads. This module reads the others.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-/// Variables that are no flag, with what they do; for the documentation.
+/// The variables that belong to no flag, with their meaning for the documentation.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("ERP_PLUGIN_TOKEN", "The token for `publish` and `host`."),
     ("ERP_PLUGIN_SIGNING_KEY", "A secret key as PEM, for `--key -`."),
@@ -38,38 +38,38 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("HTTPS_PROXY", "A proxy for `publish`; also `HTTP_PROXY` and `NO_PROXY`."),
 ];
 
-/// What the environment says.
+/// The settings that environment variables hold.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// No colour was asked for.
+    /// `NO_COLOR` is set and not empty: no colour.
     pub no_color: bool,
-    /// Colour was asked for, terminal or not.
+    /// `CLICOLOR_FORCE` is set and not `0`: colour also without a terminal.
     pub force_color: bool,
-    /// The terminal can do nothing but text.
+    /// `TERM` is `dumb`: no colour and no progress bars.
     pub dumb_terminal: bool,
-    /// No person watches: CI.
+    /// `CI` is set and not empty: no progress bars and no questions.
     pub ci: bool,
-    /// GitHub Actions runs the program.
+    /// `GITHUB_ACTIONS` is `true`.
     pub github_actions: bool,
-    /// The cargo to use.
+    /// `CARGO`: the cargo that builds plugins.
     pub cargo: Option<OsString>,
-    /// Where cargo keeps crates.
+    /// `CARGO_HOME`, or `.cargo` in `HOME`.
     pub cargo_home: Option<PathBuf>,
-    /// Flags of rustc: of `CARGO_ENCODED_RUSTFLAGS`, else of `RUSTFLAGS`.
+    /// Flags of rustc, from `CARGO_ENCODED_RUSTFLAGS`, else from `RUSTFLAGS`.
     pub rustflags: Vec<String>,
-    /// `CARGO_BUILD_RUSTFLAGS`, which counts where nothing else names flags.
+    /// `CARGO_BUILD_RUSTFLAGS`, which applies only if no other source sets flags.
     pub build_rustflags: Vec<String>,
     /// `CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS`.
     pub target_rustflags: Vec<String>,
     /// `CARGO_TARGET_WASM32_WASIP2_LINKER`.
     pub linker: Option<String>,
-    /// The moment that commands take for now.
+    /// `ERP_PLUGIN_NOW`: the time that commands use as the current time.
     pub now: Option<String>,
-    /// The moment that builds may stamp.
+    /// `SOURCE_DATE_EPOCH`: the time that release builds may stamp.
     pub source_date_epoch: Option<String>,
-    /// The rustup toolchain that builds plugins.
+    /// `ERP_PLUGIN_RUST_TOOLCHAIN`: the rustup toolchain that builds plugins.
     pub rust_toolchain: Option<String>,
-    /// The user's home.
+    /// The user's home folder: `HOME`, or `USERPROFILE`.
     pub home: Option<PathBuf>,
     /// `XDG_CACHE_HOME`.
     pub cache_home: Option<PathBuf>,
@@ -113,52 +113,52 @@ impl Environment {
         }
     }
 
-    /// What time it is for keys, signatures, revocations and receipts.
+    /// The current time for keys, signatures, revocations and receipts: `ERP_PLUGIN_NOW`, or the system clock.
     ///
     /// # Errors
-    /// Why `ERP_PLUGIN_NOW` is not a moment.
+    /// If `ERP_PLUGIN_NOW` is not a timestamp.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock for commands")]
     pub fn now(&self) -> Result<Timestamp, jiff::Error> {
         self.now.as_ref().map_or_else(|| Ok(Timestamp::now()), |moment| moment.parse())
     }
 
-    /// The variables of flags that are set, so that a child process can be started without them.
+    /// The names of the set variables that belong to flags, so that a child process can start without them.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads variables")]
     pub(super) fn flag_variables() -> Vec<OsString> {
         let own = |name: &OsString| name.to_string_lossy().starts_with("ERP_PLUGIN_");
-        // Which toolchain builds is a fact of this machine and no wish about one command.
+        // The toolchain is a property of this machine and not an option of one command.
         std::env::vars_os()
             .map(|(name, _)| name)
             .filter(|name| own(name) && name != "ERP_PLUGIN_RUST_TOOLCHAIN")
             .collect()
     }
 
-    /// Whether the variable of `--format` asks for JSON, for errors in a command line that cannot be understood.
+    /// Whether `ERP_PLUGIN_FORMAT` requests JSON, for errors in a command line that clap cannot parse.
     pub fn asks_for_json() -> bool {
         text("ERP_PLUGIN_FORMAT").is_some_and(|format| format == "json")
     }
 
-    /// The token for `publish` and `host`. It is read where it is needed and kept nowhere else.
+    /// `ERP_PLUGIN_TOKEN`: the token for `publish` and `host`. It is read when it is needed, and not stored.
     pub fn token() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_TOKEN").map(Zeroizing::new)
     }
 
-    /// A secret key as PEM.
+    /// `ERP_PLUGIN_SIGNING_KEY`: a secret key as PEM.
     pub fn signing_key() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_SIGNING_KEY").map(Zeroizing::new)
     }
 
-    /// The password of a PostgreSQL database.
+    /// `PGPASSWORD`: the password of a PostgreSQL database.
     pub fn database_password() -> Option<Zeroizing<String>> {
         text("PGPASSWORD").map(Zeroizing::new)
     }
 
-    /// A variable that the source of a plugin reads while it is compiled.
+    /// The value of a variable that the source of a plugin reads at compile time.
     pub fn read_by_source(name: &str) -> Option<OsString> {
         variable(name)
     }
 
-    /// The passphrase of a secret key.
+    /// `ERP_PLUGIN_KEY_PASSPHRASE`: the passphrase of a secret key.
     pub fn key_passphrase() -> Option<Zeroizing<String>> {
         text("ERP_PLUGIN_KEY_PASSPHRASE").map(Zeroizing::new)
     }

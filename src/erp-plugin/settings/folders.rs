@@ -1,13 +1,13 @@
-//! The user's folders, after the XDG base directory specification.
+//! The user's folders, according to the XDG base directory specification.
 
 use std::path::PathBuf;
 
 use super::Environment;
 
-/// Where things of this user are kept. Nothing is written outside of them and the project.
+/// The folders for this user's files. Besides these and the project, the program stores nothing.
 #[derive(Debug, Clone)]
 pub struct Folders {
-    /// What can be made anew: compiled components.
+    /// Files that can be created again: compiled components.
     pub cache: Option<PathBuf>,
     /// Keys and the trust file.
     pub config: Option<PathBuf>,
@@ -16,7 +16,7 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// The folders that the environment names.
+    /// The folders that the environment names, or the XDG defaults in the home folder.
     pub fn of(environment: &Environment) -> Folders {
         let under = |explicit: &Option<PathBuf>, default: &str| {
             explicit

@@ -1,4 +1,4 @@
-//! What comes from outside a command line: environment variables and the user's folders.
+//! Settings from outside of the command line: environment variables and the user's folders.
 
 mod environment;
 mod folders;

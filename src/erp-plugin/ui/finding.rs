@@ -6,16 +6,16 @@ use erp_manifest::codes::Severity;
 use erp_manifest::diagnostics::{Diagnostic, Label, SourceFile, Span, printable, printable_lines};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacters, ThemeStyles};
 
-/// How findings are drawn.
+/// How findings are rendered.
 #[derive(Debug, Clone, Copy)]
 pub struct HumanStyle {
     /// Columns of the terminal.
     pub width: usize,
-    /// ANSI colours.
+    /// Whether ANSI colours are used.
     pub color: bool,
 }
 
-/// A finding as people read it, with the lines that it points to.
+/// Renders a finding as text, with the source lines that it points to.
 pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
     let theme = GraphicalTheme {
         characters: ThemeCharacters::unicode(),
@@ -25,23 +25,23 @@ pub fn human(diagnostic: &Diagnostic, style: HumanStyle) -> String {
         .with_width(style.width)
         .with_links(false)
         .with_context_lines(1)
-        // Names and commands must be copied whole: they are not broken at their hyphens.
+        // Names and commands are not broken at hyphens, so that they can be copied.
         .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
-        // Its column counts bytes; ours, in the name of the source, counts characters.
+        // miette counts columns in bytes. Our column, in the name of the source, counts characters.
         .without_primary_span_start();
     let mut text = String::new();
-    // Writing into a String cannot fail, and a span outside its text is drawn without the lines.
+    // Writing into a String cannot fail. A span outside of its text is rendered without source lines.
     let _ = handler.render_report(&mut text, &Drawing::new(diagnostic));
     text
 }
 
-/// Bytes of a line that is drawn whole.
+/// Length of the longest line that is shown in full, in bytes.
 const MAX_LINE: usize = 1_000;
-/// Characters that are drawn on either side of the place that is meant, where its line is longer.
+/// Characters shown on each side of a span in a longer line.
 const CONTEXT: usize = 40;
 
-/// What miette draws: its trait is met here and nowhere else, so that the rest of the house does
-/// not depend on how findings look.
+/// A finding as miette's `Diagnostic`. Only this module implements that trait, so that no other code depends on how
+/// findings look.
 #[derive(Debug)]
 struct Drawing<'a> {
     diagnostic: &'a Diagnostic,
@@ -49,7 +49,7 @@ struct Drawing<'a> {
     labels: Vec<LabeledSpan>,
 }
 
-/// The lines that are drawn. miette would look through the whole text for them, for each finding anew.
+/// The source lines to show. Without them, miette would search the complete text again for each finding.
 #[derive(Debug)]
 struct Excerpt {
     name: String,
@@ -105,8 +105,8 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// The part of the line around `span`, and `span` in it, where that line is
-/// too long to be drawn: one line of minified text would fill many screens.
+/// For a line longer than `MAX_LINE`: the part around `span`, and `span` in it. `None` for shorter lines. One line of
+/// minified text would fill many screens.
 fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> {
     let text = source.text();
     let start = text.floor_char_boundary(span.start);
@@ -127,7 +127,7 @@ fn cut_of_long_line(source: &SourceFile, span: &Span) -> Option<(String, Span)> 
 
 impl fmt::Display for Drawing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A message may quote what is in a stranger's package.
+        // A message may quote text of an untrusted package.
         f.write_str(&printable(&self.diagnostic.message))
     }
 }

@@ -1,7 +1,7 @@
-//! The terminal. No other room prints.
+//! The terminal. No other module prints.
 //!
-//! Standard output holds the result and nothing else; progress, warnings and questions go to standard
-//! error. In the JSON format the result is exactly one document, also where the command fails.
+//! Standard output holds the result and nothing else; progress, warnings and questions go to standard error. In the
+//! JSON format the result is exactly one document, even if the command fails.
 
 mod finding;
 mod progress;
@@ -22,11 +22,11 @@ use serde_json::Value;
 
 use crate::settings::Environment;
 
-/// Columns of the verb in front of a status line, as cargo has them.
+/// Width of the verb of a status line, in columns; the same as cargo's.
 const VERB_WIDTH: usize = 12;
-/// Columns where the terminal does not say.
+/// Width of output without a terminal, in columns.
 const DEFAULT_WIDTH: usize = 80;
-/// Columns of what is kept, to be shown by others.
+/// Width of buffered output, in columns.
 pub(crate) const KEPT_WIDTH: usize = 100;
 
 /// What the result is written as.
@@ -79,19 +79,19 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How much is told on standard error.
+/// How much is printed on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// Warnings and errors.
+    /// Warnings and errors only.
     Quiet,
-    /// What is done.
+    /// Also status lines.
     #[default]
     Normal,
-    /// Every step.
+    /// Also the details of each step.
     Verbose,
 }
 
-/// The two streams and how to write on them.
+/// Standard output and standard error, with the settings for writing to them.
 #[derive(Debug, Clone)]
 pub struct Ui {
     format: Format,
@@ -101,13 +101,13 @@ pub struct Ui {
     interactive: bool,
     width: usize,
     lost_output: Arc<AtomicBool>,
-    /// What was said, where no terminal hears it.
+    /// The buffered output; absent if output goes to the terminal.
     kept: Option<Arc<Mutex<String>>>,
-    /// JSON results that become parts of another one.
+    /// Collected JSON results that become parts of another result; absent if results are printed.
     parts: Option<Arc<Mutex<Vec<Value>>>>,
 }
 
-/// Text that may hold a stranger's words: its lines stay lines, and nothing in them moves a cursor.
+/// Makes untrusted text safe for a terminal: keeps lines and tabs, and replaces unprintable characters.
 fn safe_lines(text: &str) -> String {
     text.split('\n')
         .map(|line| line.split('\t').map(printable).collect::<Vec<_>>().join("\t"))
@@ -115,7 +115,8 @@ fn safe_lines(text: &str) -> String {
         .join("\n")
 }
 
-/// What goes to a stream: lines, tabs, and colours where colours are used. Everything that is printed passes here.
+/// Filters text for a stream: keeps lines, tabs and, with `has_color`, colour codes. Replaces other unprintable
+/// characters. All printed text passes through this function.
 fn filtered(text: &str, has_color: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -128,7 +129,7 @@ fn filtered(text: &str, has_color: bool) -> String {
         match color {
             Some(_) => shown.push_str(&rest[..taken]),
             None if is_printable(character) || matches!(character, '\n' | '\t') => shown.push(character),
-            // A line that ends as on Windows ends.
+            // Part of a Windows line ending.
             None if character == '\r' && rest[1..].starts_with('\n') => {}
             None => shown.push('\u{fffd}'),
         }
@@ -137,8 +138,7 @@ fn filtered(text: &str, has_color: bool) -> String {
     shown
 }
 
-/// A JSON document whose texts a terminal may show: what it could take for a command is written as an escape, which
-/// means the same.
+/// Makes a JSON document safe for a terminal: replaces unprintable characters by escapes, which mean the same.
 fn safe_json(document: &str) -> String {
     document.chars().fold(String::with_capacity(document.len()), |mut text, character| {
         if is_printable(character) || character == '\n' {
@@ -175,7 +175,7 @@ impl Ui {
         }
     }
 
-    /// No terminal: what is said is kept, in plain text.
+    /// Creates a `Ui` without a terminal. It buffers output as plain text: see [`Ui::take_kept`].
     pub fn kept() -> Ui {
         Ui {
             format: Format::Human,
@@ -190,44 +190,44 @@ impl Ui {
         }
     }
 
-    /// The same terminal, but JSON results are kept to become parts of another result: [`Ui::take_parts`].
+    /// The same terminal, but JSON results are collected for another result: see [`Ui::take_parts`].
     #[must_use]
     pub fn for_parts(&self) -> Ui {
         Ui { parts: Some(Arc::default()), ..self.clone() }
     }
 
-    /// The same terminal; JSON results are written, also if this one keeps them.
+    /// The same terminal, but JSON results are printed even if this one collects them.
     #[must_use]
     pub fn direct(&self) -> Ui {
         Ui { parts: None, ..self.clone() }
     }
 
-    /// The JSON results since the last call, if they are kept.
+    /// Takes the JSON results since the last call. Empty if this terminal prints them.
     pub fn take_parts(&self) -> Vec<Value> {
         self.parts.as_ref().map_or_else(Vec::new, |parts| std::mem::take(&mut *lock(parts)))
     }
 
-    /// Whether no terminal hears what is said.
+    /// Whether output is buffered and not printed.
     pub fn is_kept(&self) -> bool {
         self.kept.is_some()
     }
 
-    /// What was said since it was asked for last, where it was kept.
+    /// Takes the output since the last call. Empty if this terminal prints it.
     pub fn take_kept(&self) -> String {
         self.kept.as_ref().map_or_else(String::new, |kept| std::mem::take(&mut *lock(kept)))
     }
 
-    /// How results are written.
+    /// The format of results.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// True where every step is to be told.
+    /// True if the details of each step are printed.
     pub fn is_verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose
     }
 
-    /// True where standard error takes colours.
+    /// True if colours are used on standard error.
     pub fn has_color(&self) -> bool {
         self.color
     }
@@ -237,10 +237,10 @@ impl Ui {
         self.width
     }
 
-    /// The result: a document, or what `text` says of it.
+    /// Writes the result: `value` as a document in the JSON format, else `text`.
     pub fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
         match self.format {
-            // A value of our own that cannot be written is a bug that tests meet.
+            // A value of our own that cannot be serialized is a bug, which tests find.
             Format::Json => match &self.parts {
                 Some(parts) => lock(parts).push(serde_json::to_value(value).unwrap_or_default()),
                 None => {
@@ -257,7 +257,7 @@ impl Ui {
         }
     }
 
-    /// A result that is text in every format: a schema, a man page, a completion script.
+    /// Writes a result that is text in every format: a schema, a man page, a completion script.
     pub fn raw_result(&self, text: &str) {
         if let Some(parts) = self.parts.as_ref().filter(|_| self.format == Format::Json) {
             return lock(parts).push(Value::from(text));
@@ -265,7 +265,7 @@ impl Ui {
         self.write_stdout(text);
     }
 
-    /// What is being done: `    Packing inventory-0.1.0.erpx`.
+    /// Prints a status line: `    Packing inventory-0.1.0.erpx`.
     pub fn status(&self, verb: &str, what: impl AsRef<str>) {
         if self.verbosity >= Verbosity::Normal {
             let verb = format!("{verb:>VERB_WIDTH$}");
@@ -273,19 +273,19 @@ impl Ui {
         }
     }
 
-    /// Something that is not as it should be, but no reason to stop.
+    /// Prints a warning about a problem that does not stop the command.
     pub fn warn(&self, what: impl AsRef<str>) {
         self.line(&format!("{}: {}", self.paint("1;33", "warning"), safe_lines(what.as_ref())));
     }
 
-    /// A step that only those who asked hear of.
+    /// Prints a detail, with `--verbose` only.
     pub fn detail(&self, what: impl AsRef<str>) {
         if self.is_verbose() {
             self.line(&safe_lines(what.as_ref()));
         }
     }
 
-    /// An error with what to do next.
+    /// Prints an error with hints for the next step.
     pub fn error(&self, message: &str, hints: &[String]) {
         self.line(&format!(
             "{}: {}",
@@ -301,7 +301,7 @@ impl Ui {
         }
     }
 
-    /// Findings. In the JSON format they are part of the result and not written here.
+    /// Prints findings in the human and GitHub formats. In other formats they are part of the result.
     pub fn report(&self, report: &Report) {
         if !matches!(self.format, Format::Human | Format::Github) {
             return;
@@ -315,12 +315,12 @@ impl Ui {
         }
     }
 
-    /// Text of another program, with its colours where colours are used.
+    /// Prints the output of another program, with its colours if colours are used.
     pub fn foreign(&self, text: &str) {
         self.write_stderr(text);
     }
 
-    /// A bar for work whose length is known; silent without a terminal.
+    /// Creates a progress bar for work of a known length; hidden without a terminal, in CI and with `--quiet`.
     pub fn progress(&self, verb: &str, total: u64) -> Progress {
         Progress::new(verb, total, self.animated)
     }
@@ -333,12 +333,12 @@ impl Ui {
         rpassword::prompt_password(format!("{question} ")).ok()
     }
 
-    /// `text` in a colour, where colours are used.
+    /// `text` in a colour, if colours are used.
     pub fn paint(&self, code: &str, text: &str) -> String {
         if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// True where a result could not be written.
+    /// True if a result could not be written.
     pub fn has_lost_output(&self) -> bool {
         self.lost_output.load(Ordering::Relaxed)
     }
@@ -370,13 +370,13 @@ impl Ui {
         }
     }
 
-    /// A paragraph in the columns of the terminal.
+    /// Wraps a paragraph to the width of the terminal.
     pub fn paragraph(&self, text: &str) -> String {
         self.wrapped(text, 0, "")
     }
 
-    /// A sentence in the columns that are left behind `used` ones; words are never broken, so that a path or a
-    /// command can be copied.
+    /// Wraps a text whose first line starts after `used` columns. Words are never broken, so that a path or a command
+    /// can be copied.
     fn wrapped(&self, text: &str, used: usize, indent: &str) -> String {
         let first = " ".repeat(used);
         let options = textwrap::Options::new(self.width)
@@ -421,7 +421,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(&document).unwrap(), text);
     }
 
-    /// Whoever adds a way to print that does not pass the filter meets this.
+    /// Fails if new code prints without the filter.
     #[test]
     fn everything_that_is_printed_passes_the_filter() {
         let source = include_str!("mod.rs");

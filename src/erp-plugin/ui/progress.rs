@@ -1,8 +1,8 @@
-//! A bar.
+//! A progress bar.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar for work whose length is known.
+/// A progress bar for work of a known length.
 #[derive(Debug, Clone)]
 pub struct Progress(ProgressBar);
 
@@ -10,7 +10,7 @@ impl Progress {
     pub(super) fn new(verb: &str, total: u64, visible: bool) -> Progress {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        // The template is a constant; were it wrong, the bar would look plain.
+        // The template is a constant. If it were invalid, the bar would have its default style.
         if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {bytes}/{total_bytes}") {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -18,17 +18,17 @@ impl Progress {
         Progress(bar)
     }
 
-    /// So much more is done.
+    /// Advances the bar by `done`.
     pub fn add(&self, done: u64) {
         self.0.inc(done);
     }
 
-    /// Begins anew: the work is done again.
+    /// Resets the bar to zero, because the work is retried.
     pub fn restart(&self) {
         self.0.set_position(0);
     }
 
-    /// Takes the bar away.
+    /// Removes the bar from the terminal.
     pub fn finish(&self) {
         self.0.finish_and_clear();
     }

@@ -1,9 +1,9 @@
-//! Columns that line up, also where a character is two columns wide.
+//! Tables with aligned columns, also for characters that are two columns wide.
 
 use erp_manifest::diagnostics::printable;
 use unicode_width::UnicodeWidthStr;
 
-/// Rows of cells.
+/// A table of text cells.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -15,12 +15,12 @@ impl Table {
         Table::default()
     }
 
-    /// Adds a row. A cell stays on its line and moves no cursor, whoever wrote what is in it.
+    /// Adds a row. Untrusted cells are safe: line breaks and other unprintable characters are replaced.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(|cell| printable(&cell.into())).collect());
     }
 
-    /// The rows as lines, each column as wide as its widest cell.
+    /// Renders the rows as lines. Each column is as wide as its widest cell.
     pub fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
