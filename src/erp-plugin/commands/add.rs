@@ -203,7 +203,7 @@ pub(super) fn run(context: &Context, command: &AddCommand) -> CommandResult {
 
 type Fixes = Result<Vec<Fix>, CommandError>;
 
-/// An addition that finds no place: what is alike is written inline.
+/// Returns the addition. Fails if it has no place, because the existing entries are written inline.
 fn placed(fix: Option<Fix>, path: &str) -> Result<Fix, CommandError> {
     fix.ok_or_else(|| usage(format!("`{path}` is written inline in this manifest: add it there by hand"), None))
 }
@@ -337,7 +337,7 @@ fn page_block(kind: &str, entity: &str, label: &str, lines: &[String]) -> String
     format!("[[ui.pages]]\ntype = \"{kind}\"\nentity = \"{entity}\"\nlabel = {}{rest}", quoted(label))
 }
 
-/// What administrators read, in the manifest's own language.
+/// The name that administrators read: in Chinese if that is the manifest's default locale, else in English.
 fn permission_name(manifest: &Manifest, action: &str, entity: &str) -> String {
     let is_chinese = manifest.i18n.default_locale.starts_with("zh");
     match (action, is_chinese) {

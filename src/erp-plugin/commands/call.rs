@@ -127,7 +127,7 @@ pub(super) fn run(context: &Context, args: &CallArgs) -> CommandResult {
     let open = context.open_project()?;
     let purpose = if args.release { Purpose::Ship } else { Purpose::Trial };
     let component = context.present_component(&open, &args.component, purpose)?.bytes;
-    // The same code with its names, for whoever reads where it trapped.
+    // The same code with names and lines, so that a trap shows where it happened.
     let component = open.with_lines(component);
     let runtime = context.runtime()?;
     let id = open.manifest.metadata.id.to_string();

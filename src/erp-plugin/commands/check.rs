@@ -118,11 +118,11 @@ pub(super) fn run(context: &Context, args: &CheckArgs) -> CommandResult {
     Ok(if report.has_errors() { ExitCode::Findings } else { ExitCode::Ok })
 }
 
-/// How many fixes are made in one run at the most.
+/// After this many fixes, a run applies no more.
 const MAX_FIXES: usize = 2_000;
 
-/// Makes the fixes of a report, all of them, or the first one that does no harm: a text that would have other errors
-/// than before is never kept. None where nothing could be fixed. Nothing is written here.
+/// Applies all fixes of a report or, if that does not help, the first single one that helps. The result must parse, and
+/// have fewer or less severe findings. `None` if no fix helps. Writes no file.
 fn apply_unambiguous(
     context: &Context,
     args: &CheckArgs,
@@ -144,7 +144,7 @@ fn apply_unambiguous(
         let changed = project.with_text(text);
         let looked = look(context, args, &changed)?;
         let is_readable = !looked.report.diagnostics().iter().any(|finding| finding.code == TOML_SYNTAX);
-        // A key that is spelled right may bring out what was hidden behind it, but nothing graver than what was fixed.
+        // A corrected key may reveal further findings, but only less severe ones than were fixed.
         if is_readable && weight(&looked.report) < weight(report) {
             return Ok(Some((changed, looked, made)));
         }
@@ -152,7 +152,7 @@ fn apply_unambiguous(
     Ok(None)
 }
 
-/// Errors, warnings and hints; what has fewer of the graver ones is better.
+/// Numbers of errors, warnings and hints. Less is better, and errors count first.
 fn weight(report: &Report) -> [usize; 3] {
     [Severity::Error, Severity::Warning, Severity::Hint].map(|severity| report.count(severity))
 }
@@ -195,7 +195,7 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
         }
     }
     report.sort();
-    // What another build will change comes behind what stands in the way of one.
+    // A stale component comes last, because other findings may prevent the build that updates it.
     let stale: Vec<_> = report.diagnostics().iter().filter(|found| found.code == STALE_COMPONENT).cloned().collect();
     report.retain(|found| found.code != STALE_COMPONENT);
     for finding in stale {
@@ -204,15 +204,15 @@ fn look(context: &Context, args: &CheckArgs, project: &Project) -> Result<Projec
     Ok(ProjectFindings { report, component, scenarios })
 }
 
-/// A component, and what is wrong with it.
+/// A component and its findings.
 struct ComponentFindings {
     shown: String,
     bytes: Vec<u8>,
     report: Report,
 }
 
-/// The component that is checked: the one that was named, or that of the present sources in `dist`, the one that ships
-/// first; where none is, one of them says that it is stale.
+/// Checks the named component, else one in `dist` of the present sources, preferably the one that ships. If all are
+/// stale, one of them gets a finding. `None` if nothing was built.
 fn look_at_component(
     context: &Context,
     args: &CheckArgs,
@@ -226,7 +226,7 @@ fn look_at_component(
         return Ok(Some(ComponentFindings { shown, report: check(&bytes).report, bytes }));
     }
     let built = context.built_files(project, manifest);
-    // What ships is what the platform will look at.
+    // The platform will check the component that ships, so it comes first.
     let Some(chosen) = built.iter().rev().find(|built| built.changes.is_empty()).or(built.last()) else {
         return Ok(None);
     };
@@ -239,7 +239,7 @@ fn look_at_component(
     }
     let mut report = checked.report;
     if !chosen.changes.is_empty() {
-        // What else is wrong with it may be right in the next one; of one that nobody knows the origin of, all is told.
+        // The next build may not have the other findings. They stay only if the component does not record its inputs.
         if chosen.inputs.is_some() {
             report = Report::new();
         }

@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, args: &CompletionsArgs) {
     let mut script = Vec::new();
     generate(args.shell, &mut crate::cli::command(), "erp-plugin", &mut script);
     let script = String::from_utf8_lossy(&script);
-    // clap_complete 4.6 writes the dash of a name in two ways, and so never finds the words of a command.
+    // clap_complete 4.6 writes the dash of a name in two ways, so that its script never finds the words of a command.
     let script = if args.shell == Shell::Bash {
         script.replace("erp__subcmd__plugin", "erp__plugin")
     } else {

@@ -1,4 +1,4 @@
-//! Tokens of servers: where they come from, and where `login` keeps them.
+//! Tokens of servers: where they come from, and where `login` stores them.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::registry::{ServerConnection, origin};
 use crate::settings::Environment;
 
-/// Bytes of a token at the most.
+/// Maximum size of a token on standard input, in bytes.
 const MAX_TOKEN_BYTES: u64 = 16 << 10;
 
 /// Where a token comes from. It is never an argument: those are visible to everyone.
@@ -44,7 +44,7 @@ pub(crate) struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
-    /// The connection to a platform, with the token for it.
+    /// Returns the connection to a platform, with its token. Fails with `--offline`.
     pub(super) fn to(&self, context: &Context, address: &str) -> Result<ServerConnection, CommandError> {
         if context.offline {
             let error = CommandError::new(codes::OFFLINE, "this needs the network, and --offline forbids it");
@@ -61,7 +61,7 @@ impl ConnectionArgs {
 }
 
 impl TokenArgs {
-    /// The token for a server; none if none was given.
+    /// The token for a server: from a flag, else the environment, else from `login`. `None` if there is none.
     pub(super) fn token(&self, context: &Context, server: &str) -> Result<Option<Zeroizing<String>>, CommandError> {
         if self.token_stdin {
             return read_stdin().map(Some);
@@ -78,7 +78,7 @@ impl TokenArgs {
         }
     }
 
-    /// The token that somebody types or pipes in.
+    /// The token to store: from a flag, else the environment, else from a prompt.
     pub(super) fn new_token(&self, context: &Context) -> Result<Zeroizing<String>, CommandError> {
         let given = match &self.token_file {
             Some(file) => Some(text_of(context.read(file)?)?),
@@ -95,13 +95,13 @@ impl TokenArgs {
     }
 }
 
-/// The file that keeps the token of a server. Tokens belong to an origin: scheme, host and port.
+/// The file that stores the token of a server. Tokens belong to an origin: scheme, host and port.
 pub(super) fn credentials_file(context: &Context, server: &str) -> Result<PathBuf, CommandError> {
     let usage = |message: String| CommandError::new(codes::PUBLISH_ADDRESS, message);
     let origin = origin(server).ok_or_else(|| usage(format!("`{server}` is no address of a server")))?;
     let config = context.folders.config.as_ref();
     let config = config.ok_or_else(|| usage("there is no folder for tokens: HOME is not set".to_owned()))?;
-    // The name is a digest: no character of an address means anything to a file system.
+    // The name is a digest, because an address has characters with a meaning in file names.
     Ok(config.join("credentials").join(format!("{}.token", sha256_hex(origin.as_bytes()))))
 }
 

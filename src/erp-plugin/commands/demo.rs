@@ -65,7 +65,7 @@ pub(super) fn run(context: &Context, _: &DemoArgs) -> CommandResult {
     let mut demo = Demo { context, program, root: folder.path().to_path_buf(), interrupted, steps: Vec::new() };
     let result = demo.on_this_machine().and_then(|()| demo.on_a_dev_host());
     let steps = demo.steps;
-    // The folder goes also where a step failed.
+    // The folder is removed even if a step failed.
     folder.close().map_err(failed)?;
     result?;
     let count = steps.len();
@@ -144,7 +144,7 @@ impl Demo<'_> {
             let tables = body.as_array().into_iter().flatten();
             tables.map(|table| text(&table["entity"])).collect::<Vec<_>>().join(", ")
         })?;
-        // Each tenant has a row with the same code, and sees its own alone.
+        // Each tenant has a row with the same code, and sees only its own.
         let bolt = json!({ "data": { "sku": "A-001", "name": "螺丝", "unit_price": "0.35" } });
         let mut own = Vec::new();
         for (tenant, client) in [("acme", &acme), ("globex", &globex)] {
@@ -170,7 +170,7 @@ impl Demo<'_> {
         }
         self.ask("tenants", &globex, ("GET", &own[0], None), 404, |_| "globex cannot see acme's row".to_owned())?;
 
-        // An approved order goes into stock, once; a shipment takes from it.
+        // An approved order adds to the stock, once; a shipment takes from it.
         let item = own[0].rsplit('/').next().unwrap_or_default().to_owned();
         let orders = format!("{rows}/purchase_order");
         let supplier = json!({ "data": { "supplier": "五金公司" } });
@@ -233,7 +233,7 @@ impl Demo<'_> {
         Ok(())
     }
 
-    /// Runs a command in a process group of its own, which ends with us when we are told to end.
+    /// Runs a command in its own process group. The group is terminated if the demo is interrupted.
     fn run_to_end(&self, mut command: Command) -> Result<Output, CommandError> {
         let failed = |error: std::io::Error| CommandError::new(codes::IO, error.to_string());
         #[cfg(unix)]
@@ -264,7 +264,7 @@ impl Demo<'_> {
             .current_dir(folder)
             .args(arguments)
             .args(["--format", "json"])
-            // The user's keys and trust are not the demo's business.
+            // The demo does not use the user's keys and trust file.
             .env("XDG_CONFIG_HOME", self.root.join("config"))
             .env("ERP_PLUGIN_KEY_PASSPHRASE", "only for the demo");
         if self.context.offline {
@@ -312,7 +312,7 @@ impl Demo<'_> {
         let trust = self.root.join("config/erp-plugin/trust.toml").to_string_lossy().into_owned();
         let arguments = ["dev", "--no-watch", "--port", "0", "--state-dir", &state, "--trust-file", &trust];
         let mut command = self.program_with(&arguments);
-        // Ctrl-C reaches us alone; we end the dev host.
+        // Ctrl-C reaches only this process, which then ends the dev host.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command
@@ -323,7 +323,7 @@ impl Demo<'_> {
             .map_err(|error| failed(&error.to_string()))?;
         let Some(stdout) = child.stdout.take() else { return Err(failed("it has no standard output")) };
         let mut host = DevHostProcess { child, hello: Value::Null };
-        // It says where it listens in one document that ends with a brace at the line's beginning.
+        // The dev host prints its address in one JSON document, whose last line is a single `}`.
         let mut document = String::new();
         let mut reader = BufReader::new(stdout.take(1 << 20));
         while document.lines().last() != Some("}") {
@@ -337,7 +337,7 @@ impl Demo<'_> {
     }
 }
 
-/// A dev host that ends with the demo, however that ends.
+/// A dev host process, which is stopped on drop.
 struct DevHostProcess {
     child: Child,
     hello: Value,
@@ -347,7 +347,7 @@ impl DevHostProcess {
     fn stop(&mut self) {
         #[cfg(unix)]
         {
-            // A child of ours that was not waited for yet: the id is its.
+            // The child was not waited for yet, so its process id is still valid.
             end(&self.child.id().to_string());
             let started = Instant::now();
             while started.elapsed() < STOP_TIME {
@@ -370,11 +370,11 @@ impl Drop for DevHostProcess {
     }
 }
 
-/// Sends the signal that asks to end. `target` is a child of ours that was not waited for yet, or its
-/// group with a minus in front.
+/// Sends SIGTERM. `target` is the id of a child that was not waited for yet, or the id of its group with a minus in
+/// front.
 #[cfg(unix)]
 fn end(target: &str) {
-    // Where it has ended by itself, there is nothing to do.
+    // If the process has ended by itself, there is nothing to do.
     let _ = command("kill").args(["-TERM", "--", target]).stderr(Stdio::null()).status();
 }
 

@@ -80,7 +80,8 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> CommandResult {
     Ok(if ok { ExitCode::Ok } else { ExitCode::Toolchain })
 }
 
-/// What the project's own language needs, where it is none of cargo's.
+/// Checks the tools that the project's language needs. `None` outside of a project, for Rust, and for plugins without
+/// code.
 fn language_check(context: &Context) -> Option<DoctorCheck> {
     let manifest = context.project().ok()?.manifest().0?;
     let (program, name, why, fix) = match *manifest.build.language {
@@ -117,7 +118,7 @@ fn checks(facts: &ToolchainFacts) -> Vec<DoctorCheck> {
             ok: facts.cargo.is_some(),
             found: facts.broken.clone().unwrap_or_else(|| found(&facts.cargo)),
             why: "cargo compiles the plugin's Rust code",
-            // In a folder with a rust-toolchain.toml that is the one which the file names.
+            // In a folder with a rust-toolchain.toml, this installs the toolchain that the file names.
             fix: Some(match facts.broken {
                 Some(_) => "rustup toolchain install",
                 None => "curl --proto =https --tlsv1.2 -sSf https://sh.rustup.rs | sh",

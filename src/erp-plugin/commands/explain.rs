@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::explanations;
 use crate::ui::Table;
 
-/// The fixtures that prove the codes; each is its code's example.
+/// The test fixtures of the codes. Each is the example of its code.
 static EXAMPLES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/tests/diagnostics");
 
 /// Explain the code of a finding or of an error, or the text of one; list all codes if none is named
@@ -155,7 +155,7 @@ fn unknown(name: &str, all: &[Code]) -> CommandError {
     CommandError::new(codes::USAGE, message).hint(help)
 }
 
-/// Everything about one code.
+/// The complete text about one code.
 fn page(context: &Context, code: Code) -> String {
     let consequence = match code.consequence() {
         Consequence::Error { retryable: true, .. } => format!(" (HTTP status {}, retryable)", code.status()),
@@ -184,7 +184,7 @@ fn list(codes: &[Code]) -> String {
     table.render()
 }
 
-/// What the fixture of a code looks like to a user, as far as one can be shown.
+/// What `check` prints for the fixture of a code; `None` if the code has no fixture.
 fn shown_example(code: Code) -> Option<&'static str> {
     let folder = EXAMPLES.get_dir(code.name())?;
     folder.get_file(format!("{}/expected.txt", code.name()))?.contents_utf8()

@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, args: &GenerateArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// A text that goes into a file, or to standard output.
+/// Writes a text to the output file, or to standard output. With `--check`, only compares it with the file.
 fn write_one(context: &Context, args: &GenerateArgs, text: &str) -> CommandResult {
     let Some(file) = &args.output else {
         context.ui.raw_result(text);
@@ -112,7 +112,7 @@ fn write_one(context: &Context, args: &GenerateArgs, text: &str) -> CommandResul
     Ok(ExitCode::Ok)
 }
 
-/// Files in a few words, where they are many.
+/// A list of files. More than three are shortened to their number, the first and the last.
 pub(super) fn in_short(files: &[String]) -> String {
     match files {
         [first, .., last] if files.len() > 3 => format!("{} files, {first} to {last}", files.len()),
@@ -120,7 +120,7 @@ pub(super) fn in_short(files: &[String]) -> String {
     }
 }
 
-/// The world that a manifest names.
+/// The world that a manifest names, or the default one of its host API.
 pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     let host_api = contract::find(&manifest.runtime.abi);
     let name = manifest.runtime.world.as_ref().map(|world| world.as_str());
@@ -131,7 +131,7 @@ pub(super) fn world_of(manifest: &Manifest) -> Result<World, CommandError> {
     })
 }
 
-/// Writes what differs, and takes away what an earlier manifest made; gives the files that changed.
+/// Writes the files that differ, and removes those of an earlier manifest. Returns the files that changed.
 pub(super) fn write_generated(
     project: &Project,
     manifest: &Manifest,
@@ -149,7 +149,7 @@ pub(super) fn write_generated(
     Ok(changed)
 }
 
-/// Files that are not as they should be, and those that should not be there.
+/// Generated files that are missing or different, and those that an earlier manifest left behind.
 pub(super) fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> {
     let differs = |file: &&GeneratedFile| {
         fs_err::read(project.root.join(&file.path)).ok().as_deref() != Some(file.text.as_bytes())
@@ -165,7 +165,7 @@ pub(super) fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> 
     stale
 }
 
-/// Every file of a folder that says that it was made.
+/// Passes every file of a folder to `tell` that has the mark of generated code.
 fn made_in(root: &Path, folder: &Path, tell: &mut impl FnMut(String)) {
     let Ok(entries) = fs_err::read_dir(root.join(folder)) else { return };
     for entry in entries.flatten() {

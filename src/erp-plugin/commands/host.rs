@@ -22,9 +22,9 @@ use crate::context::Context;
 use crate::registry::Client;
 use crate::ui::{Format, Table};
 
-/// Bytes of a secret at the most.
+/// Maximum size of a secret on standard input, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
-/// Where the administration of plugins begins.
+/// The path of the routes that administer plugins.
 const PLUGINS: &str = "/api/v1/admin/plugins";
 
 /// Manage the plugins of a dev host or a platform
@@ -173,7 +173,7 @@ pub(super) struct HostAnswer {
     answer: Value,
 }
 
-/// A host that is asked.
+/// The host that receives the requests.
 struct RemoteHost<'c> {
     context: &'c Context,
     client: Client,
@@ -251,7 +251,7 @@ impl RemoteHost<'_> {
         self.ask("GET", &format!("{PLUGINS}/{}", segment(id)), None)
     }
 
-    /// Does something with a plugin, and shows what became of it.
+    /// Sends an action of a plugin to the host, and shows the plugin's new state.
     fn act(&self, id: &str, verb: &str, body: &Value) -> CommandResult {
         let path = format!("{PLUGINS}/{}/{verb}", segment(id));
         self.ask("POST", &path, Some(body).filter(|body| !body.is_null()))?;
@@ -259,7 +259,7 @@ impl RemoteHost<'_> {
         self.show(plugin, |plugin| self.state(plugin))
     }
 
-    /// A plugin in a sentence, and what comes next.
+    /// The state of a plugin in one sentence, with the next step.
     fn state(&self, plugin: &Value) -> String {
         let text = |key: &str| cell(&plugin[key]);
         let (id, status) = (text("id"), text("status"));
@@ -379,14 +379,14 @@ impl RemoteHost<'_> {
         })
     }
 
-    /// Lines of the stream as they come; without --follow those that the host still has.
+    /// Prints log lines as they arrive. Without --follow, prints only those that the host still has.
     fn logs(&self, args: &LogsArgs) -> CommandResult {
         let wait = if args.follow { None } else { Some(LOG_PAUSE) };
         let stream = self.client.stream("/_dev/stream?kinds=log&after=0", wait)?;
         let is_json = self.context.ui.format() == Format::Json;
         let mut lines = Vec::new();
         for line in std::io::BufReader::new(stream).lines() {
-            // Without --follow the end is the pause after the last one.
+            // Without --follow, the pause after the last line ends the stream.
             let Ok(line) = line else { break };
             let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
             let log = event.get("data").unwrap_or(&event);
@@ -407,10 +407,10 @@ impl RemoteHost<'_> {
     }
 }
 
-/// How long the host may be silent until what it has is taken for all.
+/// How long the host must be silent before its lines count as complete.
 const LOG_PAUSE: Duration = Duration::from_millis(400);
 
-/// A value of an answer in a table.
+/// A value of an answer, as the cell of a table.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -419,7 +419,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// A name as a part of a path.
+/// A name as one percent-encoded segment of a path.
 fn segment(name: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     name.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()

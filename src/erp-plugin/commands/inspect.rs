@@ -22,7 +22,7 @@ use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::ui::Table;
 
-/// Functions and crates that are listed.
+/// Maximum number of functions, and of crates, in a list.
 const LISTED: usize = 12;
 
 /// Show what is in a component or package: imports, exports, sizes, files, signatures
@@ -295,7 +295,7 @@ fn package_json(package: &Package) -> PackageJson {
     }
 }
 
-/// What the manifest grants, a line each.
+/// The capabilities that the manifest grants, one per line.
 fn granted(capabilities: &Capabilities) -> Vec<String> {
     let list = |word: &str, items: &[erp_manifest::diagnostics::Spanned<String>]| {
         items.iter().map(|item| format!("{word} {}", **item)).collect::<Vec<_>>()

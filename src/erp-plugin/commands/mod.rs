@@ -1,4 +1,4 @@
-//! One file a command: its arguments, whose doc comments are the help, and its action.
+//! One file per command: its arguments, whose doc comments are the help, and its action.
 
 mod add;
 mod bench;
@@ -54,7 +54,7 @@ use crate::project::workspace_root;
 use crate::settings::Environment;
 use crate::ui::Format;
 
-/// Bounds of `--limit NAME=VALUE`.
+/// Parses the limits of `--limit NAME=VALUE`.
 fn limits_of(given: &[String]) -> Result<LimitOverrides, CommandError> {
     let mut limits = LimitOverrides::default();
     for limit in given {
@@ -68,7 +68,7 @@ fn limits_of(given: &[String]) -> Result<LimitOverrides, CommandError> {
     Ok(limits)
 }
 
-/// The address of a database with the password that the environment holds.
+/// Adds the password of `PGPASSWORD` to the address of a database.
 fn with_password(url: &PostgresUrl) -> PostgresUrl {
     let password = Environment::database_password();
     url.clone().with_password(password.as_ref().map(|password| password.as_str()))
@@ -147,7 +147,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The formats that the command writes.
+    /// The output formats that the command supports.
     pub(crate) fn formats(&self) -> &'static [Format] {
         use Format::{Github, Html, Human, Json, Jsonl, Junit, Sarif, Tap};
         match self {

@@ -135,7 +135,7 @@ pub(super) fn scaffold(context: &Context, args: &TemplateArgs, folder: &Path, ta
     Ok(ExitCode::Ok)
 }
 
-/// What the file and the command line give for parameters; the command line counts more.
+/// The parameters from the values file and the command line. The command line takes precedence.
 fn given_values(context: &Context, args: &TemplateArgs) -> Result<Map<String, Value>, CommandError> {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
     let mut given = Map::new();
@@ -158,7 +158,7 @@ fn given_values(context: &Context, args: &TemplateArgs) -> Result<Map<String, Va
     Ok(given)
 }
 
-/// The entities that a template which takes data is filled with.
+/// The entities for a template that takes data; empty for other templates.
 fn entities(
     context: &Context,
     args: &TemplateArgs,
@@ -185,7 +185,7 @@ fn entities(
     }
 }
 
-/// The code for the manifest that the template gives; a template without a good one is refused.
+/// The generated code for the manifest of a template. Fails if the template has no valid manifest.
 fn generated_for(template: &Template, planned: &[PlannedFile]) -> Result<Vec<PlannedFile>, CommandError> {
     let refused = |why: String| {
         let message = format!("the template `{}` gives no plugin: {why}", template.name);

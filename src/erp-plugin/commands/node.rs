@@ -186,7 +186,7 @@ fn role(node: &NodeKind) -> &'static str {
     }
 }
 
-/// All about a node.
+/// The complete description of a node.
 fn about(plugin: Option<&str>, node: &NodeKind) -> String {
     let ports = |ports: &[erp_manifest::diagnostics::Spanned<String>]| {
         let names: Vec<&str> = ports.iter().map(|port| port.as_str()).collect();
@@ -295,7 +295,7 @@ fn ask(context: &Context, asked: &NodeInputs, task: NodeTask) -> CommandResult {
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
 
-/// JSON of the command line, or of a file.
+/// Parses JSON of the command line, or of a file if the text begins with `@`.
 fn json_of(context: &Context, text: &str, flag: &str) -> Result<Value, CommandError> {
     let bytes = match text.strip_prefix('@') {
         Some(file) => context.read(std::path::Path::new(file))?,
@@ -305,7 +305,7 @@ fn json_of(context: &Context, text: &str, flag: &str) -> Result<Value, CommandEr
         .map_err(|error| CommandError::new(codes::USAGE, format!("{flag} is not JSON: {error}")))
 }
 
-/// A platform with the project's plugin, if there is one with nodes, and those of a folder. Its data are gone with it.
+/// Starts a platform with the plugins of a folder, and the project's plugin if it has nodes. Its database is in memory.
 fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Result<Platform, CommandError> {
     let failed = |message: String| CommandError::new(codes::NODE, message);
     let runtime = context.runtime()?;
@@ -328,7 +328,7 @@ fn platform(context: &Context, nodes: &Nodes, tenant: Option<&TenantId>) -> Resu
             }
         }
     }
-    // Outside a project there are still the nodes of the platform and of the folder.
+    // Outside of a project, the nodes of the platform and of the folder are available.
     if context.project().is_ok() {
         let open = context.open_project()?;
         if !open.manifest.nodes.is_empty() {

@@ -15,12 +15,12 @@ use crate::project::{Project, members, workspace_root};
 pub(crate) struct OpenProject {
     pub(crate) project: Project,
     pub(crate) manifest: Manifest,
-    /// What reading the manifest found.
+    /// The findings from reading the manifest.
     pub(crate) report: Report,
 }
 
 impl OpenProject {
-    /// The same component with the lines of its source, where the release build that made it kept them.
+    /// The same component with source lines, if its release build stored them. Other components are returned unchanged.
     pub(crate) fn with_lines(&self, component: Vec<u8>) -> Vec<u8> {
         let kept = fs_err::read(self.project.lines_file(&self.manifest)).ok();
         let is_its = |kept: &Vec<u8>| erp_component::stripped(kept).is_ok_and(|bare| bare == component);
@@ -29,7 +29,7 @@ impl OpenProject {
 }
 
 impl Context {
-    /// The project that the user stands in, or that `--manifest-path` names.
+    /// The project that `-p` or `--manifest-path` names, or the nearest one.
     pub(crate) fn project(&self) -> Result<Project, CommandError> {
         if let Some(name) = &self.package {
             return self.member(name);
@@ -40,10 +40,10 @@ impl Context {
         })
     }
 
-    /// Where plugins stand below, an error that there is none names them.
+    /// Adds the plugins of the workspace, if there are any, to an error that no project was found.
     fn with_members(&self, error: CommandError) -> CommandError {
         let root = workspace_root(&self.directory);
-        // Elsewhere, nobody waits for a look through a whole home.
+        // Elsewhere, the search could cover a complete home folder.
         let found = if root.join("Cargo.toml").is_file() { members(&root).ok() } else { None };
         match found {
             Some(members) => {
@@ -66,7 +66,7 @@ impl Context {
         Ok(Project::open(&found.manifest_file, &self.directory)?)
     }
 
-    /// The project with its manifest; an error with all findings where it has errors.
+    /// Opens the project with its manifest. If the manifest has errors, fails with all of its findings.
     pub(crate) fn open_project(&self) -> Result<OpenProject, CommandError> {
         let project = self.project()?;
         let (manifest, mut report) = project.manifest();
@@ -86,7 +86,8 @@ impl Context {
         }
     }
 
-    /// The nodes of a manifest against what its component says of them. Nothing is run if there are none.
+    /// Compares the nodes of a manifest with those that its component defines. Runs nothing if the manifest has no
+    /// nodes.
     pub(crate) fn check_nodes(
         &self,
         component: &[u8],

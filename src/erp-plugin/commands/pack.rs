@@ -116,7 +116,7 @@ pub(super) fn run(context: &Context, args: &PackArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// The package of a component and what lies in its project, opened as a stranger would open it.
+/// Packs a component with the files of its project. Opens and checks the result like an untrusted package.
 pub(super) fn packed(
     context: &Context,
     open: &OpenProject,
@@ -141,7 +141,7 @@ pub(super) fn packed(
         tool: concat!("erp-plugin/", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let bytes = archive::build(&parts)?;
-    // What is packed is opened as a stranger would open it.
+    // The new package is opened like an untrusted one.
     let package = archive::open(&bytes, &Limits::default()).map_err(|problems| refusal(&problems))?;
     let report = check_package(&package).report;
     if report.has_errors() {
@@ -151,12 +151,12 @@ pub(super) fn packed(
     Ok((bytes, package))
 }
 
-/// The manifest of a project as a package holds it.
+/// The manifest of a project in the form that packages contain.
 pub(super) fn manifest_entry(project: &Project) -> Vec<u8> {
     archive::manifest_entry(&document::parse(&project.source).0.to_json())
 }
 
-/// The component that ships, where nothing speaks against packing it.
+/// The component to pack: the named file, or the release build. Fails if its checks find errors.
 pub(super) fn component_to_pack(
     context: &Context,
     open: &OpenProject,
@@ -187,12 +187,12 @@ pub(super) fn component_to_pack(
         let message = format!("the plugin is not fit to be packed: {}", report.summary());
         return Err(CommandError::new(codes::PACK, message).with_report(report));
     }
-    // Warnings too: it is the last moment at which the publisher reads them.
+    // Warnings are printed too: this is the publisher's last chance to read them.
     context.ui.report(&report);
     Ok(component)
 }
 
-/// The two files that are always packed are looked through as well.
+/// Searches for secrets in the two files that are always packed: the manifest and the component.
 fn refuse_secrets(open: &OpenProject, component: &[u8], allowed: &[String]) -> Result<(), FileError> {
     let text = open.project.source.text().as_bytes();
     let in_manifest = find_secret(MANIFEST_FILE, text).map(|found| (MANIFEST_FILE, found.line, found.what));
@@ -203,7 +203,8 @@ fn refuse_secrets(open: &OpenProject, component: &[u8], allowed: &[String]) -> R
     if problems.is_empty() { Ok(()) } else { Err(FileError::Refused(problems)) }
 }
 
-/// What `build` wrote down of this component. An account of another one is left out: it would be refused.
+/// The bill of materials and the provenance of this component. Those of another component are left out: they would be
+/// refused.
 fn account(context: &Context, open: &OpenProject, component: &[u8]) -> Vec<ArchiveEntry> {
     let (project, manifest) = (&open.project, &open.manifest);
     let digest = sha256_hex(component);

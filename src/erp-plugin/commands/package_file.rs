@@ -1,4 +1,4 @@
-//! Packages as commands find and read them.
+//! How commands find and read packages.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use erp_package::strict_zip::{ArchiveLimit, ArchiveUnit, Limits};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 
-/// The package that was named, or the project's.
+/// The file of the named package, or of the project's. Fails if it does not exist.
 pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result<PathBuf, CommandError> {
     let file = match named {
         Some(file) => context.path(file),
@@ -28,17 +28,18 @@ pub(super) fn package_file(context: &Context, named: Option<&PathBuf>) -> Result
     Err(CommandError::new(codes::PACKAGE, message).hint("erp-plugin pack"))
 }
 
-/// A file that may be anybody's: a regular one, read once, and never more of it than the limit allows and a byte.
+/// Reads an untrusted file, which must be a regular one. Reads it once, and at most one byte more than the limit
+/// allows.
 pub(super) fn read_bounded(context: &Context, file: &Path, limits: &Limits) -> Result<Vec<u8>, CommandError> {
     read_at_most(context, file, limits.get(ArchiveLimit::ArchiveBytes))
 }
 
-/// The same, with the limit itself.
+/// Reads like [`read_bounded`], with a limit in bytes.
 pub(super) fn read_at_most(context: &Context, file: &Path, most: u64) -> Result<Vec<u8>, CommandError> {
     use std::io::Read;
     let failed = |message: String| CommandError::new(codes::IO, message);
     let path = context.path(file);
-    // Opening a pipe would wait for somebody at its other end: what it is is asked first.
+    // The kind is checked first, because opening a pipe would wait for a writer.
     let metadata = fs_err::metadata(&path).map_err(|error| failed(error.to_string()))?;
     if !metadata.is_file() {
         return Err(failed(format!("{} is no regular file", context.shown(&path))));
@@ -49,17 +50,17 @@ pub(super) fn read_at_most(context: &Context, file: &Path, most: u64) -> Result<
     Ok(bytes)
 }
 
-/// A signed statement that may be anybody's: a receipt, a rotation, a list of revocations.
+/// Reads an untrusted signed statement: a receipt, a rotation, a list of revocations.
 pub(super) fn read_statement(context: &Context, file: &Path) -> Result<Vec<u8>, CommandError> {
     read_at_most(context, file, Limits::default().get(ArchiveLimit::JsonBytes))
 }
 
-/// Opens a package; on an error all problems of the stage that failed are told.
+/// Opens a package. An error has all problems of the stage that failed.
 pub(super) fn open_package(bytes: &[u8], limits: &Limits) -> Result<Package, CommandError> {
     archive::open(bytes, limits).map_err(|problems| refusal(&problems))
 }
 
-/// Why a package is not used: the first problem, the others, and the next step.
+/// The error of a refused package: its first problem, the others, and the next step.
 pub(super) fn refusal(problems: &[PackageProblem]) -> CommandError {
     let first = problems.first();
     let code = first.map_or(archive::codes::UNREADABLE, |problem| problem.code);
@@ -75,7 +76,7 @@ pub(super) fn refusal(problems: &[PackageProblem]) -> CommandError {
     }
 }
 
-/// The next step after a problem of a package.
+/// The hint for a problem of a package.
 pub(super) fn hint_of(problem: &PackageProblem) -> Option<String> {
     if let Some(limit) = problem.limit {
         return Some(format!("where you trust the file: --limit {}=…", limit.name()));
@@ -84,7 +85,7 @@ pub(super) fn hint_of(problem: &PackageProblem) -> Option<String> {
     is_of_packages.then(|| format!("{} ({})", problem.code.fix(), problem.code))
 }
 
-/// Bounds of the reader, as `--limit` gives them.
+/// Parses the limits of the package reader from `--limit`.
 pub(super) fn archive_limits(given: &[String]) -> Result<Limits, CommandError> {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
     let mut limits = Limits::default();

@@ -1,4 +1,4 @@
-//! Files of a project that `pack` will refuse, as findings: `check` says so before.
+//! Findings about files that `pack` would refuse, so that `check` reports them earlier.
 
 use erp_check::{SECRET_FILE, UNPACKABLE_FILE};
 use erp_manifest::Manifest;
@@ -6,7 +6,7 @@ use erp_manifest::diagnostics::{Diagnostic, Report};
 
 use crate::project::{FileError, FileProblem, Project, package_files};
 
-/// What `pack` would say of the project's files.
+/// Reports the project's files that `pack` would refuse.
 pub(super) fn check_files(project: &Project, manifest: &Manifest) -> Report {
     let mut report = Report::new();
     match package_files(project, manifest, &[]) {

@@ -1,4 +1,4 @@
-//! The component that a command works on: that of the present sources, or a file that was named.
+//! The component that a command works on: that of the present sources, or a named file.
 
 use std::path::{Path, PathBuf};
 
@@ -28,12 +28,12 @@ pub(crate) struct ComponentArgs {
     pub(crate) no_build: bool,
 }
 
-/// What a component is wanted for.
+/// What a component is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be tried: one for development will do.
+    /// A trial: a development build is enough.
     Trial,
-    /// To ship, or to be measured.
+    /// Shipping or measuring: the release build is needed.
     Ship,
 }
 
@@ -41,9 +41,9 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct PresentComponent {
     pub(crate) bytes: Vec<u8>,
-    /// What its check found.
+    /// The findings of its check.
     pub(crate) report: Report,
-    /// What it says of its build.
+    /// The inputs of its build; absent if it does not record them.
     pub(crate) inputs: Option<BuildInputs>,
 }
 
@@ -53,12 +53,12 @@ pub(crate) struct BuiltFile {
     pub(crate) file: PathBuf,
     pub(crate) bytes: Vec<u8>,
     pub(crate) inputs: Option<BuildInputs>,
-    /// Empty where it is that of the present sources.
+    /// Inputs that changed; empty if it is that of the present sources.
     pub(crate) changes: Vec<String>,
 }
 
 impl BuiltFile {
-    /// Why it is not that of the present sources.
+    /// The finding that it is not that of the present sources.
     pub(crate) fn finding(&self, shown: &str) -> Diagnostic {
         let message = format!("{shown} is not made of the present sources: {}", in_words(&self.changes));
         Diagnostic::new(STALE_COMPONENT, message).help(match self.inputs.as_ref().map(|inputs| inputs.origin) {
@@ -71,7 +71,7 @@ impl BuiltFile {
     }
 }
 
-/// The first changes, and how many more there are.
+/// The first three changes, and the number of further ones.
 fn in_words(changes: &[String]) -> String {
     const SHOWN: usize = 3;
     let first = changes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -85,7 +85,7 @@ fn in_words(changes: &[String]) -> String {
 }
 
 impl Context {
-    /// The component to work on, built first where that is needed; an error where it does not fit its manifest.
+    /// Returns the component to work on, and builds it first if needed. Fails if it does not fit its manifest.
     pub(crate) fn present_component(
         &self,
         open: &OpenProject,
@@ -112,7 +112,8 @@ impl Context {
         Ok(PresentComponent { inputs: BuildInputs::of(&bytes), bytes, report })
     }
 
-    /// The release component of the present sources, whatever its check will find.
+    /// Returns the release component of the present sources, and builds it first if needed. An existing one is not
+    /// checked.
     pub(crate) fn release_component(&self, open: &OpenProject, no_build: bool) -> Result<Vec<u8>, CommandError> {
         self.own_component(open, Purpose::Ship, no_build)
     }
@@ -131,7 +132,7 @@ impl Context {
         if let Some(fresh) = candidates.iter().position(|built| built.changes.is_empty()) {
             return Ok(candidates.swap_remove(fresh).bytes);
         }
-        // What was made elsewhere cannot be made here.
+        // A component from elsewhere cannot be built here.
         let given = candidates.iter().find(|built| is_given(built));
         match given.or(candidates.first()) {
             Some(stale) if no_build || is_given(stale) => {
@@ -155,7 +156,7 @@ impl Context {
         }
     }
 
-    /// Finds paths into the folders of this project and machine in a component that ships.
+    /// Reports paths of this project's and this machine's folders in a component that ships.
     pub(crate) fn check_own_folders(&self, report: &mut Report, component: &[u8], project: &Project) {
         let root = canonical(&project.root);
         let beside = BuildInputs::of(component).map_or_else(Vec::new, |inputs| folders_beside(&root, &inputs));
@@ -167,7 +168,7 @@ impl Context {
         check_folders(report, component, &folders);
     }
 
-    /// Folders of crates beside a project that its component is made of, as far as one was built.
+    /// The folders of crates outside the project that its built components use; empty if none was built.
     pub(crate) fn folders_beside(&self, project: &Project) -> Vec<PathBuf> {
         let Some(manifest) = project.manifest().0 else { return Vec::new() };
         let root = canonical(&project.root);
@@ -194,8 +195,8 @@ impl Context {
         Some(BuiltFile { file, bytes, inputs, changes })
     }
 
-    /// Whether what is compiled is what it was when a component was built. Of the manifest, what is generated and what the
-    /// component says of itself are looked at by whoever asks.
+    /// Whether the compiled source is the same as when a component was built. The caller must check the manifest: its
+    /// generated code, and what the component records of it.
     pub(crate) fn is_source_unchanged(&self, project: &Project, manifest: &Manifest, inputs: &BuildInputs) -> bool {
         let root = canonical(&project.root);
         let config = self.cargo_settings(manifest, &root);
@@ -204,7 +205,7 @@ impl Context {
         source_changes(inputs, present).is_empty()
     }
 
-    /// What changed since a component was built.
+    /// The inputs that changed since a component was built.
     fn changes_since(&self, project: &Project, manifest: &Manifest, inputs: &BuildInputs) -> Vec<String> {
         let root = canonical(&project.root);
         let digest = manifest_digest(project);
@@ -212,7 +213,8 @@ impl Context {
         let settings = config.as_ref().map(CargoConfig::digest);
         let present = PresentInputs { root: &root, manifest: &digest, settings, tool: env!("CARGO_PKG_VERSION") };
         let mut changes = changes(inputs, present);
-        // Asking the compiler costs as much as everything else together, and where there is none, none was changed.
+        // Comes last, because asking the compiler takes as long as all other checks. Without a compiler, it counts as
+        // unchanged.
         if changes.is_empty()
             && inputs.settings.is_some()
             && let Some(compiler) = &inputs.compiler
@@ -224,13 +226,13 @@ impl Context {
         changes
     }
 
-    /// What cargo's configuration says of a project; none where no cargo builds it.
+    /// cargo's configuration of a project; `None` if cargo does not build it.
     pub(crate) fn cargo_settings(&self, manifest: &Manifest, root: &Path) -> Option<CargoConfig> {
         (*manifest.build.language == Language::Rust).then(|| CargoConfig::read(root, &self.cargo_variables()))
     }
 }
 
-/// SHA-256 of the manifest as packages hold it: comments and order are none of it.
+/// SHA-256 of the manifest in the form that packages contain. Comments and the order of keys do not change it.
 pub(crate) fn manifest_digest(project: &Project) -> String {
     sha256_hex(&manifest_entry(&document::parse(&project.source).0.to_json()))
 }

@@ -28,7 +28,7 @@ use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::registry::{Client, OciPackage, Push, ServerConnection, push};
 
-/// How often it is looked whether the user has interrupted.
+/// How often the program checks for an interrupt.
 const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
 
 /// Upload a package to a platform, a dev host, or an OCI registry
@@ -100,7 +100,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     let bytes = read_bounded(context, &file, &Limits::default())?;
     context.warn_of_fixed_time();
     let trust = trust_store(context, args.trust_file.as_deref())?.store;
-    // The same stages as the platform's: what it would refuse is not sent.
+    // The platform runs the same stages, so a package that it would refuse is not sent.
     let verdict = verify(&bytes, &Policy::new(&trust, context.now()?));
     if !verdict.is_good() {
         let problems: Vec<_> = verdict.problems().cloned().collect();
@@ -139,7 +139,7 @@ pub(super) fn run(context: &Context, args: &PublishArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// The project's package, packed first where it is not of the present sources.
+/// The file of the project's package, which is packed first if it is stale.
 fn present_package(context: &Context, args: &PublishArgs) -> Result<PathBuf, CommandError> {
     let open = context.open_project()?;
     let file = open.project.package_file(&open.manifest);
@@ -150,7 +150,7 @@ fn present_package(context: &Context, args: &PublishArgs) -> Result<PathBuf, Com
         None
     };
     let component = component_to_pack(context, &open, None, args.no_build)?;
-    // Whatever looks like a secret was judged when the package that is there was made.
+    // The files of the existing package were checked for secrets when it was made.
     let allowed: Vec<String> =
         known.iter().flat_map(|known| known.entries.iter().map(|entry| entry.name.clone())).collect();
     let (bytes, package) = packed(context, &open, component, &allowed)?;
@@ -210,7 +210,7 @@ fn to_platform(
     result.already_there = published.already_there;
     result.attempts = published.attempts;
     result.receipt = published.receipt;
-    // Whoever may upload may see this too; a platform that does not tell is none the worse for it.
+    // A user who may upload may read this too. It is optional, so a platform may refuse to answer.
     if let Ok((200, plugin)) = client.ask("GET", &format!("/api/v1/admin/plugins/{}", result.id), None) {
         result.state = plugin["status"].as_str().map(printable);
         result.active_version = plugin["version"].as_str().map(printable);
@@ -259,7 +259,8 @@ fn to_oci(
     Ok(())
 }
 
-/// Keeps the receipt beside the package, where it is about this package and its signature is not wrong.
+/// Checks the receipt, and writes it next to the package except in a dry run. Fails if it is for another package, or if
+/// its signature is wrong.
 fn keep_receipt(
     context: &Context,
     file: &Path,
@@ -322,7 +323,7 @@ fn shown(args: &PublishArgs, result: &PublishResult, bytes: u64) -> String {
     text
 }
 
-/// What runs now, and the next command.
+/// The version that is active now, and the next command.
 fn next(args: &PublishArgs, result: &PublishResult, state: &str, active: &str) -> String {
     let (id, version, to) = (&result.id, &result.version, &args.to);
     if active != version {
@@ -353,10 +354,10 @@ impl Drop for InterruptWatch {
     }
 }
 
-/// Ctrl-C ends the program at once, and says what is known.
+/// Ends the program at once on Ctrl-C or SIGTERM, and reports whether anything was sent.
 fn end_when_interrupted(context: &Context, args: &PublishArgs, sent: &Arc<AtomicU64>) -> InterruptWatch {
     let (interrupted, is_over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    // A signal that cannot be registered ends the program as it always does.
+    // A signal that cannot be registered keeps its default action.
     let registered = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM]
         .into_iter()
         .filter_map(|signal| signal_hook::flag::register(signal, Arc::clone(&interrupted)).ok())

@@ -1,4 +1,4 @@
-//! A plugin that is built again in another place, to be compared.
+//! Builds a plugin again in another place, to compare the results.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,9 +27,9 @@ pub(super) struct FileDifference {
     kind: &'static str,
 }
 
-/// Builds the project in `folder` in another folder with another home of cargo, and gives its component.
+/// Builds the project of `folder` in another folder with another cargo home, and returns its component.
 ///
-/// Its revision is that of `like`, the component that it is compared with: the source may come without git.
+/// The revision is that of `like`, the component to compare with: the source may come without git.
 pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Result<Vec<u8>, CommandError> {
     let (project, manifest) = open(context, folder)?;
     if *manifest.build.language != Language::Rust || !manifest.link.is_empty() {
@@ -62,8 +62,8 @@ pub(super) fn rebuild_like(context: &Context, folder: &Path, like: &[u8]) -> Res
     Ok(inputs.written_into(&component))
 }
 
-/// What of a package comes otherwise of its source: the component, the manifest, every file of the project. The WIT is
-/// compared with the statement already, and `META/` is the word of whoever built it.
+/// The differences between a package and a build of its source: component, manifest, and project files. The WIT was
+/// compared with the statement before, and `META/` is the builder's own account.
 pub(super) fn compare_with_source(
     context: &Context,
     folder: &Path,
@@ -71,7 +71,7 @@ pub(super) fn compare_with_source(
 ) -> Result<Vec<FileDifference>, CommandError> {
     let (project, manifest) = open(context, folder)?;
     let names: Vec<String> = package.entries.iter().map(|entry| entry.name.clone()).collect();
-    // What the publisher let go along is compared, and not judged again.
+    // Files that the publisher packed are compared, and not checked for secrets again.
     let mut made: BTreeMap<String, Vec<u8>> =
         package_files(&project, &manifest, &names)?.into_iter().map(|entry| (entry.name, entry.bytes)).collect();
     made.insert(MANIFEST.to_owned(), manifest_entry(&project));

@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, args: &ReplayArgs) -> CommandResult {
     Ok(if result.ok { ExitCode::Ok } else { ExitCode::Findings })
 }
 
-/// What was called, in words.
+/// A short name for a recorded call.
 pub(super) fn label(call: &RecordedCall) -> String {
     let said = &call.invocation;
     let text = |key: &str| said[key].as_str().map(str::to_owned);
@@ -92,7 +92,7 @@ pub(super) fn label(call: &RecordedCall) -> String {
     })
 }
 
-/// The calls of a recording: a JSON document a line.
+/// Reads the calls of a recording: one JSON document per line.
 pub(super) fn read(context: &Context, file: &Path) -> Result<Vec<RecordedCall>, CommandError> {
     let bytes = context.read(file)?;
     let mut calls = Vec::new();

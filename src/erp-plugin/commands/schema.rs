@@ -39,8 +39,8 @@ pub(super) fn run(context: &Context, args: &SchemaArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// Takes the sizes of numbers in memory out, such as `uint64`: they are no formats of JSON Schema, and strict validators
-/// refuse them.
+/// Removes the sizes of numbers, such as `uint64`: they are no formats of JSON Schema, and strict validators refuse
+/// them.
 fn take_sizes(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::seed::{SeedError, SeedPlan, Seeder};
 use crate::ui::Table;
 
-/// Rows of each entity that those that come may name, if there are some already.
+/// Maximum number of existing rows per entity that new rows may refer to.
 const KNOWN_ROWS: usize = 2_000;
 
 /// Fill the tables of a plugin with rows that look like those of a business
@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         if file.exists() {
             return Err(usage(format!("{} is there already", context.shown(&file))));
         }
-        // It is there when all of its rows are.
+        // The file appears only when all of its rows are written.
         erp_files::make(&file, |file| {
             let mut database = Database::open(file)?;
             in_one_unit(&mut database, |database| {
@@ -95,7 +95,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         })?
     } else {
         let (_folder, mut database) = args.host.place(context)?.open()?;
-        // The version that is there, which need not be the project's.
+        // The installed version, which may not be the project's.
         let installed =
             database.installed().schema_of(&manifest.metadata.id)?.and_then(|json| from_json("erpx.json", &json).0);
         let Some(installed) = installed else {
@@ -129,7 +129,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// Does all of the work, or nothing of it.
+/// Runs `work` in one unit of work: an error rolls everything back.
 pub(super) fn in_one_unit<T>(
     database: &mut Database,
     work: impl FnOnce(&mut Database) -> Result<T, CommandError>,
@@ -144,7 +144,7 @@ pub(super) fn in_one_unit<T>(
     }
 }
 
-/// Fills the tables of a plugin for a tenant, within a unit of work; gives how many rows each entity got.
+/// Fills the tables of a plugin for a tenant, within a unit of work. Returns the number of new rows per entity.
 pub(super) fn fill(
     database: &mut Database,
     manifest: &Arc<Manifest>,

@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &SignArgs) -> CommandResult {
     let mut envelope = package.envelope.clone();
     envelope.sign(&key)?;
     let signed = archive::with_envelope(&package, &envelope)?;
-    // What takes its place must open as it did.
+    // The signed package must open like the old one, which it replaces.
     open_package(&signed, &limits)?;
     erp_files::write(&file, &signed, FileAccess::Shared)?;
     let (shown, id) = (context.shown(&file), key.public().id());

@@ -15,11 +15,11 @@ use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::ui::Table;
 
-/// Rows that are shown at the most.
+/// Maximum number of rows that are shown.
 const MOST_ROWS: usize = 200;
-/// Characters of a value that are shown at the most.
+/// Maximum number of characters that are shown of a value.
 const MOST_CHARACTERS: usize = 60;
-/// What is asked where nothing is said: every table of the plugin and of the platform that holds rows.
+/// The default statement: the names of all tables, except those of the database itself.
 const TABLES: &str =
     "select name as \"table\" from sqlite_schema where type = 'table' and name not like 'sqlite_%' order by name";
 
@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, args: &SqlArgs) -> CommandResult {
     let failed = |message: String| CommandError::new(codes::SQL, message);
     let mut database =
         Database::open_to_read(&file).map_err(|error| failed(format!("{}: {error}", context.shown(&file))))?;
-    // Outside of a project, or where its manifest is broken, tables have only their own names.
+    // Outside of a project, or if its manifest is broken, tables have only their own names.
     let manifest = context.open_project().ok().map(|open| Arc::new(open.manifest));
     let catalog = manifest.filter(|manifest| database.has_tables_of(manifest));
     let statement = args.statement.as_deref().unwrap_or(TABLES);

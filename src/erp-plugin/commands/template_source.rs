@@ -8,13 +8,13 @@ use crate::context::Context;
 use crate::scaffold::{Template, builtin};
 use crate::settings::command;
 
-/// A template, and what to say of where it came from.
+/// A template, and a text about its origin.
 pub(super) struct ResolvedTemplate {
     pub(super) template: Template,
     pub(super) from: String,
 }
 
-/// The template of this name, in this folder, or at this address. `revision` and `inside` are for repositories.
+/// Finds a template by its name, folder or address. `revision` and `inside` are for repositories only.
 pub(super) fn find(
     context: &Context,
     name: &str,
@@ -22,7 +22,7 @@ pub(super) fn find(
     inside: Option<&Path>,
 ) -> Result<ResolvedTemplate, CommandError> {
     if is_address(name) {
-        // A repository of this machine is meant from where the user stands.
+        // The path of a local repository is relative to the working folder.
         let here = context.path(Path::new(name));
         let url = if here.is_dir() { here.display().to_string() } else { name.to_owned() };
         return from_git(context, &url, revision.unwrap_or("HEAD"), inside);
@@ -55,8 +55,8 @@ fn is_address(name: &str) -> bool {
         || name.ends_with("/.git")
 }
 
-/// Fetches one commit into a folder that goes again. Hooks, links, submodules and helpers of the repository stay where
-/// they are: nothing of it is run.
+/// Fetches one commit into a temporary folder. Nothing of the repository is run: hooks, symbolic links, submodules and
+/// remote helpers are off.
 fn from_git(
     context: &Context,
     url: &str,
@@ -78,7 +78,7 @@ fn from_git(
         tempfile::Builder::new().prefix("erp-plugin-template-").tempdir().map_err(|error| failed(error.to_string()))?;
     let git = |arguments: &[&str]| -> Result<String, CommandError> {
         let mut command = command("git");
-        // Whoever calls from a hook of git has variables that name another repository.
+        // A git hook that runs this program sets variables that name another repository.
         for name in
             ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"]
         {

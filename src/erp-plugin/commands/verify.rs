@@ -166,7 +166,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs) -> CommandResult {
         context.ui.warn(told);
     }
     let is_fresh = !args.require_fresh || (trust.stale.is_empty() && trust.without_list.is_empty());
-    // A source's build scripts run here: not for a package that is refused anyway.
+    // This runs the source's build scripts, so it is skipped for a package that is refused anyway.
     let rebuilt = match (&args.rebuild, &verdict.package) {
         (Some(source), Some(package)) if verdict.is_good() => {
             Some(compare_with_source(context, &context.path(source), package)?)
@@ -264,7 +264,7 @@ fn shown(context: &Context, result: &VerifyResult) -> String {
     text
 }
 
-/// The envelope of a receipt: the file that `publish` keeps, or the answer of a platform around it.
+/// The envelope of a receipt: the file that `publish` writes, or a response of a platform that contains it.
 fn receipt_envelope(bytes: &[u8]) -> Result<Envelope, CommandError> {
     let around = parse_strict_json(bytes).ok().and_then(|document| document.get("envelope").cloned());
     match around.filter(|envelope| !envelope.is_null()) {

@@ -75,10 +75,10 @@ struct FileVersion {
 struct Place {
     file: PathBuf,
     source: Arc<SourceFile>,
-    /// The string with its quotes.
+    /// The places of the version string, including its quotes.
     spans: Vec<Span>,
     version: String,
-    /// Whether other packages of the workspace have it too.
+    /// Whether it is the workspace's version, which other packages inherit too.
     is_shared: bool,
 }
 
@@ -109,7 +109,7 @@ pub(super) fn run(context: &Context, args: &VersionArgs) -> CommandResult {
     }
     let text = new.to_string();
     if !args.dry_run {
-        // The manifest last: where this is broken off, the same command goes on.
+        // The manifest comes last: after an interruption, the same command completes the change.
         for place in places.iter().rev() {
             let mut changed = place.source.text().to_owned();
             for span in place.spans.iter().rev() {
@@ -129,7 +129,8 @@ pub(super) fn run(context: &Context, args: &VersionArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// The version that there is: the manifest's, or that of the workspace, where it is shared and another plugin raised it.
+/// The present version: the manifest's, or the workspace's shared one if that is higher, because another plugin raised
+/// it.
 fn present(places: &[Place], current: &str) -> Result<Version, CommandError> {
     let shared = places.iter().filter(|place| place.is_shared).filter_map(|place| Version::parse(&place.version).ok());
     let own = parsed(current)?;
@@ -170,10 +171,10 @@ fn parsed(text: &str) -> Result<Version, CommandError> {
     Version::parse(text).map_err(|error| CommandError::new(codes::USAGE, format!("`{text}` is no version: {error}")))
 }
 
-/// The version that was asked for.
+/// The new version: `before` with one part raised, or an exact one that is not lower.
 fn raised(before: &Version, wanted: &str) -> Result<Version, CommandError> {
     let mut new = Version { pre: Prerelease::EMPTY, build: BuildMetadata::EMPTY, ..before.clone() };
-    // What comes before a release is lower than it: `1.2.0-rc.1` becomes `1.2.0`.
+    // A prerelease is lower than its release: `1.2.0-rc.1` becomes `1.2.0`.
     let is_release = before.pre.is_empty();
     match wanted {
         "major" if is_release || new.minor > 0 || new.patch > 0 => new = Version::new(before.major + 1, 0, 0),
@@ -195,7 +196,7 @@ fn raised(before: &Version, wanted: &str) -> Result<Version, CommandError> {
     Ok(new)
 }
 
-/// The last version that is known, and its name.
+/// The version to compare with, and its name: of --since, of `dist`, or of git. `None` if there is none.
 fn compared(
     context: &Context,
     args: &VersionArgs,
@@ -228,7 +229,7 @@ fn last_package(open: &OpenProject) -> Option<PathBuf> {
     found.max_by(|left, right| left.0.cmp(&right.0)).map(|(_, file)| file)
 }
 
-/// The least version that what changed since demands; none where nothing did.
+/// The least version that the changes since `old` demand, and the reasons; `None` if nothing changed.
 fn least(
     context: &Context,
     old: &VersionOf,
@@ -264,7 +265,8 @@ fn places(open: &OpenProject) -> Result<Vec<Place>, CommandError> {
     Ok(places)
 }
 
-/// `Cargo.toml` of the package, or of the workspace that it has its version from, and the lock file.
+/// The places of the version: `Cargo.toml` of the package, or of the workspace that it inherits from, and the lock
+/// file.
 fn of_cargo(root: &Path) -> Result<Vec<Option<Place>>, CommandError> {
     let file = root.join("Cargo.toml");
     if !file.is_file() {
@@ -290,8 +292,8 @@ fn of_cargo(root: &Path) -> Result<Vec<Option<Place>>, CommandError> {
             Some(NodeValue::Array(packages)) => packages.as_slice(),
             _ => &[],
         };
-        // Those of registries have a source.
-        // All that have the workspace's version get the new one.
+        // Packages of registries have a source, and are skipped.
+        // All packages that inherit the workspace's version get the new one.
         let names = if inherits { heirs(&workspace) } else { vec![name] };
         let is_own = |package: &&Node| {
             let is_named =
@@ -309,7 +311,7 @@ fn of_cargo(root: &Path) -> Result<Vec<Option<Place>>, CommandError> {
     Ok(places)
 }
 
-/// The names of a workspace's packages that have its version.
+/// The names of the packages that inherit the workspace's version.
 fn heirs(workspace: &Path) -> Vec<String> {
     let table = |folder: &Path| Some(document::parse(&source(&folder.join("Cargo.toml")).ok()?).0);
     let root = table(workspace);
@@ -337,7 +339,7 @@ fn heirs(workspace: &Path) -> Vec<String> {
     folders.into_iter().filter_map(name).collect()
 }
 
-/// The places of a file that the ways lead to; none where there is no such file, or nothing is there.
+/// The place of the values at the key paths `ways` in a file. `None` if the file does not exist, or has none of them.
 fn named(file: &Path, ways: &[&[&str]]) -> Result<Option<Place>, CommandError> {
     if !file.is_file() {
         return Ok(None);

@@ -230,7 +230,7 @@ fn export(context: &Context, args: &ExportArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// A version by its name, or the WIT in a file.
+/// Reads the WIT in a file, or that of a version by its name.
 fn wit_text(context: &Context, name: &str) -> Result<WitText, CommandError> {
     let path = context.path(Path::new(name));
     let (shown, text) = if path.is_file() {
@@ -298,7 +298,7 @@ fn still_loads(context: &Context, file: &Path, old: &WitText, new: &WitText) -> 
     let problems = |world: &contract::Border| -> Vec<String> {
         compare(&border, world).iter().filter(|found| found.prevents_loading()).map(Mismatch::reason).collect()
     };
-    // The world with the most exports that it fits is the one that it was built for.
+    // Of the worlds that the component fits, it was built for the one with the most exports.
     let fitting = old.worlds().iter().filter(|(_, world)| problems(world).is_empty());
     let world = fitting.max_by_key(|(_, world)| world.exports.len()).map(|(name, _)| name.clone());
     let reasons = match &world {

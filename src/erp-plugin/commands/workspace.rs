@@ -33,7 +33,7 @@ struct MemberResult {
     result: Value,
 }
 
-/// Runs a command for each plugin; one that fails stops no other.
+/// Runs a command for each plugin. If one fails, the others still run.
 pub(crate) fn run_in_each(context: &Context, command: &Command) -> CommandResult {
     let usage = |message: String| CommandError::new(codes::USAGE, message);
     if !command.works_on_each() {
@@ -41,7 +41,8 @@ pub(crate) fn run_in_each(context: &Context, command: &Command) -> CommandResult
             usage("this command does not work on several plugins".to_owned()).hint("it takes -p NAME for one of them")
         );
     }
-    // Annotations are lines: those of several plugins follow each other. The others are one document each.
+    // GitHub annotations are lines, so those of several plugins can follow each other. Other formats are one document
+    // each.
     if !matches!(context.ui.format(), Format::Human | Format::Json | Format::Github) {
         let message = format!("--workspace does not write the format {}", context.ui.format().word());
         return Err(usage(message).hint("--format json, or -p NAME"));

@@ -1,4 +1,4 @@
-//! A flame graph: each function as wide as the fuel that it burned, upon the one that called it.
+//! A flame graph: a function is as wide as the fuel that it burned, and is drawn above its caller.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ const WIDTH: f64 = 1200.0;
 const ROW: usize = 18;
 /// Height of the title, in pixels.
 const TITLE: usize = 28;
-/// Narrower functions are not drawn, in pixels.
+/// Minimum width of a function, in pixels. Narrower ones are not drawn.
 const LEAST: f64 = 0.4;
-/// Width of a letter, roughly, in pixels.
+/// Approximate width of a letter, in pixels.
 const LETTER: f64 = 6.6;
 
 #[derive(Default)]
@@ -21,7 +21,8 @@ struct Frame {
     callees: BTreeMap<String, Frame>,
 }
 
-/// The picture of stacks, the outermost function first, with their fuel. It is a function of the stacks alone.
+/// Draws stacks and their fuel; each stack starts with its outermost function. The same stacks always give the same
+/// picture.
 pub(super) fn svg(stacks: &BTreeMap<Vec<String>, u64>) -> String {
     let mut root = Frame::default();
     let mut deepest = 0;
@@ -80,7 +81,8 @@ fn draw(name: &str, frame: &Frame, (left, depth): (f64, usize), (all, height): (
     }
 }
 
-/// Warm for the plugin's own functions, grey for those of the languages' libraries; the same for the same name.
+/// A warm colour for the plugin's own functions, grey for those of language libraries. The same name has always the
+/// same colour.
 fn colour(name: &str) -> String {
     let sum = name.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let path = name.trim_start_matches(['<', '&', '*']);

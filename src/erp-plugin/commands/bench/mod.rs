@@ -22,9 +22,9 @@ use crate::context::Context;
 use crate::scenario::{CallCost, Case, Suite, measure};
 use crate::ui::Table;
 
-/// Instances that are made to measure how long one takes.
+/// Number of instances created to measure the time for one.
 const INSTANCES: usize = 200;
-/// Instructions of which a flame graph looks at one; odd, so that no loop hides behind it.
+/// A flame graph samples one instruction in this many. The number is odd, so that no loop escapes the samples.
 const SAMPLE_EVERY: u64 = 37;
 
 /// Measure the plugin: compiling, instances, and the time, fuel and memory of each call that the scenarios make
@@ -125,7 +125,7 @@ pub(super) fn run(context: &Context, args: &BenchArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// Where the cases burn their fuel.
+/// The fuel that the cases burn, by call stack.
 fn stacks(
     context: &Context,
     component: &[u8],
@@ -162,7 +162,7 @@ fn instantiation(runtime: &Runtime, plugin: &LoadedPlugin) -> Result<f64, Comman
     Ok(microseconds(quantile(&times, 0.5)))
 }
 
-/// The value below which a part of the sorted values lies.
+/// The value below which the fraction `part` of the sorted values lies; 0 if there are no values.
 fn quantile(sorted: &[u64], part: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the values")]
     let index = (sorted.len().saturating_sub(1) as f64 * part).round() as usize;

@@ -1,4 +1,4 @@
-//! From a project to its component: the compiler, and what is done to what it made.
+//! Builds a project's component: runs the compiler, and links, describes and strips its output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,31 +24,30 @@ use crate::generate::{WIT_FILE, needed_crates};
 use crate::link::{LinkError, PartConnection, compose, idle_guest, link};
 use crate::project::Project;
 
-/// How a component is to be made.
+/// How to build a component.
 #[derive(Debug)]
 pub(super) struct BuildPlan {
-    /// What for.
+    /// The build profile: development, release, or a named one of cargo.
     pub(super) profile: Profile,
-    /// cargo's folder for what it makes.
+    /// cargo's `--target-dir`; its default if absent.
     pub(super) target_dir: Option<PathBuf>,
     /// Whether `Cargo.lock` must not change.
     pub(super) locked: bool,
-    /// A component that was built already.
+    /// A finished component to use instead of building one.
     pub(super) component: Option<PathBuf>,
 }
 
-/// A component, and how it came about.
+/// A component, and how it was built.
 #[derive(Debug)]
 pub(super) struct BuiltComponent {
     pub(super) finished: FinishedBuild,
     pub(super) inputs: BuildInputs,
-    /// What cargo knows of the project, where it made what ships.
+    /// cargo's description of the project; absent unless cargo built a component that ships.
     pub(super) cargo: Option<CargoProject>,
 }
 
 impl BuildPlan {
-    /// Where the component comes from, and so whether the budget, the bill of materials and the account of the build are for
-    /// it.
+    /// The origin of the component. It decides whether the budget, the bill of materials and the provenance apply.
     pub(super) fn origin(&self, open: &OpenProject) -> ComponentOrigin {
         match &self.profile {
             _ if self.component.is_some() => ComponentOrigin::File,
@@ -61,7 +60,7 @@ impl BuildPlan {
     }
 }
 
-/// Makes a project's component.
+/// Builds a project's component.
 pub(super) fn build_component(
     context: &Context,
     open: &OpenProject,
@@ -87,7 +86,7 @@ pub(super) fn build_component(
     let mut cargo = None;
     let bytes = match (&making.component, *manifest.build.language) {
         (Some(file), language) => {
-            // Whoever has sources and takes a component from elsewhere means that it is made of them, as they are now.
+            // A component from elsewhere counts as built from the present sources, so their digests are recorded.
             if language != Language::NoCode {
                 inputs.files = script_files(&canonical(&project.root));
             }
@@ -97,7 +96,7 @@ pub(super) fn build_component(
         (None, Language::Rust) => {
             let options = |toolchain| BuildOptions {
                 target_dir: making.target_dir.clone(),
-                // What ships is built from what is locked, where anything is.
+                // A component that ships is built from locked versions, if there is a lock file.
                 locked: making.locked || ships,
                 locks_by_itself: !making.locked,
                 ..options_with(context, project, making.profile.clone(), toolchain)
@@ -123,12 +122,12 @@ pub(super) fn build_component(
     Ok(BuiltComponent { finished, inputs, cargo: cargo.filter(|_| ships) })
 }
 
-/// Whether a profile of `Cargo.toml` is one of what ships, by the profile that it inherits from.
+/// Whether a profile of `Cargo.toml` inherits from `release`, so that its components ship. `bench` does so by default.
 fn inherits_release(root: &Path, name: &str) -> bool {
     let cargo = fs_err::read_to_string(workspace_of(root).join("Cargo.toml")).unwrap_or_default();
     let cargo: toml::Table = cargo.parse().unwrap_or_default();
     let mut name = name.to_owned();
-    // As many steps as there may be profiles: a circle ends somewhere.
+    // The bound ends the loop if profiles inherit from each other in a circle.
     for _ in 0..16 {
         if name == "release" {
             return true;
@@ -140,7 +139,7 @@ fn inherits_release(root: &Path, name: &str) -> bool {
     false
 }
 
-/// The component of a project that somebody works on, with names and lines; nobody has checked or kept it yet.
+/// Builds a component for development, with names and lines. It is neither checked nor written to `dist`.
 pub(in crate::commands) fn component_for_development(
     context: &Context,
     open: &OpenProject,
@@ -149,7 +148,8 @@ pub(in crate::commands) fn component_for_development(
     Ok(build_component(context, open, &making)?.finished.component)
 }
 
-/// Keeps a component where the project's other commands look for it: what ships is never replaced by what does not.
+/// Writes a component to where the project's other commands read it. A development build never replaces a component
+/// that ships.
 pub(in crate::commands) fn keep(
     project: &Project,
     manifest: &Manifest,
@@ -163,27 +163,27 @@ pub(in crate::commands) fn keep(
     }
     let file = project.component_file(manifest);
     erp_files::write_unsynced(&file, component, FileAccess::Shared)?;
-    // What an earlier build said of itself is not said of this one.
+    // These files describe an earlier build and not this one.
     for stale in [project.sbom_file(manifest), project.provenance_file(manifest), project.lines_file(manifest)] {
         let _ = fs_err::remove_file(stale);
     }
     Ok(file)
 }
 
-/// What is left after linking and describing.
+/// The result of linking, describing and stripping a component.
 #[derive(Debug)]
 pub(in crate::commands) struct FinishedBuild {
     pub(in crate::commands) component: Vec<u8>,
-    /// The same with names and lines, where it was stripped of them.
+    /// The component before stripping, with names and lines; absent if nothing was stripped.
     pub(in crate::commands) with_lines: Option<Vec<u8>>,
-    /// WASI interfaces that were linked away.
+    /// WASI interfaces that linking removed.
     pub(in crate::commands) removed: Vec<String>,
-    /// What parts give each other.
+    /// The interfaces that parts provide to each other.
     pub(in crate::commands) connections: Vec<PartConnection>,
 }
 
 impl FinishedBuild {
-    /// The same with what it was made of written into it.
+    /// Writes the inputs of the build into the components.
     fn with_inputs(mut self, inputs: &BuildInputs) -> FinishedBuild {
         self.component = inputs.written_into(&self.component);
         self.with_lines = self.with_lines.map(|component| inputs.written_into(&component));
@@ -191,7 +191,7 @@ impl FinishedBuild {
     }
 }
 
-/// What cargo makes of the crate, and the compiler that it took.
+/// Compiles the crate with cargo. Returns the result and the compiler's version.
 fn compiled(
     context: &Context,
     open: &OpenProject,
@@ -201,7 +201,7 @@ fn compiled(
     let (project, manifest) = (&open.project, &open.manifest);
     require_crates(project, manifest, parts)?;
     still_wanted(context)?;
-    // The toolchain is looked for while the code is made.
+    // Finding the toolchain starts compilers, so the code is generated meanwhile.
     let (toolchain, generated) = std::thread::scope(|scope| {
         let toolchain = scope.spawn(|| context.toolchain(&project.root));
         let generated = write_generated(project, manifest, &parts.world);
@@ -219,7 +219,7 @@ fn compiled(
     Ok((made, options.toolchain.rustc))
 }
 
-/// Refuses to go on with a build that was given up: its files would be those of yesterday.
+/// Fails if the build was cancelled: its files would be out of date.
 fn still_wanted(context: &Context) -> Result<(), CommandError> {
     if context.cancel.is_cancelled() {
         return Err(CommandError::new(codes::INTERRUPTED, "the build was given up"));
@@ -227,7 +227,7 @@ fn still_wanted(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The crates that the generated code needs must be in `Cargo.toml`: the compiler would only say which names it misses.
+/// Fails if `Cargo.toml` lacks a crate that the generated code needs. The compiler would only report the missing names.
 fn require_crates(project: &Project, manifest: &Manifest, parts: &LinkedParts) -> Result<(), CommandError> {
     let cargo = fs_err::read_to_string(project.root.join("Cargo.toml")).unwrap_or_default();
     let Ok(cargo) = cargo.parse::<toml::Table>() else { return Ok(()) };
@@ -245,14 +245,14 @@ fn require_crates(project: &Project, manifest: &Manifest, parts: &LinkedParts) -
     Err(missing.iter().map(command).fold(error, CommandError::hint))
 }
 
-/// Says which code was written anew; many files in a few words.
+/// Prints which generated files changed. A long list is shortened.
 fn print_generated(context: &Context, files: &[String]) {
     if !files.is_empty() {
         context.ui.status("Generated", in_short(files));
     }
 }
 
-/// The source of a component that ships, as git knows it.
+/// The revision and the repository of a component that ships, from git.
 fn where_from(project: &Project) -> Description {
     let revision = SourceRevision::of(&project.root);
     Description {
@@ -273,7 +273,7 @@ fn idle(world: &World) -> Result<Vec<u8>, CommandError> {
     })
 }
 
-/// The finished component of a plugin without code: it is made so fast that nobody needs to build it first.
+/// The finished component of a plugin without code. Making it is so fast that it is not built ahead.
 pub(crate) fn component_without_code(manifest: &Manifest) -> Result<Vec<u8>, CommandError> {
     let world = world_of(manifest)?;
     let bytes = idle(&world)?;
@@ -281,7 +281,7 @@ pub(crate) fn component_without_code(manifest: &Manifest) -> Result<Vec<u8>, Com
     Ok(finish(&bytes, manifest, &parts, Description::default(), Strip::Nothing)?.component)
 }
 
-/// The component of a guest that is no crate.
+/// Builds the component of a Python or TypeScript guest, and returns its file.
 fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     let world = world_of(manifest)?;
@@ -309,14 +309,14 @@ fn foreign(context: &Context, open: &OpenProject) -> Result<PathBuf, CommandErro
     Ok(built?)
 }
 
-/// The component with its parts. What a language's runtime exports for itself is left out on the way.
+/// Composes the component with its parts. Exports that a language's runtime adds for itself are dropped.
 fn composed(
     component: Vec<u8>,
     manifest: &Manifest,
     parts: &LinkedParts,
 ) -> Result<(Vec<u8>, Vec<PartConnection>), CommandError> {
     let is_rust = matches!(*manifest.build.language, Language::Rust | Language::NoCode);
-    // What was built here already needs no second layer around it.
+    // Without parts, a Rust component has nothing to compose, and another one that this tool built was composed before.
     if parts.parts.is_empty() && (is_rust || BuildInputs::of(&component).is_some()) {
         return Ok((component, Vec::new()));
     }
@@ -325,7 +325,7 @@ fn composed(
     Ok((composed.component, composed.connections))
 }
 
-/// How a project is built here, where no flag says otherwise.
+/// The build options of a project without flags.
 pub(in crate::commands) fn build_options(
     context: &Context,
     project: &Project,
@@ -356,7 +356,7 @@ fn options_with(context: &Context, project: &Project, profile: Profile, toolchai
     }
 }
 
-/// What a finished component is left without.
+/// What is stripped from a finished component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands) enum Strip {
     /// Names and lines.
@@ -365,7 +365,7 @@ pub(in crate::commands) enum Strip {
     Nothing,
 }
 
-/// What cargo made, with WASI linked away, and the description that the manifest gives.
+/// Finishes a component: links WASI away, composes it with its parts, adds the description, and strips it.
 pub(in crate::commands) fn finish(
     bytes: &[u8],
     manifest: &Manifest,

@@ -148,14 +148,14 @@ pub(super) fn run(context: &Context, args: &BuildArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// A component that was built, holds, and is kept.
+/// A component that was built, passed its checks, and was written to a file.
 struct Kept {
     built: BuiltComponent,
     checked: CheckedComponent,
     file: PathBuf,
 }
 
-/// Builds, checks and keeps a component; one that does not hold is not kept.
+/// Builds, checks and writes a component. One with errors is not written.
 fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> Result<Kept, CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     let mut built = build_component(context, open, making)?;
@@ -185,7 +185,7 @@ fn build_checked(context: &Context, open: &OpenProject, making: &BuildPlan) -> R
     Ok(Kept { built, checked, file })
 }
 
-/// Builds what another command needs, and keeps it.
+/// Builds and writes a component that another command needs.
 pub(super) fn build_and_keep(context: &Context, open: &OpenProject, profile: Profile) -> Result<Vec<u8>, CommandError> {
     let making = BuildPlan { profile, target_dir: None, locked: false, component: None };
     let kept = build_checked(context, open, &making)?;
@@ -194,7 +194,7 @@ pub(super) fn build_and_keep(context: &Context, open: &OpenProject, profile: Pro
     Ok(kept.built.finished.component)
 }
 
-/// The bill of materials and the account of the build, beside the component.
+/// Writes the bill of materials and the provenance next to the component.
 fn write_account(open: &OpenProject, built: &BuiltComponent, cargo: &CargoProject) -> Result<(), CommandError> {
     let (project, manifest) = (&open.project, &open.manifest);
     let component_sha256 = sha256_hex(&built.finished.component);

@@ -66,12 +66,12 @@ pub(in crate::commands) fn parts(
     Ok(LinkedParts { parts, world })
 }
 
-/// A plugin that is composed with nothing.
+/// The parts of a plugin that is not composed with other components.
 pub(in crate::commands) fn parts_without_links(world: World) -> LinkedParts {
     LinkedParts { parts: Vec::new(), world }
 }
 
-/// The bytes of a part, as they come.
+/// The bytes of a part, before linking.
 fn source(context: &Context, open: &OpenProject, link: &Link, profile: &Profile) -> Result<Vec<u8>, CommandError> {
     let root = &open.project.root;
     match (&link.path, &link.file, &link.package) {

@@ -25,9 +25,9 @@ use crate::network::NetworkTransport;
 use crate::project::{Member, Project, members, workspace_root};
 use crate::ui::Table;
 
-/// How long the printer may need for its last lines.
+/// How long to wait for the last lines of the printer thread.
 const PRINTER_PAUSE: Duration = Duration::from_millis(200);
-/// Lines that the terminal has not taken yet, at the most; further ones are counted and left out.
+/// Maximum number of lines that wait for the terminal. Further lines are counted and dropped.
 const MAX_UNTOLD: usize = 4_096;
 
 /// Serve the plugin on this machine, with a console, and follow every change
@@ -166,7 +166,7 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
         };
         format!("{}\n{next}", table.render())
     });
-    // A terminal that takes no more text, as one that is paused, must not hold the host: the printer is left behind then.
+    // A terminal that takes no text, such as a paused one, must not block the host. The thread is abandoned then.
     let ui = context.ui.clone();
     let (printed, has_printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -186,14 +186,14 @@ pub(super) fn run(context: &Context, args: &DevArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// The version of the platform that the first of the projects is developed for.
+/// The platform version that the projects are developed for: that of the first one that states a version.
 fn stated_version(followed: &[FollowedPlace]) -> Option<Version> {
     let manifests =
         followed.iter().filter_map(|place| Project::open(&place.manifest_file, &place.root).ok()?.manifest().0);
     manifests.into_iter().find_map(|manifest| manifest.developed_for())
 }
 
-/// The projects that are followed: all of a workspace with `--workspace`, else the one that the user stands in.
+/// The projects that are followed: all of a workspace with `--workspace`, else the current one.
 fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
     let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     if context.workspace {
@@ -210,7 +210,7 @@ fn followed(context: &Context) -> Result<Vec<FollowedPlace>, CommandError> {
         .map_err(|error| error.hint("erp-plugin dev --no-watch --state-dir FOLDER serves without a project"))?;
     let name = match project.manifest().0 {
         Some(manifest) => manifest.metadata.id.to_string(),
-        // What is wrong with it is told by the host, which waits for it to be fixed.
+        // The host reports the errors of the manifest, and waits for a fix.
         None => project.root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     };
     let root = fs_err::canonicalize(&project.root).unwrap_or(project.root);

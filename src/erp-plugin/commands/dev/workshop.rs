@@ -1,4 +1,4 @@
-//! How the dev host reads, builds and tests projects: with the same rooms as `check`, `build` and `test`.
+//! How the dev host reads, builds and tests projects: with the code of `check`, `build` and `test`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ use crate::ui::{HumanStyle, KEPT_WIDTH, human};
 #[derive(Debug)]
 pub(super) struct ProjectWorkshop {
     places: Vec<FollowedPlace>,
-    /// This program: tests run in a process of their own.
+    /// The path of this program, which runs the tests in a child process.
     program: PathBuf,
-    /// What the dev host itself was told.
+    /// The context of the `dev` command.
     context: Context,
-    /// The platform was told its version: it says itself what does not run there.
+    /// Whether the platform's version is set by a flag. The platform then reports plugins that need a newer one.
     has_platform_version: bool,
 }
 
@@ -52,8 +52,8 @@ impl ProjectWorkshop {
 }
 
 impl ProjectWorkshop {
-    /// Whether a component is that of the present source. A label or a column of the manifest changes none: what of the
-    /// manifest is compiled lies in the generated code.
+    /// Whether a component was built from the present source, for the plugin's present id and version. Labels and
+    /// columns do not matter: the compiled part of the manifest is in the generated code.
     fn is_present(&self, read: &ReadProject, built: &BuiltFile) -> bool {
         let Some(inputs) = &built.inputs else { return false };
         let metadata = &read.manifest.metadata;
@@ -63,7 +63,7 @@ impl ProjectWorkshop {
         is_named && self.context.is_source_unchanged(&read.project, &read.manifest, inputs)
     }
 
-    /// Whether a component from elsewhere was put into `dist`, and nothing was built since.
+    /// Whether `dist` holds a component from elsewhere, and no development build.
     fn has_given_component(&self, read: &ReadProject) -> bool {
         let built = self.context.built_files(&read.project, &read.manifest);
         let given =
@@ -171,7 +171,8 @@ impl Workshop for ProjectWorkshop {
                 let (summary, text) =
                     ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
                 if error.exit_code == ExitCode::CargoBuild {
-                    // While the error is read: the edit that fixes it need not wait for this.
+                    // Finds the toolchain in the background, so that the build after the next edit need not wait for
+                    // it.
                     let root = place.root.clone();
                     std::thread::spawn(move || context.toolchain(&root).is_ok());
                 }
@@ -200,12 +201,12 @@ impl Workshop for ProjectWorkshop {
     }
 }
 
-/// The project of a place; findings name its files from its own folder.
+/// Opens the project of a place. Findings name its files relative to its folder.
 fn open(place: &FollowedPlace) -> Result<Project, String> {
     Project::open(&place.manifest_file, &place.root).map_err(|error| error.to_string())
 }
 
-/// What users of the plugin see of its files: those that would be packed.
+/// The files that users of the plugin see: a part of those that would be packed.
 fn files_of(project: &Project, manifest: &Manifest) -> Result<PluginFiles, String> {
     let entries = package_files(project, manifest, &[]).map_err(|error| match error {
         FileError::Refused(problems) => problems.iter().map(|problem| format!("{problem}\n")).collect(),
@@ -215,18 +216,18 @@ fn files_of(project: &Project, manifest: &Manifest) -> Result<PluginFiles, Strin
     Ok(Arc::new(shown.map(|entry| (entry.name, entry.bytes)).collect::<BTreeMap<_, _>>()))
 }
 
-/// Findings as a terminal without colours shows them.
+/// Renders findings as text without colours.
 fn shown(report: &Report) -> String {
     let style = HumanStyle { width: KEPT_WIDTH, color: false };
     report.diagnostics().iter().map(|finding| human(finding, style) + "\n").collect()
 }
 
-/// The component cannot be used.
+/// The trouble of a component that cannot be used.
 fn component_trouble(why: String) -> Trouble {
     Trouble { stage: TroubleStage::Component, summary: why.clone(), text: why }
 }
 
-/// The component does not fit its manifest.
+/// The trouble of a component that does not fit its manifest.
 fn misfit(report: &Report) -> Trouble {
     let summary = format!("the component does not fit its manifest: {}", report.summary());
     Trouble { stage: TroubleStage::Component, summary, text: shown(report) }

@@ -65,7 +65,7 @@ fn take_secret_key(context: &Context, args: &KeyImportArgs) -> Result<KeyImportR
     let stem = || args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(stem);
     let file = args.file.to_string_lossy().into_owned();
-    // Whether it opens is seen before it is kept; what is kept is the file as it came, encrypted where it was.
+    // The key must open before it is stored. The file is stored unchanged, so that an encrypted key stays encrypted.
     let key = unlock(context, &file, &args.passphrase).map_err(|error| {
         error.hint("a public key is not imported but trusted: erp-plugin key trust FILE --publisher WHO --scope PLUGIN")
     })?;
@@ -84,7 +84,7 @@ fn take_rotation(
     let rotation = Rotation::open(envelope)?;
     let (file, mut store) = trust_file_to_edit(context, args.trust_file.as_ref())?;
     let now = context.now()?;
-    // What registries have taken back counts, though it is not in the file that is changed.
+    // Revocations of registries apply too, although the edited file does not contain them.
     super::trust_store(context, args.trust_file.as_deref())?.store.rotate(&rotation, now)?;
     store.rotate(&rotation, now)?;
     erp_files::write(&file, store.to_toml().as_bytes(), FileAccess::Shared)?;

@@ -1,4 +1,4 @@
-//! Where keys and what is known of trust lie, and how a key is opened.
+//! Where keys and trust files are stored, and how a key is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -21,12 +21,12 @@ pub(crate) struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
-    /// Where a passphrase that was given comes from.
+    /// The source of a passphrase that was not typed, for messages.
     fn source(&self) -> &'static str {
         if self.passphrase_file.is_some() { "--passphrase-file" } else { "ERP_PLUGIN_KEY_PASSPHRASE" }
     }
 
-    /// The passphrase that was given in any of the ways; none if there is none.
+    /// The passphrase of the file, else of the environment; `None` if neither is set.
     pub(super) fn given(&self, context: &Context) -> Result<Option<Passphrase>, CommandError> {
         if let Some(file) = &self.passphrase_file {
             let text = String::from_utf8(context.read(file)?);
@@ -36,7 +36,8 @@ impl PassphraseArgs {
         Ok(Environment::key_passphrase().map(|text| Passphrase::new(text.to_string())))
     }
 
-    /// A passphrase for a key that is written, asked for twice if none was given.
+    /// The passphrase for a new key. Asks for it twice if neither file nor environment has it. An empty one is an
+    /// error.
     pub(super) fn new_one(&self, context: &Context) -> Result<Passphrase, CommandError> {
         let given = match self.given(context)? {
             Some(passphrase) => Some(passphrase),
@@ -53,15 +54,15 @@ impl PassphraseArgs {
     }
 }
 
-/// Whom to trust, and what is old about it.
+/// The trust store, and what is outdated, missing or unused.
 #[derive(Debug)]
 pub(in crate::commands) struct Trust {
     pub(in crate::commands) store: TrustStore,
-    /// Lists of revocations whose time is over, a sentence each.
+    /// Expired lists of revocations, one sentence each.
     pub(in crate::commands) stale: Vec<String>,
-    /// Registries that are trusted and whose list was not imported.
+    /// Trusted registries whose list of revocations was not imported.
     pub(in crate::commands) without_list: Vec<String>,
-    /// A trust file that lies in the project and was not named, a sentence.
+    /// A sentence about the project's trust file, if it exists and was not named.
     pub(in crate::commands) unused: Option<String>,
 }
 
@@ -75,7 +76,7 @@ pub(in crate::commands) fn trust_file(context: &Context) -> Result<PathBuf, Comm
     config(context, "trust.toml")
 }
 
-/// The file of the revocations of a registry, by its key.
+/// The file with the revocations of a registry, named by its key.
 pub(super) fn revocations_file(context: &Context, registry: &KeyId) -> Result<PathBuf, CommandError> {
     Ok(config(context, "revocations")?.join(format!("{}.json", registry.digest())))
 }
@@ -88,8 +89,8 @@ fn config(context: &Context, name: &str) -> Result<PathBuf, CommandError> {
     })
 }
 
-/// Whom to trust: the file that was named, or the user's own. What registries took back is taken away. A trust file that
-/// lies in a folder counts only where it is named: the folder may be the stranger's.
+/// Reads the named trust file, or the user's own, and applies the registries' revocations. A project's trust file
+/// applies only if it is named: the folder may be untrusted.
 pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) -> Result<Trust, CommandError> {
     let file = match named {
         Some(file) => Some(context.path(file)),
@@ -122,7 +123,7 @@ pub(in crate::commands) fn trust_store(context: &Context, named: Option<&Path>) 
     Ok(Trust { store, stale, without_list, unused })
 }
 
-/// One trust file, to be changed; an empty one where it is not there yet.
+/// Reads a trust file for editing; empty if it does not exist yet.
 pub(super) fn trust_file_to_edit(
     context: &Context,
     named: Option<&PathBuf>,
@@ -135,7 +136,7 @@ pub(super) fn trust_file_to_edit(
     Ok((file, store))
 }
 
-/// The public key that a name or a file names.
+/// Reads a public key: from a file, or by the name of one of the user's keys.
 pub(super) fn public_key(context: &Context, name: &Path) -> Result<PublicKey, CommandError> {
     let named = context.path(name);
     let own = keys_folder(context)?.join(format!("{}.pub.pem", name.display()));
@@ -144,7 +145,7 @@ pub(super) fn public_key(context: &Context, name: &Path) -> Result<PublicKey, Co
     Ok(PublicKey::from_pem(&pem)?)
 }
 
-/// Opens the secret key that `name` names: a file, one of the user's keys, or `-` for the variable that holds one.
+/// Opens the secret key that `name` names: a file, one of the user's keys, or `-` for `ERP_PLUGIN_SIGNING_KEY`.
 pub(in crate::commands) fn unlock(
     context: &Context,
     name: &str,
@@ -172,7 +173,7 @@ pub(in crate::commands) fn unlock(
     }
 }
 
-/// The text of a secret key.
+/// The PEM text of a secret key, by its file or its name. Warns if other users can read the file.
 pub(super) fn secret_pem(context: &Context, name: &str) -> Result<zeroize::Zeroizing<String>, CommandError> {
     let as_file = context.path(Path::new(name));
     let file = if as_file.is_file() { as_file } else { keys_folder(context)?.join(format!("{name}.pem")) };
@@ -193,7 +194,7 @@ pub(super) fn secret_pem(context: &Context, name: &str) -> Result<zeroize::Zeroi
     Ok(zeroize::Zeroizing::new(String::from_utf8_lossy(&context.read(&file)?).into_owned()))
 }
 
-/// Where a new key's two files go; an error where the name is none, or taken.
+/// The files for a new key: secret and public. Fails if the name is invalid or taken.
 pub(super) fn new_key_files(context: &Context, name: &str) -> Result<(PathBuf, PathBuf), CommandError> {
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if !is_name {

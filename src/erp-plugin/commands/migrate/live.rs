@@ -1,4 +1,4 @@
-//! `erp-plugin migrate apply`, `status` and `rollback`: on the data of a dev host that does not run.
+//! `erp-plugin migrate apply`, `status` and `rollback`: on the data of a stopped dev host.
 
 use std::path::PathBuf;
 
@@ -120,7 +120,7 @@ pub(super) fn status(context: &Context, args: &StatusArgs) -> CommandResult {
     let result = StatusResult { ok: true, plugin: plugin.to_string(), version, upgrades };
     context.ui.result(&result, || {
         let mut table = Table::new();
-        // The latest that stands, where it brought the version that is there.
+        // The latest upgrade that was not rolled back, if it led to the installed version.
         let last = result.upgrades.iter().find(|upgrade| !upgrade.rolled_back);
         let last = last.filter(|upgrade| result.version.as_ref() == Some(&upgrade.to_version));
         for upgrade in &result.upgrades {
@@ -164,7 +164,7 @@ pub(super) fn roll_back(context: &Context, args: &RollbackArgs) -> CommandResult
     Ok(ExitCode::Ok)
 }
 
-/// What an upgrade did, as a table.
+/// The steps of an upgrade, as a table.
 pub(super) fn shown_steps(steps: &[StepReport]) -> String {
     let mut table = Table::new();
     for step in steps {
@@ -176,7 +176,7 @@ pub(super) fn shown_steps(steps: &[StepReport]) -> String {
     table.render()
 }
 
-/// What a step holds back, in words.
+/// What a step locks, in words; `None` if nothing.
 pub(super) fn shown_lock(lock: Lock) -> Option<&'static str> {
     match lock {
         Lock::None => None,
@@ -186,7 +186,7 @@ pub(super) fn shown_lock(lock: Lock) -> Option<&'static str> {
     }
 }
 
-/// An error of the platform, with the rows that it names.
+/// Converts an error of the platform. The message lists the rows that the error names.
 pub(super) fn refused(error: impl Into<PlatformError>) -> CommandError {
     let error = error.into();
     let mut message = error.message.clone();

@@ -1,4 +1,4 @@
-//! `erp-plugin migrate`: the second version of a plugin.
+//! `erp-plugin migrate`: upgrades from one version of a plugin to the next.
 
 mod diff;
 mod live;

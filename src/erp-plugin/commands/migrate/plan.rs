@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, args: &PlanArgs) -> CommandResult {
     Ok(ExitCode::Ok)
 }
 
-/// What a step holds back and costs.
+/// What a step locks and costs; empty if there is nothing to say.
 fn remark(step: &PlannedStep) -> String {
     let parts = [
         shown_lock(step.lock),

@@ -1,4 +1,4 @@
-//! `erp-plugin migrate rehearse`: an upgrade before anybody's data meet it.
+//! `erp-plugin migrate rehearse`: tries an upgrade before it reaches real data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::context::Context;
 use crate::scenario::{Suite, read_suite, run_case};
 use crate::ui::Table;
 
-/// Tenants that no scenario knows: their rows are there while the scenarios run.
+/// Tenants that no scenario uses. Their rows exist while the scenarios run.
 const TENANTS: [&str; 2] = ["rehearsal-1", "rehearsal-2"];
-/// Changed values that are shown of a field at the most.
+/// Maximum number of changed values that are shown for a field.
 const SHOWN: usize = 2;
 
 /// Rehearse an upgrade: install the old version, fill it with data, upgrade it, and show what became of every value
@@ -256,7 +256,7 @@ fn compare(diff: &SchemaDiff<'_>, before: &Rows, after: &Rows, result: &mut Rehe
     }
 }
 
-/// What became of the values of an entity's fields; those that all stayed are left out.
+/// What became of the values of an entity's fields. Fields whose values all stayed the same are left out.
 fn fates(
     diff: &SchemaDiff<'_>,
     pair: &EntityPair<'_>,
@@ -296,7 +296,7 @@ fn fates(
     fates.filter(|fate| fate.changed + fate.gone > 0).collect()
 }
 
-/// Runs the scenarios that a version brings along on the result of the upgrade, by the new component.
+/// Runs the scenarios of both versions on the result of the upgrade, with the new component.
 fn scenarios(
     context: &Context,
     runtime: &Arc<Runtime>,

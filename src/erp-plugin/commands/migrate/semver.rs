@@ -44,7 +44,7 @@ pub(in super::super) struct SemverResult {
     reasons: Vec<BumpReason>,
 }
 
-/// Why a version number must be raised, the weightiest first.
+/// The reasons to raise a version number, the most significant first.
 pub(in super::super) fn reasons(context: &Context, old: &VersionOf, new: &VersionOf) -> Vec<BumpReason> {
     let imports = |version: &VersionOf| {
         let info = erp_component::read(&version.component_without_build(context)?).ok()?;

@@ -19,21 +19,21 @@ use crate::settings::command;
 /// A version of a plugin.
 pub(in super::super) struct VersionOf {
     pub(in super::super) manifest: Arc<Manifest>,
-    /// The manifest as packages hold it.
+    /// The manifest as JSON, in the form that packages contain.
     pub(super) json: Value,
-    /// The component of a package.
+    /// The component of a package; absent for a project and a revision.
     packed: Option<Vec<u8>>,
-    /// The project, where it is one.
+    /// The project; absent for a package and a revision.
     pub(super) project: Option<Project>,
 }
 
 impl VersionOf {
-    /// `1.2.0 (schema 3)`.
+    /// The version in messages: `1.2.0 (schema 3)`.
     pub(super) fn shown(&self) -> String {
         format!("{} (schema {})", *self.manifest.metadata.version, self.manifest.schema.schema_version)
     }
 
-    /// The version that a project is now.
+    /// The present version of a project.
     pub(in super::super) fn of_open(open: &OpenProject) -> VersionOf {
         VersionOf {
             manifest: Arc::new(open.manifest.clone()),
@@ -43,7 +43,7 @@ impl VersionOf {
         }
     }
 
-    /// The component, which is built first where a project's is not of its present sources, or else refused.
+    /// The component. That of a project is built first if it is stale, or refused with `no_build`.
     pub(super) fn component(&self, context: &Context, no_build: bool) -> Result<Vec<u8>, CommandError> {
         if let Some(packed) = &self.packed {
             return Ok(packed.clone());
@@ -60,7 +60,7 @@ impl VersionOf {
         Ok(own.present_component(&open, &ComponentArgs { no_build, ..ComponentArgs::default() }, Purpose::Trial)?.bytes)
     }
 
-    /// The component, where there is one of the present sources without building it.
+    /// The component, if one of the present sources exists without a build.
     pub(super) fn component_without_build(&self, context: &Context) -> Option<Vec<u8>> {
         if self.packed.is_some() {
             return self.packed.clone();
@@ -70,8 +70,8 @@ impl VersionOf {
     }
 }
 
-/// Reads a version: `.` or another folder, a package, or a revision of git such as `HEAD~1` or `v1.2.0`, where the
-/// manifest is that of the project that the user stands in.
+/// Reads a version: a folder such as `.`, a package, or a git revision such as `HEAD~1` or `v1.2.0`. A revision is one
+/// of the current project.
 pub(in super::super) fn read(context: &Context, named: &str) -> Result<VersionOf, CommandError> {
     let path = context.path(Path::new(named));
     if path.is_dir() {
@@ -86,12 +86,12 @@ pub(in super::super) fn read(context: &Context, named: &str) -> Result<VersionOf
     of_revision(context, named)
 }
 
-/// The project that the user stands in.
+/// Reads the version of the current project.
 pub(super) fn current(context: &Context) -> Result<VersionOf, CommandError> {
     of_project(context, context.project()?)
 }
 
-/// Two versions of one plugin; the current project where no second one is named.
+/// Reads two versions of one plugin. The second is the current project if `new` is absent.
 pub(super) fn read_both(
     context: &Context,
     old: &str,
@@ -157,7 +157,7 @@ fn of_revision(context: &Context, revision: &str) -> Result<VersionOf, CommandEr
     Ok(VersionOf { manifest: Arc::new(manifest), json, packed: None, project: None })
 }
 
-/// The packages that a version can be taken from.
+/// A hint that names the packages in `dist`, which can be used as versions.
 fn known_versions(project: &Project) -> String {
     let files = fs_err::read_dir(project.root.join("dist")).into_iter().flatten().flatten();
     let is_package = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "erpx");

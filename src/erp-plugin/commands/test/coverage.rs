@@ -12,7 +12,7 @@ use crate::build::SOURCE_FOLDER;
 use crate::command_error::{CommandError, codes};
 use crate::ui::Table;
 
-/// Where a run with --coverage keeps which case reached what, in the project.
+/// The file in the project where a run with --coverage stores which case reached which lines.
 const KEPT: &str = "target/coverage.json";
 
 /// How much of the source was reached.
@@ -39,15 +39,15 @@ pub(super) struct FileCoverage {
     missed: Vec<u32>,
 }
 
-/// Lines of one run: by file of the project and line, whether it was reached.
+/// The lines of one run, by file of the project and line number: whether the line was reached.
 pub(super) type Lines = BTreeMap<String, BTreeMap<u32, bool>>;
 
-/// The lines that a probe saw, by the paths of the project.
+/// The lines that a probe recorded, by path in the project. Lines of other files are left out.
 pub(super) fn lines_of(probe: &Probe, root: &Path) -> Lines {
     let mut lines = Lines::new();
     for ((file, line), hit) in probe.lines() {
         let path = Path::new(&file);
-        // A release build names the folder of the source in one way on every machine.
+        // A release build records the same source folder on every machine.
         let own = path.strip_prefix(root).or_else(|_| path.strip_prefix(SOURCE_FOLDER));
         let Some(own) = own.ok().filter(|own| root.join(own).is_file()) else { continue };
         *lines.entry(own.display().to_string()).or_default().entry(line).or_default() |= hit;
@@ -55,7 +55,7 @@ pub(super) fn lines_of(probe: &Probe, root: &Path) -> Lines {
     lines
 }
 
-/// Several runs as one.
+/// Merges the lines of several runs.
 pub(super) fn merged<'l>(all: impl IntoIterator<Item = &'l Lines>) -> Lines {
     let mut merged = Lines::new();
     for (file, lines) in all.into_iter().flatten() {
@@ -88,7 +88,7 @@ impl CoverageJson {
         Ok(CoverageJson { lines: sum(|file| file.lines), covered: sum(|file| file.covered), files })
     }
 
-    /// A table for people.
+    /// The coverage as a table.
     pub(super) fn shown(&self) -> String {
         let mut table = Table::new();
         table.row(["file", "lines", "covered", "", "missed"].map(str::to_owned));
@@ -109,7 +109,7 @@ impl CoverageJson {
     }
 }
 
-/// `3-5, 9`.
+/// Lines as ranges: `3-5, 9`. At most 12 ranges are listed.
 fn ranges(lines: &[u32]) -> String {
     let mut shown: Vec<String> = Vec::new();
     let mut at = 0;
@@ -129,7 +129,7 @@ fn ranges(lines: &[u32]) -> String {
     shown.join(", ")
 }
 
-/// The lines in the format that editors and coverage services read.
+/// The lines in the lcov format, which editors and coverage services read.
 pub(super) fn lcov(lines: &Lines, root: &Path) -> String {
     let mut text = String::new();
     for (file, lines) in lines {
@@ -143,12 +143,12 @@ pub(super) fn lcov(lines: &Lines, root: &Path) -> String {
     text
 }
 
-/// What a run reached, case by case, and what the files were then.
+/// The lines that each case of a run reached, and the state of the files at that time.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct KeptLines {
-    /// The text of each file of the source, line by line, as digests.
+    /// Digests of the lines of each source file.
     files: BTreeMap<String, Vec<String>>,
-    /// The digests of files that every case depends on, and of the files of scenarios.
+    /// Digests of the files that every case depends on, and of the scenario files.
     whole: BTreeMap<String, String>,
     /// The lines of each file that a case can reach.
     #[serde(default)]
@@ -158,12 +158,12 @@ pub(super) struct KeptLines {
 }
 
 impl KeptLines {
-    /// What the last run with coverage kept.
+    /// Reads what the last run with coverage stored; `None` if there was none.
     pub(super) fn read(root: &Path) -> Option<KeptLines> {
         serde_json::from_slice(&fs_err::read(root.join(KEPT)).ok()?).ok()
     }
 
-    /// Keeps what a run reached.
+    /// Stores what a run reached.
     pub(super) fn write(root: &Path, cases: BTreeMap<String, &Lines>) -> Result<(), CommandError> {
         let mut kept = KeptLines::default();
         let whole = whole_files(root);
@@ -185,9 +185,9 @@ impl KeptLines {
         Ok(())
     }
 
-    /// Whether something that a case depends on is not as it was: a file of the project that every case may depend on,
-    /// its scenarios, a line that it reached or one beside it, or a line that no case can reach: constants and
-    /// types follow lines that one can. A case that failed is affected until it passes.
+    /// Whether something changed that a case depends on: a file that every case may depend on, its scenario file, a
+    /// line that it reached, or a line next to one. A changed line that no case can reach, such as a constant, counts
+    /// too. A case that failed is affected until it passes.
     pub(super) fn is_affected(&self, root: &Path, case: &str, scenarios: &Path) -> bool {
         let Some(reached) = self.cases.get(case) else { return true };
         let is_same = |file: &Path| self.whole.get(&file.display().to_string()) == Some(&digest(file));
@@ -200,15 +200,15 @@ impl KeptLines {
             let is = digests(&root.join(file));
             let Some((first, last)) = changed(was, &is) else { return false };
             let known = self.reachable.get(file);
-            // Neighbours of the change aside, does it touch what no case could reach?
+            // Apart from its neighbours, does the change include a line that no case can reach?
             let hidden = (first + 1..last).any(|line| known.is_none_or(|known| !known.contains(&line)));
             hidden || lines.iter().any(|line| (first..=last).contains(line))
         })
     }
 }
 
-/// The lines of the old text that are not in the new one, with the one in front and the one behind: what was put in
-/// between two lines changes both.
+/// The first and the last changed line of the old text, extended by one line on each side: lines inserted between two
+/// others affect both. `None` if nothing changed.
 fn changed(was: &[String], is: &[String]) -> Option<(u32, u32)> {
     if was == is {
         return None;
@@ -220,7 +220,7 @@ fn changed(was: &[String], is: &[String]) -> Option<(u32, u32)> {
     Some((line(same_start), line(was.len() - same_end + 1)))
 }
 
-/// Files of the project that any case may depend on: all but sources, results and what is hidden.
+/// Files of the project that any case may depend on: all except sources, results, and hidden files of the root folder.
 fn whole_files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];

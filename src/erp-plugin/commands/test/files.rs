@@ -15,24 +15,25 @@ use crate::network::NetworkTransport;
 use crate::project::Project;
 use crate::scenario::{BudgetLock, Case, CaseResult, KeptDatabase, LockConditions, Suite};
 
-/// The lock of budgets, in the project.
+/// The file of the budget lock, relative to the project.
 const BUDGET_LOCK: &str = "tests/budget.lock.toml";
-/// Where snapshots are, in the project: a folder for each file of scenarios.
+/// The folder of snapshots, relative to the project. It has one folder per scenario file.
 const SNAPSHOTS: &str = "tests/snapshots";
-/// Files that steps send, in the project.
+/// The folder of files that steps send, relative to the project.
 const DATA: &str = "tests/data";
 
 fn failed(message: String) -> CommandError {
     CommandError::new(codes::IO, message)
 }
 
-/// The part of a scenario's name before `.test.toml`.
+/// The name of a scenario file without `.test.toml`.
 fn stem(suite: &Suite) -> String {
     let name = suite.source.path().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     name.trim_end_matches(".test.toml").to_owned()
 }
 
-/// Reads the snapshots of a suite, the files that it sends, and its cassette. With `records`, what the cassette lacks comes from the network.
+/// Reads the snapshots of a suite, the files that it sends, and its cassette. With `records`, responses that the
+/// cassette lacks come from the network.
 pub(super) fn read_beside(
     context: &Context,
     project: &Project,
@@ -83,7 +84,8 @@ pub(super) fn read_beside(
     Ok(())
 }
 
-/// The cassette of a suite: beside it, inside of the project.
+/// The cassette file of a suite, relative to its scenario file, and inside of the project. `None` if the suite names
+/// none.
 fn cassette_file(context: &Context, project: &Project, suite: &Suite) -> Result<Option<PathBuf>, CommandError> {
     let Some(name) = &suite.file.world.cassette else { return Ok(None) };
     let beside = context.path(suite.source.path());
@@ -109,7 +111,7 @@ pub(super) fn write_cassettes(context: &Context, project: &Project, suites: &[Su
     Ok(())
 }
 
-/// The lock of budgets; none if there is no such file.
+/// Reads the budget lock; `None` if the file does not exist.
 pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, CommandError> {
     let file = project.root.join(BUDGET_LOCK);
     if !file.is_file() {
@@ -120,12 +122,12 @@ pub(super) fn budget_lock(project: &Project) -> Result<Option<BudgetLock>, Comma
     lock.map(Some).map_err(|why| failed(format!("{BUDGET_LOCK} cannot be read: {why}")))
 }
 
-/// The folder that failing cases keep their databases in.
+/// The folder for the databases of failing cases.
 pub(super) fn kept_databases(project: &Project) -> Result<PathBuf, CommandError> {
     erp_files::inside(&project.root, Path::new("target/failed")).map_err(|error| failed(error.to_string()))
 }
 
-/// The file of a case in that folder.
+/// The database file of a case in that folder.
 pub(super) fn kept_database(context: &Context, folder: &Path, case: &Case<'_>) -> KeptDatabase {
     let name: String = format!("{}-{}", stem(case.suite), case.name())
         .chars()
@@ -136,7 +138,7 @@ pub(super) fn kept_database(context: &Context, folder: &Path, case: &Case<'_>) -
     KeptDatabase { shown: context.shown(&file), file }
 }
 
-/// Snapshots that no step of a whole run names.
+/// Reports snapshots that no step of a complete run names.
 pub(super) fn unreferenced(suites: &[Suite], ran: &[(&Case<'_>, &CaseResult)]) -> Report {
     let mut report = Report::new();
     for suite in suites {
@@ -151,8 +153,8 @@ pub(super) fn unreferenced(suites: &[Suite], ran: &[(&Case<'_>, &CaseResult)]) -
     report
 }
 
-/// Writes what was found instead of what was expected: values in the scenarios, snapshots, and, if there is
-/// a lock or one is asked for, the fuel of the cases that ran. Gives the files that changed.
+/// Replaces expected by actual values: in the scenarios, in the snapshots and, if there is a `lock`, in the budget
+/// lock. Returns the files that changed.
 pub(super) fn accept(
     context: &Context,
     project: &Project,
@@ -191,7 +193,7 @@ pub(super) fn accept(
     Ok(changed)
 }
 
-/// Writes the fuel of the cases that passed into a lock.
+/// Writes the fuel of the cases that passed into a lock. Returns its file if it changed.
 pub(super) fn write_lock(
     context: &Context,
     project: &Project,
@@ -203,7 +205,7 @@ pub(super) fn write_lock(
     let Some(lock) = lock else { return Ok(Vec::new()) };
     let passed = ran.iter().filter(|(_, result)| only_over_budget(result)).copied();
     let measured = BudgetLock::of(passed, conditions.clone());
-    // A whole run knows every case there is; a part of one knows nothing of the others.
+    // A complete run measures every case. A partial run has no figures for the others, so it keeps theirs.
     let is_anew = is_whole || lock.difference(conditions).is_some();
     let text = if is_anew { measured } else { lock.updated(measured) }.text();
     let file = project.root.join(BUDGET_LOCK);
@@ -211,7 +213,7 @@ pub(super) fn write_lock(
     Ok(changed.then(|| context.shown(&file)).into_iter().collect())
 }
 
-/// Whether a case passed but for its fuel: a case that failed burned for something else.
+/// Whether a case passed, apart from its fuel. A failed case burned its fuel for other work.
 fn only_over_budget(result: &CaseResult) -> bool {
     result.report.diagnostics().iter().all(|finding| finding.code == SCENARIO_BUDGET)
 }

@@ -120,7 +120,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
 fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     let started = Instant::now();
     let open = context.open_project()?;
-    // What is locked is what ships.
+    // The budget lock is for the component that ships.
     let purpose = if args.release || args.lock_budget { Purpose::Ship } else { Purpose::Trial };
     let PresentComponent { bytes: component, report, inputs } =
         context.present_component(&open, &args.component, purpose)?;
@@ -182,7 +182,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         None => args.lock_budget.then(|| BudgetLock::empty(conditions.clone())),
     };
     let root = open.project.root.clone();
-    // The same code with its names and lines: what traps says where.
+    // The same code with names and lines, so that a trap shows where it happened.
     let component = open.with_lines(component);
     let probe = watches.then(|| Probe::for_lines(&[&root, Path::new(SOURCE_FOLDER)]));
     let covered: Mutex<BTreeMap<String, Lines>> = Mutex::default();
@@ -201,11 +201,11 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         let mut result = run_case(&runtime, &plugin, case, own.clone(), keep);
         if let Some(probe) = own {
             let lines = coverage::lines_of(&probe, &root);
-            // What failed is not known to be covered.
+            // The lines of a failed case do not count as its coverage, so they have another key.
             let key = if result.report.is_empty() { case_key(case) } else { format!("failed: {}", case_key(case)) };
             covered.lock().unwrap_or_else(PoisonError::into_inner).insert(key, lines);
         }
-        // What fails by itself says nothing about faults.
+        // A case that fails without faults shows nothing about faults.
         if result.report.is_empty() && (args.explore || case.test.explore.is_some()) {
             let found = explore_case(&runtime, &plugin, case);
             faults.fetch_add(found.faults, Ordering::Relaxed);
@@ -236,7 +236,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
         for file in changed {
             context.ui.status("Accepted", file);
         }
-        // What was accepted is judged as it stands now; what could not be is still a failure.
+        // Runs again with the accepted values. What could not be accepted still fails.
         let release = args.release || args.lock_budget;
         return run_once(context, &TestArgs { accept: false, lock_budget: false, release, ..args.clone() });
     }
@@ -245,7 +245,7 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     if matches!(context.ui.format(), Format::Human | Format::Github) {
         print_results(context, &chosen, &results);
     }
-    // What some cases leave out the others may use: only a whole run can tell.
+    // Another case may use what these do not: only a complete run can show what is unused.
     if failed == 0 && results.len() == total {
         let used: BTreeSet<HostFunction> =
             results.iter().flat_map(|result| result.host_functions.iter().copied()).collect();
@@ -279,8 +279,8 @@ fn run_once(context: &Context, args: &TestArgs) -> CommandResult {
     Ok(if failed == 0 { ExitCode::Ok } else { ExitCode::Findings })
 }
 
-/// The lock where it says something about this component, or is to be written anew. Where it does not, its figures are
-/// neither compared with nor replaced.
+/// The lock, if it applies to this component or is rewritten. Else warns; the lock is neither compared with nor
+/// replaced.
 fn judging_lock(
     context: &Context,
     args: &TestArgs,
@@ -293,7 +293,7 @@ fn judging_lock(
     None
 }
 
-/// The scenarios with all that lies beside them; an error with all findings if there are any.
+/// Reads the scenarios with their snapshots, data files and cassettes. Fails with all findings if one is an error.
 pub(super) fn read_suites(
     context: &Context,
     open: &OpenProject,
@@ -317,7 +317,7 @@ pub(super) fn read_suites(
     Ok(suites)
 }
 
-/// A case by its file and name.
+/// The key of a case: its file and name.
 fn case_key(case: &Case<'_>) -> String {
     format!("{}: {}", case.suite.source.path().display(), case.name())
 }
@@ -328,7 +328,7 @@ fn is_affected(context: &Context, project: &Project, kept: &KeptLines, case: &Ca
     kept.is_affected(&project.root, &case_key(case), &scenarios)
 }
 
-/// Keeps what the cases reached, for --affected and for other tools; gives the sum.
+/// Stores the lines that the cases reached, for --affected and as lcov for other tools. Returns the sum.
 fn keep_coverage(
     context: &Context,
     args: &TestArgs,
@@ -341,7 +341,7 @@ fn keep_coverage(
         let file = context.path(file);
         erp_files::write_if_changed(&file, coverage::lcov(&lines, &project.root).as_bytes())?;
     }
-    // Last: the file that was just written is one of the project.
+    // Comes last, because the lcov file may be one of the project's files.
     KeptLines::write(&project.root, covered.iter().map(|(name, lines)| (name.clone(), lines)).collect())?;
     Ok(sum)
 }

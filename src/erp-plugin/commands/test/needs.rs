@@ -1,4 +1,4 @@
-//! Plugins that the plugin under test needs: its neighbours in the workspace.
+//! The plugins that the plugin under test needs: its neighbours in the workspace.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::commands::present_component::{ComponentArgs, Purpose};
 use crate::context::Context;
 use crate::project::{Member, Project, members, workspace_root};
 
-/// Every plugin that is needed, directly or not, those that others need first. One that is no neighbour is left out: the
-/// plugin's own start says that it is missing.
+/// Loads every plugin that is needed, directly or not; those that others need come first. One outside of the workspace
+/// is left out: the start of the tested plugin reports it as missing.
 pub(super) fn load(
     context: &Context,
     open: &OpenProject,
@@ -26,7 +26,7 @@ pub(super) fn load(
     }
     let failed = |why: String| CommandError::new(codes::WORKSPACE, why);
     let neighbours = members(&workspace_root(&open.project.root)).map_err(|error| failed(error.to_string()))?;
-    // They come in the order of their needs: from the last to the first, all that is wanted is known in time.
+    // The members are sorted, needed ones first. In reverse order, all that need a plugin come before it.
     let mut needed: Vec<(&Member, Project, Manifest)> = Vec::new();
     for member in neighbours.iter().rev().filter(|member| member.id != open.manifest.metadata.id.as_str()) {
         if !wanted.contains(&member.id) {
@@ -50,7 +50,7 @@ pub(super) fn load(
     Ok(loaded)
 }
 
-/// What is said of the plugin's own component is not said of its neighbours'.
+/// The arguments for a neighbour's component: `--component` is for the plugin's own only.
 fn neighbour_args(args: &ComponentArgs) -> ComponentArgs {
     ComponentArgs { component: None, no_build: args.no_build }
 }

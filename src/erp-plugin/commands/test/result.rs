@@ -80,7 +80,7 @@ pub(super) struct CaseJson {
     pub(super) findings: Vec<DiagnosticJson>,
 }
 
-/// How the cost of the cases grows.
+/// How the cost of the cases grows with their rows. Cases without fixtures are left out.
 pub(super) fn grown(
     runtime: &Arc<Runtime>,
     plugin: &LoadedPlugin,
@@ -96,7 +96,7 @@ pub(super) fn grown(
             let costs = growth(runtime, plugin, case, scales);
             (case, costs)
         })
-        // What never enters the plugin costs it nothing.
+        // A case that never calls the plugin burns no fuel.
         .filter(|(_, costs)| costs.iter().any(|cost| cost.fuel > 0))
         .map(|(case, costs)| GrowthJson {
             name: case.name(),
@@ -115,7 +115,7 @@ pub(super) fn grown(
         .collect()
 }
 
-/// The sum of a run, for people.
+/// The summary of a run, as text.
 pub(super) fn summary(result: &TestResult, started: Instant) -> String {
     let mut text = String::new();
     if !result.growth.is_empty() {
@@ -144,7 +144,7 @@ pub(super) fn summary(result: &TestResult, started: Instant) -> String {
     text
 }
 
-/// How a case went, as JSON.
+/// The result of a case, as JSON.
 pub(super) fn case_json(case: &Case<'_>, result: &CaseResult) -> CaseJson {
     CaseJson {
         file: case.suite.source.path().display().to_string(),

@@ -7,7 +7,7 @@ use erp_manifest::digest::sha256_hex;
 
 use crate::scenario::{Case, CaseResult};
 
-/// One of several parts of the cases.
+/// One part of the cases, such as 1/4.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Partition {
     part: u64,
@@ -26,7 +26,7 @@ impl std::str::FromStr for Partition {
 }
 
 impl Partition {
-    /// Whether a case is in the part: by its name, so that new cases move no old one.
+    /// Whether a case is in the part. Only its file and name count, so that new cases do not move others.
     pub(super) fn holds(self, case: &Case<'_>) -> bool {
         let digest = sha256_hex(format!("{}\n{}", case.suite.source.path().display(), case.name()).as_bytes());
         let number = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
@@ -34,7 +34,7 @@ impl Partition {
     }
 }
 
-/// The order in which the cases run.
+/// The order in which the cases run, as indices. `shuffle` is a seed.
 pub(super) fn order(count: usize, shuffle: Option<u64>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     if let Some(seed) = shuffle {
@@ -43,7 +43,7 @@ pub(super) fn order(count: usize, shuffle: Option<u64>) -> Vec<usize> {
     order
 }
 
-/// Runs the cases on several threads; the results have the order of the cases.
+/// Runs the cases on `jobs` threads. The results are in the order of the cases.
 pub(super) fn run_all(
     cases: &[Case<'_>],
     order: &[usize],

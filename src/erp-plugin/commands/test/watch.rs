@@ -1,4 +1,4 @@
-//! Running again whenever something changes.
+//! Runs the tests again whenever something changes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,11 +7,11 @@ use crate::commands::CommandResult;
 use crate::context::Context;
 use crate::project::FolderWatch;
 
-/// How often files are looked at.
+/// How often files are checked for changes.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Runs, and runs again whenever the content of a file changes, until somebody ends the program. A component that became
-/// stale is built by the run itself.
+/// Runs the tests, and again whenever the content of a file changes, until the program is ended. The run itself builds
+/// a stale component.
 pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     let project = context.project()?;
     let mut watch = FolderWatch::new(&project.root);
@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
         if let Err(error) = run_once(context, args) {
             error.report_to(&context.ui);
         }
-        // Crates beside the project are known by the component that is made of them.
+        // The component that is made of them names the crates outside the project.
         watch.follow(context.folders_beside(&project));
         let known = component(context, args);
         context.ui.status("Watching", "the source, plugin.toml and tests/; Ctrl-C ends it");
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &TestArgs) -> CommandResult {
     }
 }
 
-/// A component that was named: somebody else makes it anew.
+/// Size and time of a named component, which is built elsewhere; `None` if none is named.
 fn component(context: &Context, args: &TestArgs) -> Option<(u64, Option<SystemTime>)> {
     let metadata = fs_err::metadata(context.path(args.component.component.as_ref()?)).ok()?;
     Some((metadata.len(), metadata.modified().ok()))
