@@ -17,8 +17,7 @@ pub(crate) fn all() -> Vec<Code> {
     codes
 }
 
-/// Parts of error messages in lower case, and the codes that explain them. `docs/known-errors.md` covers the same
-/// errors.
+/// Parts of error messages in lower case, and the codes that explain them; see also `docs/known-errors.md`.
 const SYMPTOMS: &[(&str, &[&str])] = &[
     ("can't find crate for `std`", &["toolchain/missing-target"]),
     ("target may not be installed", &["toolchain/missing-target"]),

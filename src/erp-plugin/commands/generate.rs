@@ -165,7 +165,7 @@ pub(super) fn stale(project: &Project, wanted: &[GeneratedFile]) -> Vec<String> 
     stale
 }
 
-/// Passes every file of a folder to `tell` that has the mark of generated code.
+/// Passes every file of a folder that has the mark of generated code to `tell`.
 fn made_in(root: &Path, folder: &Path, tell: &mut impl FnMut(String)) {
     let Ok(entries) = fs_err::read_dir(root.join(folder)) else { return };
     for entry in entries.flatten() {

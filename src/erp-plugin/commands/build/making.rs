@@ -316,7 +316,7 @@ fn composed(
     parts: &LinkedParts,
 ) -> Result<(Vec<u8>, Vec<PartConnection>), CommandError> {
     let is_rust = matches!(*manifest.build.language, Language::Rust | Language::NoCode);
-    // Without parts, a Rust component has nothing to compose, and another one that this tool built was composed before.
+    // Without parts, there is nothing to do for a Rust component, or for one that this tool has already composed.
     if parts.parts.is_empty() && (is_rust || BuildInputs::of(&component).is_some()) {
         return Ok((component, Vec::new()));
     }

@@ -171,8 +171,7 @@ impl Workshop for ProjectWorkshop {
                 let (summary, text) =
                     ("it does not build; the last good version serves on".to_owned(), context.ui.take_kept());
                 if error.exit_code == ExitCode::CargoBuild {
-                    // Finds the toolchain in the background, so that the build after the next edit need not wait for
-                    // it.
+                    // Finds the toolchain in the background, so that the next build need not wait for it.
                     let root = place.root.clone();
                     std::thread::spawn(move || context.toolchain(&root).is_ok());
                 }

@@ -99,7 +99,7 @@ fn cassette_file(context: &Context, project: &Project, suite: &Suite) -> Result<
     })
 }
 
-/// Writes the cassettes of suites that recorded something.
+/// Writes the cassette of each suite that names one, if its content changed.
 pub(super) fn write_cassettes(context: &Context, project: &Project, suites: &[Suite]) -> Result<(), CommandError> {
     for suite in suites {
         let Some(file) = cassette_file(context, project, suite)? else { continue };
