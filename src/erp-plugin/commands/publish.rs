@@ -27,6 +27,7 @@ use super::package_file::{package_file, read_bounded, refusal};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::registry::{Client, OciPackage, Push, ServerConnection, push};
+use crate::ui::ProgressUnit;
 
 /// How often the program checks for an interrupt.
 const INTERRUPT_CHECKS: Duration = Duration::from_millis(50);
@@ -193,7 +194,7 @@ fn to_platform(
         result.receipt = known.unwrap_or(Value::Null);
         return Ok(());
     }
-    let progress = context.ui.progress("Uploading", bytes.len() as u64);
+    let progress = context.ui.progress("Uploading", bytes.len() as u64, ProgressUnit::Bytes);
     let count = {
         let (progress, sent) = (progress.clone(), Arc::clone(sent));
         move |count| {
@@ -237,7 +238,8 @@ fn to_oci(
         package: bytes,
         package_type: MIME_TYPE,
     };
-    let progress = context.ui.progress("Uploading", (package.component().len() + bytes.len()) as u64);
+    let progress =
+        context.ui.progress("Uploading", (package.component().len() + bytes.len()) as u64, ProgressUnit::Bytes);
     let mode = if result.dry_run { Push::Look } else { Push::Send };
     let pushed = push(
         &args.to,

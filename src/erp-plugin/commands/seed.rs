@@ -17,7 +17,7 @@ use super::{CommandResult, HostArgs};
 use crate::command_error::{CommandError, codes};
 use crate::context::Context;
 use crate::seed::{SeedError, SeedPlan, Seeder};
-use crate::ui::Table;
+use crate::ui::{ProgressUnit, Table};
 
 /// Maximum number of existing rows per entity that new rows may refer to.
 const KNOWN_ROWS: usize = 2_000;
@@ -74,7 +74,7 @@ pub(super) fn run(context: &Context, args: &SeedArgs) -> CommandResult {
         None => context.moment()?,
     };
     let started = Instant::now();
-    let progress = context.ui.progress("Seeding", args.rows);
+    let progress = context.ui.progress("Seeding", args.rows, ProgressUnit::Rows);
     let made = |rows| progress.add(rows);
     let rows = if let Some(file) = &args.file {
         let file = context.path(file);

@@ -8,7 +8,7 @@ mod progress;
 mod table;
 
 pub use finding::{HumanStyle, human};
-pub use progress::Progress;
+pub use progress::{Progress, ProgressUnit};
 pub use table::Table;
 
 use std::io::{self, IsTerminal, Write};
@@ -321,8 +321,8 @@ impl Ui {
     }
 
     /// Creates a progress bar for work of a known length; hidden without a terminal, in CI and with `--quiet`.
-    pub fn progress(&self, verb: &str, total: u64) -> Progress {
-        Progress::new(verb, total, self.animated)
+    pub fn progress(&self, verb: &str, total: u64, unit: ProgressUnit) -> Progress {
+        Progress::new(verb, total, unit, self.animated)
     }
 
     /// Asks for a secret without showing it; `None` without a terminal.

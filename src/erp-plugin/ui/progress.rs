@@ -2,16 +2,29 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// What a progress bar counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgressUnit {
+    /// Bytes, shown as KiB and MiB.
+    Bytes,
+    /// Rows, shown as a number.
+    Rows,
+}
+
 /// A progress bar for work of a known length.
 #[derive(Debug, Clone)]
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn new(verb: &str, total: u64, visible: bool) -> Progress {
+    pub(super) fn new(verb: &str, total: u64, unit: ProgressUnit, visible: bool) -> Progress {
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = match unit {
+            ProgressUnit::Bytes => "{prefix:>12} [{bar:30}] {bytes}/{total_bytes}",
+            ProgressUnit::Rows => "{prefix:>12} [{bar:30}] {human_pos}/{human_len}",
+        };
         // The template is a constant. If it were invalid, the bar would have its default style.
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {bytes}/{total_bytes}") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(verb.to_owned());
