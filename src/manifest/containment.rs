@@ -1,7 +1,7 @@
-//! The border around decoders of foreign bytes: a panic inside ends the decoding, and not the program.
+//! Containment of panics in decoders of untrusted bytes: a panic becomes an error and does not end the program.
 //!
-//! Libraries that decode WebAssembly and WIT are written for what compilers make. A stranger's file must be refused,
-//! whatever it does to them.
+//! Libraries that decode WebAssembly and WIT are written for the output of compilers and may panic on other input. An
+//! untrusted file must be refused in that case too.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,17 +12,19 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A decoder panicked.
+/// The error of a decoder that panicked, with the text of the panic.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("its decoder failed: {0}")]
 pub struct DecoderPanic(pub String);
 
-/// Whether this thread decodes foreign bytes: a panic is no bug to report then, and does not end the program.
+/// Returns whether this thread is inside [`contain`]. A panic is then not reported as a bug and does not end the
+/// program.
 pub fn is_decoding() -> bool {
     DEPTH.get() > 0
 }
 
-/// Decodes foreign bytes. What `decode` changes outside of itself must be worth nothing after an error.
+/// Runs `decode` on untrusted bytes and turns a panic into an error. After an error, the caller must discard all state
+/// that `decode` changed.
 ///
 /// # Errors
 /// [`DecoderPanic`] with the text of the panic.

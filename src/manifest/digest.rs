@@ -1,4 +1,4 @@
-//! SHA-256 and hexadecimal, as formats and messages write them.
+//! SHA-256 and hexadecimal text, in the lower case that file formats and messages use.
 
 use std::fmt::Write;
 

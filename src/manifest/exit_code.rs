@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-/// What a run ended with.
+/// The exit code of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExitCode {
-    /// Everything that was asked for was done.
+    /// The command succeeded.
     Ok,
     /// Findings of error level, or failed tests.
     Findings,
@@ -14,24 +14,24 @@ pub enum ExitCode {
     Usage,
     /// The manifest, a scenario or a setting is wrong, or a file could not be read or written.
     Configuration,
-    /// No test matched, or there was none.
+    /// No test matched, or the project has no tests.
     NoTests,
-    /// A tool that the work needs is missing from this machine.
+    /// A required tool is missing on this machine.
     Toolchain,
-    /// The network or the server at its other end failed or refused.
+    /// The network failed, or a server failed or refused the request.
     Network,
-    /// A signature, a digest, a key or the trust in it.
+    /// A signature, a digest or a key is invalid or not trusted, or a package was refused.
     Trust,
     /// A bug in erp-plugin itself.
     Bug,
-    /// `cargo build` failed; its own messages were shown.
+    /// The build tool (cargo, jco or componentize-py) failed and printed its own messages.
     CargoBuild,
     /// The user interrupted the run.
     Interrupted,
 }
 
 impl ExitCode {
-    /// Every code, in the order of their numbers.
+    /// All exit codes, in the order of their numbers.
     pub const ALL: [ExitCode; 11] = [
         ExitCode::Ok,
         ExitCode::Findings,
@@ -63,7 +63,7 @@ impl ExitCode {
         }
     }
 
-    /// The code of this number.
+    /// The exit code with this number; `None` for an unknown number.
     pub fn of_number(number: u8) -> Option<ExitCode> {
         ExitCode::ALL.into_iter().find(|code| code.number() == number)
     }

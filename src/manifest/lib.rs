@@ -1,5 +1,5 @@
-//! What a plugin of the ERP platform is, as data: `plugin.toml` read with places, the host API that it is held
-//! against, expressions, and what two versions differ in.
+//! The data model of a plugin of the ERP platform: `plugin.toml` with the place of every value, the versions of the
+//! host API, expressions, and the differences between two versions of a plugin.
 //!
 //! ```text
 //! plugin.toml ──► parse ──► Manifest ──┬── expression   conditions and computed fields, evaluated
@@ -16,11 +16,11 @@
 //! assert_eq!((finding.code.area(), finding.severity.word()), ("manifest", "error"));
 //! ```
 //!
-//! Nothing here touches a disk, a clock or a terminal, and nothing compiles WebAssembly or SQL. The rules that look at
-//! several parts of a manifest are the crate `erp-check`.
+//! Nothing here touches a disk or a terminal, and nothing compiles WebAssembly or SQL. Only [`Moment::of_system_clock`]
+//! reads the clock. The rules that compare several parts of a manifest are in the crate `erp-check`.
 //!
-//! The form of `plugin.toml`, the codes of findings and the values of fields are stable; [`document`] and
-//! [`containment`] serve the crates beside this one and may change with any version.
+//! The format of `plugin.toml`, the codes of findings and the form of field values are stable. [`document`] and
+//! [`containment`] serve the other crates of this workspace and may change in any version.
 
 pub mod codes;
 pub mod containment;
@@ -39,7 +39,7 @@ pub use manifest::*;
 
 use codes::Code;
 
-/// Every code of a finding that reading a manifest can make.
+/// Every code that reading a manifest can report.
 pub fn finding_codes() -> impl Iterator<Item = Code> + Clone {
     manifest::CODES.iter().chain(&[document::codes::CODES, expression::CODES]).copied().flatten().copied()
 }

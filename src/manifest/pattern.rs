@@ -1,4 +1,5 @@
-//! Regular expressions of strangers: bounded when they are read, and matched in a time that grows with the text alone.
+//! Untrusted regular expressions. Their size is bounded when they are parsed, so matching takes time linear in the
+//! length of the text.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -6,35 +7,35 @@ use std::sync::{Mutex, PoisonError};
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
-/// Bytes that a compiled pattern takes at the most: what a text is matched against costs so much for each of its bytes.
+/// The maximum size of a compiled pattern, in bytes. Matching costs time in proportion to it for each byte of the text.
 const MAX_COMPILED: usize = 128 << 10;
-/// Bytes that each thread remembers which matches against a pattern.
+/// The capacity of the cache for matching, in bytes. Each thread that matches a pattern has its own cache.
 const MAX_MEMORY: usize = 256 << 10;
-/// How deep groups nest at the most.
+/// The maximum nesting depth of the syntax of a pattern.
 const MAX_NESTING: u32 = 32;
 /// The longest text that a pattern is matched against, in bytes.
 pub const MAX_MATCHED: usize = 32 << 10;
-/// Compiled patterns that are kept.
+/// The number of compiled patterns that [`Pattern::parse`] caches.
 const KEPT: usize = 32;
 
-/// A text that is no pattern, or one that costs too much.
+/// The reason why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PatternError {
-    /// It is no regular expression.
+    /// The text is not a regular expression, or its groups nest too deep. Holds the message of the crate `regex`.
     #[error("{0}")]
     Syntax(String),
-    /// Repetitions make it larger than a pattern may be.
+    /// The compiled pattern exceeds the size limit, usually because of its repetitions.
     #[error("it is too large once its repetitions are written out: repeat less often")]
     TooLarge,
 }
 
-/// A regular expression that is matched against whole texts. `\d`, `\w`, `\s` and `\b` know ASCII alone, so that digits
-/// are those that numbers are made of.
+/// A regular expression that must match the whole text. `\d`, `\w`, `\s` and `\b` cover only ASCII, so that `\d`
+/// refuses full-width digits.
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// Reads a pattern. Those that were read lately are not compiled again.
+    /// Parses a pattern. Recently compiled patterns come from a cache.
     ///
     /// # Errors
     /// [`PatternError`].
@@ -54,7 +55,7 @@ impl Pattern {
     }
 
     fn compile(text: &str) -> Result<Pattern, PatternError> {
-        // By itself first: what closes a group early would be read otherwise inside of one.
+        // Compile the text alone first: in `a)(b`, the parentheses would otherwise pair with those of the wrapper.
         let build = |text: &str| {
             RegexBuilder::new(text)
                 .size_limit(MAX_COMPILED)
@@ -71,14 +72,14 @@ impl Pattern {
         build(&format!("^(?:{ascii})$")).map(Pattern)
     }
 
-    /// Whether the whole text matches; false for one that is longer than [`MAX_MATCHED`].
+    /// Returns whether the whole text matches; false for a text longer than [`MAX_MATCHED`].
     pub fn matches(&self, text: &str) -> bool {
         text.len() <= MAX_MATCHED && self.0.is_match(text)
     }
 }
 
-/// The pattern with the classes that would know all of Unicode written out for ASCII; they mean the same inside of
-/// brackets and outside.
+/// Replaces the classes that would match all of Unicode with ASCII ones. A replaced class means the same inside and
+/// outside of brackets.
 fn ascii_classes(pattern: &str) -> String {
     let mut written = String::with_capacity(pattern.len() + 16);
     let mut characters = pattern.chars();

@@ -7,26 +7,26 @@ use serde::{Serialize, Serializer};
 use super::Severity;
 use crate::exit_code::ExitCode;
 
-/// A stable name of something that is wrong, with its text and everything that follows from it.
+/// A stable code of a finding or an error, with its text and its consequence.
 #[derive(Clone, Copy)]
 pub struct Code(&'static CodeEntry);
 
-/// What [`codes!`] declares.
+/// The data of a code, declared by [`codes!`].
 #[derive(Debug)]
 pub struct CodeEntry {
-    /// `area/phrase`.
+    /// The name, `area/phrase`.
     pub name: &'static str,
-    /// What follows from it.
+    /// The severity, the HTTP status or the exit code.
     pub consequence: Consequence,
-    /// What it means.
+    /// The meaning, in one sentence.
     pub title: &'static str,
-    /// The reason, or nothing.
+    /// The reason; may be empty.
     pub why: &'static str,
-    /// What to do.
+    /// What the user should do.
     pub fix: &'static str,
 }
 
-/// What follows from a code, by who sees it.
+/// What follows from a code, which depends on where it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
     /// A finding about a plugin project.
@@ -38,37 +38,37 @@ pub enum Consequence {
         /// Whether the same call may succeed later.
         retryable: bool,
     },
-    /// A bound of a call that was reached: an error with status 500 that no repetition helps.
+    /// A limit of a call that was reached: an error with status 500 that a retry does not help.
     Limit,
-    /// A package that is refused, with the HTTP status of an upload.
+    /// A refused package, with the HTTP status of an upload.
     Package(u16),
-    /// A command that cannot do its work.
+    /// A failed command, with its exit code.
     Command(ExitCode),
 }
 
 impl Code {
-    /// For [`codes!`] alone: a code is compared by the place of its entry.
+    /// Only for [`codes!`]: codes are compared by the address of their entry.
     #[doc(hidden)]
     pub const fn new(entry: &'static CodeEntry) -> Code {
         Code(entry)
     }
 
-    /// `area/phrase`; `area.phrase` where guests see it; some commands have an area alone.
+    /// The name: `area/phrase`, or `area.phrase` if guests see it. Some codes of commands have only an area.
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// What it is about: the part of the name before `/` or `.`.
+    /// The area: the part of the name before `/` or `.`.
     pub fn area(self) -> &'static str {
         area_of(self.0.name)
     }
 
-    /// What follows from it.
+    /// The severity, the HTTP status or the exit code.
     pub fn consequence(self) -> Consequence {
         self.0.consequence
     }
 
-    /// The severity of its findings unless a setting overrides it; an error where it is not a finding's.
+    /// The severity of its findings unless a setting overrides it; `Error` for a code that is not for findings.
     pub fn severity(self) -> Severity {
         match self.0.consequence {
             Consequence::Finding(severity) => severity,
@@ -76,7 +76,7 @@ impl Code {
         }
     }
 
-    /// The HTTP status of an answer with it.
+    /// The HTTP status of a response with the code.
     pub fn status(self) -> u16 {
         match self.0.consequence {
             Consequence::Finding(_) => 422,
@@ -90,12 +90,12 @@ impl Code {
         matches!(self.0.consequence, Consequence::Error { retryable: true, .. })
     }
 
-    /// Whether a bound of a call was reached.
+    /// Returns whether the code means that a limit of a call was reached.
     pub fn is_limit(self) -> bool {
         self.0.consequence == Consequence::Limit
     }
 
-    /// What a command exits with that ends with it.
+    /// The exit code of a command that ends with this code.
     pub fn exit_code(self) -> ExitCode {
         match self.0.consequence {
             Consequence::Finding(_) => ExitCode::Findings,
@@ -105,17 +105,17 @@ impl Code {
         }
     }
 
-    /// What it means, in a sentence.
+    /// The meaning, in one sentence.
     pub fn title(self) -> &'static str {
         self.0.title
     }
 
-    /// The reason for the rule, or of the error; empty where the title says it.
+    /// The reason for the rule or the error; empty if the title is enough.
     pub fn why(self) -> &'static str {
         self.0.why
     }
 
-    /// What to do.
+    /// What the user should do.
     pub fn fix(self) -> &'static str {
         self.0.fix
     }
@@ -153,7 +153,7 @@ impl Serialize for Code {
 
 /// Declares codes as constants, and `CODES` with all of them.
 ///
-/// They are the crate's own; with `pub:` in front, everybody's.
+/// The constants are `pub(crate)`; with `pub:` in front, they are `pub`.
 ///
 /// The consequence is `finding(Error)`, `error(404)`, `error(503, retryable)`, `limit`, `package(422)` or
 /// `command(Usage)`.
@@ -165,8 +165,8 @@ macro_rules! codes {
         $constant:ident = $name:literal, $consequence:ident $(($($argument:tt)*))?, $title:literal,
         $(why: $why:literal,)? fix: $fix:expr;
     )*) => {
-        // The slice refers to the entries and not to the constants, so that a code that nothing raises is unused. A text
-        // that several codes share is a constant beside them: `super::NAME`.
+        // The slice refers to the entries and not to the constants, so that the compiler reports a code that nothing
+        // raises. A text that several codes share is a constant next to them: `super::NAME`.
         mod entries {
             $(
                 pub(super) static $constant: $crate::codes::CodeEntry = $crate::codes::CodeEntry {

@@ -1,4 +1,4 @@
-//! The code of an error that crosses a border as text.
+//! Error codes that come from a plugin or another server as text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::code::area_of;
 use super::{Code, errors};
 
-/// The code of an error: one of ours, or a text that a plugin or another server made.
+/// The code of an error: a declared code, or the text of a plugin or another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorCode {
     /// A code that is declared in this program.
@@ -19,7 +19,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The code that a text names: one of [`errors`], or a foreign one.
+    /// Converts a text: to one of [`errors`], or to a foreign code.
     pub fn of_text(text: &str) -> ErrorCode {
         errors::find(text).map_or_else(|| ErrorCode::Foreign(text.into()), ErrorCode::Declared)
     }
@@ -32,12 +32,12 @@ impl ErrorCode {
         }
     }
 
-    /// What it is about, also of a code that a newer server made.
+    /// The area: the part before `/` or `.`, also for a code from a newer server.
     pub fn area(&self) -> &str {
         area_of(self.as_str())
     }
 
-    /// The declared code; none for a foreign one.
+    /// The declared code; `None` for a foreign one.
     pub fn declared(&self) -> Option<Code> {
         match self {
             ErrorCode::Declared(code) => Some(*code),
@@ -45,12 +45,13 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status of an answer with it. A plugin's own codes refuse the request: 422.
+    /// The HTTP status of a response with the code. A foreign code has 422, because a plugin's own codes refuse the
+    /// request.
     pub fn status(&self) -> u16 {
         self.declared().map_or(422, Code::status)
     }
 
-    /// Whether a bound of a call was reached.
+    /// Returns whether the code means that a limit of a call was reached.
     pub fn is_limit(&self) -> bool {
         self.declared().is_some_and(Code::is_limit)
     }

@@ -1,11 +1,11 @@
-//! The codes that guests and HTTP clients see. `docs/errors.md` is made from them.
+//! The codes that guests and HTTP clients see. `docs/errors.md` is generated from them.
 //!
-//! They stand together although several rooms raise them: a text that comes from a guest or from another server is
-//! looked up among all of them. A plugin's own codes are not here.
+//! They are in one module although several modules raise them: text from a guest or another server is looked up among
+//! all of them. A plugin's own codes are not here.
 
 use super::{Code, codes};
 
-/// The code of this name.
+/// The code with this name; `None` for any other text, such as a plugin's own code.
 pub fn find(name: &str) -> Option<Code> {
     CODES.iter().copied().find(|code| code.name() == name)
 }

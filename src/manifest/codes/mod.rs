@@ -1,9 +1,9 @@
-//! Stable codes: what is wrong, for programs, and the text that `erp-plugin explain` prints for people.
+//! Stable codes of findings and errors, with the text that `erp-plugin explain` prints.
 //!
-//! A code is declared once, with everything that follows from it, in the room whose code raises it: a rule declares
-//! the codes of its findings above its logic, a reader of packages those of its refusals. [`errors`] has the codes
-//! that guests and HTTP clients see; several rooms raise those, and text from a guest is looked up among them. A code
-//! is never renamed and never reused.
+//! A code is declared once, with its consequence, in the module that raises it: a rule declares the codes of its
+//! findings above its logic, and a reader of packages those of its refusals. [`errors`] has the codes that guests and
+//! HTTP clients see. Several modules raise those, and text from a guest is looked up among them. A code is never
+//! renamed and never reused.
 //!
 //! ```text
 //!   codes! { NAME = "area/phrase", consequence, "title", why: …, fix: …; }

@@ -15,7 +15,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Its name.
+    /// The name in output and settings.
     pub fn word(self) -> &'static str {
         match self {
             Severity::Error => "error",

@@ -1,4 +1,4 @@
-//! What stands between a component and a host: interfaces with the signatures of their functions.
+//! The border between a component and a host: interfaces with the signatures of their functions.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::shape::Signature;
 /// The interfaces that a component imports and exports, or that a world has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Border {
-    /// What the component asks for.
+    /// The imported interfaces.
     pub imports: Vec<Interface>,
-    /// What the component offers.
+    /// The exported interfaces.
     pub exports: Vec<Interface>,
 }
 
-/// An interface at a border.
+/// An imported or exported interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// Such as `erp:plugin/host-log@1.0.0`.
+    /// The name, such as `erp:plugin/host-log@1.0.0`.
     pub name: String,
-    /// Its functions.
+    /// The signatures of its functions, by name.
     pub functions: BTreeMap<String, Signature>,
 }
 
@@ -42,7 +42,7 @@ impl Border {
         self.exports.iter().map(|interface| interface.name.clone()).collect()
     }
 
-    /// True where the component calls a function of an interface of the host API, whatever its version.
+    /// Returns whether the component imports a function of an interface of the host API, in any version.
     pub fn calls(&self, interface: &str, function: &str) -> bool {
         let prefix = format!("erp:plugin/{interface}");
         let is_meant =
@@ -51,7 +51,7 @@ impl Border {
     }
 }
 
-/// Types come along with the interfaces that use them and are no imports of their own.
+/// Collects interfaces. Types are not listed, because they come with the interfaces that use them.
 fn interfaces<'w>(resolve: &Resolve, items: impl IntoIterator<Item = (&'w WorldKey, &'w WorldItem)>) -> Vec<Interface> {
     items
         .into_iter()
@@ -74,7 +74,7 @@ fn interfaces<'w>(resolve: &Resolve, items: impl IntoIterator<Item = (&'w WorldK
         .collect()
 }
 
-/// An interface's name without its version, and the version.
+/// Splits the name of an interface into the name without the version, and the version.
 pub(super) fn split_version(name: &str) -> (&str, Option<Version>) {
     match name.split_once('@') {
         Some((base, version)) => (base, Version::parse(version).ok()),
@@ -82,8 +82,8 @@ pub(super) fn split_version(name: &str) -> (&str, Option<Version>) {
     }
 }
 
-/// True where a host that offers one version also serves a component that was built for the other: the same
-/// major version (the same minor one before 1.0), and not an older one.
+/// Returns whether a host that offers one version also serves a component built for the other one. The name and the
+/// major version must be the same (before 1.0 the minor version too), and the offered version must not be older.
 pub(super) fn serves(offered: &str, wanted: &str) -> bool {
     let ((one, offered), (other, wanted)) = (split_version(offered), split_version(wanted));
     one == other

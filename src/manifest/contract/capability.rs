@@ -1,4 +1,4 @@
-//! What a plugin may ask of the host: the keys of `[capabilities]` that open functions.
+//! Capabilities: the keys of `[capabilities]` that permit calls of host functions.
 
 use super::HostFunction;
 
@@ -9,13 +9,13 @@ pub enum Capability {
     Publish,
     /// Keys of the platform's configuration.
     Config,
-    /// Keys and values of its own.
+    /// The plugin's own keys and values.
     Kv,
     /// Secrets that an administrator sets.
     Secrets,
-    /// Addresses that requests may go to.
+    /// Addresses that the plugin may send requests to.
     Http,
-    /// Files.
+    /// Files that the plugin keeps.
     Blob,
     /// The memory of conversations.
     Memory,
@@ -50,7 +50,7 @@ impl Capability {
         }
     }
 
-    /// How to grant it.
+    /// An example of the grant in `[capabilities]`.
     pub fn example(self) -> &'static str {
         match self {
             Capability::Publish => "publish = [\"<event>\"]",
@@ -64,18 +64,18 @@ impl Capability {
         }
     }
 
-    /// Whether it is granted as a whole, with `true`.
+    /// Whether the grant is a switch, with `true`, and not a list.
     pub fn is_switch(self) -> bool {
         matches!(self, Capability::Kv | Capability::Blob | Capability::Memory)
     }
 
-    /// Whether a call of its functions shows that it is needed. Rows of the plugin's own entities need no grant, and
-    /// whose rows a query is about cannot be seen from outside.
+    /// Returns whether every call of its functions requires the grant. Queries on the plugin's own entities require
+    /// none, and the imports of a component do not show which entities it queries.
     pub fn is_needed_by_every_call(self) -> bool {
         self != Capability::ReadEntities
     }
 
-    /// The functions that it opens.
+    /// The host functions that it permits.
     pub fn functions(self) -> impl Iterator<Item = HostFunction> {
         HostFunction::ALL.iter().copied().filter(move |function| function.capability() == Some(self))
     }

@@ -1,41 +1,41 @@
-//! A component against a world, by structure.
+//! Comparison of a component with a world, by structure.
 
 use super::border::{Border, Interface, serves, split_version};
 use super::shape::ShapeDifference;
 
-/// One thing that keeps a component from loading into a world, or is unused there.
+/// A difference that prevents a component from loading into a world, or an export that the world does not use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mismatch {
-    /// It is built for another world: it exports interfaces of the host API, and none of the world's.
+    /// The component is built for another world: it exports interfaces of the host API, but none of this world.
     OtherWorld {
-        /// What it exports.
+        /// The interfaces of the host API that it exports.
         exports: Vec<String>,
     },
-    /// It asks for an interface that the host does not have.
+    /// It imports an interface that the host does not have.
     UnknownImport {
         /// The interface.
         import: String,
     },
-    /// It asks for an interface of a version that the host does not serve.
+    /// It imports an interface in a version that the host does not serve.
     OtherVersion {
         /// The interface, with its version.
         import: String,
-        /// The interface as the host has it.
+        /// The interface, with the version of the host.
         offered: String,
     },
-    /// It calls a function that the interface does not have.
+    /// It imports a function that the interface does not have.
     UnknownFunction {
         /// The interface.
         import: String,
         /// The function.
         function: String,
     },
-    /// It lacks an interface that the world promises.
+    /// It lacks an interface that the world exports.
     MissingExport {
         /// The interface.
         export: String,
     },
-    /// An interface that it offers lacks a function.
+    /// An interface that it exports lacks a function.
     MissingFunction {
         /// The interface.
         export: String,
@@ -48,10 +48,10 @@ pub enum Mismatch {
         interface: String,
         /// The function.
         function: String,
-        /// Where and how.
+        /// The part that differs, with both types.
         difference: ShapeDifference,
     },
-    /// It offers an unused function.
+    /// It exports an interface that the world does not have.
     UnusedExport {
         /// The interface.
         export: String,
@@ -59,12 +59,12 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
-    /// False for what does not keep the component from loading.
+    /// Returns whether the mismatch prevents loading; an unused export does not.
     pub fn prevents_loading(&self) -> bool {
         !matches!(self, Mismatch::UnusedExport { .. })
     }
 
-    /// In a few words, for a table.
+    /// A short description, for a table.
     pub fn reason(&self) -> String {
         match self {
             Mismatch::OtherWorld { .. } => "it exports nothing of this world".to_owned(),
@@ -81,7 +81,8 @@ impl Mismatch {
     }
 }
 
-/// Everything in which a component differs from what a world offers and promises.
+/// Returns all differences between a component and the imports and exports of a world. A component for another world
+/// has only that one.
 pub fn compare(component: &Border, world: &Border) -> Vec<Mismatch> {
     let own: Vec<String> = component.export_names().into_iter().filter(|name| is_host_api(name)).collect();
     if !own.is_empty()
@@ -137,7 +138,7 @@ fn one_import(import: &Interface, world: &Border, found: &mut Vec<Mismatch>) {
     }
 }
 
-/// An interface of the host API by its own name, and any other one in full.
+/// Returns the short name of an interface of the host API; any other name in full.
 fn short(name: &str) -> &str {
     let own = name.strip_prefix("erp:plugin/").map(|name| name.split('@').next().unwrap_or(name));
     own.unwrap_or(name)

@@ -1,4 +1,4 @@
-//! What changed between two texts of a WIT package, and what that means for plugins.
+//! The changes between two texts of a WIT package, and their effect on plugins.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,26 +41,26 @@ pub struct Change {
     pub what: String,
 }
 
-/// A WIT package that was read.
+/// A parsed WIT package.
 #[derive(Debug)]
 pub struct WitText {
-    /// Its worlds by name; names of interfaces are without the version.
+    /// The worlds by name. The names of their interfaces have no version.
     worlds: BTreeMap<String, Border>,
-    /// The package's name, and its version where it has one.
+    /// The name of the package, and its version if it has one.
     package: (String, Option<Version>),
     text: String,
 }
 
-/// A text that is no WIT.
+/// The error of a text that is not valid WIT.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct WitError(String);
 
 impl WitText {
-    /// Reads a text. `name` stands for the file in messages.
+    /// Parses a text. Messages use `name` as the name of the file.
     ///
     /// # Errors
-    /// What the parser says, with the place.
+    /// The message of the parser, with the place.
     pub fn parse(name: &str, text: &str) -> Result<WitText, WitError> {
         let mut map = SourceMap::new();
         map.push_str(name, text);
@@ -80,13 +80,13 @@ impl WitText {
         Ok(WitText { worlds, package: named, text: text.to_owned() })
     }
 
-    /// The version of the package.
+    /// The version of the package, if it has one.
     pub fn version(&self) -> Option<&Version> {
         self.package.1.as_ref()
     }
 
-    /// True where a host with this text serves components that were built for the other one, as far as names and
-    /// versions of packages go.
+    /// Returns whether a host with this text serves components built for the `old` text, judged only by name and
+    /// version of the package.
     pub fn serves(&self, old: &WitText) -> bool {
         let name = |text: &WitText| match &text.package {
             (name, Some(version)) => format!("{name}@{version}"),
@@ -101,7 +101,7 @@ impl WitText {
     }
 }
 
-/// The same border with interfaces that are called alike in every version of the package.
+/// Removes the versions from the names of interfaces, so that two versions of a package have the same names.
 pub fn without_versions(mut border: Border) -> Border {
     for interface in border.imports.iter_mut().chain(&mut border.exports) {
         let base = interface.name.split('@').next().unwrap_or_default().to_owned();
@@ -110,7 +110,7 @@ pub fn without_versions(mut border: Border) -> Border {
     border
 }
 
-/// What changed from one text to the other, the gravest first.
+/// Returns the changes from `old` to `new`, the most severe ones first.
 pub fn changes(old: &WitText, new: &WitText) -> Vec<Change> {
     let mut found: Vec<Change> = Vec::new();
     let mut add = |class: ChangeClass, what: String| {
@@ -151,15 +151,15 @@ pub fn changes(old: &WitText, new: &WitText) -> Vec<Change> {
     found
 }
 
-/// The text without its package line, whose version is judged by itself.
+/// Removes the `package` line, whose version is compared separately.
 fn without_version_line(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("package ")).collect::<Vec<_>>().join("\n")
 }
 
-/// The least version that a text with these changes must have.
+/// The lowest version that a package with changes of this class may have.
 pub fn least_version(old: &Version, class: ChangeClass) -> Version {
     match (class, old.major) {
-        // Before 1.0 the minor number says what breaks.
+        // Before 1.0, the minor number marks breaking changes.
         (ChangeClass::Major, 0) => Version::new(0, old.minor + 1, 0),
         (ChangeClass::Major, major) => Version::new(major + 1, 0, 0),
         (ChangeClass::Minor, 0) | (ChangeClass::Patch, _) => Version::new(old.major, old.minor, old.patch + 1),
@@ -169,7 +169,7 @@ pub fn least_version(old: &Version, class: ChangeClass) -> Version {
 
 type Add<'a> = dyn FnMut(ChangeClass, String) + 'a;
 
-/// What the host offers may grow; nothing may go or change.
+/// Compares the imports of a world: additions are minor changes; removals and changes are major.
 fn imports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
     for old in &before.imports {
         let Some(new) = find(&after.imports, &old.name) else {
@@ -188,7 +188,7 @@ fn imports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
     }
 }
 
-/// What plugins promise is frozen: a component that lacks what is new would not load.
+/// Compares the exports of a world: every change is major. An existing component without a new export would not load.
 fn exports(world: &str, before: &Border, after: &Border, add: &mut Add<'_>) {
     for old in &before.exports {
         let Some(new) = find(&after.exports, &old.name) else {

@@ -1,17 +1,18 @@
-//! Every function of the host API, once: where it is in WIT, what it needs, what it does.
+//! The table of all host functions: the place in WIT, the required capability and the effect.
 
 use super::Capability;
 
-/// What a function does to the world outside of the guest.
+/// The effect of a host function outside of the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostEffect {
-    /// Nothing: it answers from the call itself. Such calls are neither counted nor traced, and no fault hits them.
+    /// Nothing: the result comes from the call itself. Such calls are neither counted nor traced, and faults do not
+    /// apply to them.
     Nothing,
-    /// It reads what is stored.
+    /// It reads stored data.
     Reads,
-    /// It changes what is stored; undone with the call's transaction.
+    /// It changes stored data; a rollback of the call's transaction undoes this.
     Writes,
-    /// It sends a request, which no transaction takes back.
+    /// It sends a request, which no rollback undoes.
     Sends,
 }
 
@@ -106,32 +107,32 @@ host_functions! {
 }
 
 impl HostFunction {
-    /// The interface of all functions of the first contract.
+    /// The only interface of the legacy contract.
     const LEGACY_INTERFACE: &'static str = "host-api";
 
-    /// Its name in traces, scenarios and recordings: `db.insert`.
+    /// The name in traces, scenarios and recordings, such as `db.insert`.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// What it belongs to, the first part of its name: `db`.
+    /// The area: the first part of the name, such as `db`.
     pub fn area(self) -> &'static str {
         self.name().split('.').next().unwrap_or_default()
     }
 
-    /// Where it is in WIT, in each version of the host API that has it: the interface and the function.
+    /// The interface and the function in WIT, once for each version of the host API that has it.
     pub fn places(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let row = self.row();
         let legacy = row.legacy.map(|function| (HostFunction::LEGACY_INTERFACE, function));
         std::iter::once((row.interface, row.function)).chain(legacy)
     }
 
-    /// The capability without which it is refused. Rows of the plugin's own entities need none.
+    /// The capability that it requires, if any. Calls on the plugin's own entities require none.
     pub fn capability(self) -> Option<Capability> {
         self.row().capability
     }
 
-    /// What it does to the world outside of the guest.
+    /// The effect outside of the guest.
     pub fn effect(self) -> HostEffect {
         self.row().effect
     }
@@ -141,7 +142,7 @@ impl HostFunction {
         HostFunction::ALL.iter().copied().find(|function| function.name() == name)
     }
 
-    /// The functions that are counted, traced and hit by faults.
+    /// The functions whose calls are counted and traced, and to which faults apply.
     pub fn traced() -> impl Iterator<Item = HostFunction> + Clone {
         HostFunction::ALL.iter().copied().filter(|function| function.effect() != HostEffect::Nothing)
     }
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
     use crate::contract::{LEGACY, V1_0_0};
 
-    /// `host-db.insert` of every function in the `host-` interfaces of a WIT text.
+    /// The interface and the name of every function in the `host-` interfaces of a WIT text.
     fn functions_of(wit: &str) -> BTreeSet<(String, String)> {
         let mut found = BTreeSet::new();
         let mut interface = String::new();

@@ -1,5 +1,5 @@
-//! What the host and a component promise each other: the versions of the host API that are
-//! embedded in the binary, their worlds, and the comparison of a component with one of them.
+//! The contract between the host and a component: the versions of the host API that are embedded in the binary, their
+//! worlds, and the comparison of a component with a world.
 
 mod border;
 mod capability;

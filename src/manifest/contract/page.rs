@@ -1,6 +1,6 @@
-//! How many rows a page has, for guests and for clients of the HTTP API.
+//! The number of rows in a page, for guests and for clients of the HTTP API.
 
-/// Rows of a page if no number is given.
+/// The default number of rows in a page.
 pub const PAGE_ROWS: u64 = 20;
-/// Rows of a page at the most.
+/// The maximum number of rows in a page.
 pub const MAX_PAGE_ROWS: u64 = 200;

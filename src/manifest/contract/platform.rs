@@ -1,11 +1,11 @@
-//! What is known of the platform around the host API: its version, and what its own modules tell.
+//! Facts about the platform beyond the host API: its version, and the events of its own modules.
 
-/// The version of the platform that this tool imitates: what `min_platform_version` and `[dependencies] platform` are compared
-/// with, where nobody says otherwise. It is raised with the host API and the platform's routes.
+/// The version of the platform that this tool emulates. `min_platform_version` and `[dependencies] platform` are
+/// compared with it unless another version is configured. It is raised with the host API and the platform's routes.
 pub const PLATFORM_VERSION: &str = "1.0.0";
 
-/// Events that the platform's own modules tell, each with a payload as an example. Their names are the platform's; the
-/// payloads are what is known of them (`docs/http-api.md` says so too).
+/// Events that the platform's own modules publish, each with an example of a payload. The names are those of the
+/// platform. Little is published about the payloads, so they are assumptions (see `docs/dev-host.md`).
 pub const BASE_EVENTS: [(&str, &str); 12] = [
     ("user.created", r#"{"user_id":"<user>","name":"李雷"}"#),
     ("user.updated", r#"{"user_id":"<user>","name":"李雷"}"#),

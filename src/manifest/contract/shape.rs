@@ -1,41 +1,41 @@
-//! Types at a border, without the place where they were declared, so that two of them can be compared.
+//! Types of functions, without the place of their declaration, so that two of them can be compared.
 
 use std::fmt;
 
 use wit_parser::{Function, Handle, Resolve, Type, TypeDefKind};
 
-/// The structure of a type. Names of records and variants are for people: two types are the same where their
-/// structure is.
+/// The structure of a type. Names of records and variants are only for display: two types with the same structure are
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeShape {
     /// `u32`, `string`, `bool`, …
     Primitive(&'static str),
-    /// Named parts, all of which are there.
+    /// Named fields.
     Record(NamedParts<TypeShape>),
-    /// Named parts, one of which is there.
+    /// Named cases, some with a value.
     Variant(NamedParts<Option<TypeShape>>),
-    /// Names, one of which is meant.
+    /// Named cases without values.
     Enum(NamedParts<()>),
-    /// Names, any of which are meant.
+    /// Named flags.
     Flags(NamedParts<()>),
-    /// Parts in order.
+    /// Values without names, in order.
     Tuple(Vec<TypeShape>),
-    /// Any number of a type; of exactly so many, where that is said.
+    /// A list of a type, with its length if that is fixed.
     List(Box<TypeShape>, Option<u32>),
-    /// A value or none.
+    /// An optional value.
     Option(Box<TypeShape>),
     /// A value or an error.
     Result(Option<Box<TypeShape>>, Option<Box<TypeShape>>),
-    /// A handle; by its name, and whether it is borrowed.
+    /// A handle: the name of its resource, and whether it is borrowed.
     Handle(String, bool),
-    /// A resource, a future, a stream, a map: by its kind.
+    /// Any other kind of type, such as a resource, a future, a stream or a map: the name of the kind.
     Other(&'static str),
 }
 
-/// Parts by name, in order.
+/// The named parts of a type, in order. The name of the type itself does not count in comparisons.
 #[derive(Debug, Clone)]
 pub struct NamedParts<T> {
-    /// What people call the type.
+    /// The name of the type, for display.
     pub name: String,
     /// The parts.
     pub parts: Vec<(String, T)>,
@@ -49,23 +49,23 @@ impl<T: PartialEq> PartialEq for NamedParts<T> {
 
 impl<T: Eq> Eq for NamedParts<T> {}
 
-/// What a function takes and gives.
+/// The parameters and the result of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// Parameters by name, in order.
     pub params: Vec<(String, TypeShape)>,
-    /// What it gives; none where it gives nothing.
+    /// The type of the result; `None` if the function returns nothing.
     pub result: Option<TypeShape>,
 }
 
-/// Where two signatures differ.
+/// A difference between two signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapeDifference {
-    /// Which part: `parameter row`, `the result, error, field code`.
+    /// The part that differs: `parameter row`, `the result, error, field code`.
     pub place: String,
-    /// What one side has there.
+    /// The type in the first signature.
     pub found: String,
-    /// What the other side has there.
+    /// The type in the second signature.
     pub offered: String,
 }
 
@@ -78,7 +78,7 @@ impl Signature {
         }
     }
 
-    /// The first place where the signatures differ.
+    /// Returns the first difference between the signatures.
     pub fn difference(&self, offered: &Signature) -> Option<ShapeDifference> {
         if self == offered {
             return None;
@@ -116,7 +116,7 @@ impl fmt::Display for Signature {
 }
 
 impl TypeShape {
-    /// The innermost place where two types differ, on the way from `place`.
+    /// Returns the innermost difference between two types; `place` is the path to them.
     fn difference(&self, offered: &TypeShape, place: String) -> ShapeDifference {
         let inner = match (self, offered) {
             (TypeShape::Record(found), TypeShape::Record(wanted)) => {
@@ -174,7 +174,7 @@ impl TypeShape {
     }
 }
 
-/// The only part in which two named types differ; none where their names or more than one part do.
+/// Returns the only part in which two types differ. `None` if the names of their parts differ, or more than one part.
 fn named<'s, T>(
     found: &'s NamedParts<T>,
     wanted: &'s NamedParts<T>,
@@ -194,7 +194,7 @@ fn named<'s, T>(
 }
 
 impl fmt::Display for TypeShape {
-    /// As WIT writes it; a named type by its name.
+    /// Writes WIT syntax; a named type is written by its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TypeShape::Primitive(name) | TypeShape::Other(name) => f.write_str(name),
@@ -219,7 +219,7 @@ impl fmt::Display for TypeShape {
     }
 }
 
-/// The structure of a type. WIT has no type that holds itself.
+/// Returns the structure of a type. WIT has no recursive types, so this always ends.
 pub(super) fn shape(resolve: &Resolve, ty: Type) -> TypeShape {
     let Type::Id(id) = ty else { return TypeShape::Primitive(primitive(ty)) };
     let definition = &resolve.types[id];

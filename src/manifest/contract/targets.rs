@@ -7,26 +7,26 @@ use super::version::{HostApi, versions};
 /// A world, and whether a component fits it.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The version.
+    /// The version of the host API.
     pub host_api: &'static HostApi,
-    /// The world.
+    /// The name of the world.
     pub world: &'static str,
-    /// What keeps the component from loading; empty where it loads.
+    /// The mismatches that prevent loading; empty if the component loads.
     pub mismatches: Vec<Mismatch>,
-    /// Interfaces that the world promises to the host.
+    /// The number of interfaces that the world exports.
     exports: usize,
-    /// Interfaces that the world may ask the host for.
+    /// The number of interfaces that the world imports.
     imports: usize,
 }
 
 impl Target {
-    /// True where the component loads.
+    /// Returns whether the component loads.
     pub fn loads(&self) -> bool {
         self.mismatches.is_empty()
     }
 }
 
-/// A component against every world of every version, the oldest version first.
+/// Compares a component with every world of every version, the oldest version first.
 pub fn targets(component: &Border) -> Vec<Target> {
     versions()
         .into_iter()
@@ -46,8 +46,9 @@ pub fn targets(component: &Border) -> Vec<Target> {
         .collect()
 }
 
-/// The world to name in the manifest: of the oldest version that the component loads into, the one whose exports
-/// the component has all of, so that nothing that it offers is lost; of several such, the narrowest.
+/// Returns the world to name in the manifest. It belongs to the oldest version that the component loads into. Of the
+/// worlds there that the component loads into, it has the most exports, so that no export is unused. Among several such
+/// worlds, it has the fewest imports.
 pub fn best_target(targets: &[Target]) -> Option<&Target> {
     let oldest = targets.iter().find(|target| target.loads())?;
     let same = targets.iter().filter(|target| target.loads() && target.host_api.abi == oldest.host_api.abi);

@@ -4,14 +4,14 @@ use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
 use super::border::Border;
 
-/// A version of the host API, as it is in `wit/`.
+/// A version of the host API, as in `wit/`.
 #[derive(Debug)]
 pub struct HostApi {
-    /// The folder under `wit/`, and what the manifest's `abi` says for legacy.
+    /// The name of the folder under `wit/`; for legacy, also the value of `abi` in a manifest.
     pub name: &'static str,
-    /// What the manifest's `[runtime] abi` says.
+    /// The value of `[runtime] abi` in a manifest.
     pub abi: &'static str,
-    /// The world of a manifest that names none.
+    /// The world for a manifest that names none.
     pub default_world: &'static str,
     /// The worlds that a plugin may implement.
     pub worlds: &'static [&'static str],
@@ -28,7 +28,7 @@ pub static LEGACY: HostApi = HostApi {
     wit: erp_wit::LEGACY,
 };
 
-/// Structured errors, call context, layered worlds.
+/// Version 1.0.0: structured errors, call context, layered worlds.
 pub static V1_0_0: HostApi = HostApi {
     name: "1.0.0",
     abi: "erp:plugin@1.0.0",
@@ -51,7 +51,7 @@ pub fn versions() -> [&'static HostApi; 2] {
     [&LEGACY, &V1_0_0]
 }
 
-/// The version that an `abi` names.
+/// The version of an `abi`; `None` if it is unknown.
 pub fn find(abi: &str) -> Option<&'static HostApi> {
     versions().into_iter().find(|version| version.abi == abi)
 }
@@ -61,13 +61,14 @@ pub fn find(abi: &str) -> Option<&'static HostApi> {
 pub struct World {
     /// The version that it belongs to.
     pub host_api: &'static HostApi,
-    /// Its name.
+    /// The name; for a world that imports further interfaces, the name of the world that it extends.
     pub name: String,
-    /// Where its types are.
+    /// The resolved types and packages of the world.
     pub resolve: Resolve,
-    /// Its id there.
+    /// The id of the world in `resolve`.
     pub id: WorldId,
-    /// What it imports beside the world of this name, as text; two worlds that differ differ here or in their names.
+    /// The texts of further packages and the interfaces that it imports. Two different worlds of a version differ in
+    /// this list or in their names.
     pub beside: Vec<String>,
 }
 
@@ -77,10 +78,11 @@ impl HostApi {
         self.abi == LEGACY.abi
     }
 
-    /// A world of this version that imports further interfaces, whose packages come as text.
+    /// Creates a world of this version that imports further interfaces. `packages` holds the WIT texts of their
+    /// packages.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The message of the WIT parser.
     pub fn world_importing(
         &'static self,
         name: &str,
@@ -95,13 +97,13 @@ impl HostApi {
         Ok(World { host_api: self, name: name.to_owned(), resolve, id, beside })
     }
 
-    /// A world that stands nowhere: everything that this version offers, further packages as text, and what `items` says,
-    /// such as `import acme:tax/rates@1.0.0; export erp:plugin/base@1.0.0;`.
+    /// Creates a world that is not declared in `wit/`: all imports of this version, further packages as text, and the
+    /// imports and exports in `items`, such as `import acme:tax/rates@1.0.0; export erp:plugin/base@1.0.0;`.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The message of the WIT parser.
     pub fn world_of_text(&'static self, packages: &[String], items: &str) -> Result<(Resolve, WorldId), String> {
-        // The legacy version has no world of imports alone.
+        // The legacy version has no world that only imports.
         let all = if self.is_legacy() { "import erp:plugin/host-api;" } else { "include erp:plugin/host-full@1.0.0;" };
         self.written_world(packages, &format!("{all} {items}"))
     }
@@ -109,7 +111,7 @@ impl HostApi {
     fn written_world(&'static self, packages: &[String], items: &str) -> Result<(Resolve, WorldId), String> {
         let (mut resolve, _) = self.resolve();
         let mut left: Vec<&String> = packages.iter().collect();
-        // A package may use another one: those whose needs are met come first.
+        // A package may use another one, so add each package after those that it uses.
         while !left.is_empty() {
             let (mut next, mut why) = (Vec::new(), String::new());
             for text in &left {
@@ -140,7 +142,7 @@ impl HostApi {
         Some(World { host_api: self, name: name.to_owned(), resolve, id, beside: Vec::new() })
     }
 
-    /// The types of this version.
+    /// Parses the WIT of this version: its types, and the id of its package.
     ///
     /// # Panics
     /// Never: the WIT is part of the binary, and a test parses every version.
@@ -161,7 +163,7 @@ impl HostApi {
 }
 
 impl World {
-    /// Its interfaces, with the signatures of their functions.
+    /// The interfaces of the world, with the signatures of their functions.
     pub fn border(&self) -> Border {
         Border::of(&self.resolve, self.id)
     }

@@ -1,25 +1,25 @@
-//! One finding.
+//! A finding and its labels.
 
 use std::sync::Arc;
 
 use super::{Fix, SourceFile, Span};
 use crate::codes::{Code, Severity};
 
-/// A place in a source text with what to say about it. An empty text only underlines.
+/// A place in a source text, with a short text. An empty text only underlines.
 #[derive(Debug, Clone)]
 pub struct Label {
     /// The bytes to underline.
     pub span: Span,
-    /// What to say there.
+    /// The text next to the underlined bytes.
     pub text: String,
 }
 
 /// One finding about the user's plugin.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// What kind of finding it is; stable for ever.
+    /// The code of the finding, which never changes.
     pub code: Code,
-    /// How much it weighs; the code's own severity unless a setting changed it.
+    /// The severity: that of the code unless a setting changed it.
     pub severity: Severity,
     /// What is wrong, as a phrase.
     pub message: String,
@@ -29,14 +29,14 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write or to type next.
     pub help: Option<String>,
-    /// What `--fix` does about it.
+    /// The fix that `--fix` applies.
     pub fix: Option<Fix>,
-    /// The entity whose rows it is about, for code that adds to the help; not printed.
+    /// The entity whose rows the finding is about, for code that extends the help; not printed.
     pub entity: Option<String>,
 }
 
 impl Diagnostic {
-    /// A finding without a place.
+    /// Creates a finding without a place.
     pub fn new(code: Code, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
@@ -50,14 +50,14 @@ impl Diagnostic {
         }
     }
 
-    /// Names the entity whose rows it is about.
+    /// Sets the entity whose rows the finding is about.
     #[must_use]
     pub fn about_rows_of(mut self, entity: &str) -> Diagnostic {
         self.entity = Some(entity.to_owned());
         self
     }
 
-    /// Says which text the labels point into.
+    /// Sets the text that the labels point into.
     #[must_use]
     pub fn in_source(mut self, source: &Arc<SourceFile>) -> Diagnostic {
         self.source = Some(Arc::clone(source));
@@ -71,21 +71,21 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to write or to type next.
+    /// Sets the help: what to write or to type next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
     }
 
-    /// Says what `--fix` does about it.
+    /// Sets the fix that `--fix` applies.
     #[must_use]
     pub fn fixed_by(mut self, fix: Fix) -> Diagnostic {
         self.fix = Some(fix);
         self
     }
 
-    /// Says what `--fix` does about it, if there is a text that it can change.
+    /// Sets the source and its fix, if a source is given.
     #[must_use]
     pub fn maybe_fixed(
         mut self,
@@ -99,7 +99,7 @@ impl Diagnostic {
         self
     }
 
-    /// Like [`Diagnostic::help`], where there may be nothing to say.
+    /// Sets the help if there is one; otherwise keeps the present help.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<String>) -> Diagnostic {
         self.help = help.or(self.help);

@@ -1,4 +1,4 @@
-//! A code for the tests of this room, which knows no rule.
+//! A code for the tests of this module, which does not use the rules.
 
 use crate::codes::codes;
 

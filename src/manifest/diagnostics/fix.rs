@@ -2,41 +2,41 @@
 
 use super::{Report, SourceFile, Span};
 
-/// A change that fixes a finding without a doubt about what was meant.
+/// An unambiguous change that fixes a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     /// What it does, as a phrase.
     pub title: String,
-    /// What is put in the place of what; an empty span inserts.
+    /// The replacements; an edit with an empty span inserts.
     pub edits: Vec<Edit>,
 }
 
-/// A part of a fix.
+/// One replacement of a fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The bytes that go.
+    /// The bytes to remove.
     pub span: Span,
-    /// What comes in their place.
+    /// The text to insert instead.
     pub text: String,
 }
 
 impl Fix {
-    /// Puts a text in the place of another.
+    /// Replaces the text at `span`.
     pub fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
         Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }] }
     }
 
-    /// Puts a word in the place of the string that stands at `span` with its quotes.
+    /// Replaces the string at `span`, which includes its quotes, with a word in quotes.
     pub fn replace_string(span: Span, word: &str) -> Fix {
         Fix::replace(format!("write `{word}`"), span, format!("\"{word}\""))
     }
 
-    /// Adds text at a place.
+    /// Inserts text at a byte offset.
     pub fn insert(title: impl Into<String>, at: usize, text: impl Into<String>) -> Fix {
         Fix::replace(title, at..at, text)
     }
 
-    /// Adds a block at the end of the file.
+    /// Adds a block at the end of the file, after an empty line.
     pub fn append(title: impl Into<String>, source: &SourceFile, block: &str) -> Fix {
         let text = source.text();
         let gap = if text.is_empty() || text.ends_with("\n\n") {
@@ -49,7 +49,7 @@ impl Fix {
         Fix::insert(title, text.len(), format!("{gap}{block}\n"))
     }
 
-    /// Adds a line behind the one in which `span` ends; none where something other than a comment follows there,
+    /// Adds a line after the one in which `span` ends. `None` if something other than a comment follows on that line,
     /// as inside an inline table.
     pub fn insert_line_after(title: impl Into<String>, source: &SourceFile, span: &Span, line: &str) -> Option<Fix> {
         let rest = source.text().get(span.end..)?;
@@ -59,8 +59,8 @@ impl Fix {
     }
 }
 
-/// The text with all fixes of a report that can be made together, and what they do. Where two fixes touch
-/// the same place the first one is made; the other one comes in the next run.
+/// Applies all fixes of a report that are compatible. Returns the text and the titles of the applied fixes. If two
+/// fixes touch the same place, the first one is applied; the other one follows in the next run.
 pub fn apply_fixes(source: &SourceFile, report: &Report) -> (String, Vec<String>) {
     let mut made: Vec<&Fix> = Vec::new();
     for diagnostic in report.diagnostics() {
@@ -78,7 +78,7 @@ pub fn apply_fixes(source: &SourceFile, report: &Report) -> (String, Vec<String>
         }
     }
     let mut edits: Vec<&Edit> = made.iter().flat_map(|fix| &fix.edits).collect();
-    // What is inserted where something is replaced comes before it.
+    // An insertion at the start of a replacement comes before it.
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let has_crlf = source.text().contains("\r\n");
     let mut text = String::with_capacity(source.text().len());

@@ -6,8 +6,8 @@ use super::source::printable_lines;
 use super::{Diagnostic, Report, is_printable, printable};
 use crate::codes::{Code, Severity};
 
-/// SARIF 2.1.0 (OASIS), as code hosts read it. `digest` names the rule set, `base` is the way from the repository's root to where
-/// the files of the findings are named from, with a `/` behind it.
+/// Writes SARIF 2.1.0 (OASIS) for code hosts. `digest` names the rule set. `base` is the path from the repository's
+/// root to the folder that the names of files are relative to; it ends with `/` unless it is empty.
 pub fn sarif(report: &Report, digest: &str, base: &str) -> Value {
     let mut codes: Vec<Code> = Vec::new();
     for diagnostic in report.diagnostics() {
@@ -37,7 +37,8 @@ pub fn sarif(report: &Report, digest: &str, base: &str) -> Value {
                 "level": level(diagnostic.severity),
                 "message": { "text": with_help(diagnostic) },
             });
-            // Code hosts drop results without a place: what is about the plugin as a whole stands at its manifest.
+            // Code hosts drop results without a place, so a finding about the whole plugin gets the first line of its
+            // manifest.
             let whole = Place { file: "plugin.toml".to_owned(), line: 1, column: 1, end_line: 1, end_column: 1 };
             {
                 let place = Place::of(diagnostic).unwrap_or(whole);
@@ -62,7 +63,7 @@ pub fn sarif(report: &Report, digest: &str, base: &str) -> Value {
     })
 }
 
-/// One workflow command of GitHub Actions a finding; `base` as for [`sarif`].
+/// Writes one workflow command of GitHub Actions for each finding; `base` as for [`sarif`].
 pub fn github(report: &Report, base: &str) -> String {
     let mut text = String::new();
     for diagnostic in report.diagnostics() {
@@ -84,7 +85,8 @@ pub fn github(report: &Report, base: &str) -> String {
     text
 }
 
-/// JUnit XML: a test case a finding, failed where it is an error; one that passed where nothing was found.
+/// Writes JUnit XML: a test case for each finding, which fails for an error. Without findings, it has one test case
+/// that passes.
 pub fn junit(report: &Report) -> String {
     let cases: Vec<String> = report
         .diagnostics()
@@ -135,7 +137,7 @@ impl Place {
 }
 
 impl Place {
-    /// The file as its repository knows it.
+    /// The path of the file in the repository; an absolute path stays as it is.
     fn in_repository(&self, base: &str) -> String {
         if self.file.starts_with('/') { self.file.clone() } else { format!("{base}{}", self.file) }
     }
@@ -158,7 +160,7 @@ fn escaped(text: &str) -> String {
     printable(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C").replace('\n', "%0A")
 }
 
-/// Text as XML and HTML have it. XML has no way to write most control characters.
+/// Escapes text for XML and HTML. Most control characters become U+FFFD, because XML cannot represent them.
 pub fn xml_text(text: &str) -> String {
     let text: String =
         text.chars().map(|c| if is_printable(c) || "\n\t".contains(c) { c } else { '\u{fffd}' }).collect();

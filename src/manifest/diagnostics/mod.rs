@@ -1,12 +1,12 @@
-//! The vocabulary of findings.
+//! Findings: their data, sources, fixes and formats.
 //!
-//! A *diagnostic* says that something is wrong with the user's plugin: its manifest, a scenario,
-//! its component, its package. It is data. Functions that find some return a [`Report`] beside
-//! their value and go on to find more. An *error* says that the tool could not do its own job
-//! (a disk, a network, a key) and lives as a typed enum beside the code that raises it.
+//! A *diagnostic* reports that something is wrong with the user's plugin: its manifest, a scenario, its component, its
+//! package. It is data. Functions that find problems return a [`Report`] with their value and continue after the first
+//! problem. An *error* means that the tool could not do its own work (a disk, a network, a key). It is a typed enum in
+//! the module that raises it.
 //!
-//! Wording: the message is a phrase that starts in lower case, without a full stop; a value comes
-//! after a colon or in backticks; `help` tells what to type or to write next.
+//! Wording: the message is a phrase that starts in lower case, without a full stop; a value comes after a colon or in
+//! backticks; `help` states what to type or to write next.
 
 mod diagnostic;
 #[cfg(test)]

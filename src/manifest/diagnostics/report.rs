@@ -3,19 +3,19 @@
 use super::{Diagnostic, Fix};
 use crate::codes::Severity;
 
-/// Findings in the order in which they were made.
+/// Findings in the order in which they were added.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Report {
-    /// A report with nothing in it.
+    /// Creates an empty report.
     pub fn new() -> Report {
         Report::default()
     }
 
-    /// Adds a finding. Fixes are written in TOML: a text that is JSON has none.
+    /// Adds a finding. Removes its fix if the source is JSON, because fixes are written in TOML.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
         if diagnostic.source.as_ref().is_some_and(|source| source.is_json()) {
             diagnostic.fix = None;
@@ -23,12 +23,12 @@ impl Report {
         self.diagnostics.push(diagnostic);
     }
 
-    /// The findings, to weigh them anew.
+    /// Removes the findings for which `keep` returns false. `keep` may change the others, such as their severity.
     pub fn retain(&mut self, keep: impl FnMut(&mut Diagnostic) -> bool) {
         self.diagnostics.retain_mut(keep);
     }
 
-    /// Says what `--fix` does about the last finding.
+    /// Sets the fix of the last finding; without effect for a JSON source.
     pub fn fix_last(&mut self, fix: Option<Fix>) {
         if let Some(last) = self.diagnostics.last_mut() {
             let takes_fixes = last.source.as_ref().is_none_or(|source| !source.is_json());
@@ -41,7 +41,7 @@ impl Report {
         self.diagnostics.extend(other.diagnostics);
     }
 
-    /// Orders the findings: errors first, then by file and place, so that the order of the rules does not show.
+    /// Sorts the findings: errors first, then by file and place. The order of the rules has no effect.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by_key(|diagnostic| {
             (
@@ -57,17 +57,17 @@ impl Report {
         &self.diagnostics
     }
 
-    /// How many findings have this severity.
+    /// The number of findings with this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
-    /// True where a finding of error level is among them.
+    /// Returns whether a finding of error level is among them.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// True where nothing was found.
+    /// Returns whether the report has no findings.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }

@@ -7,27 +7,27 @@ use std::sync::{Arc, OnceLock};
 /// A range of bytes in a source text.
 pub type Span = Range<usize>;
 
-/// A text with the name that the user knows it by.
+/// A text with its path.
 #[derive(Debug)]
 pub struct SourceFile {
     path: PathBuf,
     text: String,
-    /// Where lines begin; found when it is first asked for.
+    /// The byte offsets of the lines, computed on first use.
     lines: OnceLock<Vec<usize>>,
 }
 
 impl SourceFile {
-    /// `path` is shown as it is given: callers pass it relative to where the user stands.
+    /// Creates a source. `path` is printed unchanged: callers pass it relative to the user's current folder.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<SourceFile> {
         Arc::new(SourceFile { path: path.into(), text: text.into(), lines: OnceLock::new() })
     }
 
-    /// The name of the text, as the user knows it.
+    /// The path, as it is printed.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the text is JSON, by its name; it is TOML otherwise.
+    /// Returns whether the path ends in `.json`; any other text is TOML.
     pub fn is_json(&self) -> bool {
         self.path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"))
     }
@@ -37,21 +37,21 @@ impl SourceFile {
         &self.text
     }
 
-    /// Where the value of a string begins: `span` is its place with its quotes. None where escapes make the
-    /// text of the file another one.
+    /// The byte offset of a string's content; `span` is its place with the quotes. `None` for an empty string, or if
+    /// escapes make the text in the file different.
     pub fn inner_start(&self, span: &Span, value: &str) -> Option<usize> {
         let quoted = self.text.get(span.clone()).filter(|_| !value.is_empty())?;
         quoted.find(value).map(|at| span.start + at)
     }
 
-    /// Line and column, both from 1, the column in characters, of a byte offset.
+    /// Converts a byte offset to line and column, both from 1. The column counts characters.
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
         let line = self.line_of(offset);
         (line + 1, self.text[self.lines()[line]..offset].chars().count() + 1)
     }
 
-    /// The lines that a span touches and one on either side: their bytes, and the number of the first one, from 0.
+    /// The lines of a span and one on either side: their bytes, and the number of the first one, from 0.
     pub fn lines_around(&self, span: &Span) -> (Span, usize) {
         let lines = self.lines();
         let first = self.line_of(span.start.min(self.text.len())).saturating_sub(1);
@@ -72,7 +72,7 @@ impl SourceFile {
     }
 }
 
-/// A value and where it is in its source.
+/// A value and its place in the source.
 #[derive(Debug, Clone, Default)]
 pub struct Spanned<T> {
     value: T,
@@ -80,12 +80,12 @@ pub struct Spanned<T> {
 }
 
 impl<T> Spanned<T> {
-    /// A value that stands at `span`.
+    /// Creates a value with the place `span`.
     pub fn new(value: T, span: Span) -> Spanned<T> {
         Spanned { value, span }
     }
 
-    /// Where the value stands.
+    /// The place of the value; `0..0` for a default.
     pub fn span(&self) -> Span {
         self.span.clone()
     }
@@ -105,7 +105,7 @@ impl<T> Deref for Spanned<T> {
 }
 
 impl<T: PartialEq> PartialEq for Spanned<T> {
-    /// Two values are equal wherever they stand.
+    /// Compares only the values, not their places.
     fn eq(&self, other: &Spanned<T>) -> bool {
         self.value == other.value
     }
@@ -117,7 +117,7 @@ impl<T: std::fmt::Display> std::fmt::Display for Spanned<T> {
     }
 }
 
-/// Whether a character neither moves a cursor, nor ends a line, nor turns text around.
+/// Returns whether a character neither moves a cursor, nor ends a line, nor changes the direction of text.
 pub fn is_printable(character: char) -> bool {
     let turns_text = matches!(
         character,
@@ -126,12 +126,13 @@ pub fn is_printable(character: char) -> bool {
     !character.is_control() && !turns_text
 }
 
-/// A stranger's text on one line that can neither take over a terminal nor turn its own text around.
+/// Makes untrusted text safe for one line of a terminal: every character that is not printable becomes U+FFFD.
 pub fn printable(text: &str) -> String {
     text.chars().map(|character| if is_printable(character) { character } else { '\u{fffd}' }).collect()
 }
 
-/// A stranger's lines with what is not printable replaced by as many bytes, so that places in them stay places.
+/// Makes untrusted lines safe for a terminal. A character that is not printable is replaced by one with as many bytes,
+/// so that places stay valid.
 pub fn printable_lines(text: &str) -> String {
     let shown = |character: char| match character.len_utf8() {
         _ if is_printable(character) || matches!(character, '\n' | '\t') => character,

@@ -1,4 +1,4 @@
-//! Codes of files that cannot be read as what they are, and of values that cannot be what their keys mean.
+//! Codes for files that cannot be parsed, and for values that are not valid for their keys.
 
 use crate::codes::codes;
 

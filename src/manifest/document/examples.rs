@@ -1,16 +1,16 @@
-//! Examples of every key, taken from a document that is valid.
+//! Examples of every key for a JSON Schema, taken from a valid document.
 
 use serde_json::Value;
 
-/// Examples of a key, at the most.
+/// The maximum number of examples for a key.
 const EACH: usize = 3;
 
-/// Adds to a JSON Schema what a document holds: each value becomes an example of its key.
+/// Adds the values of a document to a JSON Schema, each as an example of its key.
 pub fn add_examples(schema: &mut Value, document: &Value) {
     add(schema, &[document]);
 }
 
-/// The same for all tables of one kind.
+/// Does the same for all tables that share a schema.
 fn add(schema: &mut Value, tables: &[&Value]) {
     for (key, property) in schema["properties"].as_object_mut().into_iter().flatten() {
         let values: Vec<&Value> = tables.iter().filter_map(|table| table.get(key)).collect();

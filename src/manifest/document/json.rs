@@ -1,4 +1,4 @@
-//! JSON with places: manifests that other tools write, and the files of npm.
+//! JSON with the place of every value, for manifests that other tools write and for the files of npm.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::codes::{DUPLICATE, JSON_SYNTAX};
 use super::node::{Entry, Node, NodeValue};
 use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
 
-/// JSON as the standard has it, and nothing more.
+/// JSON as in the standard, without extensions.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
@@ -24,7 +24,7 @@ const STRICT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// Reads a text; an empty table where it is no JSON object.
+/// Parses a text; returns an empty table if it is not a JSON object.
 pub(super) fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     let mut report = Report::new();
     let empty = Node { span: 0..0, value: NodeValue::Table(Vec::new()) };
@@ -59,7 +59,7 @@ fn node(value: &Value<'_>, source: &Arc<SourceFile>, report: &mut Report) -> Nod
             Err(_) => NodeValue::Float(number.value.parse().unwrap_or(f64::NAN)),
         },
         Value::BooleanLit(flag) => NodeValue::Boolean(flag.value),
-        // As in packages: an entry without a value is no entry.
+        // TOML has no null. As in packages, null entries are left out below; any other null becomes an empty table.
         Value::NullKeyword(_) => NodeValue::Table(Vec::new()),
         Value::Array(list) => NodeValue::Array(list.elements.iter().map(|value| node(value, source, report)).collect()),
         Value::Object(object) => {

@@ -1,9 +1,8 @@
-//! TOML and JSON documents read into typed values, with the place of every value and with all findings at
-//! once.
+//! Reads TOML and JSON documents into typed values. Every value keeps its place, and all findings are reported at once.
 //!
-//! A model (the manifest, a scenario, a trust file) declares its tables with [`table!`] and its
-//! closed sets of words with [`words!`]. From that one declaration come the parser, the "did you
-//! mean", and the JSON Schema that editors use, so they cannot drift apart.
+//! A model (the manifest, a scenario, a trust file) declares its tables with [`table!`] and its closed sets of words
+//! with [`words!`]. The parser, the "did you mean" and the JSON Schema for editors come from that one declaration, so
+//! they cannot drift apart.
 
 pub mod codes;
 mod examples;

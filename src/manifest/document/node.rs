@@ -10,16 +10,16 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostics::{Diagnostic, Report, SourceFile, Span};
 use crate::document::codes::TOML_SYNTAX;
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The bytes of the value; for a table under a header, the header.
+    /// The bytes of the value; for a table under a header, the header. Empty without a place in the file.
     pub span: Span,
-    /// What it is.
+    /// The value itself.
     pub value: NodeValue,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone)]
 pub enum NodeValue {
     /// A string.
@@ -43,9 +43,9 @@ pub enum NodeValue {
 pub struct Entry {
     /// The key.
     pub key: String,
-    /// Where the key stands.
+    /// The bytes of the key.
     pub key_span: Span,
-    /// Its value.
+    /// The value of the key.
     pub node: Node,
 }
 
@@ -55,7 +55,7 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
-    /// The entries of a table; none for anything else.
+    /// The entries of a table; empty for any other value.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
             NodeValue::Table(entries) => entries,
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// The text, where the value is a string.
+    /// The text, if the value is a string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             NodeValue::String(text) => Some(text),
@@ -71,7 +71,7 @@ impl Node {
         }
     }
 
-    /// The kind of the value in the words of the TOML specification.
+    /// The kind of the value, in the terms of the TOML specification.
     pub fn kind(&self) -> &'static str {
         match self.value {
             NodeValue::String(_) => "a string",
@@ -98,8 +98,8 @@ impl Node {
         }
     }
 
-    /// A document that came as JSON (the manifest inside a package). It has no places, and null
-    /// entries are left out, as TOML has no null.
+    /// Converts JSON, such as the manifest in a package. The nodes have no places. Null entries are left out, because
+    /// TOML has no null.
     pub fn from_json(value: &Value) -> Node {
         let value = match value {
             Value::Null => NodeValue::Table(Vec::new()),
@@ -122,7 +122,8 @@ impl Node {
     }
 }
 
-/// Reads a text, as JSON where its name says so. What can be read is returned, whatever is wrong with the rest.
+/// Parses a text: as JSON if its file name ends in `.json`, otherwise as TOML. A TOML text with errors still returns
+/// the parts that can be read. JSON with a syntax error returns an empty table.
 pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     if source.is_json() {
         return super::json::parse(source);
@@ -143,7 +144,8 @@ pub fn parse(source: &Arc<SourceFile>) -> (Node, Report) {
     (node, report)
 }
 
-/// `bad` gets the places of what only begins like a number: the parser takes it for one.
+/// Converts a table. `bad` collects the places of values that the parser accepts as numbers although they are not, with
+/// the reason.
 fn from_table(span: Span, table: &DeTable<'_>, bad: &mut Vec<(Span, &'static str)>) -> Node {
     let entries = table
         .iter()
@@ -163,7 +165,7 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<(Span, &'static str)>)
         DeValue::Integer(integer) => {
             match i64::from_str_radix(integer.as_str(), integer.radix()) {
                 Ok(number) => NodeValue::Integer(number),
-                // Kept as a float, so that the reader says "expected an integer" at its place.
+                // Kept as a float, so that the reader reports "expected an integer" at its place.
                 Err(error)
                     if integer.radix() == 10
                         && matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) =>
@@ -177,7 +179,7 @@ fn from_value(value: &Spanned<DeValue<'_>>, bad: &mut Vec<(Span, &'static str)>)
             }
         }
         DeValue::Float(float) => match float.as_str().parse() {
-            // JSON has neither infinity nor what is no number, and no key means anything by them.
+            // JSON has neither infinity nor NaN, and no key gives them a meaning.
             Ok(number) if f64::is_finite(number) => NodeValue::Float(number),
             Ok(_) => {
                 bad.push((span.clone(), "no finite number"));

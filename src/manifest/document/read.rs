@@ -1,4 +1,4 @@
-//! From nodes to typed values.
+//! Conversion of nodes into typed values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use crate::document::codes::{TOML_MISSING_KEY, TOML_UNKNOWN_KEY, TOML_WRONG_TYPE
 
 /// A type that can be read from a TOML value.
 pub trait FromToml: Sized {
-    /// Reads a value. On `None` the reader holds at least one finding that says why.
+    /// Reads a value. On `None`, the reader holds at least one finding with the reason.
     fn from_toml(node: &Node, reader: &mut Reader) -> Option<Self>;
 
-    /// What stands for a key that is absent; `None` makes the key required.
+    /// The value of an absent key; `None` makes the key required.
     fn absent() -> Option<Self> {
         None
     }
 
-    /// What stands for a value that could not be read, so that one wrong value does not hide the rest of
-    /// its table. The finding stays, and no code uses a document that has one.
+    /// The substitute for a value that could not be read, so that one wrong value does not hide the rest of its table.
+    /// The finding remains, and no code uses a document with such a finding.
     fn fallback() -> Option<Self> {
         Self::absent()
     }
 
-    /// What stands for a required value that is missing or could not be read, where one can be made up, so that
-    /// the rest of the document is looked at in the same run. No code uses a document that has a finding.
+    /// The substitute for a required value that is missing or could not be read; `None` if the type has none. With it,
+    /// the same run checks the rest of the document. No code uses a document with such a finding.
     fn placeholder() -> Option<Self> {
         None
     }
 
-    /// The value as JSON, where it is one that stands for an absent key.
+    /// The value as JSON, for the `default` of a JSON Schema; `None` if the schema shows no default.
     fn default_json(&self) -> Option<Value> {
         None
     }
@@ -49,12 +49,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of values that are in this text.
+    /// Creates a reader for the values of a text.
     pub fn new(source: &Arc<SourceFile>) -> Reader {
         Reader { source: Arc::clone(source), report: Report::new() }
     }
 
-    /// Everything that was found.
+    /// Returns all findings.
     pub fn into_report(self) -> Report {
         self.report
     }
@@ -65,17 +65,18 @@ impl Reader {
         self.report.push(diagnostic);
     }
 
-    /// Where the text of a string begins in the file, inside its quotes; none where escapes make it another text.
+    /// The byte offset of a string's content in the file, after its quote. `None` if escapes make the text in the file
+    /// different, or if it is empty.
     pub fn inner_start(&self, node: &Node, text: &str) -> Option<usize> {
         self.source.inner_start(&node.span, text)
     }
 
-    /// Says what `--fix` does about the last finding.
+    /// Sets the fix of the last finding, which `--fix` applies.
     pub fn fix_last(&mut self, fix: Option<Fix>) {
         self.report.fix_last(fix);
     }
 
-    /// A value of another kind than the key takes.
+    /// Reports a value of the wrong kind for its key.
     pub fn wrong_type(&mut self, node: &Node, expected: &str) {
         self.find(
             TOML_WRONG_TYPE,
@@ -86,7 +87,7 @@ impl Reader {
         );
     }
 
-    /// The value of a key of a table, or what stands for an absent one.
+    /// Reads the value of a key of a table, or returns its default. Reports a missing key without a default.
     pub fn field<T: FromToml>(&mut self, table: &Node, key: &str, default: impl FnOnce() -> Option<T>) -> Option<T> {
         match table.get(key) {
             Some(node) => T::from_toml(node, self).or_else(default).or_else(T::fallback).or_else(T::placeholder),
@@ -103,7 +104,7 @@ impl Reader {
         }
     }
 
-    /// Finds every key of a table that is not among the known ones.
+    /// Reports every unknown key of a table, with a fix if the misspelling is obvious.
     pub fn unknown_keys(&mut self, table: &Node, known: &[&str]) {
         for Entry { key, key_span, .. } in table.entries() {
             if !known.contains(&key.as_str()) {
@@ -121,7 +122,7 @@ impl Reader {
     }
 }
 
-/// What to write where only the quotes are wrong.
+/// Returns how to write a value if only its quotes are wrong.
 fn quoting(node: &Node, expected: &str) -> Option<String> {
     match &node.value {
         NodeValue::Integer(number) if expected == "a string" => Some(format!("write it in quotes: \"{number}\"")),
@@ -221,7 +222,7 @@ impl FromToml for u32 {
     }
 }
 
-/// Any value at all, as JSON.
+/// Accepts any value, as JSON.
 impl FromToml for Value {
     fn from_toml(node: &Node, _: &mut Reader) -> Option<Value> {
         Some(node.to_json())
@@ -232,7 +233,7 @@ impl FromToml for Value {
     }
 }
 
-/// Any value at all, with the places of its parts.
+/// Accepts any value, with the places of its parts.
 impl FromToml for Node {
     fn from_toml(node: &Node, _: &mut Reader) -> Option<Node> {
         Some(node.clone())
@@ -258,7 +259,7 @@ impl<T: FromToml> FromToml for Option<T> {
 }
 
 impl<T: FromToml> FromToml for Vec<T> {
-    /// Items that cannot be read are left out; their findings stay.
+    /// Leaves out items that cannot be read; their findings remain.
     fn from_toml(node: &Node, reader: &mut Reader) -> Option<Vec<T>> {
         match &node.value {
             NodeValue::Array(items) => Some(items.iter().filter_map(|item| T::from_toml(item, reader)).collect()),

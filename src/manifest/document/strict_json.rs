@@ -1,17 +1,17 @@
-//! JSON that means one thing to every reader: no duplicate keys, no deep nesting, nothing behind it.
+//! JSON that every parser reads the same way: no duplicate keys, no deep nesting, no text after the value.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep values nest at the most. `serde_json`'s own bound is 128.
+/// The maximum nesting depth of values. The limit of `serde_json` itself is 128.
 const MAX_DEPTH: usize = 32;
 
 /// Reads a JSON document.
 ///
 /// # Errors
-/// A sentence with line and column.
+/// A sentence; for a syntax error with line and column.
 pub fn parse(bytes: &[u8]) -> Result<Value, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let value: Strict = serde_json::from_str(text).map_err(|error| error.to_string())?;

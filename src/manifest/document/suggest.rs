@@ -1,6 +1,6 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
-/// Words of other tools and languages, with what they are called here.
+/// Words of other tools and languages, with the words that replace them here.
 const MEANINGS: &[(&str, &str)] = &[
     ("amount", "currency"),
     ("board", "kanban"),
@@ -50,7 +50,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("varchar", "string"),
 ];
 
-/// The known word that was meant: the one of the same meaning, or else the nearest, where one is near enough.
+/// Returns the known word with the same meaning, or else the nearest one, if it is near enough.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
     let folded = word.to_lowercase().replace(['-', ' '], "_");
@@ -61,8 +61,8 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     nearest(word, known, |length| (length / 3).max(1)).map(|(_, candidate)| candidate)
 }
 
-/// The known word that a misspelled one must be: one or two letters away, and no other one is. For changes that nobody
-/// is asked about.
+/// Returns the known word that a misspelled one must mean: at most two letters differ (one below eight letters, none
+/// below five), and no other word is as near. For changes that are made without asking.
 pub fn obvious<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let most = |length: usize| match length {
         0..5 => 0,
@@ -86,7 +86,7 @@ fn nearest<'a>(
     for candidate in known {
         let other = candidate.chars().count();
         let bound = most(other.max(length));
-        // Words of very different lengths need no closer look.
+        // Words with very different lengths cannot be near.
         if other.abs_diff(length) > bound {
             continue;
         }
@@ -98,7 +98,7 @@ fn nearest<'a>(
     best
 }
 
-/// A help text: the nearest word, or all of them where they are few.
+/// Returns a help text: the nearest word, or all words if there are at most 12.
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(candidate) = closest(word, known.iter().copied()) {

@@ -1,10 +1,10 @@
-//! The two declarations that models are made of.
+//! The two macros that declare the parts of a model.
 
-/// Declares a table: a struct, how it is read, and its JSON Schema.
+/// Declares a table: a struct, its reader and its JSON Schema.
 ///
-/// Each field is written `name: Type,` or `name: Type = default,`. A field without a default is
-/// required unless its type stands for an absent key by itself (`Option`, `Vec`, a map). A key
-/// that is a Rust keyword is written `r#type`. Doc comments become descriptions.
+/// Each field is written `name: Type,` or `name: Type = default,`. A field without a default is required unless its
+/// type has a value for an absent key (`Option`, `Vec`, a map). A key that is a Rust keyword is written `r#type`. Doc
+/// comments become descriptions.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! document_table {
@@ -18,7 +18,7 @@ macro_rules! document_table {
         #[derive(Debug, Clone)]
         $vis struct $name {
             $( $(#[doc = $field_doc])* pub $field: $ty, )*
-            /// Where the table stands.
+            /// The place of the table: its header, if it has one; `0..0` if it is absent.
             pub span: $crate::diagnostics::Span,
         }
 
@@ -37,7 +37,7 @@ macro_rules! document_table {
                     return None;
                 }
                 reader.unknown_keys(node, Self::KEYS);
-                // Every field is read before any `?`, so that all findings are made at once.
+                // Every field is read before any `?`, so that all findings are reported at once.
                 $( let $field: Option<$ty> = reader.field(
                     node,
                     $crate::document::table!(@key $field),
@@ -94,7 +94,7 @@ macro_rules! document_table {
     (@default $default:expr) => { Some($default) };
 }
 
-/// Declares a closed set of words: an enum, how it is read, and its JSON Schema.
+/// Declares a closed set of words: an enum, its reader and its JSON Schema.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! document_words {
@@ -114,12 +114,12 @@ macro_rules! document_words {
             /// Every word, in the order of the documentation.
             pub const WORDS: &'static [&'static str] = &[$($word),*];
 
-            /// The word as it is written.
+            /// The word, as files write it.
             pub fn word(self) -> &'static str {
                 match self { $( $name::$variant => $word, )* }
             }
 
-            /// The value that a word stands for.
+            /// The value of a word; `None` for an unknown word.
             pub fn from_word(word: &str) -> Option<$name> {
                 match word { $( $word => Some($name::$variant), )* _ => None }
             }

@@ -1,16 +1,16 @@
-//! What JSON weighs in memory, told before it is read.
+//! Estimates of the memory that JSON takes, also before a text is parsed.
 //!
-//! Two bytes of text may become a value of 32 bytes, and a key with a value takes a hundred more. A bound in bytes of
-//! text would let sixteen times as much through.
+//! Two bytes of text may become a value of 32 bytes, and a key with a value takes a hundred more. A limit on the bytes
+//! of text would allow sixteen times as much memory.
 
 use serde_json::{Map, Value};
 
-/// Bytes that a value takes by itself, and that a list reserves for each of its items.
+/// The bytes that a value takes by itself, and that a list reserves for each of its items.
 const VALUE: u64 = 32;
-/// Bytes that a key takes besides its own text: its place in the object's table and order.
+/// The bytes that a key takes besides its own text, for its place in the object's hash table and order.
 const KEY: u64 = 96;
 
-/// Bytes that a value takes in memory, roughly.
+/// The approximate memory of a value, in bytes.
 pub fn weight(value: &Value) -> u64 {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => VALUE,
@@ -20,12 +20,12 @@ pub fn weight(value: &Value) -> u64 {
     }
 }
 
-/// Bytes that the fields of an object take in memory, roughly.
+/// The approximate memory of the fields of an object, in bytes.
 pub fn weight_of_fields(fields: &Map<String, Value>) -> u64 {
     fields.iter().map(|(name, value)| KEY + name.len() as u64 + weight(value)).sum()
 }
 
-/// Bytes that the value of a JSON text will take in memory, roughly. Text that is no JSON has a weight too.
+/// The approximate memory of the value of a JSON text, in bytes. Text that is not JSON has a weight too.
 pub fn weight_of_text(text: &str) -> u64 {
     let (mut weight, mut is_text, mut is_escaped) = (VALUE + text.len() as u64, false, false);
     for byte in text.bytes() {

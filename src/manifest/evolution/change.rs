@@ -86,18 +86,18 @@ pub enum ChangeKind {
     },
 }
 
-/// One change.
+/// A change of an entity or a field.
 #[derive(Debug, Clone)]
 pub struct SchemaChange {
-    /// The entity, by its new name where it has one.
+    /// The entity, by its new name if it was renamed.
     pub entity: String,
-    /// The field, by its new name where it has one.
+    /// The field, by its new name if it was renamed; `None` for a change of the entity.
     pub field: Option<String>,
     /// What changed.
     pub kind: ChangeKind,
-    /// What that means for the rows.
+    /// The effect on stored rows.
     pub effect: ChangeEffect,
-    /// Where the new manifest says so; of the entity, or of the schema, where something is gone.
+    /// The place in the new manifest. For a dropped field this is the entity, for a dropped entity the schema.
     pub span: Span,
 }
 
@@ -110,7 +110,8 @@ impl SchemaChange {
         }
     }
 
-    /// The step of a migration that says what becomes of the values; none where there is nothing to say.
+    /// Returns an example of the migration step that handles the values; `None` if no step is suggested for this kind
+    /// of change.
     pub fn step(&self) -> Option<String> {
         let entity = &self.entity;
         let step = |verb: &str, rest: &str| {

@@ -8,33 +8,33 @@ use super::{migrations_from, steps_of};
 use crate::diagnostics::Span;
 use crate::manifest::{Entity, Field, Manifest, MigrationPhase, MigrationStep, StepKind};
 
-/// The changes of a plugin's tables, and which entity is which.
+/// The changes of a plugin's tables, and the pairs of old and new entities.
 #[derive(Debug)]
 pub struct SchemaDiff<'m> {
-    /// Entities of both versions.
+    /// The entities of both versions.
     pub pairs: Vec<EntityPair<'m>>,
-    /// Entities of the old version alone.
+    /// The entities of the old version only.
     pub dropped: Vec<&'m Entity>,
-    /// The changes: entities in the order of the new manifest, what is gone at the end.
+    /// The changes, in the order of the entities in the new manifest; dropped entities come last.
     pub changes: Vec<SchemaChange>,
 }
 
 /// An entity in both versions.
 #[derive(Debug)]
 pub struct EntityPair<'m> {
-    /// As it was.
+    /// The entity in the old version.
     pub old: &'m Entity,
-    /// As it is.
+    /// The entity in the new version.
     pub new: &'m Entity,
-    /// Fields of both versions.
+    /// The fields of both versions: the old one and the new one.
     pub fields: Vec<(&'m Field, &'m Field)>,
-    /// Fields of the new version alone.
+    /// The fields of the new version only.
     pub added: Vec<&'m Field>,
-    /// Fields of the old version alone.
+    /// The fields of the old version only.
     pub dropped: Vec<&'m Field>,
 }
 
-/// The steps that matter to one comparison.
+/// The migration steps between the two versions.
 struct Steps<'m>(Vec<&'m MigrationStep>);
 
 impl<'m> Steps<'m> {
@@ -42,7 +42,7 @@ impl<'m> Steps<'m> {
         self.0.iter().copied().filter(move |step| *step.r#do == kind)
     }
 
-    /// Whether a step takes care of what was in a field of the old version.
+    /// Returns whether a step handles the values of a field of the old version.
     fn take_from(&self, entity: &Entity, old: &str) -> bool {
         self.0.iter().any(|step| {
             *step.entity == *entity.name
@@ -55,7 +55,7 @@ impl<'m> Steps<'m> {
         })
     }
 
-    /// Whether a step writes a field of the new version.
+    /// Returns whether a step writes a field of the new version.
     fn write(&self, entity: &Entity, new: &str) -> bool {
         self.0.iter().any(|step| {
             let is_field = step.field.as_ref().is_some_and(|field| field.as_str() == new);
@@ -70,7 +70,7 @@ impl<'m> Steps<'m> {
 }
 
 impl<'m> SchemaDiff<'m> {
-    /// Holds the tables of two versions of a plugin against each other.
+    /// Compares the tables of two versions of a plugin.
     pub fn of(old: &'m Manifest, new: &'m Manifest) -> SchemaDiff<'m> {
         let path = migrations_from(old.schema.schema_version, new);
         let phases = [MigrationPhase::Pre, MigrationPhase::Post, MigrationPhase::AfterFixtures];
@@ -101,12 +101,12 @@ impl<'m> SchemaDiff<'m> {
         diff
     }
 
-    /// Whether the rows that are there must follow: then the schema version must be raised.
+    /// Returns whether stored rows must change; the schema version must then be raised.
     pub fn moves_rows(&self) -> bool {
         self.changes.iter().any(|change| change.effect != ChangeEffect::None)
     }
 
-    /// The changes that nothing takes care of.
+    /// The changes that may lose or invalidate values and that no migration handles.
     pub fn at_stake(&self) -> impl Iterator<Item = &SchemaChange> {
         self.changes.iter().filter(|change| change.effect >= ChangeEffect::Narrows)
     }
@@ -195,7 +195,7 @@ fn former_field<'m>(field: &Field, old: &'m Entity, new: &Entity, steps: &Steps<
     old.field(field.name.as_str()).or_else(|| former.iter().filter(is_free).find_map(|name| old.field(name)))
 }
 
-/// Every name that something has had, the latest first: a customer may come from several versions back.
+/// Returns all former names, the latest first, because an upgrade may start several versions back.
 fn former_names(name: &str, renamed_from: Option<&str>, renames: &[(&str, &str)]) -> Vec<String> {
     let mut former: Vec<String> = Vec::new();
     let mut waiting: Vec<&str> = vec![name];
@@ -212,7 +212,7 @@ fn former_names(name: &str, renamed_from: Option<&str>, renames: &[(&str, &str)]
     former
 }
 
-/// What changed in a field, and what that means.
+/// Returns the changes of a field, with their effects.
 fn field_changes(old: &Field, new: &Field, before: &Manifest) -> Vec<(ChangeKind, ChangeEffect)> {
     let mut changes = Vec::new();
     if *old.name != *new.name {
@@ -285,7 +285,7 @@ fn target(field: &Field) -> Option<String> {
     })
 }
 
-/// The digits of a decimal, before and after, where it has fewer now.
+/// Returns the digits of a decimal before and after, if it has fewer now.
 fn fewer_digits(old: &Field, new: &Field) -> Option<(String, String)> {
     let digits = |field: &Field| (field.precision, field.kept_scale());
     let shown = |(precision, scale): (Option<u32>, Option<u32>)| {

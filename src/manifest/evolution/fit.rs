@@ -1,27 +1,27 @@
-//! Whether every value of one type is one of another.
+//! Whether the values of one field type are valid in another one.
 
 use crate::manifest::{BaseType, Field, FieldType};
 
 /// How the values of one type fit into another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// They are the same values.
+    /// Every value is valid as it is.
     Same,
-    /// Each has exactly one form in the new type.
+    /// Every value converts to exactly one value of the new type.
     Converts,
-    /// Some may have none.
+    /// Some values may not convert.
     Narrows,
 }
 
 impl Fit {
-    /// How the values of a field's type fit into that of the same field of the next version.
+    /// Compares the type of a field with its type in the next version.
     pub fn of(old: &Field, new: &Field) -> Fit {
         use BaseType::{Boolean, Date, Datetime, Decimal, Float, Integer, Json, String, Uuid};
         let (from, to) = (*old.field_type, *new.field_type);
         if from == to {
             return Fit::Same;
         }
-        // Types with rules of their own take no value unseen.
+        // Types with their own rules do not accept every text.
         let is_plain = |kind: FieldType| {
             matches!(
                 kind,
@@ -39,7 +39,7 @@ impl Fit {
             (String | Integer | Float | Decimal | Boolean | Date | Datetime | Uuid, Json) if to == FieldType::Json => {
                 Fit::Same
             }
-            // A whole number of more than 53 bits has no float of its own.
+            // This includes integers to float: a float cannot hold every whole number of more than 53 bits.
             _ => Fit::Narrows,
         }
     }

@@ -1,5 +1,5 @@
-//! Two versions of a plugin: what changed in the tables, what that means for the rows that are there, and which
-//! version number the new one must have. Nothing here has seen a row.
+//! Comparison of two versions of a plugin: the changes of its tables, their effect on stored rows, and the version
+//! number that the new version must have. This module compares manifests and reads no rows.
 
 mod change;
 mod diff;

@@ -1,4 +1,4 @@
-//! Which version number a new version must at least have.
+//! The lowest version number that a new version may have.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub struct BumpReason {
 }
 
 impl Bump {
-    /// The least version that is so much higher. Below 1.0.0 the minor part stands for the major one, as cargo has it.
+    /// Raises a version by this part. Below 1.0.0 the minor part replaces the major one, as in Cargo.
     pub fn apply(self, version: &Version) -> Version {
         let Version { major, minor, patch, .. } = *version;
         match self {
@@ -43,8 +43,9 @@ impl Bump {
     }
 }
 
-/// What changed for those who use a plugin or write beside it, the weightiest first. The interfaces that the two
-/// components import (`erp:plugin/host-db`) are compared where they are known.
+/// Returns the reasons to raise the version, the most important ones first: changes that users of the plugin or other
+/// plugins can notice. `imports` holds the interfaces that the two components import (`erp:plugin/host-db`), if they
+/// are known.
 pub fn required_bump(
     old: &Manifest,
     new: &Manifest,
@@ -54,7 +55,7 @@ pub fn required_bump(
     let mut add = |bump: Bump, reason: String| reasons.push(BumpReason { bump, reason });
     for change in SchemaDiff::of(old, new).changes {
         let bump = match (&change.kind, change.effect) {
-            // Whoever writes rows without it is refused.
+            // Code that writes rows without the field is refused.
             (ChangeKind::FieldAdded, ChangeEffect::Narrows | ChangeEffect::Migrated) => Bump::Major,
             (
                 ChangeKind::EntityAdded

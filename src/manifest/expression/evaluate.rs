@@ -1,4 +1,4 @@
-//! What an expression gives for a row.
+//! Evaluation of an expression for a row.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::functions::{self, day, number};
 use super::syntax::{Operator, Term, TermKind};
 
-/// A value while it is computed. Days and moments are their texts.
+/// A value during evaluation. Days and moments are texts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Datum {
     /// No value.
@@ -24,17 +24,17 @@ pub enum Datum {
     Text(String),
     /// Several values.
     List(Vec<Datum>),
-    /// A value that nothing can be computed from, and why.
+    /// A value that cannot be used in an expression, and the reason.
     Unusable(String),
 }
 
-/// An expression that gives nothing for a row: a division by zero, a number of more than 28 digits.
+/// The reason why an expression has no result for a row, such as a division by zero or a number of more than 28 digits.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct EvaluationError(pub String);
 
 impl Datum {
-    /// A value of a row. `is_number` reads text as a number, as decimals are stored.
+    /// Converts a value of a row. With `is_number`, text is read as a number, because decimals are stored as text.
     pub fn from_json(value: &Value, is_number: bool) -> Datum {
         match value {
             Value::Null => Datum::Null,
@@ -52,7 +52,7 @@ impl Datum {
             .map_or_else(|| Datum::Unusable(format!("{text}, which has more than 28 digits")), Datum::Number)
     }
 
-    /// The value as JSON; numbers that are whole become JSON numbers, all others decimal text.
+    /// The value as JSON. Whole numbers of 64 bits become JSON numbers; all other numbers become decimal text.
     pub fn to_json(&self) -> Value {
         match self {
             Datum::Null | Datum::Unusable(_) => Value::Null,
@@ -68,7 +68,7 @@ impl Datum {
         }
     }
 
-    /// The value as people read it.
+    /// The value as text for people; empty for null.
     pub(super) fn shown(&self) -> String {
         match self {
             Datum::Null | Datum::Unusable(_) => String::new(),
@@ -80,12 +80,13 @@ impl Datum {
     }
 }
 
-/// A decimal as people and JSON write it, `1e-7` among it; none where it has more than 28 digits.
+/// Reads a decimal, also in the notation `1e-7`. `None` if the text is no number or the number is too large; fraction
+/// digits that exceed the precision are rounded.
 pub fn read_decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// What a term gives, where `lookup` knows the names.
+/// Evaluates a term. `lookup` returns the value of a name.
 pub(super) fn evaluate(term: &Term, lookup: &dyn Fn(&str) -> Datum) -> Result<Datum, EvaluationError> {
     Ok(match &term.kind {
         TermKind::Literal(datum) => datum.clone(),
@@ -108,7 +109,7 @@ pub(super) fn evaluate(term: &Term, lookup: &dyn Fn(&str) -> Datum) -> Result<Da
         }
         TermKind::Binary(operator, left, right) => {
             let one = evaluate(left, lookup)?;
-            // What follows is only looked at where it matters, so that `x != 0 and 1 / x > 2` holds or does not.
+            // Evaluate the right side only if it matters, so that `x != 0 and 1 / x > 2` does not fail for 0.
             match operator {
                 Operator::And if truth(&one) == Some(false) => return Ok(Datum::Boolean(false)),
                 Operator::Or if truth(&one) == Some(true) => return Ok(Datum::Boolean(true)),
@@ -125,7 +126,7 @@ fn looked_up(name: &str, lookup: &dyn Fn(&str) -> Datum) -> Result<Datum, Evalua
     }
 }
 
-/// Whether a value is true; none where that cannot be known.
+/// The truth of a value; `None` if it is unknown, as for null.
 fn truth(value: &Datum) -> Option<bool> {
     match value {
         Datum::Boolean(flag) => Some(*flag),
@@ -135,7 +136,8 @@ fn truth(value: &Datum) -> Option<bool> {
 
 fn binary(operator: Operator, one: &Datum, other: &Datum) -> Result<Datum, EvaluationError> {
     Ok(match operator {
-        // What decides by itself was returned before; what is left is decided by the other side, or not at all.
+        // `evaluate` has returned already if the left side decides. Here the right side decides, or the result is
+        // unknown.
         Operator::And if truth(other) == Some(false) => Datum::Boolean(false),
         Operator::Or if truth(other) == Some(true) => Datum::Boolean(true),
         Operator::And | Operator::Or => match (truth(one), truth(other)) {
@@ -148,7 +150,7 @@ fn binary(operator: Operator, one: &Datum, other: &Datum) -> Result<Datum, Evalu
             Datum::List(items) => Datum::Boolean(items.contains(one)),
             _ => Datum::Boolean(false),
         },
-        // Whether something is less than what is absent cannot be known.
+        // The order of a value and null is unknown.
         Operator::Less => ordered(one, other, Ordering::is_lt),
         Operator::LessOrEqual => ordered(one, other, Ordering::is_le),
         Operator::Greater => ordered(one, other, Ordering::is_gt),
@@ -169,7 +171,7 @@ fn ordered(one: &Datum, other: &Datum, test: fn(Ordering) -> bool) -> Datum {
 fn arithmetic(operator: Operator, one: &Datum, other: &Datum) -> Result<Datum, EvaluationError> {
     let right = number(other)?;
     if let Datum::Text(_) = one {
-        // The types were checked: this is a day.
+        // The check of types guarantees that this is a day.
         let days = right.to_i64().map(|days| jiff::Span::new().try_days(days));
         let Some(Ok(days)) = days else { return Err(EvaluationError(format!("{right} days are too many"))) };
         let moved = if operator == Operator::Add { day(one)?.checked_add(days) } else { day(one)?.checked_sub(days) };

@@ -1,4 +1,5 @@
-//! The functions of the language: their types, their meaning for the documentation, and what they do.
+//! The functions of the expression language: their types, their meaning for the documentation, and their
+//! implementation.
 
 use jiff::civil::Date;
 use rust_decimal::prelude::ToPrimitive;
@@ -10,18 +11,18 @@ use super::syntax::Term;
 use super::types::{ExpressionProblem, FieldKind, Type, check as check_term, expect, fits};
 use crate::document::did_you_mean;
 
-/// A function.
+/// A function of the expression language.
 #[derive(Debug)]
 pub struct Function {
-    /// Its name.
+    /// The name in expressions.
     pub name: &'static str,
-    /// What it takes; the last type stands for all further arguments where `repeats`.
+    /// The types of the arguments. If `repeats`, the last type applies to all further arguments.
     pub takes: &'static [Type],
-    /// True where the last argument may come several times.
+    /// True if the last argument may come several times.
     pub repeats: bool,
-    /// What it gives; `Any` for what its last argument is.
+    /// The type of the result; `Any` for the common type of the arguments that take `Any`.
     pub gives: Type,
-    /// What it does.
+    /// The meaning, for documentation.
     pub meaning: &'static str,
 }
 
@@ -176,7 +177,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function { name: "year", takes: &[Day], repeats: false, gives: Number, meaning: "the year of a day" },
 ];
 
-/// Looks through a call; gives what it gives.
+/// Checks a call and returns the type of its result.
 pub(super) fn check(
     name: &str,
     arguments: &[Term],
@@ -216,7 +217,7 @@ pub(super) fn check(
         problems.push(ExpressionProblem::new(term.span.clone(), message, None));
         return function.gives;
     }
-    // The type of what comes out, where the function gives back what it was given.
+    // The type of the result, if the function returns one of its arguments.
     let mut common = Type::Any;
     for (index, argument) in arguments.iter().enumerate() {
         let takes = function.takes[index.min(wanted - 1)];
@@ -241,7 +242,8 @@ pub(super) fn check(
     if function.gives == Type::Any { common } else { function.gives }
 }
 
-/// A computed field may be made from computed fields: without a bound, four of them fill the memory.
+/// The maximum length of a text from `concat`, in bytes. Computed fields may use computed fields: without a limit, four
+/// of them could exhaust the memory.
 const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 fn concat(values: &[Datum]) -> Result<Datum, EvaluationError> {
@@ -255,7 +257,7 @@ fn concat(values: &[Datum]) -> Result<Datum, EvaluationError> {
     Ok(Datum::Text(text))
 }
 
-/// What a function gives. A missing value makes the result null, except where the function says otherwise.
+/// Calls a function. A null argument makes the result null, except for `coalesce`, `concat`, `if`, `min` and `max`.
 pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationError> {
     match name {
         "coalesce" => return Ok(values.into_iter().find(|value| *value != Datum::Null).unwrap_or(Datum::Null)),
@@ -329,7 +331,7 @@ pub(super) fn call(name: &str, values: Vec<Datum>) -> Result<Datum, EvaluationEr
     })
 }
 
-/// A day so much later.
+/// Adds a whole number of months or years to a day.
 fn moved(
     day: Date,
     by: &Datum,

@@ -1,10 +1,9 @@
-//! Expressions of a manifest, such as `status == 'open' and quantity * unit_price > 1000`: parsed with
-//! places, checked against the fields of an entity, and computed over a row.
+//! Expressions of a manifest, such as `status == 'open' and quantity * unit_price > 1000`: parsed with places, checked
+//! against the fields of an entity, and evaluated for a row.
 //!
-//! One language for all keys that take one (`visible_when`, `required_when`, `computed`, `when`,
-//! constraints). Numbers are exact decimals. An expression has no loops and calls nothing but the
-//! functions of [`FUNCTIONS`], and no text that it makes is longer than 64 KB: its cost is bounded by its
-//! length.
+//! All keys with expressions (`visible_when`, `required_when`, `computed`, `when`, constraints) use one language.
+//! Numbers are exact decimals. An expression has no loops, calls only the functions of [`FUNCTIONS`], and creates no
+//! text of more than 64 KB. Its cost is therefore bounded by its length.
 
 mod evaluate;
 mod functions;

@@ -1,27 +1,27 @@
-//! Expressions over values that come as JSON: what guests and nodes compute with.
+//! Expressions over JSON values, for guests and workflow nodes.
 
 use serde_json::{Map, Value};
 
 use super::{Datum, Expression, read_decimal};
 
-/// The longest text that a template makes, in bytes.
+/// The maximum length of a rendered text, in bytes, checked after each expression.
 const MAX_RENDERED: usize = 256 << 10;
 
-/// What words such as `$today` stand for; none for a word that there is not.
+/// Returns the value of a word such as `$today`; `None` for an unknown word.
 pub type Words<'w> = &'w dyn Fn(&str) -> Option<Datum>;
 
-/// The value of an expression, where an object holds what it names.
+/// Evaluates an expression. `vars` holds the values of the names in it.
 ///
 /// # Errors
-/// What is wrong with the expression or the values, with the expression in front.
+/// The problem of the expression or the values, with the expression in front.
 pub fn value_over(expression: &str, vars: &Map<String, Value>, words: Words<'_>) -> Result<Value, String> {
     datum(expression, vars, words).map(|datum| datum.to_json())
 }
 
-/// A text in which `{{ expression }}` is replaced by its value, and what is absent by nothing.
+/// Replaces each `{{ expression }}` in a text by its value, and null by nothing.
 ///
 /// # Errors
-/// As [`value_over`], and where the text would be too long.
+/// As [`value_over`]; also if a `{{` has no `}}`, and if the text would be too long.
 pub fn render_over(template: &str, vars: &Map<String, Value>, words: Words<'_>) -> Result<String, String> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
@@ -50,7 +50,7 @@ fn datum(expression: &str, vars: &Map<String, Value>, words: Words<'_>) -> Resul
     if let Some((roll_up, _)) = parsed.roll_ups().first() {
         return Err(format!("`{expression}`: `{roll_up}` is over rows, and there are none here"));
     }
-    // Decimals are texts in rows; a text that is a number counts as one.
+    // Rows hold decimals as text, so a text that is a number counts as one.
     let is_decimal = |value: &Value| value.as_str().is_some_and(|text| read_decimal(text).is_some());
     let lookup = |name: &str| match vars.get(name) {
         Some(value) => Datum::from_json(value, is_decimal(value)),

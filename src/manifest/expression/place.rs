@@ -1,4 +1,4 @@
-//! An expression as it is in a manifest.
+//! An expression with its place in a manifest.
 
 use serde_json::{Value, json};
 
@@ -16,36 +16,37 @@ codes! {
         fix: "Fix the place that the finding points to. Texts stand in single quotes, fields do not; `docs/expressions.md` lists operators and functions.";
 }
 
-/// An expression, and where it is in its file.
+/// An expression and its place in the file.
 #[derive(Debug, Clone)]
 pub struct Expression {
     text: String,
     root: Term,
     span: Span,
-    /// Where its first character stands, where the file shows the text as it is.
+    /// The byte offset of its first character; `None` without a file, or if escapes make the text in the file
+    /// different.
     start: Option<usize>,
 }
 
 impl Expression {
-    /// Reads a text that is in no file.
+    /// Parses a text that does not come from a file.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first problem.
     pub fn parse(text: &str) -> Result<Expression, ExpressionProblem> {
         Ok(Expression { text: text.to_owned(), root: parse(text)?, span: 0..0, start: None })
     }
 
-    /// The text.
+    /// The text of the expression.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Where the whole value stands.
+    /// The place of the whole value.
     pub fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// Where a part of the text is in the file.
+    /// The place of a part of the text in the file; that of the whole value if escapes make the text different.
     pub fn place(&self, part: &Span) -> Span {
         match self.start {
             Some(start) => start + part.start..start + part.end,
@@ -53,7 +54,7 @@ impl Expression {
         }
     }
 
-    /// What is wrong for an entity with these fields, where the expression must give `wanted`.
+    /// Returns the problems of the expression for an entity with these fields. The result must have the type `wanted`.
     pub fn problems(&self, fields: &[FieldKind<'_>], wanted: Type) -> Vec<ExpressionProblem> {
         let mut problems = Vec::new();
         match wanted {
@@ -65,28 +66,28 @@ impl Expression {
         problems
     }
 
-    /// What is wrong for an entity with these fields, where the value is stored in one of them.
+    /// Returns the problems of the expression for an entity with these fields, if `field` stores the result.
     pub fn stored_problems(&self, fields: &[FieldKind<'_>], field: &FieldKind<'_>) -> Vec<ExpressionProblem> {
         let mut problems = Vec::new();
         check_stored(&self.root, field, fields, &mut problems);
         problems
     }
 
-    /// The fields that it names, in order, each once.
+    /// The fields that it uses, in order and without duplicates.
     pub fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
         collect(&self.root, &mut names);
         names
     }
 
-    /// The roll-ups over child rows in it, in order, and where they are in its text.
+    /// The roll-ups over child rows in it, in order, with their places in its text.
     pub fn roll_ups(&self) -> Vec<(&RollUp, Span)> {
         let mut found = Vec::new();
         collect_roll_ups(&self.root, &mut found);
         found
     }
 
-    /// What it gives, where `lookup` knows the names, and the texts of the roll-ups.
+    /// Evaluates the expression. `lookup` returns the values of names, and of roll-ups by their text.
     ///
     /// # Errors
     /// [`EvaluationError`], which is about the values and not about the expression.

@@ -1,4 +1,4 @@
-//! What a row takes from the rows that hang on it: `sum(lines.amount)`.
+//! Roll-ups: values that a row computes from its child rows, such as `sum(lines.amount)`.
 
 use std::fmt;
 
@@ -22,17 +22,17 @@ words! {
 /// A roll-up over child rows. Its text is the name that `evaluate` looks up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollUp {
-    /// What is computed.
+    /// The function over the child rows.
     pub function: RollUpFunction,
-    /// A `one_to_many` relation or an entity: whose rows.
+    /// The child rows: the name of a `one_to_many` relation or of an entity.
     pub children: String,
-    /// Their field; none for `count`.
+    /// The field of the child rows; `None` for `count`.
     pub field: Option<String>,
     text: String,
 }
 
 impl RollUp {
-    /// The roll-up that a call is; none where it is a call of a function.
+    /// Returns the roll-up of a call; `None` if the call is one of a function.
     pub(super) fn of_call(name: &str, arguments: &[Term]) -> Option<RollUp> {
         let function = RollUpFunction::from_word(name)?;
         let [Term { kind: TermKind::Name(of), .. }] = arguments else { return None };
@@ -45,7 +45,7 @@ impl RollUp {
         (!is_word).then(|| RollUp { function, children: children.to_owned(), field, text: format!("{name}({of})") })
     }
 
-    /// As it is written.
+    /// The text without white space, such as `sum(lines.amount)`.
     pub fn as_str(&self) -> &str {
         &self.text
     }

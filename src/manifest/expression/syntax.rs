@@ -1,4 +1,4 @@
-//! Tokens to a tree.
+//! The parser, from tokens to a tree of terms.
 
 use std::ops::Range;
 
@@ -7,19 +7,19 @@ use super::roll_up::RollUp;
 use super::token::{Token, TokenKind, tokens};
 use super::types::ExpressionProblem;
 
-/// Characters of an expression at the most.
+/// The maximum length of an expression, in characters.
 pub const MAX_CHARACTERS: usize = 2_000;
-/// How deep an expression nests at the most.
+/// The maximum nesting depth of an expression.
 pub const MAX_DEPTH: usize = 32;
 
-/// A part of an expression, and where it is in its text.
+/// A part of an expression, and its place in the text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Term {
     pub(super) kind: TermKind,
     pub(super) span: Range<usize>,
 }
 
-/// What a term is.
+/// The kind of a term.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TermKind {
     Literal(Datum),
@@ -53,7 +53,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    /// How tightly it binds.
+    /// The precedence: a higher number binds more tightly.
     fn strength(self) -> u8 {
         match self {
             Operator::Or => 1,
@@ -99,7 +99,7 @@ impl Operator {
     }
 }
 
-/// The tree of a text.
+/// Parses a text into a tree.
 pub(super) fn parse(text: &str) -> Result<Term, ExpressionProblem> {
     if text.chars().count() > MAX_CHARACTERS {
         let message = format!("an expression has at most {MAX_CHARACTERS} characters");
@@ -155,7 +155,7 @@ impl Parser<'_> {
         };
         if is_not {
             self.next += 1;
-            // `not a == b` denies the comparison, as SQL reads it; `!a == b` does the same.
+            // `not a == b` negates the comparison, as in SQL; `!a == b` does the same.
             let inner = self.binary(Operator::And.strength())?;
             let span = start..inner.span.end;
             return Ok(Term { kind: TermKind::Not(Box::new(inner)), span });
@@ -212,7 +212,7 @@ impl Parser<'_> {
         Ok(Term { kind, span })
     }
 
-    /// Terms between commas, up to and with the closing sign.
+    /// Parses terms between commas, up to and including the closing sign.
     fn list(&mut self, close: &'static str) -> Result<Vec<Term>, ExpressionProblem> {
         let open = self.tokens[self.next - 1].span.clone();
         let mut items = Vec::new();

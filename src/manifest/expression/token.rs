@@ -1,4 +1,4 @@
-//! Text to tokens.
+//! The tokenizer, from text to tokens.
 
 use std::ops::Range;
 
@@ -6,29 +6,29 @@ use rust_decimal::Decimal;
 
 use super::types::ExpressionProblem;
 
-/// A token and where it stands.
+/// A token and its place in the text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
     pub(super) span: Range<usize>,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TokenKind {
     Number(Decimal),
     Text(String),
     /// A field, a function, `true`, `false`, `null`, `and`, `or`, `not`, `in`, or a word with `$`.
     Word(String),
-    /// One of [`SIGNS`].
+    /// One of [`SIGNS`], or a comma.
     Sign(&'static str),
 }
 
-/// Longer signs come first.
+/// Signs are tried in this order, so longer ones come first.
 const SIGNS: [&str; 20] =
     ["==", "!=", "<>", "<=", ">=", "&&", "||", "=", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]"];
 
-/// All tokens of a text.
+/// Splits a text into tokens.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExpressionProblem> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -68,7 +68,7 @@ fn number(text: &str, at: usize) -> Result<(TokenKind, usize), ExpressionProblem
     })
 }
 
-/// A quote inside is written twice, as in SQL.
+/// Reads a quoted text. A quote inside is written twice, as in SQL.
 fn quoted(text: &str, at: usize, quote: char) -> Result<(TokenKind, usize), ExpressionProblem> {
     let mut content = String::new();
     let mut characters = text[at + 1..].char_indices().peekable();

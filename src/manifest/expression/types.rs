@@ -1,4 +1,4 @@
-//! What is wrong with an expression before any row is there.
+//! Static checks of expressions, before any row exists.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::functions;
 use super::syntax::{Operator, Term, TermKind};
 use crate::document::did_you_mean;
 
-/// What a term gives. Every type has null beside its values.
+/// The type of a term. Every type includes null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     /// true or false.
@@ -23,7 +23,7 @@ pub enum Type {
     Datetime,
     /// Several texts.
     List,
-    /// Null alone, or a value of which nothing is known.
+    /// Only null, or a value of unknown type.
     Any,
 }
 
@@ -44,26 +44,26 @@ impl fmt::Display for Type {
 /// A field that an expression may name.
 #[derive(Debug, Clone)]
 pub struct FieldKind<'f> {
-    /// Its name.
+    /// The name.
     pub name: &'f str,
-    /// What it holds.
+    /// The type of its values.
     pub holds: Type,
-    /// The only values that it takes; empty if there is no such list.
+    /// The options of the field; empty if it takes any value.
     pub options: Vec<&'f str>,
     /// True for a number without a fraction.
     pub is_whole: bool,
 }
 
-/// Something that is wrong, and where in the expression.
+/// A problem of an expression, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpressionProblem {
-    /// Bytes of the expression's text.
+    /// The bytes in the text of the expression.
     pub span: Range<usize>,
     /// What is wrong, as a phrase.
     pub message: String,
-    /// What to write.
+    /// What to write instead.
     pub help: Option<String>,
-    /// True where a name is none of the fields: no matter of types.
+    /// True for a name that is not a field, as opposed to a problem of types.
     pub is_unknown_name: bool,
 }
 
@@ -73,11 +73,11 @@ impl ExpressionProblem {
     }
 }
 
-/// Words that stand for something outside the row.
+/// The words for values outside the row, with their types.
 pub(super) const WORDS: [(&str, Type); 3] =
     [("$today", Type::Date), ("$now", Type::Datetime), ("$user.id", Type::Text)];
 
-/// Looks through a term; gives its type, and adds what is wrong to `problems`.
+/// Checks a term and returns its type. Adds problems to `problems`.
 pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) -> Type {
     match &term.kind {
         TermKind::Literal(datum) => type_of(datum),
@@ -113,7 +113,7 @@ pub(super) fn check(term: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<Ex
     }
 }
 
-/// Looks through a term whose value is stored in a field: it must give one of the field's values.
+/// Checks a term whose value is stored in a field: the result must be a valid value of the field.
 pub(super) fn check_stored(
     term: &Term,
     field: &FieldKind<'_>,
@@ -147,7 +147,7 @@ pub(super) fn check_stored(
     }
 }
 
-/// The terms one of which is the value: both branches of an `if`, every value of a `coalesce`.
+/// The terms that can become the value: both branches of an `if`, every value of a `coalesce`.
 fn results(term: &Term) -> Vec<&Term> {
     match &term.kind {
         TermKind::Call(name, arguments) if name == "if" => arguments.iter().skip(1).flat_map(results).collect(),
@@ -181,7 +181,7 @@ fn may_have_fraction(term: &Term, fields: &[FieldKind<'_>]) -> bool {
     }
 }
 
-/// Looks through a term that must give a type.
+/// Checks a term that must have the type `wanted`.
 pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) {
     let found = check(term, fields, problems);
     if !fits(found, wanted, term) {
@@ -193,7 +193,7 @@ pub(super) fn expect(term: &Term, wanted: Type, fields: &[FieldKind<'_>], proble
     }
 }
 
-/// A text that is written like a date may stand for one.
+/// Returns whether a term of type `found` fits the type `wanted`. A text literal in the form of a date fits a date.
 pub(super) fn fits(found: Type, wanted: Type, term: &Term) -> bool {
     found == wanted
         || found == Type::Any
@@ -290,7 +290,7 @@ fn binary(
     }
 }
 
-/// A date moves by days; all else that is computed is a number.
+/// Checks arithmetic. A date plus or minus a number of days is a date; everything else is a number.
 fn arithmetic(
     operator: Operator,
     left: &Term,
@@ -319,7 +319,7 @@ fn arithmetic(
     Type::Number
 }
 
-/// A select that is compared with a value that it never has.
+/// Reports a comparison of a `select` with a value that it never has.
 fn known_option(field: &Term, value: &Term, fields: &[FieldKind<'_>], problems: &mut Vec<ExpressionProblem>) {
     let (TermKind::Name(name), TermKind::Literal(Datum::Text(text))) = (&field.kind, &value.kind) else { return };
     let Some(field) = fields.iter().find(|known| known.name == name && !known.options.is_empty()) else { return };

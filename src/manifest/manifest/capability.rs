@@ -4,18 +4,18 @@ use super::Manifest;
 use crate::contract::{Capability, HostFunction};
 use crate::diagnostics::{Span, Spanned};
 
-/// What a manifest says of a capability.
+/// Whether a manifest grants a capability, and where.
 #[derive(Debug)]
 pub struct CapabilityGrant {
     /// The capability.
     pub capability: Capability,
-    /// Whether the manifest grants any of it.
+    /// Whether the manifest grants it, at least in part.
     pub is_granted: bool,
-    /// Where it does.
+    /// The switch or the first item of the list; `None` for an empty list.
     pub place: Option<Span>,
 }
 
-/// What a manifest says of every capability.
+/// Returns the state of every capability in a manifest.
 pub fn capability_grants(manifest: &Manifest) -> [CapabilityGrant; 8] {
     let granted = &manifest.capabilities;
     let list = |items: &[Spanned<String>]| (!items.is_empty(), items.first().map(Spanned::span));
@@ -35,7 +35,7 @@ pub fn capability_grants(manifest: &Manifest) -> [CapabilityGrant; 8] {
     })
 }
 
-/// Functions of the host that are refused to a plugin of this manifest, whatever they are called with.
+/// The host functions that a plugin with this manifest can never call, whatever the arguments.
 pub fn not_granted(manifest: &Manifest) -> impl Iterator<Item = HostFunction> {
     let closed = capability_grants(manifest).into_iter().filter(|grant| !grant.is_granted);
     closed.map(|grant| grant.capability).filter(|one| one.is_needed_by_every_call()).flat_map(Capability::functions)

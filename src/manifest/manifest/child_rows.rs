@@ -1,28 +1,28 @@
-//! The rows that hang on a row: those of another entity that name it.
+//! The child rows of a row: rows of another entity that refer to it.
 
 use super::{Entity, Field, Manifest, RelationType};
 
-/// Rows of an entity that name a row of another one.
+/// Rows of one entity that refer to rows of another one.
 #[derive(Debug, Clone, Copy)]
 pub struct ChildRows<'m> {
-    /// Their entity.
+    /// The entity of the child rows.
     pub entity: &'m Entity,
-    /// Their field that names the row.
+    /// The field that refers to the parent row.
     pub key: &'m Field,
 }
 
-/// Why a name stands for no child rows.
+/// The reason why a name does not identify child rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoChildRows {
-    /// Neither a relation nor an entity that refers to this one has the name.
+    /// The name is neither a complete `one_to_many` relation nor an entity that refers to this one.
     Unknown,
-    /// The entity refers to this one by several fields.
+    /// The entity refers to this one by several fields, which are listed.
     SeveralKeys(Vec<String>),
 }
 
 impl Manifest {
-    /// The rows that a name stands for: those of a `one_to_many` relation of the entity, or those of the entity of this name
-    /// that refers to it by one field.
+    /// Returns the child rows of a name: those of a `one_to_many` relation of `parent`, or those of the entity with
+    /// this name, if exactly one of its fields refers to `parent`.
     ///
     /// # Errors
     /// [`NoChildRows`].
@@ -45,7 +45,7 @@ impl Manifest {
         }
     }
 
-    /// Every name that stands for child rows of an entity.
+    /// Every name that identifies child rows of an entity.
     pub fn child_names<'m>(&'m self, parent: &'m Entity) -> impl Iterator<Item = &'m str> {
         let relations = parent.relations.iter().filter(|relation| relation.r#type == RelationType::OneToMany);
         let entities = self.schema.entities.iter().filter(|entity| keys(entity, parent).count() == 1);
@@ -53,7 +53,7 @@ impl Manifest {
     }
 }
 
-/// The fields of an entity that refer to another one of the same plugin.
+/// The fields of `child` that refer to `parent` in the same plugin.
 fn keys<'m>(child: &'m Entity, parent: &Entity) -> impl Iterator<Item = &'m Field> {
     let parent = parent.name.to_string();
     child.fields.iter().filter(move |field| {

@@ -1,20 +1,20 @@
-//! Additions to a manifest's text, as a careful person would make them: beside what is alike, with comments,
-//! order and layout of everything else as they are.
+//! Additions to the text of a manifest. A new block or item goes next to similar ones. Comments, order and layout of
+//! everything else do not change.
 
 use crate::diagnostics::{Edit, Fix, SourceFile, Span};
 use crate::document::{Node, NodeValue};
 
-/// A manifest's text with the places of its tables.
+/// The text of a manifest, with the positions of its table headers.
 #[derive(Debug)]
 pub struct ManifestText<'a> {
     source: &'a SourceFile,
     root: &'a Node,
-    /// Where headers begin, in order.
+    /// The byte offsets of the table headers, sorted.
     headers: Vec<usize>,
 }
 
 impl<'a> ManifestText<'a> {
-    /// `root` is what `document::parse` gave for `source`.
+    /// Collects the table headers. `root` must be the result of `document::parse` for `source`.
     pub fn new(source: &'a SourceFile, root: &'a Node) -> ManifestText<'a> {
         let mut headers = Vec::new();
         collect_headers(source.text(), root, &mut headers);
@@ -23,8 +23,8 @@ impl<'a> ManifestText<'a> {
         ManifestText { source, root, headers }
     }
 
-    /// Adds a block behind the last one of the array of tables at `path` (`schema.entities`), with all that belongs
-    /// to that one; at the end of the file if there is none. None where they are written inline.
+    /// Adds a block after the last table of the array at `path` (`schema.entities`) and after the sub-tables of that
+    /// table. Without such an array, the block goes to the end of the file. `None` if the tables are written inline.
     pub fn add_block(&self, title: &str, path: &str, block: &str) -> Option<Fix> {
         match self.node(path) {
             None => Some(Fix::append(title, self.source, block)),
@@ -32,14 +32,14 @@ impl<'a> ManifestText<'a> {
         }
     }
 
-    /// Adds a block behind the last part of one table, or of its sub-tables at `inner`.
+    /// Adds a block after the last sub-table of `table` at `inner`, or after the keys of `table` if it has none.
     pub fn add_block_inside(&self, title: &str, table: &Node, inner: &str, block: &str) -> Fix {
         let last = table.get(inner).and_then(|node| self.last_header(node)).unwrap_or(table.span.start);
         self.insert_behind(title, last, block)
     }
 
-    /// Adds an item to a list of texts: `key` of the table at `path`. Makes the key, or the table, where it is not there.
-    /// None where the list is written in a way that this does not understand.
+    /// Adds an item to the list of texts `key` in the table at `path`. Creates the key or the table if it is missing.
+    /// `None` if the list has a form that this function cannot edit.
     pub fn add_item(&self, title: &str, path: &str, key: &str, item: &str) -> Option<Fix> {
         let line = format!("{key} = [\"{item}\"]");
         let Some(table) = self.node(path) else {
@@ -49,7 +49,7 @@ impl<'a> ManifestText<'a> {
             if self.is_header(&table.span) {
                 return Fix::insert_line_after(title, self.source, &table.span, &line);
             }
-            // The table is only there because of those inside of it: its own header comes in front of theirs.
+            // The table exists only through its sub-tables: insert its own header before theirs.
             let mut inside = Vec::new();
             collect_headers(self.source.text(), table, &mut inside);
             let first = inside.into_iter().min()?;
@@ -62,8 +62,8 @@ impl<'a> ManifestText<'a> {
         })
     }
 
-    /// In a list of several lines the item gets a line of its own, with the same indent, behind the comment of the
-    /// line in front of it.
+    /// Appends an item to a list. In a list of several lines the item gets its own line, with the same indent, after
+    /// the comment of the previous line.
     fn behind_the_last(&self, list: &Span, last: &Span, item: &str) -> Vec<Edit> {
         let text = self.source.text();
         let line_start = text[..last.start].rfind('\n').map_or(0, |at| at + 1);
@@ -87,7 +87,7 @@ impl<'a> ManifestText<'a> {
         edits
     }
 
-    /// The table of an array that has this value for a key.
+    /// The table of the array at `path` whose `key` has this value; `None` if it is written inline.
     pub fn table_where(&self, path: &str, key: &str, value: &str) -> Option<&'a Node> {
         let NodeValue::Array(items) = &self.node(path)?.value else { return None };
         let found = items.iter().find(|item| item.get(key).and_then(Node::as_str) == Some(value));
@@ -102,14 +102,14 @@ impl<'a> ManifestText<'a> {
         self.headers.binary_search(&span.start).is_ok()
     }
 
-    /// The last header inside of a node.
+    /// The byte offset of the last table header inside a node.
     fn last_header(&self, node: &Node) -> Option<usize> {
         let mut inside = Vec::new();
         collect_headers(self.source.text(), node, &mut inside);
         inside.into_iter().max()
     }
 
-    /// Inserts a block behind the one whose header begins at `header`, in front of the comments of the next one.
+    /// Inserts a block after the one whose header begins at `header`, before the comments of the next block.
     fn insert_behind(&self, title: &str, header: usize, block: &str) -> Fix {
         let text = self.source.text();
         let next = self.headers.iter().copied().find(|other| *other > header).unwrap_or(text.len());
@@ -126,7 +126,7 @@ impl<'a> ManifestText<'a> {
     }
 }
 
-/// Where the headers of a node's tables begin; tables that are written inline have none.
+/// Collects the byte offsets of the headers of a node's tables. Inline tables have none.
 fn collect_headers(text: &str, node: &Node, headers: &mut Vec<usize>) {
     match &node.value {
         NodeValue::Table(entries) => {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Entity, Manifest, PluginId, TriggerEvent};
 
-/// True where an event name matches a pattern: an exact name, `a.*` for all that begin with `a.`,
-/// or `*` for all.
+/// Returns whether an event name matches a pattern: an exact name, `a.*` for all names that begin with `a.`, or `*` for
+/// all names.
 pub fn event_matches(pattern: &str, event_type: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some("") => true,
@@ -17,33 +17,33 @@ pub fn event_matches(pattern: &str, event_type: &str) -> bool {
     }
 }
 
-/// True for words of lower-case letters, digits, `_` and `-`, joined by dots.
+/// True for words of lower-case letters, digits, `_` and `-`, joined by dots, of at most 200 bytes in all.
 pub fn is_event_name(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     name.len() <= MAX_EVENT_TYPE && name.split('.').all(|word| !word.is_empty() && word.bytes().all(is_part))
 }
 
-/// Bytes of the name of an event at the most.
+/// The maximum length of an event name, in bytes.
 const MAX_EVENT_TYPE: usize = 200;
 
-/// The name of an event, such as `inventory.low_stock`. Whatever publishes makes one at the border.
+/// The name of an event, such as `inventory.low_stock`. Publishers convert text to this type, which checks the rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EventType(Cow<'static, str>);
 
 impl EventType {
-    /// The name, if the text follows the rule of [`is_event_name`].
+    /// Creates a name; `None` if the text does not follow the rule of [`is_event_name`].
     pub fn new(text: impl Into<String>) -> Option<EventType> {
         let text = text.into();
         is_event_name(&text).then_some(EventType(Cow::Owned(text)))
     }
 
-    /// An event of the platform itself. The text must follow the rule.
+    /// Creates the name of an event of the platform itself. The text must follow the rule; it is not checked here.
     pub const fn of_platform(name: &'static str) -> EventType {
         EventType(Cow::Borrowed(name))
     }
 
-    /// The text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -55,7 +55,7 @@ impl fmt::Display for EventType {
     }
 }
 
-/// The name of the event that a trigger publishes.
+/// The name of the event that a trigger publishes; `<plugin id>.<entity>.<on>` if the trigger has no name.
 pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) -> String {
     match &trigger.name {
         Some(name) => (**name).clone(),
@@ -63,7 +63,8 @@ pub fn trigger_name(plugin: &PluginId, entity: &Entity, trigger: &TriggerEvent) 
     }
 }
 
-/// True where a trigger may publish an event: one of the plugin's own name, or one that it may publish.
+/// Returns whether a trigger may publish an event: its name begins with the plugin's id and a dot, or `[capabilities]`
+/// grants it.
 pub fn may_trigger(manifest: &Manifest, name: &str) -> bool {
     let own = name.strip_prefix(manifest.metadata.id.as_str()).is_some_and(|rest| rest.starts_with('.'));
     own || manifest.capabilities.may_publish(name)

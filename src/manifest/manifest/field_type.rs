@@ -1,7 +1,8 @@
-//! The catalogue of field types: what each holds, how it is filled in and shown.
+//! The catalogue of field types: the values, the form control and the display of each type.
 //!
-//! Two lines a type, its meaning and its declaration. What the platform stores, the JSON Schema, types of Rust, comparisons, and the widgets of the console
-//! follow from it; made-up rows (`seed`) know each type by name, and the compiler asks for a new one there.
+//! Each type has two lines: its meaning and its declaration. The stored form, the JSON Schema, Rust types, comparisons
+//! and the widgets of the console follow from them. Generated rows (`seed`) match each type by name, and the compiler
+//! reports a missing one.
 
 use crate::document::words;
 
@@ -29,7 +30,7 @@ words! {
     }
 }
 
-/// The form of a text.
+/// The format of a text value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFormat {
     /// Any text.
@@ -42,7 +43,7 @@ pub enum TextFormat {
     Time,
 }
 
-/// What a value is, in JSON.
+/// The shape of a value in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueShape {
     /// A text.
@@ -69,14 +70,14 @@ pub enum ValueShape {
     Options,
     /// A list of texts.
     Texts,
-    /// `{ "lat", "lng" }`.
+    /// An object `{ "lat", "lng" }`, in degrees.
     Place,
-    /// Anything.
+    /// Any JSON value.
     Json,
 }
 
 impl ValueShape {
-    /// What the platform's tables know it as.
+    /// The base type that the platform stores it as.
     pub fn base(self) -> BaseType {
         match self {
             ValueShape::Text(_) | ValueShape::Option => BaseType::String,
@@ -93,12 +94,12 @@ impl ValueShape {
         }
     }
 
-    /// Whether it is a number, and can be added.
+    /// Returns whether its values are numbers, which can be added.
     pub fn is_number(self) -> bool {
         matches!(self, ValueShape::Integer | ValueShape::Float | ValueShape::Decimal)
     }
 
-    /// Whether it is a list of texts.
+    /// Returns whether its values are lists of texts.
     pub fn is_list(self) -> bool {
         matches!(self, ValueShape::Ids | ValueShape::Options | ValueShape::Texts)
     }
@@ -207,31 +208,31 @@ macro_rules! field_types {
         }
 
         impl FieldType {
-            /// What its values are.
+            /// The shape of its values.
             pub fn shape(self) -> ValueShape {
                 match self {
                     $( FieldType::$variant => ValueShape::$shape $(($format))?, )*
                 }
             }
 
-            /// How a form asks for a value.
+            /// The form control for a value.
             pub fn input(self) -> InputKind {
                 match self {
                     $( FieldType::$variant => InputKind::$input, )*
                 }
             }
 
-            /// What it holds, in words.
+            /// The meaning of the type, for documentation.
             pub fn meaning(self) -> &'static str {
                 match self { $( FieldType::$variant => $doc.trim_ascii(), )* }
             }
 
-            /// A value, as JSON.
+            /// An example of a value, as JSON text.
             pub fn example(self) -> &'static str {
                 match self { $( FieldType::$variant => $json, )* }
             }
 
-            /// How a value is shown.
+            /// How a value is displayed.
             pub fn display(self) -> DisplayKind {
                 match self {
                     $( FieldType::$variant => DisplayKind::$display, )*
@@ -313,7 +314,7 @@ field_types! {
 }
 
 impl FieldType {
-    /// What the platform stores the field as.
+    /// The base type that the platform stores the field as.
     pub fn base(self) -> BaseType {
         self.shape().base()
     }
@@ -324,12 +325,12 @@ impl FieldType {
         format!("{article} {}", self.word())
     }
 
-    /// True for types whose value is one of `options`.
+    /// True for types whose values come from `options`.
     pub fn has_options(self) -> bool {
         matches!(self.shape(), ValueShape::Option | ValueShape::Options)
     }
 
-    /// True for types that name rows of another entity.
+    /// True for types that refer to rows of another entity.
     pub fn is_reference(self) -> bool {
         matches!(self, FieldType::Ref | FieldType::RefMany)
     }

@@ -1,13 +1,13 @@
-//! Which names an entry may have: those that mean the same on every file system.
+//! The rule for names of files in projects and packages: a valid name means the same on every file system.
 
-/// Bytes of a name at the most.
+/// The maximum length of a name, in bytes.
 const MAX_BYTES: usize = 200;
-/// Folders above a file at the most.
+/// The maximum number of folders in a name.
 const MAX_FOLDERS: usize = 7;
-/// Bytes of one part of a name at the most.
+/// The maximum length of one part of a name, in bytes.
 const MAX_PART_BYTES: usize = 100;
 
-/// Why a name is refused; `None` for a good one.
+/// Returns why a name is refused; `None` for a valid name.
 pub fn name_problem(name: &str) -> Option<String> {
     if name.is_empty() || name.len() > MAX_BYTES {
         return Some(format!("a name has 1 to {MAX_BYTES} bytes"));

@@ -1,16 +1,16 @@
-//! The rows of fixtures that are in files of their own.
+//! Rows of fixtures that are stored in separate files.
 
 use serde_json::{Map, Value};
 
 use super::{Fixture, Manifest};
 use crate::diagnostics::Spanned;
 
-/// A fixture whose rows cannot be read: where the manifest names them, and why.
+/// The reason why the file of a fixture cannot be read, with the place where the manifest names the file.
 pub type UnreadableFixture = Spanned<String>;
 
 impl Manifest {
-    /// Puts the rows of files beside those that the manifest has itself; `file` gives a file's content by its path.
-    /// Gives what cannot be read.
+    /// Adds the rows of fixture files to the rows in the manifest. `file` returns the content of a file by its path.
+    /// Returns the files that cannot be read.
     pub fn read_fixture_files(&mut self, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Vec<UnreadableFixture> {
         let mut unreadable = Vec::new();
         for fixture in self.fixtures.iter_mut().chain(&mut self.demo) {
@@ -25,7 +25,8 @@ impl Manifest {
 }
 
 impl Fixture {
-    /// The rows of a fixture whose files were read; what is no table is left out.
+    /// The rows of a fixture, without values that are not tables. Rows from files are included after
+    /// [`Manifest::read_fixture_files`].
     pub fn tables(&self) -> impl Iterator<Item = &Map<String, Value>> {
         self.rows.iter().filter_map(Value::as_object)
     }
@@ -51,11 +52,11 @@ fn rows_of(name: &str, content: Option<Vec<u8>>) -> Result<Vec<Value>, String> {
     }
 }
 
-/// The head line names the fields. A cell with nothing in it is no value.
+/// Reads CSV. The header line names the fields; an empty cell means no value.
 fn rows_of_csv(content: &[u8]) -> Result<Vec<Value>, String> {
     let mut reader = csv::Reader::from_reader(content);
     let bad = |error: csv::Error| format!("cannot be read: {error}");
-    // Spreadsheets begin their files with a mark.
+    // Spreadsheet programs write a byte order mark at the beginning.
     let head: Vec<String> = reader
         .headers()
         .map_err(bad)?

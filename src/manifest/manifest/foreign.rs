@@ -1,12 +1,13 @@
-//! Keys of other manifests: those of nodes of workflows, and of the article on the component model that many began with.
+//! Keys of other manifest formats: that of workflow nodes, and that of a component model article that many plugins
+//! started from.
 //!
-//! Each is named with what it is called here, so that a file from elsewhere can be brought over key by key.
+//! Each finding names the key to use here, so that a foreign file can be converted key by key.
 
 use super::parse::PERMISSIONS_TABLE;
 use crate::document::codes::TOML_UNKNOWN_KEY;
 use crate::document::{Entry, Node, NodeValue, Reader};
 
-/// The table (empty for the file itself), the key, and what stands for it here.
+/// The foreign keys: the table (empty for the top level), the key and its replacement here.
 const FOREIGN_KEYS: &[(&str, &str, &str)] = &[
     ("", "name", "`id` (words joined by `-`) and `name` of `metadata`"),
     ("", "version", "`version` of `metadata`"),
@@ -27,7 +28,7 @@ const FOREIGN_KEYS: &[(&str, &str, &str)] = &[
     ("plugin", "entrypoint", "nothing: the component is what `erp-plugin build` makes"),
 ];
 
-/// The same for `[permissions]` as a table.
+/// The keys of `[permissions]` as a table, with their replacements.
 const PERMISSION_KEYS: &[(&str, &str)] = &[
     (
         "fs",
@@ -41,13 +42,13 @@ const PERMISSION_KEYS: &[(&str, &str)] = &[
     ("max_instances", "nothing: the platform decides how many calls run at once"),
 ];
 
-/// The same for `[permissions.deny]`.
+/// The keys of `[permissions.deny]`, with their replacements.
 const DENIED_KEYS: &[(&str, &str)] = &[
     ("fs", "nothing: plugins have no files"),
     ("net", "`[capabilities.deny] http = [\"https://…\"]`; this machine and its network are denied anyway"),
 ];
 
-/// Finds foreign keys; gives the document without them, if there are any.
+/// Reports foreign keys. Returns the document without them, or `None` if no key was removed.
 pub(super) fn without_foreign(document: &Node, reader: &mut Reader) -> Option<Node> {
     let mut gone: Vec<(&str, &str)> = Vec::new();
     for (table, key, own) in FOREIGN_KEYS {

@@ -1,8 +1,8 @@
-//! The labels of a manifest, each with the key that translations name it by.
+//! The labels of a manifest, with the keys that translations use for them.
 
 use super::Manifest;
 
-/// Every label: its key and its text in the manifest's own language.
+/// Returns every label: its key, and its text in the manifest's own language.
 pub fn label_keys(manifest: &Manifest) -> Vec<(String, String)> {
     let mut labels = vec![("plugin".to_owned(), manifest.metadata.name.to_string())];
     for entity in &manifest.schema.entities {

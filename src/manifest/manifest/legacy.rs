@@ -1,5 +1,5 @@
-//! Manifests that were written for the platform's first version: their spellings become those of
-//! today before anything is read, so that the rest of the house knows one spelling.
+//! Support for manifests of the platform's first version. Their keys and words are converted to the current ones before
+//! anything is read, so that all other code handles one spelling.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) fn is_legacy(document: &Node) -> bool {
     document.get("manifest_version").is_none()
 }
 
-/// Brings the first version's spellings into today's.
+/// Converts the keys and words of the first version to the current ones.
 pub(super) fn modernize(document: &mut Node) {
     for entity in items(entry(document, "schema").and_then(|schema| entry(schema, "entities"))) {
         for relation in items(entry(entity, "relations")) {
@@ -20,13 +20,13 @@ pub(super) fn modernize(document: &mut Node) {
         }
         for field in items(entry(entity, "fields")) {
             lower_case(field, "field_type");
-            // Choices were texts that said between what.
+            // The first version wrote a `select` as a `string` with `options`.
             let has_options = field.get("options").is_some();
             if let Some(kind) = entry(field, "field_type").filter(|kind| has_options && kind.as_str() == Some("string"))
             {
                 kind.value = NodeValue::String("select".to_owned());
             }
-            // References were ids that said of what.
+            // It wrote a `ref` as a `uuid` with `ref_entity`.
             let is_reference = field.get("ref_entity").is_some();
             if let Some(kind) = entry(field, "field_type").filter(|kind| is_reference && kind.as_str() == Some("uuid"))
             {
@@ -40,7 +40,7 @@ pub(super) fn modernize(document: &mut Node) {
     if let Some(runtime) = entry(document, "runtime").filter(|runtime| runtime.get("abi").is_none()) {
         add(runtime, "abi", "legacy");
     }
-    // The first platform granted whatever its host API offers: events and its configuration.
+    // The first platform granted everything that its host API offers: events and its configuration.
     if document.get("capabilities").is_none() {
         add_table(document, "capabilities");
         if let Some(capabilities) = entry(document, "capabilities") {
@@ -58,7 +58,7 @@ pub(super) fn modernize(document: &mut Node) {
     }
 }
 
-/// The fields of each entity that lists can be filtered by.
+/// The names of the filterable fields of each entity.
 fn filterable_fields(document: &Node) -> BTreeMap<String, Vec<Node>> {
     let list = |node: Option<&Node>| match node.map(|node| &node.value) {
         Some(NodeValue::Array(items)) => items.clone(),
@@ -74,10 +74,10 @@ fn filterable_fields(document: &Node) -> BTreeMap<String, Vec<Node>> {
     entities.iter().filter_map(|entity| Some((entity.get("name")?.as_str()?.to_owned(), fields(entity)))).collect()
 }
 
-/// A page, and those behind its tabs. What drew rows by their own names of keys draws them by today's; what only repeated the
-/// entity goes.
+/// Converts a page and the pages behind its tabs. Old keys get their current names; keys that only repeat facts about
+/// the entity are removed.
 fn modernize_page(page: &mut Node, filterable: &BTreeMap<String, Vec<Node>>) {
-    // The first generation had lists only, and named them by their route.
+    // A page without `type` is a list: the earliest manifests had no other pages. Their `route` is now `name`.
     if page.get("type").is_none() && page.get("entity").is_some() {
         add(page, "type", "crud");
     }
@@ -88,7 +88,7 @@ fn modernize_page(page: &mut Node, filterable: &BTreeMap<String, Vec<Node>>) {
     for key in ["id_field", "source_entity", "target_entity", "node_label_field"] {
         remove(page, key);
     }
-    // Lists could be filtered by whatever is filterable.
+    // Lists could be filtered by every filterable field.
     let is_list = page.get("type").and_then(Node::as_str) == Some("crud");
     let fields = page.get("entity").and_then(Node::as_str).and_then(|entity| filterable.get(entity));
     if let Some(fields) = fields.filter(|fields| is_list && !fields.is_empty() && page.get("filters").is_none())
@@ -131,7 +131,7 @@ fn rename(node: &mut Node, old: &str, new: &str) {
     }
 }
 
-/// Gives a key the value of another one if it is absent.
+/// Sets an absent key to the text of the key `from`.
 fn default(node: &mut Node, key: &str, from: &str) {
     if node.get(key).is_none()
         && let Some(value) = node.get(from).and_then(Node::as_str).map(str::to_owned)
@@ -140,7 +140,7 @@ fn default(node: &mut Node, key: &str, from: &str) {
     }
 }
 
-/// What is made up has no place of its own: a fix has nothing to replace there.
+/// Adds a key with a text. The value gets an empty span, because the file holds no text that a fix could replace.
 fn add(node: &mut Node, key: &str, value: &str) {
     let span = node.span.clone();
     if let NodeValue::Table(entries) = &mut node.value {

@@ -1,8 +1,8 @@
 //! `plugin.toml` as a value.
 //!
-//! [`parse`] never stops at the first problem: it returns what could be read and a report. Nothing
-//! here touches a disk, a clock or a terminal. What only a look at several parts can tell (a page
-//! that names an unknown entity) is the business of `check`.
+//! [`parse`] does not stop at the first problem: it returns a report and, where possible, the manifest. Nothing here
+//! touches a disk or a terminal; only [`Moment::of_system_clock`] reads the clock. The crate `erp-check` finds problems
+//! between several parts, such as a page that names an unknown entity.
 
 mod capability;
 mod child_rows;
@@ -46,8 +46,8 @@ pub use values::{
 
 use crate::codes::Code;
 
-/// A manifest in which every key of the model stands, for the examples of its JSON Schema.
+/// A manifest that uses every key of the model. The examples of its JSON Schema come from it.
 pub const EXAMPLES: &str = include_str!("model/examples.toml");
 
-/// The codes of values that the reader of manifests refuses.
+/// The codes of this module that reading a manifest can report.
 pub(crate) const CODES: &[&[Code]] = &[names::CODES, parse::CODES, permission::CODES, reserved::CODES];

@@ -1,12 +1,12 @@
-//! Points in time as the store keeps them.
+//! Points in time, in the form that the store keeps.
 
 use std::fmt;
 
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
-/// A millisecond, and the offset of the place where it is looked at (for dates in numbers and in
-/// `$today`; stored times are always UTC).
+/// A point in time in milliseconds, with the UTC offset of a place. The offset decides the date in numbers and in
+/// `$today`; stored times are always UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -16,7 +16,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Reads an RFC 3339 date-time; its offset is kept.
+    /// Parses an RFC 3339 date-time and keeps its offset.
     pub fn parse(text: &str) -> Option<Moment> {
         let timestamp: Timestamp = text.trim().parse().ok()?;
         let offset_seconds = match text.trim().get(text.trim().len().checked_sub(6)?..)? {
@@ -30,25 +30,25 @@ impl Moment {
         Some(Moment { unix_ms: timestamp.as_millisecond(), offset_seconds })
     }
 
-    /// The moment of this machine's clock, with its offset.
+    /// The current time of this machine's clock, with its offset.
     #[expect(clippy::disallowed_methods, reason = "the clock that `host::Surroundings` gives to others")]
     pub fn of_system_clock() -> Moment {
         let now = Zoned::now();
         Moment { unix_ms: now.timestamp().as_millisecond(), offset_seconds: now.offset().seconds() }
     }
 
-    /// The same place, later.
+    /// Adds milliseconds and keeps the offset.
     #[must_use]
     pub fn plus_ms(self, milliseconds: i64) -> Moment {
         Moment { unix_ms: self.unix_ms.saturating_add(milliseconds), ..self }
     }
 
-    /// The day at this place, `2026-04-15`.
+    /// The date at the offset, such as `2026-04-15`.
     pub fn date(self) -> String {
         self.local().strftime("%Y-%m-%d").to_string()
     }
 
-    /// The day and the time of day at its place.
+    /// The date and the time of day at the offset.
     pub fn local(self) -> Zoned {
         let offset = Offset::from_seconds(self.offset_seconds).unwrap_or(Offset::UTC);
         self.timestamp().to_zoned(TimeZone::fixed(offset))
@@ -60,7 +60,7 @@ impl Moment {
 }
 
 impl fmt::Display for Moment {
-    /// RFC 3339 in UTC with milliseconds, so that the texts sort as the moments do.
+    /// Writes RFC 3339 in UTC with milliseconds, so that the order of the texts is the order in time.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.timestamp().strftime("%Y-%m-%dT%H:%M:%S.%3fZ"))
     }

@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that arguments cannot be swapped.
+//! Identifiers. Each kind has its own type, so that arguments cannot be swapped.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -15,17 +15,17 @@ codes! {
         fix: "Use lower-case ASCII letters and digits in words joined by `-` (plugins) or `_` (entities, fields). The names that people read go into `name`, `display_name` and `label`, in any language.";
 }
 
-/// Names of the columns that the host owns. An entity's field may not be called like one.
+/// The names of the columns that the host owns. No field of an entity may have one of these names.
 pub const RESERVED_FIELDS: [&str; 9] =
     ["id", "tenant_id", "created_at", "created_by", "updated_at", "updated_by", "deleted_at", "version", "data"];
 
-/// Bytes of a table's name: PostgreSQL keeps no more.
+/// The maximum length of a table name, in bytes. PostgreSQL keeps no more.
 pub const MAX_NAME_BYTES: usize = 63;
 
-/// Names that no entity may have: the API has something else at their place.
+/// Names that no entity may have, because the HTTP API uses them in the same position of its paths.
 pub const RESERVED_ENTITIES: [&str; 1] = ["pages"];
 
-/// The table of a plugin's entity: `plugin_<id with underscores>_<entity>`.
+/// The name of the table of an entity: `plugin_<id with underscores>_<entity>`.
 pub fn table_name(plugin: &PluginId, entity: &EntityName) -> String {
     format!("plugin_{}_{entity}", plugin.as_str().replace('-', "_"))
 }
@@ -41,14 +41,14 @@ macro_rules! identifier {
             /// The rule, as a regular expression and a length in characters.
             pub const RULE: &'static str = concat!("`", $pattern, "`, ", $length, " characters");
 
-            /// The identifier, where the text follows the rule.
+            /// Creates the identifier; `None` if the text does not follow the rule.
             pub fn new(text: impl Into<String>) -> Option<$name> {
                 let text = text.into();
                 let valid: fn(&str) -> bool = $valid;
                 valid(&text).then_some($name(text))
             }
 
-            /// The text.
+            /// The identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -83,7 +83,8 @@ macro_rules! identifier {
             }
 
             fn placeholder() -> Option<$name> {
-                // A plugin's id stands once; names of entities and fields must differ from each other.
+                // A manifest has one plugin id. Entities and fields must have different names, which one placeholder
+                // cannot give.
                 (stringify!($name) == "PluginId").then(|| $name("unnamed-plugin".to_owned()))
             }
 
@@ -127,11 +128,11 @@ identifier!(
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
 );
 
-/// The id of no tenant.
+/// The tenant id that means no tenant.
 const NIL_TENANT: &str = "00000000-0000-0000-0000-000000000000";
 
 impl TenantId {
-    /// A tenant that somebody named.
+    /// Creates a tenant id from a name that a user entered.
     ///
     /// # Errors
     /// A sentence with the rule.
@@ -139,18 +140,19 @@ impl TenantId {
         TenantId::new(text).ok_or_else(|| format!("`{text}` is no name of a tenant: the rule is {}", TenantId::RULE))
     }
 
-    /// The tenant of what belongs to nobody.
+    /// The id for calls and data that belong to no tenant.
     pub fn nil() -> TenantId {
         TenantId(NIL_TENANT.to_owned())
     }
 
-    /// Whether it is that one.
+    /// Returns whether this is the id that means no tenant.
     pub fn is_nil(&self) -> bool {
         self.0 == NIL_TENANT
     }
 }
 
-/// Lower-case words of letters and digits, joined by one separator, the first letter a letter.
+/// Returns whether a text is lower-case words of letters and digits, joined by single separators and starting with a
+/// letter.
 fn is_words(text: &str, separator: char) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text

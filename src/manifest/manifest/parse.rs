@@ -1,4 +1,4 @@
-//! Text to [`Manifest`].
+//! Parsing of text into a [`Manifest`].
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ codes! {
         fix: "Write one `[[permissions]]` block for each permission, and put what the plugin needs from the host into `[capabilities]`.";
 }
 
-/// Reads a manifest. It is `None` only where a required part could not be read; the report then
-/// holds an error that says which.
+/// Parses a manifest. It is `None` if the text has a syntax error or a required part cannot be read; the report then
+/// holds an error with the reason.
 pub fn parse(source: &Arc<SourceFile>) -> (Option<Manifest>, Report) {
     let (node, mut report) = document::parse(source);
     let mut reader = Reader::new(source);
@@ -26,14 +26,14 @@ pub fn parse(source: &Arc<SourceFile>) -> (Option<Manifest>, Report) {
     (manifest, report)
 }
 
-/// Reads the manifest inside a package. `name` stands for the file in findings.
+/// Reads the manifest of a package. Findings use `name` as the name of the file.
 pub fn from_json(name: &str, value: &Value) -> (Option<Manifest>, Report) {
     let mut reader = Reader::new(&SourceFile::new(name, ""));
     let manifest = read(&Node::from_json(value), &mut reader);
     (manifest, reader.into_report())
 }
 
-/// The `[[nodes]]` of a text; those that cannot be read are left out.
+/// Reads the `[[nodes]]` of a text; nodes that cannot be read are left out.
 pub fn nodes_from_toml(text: &str) -> Vec<NodeKind> {
     let source = SourceFile::new("nodes.toml", text);
     let (node, _) = document::parse(&source);
@@ -41,7 +41,8 @@ pub fn nodes_from_toml(text: &str) -> Vec<NodeKind> {
     node.get("nodes").and_then(|nodes| FromToml::from_toml(nodes, &mut reader)).unwrap_or_default()
 }
 
-/// Texts that people see: what moves a cursor or turns words around shows something else than it holds. Lines may end.
+/// Reports control characters in texts. A character that moves the cursor or reverses text makes the display differ
+/// from the content. Line breaks and tabs are allowed.
 fn find_control_characters(node: &Node, reader: &mut Reader) {
     match &node.value {
         NodeValue::String(text) => {
@@ -71,7 +72,7 @@ fn read(node: &Node, reader: &mut Reader) -> Option<Manifest> {
     } else {
         Manifest::from_toml(node, reader)
     }?;
-    // From here on a dictionary is nothing but options. That it is there is the business of `check`.
+    // From here on, a field has the options of its dictionary. `check` reports a dictionary that does not exist.
     for field in manifest.schema.entities.iter_mut().flat_map(|entity| &mut entity.fields) {
         let dictionary = field.dictionary.as_ref().filter(|_| field.options.is_empty());
         let found = dictionary.and_then(|code| manifest.dictionaries.iter().find(|known| *known.code == **code));

@@ -1,4 +1,4 @@
-//! What users may do: codes of permissions, and grants of them.
+//! Permissions of users: permission codes and grants.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,9 +16,9 @@ codes! { pub:
         fix: "Write the code as `<entity>.<action>` with an entity of this plugin.";
 }
 
-/// The action that allows to see rows.
+/// The action that permits reading rows.
 pub const LIST: &str = "list";
-/// The action that allows to see and to change rows.
+/// The action that permits reading and changing rows.
 pub const MANAGE: &str = "manage";
 
 /// The code of a permission, `<entity>.<action>`, such as `item.list`.
@@ -26,47 +26,47 @@ pub const MANAGE: &str = "manage";
 pub struct PermissionCode(Cow<'static, str>);
 
 impl PermissionCode {
-    /// The rule, as a regular expression.
+    /// The rule for codes, as a regular expression.
     pub const RULE: &'static str = "^[a-z0-9_]+\\.[a-z0-9_]+$";
 
-    /// The code, if the text follows the rule.
+    /// Creates a code; `None` if the text does not follow [`PermissionCode::RULE`].
     pub fn new(text: impl Into<String>) -> Option<PermissionCode> {
         let text = text.into();
         let is_code = text.split_once('.').is_some_and(|(entity, action)| is_word(entity) && is_word(action));
         is_code.then_some(PermissionCode(Cow::Owned(text)))
     }
 
-    /// A permission of the platform itself. The text must follow the rule; a test holds those of the platform to it.
+    /// Creates a code of the platform itself. The text must follow the rule; a test checks the codes of the platform.
     pub const fn of_platform(code: &'static str) -> PermissionCode {
         PermissionCode(Cow::Borrowed(code))
     }
 
-    /// The permission to do something with rows of an entity.
+    /// The permission for an action on rows of an entity.
     pub fn of(entity: &EntityName, action: &str) -> PermissionCode {
         PermissionCode(Cow::Owned(format!("{entity}.{action}")))
     }
 
-    /// The permission to see rows of an entity.
+    /// The permission to read rows of an entity.
     pub fn list(entity: &EntityName) -> PermissionCode {
         PermissionCode::of(entity, LIST)
     }
 
-    /// The permission to see and to change rows of an entity.
+    /// The permission to read and change rows of an entity.
     pub fn manage(entity: &EntityName) -> PermissionCode {
         PermissionCode::of(entity, MANAGE)
     }
 
-    /// What it is about: an entity, or an area of the platform.
+    /// The first part of the code: an entity, or an area of the platform.
     pub fn entity(&self) -> &str {
         self.0.split_once('.').map_or("", |(entity, _)| entity)
     }
 
-    /// What it allows.
+    /// The second part of the code: the action.
     pub fn action(&self) -> &str {
         self.0.split_once('.').map_or("", |(_, action)| action)
     }
 
-    /// The text.
+    /// The code as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -101,8 +101,8 @@ impl FromToml for PermissionCode {
     }
 }
 
-/// A permission as a user has it: `*` (all), `item.*` (all of an entity), or a code; a level such as `:department`
-/// behind it says whose rows it reaches.
+/// A permission that a user has: `*` (all), `item.*` (all of an entity), or a code. A suffix such as `:department`
+/// limits the rows that it reaches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PermissionGrant {
     pattern: Pattern,
@@ -117,10 +117,10 @@ enum Pattern {
 }
 
 impl PermissionGrant {
-    /// All permissions, to all rows.
+    /// All permissions, for all rows.
     pub const ALL: PermissionGrant = PermissionGrant { pattern: Pattern::All, level: None };
 
-    /// The grant, if the text is one.
+    /// Parses a grant; `None` if the text is not one.
     pub fn parse(text: &str) -> Option<PermissionGrant> {
         let (granted, level) = match text.split_once(':') {
             Some((granted, level)) => (granted, Some(DataScope::from_word(level)?)),
@@ -135,8 +135,8 @@ impl PermissionGrant {
         Some(PermissionGrant { pattern, level })
     }
 
-    /// Whose rows it reaches for a permission; none where it does not give the permission. Who may manage an entity
-    /// may list it.
+    /// Returns which rows the grant reaches for a permission; `None` if it does not include the permission. `manage`
+    /// includes `list`.
     pub fn reach(&self, code: &PermissionCode) -> Option<DataScope> {
         let gives = match &self.pattern {
             Pattern::All => true,
@@ -149,7 +149,7 @@ impl PermissionGrant {
         gives.then(|| self.level.unwrap_or(DataScope::All))
     }
 
-    /// The one code that it gives; none where it gives several.
+    /// The code that it grants; `None` if it grants several.
     pub fn code(&self) -> Option<&PermissionCode> {
         match &self.pattern {
             Pattern::Code(code) => Some(code),
@@ -157,7 +157,7 @@ impl PermissionGrant {
         }
     }
 
-    /// The entity whose permissions it gives all; none where it gives one permission, or those of all.
+    /// The entity whose permissions it grants completely; `None` for one code and for `*`.
     pub fn whole_entity(&self) -> Option<&str> {
         match &self.pattern {
             Pattern::Entity(entity) => Some(entity),

@@ -1,7 +1,7 @@
-//! Keys that the platform's plan names and that nothing in this version acts on.
+//! Keys that are reserved for later versions and have no effect in this one.
 //!
-//! A key that was accepted in silence would promise what nobody keeps, so each is an error of its own until its
-//! part of the tool is there.
+//! A key that is accepted but has no effect would mislead the author. Each reserved key is therefore an error until the
+//! tool implements it.
 
 use crate::codes::codes;
 use crate::document::{Node, NodeValue, Reader};
@@ -12,7 +12,7 @@ codes! {
         fix: "Take it away for now. `docs/manifest.md` lists the reserved keys and what they are for.";
 }
 
-/// The table (empty for the file itself), the key, and what it is for.
+/// The reserved keys: the table (empty for the top level), the key and its purpose.
 pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("", "endpoints", "HTTP endpoints of the plugin"),
     ("", "hooks", "code that runs before and after a row is written"),
@@ -28,7 +28,7 @@ pub const RESERVED_KEYS: &[(&str, &str, &str)] = &[
     ("ui", "menu", "groups of the menu"),
 ];
 
-/// Finds reserved keys; gives the document without them, if there are any.
+/// Reports reserved keys. Returns the document without them, or `None` if it has none.
 pub(super) fn without_reserved(document: &Node, reader: &mut Reader) -> Option<Node> {
     let mut changed: Option<Node> = None;
     for (table, key, purpose) in RESERVED_KEYS {

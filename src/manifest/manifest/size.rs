@@ -1,4 +1,4 @@
-//! Quantities that a manifest writes with their unit: `"64MB"`, `"30s"`.
+//! Quantities with a unit in a manifest: `"64MB"`, `"30s"`.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::document::codes::{INVALID_VALUE, TOML_WRONG_TYPE};
 use crate::document::{FromToml, Node, Reader};
 
-/// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as the platform reads them.
+/// A number of bytes. `KB`, `MB` and `GB` are powers of 1024, as on the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
 impl ByteSize {
-    /// Reads `"64MB"`, `"64 MiB"`, `"512"`.
+    /// Parses `"64MB"`, `"64 MiB"`, `"512"`.
     pub fn parse(text: &str) -> Option<ByteSize> {
         let (number, unit) = split_unit(text)?;
         let factor: u64 = match unit.to_ascii_lowercase().as_str() {
@@ -26,14 +26,14 @@ impl ByteSize {
         number.checked_mul(factor).map(ByteSize)
     }
 
-    /// As people write it, without the space of what is shown.
+    /// The form for a manifest: as displayed, but without the space and without `.0`.
     fn written(self) -> String {
         self.to_string().replace(".0", "").replace(' ', "")
     }
 }
 
 impl fmt::Display for ByteSize {
-    /// A few digits and the unit, as [`ByteSize::parse`] reads them: `312 B`, `148 KB`, `2.0 MB`.
+    /// Writes a few digits and the unit: `312 B`, `148 KB`, `2.0 MB`. [`ByteSize::parse`] does not read fractions.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0..1_024 => write!(f, "{} B", self.0),
@@ -45,12 +45,12 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// A bound in time.
+/// A time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timeout(pub Duration);
 
 impl Timeout {
-    /// Reads `"30s"`, `"500ms"`, `"30m"`, `"2h"`, `"1d"`.
+    /// Parses `"30s"`, `"500ms"`, `"30m"`, `"2h"`, `"1d"`.
     pub fn parse(text: &str) -> Option<Timeout> {
         let (number, unit) = split_unit(text)?;
         let milliseconds: u64 = match unit {
@@ -64,7 +64,7 @@ impl Timeout {
         number.checked_mul(milliseconds).map(Duration::from_millis).map(Timeout)
     }
 
-    /// As people write it.
+    /// The form for a manifest: in seconds, or in milliseconds if it is not a whole number of seconds.
     fn written(self) -> String {
         match self.0.subsec_millis() {
             0 => format!("{}s", self.0.as_secs()),

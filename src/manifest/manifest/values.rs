@@ -1,4 +1,4 @@
-//! What a field takes: the one place where values are judged and brought into their stored form.
+//! The only place where field values are validated and converted to their stored form.
 
 use std::str::FromStr;
 
@@ -12,12 +12,13 @@ use super::{BaseType, Field, Moment, TextFormat, Validation, ValueShape};
 use crate::expression::{Datum, read_decimal};
 use crate::pattern::{MAX_MATCHED, Pattern};
 
-/// Bytes of a text that the store keeps in order: PostgreSQL's indexes hold no more than 2,704 in a row.
+/// The maximum length of a text in an ordered field, in bytes. A row of an index of PostgreSQL holds at most 2,704
+/// bytes.
 pub const MAX_ORDERED_BYTES: usize = 2_000;
 
 const NO_NUL: &str = "holds the character U+0000, which no database keeps";
 
-/// The stored form of a value, or why it is refused.
+/// Returns the stored form of a value, or the reason why it is refused.
 ///
 /// # Errors
 /// A sentence without a subject, such as `must be text, not a number`.
@@ -32,13 +33,13 @@ pub fn normal_value(field: &Field, value: &Value) -> Result<Value, String> {
     Ok(normal)
 }
 
-/// The stored form of what an expression gave for a field.
+/// Returns the stored form of an expression's result for a field.
 ///
 /// # Errors
 /// As [`normal_value`].
 pub fn normal_computed(field: &Field, value: &Datum) -> Result<Value, String> {
     let value = match (field.field_type.base(), value) {
-        // Decimals are kept as text with the field's digits: what is computed is rounded to them.
+        // Decimals are stored as text with the scale of the field. A computed value is rounded to that scale.
         (BaseType::Decimal, Datum::Number(number)) => match field.kept_scale() {
             Some(scale) => {
                 let mut rounded = number.round_dp_with_strategy(scale, RoundingStrategy::MidpointAwayFromZero);
@@ -88,14 +89,15 @@ fn by_type(field: &Field, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// The form in which a value is compared with a field: part of an array or an object is left as it is.
+/// Returns the form of a value for a comparison with a field. A JSON field accepts any JSON here, not only the shape of
+/// its type.
 ///
 /// # Errors
 /// As [`normal_value`].
 pub fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
     match (field.field_type.shape(), field.field_type.base()) {
         (ValueShape::Text(TextFormat::Time), _) => by_type(field, value),
-        // A number with a fraction may be in a filter: it is compared and never kept.
+        // A filter may hold a JSON number with a fraction, because the number is compared and never stored.
         (_, BaseType::Decimal) => match decimal_of(value) {
             Some(decimal) => Ok(Value::String(decimal.to_string())),
             None => Err("must be a decimal".to_owned()),
@@ -104,7 +106,7 @@ pub fn comparable(field: &Field, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// The stored form of a value of a base type, decimals without a field's digits.
+/// Returns the stored form of a value of a base type. A decimal keeps its own scale, because no field defines one.
 ///
 /// # Errors
 /// As [`normal_value`].
@@ -121,7 +123,7 @@ pub fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
             None => Err("must be a whole number of 64 bits".to_owned()),
         },
         BaseType::Float => match value.as_f64() {
-            // The negative zero is nobody's value.
+            // Store negative zero as zero.
             Some(number) => Ok(Value::from(if number == 0.0 { 0.0 } else { number })),
             None => Err(format!("must be a number, not {}", kind(value))),
         },
@@ -141,8 +143,8 @@ pub fn of_base_type(base: BaseType, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// JSON as PostgreSQL's `jsonb` gives it back, so that both databases keep the same: the keys of objects in its order,
-/// and whole numbers without an exponent.
+/// Returns JSON as PostgreSQL's `jsonb` returns it, so that both databases store the same value. Object keys are in its
+/// order (by length, then by bytes). Whole numbers that fit into 64 bits have no exponent.
 fn stored_json(value: &Value) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) if text.contains('\0') => return Err(NO_NUL.to_owned()),
@@ -174,7 +176,8 @@ fn stored_json(value: &Value) -> Result<Value, String> {
     })
 }
 
-/// A value that came from the database, as it was stored: `jsonb` knows no difference between 1e20 and its digits.
+/// Restores the stored form of a value from the database. `jsonb` returns 1e20 as its digits, so the value of a float
+/// field becomes a float again.
 pub fn as_stored(field: &Field, value: Value) -> Value {
     match (&value, field.field_type.base()) {
         (Value::Number(number), BaseType::Float) => number.as_f64().map_or(value, Value::from),
@@ -182,7 +185,7 @@ pub fn as_stored(field: &Field, value: Value) -> Value {
     }
 }
 
-/// Decimal text with the digits that the field keeps. Nothing is ever rounded in silence.
+/// Returns decimal text with the scale of the field. A value with more digits is refused, never rounded.
 fn normal_decimal(field: &Field, value: &Value) -> Result<String, String> {
     let mut decimal = exact_decimal(value)?;
     let scale = field.kept_scale();
@@ -259,7 +262,7 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
             return refused(format!("must be at most {most}"));
         }
     } else if let Some(number) = value.as_f64() {
-        // Beyond what a decimal holds, either in size or in digits, only a float goes.
+        // A number that a decimal cannot hold, in size or in digits, is compared as a float.
         if let Some(least) = bound(&validation.min).filter(|least| least.to_f64().is_some_and(|least| number < least)) {
             return refused(format!("must be at least {least}"));
         }
@@ -270,7 +273,7 @@ fn validate(validation: &Validation, value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// A number in any of its spellings.
+/// Reads a JSON number or decimal text; `None` for any other value.
 pub fn decimal_of(value: &Value) -> Option<Decimal> {
     match value {
         Value::Number(number) => read_decimal(&number.to_string()),
@@ -290,10 +293,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value in the form that a field keeps, from whatever form it has: text is read, numbers are written.
+/// Converts a value to the stored form of a field. Where the type of the field needs it, text is parsed and other
+/// values become text.
 ///
 /// # Errors
-/// As [`normal_value`], of the value as it was.
+/// As [`normal_value`], for the converted value, or for the original one if no conversion exists.
 pub fn converted(field: &Field, value: &Value) -> Result<Value, String> {
     if let Ok(fits) = normal_value(field, value) {
         return Ok(fits);
@@ -309,14 +313,14 @@ pub fn converted(field: &Field, value: &Value) -> Result<Value, String> {
             number().filter(|number| number.fract().is_zero()).and_then(|number| number.to_i64()).map(Value::from)
         }
         BaseType::Float => number().and_then(|number| number.to_f64()).map(Value::from),
-        // The digits as they are: a value is never rounded in silence.
+        // Keep the digits: a value with more digits than the field stores is refused, not rounded.
         BaseType::Decimal => number().map(|number| Value::String(number.normalize().to_string())),
         BaseType::Boolean => match text.as_str() {
             "true" | "1" => Some(Value::Bool(true)),
             "false" | "0" => Some(Value::Bool(false)),
             _ => None,
         },
-        // The day of a moment, and the first moment of a day, both in UTC.
+        // A date-time becomes its date, and a date becomes its midnight, both in UTC.
         BaseType::Date => text.get(..10).map(Value::from),
         BaseType::Datetime if text.len() == 10 => Some(Value::String(format!("{text}T00:00:00.000Z"))),
         BaseType::Json if text.starts_with(['[', '{']) => serde_json::from_str(&text).ok(),

@@ -1,4 +1,4 @@
-//! Responses from a cassette, instead of the network: what tests replay, and what a recording keeps.
+//! Cassettes: recorded responses that tests replay instead of using the network.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{HttpRequest, HttpResponse, HttpTransport, Network, TransportBounds, TransportError};
 
-/// A request and its response, as a cassette's file holds them. Headers of requests are left out: they hold
-/// credentials more often than they matter.
+/// A request and its response, as in the file of a cassette. Request headers are left out, because they often hold
+/// credentials and rarely matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interaction {
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub method: String,
-    /// The whole address.
+    /// The complete URL.
     pub url: String,
-    /// The body of the request; a request fits only with the same one. Any fits if it is absent.
+    /// The body that a request must have to match; if absent, every body matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_body: Option<BodyText>,
-    /// The status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// Headers of the response.
+    /// The headers of the response, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// The body of the response.
@@ -30,7 +30,7 @@ pub struct Interaction {
     pub body: BodyText,
 }
 
-/// Bytes: text where they are text, else Base64.
+/// Bytes: text if they are UTF-8, otherwise Base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum BodyText {
@@ -38,7 +38,7 @@ pub enum BodyText {
     Text(String),
     /// Anything else.
     Base64 {
-        /// In the usual alphabet, with padding.
+        /// Base64 in the standard alphabet, with padding.
         base64: String,
     },
 }
@@ -67,7 +67,7 @@ impl BodyText {
     }
 }
 
-/// Answers from what was recorded, and records what was not where it may.
+/// Replays recorded responses, and records new ones if it has a network.
 #[derive(Debug)]
 pub struct Cassette {
     interactions: Mutex<Vec<Interaction>>,
@@ -75,7 +75,8 @@ pub struct Cassette {
 }
 
 impl Cassette {
-    /// A cassette that answers with these. What it does not know goes to `network` and is kept, where one is given.
+    /// Creates a cassette with these interactions. Other requests go to `network` and are recorded; without it they
+    /// fail.
     pub fn new(interactions: Vec<Interaction>, network: Option<Arc<dyn HttpTransport>>) -> Cassette {
         Cassette { interactions: Mutex::new(interactions), network }
     }
@@ -84,7 +85,7 @@ impl Cassette {
         self.interactions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that it knows, the recorded ones last.
+    /// All interactions; those that were recorded come last.
     pub fn interactions(&self) -> Vec<Interaction> {
         self.known().clone()
     }
@@ -121,7 +122,7 @@ impl HttpTransport for Cassette {
             url: request.url.clone(),
             request_body: body,
             status: response.status,
-            // A cookie is a credential of whoever recorded.
+            // A cookie is a credential of the person who records.
             headers: response
                 .headers
                 .iter()

@@ -1,5 +1,5 @@
-//! Requests that plugins send into the world: which addresses a manifest allows, who carries them, and
-//! cassettes that answer instead of the network.
+//! Requests of plugins to other servers: the addresses that a manifest allows, the transport of requests, and cassettes
+//! that replace the network.
 
 mod cassette;
 mod pattern;

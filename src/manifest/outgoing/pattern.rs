@@ -1,4 +1,4 @@
-//! Which addresses a manifest allows, and which of them are private.
+//! The addresses that a manifest allows, and the private ones among them.
 
 use std::net::IpAddr;
 
@@ -7,13 +7,13 @@ use url::{Host, Url};
 
 use super::Network;
 
-/// Whether the patterns of a manifest allow an address, and how far it may lead; the reason where they do not.
+/// Checks an address against the patterns of a manifest. Returns which network addresses the request may reach.
 ///
 /// A pattern is an address whose host may begin with `*.` and whose path may end with `*`:
 /// `https://api.example.com/v1/*`.
 ///
 /// # Errors
-/// The reason.
+/// The reason why the address is not allowed.
 pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result<Network, String> {
     let address = Url::parse(url).map_err(|error| format!("`{url}` is no address: {error}"))?;
     if !matches!(address.scheme(), "http" | "https") {
@@ -35,7 +35,8 @@ pub fn allowed<'p>(patterns: impl Iterator<Item = &'p str>, url: &str) -> Result
     Err(format!("`{origin}` is not granted: name it in `http` of [capabilities], such as \"{origin}/*\""))
 }
 
-/// Whether a path says what it seems to say: what two readers could take for two paths is compared with no pattern.
+/// Returns whether a path is in normal form. A path that two parsers could read as two paths is never compared with a
+/// pattern.
 fn is_normal(path: &str) -> bool {
     let bytes = path.as_bytes();
     let hidden = bytes.windows(3).filter(|part| part[0] == b'%').any(|part| {
@@ -45,7 +46,7 @@ fn is_normal(path: &str) -> bool {
     !hidden && !path.contains("//")
 }
 
-/// An address of a manifest's allow-list.
+/// A pattern of a manifest's allow-list.
 #[derive(Debug)]
 pub struct UrlPattern {
     scheme: String,
@@ -56,19 +57,20 @@ pub struct UrlPattern {
     any_rest: bool,
 }
 
-/// Why a pattern cannot be read.
+/// The reason why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UrlPatternError {
-    /// It is no address.
+    /// It is not an `http` or `https` URL, or it has a user name, a password or a query.
     #[error("it is no address that could be called")]
     NoAddress,
-    /// It is a number of the network, written so that a reader does not see which.
+    /// It is an IP address in an unusual notation, which hides the address from a reader.
     #[error("it leads to {0}, and does not say so")]
     Disguised(IpAddr),
 }
 
 impl UrlPattern {
-    /// Reads a pattern. An address of the network must stand there as it is: whoever reads a manifest sees where it leads.
+    /// Parses a pattern. An IP address must have its usual notation, so that a reader of the manifest sees which one it
+    /// is.
     ///
     /// # Errors
     /// [`UrlPatternError`].
@@ -105,7 +107,8 @@ impl UrlPattern {
         url.scheme() == self.scheme && is_host && url.port_or_known_default() == self.port && is_path
     }
 
-    /// Who writes a private address into the manifest wants it; a name may lead anywhere.
+    /// A pattern permits private addresses only if it names one itself (or `localhost`), because another name could
+    /// lead to any address.
     fn network(&self) -> Network {
         let is_private = match Host::parse(&self.host) {
             Ok(Host::Ipv4(address)) => !is_public(address.into()),
@@ -116,8 +119,8 @@ impl UrlPattern {
     }
 }
 
-/// The address of the network that a host is, where it is written in another way than that address is: in one number, in
-/// octal or hexadecimal, with wide digits, or as an address of the sixth version that carries one of the fourth.
+/// Returns the IP address of a host that is written in an unusual notation: as one number, in octal or hexadecimal, or
+/// with full-width digits. Returns special IPv6 addresses too, such as those that carry an IPv4 address.
 fn disguised(host: &Host<&str>, text: &str) -> Option<IpAddr> {
     let behind = text.split_once("//")?.1;
     let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
@@ -138,7 +141,8 @@ fn disguised(host: &Host<&str>, text: &str) -> Option<IpAddr> {
     }
 }
 
-/// True for an address that anyone on the internet can have: none of a machine, a house or a provider's own.
+/// Returns whether an address is public on the internet: neither local to a machine, a network or a provider, nor
+/// reserved.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
@@ -163,11 +167,12 @@ pub fn is_public(address: IpAddr) -> bool {
             let first = address.segments()[0];
             let is_unique_local = first & 0xfe00 == 0xfc00;
             let is_link_local = first & 0xffc0 == 0xfe80;
-            // 2001:db8::/32 is for examples, 64:ff9b::/96 and 2002::/16 carry IPv4 addresses inside.
+            // 2001:db8::/32 is for examples. 2002::/16 and 64:ff9b::/32 (with 64:ff9b::/96) carry IPv4 addresses.
             let is_carrier = first == 0x2002 || (first == 0x64 && address.segments()[1] == 0xff9b);
             let second = address.segments()[1];
             let is_example = first == 0x2001 && second == 0x0db8;
-            // Once for sites (fec0::/10), Teredo (2001::/32), and addresses that a gateway translates (::ffff:0:0/96).
+            // Deprecated site-local addresses (fec0::/10), Teredo (2001::/32), and addresses that a gateway translates
+            // (::ffff:0:0:0/96).
             let is_old = first & 0xffc0 == 0xfec0 || (first == 0x2001 && second == 0);
             let is_translated = address.segments()[..4] == [0; 4] && address.segments()[4] == 0xffff;
             !(address.is_unspecified()

@@ -1,4 +1,4 @@
-//! Requests and responses, and who carries them.
+//! HTTP requests and responses, and the trait that sends them.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 /// A request as the host sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub method: String,
-    /// The whole address.
+    /// The complete URL.
     pub url: String,
     /// Names and values, in order.
     pub headers: Vec<(String, String)>,
@@ -16,10 +16,10 @@ pub struct HttpRequest {
     pub body: Option<Vec<u8>>,
 }
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
     /// Names and values, in order.
     pub headers: Vec<(String, String)>,
@@ -27,41 +27,41 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
 }
 
-/// Which addresses of the network a request may reach.
+/// The network addresses that a request may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Only addresses that are public.
+    /// Only public addresses.
     Public,
-    /// Private ones too: the manifest names the host as it stands.
+    /// Private addresses too, because the manifest names the host literally.
     Any,
 }
 
-/// Why there is no response.
+/// The reason why a request has no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// The address is a private one.
+    /// The host has only private addresses, and the request may reach only public ones.
     #[error("{0}")]
     Refused(String),
-    /// Nobody answers for this request: it is in no cassette.
+    /// The cassette has no response for this request.
     #[error("{0}")]
     Unknown(String),
-    /// The network or the other side failed.
+    /// The network or the server failed, or the cassette is broken.
     #[error("{0}")]
     Failed(String),
 }
 
-/// What one request may cost, from looking up the name to the last byte of the response.
+/// The limits of one request, from the lookup of the name to the last byte of the response.
 #[derive(Clone, Copy)]
 pub struct TransportBounds<'a> {
-    /// Time.
+    /// The maximum time.
     pub timeout: Duration,
-    /// Bytes of the response's body.
+    /// The maximum size of the response's body, in bytes.
     pub most_bytes: u64,
-    /// Says that the response is not wanted any more; asked every now and then.
+    /// Returns whether the response is no longer needed; called from time to time.
     pub is_interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// Sends requests of plugins: over the network, or from a cassette.
+/// Sends requests of plugins, over the network or to a cassette.
 pub trait HttpTransport: Send + Sync + fmt::Debug {
     /// Sends one request and waits for its response. Redirects are not followed.
     ///

@@ -1,4 +1,4 @@
-//! How the component is made.
+//! Settings for building the component.
 
 use super::super::FieldName;
 use crate::diagnostics::Spanned;
@@ -31,7 +31,8 @@ table! {
 }
 
 impl Build {
-    /// The file that holds the exports, relative to the manifest; none for a crate, whose `Cargo.toml` says it, and for a plugin without code.
+    /// The file that holds the exports, relative to the manifest. `None` for a crate, whose `Cargo.toml` names it, and
+    /// for a plugin without code.
     pub fn entry(&self) -> Option<&str> {
         let usual = match *self.language {
             Language::Rust | Language::NoCode => return None,

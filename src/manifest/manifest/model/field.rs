@@ -1,4 +1,4 @@
-//! Fields.
+//! Fields of entities.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::diagnostics::Spanned;
 use crate::document::{table, words};
 use crate::expression::{Expression, FieldKind, Type};
 
-/// Digits behind the point of a `currency` whose field names no `scale`.
+/// The digits after the decimal point of a `currency` field without `scale`.
 const CURRENCY_SCALE: u32 = 2;
 
 table! {
@@ -142,7 +142,7 @@ table! {
 }
 
 impl Field {
-    /// What an expression sees of the field.
+    /// The field as the checks of expressions see it: name, type and options.
     pub fn kind(&self) -> FieldKind<'_> {
         let holds = match self.field_type.base() {
             BaseType::String | BaseType::Uuid => Type::Text,
@@ -161,28 +161,29 @@ impl Field {
         }
     }
 
-    /// Digits behind the point that a decimal keeps; none where it keeps what comes.
+    /// The digits after the decimal point that the store keeps; `None` if it keeps those of each value.
     pub fn kept_scale(&self) -> Option<u32> {
         self.scale.or((*self.field_type == FieldType::Currency).then_some(CURRENCY_SCALE))
     }
 
-    /// True where the store keeps a column of its own for the field, so that it can be indexed.
+    /// Returns whether the field can be indexed. PostgreSQL then has a separate column for it.
     pub fn has_column(&self) -> bool {
         self.searchable || self.filterable || self.sortable || self.unique || self.field_type.is_reference()
     }
 
-    /// True where the store keeps its values in order: lists are filtered or sorted by it, or no value comes twice.
+    /// Returns whether the store has an ordered index on the field: it is filterable, sortable, unique or a reference,
+    /// and not JSON.
     pub fn is_ordered(&self) -> bool {
         let is_compared = self.filterable || self.sortable || self.unique || self.field_type.is_reference();
         is_compared && self.field_type.base() != BaseType::Json
     }
 
-    /// True where lists can be filtered and grouped by it.
+    /// Returns whether lists can be filtered and grouped by it.
     pub fn is_filterable(&self) -> bool {
         self.filterable || self.unique || self.field_type.is_reference()
     }
 
-    /// The name that people read.
+    /// The name that people read; the field's name if it has no `display_name`.
     pub fn label(&self) -> &str {
         self.display_name.as_deref().unwrap_or(self.name.as_str())
     }

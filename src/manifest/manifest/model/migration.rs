@@ -1,4 +1,4 @@
-//! How stored rows follow from one version's tables to the next, and rows that come with the plugin.
+//! Migrations of stored rows from one schema version to the next, and fixtures.
 
 use serde_json::Value;
 

@@ -1,5 +1,4 @@
-//! The tables of `plugin.toml`. `docs/manifest.md` and the JSON Schema are made from the doc
-//! comments here.
+//! The tables of `plugin.toml`. `docs/manifest.md` and the JSON Schema are generated from the doc comments here.
 
 mod access;
 mod build;

@@ -1,4 +1,4 @@
-//! Nodes that a plugin brings to workflows.
+//! Workflow nodes that a plugin provides.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::diagnostics::Spanned;
 use crate::document::{table, words};
 use crate::expression::{Expression, FieldKind, Type, read_decimal};
 
-/// The port that items come in by and leave by where a node says nothing else.
+/// The default input and output port of a node.
 pub const MAIN_PORT: &str = "main";
-/// The output that gets what failed, in a node that declares it.
+/// The output port for errors, in a node that declares it.
 pub const ERROR_PORT: &str = "error";
 
 words! {
@@ -112,17 +112,17 @@ table! {
 }
 
 impl NodeKind {
-    /// The version that new nodes are made with.
+    /// The version for new nodes: the last one of `versions`.
     pub fn newest(&self) -> &str {
         self.versions.last().map_or("", |version| version.as_str())
     }
 
-    /// True where the component runs this version.
+    /// Returns whether the component runs this version.
     pub fn runs(&self, version: &str) -> bool {
         self.versions.iter().any(|known| known.as_str() == version)
     }
 
-    /// True where what fails leaves by a port of its own.
+    /// Returns whether errors leave the node through the port `error`.
     pub fn has_error_port(&self) -> bool {
         self.outputs.iter().any(|port| port.as_str() == ERROR_PORT)
     }
@@ -132,12 +132,12 @@ impl NodeKind {
         self.properties.iter().find(|property| property.name.as_str() == name)
     }
 
-    /// What conditions over the properties see.
+    /// The properties as the checks of conditions see them.
     pub fn property_kinds(&self) -> Vec<FieldKind<'_>> {
         self.properties.iter().map(NodeProperty::field_kind).collect()
     }
 
-    /// The definition as the component must give it, and as palettes show it.
+    /// The definition that the component must return and that palettes show.
     pub fn definition(&self) -> Value {
         let texts = |items: &[Spanned<String>]| items.iter().map(|item| item.as_str().into()).collect::<Vec<Value>>();
         let mut definition = json!({
@@ -158,7 +158,7 @@ impl NodeKind {
 }
 
 impl NodeProperty {
-    /// What a value must be, where it is something else: a default, or what a workflow gives.
+    /// Checks a default or a parameter of a workflow. Returns the expected kind of value if it does not fit.
     pub fn misfit(&self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let (fits, wanted) = match *self.kind {
@@ -201,7 +201,7 @@ impl NodeProperty {
         }
     }
 
-    /// The property in a definition: what says nothing is left out.
+    /// The property as part of a definition; entries that are absent, empty or false are left out.
     fn definition(&self) -> Value {
         let mut shown = Map::new();
         shown.insert("name".to_owned(), self.name.as_str().into());
@@ -223,10 +223,11 @@ impl NodeProperty {
     }
 }
 
-/// Keys in which a definition is a promise, and not a text for people.
+/// The keys of a definition that are part of the contract, unlike texts for people.
 const PROMISES: [&str; 6] = ["versions", "type", "provides", "inputs", "outputs", "properties"];
 
-/// Where two definitions of a kind promise something else: the key, and what each says.
+/// Returns where the contracts of two definitions differ: the key, the value in the manifest and the value in the
+/// component.
 pub fn definition_differences(manifest: &Value, component: &Value) -> Vec<(String, Value, Value)> {
     let mut differences = Vec::new();
     for key in PROMISES.into_iter().filter(|key| *key != "properties") {
@@ -251,7 +252,7 @@ pub fn definition_differences(manifest: &Value, component: &Value) -> Vec<(Strin
     differences
 }
 
-/// A property without the texts that only people read.
+/// The contract of a property: without texts for people, false flags and nulls.
 fn promise(property: &Value) -> Value {
     let mut property = property.clone();
     if let Some(fields) = property.as_object_mut() {

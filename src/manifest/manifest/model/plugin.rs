@@ -1,4 +1,4 @@
-//! Who the plugin is, what it is built for and what it may do: the head of `plugin.toml`.
+//! The head of `plugin.toml`: the identity, the runtime settings and the capabilities of a plugin.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,15 +13,14 @@ use super::{
 use crate::diagnostics::Spanned;
 use crate::document::table;
 
-/// Fuel that a call may burn where the manifest says nothing: the platform's own default. Fuel
-/// counts WebAssembly instructions, so 10,000,000 is about 0.6 ms of one core: enough for an event
-/// handler, not for number crunching.
+/// The default fuel of a call, which is the platform's own default. Fuel counts WebAssembly instructions, so 10,000,000
+/// is about 0.6 ms of one core: enough for an event handler, not for heavy computation.
 pub const DEFAULT_FUEL: u64 = 10_000_000;
-/// Memory of a call where the manifest says nothing, in bytes.
+/// The default memory of a call, in bytes.
 pub const DEFAULT_MEMORY: u64 = 64 << 20;
-/// Memory that a manifest may ask for at the most, in bytes.
+/// The maximum memory that a manifest may request, in bytes.
 pub const MAX_MEMORY: u64 = 512 << 20;
-/// Time of a call where the manifest says nothing.
+/// The default time of a call.
 pub const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 table! {
@@ -214,7 +213,7 @@ table! {
 }
 
 impl Capabilities {
-    /// True where the plugin may publish an event: it is granted, and not denied.
+    /// Returns whether the plugin may publish an event: it is granted and not denied.
     pub fn may_publish(&self, event_type: &str) -> bool {
         self.publish.iter().any(|pattern| event_matches(pattern, event_type))
             && !self.deny.publish.iter().any(|pattern| event_matches(pattern, event_type))
@@ -227,12 +226,13 @@ impl Manifest {
         self.manifest_version.is_none()
     }
 
-    /// The version of the platform that the plugin is developed for, where it names one.
+    /// The platform version in `[dev]`; `None` if it is absent or not a version.
     pub fn developed_for(&self) -> Option<Version> {
         Version::parse(self.dev.platform_version.as_ref()?).ok()
     }
 
-    /// Why a platform of a version is none for this plugin; none where it is. What is no version at all was found before.
+    /// Returns why the plugin does not run on a platform version, with the value of the manifest that excludes it.
+    /// Ignores values that are not versions; `check` reports those.
     pub fn platform_refusal(&self, platform: &Version) -> Option<(&Spanned<String>, String)> {
         let least = self.metadata.min_platform_version.as_ref().and_then(|text| {
             let least = Version::parse(text).ok().filter(|least| platform < least)?;
@@ -245,7 +245,7 @@ impl Manifest {
         })
     }
 
-    /// All pages, also those behind tabs.
+    /// All pages, including those behind tabs.
     pub fn all_pages(&self) -> impl Iterator<Item = &super::Page> {
         fn within(page: &super::Page) -> Vec<&super::Page> {
             std::iter::once(page).chain(page.pages.iter().flat_map(|tab| within(&tab.0))).collect()
@@ -253,19 +253,19 @@ impl Manifest {
         self.ui.pages.iter().flat_map(within)
     }
 
-    /// The page of a name, also one behind tabs.
+    /// The page with this name, also if it is behind tabs.
     pub fn page(&self, name: &str) -> Option<&super::Page> {
         self.all_pages().find(|page| page.route() == name)
     }
 
-    /// Ids and version ranges of the plugins without which this one does not work.
+    /// The ids and version ranges of the plugins that this one requires.
     pub fn needs(&self) -> impl Iterator<Item = (&str, &str)> {
         let declared = self.dependencies.plugins.iter().filter(|dependency| !dependency.optional);
         let declared = declared.map(|dependency| (dependency.id.as_str(), dependency.version.as_str()));
         declared.chain(self.metadata.dependencies.iter().map(|id| (id.as_str(), "*")))
     }
 
-    /// Ids of the plugins that this one works with where they are there.
+    /// The ids of the optional dependencies, which this plugin uses if they are installed.
     pub fn wishes(&self) -> impl Iterator<Item = &str> {
         let optional = self.dependencies.plugins.iter().filter(|dependency| dependency.optional);
         optional.map(|dependency| dependency.id.as_str())

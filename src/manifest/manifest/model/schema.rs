@@ -1,4 +1,4 @@
-//! Entities and what holds between them.
+//! Entities, their relations and their numbering rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -201,8 +201,8 @@ table! {
 }
 
 impl Entity {
-    /// The computed fields in an order in which each comes after those that it needs. Those that make a circle, and
-    /// those that need them, are left out.
+    /// The computed fields in the order of their dependencies. Fields in a cycle, and fields that depend on one, are
+    /// left out.
     pub fn computed_fields(&self) -> Vec<&Field> {
         let computed: BTreeMap<&str, &Field> = self
             .fields
@@ -236,14 +236,14 @@ impl Entity {
         order
     }
 
-    /// The computed fields that need each other, or one that does.
+    /// The computed fields that are in a cycle or depend on one.
     pub fn computed_circle(&self) -> Vec<&str> {
         let order: BTreeSet<&str> = self.computed_fields().iter().map(|field| field.name.as_str()).collect();
         let computed = self.fields.iter().filter(|field| field.computed.is_some()).map(|field| field.name.as_str());
         computed.filter(|name| !order.contains(name)).collect()
     }
 
-    /// The roll-ups in its computed fields, each text once.
+    /// The roll-ups in the computed fields, without duplicates.
     pub fn roll_ups(&self) -> Vec<&RollUp> {
         let computed = self.fields.iter().filter_map(|field| field.computed.as_ref());
         let mut found: Vec<&RollUp> = Vec::new();

@@ -109,7 +109,7 @@ table! {
     }
 }
 
-/// A page behind a tab: it is written like any other page, but holds no tabs of its own.
+/// A page behind a tab. It is written like any other page, but may not have tabs of its own.
 #[derive(Debug, Clone)]
 pub struct TabPage(pub Page);
 
@@ -119,7 +119,7 @@ impl FromToml for TabPage {
     }
 
     fn json_schema() -> serde_json::Value {
-        // The schema of a page, which stands there in full.
+        // Refers to the complete schema of a page.
         serde_json::json!({ "$ref": "#/properties/ui/properties/pages/items" })
     }
 }
@@ -233,7 +233,7 @@ table! {
 }
 
 impl Page {
-    /// The page's name in URLs and tests.
+    /// The page's name in URLs and tests: its `name`, or else its entity, or else its label.
     pub fn route(&self) -> &str {
         match (&self.name, &self.entity) {
             (Some(name), _) => name,
