@@ -1,6 +1,7 @@
-//! The host's side of the host API for wasmtime, generated: traits that a host implements, and the exports that it calls.
+//! The host's side of the host API for wasmtime, generated: traits that a host implements, and the exports that it
+//! calls.
 
-/// Host API 1.0.0, with everything that it has.
+/// Host API 1.0.0, with all of its interfaces.
 #[expect(missing_docs, reason = "generated")]
 pub mod v1 {
     wasmtime::component::bindgen!({

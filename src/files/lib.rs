@@ -1,6 +1,6 @@
-//! Writing files so that a kill at any moment leaves the old file or the new one.
+//! Atomic file writes: a kill at any moment leaves either the old file or the new one.
 //!
-//! Serves the crates beside it, and may change with any version.
+//! Serves the other crates of this workspace, and may change with any version.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use std::time::Duration;
 use tempfile::{Builder, NamedTempFile, TempDir};
 use thiserror::Error;
 
-/// How names of files begin and end that are being written.
+/// The names of files that are being written begin with `PREFIX` and end with `SUFFIX`.
 const PREFIX: &str = ".erp-plugin-";
 const SUFFIX: &str = ".tmp";
-/// No writer works on a file for so long: it was killed.
+/// A temporary file older than this belongs to a writer that was killed.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
-/// A file could not be written.
+/// The error that a file could not be written.
 #[derive(Debug, Error)]
 #[error("cannot write {}: {source}", path.display())]
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -34,13 +34,13 @@ pub enum FileAccess {
     Private,
 }
 
-/// Puts `bytes` in the place of a file, with all folders above it.
+/// Replaces a file with `bytes`, and creates missing folders above it.
 ///
 /// # Errors
-/// [`WriteError`]; the old file is still there then.
+/// [`WriteError`]; the old file is unchanged then.
 pub fn write(path: &Path, bytes: &[u8], access: FileAccess) -> Result<(), WriteError> {
     put(path, bytes, access, std::fs::File::sync_all)?;
-    // The rename itself lasts once the folder is on the disk.
+    // The rename is durable once the folder is synced to the disk.
     #[cfg(unix)]
     fs_err::File::open(folder_of(path))
         .and_then(|folder| folder.sync_all())
@@ -48,11 +48,11 @@ pub fn write(path: &Path, bytes: &[u8], access: FileAccess) -> Result<(), WriteE
     Ok(())
 }
 
-/// As [`write`], for what can be made again: a kill leaves the old file or the new one, but nobody waits until the disk
-/// has it.
+/// Like [`write`], for files that can be regenerated: a kill leaves the old file or the new one, but the call does not
+/// wait for the disk.
 ///
 /// # Errors
-/// [`WriteError`]; the old file is still there then.
+/// [`WriteError`]; the old file is unchanged then.
 pub fn write_unsynced(path: &Path, bytes: &[u8], access: FileAccess) -> Result<(), WriteError> {
     put(path, bytes, access, |_| Ok(()))
 }
@@ -67,23 +67,23 @@ fn put(
     let folder = folder_of(path);
     match access {
         FileAccess::Shared => fs_err::create_dir_all(folder).map_err(failed)?,
-        // What lies beside something private is mostly private too.
+        // Files next to a private one are mostly private too.
         FileAccess::Private => make_private_folder(folder).map_err(failed)?,
     }
     sweep(folder);
     let file = new_file(folder, access).map_err(failed)?;
     let written = file.as_file();
-    // The file itself, as what stands for it would name its own path in an error.
+    // The `File` itself: errors of its wrapper would name the temporary path.
     { written }.write_all(bytes).and_then(|()| settle(written)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
 
-/// Lets something else make a file, at a path beside it, and puts it in its place when it is whole. `make` leaves nothing
-/// open.
+/// Runs `make` to create a file at a temporary path in the same folder, then moves it to `path`. `make` must close all
+/// its handles to the file.
 ///
 /// # Errors
-/// What `make` says, and [`WriteError`]; what was there before is still there then.
+/// Errors of `make`, and [`WriteError`]; an old file is unchanged then.
 pub fn make<T, E: From<WriteError>>(path: &Path, make: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
     let failed = |source| WriteError { path: path.to_path_buf(), source };
     let folder = folder_of(path);
@@ -97,7 +97,7 @@ pub fn make<T, E: From<WriteError>>(path: &Path, make: impl FnOnce(&Path) -> Res
     Ok(made)
 }
 
-/// Takes away what writers left in a folder who were killed a long time ago.
+/// Removes temporary files of killed writers from a folder, if they are old enough.
 fn sweep(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -106,7 +106,7 @@ fn sweep(folder: &Path) {
         let age = || entry.metadata().and_then(|metadata| metadata.modified()).ok()?.elapsed().ok();
         if is_ours && age().is_some_and(|age| age > LEFT_BEHIND) {
             let path = entry.path();
-            // Where it cannot be taken away, it stays.
+            // A file that cannot be removed stays.
             let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
         }
     }
@@ -116,28 +116,28 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Adds bytes to the end of a file, which is made where it is not there.
+/// Appends bytes to a file; creates the file if it is missing.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     fs_err::OpenOptions::new().create(true).append(true).open(path)?.write_all(bytes)
 }
 
-/// A path that does not stay in its folder.
+/// The reason for which a path does not stay in its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OutsideError {
-    /// It is absolute, or climbs out.
+    /// The path is absolute, or contains `..`.
     #[error("`{}` leads out of the project", .0.display())]
     Leaves(PathBuf),
-    /// A part of it is a link, which may lead anywhere.
+    /// A part of the path is a symbolic link, which may lead anywhere.
     #[error("`{}` is a link; links in a project are not followed", .0.display())]
     Link(PathBuf),
 }
 
-/// Where a path leads that is relative to a folder: inside of it, over no link. What is missing on the way is no error:
-/// it may be about to be made.
+/// Resolves a path relative to a folder: it must stay in the folder and contain no symbolic link. A missing part is no
+/// error: it may be created later.
 ///
 /// # Errors
 /// [`OutsideError`].
@@ -157,10 +157,10 @@ pub fn inside(folder: &Path, path: &Path) -> Result<PathBuf, OutsideError> {
     Ok(reached)
 }
 
-/// Makes a folder with all those above it that are missing; only this user may enter the new ones, whatever the umask.
+/// Creates a folder and its missing parents; only this user may enter the new ones (0700), whatever the umask.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -169,10 +169,10 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
 }
 
-/// Makes a file that only this user may read and write, or makes one that is there so.
+/// Creates a file that only this user may read and write (0600), or makes an existing one of this user so.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn make_private_file(file: &Path) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
@@ -182,7 +182,7 @@ pub fn make_private_file(file: &Path) -> io::Result<()> {
     keep_private(&opened, 0o600)
 }
 
-/// Takes away from others what they may do with a file or a folder of this user.
+/// Sets `mode` on a file or folder of this user if others have rights on it.
 fn keep_private(opened: &std::fs::File, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -196,10 +196,10 @@ fn keep_private(opened: &std::fs::File, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder of this user's own, and closes one that is there to others.
+/// Creates a folder that only this user may enter (0700), or makes an existing one of this user so.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn close_folder(folder: &Path) -> io::Result<()> {
     make_private_folder(folder)?;
     #[cfg(unix)]
@@ -207,19 +207,19 @@ pub fn close_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whom a file or a folder belongs to, and whether others may write it.
+/// The owner of a file or folder, and whether others may write to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ownership {
-    /// This user's, and no other user may write it.
+    /// It belongs to this user, and no other user may write to it.
     Own,
-    /// This user's, and others may write it.
+    /// It belongs to this user, and others may write to it.
     Shared,
-    /// Somebody else's.
+    /// It belongs to another user.
     Foreign,
 }
 
 impl Ownership {
-    /// Whom what the metadata describe belongs to. Where files have no owners, they are this user's.
+    /// Reads the ownership from metadata; `Own` on systems where files have no owners.
     pub fn of(metadata: &std::fs::Metadata) -> Ownership {
         #[cfg(unix)]
         {
@@ -235,10 +235,10 @@ impl Ownership {
         Ownership::Own
     }
 
-    /// Nothing where only this user can have written it.
+    /// Succeeds only if no other user can have written the file or folder.
     ///
     /// # Errors
-    /// What is wrong, and what to do.
+    /// What is wrong, and the command or action that fixes it.
     pub fn require(self, path: &Path) -> Result<(), String> {
         let path = path.display();
         match self {
@@ -249,18 +249,18 @@ impl Ownership {
     }
 }
 
-/// Whom a file or a folder itself belongs to; a link is not followed.
+/// The ownership of a file or folder itself; a symbolic link is not followed.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn ownership(path: &Path) -> io::Result<Ownership> {
     fs_err::symlink_metadata(path).map(|metadata| Ownership::of(&metadata))
 }
 
-/// Opens a file to read it; a link is not followed.
+/// Opens a file for reading; fails if it is a symbolic link.
 ///
 /// # Errors
-/// What the file system says.
+/// Errors of the file system.
 pub fn open_unfollowed(path: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true);
@@ -272,7 +272,7 @@ pub fn open_unfollowed(path: &Path) -> io::Result<std::fs::File> {
     options.open(path)
 }
 
-/// Writes a file only where it holds something else; true where it did.
+/// Writes a file only if its content differs; returns whether it did.
 ///
 /// # Errors
 /// [`WriteError`].
@@ -283,8 +283,7 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool, WriteError> {
     write(path, bytes, FileAccess::Shared).map(|()| true)
 }
 
-/// A file to write to: for the user alone, or with the rights of any new file, from which the system takes what the umask
-/// forbids.
+/// Creates the temporary file: with mode 0600, or with 0666 minus the umask, as for any new file.
 fn new_file(folder: &Path, access: FileAccess) -> io::Result<NamedTempFile> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create_new(true);

@@ -1,18 +1,18 @@
-//! What is grouped, and what is computed for each group.
+//! Aggregate queries: how rows are grouped, and what is computed for each group.
 
 use erp_manifest::document::{did_you_mean, words};
 use serde_json::{Map, Value};
 
 use super::{ListQuery, StoreError};
 
-/// What to group and to sum.
+/// A query that groups rows and computes metrics for each group.
 #[derive(Debug, Clone, Default)]
 pub struct AggregateQuery {
-    /// What makes the groups; one group of all rows where it is empty.
+    /// The keys to group by; empty for one group of all rows.
     pub group_by: Vec<Grouping>,
-    /// What to compute for each group.
+    /// The numbers to compute for each group.
     pub metrics: Vec<Metric>,
-    /// Which rows, and who asks.
+    /// The rows to group, by filter and search, and whether the plugin's own code asks.
     pub rows: ListQuery,
 }
 
@@ -31,7 +31,7 @@ words! {
 }
 
 impl Period {
-    /// How many characters of a moment name it.
+    /// The number of leading characters of an RFC 3339 moment that name the period.
     pub fn characters(self) -> usize {
         match self {
             Period::Year => 4,
@@ -42,12 +42,12 @@ impl Period {
     }
 }
 
-/// What makes groups: the values of a field, or the stretches of time that they lie in.
+/// A key to group by: the values of a field, or the periods that they lie in.
 #[derive(Debug, Clone)]
 pub struct Grouping {
     /// The field.
     pub field: String,
-    /// The stretch, of a day or a moment.
+    /// The period; only for a field that holds a day or a moment.
     pub per: Option<Period>,
 }
 
@@ -62,20 +62,20 @@ impl Grouping {
     }
 }
 
-/// One number of a group.
+/// A number that is computed for each group.
 #[derive(Debug, Clone)]
 pub struct Metric {
     /// `count`, `sum`, `avg`, `min` or `max`.
     pub function: String,
     /// The field; none for `count`.
     pub field: Option<String>,
-    /// The key of the number in the answer.
+    /// The key of the number in the result.
     pub name: String,
 }
 
 impl AggregateQuery {
-    /// Reads `{"group_by", "metrics": [{"func", "field", "as"}], "filter"}`; the platform's own key
-    /// `aggregations` and a single text for `group_by` are read too.
+    /// Reads `{"group_by", "metrics": [{"func", "field", "as"}], "filter"}`; also accepts the platform's own key
+    /// `aggregations`, and a single text for `group_by`. Without metrics, it counts rows.
     ///
     /// # Errors
     /// [`StoreError::BadQuery`].
@@ -116,7 +116,7 @@ impl AggregateQuery {
     }
 }
 
-/// Refuses keys that nothing reads: a misspelled filter must not give all rows.
+/// Rejects unknown keys: a misspelled filter must not return all rows.
 fn only(value: &Value, known: &[&str]) -> Result<(), StoreError> {
     let unknown = value.as_object().into_iter().flat_map(Map::keys).find(|key| !known.contains(&key.as_str()));
     match unknown {

@@ -1,4 +1,4 @@
-//! Several writes at once.
+//! Batches: several writes in one call.
 
 use erp_manifest::document::words;
 use serde_json::{Map, Value};
@@ -24,16 +24,16 @@ words! {
 /// One step of a batch.
 #[derive(Debug, Clone)]
 pub struct BatchStep {
-    /// What it does.
+    /// The kind of write.
     pub kind: BatchKind,
-    /// The entity, as the plugin calls it.
+    /// The entity: `item`, or `other-plugin.item` for an entity of another plugin.
     pub entity: String,
-    /// The row, or `$ref:<name>`.
+    /// The id of the row, or `$ref:<name>` of an earlier step; not used by insert and upsert.
     pub id: Option<String>,
-    /// What the kind takes.
+    /// Values to write, amounts to add or values to compare; for an upsert, `{"key": [fields], "row": {…}}`.
     pub data: Map<String, Value>,
     /// The version that the row must have.
     pub expected_version: Option<u32>,
-    /// A name for `$ref:`.
+    /// The name by which later steps refer to this row, as `$ref:<name>`.
     pub name: Option<String>,
 }

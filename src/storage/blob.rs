@@ -1,16 +1,16 @@
-//! Files that plugins keep.
+//! Files that plugins store.
 
 /// A file without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlobInfo {
     /// UUID.
     pub id: String,
-    /// Its name.
+    /// The name, as the plugin set it.
     pub name: String,
-    /// Its media type.
+    /// The media type, as the plugin set it.
     pub mime: String,
-    /// Bytes.
+    /// The size of the content in bytes.
     pub size: u64,
-    /// Of its content, in hexadecimal.
+    /// The SHA-256 of the content, in hexadecimal.
     pub sha256: String,
 }

@@ -1,4 +1,4 @@
-//! The entities that are known to a database.
+//! The catalog: the entities of the installed plugins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use erp_manifest::{Entity, Field, FieldName, Manifest, OnDelete, PluginId, Relat
 
 use super::StoreError;
 
-/// The manifests of the installed plugins; one that was uninstalled is not among them.
+/// The manifests of the installed plugins, without those that were uninstalled.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     manifests: BTreeMap<PluginId, Arc<Manifest>>,
@@ -21,14 +21,14 @@ pub struct EntityRef {
     index: usize,
 }
 
-/// Rows that hang on rows of an entity.
+/// An entity whose rows refer to rows of another entity.
 #[derive(Debug, Clone)]
 pub struct Dependent {
-    /// Their entity.
+    /// The entity of the dependent rows.
     pub entity: EntityRef,
-    /// Its field that names the row.
+    /// Its field that holds the id of the other row.
     pub foreign_key: String,
-    /// What becomes of them when the row goes.
+    /// What happens to the dependent rows when the other row is deleted.
     pub on_delete: OnDelete,
 }
 
@@ -38,7 +38,7 @@ impl Catalog {
         self.manifests.insert((*manifest.metadata.id).clone(), manifest);
     }
 
-    /// Forgets a plugin.
+    /// Removes a plugin.
     pub fn remove(&mut self, plugin: &PluginId) {
         self.manifests.remove(plugin);
     }
@@ -53,7 +53,7 @@ impl Catalog {
         self.manifests.iter().find(|(id, _)| id.as_str() == plugin).map(|(_, manifest)| manifest)
     }
 
-    /// An entity by the name that the plugin `own` calls it: `item`, or `other-plugin.item`.
+    /// Finds an entity by the name that the plugin `own` uses for it: `item`, or `other-plugin.item`.
     ///
     /// # Errors
     /// [`StoreError::UnknownEntity`].
@@ -67,16 +67,16 @@ impl Catalog {
             .ok_or_else(|| StoreError::UnknownEntity(name.to_owned()))
     }
 
-    /// An entity by `plugin.entity`.
+    /// Finds an entity by `plugin.entity`.
     pub fn by_qualified_name(&self, name: &str) -> Option<EntityRef> {
         let (plugin, entity) = name.split_once('.')?;
         let manifest = self.manifest(plugin)?;
         EntityRef::all(manifest).find(|known| known.name.as_str() == entity)
     }
 
-    /// The entity that a reference of the plugin `own` leads to. Another plugin's entity can be
-    /// referred to where that plugin is installed and says `is_public`; otherwise there is nothing to
-    /// hold the reference against, and its label is the field's fallback.
+    /// The entity that a reference field of the plugin `own` points to. An entity of another plugin can be
+    /// referenced if that plugin is installed and the entity is `is_public`. Otherwise the reference cannot be
+    /// checked, and its label is the field's fallback.
     pub fn referable(&self, own: &PluginId, field: &Field) -> Option<EntityRef> {
         let target = field.ref_entity.as_ref()?;
         let plugin = field.ref_plugin.as_deref().unwrap_or(own);
@@ -84,7 +84,7 @@ impl Catalog {
         (plugin == own || found.is_public).then_some(found)
     }
 
-    /// What hangs on the rows of an entity: its declared relations and its children.
+    /// The dependents of an entity: its declared relations and its children.
     pub fn dependents(&self, entity: &EntityRef) -> Vec<Dependent> {
         let own = entity.plugin();
         let mut dependents: Vec<Dependent> = Vec::new();
@@ -109,7 +109,7 @@ impl Catalog {
             }
         }
         for other in &entity.manifest.schema.entities {
-            // The other end of a relation that is declared there.
+            // Relations that the other entity declares.
             for relation in other.relations.iter().filter(|relation| *relation.target_entity == *entity.name) {
                 match (relation.r#type, &relation.through_entity) {
                     (RelationType::ManyToOne, _) => add(other.name.as_str(), &relation.foreign_key, relation.on_delete),

@@ -1,4 +1,4 @@
-//! What the store refuses, each with a stable code that guests and HTTP clients see.
+//! Errors of storage, each with a stable code that guests and HTTP clients see.
 
 use erp_manifest::codes::{Code, errors};
 use serde::Serialize;
@@ -7,34 +7,34 @@ use thiserror::Error;
 
 use super::StakeRow;
 
-/// A field whose value was refused.
+/// A field whose value was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldProblem {
     /// The field.
     pub field: String,
-    /// Why, as a phrase.
+    /// The reason, as a phrase that follows the name of the field: `is required`.
     pub message: String,
 }
 
-/// Why the store refused or failed.
+/// The reason for which storage refused a call or failed.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// There is no such row for this tenant, or it was deleted.
+    /// The tenant has no such row, the row was deleted, or it is outside of the caller's reach.
     #[error("{entity} `{id}` not found")]
     NotFound {
         /// The entity.
         entity: String,
-        /// The id that was asked for.
+        /// The requested id.
         id: String,
     },
-    /// The row has another version than the caller expected.
+    /// The row's version differs from the one that the caller expected.
     #[error("{entity} `{id}` has version {actual}, not {expected}: someone else changed it")]
     VersionConflict {
         /// The entity.
         entity: String,
         /// The row.
         id: String,
-        /// The version that the caller named.
+        /// The version that the caller expected.
         expected: u32,
         /// The version that the row has.
         actual: u32,
@@ -47,7 +47,7 @@ pub enum StoreError {
         /// The fields that must differ.
         fields: Vec<String>,
     },
-    /// A reference names a row that is not there.
+    /// A reference names a row that does not exist.
     #[error("`{field}` names a {target} that does not exist: `{id}`")]
     RefMissing {
         /// The field.
@@ -57,92 +57,92 @@ pub enum StoreError {
         /// The id that the field names.
         id: String,
     },
-    /// Other rows name this one.
+    /// Other rows refer to this one, and their relation restricts its deletion.
     #[error("cannot delete {entity} `{id}`: {count} {dependent} row(s) name it")]
     RefRestrict {
         /// The entity.
         entity: String,
         /// The row.
         id: String,
-        /// The entity of the rows that name it.
+        /// The entity of the rows that refer to it.
         dependent: String,
-        /// How many there are.
+        /// The number of those rows.
         count: u64,
     },
-    /// A row that the user could not see afterwards.
+    /// After the write, the row would be outside of the user's data scope.
     #[error("{entity}: the row would be out of your data scope")]
     OutOfReach {
         /// The entity.
         entity: String,
     },
-    /// Too many rows would go with one that is deleted.
+    /// A deletion would delete or change too many dependent rows.
     #[error("more than {most} rows would be deleted with this one, down to {entity}: delete in smaller steps")]
     CascadeTooLarge {
-        /// The entity at which the bound was passed.
+        /// The entity at which the limit was exceeded.
         entity: String,
-        /// How many may go at once.
+        /// The number of rows that one deletion may delete or change.
         most: usize,
     },
-    /// Values that the entity does not take.
+    /// The entity does not accept some of the values.
     #[error("{entity}: {}", problems.iter().map(|problem| format!("{} {}", problem.field, problem.message)).collect::<Vec<_>>().join("; "))]
     Validation {
         /// The entity.
         entity: String,
-        /// All of them.
+        /// The problems of the row.
         problems: Vec<FieldProblem>,
     },
     /// No installed plugin has this entity.
     #[error("unknown entity `{0}`")]
     UnknownEntity(String),
-    /// The entity has no such field, or it cannot be used like this.
+    /// The entity has no such field, or the field cannot be used this way.
     #[error("{entity}: {message}")]
     UnknownField {
         /// The entity.
         entity: String,
-        /// Which field and why.
+        /// The field and the reason.
         message: String,
     },
-    /// A filter, a cursor or a query that cannot be read.
+    /// A filter, a cursor or a query is invalid.
     #[error("{0}")]
     BadQuery(String),
-    /// A step of a batch that cannot be done.
+    /// A step of a batch failed.
     #[error("step {step} of the batch: {message}")]
     Batch {
-        /// From 1.
+        /// The number of the step, from 1.
         step: usize,
-        /// The error's own text.
+        /// The text of the step's own error.
         message: String,
-        /// Its code.
+        /// The code of the step's own error.
         code: Code,
     },
     /// The manifest has no such numbering rule.
     #[error("unknown numbering rule `{0}`")]
     UnknownNumbering(String),
-    /// A sequence has no number left in its digits.
+    /// The sequence has used all numbers that fit its digits.
     #[error("numbering rule `{0}` is exhausted: no number left in its digits")]
     NumberingExhausted(String),
-    /// A secret without a value.
+    /// The secret has no value.
     #[error(
         "the secret `{0}` has no value: set it with `PUT /api/v1/admin/plugins/<id>/secrets`, or in `[world.secrets]` of a scenario"
     )]
     NoSecret(String),
-    /// A secret that was sealed with another key, or cannot be sealed.
+    /// The secret was sealed with another key, or cannot be sealed.
     #[error("the secret `{0}` cannot be opened with the key of this host: set it again")]
     SealedSecret(String),
-    /// There is no such file.
+    /// The file does not exist.
     #[error("there is no file `{0}`")]
     NoBlob(String),
-    /// The manifest has no such setting; what it has.
+    /// The manifest has no such setting: its key, and a suggestion (`; …`) or an empty text.
     #[error("unknown setting `{0}`{1}")]
     UnknownSetting(String, String),
-    /// Rows whose values would be lost by an upgrade, or do not fit.
+    /// An upgrade would lose values of rows, or values do not fit.
     #[error("{count} row(s) of {place} are at stake: {}", rows.first().map_or("", |row| row.problem.as_str()))]
     RowsAtStake {
-        /// The entity, and the field where one is the reason.
+        /// The entity; with the field, if a field is the reason.
         place: String,
-        /// How many there are.
+        /// The number of such rows.
         count: u64,
-        /// Some of them.
+        /// Some of those rows.
         rows: Vec<StakeRow>,
     },
     /// Another process uses the database that is to be upgraded.
@@ -150,39 +150,39 @@ pub enum StoreError {
         "another host uses this database: stop it, and try again; it would go on with the tables of the old version"
     )]
     InUse,
-    /// The schema version was not raised, and rows must follow.
+    /// Stored rows must be migrated, but `schema_version` is not higher than the installed one (given here).
     #[error("stored rows must follow, and `schema_version` is not higher than {0}")]
     SchemaVersion(u64),
-    /// An upgrade that cannot be taken back.
+    /// The upgrade cannot be rolled back.
     #[error("{0}")]
     NoRollback(String),
-    /// An event that would be one too many in its chain.
+    /// The chain of events that led to one another is too long: the number of events in it.
     #[error("{0} events have led to one another already: do they go in a circle?")]
     EventDepth(u64),
-    /// Rows that would take more memory than an answer may.
+    /// The rows would take more memory than one result may: the limit in bytes.
     #[error("the rows would take more than {0} bytes of memory: ask for fewer at once")]
     ResultTooLarge(u64),
-    /// Somebody else writes, and was waited for as long as was allowed.
+    /// Another unit of work blocked this one for longer than it may wait.
     #[error("somebody else's work is writing at this moment: try again")]
     Busy,
-    /// A statement read for longer than it may.
+    /// A statement read for longer than allowed.
     #[error("reading takes too long: narrow the filter, or add an index for what it compares")]
     TooSlow,
-    /// Changes that would take more memory than a unit of work may.
+    /// The changes would take more memory than a unit of work may: the limit in bytes.
     #[error("the changes would take more than {0} bytes of memory: change fewer rows at once")]
     ChangesTooLarge(u64),
-    /// The storage of this host does not have it.
+    /// This host's storage does not offer what the text names.
     #[error("this host keeps no {0} of plugins")]
     Unsupported(&'static str),
     /// The database itself failed.
     #[error("database: {attempt}: {source}")]
     Database {
-        /// What was tried.
+        /// The operation that failed.
         attempt: &'static str,
-        /// Why it failed.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Another process changed the same data at the same moment; nothing of the unit of work stays.
+    /// Another unit of work changed the same data at the same time; this unit of work is undone.
     #[error("another process changed the same data at the same moment: try again")]
     Conflict,
 }
@@ -223,7 +223,7 @@ impl StoreError {
         }
     }
 
-    /// What the code says more about.
+    /// Values that explain the code, as JSON; null if there are none.
     pub fn details(&self) -> Value {
         match self {
             StoreError::NotFound { entity, id } => json!({ "entity": entity, "id": id }),
@@ -246,7 +246,7 @@ impl StoreError {
 
     /// Whether the same call of a plugin may succeed later.
     pub fn is_retryable(&self) -> bool {
-        // The whole call reads again before it writes; the same write never succeeds.
+        // A retried call reads the row again before it writes; repeating the write alone never succeeds.
         self.code().is_retryable() || matches!(self, StoreError::VersionConflict { .. })
     }
 }

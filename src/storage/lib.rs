@@ -1,4 +1,4 @@
-//! What the runtime asks of storage, and the words for it: rows, whose they are, what is looked for, what changed.
+//! The interface between the runtime and storage, with its types: rows, owners, queries, changes.
 //!
 //! ```text
 //! erp-runtime ──asks──► Storage ──begin──► Unit ──commit──► what changed
@@ -16,10 +16,10 @@
 //! assert_eq!(unit.catalog().manifests().count(), 0);
 //! ```
 //!
-//! Whoever keeps rows elsewhere implements [`Storage`] and [`Unit`]. What the manifest demands of a row is judged here
-//! ([`normalize`], [`settle_values`]), so that two implementations do not judge differently.
+//! A platform that stores rows elsewhere implements [`Storage`] and [`Unit`]. This crate checks rows against the
+//! manifest ([`normalize`], [`settle_values`]), so that all implementations apply the same rules.
 //!
-//! The two traits and the types that they name are stable.
+//! The two traits and the types in their signatures are stable.
 
 mod aggregate;
 mod batch;

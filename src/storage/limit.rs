@@ -1,13 +1,13 @@
-//! Ends statements that take longer than they may.
+//! A limit on the time that statements take.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Says whether work must end whose statements have taken so long.
+/// Decides whether the work must end, from the time that its statements have taken so far.
 pub type StopRule = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
-/// What ends the statements of a piece of work, and the time that they have taken so far.
+/// The rule that ends the statements of a piece of work, and the time that they have taken so far.
 #[derive(Clone, Default)]
 pub struct StatementLimit {
     stop: Option<StopRule>,
@@ -15,7 +15,7 @@ pub struct StatementLimit {
 }
 
 impl StatementLimit {
-    /// A limit that has spent nothing.
+    /// A limit with no time spent.
     pub fn new(stop: StopRule) -> StatementLimit {
         StatementLimit { stop: Some(stop), spent: Duration::ZERO }
     }
@@ -25,7 +25,7 @@ impl StatementLimit {
         self.spent += time;
     }
 
-    /// Whether no statement may run any more, where the running one has taken `running`.
+    /// Whether the limit is exceeded, if the running statement has taken `running` so far.
     pub fn is_passed(&self, running: Duration) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop(self.spent + running))
     }

@@ -1,4 +1,4 @@
-//! Storage for calls that keep nothing: definitions of nodes, replays of recordings.
+//! Storage for calls that store nothing: definitions of nodes, replays of recordings.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     Storage, StoreError, Unit,
 };
 
-/// Storage that has nothing and keeps nothing: whatever a guest asks of it is refused.
+/// Storage that holds nothing and refuses every call of a guest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoStorage;
 

@@ -1,29 +1,29 @@
-//! What is listed, grouped and summed.
+//! List queries and their results.
 
 use serde_json::Value;
 
 use super::Row;
 
-/// What to list.
+/// A query for a page of rows.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
-    /// A filter; null for none.
+    /// The filter; null for none.
     pub filter: Value,
     /// Text to look for in the searchable fields.
     pub search: Option<String>,
-    /// Fields, the most important first; `-` in front of a name turns its order.
+    /// Fields to sort by, the most important first; a leading `-` sorts a field in descending order.
     pub sort: Vec<String>,
-    /// Rows of the page; 20 if it is absent.
+    /// The number of rows on the page; 20 if absent.
     pub limit: Option<u64>,
     /// Rows to skip; not together with a cursor.
     pub offset: u64,
-    /// Where the page before ended.
+    /// The cursor that the previous page returned.
     pub cursor: Option<String>,
-    /// True where all matching rows are to be counted.
+    /// True to count all matching rows.
     pub with_total: bool,
-    /// True where deleted rows are wanted too.
+    /// True to include deleted rows.
     pub include_deleted: bool,
-    /// True where the plugin's own code asks: it may use fields that the manifest does not open to users.
+    /// True if the plugin's own code asks: it may use fields that the manifest does not open to users.
     pub by_plugin: bool,
 }
 
@@ -32,8 +32,8 @@ pub struct ListQuery {
 pub struct ListedRows {
     /// The rows.
     pub rows: Vec<Row>,
-    /// Where it ended, if there are more.
+    /// The cursor of the next page; absent on the last page.
     pub next_cursor: Option<String>,
-    /// All matching rows, where they were counted.
+    /// The number of all matching rows, if they were counted.
     pub total: Option<u64>,
 }

@@ -1,36 +1,36 @@
-//! Whose rows of an entity somebody may touch.
+//! The rows of an entity that a caller may see and change.
 
 use erp_manifest::{FieldType, ScopeRole};
 use serde_json::{Map, Value};
 
 use super::EntityRef;
 
-/// Whose rows of an entity somebody may touch. An entity that names no owner has the user who made a row.
+/// The rows of an entity that a caller may see and change. Without an owner field, a row belongs to its creator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RowReach {
     /// All rows of the tenant.
     #[default]
     All,
-    /// Rows of some owners and departments.
+    /// Rows of these owners or departments.
     Of {
         /// Ids of the owners.
         users: Vec<String>,
-        /// Ids of the departments; none where only the owner counts.
+        /// Ids of the departments; empty if only the owner counts.
         departments: Vec<String>,
     },
 }
 
-/// Where a row says whose it is.
+/// Where a row names its owner and its department.
 #[derive(Debug)]
 pub struct Owners<'e> {
-    /// The field; the column `created_by` where the entity names none.
+    /// The owner field, or the column `created_by` if the entity has none.
     pub owner: &'e str,
-    /// The field with the department, where the entity has one.
+    /// The department field, if the entity has one.
     pub department: Option<&'e str>,
 }
 
 impl<'e> Owners<'e> {
-    /// Those of an entity.
+    /// The owner and department fields of an entity.
     pub fn of(entity: &'e EntityRef) -> Owners<'e> {
         let with_role = |wanted: ScopeRole| {
             entity.fields.iter().find(|field| field.scope_role.as_ref().is_some_and(|role| **role == wanted))

@@ -1,4 +1,4 @@
-//! Rows, who touches them, and what changed.
+//! Rows, their changes, and the scope of a piece of work.
 
 use erp_manifest::{Moment, TenantId};
 use serde::Serialize;
@@ -6,45 +6,45 @@ use serde_json::{Map, Value};
 
 use super::RowReach;
 
-/// On whose behalf the store works.
+/// The tenant, user, moment and reach of one piece of work.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// The tenant; no row of another one is ever seen.
+    /// The tenant; rows of other tenants are never visible.
     pub tenant: TenantId,
-    /// The user, where one is calling.
+    /// The calling user, if there is one.
     pub user: Option<String>,
-    /// Now.
+    /// The current moment.
     pub now: Moment,
-    /// Whose rows of the entity that is asked for.
+    /// The visible rows of the requested entity.
     pub reach: RowReach,
 }
 
 impl Scope {
-    /// All rows of a tenant, at a moment, on nobody's behalf.
+    /// A scope over all rows of a tenant, at a moment, without a user.
     pub fn of_tenant(tenant: &TenantId, now: Moment) -> Scope {
         Scope { tenant: tenant.clone(), user: None, now, reach: RowReach::All }
     }
 
-    /// The same, for a user.
+    /// The same scope, for a user.
     #[must_use]
     pub fn by(self, user: &str) -> Scope {
         Scope { user: Some(user.to_owned()), ..self }
     }
 
-    /// The same, for rows within a reach.
+    /// The same scope, limited to a reach.
     #[must_use]
     pub fn within(self, reach: RowReach) -> Scope {
         Scope { reach, ..self }
     }
 
-    /// The same, for all rows of the tenant: what hangs on a row is found whoever asks.
+    /// The same scope over all rows of the tenant: dependent rows are found whatever the caller may see.
     #[must_use]
     pub fn of_all_rows(&self) -> Scope {
         self.clone().within(RowReach::All)
     }
 }
 
-/// A row of an entity; written as the HTTP API shows it.
+/// A row of an entity; serializes to the form of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// UUID of version 7.
@@ -53,28 +53,28 @@ pub struct Row {
     pub data: Map<String, Value>,
     /// RFC 3339, UTC.
     pub created_at: String,
-    /// The user, where one called.
+    /// The user who created the row; absent if no user called.
     #[serde(skip)]
     pub created_by: Option<String>,
     /// RFC 3339, UTC.
     pub updated_at: String,
-    /// The user, where one called.
+    /// The user who last changed the row; absent if no user called.
     #[serde(skip)]
     pub updated_by: Option<String>,
-    /// From 1; raised by each change.
+    /// Starts at 1; each change adds 1.
     pub version: u32,
-    /// RFC 3339, UTC, where the row was deleted.
+    /// RFC 3339, UTC; present if the row was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<String>,
 }
 
 impl Row {
-    /// The shape that guests and scenarios see: the fields beside the standard columns.
+    /// The form that guests and scenarios see: the fields next to the standard columns.
     pub fn to_flat(&self) -> Value {
         self.clone().into_flat()
     }
 
-    /// The same of a row that nobody needs any more.
+    /// Like [`Row::to_flat`], but consumes the row.
     pub fn into_flat(self) -> Value {
         let mut fields = Map::with_capacity(self.data.len() + 5);
         fields.insert("id".to_owned(), Value::String(self.id));
@@ -89,31 +89,31 @@ impl Row {
     }
 }
 
-/// What happened to a row.
+/// The kind of change to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowChangeKind {
-    /// It is new.
+    /// The row is new.
     Insert,
-    /// Its fields changed.
+    /// Fields of the row changed.
     Update,
-    /// It was deleted.
+    /// The row was deleted.
     Delete,
-    /// It came back.
+    /// The row was restored.
     Restore,
 }
 
 /// One row that a unit of work changed.
 #[derive(Debug, Clone)]
 pub struct RowChange {
-    /// What happened.
+    /// The kind of change.
     pub kind: RowChangeKind,
     /// `plugin.entity`.
     pub entity: String,
-    /// Whose row it is.
+    /// The tenant of the row.
     pub tenant: TenantId,
-    /// Its fields before; none of a row that is new.
+    /// The fields before the change; absent for a new row.
     pub before: Option<Map<String, Value>>,
-    /// The row afterwards.
+    /// The row after the change.
     pub row: Row,
 }

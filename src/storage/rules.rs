@@ -1,4 +1,4 @@
-//! What the manifest says must hold for a row, as far as the row alone says it: computed fields, conditions, constraints.
+//! The manifest's rules that a single row can break: computed fields, conditions, constraints.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{EntityRef, FieldProblem, Scope, StoreError, values};
 pub struct RollUps(BTreeMap<String, Datum>);
 
 impl RollUps {
-    /// Those of a row that has no children yet.
+    /// The values for a row without children: 0 for counts and sums, null for minima and maxima.
     pub fn of_no_children(entity: &EntityRef) -> RollUps {
         let none = |roll_up: &RollUp| match roll_up.function {
             RollUpFunction::Count | RollUpFunction::Sum => Datum::Number(0.into()),
@@ -23,18 +23,18 @@ impl RollUps {
         RollUps(values.collect())
     }
 
-    /// The value of one, by its text.
+    /// The value of a roll-up, by its text in the expression.
     pub fn get(&self, text: &str) -> Option<&Datum> {
         self.0.get(text)
     }
 
-    /// Sets the value of one, by its text.
+    /// Sets the value of a roll-up, by its text in the expression.
     pub fn set(&mut self, text: &str, value: Datum) {
         self.0.insert(text.to_owned(), value);
     }
 }
 
-/// Computes what is computed, and gives what breaks a rule that the row alone can break.
+/// Fills in the computed fields, and returns the problems that the row alone can have.
 pub fn settle_values(
     entity: &EntityRef,
     scope: &Scope,
@@ -53,7 +53,7 @@ pub fn settle_values(
     }
     for constraint in &entity.constraints {
         match constraint.expr.evaluate(&lookup) {
-            // Where a value is missing nothing is said: that it must be there is `required`'s business.
+            // A missing value breaks no constraint: `required` demands that a value exists.
             Ok(Datum::Boolean(true) | Datum::Null) => {}
             Ok(_) => problem(constraint.name.as_str(), constraint.message.clone()),
             Err(error) => problem(constraint.name.as_str(), format!("cannot be judged: {error}")),
@@ -62,8 +62,8 @@ pub fn settle_values(
     problems
 }
 
-/// Computes what is computed; gives what cannot be. Where the child rows are not known, a field that goes over them keeps
-/// its value.
+/// Fills in the computed fields; returns those that cannot be computed. Without `roll_ups`, a field over child rows
+/// keeps its value.
 pub fn compute(
     entity: &EntityRef,
     scope: &Scope,
@@ -101,7 +101,7 @@ pub fn condition_holds(condition: &Expression, entity: &EntityRef, scope: &Scope
     condition.evaluate(&|name| lookup(entity, scope, data, name)) == Ok(Datum::Boolean(true))
 }
 
-/// What a word such as `$today` stands for; none for a word that there is not.
+/// The value of a word such as `$today`; `None` for an unknown word.
 pub fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
     Some(match name {
         "$today" => Datum::Text(now.date()),
@@ -111,7 +111,7 @@ pub fn word(now: Moment, user: Option<&str>, name: &str) -> Option<Datum> {
     })
 }
 
-/// What a name in an expression stands for.
+/// The value of a name in an expression: a word such as `$today`, or a field.
 pub fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
     match word(scope.now, scope.user.as_deref(), name) {
         Some(datum) => datum,
@@ -122,7 +122,7 @@ pub fn lookup(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>, name
     }
 }
 
-/// The defaults of a new row, as far as they do not come from the host alone.
+/// The defaults of a new row, except `$uuid` and defaults of computed fields: the host sets those.
 pub fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
     let given = entity.fields.iter().filter_map(|field| Some((field, field.default.as_ref()?)));
     let given = given.filter(|(field, default)| field.computed.is_none() && default.as_str() != Some("$uuid"));
@@ -131,7 +131,8 @@ pub fn defaults_of(entity: &EntityRef, scope: &Scope) -> Map<String, Value> {
         .collect()
 }
 
-/// Computes what is computed in a row that is not written yet, and gives what would refuse it, but for what other rows say.
+/// Fills in the computed fields of a row that is not written yet. Returns the problems that would reject the row,
+/// except those that depend on other rows.
 pub fn judged(entity: &EntityRef, scope: &Scope, data: &mut Map<String, Value>, is_new: bool) -> Vec<FieldProblem> {
     let open: Map<String, Value> = data
         .iter()

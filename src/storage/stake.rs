@@ -1,4 +1,4 @@
-//! Rows in the way of an upgrade.
+//! Rows that block an upgrade.
 
 use serde::Serialize;
 

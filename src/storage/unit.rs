@@ -1,4 +1,4 @@
-//! Storage as the runtime sees it: units of work, and what a guest does within one.
+//! Storage as the runtime sees it: units of work, and the operations of a guest in one.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -12,16 +12,16 @@ use super::{
     StatementLimit, StoreError,
 };
 
-/// Gives the id of the next new row.
+/// Returns the id of the next new row.
 pub type IdSource<'a> = &'a mut dyn FnMut() -> String;
 
-/// Which call a unit of work is begun for.
+/// The call for which a unit of work begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// Whose call it is; `TenantId::nil()` for the plugin's own life.
+    /// The tenant of the call; `TenantId::nil()` for a lifecycle call of no tenant.
     pub tenant: &'a TenantId,
-    /// From 1. A call whose unit of work met another one is made again: then it is better to wait at the beginning than to
-    /// meet it once more.
+    /// Starts at 1. A call whose unit of work conflicted with another one is repeated. From 2 on, it is better to wait
+    /// before the unit of work begins than to risk another conflict.
     pub number: u32,
 }
 
@@ -32,59 +32,59 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Where units of work come from: a database, or a pool of connections to one. Threads share it.
+/// The source of units of work: a database, or a pool of connections to one. Threads share it.
 pub trait Storage: Send + Sync {
-    /// What a call works in.
+    /// The unit of work of a call.
     type Unit: Unit;
 
-    /// Begins a unit of work, which is in nobody else's hands until it ends. Blocks where all connections are taken.
+    /// Begins a unit of work, for the caller's use alone until it ends. Blocks while all connections are taken.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where none became free in time, [`StoreError::Database`].
+    /// [`StoreError::Busy`] if none became free in time, [`StoreError::Database`].
     fn begin(&self, attempt: Attempt<'_>) -> Result<Self::Unit, StoreError>;
 }
 
-/// A unit of work: all of it happens with [`Unit::commit`], or nothing where it is dropped before. It is owned by one call;
-/// two calls can never share one.
+/// A unit of work: [`Unit::commit`] applies all of its changes; if it is dropped before, none. One call owns it, and
+/// two calls never share one.
 ///
-/// A statement that met another unit of work fails with [`StoreError::Conflict`]: the runtime ends the call, drops the unit
-/// and makes the call again.
+/// A statement that conflicts with another unit of work fails with [`StoreError::Conflict`]. The runtime then ends the
+/// call, drops the unit and repeats the call.
 pub trait Unit:
     Any + Debug + Send + RowStorage + KeyValueStorage + BlobStorage + MemoryStorage + ConfigStorage + EventStorage
 {
-    /// Makes it last; gives the rows that it changed, in order.
+    /// Commits the unit of work; returns the changed rows, in order.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the call may be made again, [`StoreError::Database`]; nothing of it stays then.
+    /// [`StoreError::Conflict`] if the call may be repeated, [`StoreError::Database`]; no change is kept then.
     fn commit(self: Box<Self>) -> Result<Vec<Arc<RowChange>>, StoreError>;
 
-    /// The rows that were changed so far, in order.
+    /// The rows changed so far, in order.
     fn changes(&self) -> &[Arc<RowChange>];
 
-    /// Whether a conflict was met, so that nothing but dropping it is left.
+    /// Whether a conflict occurred, so that the unit of work can only be dropped.
     fn is_doomed(&self) -> bool {
         false
     }
 
-    /// Holds it to so many bytes of changed rows, before and after; beyond it a change fails with
+    /// Limits the changed rows, before and after, to `bytes` in all; a change beyond that fails with
     /// [`StoreError::ChangesTooLarge`].
     fn bound_changes(&mut self, bytes: u64);
 
-    /// Ends statements that read for longer than a call may: with [`StoreError::TooSlow`].
+    /// Limits the time of reading statements; a statement beyond the limit fails with [`StoreError::TooSlow`].
     fn limit_statements(&mut self, limit: StatementLimit);
 
-    /// Begins to note the statements that are executed, for a trace.
+    /// Starts to record the executed statements, for a trace.
     fn note_statements(&mut self) {}
 
-    /// The statements since the last time this was asked, without their values.
+    /// Returns the statements recorded since the last call, without their values.
     fn take_statements(&mut self) -> Vec<String> {
         Vec::new()
     }
 }
 
-/// Rows of entities. Entities are those of [`RowStorage::catalog`]; rows outside of a scope are not there.
+/// Rows of entities. Entities come from [`RowStorage::catalog`]; rows outside of the scope are treated as missing.
 pub trait RowStorage {
-    /// The plugins whose entities there are.
+    /// The installed plugins and their entities.
     fn catalog(&self) -> &Catalog;
 
     /// Inserts a row: defaults, numbers and computed fields are filled in, rules are checked.
@@ -99,25 +99,25 @@ pub trait RowStorage {
         new_id: IdSource<'_>,
     ) -> Result<Row, StoreError>;
 
-    /// A live row.
+    /// Returns a row that is not deleted.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     fn get(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError>;
 
-    /// A page of rows.
+    /// Returns a page of rows.
     ///
     /// # Errors
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`].
     fn list(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<ListedRows, StoreError>;
 
-    /// How many rows match.
+    /// The number of rows that match.
     ///
     /// # Errors
     /// As [`RowStorage::list`].
     fn count(&mut self, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<u64, StoreError>;
 
-    /// Merges values into a row; null takes one away.
+    /// Merges values into a row; null removes a value.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], those of [`RowStorage::insert`].
@@ -130,7 +130,7 @@ pub trait RowStorage {
         expected_version: Option<u32>,
     ) -> Result<Row, StoreError>;
 
-    /// Deletes a row softly, with what hangs on it; gives how many went.
+    /// Deletes a row softly, with its dependents as their relations demand; returns the number of changed rows.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
@@ -143,13 +143,13 @@ pub trait RowStorage {
         expected_version: Option<u32>,
     ) -> Result<usize, StoreError>;
 
-    /// Brings a deleted row back.
+    /// Restores a deleted row.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], those of [`RowStorage::insert`].
     fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError>;
 
-    /// One JSON object for each group.
+    /// Returns one JSON object for each group.
     ///
     /// # Errors
     /// As [`RowStorage::list`].
@@ -160,8 +160,8 @@ pub trait RowStorage {
         query: &AggregateQuery,
     ) -> Result<Vec<Value>, StoreError>;
 
-    /// Several writes of the plugin `own`, all or none; `reaches` has one for each step. Gives a result for each step, and
-    /// how many rows were changed in all.
+    /// Executes several writes of the plugin `own`, all or none; `reaches` has one entry for each step. Returns a
+    /// result for each step, and the number of changed rows.
     ///
     /// # Errors
     /// [`StoreError::Batch`].
@@ -174,14 +174,14 @@ pub trait RowStorage {
         new_id: IdSource<'_>,
     ) -> Result<(Vec<Value>, usize), StoreError>;
 
-    /// The titles of rows, by their ids; rows that are not there are left out.
+    /// The titles of rows, by their ids; missing rows are left out.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     fn labels(&mut self, entity: &EntityRef, scope: &Scope, ids: &[String]) -> Result<Map<String, Value>, StoreError>;
 }
 
-/// The keys that a plugin has per tenant.
+/// The key-value store of a plugin, per tenant.
 pub trait KeyValueStorage {
     /// The value of a key that has not expired.
     ///
@@ -189,7 +189,7 @@ pub trait KeyValueStorage {
     /// [`StoreError::Database`].
     fn key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<Option<Value>, StoreError>;
 
-    /// Sets a key, for `ttl_seconds` where they are given.
+    /// Sets a key; with `ttl_seconds`, it expires after so many seconds.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -202,14 +202,14 @@ pub trait KeyValueStorage {
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError>;
 
-    /// The value of a key that is about to be changed: until this unit of work ends, no other one changes it.
+    /// The value of a key that will be changed: no other unit of work changes it until this one ends.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     fn key_value_to_change(&mut self, plugin: &PluginId, scope: &Scope, key: &str)
     -> Result<Option<Value>, StoreError>;
 
-    /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.
+    /// Changes the value of a key and keeps its expiry; a missing or expired key is created without one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -221,16 +221,16 @@ pub trait KeyValueStorage {
         value: &Value,
     ) -> Result<(), StoreError>;
 
-    /// Deletes a key; true where it was there.
+    /// Deletes a key; returns whether it existed.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     fn delete_key_value(&mut self, plugin: &PluginId, scope: &Scope, key: &str) -> Result<bool, StoreError>;
 }
 
-/// The files that a plugin has per tenant. A storage without files leaves them refused.
+/// The files of a plugin, per tenant. A storage without files keeps the default methods, which refuse every call.
 pub trait BlobStorage {
-    /// Keeps a file; `name` and media type.
+    /// Stores a file, with its name and media type.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -245,7 +245,7 @@ pub trait BlobStorage {
         Err(StoreError::Unsupported("files"))
     }
 
-    /// A file without its content.
+    /// Returns the metadata of a file, without its content.
     ///
     /// # Errors
     /// [`StoreError::NoBlob`].
@@ -253,7 +253,7 @@ pub trait BlobStorage {
         Err(StoreError::Unsupported("files"))
     }
 
-    /// Bytes of a file, at most `length` from `offset`.
+    /// Returns bytes of a file: at most `length`, from `offset`.
     ///
     /// # Errors
     /// [`StoreError::NoBlob`].
@@ -277,7 +277,7 @@ pub trait BlobStorage {
     }
 }
 
-/// What a plugin remembers of its sessions. A storage without them leaves it refused.
+/// The session memory of a plugin. A storage without it keeps the default methods, which refuse every call.
 pub trait MemoryStorage {
     /// Adds an item to a session.
     ///
@@ -293,7 +293,7 @@ pub trait MemoryStorage {
         Err(StoreError::Unsupported("memory"))
     }
 
-    /// Items of a session that hold a text, the latest first.
+    /// The newest items of a session, the oldest of them first; with `text`, only those whose JSON contains it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -308,7 +308,7 @@ pub trait MemoryStorage {
         Err(StoreError::Unsupported("memory"))
     }
 
-    /// Forgets a session.
+    /// Deletes all items of a session.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -331,7 +331,7 @@ pub trait ConfigStorage {
     /// [`StoreError::UnknownSetting`].
     fn setting(&mut self, manifest: &Manifest, scope: &Scope, key: &str) -> Result<Value, StoreError>;
 
-    /// A secret of the tenant, in the clear. Where the host has a source of secrets of its own, this is not asked.
+    /// A secret of the tenant, in plain text. Not called if the host has its own source of secrets.
     ///
     /// # Errors
     /// [`StoreError::NoSecret`].
@@ -339,22 +339,22 @@ pub trait ConfigStorage {
         Err(StoreError::NoSecret(key.to_owned()))
     }
 
-    /// Takes the next number of a rule: no two units of work get the same one.
+    /// Takes the next number of a rule: no two units of work get the same number.
     ///
     /// # Errors
     /// [`StoreError::UnknownNumbering`], [`StoreError::NumberingExhausted`].
     fn next_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError>;
 
-    /// The number that [`ConfigStorage::next_number`] would give now.
+    /// The number that [`ConfigStorage::next_number`] would return now.
     ///
     /// # Errors
     /// As [`ConfigStorage::next_number`].
     fn peek_number(&mut self, manifest: &Manifest, rule: &str, scope: &Scope) -> Result<String, StoreError>;
 }
 
-/// Events that leave with the unit of work: an outbox.
+/// Events that are published when the unit of work commits: an outbox.
 pub trait EventStorage {
-    /// Keeps an event until it is delivered. `depth` is how many events led to it.
+    /// Stores an event until it is delivered. `depth` is the number of events that led to it.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! The values of a row that is written.
+//! Normal values for a row that is written.
 
 use erp_manifest::document::did_you_mean;
 use erp_manifest::{RESERVED_FIELDS, normal_value};
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 
 use super::{EntityRef, FieldProblem, Scope, StoreError};
 
-/// Unknown keys that are told of.
+/// The maximum number of unknown keys that are reported.
 const MAX_UNKNOWN: usize = 50;
 
-/// Brings the values of a row that is written into their stored form.
+/// Converts the values of a row that is written to their stored form.
 ///
-/// With `whole`, the row is new or replaced: what is required must be there. Otherwise the values
-/// are merged into a row, and null takes a value away.
+/// With `whole`, the row is new or replaced, and required fields need a value. Otherwise the values are merged into
+/// a row, and null removes a value.
 ///
 /// # Errors
-/// [`StoreError::Validation`] with all that is wrong.
+/// [`StoreError::Validation`] with all problems, but at most 50 unknown keys.
 pub fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> Result<Map<String, Value>, StoreError> {
     let mut problems = Vec::new();
     let mut normal = Map::new();
     let unknown = || data.keys().filter(|key| entity.field(key).is_none());
-    // Who sends a million of them need not read of each.
+    // A caller that sends a million of them does not need all the messages.
     for key in unknown().take(MAX_UNKNOWN) {
         let message = if RESERVED_FIELDS.contains(&key.as_str()) {
             "is set by the host".to_owned()
@@ -39,7 +39,7 @@ pub fn normalize(entity: &EntityRef, data: &Map<String, Value>, whole: bool) -> 
             Some(_) if field.computed.is_some() => {
                 problems.push(FieldProblem { field: name.to_owned(), message: "is computed".to_owned() });
             }
-            // What is computed is there in the end, whatever came.
+            // The host computes the value, so that it is never missing.
             None if field.computed.is_some() => {}
             Some(value) if !is_empty(value) => match normal_value(field, value) {
                 Ok(value) => {

@@ -14,11 +14,11 @@ use super::records::MemoryBudget;
 use super::sql::{Cell, ColumnShape, Failure, SqlError, SqlRow};
 use crate::error::failure_of;
 
-/// Groups and metrics of one query at the most.
+/// The maximum number of groups and metrics of one query.
 const MAX_COLUMNS: usize = 50;
 
 impl RowReader<'_> {
-    /// The groups, ordered by their values.
+    /// Groups rows and computes metrics; the groups are ordered by their values.
     ///
     /// # Errors
     /// [`StoreError::UnknownField`], [`StoreError::BadQuery`], [`StoreError::Database`].
@@ -47,7 +47,7 @@ impl RowReader<'_> {
                 operand = stretch(&users, field, &operand, per)?;
             }
             let expression = operand.expr();
-            // A name of its own: PostgreSQL would order by what is shown where that had the column's name.
+            // A name of its own: with the column's name, PostgreSQL would order by the text that is returned.
             let shown = Expr::cust(dialect.shown(&operand.sql, operand.shape));
             select.expr_as(shown, Alias::new(format!("_group_{}", outputs.len())));
             select.add_group_by([expression.clone()]);
@@ -82,7 +82,7 @@ impl RowReader<'_> {
     }
 }
 
-/// The stretch of time that a day or a moment lies in: the beginning of its text.
+/// The period that a day or a moment lies in: the beginning of its text.
 fn stretch(reader: &FilterReader<'_>, field: &str, operand: &Operand, per: Period) -> Result<Operand, StoreError> {
     let base = reader.entity.field(field).map(|field| field.field_type.base());
     let has_hours = operand.shape == ColumnShape::Moment || base == Some(BaseType::Datetime);
@@ -94,15 +94,15 @@ fn stretch(reader: &FilterReader<'_>, field: &str, operand: &Operand, per: Perio
     Ok(Operand { sql: format!("substr({text}, 1, {})", per.characters()), shape: ColumnShape::Text })
 }
 
-/// What the columns of a group become.
+/// How a value of a group is read from its columns.
 #[derive(Debug, Clone, Copy)]
 enum Output {
     Value(ColumnShape),
-    /// A decimal without a scale: equal ones may have been written with more or fewer zeros, and which is seen is chance.
+    /// A decimal without a scale: equal ones may have different trailing zeros, so these are removed.
     Loose,
-    /// The exact sum of decimals, with the digits that they have.
+    /// The exact sum of decimals, with all of its digits.
     Sum,
-    /// The exact mean of decimals: their sum and their number.
+    /// The mean of decimals, from two columns: their exact sum and their number.
     Mean,
 }
 
@@ -112,7 +112,7 @@ impl Output {
         if shape == ColumnShape::Decimal && !has_scale { Output::Loose } else { Output::Value(shape) }
     }
 
-    /// How many columns it is read from.
+    /// The number of columns that the value is read from.
     fn width(self) -> usize {
         match self {
             Output::Value(_) | Output::Loose | Output::Sum => 1,
@@ -128,7 +128,7 @@ impl Output {
                 Some(decimal) => Value::from(decimal.normalize().to_string()),
                 None => Value::from(text),
             },
-            // PostgreSQL adds beyond the digits that a decimal has.
+            // PostgreSQL's sums may have more digits than a decimal holds.
             (Output::Sum, Cell::Text(text)) if Decimal::from_str_exact(text).is_err() => {
                 return Err(SqlError::TooLarge);
             }

@@ -1,4 +1,4 @@
-//! Several writes at once, all of them or none.
+//! Batches: several writes in one call, all of them or none.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use super::records::RowWriter;
 use crate::sql::RowLock;
 
 impl RowWriter<'_> {
-    /// Does all steps or none, each within its own reach; gives the rows in the order of the steps, and how many rows
-    /// changed.
+    /// Executes all steps or none, each within its own reach; returns the rows in the order of the steps, and the
+    /// number of changed rows.
     ///
     /// # Errors
     /// [`StoreError::Batch`], which names the step.
@@ -118,7 +118,7 @@ impl RowWriter<'_> {
             let key = key.as_str().ok_or_else(bad)?;
             filter.insert(key.to_owned(), row.get(key).cloned().unwrap_or(Value::Null));
         }
-        // Where nothing is found, nobody else may insert it at the same moment.
+        // If no row is found, no other unit of work may insert it at the same time.
         let mut meant: Vec<String> = filter
             .iter()
             .map(|(key, value)| {

@@ -1,4 +1,4 @@
-//! Files that plugins keep per tenant.
+//! Files that plugins store per tenant.
 
 use erp_manifest::PluginId;
 use erp_manifest::digest::sha256_hex;
@@ -46,7 +46,7 @@ impl Blobs<'_> {
         Ok(info)
     }
 
-    /// What a file is.
+    /// Returns the metadata of a file.
     ///
     /// # Errors
     /// [`StoreError::NoBlob`] and [`StoreError::Database`].

@@ -18,9 +18,9 @@ use super::sql::{Connection, Dialect, SqlError, SqlRow, SqlValue, bound};
 use super::{Sealer, definition};
 use crate::error::failed;
 
-/// Where what was read of keys is remembered: no table has this name.
+/// The table name under which read keys of the key-value store are remembered: no table has this name.
 const KEYS: &str = "";
-/// Statements that are noted until they are asked for.
+/// The maximum number of statements that are recorded until they are taken.
 const MAX_STATEMENTS: usize = 200;
 
 /// A database with the entities of the installed plugins.
@@ -28,74 +28,75 @@ const MAX_STATEMENTS: usize = 200;
 pub struct Database {
     connection: Connection,
     catalog: Catalog,
-    /// Which one of a pool the catalog is.
+    /// The number of the catalog among those that a pool has served.
     generation: u64,
     changes: Vec<Arc<RowChange>>,
-    /// What stays of a unit of work that is undone: numbers that may leave gaps.
+    /// Statements to repeat if the unit of work is undone: taken numbers of rules that allow gaps.
     lasting: Vec<(&'static str, Vec<SqlValue>)>,
-    /// Bytes that the changes of a unit of work may take, and those that they take already.
+    /// The bytes that the changes of a unit of work may take, and those that they take so far (`changed`).
     most_changed: Option<u64>,
     changed: u64,
-    /// What seals secrets; without it they are kept as they are.
+    /// Seals secrets; if absent, they are stored in plain text.
     sealer: Option<Arc<Sealer>>,
-    /// Statements since they were asked for; none if they are not requested.
+    /// The recorded statements; absent if none are recorded.
     statements: RefCell<Option<Vec<String>>>,
-    /// What the unit of work has read, where others may change it meanwhile.
+    /// What the unit of work has read and others may change before it ends.
     seen: RefCell<Seen>,
-    /// The upgrade that the unit of work does.
+    /// The upgrade that the unit of work performs.
     upgrade: Option<u64>,
-    /// Whether the unit of work changes nothing: what it reads need not be remembered.
+    /// Whether the unit of work only reads: then nothing that it reads needs to be remembered.
     only_reads: bool,
-    /// Rows that were committed since the indexes of texts were last looked at, and those that the unit of work has written.
+    /// Rows committed since the last check of the indexes of texts, and rows that the unit of work has written so far.
     written: u64,
     written_now: u64,
-    /// Whether units of work are committed together, and one of them is open.
+    /// The state of units of work that are committed together.
     group: Group,
 }
 
-/// Units of work that are committed together.
+/// The state of units of work that are committed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Group {
     /// Each unit is committed by itself.
     #[default]
     None,
-    /// A transaction is open, and no unit in it.
+    /// A transaction is open, without a unit in it.
     Open,
-    /// A unit is open in it.
+    /// A transaction is open, with a unit in it.
     InUnit,
-    /// The database undid all of it by itself, as when the disk is full: nothing more is done, and nobody is told that it was.
+    /// The database undid the whole group by itself, for instance because the disk is full. Further units fail, and so
+    /// does the commit of the group.
     Lost,
 }
 
 impl Database {
-    /// Opens or makes a database in a file. What was committed survives `kill -9` and a power cut.
+    /// Opens or creates a database in a file. Committed changes survive `kill -9` and a power cut.
     ///
     /// # Errors
-    /// [`StoreError::Database`] where the file cannot be opened or is no database.
+    /// [`StoreError::Database`] if the file cannot be opened or is not a database.
     #[cfg(feature = "sqlite")]
     pub fn open(file: &Path) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_file(file).map_err(failed("open the database file"))?)
     }
 
-    /// A database in memory.
+    /// Creates a database in memory.
     ///
     /// # Errors
-    /// [`StoreError::Database`], which only a lack of memory explains.
+    /// [`StoreError::Database`], only for lack of memory.
     #[cfg(feature = "sqlite")]
     pub fn in_memory() -> Result<Database, StoreError> {
         Database::set_up(Connection::in_memory().map_err(failed("open a database in memory"))?)
     }
 
-    /// Opens a database of PostgreSQL, and makes the platform's tables where they are not there.
+    /// Opens a PostgreSQL database, and creates the platform's tables if they are missing.
     ///
     /// # Errors
-    /// [`StoreError::Database`] if there is none, or nobody may use it.
+    /// [`StoreError::Database`] if the database does not exist or the user may not use it.
     #[cfg(feature = "postgres")]
     pub fn open_postgres(url: &PostgresUrl) -> Result<Database, StoreError> {
         Database::set_up(Connection::open_postgres(url).map_err(failed("open the database"))?)
     }
 
-    /// A database within one of PostgreSQL: a schema of its own, which goes when this value goes.
+    /// Creates a schema of its own in a PostgreSQL database; dropping this value drops the schema.
     ///
     /// # Errors
     /// As [`Database::open_postgres`].
@@ -104,10 +105,10 @@ impl Database {
         Database::set_up(Connection::open_scratch(url).map_err(failed("open the database"))?)
     }
 
-    /// Opens a database that is there, to read it and nothing else.
+    /// Opens an existing database file for reading only.
     ///
     /// # Errors
-    /// [`StoreError::Database`] if there is none, or the file is none.
+    /// [`StoreError::Database`] if the file is missing or is not a database.
     #[cfg(feature = "sqlite")]
     pub fn open_to_read(file: &Path) -> Result<Database, StoreError> {
         Ok(Database::over(Connection::open_file_to_read(file).map_err(failed("open the database file"))?))
@@ -152,12 +153,12 @@ impl Database {
         self.sealer.as_deref()
     }
 
-    /// The database that the tables are in.
+    /// The kind of the database.
     pub fn dialect(&self) -> Dialect {
         self.connection.dialect()
     }
 
-    /// Whether it is a file of SQLite.
+    /// Whether the database is an SQLite file.
     pub(super) fn is_file(&self) -> bool {
         self.connection.is_file()
     }
@@ -166,12 +167,12 @@ impl Database {
         &mut self.connection
     }
 
-    /// Whether the tables of a plugin's entities are there.
+    /// Whether the tables of all entities of a plugin exist.
     pub fn has_tables_of(&self, plugin: &Arc<Manifest>) -> bool {
         EntityRef::all(plugin).all(|entity| self.has_table(&entity.table()).unwrap_or(false))
     }
 
-    /// The upgrade that is being done.
+    /// The upgrade in progress.
     pub(super) fn upgrade_under_way(&self) -> Option<u64> {
         self.upgrade
     }
@@ -180,7 +181,7 @@ impl Database {
         self.upgrade = upgrade;
     }
 
-    /// The entities that the database knows.
+    /// The entities that the database serves.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
@@ -189,7 +190,7 @@ impl Database {
         &mut self.catalog
     }
 
-    /// What the unit of work has changed so far, in order.
+    /// The changes of the unit of work so far, in order.
     pub fn changes(&self) -> &[Arc<RowChange>] {
         &self.changes
     }
@@ -202,8 +203,9 @@ impl Database {
         self.begin_by(Connection::begin)
     }
 
-    /// Begins a unit of work that may only read: until it changes something, it is in nobody's way. Where somebody else
-    /// wrote meanwhile, its first change ends it with [`StoreError::Conflict`]; made again, it begins like any other.
+    /// Begins a unit of work that may only read: until its first change, it does not block others. If another unit
+    /// wrote meanwhile, that change fails with [`StoreError::Conflict`]; the work must then be repeated with
+    /// [`Database::begin`].
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -211,23 +213,24 @@ impl Database {
         self.begin_by(Connection::begin_lazily)
     }
 
-    /// How long a unit of work waits for somebody else's that writes.
+    /// Sets how long a unit of work waits for another one that writes; no effect on PostgreSQL.
     pub fn set_patience(&mut self, patience: std::time::Duration) {
         self.connection.set_patience(patience);
     }
 
-    /// Holds the statements that follow to a limit: beyond it they end with [`StoreError::TooSlow`]. Returns the previous
-    /// limit, with the time that its statements took.
+    /// Limits the time of the statements that follow: beyond the limit they fail with [`StoreError::TooSlow`]. Returns
+    /// the previous limit, with the time that its statements took.
     pub fn swap_limit(&mut self, limit: StatementLimit) -> StatementLimit {
         self.connection.swap_limit(limit)
     }
 
-    /// Whether what is replaced is overwritten in the file, and not only marked as free.
+    /// Sets whether replaced content is overwritten in the file, instead of only marked as free.
     pub(super) fn set_thorough(&mut self, is_thorough: bool) -> Result<(), StoreError> {
         self.connection.set_thorough(is_thorough).map_err(failed("overwrite what is replaced"))
     }
 
-    /// Reads in one state of the database, whatever others write meanwhile.
+    /// Runs `work`, which must only read, in a transaction. On SQLite it sees one state of the database, whatever
+    /// others write; on PostgreSQL each statement sees what is committed when it begins.
     ///
     /// # Errors
     /// Those of `work`, and [`StoreError::Database`].
@@ -240,7 +243,7 @@ impl Database {
         done
     }
 
-    /// The same database by another connection, with the same entities; none where one connection is all there is.
+    /// Opens another connection to the same database, with the same entities; `None` if only one is possible.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -254,28 +257,28 @@ impl Database {
         }))
     }
 
-    /// Which catalog of a pool this is.
+    /// The number of the catalog among those that a pool has served.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Knows the entities of a pool from now on.
+    /// Replaces the entities with those that a pool serves.
     pub(super) fn follow(&mut self, generation: u64, catalog: Catalog) {
         (self.generation, self.catalog) = (generation, catalog);
     }
 
-    /// Waits until no other call of a tenant that met another one is under way.
+    /// Waits until no other call of the tenant that waited like this is running, in any process.
     pub(super) fn queue_up(&self, tenant: &TenantId) -> Result<(), StoreError> {
         self.lock_alone(&["calls", tenant.as_str()])
     }
 
-    /// Knows other entities from now on.
+    /// Replaces the entities.
     pub fn set_catalog(&mut self, catalog: Catalog) {
         self.catalog = catalog;
     }
 
     fn begin_by(&mut self, begin: fn(&Connection) -> Result<(), SqlError>) -> Result<(), StoreError> {
-        // A unit that a panic broke off is undone here.
+        // Undoes a unit that a panic interrupted.
         self.rollback();
         self.only_reads = false;
         if self.group == Group::Lost {
@@ -290,8 +293,8 @@ impl Database {
         }
     }
 
-    /// Begins to commit units of work together: the disk is waited for once. False where each must be committed by
-    /// itself, since another process may work on the same data.
+    /// Begins a group of units of work that are committed together, with one wait for the disk. False on PostgreSQL,
+    /// where another process may use the same data, and if a group is open already.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -305,10 +308,11 @@ impl Database {
         Ok(true)
     }
 
-    /// Makes all units of the group last, or none.
+    /// Commits all units of the group, or none.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; nothing of the group was kept then.
+    /// [`StoreError::Database`], or [`StoreError::BadQuery`] if the database undid the group; nothing of it is kept
+    /// then.
     pub fn end_group(&mut self) -> Result<(), StoreError> {
         self.rollback();
         if std::mem::take(&mut self.group) == Group::Lost {
@@ -320,15 +324,15 @@ impl Database {
         })
     }
 
-    /// Whether the unit of work can only be undone, since another process changed the same data.
+    /// Whether the unit of work can only be undone, because another one changed the same data.
     pub fn is_doomed(&self) -> bool {
         self.connection.is_doomed()
     }
 
-    /// Makes the unit of work last; gives what it changed, in order.
+    /// Commits the unit of work; returns its changes, in order.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; nothing of the unit was kept then.
+    /// [`StoreError::Database`]; nothing of the unit is kept then.
     pub fn commit(&mut self) -> Result<Vec<Arc<RowChange>>, StoreError> {
         if let Some(upgrade) = self.upgrade.take() {
             self.upgrades().note_own_rows(upgrade)?;
@@ -336,7 +340,8 @@ impl Database {
         let written = self.written + self.written_now;
         let looks = self.written_now > 0 && written >= LOOK_AFTER && self.is_file();
         if looks {
-            // The unit may have no time left, and need not succeed in this: what an index lacks is found all the same.
+            // The unit may have no time left. A failure here is harmless: searches also find the rows that an index
+            // lacks.
             let limit = self.swap_limit(StatementLimit::default());
             let _ = self.atomically(|database| database.texts().take_up());
             self.swap_limit(limit);
@@ -360,12 +365,12 @@ impl Database {
         Ok(std::mem::take(&mut self.changes))
     }
 
-    /// Holds the unit of work that has begun to so many bytes of changed rows, before and after.
+    /// Limits the changed rows of the current unit of work, before and after, to `bytes` in all.
     pub fn bound_changes(&mut self, bytes: u64) {
         self.most_changed = Some(bytes);
     }
 
-    /// Undoes the unit of work. Does nothing where none was begun.
+    /// Undoes the unit of work; does nothing if none was begun.
     pub fn rollback(&mut self) {
         self.changes.clear();
         self.written_now = 0;
@@ -376,40 +381,40 @@ impl Database {
             Group::None if self.connection.is_in_unit() => self.connection.rollback(),
             Group::InUnit | Group::Open if !self.connection.is_in_unit() => self.group = Group::Lost,
             Group::InUnit => {
-                // What cannot be undone alone is undone with the group.
+                // A unit that cannot be undone alone is undone with the group.
                 self.group = if self.connection.rollback_to("unit").is_ok() { Group::Open } else { Group::Lost };
             }
             Group::None | Group::Open | Group::Lost => {}
         }
         for (sql, parameters) in std::mem::take(&mut self.lasting) {
-            // A number that cannot be kept is given again, which only closes a gap.
+            // A number that cannot be kept is used again, which only closes a gap.
             let _ = self.execute("keep a number", sql, parameters);
         }
     }
 
-    /// Whether others may change what a unit of work has read before it ends. SQLite's writer is alone.
+    /// Whether others may change rows that the unit of work has read before it ends. SQLite has one writer only.
     pub(super) fn has_others(&self) -> bool {
         self.dialect() == Dialect::Postgres && !self.only_reads && self.connection.is_in_unit()
     }
 
-    /// Remembers what a row held when the unit of work read it first.
+    /// Remembers the content of a row when the unit of work first reads it.
     pub(super) fn note_seen(&self, entity: &EntityRef, row: &Row) {
         if self.has_others() {
             self.seen.borrow_mut().note_read((entity.table(), row.id.clone()), content_of_row(row));
         }
     }
 
-    /// Remembers what the unit of work made of a row.
+    /// Remembers the content of a row that the unit of work wrote.
     pub(super) fn note_written(&self, entity: &EntityRef, row: &Row) {
         if self.has_others() {
             self.seen.borrow_mut().note_written((entity.table(), row.id.clone()), content_of_row(row));
         }
     }
 
-    /// A row that was read is changed: what was made of what was read must be made of the row as it is.
+    /// Checks a row that will be changed: it must still have the content that the unit of work has read.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where somebody else has changed it since; the unit of work can only be undone then.
+    /// [`StoreError::Conflict`] if another unit has changed it since; this unit can only be undone then.
     pub(super) fn hold_to_seen(&self, entity: &EntityRef, row: &Row) -> Result<(), StoreError> {
         if !self.has_others() {
             return Ok(());
@@ -417,7 +422,7 @@ impl Database {
         self.hold(&(entity.table(), row.id.clone()), content_of_row(row))
     }
 
-    /// The same for a key of the key-value store, which is about to be set.
+    /// The same check for a key of the key-value store that will be set.
     pub(super) fn hold_key_to_seen(&self, place: &str, value: Option<&Value>) -> Result<(), StoreError> {
         if !self.has_others() {
             return Ok(());
@@ -425,7 +430,7 @@ impl Database {
         self.hold(&(KEYS.to_owned(), place.to_owned()), content_of_key(value))
     }
 
-    /// Remembers what a key held, or was given.
+    /// Remembers the value that a key had, or that it was set to.
     pub(super) fn note_key(&self, place: &str, value: Option<&Value>, is_written: bool) {
         if !self.has_others() {
             return;
@@ -443,7 +448,8 @@ impl Database {
         Err(StoreError::Conflict)
     }
 
-    /// Has something for itself until the unit of work ends; SQLite's writer has everything for himself.
+    /// Takes an exclusive lock on a named place until the unit of work ends; not needed on SQLite, which has one
+    /// writer.
     pub(super) fn lock_alone(&self, place: &[&str]) -> Result<(), StoreError> {
         if !self.has_others() {
             return Ok(());
@@ -453,17 +459,17 @@ impl Database {
             .map(drop)
     }
 
-    /// Does a statement again where the unit of work is undone.
+    /// Repeats a statement after the unit of work is undone.
     pub(super) fn keep_after_rollback(&mut self, sql: &'static str, parameters: Vec<SqlValue>) {
         self.lasting.push((sql, parameters));
     }
 
-    /// Begins to note the statements that are executed, or stops.
+    /// Starts or stops recording the executed statements.
     pub fn note_statements(&mut self, wanted: bool) {
         self.statements = RefCell::new(wanted.then(Vec::new));
     }
 
-    /// The statements since the last time this was asked, without their values.
+    /// Returns the statements recorded since the last call, without their values.
     pub fn take_statements(&mut self) -> Vec<String> {
         self.statements.get_mut().as_mut().map(std::mem::take).unwrap_or_default()
     }
@@ -476,12 +482,12 @@ impl Database {
         }
     }
 
-    /// Rows of a statement that only reads: names of the columns, and at most `most` rows. The live rows of a
-    /// plugin's entities, but for those of the tenant `without`, can be asked for by the names of the entities, their
-    /// fields by those of the fields.
+    /// Runs a statement that only reads; returns the names of the columns, and at most `most` rows. The statement may
+    /// name the entities of `plugin` and their fields as the manifest does, to read live rows of all tenants but
+    /// `without`.
     ///
     /// # Errors
-    /// [`StoreError::BadQuery`] where the statement writes or cannot be read.
+    /// [`StoreError::BadQuery`] if the statement is invalid, writes, or reads secrets.
     pub fn inspect(
         &mut self,
         plugin: Option<&Arc<Manifest>>,
@@ -526,7 +532,7 @@ impl Database {
         }
     }
 
-    /// Runs a statement that may be refused while the unit of work goes on: PostgreSQL would not let it.
+    /// Runs a statement that may fail without ending the unit of work; PostgreSQL needs a savepoint for that.
     pub(super) fn guarded<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.dialect() == Dialect::Sqlite || !self.connection.is_in_unit() {
             return work();
@@ -545,7 +551,7 @@ impl Database {
         self.written_now += rows;
     }
 
-    /// Keeps what happened until the unit of work ends.
+    /// Records a change until the unit of work ends.
     pub(super) fn record_change(&mut self, change: RowChange) -> Result<(), StoreError> {
         self.count_written(1);
         if let Some(most) = self.most_changed {
@@ -559,7 +565,7 @@ impl Database {
         Ok(())
     }
 
-    /// Statements that change tables.
+    /// Executes statements that change tables.
     pub(super) fn execute_batch(&self, attempt: &'static str, sql: &str) -> Result<(), StoreError> {
         self.connection.batch(sql).map_err(failed(attempt))
     }

@@ -9,14 +9,14 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result};
 use rust_decimal::Decimal;
 
-/// Makes the collation and the functions known to a connection.
+/// Registers the collation and the functions with a connection.
 pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_collation(crate::sql::COLLATION, compare)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_aggregate_function("decimal_sum", 1, flags, Sum)
 }
 
-/// By value; text that is no decimal comes after all decimals, in the order of its bytes.
+/// Compares by value; text that is no decimal comes after all decimals, in the order of its bytes.
 fn compare(left: &str, right: &str) -> Ordering {
     match (Decimal::from_str(left), Decimal::from_str(right)) {
         (Ok(left), Ok(right)) => left.cmp(&right),
@@ -47,7 +47,7 @@ impl Aggregate<Option<Decimal>, Option<String>> for Sum {
             sum.rescale(scale);
             sum
         });
-        // One that cannot keep its digits was rounded.
+        // A sum with a smaller scale was rounded, and is rejected.
         let sum = sum.filter(|sum| sum.scale() == scale);
         *state = Some(sum.ok_or_else(|| rusqlite::Error::UserFunctionError(crate::sql::SUM_TOO_LARGE.into()))?);
         Ok(())

@@ -1,4 +1,4 @@
-//! What tables, columns and indexes are, as SQL. Nothing here talks to a database.
+//! The SQL of tables, columns and indexes. Nothing here uses a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use erp_storage::EntityRef;
 use super::grams::{self, GramsIndex};
 use super::sql::{ColumnShape, Dialect};
 
-/// The platform's tables. Their names and the meaning of their columns are the platform's; what
-/// comes after `erp_` is the dev host's own.
+/// The platform's tables. The platform defines their names and the meaning of their columns, except for those that
+/// begin with `erp_`: these are the dev host's own.
 pub(super) const PLATFORM_TABLES: &str = "
 create table if not exists plugins (
   id {text} primary key, name {text} not null, version {text} not null, status {text} not null, error {text},
@@ -100,7 +100,7 @@ create table if not exists erp_audit (
 {end};
 ";
 
-/// What is there of a table.
+/// The columns and indexes that a table has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownTable {
     pub(super) columns: BTreeSet<String>,
@@ -108,7 +108,7 @@ pub(super) struct KnownTable {
 }
 
 impl KnownTable {
-    /// As this version makes the table of an entity.
+    /// The table of an entity as this version of the program creates it.
     pub(super) fn of(entity: &EntityRef, search: SearchIndex) -> KnownTable {
         KnownTable {
             columns: own_columns(entity).map(|field| column_name(field.name.as_str())).collect(),
@@ -117,19 +117,19 @@ impl KnownTable {
     }
 }
 
-/// What a database finds parts of texts by.
+/// The index by which a database finds parts of texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SearchIndex {
-    /// Nothing: it reads the rows.
+    /// No index: a search reads the rows.
     None,
-    /// `pg_trgm` of PostgreSQL, one index a field.
+    /// `pg_trgm` of PostgreSQL, one index per field.
     Trigrams,
-    /// FTS5 of SQLite over [`grams`], one index an entity.
+    /// FTS5 of SQLite over [`grams`], one index per entity.
     Grams,
 }
 
 impl SearchIndex {
-    /// What a database has that is kept.
+    /// The index of a database that is kept: an SQLite file, or PostgreSQL.
     pub(super) fn usual(dialect: Dialect) -> SearchIndex {
         match dialect {
             Dialect::Sqlite => SearchIndex::Grams,
@@ -138,8 +138,8 @@ impl SearchIndex {
     }
 }
 
-/// The statements that make the table of an entity what it should be: they make it, or add columns to it, and change
-/// its indexes. The name of an index says everything about it, so that one that is there needs no second look.
+/// The statements that bring the table of an entity up to date: they create it, or add columns, and change its
+/// indexes. The name of an index determines its definition, so an existing index is not compared further.
 pub(super) fn table_statements(
     dialect: Dialect,
     entity: &EntityRef,
@@ -156,7 +156,7 @@ pub(super) fn table_statements(
                 own_columns(entity).filter(|field| !known.columns.contains(&column_name(field.name.as_str())));
             let added = missing.map(|field| format!("add column {}", column_definition(field)));
             let added: Vec<String> = added.collect();
-            // All at once: the table is written anew once, and not once a column.
+            // One statement for all columns: the table is rewritten once, and not once per column.
             if !added.is_empty() {
                 statements.push(format!("alter table \"{table}\" {}", added.join(", ")));
             }
@@ -170,8 +170,8 @@ pub(super) fn table_statements(
     statements
 }
 
-/// The fields that have a column of their own in PostgreSQL, so that they can be indexed. SQLite indexes what is computed
-/// from `data` as it is: there, a statement that names a generated column is never answered by an index alone.
+/// The fields that have a column of their own in PostgreSQL, so that they can be indexed. SQLite indexes expressions
+/// over `data`: there, a statement that names a generated column is never answered from an index alone.
 fn own_columns(entity: &EntityRef) -> impl Iterator<Item = &Field> {
     entity.fields.iter().filter(|field| field.has_column())
 }
@@ -195,13 +195,13 @@ pub(super) fn all_indexes(entity: &EntityRef) -> Vec<String> {
     every_index(entity).map(|index| index.name()).collect()
 }
 
-/// Those of either database.
+/// The indexes that an entity may have on either database.
 fn every_index(entity: &EntityRef) -> impl Iterator<Item = WantedIndex<'_>> {
     let parts = |search| WantedIndex::all(entity, search).filter(|index| index.kind == IndexKind::Parts);
     WantedIndex::all(entity, SearchIndex::None).chain(parts(SearchIndex::Trigrams)).chain(parts(SearchIndex::Grams))
 }
 
-/// The statement that takes an index away, where it exists.
+/// The statement that drops an index, if it exists.
 pub(super) fn drop_index(dialect: Dialect, name: &str) -> String {
     match dialect {
         Dialect::Sqlite if name.starts_with(PARTS) => grams::drop_statement(name),
@@ -209,19 +209,19 @@ pub(super) fn drop_index(dialect: Dialect, name: &str) -> String {
     }
 }
 
-/// The index over the parts of texts of an entity in SQLite; none where it cannot be searched.
+/// The index over the parts of an entity's texts in SQLite; `None` if the entity cannot be searched.
 pub(super) fn grams_index(entity: &EntityRef) -> Option<GramsIndex<'_>> {
     let mut all = WantedIndex::all(entity, SearchIndex::Grams);
     all.find(|index| index.kind == IndexKind::Parts).map(|index| index.grams())
 }
 
-/// The indexes of an entity that another version of it has not.
+/// The indexes of an entity that another version of it does not have.
 pub(super) fn indexes_not_in(old: &EntityRef, new: &EntityRef) -> Vec<String> {
     let stays = all_indexes(new);
     all_indexes(old).into_iter().filter(|name| !stays.contains(name)).collect()
 }
 
-/// The indexes of an entity over one of the columns.
+/// The indexes of an entity over any of the columns.
 pub(super) fn indexes_over(entity: &EntityRef, columns: &[String]) -> Vec<String> {
     let is_over = |index: &WantedIndex<'_>| {
         index.fields.iter().any(|field| columns.iter().any(|column| *column == column_name(field)))
@@ -229,7 +229,7 @@ pub(super) fn indexes_over(entity: &EntityRef, columns: &[String]) -> Vec<String
     every_index(entity).filter(is_over).map(|index| index.name()).collect()
 }
 
-/// The columns of an entity that another version of it has not, or has for another kind of value.
+/// The columns of an entity that another version of it does not have, or has with another type.
 pub(super) fn columns_not_in(old: &EntityRef, new: &EntityRef) -> Vec<String> {
     let stays = |field: &Field| {
         own_columns(new).any(|known| known.name.as_str() == field.name.as_str() && shape_of(known) == shape_of(field))
@@ -243,22 +243,22 @@ pub(super) fn unique_keys(entity: &EntityRef) -> Vec<Vec<&str>> {
     all.filter(|index| index.kind == IndexKind::Unique).map(|index| index.fields).collect()
 }
 
-/// What the names of indexes over parts of texts begin with.
+/// The prefix of the names of indexes over parts of texts.
 const PARTS: &str = "parts:";
 
-/// What an index is for.
+/// The purpose of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum IndexKind {
     Ordered,
     Unique,
-    /// Parts of text.
+    /// Finds parts of texts.
     Parts,
 }
 
-/// An index over the live rows of a tenant.
+/// An index that the table of an entity should have.
 struct WantedIndex<'e> {
     entity: &'e EntityRef,
-    /// The fields; none for the rows' own order.
+    /// The fields; empty for the default order of the rows.
     fields: Vec<&'e str>,
     kind: IndexKind,
 }
@@ -275,7 +275,7 @@ impl<'e> WantedIndex<'e> {
                 .filter(|field| field.field_type.base() == BaseType::String)
                 .map(|field| vec![field.name.as_str()])
                 .collect(),
-            // All in one: a search looks for a text in any of them.
+            // One index for all: a search looks for a text in any of the fields.
             SearchIndex::Grams => {
                 let fields: Vec<&str> = searchable.map(|field| field.name.as_str()).collect();
                 if fields.is_empty() { Vec::new() } else { vec![fields] }
@@ -289,15 +289,15 @@ impl<'e> WantedIndex<'e> {
             .chain(parts.into_iter().map(move |fields| index(fields, IndexKind::Parts)))
     }
 
-    /// The name never has colons or commas of a table or of a field: two indexes never share a name. A name that
-    /// is too long for PostgreSQL ends in its digest.
+    /// The name. Names of tables and fields have no colons or commas, so that two indexes never share a name. A name
+    /// that is too long for PostgreSQL ends in its digest.
     fn name(&self) -> String {
         let prefix = match self.kind {
             IndexKind::Ordered => "order:",
             IndexKind::Unique => "unique:",
             IndexKind::Parts => PARTS,
         };
-        // Of the parts of texts, those of a list are others than those of its JSON.
+        // Parts of a list's items are not those of its JSON text, so their indexes have different names.
         let is_list = |name: &str| self.entity.field(name).is_some_and(|field| field.field_type.shape().is_list());
         let field = |name: &&str| {
             let mark = if self.kind == IndexKind::Parts && is_list(name) { "[]" } else { "" };
@@ -328,8 +328,8 @@ impl<'e> WantedIndex<'e> {
                     values.join(", ")
                 );
             }
-            // What is absent comes first, in both. The id at the end makes the order total, and pages cheap. SQLite counts
-            // and adds up by the index alone only where that has all that a statement names.
+            // Missing values come first on both. The id at the end makes the order total, and pages cheap. SQLite
+            // counts and sums from the index alone only if the index has all columns that the statement names.
             (IndexKind::Ordered, Dialect::Postgres) => {
                 ("", values.map(|value| format!("{value} nulls first")).chain(["id".to_owned()]).collect())
             }
@@ -345,12 +345,12 @@ impl<'e> WantedIndex<'e> {
     }
 }
 
-/// A column that the field's value can be indexed by.
+/// The definition of the column by which a field's value can be indexed.
 fn column_definition(field: &Field) -> String {
     Dialect::generated_column(&column_name(field.name.as_str()), field.name.as_str(), shape_of(field))
 }
 
-/// The statements that take columns of a table away.
+/// The statements that drop columns of a table; none for SQLite, which has no such columns.
 pub(super) fn drop_columns(dialect: Dialect, table: &str, columns: &[String]) -> Vec<String> {
     match dialect {
         Dialect::Sqlite => Vec::new(),
@@ -360,7 +360,7 @@ pub(super) fn drop_columns(dialect: Dialect, table: &str, columns: &[String]) ->
     }
 }
 
-/// The generated column of a field.
+/// The name of a field's generated column.
 pub(super) fn column_name(field: &str) -> String {
     format!("_f_{field}")
 }
@@ -369,9 +369,9 @@ fn shape_of(field: &Field) -> ColumnShape {
     ColumnShape::of(field.field_type.base())
 }
 
-/// The live rows of an entity of all tenants, as a view with the entity's own names.
+/// A view of the live rows of an entity, with the names of the manifest: all tenants, except `without`.
 pub(super) fn live_view(dialect: Dialect, entity: &EntityRef, without: Option<&TenantId>) -> String {
-    // A tenant's name has no quotes: that is its rule.
+    // The rules for the names of tenants allow no quotes.
     let others = without.map_or_else(String::new, |tenant| format!(" and tenant_id <> '{tenant}'"));
     let fields: String = entity
         .fields

@@ -1,4 +1,4 @@
-//! Deleting rows, and what goes with them.
+//! Deletes rows and their dependents.
 
 use erp_manifest::OnDelete;
 use erp_storage::{Dependent, EntityRef, RowChangeKind, Scope, StoreError};
@@ -8,12 +8,12 @@ use super::definition;
 use super::records::RowWriter;
 use super::sql::{Dialect, RowLock, SqlValue};
 
-/// How many rows go with one that is deleted, at the most, that one included.
+/// The maximum number of rows that one deletion deletes or changes, including the row itself.
 const MAX_CASCADE: usize = 10_000;
 
 impl RowWriter<'_> {
-    /// Deletes a row softly, with the rows that go with it; gives how many rows changed. A row that restricts
-    /// hinders only where it does not go too.
+    /// Deletes a row softly, with its dependents; returns the number of changed rows. A dependent row with `restrict`
+    /// prevents the deletion only if it is not deleted too.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], [`StoreError::RefRestrict`],
@@ -43,7 +43,7 @@ impl RowWriter<'_> {
         };
         let mut total = 0;
         while let Some((entity, id)) = waiting.pop() {
-            // It may have gone by another way since it was found.
+            // It may have been deleted through another relation since it was found.
             let mut row = match self.get_version(&entity, scope, &id, None, RowLock::Delete) {
                 Ok(row) => row,
                 Err(StoreError::NotFound { .. }) => continue,
@@ -71,7 +71,7 @@ impl RowWriter<'_> {
                     }
                 }
             }
-            // The stack gives them back in their own order.
+            // Reversed, so that the stack returns them in their own order.
             waiting.extend(going.into_iter().rev());
         }
         for (entity, id, dependent) in restricting {
@@ -90,9 +90,9 @@ impl RowWriter<'_> {
         Ok(counts.first().map_or(0, |count| count.unsigned_abs()))
     }
 
-    /// Their ids; one more than may go at the most, so that a table of millions is not read to find out that it is too much.
+    /// The ids of dependent rows: at most one more than a deletion may touch, so that a table of millions is not read.
     fn hanging_rows(&self, dependent: &Dependent, scope: &Scope, id: &str) -> Result<Vec<String>, StoreError> {
-        // Locked when they are found: one that is moved to another row meanwhile is none of these any more.
+        // Locked by the query itself: a row that another unit moves away meanwhile is no longer found.
         let (hanging, lock) =
             (hanging(self.database.dialect(), dependent), self.database.dialect().row_lock(RowLock::Delete));
         let sql = format!("select id from {hanging} order by id limit {}{lock}", MAX_CASCADE + 1);
@@ -100,7 +100,7 @@ impl RowWriter<'_> {
     }
 }
 
-/// The live rows of a tenant that name a row.
+/// SQL for the live rows of a tenant that refer to a row.
 fn hanging(dialect: Dialect, dependent: &Dependent) -> String {
     format!(
         "\"{}\" where tenant_id = ? and deleted_at is null and {} = ?",

@@ -1,10 +1,10 @@
-//! What the database refuses, in the words of storage.
+//! Converts errors of the databases to errors of storage.
 
 use erp_storage::StoreError;
 
 use super::sql::{Failure, SqlError};
 
-/// A wrapper for `map_err` that says what was tried.
+/// Returns a conversion for `map_err`; `attempt` names the operation that failed.
 pub(crate) fn failed(attempt: &'static str) -> impl FnOnce(SqlError) -> StoreError {
     move |source| match source.failure() {
         Failure::Conflict => StoreError::Conflict,
@@ -17,7 +17,7 @@ pub(crate) fn failed(attempt: &'static str) -> impl FnOnce(SqlError) -> StoreErr
     }
 }
 
-/// What the database's refusal was about, where it says so.
+/// The kind of database failure behind an error.
 pub(crate) fn failure_of(error: &StoreError) -> Failure {
     match error {
         StoreError::Database { source, .. } => source.downcast_ref().map_or(Failure::Other, SqlError::failure),

@@ -1,4 +1,4 @@
-//! Events on their way: written with the unit of work that tells them, delivered after it.
+//! Events: stored by the unit of work that publishes them, delivered after it.
 
 use erp_manifest::{EventType, PluginId, TenantId};
 use erp_storage::{Scope, StoreError, StoredEvent};
@@ -8,31 +8,31 @@ use serde_json::Value;
 use super::Database;
 use super::sql::SqlValue;
 
-/// Bytes of the payloads that a list of events shows.
+/// The maximum length of all payloads in a list of events, in characters.
 const MAX_SHOWN: i64 = 2 << 20;
 
-/// How the delivery of an event to a plugin went.
+/// The result of delivering an event to a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryRecord {
     /// The plugin.
     pub plugin: String,
     /// `done` or `failed`.
     pub state: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Why it failed.
+    /// The error of the last attempt; absent if it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Events, and their deliveries.
+/// Events and their deliveries.
 #[derive(Debug)]
 pub struct EventLog<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl EventLog<'_> {
-    /// Writes an event as part of the unit of work.
+    /// Stores an event as part of the unit of work.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -61,7 +61,7 @@ impl EventLog<'_> {
         Ok(())
     }
 
-    /// The oldest event that was not delivered to everyone yet.
+    /// The oldest event that was not delivered to all subscribers yet.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -69,7 +69,7 @@ impl EventLog<'_> {
         Ok(self.events_where("where dispatched = 0 order by seq limit 1", [])?.pop())
     }
 
-    /// The oldest event of a tenant that is on its way.
+    /// The oldest event of a tenant that was not delivered to all subscribers yet.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -78,7 +78,7 @@ impl EventLog<'_> {
         Ok(self.events_where("where dispatched = 0 and tenant_id = ? order by seq limit 1", own)?.pop())
     }
 
-    /// Whose an event is.
+    /// The tenant of an event; `None` for an unknown id.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -87,7 +87,7 @@ impl EventLog<'_> {
         Ok(found.into_iter().next().map(|event| event.tenant))
     }
 
-    /// The newest events, the last one first: a hundred, and fewer where their payloads are large.
+    /// The newest events, the last one first: at most a hundred, and fewer if their payloads are large.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -99,7 +99,7 @@ impl EventLog<'_> {
             |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
         )?;
         let mut bytes = 0;
-        // The newest is shown whatever its size.
+        // The newest event is included whatever its size.
         let fits = sizes.iter().take_while(|(_, size)| {
             let is_first = bytes == 0;
             bytes += size;
@@ -116,7 +116,7 @@ impl EventLog<'_> {
         let rows = self.database.rows("read events", &sql, parameters, |row| {
             let tenant: String = row.get(2)?;
             let payload: String = row.get(5)?;
-            // A tenant's name was judged when the event was written.
+            // The tenant's name was checked when the event was written.
             let Some(tenant) = TenantId::new(tenant) else { return Ok(None) };
             Ok(Some(StoredEvent {
                 seq: row.get(0)?,
@@ -132,7 +132,7 @@ impl EventLog<'_> {
         Ok(rows.into_iter().flatten().collect())
     }
 
-    /// Notes that everyone has had the event.
+    /// Marks an event as delivered to all subscribers.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -145,7 +145,7 @@ impl EventLog<'_> {
         Ok(())
     }
 
-    /// Puts an event on its way again; false if there is none of this id.
+    /// Marks an event as undelivered again; false if no event has this id.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -154,7 +154,7 @@ impl EventLog<'_> {
         Ok(self.database.execute("put an event on its way again", sql, [SqlValue::Text(id.to_owned())])? > 0)
     }
 
-    /// Has the delivery of an event to a plugin for itself until the unit of work ends.
+    /// Locks the delivery of an event to a plugin until the unit of work ends.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -162,7 +162,8 @@ impl EventLog<'_> {
         self.database.lock_alone(&["delivery", &seq.to_string(), plugin.as_str()])
     }
 
-    /// Notes how a delivery went; `error` is `None` for one that was done, which stays done whatever another host says later.
+    /// Records the result of a delivery. Without an `error` it succeeded, which no later result of another host
+    /// changes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -183,7 +184,7 @@ impl EventLog<'_> {
         Ok(())
     }
 
-    /// How the deliveries of an event went, ordered by plugin.
+    /// The deliveries of an event, ordered by plugin.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -203,7 +204,7 @@ impl EventLog<'_> {
         )
     }
 
-    /// How often an event was delivered to a plugin, and whether it was done.
+    /// The number of attempts to deliver an event to a plugin, and whether one succeeded; `None` before the first.
     ///
     /// # Errors
     /// [`StoreError::Database`].

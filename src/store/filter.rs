@@ -14,20 +14,20 @@ use serde_json::{Map, Value};
 use super::definition;
 use super::sql::{ColumnShape, Dialect};
 
-/// Characters that `contains` looks for at the most.
+/// The maximum number of characters that `contains` or a search looks for.
 pub(super) const MAX_PATTERN: usize = 200;
-/// How deep filters nest at the most.
+/// The maximum depth of nested filters.
 const MAX_DEPTH: usize = 16;
-/// How many comparisons a filter makes at the most: the query builder recurses over all of them.
+/// The maximum number of comparisons of a filter: the query builder recurses over all of them.
 const MAX_COMPARISONS: usize = 200;
-/// How many values an `in` holds at the most.
+/// The maximum number of values of an `in`.
 const MAX_IN: usize = 1_000;
-/// How many values a whole filter holds at the most: each is a parameter of the statement.
+/// The maximum number of values of a whole filter: each is a parameter of the statement.
 const MAX_VALUES: usize = 5_000;
 /// The standard columns that filters and sorting may name.
 const STANDARD_COLUMNS: [&str; 6] = ["id", "created_at", "created_by", "updated_at", "updated_by", "version"];
 
-/// Who asks: users only reach fields that the manifest opens, the plugin's own code reaches all.
+/// The fields that the caller may use: users only those that the manifest opens, the plugin's own code all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     Declared,
@@ -40,7 +40,7 @@ impl Reach {
     }
 }
 
-/// What a field is used for.
+/// The use of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Usage {
     Filter,
@@ -69,7 +69,7 @@ impl Operand {
 }
 
 impl FilterReader<'_> {
-    /// The condition that a filter stands for.
+    /// Reads a filter into a condition.
     pub(super) fn condition(&self, filter: &Value) -> Result<Condition, StoreError> {
         match filter {
             Value::Null => Ok(Cond::all()),
@@ -84,7 +84,7 @@ impl FilterReader<'_> {
         }
     }
 
-    /// A field, or a standard column.
+    /// Finds a field or a standard column by its name.
     pub(super) fn operand(&self, name: &str, usage: Usage) -> Result<Operand, StoreError> {
         let entity = self.entity;
         if STANDARD_COLUMNS.contains(&name) {
@@ -186,7 +186,7 @@ impl FilterReader<'_> {
         Ok(all)
     }
 
-    /// Text holds a part of itself, a list holds an item.
+    /// Whether a text contains a part, or a list contains an item.
     fn contains(&self, name: &str, left: Expr, value: &Value) -> Result<Expr, StoreError> {
         let text = value.as_str().ok_or_else(|| bad("`contains` takes text"))?;
         let Some(field) = self.entity.field(name) else {
@@ -204,7 +204,7 @@ impl FilterReader<'_> {
         Ok(self.dialect.contains(left, text))
     }
 
-    /// Whether a text stands anywhere in a field.
+    /// Whether a text occurs anywhere in a field; in a list, in any of its items.
     pub(super) fn matches(&self, name: &str, text: &str) -> Expr {
         let is_list = self.entity.field(name).is_some_and(|field| field.field_type.shape().is_list());
         if is_list {

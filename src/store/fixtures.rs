@@ -1,4 +1,4 @@
-//! Rows that come with a plugin.
+//! Fixtures: rows that come with a plugin.
 
 use erp_manifest::digest::sha256_hex;
 use erp_manifest::{Field, FieldType, Fixture, FixtureMode, Manifest, converted};
@@ -9,15 +9,15 @@ use uuid::Uuid;
 use super::Database;
 use super::sql::SqlValue;
 
-/// Rows that come with a plugin.
+/// Fixtures: rows that come with a plugin.
 #[derive(Debug)]
 pub struct Fixtures<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl Fixtures<'_> {
-    /// Brings the rows of fixtures to a tenant, within the unit of work; gives how many were made, changed or deleted.
-    /// A reference may name its row by that row's title.
+    /// Applies the rows of fixtures to a tenant, within the unit of work; returns the number of created, changed and
+    /// deleted rows. A reference may name its row by that row's title.
     ///
     /// # Errors
     /// [`StoreError::Validation`] and those of [`crate::RowWriter::insert`].
@@ -33,7 +33,7 @@ impl Fixtures<'_> {
             let entity = self.database.catalog().entity(&manifest.metadata.id, fixture.entity.as_str())?;
             let mut present = Vec::new();
             for row in fixture.tables() {
-                // As it is written: neither another type nor another name of a field makes it another row.
+                // From the values as written: a field's new type or name does not make it another row.
                 let written = Value::Array(key_of(fixture, &entity, row).into_iter().map(Value::String).collect());
                 let own = format!("{}:{}", *entity.name, &sha256_hex(written.to_string().as_bytes())[..32]);
                 let row = self.fixture_row(&entity, scope, row)?;
@@ -63,7 +63,7 @@ impl Fixtures<'_> {
         Ok(self.database.changes().len() - mark)
     }
 
-    /// The values of a row in the forms that the fields keep.
+    /// Converts the values of a fixture's row to the stored form of their fields.
     fn fixture_row(
         &self,
         entity: &EntityRef,
@@ -118,7 +118,7 @@ impl Fixtures<'_> {
         Ok(self.database.reader().list(&target, scope, &query)?.rows.pop().map(|row| row.id))
     }
 
-    /// The live row with the same key; none where the fixture has no key.
+    /// The live row with the same key; `None` if the fixture has no key.
     fn same_row(
         &self,
         entity: &EntityRef,
@@ -141,7 +141,7 @@ impl Fixtures<'_> {
         let others: Vec<String> = rows.into_iter().map(|row| row.id).filter(|id| !present.contains(id)).collect();
         for id in others {
             match self.database.writer().delete(entity, scope, &id, None) {
-                // It went with another one.
+                // It was deleted with another row.
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -168,7 +168,7 @@ impl Fixtures<'_> {
     }
 }
 
-/// The fields by which a row is known again: those of `key`, else the first unique one that the row has a value for.
+/// The fields that identify a row: those of `key`, else the first unique one that the row has a value for.
 fn key_fields<'f>(fixture: &'f Fixture, entity: &'f EntityRef, row: &Map<String, Value>) -> Vec<&'f str> {
     if !fixture.key.is_empty() {
         return fixture.key.iter().map(|name| name.as_str()).collect();
@@ -177,7 +177,7 @@ fn key_fields<'f>(fixture: &'f Fixture, entity: &'f EntityRef, row: &Map<String,
     unique.into_iter().find(|name| row.get(*name).is_some_and(|value| !value.is_null())).into_iter().collect()
 }
 
-/// The values of the key as they are written in the fixture; all values of the row where it has no key.
+/// The values of the key as they are written in the fixture; all values of the row if it has no key.
 fn key_of(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let fields = key_fields(fixture, entity, row);
@@ -188,7 +188,7 @@ fn key_of(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Ve
     }
 }
 
-/// The values by which a row is looked for.
+/// The values by which an existing row is looked up.
 fn identity(fixture: &Fixture, entity: &EntityRef, row: &Map<String, Value>) -> Map<String, Value> {
     let own = |name: &str| (name.to_owned(), row.get(name).cloned().unwrap_or(Value::Null));
     key_fields(fixture, entity, row).into_iter().map(own).collect()

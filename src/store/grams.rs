@@ -1,25 +1,25 @@
-//! What SQLite finds parts of texts by: an index of the pieces that a text is made of.
+//! The index by which SQLite finds parts of texts: an index of the pieces of each text.
 //!
-//! A piece (gram) is two characters next to each other where one is not ASCII, so that a Chinese word of two characters
-//! is found, and three of ASCII otherwise: two of those are in nearly every text. Letters of ASCII count as small ones, as
-//! `like` compares them. A text that holds another one has all of its grams; whether it really holds it is asked of the
-//! rows that are left.
+//! A piece (gram) is two adjacent characters if one of them is not ASCII, so that a Chinese word of two characters is
+//! found. Otherwise it is three ASCII characters: two of them occur in nearly every text. ASCII letters count as lower
+//! case, as `like` compares them. A text that contains another one has all of its grams; whether it really contains
+//! it is checked on the remaining rows.
 //!
-//! The index is a table of FTS5 that keeps which grams a row has, not the texts. It is not written with each row: that costs
-//! several times as much as the row. Triggers note which rows were written since, a search looks at those by themselves,
-//! and a unit of work that finds many of them takes them up, all at once.
+//! The index is an FTS5 table that stores the grams of each row, not the texts. It is not written with each row: that
+//! costs several times as much as the row. Triggers record which rows were written since. A search checks those one by
+//! one, and a unit of work that finds many of them adds them to the index, all at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use erp_storage::EntityRef;
 
-/// The function of SQL that gives the grams of a text.
+/// The SQL function that returns the grams of a text.
 const GRAMS: &str = "erp_grams";
-/// The function of SQL that gives the grams of the items of a list.
+/// The SQL function that returns the grams of the items of a list.
 const GRAMS_OF_LIST: &str = "erp_grams_of_list";
 
-/// Makes the functions known to a connection.
+/// Registers the functions with a connection.
 #[cfg(feature = "sqlite")]
 pub(super) fn register(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     use rusqlite::functions::FunctionFlags;
@@ -37,14 +37,14 @@ pub(super) fn register(connection: &rusqlite::Connection) -> rusqlite::Result<()
     Ok(())
 }
 
-/// The grams of a text as words for FTS5: hexadecimal code points, since its tokenizer knows letters and digits alone.
+/// The grams of a text as words for FTS5: hexadecimal code points, since its tokenizer keeps only letters and digits.
 fn words(text: &str) -> String {
     let mut words = String::with_capacity(text.len() * 4);
     add_words(&mut words, text);
     words
 }
 
-/// The same for each item of a JSON list of texts.
+/// The grams of each item of a JSON list of texts.
 #[cfg(feature = "sqlite")]
 fn words_of_list(json: &str) -> String {
     let items: Vec<serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
@@ -65,7 +65,7 @@ fn add_words(words: &mut String, text: &str) {
             _ => continue,
         };
         let separator = if words.is_empty() { "" } else { " " };
-        // Nothing can go wrong with a text in memory.
+        // Writing to a text in memory cannot fail.
         let _ = write!(words, "{separator}{:x}g{:x}", u32::from(*first), u32::from(*second));
         if let Some(third) = third {
             let _ = write!(words, "g{:x}", u32::from(*third));
@@ -73,7 +73,7 @@ fn add_words(words: &mut String, text: &str) {
     }
 }
 
-/// What FTS5 looks for to find the rows that may hold a text; none for a text too short for a gram.
+/// The FTS5 query for the rows that may contain a text; `None` for a text too short for a gram.
 pub(super) fn query(text: &str) -> Option<String> {
     let words = words(text);
     let words: BTreeSet<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
@@ -81,7 +81,7 @@ pub(super) fn query(text: &str) -> Option<String> {
     (!quoted.is_empty()).then(|| quoted.join(" "))
 }
 
-/// An index over fields of an entity.
+/// An index of grams over fields of an entity.
 pub(super) struct GramsIndex<'e> {
     pub(super) name: String,
     pub(super) entity: &'e EntityRef,
@@ -89,7 +89,7 @@ pub(super) struct GramsIndex<'e> {
 }
 
 impl GramsIndex<'_> {
-    /// The statements that make it, with the rows that there are.
+    /// The statements that create the index, with the existing rows.
     pub(super) fn create_statement(&self) -> String {
         let (name, table) = (&self.name, self.entity.table());
         let changed = |field: &&str| format!("{} is not {}", value("old.data", field), value("new.data", field));
@@ -109,7 +109,7 @@ impl GramsIndex<'_> {
         )
     }
 
-    /// The statements that take up what was written since.
+    /// The statements that add the rows written since.
     pub(super) fn take_up_statement(&self) -> String {
         let name = &self.name;
         let of_new = format!("where rowid in (select row from \"{name}::new\")");
@@ -127,24 +127,24 @@ impl GramsIndex<'_> {
         format!("insert into \"{name}\" (rowid, grams) select rowid, {grams} from \"{table}\" {of_rows}")
     }
 
-    /// The rows that may hold a text; its parameter is what [`query`] gave.
+    /// SQL for the rows that may contain a text; its parameter is the result of [`query`].
     pub(super) fn candidates(&self) -> String {
         let name = &self.name;
         format!("select rowid from \"{name}\" where \"{name}\" match ? union all select row from \"{name}::new\"")
     }
 
-    /// How many rows were written since.
+    /// SQL for the number of rows written since.
     pub(super) fn count_new(&self) -> String {
         format!("select count(*) from \"{}::new\"", self.name)
     }
 }
 
-/// The value of a field, out of a row's JSON.
+/// SQL for the value of a field, from a row's JSON.
 fn value(data: &str, field: &str) -> String {
     format!("json_extract({data}, '$.{field}')")
 }
 
-/// The statements that take an index away, where it exists.
+/// The statements that drop an index, if it exists.
 pub(super) fn drop_statement(name: &str) -> String {
     format!(
         "drop trigger if exists \"{name}\"; drop trigger if exists \"{name}::update\"; \

@@ -1,4 +1,4 @@
-//! What happened to a row: the audit table, read.
+//! The history of a row, from the audit table.
 
 use erp_storage::{EntityRef, Scope, StoreError};
 use serde::Serialize;
@@ -9,18 +9,18 @@ use super::sql::SqlValue;
 /// One change of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
-    /// When; RFC 3339, UTC.
+    /// When it happened; RFC 3339, UTC.
     pub at: String,
-    /// The id of the user, where one called.
+    /// The id of the user; absent if no user called.
     pub user: Option<String>,
     /// `insert`, `update`, `delete` or `restore`.
     pub action: String,
-    /// The version that the row has had since.
+    /// The version of the row after the change.
     pub version: u32,
 }
 
 impl RowReader<'_> {
-    /// What happened to a row of the tenant, the newest first, a thousand at the most.
+    /// The changes of a row, the newest first, at most a thousand.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,4 +1,4 @@
-//! How the rows of a query are found: by all that it says, or first those that an index of texts or a declared index knows.
+//! How the rows of a query are found: by all its conditions, or first by an index of texts or a declared index.
 
 use erp_storage::{EntityRef, ListQuery, Scope, StoreError};
 use sea_query::{Alias, Cond, Condition, Expr, ExprTrait, Query};
@@ -10,17 +10,17 @@ use super::lookup::RowReader;
 use super::sql::{Dialect, SqlValue, TRIGRAM, bound};
 use super::{definition, grams, reach};
 
-/// Hits of a search that are few: those of more stand close together in any order.
+/// The most hits of a search that count as few; more hits lie close together in any order of the rows.
 const FEW: usize = 1_000;
-/// Rows that are looked up in an index before they are put in order: some milliseconds of work.
+/// The most rows that are looked up in an index before they are sorted: some milliseconds of work.
 const MANY: u64 = 20_000;
-/// Rows that an index of texts may lack: a search looks at them one by one, in some milliseconds.
+/// The most rows that an index of texts may lack: a search checks them one by one, in some milliseconds.
 pub(super) const MOST_NEW: u64 = 2_000;
-/// Rows that are written until somebody asks how many an index lacks.
+/// The number of written rows after which the indexes are checked for rows that they lack.
 pub(super) const LOOK_AFTER: u64 = 500;
 
 impl RowReader<'_> {
-    /// What a query asks for; where a search finds few rows, those rows: no plan can go wrong over them.
+    /// The condition of a query. If a search finds few rows, it also names their ids: then no plan can be bad.
     pub(super) fn matching(
         &self,
         entity: &EntityRef,
@@ -31,12 +31,12 @@ impl RowReader<'_> {
         let Some(search) = query.search.as_deref() else { return Ok(matching) };
         Ok(match self.few_hits(entity, search, &matching)? {
             None => matching,
-            // All the same: others may have changed one of them since.
+            // The other conditions stay: another unit may have changed one of the rows since.
             Some(ids) => Cond::all().add(Expr::col(Alias::new("id")).is_in(ids)).add(matching),
         })
     }
 
-    /// The ids of all rows that a search finds, where they are few and an index knows.
+    /// The ids of all rows that a search finds, if they are few and an index can find them.
     fn few_hits(
         &self,
         entity: &EntityRef,
@@ -46,8 +46,8 @@ impl RowReader<'_> {
         let table = Alias::new(entity.table());
         let mut hits = Query::select().from(table).expr(Expr::cust("id")).cond_where(matching.clone()).take();
         let (sql, values) = match self.database.dialect() {
-            // Left alone, it would rather go through all rows in their order, in the hope of a hit, than ask its index
-            // of trigrams; asked for the hits alone, it asks the index.
+            // By itself, PostgreSQL would rather read all rows in their order, in the hope of a hit, than use its index
+            // of trigrams. A query for the hits alone uses the index.
             Dialect::Postgres if search.chars().count() >= TRIGRAM => {
                 let (sql, values) = self.database.dialect().build(&hits);
                 (format!("with hits as materialized ({sql}) select id from hits limit {}", FEW + 1), values.0)
@@ -56,7 +56,7 @@ impl RowReader<'_> {
                 let (Some(index), Some(grams)) = (definition::grams_index(entity), grams::query(search)) else {
                     return Ok(None);
                 };
-                // A file that an earlier version made has none yet.
+                // A file of an earlier version of this program has no such index yet.
                 if !self.database.has_table(&index.name)? || self.is_frequent(&index, &grams)? {
                     return Ok(None);
                 }
@@ -72,8 +72,7 @@ impl RowReader<'_> {
         Ok((ids.len() <= FEW).then_some(ids))
     }
 
-    /// Whether an index of grams has more than a few rows for a text, of whichever tenant, or has not been brought up to
-    /// date for long.
+    /// Whether too many rows may hold a text, counting all tenants and the rows that the index of grams lacks.
     fn is_frequent(&self, index: &GramsIndex<'_>, grams: &str) -> Result<bool, StoreError> {
         let most = FEW as u64 + MOST_NEW;
         let sql = format!("select count(*) from (select 1 from ({}) limit {})", index.candidates(), most + 1);
@@ -81,9 +80,9 @@ impl RowReader<'_> {
         Ok(counts.first().is_some_and(|count| count.unsigned_abs() > most))
     }
 
-    /// Whether the rows that a filter finds are looked up before they are put in order: where an index was declared for
-    /// just these fields and they are not too many. PostgreSQL takes it that they lie anywhere, and would go through all
-    /// rows by their ids, of which the latest come last, in search of the first few.
+    /// Whether the rows that a filter finds are looked up before they are sorted: if an index was declared for exactly
+    /// these fields, and the rows are not too many. PostgreSQL assumes that they are spread evenly. To find the first
+    /// few, it would read all rows by their ids, of which the latest come last.
     pub(super) fn is_found_first(
         &self,
         entity: &EntityRef,
@@ -107,7 +106,7 @@ impl RowReader<'_> {
     }
 }
 
-/// Whether an index over several fields begins with just those that a filter compares.
+/// Whether an index over several fields begins with exactly the fields that a filter compares.
 fn has_declared_index(entity: &EntityRef, filter: &Value) -> bool {
     let Some(compared) = filter.as_object().filter(|compared| compared.len() > 1) else { return false };
     entity.indexes.iter().any(|index| {
@@ -116,7 +115,7 @@ fn has_declared_index(entity: &EntityRef, filter: &Value) -> bool {
     })
 }
 
-/// Tenant, deletion, filter and search: what every reading statement starts from.
+/// The condition of every reading statement: tenant, deletion, reach, filter and search.
 fn matching(dialect: Dialect, entity: &EntityRef, scope: &Scope, query: &ListQuery) -> Result<Condition, StoreError> {
     let reader = FilterReader { dialect, entity, reach: Reach::of(query) };
     let mut all = Cond::all().add(Expr::col(Alias::new("tenant_id")).eq(scope.tenant.as_str()));

@@ -1,4 +1,4 @@
-//! Databases as they stood at a moment: to begin from again and again, and to keep in a file.
+//! Copies of a database at one moment: to start from repeatedly, and to keep in a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use super::Database;
 use super::sql::{ColumnShape, Connection, ConnectionImage, Dialect, PostgresUrl, SqlError, SqlRow, SqlValue};
 use crate::error::failed;
 
-/// A database as it stood at a moment.
+/// A copy of a database at one moment.
 #[derive(Debug)]
 pub struct DatabaseImage(ImageValue);
 
 #[derive(Debug)]
 enum ImageValue {
     Sqlite(Vec<u8>),
-    /// The rows; the tables are made anew from the manifests.
+    /// The rows; the tables are created again from the manifests.
     Postgres {
         url: PostgresUrl,
         manifests: Vec<Arc<Manifest>>,
@@ -33,7 +33,7 @@ struct TableRows {
 }
 
 impl Database {
-    /// The whole database, outside of a unit of work.
+    /// Copies the whole database; must run outside of a unit of work.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -47,8 +47,8 @@ impl Database {
         Ok(DatabaseImage(ImageValue::Postgres { url, manifests, tables: self.all_rows_of_all_tables()? }))
     }
 
-    /// A database that holds what an image holds, and shares nothing with it: in memory, or in a schema of its own.
-    /// The entities must be served again.
+    /// Creates a database with the content of an image, which shares nothing with it: in memory, or in a schema of its
+    /// own. The caller must serve the entities again.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -69,7 +69,7 @@ impl Database {
         }
     }
 
-    /// Copies the whole database into a file of SQLite that is not there yet.
+    /// Copies the whole database into a new SQLite file, which must not exist.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -80,7 +80,7 @@ impl Database {
         }
         let mut copy = Database::open(file)?;
         copy.begin()?;
-        // Indexes are made once the rows are there.
+        // Indexes are created after the rows.
         self.catalog().manifests().try_for_each(|manifest| copy.schema().install_bare_tables(manifest))?;
         copy.put_rows(&self.all_rows_of_all_tables()?)?;
         self.catalog().manifests().try_for_each(|manifest| copy.schema().install_schema(manifest))?;

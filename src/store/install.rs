@@ -1,4 +1,4 @@
-//! The tables of a plugin, for a platform that has no other life of plugins.
+//! The tables of a plugin, for a platform that does not use our lifecycle of plugins.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use erp_storage::{EntityRef, StoreError};
 use super::schema::EntityTables;
 
 impl EntityTables<'_> {
-    /// Makes the tables of a plugin, or those of its installed version into those of this one, in a unit of work of its own;
-    /// knows its entities from now on. `source` is the text of the manifest.
+    /// Creates the tables of a plugin, or upgrades those of its installed version, in a unit of work of its own; serves
+    /// its entities from then on. `source` is the text of the manifest.
     ///
     /// # Errors
-    /// [`StoreError::RowsAtStake`] where values would be lost, [`StoreError::SchemaVersion`] where rows must follow and the
-    /// manifest does not say so, [`StoreError::BadQuery`] where a table is another plugin's, [`StoreError::Database`].
+    /// [`StoreError::RowsAtStake`] if values would be lost, [`StoreError::InUse`] if another host uses the database,
+    /// [`StoreError::BadQuery`] if a table belongs to another plugin, [`StoreError::Database`].
     pub fn install(
         &mut self,
         manifest: &Arc<Manifest>,

@@ -37,7 +37,7 @@ impl KeyValues<'_> {
         Ok(found.first().and_then(|text| serde_json::from_str(text).ok()))
     }
 
-    /// Sets a key, for `ttl_seconds` where they are given.
+    /// Sets a key; with `ttl_seconds`, it expires after so many seconds.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -49,7 +49,7 @@ impl KeyValues<'_> {
         value: &Value,
         ttl_seconds: Option<u32>,
     ) -> Result<(), StoreError> {
-        // Whoever counts in the key, or has read it, is not overwritten unseen.
+        // Waits for units that change the key, and detects a change since this unit has read it.
         if self.database.has_others() {
             self.key_value_to_change(plugin, scope, key)?;
         }
@@ -69,7 +69,7 @@ impl KeyValues<'_> {
         Ok(())
     }
 
-    /// The value of a key that is about to be changed: nobody else changes it until the unit of work ends.
+    /// The value of a key that will be changed: no other unit of work changes it until this one ends.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -86,7 +86,7 @@ impl KeyValues<'_> {
         Ok(value)
     }
 
-    /// Changes the value of a key, which lapses when it would have; a key that is not there, or has lapsed, comes for good.
+    /// Changes the value of a key and keeps its expiry; a missing or expired key is created without one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -111,7 +111,7 @@ impl KeyValues<'_> {
         Ok(())
     }
 
-    /// Deletes a key; true where it was there.
+    /// Deletes a key; returns whether it existed.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -12,17 +12,17 @@ use super::sql::{Connection, LentClient};
 use super::unit_of_work::{Lent, TenantQueues};
 use super::{Database, Sealer, UnitOfWork};
 
-/// Where connections to PostgreSQL come from: a platform's own pool.
+/// The source of connections to PostgreSQL: a platform's own pool.
 pub trait Connections: Send + Sync {
-    /// A connection that nobody else uses until it is dropped. May block until one is free.
+    /// Takes a connection, for exclusive use until it is dropped. May block until one is free.
     ///
     /// # Errors
-    /// What the pool says.
+    /// Errors of the pool.
     fn take(&self) -> Result<Box<dyn LentClient>, Box<dyn Error + Send + Sync>>;
 }
 
-/// Rows of plugins in a platform's own PostgreSQL, over its own connections: each unit of work is a transaction on one of
-/// them, and nothing else of the session changes.
+/// Rows of plugins in a platform's own PostgreSQL, over its own connections: each unit of work is a transaction on
+/// one of them, and nothing else of the session changes.
 #[derive(Debug)]
 pub struct LentPool<C> {
     connections: C,
@@ -32,7 +32,7 @@ pub struct LentPool<C> {
 }
 
 impl<C: Connections> LentPool<C> {
-    /// Makes the tables that all plugins share (`erp_…`) where they are not there.
+    /// Creates the tables that all plugins share (`plugin…`, `erp_…`) if they are missing.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -42,13 +42,14 @@ impl<C: Connections> LentPool<C> {
         Ok(pool)
     }
 
-    /// Keeps secrets of tenants sealed; without it they are kept as they are.
+    /// Seals secrets of tenants; without a sealer they are stored in plain text.
     #[must_use]
     pub fn with_sealer(self, sealer: Arc<Sealer>) -> LentPool<C> {
         LentPool { sealer: Some(sealer), ..self }
     }
 
-    /// Makes the tables of a plugin, or those of its installed version into those of this one: see [`crate::EntityTables::install`].
+    /// Creates the tables of a plugin, or upgrades those of its installed version: see
+    /// [`crate::EntityTables::install`].
     ///
     /// # Errors
     /// As [`crate::EntityTables::install`].
@@ -58,7 +59,7 @@ impl<C: Connections> LentPool<C> {
         Ok(())
     }
 
-    /// A connection with the tables of plugins, for whatever is no call.
+    /// Takes a connection that serves the installed entities, for work outside of calls.
     ///
     /// # Errors
     /// [`StoreError::Database`].

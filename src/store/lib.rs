@@ -1,4 +1,5 @@
-//! Storage on SQLite and PostgreSQL (features `sqlite` and `postgres`): plugins, their entities' rows, numbers, keys, settings.
+//! Storage on SQLite and PostgreSQL (features `sqlite` and `postgres`): plugins, rows of their entities, numbers, keys,
+//! settings.
 //!
 //! ```text
 //!            ┌── SharedDatabase   one connection in turn
@@ -38,14 +39,13 @@
 //! # Ok::<(), erp_storage::StoreError>(())
 //! ```
 //!
-//! A [`Database`] has parts: [`RowWriter`] and [`RowReader`], [`KeyValues`], [`Blobs`], [`EventLog`], [`EntityTables`], …; each is a
-//! method of it, for one use. [`Pool`], [`LentPool`], [`SharedDatabase`], [`UnitOfWork`] and the tables are stable; the other
-//! methods of [`Database`] and its parts serve the platform beside it.
+//! Methods of a [`Database`] return its parts, each for one use: [`RowWriter`], [`RowReader`], [`KeyValues`],
+//! [`Blobs`], [`EventLog`], [`EntityTables`] and others. [`Pool`], [`LentPool`], [`SharedDatabase`], [`UnitOfWork`] and
+//! the tables are stable. The other methods of [`Database`] and its parts serve the platform in this workspace.
 //!
-//! The store knows manifests and SQL; it knows neither WebAssembly nor HTTP. It takes the moment
-//! and the ids of new rows as arguments, so that a run can be repeated to the byte. Every statement
-//! names tables and columns that come from a manifest that was read and checked; values are always
-//! bound.
+//! The store depends on manifests and SQL, and on neither WebAssembly nor HTTP. It takes the moment and the ids of new
+//! rows as arguments, so that a run can be repeated to the byte. Names of tables and columns in a statement come from
+//! a manifest that was read and checked; values are always bound.
 
 #![cfg_attr(
     not(all(feature = "postgres", feature = "sqlite")),

@@ -1,5 +1,5 @@
-//! Many rows at once, for those who made them up: judged like any other row, but without an audit row and without
-//! anyone hearing of them.
+//! Loads many generated rows at once: checked like any other row, but without an audit row, and not reported as
+//! changes.
 
 use erp_manifest::Moment;
 use erp_storage::{EntityRef, RollUps, Scope, StoreError, normalize, settle_values};
@@ -9,26 +9,26 @@ use super::Database;
 use super::records::{RowWriter, in_order};
 use super::sql::SqlValue;
 
-/// Rows that one statement writes at the most.
+/// The maximum number of rows that one statement writes.
 const BATCH: usize = 200;
 
 /// A row to load.
 #[derive(Debug, Clone)]
 pub struct LoadedRow {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// When it was made.
+    /// When it was created.
     pub made_at: Moment,
-    /// Who made it.
+    /// The user who created it, if any.
     pub made_by: Option<String>,
-    /// Its fields.
+    /// The fields.
     pub data: Map<String, Value>,
 }
 
-/// A row as it would be stored: normal values, and what is computed.
+/// Returns a row as it would be stored: with normal values and computed fields.
 ///
 /// # Errors
-/// [`StoreError::Validation`] where a rule of the manifest refuses it.
+/// [`StoreError::Validation`] if the row breaks a rule of the manifest.
 pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> Result<Map<String, Value>, StoreError> {
     let mut data = normalize(entity, data, true)?;
     let problems = settle_values(entity, scope, &mut data, Some(&RollUps::of_no_children(entity)));
@@ -39,15 +39,15 @@ pub fn settled(entity: &EntityRef, scope: &Scope, data: &Map<String, Value>) -> 
     Ok(in_order(entity, data))
 }
 
-/// Many rows at once.
+/// Loads many rows at once.
 #[derive(Debug)]
 pub struct Loader<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl Loader<'_> {
-    /// Writes rows that were [`settled`], as part of the unit of work. That the rows exist that they
-    /// name is the caller's word.
+    /// Writes rows that were [`settled`], as part of the unit of work. The caller guarantees that the rows exist to
+    /// which they refer.
     ///
     /// # Errors
     /// [`StoreError::Unique`] and [`StoreError::Database`].
@@ -79,7 +79,7 @@ impl Loader<'_> {
         self.database.writer().refresh(entity, scope, parents)
     }
 
-    /// Sets the next number of a rule's sequence to at least this one.
+    /// Raises the next number of a rule's sequence to at least `next`.
     ///
     /// # Errors
     /// [`StoreError::Database`].

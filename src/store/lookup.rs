@@ -1,4 +1,4 @@
-//! Single rows, and what they are called.
+//! Single rows and their labels.
 
 use erp_manifest::document::weight;
 use erp_storage::{EntityRef, Row, Scope, StoreError};
@@ -9,14 +9,14 @@ use super::records::{MemoryBudget, not_found, read_row, row_columns};
 use super::sql::{RowLock, SqlValue};
 use crate::error::failed;
 
-/// Rows that are read.
+/// Reads rows.
 #[derive(Debug)]
 pub struct RowReader<'d> {
     pub(crate) database: &'d Database,
 }
 
 impl RowReader<'_> {
-    /// A live row.
+    /// Returns a row that is not deleted.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] and [`StoreError::Database`].
@@ -31,7 +31,7 @@ impl RowReader<'_> {
         Ok(row)
     }
 
-    /// Reads a row, and locks it where the database locks rows.
+    /// Reads a row, and locks it if the database locks rows.
     pub(super) fn read_locked(
         &self,
         entity: &EntityRef,
@@ -47,7 +47,7 @@ impl RowReader<'_> {
         );
         let parameters = [SqlValue::Text(scope.tenant.as_str().to_owned()), SqlValue::Text(id.to_owned())];
         let row = self.database.rows("read a row", &sql, parameters, |row| read_row(entity, row))?.pop();
-        // A row out of reach is not found: whether it exists is not said either.
+        // A row out of reach is reported as missing: its existence stays unknown.
         row.filter(|row| scope.reach.admits(entity, row.created_by.as_deref(), &row.data))
             .ok_or_else(|| not_found(entity, id))
     }

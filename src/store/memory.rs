@@ -1,4 +1,4 @@
-//! What conversations and workflows remember, per tenant and session.
+//! The memory of conversations and workflows, per tenant and session.
 
 use erp_manifest::PluginId;
 use erp_storage::{Scope, StoreError};
@@ -8,7 +8,7 @@ use super::Database;
 use super::records::MemoryBudget;
 use super::sql::SqlValue;
 
-/// What plugins remember of sessions.
+/// The session memory of plugins.
 #[derive(Debug)]
 pub struct SessionMemory<'d> {
     pub(crate) database: &'d mut Database,
@@ -35,7 +35,7 @@ impl SessionMemory<'_> {
         Ok(())
     }
 
-    /// The newest items of a session, the oldest of them first; with `text`, only those whose JSON holds it.
+    /// The newest items of a session, the oldest of them first; with `text`, only those whose JSON contains it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -64,7 +64,7 @@ impl SessionMemory<'_> {
         Ok(found.iter().map(|item| serde_json::from_str(item).unwrap_or(Value::Null)).collect())
     }
 
-    /// Forgets a session.
+    /// Deletes all items of a session.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -1,5 +1,5 @@
-//! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that
-//! fails gives it back and no gap stays; where the rule allows gaps, it stays taken.
+//! Numbers by a manifest's rules. A number is taken inside the unit of work, so that a unit that fails gives it back
+//! and leaves no gap. If the rule allows gaps, the number stays taken.
 
 use erp_manifest::{Manifest, Moment, NumberingRule, PluginId, ResetRule};
 use erp_storage::{Scope, StoreError};
@@ -7,12 +7,12 @@ use erp_storage::{Scope, StoreError};
 use super::Database;
 use super::sql::SqlValue;
 
-/// A number that is taken twice stays at the higher one.
+/// Sets the next number of a sequence, and never lowers it.
 pub(super) const TAKE_NUMBER: &str = "insert into erp_numbers (plugin_id, tenant_id, rule, period, next) values (?, ?, ?, ?, ?) \
      on conflict (plugin_id, tenant_id, rule, period) do update set next = \
      case when erp_numbers.next > excluded.next then erp_numbers.next else excluded.next end";
 
-/// Numbers that are given out in a row.
+/// Numbers of sequences, by the rules of manifests.
 #[derive(Debug)]
 pub struct Numbers<'d> {
     pub(crate) database: &'d mut Database,
@@ -36,7 +36,7 @@ impl Numbers<'_> {
         Ok(number)
     }
 
-    /// The number that [`Numbers::next_number`] would give now.
+    /// The number that [`Numbers::next_number`] would return now.
     ///
     /// # Errors
     /// As [`Numbers::next_number`].
@@ -75,7 +75,7 @@ impl Numbers<'_> {
     }
 }
 
-/// The period of a rule's sequence that a moment lies in; the sequence begins anew with each.
+/// The period of a rule's sequence that a moment lies in; the sequence starts again with each period.
 pub fn period_of(rule: &NumberingRule, moment: Moment) -> String {
     match rule.reset_rule {
         ResetRule::Never => String::new(),
@@ -92,10 +92,10 @@ fn key(manifest: &Manifest, rule: &NumberingRule, scope: &Scope) -> Vec<SqlValue
         .to_vec()
 }
 
-/// The text of a number of a sequence.
+/// Formats a number of a sequence by its rule.
 ///
 /// # Errors
-/// [`StoreError::NumberingExhausted`] where the rule's digits do not hold it.
+/// [`StoreError::NumberingExhausted`] if the number has more digits than the rule allows.
 pub fn format_number(rule: &NumberingRule, sequence: u64, now: Moment) -> Result<String, StoreError> {
     let digits = rule.seq_length as usize;
     let sequence = format!("{sequence:0digits$}");

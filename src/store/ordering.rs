@@ -1,4 +1,4 @@
-//! What a list is sorted by, and how it goes on from a cursor.
+//! The order of a list, and how a list continues from a cursor.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 use super::filter::{FilterReader, Operand, Reach, Usage};
 use super::sql::{ColumnShape, Dialect};
 
-/// Fields that a list is sorted by: the condition for the next page grows with their square.
+/// The maximum number of fields that a list is sorted by: the condition for the next page grows with their square.
 const MAX_SORT_KEYS: usize = 8;
 
 pub(super) struct SortKey {
     pub(super) operand: Operand,
     order: Order,
-    /// A column that every row has a value in.
+    /// Whether the column has a value in every row.
     is_standard: bool,
 }
 
-/// What a list is sorted by. The id comes last, so that the order is total and pages never overlap; it goes the way of
-/// the field before it, so that an index has the rows in just this order.
+/// The order of a list. The id comes last, so that the order is total and pages never overlap. It is sorted in the
+/// direction of the field before it, so that an index has the rows in exactly this order.
 pub(super) struct Ordering {
     pub(super) keys: Vec<SortKey>,
 }
@@ -48,13 +48,13 @@ impl Ordering {
         Ok(Ordering { keys })
     }
 
-    /// The cursor behind a row with these sort keys.
+    /// The cursor after a row with these sort keys.
     pub(super) fn cursor(sort: &[String], keys: &[Value]) -> String {
         URL_SAFE_NO_PAD.encode(json!({ "sort": sort, "after": keys }).to_string())
     }
 
-    /// Rows behind the one that the cursor was made from, in parts that come one after the other. Each part is one
-    /// range of an index: however far a reader has come, the next page costs the same.
+    /// The rows after the one that the cursor was made from, in consecutive parts. Each part is one range of an index:
+    /// every page costs the same, however far the reader has come.
     pub(super) fn after(&self, cursor: &str, sort: &[String]) -> Result<Vec<ListRange>, StoreError> {
         let unreadable = || StoreError::BadQuery("the cursor is not one that this list gave".to_owned());
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| unreadable())?;
@@ -77,11 +77,11 @@ impl Ordering {
     }
 }
 
-/// Rows of a list that come one after the other.
+/// Consecutive rows of a list.
 pub(super) struct ListRange {
     pub(super) condition: Condition,
-    /// How many sort keys have one value in all of them. SQLite would sort by those where an index has the rows in order;
-    /// PostgreSQL would not know the order of its index without them.
+    /// The number of first sort keys that have one value in all of these rows. SQLite would sort by them although an
+    /// index has the rows in order; PostgreSQL would not recognize the order of its index without them.
     pub(super) pinned: usize,
 }
 
@@ -89,16 +89,16 @@ impl SortKey {
     /// Sorts a statement by this key, after those that it is sorted by already.
     pub(super) fn order(&self, select: &mut SelectStatement) {
         if self.is_standard {
-            // Never absent; with a place for absent values, PostgreSQL would not use its index.
+            // Never missing; with a place for missing values, PostgreSQL would not use its index.
             select.order_by_expr(self.operand.expr(), self.order.clone());
         } else {
-            // What is absent comes before everything else.
+            // Missing values come before all others.
             let nulls = if self.order == Order::Asc { NullOrdering::First } else { NullOrdering::Last };
             select.order_by_expr_with_nulls(self.operand.expr(), self.order.clone(), nulls);
         }
     }
 
-    /// Whether a value of a cursor can be one of this key: a cursor may come from anybody.
+    /// Whether a value of a cursor can be one of this key: a cursor is untrusted input.
     fn may_hold(&self, value: &Value) -> bool {
         match (self.operand.shape, value) {
             (_, Value::Null) => true,
@@ -113,7 +113,7 @@ impl SortKey {
     }
 }
 
-/// Sorted by one field and the id, both the same way.
+/// The rows after a cursor, sorted by one field and the id, both in the same direction.
 fn after_one(key: &SortKey, id: &SortKey, values: &[Value]) -> Vec<ListRange> {
     let (field, id) = (|| key.operand.expr(), || id.operand.expr());
     let (value, last) = (cursor_value(&values[0]), values[1].as_str().unwrap_or_default());
@@ -130,7 +130,7 @@ fn after_one(key: &SortKey, id: &SortKey, values: &[Value]) -> Vec<ListRange> {
         Some(value) => part(1, vec![field().eq(value.clone()), behind(id(), last)]),
     };
     match (&key.order, value) {
-        // What is absent comes last in a falling order, and nothing behind it.
+        // In descending order, missing values come last, with nothing after them.
         (Order::Desc, None) => vec![same_value],
         (Order::Desc, Some(value)) => {
             vec![same_value, part(0, vec![field().lt(value)]), part(1, vec![field().is_null()])]
@@ -140,7 +140,7 @@ fn after_one(key: &SortKey, id: &SortKey, values: &[Value]) -> Vec<ListRange> {
     }
 }
 
-/// Sorted by several fields, each its own way.
+/// The rows after a cursor, sorted by several fields, each in its own direction.
 fn after_all(keys: &[SortKey], values: &[Value]) -> Condition {
     let mut any = Cond::any();
     for (index, key) in keys.iter().enumerate() {
@@ -154,7 +154,7 @@ fn after_all(keys: &[SortKey], values: &[Value]) -> Condition {
         }
         let expression = key.operand.expr();
         let behind = match (&key.order, cursor_value(&values[index])) {
-            // Nothing comes behind what is absent in a falling order but more of the same.
+            // In descending order, only more missing values come after a missing one.
             (Order::Desc, None) => continue,
             (Order::Desc, Some(value)) => expression.clone().lt(value).or(expression.is_null()),
             (_, None) => expression.is_not_null(),
@@ -162,7 +162,7 @@ fn after_all(keys: &[SortKey], values: &[Value]) -> Condition {
         };
         any = any.add(all.add(behind));
     }
-    // Said twice, the first time so that an index can be used.
+    // Follows from the condition above; in this form, an index can be used.
     let bound = match (&keys[0].order, cursor_value(&values[0])) {
         (Order::Asc, Some(value)) => Some(keys[0].operand.expr().gte(value)),
         (Order::Desc, None) => Some(keys[0].operand.expr().is_null()),

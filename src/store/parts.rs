@@ -19,12 +19,12 @@ use super::texts::TextIndexes;
 use super::upgrade::Upgrades;
 
 impl Database {
-    /// Rows that are written, each held to what the manifest demands.
+    /// Writes rows, and checks each against the manifest.
     pub fn writer(&mut self) -> RowWriter<'_> {
         RowWriter { database: self }
     }
 
-    /// Rows that are read.
+    /// Reads rows.
     pub fn reader(&self) -> RowReader<'_> {
         RowReader { database: self }
     }
@@ -44,17 +44,17 @@ impl Database {
         Blobs { database: self }
     }
 
-    /// Events, and their deliveries.
+    /// Events and their deliveries.
     pub fn events(&mut self) -> EventLog<'_> {
         EventLog { database: self }
     }
 
-    /// Secrets of plugins, and what was denied.
+    /// Secrets of plugins, and calls of the host that were denied.
     pub fn secrets(&mut self) -> Secrets<'_> {
         Secrets { database: self }
     }
 
-    /// What plugins remember of sessions.
+    /// The session memory of plugins.
     pub fn sessions(&mut self) -> SessionMemory<'_> {
         SessionMemory { database: self }
     }
@@ -64,7 +64,7 @@ impl Database {
         Receipts { database: self }
     }
 
-    /// What is known of plugins and their packages.
+    /// The records of plugins and their packages.
     pub fn installed(&mut self) -> PluginRecords<'_> {
         PluginRecords { database: self }
     }
@@ -79,22 +79,22 @@ impl Database {
         Configuration { database: self }
     }
 
-    /// Numbers that are given out in a row.
+    /// Numbers of sequences, by the rules of manifests.
     pub fn numbers(&mut self) -> Numbers<'_> {
         Numbers { database: self }
     }
 
-    /// Many rows at once.
+    /// Loads many rows at once.
     pub fn loader(&mut self) -> Loader<'_> {
         Loader { database: self }
     }
 
-    /// Rows that come with a plugin.
+    /// Fixtures: rows that come with a plugin.
     pub fn fixtures(&mut self) -> Fixtures<'_> {
         Fixtures { database: self }
     }
 
-    /// Upgrades of tables, and the way back.
+    /// Upgrades of tables, and their rollback.
     pub fn upgrades(&mut self) -> Upgrades<'_> {
         Upgrades { database: self }
     }

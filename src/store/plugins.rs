@@ -8,21 +8,21 @@ use serde_json::Value;
 use super::Database;
 use super::sql::SqlValue;
 
-/// Where a plugin is in its life.
+/// The state of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginStatus {
-    /// Its package is there, its tables are not.
+    /// Its package is stored, its tables do not exist yet.
     Uploaded,
-    /// Its tables and permissions are there.
+    /// Its tables and permissions exist.
     Installed,
-    /// It hears events and serves its pages.
+    /// It receives events and serves its pages.
     Running,
-    /// It was switched off.
+    /// It was disabled.
     Disabled,
     /// It could not be started.
     Error,
-    /// It is gone; its data stayed.
+    /// It was uninstalled; its data is kept.
     Uninstalled,
 }
 
@@ -56,13 +56,13 @@ impl PluginStatus {
 pub struct PluginRecord {
     /// The plugin's id.
     pub id: String,
-    /// The name that people read.
+    /// The display name.
     pub name: String,
-    /// The version that is there.
+    /// The current version.
     pub version: String,
-    /// Where it stands.
+    /// The state.
     pub status: PluginStatus,
-    /// Why it could not be started.
+    /// The reason if it could not be started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// SHA-256 of its package, in hexadecimal.
@@ -79,27 +79,27 @@ pub struct PackageRecord {
     pub sha256: String,
     /// SHA-256 of the signed statement, in hexadecimal.
     pub content_id: String,
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     pub size: u64,
     /// Ids of the keys that signed it.
     pub signed_by: Vec<String>,
-    /// RFC 3339, UTC.
+    /// When it was accepted; RFC 3339, UTC.
     pub accepted_at: String,
-    /// The file.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
-/// What is known of plugins and their packages.
+/// The records of plugins and their packages.
 #[derive(Debug)]
 pub struct PluginRecords<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl PluginRecords<'_> {
-    /// Keeps an accepted package.
+    /// Stores an accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Database`], also where this version exists already.
+    /// [`StoreError::Database`], also if this version exists already.
     pub fn add_package(&mut self, plugin: &PluginId, version: &str, package: &PackageRecord) -> Result<(), StoreError> {
         self.database.execute(
             "keep the package",
@@ -154,7 +154,7 @@ impl PluginRecords<'_> {
         Ok(found.into_iter().next())
     }
 
-    /// Writes what the platform knows of a plugin.
+    /// Writes the record of a plugin.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -179,7 +179,7 @@ impl PluginRecords<'_> {
         Ok(())
     }
 
-    /// What the platform knows of its plugins, ordered by id.
+    /// The records of all plugins, ordered by id.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -244,7 +244,7 @@ impl PluginRecords<'_> {
         Ok(())
     }
 
-    /// The manifest that a plugin's tables were last made from, as its package has it.
+    /// The manifest from which a plugin's tables were last made, as it is in the package.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -256,7 +256,8 @@ impl PluginRecords<'_> {
         if let Some(text) = found.first() {
             return Ok(serde_json::from_str(text).ok());
         }
-        // Databases of earlier versions of this program have it with the plugin alone, as long as it is installed.
+        // Databases of earlier versions of this program have it only in the record of the plugin, while it is
+        // installed.
         let sql = "select manifest_json from plugins where id = ? and status in ('installed', 'running', 'disabled', 'error')";
         let found = self
             .database
@@ -267,7 +268,7 @@ impl PluginRecords<'_> {
             .filter(|manifest: &Value| !manifest.is_null()))
     }
 
-    /// Notes the manifest that a plugin's tables were made from.
+    /// Stores the manifest from which a plugin's tables were made.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -281,8 +282,8 @@ impl PluginRecords<'_> {
         Ok(())
     }
 
-    /// Forgets a plugin: its registration, numbers, keys and settings. Its packages stay, so that a
-    /// version is never reused.
+    /// Deletes the platform's data of a plugin: its registration, numbers, keys, settings, secrets, files, memory and
+    /// upgrades. Its packages stay, so that a version is never reused.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -315,7 +316,7 @@ impl PluginRecords<'_> {
         Ok(())
     }
 
-    /// The tenants that came to a plugin.
+    /// The tenants for which a plugin was set up.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -326,7 +327,7 @@ impl PluginRecords<'_> {
         Ok(found.into_iter().filter_map(TenantId::new).collect())
     }
 
-    /// True where the tenant came to the plugin before.
+    /// Whether a plugin was set up for a tenant.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -340,7 +341,7 @@ impl PluginRecords<'_> {
         Ok(!found.is_empty())
     }
 
-    /// Notes that a tenant came to a plugin.
+    /// Records that a plugin was set up for a tenant.
     ///
     /// # Errors
     /// [`StoreError::Database`].

@@ -11,7 +11,7 @@ use super::records::{MemoryBudget, ROW_COLUMNS, read_row, row_columns};
 use super::sql::{Cell, Dialect};
 
 impl RowReader<'_> {
-    /// The rows of all pages, until there are more than `most`: then what was found until there.
+    /// Lists the rows of all pages; stops after the page that exceeds `most` rows.
     ///
     /// # Errors
     /// As [`RowReader::list`].
@@ -65,7 +65,7 @@ impl RowReader<'_> {
         let hits_first = self.is_found_first(entity, query, &matching)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let (mut found, mut held) = (Vec::<Row>::new(), MemoryBudget::default());
-        // One row more than wanted says that there are more; of the last one wanted, the sort keys are the cursor.
+        // One row more than wanted shows that there are more; the sort keys of the last wanted row become the cursor.
         let (mut has_more, mut last) = (false, Vec::<Value>::new());
         for part in parts {
             if has_more {
@@ -74,7 +74,7 @@ impl RowReader<'_> {
             let missing = (limit.saturating_add(1) - found.len()) as u64;
             let mut select = select.clone();
             if hits_first {
-                // Ordered by no column: by that, PostgreSQL would go through the rows in their order after all.
+                // Ordered by an expression: by a column, PostgreSQL would read the rows in that order after all.
                 let hits = Query::select()
                     .from(Alias::new(entity.table()))
                     .expr(Expr::cust("id"))

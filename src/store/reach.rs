@@ -1,4 +1,4 @@
-//! Whose rows of an entity somebody may touch, as a condition of statements.
+//! The rows of an entity that a caller may see and change, as a condition of statements.
 
 use erp_storage::{EntityRef, Owners, RowReach, StoreError};
 use sea_query::{Cond, Condition, Expr, ExprTrait};
@@ -6,7 +6,7 @@ use sea_query::{Cond, Condition, Expr, ExprTrait};
 use super::filter::{FilterReader, Reach, Usage};
 use super::sql::Dialect;
 
-/// The condition that narrows a statement; none where nothing is narrowed.
+/// The condition that limits a statement to a reach; `None` if all rows are within it.
 pub(super) fn condition(
     reach: &RowReach,
     dialect: Dialect,

@@ -1,4 +1,4 @@
-//! What the platform as a registry keeps: receipts, keys that were seen first, statements about keys.
+//! The data of the platform as a registry: receipts, pinned keys, statements about keys.
 
 use erp_manifest::{Moment, PluginId};
 use erp_storage::StoreError;
@@ -9,9 +9,9 @@ use super::sql::SqlValue;
 /// A kind of statement that a registry keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatementKind {
-    /// A publisher's key took another's place.
+    /// A new key of a publisher replaced an old one.
     Rotation,
-    /// Keys and packages that were taken back.
+    /// Keys and packages were revoked.
     Revocations,
 }
 
@@ -27,9 +27,9 @@ impl StatementKind {
 /// A receipt of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptRecord {
-    /// Counts the receipts of a plugin, from 1.
+    /// The number of the receipt among those of the plugin, from 1.
     pub serial: u64,
-    /// The signed envelope, as it was given out.
+    /// The signed envelope, as it was issued.
     pub envelope: String,
 }
 
@@ -40,10 +40,10 @@ pub struct Receipts<'d> {
 }
 
 impl Receipts<'_> {
-    /// Keeps the receipt of an accepted package.
+    /// Stores the receipt of an accepted package.
     ///
     /// # Errors
-    /// [`StoreError::Database`], also where this version has one.
+    /// [`StoreError::Database`], also if this version has one already.
     pub fn add_receipt(&mut self, plugin: &PluginId, version: &str, receipt: &ReceiptRecord) -> Result<(), StoreError> {
         self.database.execute(
             "keep the receipt",
@@ -93,7 +93,7 @@ impl Receipts<'_> {
         self.database.rows("read the keys that were seen first", sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// Keeps a key that a plugin was first seen with.
+    /// Stores a key that a plugin was first seen with.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -106,7 +106,7 @@ impl Receipts<'_> {
         Ok(())
     }
 
-    /// The envelopes of a kind with the moment at which each came, oldest first.
+    /// The envelopes of a kind with the moment at which each was stored, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -121,7 +121,7 @@ impl Receipts<'_> {
         Ok(found.into_iter().filter_map(|(at, envelope)| Some((Moment::parse(&at)?, envelope))).collect())
     }
 
-    /// Keeps an envelope.
+    /// Stores the envelope of a statement.
     ///
     /// # Errors
     /// [`StoreError::Database`].

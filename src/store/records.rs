@@ -1,4 +1,4 @@
-//! One row at a time: insert, read, change, restore.
+//! One row at a time: insert, update, replace, restore.
 
 use erp_manifest::{BaseType, Field, FieldType, as_stored};
 use erp_storage::{
@@ -13,7 +13,7 @@ use crate::error::failure_of;
 /// How many columns [`row_columns`] names.
 pub(super) const ROW_COLUMNS: usize = 8;
 
-/// What [`read_row`] reads, for a `select`.
+/// The columns that [`read_row`] reads, for a `select`.
 pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
     let moment = |column| dialect.shown(column, ColumnShape::Moment);
     [
@@ -28,35 +28,35 @@ pub(super) fn row_columns(dialect: Dialect) -> [String; ROW_COLUMNS] {
     ]
 }
 
-/// Bytes of memory that the rows of one answer may take.
+/// The maximum memory of the rows of one result, in bytes.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// Bytes of memory that the standard columns of a row take.
+/// The estimated memory of a row's standard columns, in bytes.
 const STANDARD_BYTES: u64 = 512;
 
-/// Counts what rows take before they are read.
+/// Counts the memory of rows before they are read.
 #[derive(Debug, Default)]
 pub(super) struct MemoryBudget(u64);
 
 impl MemoryBudget {
-    /// Adds a row whose columns are [`row_columns`]: of those, the fields alone may be large.
+    /// Adds a row whose columns are [`row_columns`]: of those, only `data` may be large.
     pub(super) fn add(&mut self, row: &SqlRow<'_>) -> Result<(), SqlError> {
         self.add_bytes(STANDARD_BYTES + row.weight_of(1))
     }
 
-    /// Adds what takes so many bytes.
+    /// Adds bytes; fails beyond the maximum.
     pub(super) fn add_bytes(&mut self, bytes: u64) -> Result<(), SqlError> {
         self.0 += bytes;
         if self.0 > MAX_ANSWER { Err(SqlError::TooMuch(MAX_ANSWER)) } else { Ok(()) }
     }
 }
 
-/// Reads a row whose columns are [`row_columns`]. Its fields come in the order of the manifest; what the manifest
-/// does not know any more comes behind them.
+/// Reads a row whose columns are [`row_columns`]. Its fields come in the order of the manifest; fields that the
+/// manifest no longer has come after them.
 pub(super) fn read_row(entity: &EntityRef, row: &SqlRow<'_>) -> Result<Row, SqlError> {
     let data = match row.cell(1)? {
         Cell::Text(text) => serde_json::from_str(text).unwrap_or_default(),
-        // The column has a check; anything else was written from outside.
+        // The column has a check; any other value was written from outside.
         _ => Map::new(),
     };
     Ok(Row {
@@ -71,7 +71,7 @@ pub(super) fn read_row(entity: &EntityRef, row: &SqlRow<'_>) -> Result<Row, SqlE
     })
 }
 
-/// Whether nothing is to be done, as for all that SQLite gives back: every row that is read is asked.
+/// Whether the fields are in order already, as in all rows from SQLite: this check runs for every row that is read.
 fn is_in_order(entity: &EntityRef, data: &Map<String, Value>) -> bool {
     let mut fields = entity.fields.iter();
     data.iter().all(|(name, value)| {
@@ -97,7 +97,7 @@ pub(super) fn in_order(entity: &EntityRef, mut data: Map<String, Value>) -> Map<
     ordered
 }
 
-/// Rows that are written, each held to what the manifest demands.
+/// Writes rows, and checks each against the manifest.
 #[derive(Debug)]
 pub struct RowWriter<'d> {
     pub(crate) database: &'d mut Database,
@@ -107,7 +107,7 @@ impl RowWriter<'_> {
     /// Inserts a row.
     ///
     /// # Errors
-    /// [`StoreError::Validation`], [`StoreError::RefMissing`], [`StoreError::Unique`] and
+    /// [`StoreError::Validation`], [`StoreError::RefMissing`], [`StoreError::Unique`], [`StoreError::OutOfReach`] and
     /// [`StoreError::Database`].
     pub fn insert(
         &mut self,
@@ -118,14 +118,14 @@ impl RowWriter<'_> {
     ) -> Result<Row, StoreError> {
         let is_summed = RowWriter::is_rolled_up(entity);
         if is_summed || entity.fields.iter().any(|field| field.numbering.is_some()) {
-            // A row that is refused gives its number back, and is in no sum.
+            // A rejected row gives its number back, and is in no sum.
             self.database.atomically(|database| database.writer().insert_row(entity, scope, data, new_id))
         } else {
             self.insert_row(entity, scope, data, new_id)
         }
     }
 
-    /// Inserts a row of many: where it is refused, nothing of it stays, and the unit of work goes on.
+    /// Inserts one of many rows: if it is rejected, nothing of it is kept, and the unit of work goes on.
     ///
     /// # Errors
     /// As [`RowWriter::insert`].
@@ -189,15 +189,15 @@ impl RowWriter<'_> {
         Ok(row)
     }
 
-    /// A row that is about to be changed or deleted: nobody else changes it until the unit of work ends. Where it is not
-    /// the one any more that this unit has read before, the unit is done again.
+    /// Reads a row that will be changed or deleted: no other unit of work changes it until this one ends. If the row
+    /// differs from what this unit has read before, it fails with [`StoreError::Conflict`].
     fn get_to_write(&self, entity: &EntityRef, scope: &Scope, id: &str, lock: RowLock) -> Result<Row, StoreError> {
         let row = self.database.reader().read_locked(entity, scope, id, lock)?;
         self.database.hold_to_seen(entity, &row)?;
         Ok(row)
     }
 
-    /// Merges `patch` into a row; null takes a value away.
+    /// Merges `patch` into a row; null removes a value.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionConflict`], and those of [`RowWriter::insert`].
@@ -220,8 +220,8 @@ impl RowWriter<'_> {
         self.write(RowChangeKind::Update, entity, scope, (before, row))
     }
 
-    /// Puts `data` in the place of all fields of a row. Fields that only the host and the plugin set
-    /// keep their values where `data` does not name them.
+    /// Replaces all fields of a row with `data`. Fields that only the host and the plugin set keep their values if
+    /// `data` does not name them.
     ///
     /// # Errors
     /// As [`RowWriter::update`].
@@ -249,18 +249,18 @@ impl RowWriter<'_> {
         self.write(RowChangeKind::Update, entity, scope, (before, row))
     }
 
-    /// Brings a deleted row back.
+    /// Restores a deleted row.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where it was never there or is not deleted, [`StoreError::Unique`]
-    /// where a newer row took its place, and those of [`RowWriter::insert`].
+    /// [`StoreError::NotFound`] if it never existed or is not deleted, [`StoreError::Unique`] if a newer row has its
+    /// key, and those of [`RowWriter::insert`].
     pub fn restore(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Row, StoreError> {
         let mut row = self.get_to_write(entity, scope, id, RowLock::Change)?;
         if row.deleted_at.take().is_none() {
             return Err(not_found(entity, id));
         }
         let before = row.data.clone();
-        // What the row names may have gone, and rules may have changed, while it was away.
+        // Referenced rows may have been deleted, and rules may have changed, since the row was deleted.
         self.check_references(entity, scope, &row.data)?;
         self.settle(entity, scope, Some(id), &mut row.data)?;
         row.data.retain(|_, value| !value.is_null());
@@ -323,7 +323,7 @@ impl RowWriter<'_> {
         Ok(row)
     }
 
-    /// A write that a unique index may refuse; the unit of work goes on all the same.
+    /// Executes a write that an index may reject; the unit of work goes on anyway.
     pub(super) fn write_guarded(
         &self,
         attempt: &'static str,
@@ -348,8 +348,8 @@ impl RowWriter<'_> {
         }
     }
 
-    /// The fields whose values another live row has: of several such keys, the first of the manifest. The databases
-    /// look at their indexes each in an order of its own.
+    /// The fields whose values another live row has; of several such keys, the first in the manifest: the databases
+    /// check their indexes in different orders.
     fn taken_key(&self, entity: &EntityRef, scope: &Scope, row: &Row) -> Result<Vec<String>, StoreError> {
         for key in definition::unique_keys(entity) {
             let mut sql =
@@ -366,7 +366,7 @@ impl RowWriter<'_> {
         Ok(vec!["key".to_owned()])
     }
 
-    /// Keeps what happened: for the unit of work's caller, and for good in the audit table.
+    /// Records a change: for the caller of the unit of work, and permanently in the audit table.
     fn record(
         &mut self,
         kind: RowChangeKind,
@@ -406,7 +406,7 @@ impl RowWriter<'_> {
         let all_rows = scope.of_all_rows();
         for field in entity.fields.iter().filter(|field| field.field_type.is_reference()) {
             let Some(value) = data.get(field.name.as_str()) else { continue };
-            // A plugin that is not installed is no reason to refuse: its label has a fallback.
+            // A plugin that is not installed is no reason to reject a row: the reference's label has a fallback.
             let Some(target) = self.database.catalog().referable(entity.plugin(), field) else { continue };
             let ids: Vec<&str> = match (*field.field_type, value) {
                 (FieldType::RefMany, Value::Array(ids)) => ids.iter().filter_map(Value::as_str).collect(),
@@ -414,7 +414,7 @@ impl RowWriter<'_> {
                 _ => Vec::new(),
             };
             for id in ids {
-                // It stays until this unit of work has ended.
+                // The lock keeps the row until this unit of work has ended.
                 match self.database.reader().read_locked(&target, &all_rows, id, RowLock::Reference) {
                     Ok(row) if row.deleted_at.is_none() => {}
                     Ok(_) | Err(StoreError::NotFound { .. }) => {
@@ -446,7 +446,7 @@ fn row_parameters(row: &Row) -> Vec<SqlValue> {
     ]
 }
 
-/// Nobody makes a row, or changes one into a row, that they could not see.
+/// Rejects a row that the caller could not see after the write.
 fn within_reach(
     entity: &EntityRef,
     scope: &Scope,

@@ -1,4 +1,4 @@
-//! What computed fields take from child rows, kept in the unit of work that changes one of them.
+//! Roll-ups: values of computed fields over child rows, updated by the unit of work that changes a child row.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,20 @@ use super::records;
 use super::records::RowWriter;
 use super::sql::{RowLock, SqlValue};
 
-/// How many rows above a row are computed anew at the most: in a tree, sums go up to its root.
+/// The maximum number of levels above a row that are recomputed: in a tree, sums go up to its root.
 pub(super) const MAX_LEVELS: usize = 100;
 
-/// The rows that a change of child rows concerns.
+/// The parent rows that a change of child rows affects, by entity and id.
 type Parents = BTreeSet<(String, String)>;
 
 impl RowWriter<'_> {
-    /// The values of an entity's roll-ups for a row: over all its live children, whoever asks.
+    /// The values of an entity's roll-ups for a row: over all its live children, whatever the caller may see.
     pub(super) fn roll_ups(&self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<RollUps, StoreError> {
         let mut values = RollUps::of_no_children(entity);
         let manifest = entity.manifest();
         for roll_up in entity.roll_ups() {
             let Ok(ChildRows { entity: child, key }) = manifest.child_rows(entity, &roll_up.children) else { continue };
-            // Not of the catalog: during an upgrade that has the entities as they were.
+            // Not from the catalog: during an upgrade, that may have the entities of another version.
             let Some(child) = sibling(entity, child.name.as_str()) else { continue };
             let name = roll_up.as_str();
             let metric = Metric {
@@ -38,7 +38,7 @@ impl RowWriter<'_> {
             let found = groups.first().map_or(&Value::Null, |group| &group[name]);
             let field = roll_up.field.as_deref().and_then(|field| child.field(field));
             let is_number = field.is_none_or(|field| field.kind().holds == Type::Number);
-            // No children: what stands for none is there already.
+            // Without children, the value is set already.
             if !found.is_null() {
                 values.set(name, Datum::from_json(found, is_number));
             }
@@ -46,12 +46,12 @@ impl RowWriter<'_> {
         Ok(values)
     }
 
-    /// Whether roll-ups go over rows of an entity.
+    /// Whether roll-ups cover the rows of an entity.
     pub(super) fn is_rolled_up(child: &EntityRef) -> bool {
         child.manifest().schema.entities.iter().any(|parent| rolled_up(child, parent).next().is_some())
     }
 
-    /// The rows whose roll-ups go over rows of an entity, for these states of such a row.
+    /// The parent rows whose roll-ups cover a row of an entity, for these states of the row.
     pub(super) fn parents(child: &EntityRef, states: &[&Map<String, Value>]) -> Parents {
         let mut parents = Parents::new();
         for parent in &child.manifest().schema.entities {
@@ -63,10 +63,11 @@ impl RowWriter<'_> {
         parents
     }
 
-    /// Computes rows anew whose children changed, and those above them. Their version stays: nobody edited them.
+    /// Recomputes rows whose children changed, and the rows above them. Their versions stay: no user edited them.
     ///
     /// # Errors
-    /// [`StoreError::Validation`] where such a row breaks a rule now, and those of a write.
+    /// [`StoreError::Validation`] if such a row now breaks a rule, [`StoreError::BadQuery`] beyond [`MAX_LEVELS`], and
+    /// those of a write.
     pub(super) fn refresh(&mut self, child: &EntityRef, scope: &Scope, parents: Parents) -> Result<(), StoreError> {
         let scope = scope.of_all_rows();
         let mut level = parents;
@@ -85,13 +86,13 @@ impl RowWriter<'_> {
         Err(StoreError::BadQuery(message))
     }
 
-    /// Computes one row anew; gives those above it where its values changed.
+    /// Recomputes one row; returns the rows above it if its values changed.
     fn refresh_row(&mut self, entity: &EntityRef, scope: &Scope, id: &str) -> Result<Parents, StoreError> {
-        // Locked before its children are added up: whoever changes another one of them comes afterwards.
+        // Locked before its children are summed: a unit that changes another child waits until this one has ended.
         let mut row = match self.database.reader().read_locked(entity, scope, id, RowLock::Change) {
             Ok(row) if row.deleted_at.is_none() => row,
             Ok(_) => return Ok(Parents::new()),
-            // It went, or was never there: nothing is to be kept.
+            // It was deleted or never existed: nothing is to be updated.
             Err(StoreError::NotFound { .. }) => return Ok(Parents::new()),
             Err(error) => return Err(error),
         };
@@ -118,7 +119,7 @@ impl RowWriter<'_> {
     }
 }
 
-/// How a parent's roll-ups reach the rows of a child.
+/// The child rows of an entity that a parent's roll-ups cover.
 fn rolled_up<'m>(child: &'m EntityRef, parent: &'m Entity) -> impl Iterator<Item = ChildRows<'m>> {
     let rows = parent.roll_ups().into_iter();
     let rows = rows.filter_map(|roll_up| child.manifest().child_rows(parent, &roll_up.children).ok());

@@ -1,4 +1,4 @@
-//! What the manifest says must hold for a row: computed fields, conditions, constraints, trees.
+//! The manifest's rules for a row: computed fields, conditions, constraints, trees.
 
 use erp_manifest::Field;
 use erp_storage::{EntityRef, FieldProblem, RollUps, Scope, StoreError, settle_values};
@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 
 use super::records::RowWriter;
 
-/// How many rows a tree is deep at the most.
+/// The maximum depth of a tree, in rows.
 const MAX_TREE_DEPTH: usize = 1_000;
 
 impl RowWriter<'_> {
-    /// Computes what is computed, and refuses a row that breaks a rule. `data` is the whole row as it will be
-    /// stored, `id` the row's own where it has one already.
+    /// Fills in the computed fields, and rejects a row that breaks a rule. `data` is the whole row as it will be
+    /// stored; `id` is absent for a new row.
     ///
     /// # Errors
-    /// [`StoreError::Validation`] with all that is wrong.
+    /// [`StoreError::Validation`] with all problems.
     pub(super) fn settle(
         &self,
         entity: &EntityRef,
@@ -39,7 +39,7 @@ impl RowWriter<'_> {
         }
     }
 
-    /// Walks up from the row that a field names; says so where that leads back to the row itself.
+    /// Walks up from the row that a field names; returns a problem if that leads back to the row itself or too far.
     fn circle(
         &self,
         entity: &EntityRef,
@@ -49,7 +49,7 @@ impl RowWriter<'_> {
         data: &Map<String, Value>,
     ) -> Result<Option<String>, StoreError> {
         let name = field.name.as_str();
-        // Two rows that are moved at the same moment could be put below each other.
+        // Without the lock, two rows that move at the same time could end up below each other.
         self.database.lock_alone(&["tree", &entity.table(), scope.tenant.as_str(), name])?;
         let mut next = data.get(name).and_then(Value::as_str).map(str::to_owned);
         for _ in 0..MAX_TREE_DEPTH {

@@ -11,7 +11,7 @@ use super::Database;
 use super::definition::{self, KnownTable, SearchIndex};
 use super::sql::{Dialect, SqlRow, SqlValue};
 
-/// A table of an entity, as the API shows it.
+/// A table of an entity, as the API returns it.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableInfo {
     /// The plugin.
@@ -33,9 +33,9 @@ pub struct EntityTables<'d> {
 }
 
 impl EntityTables<'_> {
-    /// Makes the tables of a plugin's entities where they are not there yet, and adds columns for
-    /// fields that are new. What is stored stays as it is. [`Database::serve_schema`] puts them within reach,
-    /// once the unit of work has been committed.
+    /// Creates the missing tables of a plugin's entities, adds columns for new fields, and brings the indexes up to
+    /// date. Stored rows stay as they are. After the commit of the unit of work, [`Database::serve_schema`] makes the
+    /// entities available.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -51,8 +51,8 @@ impl EntityTables<'_> {
         Ok(())
     }
 
-    /// Makes the tables of a plugin that has none yet, without their indexes: many rows come faster into those. Once
-    /// they are there, [`EntityTables::install_schema`] makes the indexes.
+    /// Creates the missing tables of a plugin without their indexes: that makes the insertion of many rows faster.
+    /// After that, [`EntityTables::install_schema`] creates the indexes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -66,8 +66,8 @@ impl EntityTables<'_> {
         Ok(())
     }
 
-    /// The plugin that owns a table already, where it is another one than `plugin`. Ids and entities
-    /// may be cut differently and still name one table: `erp-a` + `b_c` and `erp-a-b` + `c`.
+    /// The other plugin that owns a table already, if there is one. Different ids and entities can give the same table
+    /// name: `erp-a` + `b_c` and `erp-a-b` + `c`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -86,7 +86,7 @@ impl EntityTables<'_> {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn drop_schema(&mut self, plugin: &PluginId) -> Result<(), StoreError> {
-        // Also those of entities that a later version no longer had.
+        // Also those of entities that a later version no longer has.
         let tables = self.database.rows(
             "list a plugin's tables",
             "select table_name from plugin_entities where plugin_id = ?",
@@ -101,7 +101,7 @@ impl EntityTables<'_> {
             table,
         )?;
         for table in tables.into_iter().chain(kept) {
-            // Other indexes go with their table; those of texts are tables.
+            // Other indexes are dropped with their table; indexes of texts are tables themselves.
             for index in self.database.indexes(&table)? {
                 self.database
                     .execute_batch("drop an index", &definition::drop_index(self.database.dialect(), &index))?;
@@ -144,23 +144,23 @@ impl EntityTables<'_> {
 }
 
 impl Database {
-    /// Lets the database look at what its tables hold now, so that it finds good ways through them. Not within a unit of
+    /// Updates the statistics of the tables, so that the database chooses good plans. Must run outside of a unit of
     /// work.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn analyze(&mut self) -> Result<(), StoreError> {
-        // PostgreSQL answers by an index alone only where it knows that no row of a page is still being written.
+        // PostgreSQL answers from an index alone only for pages whose rows a vacuum has marked as visible to everyone.
         let statement = if self.dialect() == Dialect::Postgres { "vacuum analyze" } else { "analyze" };
         self.execute_batch("look at the tables", statement)
     }
 
-    /// Puts a plugin's entities within reach of queries and references.
+    /// Makes a plugin's entities available to queries and references.
     pub fn serve_schema(&mut self, manifest: &Arc<Manifest>) {
         self.catalog_mut().add(Arc::clone(manifest));
     }
 
-    /// Takes a plugin's entities out of reach; their tables and rows stay.
+    /// Makes a plugin's entities unavailable; their tables and rows stay.
     pub fn retire_schema(&mut self, plugin: &PluginId) {
         self.catalog_mut().remove(plugin);
     }
@@ -170,7 +170,7 @@ impl Database {
         self.execute_batch("create the platform's tables", &format!("{}{tables}", self.dialect().alone()))
     }
 
-    /// Whether there is a table of this name.
+    /// Whether a table of this name exists.
     pub(super) fn has_table(&self, table: &str) -> Result<bool, StoreError> {
         let sql = match self.dialect() {
             Dialect::Sqlite => "select 1 from sqlite_schema where type = 'table' and name = ?",
@@ -194,16 +194,16 @@ impl Database {
         Ok(self.rows("list columns", sql, [SqlValue::text(table)], |row| row.get(0))?.into_iter().collect())
     }
 
-    /// The indexes of a table that were made by name.
+    /// The indexes of a table that were created by name, without its primary key.
     pub(super) fn indexes(&self, table: &str) -> Result<BTreeSet<String>, StoreError> {
         let sql = match self.dialect() {
             Dialect::Sqlite => {
-                // An index of grams is known by the first of its triggers.
+                // An index of grams appears as the first of its triggers.
                 "select name from sqlite_schema where tbl_name = ? and sql is not null and (type = 'index' \
                  or type = 'trigger' and name not like '%::update' and name not like '%::delete')"
             }
             Dialect::Postgres => {
-                // Whatever the primary key is called: a table that was renamed keeps the old name of it.
+                // Excludes the primary key by its flag: a renamed table keeps the old name of its key.
                 "select i.relname::text from pg_catalog.pg_index x join pg_catalog.pg_class i on i.oid = x.indexrelid \
                  join pg_catalog.pg_class t on t.oid = x.indrelid join pg_catalog.pg_namespace n on n.oid = t.relnamespace \
                  where n.nspname = current_schema() and t.relname = ? and not x.indisprimary"
@@ -212,12 +212,13 @@ impl Database {
         Ok(self.rows("list indexes", sql, [SqlValue::text(table)], |row| row.get(0))?.into_iter().collect())
     }
 
-    /// Waits for other processes that change tables, and holds them back until the unit of work is over.
+    /// Waits for other processes that change tables, and makes them wait until the unit of work ends.
     pub(super) fn install_alone(&self) -> Result<(), StoreError> {
         self.execute_batch("wait for others that change tables", self.dialect().alone())
     }
 
-    /// Refuses where another process works on the same database: it would go on writing the old shape.
+    /// Fails if another process uses the same database: it would write rows of the old version. Checked on PostgreSQL
+    /// only.
     pub(super) fn be_alone(&self) -> Result<(), StoreError> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(());
@@ -227,15 +228,15 @@ impl Database {
         if alone.first() == Some(&1) { Ok(()) } else { Err(StoreError::InUse) }
     }
 
-    /// The columns and indexes of a table; none where it is not there.
+    /// The columns and indexes of a table; `None` if the table is missing.
     fn known_table(&self, table: &str) -> Result<Option<KnownTable>, StoreError> {
         let is_there = self.has_table(table)?;
         let known = || Ok(KnownTable { columns: self.columns(table)?, indexes: self.indexes(table)? });
         is_there.then(known).transpose()
     }
 
-    /// What parts of texts are found by: PostgreSQL's `pg_trgm`, where this user may have it; of SQLite's databases, files
-    /// have an index, since those in memory are small.
+    /// The index for parts of texts: on PostgreSQL `pg_trgm`, if the extension is installed; on SQLite an index of
+    /// grams for files, and none in memory, where databases are small.
     pub(super) fn search_index(&self) -> Result<SearchIndex, StoreError> {
         if self.dialect() == Dialect::Sqlite {
             return Ok(if self.is_file() { SearchIndex::Grams } else { SearchIndex::None });

@@ -1,4 +1,4 @@
-//! Databases for a moment.
+//! Temporary databases.
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::DatabaseImage;
 #[cfg(feature = "postgres")]
 use super::sql::PostgresUrl;
 
-/// Where databases are made that are not kept.
+/// Where temporary databases are created.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "sqlite", derive(Default))]
 pub enum ScratchPlace {
@@ -19,16 +19,16 @@ pub enum ScratchPlace {
     #[cfg(feature = "sqlite")]
     #[cfg_attr(feature = "sqlite", default)]
     Memory,
-    /// Each in a schema of its own.
+    /// On PostgreSQL, each in a schema of its own.
     #[cfg(feature = "postgres")]
     Postgres(PostgresUrl),
-    /// Each as another one stood at a moment.
+    /// Copies of an image.
     #[cfg(all(feature = "postgres", feature = "sqlite"))]
     Image(Arc<DatabaseImage>),
 }
 
 impl ScratchPlace {
-    /// A new database with nothing in it, which goes when the value goes.
+    /// Creates a database: empty, or with the content of the image. It is deleted when the value is dropped.
     ///
     /// # Errors
     /// [`StoreError::Database`].

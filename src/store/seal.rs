@@ -1,4 +1,4 @@
-//! Secrets as the database holds them: sealed with a key that lies elsewhere, so that a copy of the database tells none.
+//! Sealed secrets: the key is kept elsewhere, so that a copy of the database reveals no secret.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-/// What a sealed secret begins with; what does not was written before there was a key.
+/// The prefix of a sealed secret; a secret without it was stored before there was a key.
 pub(super) const MARK: &str = "sealed:1:";
 
-/// What seals secrets: a key of 32 bytes.
+/// Seals and opens secrets with a key of 32 bytes.
 pub struct Sealer(LessSafeKey);
 
 impl fmt::Debug for Sealer {
@@ -19,15 +19,15 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// Bytes of a key.
+    /// The length of a key in bytes.
     pub const KEY_BYTES: usize = 32;
 
-    /// A sealer with a key; none for a key of another length.
+    /// A sealer with a key; `None` for a key of another length.
     pub fn new(key: &[u8]) -> Option<Sealer> {
         UnboundKey::new(&CHACHA20_POLY1305, key).ok().map(|key| Sealer(LessSafeKey::new(key)))
     }
 
-    /// Seals a secret for its place: it cannot be opened in another one. None where the system gives no random bytes.
+    /// Seals a secret for its place: it cannot be opened for another one. `None` if the system gives no random bytes.
     pub(super) fn seal(&self, place: &str, secret: &str) -> Option<String> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).ok()?;
@@ -37,7 +37,7 @@ impl Sealer {
         Some(format!("{MARK}{}", STANDARD.encode([nonce.as_slice(), &sealed].concat())))
     }
 
-    /// Opens what [`Sealer::seal`] made for the same place with the same key.
+    /// Opens a secret that [`Sealer::seal`] sealed for the same place with the same key.
     fn open(&self, place: &str, text: &str) -> Option<String> {
         let bytes = STANDARD.decode(text.strip_prefix(MARK)?).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
@@ -48,7 +48,7 @@ impl Sealer {
     }
 }
 
-/// A secret as it was set; none where it was sealed with another key.
+/// Returns a stored secret in plain text; `None` if it was sealed with another key.
 pub(super) fn open(sealer: Option<&Sealer>, place: &str, stored: String) -> Option<String> {
     if stored.starts_with(MARK) { sealer?.open(place, &stored) } else { Some(stored) }
 }

@@ -6,10 +6,10 @@ use erp_storage::{Scope, StoreError};
 use super::sql::{Dialect, SqlValue};
 use super::{Database, seal};
 
-/// Denials of a plugin that are kept, at most.
+/// The maximum number of denials that are kept per plugin.
 const KEPT_DENIALS: i64 = 1_000;
 
-/// Where a secret lies: sealed, it can be opened nowhere else.
+/// The place of a secret: when sealed, it can be opened for this place only.
 fn place(plugin: &PluginId, scope: &Scope, key: &str) -> String {
     place_of(plugin.as_str(), scope.tenant.as_str(), key)
 }
@@ -18,14 +18,14 @@ fn place_of(plugin: &str, tenant: &str, key: &str) -> String {
     format!("{plugin}\n{tenant}\n{key}")
 }
 
-/// Secrets of plugins, and what was denied.
+/// Secrets of plugins, and calls of the host that were denied.
 #[derive(Debug)]
 pub struct Secrets<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl Secrets<'_> {
-    /// A secret.
+    /// Returns a secret in plain text.
     ///
     /// # Errors
     /// [`StoreError::NoSecret`], [`StoreError::SealedSecret`] and [`StoreError::Database`].
@@ -63,8 +63,8 @@ impl Secrets<'_> {
         Ok(())
     }
 
-    /// Seals secrets that were set before there was a key, and lets no copy of them stay in the file. On PostgreSQL they
-    /// stay as they are: other hosts with keys of their own may read them.
+    /// Seals secrets that were set before a key existed, and leaves no plain copy of them in the file. On PostgreSQL
+    /// they stay as they are: other hosts with keys of their own may read them.
     ///
     /// # Errors
     /// [`StoreError::SealedSecret`] and [`StoreError::Database`].
@@ -106,7 +106,7 @@ impl Secrets<'_> {
         Ok(())
     }
 
-    /// Keeps that the host denied something to a plugin.
+    /// Records that the host denied a call of a plugin.
     ///
     /// # Errors
     /// [`StoreError::Database`].

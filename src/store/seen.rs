@@ -1,49 +1,49 @@
-//! What a unit of work has read that others may change meanwhile, where the database lets them: what is written afterwards
-//! must have been made of what is still there.
+//! What a unit of work has read and others may change meanwhile, if the database allows that. A later write must be
+//! based on what is still stored.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use erp_storage::Row;
 
-/// The rows and keys that were read, by what they held. What was read first counts: the guest may have reckoned with it.
+/// The rows and keys that were read, by hashes of their content. The first read counts: the guest may have used it.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     contents: HashMap<Place, u64>,
-    /// What each place held before, so that a savepoint can be undone without a copy of all.
+    /// The previous content of each place, so that a savepoint can be undone without a copy of all contents.
     before: Vec<(Place, Option<u64>)>,
 }
 
-/// A table or the keys, and the row or key.
+/// The table and the id of a row; for a key of the key-value store, an empty text and the key.
 pub(super) type Place = (String, String);
 
 impl Seen {
-    /// Notes what was read, unless it is known.
+    /// Remembers the content of a place that was read, unless the place is known.
     pub(super) fn note_read(&mut self, place: Place, content: u64) {
         if !self.contents.contains_key(&place) {
             self.note_written(place, content);
         }
     }
 
-    /// Notes what this unit of work wrote itself.
+    /// Remembers the content of a place that this unit of work wrote.
     pub(super) fn note_written(&mut self, place: Place, content: u64) {
         let before = self.contents.insert(place.clone(), content);
         self.before.push((place, before));
     }
 
-    /// Whether something holds other than what was read of it.
+    /// Whether a place has other content than the remembered one.
     pub(super) fn differs(&self, place: &Place, content: u64) -> bool {
         self.contents.get(place).is_some_and(|known| *known != content)
     }
 
-    /// A moment to go back to.
+    /// A mark to go back to.
     pub(super) fn mark(&self) -> usize {
         self.before.len()
     }
 
-    /// Forgets what was noted since a moment.
+    /// Forgets what was remembered since a mark.
     pub(super) fn go_back(&mut self, mark: usize) {
-        // Nothing is left to go back to where the whole unit was undone meanwhile.
+        // If the whole unit was undone meanwhile, nothing is left to go back to.
         let mark = mark.min(self.before.len());
         for (place, before) in self.before.drain(mark..).rev() {
             match before {
@@ -54,7 +54,7 @@ impl Seen {
     }
 }
 
-/// What a row holds: its version, and its values, since sums over child rows change without it.
+/// The hash of a row: its version, and its values, since sums over child rows change without a new version.
 pub(super) fn content_of_row(row: &Row) -> u64 {
     let mut hasher = DefaultHasher::new();
     (row.version, row.deleted_at.is_some()).hash(&mut hasher);
@@ -64,7 +64,7 @@ pub(super) fn content_of_row(row: &Row) -> u64 {
     hasher.finish()
 }
 
-/// What a key holds.
+/// The hash of a key's value.
 pub(super) fn content_of_key(value: Option<&serde_json::Value>) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.map(serde_json::Value::to_string).hash(&mut hasher);

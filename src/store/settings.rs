@@ -15,7 +15,7 @@ pub struct Configuration<'d> {
 }
 
 impl Configuration<'_> {
-    /// A setting, its default if it is not set; null where it has none.
+    /// A setting, or its default if it is not set; null if it has no default.
     ///
     /// # Errors
     /// [`StoreError::UnknownSetting`] and [`StoreError::Database`].

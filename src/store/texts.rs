@@ -12,8 +12,8 @@ pub(crate) struct TextIndexes<'d> {
 }
 
 impl TextIndexes<'_> {
-    /// Brings the indexes of texts up to date where many rows were written since: as part of the unit of work, which has
-    /// written the last of them.
+    /// Brings those indexes of texts up to date that lack many rows, as part of the unit of work that wrote the last of
+    /// these rows.
     pub(super) fn take_up(&mut self) -> Result<(), StoreError> {
         let entities: Vec<EntityRef> = self.database.catalog().manifests().flat_map(EntityRef::all).collect();
         for index in entities.iter().filter_map(definition::grams_index) {

@@ -1,4 +1,4 @@
-//! What a guest does in a unit of work, done in the database.
+//! The storage traits of a unit of work, implemented by the database.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Units of work, and where they come from: one database in turn, or a pool of connections to one.
+//! Units of work and their sources: one shared database, or a pool of connections to one.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -11,17 +11,17 @@ use parking_lot::{ArcMutexGuard, Condvar, Mutex, MutexGuard, RawMutex};
 
 use super::Database;
 
-/// How long a unit of work waits for a connection of a pool.
+/// How long a unit of work waits for a connection of a pool, or for the turn of its tenant.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long calls of a tenant begin one after the other once two of them met.
+/// How long calls of a tenant run one after the other once two of them conflicted.
 const HOT: Duration = Duration::from_millis(500);
-/// Tenants that are remembered for that.
+/// The number of remembered tenants at which outdated ones are removed.
 const MOST_HOT: usize = 1_000;
 
-/// A database that threads use in turn: for single reads, and for whole units of work. Whoever comes while a unit of work is
-/// open waits until it has ended.
+/// A database that threads use in turn: for single reads, and for whole units of work. A thread that needs it while a
+/// unit of work is open waits until that has ended.
 ///
-/// A thread that has the database must not ask for it again: it would wait for itself.
+/// A thread that holds the database must not request it again: it would wait for itself.
 #[derive(Debug, Clone)]
 pub struct SharedDatabase(Arc<Mutex<Database>>);
 
@@ -31,7 +31,7 @@ impl SharedDatabase {
         SharedDatabase(Arc::new(Mutex::new(database)))
     }
 
-    /// The database, for what needs no unit of work.
+    /// Locks the database, for work that needs no unit of work.
     pub fn lock(&self) -> MutexGuard<'_, Database> {
         self.0.lock()
     }
@@ -50,7 +50,7 @@ impl SharedDatabase {
 impl Storage for SharedDatabase {
     type Unit = UnitOfWork;
 
-    /// The first attempt begins as one that may only read: see [`Database::begin_call`].
+    /// Begins the first attempt as a unit that may only read: see [`Database::begin_call`].
     fn begin(&self, attempt: Attempt<'_>) -> Result<UnitOfWork, StoreError> {
         let mut database = self.0.lock_arc();
         if attempt.number > 1 {
@@ -62,11 +62,11 @@ impl Storage for SharedDatabase {
     }
 }
 
-/// Connections to one database, for calls that run side by side: each has one for itself until it ends. Clones are the same
-/// pool.
+/// Connections to one database, for calls that run in parallel: each call has one for itself until it ends. Clones
+/// share the pool.
 ///
-/// Calls that meet are made again. Once two calls of a tenant have met, its calls begin one after the other for a moment:
-/// whoever waits at the beginning does no work in vain.
+/// Calls that conflict are repeated. After a conflict, the calls of that tenant run one after the other for half a
+/// second: a call that waits at its beginning does no work in vain.
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<PoolState>);
 
@@ -77,7 +77,7 @@ pub(super) struct PoolState {
     queues: TenantQueues,
 }
 
-/// Tenants whose calls met a moment ago: those calls begin one after the other, before any of them takes a connection.
+/// Tenants with a recent conflict: their calls run one after the other, and wait before they take a connection.
 #[derive(Debug, Default)]
 pub(super) struct TenantQueues(Mutex<HashMap<TenantId, TenantQueue>>);
 
@@ -87,14 +87,14 @@ struct TenantQueue {
     turn: Arc<Mutex<()>>,
 }
 
-/// A tenant's turn, until it is dropped.
+/// A tenant's turn, held until it is dropped.
 pub(super) type TenantTurn = ArcMutexGuard<RawMutex, ()>;
 
 impl TenantQueues {
-    /// Waits for the turn of an attempt that had better wait at its beginning; none where it need not.
+    /// Waits for the turn of an attempt; `None` if its tenant had no recent conflict.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where the others took too long.
+    /// [`StoreError::Busy`] if the other calls took too long.
     pub(super) fn wait(&self, attempt: Attempt<'_>) -> Result<Option<TenantTurn>, StoreError> {
         let turn = {
             let (now, mut queues) = (Instant::now(), self.0.lock());
@@ -119,12 +119,12 @@ impl TenantQueues {
 #[derive(Debug)]
 struct Connections {
     free: Vec<Database>,
-    /// What all of them know; the number grows with each change.
+    /// The entities that all connections serve; the number grows with each change.
     catalog: (u64, Catalog),
 }
 
 impl Pool {
-    /// A pool of `size` connections, of which `first` is one; they are opened now. A database in memory has no second one.
+    /// Creates a pool of `size` connections, including `first`; they are opened now. A database in memory has only one.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -142,16 +142,16 @@ impl Pool {
         Ok(Pool(Arc::new(PoolState { connections, is_free: Condvar::new(), queues: TenantQueues::default() })))
     }
 
-    /// The entities that units of work know from now on.
+    /// Sets the entities that units of work use from now on.
     pub fn serve(&self, catalog: Catalog) {
         let mut connections = self.0.connections.lock();
         connections.catalog = (connections.catalog.0 + 1, catalog);
     }
 
-    /// A connection, for whatever is no call of a plugin.
+    /// Takes a connection, for work outside of calls.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] where all are taken for five seconds.
+    /// [`StoreError::Busy`] if all are taken for five seconds.
     pub fn take(&self) -> Result<PooledDatabase, StoreError> {
         let deadline = Instant::now() + PATIENCE;
         let mut connections = self.0.connections.lock();
@@ -170,10 +170,10 @@ impl Pool {
     }
 }
 
-/// A connection of a [`Pool`] that is in no unit of work: it goes back when this is dropped.
+/// A connection of a [`Pool`]; it returns to the pool, without an open unit of work, when this is dropped.
 #[derive(Debug)]
 pub struct PooledDatabase {
-    /// There until it is dropped.
+    /// Present until this is dropped.
     database: Option<Database>,
     pool: Arc<PoolState>,
 }
@@ -224,18 +224,19 @@ impl Storage for Pool {
     }
 }
 
-/// A unit of work that has begun: it has its connection for itself until it is committed. Dropped before, nothing of it stays.
+/// A unit of work that has begun, with a connection for itself until it ends. If it is dropped before the commit,
+/// nothing of it is kept.
 pub struct UnitOfWork {
     database: Lent,
-    /// What limited the statements before this unit of work.
+    /// The limit of the statements before this unit of work.
     limit_before: Option<StatementLimit>,
-    /// Nobody else of this tenant works meanwhile.
+    /// The turn of the tenant: its other queued calls wait meanwhile.
     pub(super) turn: Option<TenantTurn>,
 }
 
-/// How a unit of work has its database.
+/// How a unit of work holds its database.
 pub(super) enum Lent {
-    /// It goes with the unit of work.
+    /// It is dropped with the unit of work.
     Own(Database),
     Shared(ArcMutexGuard<RawMutex, Database>),
     Pooled(PooledDatabase),
@@ -246,16 +247,16 @@ impl UnitOfWork {
         UnitOfWork { database, limit_before: None, turn: None }
     }
 
-    /// Holds the statements of this unit of work to a limit.
+    /// Limits the time of this unit of work's statements.
     pub fn limit_statements(&mut self, limit: StatementLimit) {
         let before = self.swap_limit(limit);
         self.limit_before.get_or_insert(before);
     }
 
-    /// Makes it last; gives what it changed, in order.
+    /// Commits the unit of work; returns its changes, in order.
     ///
     /// # Errors
-    /// [`StoreError::Database`], or [`StoreError::Conflict`] where it can be done again; nothing of it was kept then.
+    /// [`StoreError::Database`], or [`StoreError::Conflict`] if the work can be repeated; nothing of it is kept then.
     pub fn commit(mut self) -> Result<Vec<Arc<RowChange>>, StoreError> {
         let database = &mut *self;
         let done = database.commit();

@@ -17,12 +17,12 @@ use super::{Dialect, InspectedRows, SqlError, SqlRow, SqlValue};
 #[derive(Debug)]
 pub(crate) struct Connection(Either);
 
-/// What a database is made from again.
+/// The source for a copy of a database.
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 pub(crate) enum ConnectionImage {
-    /// All of it.
+    /// The content of the whole database.
     Bytes(Vec<u8>),
-    /// Only the place; the rows must be copied.
+    /// Only the address; the rows must be copied separately.
     At(PostgresUrl),
 }
 
@@ -60,13 +60,13 @@ impl Connection {
         PostgresConnection::open(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
-    /// In a schema of its own that goes with the connection.
+    /// Connects to a new schema, which is dropped with the connection.
     #[cfg(feature = "postgres")]
     pub(crate) fn open_scratch(url: &PostgresUrl) -> Result<Connection, SqlError> {
         PostgresConnection::open_scratch(url).map(|postgres| Connection(Either::Postgres(Box::new(postgres))))
     }
 
-    /// Over a connection that a platform lends.
+    /// Uses a connection that a platform lends.
     #[cfg(feature = "postgres")]
     pub(crate) fn lent(client: Box<dyn LentClient>) -> Connection {
         Connection(Either::Postgres(Box::new(PostgresConnection::lent(client))))
@@ -81,7 +81,7 @@ impl Connection {
         }
     }
 
-    /// The whole database where that is quickly had, else where it is.
+    /// The content of an SQLite database, or the address of a PostgreSQL database.
     #[cfg(all(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn image(&mut self) -> Result<ConnectionImage, SqlError> {
         match &mut self.0 {
@@ -101,7 +101,7 @@ impl Connection {
         }
     }
 
-    /// Whether the unit of work can only be undone, since another process changed the same data.
+    /// Whether the unit of work can only be undone, because another one changed the same data.
     pub(crate) fn is_doomed(&self) -> bool {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -111,7 +111,7 @@ impl Connection {
         }
     }
 
-    /// Says that the unit can only be undone: it went on from rows that are not there any more.
+    /// Marks the unit as one that can only be undone: it is based on rows that have changed since.
     pub(crate) fn doom(&self) {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -121,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// A unit that will write waits for whoever writes.
+    /// Begins a unit that will write; on SQLite it waits until no other unit writes.
     pub(crate) fn begin(&self) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -131,7 +131,7 @@ impl Connection {
         }
     }
 
-    /// A unit that may only read: it takes its turn to write with its first change.
+    /// Begins a unit that may only read; on SQLite it waits for other writers only at its first change.
     pub(crate) fn begin_lazily(&self) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// Whether it is a file of SQLite.
+    /// Whether the database is an SQLite file.
     pub(crate) fn is_file(&self) -> bool {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -151,7 +151,7 @@ impl Connection {
         }
     }
 
-    /// Another connection to the same database; none where one is all there is.
+    /// Opens another connection to the same database; `None` if only one is possible.
     pub(crate) fn beside(&self) -> Result<Option<Connection>, SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -163,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// How long a unit waits for whoever writes.
+    /// Sets how long a unit waits for another one that writes; no effect on PostgreSQL.
     pub(crate) fn set_patience(&self, patience: std::time::Duration) {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -173,7 +173,7 @@ impl Connection {
         }
     }
 
-    /// Holds the statements that follow to a limit; returns the previous one.
+    /// Limits the time of the statements that follow; returns the previous limit.
     pub(crate) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -183,7 +183,7 @@ impl Connection {
         }
     }
 
-    /// Whether what is replaced is overwritten in the file; only SQLite knows this.
+    /// Sets whether replaced content is overwritten in the file; no effect on PostgreSQL.
     pub(crate) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -230,7 +230,7 @@ impl Connection {
         }
     }
 
-    /// Back to a savepoint, which is gone then.
+    /// Rolls back to a savepoint and releases it.
     pub(crate) fn rollback_to(&self, name: &str) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -240,7 +240,7 @@ impl Connection {
         }
     }
 
-    /// Statements without parameters that change tables.
+    /// Executes statements without parameters that change tables.
     pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -250,7 +250,7 @@ impl Connection {
         }
     }
 
-    /// Gives how many rows changed.
+    /// Executes a statement; returns the number of changed rows.
     pub(crate) fn execute(&self, sql: &str, parameters: &[SqlValue]) -> Result<usize, SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
@@ -274,8 +274,8 @@ impl Connection {
         }
     }
 
-    /// Rows of a statement that somebody else wrote, at most `most`; none where it is not one that only reads.
-    /// `before` makes temporary views that it may name, `after` takes them away.
+    /// Runs a statement that a user wrote and returns at most `most` rows; `None` if it does more than read. `before`
+    /// creates temporary views that it may name, `after` drops them.
     pub(crate) fn read_only(
         &mut self,
         (before, after): (&str, &str),

@@ -1,4 +1,4 @@
-//! Where the two databases differ in what they want to hear.
+//! Differences between the SQL of the two databases.
 
 use erp_manifest::BaseType;
 use sea_query::extension::postgres::PgExpr;
@@ -6,7 +6,7 @@ use sea_query::{
     Expr, ExprTrait, Func, LikeExpr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, Values,
 };
 
-/// A database that the store speaks to.
+/// A kind of database that the store supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// SQLite.
@@ -15,14 +15,14 @@ pub enum Dialect {
     Postgres,
 }
 
-/// What a column holds, as far as SQL is concerned.
+/// The SQL type of the values in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnShape {
-    /// Text that is ordered by its bytes; days, moments and ids too.
+    /// Text, ordered by its bytes; also days, moments and ids.
     Text,
     Integer,
     Float,
-    /// Exact; text in SQLite.
+    /// Exact decimals; text in SQLite.
     Decimal,
     Boolean,
     /// Arrays and objects.
@@ -44,27 +44,27 @@ impl ColumnShape {
     }
 }
 
-/// Letters that an index of trigrams needs.
+/// Characters of a trigram: an index of trigrams cannot find a shorter text.
 pub(crate) const TRIGRAM: usize = 3;
 
 /// UTC with milliseconds, as [`erp_manifest::Moment`] writes it.
 const MOMENT_FORMAT: &str = r#"YYYY-MM-DD"T"HH24:MI:SS.MS"Z""#;
 
-/// Why a row is read.
+/// The purpose for which a row is read; it determines the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowLock {
-    /// To be seen.
+    /// The row is only read.
     None,
-    /// Another row will name it: it may be changed, and not be deleted.
+    /// Another row will refer to it: others may change it, but not delete it.
     Reference,
-    /// It is changed.
+    /// The row will be changed.
     Change,
-    /// It is deleted: nothing may begin to name it.
+    /// The row will be deleted: no other row may start to refer to it.
     Delete,
 }
 
 impl Dialect {
-    /// What a statement says that reads rows and locks them until the unit of work ends. SQLite has one writer.
+    /// The SQL clause that locks the read rows until the unit of work ends. Empty for SQLite, which has one writer.
     pub(crate) fn row_lock(self, lock: RowLock) -> &'static str {
         match (self, lock) {
             (Dialect::Sqlite, _) | (_, RowLock::None) => "",
@@ -74,7 +74,7 @@ impl Dialect {
         }
     }
 
-    /// The name that people read.
+    /// The display name.
     pub fn name(self) -> &'static str {
         match self {
             Dialect::Sqlite => "SQLite",
@@ -82,8 +82,8 @@ impl Dialect {
         }
     }
 
-    /// A definition of tables in this dialect: `{text}`, `{integer}`, `{bytes}`, `{serial}` and `{end}` stand for its
-    /// types and for what closes a table.
+    /// Completes a table definition: `{text}`, `{integer}`, `{bytes}`, `{serial}` and `{end}` become the types and the
+    /// end of a table in this dialect.
     pub(crate) fn definition(self, template: &str) -> String {
         let words = match self {
             Dialect::Sqlite => ["text", "integer", "blob", "integer primary key autoincrement", ") strict"],
@@ -95,10 +95,10 @@ impl Dialect {
         keys.iter().zip(words).fold(template.to_owned(), |text, (key, word)| text.replace(key, word))
     }
 
-    /// Holds back other processes that change tables too, until the unit of work is over.
+    /// The statement that makes other processes wait with changes of tables until the unit of work ends.
     pub(crate) fn alone(self) -> &'static str {
         match self {
-            // There, only one writes at a time.
+            // SQLite has only one writer at a time.
             Dialect::Sqlite => "",
             Dialect::Postgres => "select pg_advisory_xact_lock(7171, 1);",
         }
@@ -111,7 +111,7 @@ impl Dialect {
         }
     }
 
-    /// The value of a field, taken out of the column `data`.
+    /// SQL for the value of a field, read from the column `data`.
     pub(crate) fn field_of_data(self, field: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Sqlite, ColumnShape::Decimal) => {
@@ -126,13 +126,13 @@ impl Dialect {
         }
     }
 
-    /// The definition of a column of PostgreSQL that holds the value of a field, so that it can be indexed.
+    /// The definition of a generated PostgreSQL column with the value of a field, so that it can be indexed.
     pub(crate) fn generated_column(column: &str, field: &str, shape: ColumnShape) -> String {
         let (kind, value) = (postgres_type(shape), Dialect::Postgres.field_of_data(field, shape));
         format!("\"{column}\" {kind} generated always as ({value}) stored")
     }
 
-    /// Whether a row has a value in a field.
+    /// SQL for whether a row has a value in a field.
     pub(crate) fn has_key(self, field: &str) -> String {
         match self {
             Dialect::Sqlite => format!("data -> '$.{field}' is not null"),
@@ -140,7 +140,7 @@ impl Dialect {
         }
     }
 
-    /// The column `data` without a field.
+    /// SQL for the column `data` without a field.
     pub(crate) fn without_key(self, field: &str) -> String {
         match self {
             Dialect::Sqlite => format!("json_remove(data, '$.{field}')"),
@@ -148,7 +148,7 @@ impl Dialect {
         }
     }
 
-    /// The statement that gives a key of `data` another name in all rows that have it.
+    /// The statement that renames a key of `data` in all rows that have it.
     pub(crate) fn rename_key(self, table: &str, from: &str, to: &str) -> String {
         match self {
             Dialect::Sqlite => format!(
@@ -164,7 +164,7 @@ impl Dialect {
         }
     }
 
-    /// How an operand comes into an answer: decimals and moments as text.
+    /// SQL that returns an operand; decimals and moments as text.
     pub(crate) fn shown(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Postgres, ColumnShape::Decimal) => format!("({operand})::text"),
@@ -175,7 +175,7 @@ impl Dialect {
         }
     }
 
-    /// The exact sum of an operand; null of no rows.
+    /// SQL for the sum of an operand, exact for integers and decimals; null for no rows.
     pub(crate) fn sum(self, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Sqlite, ColumnShape::Decimal) => format!("decimal_sum({operand})"),
@@ -185,7 +185,7 @@ impl Dialect {
         }
     }
 
-    /// The mean of integers and floats.
+    /// SQL for the mean of integers and floats.
     pub(crate) fn mean(self, operand: &str) -> String {
         match self {
             Dialect::Sqlite => format!("avg({operand})"),
@@ -193,7 +193,7 @@ impl Dialect {
         }
     }
 
-    /// The least or the greatest value; `function` is `min` or `max`.
+    /// SQL for the minimum or maximum of an operand; `function` is `min` or `max`.
     pub(crate) fn extreme(self, function: &str, operand: &str, shape: ColumnShape) -> String {
         match (self, shape) {
             (Dialect::Postgres, ColumnShape::Boolean) => format!("{function}(({operand})::int)"),
@@ -201,22 +201,22 @@ impl Dialect {
         }
     }
 
-    /// Whether text holds another one, whose `%` and `_` stand for themselves; letters of ASCII match in both cases.
+    /// Whether a text contains another one, in which `%` and `_` are literal; ASCII letters match in both cases.
     pub(crate) fn contains(self, operand: Expr, text: &str) -> Expr {
         let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         let pattern = format!("%{escaped}%");
         match self {
             Dialect::Sqlite => operand.like(LikeExpr::new(pattern).escape('\\')),
-            // No trigram is in so short a text: all of an index would be read, and then the rows.
+            // So short a text has no trigram: PostgreSQL would read the whole index, and then the rows.
             Dialect::Postgres if text.chars().count() < TRIGRAM => {
                 Expr::cust_with_exprs("$1 || ''", [operand]).ilike(pattern)
             }
-            // The backslash escapes there by itself.
+            // In PostgreSQL, the backslash is the default escape character.
             Dialect::Postgres => operand.ilike(pattern),
         }
     }
 
-    /// Whether an item of a list of texts fulfils a condition.
+    /// Whether an item of a list of texts meets a condition.
     pub(crate) fn has_item(self, field: &str, condition: impl FnOnce(Expr) -> Expr) -> Expr {
         let mut select = Query::select();
         match self {
@@ -237,7 +237,7 @@ impl Dialect {
         Expr::exists(select.expr(Expr::cust("1")).take())
     }
 
-    /// Whether the text of a column holds another one, letter for letter.
+    /// SQL for whether the text of a column contains another one, with the same case.
     pub(crate) fn holds(self, column: &str) -> String {
         match self {
             Dialect::Sqlite => format!("instr({column}, ?) > 0"),

@@ -1,64 +1,64 @@
-//! What databases say when they refuse.
+//! Errors of the databases.
 
 use thiserror::Error;
 
-/// Why a database refused or failed.
+/// The reason for which a database refused a statement or failed.
 #[derive(Debug, Error)]
 pub enum SqlError {
-    /// SQLite.
+    /// An error of SQLite.
     #[cfg(feature = "sqlite")]
     #[error("{}", without_statement(.0))]
     Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL.
+    /// An error of PostgreSQL.
     #[cfg(feature = "postgres")]
     #[error("{}", postgres_message(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    /// The address of a database that cannot be read.
+    /// The address of the database is invalid or cannot be used.
     #[error("{0}")]
     Address(String),
-    /// Another process changed the same rows; nothing more can be done in this unit of work.
+    /// Another unit of work changed the same rows; this one can only be undone.
     #[error("another process changed the same data at the same moment")]
     Conflict,
-    /// Somebody else writes, and did not come to an end in time.
+    /// Another unit of work writes, and did not end in time.
     #[error("somebody else's work writes to the database, and was not waited for any longer")]
     Busy,
-    /// A statement read for longer than it may, or its result is no longer wanted.
+    /// A statement read for longer than allowed, or its result is no longer wanted.
     #[error("the statement read for longer than it may")]
     Stopped,
-    /// The file that was opened is not there any more.
+    /// The database file was deleted or replaced while it was open.
     #[error("the database's file was deleted or replaced while it was in use: nothing more is written to it")]
     Gone,
-    /// A unit of work in which a statement failed.
+    /// An earlier statement of the unit of work failed: the text of its error.
     #[error("an earlier statement of this unit of work failed: {0}")]
     Broken(String),
-    /// A number that is larger than what the store reckons with.
+    /// A number is larger than the store can represent.
     #[error("a number that is too large")]
     TooLarge,
-    /// Rows that would take more memory than an answer may.
+    /// The rows would take more memory than one result may: the limit in bytes.
     #[error("the rows take more than {0} bytes of memory")]
     TooMuch(u64),
-    /// A cell of another type than the statement should give.
+    /// A cell has another type than the caller expects.
     #[error("column {index} holds {found} and not {wanted}")]
     Column {
-        /// From 0.
+        /// The number of the column, from 0.
         index: usize,
-        /// What it holds.
+        /// The type of the cell.
         found: &'static str,
-        /// What it should.
+        /// The expected type.
         wanted: &'static str,
     },
 }
 
-/// The refusals that the store can say more about.
+/// The kinds of failure that the store handles separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Two rows have the same values under a unique index.
     Unique,
-    /// Another process changed the same data at the same moment.
+    /// Another unit of work changed the same data at the same time.
     Conflict,
-    /// A number that the type does not hold.
+    /// A number does not fit its type.
     OutOfRange,
-    /// A value that is too long for an index.
+    /// A value is too long for an index.
     TooLong,
     /// Anything else.
     Other,
@@ -108,7 +108,7 @@ fn postgres_failure(error: &tokio_postgres::Error) -> Failure {
     }
 }
 
-/// What SQLite says, without the statement, which stays here.
+/// The message of SQLite, without the statement, which stays internal.
 #[cfg(feature = "sqlite")]
 fn without_statement(error: &rusqlite::Error) -> String {
     match error {
@@ -125,7 +125,7 @@ fn postgres_message(error: &tokio_postgres::Error) -> String {
             None => error.message().to_owned(),
         },
         None => {
-            // `error connecting to server` alone helps nobody.
+            // `error connecting to server` alone does not help.
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("{error}{cause}")
         }

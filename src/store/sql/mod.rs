@@ -1,7 +1,7 @@
-//! Two SQL databases behind one connection: what they share is said once, where they differ is in [`Dialect`].
+//! Two SQL databases behind one connection; [`Dialect`] holds their differences.
 //!
-//! Statements name parameters by `?` in both. Nothing outside of this folder knows which of the two it talks to,
-//! but by asking for the dialect.
+//! Statements write parameters as `?` on both. Code outside of this folder distinguishes the two only through the
+//! dialect.
 
 mod connection;
 mod dialect;
@@ -34,13 +34,13 @@ pub use postgres_session::LentClient;
 pub use postgres_url::PostgresUrl;
 pub(super) use value::{Cell, SqlRow, SqlValue, bound};
 
-/// Names of the columns, and rows, of a statement that somebody else wrote.
+/// Column names and rows of a statement that a user wrote.
 pub(crate) type InspectedRows = (Vec<String>, Vec<Vec<serde_json::Value>>);
 
-/// The longest text or blob that such a statement may make, and what its rows may take in memory, in bytes.
+/// The longest text or blob that such a statement may produce, and the memory of its rows (`MAX_BYTES`); in bytes.
 const LONGEST: i32 = 4 << 20;
 const MAX_BYTES: u64 = 16 << 20;
-/// What a sum of decimals says that has more digits than one holds.
+/// The error message for a sum of decimals with more digits than a decimal holds.
 pub(super) const SUM_TOO_LARGE: &str = "a sum of more than 28 digits";
 /// The collation that orders decimal text by value, in SQLite.
 pub(super) const COLLATION: &str = "decimal";

@@ -1,4 +1,4 @@
-//! PostgreSQL, by its own protocol.
+//! PostgreSQL, through its own protocol.
 
 use std::cell::{Cell as Flag, Ref, RefCell};
 use std::collections::HashMap;
@@ -20,47 +20,47 @@ use super::postgres_wire::{cell, numbered};
 use super::watch::StatementWatch;
 use super::{InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
 
-/// How often a wait for the server looks whether it must end.
+/// How often a wait for the server checks whether it must end.
 const LOOK: Duration = Duration::from_millis(20);
-/// Statements that a connection keeps prepared.
+/// The number of prepared statements at which a connection forgets all of them.
 const PREPARED: usize = 256;
 
-/// What every session of ours wants: no notices, one time zone, no waiting for ever.
+/// The settings of our own sessions: no notices, one time zone, no endless waits.
 const SESSION: &str = "set client_min_messages = warning; set timezone = 'UTC'; set lock_timeout = '5s'; \
      set idle_in_transaction_session_timeout = '120s';";
 
-/// The same for one unit of work on a connection that was lent; whoever upgrades tables sees that it is there.
+/// The settings of one unit of work on a lent connection. The shared lock makes the unit visible to upgrades.
 const LENT: &str = "set local timezone = 'UTC'; set local lock_timeout = '5s'; \
      select pg_advisory_xact_lock_shared(7171, hashtext(current_schema()))";
 
 pub(super) struct PostgresConnection {
-    /// None of a connection that was lent.
+    /// The address; absent for a lent connection.
     url: Option<PostgresUrl>,
     client: RefCell<Session>,
     statements: RefCell<HashMap<String, Statement>>,
     is_in_unit: Flag<bool>,
-    /// Why a statement of the unit failed, where nobody has gone back to a savepoint since.
+    /// The error of a failed statement of the unit, until a rollback to a savepoint.
     broken: RefCell<Option<String>>,
-    /// Another process was faster; the unit can only be undone.
+    /// Another unit of work changed the same data; this one can only be undone.
     is_doomed: Flag<bool>,
-    /// The server has said that it ends the connection, which is not closed yet.
+    /// The connection is lost, although it may not be closed yet.
     is_lost: Flag<bool>,
-    /// The schema that this connection works in, where it is not the server's own choice.
+    /// The schema that this connection works in; absent for the server's default.
     schema: Option<String>,
     kind: SessionKind,
     watch: StatementWatch,
 }
 
-/// What a session is to its database.
+/// The role of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionKind {
-    /// That of a host: whoever upgrades tables sees that it is there.
+    /// The main session of a host; its shared lock makes the host visible to upgrades.
     Host,
-    /// Its schema goes with it.
+    /// The session of a scratch database; its schema is dropped with it.
     Scratch,
-    /// One more of a host, or of a scratch schema.
+    /// A further session of a host or of a scratch database.
     Beside,
-    /// A platform's own, for one unit of work: nothing of the session changes.
+    /// A platform's session, lent for one unit of work: no setting of the session changes.
     Lent,
 }
 
@@ -75,7 +75,7 @@ impl PostgresConnection {
         Ok(PostgresConnection::over(Some(url), connect_host(url)?, None, SessionKind::Host))
     }
 
-    /// In a schema of its own, which goes with the connection.
+    /// Connects to a new schema, which is dropped with the connection.
     pub(super) fn open_scratch(url: &PostgresUrl) -> Result<PostgresConnection, SqlError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let schema = format!("erp_scratch_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -85,13 +85,13 @@ impl PostgresConnection {
         Ok(PostgresConnection::over(Some(url), client, Some(schema), SessionKind::Scratch))
     }
 
-    /// Another session in the same database and schema.
+    /// Opens another session in the same database and schema.
     pub(super) fn beside(&self) -> Result<PostgresConnection, SqlError> {
         let client = connect(self.url()?, self.schema())?;
         Ok(PostgresConnection::over(self.url.as_ref(), client, self.schema.clone(), SessionKind::Beside))
     }
 
-    /// Over a connection that a platform lends.
+    /// Uses a connection that a platform lends.
     pub(super) fn lent(client: Box<dyn LentClient>) -> PostgresConnection {
         PostgresConnection::over(None, Session::Lent(client), None, SessionKind::Lent)
     }
@@ -137,7 +137,7 @@ impl PostgresConnection {
         self.is_doomed.get()
     }
 
-    /// The unit can only be undone.
+    /// Marks the unit as one that can only be undone.
     pub(super) fn doom(&self) {
         self.is_doomed.set(true);
     }
@@ -145,14 +145,14 @@ impl PostgresConnection {
     pub(super) fn begin(&self) -> Result<(), SqlError> {
         self.broken.take();
         self.is_doomed.set(false);
-        // What must not change under a unit is locked row by row: see `Database::hold_to_seen`.
+        // Rows that must not change during a unit are locked one by one: see `Database::hold_to_seen`.
         const BEGIN: &str = "begin isolation level read committed";
         if self.kind == SessionKind::Lent {
             self.control(&format!("{BEGIN}; {LENT}"))?;
             self.is_in_unit.set(true);
             return Ok(());
         }
-        // That the server was restarted while nobody asked is seen now; nothing has been done yet.
+        // A restart of the server since the last use shows up here. Nothing has been done yet, so try again.
         if let Err(error) = self.control(BEGIN) {
             if !self.is_lost() {
                 return Err(error);
@@ -163,7 +163,7 @@ impl PostgresConnection {
         Ok(())
     }
 
-    /// A unit in which a statement failed is undone: PostgreSQL would do so without a word.
+    /// Commits the unit. If a statement failed, it undoes the unit and fails: PostgreSQL would undo it silently.
     pub(super) fn commit(&self) -> Result<(), SqlError> {
         if self.is_doomed.get() {
             self.rollback();
@@ -179,12 +179,12 @@ impl PostgresConnection {
     }
 
     pub(super) fn rollback(&self) {
-        // A connection that is gone has rolled back by itself; what was lent outside of a unit is as it came.
+        // A lost connection has rolled back by itself; a lent connection outside of a unit is unchanged.
         if self.kind == SessionKind::Lent && !self.is_in_unit.get() {
             return;
         }
         if self.client.borrow().batch_execute("rollback").is_err() {
-            // Nobody knows what such a session is in: the next unit has a new one.
+            // The state of such a session is unknown: the next unit gets a new one.
             self.is_lost.set(true);
         }
         self.is_in_unit.set(false);
@@ -207,7 +207,7 @@ impl PostgresConnection {
         Ok(())
     }
 
-    /// Statements that change tables. Plans that were made before may not fit any more.
+    /// Executes statements that change tables. Plans that were made before may not fit any more.
     pub(super) fn batch(&self, sql: &str) -> Result<(), SqlError> {
         self.statements.borrow_mut().clear();
         self.control(sql)
@@ -236,7 +236,7 @@ impl PostgresConnection {
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as _).collect();
         let query = || self.run(sql, |client, statement| self.watched(client.query(statement, &parameters)));
         let found = match query() {
-            // Outside of a unit what only reads can be asked again, of the server that is there now.
+            // Outside of a unit, a query can be repeated on a new connection.
             Err(_) if !self.is_in_unit.get() && self.is_lost() => query()?,
             found => found?,
         };
@@ -254,7 +254,7 @@ impl PostgresConnection {
         if self.watch.begin(false).is_none() {
             return Err(SqlError::Stopped);
         }
-        // A connection that was lost is made anew before its statements are looked at: they went with it.
+        // Reconnects first if the connection was lost: its prepared statements are lost with it.
         drop(self.client()?);
         let known = self.statements.borrow().get(sql).cloned();
         let statement = match known {
@@ -274,7 +274,7 @@ impl PostgresConnection {
         done.map_err(|error| self.judged(error))
     }
 
-    /// Waits for rows as long as a statement may read; then the server is asked to end it.
+    /// Waits for rows as long as a statement may read; then asks the server to end the statement.
     fn watched<T>(&self, answer: impl Future<Output = T>) -> T {
         let _running = self.watch.begin(true);
         let mut is_asked = false;
@@ -285,13 +285,13 @@ impl PostgresConnection {
             }
         });
         if is_asked {
-            // Where the answer was faster, the request to end it meets this statement, and no other one.
+            // If the result was faster, the request to end it hits this statement instead of a later one.
             let _ = self.client.borrow().batch_execute("select 1");
         }
         answer
     }
 
-    /// The connection, a new one where the old one was lost between two units.
+    /// The connection; a new one if the old one was lost between two units.
     fn client(&self) -> Result<Ref<'_, Session>, SqlError> {
         let is_gone = self.client.borrow().is_closed() || self.is_lost.get();
         if is_gone && !self.is_in_unit.get() {
@@ -338,13 +338,14 @@ impl PostgresConnection {
         }
     }
 
-    /// Rows of a statement that somebody else wrote; `before` makes the views that it may name. Nothing stays.
+    /// Runs a statement that a user wrote; `before` creates the views that it may name. No change is kept.
     pub(super) fn read_only(&self, before: &str, sql: &str, most: usize) -> Result<Option<InspectedRows>, SqlError> {
-        // SQLite says what a statement reads; here its text must do. Whoever gets around it finds what is sealed.
+        // SQLite reports what a statement reads; here only its text can be checked. A statement that evades the check
+        // finds secrets as they are stored: sealed, if the host has a key.
         if sql.to_ascii_lowercase().contains("erp_secrets") {
             return Ok(None);
         }
-        // A session of its own: what it does to its session ends with it.
+        // A session of its own: changes to its settings end with it.
         let client = connect(self.url()?, self.schema())?;
         client.batch_execute("begin; set local statement_timeout = '1s'; set local work_mem = '8MB'")?;
         client.batch_execute(before)?;
@@ -370,7 +371,7 @@ impl PostgresConnection {
             // Numerics are exact only as text.
             _ => format!("{name}::text"),
         });
-        // A cell comes whole or not at all: what is too large stays in the server.
+        // A cell is transferred whole or not at all: a cell that is too large stays on the server.
         let guard = |name: &String| format!("coalesce(octet_length({name}::text), 0) <= {LONGEST}");
         let guards: Vec<String> = columns.iter().map(guard).collect();
         let cells: Vec<String> =
@@ -399,12 +400,12 @@ impl PostgresConnection {
 
 impl Drop for PostgresConnection {
     fn drop(&mut self) {
-        // A connection that was lent goes back as it came.
+        // A lent connection is returned unchanged.
         if self.kind == SessionKind::Lent && self.is_in_unit.get() {
             self.rollback();
         }
         if let (SessionKind::Scratch, Some(schema)) = (self.kind, &self.schema) {
-            // What is left of a process that was killed is found by its name.
+            // The schema of a killed process can be found by its name.
             let _ = self.client.borrow().batch_execute(&format!("rollback; drop schema if exists {schema} cascade"));
         }
     }
@@ -415,7 +416,7 @@ fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Session, SqlError>
     client.batch_execute(SESSION)?;
     let known = wait(client.query("select 1 from pg_catalog.pg_extension where extname = 'pg_trgm'", &[]))?;
     if known.is_empty() {
-        // Who may not have it, or comes second, searches without it.
+        // This fails without the right to create it, or if another session creates it now: searches work anyway.
         let _ = client.batch_execute("create extension if not exists pg_trgm with schema public");
     }
     if let Some(schema) = schema {
@@ -424,14 +425,14 @@ fn connect(url: &PostgresUrl, schema: Option<&str>) -> Result<Session, SqlError>
     Ok(client)
 }
 
-/// The session of a host. What it holds as long as it lives tells those who upgrade tables that they are not alone.
+/// Connects the main session of a host. Its shared lock, held until it ends, makes the host visible to upgrades.
 fn connect_host(url: &PostgresUrl) -> Result<Session, SqlError> {
     let client = connect(url, None)?;
     client.batch_execute("select pg_advisory_lock_shared(7171, hashtext(current_schema()))")?;
     Ok(client)
 }
 
-/// Extensions live in `public`.
+/// The statement that sets the search path; extensions are in `public`.
 fn search_path(schema: &str) -> String {
     format!("set search_path to {schema}, public")
 }

@@ -1,4 +1,4 @@
-//! A session of PostgreSQL as blocking code uses it: one of our own, or one that a platform lends from its pool.
+//! A PostgreSQL session for blocking code: one of our own, or one that a platform lends from its pool.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -14,12 +14,12 @@ use tokio_postgres::{Client, Config, Socket, Statement};
 
 use super::SqlError;
 
-/// A connection that a platform lends from its own pool: it is given back when this is dropped.
+/// A connection that a platform lends from its own pool; dropping this returns it.
 pub trait LentClient: Send {
     /// The connection.
     fn client(&self) -> &Client;
 
-    /// Prepares a statement; a pool that keeps prepared statements gives one of those.
+    /// Prepares a statement; a pool that caches prepared statements returns a cached one.
     fn prepare<'a>(
         &'a self,
         sql: &'a str,
@@ -27,20 +27,20 @@ pub trait LentClient: Send {
         Box::pin(self.client().prepare(sql))
     }
 
-    /// Asks the server to end the statement that runs, and waits until it was asked: its time is over, or nobody waits for
-    /// it any more. Without it, a statement runs until it ends by itself.
+    /// Asks the server to end the running statement, and waits until the request is sent: its time is over, or its
+    /// result is no longer wanted. The default does nothing: the statement runs until it ends by itself.
     fn cancel(&self) {}
 }
 
-/// A session.
+/// A session, our own or lent.
 pub(super) enum Session {
-    /// With what asks the server to end its statement.
+    /// The client, and a function that asks the server to end the running statement.
     Own(Client, Box<dyn Fn() + Send>),
     Lent(Box<dyn LentClient>),
 }
 
 impl Session {
-    /// Connects. What the server says is read by a thread of ours, so that this works inside of any executor and outside.
+    /// Connects. A thread of ours reads from the server, so that this works inside and outside of any executor.
     pub(super) fn open<T>(config: &Config, tls: T) -> Result<Session, SqlError>
     where
         T: MakeTlsConnect<Socket> + Clone + Send + 'static,
@@ -53,7 +53,7 @@ impl Session {
         let tls_of_cancel = tls.clone();
         let opened = runtime.spawn(async move {
             let (client, connection) = config.connect(tls).await?;
-            // It ends with the client; why it ended is what the client's next request says.
+            // It ends with the client; the client's next request reports the reason.
             tokio::spawn(async move { drop(connection.await) });
             Ok::<Client, tokio_postgres::Error>(client)
         });
@@ -62,13 +62,13 @@ impl Session {
         let token = client.cancel_token();
         let cancel = move || {
             let (token, tls) = (token.clone(), tls_of_cancel.clone());
-            // Where that fails, the statement goes on; it is waited for.
+            // If this fails, the statement goes on, and the caller waits for it.
             drop(wait(runtime.spawn(async move { token.cancel_query(tls).await })));
         };
         Ok(Session::Own(client, Box::new(cancel)))
     }
 
-    /// Asks the server to end the statement that runs.
+    /// Asks the server to end the running statement.
     pub(super) fn cancel(&self) {
         match self {
             Session::Own(_, cancel) => cancel(),
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// Statements without parameters.
+    /// Executes statements without parameters.
     pub(super) fn batch_execute(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
         wait(Client::batch_execute(self, sql))
     }
@@ -101,12 +101,12 @@ impl Deref for Session {
     }
 }
 
-/// Waits for an answer of the server. No executor is needed for it: another thread reads the socket.
+/// Waits for an answer of the server. This needs no executor: another thread reads the socket.
 pub(super) fn wait<F: Future>(answer: F) -> F::Output {
     pollster::block_on(answer)
 }
 
-/// The same, with a look at something else now and then.
+/// Like [`wait`], but calls `look` at least once per interval `every`.
 pub(super) fn wait_and_look<F: Future>(answer: F, every: Duration, mut look: impl FnMut()) -> F::Output {
     let mut answer = std::pin::pin!(answer);
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
@@ -120,7 +120,7 @@ pub(super) fn wait_and_look<F: Future>(answer: F, every: Duration, mut look: imp
     }
 }
 
-/// Wakes a thread that waits.
+/// Wakes a waiting thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -129,7 +129,7 @@ impl Wake for Unpark {
     }
 }
 
-/// What reads the sockets of our own sessions.
+/// The runtime that reads the sockets of our own sessions.
 fn runtime() -> Result<&'static Runtime, SqlError> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     let started = RUNTIME.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! How a connection to PostgreSQL is encrypted, and whom it believes.
+//! Encryption of connections to PostgreSQL, and the verification of servers.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,20 +16,20 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::SqlError;
 use super::postgres_session::Session;
 
-/// Whether a connection is encrypted, and what is asked of the server.
+/// Whether a connection is encrypted, and how the server is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Encryption {
-    /// `sslmode=disable`: in the clear, for this machine's own addresses.
+    /// `sslmode=disable`: unencrypted; the default for addresses of this machine.
     None,
-    /// `sslmode=require`: encrypted, to whoever answers.
+    /// `sslmode=require` without `sslrootcert`: encrypted, without verification of the server.
     Unverified,
-    /// `sslmode=verify-full`: encrypted, to a server whose certificate is good for its name. The file holds the
-    /// authorities to believe (`sslrootcert`); those of the system where it is none.
+    /// `sslmode=verify-full`: encrypted, to a server whose certificate is valid for its name. The file holds the
+    /// trusted authorities (`sslrootcert`); without it, those of the system are trusted.
     Verified(Option<PathBuf>),
 }
 
 impl Encryption {
-    /// What an address asks for. Without a word, servers on other machines are verified.
+    /// Reads the encryption from an address. By default, servers on other machines are verified.
     pub(super) fn of(mode: Option<&str>, authorities: Option<&str>, config: &Config) -> Result<Encryption, SqlError> {
         let authorities = authorities.map(PathBuf::from);
         match mode {
@@ -72,7 +72,7 @@ impl Encryption {
     }
 }
 
-/// Whether all places that an address leads to are this machine; a name may stand for another address (`hostaddr`).
+/// Whether all hosts of an address are this machine; `hostaddr` may give a name another address.
 fn is_local(config: &Config) -> bool {
     let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
     (!hosts.is_empty() || !addresses.is_empty())
@@ -80,7 +80,7 @@ fn is_local(config: &Config) -> bool {
         && addresses.iter().all(std::net::IpAddr::is_loopback)
 }
 
-/// Whether nothing leaves this machine on the way.
+/// Whether traffic to the host stays on this machine.
 fn is_own_machine(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
@@ -100,7 +100,7 @@ fn authorities(file: &Path) -> Result<RootCertStore, SqlError> {
     if store.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(store) }
 }
 
-/// Believes every certificate, and holds the handshake to it: nobody can listen, and nobody is known.
+/// Accepts every certificate, but verifies the handshake with it: encrypted, but the server's identity is unknown.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! Where a PostgreSQL database is.
+//! The address of a PostgreSQL database.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use tokio_postgres::Config;
 use super::SqlError;
 use super::postgres_tls::Encryption;
 
-/// The address of a database, `postgres://user@host:port/name`; the password is never shown.
+/// The address of a database, `postgres://user@host:port/name`; never displays the password.
 #[derive(Clone)]
 pub struct PostgresUrl {
     pub(super) config: Box<Config>,
@@ -16,8 +16,8 @@ pub struct PostgresUrl {
     shown: String,
 }
 
-/// The address without what the driver does not know, and the values of that: `sslmode` and `sslrootcert`, written as
-/// parameters of an address or as words.
+/// Splits off `sslmode` and `sslrootcert`, which the driver does not know: parameters of a URL, or words of a
+/// `key=value` text. Returns the rest and the two values.
 fn taken_apart(text: &str) -> (String, Option<String>, Option<String>) {
     let (mut mode, mut authorities) = (None, None);
     let mut take = |word: &str| {
@@ -87,7 +87,7 @@ impl FromStr for PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// The same, with the password of its user.
+    /// Sets the password of the user.
     #[must_use]
     pub fn with_password(mut self, password: Option<&str>) -> PostgresUrl {
         if let Some(password) = password {
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(encryption("host=10.0.0.8 user=a"), verified(None));
         assert_eq!(encryption("postgres://a@db.example.com/erp?sslmode=disable"), Encryption::None);
         assert_eq!(encryption("postgres://a@localhost/erp?sslmode=require"), Encryption::Unverified);
-        // A name may stand for another address.
+        // `hostaddr` gives a name another address.
         assert_eq!(encryption("host=localhost hostaddr=10.0.0.8 user=a"), verified(None));
         assert_eq!(encryption("hostaddr=10.0.0.8 user=a"), verified(None));
         assert_eq!(encryption("host=localhost hostaddr=127.0.0.1 user=a"), Encryption::None);

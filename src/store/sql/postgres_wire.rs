@@ -1,11 +1,11 @@
-//! How statements and values go to PostgreSQL and come back.
+//! The form of statements and values on the way to PostgreSQL and back.
 
 use bytes::BytesMut;
 use tokio_postgres::types::{Format, FromSql as FromPostgres, IsNull, ToSql, Type, to_sql_checked};
 
 use super::{Cell, SqlError, SqlValue};
 
-/// `?` outside of quotes as `$1`, `$2`, ….
+/// Replaces each `?` outside of quotes with `$1`, `$2`, ….
 pub(super) fn numbered(sql: &str) -> String {
     let mut numbered = String::with_capacity(sql.len() + 16);
     let mut quote = None;
@@ -42,7 +42,7 @@ impl ToSql for SqlValue {
         true
     }
 
-    /// As text, which the server reads as whatever the statement wants there: jsonb, numeric, a moment.
+    /// Text, except for bytes: the server reads it as the type that the statement needs (jsonb, numeric, a moment).
     fn encode_format(&self, _: &Type) -> Format {
         if matches!(self, SqlValue::Blob(_)) { Format::Binary } else { Format::Text }
     }

@@ -16,26 +16,26 @@ use super::watch::StatementWatch;
 use super::{Cell, InspectedRows, LONGEST, MAX_BYTES, SqlError, SqlRow, SqlValue};
 use crate::{decimal, grams};
 
-/// How long a statement that somebody else wrote may take, and how many steps pass between two looks at the clock.
+/// How long a statement that a user wrote may take, and the SQLite steps between two looks at the clock (`STEPS`).
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEPS: i32 = 1_000;
-/// The same for the host's own statements.
+/// SQLite steps between two checks of the time limit, for the host's own statements.
 const OWN_STEPS: i32 = 10_000;
-/// Functions that such a statement may not call, and the longest pattern that it may look for.
+/// Functions that a user's statement may not call, and the longest pattern that it may look for (`PATTERN`).
 const SLOW: [&str; 6] = ["instr", "replace", "trim", "ltrim", "rtrim", "unhex"];
 const PATTERN: i32 = 200;
 
 #[derive(Debug)]
 pub(super) struct SqliteConnection {
     connection: Connection,
-    /// The file, and what it was when it was opened.
+    /// The file, and its identity when it was opened.
     file: Option<(PathBuf, Option<FileId>)>,
-    /// Somebody else wrote since the unit began to read; it can only be undone.
+    /// Another connection wrote since the unit began to read; the unit can only be undone.
     is_doomed: Flag<bool>,
     watch: Arc<StatementWatch>,
 }
 
-/// What tells a file from another one that took its name.
+/// The identity of a file: device and inode. It differs from that of a later file with the same name.
 type FileId = (u64, u64);
 
 fn file_id(file: &Path) -> Option<FileId> {
@@ -53,7 +53,7 @@ fn file_id(file: &Path) -> Option<FileId> {
 }
 
 impl SqliteConnection {
-    /// What was committed survives `kill -9` and a power cut.
+    /// Opens or creates a file. Committed changes survive `kill -9` and a power cut.
     pub(super) fn open(file: &Path) -> Result<SqliteConnection, SqlError> {
         SqliteConnection::open_with(file, OpenFlags::default())
     }
@@ -72,8 +72,8 @@ impl SqliteConnection {
         Ok(opened)
     }
 
-    /// Whether what is replaced is overwritten in the file, and not only marked as free. Ending that empties the log of
-    /// changes.
+    /// Sets whether replaced content is overwritten in the file, instead of only marked as free. Switching it off also
+    /// empties the write-ahead log.
     pub(super) fn set_thorough(&self, is_thorough: bool) -> Result<(), SqlError> {
         let pragmas = if is_thorough {
             "pragma secure_delete = on"
@@ -83,27 +83,27 @@ impl SqliteConnection {
         Ok(self.connection.execute_batch(pragmas)?)
     }
 
-    /// Whether it outlives its process.
+    /// Whether the database is a file, which outlives the process.
     pub(super) fn is_file(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Another connection to the same file; none for a database in memory.
+    /// Opens another connection to the same file; `None` for a database in memory.
     pub(super) fn beside(&self) -> Result<Option<SqliteConnection>, SqlError> {
         let Some((file, id)) = &self.file else { return Ok(None) };
-        // A file that was deleted meanwhile must not be made anew.
+        // A file that was deleted meanwhile must not be created again.
         if file_id(file) != *id {
             return Err(SqlError::Gone);
         }
         let mut beside = SqliteConnection::open_existing(file)?;
         beside.file.clone_from(&self.file);
-        // Each keeps a part of the memory that one has.
+        // A further connection has a cache of 16 MiB; the first one has 128 MiB.
         beside.connection.execute_batch("pragma cache_size = -16384;")?;
         Ok(Some(beside))
     }
 
     pub(super) fn set_patience(&self, patience: Duration) {
-        // A connection that cannot wait does not wait.
+        // If this fails, the connection keeps its timeout.
         let _ = self.connection.busy_timeout(patience);
     }
 
@@ -142,7 +142,7 @@ impl SqliteConnection {
         drop(self.connection.execute_batch("rollback"));
     }
 
-    /// What a statement gave. One that was in somebody's way leaves a unit that can only be undone.
+    /// Converts the result of a statement. A conflict with another unit leaves a unit that can only be undone.
     fn judged<T>(&self, done: Result<T, rusqlite::Error>) -> Result<T, SqlError> {
         match done {
             Err(error) if is_busy(&error) && self.is_in_unit() => {
@@ -181,12 +181,12 @@ impl SqliteConnection {
 
     fn prepared(connection: Connection) -> Result<SqliteConnection, SqlError> {
         connection.set_prepared_statement_cache_capacity(256);
-        // A misspelled column must be an error and not a text.
+        // A misspelled column must be an error, not a text.
         for option in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
             connection.set_db_config(option, false)?;
         }
-        // A plan may not hang on the values of parameters: SQLite would look at each statement that it knows already anew
-        // whenever another tenant or user asks.
+        // Plans must not depend on the values of parameters: SQLite would prepare each known statement again for every
+        // other tenant or user.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         register(&connection)?;
         let mut opened =
@@ -200,7 +200,7 @@ impl SqliteConnection {
         self.connection.progress_handler(OWN_STEPS, Some(move || watch.must_end()))
     }
 
-    /// Holds the statements that follow to a limit. Returns the previous one.
+    /// Limits the time of the statements that follow; returns the previous limit.
     pub(super) fn swap_limit(&self, limit: StatementLimit) -> StatementLimit {
         self.watch.swap(limit)
     }
@@ -238,15 +238,15 @@ impl SqliteConnection {
         Ok(found)
     }
 
-    /// Rows of a statement that somebody else wrote; none where it is not one that only reads. It reads tables and calls
-    /// functions, and nothing else: no pragma, no other file, no transaction; and it has some seconds.
+    /// Runs a statement that a user wrote; `None` if it does more than read. It may read tables and call functions, and
+    /// nothing else: no pragma, no other file, no transaction. It may take as long as [`PATIENCE`].
     pub(super) fn read_only(&mut self, sql: &str, most: usize) -> Result<Option<InspectedRows>, SqlError> {
         let allowed = |context: AuthContext<'_>| match context.action {
-            // No statement reads secrets here, sealed or not.
+            // No statement may read secrets here, sealed or not.
             AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("erp_secrets") => {
                 Authorization::Deny
             }
-            // One call of these looks at each byte of one text for each of another, and nothing ends it before.
+            // One call of these compares each byte of one text with each byte of another, and cannot be interrupted.
             AuthAction::Function { function_name }
                 if SLOW.iter().any(|slow| function_name.eq_ignore_ascii_case(slow)) =>
             {
@@ -315,7 +315,7 @@ impl<'r> From<ValueRef<'r>> for Cell<'r> {
             ValueRef::Real(number) => Cell::Real(number),
             ValueRef::Text(text) => match std::str::from_utf8(text) {
                 Ok(text) => Cell::Text(text),
-                // Written from outside; shown as what it is.
+                // Not UTF-8, so written from outside: returned as bytes.
                 Err(_) => Cell::Blob(text),
             },
             ValueRef::Blob(bytes) => Cell::Blob(bytes),
@@ -335,7 +335,7 @@ impl ToSql for SqlValue {
     }
 }
 
-/// Makes our collation and functions known.
+/// Registers our collation and functions.
 fn register(connection: &Connection) -> Result<(), rusqlite::Error> {
     decimal::register(connection)?;
     grams::register(connection)
@@ -346,8 +346,8 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error, rusqlite::Error::SqliteFailure(failure, _) if matches!(failure.code, DatabaseBusy | DatabaseLocked))
 }
 
-/// SQLite counts its memory behind one lock for all threads, which a run of many cases spends its time at. Nobody
-/// asks for the count, so it is not taken.
+/// Switches off SQLite's memory statistics. They need one lock for all threads, which slows down a run of many cases,
+/// and no code reads them.
 fn without_memory_count() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -381,11 +381,11 @@ mod tests {
         ends.store(true, Ordering::Relaxed);
         let fresh = || StatementLimit::new(Arc::new(asked.clone()));
         sqlite.swap_limit(fresh());
-        // What writes is not ended half way; what follows is not begun.
+        // A writing statement is not interrupted; the next statement does not begin.
         let insert = format!("insert into t {numbers} select i from n");
         assert_eq!(sqlite.execute(&insert, &[]).unwrap(), 200_000);
         assert!(matches!(sqlite.execute("delete from t", &[]), Err(SqlError::Stopped)));
-        // What reads is.
+        // A reading statement is interrupted.
         sqlite.swap_limit(fresh());
         assert!(matches!(count(&sqlite), Err(SqlError::Stopped)));
         assert!(sqlite.is_in_unit());

@@ -1,4 +1,4 @@
-//! Values that go into statements, and cells that come out of them.
+//! Parameters of statements, and cells of their results.
 
 use erp_manifest::document::weight_of_text;
 use sea_query::Value as BoundValue;
@@ -17,12 +17,12 @@ pub(crate) enum SqlValue {
 }
 
 impl SqlValue {
-    /// Text.
+    /// A text parameter.
     pub(crate) fn text(text: &str) -> SqlValue {
         SqlValue::Text(text.to_owned())
     }
 
-    /// A value of a row; lists and objects as their text.
+    /// A value of a row as a parameter; lists and objects become JSON text.
     pub(crate) fn of_json(value: &Value) -> SqlValue {
         match value {
             Value::Null => SqlValue::Null,
@@ -36,13 +36,13 @@ impl SqlValue {
         }
     }
 
-    /// Text or null.
+    /// A text parameter, or null.
     pub(crate) fn text_or_null(text: Option<&str>) -> SqlValue {
         text.map_or(SqlValue::Null, SqlValue::text)
     }
 }
 
-/// sea-query's value as ours. The store binds text, integers, floats and booleans only.
+/// Converts sea-query's value to ours. The store binds text, integers, floats and booleans only.
 pub(crate) fn bound(value: BoundValue) -> SqlValue {
     match value {
         BoundValue::Bool(Some(flag)) => SqlValue::Integer(flag.into()),
@@ -56,7 +56,7 @@ pub(crate) fn bound(value: BoundValue) -> SqlValue {
     }
 }
 
-/// What a column of a row holds. Booleans are 0 and 1, JSON is text.
+/// The value of a column in a row. Booleans are 0 and 1, JSON is text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'r> {
     Null,
@@ -67,7 +67,7 @@ pub(crate) enum Cell<'r> {
 }
 
 impl Cell<'_> {
-    /// As JSON; bytes as their number.
+    /// Converts the cell to JSON; bytes become a text with their number.
     pub(crate) fn to_json(self) -> Value {
         match self {
             Cell::Null => Value::Null,
@@ -78,7 +78,7 @@ impl Cell<'_> {
         }
     }
 
-    /// As a parameter of another statement.
+    /// Converts the cell to a parameter of another statement.
     pub(crate) fn to_value(self) -> SqlValue {
         match self {
             Cell::Null => SqlValue::Null,
@@ -100,7 +100,7 @@ impl Cell<'_> {
     }
 }
 
-/// A row of an answer.
+/// A row of a result.
 pub(crate) enum SqlRow<'r> {
     #[cfg(feature = "sqlite")]
     Sqlite(&'r rusqlite::Row<'r>),
@@ -109,7 +109,7 @@ pub(crate) enum SqlRow<'r> {
 }
 
 impl SqlRow<'_> {
-    /// Bytes that the columns will take in memory, roughly.
+    /// The approximate memory of all columns, in bytes.
     pub(crate) fn weight(&self) -> u64 {
         let columns = match self {
             #[cfg(feature = "sqlite")]
@@ -120,7 +120,7 @@ impl SqlRow<'_> {
         (0..columns).map(|index| self.weight_of(index)).sum()
     }
 
-    /// Bytes that one column will take in memory, roughly.
+    /// The approximate memory of one column, in bytes.
     pub(crate) fn weight_of(&self, index: usize) -> u64 {
         match self.cell(index) {
             Ok(Cell::Text(text)) => weight_of_text(text),
@@ -129,7 +129,7 @@ impl SqlRow<'_> {
         }
     }
 
-    /// A column, from 0.
+    /// The cell of a column; columns count from 0.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, SqlError> {
         match self {
             #[cfg(feature = "sqlite")]
@@ -139,14 +139,14 @@ impl SqlRow<'_> {
         }
     }
 
-    /// A column as a value of Rust.
+    /// The cell of a column, converted to a Rust type.
     pub(crate) fn get<T: FromSql>(&self, index: usize) -> Result<T, SqlError> {
         let cell = self.cell(index)?;
         T::from_cell(cell).ok_or_else(|| SqlError::Column { index, found: cell.kind(), wanted: T::WANTED })
     }
 }
 
-/// What a cell can be read as.
+/// A Rust type that a cell can be converted to.
 pub(crate) trait FromSql: Sized {
     const WANTED: &'static str;
 

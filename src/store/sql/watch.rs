@@ -1,23 +1,23 @@
-//! Ends statements that read for longer than they may.
+//! Ends statements that read for longer than allowed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use erp_storage::StatementLimit;
 
-/// What a connection asks before a statement, and while one reads. Statements that write are not ended half way: SQLite
-/// would undo the whole transaction, and what follows would be committed without it.
+/// The time limit of a connection, checked before each statement and while one reads. Writing statements are not
+/// interrupted: SQLite would undo the whole transaction, and later statements would be committed without it.
 #[derive(Debug, Default)]
 pub(super) struct StatementWatch(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     limit: StatementLimit,
-    /// When the statement began that reads now.
+    /// When the current reading statement began.
     reading_since: Option<Instant>,
 }
 
-/// A statement, until it is dropped.
+/// A running statement; it ends when this is dropped.
 pub(super) struct RunningStatement<'w> {
     watch: &'w StatementWatch,
     since: Instant,
@@ -41,7 +41,7 @@ impl StatementWatch {
         std::mem::replace(&mut self.state().limit, limit)
     }
 
-    /// Begins a statement; none where no further one may run.
+    /// Begins a statement; `None` if no further statement may run.
     pub(super) fn begin(&self, reads: bool) -> Option<RunningStatement<'_>> {
         let since = Instant::now();
         let mut state = self.state();
@@ -53,7 +53,7 @@ impl StatementWatch {
         Some(RunningStatement { watch: self, since })
     }
 
-    /// Whether the statement that reads now must end.
+    /// Whether the current reading statement must end.
     pub(super) fn must_end(&self) -> bool {
         let state = self.state();
         state.reading_since.is_some_and(|since| state.limit.is_passed(since.elapsed()))

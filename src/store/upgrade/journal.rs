@@ -1,4 +1,4 @@
-//! What was upgraded when.
+//! The journal of upgrades.
 
 use erp_manifest::{Manifest, Moment, PluginId};
 use erp_storage::StoreError;
@@ -54,7 +54,7 @@ impl Upgrades<'_> {
         )
     }
 
-    /// Notes an upgrade as part of the unit of work; gives its number.
+    /// Records an upgrade as part of the unit of work; returns its number.
     pub(super) fn note_upgrade(&self, old: &Manifest, new: &Manifest, now: Moment) -> Result<u64, StoreError> {
         let integer = |number: u64| SqlValue::Integer(number.cast_signed());
         self.database.execute(

@@ -1,7 +1,7 @@
-//! From one version's tables to the next: planned as a list of operations, done in one transaction.
+//! Upgrades of tables to the next version: planned as a list of operations, executed in one transaction.
 //!
-//! Tables, columns, indexes and names change by SQL. Values change in the host, by the one expression engine and the
-//! one judge of values, in the same way on both databases; they are written back many rows at a time.
+//! SQL changes tables, columns, indexes and names. The host changes values, with the same expression engine and the
+//! same checks of values on both databases, and writes many rows back at a time.
 
 mod journal;
 mod operation;
@@ -47,18 +47,19 @@ pub struct StepReport {
     pub microseconds: u64,
 }
 
-/// Upgrades of tables, and the way back.
+/// Upgrades of tables, and their rollback.
 #[derive(Debug)]
 pub struct Upgrades<'d> {
     pub(crate) database: &'d mut Database,
 }
 
 impl Upgrades<'_> {
-    /// Makes the tables of `old` those of `new`, with all rows of all tenants, within the unit of work. Where `old` is
-    /// none, the tables are made. `fixtures` runs once the tables are there, before the last steps.
+    /// Upgrades the tables of `old` to those of `new`, with all rows of all tenants, within the unit of work. Without
+    /// `old`, it creates the tables. `fixtures` runs once the tables are ready, before the last steps.
     ///
     /// # Errors
-    /// [`StoreError::RowsAtStake`] where values would be lost or do not fit; those of [`crate::EntityTables::install_schema`].
+    /// [`StoreError::RowsAtStake`] if values would be lost or do not fit, [`StoreError::InUse`] if another host uses
+    /// the database; those of [`crate::EntityTables::install_schema`].
     pub fn upgrade(
         &mut self,
         old: Option<&Arc<Manifest>>,
@@ -73,7 +74,7 @@ impl Upgrades<'_> {
             return Ok(UpgradeReport::default());
         };
         self.database.install_alone()?;
-        // What follows takes it that the tables are as this version makes them: an earlier one made other indexes.
+        // The plan assumes the tables that this version of the program creates: earlier versions created other indexes.
         self.database.schema().install_schema(old)?;
         let mut report = UpgradeReport::default();
         let all = operations(self.database.dialect(), old, new, self.database.search_index()?);
@@ -117,7 +118,7 @@ impl Upgrades<'_> {
         Ok(())
     }
 
-    /// Statements one by one. A unique index that cannot be made says which rows are in its way.
+    /// Executes statements one by one. If a unique index cannot be created, the error names the rows that prevent it.
     fn do_statements(&self, new: &Arc<Manifest>, statements: &[String]) -> Result<u64, StoreError> {
         let mut changed = 0;
         for statement in statements {

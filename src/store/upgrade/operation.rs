@@ -1,4 +1,4 @@
-//! What an upgrade consists of, in order.
+//! The operations of an upgrade, in order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use super::transform::{RowAction, RowPass};
 use crate::definition::{self, KnownTable, SearchIndex};
 use crate::sql::Dialect;
 
-/// One operation.
+/// One operation of an upgrade.
 #[derive(Debug)]
 pub(super) struct UpgradeOperation {
     pub(super) title: String,
     pub(super) work: UpgradeWork,
 }
 
-/// How it is done.
+/// The work of an operation.
 #[derive(Debug)]
 pub(super) enum UpgradeWork {
-    /// Old values are kept for a rollback.
+    /// Keeps old values for a rollback.
     Keep { table: String },
-    /// Statements.
+    /// Executes statements.
     Sql(Vec<String>),
-    /// The host reads, changes and judges rows.
+    /// Lets the host read, change and check rows.
     Rows(RowPass),
-    /// The rows that come with the plugin.
+    /// Applies the rows that come with the plugin.
     Fixtures,
 }
 
-/// The name of the table that a dropped entity's rows stay in until the upgrade is rolled back or the plugin purged.
+/// The name of the table that keeps a dropped entity's rows until the upgrade is rolled back or the plugin purged.
 pub(super) fn kept_table(table: &str, schema_version: u64) -> String {
     let suffix = format!("~{schema_version}");
     let length = table.len().min(63 - suffix.len());
@@ -87,7 +87,7 @@ struct Pair<'m> {
     after: EntityRef,
 }
 
-/// Puts the operations of an upgrade together, one part of it after the other.
+/// Builds the operations of an upgrade, part by part.
 struct Planner<'m> {
     dialect: Dialect,
     old: &'m Arc<Manifest>,
@@ -99,19 +99,19 @@ struct Planner<'m> {
     last: Vec<&'m MigrationStep>,
     /// Whether old values are kept for a rollback.
     keeps: bool,
-    /// Whether code of the plugin is called.
+    /// Whether a migration calls code of the plugin.
     has_handler: bool,
     all: Vec<UpgradeOperation>,
 }
 
 impl Planner<'_> {
-    /// Keeps old values, gives tables and fields their new names, and takes away the columns that will be others.
+    /// Keeps old values, renames tables and fields, and drops the columns that change.
     fn make_way(&mut self) {
         for Pair { changes: pair, before, after } in &self.pairs {
             let name = &pair.new.name;
             let has_step = |steps: &[&MigrationStep]| steps.iter().any(|step| *step.entity == **name);
             let is_written = |fixture: &Fixture| *fixture.entity == **name;
-            // What a handler writes, nobody knows before.
+            // The values that a handler writes are not known in advance.
             let changes_values = self.has_handler
                 || self.new.fixtures.iter().any(is_written)
                 || !renames(pair).is_empty()
@@ -129,7 +129,7 @@ impl Planner<'_> {
                 push_sql(&mut self.all, format!("rename {} to {name}", *pair.old.name), rename_table(before, after));
             }
             let gone = definition::columns_not_in(before, after);
-            // A unique index that is given up must not stand in the way of values that become equal.
+            // A dropped unique index must not reject values that become equal.
             let stale = definition::indexes_not_in(before, after);
             let stale = stale.into_iter().chain(definition::indexes_over(before, &gone)).collect::<BTreeSet<String>>();
             let mut statements: Vec<String> =
@@ -142,7 +142,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The steps before the tables change, and values that take the new type of their field.
+    /// Adds the steps that run before the tables change, and the conversions of values to new types of fields.
     fn convert(&mut self) {
         for Pair { changes: pair, before, after } in &self.pairs {
             let mut actions = explicit(&self.pre, pair, after);
@@ -182,12 +182,12 @@ impl Planner<'_> {
         }
     }
 
-    /// The steps after the tables changed, defaults, and what must hold of every row in the end.
+    /// Adds the steps that run after the tables change, the defaults, and the checks of the resulting rows.
     fn fill_and_judge(&mut self) {
         for Pair { changes: pair, before, after } in &self.pairs {
             let mut actions = explicit(&self.post, pair, after);
             actions.extend(fills(pair));
-            // What goes can be read until the last step.
+            // Dropped fields can be read until the last step.
             if explicit(&self.last, pair, after).is_empty() {
                 actions.extend(self.drops(pair));
             }
@@ -215,7 +215,7 @@ impl Planner<'_> {
         }
     }
 
-    /// What goes over child rows, when those have their last values.
+    /// Adds the roll-ups over child rows, which have their final values then.
     fn roll_up(&mut self) {
         let mut passes: Vec<UpgradeOperation> = Vec::new();
         for Pair { changes: pair, before, after } in self.children_first() {
@@ -234,7 +234,7 @@ impl Planner<'_> {
         self.all.extend(passes);
     }
 
-    /// The entities, each behind those that its roll-ups go over; where they go in a circle, as they are declared.
+    /// The entities, each after the children of its roll-ups; entities in a circle stay in declared order.
     fn children_first(&self) -> Vec<&Pair<'_>> {
         let (mut waiting, mut done): (Vec<&Pair<'_>>, Vec<&Pair<'_>>) = (self.pairs.iter().collect(), Vec::new());
         while !waiting.is_empty() {
@@ -249,7 +249,7 @@ impl Planner<'_> {
         done
     }
 
-    /// Fields that are gone: their values go too where a step says so.
+    /// The actions for dropped fields: a step may drop the values; otherwise a value is an error.
     fn drops(&self, pair: &EntityPair<'_>) -> Vec<RowAction> {
         let is_meant = |name: &str| {
             self.diff.changes.iter().any(|change| {
@@ -263,7 +263,7 @@ impl Planner<'_> {
         names.map(|name| if is_meant(&name) { RowAction::Drop(name) } else { RowAction::Lose(name) }).collect()
     }
 
-    /// References that name rows of another entity now: no id of the old one can stay.
+    /// The actions for references that now name rows of another entity: a row must not keep an id of the old one.
     fn moved_references(&self, pair: &EntityPair<'_>) -> Vec<RowAction> {
         let moved = self.diff.changes.iter().filter(|change| {
             let is_moved = match &change.kind {
@@ -279,14 +279,14 @@ impl Planner<'_> {
         moved.filter_map(|change| change.field.clone()).map(RowAction::Moved).collect()
     }
 
-    /// Entities that are gone. Their rows stay out of reach where an upgrade can be taken back.
+    /// Removes dropped entities. If the upgrade can be rolled back, their tables are kept under another name.
     fn take_away(&mut self) {
         let plugin = &*self.old.metadata.id;
         for dropped in &self.diff.dropped {
             let table = table_name(plugin, &dropped.name);
             let change = self.diff.changes.iter().find(|change| change.entity == dropped.name.as_str());
             if change.is_none_or(|change| change.effect != ChangeEffect::Migrated) {
-                // Its rows are at stake.
+                // No step drops the entity, so each of its rows is an error.
                 let before = EntityRef::all(self.old).find(|known| *known.name == *dropped.name);
                 if let Some(before) = before {
                     push_rows(&mut self.all, &before, &before, vec![RowAction::Gone]);
@@ -294,7 +294,7 @@ impl Planner<'_> {
             }
             let own = EntityRef::all(self.old).find(|known| *known.name == *dropped.name);
             let indexes = own.as_ref().map(definition::all_indexes).unwrap_or_default();
-            // Its indexes would be in the way of a table of the same name later.
+            // Its indexes would conflict with those of a later table of the same name.
             let mut statements: Vec<String> =
                 indexes.into_iter().map(|index| definition::drop_index(self.dialect, &index)).collect();
             if self.keeps {
@@ -314,7 +314,7 @@ impl Planner<'_> {
     }
 }
 
-/// The entities whose rows an entity's roll-ups go over.
+/// The entities whose rows the roll-ups of an entity cover.
 fn children_of<'m>(manifest: &'m Manifest, entity: &Entity) -> BTreeSet<&'m str> {
     let roll_ups = entity.roll_ups().into_iter();
     let rows = roll_ups.filter_map(|roll_up| manifest.child_rows(entity, &roll_up.children).ok());
@@ -356,20 +356,20 @@ fn push_rows(all: &mut Vec<UpgradeOperation>, before: &EntityRef, after: &Entity
     }
 }
 
-/// Fields with another name.
+/// Renamed fields: the old and the new name.
 fn renames<'p>(pair: &'p EntityPair<'_>) -> Vec<(&'p str, &'p str)> {
     let names = pair.fields.iter().map(|(old, new)| (old.name.as_str(), new.name.as_str()));
     names.filter(|(old, new)| old != new).collect()
 }
 
-/// Fields whose values take another form by themselves.
+/// Conversions of fields whose type or form changed.
 fn conversions(pair: &EntityPair<'_>) -> Vec<RowAction> {
     let changed =
         pair.fields.iter().filter(|(old, new)| Fit::of(old, new) != Fit::Same || *old.field_type != *new.field_type);
     changed.map(|(_, new)| RowAction::Convert { field: new.name.to_string(), step: None }).collect()
 }
 
-/// Fields that get their default where a row must have a value now.
+/// Fields that become required and have a default: rows without a value get it.
 fn fills(pair: &EntityPair<'_>) -> Vec<RowAction> {
     let was_optional = pair.fields.iter().filter(|(old, new)| new.required && !old.required).map(|(_, new)| *new);
     let needed = pair.added.iter().copied().filter(|field| field.required).chain(was_optional);
@@ -382,7 +382,7 @@ fn recomputes(pair: &EntityPair<'_>) -> bool {
     changed || pair.added.iter().any(|field| field.computed.is_some())
 }
 
-/// Fields whose values may not fit any more.
+/// Fields whose values may no longer fit.
 fn judged<'p>(pair: &'p EntityPair<'_>) -> impl Iterator<Item = &'p str> {
     let changed = pair.fields.iter().filter(|(old, new)| {
         let options = |field: &Field| field.options.iter().map(|option| option.value.clone()).collect::<Vec<_>>();
@@ -395,7 +395,7 @@ fn judged<'p>(pair: &'p EntityPair<'_>) -> impl Iterator<Item = &'p str> {
     changed.map(|(_, new)| new.name.as_str()).chain(added.map(|field| field.name.as_str()))
 }
 
-/// The steps of a manifest that change values of an entity.
+/// The actions of those steps that change values of an entity.
 fn explicit(steps: &[&MigrationStep], pair: &EntityPair<'_>, after: &EntityRef) -> Vec<RowAction> {
     let own = steps.iter().filter(|step| *step.entity == *pair.new.name);
     own.filter_map(|step| {
@@ -406,7 +406,7 @@ fn explicit(steps: &[&MigrationStep], pair: &EntityPair<'_>, after: &EntityRef) 
                 step: Some(Box::new((*step).clone())),
             }),
             StepKind::Split | StepKind::Merge | StepKind::Backfill => Some(RowAction::Step(Box::new((*step).clone()))),
-            // Fields go when nothing reads them any more.
+            // Other operations do these; a field is dropped once nothing reads it any more.
             StepKind::DropField | StepKind::RenameEntity | StepKind::RenameField | StepKind::DropEntity => None,
         }
     })

@@ -1,4 +1,4 @@
-//! An upgrade as it would be done, for people to read before it is.
+//! The plan of an upgrade, to be read before the upgrade runs.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub struct PlannedStep {
     pub by_host: bool,
 }
 
-/// What an upgrade from one version to the next would do.
+/// The steps of an upgrade from one version to the next.
 pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) -> Vec<PlannedStep> {
     let planned = operations(dialect, old, new, SearchIndex::usual(dialect)).into_iter().filter_map(|operation| {
         let UpgradeOperation { title, work } = operation;
@@ -56,10 +56,10 @@ pub fn plan_upgrade(dialect: Dialect, old: &Arc<Manifest>, new: &Arc<Manifest>) 
     planned.collect()
 }
 
-/// Whether an operation writes every row of a table anew, and what it holds back.
+/// Whether an operation rewrites every row of a table, and the lock that it takes.
 pub(super) fn weight(dialect: Dialect, work: &UpgradeWork) -> (bool, Lock) {
     match work {
-        // SQLite has one lock, and the upgrade has it.
+        // SQLite has one lock, and the upgrade holds it.
         UpgradeWork::Keep { .. } | UpgradeWork::Fixtures if dialect == Dialect::Postgres => (false, Lock::None),
         UpgradeWork::Rows(_) if dialect == Dialect::Postgres => (false, Lock::Rows),
         UpgradeWork::Keep { .. } | UpgradeWork::Fixtures | UpgradeWork::Rows(_) => (false, Lock::Writers),
@@ -70,11 +70,11 @@ pub(super) fn weight(dialect: Dialect, work: &UpgradeWork) -> (bool, Lock) {
     }
 }
 
-/// Whether a statement writes every row of its table anew, and what it holds back.
+/// Whether a statement rewrites every row of its table, and the lock that it takes.
 fn statement_weight(dialect: Dialect, statement: &str) -> (bool, Lock) {
     let starts = |prefix: &str| statement.starts_with(prefix);
     if dialect == Dialect::Sqlite {
-        // There is one lock, and the upgrade has it.
+        // SQLite has one lock, and the upgrade holds it.
         return (starts("update \""), Lock::Writers);
     }
     match () {

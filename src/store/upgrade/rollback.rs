@@ -1,4 +1,4 @@
-//! Back to the version before: old values were kept, and take the place of the new ones.
+//! Rollback to the previous version: the old values that were kept replace the new ones.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::hits::LOOK_AFTER;
 use crate::sql::{Dialect, SqlValue};
 use crate::upgrade::Upgrades;
 
-/// Rows that an error names at the most.
+/// The maximum number of rows that an error names.
 const SHOWN: usize = 10;
 
 /// What a rollback did.
@@ -34,10 +34,10 @@ pub(super) fn keep_statement(dialect: Dialect, table: &str) -> String {
     )
 }
 
-/// An upgrade that is being taken back.
+/// An upgrade that is being rolled back.
 struct TakingBack {
     upgrade: u64,
-    /// Whether what was written since may go.
+    /// Whether rows written since the upgrade may be discarded.
     discards: bool,
     reversal: Reversal,
 }
@@ -47,14 +47,14 @@ impl Upgrades<'_> {
         let statement = keep_statement(self.database.dialect(), table);
         let number = SqlValue::Integer(upgrade.cast_signed());
         let kept = self.database.execute("keep old values", &statement, [number.clone()])?;
-        // Also of a table without rows: those that come later must be known as new.
+        // Also for a table without rows: rows that are added later must be recognized as new.
         let note = "update erp_upgrades set kept = kept || ? where seq = ?";
         self.database.execute("note a table", note, [SqlValue::Text(format!("{table} ")), number])?;
         Ok(kept as u64)
     }
 
-    /// Takes an upgrade back, within the unit of work. Rows that were written since are in its way, unless they may be
-    /// discarded. Tables that came with the new version are put aside.
+    /// Rolls an upgrade back, within the unit of work. Rows written since the upgrade prevent that, unless `discards`
+    /// is set. Tables that the new version added are put aside.
     ///
     /// # Errors
     /// [`StoreError::RowsAtStake`], [`StoreError::NoRollback`] and [`StoreError::Database`].
@@ -120,7 +120,7 @@ impl Upgrades<'_> {
             self.take_new_values(taking, before, after)?;
         }
         let gone = definition::columns_not_in(after, before);
-        // Values that were made to differ become equal again.
+        // Values that the upgrade made different become equal again.
         let stale = definition::indexes_not_in(after, before);
         for index in stale.into_iter().chain(definition::indexes_over(after, &gone)) {
             self.database.execute_batch("drop an index", &definition::drop_index(self.database.dialect(), &index))?;
@@ -167,7 +167,7 @@ impl Upgrades<'_> {
         Ok(())
     }
 
-    /// Values of fields that came with the upgrade, in a table whose other values it left alone.
+    /// Removes the values of fields that the upgrade added, in a table whose other values it did not change.
     fn take_new_values(
         &self,
         taking: &mut TakingBack,
@@ -204,7 +204,7 @@ impl Upgrades<'_> {
         Ok(())
     }
 
-    /// The table of an entity that came with the upgrade: out of the way, with its rows, until the plugin is purged.
+    /// Empties and renames the table of an entity that the upgrade added; it exists until the plugin is purged.
     fn put_aside(&mut self, taking: &mut TakingBack, after: &EntityRef) -> Result<(), StoreError> {
         let table = after.table();
         self.discard_or_refuse(taking, after, after)?;
@@ -228,8 +228,8 @@ impl Upgrades<'_> {
         Ok(kept.first().is_some_and(|kept| kept.split(' ').any(|known| known == table)))
     }
 
-    /// Notes the rows that an upgrade itself made or changed, by its fixtures and by code of the plugin: they go back
-    /// with it.
+    /// Records the rows that the upgrade itself created or changed, through fixtures and code of the plugin: a rollback
+    /// undoes them without `discards`.
     pub(crate) fn note_own_rows(&mut self, upgrade: u64) -> Result<(), StoreError> {
         let own: Vec<(String, String, u32, bool)> = self
             .database
@@ -243,7 +243,7 @@ impl Upgrades<'_> {
             })
             .collect();
         for (table, id, version, is_new) in own {
-            // Under the name that the table had, where it was kept under another one, rows are known by their ids.
+            // The rows may be kept under an old name of the table, so their ids alone identify them.
             let raise = "update erp_kept_rows set last_version = ? where upgrade = ? and row_id = ?";
             let (version, number) = (SqlValue::Integer(version.into()), SqlValue::Integer(upgrade.cast_signed()));
             let known =
@@ -260,7 +260,7 @@ impl Upgrades<'_> {
         Ok(())
     }
 
-    /// Rows that were written since the upgrade.
+    /// Deletes the rows created since the upgrade; fails if rows were written since and must not be discarded.
     fn discard_or_refuse(
         &self,
         taking: &mut TakingBack,

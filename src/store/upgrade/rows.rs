@@ -1,4 +1,4 @@
-//! Rows that are read, changed, judged and written back, many at a time.
+//! Reads, changes, checks and writes back rows, many at a time.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::sql::{Failure, SqlValue};
 use crate::upgrade::Upgrades;
 use crate::{definition, records};
 
-/// Rows that are read at once, and written back by one statement.
+/// The number of rows that are read at once, and written back by one statement.
 const BATCH: usize = 500;
-/// Rows that an error names at the most.
+/// The maximum number of rows that an error names.
 const SHOWN: usize = 10;
 
-/// What is found on the way through.
+/// The rows that do not fit, for one entity or one of its fields.
 #[derive(Debug, Default)]
 struct Stakes {
     place: String,
@@ -27,8 +27,8 @@ struct Stakes {
 }
 
 impl Upgrades<'_> {
-    /// Goes through all rows of an entity, deleted ones too; gives how many changed. Where rows take sums from rows of the
-    /// same table, it goes on until the sums are up at the roots.
+    /// Processes all rows of an entity, deleted ones too; returns the number of changed rows. If rows take sums from
+    /// rows of the same table, it repeats until the sums have reached the roots.
     pub(super) fn pass_rows(&mut self, pass: &RowPass, now: Moment) -> Result<u64, StoreError> {
         let mut changed = self.pass_once(pass, now)?;
         if pass.goes_up() {
@@ -92,7 +92,7 @@ impl Upgrades<'_> {
         }
     }
 
-    /// The rows that a unique index cannot hold together, where that is why a statement failed.
+    /// Returns an error with the rows that have equal keys, if `error` came from a unique index; otherwise `error`.
     pub(super) fn same_rows(&self, new: &Arc<Manifest>, statement: &str, error: StoreError) -> StoreError {
         if failure_of(&error) != Failure::Unique {
             return error;

@@ -1,4 +1,4 @@
-//! What an upgrade makes of one row.
+//! The changes of an upgrade to one row.
 
 use erp_manifest::expression::{Datum, Expression, RollUp, Type};
 use erp_manifest::{Field, MigrationStep, Otherwise, StepKind, converted, normal_computed, normal_value};
@@ -7,38 +7,38 @@ use serde_json::{Map, Value};
 
 use crate::sql::Dialect;
 
-/// One way through all rows of an entity.
+/// One pass over all rows of an entity.
 #[derive(Debug)]
 pub(super) struct RowPass {
-    /// The entity as it was, for the kinds of values that the row still holds.
+    /// The entity of the old version, for the types of values that a row still holds.
     pub(super) before: EntityRef,
     /// The entity whose table is read.
     pub(super) after: EntityRef,
     pub(super) actions: Vec<RowAction>,
 }
 
-/// What is done with a row.
+/// A change to a row, or a check of it.
 #[derive(Debug)]
 pub(super) enum RowAction {
-    /// A value takes the type that its field has now.
+    /// Converts a value to the new type of its field.
     Convert { field: String, step: Option<Box<MigrationStep>> },
-    /// A split, a merge or a backfill.
+    /// Executes a split, a merge or a backfill.
     Step(Box<MigrationStep>),
-    /// A missing value becomes the default.
+    /// Sets a missing value to the default.
     Fill(String),
-    /// A value goes.
+    /// Drops a value.
     Drop(String),
-    /// A value would go, and nobody said that it may.
+    /// Fails if there is a value: it would be lost, and no step allows that.
     Lose(String),
-    /// The value names a row of an entity that the field does not name any more.
+    /// Fails if there is a value: it refers to a row of the entity that the field named before.
     Moved(String),
-    /// What is computed is computed anew.
+    /// Computes the computed fields, except those over child rows.
     Compute,
-    /// The same, also over child rows, which have their last values now.
+    /// Computes all computed fields; child rows have their final values.
     RollUp,
-    /// The value must be one that the field takes.
+    /// Checks that the field accepts its value.
     Judge(String),
-    /// The row would go.
+    /// Fails: the row would be lost.
     Gone,
 }
 
@@ -58,7 +58,7 @@ impl Misfit {
 }
 
 impl RowPass {
-    /// What the pass does, in words.
+    /// The title of the pass, for plans and reports.
     pub(super) fn title(&self) -> String {
         let name = &self.after.name;
         let parts: Vec<String> = self
@@ -84,12 +84,12 @@ impl RowPass {
         format!("{name}: {parts}")
     }
 
-    /// Whether it looks at child rows.
+    /// Whether the pass reads child rows.
     pub(super) fn rolls_up(&self) -> bool {
         self.actions.iter().any(|action| matches!(action, RowAction::RollUp))
     }
 
-    /// Whether it takes sums from rows of its own table.
+    /// Whether rows take sums from rows of their own table.
     pub(super) fn goes_up(&self) -> bool {
         let (after, manifest) = (&self.after, self.after.manifest());
         let is_own = |roll_up: &RollUp| {
@@ -98,7 +98,7 @@ impl RowPass {
         self.rolls_up() && after.roll_ups().into_iter().any(is_own)
     }
 
-    /// The statement that rows are written back by, for those who want to see it.
+    /// The statement that writes rows back; plans show it too.
     pub(super) fn write_statement(&self, dialect: Dialect, rows: usize) -> String {
         let marks = vec!["(?, ?)"; rows].join(", ");
         let cast = if dialect == Dialect::Postgres { "::jsonb" } else { "" };
@@ -109,7 +109,7 @@ impl RowPass {
         )
     }
 
-    /// Changes a row, or says which of its values does not fit.
+    /// Changes a row, or returns the first value that does not fit.
     pub(super) fn change(
         &self,
         scope: &Scope,
@@ -278,7 +278,7 @@ impl RowPass {
         }
     }
 
-    /// A name in an expression: fields of both versions, the older kind first, since that is what the row still holds.
+    /// The value of a name in an expression: fields of both versions. The old type comes first: the row still holds it.
     fn lookup(&self, scope: &Scope, data: &Map<String, Value>, name: &str) -> Datum {
         if name.starts_with('$') {
             return lookup(&self.after, scope, data, name);
